@@ -1,0 +1,54 @@
+"""TOML to Settings, with errors that a person can act on."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from engine.config.schema import Settings
+from engine.errors import ConfigError
+
+
+def load(path: Path) -> Settings:
+    """Read one file. Raises ConfigError that names every wrong key with value, what is allowed and the remedy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a readable TOML file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    return loads(text, name=str(path))
+
+
+def loads(text: str, name: str = "config") -> Settings:
+    """The same from a string."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: is not TOML: {error}") from error
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        lines = [_sentence(problem, tree) for problem in error.errors()]
+        raise ConfigError("\n".join(f"{name}: {line}" for line in lines)) from error
+
+
+def _sentence(problem: Any, tree: dict[str, Any]) -> str:
+    """One pydantic problem as: key, value, what is allowed."""
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(_siblings(problem["loc"]))
+        return f"{path}: unknown key; known here: {known}; mend the name or delete the line"
+    return f"{path} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"
+
+
+def _siblings(location: tuple[int | str, ...]) -> list[str]:
+    """Names that stand at this place of the schema."""
+    model: type[BaseModel] = Settings
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return sorted(model.model_fields)

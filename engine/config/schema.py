@@ -1,0 +1,119 @@
+"""Every setting of the engine, a section for each stage. `patrol config show` prints this table."""
+
+from typing import Literal
+
+from engine.config.setting import Section, key
+
+
+class FeedSettings(Section):
+    """How cameras are visited."""
+
+    schemes: tuple[str, ...] = key(
+        ("rtsp", "rtsps", "rtmp", "http", "https"),
+        "URL schemes a camera may have. Add `file` only where the registry is yours: it reads local files.",
+    )
+    demux_protocols: tuple[str, ...] = key(
+        ("tcp", "tls", "http", "https", "rtmp", "hls", "httpproxy", "crypto", "udp", "rtp"),
+        "FFmpeg protocols that demuxing may use, nested ones included (an HLS playlist cannot name a local file).",
+        hot=False,
+    )
+    deadline_s: float = key(12.0, "Hard end of a visit, enforced outside FFmpeg.", unit="s", ge=0.5, le=120)
+    connect_timeout_s: float = key(5.0, "Until the TCP connection stands.", unit="s", ge=0.1, le=60)
+    rtsp_transport: Literal["tcp", "udp"] = key("tcp", "RTP interleaved in the RTSP connection, or over UDP.")
+    rtsp_fallback: bool = key(
+        False, "Visit once more through FFmpeg when our RTSP client ends in protocol_error or unsupported_codec."
+    )
+    redirects_max: int = key(3, "RTSP redirects followed in one visit.", ge=0, le=10)
+    tls_verify: bool = key(False, "Check the certificates of RTSPS and HTTPS cameras; few cameras have valid ones.")
+    visits_per_feeder_max: int = key(1000, "Visits in flight in one feeder process.", ge=1, le=10_000, hot=False)
+    feeders: int = key(1, "Feeder processes (RTSP, asyncio).", ge=1, le=64, hot=False)
+    demuxers: int = key(1, "Demuxer processes (all other protocols, PyAV).", ge=0, le=64, hot=False)
+    demux_threads: int = key(16, "Visits in flight in one demuxer process.", ge=1, le=256, hot=False)
+    demux_stuck_max: int = key(4, "Stuck threads after which a demuxer process is recycled.", ge=1, le=64, hot=False)
+
+
+class IntakeSettings(Section):
+    """Where keyframes arrive and wait for a worker."""
+
+    listen: str = key("tcp://127.0.0.1:7701", "ZeroMQ PULL address for gateways; empty: no gateways.", hot=False)
+    curve_secret_file: str = key(
+        "", "CURVE server key pair (as written by zmq.auth.create_certificates); needed to listen in public.", hot=False
+    )
+    curve_clients_dir: str = key("", "Directory of the public keys of gateways that may push.", hot=False)
+    queue_frames_max: int = key(512, "Keyframes that wait for a worker.", unit="frames", ge=1, le=100_000)
+    queue_bytes_max: int = key(268_435_456, "Bytes that wait for a worker.", unit="B", ge=8_388_608, le=17_179_869_184)
+    payload_bytes_max: int = key(8_388_608, "Largest keyframe taken.", unit="B", ge=65_536, le=8_388_608, hot=False)
+    stale_after_s: float = key(30.0, "A keyframe that waited longer is dropped.", unit="s", ge=1, le=3600)
+
+
+class WorkerSettings(Section):
+    """Decoding and scoring processes."""
+
+    count: int = key(0, "Worker processes; 0: one a core.", ge=0, le=512, hot=False)
+    credit: int = key(2, "Keyframes handed to a worker ahead of its results.", unit="frames", ge=1, le=16, hot=False)
+    job_timeout_s: float = key(20.0, "A worker that holds one frame longer is replaced.", unit="s", ge=1, le=600)
+
+
+class SchedulerSettings(Section):
+    """Who is visited when. Its own issue makes this province-scale."""
+
+    period_s: float = key(300.0, "Every enabled camera is visited once in this time.", unit="s", ge=1, le=86_400)
+    jitter: float = key(0.1, "Share of the period by which a visit may be early, drawn anew each time.", ge=0, le=0.5)
+    visits_max: int = key(500, "Visits in flight in all.", ge=1, le=100_000)
+    visits_per_uplink_max: int = key(1, "Visits in flight on one recorder or platform.", ge=1, le=1000)
+    starts_per_s_max: float = key(400.0, "New visits a second in all.", unit="1/s", ge=0.1, le=10_000)
+    backoff_first_s: float = key(30.0, "Wait after the first failure in a row; doubles each time.", unit="s", ge=1, le=3600)
+    backoff_max_s: float = key(1800.0, "Longest wait after failures.", unit="s", ge=1, le=86_400)
+    seed: int = key(0, "Seed of the phases and the jitter.", ge=0, le=2**32 - 1, hot=False)
+
+
+class JudgeSettings(Section):
+    """Thresholds. Raw figure, threshold and the rules' version are stored with every verdict."""
+
+    confirm_n: int = key(2, "Faults seen out of the last `confirm_m` visits before a fault is announced.", ge=1, le=20)
+    confirm_m: int = key(3, "Visits looked back at for `confirm_n`.", ge=1, le=20)
+
+
+class RecordSettings(Section):
+    """What is kept, and where."""
+
+    url: str = key("sqlite:///var/patrol.db", "SQLAlchemy URL of the database.", hot=False)
+    evidence_dir: str = key("var/evidence", "Where the latest keyframe of each camera is kept.", hot=False)
+    evidence_bytes_max: int = key(4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44)
+    quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
+    quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000)
+    batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)
+    batch_wait_s: float = key(0.2, "Longest wait before a row is written.", unit="s", ge=0.01, le=10)
+
+
+class ServeSettings(Section):
+    """Listeners. Outside loopback they need TLS and tokens."""
+
+    grpc_listen: str = key("127.0.0.1:7702", "gRPC address, host:port.", hot=False)
+    metrics_listen: str = key("127.0.0.1:7703", "Prometheus address, host:port; empty: none.", hot=False)
+    tls_cert_file: str = key("", "PEM certificate chain.", hot=False)
+    tls_key_file: str = key("", "PEM private key.", hot=False)
+    tokens_file: str = key("", "File of bearer tokens, one a line; empty: no token asked (loopback only).", hot=False)
+    page_size_max: int = key(1000, "Largest page of a list call.", unit="rows", ge=1, le=10_000)
+    watchers_max: int = key(64, "Watch calls open at once.", ge=1, le=1024)
+    watch_queue_max: int = key(1024, "Events that wait for a slow watcher before it is dropped.", ge=16, le=65_536)
+
+
+class LogSettings(Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = key("info", "Least level written.")
+    format: Literal["auto", "console", "json"] = key("auto", "auto: console on a terminal, else json.", hot=False)
+
+
+class Settings(Section):
+    """The whole file."""
+
+    feed: FeedSettings = FeedSettings()
+    intake: IntakeSettings = IntakeSettings()
+    worker: WorkerSettings = WorkerSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    judge: JudgeSettings = JudgeSettings()
+    record: RecordSettings = RecordSettings()
+    serve: ServeSettings = ServeSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,62 @@
+"""Exceptions with stable codes. The code is what programs match; the sentence is for people.
+
+A message names what is wrong, the value, what is allowed, and the remedy.
+"""
+
+from typing import ClassVar
+
+
+class PatrolError(Exception):
+    """Root of everything the engine raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+
+
+class ConfigError(PatrolError):
+    """The configuration file cannot be used; the one in force stays."""
+
+    code = "config"
+
+
+class SourceRefusedError(PatrolError):
+    """A camera's URL is outside the allow-list, or is no URL."""
+
+    code = "source_refused"
+
+
+class RegistryError(PatrolError):
+    """A registry row or file cannot be taken."""
+
+    code = "registry"
+
+
+class WireError(PatrolError):
+    """A ZeroMQ message breaks the wire contract. `reason` is the word the metric and the log carry."""
+
+    code = "wire"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class DecodeError(PatrolError):
+    """No picture came out of a keyframe. `reason` is one word: empty, damaged, unsupported, too_large, no_keyframe."""
+
+    code = "decode"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoreError(PatrolError):
+    """The database cannot be opened, or is not ours."""
+
+    code = "store"
+
+
+class ListenError(PatrolError):
+    """An address cannot be bound: taken, not ours, or public without TLS and tokens."""
+
+    code = "listen"
