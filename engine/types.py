@@ -140,6 +140,17 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitOrder:
+    """An order to a feeder: bring one keyframe of this camera. `deadline_ns`: time left, counted from its receipt."""
+
+    visit_id: int
+    camera_id: str
+    url: str
+    deadline_ns: int
+    via: FeedKind
+
+
+@dataclass(frozen=True, slots=True)
 class VisitTimings:
     """How a visit went, as measured by the feeder. Durations in nanoseconds; 0 where the step was not reached."""
 

@@ -15,7 +15,9 @@ def load(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a readable TOML file") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give the path of a readable TOML file"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
     return loads(text, name=str(path))

@@ -62,7 +62,9 @@ class SchedulerSettings(Section):
     visits_max: int = key(500, "Visits in flight in all.", ge=1, le=100_000)
     visits_per_uplink_max: int = key(1, "Visits in flight on one recorder or platform.", ge=1, le=1000)
     starts_per_s_max: float = key(400.0, "New visits a second in all.", unit="1/s", ge=0.1, le=10_000)
-    backoff_first_s: float = key(30.0, "Wait after the first failure in a row; doubles each time.", unit="s", ge=1, le=3600)
+    backoff_first_s: float = key(
+        30.0, "Wait after the first failure in a row; doubles each time.", unit="s", ge=1, le=3600
+    )
     backoff_max_s: float = key(1800.0, "Longest wait after failures.", unit="s", ge=1, le=86_400)
     seed: int = key(0, "Seed of the phases and the jitter.", ge=0, le=2**32 - 1, hot=False)
 
@@ -79,6 +81,9 @@ class RecordSettings(Section):
 
     url: str = key("sqlite:///var/patrol.db", "SQLAlchemy URL of the database.", hot=False)
     evidence_dir: str = key("var/evidence", "Where the latest keyframe of each camera is kept.", hot=False)
+    evidence: Literal["all", "faults", "none"] = key(
+        "all", "Whose latest keyframe is kept for GetPicture: every camera's, those not ok, or nobody's."
+    )
     evidence_bytes_max: int = key(4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44)
     quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
     quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000)

@@ -1,0 +1,105 @@
+"""Nouns of questions put to the engine and its answers; what serve, record, hub and the console hand each other.
+
+Units as in engine/types.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.types import Camera, State, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """A registry row and the last verdict on it; None before the first visit."""
+
+    camera: Camera
+    latest: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraQuery:
+    """Which cameras a list call wants. Empty fields do not filter.
+
+    `state` filters on the announced state. `page_token` is a camera id: the page begins after it.
+    """
+
+    region_prefix: str = ""
+    site_id: str = ""
+    state: State | None = None
+    page_size: int = 100
+    page_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPage:
+    """One page, ordered by camera id. `total`: cameras that match on all pages."""
+
+    cameras: tuple[CameraStatus, ...]
+    next_page_token: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """What is wrong with one row of an import.
+
+    `index`: position in the request, from 0. `line`: line of the file, from 1; 0 where there is no file.
+    `message`: what is wrong, what is allowed, the remedy; passwords taken out of `value` and `message`.
+    """
+
+    index: int
+    column: str
+    value: str
+    message: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did. With `problems` and without `keep_good`, the three counts are 0."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    problems: tuple[RowProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckNowReport:
+    """What became of each camera of a check-now call."""
+
+    accepted: int = 0
+    already_in_flight: int = 0
+    unknown_ids: tuple[str, ...] = ()
+    not_visited_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPicture:
+    """A keyframe in full quality as JPEG, with the visit it came from."""
+
+    jpeg: bytes
+    width: int
+    height: int
+    visit_id: int = 0
+    arrival_wall_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How the patrol goes. `cameras_by_state`: announced state (ok, fault, unknown, offline, unseen) to count."""
+
+    version: str
+    rules_version: str
+    started_wall_ns: int
+    cameras: int = 0
+    cameras_enabled: int = 0
+    cameras_by_state: Mapping[str, int] = field(default_factory=dict)
+    visits_in_flight: int = 0
+    frames_waiting: int = 0
+    workers_ready: int = 0
+    feeders_ready: int = 0
+    checks_total: int = 0
+    checks_per_s: float = 0.0
+    period_lag_s_max: float = 0.0
