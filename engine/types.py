@@ -194,8 +194,8 @@ class Picture:
 
     `luma`: (rows, columns), uint8, or uint16 holding `bit_depth` significant low bits; the row stride may exceed the
     width. Of an interlaced picture it is one field (every other row): rows are half of `height`. `chroma`: (u, v) of
-    the same dtype in their subsampled size, or None for grey. `full_range`: 0..255 is black to white; otherwise 16..235.
-    Planes borrow the decoder's memory: use them before the next decode.
+    the same dtype in their subsampled size, or None for grey. `full_range`: 0..255 is black to white; otherwise
+    16..235. Planes borrow the decoder's memory: use them before the next decode.
     """
 
     luma: LumaPlane
