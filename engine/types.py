@@ -95,6 +95,7 @@ class UnknownReason(StrEnum):
     DAMAGED = "damaged"
     TOO_DARK_TO_JUDGE = "too_dark_to_judge"
     FEATURELESS = "featureless"
+    DOUBTFUL = "doubtful"
     NO_PICTURE = "no_picture"
     QUARANTINED = "quarantined"
 

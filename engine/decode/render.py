@@ -1,0 +1,43 @@
+"""A keyframe as a person sees it: full quality, true colours, JPEG. A fresh decoder each time; this is no hot path."""
+
+import io
+
+import av
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from engine.decode.decoder import DECODER_NAMES
+from engine.errors import DecodeError
+from engine.replies import RenderedPicture
+from engine.types import Codec
+
+QUALITY = 90
+
+
+def render_jpeg(codec: Codec, payload: bytes, *, side_px_max: int = 0, quality: int = QUALITY) -> RenderedPicture:
+    """The picture as JPEG, at most `side_px_max` pixels a side (0: as it came). Raises DecodeError."""
+    image = Image.fromarray(decode_rgb(codec, payload, side_px_max))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return RenderedPicture(out.getvalue(), image.width, image.height)
+
+
+def decode_rgb(codec: Codec, payload: bytes, side_px_max: int = 0) -> npt.NDArray[np.uint8]:
+    """The picture as (rows, columns, 3) uint8 RGB. Damage is shown as it is; raises DecodeError if there is none."""
+    context = av.VideoCodecContext.create(DECODER_NAMES[codec], "r")
+    context.thread_count = 1
+    frames: list[av.VideoFrame] = []
+    try:
+        frames += context.decode(av.Packet(payload))
+        frames += context.decode(None)
+    except (av.FFmpegError, ValueError) as error:
+        raise DecodeError("damaged", f"{codec}: {error.strerror if isinstance(error, OSError) else error}") from error
+    if not frames:
+        raise DecodeError("damaged", f"{codec}: {len(payload)} bytes gave no picture")
+    rgb: npt.NDArray[np.uint8] = np.asarray(frames[-1].to_ndarray(format="rgb24"), np.uint8)
+    if side_px_max and max(rgb.shape[:2]) > side_px_max:
+        image = Image.fromarray(rgb)
+        image.thumbnail((side_px_max, side_px_max))
+        return np.asarray(image)
+    return rgb

@@ -1,0 +1,220 @@
+"""Where keyframes wait for a worker. Pure: events in, hand-outs and ends out; `now_ns` is monotonic.
+
+The newest frame of a camera takes the place of an older one that waits. A worker gets as many frames as it has credit.
+A frame is held until its measurement is back: if its worker dies it goes out once more, first in the line; when that
+worker dies too, the frame is to be quarantined. So every frame that was taken ends exactly once: measured, dropped
+with a reason, or quarantined.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from engine.types import DropReason, Keyframe
+
+LIVES = 2
+"""How many workers a frame may take down with it before it is put aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A frame that ends without a measurement."""
+
+    keyframe: Keyframe
+    reason: DropReason
+
+
+@dataclass(frozen=True, slots=True)
+class HandOut:
+    """Give this frame to this worker, under this job id."""
+
+    worker: str
+    job_id: int
+    keyframe: Keyframe
+    waited_ns: int
+
+
+@dataclass(slots=True)
+class _Waiting:
+    keyframe: Keyframe
+    since_ns: int
+    lives: int = LIVES
+
+
+@dataclass(slots=True)
+class _Held:
+    waiting: _Waiting
+    worker: str
+    since_ns: int
+
+
+@dataclass(slots=True)
+class _Worker:
+    credit: int
+    jobs: set[int] = field(default_factory=set)
+
+
+class Intake:
+    """The queue before the workers, and the ledger of what they hold."""
+
+    def __init__(self, frames_max: int, bytes_max: int, stale_after_ns: int) -> None:
+        self._frames_max = frames_max
+        self._bytes_max = bytes_max
+        self._stale_after_ns = stale_after_ns
+        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._again: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._workers: OrderedDict[str, _Worker] = OrderedDict()
+        self._held: dict[int, _Held] = {}
+        self._next_job = 1
+        self.taken_total = 0
+        self.ended_total = 0
+
+    def resize(self, frames_max: int, bytes_max: int, stale_after_ns: int) -> None:
+        """New bounds; what is over them goes with the next offer."""
+        self._frames_max, self._bytes_max, self._stale_after_ns = frames_max, bytes_max, stale_after_ns
+
+    @property
+    def waiting_frames(self) -> int:
+        """Frames that wait for a worker."""
+        return len(self._waiting) + len(self._again)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Their size."""
+        return self._waiting_bytes
+
+    @property
+    def held_frames(self) -> int:
+        """Frames in the hands of workers."""
+        return len(self._held)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more of the largest size would fit; if not, gateways are left to wait in their sockets."""
+        return self.waiting_frames < self._frames_max and self._waiting_bytes < self._bytes_max
+
+    def oldest_age_ns(self, now_ns: int) -> int:
+        """How long the frame at the head has waited; 0 if none does."""
+        head = self._again[0] if self._again else next(iter(self._waiting.values()), None)
+        return 0 if head is None else now_ns - head.since_ns
+
+    def offer(self, keyframe: Keyframe, now_ns: int) -> list[Dropped]:
+        """Take a frame. Returns those that end by it: the camera's older one, or the longest waiting if all is full."""
+        self.taken_total += 1
+        dropped: list[Dropped] = []
+        entry = _Waiting(keyframe, now_ns)
+        older = self._waiting.get(keyframe.camera_id)
+        if older is not None:
+            # Its place in the line stays: a camera that pushes often must not push itself to the end for ever.
+            self._waiting_bytes -= len(older.keyframe.payload)
+            dropped.append(self._end(older, DropReason.SUPERSEDED))
+        self._waiting[keyframe.camera_id] = entry
+        self._waiting_bytes += len(keyframe.payload)
+        while len(self._waiting) > 1 and (
+            self.waiting_frames > self._frames_max or self._waiting_bytes > self._bytes_max
+        ):
+            oldest = next(iter(self._waiting))
+            dropped.append(self._drop(oldest, DropReason.QUEUE_FULL))
+        return dropped
+
+    def worker_ready(self, worker: str, credit: int) -> None:
+        """A worker asks for up to `credit` frames at a time."""
+        self._workers[worker] = _Worker(credit)
+
+    def worker_lost(self, worker: str) -> list[Dropped]:
+        """A worker is gone. Its frames wait again, in front; those on their last life are returned, QUARANTINED."""
+        gone = self._workers.pop(worker, None)
+        if gone is None:
+            return []
+        quarantined: list[Dropped] = []
+        for job_id in sorted(gone.jobs, reverse=True):
+            entry = self._held.pop(job_id).waiting
+            entry.lives -= 1
+            if entry.lives > 0:
+                self._again.appendleft(entry)
+                self._waiting_bytes += len(entry.keyframe.payload)
+            else:
+                quarantined.append(self._end(entry, DropReason.QUARANTINED))
+        return quarantined
+
+    def hand_out(self, now_ns: int) -> tuple[list[HandOut], list[Dropped]]:
+        """All that workers have credit for, the longest waiting first; and what grew stale."""
+        out: list[HandOut] = []
+        dropped: list[Dropped] = []
+        while self._again or self._waiting:
+            worker = self._least_busy()
+            if worker is None:
+                break
+            entry = self._again.popleft() if self._again else self._waiting.popitem(last=False)[1]
+            self._waiting_bytes -= len(entry.keyframe.payload)
+            if now_ns - entry.since_ns > self._stale_after_ns:
+                dropped.append(self._end(entry, DropReason.STALE))
+                continue
+            job_id = self._next_job
+            self._next_job += 1
+            self._held[job_id] = _Held(entry, worker, now_ns)
+            self._workers[worker].jobs.add(job_id)
+            out.append(HandOut(worker, job_id, entry.keyframe, now_ns - entry.since_ns))
+        return out, dropped
+
+    def finished(self, worker: str, job_id: int) -> Keyframe | None:
+        """The worker is done with a job; the frame is let go. None if the job is not (or no longer) its own."""
+        held = self._held.get(job_id)
+        if held is None or held.worker != worker:
+            return None
+        del self._held[job_id]
+        self._workers[worker].jobs.discard(job_id)
+        self.ended_total += 1
+        return held.waiting.keyframe
+
+    def overdue_workers(self, now_ns: int, timeout_ns: int) -> set[str]:
+        """Workers whose oldest job is held longer than `timeout_ns` for each frame in their hands."""
+        late: set[str] = set()
+        for name, worker in self._workers.items():
+            if worker.jobs:
+                oldest = self._held[min(worker.jobs)]
+                if now_ns - oldest.since_ns > timeout_ns * len(worker.jobs):
+                    late.add(name)
+        return late
+
+    def shut_down(self) -> list[Dropped]:
+        """End everything that waits or is held, as SHUTDOWN."""
+        entries = [*self._again, *self._waiting.values(), *(held.waiting for held in self._held.values())]
+        self._again.clear()
+        self._waiting.clear()
+        self._held.clear()
+        self._waiting_bytes = 0
+        for worker in self._workers.values():
+            worker.jobs.clear()
+        return [self._end(entry, DropReason.SHUTDOWN) for entry in entries]
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError if the books do not balance."""
+        here = self.waiting_frames + self.held_frames
+        if self.taken_total != self.ended_total + here:
+            raise AssertionError(f"took {self.taken_total} frames, ended {self.ended_total}, but {here} are here")
+        waiting = [*self._again, *self._waiting.values()]
+        size = sum(len(entry.keyframe.payload) for entry in waiting)
+        if size != self._waiting_bytes:
+            raise AssertionError(f"{size} bytes wait, the books say {self._waiting_bytes}")
+        for name, worker in self._workers.items():
+            if len(worker.jobs) > worker.credit:
+                raise AssertionError(f"worker {name} holds {len(worker.jobs)} frames on a credit of {worker.credit}")
+
+    def _drop(self, camera_id: str, reason: DropReason) -> Dropped:
+        entry = self._waiting.pop(camera_id)
+        self._waiting_bytes -= len(entry.keyframe.payload)
+        return self._end(entry, reason)
+
+    def _end(self, entry: _Waiting, reason: DropReason) -> Dropped:
+        self.ended_total += 1
+        return Dropped(entry.keyframe, reason)
+
+    def _least_busy(self) -> str | None:
+        best: str | None = None
+        most_free = 0
+        for name, worker in self._workers.items():
+            free = worker.credit - len(worker.jobs)
+            if free > most_free:
+                best, most_free = name, free
+        return best

@@ -1,0 +1,200 @@
+"""Messages of the feed <-> bytes. Pure. The contract is proto/patrol/v1/feed.proto; bounds are checked before parsing.
+
+Keyframe, from feeder or gateway:   "PK1" | KeyframeHeader | payload
+Order, hub to feeder:               "VO1" | VisitOrder
+Failed visit, feeder to hub:        "VF1" | VisitFailed
+Heartbeat, feeder to hub:           "FS1" | FeederStatus
+"""
+
+from collections.abc import Sequence
+
+from google.protobuf.message import DecodeError as ProtobufError
+from google.protobuf.message import Message
+
+from engine.errors import WireError
+from engine.types import Codec, DropReason, FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder, VisitTimings
+from patrol.v1 import feed_pb2
+
+KEYFRAME = b"PK1"
+ORDER = b"VO1"
+FAILED = b"VF1"
+STATUS = b"FS1"
+HEADER_BYTES_MAX = 4096
+CAMERA_ID_CHARS_MAX = 64
+
+_CODEC_NUMBER = {Codec.H264: feed_pb2.CODEC_H264, Codec.H265: feed_pb2.CODEC_H265, Codec.MJPEG: feed_pb2.CODEC_MJPEG}
+_CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
+_KIND_NUMBER = {
+    FeedKind.RTSP: feed_pb2.FEED_KIND_RTSP,
+    FeedKind.DEMUX: feed_pb2.FEED_KIND_DEMUX,
+    FeedKind.GATEWAY: feed_pb2.FEED_KIND_GATEWAY,
+}
+_KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
+_REASON_NUMBER: dict[FailureReason, feed_pb2.FailureReason] = {
+    reason: getattr(feed_pb2, f"FAILURE_REASON_{reason.name}") for reason in FailureReason
+}
+_REASON = {number: reason for reason, number in _REASON_NUMBER.items()}
+
+Frame = bytes | memoryview
+
+
+def pack_keyframe(keyframe: Keyframe) -> list[Frame]:
+    """The three frames of one keyframe; the payload is passed on, not copied."""
+    return [KEYFRAME, pack_header(keyframe), keyframe.payload]
+
+
+def pack_header(keyframe: Keyframe) -> bytes:
+    """Everything of a keyframe but its payload."""
+    timings = keyframe.timings
+    header = feed_pb2.KeyframeHeader(
+        camera_id=keyframe.camera_id,
+        codec=_CODEC_NUMBER[keyframe.codec],
+        arrival_wall_ns=keyframe.arrival_wall_ns,
+        visit_id=keyframe.visit_id,
+        source=_KIND_NUMBER[keyframe.source],
+        timings=_pack_timings(timings),
+    )
+    if keyframe.stream_time_ns is not None:
+        header.stream_time_ns = keyframe.stream_time_ns
+    return header.SerializeToString()
+
+
+def unpack_keyframe(frames: Sequence[Frame], payload_bytes_max: int, now_wall_ns: int) -> Keyframe:
+    """The keyframe in a three-frame message. Raises WireError with a DropReason word before anything large is touched.
+
+    A header without an arrival time is stamped with `now_wall_ns`.
+    """
+    if len(frames) != 3 or frames[0] != KEYFRAME:
+        raise WireError(DropReason.MALFORMED, f"{len(frames)} frames; a keyframe has three: PK1, header, payload")
+    return unpack_header(frames[1], frames[2], payload_bytes_max, now_wall_ns)
+
+
+def unpack_header(raw: Frame, payload: Frame, payload_bytes_max: int, now_wall_ns: int) -> Keyframe:
+    """A serialised header and its payload as a Keyframe; raises WireError as unpack_keyframe does."""
+    if len(raw) > HEADER_BYTES_MAX:
+        raise WireError(DropReason.MALFORMED, f"a header of {len(raw)} bytes; at most {HEADER_BYTES_MAX} are allowed")
+    if not 1 <= len(payload) <= payload_bytes_max:
+        reason = DropReason.TOO_LARGE if payload else DropReason.MALFORMED
+        raise WireError(reason, f"a payload of {len(payload)} bytes; 1 to {payload_bytes_max} are allowed")
+    header = feed_pb2.KeyframeHeader()
+    _parse(header, raw)
+    codec = _CODEC.get(header.codec)
+    if codec is None:
+        raise WireError(DropReason.MALFORMED, f"codec {header.codec}; allowed: 1 (H.264), 2 (H.265), 3 (MJPEG)")
+    timings = header.timings
+    return Keyframe(
+        camera_id=_checked_id(header.camera_id),
+        visit_id=header.visit_id,
+        codec=codec,
+        payload=payload,
+        arrival_wall_ns=header.arrival_wall_ns or now_wall_ns,
+        stream_time_ns=header.stream_time_ns if header.HasField("stream_time_ns") else None,
+        source=_KIND.get(header.source, FeedKind.GATEWAY),
+        timings=_unpack_timings(timings),
+    )
+
+
+def pack_order(order: VisitOrder) -> list[Frame]:
+    """An order to a feeder."""
+    message = feed_pb2.VisitOrder(
+        visit_id=order.visit_id,
+        camera_id=order.camera_id,
+        url=order.url,
+        deadline_ns=order.deadline_ns,
+        via=_KIND_NUMBER[order.via],
+    )
+    return [ORDER, message.SerializeToString()]
+
+
+def unpack_order(frames: Sequence[Frame]) -> VisitOrder:
+    """The order in a two-frame message; raises WireError."""
+    message = feed_pb2.VisitOrder()
+    _parse(message, _body(frames, ORDER))
+    return VisitOrder(
+        visit_id=message.visit_id,
+        camera_id=message.camera_id,
+        url=message.url,
+        deadline_ns=message.deadline_ns,
+        via=_KIND.get(message.via, FeedKind.DEMUX),
+    )
+
+
+def pack_failure(failure: VisitFailure) -> list[Frame]:
+    """A visit that brought nothing."""
+    message = feed_pb2.VisitFailed(
+        visit_id=failure.visit_id,
+        camera_id=failure.camera_id,
+        reason=_REASON_NUMBER[failure.reason],
+        detail=failure.detail[:500],
+        timings=_pack_timings(failure.timings),
+    )
+    return [FAILED, message.SerializeToString()]
+
+
+def unpack_failure(frames: Sequence[Frame]) -> VisitFailure:
+    """The failure in a two-frame message; raises WireError."""
+    message = feed_pb2.VisitFailed()
+    _parse(message, _body(frames, FAILED))
+    return VisitFailure(
+        camera_id=message.camera_id,
+        visit_id=message.visit_id,
+        reason=_REASON.get(message.reason, FailureReason.INTERNAL),
+        detail=message.detail,
+        timings=_unpack_timings(message.timings),
+    )
+
+
+def pack_status(status: feed_pb2.FeederStatus) -> list[Frame]:
+    """A feeder's heartbeat."""
+    return [STATUS, status.SerializeToString()]
+
+
+def unpack_status(frames: Sequence[Frame]) -> feed_pb2.FeederStatus:
+    """The heartbeat in a two-frame message; raises WireError."""
+    message = feed_pb2.FeederStatus()
+    _parse(message, _body(frames, STATUS))
+    return message
+
+
+def feeder_kind(status: feed_pb2.FeederStatus) -> FeedKind:
+    """Which visits this feeder makes."""
+    return _KIND.get(status.kind, FeedKind.DEMUX)
+
+
+def kind_number(kind: FeedKind) -> feed_pb2.FeedKind:
+    """The proto's number of a kind."""
+    return _KIND_NUMBER[kind]
+
+
+def _body(frames: Sequence[Frame], tag: bytes) -> Frame:
+    if len(frames) != 2 or frames[0] != tag or len(frames[1]) > HEADER_BYTES_MAX:
+        raise WireError(DropReason.MALFORMED, f"not a {tag.decode()} message of two frames")
+    return frames[1]
+
+
+def _parse(message: Message, raw: Frame) -> None:
+    try:
+        message.ParseFromString(bytes(raw))
+    except ProtobufError as error:
+        raise WireError(DropReason.MALFORMED, f"not a {type(message).__name__}: {error}") from error
+
+
+def _checked_id(camera_id: str) -> str:
+    if not 1 <= len(camera_id) <= CAMERA_ID_CHARS_MAX or not camera_id.isprintable():
+        raise WireError(
+            DropReason.MALFORMED, f"a camera id of {len(camera_id)} characters; 1 to 64 printable ones are allowed"
+        )
+    return camera_id
+
+
+def _pack_timings(timings: VisitTimings) -> feed_pb2.VisitTimings:
+    return feed_pb2.VisitTimings(
+        connect_ns=timings.connect_ns,
+        keyframe_ns=timings.keyframe_ns,
+        total_ns=timings.total_ns,
+        received_bytes=timings.received_bytes,
+    )
+
+
+def _unpack_timings(timings: feed_pb2.VisitTimings) -> VisitTimings:
+    return VisitTimings(timings.connect_ns, timings.keyframe_ns, timings.total_ns, timings.received_bytes)

@@ -1,0 +1,22 @@
+"""How well a picture is lit, 0..100, from its histogram. Pure.
+
+100 where the mean level lies in MEAN_GOOD and at least RANGE_GOOD levels are used; less in proportion outside, and less
+again for what is clipped. Level and clipping after ITU-R BT.601 ranges; percentiles are robust to a lamp or a window.
+"""
+
+from collections.abc import Mapping
+
+MEAN_GOOD = (70.0, 185.0)
+RANGE_GOOD = 100.0
+CLIPPED_GOOD = 0.10
+
+
+def exposure(named: Mapping[str, float]) -> float:
+    """100 is best. Always a number: light can be judged in any picture."""
+    mean = named["luma_mean"]
+    low, high = MEAN_GOOD
+    level = min(1.0, mean / low, (255.0 - mean) / (255.0 - high))
+    span = min(1.0, (named["luma_p95"] - named["luma_p5"]) / RANGE_GOOD)
+    clipped = max(named["clipped_dark_share"], named["clipped_bright_share"])
+    kept = 1.0 - max(0.0, clipped - CLIPPED_GOOD) / (1.0 - CLIPPED_GOOD)
+    return 100.0 * max(0.0, level) * (0.5 + 0.5 * span) * kept

@@ -1,0 +1,223 @@
+"""The only door to ZeroMQ. Sockets that are bounded, never block, and give frames without a copy where it pays.
+
+Inside the engine the hub binds two ROUTER sockets on Unix sockets in a private directory (orders and keyframes with
+feeders; jobs and results with workers); feeders and workers connect a DEALER each. Gateways reach a PULL socket.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+import zmq.auth
+from zmq.auth.thread import ThreadAuthenticator
+
+from engine.errors import ConfigError, ListenError
+
+Frame = bytes | memoryview
+
+FRAMES_MAX = 8
+"""No message of ours has more parts; the rest of a longer one is read and thrown away."""
+_QUEUE_MESSAGES_MAX = 4096
+_GATEWAY_MESSAGES_MAX = 16
+_LARGE_BYTES = 65_536
+
+
+class Channel:
+    """One socket. All calls return at once."""
+
+    def __init__(self, socket: "zmq.Socket[bytes]", routed: bool) -> None:
+        self._socket = socket
+        self._routed = routed
+        self.lost_sends = 0
+
+    def receive(self) -> list[Frame] | None:
+        """The next message, or None. Of a ROUTER the first frame is the peer's name. Large frames are borrowed."""
+        frames: list[Frame] = []
+        try:
+            part = self._socket.recv(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return None
+        while True:
+            if len(frames) < FRAMES_MAX + 1:
+                buffer = part.buffer
+                frames.append(buffer if len(buffer) > _LARGE_BYTES else bytes(buffer))
+            if not part.more:
+                return frames
+            part = self._socket.recv(copy=False)
+
+    def send(self, frames: Sequence[Frame], to: bytes = b"") -> bool:
+        """Queue a message; False if the peer is gone or its queue is full (the caller accounts for it)."""
+        message = [to, *frames] if self._routed else list(frames)
+        try:
+            for frame in message[:-1]:
+                self._socket.send(frame, zmq.NOBLOCK | zmq.SNDMORE, copy=True)
+            last = _whole(message[-1])
+            self._socket.send(last, zmq.NOBLOCK, copy=len(last) <= _LARGE_BYTES)
+        except (zmq.Again, zmq.ZMQError):
+            self.lost_sends += 1
+            return False
+        return True
+
+    @property
+    def socket(self) -> "zmq.Socket[bytes]":
+        """For a Poller of this module only."""
+        return self._socket
+
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor that stirs when something happened (edge-triggered)."""
+        return int(self._socket.getsockopt(zmq.FD))
+
+    def close(self) -> None:
+        """Throw away what waits, and close."""
+        self._socket.close(linger=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Keys of a public intake. `clients_dir`: public keys of the gateways that may push."""
+
+    secret_file: Path
+    clients_dir: Path
+
+
+class Poller:
+    """Waits on channels and on plain file descriptors together."""
+
+    def __init__(self) -> None:
+        self._poller = zmq.Poller()
+        self._names: dict[object, str] = {}
+
+    def watch(self, name: str, source: Channel | int) -> None:
+        """From now on `wait` names this source when it can be read."""
+        key: object = source.socket if isinstance(source, Channel) else source
+        self._names[key] = name
+        self._poller.register(key, zmq.POLLIN)
+
+    def ignore(self, source: Channel | int) -> None:
+        """Stop watching it."""
+        key: object = source.socket if isinstance(source, Channel) else source
+        if self._names.pop(key, None) is not None:
+            self._poller.unregister(key)
+
+    def wait(self, timeout_ms: int) -> set[str]:
+        """Names of what can be read now, or the empty set after `timeout_ms`."""
+        return {self._names[key] for key, _ in self._poller.poll(timeout_ms)}
+
+
+class Transport:
+    """The sockets of one process."""
+
+    def __init__(self) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
+        self._authenticator: ThreadAuthenticator | None = None
+
+    def bind_router(self, address: str) -> Channel:
+        """The hub's end towards feeders or workers. A send to a peer that is gone fails instead of vanishing."""
+        socket = self._socket(zmq.ROUTER)
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        _bind(socket, address)
+        return Channel(socket, routed=True)
+
+    def connect_dealer(self, address: str, name: str) -> Channel:
+        """A feeder's or a worker's end; the hub sees it under `name`."""
+        socket = self._socket(zmq.DEALER)
+        socket.setsockopt(zmq.IDENTITY, name.encode())
+        socket.connect(address)
+        return Channel(socket, routed=False)
+
+    def bind_pull(self, address: str, frame_bytes_max: int, curve: Curve | None = None) -> tuple[Channel, str]:
+        """The intake for gateways; returns the address really bound (port 0 and `*` are filled in).
+
+        libzmq cuts a peer that sends a frame beyond twice `frame_bytes_max`; up to there we refuse and count it.
+        """
+        socket = self._socket(zmq.PULL)
+        socket.setsockopt(zmq.RCVHWM, _GATEWAY_MESSAGES_MAX)
+        socket.setsockopt(zmq.MAXMSGSIZE, 2 * frame_bytes_max)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, 10_000)
+        if curve is not None:
+            self._secure(socket, curve)
+        _bind(socket, address)
+        return Channel(socket, routed=False), socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
+        """A gateway's end, as the benchmark and the tests use it."""
+        socket = self._socket(zmq.PUSH)
+        socket.setsockopt(zmq.SNDHWM, queue_messages_max)
+        socket.connect(address)
+        return Channel(socket, routed=False)
+
+    def close(self) -> None:
+        """Close everything; what waits is thrown away."""
+        if self._authenticator is not None:
+            self._authenticator.stop()
+        self._context.destroy(linger=0)
+
+    def _socket(self, kind: int) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(kind)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES_MAX)
+        socket.setsockopt(zmq.RCVHWM, _QUEUE_MESSAGES_MAX)
+        return socket
+
+    def _secure(self, socket: "zmq.Socket[bytes]", curve: Curve) -> None:
+        try:
+            public, secret = zmq.auth.load_certificate(curve.secret_file)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"intake.curve_secret_file = {str(curve.secret_file)!r}: {error}; give a key file"
+            ) from error
+        if secret is None or not curve.clients_dir.is_dir():
+            raise ConfigError("intake.curve_*: the key file holds no secret key, or the clients' directory is absent")
+        self._authenticator = ThreadAuthenticator(self._context)
+        self._authenticator.start()
+        self._authenticator.configure_curve(domain="*", location=str(curve.clients_dir))
+        socket.curve_server = True
+        socket.curve_publickey = public
+        socket.curve_secretkey = secret
+
+
+class AsyncReceiver:
+    """Drains a channel whenever its file descriptor stirs, in a running asyncio loop (uvloop too).
+
+    libzmq's descriptor is edge-triggered: after every send, `kick` must be called, or a message may lie unseen.
+    """
+
+    def __init__(self, channel: Channel, on_message: Callable[[list[Frame]], None]) -> None:
+        self._channel = channel
+        self._on_message = on_message
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = channel.descriptor
+        self._loop.add_reader(self._descriptor, self.kick)
+        self._loop.call_soon(self.kick)
+
+    def kick(self) -> None:
+        """Take all that is there."""
+        while (message := self._channel.receive()) is not None:
+            self._on_message(message)
+
+    def close(self) -> None:
+        """Stop listening; the channel stays open."""
+        self._loop.remove_reader(self._descriptor)
+
+
+def _whole(frame: Frame) -> "Frame | zmq.Frame":
+    """A borrowed frame as the message it came in: libzmq then counts a reference where it would copy."""
+    if isinstance(frame, memoryview) and isinstance(frame.obj, zmq.Frame) and frame.nbytes == len(frame.obj):
+        return frame.obj
+    return frame
+
+
+def _bind(socket: "zmq.Socket[bytes]", address: str) -> None:
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        why = os.strerror(error.errno)
+        raise ListenError(
+            f"intake.listen = {address!r}: {why}; stop what listens there or choose another address"
+        ) from error

@@ -1,0 +1,128 @@
+"""What goes over ZeroMQ comes back the same, and what breaks the contract is refused with a reason."""
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import jobs
+from engine.errors import WireError
+from engine.feed import wire
+from engine.replies import RenderedPicture
+from engine.types import (
+    Codec,
+    FailureReason,
+    FeedKind,
+    Keyframe,
+    Measurement,
+    Scores,
+    TileMap,
+    VisitFailure,
+    VisitOrder,
+    VisitTimings,
+)
+
+MIB = 1024 * 1024
+KEYFRAME = Keyframe(
+    "13010200001320000001",
+    2**63 + 5,
+    Codec.H265,
+    b"\0\0\0\1payload",
+    1_700_000_000_000_000_000,
+    -40,
+    FeedKind.RTSP,
+    VisitTimings(1, 2, 3, 4),
+)
+
+
+def test_a_keyframe_survives_the_wire() -> None:
+    assert wire.unpack_keyframe(wire.pack_keyframe(KEYFRAME), MIB, 0) == KEYFRAME
+
+
+def test_every_codec_and_source_has_its_number() -> None:
+    for codec in Codec:
+        for source in FeedKind:
+            sent = Keyframe("c", 1, codec, b"x", 1, None, source)
+            assert wire.unpack_keyframe(wire.pack_keyframe(sent), MIB, 0) == sent
+
+
+def test_a_gateway_that_gives_no_time_is_stamped() -> None:
+    sent = Keyframe("c", 0, Codec.MJPEG, b"x", 0, None, FeedKind.GATEWAY)
+    assert wire.unpack_keyframe(wire.pack_keyframe(sent), MIB, 77).arrival_wall_ns == 77
+
+
+def test_an_order_survives_the_wire() -> None:
+    order = VisitOrder(9, "c", "rtsp://user:pass@host/1", 12, FeedKind.DEMUX)
+    assert wire.unpack_order(wire.pack_order(order)) == order
+
+
+@pytest.mark.parametrize("reason", list(FailureReason))
+def test_a_failure_survives_the_wire(reason: FailureReason) -> None:
+    failure = VisitFailure("c", 3, reason, "a sentence", VisitTimings(5, 0, 6, 7))
+    assert wire.unpack_failure(wire.pack_failure(failure)) == failure
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ([], "malformed"),
+        ([b"PK1"], "malformed"),
+        ([b"PK1", b"", b"x", b"y"], "malformed"),
+        ([b"PK2", wire.pack_header(KEYFRAME), b"x"], "malformed"),
+        ([b"PK1", b"\xff" * 10, b"x"], "malformed"),
+        ([b"PK1", b"\0" * 5000, b"x"], "malformed"),
+        ([b"PK1", wire.pack_header(KEYFRAME), b""], "malformed"),
+        ([b"PK1", wire.pack_header(KEYFRAME), bytes(MIB + 1)], "too_large"),
+        ([b"PK1", b"", b"x"], "malformed"),
+        (wire.pack_keyframe(Keyframe("c" * 65, 1, Codec.H264, b"x", 1, None, FeedKind.RTSP)), "malformed"),
+        (wire.pack_keyframe(Keyframe("", 1, Codec.H264, b"x", 1, None, FeedKind.RTSP)), "malformed"),
+        (wire.pack_keyframe(Keyframe("a\nb", 1, Codec.H264, b"x", 1, None, FeedKind.RTSP)), "malformed"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused_with_its_reason(frames: list[bytes], reason: str) -> None:
+    with pytest.raises(WireError) as caught:
+        wire.unpack_keyframe(frames, MIB, 0)
+    assert caught.value.reason == reason
+
+
+@given(st.lists(st.binary(max_size=200), max_size=5))
+def test_random_messages_never_do_more_than_being_refused(frames: list[bytes]) -> None:
+    for unpack in (
+        lambda: wire.unpack_keyframe(frames, MIB, 0),
+        lambda: wire.unpack_keyframe([b"PK1", *frames], MIB, 0),
+        lambda: wire.unpack_order([wire.ORDER, *frames]),
+        lambda: wire.unpack_failure([wire.FAILED, *frames]),
+        lambda: wire.unpack_status([wire.STATUS, *frames]),
+        lambda: jobs.unpack_job([jobs.JOB, *frames], MIB),
+        lambda: jobs.unpack_result([jobs.RESULT, *frames]),
+    ):
+        with contextlib.suppress(WireError):
+            unpack()
+
+
+def test_a_job_survives_the_wire() -> None:
+    job = jobs.unpack_job(jobs.pack_job(4, KEYFRAME, render=True, side_px_max=320), MIB)
+    assert (job.job_id, job.render, job.side_px_max, job.keyframe) == (4, True, 320, KEYFRAME)
+
+
+def test_a_measurement_survives_the_wire() -> None:
+    grid = np.arange(144, dtype=np.float32).reshape(9, 16)
+    sent = Measurement(
+        "c", 1, 2, 3, FeedKind.GATEWAY, Codec.MJPEG, 640, 480, "yuvj420p", True, True, ("corrupt_flag",),
+        {"luma_mean": 12.5}, Scores(50.0, None, 0.0), TileMap(grid, grid * 2), b"sig", 10, 20,
+    )  # fmt: skip
+    got = jobs.unpack_result(jobs.pack_result(jobs.Result(8, sent)))
+    assert got.job_id == 8
+    assert isinstance(got.outcome, Measurement)
+    for name in Measurement.__slots__:
+        if name != "tiles":
+            assert getattr(got.outcome, name) == getattr(sent, name), name
+    np.testing.assert_array_equal(got.outcome.tiles.luma, grid)
+    np.testing.assert_array_equal(got.outcome.tiles.structure, grid * 2)
+
+
+@pytest.mark.parametrize("outcome", [jobs.Failed("damaged", "why"), RenderedPicture(b"\xff\xd8", 4, 3, 5, 6)])
+def test_other_results_survive_the_wire(outcome: jobs.Failed | RenderedPicture) -> None:
+    assert jobs.unpack_result(jobs.pack_result(jobs.Result(1, outcome))) == jobs.Result(1, outcome)
