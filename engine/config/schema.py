@@ -62,6 +62,13 @@ class SchedulerSettings(Section):
     visits_max: int = key(500, "Visits in flight in all.", ge=1, le=100_000)
     visits_per_uplink_max: int = key(1, "Visits in flight on one recorder or platform.", ge=1, le=1000)
     starts_per_s_max: float = key(400.0, "New visits a second in all.", unit="1/s", ge=0.1, le=10_000)
+    order_timeout_s: float = key(
+        20.0,
+        "An order that no feeder answers in this time is given up; longer than feed.deadline_s.",
+        unit="s",
+        ge=1,
+        le=300,
+    )
     backoff_first_s: float = key(
         30.0, "Wait after the first failure in a row; doubles each time.", unit="s", ge=1, le=3600
     )

@@ -1,0 +1,1 @@
+"""Who is visited when. A pure state machine: events in, actions out; `now_ns` in, `next_wakeup_ns()` out."""
