@@ -132,9 +132,8 @@ class Scheduler:
             head = queue.first()
             if head is not None and head[0] > _URGENT_NS:
                 lags.append(now_ns - head[0])
-        for uplink in self._uplinks.values():
-            if uplink.parked:
-                lags.append(now_ns - self._cameras[uplink.parked[0]].deadline_ns)
+        heads = (uplink.parked[0] for uplink in self._uplinks.values() if uplink.parked)
+        lags.extend(now_ns - self._cameras[camera_id].deadline_ns for camera_id in heads)
         return SchedulerStatus(
             cameras=len(self._cameras),
             in_flight=len(self._flights),

@@ -1,0 +1,1 @@
+"""What is kept: registry, latest verdicts, judge memory, keyframes. The only import of SQLAlchemy."""

@@ -1,0 +1,224 @@
+"""The database: registry, latest verdict and judge memory of each camera. SQLAlchemy Core, SQLite by default."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+from engine.errors import StoreError
+from engine.record.codec import pack_verdict, unpack_verdict
+from engine.record.tables import SCHEMA_VERSION, about, cameras, latest, metadata
+from engine.replies import CameraPage, CameraQuery, CameraStatus
+from engine.types import Camera, KeyPoint, Verdict
+
+_CHUNK_ROWS = 500
+_BUSY_MS = 5000
+_CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRecord:
+    """What is written of one visit. `changed`: the announced state is news."""
+
+    verdict: Verdict
+    history: bytes
+    changed: bool = False
+
+
+class Store:
+    """One database. Any thread may call; every call is its own transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open, and create the tables in an empty database. Raises StoreError if it cannot be used, saying why."""
+        parsed = _parse(url)
+        shown = parsed.render_as_string(hide_password=True)
+        try:
+            if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+                Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            engine = sa.create_engine(parsed)
+            if parsed.get_backend_name() == "sqlite":
+                sa.event.listen(engine, "connect", _tune_sqlite)
+            _prepare(engine, shown)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            why = str(getattr(error, "orig", error))
+            raise StoreError(
+                f"record.url = {shown!r}: {why}; give the path of a SQLite file of ours, or of one yet to be made, "
+                "in a directory we may write to"
+            ) from error
+        return cls(engine)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def cameras(self) -> Iterator[Camera]:
+        """The whole registry, ordered by id."""
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(
+                sa.select(cameras).order_by(cameras.c.camera_id)
+            ):
+                yield _camera(row._mapping)
+
+    def put_cameras(self, rows: Sequence[Camera]) -> tuple[int, int, int]:
+        """Add or change cameras in one transaction; returns how many were added, changed, the same."""
+        added = changed = unchanged = 0
+        with self._engine.begin() as connection:
+            for begin in range(0, len(rows), _CHUNK_ROWS):
+                chunk = {row.camera_id: row for row in rows[begin : begin + _CHUNK_ROWS]}
+                found = connection.execute(sa.select(cameras).where(cameras.c.camera_id.in_(chunk)))
+                known = {camera.camera_id: camera for camera in (_camera(row._mapping) for row in found)}
+                news = [camera for camera in chunk.values() if known.get(camera.camera_id) != camera]
+                added += len(chunk) - len(known)
+                changed += len(news) - (len(chunk) - len(known))
+                unchanged += len(chunk) - len(news)
+                if news:
+                    _upsert(connection, cameras, [_camera_row(camera) for camera in news])
+        return added, changed, unchanged
+
+    def remove_cameras(self, camera_ids: Iterable[str]) -> tuple[str, ...]:
+        """Forget cameras with all that is kept of them; returns those that were known."""
+        removed: list[str] = []
+        wanted = list(camera_ids)
+        with self._engine.begin() as connection:
+            for begin in range(0, len(wanted), _CHUNK_ROWS):
+                chunk = wanted[begin : begin + _CHUNK_ROWS]
+                known = sa.select(cameras.c.camera_id).where(cameras.c.camera_id.in_(chunk))
+                removed += connection.scalars(known).all()
+                for table in (cameras, latest):
+                    connection.execute(sa.delete(table).where(table.c.camera_id.in_(chunk)))
+        return tuple(removed)
+
+    def histories(self) -> Iterator[tuple[str, bytes]]:
+        """The judge's memory of each camera."""
+        with self._engine.connect() as connection:
+            query = sa.select(latest.c.camera_id, latest.c.history)
+            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                yield row.camera_id, row.history
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """The latest verdict of each camera."""
+        with self._engine.connect() as connection:
+            query = sa.select(latest.c.verdict)
+            for (raw,) in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                yield unpack_verdict(raw)
+
+    def camera(self, camera_id: str) -> CameraStatus | None:
+        """One camera with its latest verdict; None if the registry does not know it."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_joined().where(cameras.c.camera_id == camera_id)).first()
+        return None if row is None else _status(row._mapping)
+
+    def page(self, query: CameraQuery) -> CameraPage:
+        """A page of cameras ordered by id, after `query.page_token`."""
+        wanted = _filters(query)
+        with self._engine.connect() as connection:
+            joined = cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
+            total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted)) or 0
+            rows = connection.execute(
+                _joined()
+                .where(*wanted, cameras.c.camera_id > query.page_token)
+                .order_by(cameras.c.camera_id)
+                .limit(query.page_size + 1)
+            ).all()
+        statuses = tuple(_status(row._mapping) for row in rows[: query.page_size])
+        more = len(rows) > query.page_size
+        return CameraPage(statuses, statuses[-1].camera.camera_id if more else "", total)
+
+    def write(self, records: Sequence[VisitRecord]) -> None:
+        """Keep verdicts and judge memory, the last of each camera, in one transaction."""
+        rows = {record.verdict.camera_id: _latest_row(record) for record in records}
+        with self._engine.begin() as connection:
+            _upsert(connection, latest, list(rows.values()))
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StoreError(f"record.url: not a database URL; give one like sqlite:///var/patrol.db ({error})") from error
+
+
+def _tune_sqlite(connection: Any, _: object) -> None:
+    """WAL lets readers go on while the writer writes; NORMAL loses nothing but the last moment on a power cut."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.close()
+
+
+def _prepare(engine: Engine, shown: str) -> None:
+    with engine.begin() as connection:
+        present = set(sa.inspect(connection).get_table_names())
+        if present and about.name not in present:
+            raise StoreError(
+                f"record.url = {shown!r}: holds tables of somebody else ({', '.join(sorted(present)[:3])}); "
+                "give a database of its own"
+            )
+        metadata.create_all(connection)
+        version = connection.scalar(sa.select(about.c.value).where(about.c.key == "schema"))
+        if version is None:
+            connection.execute(sa.insert(about).values(key="schema", value=str(SCHEMA_VERSION)))
+        elif version != str(SCHEMA_VERSION):
+            raise StoreError(
+                f"record.url = {shown!r}: is of schema {version}, this program knows {SCHEMA_VERSION}; "
+                "use the program that wrote it, or another database"
+            )
+
+
+def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=["camera_id"], set_=changed), rows)
+
+
+def _joined() -> "sa.Select[Any]":
+    joined = cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
+    return sa.select(cameras, latest.c.verdict).select_from(joined)
+
+
+def _filters(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
+    wanted: list[sa.ColumnElement[bool]] = []
+    if query.region_prefix:
+        wanted.append(cameras.c.region.startswith(query.region_prefix, autoescape=True))
+    if query.site_id:
+        wanted.append(cameras.c.site_id == query.site_id)
+    if query.state is not None:
+        wanted.append(latest.c.announced == query.state.value)
+    return wanted
+
+
+def _camera_row(camera: Camera) -> dict[str, Any]:
+    return {name: getattr(camera, name) for name in _CAMERA_COLUMNS} | {"key_point": camera.key_point.value}
+
+
+def _camera(row: Any) -> Camera:
+    values = {name: row[name] for name in _CAMERA_COLUMNS}
+    return Camera(**(values | {"key_point": KeyPoint(values["key_point"])}))
+
+
+def _status(row: Any) -> CameraStatus:
+    raw = row["verdict"]
+    return CameraStatus(_camera(row), None if raw is None else unpack_verdict(raw))
+
+
+def _latest_row(record: VisitRecord) -> dict[str, Any]:
+    verdict = record.verdict
+    return {
+        "camera_id": verdict.camera_id,
+        "visit_id": verdict.visit_id,
+        "at_wall_ns": verdict.at_wall_ns,
+        "announced": verdict.announced.value,
+        "since_wall_ns": verdict.since_wall_ns,
+        "verdict": pack_verdict(verdict),
+        "history": record.history,
+    }

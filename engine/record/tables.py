@@ -1,0 +1,47 @@
+"""The tables. Version 1; migrations are to come with the ledger."""
+
+import sqlalchemy as sa
+
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+
+about = sa.Table(
+    "patrol_about",
+    metadata,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("value", sa.String(200), nullable=False),
+)
+
+cameras = sa.Table(
+    "cameras",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("url", sa.String(2048), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("site_id", sa.String(64), nullable=False),
+    sa.Column("site_name", sa.String(200), nullable=False),
+    sa.Column("region", sa.String(6), nullable=False),
+    sa.Column("key_point", sa.String(32), nullable=False),
+    sa.Column("required", sa.Boolean, nullable=False),
+    sa.Column("uplink", sa.String(200), nullable=False),
+    sa.Column("hours", sa.String(64), nullable=False),
+    sa.Column("platform_status", sa.String(64), nullable=False),
+    sa.Column("push", sa.Boolean, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Index("cameras_by_region", "region", "camera_id"),
+    sa.Index("cameras_by_site", "site_id", "camera_id"),
+)
+
+latest = sa.Table(
+    "latest",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("visit_id", sa.BigInteger, nullable=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("announced", sa.String(16), nullable=False),
+    sa.Column("since_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("verdict", sa.LargeBinary, nullable=False),
+    sa.Column("history", sa.LargeBinary, nullable=False),
+    sa.Index("latest_by_announced", "announced", "camera_id"),
+)
