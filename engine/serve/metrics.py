@@ -1,0 +1,203 @@
+"""Every metric of the engine. The only import of prometheus_client. No camera is ever a label."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest, start_http_server
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from engine.config.listen import host_port
+from engine.errors import ListenError
+
+REGIONS_MAX = 500
+"""Regions that get a label value of their own; a province has fewer than 200 counties. The rest is `other`."""
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKind:
+    """One row of docs/metrics.md."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+_TABLE = (
+    MetricKind("patrol_build_info", "info", (), "Version of the engine."),
+    MetricKind("patrol_visits_total", "counter", ("via", "outcome"), "Visits ended; outcome: keyframe, or the reason."),
+    MetricKind("patrol_checks_total", "counter", ("state",), "Verdicts given, by the visit's own state."),
+    MetricKind("patrol_stage_seconds", "histogram", ("stage",), "Time spent in one stage of a check."),
+    MetricKind(
+        "patrol_intake_dropped_frames_total", "counter", ("reason",), "Frames that ended without a measurement."
+    ),
+    MetricKind("patrol_intake_queue_frames", "gauge", (), "Frames that wait for a worker."),
+    MetricKind("patrol_intake_queue_bytes", "gauge", (), "Their size."),
+    MetricKind("patrol_intake_queue_age_seconds", "gauge", (), "How long the first in the line has waited."),
+    MetricKind("patrol_visits_in_flight", "gauge", (), "Visits ordered and not ended."),
+    MetricKind("patrol_cameras", "gauge", ("state", "region"), "Cameras by announced state and county."),
+    MetricKind("patrol_period_lag_seconds", "gauge", (), "How late the most overdue camera is."),
+    MetricKind("patrol_worker_restarts_total", "counter", ("reason",), "Worker processes replaced."),
+    MetricKind("patrol_workers_ready", "gauge", (), "Worker processes that take frames."),
+    MetricKind("patrol_feeder_restarts_total", "counter", ("kind", "reason"), "Feeder processes replaced."),
+    MetricKind("patrol_demux_stuck_threads", "gauge", (), "Demuxing threads given up and not back."),
+    MetricKind("patrol_rtsp_fallbacks_total", "counter", ("outcome",), "RTSP visits tried again through FFmpeg."),
+    MetricKind("patrol_store_errors_total", "counter", ("part",), "Writes that failed: store (tried again), evidence."),
+    MetricKind("patrol_store_dropped_total", "counter", ("reason",), "Records not written: superseded, queue_full."),
+    MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
+    MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
+    MetricKind("patrol_rpc_seconds", "histogram", ("method", "code"), "gRPC calls by method and status."),
+)
+STAGES = (
+    "connect", "keyframe_wait", "visit_total", "queue", "decode", "kernels", "judge", "store", "end_to_end",
+)  # fmt: skip
+
+
+class Metrics:
+    """The metrics of one hub, in a registry of their own. Methods may be called from any thread."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._info = Info("patrol_build", _help("patrol_build_info"), registry=self.registry)
+        self._info.info({"version": version})
+        self._counters = {m.name: _counter(m, self.registry) for m in _TABLE if m.kind == "counter"}
+        self._gauges = {
+            m.name: Gauge(m.name, m.help, m.labels, registry=self.registry) for m in _TABLE if m.kind == "gauge"
+        }
+        self._histograms = {
+            m.name: Histogram(m.name, m.help, m.labels, buckets=_SECONDS, registry=self.registry)
+            for m in _TABLE
+            if m.kind == "histogram"
+        }
+        self._stages = {stage: self._histograms["patrol_stage_seconds"].labels(stage) for stage in STAGES}
+        self._camera_labels: set[tuple[str, str]] = set()
+        self._server: WSGIServer | None = None
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+
+    def visit_ended(self, via: str, outcome: str) -> None:
+        """A visit ended with a keyframe, or with a reason."""
+        self._counters["patrol_visits_total"].labels(via, outcome).inc()
+
+    def check_done(self, state: str) -> None:
+        """A verdict was given."""
+        self._counters["patrol_checks_total"].labels(state).inc()
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """One of STAGES took this long."""
+        self._stages[stage].observe(seconds)
+
+    def dropped(self, reason: str, number: int = 1) -> None:
+        """Frames ended without a measurement."""
+        self._counters["patrol_intake_dropped_frames_total"].labels(reason).inc(number)
+
+    def queue(self, frames: int, size: int, age_s: float) -> None:
+        """The intake, as it is now."""
+        self._gauges["patrol_intake_queue_frames"].set(frames)
+        self._gauges["patrol_intake_queue_bytes"].set(size)
+        self._gauges["patrol_intake_queue_age_seconds"].set(age_s)
+
+    def cameras(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Cameras by announced state and region."""
+        gauge = self._gauges["patrol_cameras"]
+        regions = sorted({region for _, region in counts})[:REGIONS_MAX]
+        known = set(regions)
+        totals: dict[tuple[str, str], int] = dict.fromkeys(self._camera_labels, 0)
+        for (state, region), number in counts.items():
+            key = (state, (region or "none") if region in known else "other")
+            totals[key] = totals.get(key, 0) + number
+        for (state, region), number in totals.items():
+            gauge.labels(state, region).set(number)
+        self._camera_labels = set(totals)
+
+    def flow(self, visits_in_flight: int, lag_s: float, workers: int, watchers: int) -> None:
+        """What is under way, as it is now."""
+        self._gauges["patrol_visits_in_flight"].set(visits_in_flight)
+        self._gauges["patrol_period_lag_seconds"].set(lag_s)
+        self._gauges["patrol_workers_ready"].set(workers)
+        self._gauges["patrol_watchers"].set(watchers)
+
+    def worker_restarted(self, reason: str) -> None:
+        """A worker was replaced."""
+        self._counters["patrol_worker_restarts_total"].labels(reason).inc()
+
+    def feeder_restarted(self, kind: str, reason: str) -> None:
+        """A feeder or demuxer was replaced."""
+        self._counters["patrol_feeder_restarts_total"].labels(kind, reason).inc()
+
+    def stuck_threads(self, number: int) -> None:
+        """Demuxing threads that do not come back, now."""
+        self._gauges["patrol_demux_stuck_threads"].set(number)
+
+    def fallback(self, outcome: str) -> None:
+        """An RTSP visit was tried again through FFmpeg."""
+        self._counters["patrol_rtsp_fallbacks_total"].labels(outcome).inc()
+
+    def store_error(self, part: str) -> None:
+        """A write failed."""
+        self._counters["patrol_store_errors_total"].labels(part).inc()
+
+    def stored(self, written: int, dropped: Mapping[str, int]) -> None:
+        """Records written and not written since the last call."""
+        self._counters["patrol_store_written_total"].inc(written)
+        for reason, number in dropped.items():
+            self._counters["patrol_store_dropped_total"].labels(reason).inc(number)
+
+    def rpc(self, method: str, code: str, seconds: float) -> None:
+        """A gRPC call ended."""
+        self._histograms["patrol_rpc_seconds"].labels(method, code).observe(seconds)
+
+    def render(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self.registry)
+
+    def serve(self, listen: str) -> str:
+        """Answer scrapes on host:port; returns the address really bound. Raises ListenError."""
+        host, port = host_port(listen)
+        try:
+            self._server, _ = start_http_server(port, host, registry=self.registry)
+        except OSError as error:
+            raise ListenError(
+                f"serve.metrics_listen = {listen!r}: {error.strerror}; stop what listens there or take another address"
+            ) from error
+        return f"{host}:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        """Stop answering."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+def markdown() -> str:
+    """docs/metrics.md."""
+    lines = [
+        "# Metrics",
+        "",
+        "Served as Prometheus text on `serve.metrics_listen`. No camera is ever a label. Generated by",
+        "`python -m engine.serve.metrics`.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| `{m.name}` | {m.kind} | {', '.join(m.labels) or '-'} | {m.help} |" for m in _TABLE]
+    lines += ["", f"Stages: {', '.join(STAGES)}.", ""]
+    return "\n".join(lines)
+
+
+def _help(name: str) -> str:
+    return next(one.help for one in _TABLE if one.name == name)
+
+
+def _counter(metric: MetricKind, registry: CollectorRegistry) -> Counter:
+    return Counter(metric.name.removesuffix("_total"), metric.help, metric.labels, registry=registry)
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    Path("docs/metrics.md").write_text(markdown(), encoding="utf-8")
