@@ -1,0 +1,97 @@
+"""The demuxer process: orders in from the hub, PyAV in a pool of threads, keyframes or failures back.
+
+FFmpeg may hang where no time-out reaches it. Such a thread is given up and replaced; a process with too many of them
+takes no more orders, ends what it has, and leaves with EXIT_RECYCLE for the supervisor to start a fresh one.
+"""
+
+import os
+import queue
+
+from engine.clock import monotonic_ns
+from engine.config.schema import FeedSettings
+from engine.control import EXIT_RECYCLE, Control
+from engine.errors import WireError
+from engine.feed import wire
+from engine.feed.demux import DemuxPool
+from engine.log import logger
+from engine.transport import Channel, Poller, Transport
+from engine.types import FailureReason, Keyframe, VisitFailure
+from patrol.v1 import feed_pb2
+
+_STATUS_INTERVAL_NS = 1_000_000_000
+_TICK_MS = 100
+
+
+def run(name: str, address: str, settings: FeedSettings, control: Control) -> int:
+    """Visit cameras for the hub at `address` until `control` says stop; returns the exit code."""
+    transport = Transport()
+    ended: queue.SimpleQueue[Keyframe | VisitFailure] = queue.SimpleQueue()
+    wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def on_end(end: Keyframe | VisitFailure) -> None:
+        ended.put(end)
+        try:
+            os.write(wake_write, b"\0")
+        except BlockingIOError:
+            pass  # the pipe is full of wake-ups already
+
+    pool = DemuxPool(settings, on_end)
+    hub = transport.connect_dealer(address, name)
+    poller = Poller()
+    poller.watch("hub", hub)
+    poller.watch("control", control.descriptor)
+    poller.watch("ended", wake_read)
+    control.ready()
+    next_status_ns = 0
+    try:
+        while True:
+            now_ns = monotonic_ns()
+            if now_ns >= next_status_ns:
+                _report(name, hub, pool)
+                next_status_ns = now_ns + _STATUS_INTERVAL_NS
+            stirred = poller.wait(_TICK_MS)
+            if "control" in stirred and control.stop_asked():
+                return 0
+            if "ended" in stirred:
+                os.read(wake_read, 65_536)
+            pool.tick(monotonic_ns())
+            _send_ended(hub, ended)
+            _take_orders(hub, pool)
+            if pool.exhausted and pool.in_flight == 0:
+                logger().warning("too many stuck threads, asking to be replaced", stuck=pool.stuck)
+                _send_ended(hub, ended)
+                return EXIT_RECYCLE
+    finally:
+        pool.close(0.5)
+        transport.close()
+
+
+def _report(name: str, hub: Channel, pool: DemuxPool) -> None:
+    status = feed_pb2.FeederStatus(
+        name=name,
+        kind=feed_pb2.FEED_KIND_DEMUX,
+        capacity=0 if pool.exhausted else pool.capacity,
+        visits_in_flight=pool.in_flight,
+        stuck_threads=pool.stuck,
+        stuck_threads_total=pool.stuck_total,
+    )
+    hub.send(wire.pack_status(status))
+
+
+def _send_ended(hub: Channel, ended: "queue.SimpleQueue[Keyframe | VisitFailure]") -> None:
+    while not ended.empty():
+        end = ended.get()
+        hub.send(wire.pack_failure(end) if isinstance(end, VisitFailure) else wire.pack_keyframe(end))
+
+
+def _take_orders(hub: Channel, pool: DemuxPool) -> None:
+    while (frames := hub.receive()) is not None:
+        try:
+            order = wire.unpack_order(frames)
+        except WireError as error:
+            logger().error("order not understood", detail=str(error))
+            continue
+        if pool.exhausted or not pool.submit(order):
+            detail = f"{pool.in_flight} visits in flight in this demuxer; it takes no more now"
+            failure = VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
+            hub.send(wire.pack_failure(failure))

@@ -1,0 +1,118 @@
+"""The RTSP feeder process: orders in from the hub, visits under one event loop, keyframes or failures back."""
+
+import asyncio
+import contextlib
+
+from engine.config.schema import FeedSettings
+from engine.control import Control
+from engine.errors import WireError
+from engine.feed import wire
+from engine.feed.visit import visit
+from engine.log import logger
+from engine.transport import AsyncReceiver, Channel, Frame, Transport
+from engine.types import FailureReason, VisitFailure, VisitOrder
+from patrol.v1 import feed_pb2
+
+STATUS_INTERVAL_S = 1.0
+
+
+def run(name: str, address: str, settings: FeedSettings, control: Control) -> None:
+    """Visit cameras for the hub at `address` until `control` says stop."""
+    transport = Transport()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(name, transport.connect_dealer(address, name), settings, control))
+    finally:
+        transport.close()
+
+
+async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Control) -> None:
+    feeder = Feeder(name, hub, settings)
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+
+    def hear() -> None:
+        if control.stop_asked():
+            loop.remove_reader(control.descriptor)
+            stopped.set()
+
+    loop.add_reader(control.descriptor, hear)
+    feeder.report()
+    control.ready()
+    while not stopped.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), STATUS_INTERVAL_S)
+        feeder.report()
+    await feeder.close()
+
+
+class Feeder:
+    """Visits in flight, one task each; their number is bounded by what the hub was told as capacity."""
+
+    def __init__(self, name: str, hub: Channel, settings: FeedSettings) -> None:
+        self._name = name
+        self._hub = hub
+        self._settings = settings
+        self._visits: set[asyncio.Task[None]] = set()
+        self._receiver = AsyncReceiver(hub, self._on_message)
+
+    def report(self) -> None:
+        """Tell the hub that this process is alive and how much it carries."""
+        status = feed_pb2.FeederStatus(
+            name=self._name,
+            kind=feed_pb2.FEED_KIND_RTSP,
+            capacity=self._settings.visits_per_feeder_max,
+            visits_in_flight=len(self._visits),
+        )
+        self._send(wire.pack_status(status))
+
+    async def close(self) -> None:
+        """Cancel what is in flight; sessions are torn down on the way out, within a second."""
+        self._receiver.close()
+        for task in self._visits:
+            task.cancel()
+        if self._visits:
+            await asyncio.wait(self._visits, timeout=1.0)
+
+    def _on_message(self, frames: list[Frame]) -> None:
+        try:
+            order = wire.unpack_order(frames)
+        except WireError as error:
+            logger().error("order not understood", detail=str(error))
+            return
+        if len(self._visits) >= self._settings.visits_per_feeder_max:
+            detail = f"{len(self._visits)} visits in flight in this feeder, which is its most"
+            self._send(wire.pack_failure(_failure(order, detail)))
+            return
+        task = asyncio.ensure_future(self._visit(order))
+        self._visits.add(task)
+        task.add_done_callback(self._visits.discard)
+
+    async def _visit(self, order: VisitOrder) -> None:
+        try:
+            ended = await visit(order, self._settings)
+        except Exception as error:  # noqa: BLE001 (an order must end even where our own code is wrong)
+            logger().exception("visit broke", camera_id=order.camera_id)
+            ended = _failure(order, f"{type(error).__name__} in the feeder; see its log")
+        if isinstance(ended, VisitFailure):
+            self._send(wire.pack_failure(ended))
+        else:
+            self._send(wire.pack_keyframe(ended))
+
+    def _send(self, frames: list[Frame]) -> None:
+        if not self._hub.send(frames):
+            logger().error("hub does not take messages", lost=self._hub.lost_sends)
+        self._receiver.kick()
+
+
+def _failure(order: VisitOrder, detail: str) -> VisitFailure:
+    return VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    """uvloop halves the CPU of a visit (bench.visits); without it asyncio's own loop does the same work."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.Loop

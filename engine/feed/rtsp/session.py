@@ -1,0 +1,320 @@
+"""One visit's dialogue with an RTSP server. Pure: bytes in; bytes to send, a keyframe, a redirect or a failure out.
+
+    session = Session(url, ...)
+    session.begin()                     then send session.take_outgoing() after this and every receive
+    session.receive(data)               what came on the connection
+    session.receive_datagram(data)      what came on the RTP port, over UDP
+    session.keyframe / .failure / .redirect     one of them is set when the visit is over
+
+Sources: RFC 2326; interleaving 10.12. SETUP asks for one track only, the video.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from engine.feed.rtsp import auth, message, rtp, sdp
+from engine.feed.rtsp.assembler import Assembler, WholeKeyframe
+from engine.feed.rtsp.reorder import Reorder
+from engine.types import Codec, FailureReason
+
+_AGENT = "kitchen-patrol"
+_NOISE_BYTES_MAX = 65_536
+"""Bytes that are neither RTSP nor interleaved packets; some cameras slip, but not by more."""
+_ATTEMPTS_MAX = 2
+"""Answers to a 401 in one request: the second is for a nonce that grew stale."""
+_PACKET_HEADER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the visit brings nothing."""
+
+    reason: FailureReason
+    detail: str
+
+
+class Session:
+    """States go describe, setup, play, stream. `client_ports`: RTP and RTCP ports for UDP; None: interleaved in TCP."""
+
+    def __init__(self, url: str, client_nonce: str, client_ports: tuple[int, int] | None = None) -> None:
+        parts = urlsplit(url)
+        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        host = parts.netloc.rpartition("@")[2]
+        self._url = parts._replace(netloc=host).geturl()
+        self._base = self._url
+        self._client_nonce = client_nonce
+        self._client_ports = client_ports
+        self._sequence = 0
+        self._challenge: auth.Challenge | None = None
+        self._answered = self._attempts = self._nonce_count = 0
+        self._method = self._target = ""
+        self._extra: dict[str, str] = {}
+        self._session_id = ""
+        self._track: sdp.Track | None = None
+        self._assembler: Assembler | None = None
+        self._reorder = Reorder()
+        self._channel = 0
+        self._left = b""
+        self._noise = 0
+        self._is_h264 = True
+        self._passing = False
+        self._outgoing: list[bytes] = []
+        self.server_ports: tuple[int, int] | None = None
+        self.keyframe: WholeKeyframe | None = None
+        self.failure: Failure | None = None
+        self.redirect: str | None = None
+
+    @property
+    def codec(self) -> Codec:
+        """Of the keyframe."""
+        return (self._track.codec if self._track else None) or Codec.H264
+
+    @property
+    def clock_hz(self) -> int:
+        """Units of the keyframe's timestamp a second."""
+        return self._track.clock_hz if self._track else 90_000
+
+    @property
+    def playing(self) -> bool:
+        """Whether the server has agreed to send."""
+        return self._method == "STREAM"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server has said anything that makes sense."""
+        return self._answered > 0
+
+    @property
+    def damaged(self) -> int:
+        """Keyframes that came and were not whole."""
+        return self._assembler.damaged if self._assembler else 0
+
+    @property
+    def over(self) -> bool:
+        """Whether the visit has its end."""
+        return self.keyframe is not None or self.failure is not None or self.redirect is not None
+
+    def begin(self) -> None:
+        """Ask for the description."""
+        self._ask("DESCRIBE", self._url, {"Accept": "application/sdp"})
+
+    def take_outgoing(self) -> bytes:
+        """Bytes to send now."""
+        out = b"".join(self._outgoing)
+        self._outgoing.clear()
+        return out
+
+    def teardown(self) -> bytes:
+        """The last request, to be sent without waiting for an answer; empty if no session stands."""
+        if not self._session_id:
+            return b""
+        self._outgoing.clear()
+        self._ask("TEARDOWN", self._base, {})
+        return self.take_outgoing()
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes of the connection."""
+        data = self._left + data if self._left else data
+        place, size = 0, len(data)
+        while place < size and not self.over:
+            if data[place] == 0x24:
+                if place + _PACKET_HEADER > size:
+                    break
+                end = place + _PACKET_HEADER + (data[place + 2] << 8 | data[place + 3])
+                if end > size:
+                    break
+                if data[place + 1] == self._channel and not self._is_of_no_use(data, place + _PACKET_HEADER):
+                    self._packet(data[place + _PACKET_HEADER : end])
+                place = end
+                continue
+            if not _begins_message(data, place):
+                place = self._skip_noise(data, place)
+                continue
+            try:
+                found = message.parse(data[place : place + message.HEAD_BYTES_MAX + message.BODY_BYTES_MAX])
+            except message.MessageError as error:
+                self._fail(FailureReason.PROTOCOL_ERROR, f"the server sent {error}")
+                return
+            if found is None:
+                break
+            place += found[1]
+            self._respond(found[0])
+        self._left = b"" if self.over else data[place:]
+
+    def receive_datagram(self, data: bytes) -> None:
+        """Take a datagram of the RTP port; a few that come out of order are put in order."""
+        packet = rtp.parse(data)
+        if packet is None or self._track is None or packet.payload_type != self._track.payload_type:
+            return
+        for one in self._reorder.push(packet):
+            self._push(one)
+
+    def closed(self) -> None:
+        """The server has closed the connection."""
+        if not self.over:
+            where = "while streaming" if self.playing else f"after {self._method}"
+            if self.damaged:
+                self._fail(FailureReason.DAMAGED, f"{self.damaged} keyframes came, none of them whole, then it closed")
+            else:
+                self._fail(FailureReason.PROTOCOL_ERROR, f"the server closed the connection {where}")
+
+    def _is_of_no_use(self, data: bytes, place: int) -> bool:
+        """Whether the packet at `place` is a plain piece of a picture that is no keyframe, seen from two bytes of it.
+
+        Most packets of a visit are; to look at them no further halves its cost.
+        """
+        assembler = self._assembler
+        if assembler is None or assembler.collecting or data[place] != 0x80 or place + 15 > len(data):
+            return False
+        if self._is_h264:
+            kind = data[place + 12] & 0x1F
+            plain = kind == 1 or (kind == 28 and data[place + 13] & 0x1F == 1)
+        else:
+            kind = data[place + 12] >> 1 & 0x3F
+            plain = kind < 10 or (kind == 49 and data[place + 14] & 0x3F < 10)
+        if plain and not self._passing:
+            assembler.pass_over()
+        self._passing = plain
+        return plain
+
+    def _packet(self, data: bytes) -> None:
+        packet = rtp.parse(data)
+        if packet is not None and self._track is not None and packet.payload_type == self._track.payload_type:
+            self._push(packet)
+
+    def _push(self, packet: rtp.Packet) -> None:
+        if self._assembler is not None and self.keyframe is None:
+            self.keyframe = self._assembler.push(packet)
+
+    def _respond(self, response: message.Response) -> None:
+        if response.status == 0:
+            return  # a request of the server's (OPTIONS, SET_PARAMETER as keep-alive): it may do without an answer
+        if self._method == "STREAM":
+            return
+        if response.headers.get("cseq", "").strip() not in ("", str(self._sequence)):
+            return  # a late answer to an earlier request
+        self._answered += 1
+        if response.status == 401:
+            self._authenticate(response)
+        elif response.status in (301, 302, 303, 305, 307, 308) and "location" in response.headers:
+            self.redirect = response.headers["location"].partition("\n")[0]
+        elif not 200 <= response.status < 300:
+            self._refused(response)
+        elif self._method == "DESCRIBE":
+            self._described(response)
+        elif self._method == "SETUP":
+            self._set_up(response)
+        elif self._method == "PLAY":
+            self._method = "STREAM"
+
+    def _authenticate(self, response: message.Response) -> None:
+        challenge = auth.choose(response.headers.get("www-authenticate", ""))
+        if not self._user:
+            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a user and password; the URL has none")
+        elif challenge is None:
+            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a way of authentication that we do not know")
+        elif self._attempts >= _ATTEMPTS_MAX or (challenge == self._challenge and self._attempts):
+            self._fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
+        else:
+            if self._challenge is None or challenge.nonce != self._challenge.nonce:
+                self._nonce_count = 0
+            if self._attempts and not challenge.algorithm:
+                self._fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
+                return
+            self._challenge = challenge
+            self._attempts += 1
+            self._send()
+
+    def _refused(self, response: message.Response) -> None:
+        status = response.status
+        what = f"{self._method} answered with {status} {response.reason}"
+        if status == 403:
+            self._fail(FailureReason.UNAUTHORIZED, what)
+        elif status in (404, 410):
+            self._fail(FailureReason.NOT_FOUND, what)
+        elif status == 415:
+            self._fail(FailureReason.UNSUPPORTED_CODEC, what)
+        else:
+            self._fail(FailureReason.PROTOCOL_ERROR, what)
+
+    def _described(self, response: message.Response) -> None:
+        description = sdp.parse(response.body)
+        track = description.video()
+        if track is None:
+            kinds = ", ".join(sorted({one.kind for one in description.tracks})) or "nothing"
+            self._fail(FailureReason.NO_VIDEO, f"the session offers {kinds}, but no video")
+            return
+        if track.codec is None or track.interleaves:
+            how = "interleaved order" if track.codec else repr(track.encoding or track.payload_type)
+            self._fail(FailureReason.UNSUPPORTED_CODEC, f"video in {how}; taken over RTSP: H264, H265")
+            return
+        headers = response.headers
+        base = headers.get("content-base") or headers.get("content-location") or self._url
+        if "://" not in base:
+            base = self._url
+        self._base = sdp.control_url(base, description.control)
+        self._track = track
+        self._assembler = Assembler(track.codec, track.parameter_sets)
+        self._is_h264 = track.codec is Codec.H264
+        if self._client_ports is None:
+            transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
+        else:
+            transport = f"RTP/AVP;unicast;client_port={self._client_ports[0]}-{self._client_ports[1]}"
+        self._ask("SETUP", sdp.control_url(base, track.control), {"Transport": transport})
+
+    def _set_up(self, response: message.Response) -> None:
+        self._session_id = response.headers.get("session", "").partition(";")[0].strip()
+        if not self._session_id:
+            self._fail(FailureReason.PROTOCOL_ERROR, "SETUP answered without a session")
+            return
+        for parameter in response.headers.get("transport", "").split(";"):
+            name, _, value = parameter.strip().partition("=")
+            first, _, second = value.partition("-")
+            if name.lower() == "interleaved" and first.isdecimal() and int(first) < 256:
+                self._channel = int(first)
+            elif name.lower() == "server_port" and first.isdecimal():
+                self.server_ports = (int(first), int(second) if second.isdecimal() else int(first) + 1)
+        self._ask("PLAY", self._base, {})
+
+    def _ask(self, method: str, target: str, headers: dict[str, str]) -> None:
+        self._method, self._target, self._extra = method, target, headers
+        self._attempts = 0
+        self._send()
+
+    def _send(self) -> None:
+        self._sequence += 1
+        headers = {"User-Agent": _AGENT, **self._extra}
+        if self._session_id:
+            headers["Session"] = self._session_id
+        if self._challenge is not None:
+            self._nonce_count += 1
+            headers["Authorization"] = auth.answer(
+                self._challenge,
+                self._user,
+                self._password,
+                self._method,
+                self._target,
+                self._nonce_count,
+                self._client_nonce,
+            )
+        self._outgoing.append(message.request(self._method, self._target, self._sequence, headers))
+
+    def _skip_noise(self, data: bytes, place: int) -> int:
+        """The next place where a packet or a message may begin."""
+        nexts = [found for mark in (b"$", b"RTSP/") if (found := data.find(mark, place + 1)) >= 0]
+        after = min(nexts, default=len(data))
+        self._noise += after - place
+        if self._noise > _NOISE_BYTES_MAX or not self._answered:
+            self._fail(FailureReason.PROTOCOL_ERROR, f"the server does not speak RTSP: {data[place : place + 16]!r}")
+        return after
+
+    def _fail(self, reason: FailureReason, detail: str) -> None:
+        self.failure = Failure(reason, detail)
+
+
+_VERBS = (b"RTSP", b"OPTI", b"ANNO", b"SET_", b"GET_", b"REDI", b"TEAR", b"PAUS", b"DESC", b"PLAY")
+
+
+def _begins_message(data: bytes, place: int) -> bool:
+    head = data[place : place + 4]
+    return any(verb.startswith(head) for verb in _VERBS)
