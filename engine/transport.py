@@ -217,7 +217,7 @@ def _bind(socket: "zmq.Socket[bytes]", address: str) -> None:
         socket.bind(address)
     except zmq.ZMQError as error:
         socket.close(linger=0)
-        why = os.strerror(error.errno)
+        why = os.strerror(error.errno or 0)
         raise ListenError(
             f"intake.listen = {address!r}: {why}; stop what listens there or choose another address"
         ) from error

@@ -1,11 +1,13 @@
 """TOML to Settings, with errors that a person can act on."""
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from engine.config.checks import problems
 from engine.config.schema import Settings
 from engine.errors import ConfigError
 
@@ -30,18 +32,24 @@ def loads(text: str, name: str = "config") -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: is not TOML: {error}") from error
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
-        lines = [_sentence(problem, tree) for problem in error.errors()]
+        lines = [_sentence(problem) for problem in error.errors()]
         raise ConfigError("\n".join(f"{name}: {line}" for line in lines)) from error
+    wrong = problems(settings)
+    if wrong:
+        raise ConfigError("\n".join(f"{name}: {line}" for line in wrong))
+    return settings
 
 
-def _sentence(problem: Any, tree: dict[str, Any]) -> str:
+def _sentence(problem: Any) -> str:
     """One pydantic problem as: key, value, what is allowed."""
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = ", ".join(_siblings(problem["loc"]))
-        return f"{path}: unknown key; known here: {known}; mend the name or delete the line"
+        known = _siblings(problem["loc"])
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{path}: unknown key; {hint}known here: {', '.join(known)}; mend the name or delete the line"
     return f"{path} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"
 
 

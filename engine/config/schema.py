@@ -81,6 +81,53 @@ class JudgeSettings(Section):
 
     confirm_n: int = key(2, "Faults seen out of the last `confirm_m` visits before a fault is announced.", ge=1, le=20)
     confirm_m: int = key(3, "Visits looked back at for `confirm_n`.", ge=1, le=20)
+    recover_n: int = key(2, "Ok visits in a row before an announced fault is taken back.", ge=1, le=20)
+    sharpness_min: float = key(32.0, "Blurred below this sharpness score.", ge=0, le=100)
+    light_min: float = key(
+        20.0, "Mean level below which a picture has too little light to judge more.", unit="levels", ge=0, le=255
+    )
+    dark_mean_max: float = key(50.0, "Too dark below this mean level.", unit="levels", ge=0, le=255)
+    bright_mean_min: float = key(
+        165.0, "Too bright from this mean level on, if shadows and highlights agree.", unit="levels", ge=0, le=255
+    )
+    bright_shadow_min: float = key(
+        70.0, "Shadows are missing if 95 % of the picture are above this level.", unit="levels", ge=0, le=255
+    )
+    bright_highlight_min: float = key(
+        248.0, "Highlights are burnt if 1 % of the picture is above this level.", unit="levels", ge=0, le=255
+    )
+    bright_mean_max: float = key(
+        220.0, "Too bright from this mean level on, whatever else.", unit="levels", ge=0, le=255
+    )
+    bright_clipped_share_min: float = key(0.25, "Too bright if this share of the picture is clipped white.", ge=0, le=1)
+    contrast_span_min: float = key(
+        24.0, "Low contrast if the levels between 5 % and 95 % span less.", unit="levels", ge=0, le=255
+    )
+    covered_share_min: float = key(0.85, "Covered if this share of the tiles shows no structure.", ge=0, le=1)
+    partly_covered_share_min: float = key(
+        0.6, "Partly covered if this share of the tiles shows no structure; without a baseline only.", ge=0, le=1
+    )
+    baseline_visits_min: int = key(3, "Ok visits before the baseline is compared with.", unit="visits", ge=1, le=1000)
+    baseline_structure_min: float = key(
+        4.0, "A tile usually has structure from this gradient energy on.", unit="levels^2", ge=0, le=10_000
+    )
+    baseline_tiles_min: int = key(24, "Fewer tiles with structure make no baseline.", unit="tiles", ge=1, le=144)
+    lost_structure_max: float = key(
+        0.6, "A tile lost its structure below this gradient energy ...", unit="levels^2", ge=0, le=10_000
+    )
+    lost_structure_ratio: float = key(0.1, "... and below this share of its usual one.", ge=0, le=1)
+    covered_lost_share_min: float = key(0.85, "Covered if this share of the tiles lost their structure.", ge=0, le=1)
+    partly_lost_share_min: float = key(0.3, "Partly covered if this share of the tiles lost theirs.", ge=0, le=1)
+    frozen_visits: int = key(
+        3, "Visits in a row with the same picture that make it frozen.", unit="visits", ge=2, le=100
+    )
+    frozen_gap_s: float = key(2.0, "Visits closer together count as one.", unit="s", ge=0, le=86_400)
+    frozen_tolerance: float = key(
+        0.01, "How far a tile's mean may move in the same picture.", unit="levels", ge=0, le=10
+    )
+    frozen_tiles_share_min: float = key(
+        0.9, "The picture is the same if this share of its tiles stays; a clock ticks in the others.", ge=0.5, le=1
+    )
 
 
 class RecordSettings(Section):
@@ -103,6 +150,7 @@ class ServeSettings(Section):
 
     grpc_listen: str = key("127.0.0.1:7702", "gRPC address, host:port.", hot=False)
     metrics_listen: str = key("127.0.0.1:7703", "Prometheus address, host:port; empty: none.", hot=False)
+    metrics_public: bool = key(False, "Metrics may be read by all who reach metrics_listen.", hot=False)
     tls_cert_file: str = key("", "PEM certificate chain.", hot=False)
     tls_key_file: str = key("", "PEM private key.", hot=False)
     tokens_file: str = key("", "File of bearer tokens, one a line; empty: no token asked (loopback only).", hot=False)

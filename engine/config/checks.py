@@ -1,0 +1,92 @@
+"""Rules over several keys, and what a listener in public needs. Pure."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from engine.config.listen import host_port, is_loopback
+from engine.config.schema import Settings
+from engine.errors import ConfigError
+
+_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
+
+
+def problems(settings: Settings) -> list[str]:
+    """One sentence for each thing wrong: key, value, what is allowed, the remedy."""
+    return [*_feed(settings), *_orders(settings), *_listeners(settings), *_intake(settings)]
+
+
+def _feed(settings: Settings) -> Iterator[str]:
+    feed = settings.feed
+    for scheme in feed.schemes:
+        if scheme not in _SCHEMES:
+            yield f"feed.schemes = {scheme!r}: not known; allowed: {', '.join(_SCHEMES)}; mend the name or delete it"
+    if feed.connect_timeout_s >= feed.deadline_s:
+        yield (
+            f"feed.connect_timeout_s = {feed.connect_timeout_s:g}: must be less than feed.deadline_s "
+            f"({feed.deadline_s:g}), or no time is left for the keyframe"
+        )
+
+
+def _orders(settings: Settings) -> Iterator[str]:
+    scheduler, judge = settings.scheduler, settings.judge
+    if scheduler.order_timeout_s <= settings.feed.deadline_s:
+        yield (
+            f"scheduler.order_timeout_s = {scheduler.order_timeout_s:g}: must be more than feed.deadline_s "
+            f"({settings.feed.deadline_s:g}), or orders are given up that are still under way"
+        )
+    if scheduler.backoff_first_s > scheduler.backoff_max_s:
+        yield (
+            f"scheduler.backoff_first_s = {scheduler.backoff_first_s:g}: must not be more than "
+            f"scheduler.backoff_max_s ({scheduler.backoff_max_s:g}); lower the one or raise the other"
+        )
+    if judge.confirm_n > judge.confirm_m:
+        yield (
+            f"judge.confirm_n = {judge.confirm_n}: must not be more than judge.confirm_m ({judge.confirm_m}), or no "
+            "fault is ever announced"
+        )
+
+
+def _listeners(settings: Settings) -> Iterator[str]:
+    serve = settings.serve
+    if bool(serve.tls_cert_file) != bool(serve.tls_key_file):
+        yield "serve.tls_cert_file, serve.tls_key_file: one without the other; give both or neither"
+    for name, listen in (("grpc_listen", serve.grpc_listen), ("metrics_listen", serve.metrics_listen)):
+        if not listen and name == "metrics_listen":
+            continue
+        try:
+            host, _ = host_port(listen)
+        except ConfigError as error:
+            yield f"serve.{name} = {error}"
+            continue
+        if is_loopback(host):
+            continue
+        if name == "grpc_listen" and not (serve.tls_cert_file and serve.tokens_file):
+            yield (
+                f"serve.grpc_listen = {listen!r}: a public address needs serve.tls_cert_file, serve.tls_key_file and "
+                "serve.tokens_file; give them, or listen on 127.0.0.1"
+            )
+        if name == "metrics_listen" and not serve.metrics_public:
+            yield (
+                f"serve.metrics_listen = {listen!r}: metrics have no password; set serve.metrics_public = true if all "
+                "who reach this address may read them, or listen on 127.0.0.1"
+            )
+
+
+def _intake(settings: Settings) -> Iterator[str]:
+    intake = settings.intake
+    if not intake.listen or intake.listen.startswith("ipc://"):
+        return
+    parts = urlsplit(intake.listen)
+    if parts.scheme != "tcp":
+        yield f"intake.listen = {intake.listen!r}: allowed: tcp://host:port, ipc://path, or empty"
+        return
+    try:
+        host, _ = host_port(parts.netloc.replace("*", "0.0.0.0", 1))
+    except ConfigError as error:
+        yield f"intake.listen = {error}"
+        return
+    if not is_loopback(host) and not (intake.curve_secret_file and intake.curve_clients_dir):
+        yield (
+            f"intake.listen = {intake.listen!r}: a public address needs intake.curve_secret_file and "
+            "intake.curve_clients_dir; give them, or listen on 127.0.0.1"
+        )
