@@ -45,6 +45,8 @@ class Writer:
         self._hurry = False
         self.written_total = 0
         self.dropped: Counter[str] = Counter()
+        self._told_written = 0
+        self._told_dropped: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -64,6 +66,13 @@ class Writer:
             self._waiting[camera_id] = (record, keyframe)
             if len(self._waiting) == 1 or len(self._waiting) >= self._settings.batch_rows_max:
                 self._news.notify_all()
+
+    def take_counts(self) -> tuple[int, dict[str, int]]:
+        """Records written, and not written by reason, since the last call."""
+        with self._news:
+            written, dropped = self.written_total - self._told_written, self.dropped - self._told_dropped
+            self._told_written, self._told_dropped = self.written_total, Counter(self.dropped)
+            return written, dict(dropped)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is written; False if it is not in time."""

@@ -1,0 +1,32 @@
+# Everything a stranger needs: `make demo`, `make test`. Each sets itself up in .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench clean
+
+$(VENV)/.ready: pyproject.toml setup.py $(wildcard proto/patrol/v1/*.proto)
+	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("patrol needs Python 3.11 or later, this is %d.%d: make PYTHON=python3.11 ..." % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/patrol demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m bench.kernels --json
+	$(BIN)/python -m bench.end_to_end --json
+	$(BIN)/python -m bench.visits --json
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info patrol

@@ -1,0 +1,93 @@
+"""From what a visit brought to a stored verdict: judge, remember, hand to the writer, count."""
+
+from collections.abc import Callable
+
+from engine.clock import monotonic_ns, seconds, wall_ns
+from engine.config.schema import Settings
+from engine.hub.registry import Registry
+from engine.jobs import Failed
+from engine.judge.history import History
+from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
+from engine.record.store import VisitRecord
+from engine.record.writer import Writer
+from engine.serve.metrics import Metrics
+from engine.types import Keyframe, Measurement, State, UnknownReason, Verdict, VisitFailure
+
+
+class Judging:
+    """Keeps each camera's judge memory, which comes from the store at start."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        histories: dict[str, History],
+        writer: Writer,
+        metrics: Metrics,
+    ) -> None:
+        self.settings = settings
+        self._registry = registry
+        self._histories = histories
+        self._writer = writer
+        self._metrics = metrics
+        self.checks_total = 0
+
+    def measured(self, keyframe: Keyframe, measurement: Measurement) -> None:
+        """A keyframe was scored."""
+        self._metrics.stage("decode", seconds(measurement.decode_ns))
+        self._metrics.stage("kernels", seconds(measurement.kernels_ns))
+        self._judge(keyframe.camera_id, keyframe, lambda old: judge_measurement(measurement, old, self.settings.judge))
+
+    def undecoded(self, keyframe: Keyframe, failed: Failed) -> None:
+        """No picture came out of a keyframe."""
+        damaged = failed.reason not in ("unsupported", "too_large", "empty", "no_keyframe")
+        reason = UnknownReason.DAMAGED if damaged else UnknownReason.NO_PICTURE
+        self._unknown(keyframe, reason, failed.detail)
+
+    def quarantined(self, keyframe: Keyframe) -> None:
+        """A keyframe took two workers down."""
+        self._unknown(keyframe, UnknownReason.QUARANTINED, "two workers died over this keyframe; it is kept aside")
+
+    def failed(self, failure: VisitFailure) -> None:
+        """A visit brought no keyframe."""
+        at_ns = wall_ns()
+        self._judge(failure.camera_id, None, lambda old: judge_failure(failure, at_ns, old, self.settings.judge))
+
+    def forget(self, camera_id: str) -> None:
+        """The camera left the registry."""
+        self._histories.pop(camera_id, None)
+
+    def _unknown(self, keyframe: Keyframe, reason: UnknownReason, detail: str) -> None:
+        self._judge(
+            keyframe.camera_id,
+            keyframe,
+            lambda old: judge_undecoded(
+                keyframe.camera_id,
+                keyframe.visit_id,
+                keyframe.arrival_wall_ns,
+                reason,
+                detail,
+                old,
+                self.settings.judge,
+            ),
+        )
+
+    def _judge(
+        self, camera_id: str, keyframe: Keyframe | None, rule: Callable[[History], tuple[Verdict, History]]
+    ) -> None:
+        if camera_id not in self._registry.cameras:
+            return  # removed while its visit was under way
+        began_ns = monotonic_ns()
+        verdict, history = rule(self._histories.get(camera_id) or History())
+        changed = self._registry.announce(camera_id, verdict.announced)
+        self._histories[camera_id] = history
+        self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
+        self._metrics.check_done(verdict.state)
+        self.checks_total += 1
+        self._writer.submit(VisitRecord(verdict, history.to_bytes(), changed), self._evidence(keyframe, verdict))
+
+    def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> Keyframe | None:
+        keep = self.settings.record.evidence
+        if keyframe is None or keep == "none" or (keep == "faults" and verdict.state == State.OK):
+            return None
+        return keyframe

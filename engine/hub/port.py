@@ -1,0 +1,127 @@
+"""What callers may ask of the hub: the gRPC services' port. Reads go to the store, changes through the hub's thread."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from engine import __version__
+from engine.clock import monotonic_ns, wall_ns
+from engine.hub.judging import Judging
+from engine.hub.loop import Hub
+from engine.hub.registry import Registry
+from engine.hub.renders import stamped
+from engine.hub.visits import Visits
+from engine.judge.rules import RULES_VERSION
+from engine.record.evidence import Evidence
+from engine.record.registry import check_cameras
+from engine.record.store import Store
+from engine.replies import (
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    CheckNowReport,
+    EngineStatus,
+    ImportReport,
+    RenderedPicture,
+)
+from engine.types import Camera
+
+Answer = TypeVar("Answer")
+
+
+class Port:
+    """Implements engine.serve.port.HubPort. Store calls run in threads; the hub's state is touched in its own only."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        registry: Registry,
+        visits: Visits,
+        judging: Judging,
+        store: Store,
+        evidence: Evidence,
+        check_url: Callable[[str], None],
+    ) -> None:
+        self._hub = hub
+        self._registry = registry
+        self._visits = visits
+        self._judging = judging
+        self._store = store
+        self._evidence = evidence
+        self._check_url = check_url
+        self._started_wall_ns = wall_ns()
+
+    async def import_cameras(self, cameras: Sequence[Camera], keep_good: bool) -> ImportReport:
+        """Check all, then store and visit the good ones; with a bad row and not `keep_good`, none."""
+        problems = tuple(await asyncio.to_thread(check_cameras, cameras, self._check_url))
+        bad = {problem.index for problem in problems}
+        if bad and not keep_good:
+            return ImportReport(problems=problems)
+        good = [camera for index, camera in enumerate(cameras) if index not in bad]
+        added, changed, unchanged = await asyncio.to_thread(self._store.put_cameras, good)
+
+        def put() -> None:
+            self._registry.put(good)
+            self._visits.put(good, monotonic_ns())
+
+        await self._ask(put)
+        return ImportReport(added, changed, unchanged, problems)
+
+    async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Forget cameras with all that is kept of them; returns how many there were, and the ids not known."""
+
+        def drop() -> None:
+            self._visits.remove(camera_ids, monotonic_ns())
+            self._registry.remove(camera_ids)
+            for camera_id in camera_ids:
+                self._judging.forget(camera_id)
+
+        await self._ask(drop)
+        removed = await asyncio.to_thread(self._store.remove_cameras, camera_ids)
+        for camera_id in removed:
+            await asyncio.to_thread(self._evidence.remove, camera_id)
+        unknown = set(camera_ids) - set(removed)
+        return len(removed), tuple(camera_id for camera_id in camera_ids if camera_id in unknown)
+
+    async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
+        """Visit these as soon as the caps allow."""
+        return await self._ask(lambda: self._visits.check_now(camera_ids, monotonic_ns()))
+
+    async def camera(self, camera_id: str) -> CameraStatus | None:
+        """One camera with its last verdict."""
+        return await asyncio.to_thread(self._store.camera, camera_id)
+
+    async def list_cameras(self, query: CameraQuery) -> CameraPage:
+        """A page of them."""
+        return await asyncio.to_thread(self._store.page, query)
+
+    async def picture(self, camera_id: str, visit_id: int, side_px_max: int) -> RenderedPicture | None:
+        """The kept keyframe as JPEG; None if there is none, or a newer one took its place."""
+        keyframe = await asyncio.to_thread(self._evidence.get, camera_id)
+        if keyframe is None or visit_id not in (0, keyframe.visit_id):
+            return None
+        answer = await self._ask(lambda: self._hub.render(keyframe, side_px_max))
+        return stamped(await asyncio.wrap_future(answer), keyframe)
+
+    async def status(self) -> EngineStatus:
+        """How the patrol goes."""
+        return await self._ask(self._status)
+
+    async def _ask(self, question: Callable[[], Answer]) -> Answer:
+        future: Future[Answer] = self._hub.ask(question)
+        return await asyncio.wrap_future(future)
+
+    def _status(self) -> EngineStatus:
+        return EngineStatus(
+            version=__version__,
+            rules_version=RULES_VERSION,
+            started_wall_ns=self._started_wall_ns,
+            cameras=len(self._registry.cameras),
+            cameras_enabled=self._registry.enabled,
+            cameras_by_state=self._registry.by_state(),
+            visits_in_flight=self._visits.in_flight,
+            feeders_ready=self._visits.feeders,
+            period_lag_s_max=self._visits.lag_s(monotonic_ns()),
+            **self._hub.facts(),
+        )

@@ -1,0 +1,97 @@
+"""The hub process: opens store and listeners, wires the cores, runs the loop, closes in order."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine import __version__
+from engine.clock import wall_ns
+from engine.config.schema import IntakeSettings, Settings
+from engine.control import FAILED, Control
+from engine.errors import PatrolError
+from engine.feed.source import check_url
+from engine.hub.judging import Judging
+from engine.hub.loop import Hub
+from engine.hub.port import Port
+from engine.hub.registry import Registry
+from engine.hub.visits import Visits
+from engine.judge.history import History
+from engine.log import logger
+from engine.record.evidence import Evidence
+from engine.record.quarantine import Quarantine
+from engine.record.store import Store, VisitRecord
+from engine.record.writer import Writer
+from engine.redact import redact
+from engine.scheduler.core import Scheduler
+from engine.serve.fanout import Fanout
+from engine.serve.metrics import Metrics
+from engine.serve.server import GrpcServer
+from engine.transport import Channel, Curve, Transport
+
+EXIT_CANNOT_RUN = 2
+_GRPC_GRACE_S = 1.0
+_FLUSH_S = 2.0
+
+
+def run(settings: Settings, run_dir: str, control: Control) -> int:
+    """Serve until STOP; returns the exit code. What makes a start impossible is told to the supervisor."""
+    try:
+        with contextlib.ExitStack() as stack:
+            _serve(settings, Path(run_dir), control, stack)
+    except PatrolError as error:
+        logger().error("cannot run", code=error.code, detail=str(error))
+        control.say(FAILED, error.code, str(error))
+        return EXIT_CANNOT_RUN
+    return 0
+
+
+def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextlib.ExitStack) -> None:
+    metrics = Metrics(version=__version__)
+    fanout = Fanout(settings.serve.watch_queue_max, settings.serve.watchers_max)
+    transport = Transport()
+    stack.callback(transport.close)
+    feed = transport.bind_router(f"ipc://{run_dir}/feed")
+    work = transport.bind_router(f"ipc://{run_dir}/work")
+    gateways, intake_address = _bind_gateways(transport, settings.intake)
+
+    store = Store.open(settings.record.url)
+    stack.callback(store.close)
+    evidence = Evidence(Path(settings.record.evidence_dir), settings.record.evidence_bytes_max)
+    quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
+    announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
+    registry = Registry(store.cameras(), announced)
+
+    def publish(records: Sequence[VisitRecord]) -> None:
+        for record in records:
+            camera = registry.cameras.get(record.verdict.camera_id)
+            if camera is not None:
+                fanout.publish(record.verdict, camera, record.changed)
+
+    writer = Writer(store, evidence, settings.record, publish, metrics.store_error)
+    stack.callback(writer.close)
+    histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
+    judging = Judging(settings, registry, histories, writer, metrics)
+    scheduler = Scheduler(settings.scheduler, first_visit_id=wall_ns())
+    visits = Visits(settings, registry, scheduler, feed.send, metrics)
+    hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
+    port = Port(hub, registry, visits, judging, store, evidence, lambda url: check_url(url, settings.feed.schemes))
+    grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
+    stack.callback(grpc.stop, _GRPC_GRACE_S)
+    addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}
+    if settings.serve.metrics_listen:
+        addresses["metrics"] = metrics.serve(settings.serve.metrics_listen)
+        stack.callback(metrics.close)
+    control.ready(**addresses)
+    hub.run(on_go=lambda: grpc.set_ready(True))
+    grpc.set_ready(False)
+    if not writer.flush(_FLUSH_S):
+        logger().error("some verdicts were not written before the stop")
+
+
+def _bind_gateways(transport: Transport, settings: IntakeSettings) -> tuple[Channel | None, str]:
+    if not settings.listen:
+        return None, ""
+    curve = None
+    if settings.curve_secret_file:
+        curve = Curve(Path(settings.curve_secret_file), Path(settings.curve_clients_dir))
+    return transport.bind_pull(settings.listen, settings.payload_bytes_max, curve)

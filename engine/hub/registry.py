@@ -1,0 +1,66 @@
+"""The cameras the hub knows, and what it announces of each. Pure; the store holds the truth across restarts."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from engine.types import Camera, State
+
+UNSEEN = "unseen"
+"""The state of a camera before its first verdict."""
+_REGION_DIGITS = 6
+
+
+class Registry:
+    """Cameras by id, with counts by state and region that are kept up as they change."""
+
+    def __init__(self, cameras: Iterable[Camera], announced: Mapping[str, State]) -> None:
+        self.cameras: dict[str, Camera] = {}
+        self._announced: dict[str, State] = dict(announced)
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.enabled = 0
+        self.put(cameras)
+
+    def put(self, cameras: Iterable[Camera]) -> None:
+        """Add cameras, or change those whose id is known."""
+        for camera in cameras:
+            self._uncount(camera.camera_id)
+            self.cameras[camera.camera_id] = camera
+            self._count(camera)
+
+    def remove(self, camera_ids: Iterable[str]) -> None:
+        """Forget cameras; unknown ids are passed over."""
+        for camera_id in camera_ids:
+            self._uncount(camera_id)
+            self.cameras.pop(camera_id, None)
+            self._announced.pop(camera_id, None)
+
+    def announce(self, camera_id: str, state: State) -> bool:
+        """The engine stands by this state now. True if it is news."""
+        camera = self.cameras[camera_id]
+        if self._announced.get(camera_id) == state:
+            return False
+        self._uncount(camera_id)
+        self._announced[camera_id] = state
+        self._count(camera)
+        return True
+
+    def by_state(self) -> dict[str, int]:
+        """Cameras by announced state, over all regions."""
+        totals: Counter[str] = Counter()
+        for (state, _), number in self.counts.items():
+            totals[state] += number
+        return dict(totals)
+
+    def _count(self, camera: Camera) -> None:
+        self.counts[self._place(camera)] += 1
+        self.enabled += camera.enabled
+
+    def _uncount(self, camera_id: str) -> None:
+        camera = self.cameras.get(camera_id)
+        if camera is not None:
+            self.counts[self._place(camera)] -= 1
+            self.enabled -= camera.enabled
+
+    def _place(self, camera: Camera) -> tuple[str, str]:
+        state = self._announced.get(camera.camera_id)
+        return (UNSEEN if state is None else state.value, camera.region[:_REGION_DIGITS])

@@ -1,0 +1,208 @@
+"""Visits under way: what the scheduler orders goes to a feeder, what comes back goes to the scheduler, once."""
+
+from collections.abc import Callable, Sequence
+
+from engine.clock import NS_PER_S, ns, seconds
+from engine.config.schema import Settings
+from engine.feed import wire
+from engine.feed.source import route, uplink_of
+from engine.hub.board import FeederBoard
+from engine.hub.registry import Registry
+from engine.log import logger
+from engine.replies import CheckNowReport
+from engine.scheduler.core import Scheduler
+from engine.scheduler.events import (
+    CameraPlan,
+    CamerasPut,
+    CamerasRemoved,
+    CapacityChanged,
+    CheckNow,
+    CheckNowAnswered,
+    Event,
+    StartVisit,
+    Tick,
+    VisitEnded,
+    VisitExpired,
+)
+from engine.serve.metrics import Metrics
+from engine.types import Camera, FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder, VisitTimings
+from patrol.v1 import feed_pb2
+
+SILENT_AFTER_NS = 10 * NS_PER_S
+_FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)
+
+
+class Visits:
+    """The scheduler and the feeders' board, kept in step."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        scheduler: Scheduler,
+        send: Callable[[Sequence[wire.Frame], bytes], bool],
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._scheduler = scheduler
+        self._send = send
+        self._metrics = metrics
+        self._board = FeederBoard()
+        self._capacity = 0
+        self._fallbacks: set[int] = set()
+
+    def put(self, cameras: Sequence[Camera], now_ns: int) -> None:
+        """Cameras are new or changed."""
+        plans = [
+            CameraPlan(
+                camera_id=camera.camera_id,
+                uplink=camera.uplink or uplink_of(camera.url),
+                enabled=camera.enabled,
+                push=camera.push,
+            )
+            for camera in cameras
+        ]
+        self._handle(CamerasPut(plans), now_ns)
+
+    def remove(self, camera_ids: Sequence[str], now_ns: int) -> None:
+        """Cameras left the registry."""
+        self._handle(CamerasRemoved(tuple(camera_ids)), now_ns)
+
+    def check_now(self, camera_ids: Sequence[str], now_ns: int) -> CheckNowReport:
+        """Visit these as soon as the caps allow."""
+        for action in self._handle(CheckNow(tuple(camera_ids)), now_ns):
+            if isinstance(action, CheckNowAnswered):
+                return action.report
+        raise AssertionError("the scheduler did not answer a check-now")
+
+    def next_wakeup_ns(self) -> int | None:
+        """When the scheduler wants a turn."""
+        return self._scheduler.next_wakeup_ns()
+
+    def advance(self, now_ns: int, room: int) -> None:
+        """Give the scheduler its turn. `room`: frames that may still come before the intake is full."""
+        busy = self._board.in_flight + self._board.waiting
+        capacity = min(self._board.capacity(), busy + max(0, room - busy))
+        if capacity != self._capacity:
+            self._capacity = capacity
+            self._handle(CapacityChanged(capacity), now_ns)
+        wakeup_ns = self._scheduler.next_wakeup_ns()
+        if wakeup_ns is not None and now_ns >= wakeup_ns:
+            self._handle(Tick(), now_ns)
+
+    def brought(self, keyframe: Keyframe, now_ns: int) -> bool:
+        """A feeder brought a keyframe. False if no such visit is under way: the frame is not wanted."""
+        order = self._board.end(keyframe.visit_id)
+        if order is None or order.camera_id != keyframe.camera_id:
+            return False
+        self._observe(order, keyframe.timings, "keyframe")
+        self._handle(VisitEnded(keyframe.visit_id, None), now_ns)
+        return True
+
+    def failed(self, failure: VisitFailure, now_ns: int) -> VisitFailure | None:
+        """A feeder brought none. Returns what is to be judged: nothing on a second try, or where the fault is ours."""
+        order = self._board.end(failure.visit_id)
+        if order is None:
+            return None
+        if self._falls_back(order, failure):
+            self._fallbacks.add(order.visit_id)
+            left_ns = max(NS_PER_S, order.deadline_ns - failure.timings.total_ns)
+            again = VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX)
+            self._board.begin(again)
+            self._place(now_ns)
+            return None
+        self._observe(order, failure.timings, failure.reason)
+        self._handle(VisitEnded(failure.visit_id, failure.reason), now_ns)
+        return None if failure.reason == FailureReason.INTERNAL else failure
+
+    def heartbeat(self, name: str, status: feed_pb2.FeederStatus, now_ns: int) -> None:
+        """A feeder is alive."""
+        kind = wire.feeder_kind(status)
+        if self._board.heartbeat(name, kind, status.capacity, status.stuck_threads, now_ns):
+            logger().info("feeder ready", name=name, kind=kind, capacity=status.capacity)
+        self._metrics.stuck_threads(self._board.stuck_threads)
+        self._place(now_ns)
+
+    def feeder_lost(self, name: str, now_ns: int) -> None:
+        """A feeder is gone; its visits end as internal: no word on the cameras."""
+        for order in self._board.lost(name):
+            self._observe(order, VisitTimings(), FailureReason.INTERNAL)
+            self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
+
+    def silent_feeders(self, now_ns: int) -> set[str]:
+        """Feeders that have said nothing for too long."""
+        return self._board.silent(now_ns, SILENT_AFTER_NS)
+
+    @property
+    def in_flight(self) -> int:
+        """Visits ordered and not ended."""
+        return self._board.in_flight + self._board.waiting
+
+    @property
+    def feeders(self) -> int:
+        """Feeders alive."""
+        return self._board.feeders
+
+    def lag_s(self, now_ns: int) -> float:
+        """How late the most overdue camera is."""
+        return seconds(self._scheduler.status(now_ns).lag_ns_max)
+
+    def check_invariants(self) -> None:
+        """Raise if the books do not balance."""
+        self._board.check_invariants()
+        self._scheduler.check_invariants()
+
+    def _handle(self, event: Event, now_ns: int) -> list[object]:
+        actions = self._scheduler.handle(event, now_ns)
+        started = False
+        for action in actions:
+            if isinstance(action, StartVisit):
+                self._start(action)
+                started = True
+            elif isinstance(action, VisitExpired):
+                self._expire(action)
+        if started or isinstance(event, VisitEnded):
+            self._place(now_ns)
+        return list(actions)
+
+    def _start(self, action: StartVisit) -> None:
+        camera = self._registry.cameras[action.camera_id]
+        deadline_ns = ns(self._settings.feed.deadline_s)
+        self._board.begin(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))
+
+    def _expire(self, action: VisitExpired) -> None:
+        """The scheduler gave the visit up: no feeder answered within deadline and grace."""
+        order = self._board.end(action.visit_id) or self._board.drop_waiting(action.visit_id)
+        if order is not None:
+            self._observe(order, VisitTimings(), "expired")
+            logger().warning("visit expired unanswered", camera_id=action.camera_id, visit_id=action.visit_id)
+
+    def _place(self, now_ns: int) -> None:
+        for name, order in self._board.place():
+            if not self._send(wire.pack_order(order), name.encode()):
+                logger().error("feeder does not take orders", name=name)
+                self._board.end(order.visit_id)
+                self._observe(order, VisitTimings(), FailureReason.INTERNAL)
+                self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
+
+    def _falls_back(self, order: VisitOrder, failure: VisitFailure) -> bool:
+        return (
+            self._settings.feed.rtsp_fallback
+            and order.via == FeedKind.RTSP
+            and failure.reason in _FALLS_BACK
+            and self._settings.feed.demuxers > 0
+        )
+
+    def _observe(self, order: VisitOrder, timings: VisitTimings, outcome: str) -> None:
+        if order.visit_id in self._fallbacks:
+            self._fallbacks.discard(order.visit_id)
+            self._metrics.fallback(outcome)
+        self._metrics.visit_ended(order.via, outcome)
+        for stage, duration_ns in (
+            ("connect", timings.connect_ns),
+            ("keyframe_wait", timings.keyframe_ns),
+            ("visit_total", timings.total_ns),
+        ):
+            if duration_ns:
+                self._metrics.stage(stage, seconds(duration_ns))

@@ -1,0 +1,78 @@
+"""A worker process: takes a job, decodes, scores, answers. One picture at a time; nothing of a camera stays behind."""
+
+from engine import jobs
+from engine.clock import monotonic_ns
+from engine.control import Control
+from engine.decode.decoder import Decoder
+from engine.decode.render import render_jpeg
+from engine.errors import DecodeError
+from engine.kernels.score import score
+from engine.kernels.warmup import warm_up
+from engine.replies import RenderedPicture
+from engine.transport import Poller, Transport
+from engine.types import PAYLOAD_BYTES_MAX, Keyframe, Measurement
+
+_WAIT_MS = 1000
+
+
+def run(name: str, address: str, credit: int, control: Control) -> None:
+    """Serve the hub at `address` until `control` says stop. Compiles the kernels before it asks for work."""
+    warm_up()
+    transport = Transport()
+    hub = transport.connect_dealer(address, name)
+    poller = Poller()
+    poller.watch("hub", hub)
+    poller.watch("control", control.descriptor)
+    decoder = Decoder()
+    hub.send([jobs.READY, str(credit).encode()])
+    control.ready()
+    try:
+        while True:
+            stirred = poller.wait(_WAIT_MS)
+            if "control" in stirred and control.stop_asked():
+                return
+            while (frames := hub.receive()) is not None:
+                job = jobs.unpack_job(frames, PAYLOAD_BYTES_MAX)
+                hub.send(jobs.pack_result(jobs.Result(job.job_id, _answer(decoder, job))))
+                del frames, job  # the payload is borrowed from the socket; give it back before waiting
+    finally:
+        decoder.close()
+        transport.close()
+
+
+def _answer(decoder: Decoder, job: jobs.Job) -> Measurement | jobs.Failed | RenderedPicture:
+    keyframe = job.keyframe
+    try:
+        if job.render:
+            return render_jpeg(keyframe.codec, bytes(keyframe.payload), side_px_max=job.side_px_max)
+        return measure(decoder, keyframe)
+    except DecodeError as error:
+        return jobs.Failed(error.reason, str(error))
+
+
+def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
+    """Decode and score one keyframe. Raises DecodeError if no picture comes out of it."""
+    began_ns = monotonic_ns()
+    picture = decoder.decode(keyframe.codec, keyframe.payload)
+    decoded_ns = monotonic_ns()
+    scored = score(picture)
+    return Measurement(
+        camera_id=keyframe.camera_id,
+        visit_id=keyframe.visit_id,
+        arrival_wall_ns=keyframe.arrival_wall_ns,
+        stream_time_ns=keyframe.stream_time_ns,
+        source=keyframe.source,
+        codec=keyframe.codec,
+        width=picture.width,
+        height=picture.height,
+        pixel_format=picture.pixel_format,
+        full_range=picture.full_range,
+        interlaced=picture.interlaced,
+        damage=picture.damage,
+        figures=scored.figures,
+        scores=scored.scores,
+        tiles=scored.tiles,
+        signature=scored.signature,
+        decode_ns=decoded_ns - began_ns,
+        kernels_ns=monotonic_ns() - decoded_ns,
+    )
