@@ -72,7 +72,8 @@ class _Child:
 class Engine:
     """All processes of one patrol. One thread of its own starts and watches them, so that they die with it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, cancel: threading.Event | None = None) -> None:
+        self._cancel = cancel or threading.Event()
         self._settings = settings
         self._run_dir = Path(tempfile.mkdtemp(prefix="patrol-"))  # mode 0700: the sockets in it are ours alone
         self._children = self._plan()
@@ -85,10 +86,13 @@ class Engine:
         self.restarts = 0
 
     def __enter__(self) -> Self:
-        """Start; raises ListenError, StoreError or ConfigError if the hub cannot, PatrolError if nothing gets ready."""
+        """Start, unless `cancel` is set meanwhile; raises ListenError, StoreError, ConfigError, or PatrolError."""
         self._thread.start()
-        if not self._ready.wait(START_TIMEOUT_S):
-            self._failure = PatrolError(f"the engine is not ready after {START_TIMEOUT_S:.0f} s; its log says why")
+        give_up_ns = monotonic_ns() + ns(START_TIMEOUT_S)
+        while not self._ready.wait(0.1) and not self._cancel.is_set():
+            if monotonic_ns() > give_up_ns:
+                self._failure = PatrolError(f"the engine is not ready after {START_TIMEOUT_S:.0f} s; its log says why")
+                break
         if self._failure is not None:
             self.stop()
             raise self._failure

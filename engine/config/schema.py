@@ -82,7 +82,7 @@ class JudgeSettings(Section):
     confirm_n: int = key(2, "Faults seen out of the last `confirm_m` visits before a fault is announced.", ge=1, le=20)
     confirm_m: int = key(3, "Visits looked back at for `confirm_n`.", ge=1, le=20)
     recover_n: int = key(2, "Ok visits in a row before an announced fault is taken back.", ge=1, le=20)
-    sharpness_min: float = key(32.0, "Blurred below this sharpness score.", ge=0, le=100)
+    sharpness_min: float = key(34.0, "Blurred below this sharpness score.", ge=0, le=100)
     light_min: float = key(
         20.0, "Mean level below which a picture has too little light to judge more.", unit="levels", ge=0, le=255
     )

@@ -1,6 +1,7 @@
 """One keyframe in, one picture out, for scoring. Source of the habits: FFmpeg's libavcodec, through PyAV."""
 
 from dataclasses import replace
+from typing import cast
 
 import av
 
@@ -70,7 +71,7 @@ class Decoder:
             # A frame can survive in the context and come out as the next camera's: never use it again.
             del self._contexts[codec]
             raise DecodeError(
-                "damaged", f"{codec}: {error.strerror if isinstance(error, OSError) else error}"
+                "damaged", f"{codec}: {getattr(error, 'strerror', None) or error}"
             ) from error
         if not frames:
             self._contexts.pop(codec, None)
@@ -78,7 +79,7 @@ class Decoder:
         return frames[-1], len(frames)
 
     def _open(self, codec: Codec) -> av.VideoCodecContext:
-        context = av.VideoCodecContext.create(DECODER_NAMES[codec], "r")
+        context = cast(av.VideoCodecContext, av.CodecContext.create(DECODER_NAMES[codec], "r"))
         context.thread_count = 1
         context.options = {"err_detect": "explode"} if codec in _EXPLODES else {}
         if self._skip_loop_filter:

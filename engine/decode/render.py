@@ -1,6 +1,7 @@
 """A keyframe as a person sees it: full quality, true colours, JPEG. A fresh decoder each time; this is no hot path."""
 
 import io
+from typing import cast
 
 import av
 import numpy as np
@@ -25,14 +26,14 @@ def render_jpeg(codec: Codec, payload: bytes, *, side_px_max: int = 0, quality: 
 
 def decode_rgb(codec: Codec, payload: bytes, side_px_max: int = 0) -> npt.NDArray[np.uint8]:
     """The picture as (rows, columns, 3) uint8 RGB. Damage is shown as it is; raises DecodeError if there is none."""
-    context = av.VideoCodecContext.create(DECODER_NAMES[codec], "r")
+    context = cast(av.VideoCodecContext, av.CodecContext.create(DECODER_NAMES[codec], "r"))
     context.thread_count = 1
     frames: list[av.VideoFrame] = []
     try:
         frames += context.decode(av.Packet(payload))
         frames += context.decode(None)
     except (av.FFmpegError, ValueError) as error:
-        raise DecodeError("damaged", f"{codec}: {error.strerror if isinstance(error, OSError) else error}") from error
+        raise DecodeError("damaged", f"{codec}: {getattr(error, 'strerror', None) or error}") from error
     if not frames:
         raise DecodeError("damaged", f"{codec}: {len(payload)} bytes gave no picture")
     rgb: npt.NDArray[np.uint8] = np.asarray(frames[-1].to_ndarray(format="rgb24"), np.uint8)

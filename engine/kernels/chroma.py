@@ -1,4 +1,4 @@
-"""The cheap pass over chroma: every eighth row, exact integer sums."""
+"""The cheap pass over chroma: every sixteenth row, exact integer sums."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from numba import types
 from engine.kernels.cache import CACHED
 from engine.types import LumaPlane
 
-ROW_STEP = 8
+ROW_STEP = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,33 @@ def _signature(sample: Any) -> Any:
     return pair(types.Array(sample, 1, "C", readonly=True), *[types.int64] * 5)
 
 
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _add(row: Any) -> Any:
+    """Sum and sum of squares of contiguous samples: the loop that vectorises."""
+    total = 0
+    squares = 0
+    for x in range(row.shape[0]):
+        value: Any = np.int64(row[x])
+        total += value
+        squares += value * value
+    return total, squares
+
+
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
 def _sum(samples: Any, stride: int, step: int, rows: int, columns: int, row_step: int) -> Any:
     total = 0
     squares = 0
     for y in range(0, rows, row_step):
         row = samples[y * stride : y * stride + (columns - 1) * step + 1]
-        for x in range(columns):
-            value = np.int64(row[x * step])
-            total += value
-            squares += value * value
+        if step == 1:
+            one, two = _add(row)
+            total += one
+            squares += two
+        else:
+            for x in range(columns):
+                value: Any = np.int64(row[x * step])
+                total += value
+                squares += value * value
     return total, squares
 
 

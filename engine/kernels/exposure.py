@@ -1,7 +1,8 @@
 """How well a picture is lit, 0..100, from its histogram. Pure.
 
 100 where the mean level lies in MEAN_GOOD and at least RANGE_GOOD levels are used; less in proportion outside, and less
-again for what is clipped. Level and clipping after ITU-R BT.601 ranges; percentiles are robust to a lamp or a window.
+again for what is clipped, and for shadows that are missing from a bright picture: it is washed out long before much of
+it clips. Level and clipping after ITU-R BT.601 ranges; percentiles are robust to a lamp or a window.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,9 @@ from collections.abc import Mapping
 MEAN_GOOD = (70.0, 185.0)
 RANGE_GOOD = 100.0
 CLIPPED_GOOD = 0.10
+SHADOW_GOOD, SHADOW_GONE = 60.0, 120.0
+"""5 % of a well exposed picture lie below the first; at the second nothing dark is left."""
+_WASHED_FROM, _WASHED_SPAN = 140.0, 60.0
 
 
 def exposure(named: Mapping[str, float]) -> float:
@@ -19,4 +23,6 @@ def exposure(named: Mapping[str, float]) -> float:
     span = min(1.0, (named["luma_p95"] - named["luma_p5"]) / RANGE_GOOD)
     clipped = max(named["clipped_dark_share"], named["clipped_bright_share"])
     kept = 1.0 - max(0.0, clipped - CLIPPED_GOOD) / (1.0 - CLIPPED_GOOD)
-    return 100.0 * max(0.0, level) * (0.5 + 0.5 * span) * kept
+    missing = (named["luma_p5"] - SHADOW_GOOD) / (SHADOW_GONE - SHADOW_GOOD)
+    washed = max(0.0, min(1.0, missing)) * max(0.0, min(1.0, (mean - _WASHED_FROM) / _WASHED_SPAN))
+    return 100.0 * max(0.0, level) * (0.5 + 0.5 * span) * kept * (1.0 - washed)

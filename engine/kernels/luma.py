@@ -4,10 +4,10 @@ Inside, samples are 10-bit (quarter levels), so that every product of the deriva
 loop fills whole vectors; columns are summed first and folded into tiles once a tile row. All sums but that of the
 gradient's magnitude are exact integers. Row `k` of `sums` (shape (PLANES, TILE_ROWS, TILE_COLUMNS), int64):
 
-    0 samples  1 value  2 value^2  3 Sobel x^2  4 Sobel y^2  5 second difference x^2  6 second difference y^2
-    7 Laplacian^2  8 |Immerkaer|
+    0 samples  1 value  2 value^2  3 Sobel magnitude^2  4 Laplacian^2  5 |Immerkaer|
+    6 second difference along x^2  7 along y^2  8 central difference along x^2  9 along y^2
 
-Derivatives exist at samples with eight neighbours only, and planes 0 to 8 count those alone. Sources: Sobel and SI,
+Derivatives exist at samples with eight neighbours only, and the planes count those alone. Sources: Sobel and SI,
 ITU-T P.910 (10/2023) 7.7; noise, J. Immerkaer, Fast Noise Variance Estimation, CVIU 64(2), 1996.
 """
 
@@ -22,12 +22,19 @@ from engine.kernels.cache import CACHED
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS, Factor, factor
 from engine.types import Picture
 
-PLANES = 9
+PLANES = 10
+VALUE, SQUARE, SOBEL, LAPLACIAN, NOISE, SECOND, CENTRAL = 1, 2, 3, 4, 5, 6, 8
+"""Where to find them; of the two differences, x comes first."""
+COUNT_STEP = 2
+"""Of the histogram every COUNT_STEP-th row is counted: counting is the one step that no vector unit helps."""
+COLUMNS_MIN = 4 * TILE_COLUMNS
+VALUE, SQUARE, SOBEL, LAPLACIAN, NOISE, SECOND, CENTRAL = 1, 2, 3, 4, 5, 6, 8
+"""Where to find them; the planes of the two differences begin at SECOND and CENTRAL."""
 BINS = 1024
 """Of the histogram: one a quarter level."""
 
 _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
-_ACCUMULATORS = 8
+_ACCUMULATORS = PLANES - 1
 _i32 = np.int32
 _u16 = np.uint16
 _f32 = np.float32
@@ -71,20 +78,21 @@ def _shrink(
     if shift != 2:
         scale = scale * _f32(0.25) * _f32(2.0) ** _f32(shift)
     half = _f32(0.5)
+    top = _f32(BINS - 1)  # 16-bit white rounds up, and a stray high bit must not leave the histogram
     if over_x == 1:
         for x in range(columns):
-            out[x] = _u16(_f32(line[x]) * scale + half)
+            out[x] = _u16(min(_f32(line[x]) * scale + half, top))
     elif over_x == 4 and under_x == 3:
         for group in range(columns // 3):
             a, b, c, d = line[4 * group], line[4 * group + 1], line[4 * group + 2], line[4 * group + 3]
-            out[3 * group] = _u16(_f32(3 * a + b) * scale + half)
-            out[3 * group + 1] = _u16(_f32(2 * b + 2 * c) * scale + half)
-            out[3 * group + 2] = _u16(_f32(c + 3 * d) * scale + half)
+            out[3 * group] = _u16(min(_f32(3 * a + b) * scale + half, top))
+            out[3 * group + 1] = _u16(min(_f32(2 * b + 2 * c) * scale + half, top))
+            out[3 * group + 2] = _u16(min(_f32(c + 3 * d) * scale + half, top))
         for x in range(columns // 3 * 3, columns):
-            out[x] = _u16(_f32(_span(line, x, over_x, under_x)) * scale + half)
+            out[x] = _u16(min(_f32(_span(line, x, over_x, under_x)) * scale + half, top))
     else:
         for x in range(columns):
-            out[x] = _u16(_f32(_span(line, x, over_x, under_x)) * scale + half)
+            out[x] = _u16(min(_f32(_span(line, x, over_x, under_x)) * scale + half, top))
 
 
 @numba.njit(nogil=True, cache=CACHED)
@@ -119,30 +127,42 @@ def _differentiate(up: Any, here: Any, down: Any, sums: Any, magnitude: Any) -> 
     u0, u1, u2 = up[0:n], up[1 : n + 1], up[2 : n + 2]
     h0, h1, h2 = here[0:n], here[1 : n + 1], here[2 : n + 2]
     d0, d1, d2 = down[0:n], down[1 : n + 1], down[2 : n + 2]
-    s0, s1, s2, s3 = sums[0], sums[1], sums[2], sums[3]
-    s4, s5, s6, s7 = sums[4], sums[5], sums[6], sums[7]
+    s0, s1, s2, s3, s4 = sums[0], sums[1], sums[2], sums[3], sums[4]
     for x in range(n):
         c = _i32(h1[x])
         left, right, above, below = _i32(h0[x]), _i32(h2[x]), _i32(u1[x]), _i32(d1[x])
         nw, ne, sw, se = _i32(u0[x]), _i32(u2[x]), _i32(d0[x]), _i32(d2[x])
         gx = _i32(_i32(_i32(ne + se) - _i32(nw + sw)) + _i32(_i32(right - left) << _i32(1)))
         gy = _i32(_i32(_i32(sw + se) - _i32(nw + ne)) + _i32(_i32(below - above) << _i32(1)))
-        xx = _i32(_i32(left + right) - _i32(c + c))
-        yy = _i32(_i32(above + below) - _i32(c + c))
-        laplacian = _i32(xx + yy)
         cross = _i32(_i32(left + right) + _i32(above + below))
+        laplacian = _i32(cross - _i32(c << _i32(2)))
         corners = _i32(_i32(nw + ne) + _i32(sw + se))
         noise = _i32(_i32(corners - _i32(cross + cross)) + _i32(c << _i32(2)))
         gradient = _i32(_i32(gx * gx) + _i32(gy * gy))
         s0[x] = _i32(s0[x] + c)
         s1[x] = _i32(s1[x] + _i32(c * c))
-        s2[x] = _i32(s2[x] + _i32(gx * gx))
-        s3[x] = _i32(s3[x] + _i32(gy * gy))
-        s4[x] = _i32(s4[x] + _i32(xx * xx))
-        s5[x] = _i32(s5[x] + _i32(yy * yy))
-        s6[x] = _i32(s6[x] + _i32(laplacian * laplacian))
-        s7[x] = _i32(s7[x] + _i32(abs(noise)))
+        s2[x] = _i32(s2[x] + gradient)
+        s3[x] = _i32(s3[x] + _i32(laplacian * laplacian))
+        s4[x] = _i32(s4[x] + _i32(abs(noise)))
         magnitude[x] = _f32(magnitude[x] + np.sqrt(_f32(gradient)))
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _follow(up: Any, here: Any, down: Any, sums: Any) -> None:
+    """Add one row's differences along x and y. A loop of its own: one over all sums is no longer vectorised."""
+    n = here.shape[0] - 2
+    u, d = up[1 : n + 1], down[1 : n + 1]
+    h0, h1, h2 = here[0:n], here[1 : n + 1], here[2 : n + 2]
+    s0, s1, s2, s3 = sums[0], sums[1], sums[2], sums[3]
+    for x in range(n):
+        twice = _i32(_i32(h1[x]) << _i32(1))
+        left, right, above, below = _i32(h0[x]), _i32(h2[x]), _i32(u[x]), _i32(d[x])
+        xx, yy = _i32(_i32(left + right) - twice), _i32(_i32(above + below) - twice)
+        across, along = _i32(right - left), _i32(below - above)
+        s0[x] = _i32(s0[x] + _i32(xx * xx))
+        s1[x] = _i32(s1[x] + _i32(yy * yy))
+        s2[x] = _i32(s2[x] + _i32(across * across))
+        s3[x] = _i32(s3[x] + _i32(along * along))
 
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
@@ -163,10 +183,12 @@ def _measure(
     for y in range(height):
         row = ring[y % 3]
         _shrink(samples, 0, stride, width, y, over_x, under_x, over_y, under_y, shift, line, row)
-        _count(row, counts)
+        if y % COUNT_STEP == 0:
+            _count(row, counts)
         if y < 2:
             continue
         _differentiate(ring[(y - 2) % 3], ring[(y - 1) % 3], row, accumulators, magnitude)
+        _follow(ring[(y - 2) % 3], ring[(y - 1) % 3], row, accumulators[SECOND - 1 :])
         # Sample row y - 1 is done; fold when it was the last of its tiles.
         if y == height - 1 or y == (tile + 1) * height // _ROWS:
             first = max(1, tile * height // _ROWS)
@@ -202,7 +224,12 @@ class LumaSums:
 
 def factors(picture: Picture) -> tuple[Factor, Factor]:
     """Horizontal and vertical. A field has half the lines at full width, so each side has its own."""
-    return factor(picture.height), factor(picture.luma.shape[0])
+    rows, columns = picture.luma.shape
+    across = factor(picture.height)
+    if across.length(columns) < COLUMNS_MIN:
+        # A tall strip would be left without a column for each tile; it keeps more of its width instead.
+        across = Factor(max(1, columns // COLUMNS_MIN), 1)
+    return across, factor(rows)
 
 
 def measure(picture: Picture) -> LumaSums:

@@ -11,14 +11,17 @@ from engine.kernels.figures import Figures
 
 STRUCTURE_MIN = 0.6
 """Gradient energy (levels^2, noise taken out) below which a tile of a well lit picture shows nothing."""
+GRAIN_SHARE = 0.25
+"""A codec colours noise, so that much of what noise should give may be left when it is taken out."""
 _LIGHT_REFERENCE = 100.0
-_LIGHT_SHARE_MIN = 0.05
+_LIGHT_SHARE_MIN = 0.25
 
 
 def structureless(measured: Figures) -> npt.NDArray[np.bool_]:
-    """Tiles without structure. The limit falls with the square of a tile's light, as edges do."""
-    light = np.clip((measured.tiles.luma / _LIGHT_REFERENCE) ** 2, _LIGHT_SHARE_MIN, 1.0)
-    return measured.tiles.gradient < STRUCTURE_MIN * light
+    """Tiles without structure. The limit falls with a tile's light and rises with its noise."""
+    tiles = measured.tiles
+    light = np.clip(tiles.luma / _LIGHT_REFERENCE, _LIGHT_SHARE_MIN, 1.0)
+    return tiles.gradient < STRUCTURE_MIN * light + GRAIN_SHARE * tiles.grain
 
 
 def occlusion(measured: Figures) -> float:

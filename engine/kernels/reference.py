@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from engine.kernels.chroma import ROW_STEP, ChromaSums
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS, Factor, tile_edges
-from engine.kernels.luma import BINS, PLANES, LumaSums, factors
+from engine.kernels.luma import BINS, COUNT_STEP, PLANES, LumaSums, factors
 from engine.types import LumaPlane, Picture
 
 Samples = npt.NDArray[np.int64]
@@ -25,7 +25,7 @@ def measure_luma(picture: Picture) -> LumaSums:
             tall = slice(max(1, row_edges[row]) - 1, min(rows - 1, row_edges[row + 1]) - 1)
             wide = slice(max(1, column_edges[column]) - 1, min(columns - 1, column_edges[column + 1]) - 1)
             sums[:, row, column] = [plane[tall, wide].sum() for plane in planes]
-    bins = np.bincount(scaled.ravel(), minlength=BINS).astype(np.int64)
+    bins = np.bincount(scaled[::COUNT_STEP].ravel(), minlength=BINS).astype(np.int64)
     return LumaSums(sums, bins, float(magnitude.sum()))
 
 
@@ -36,8 +36,9 @@ def scale(plane: LumaPlane, across: Factor, down: Factor, bit_depth: int) -> Sam
     cut = wide[: rows * down.over, : columns * across.over]
     blocks = cut.reshape(rows, down.over, columns, across.over).sum(axis=(1, 3))
     gain = np.float32(4.0) / np.float32(across.over * down.over) * np.float32(2.0) ** np.float32(8 - bit_depth)
-    rounded: Samples = (blocks.astype(np.float32) * np.float32(gain) + np.float32(0.5)).astype(np.int64)
-    return rounded
+    rounded = (blocks.astype(np.float32) * np.float32(gain) + np.float32(0.5)).astype(np.int64)
+    clamped: Samples = np.minimum(rounded, BINS - 1)
+    return clamped
 
 
 def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
@@ -47,10 +48,11 @@ def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
     nw, ne, sw, se = s[:-2, :-2], s[:-2, 2:], s[2:, :-2], s[2:, 2:]
     sobel_x = (ne + 2 * right + se) - (nw + 2 * left + sw)
     sobel_y = (sw + 2 * down + se) - (nw + 2 * up + ne)
-    xx, yy = left - 2 * c + right, up - 2 * c + down
     noise = (nw + ne + sw + se) - 2 * (up + down + left + right) + 4 * c
-    planes = [np.ones_like(c), c, c**2, sobel_x**2, sobel_y**2, xx**2, yy**2, (xx + yy) ** 2, np.abs(noise)]
-    return planes, np.sqrt(sobel_x**2 + sobel_y**2)
+    sobel = sobel_x**2 + sobel_y**2
+    planes = [np.ones_like(c), c, c**2, sobel, (left + right + up + down - 4 * c) ** 2, np.abs(noise)]
+    planes += [(left - 2 * c + right) ** 2, (up - 2 * c + down) ** 2, (right - left) ** 2, (down - up) ** 2]
+    return planes, np.sqrt(sobel)
 
 
 def measure_chroma(plane: LumaPlane) -> ChromaSums:

@@ -7,7 +7,7 @@ import numpy as np
 from engine.kernels.exposure import exposure
 from engine.kernels.figures import figures
 from engine.kernels.occlusion import occlusion
-from engine.kernels.sharpness import edge_energy, sharpness
+from engine.kernels.sharpness import edge_ratio, sharpness
 from engine.kernels.signature import pack
 from engine.types import Picture, Scores, TileMap
 
@@ -27,11 +27,13 @@ def score(picture: Picture) -> Scored:
     measured = figures(picture)
     hidden = occlusion(measured)
     named = measured.named
-    named["edge_energy"] = edge_energy(measured)
+    ratio = edge_ratio(measured)
+    if ratio is not None:
+        named["edge_ratio"] = ratio
     named["structureless_share"] = hidden / 100.0
     return Scored(
         figures=named,
-        scores=Scores(sharpness=sharpness(measured), exposure=exposure(named), occlusion=hidden),
+        scores=Scores(sharpness=sharpness(measured, ratio), exposure=exposure(named), occlusion=hidden),
         tiles=TileMap(
             luma=measured.tiles.luma.astype(np.float32), structure=measured.tiles.gradient.astype(np.float32)
         ),

@@ -98,7 +98,7 @@ def test_a_removed_camera_leaves_nothing(store: Store) -> None:
 def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
     path.write_text("these are notes, not a database " * 50)
-    with pytest.raises(StoreError, match="notes.db.*not a database"):
+    with pytest.raises(StoreError, match=r"notes\.db.*not a database"):
         Store.open(f"sqlite:///{path}")
     assert path.read_text().startswith("these are notes")
 

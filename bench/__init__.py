@@ -1,0 +1,1 @@
+"""Measurements of the engine; each prints one JSON object, and keeps one line a run with --record."""

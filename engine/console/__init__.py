@@ -1,0 +1,1 @@
+"""What a person sees in a terminal. Rendering only: data in, text or pictures out."""

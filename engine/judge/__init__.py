@@ -1,0 +1,1 @@
+"""From a measurement and a camera's memory to a verdict. Pure: time comes in, nothing goes out."""
