@@ -70,9 +70,7 @@ class Decoder:
         except (av.FFmpegError, ValueError) as error:
             # A frame can survive in the context and come out as the next camera's: never use it again.
             del self._contexts[codec]
-            raise DecodeError(
-                "damaged", f"{codec}: {getattr(error, 'strerror', None) or error}"
-            ) from error
+            raise DecodeError("damaged", f"{codec}: {getattr(error, 'strerror', None) or error}") from error
         if not frames:
             self._contexts.pop(codec, None)
             raise DecodeError("damaged", f"{codec}: {len(data)} bytes with {unit.slices} slices gave no picture")

@@ -25,7 +25,8 @@ def _announcement(
     history: History, outcomes: tuple[Outcome, ...], settings: JudgeSettings
 ) -> tuple[State, tuple[FaultKind, ...]]:
     now = outcomes[-1]
-    recent = outcomes[-settings.confirm_m :]
+    # fewer visits than confirm_n could never confirm anything
+    recent = outcomes[-max(settings.confirm_m, settings.confirm_n) :]
     if now.state == State.OK:
         run = outcomes[-settings.recover_n :]
         recovered = len(run) == settings.recover_n and all(one.state == State.OK for one in run)

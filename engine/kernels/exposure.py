@@ -12,6 +12,8 @@ RANGE_GOOD = 100.0
 CLIPPED_GOOD = 0.10
 SHADOW_GOOD, SHADOW_GONE = 60.0, 120.0
 """5 % of a well exposed picture lie below the first; at the second nothing dark is left."""
+WASHED_COST = 0.7
+"""What a picture without any shadow loses."""
 _WASHED_FROM, _WASHED_SPAN = 140.0, 60.0
 
 
@@ -25,4 +27,4 @@ def exposure(named: Mapping[str, float]) -> float:
     kept = 1.0 - max(0.0, clipped - CLIPPED_GOOD) / (1.0 - CLIPPED_GOOD)
     missing = (named["luma_p5"] - SHADOW_GOOD) / (SHADOW_GONE - SHADOW_GOOD)
     washed = max(0.0, min(1.0, missing)) * max(0.0, min(1.0, (mean - _WASHED_FROM) / _WASHED_SPAN))
-    return 100.0 * max(0.0, level) * (0.5 + 0.5 * span) * kept * (1.0 - washed)
+    return 100.0 * max(0.0, level) * (0.5 + 0.5 * span) * kept * (1.0 - WASHED_COST * washed)

@@ -1,0 +1,100 @@
+"""What the demo's cameras see: real photographs out of scikit-image's wheel, and what can be wrong with them.
+
+Damage is done in linear light, as a lens or a hand would do it, before noise and coding.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+Rgb = npt.NDArray[np.uint8]
+Linear = npt.NDArray[np.float32]
+
+PHOTOS: Final = (
+    "coffee.png",
+    "motorcycle_left.png",
+    "astronaut.png",
+    "chelsea.png",
+    "camera.png",
+    "motorcycle_right.png",
+    "ihc.png",
+    "coins.png",
+)
+_GAMMA = 2.2
+_NOISE_LEVELS = 2.0
+
+
+def photo(name: str, width: int, height: int, shift: float) -> Linear:
+    """A photograph cut to the shape of the frame, (height, width, 3), linear 0..1. `shift` 0..1 moves the cut."""
+    import skimage
+
+    path = Path(skimage.__file__).parent / "data" / name
+    with Image.open(path) as image:
+        colour = image.convert("RGB")
+    wide = min(colour.width, colour.height * width / height)
+    tall = wide * height / width
+    left, top = (colour.width - wide) * shift, (colour.height - tall) * shift
+    cut = colour.resize((width, height), Image.Resampling.LANCZOS, box=(left, top, left + wide, top + tall))
+    return (np.asarray(cut, np.float32) / 255.0) ** _GAMMA
+
+
+def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
+    """The picture through a faulty camera; faults that are not of the picture leave it as it is."""
+    if fault == "blurred":
+        return _defocused(picture, radius=picture.shape[0] * 0.022)
+    if fault == "dark":
+        return picture * np.float32(0.02)
+    if fault == "over-exposed":
+        return np.clip(picture * np.float32(9.0) + np.float32(0.35), 0, 1)
+    if fault == "covered":
+        return _covered(picture, random)
+    return picture
+
+
+def frame(picture: Linear, clock: str, name: str, random: np.random.Generator | None, turn: float) -> Rgb:
+    """One frame: somebody passes, the sensor makes noise, clock and name are burnt in. `random` None: a frozen picture."""
+    levels = 255.0 * np.clip(picture, 0, 1) ** (1 / _GAMMA)
+    if random is not None:
+        levels = _passing(levels, turn)
+        levels += random.normal(0, _NOISE_LEVELS, levels.shape[:2])[..., None]
+    image = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=max(10, image.height // 28))
+    for place, text in (((8, 4), clock), ((8, image.height - image.height // 16), name)):
+        draw.text((place[0] + 1, place[1] + 1), text, fill=(0, 0, 0), font=font)
+        draw.text(place, text, fill=(255, 255, 255), font=font)
+    return np.asarray(image)
+
+
+def _passing(levels: npt.NDArray[np.floating], turn: float) -> npt.NDArray[np.floating]:
+    """Somebody in a dim coat walks through, and the light drifts by a level or two."""
+    height, width = levels.shape[:2]
+    y, x = np.ogrid[:height, :width]
+    centre = width * (0.15 + 0.7 * turn)
+    inside = ((x - centre) / (0.06 * width)) ** 2 + ((y - 0.65 * height) / (0.3 * height)) ** 2 < 1
+    drifted = levels + 1.5 * np.sin(6.28 * turn)
+    return np.where(inside[..., None], 0.55 * drifted + 12, drifted)
+
+
+def _defocused(picture: Linear, radius: float) -> Linear:
+    """Convolved with a disc, by way of the Fourier transform; borders are mirrored."""
+    pad = int(np.ceil(radius)) + 1
+    padded = np.pad(picture, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
+    height, width = padded.shape[:2]
+    y = np.minimum(np.arange(height), height - np.arange(height))[:, None]
+    x = np.minimum(np.arange(width), width - np.arange(width))[None, :]
+    disc = np.clip(radius + 0.5 - np.hypot(y, x), 0, 1)
+    kernel = np.fft.rfft2(disc / disc.sum())
+    planes = [np.fft.irfft2(np.fft.rfft2(padded[..., c]) * kernel, s=(height, width)) for c in range(3)]
+    return np.stack(planes, axis=-1)[pad:-pad, pad:-pad].astype(np.float32)
+
+
+def _covered(picture: Linear, random: np.random.Generator) -> Linear:
+    """A cloth over the lens: its even colour, a little light from one side, nothing of the room."""
+    height, width = picture.shape[:2]
+    colour = np.array(random.uniform(0.10, 0.22, 3), np.float32)
+    light = np.linspace(0.8, 1.2, width, dtype=np.float32)[None, :, None]
+    return np.broadcast_to(colour * light, (height, width, 3)).astype(np.float32)
