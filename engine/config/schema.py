@@ -126,7 +126,7 @@ class JudgeSettings(Section):
         0.01, "How far a tile's mean may move in the same picture.", unit="levels", ge=0, le=10
     )
     frozen_tiles_share_min: float = key(
-        0.9, "The picture is the same if this share of its tiles stays; a clock ticks in the others.", ge=0.5, le=1
+        0.6, "The picture is the same if this share of its tiles stays; a clock ticks in others.", ge=0.5, le=1
     )
 
 

@@ -4,18 +4,19 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import av
 import numpy as np
 
-from engine.demo.pictures import damaged, frame, photo
+from engine.demo.pictures import damaged, frame, passing, photo
 
 GOPS = 12
 FRAMES_PER_S = 2
-_VERSION = 3
-_QUALITY = 24
+_VERSION = 5
+_QUALITY = 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ def clip(plan: ClipPlan) -> Clip:
 
 def _encode(plan: ClipPlan) -> Clip:
     random = np.random.default_rng(plan.number)
-    picture = damaged(photo(plan.photo, plan.width, plan.height, plan.shift), plan.fault, random)
-    context = cast(av.VideoCodecContext, av.CodecContext.create(plan.codec, "w"))
+    room = photo(plan.photo, plan.width, plan.height, plan.shift)
+    context = av.CodecContext.create(plan.codec, "w")
     context.width, context.height, context.pix_fmt = plan.width, plan.height, "yuv420p"
-    context.framerate = FRAMES_PER_S
+    context.framerate = Fraction(FRAMES_PER_S)
     context.gop_size = FRAMES_PER_S
     context.max_b_frames = 0
     context.thread_count = 1
@@ -70,10 +71,14 @@ def _encode(plan: ClipPlan) -> Clip:
         common = "aq-mode=0:scenecut=0:repeat-headers=1:rc-lookahead=1:log-level=none:pools=none:frame-threads=1"
         context.options = {"preset": "ultrafast", "x265-params": f"qp={_QUALITY}:keyint={FRAMES_PER_S}:{common}"}
     units: Clip = []
+    frozen = plan.fault == "frozen"
+    picture = room
     for index in range(GOPS * FRAMES_PER_S):
         second = index // FRAMES_PER_S
-        live = None if plan.fault == "frozen" else random
-        rgb = frame(picture, f"2026-09-01 11:30:{second:02}", f"CAM {plan.number:02}", live, second / GOPS)
+        if index % FRAMES_PER_S == 0 and not frozen:
+            picture = damaged(passing(room, second / GOPS), plan.fault, np.random.default_rng(plan.number))
+        clock, name = f"2026-09-01 11:30:{second:02}", f"CAM {plan.number:02}"
+        rgb = frame(picture, clock, name, None if frozen else random)
         coded = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
         coded.pts = index
         units += [bytes(packet) for packet in context.encode(coded)]

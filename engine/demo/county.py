@@ -21,7 +21,6 @@ _POINTS = (
     (KeyPoint.DISH_WASHING, "洗消间"),
     (KeyPoint.SPECIAL_ROOM, "专间"),
 )
-_SIZES = ((640, 360), (704, 576), (640, 360), (960, 540))
 FAULTS = (
     *["blurred"] * 3, *["dark"] * 2, *["covered"] * 2, "over-exposed", *["frozen"] * 2,
     "refuses", "hangs", "garbage", "locked",
@@ -59,7 +58,7 @@ class DemoCamera:
 
 
 class County:
-    """Its cameras stream while the context is open. `only`: just these numbers; `on_progress(done, total)`: clips made."""
+    """Its cameras stream while the context is open. `only`: just these numbers; `on_progress(done, total)`: clips."""
 
     def __init__(
         self,
@@ -126,12 +125,13 @@ def _plan(seed: int) -> tuple[list[ClipPlan], dict[int, str]]:
     faulty = dict(zip(chance.sample(numbers, len(FAULTS)), FAULTS, strict=True))
     plans = []
     for number in numbers:
-        width, height = _SIZES[number % len(_SIZES)]
+        name = list(PHOTOS)[number % len(PHOTOS)]
+        width, height = PHOTOS[name]
         h265 = number not in faulty and number % 7 == 3
         plans.append(
             ClipPlan(
                 number=number,
-                photo=PHOTOS[number % len(PHOTOS)],
+                photo=name,
                 shift=round(chance.uniform(0.2, 0.8), 3),
                 width=width,
                 height=height,

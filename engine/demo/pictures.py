@@ -13,16 +13,15 @@ from PIL import Image, ImageDraw, ImageFont
 Rgb = npt.NDArray[np.uint8]
 Linear = npt.NDArray[np.float32]
 
-PHOTOS: Final = (
-    "coffee.png",
-    "motorcycle_left.png",
-    "astronaut.png",
-    "chelsea.png",
-    "camera.png",
-    "motorcycle_right.png",
-    "ihc.png",
-    "coins.png",
-)
+PHOTOS: Final = {
+    "coffee.png": (640, 360),
+    "motorcycle_left.png": (704, 576),
+    "astronaut.png": (640, 360),
+    "camera.png": (640, 360),
+    "motorcycle_right.png": (704, 576),
+    "ihc.png": (640, 360),
+}
+"""Each with the frame that its own detail fills; blown up further it would read as out of focus, and be so."""
 _GAMMA = 2.2
 _NOISE_LEVELS = 2.0
 
@@ -38,13 +37,13 @@ def photo(name: str, width: int, height: int, shift: float) -> Linear:
     tall = wide * height / width
     left, top = (colour.width - wide) * shift, (colour.height - tall) * shift
     cut = colour.resize((width, height), Image.Resampling.LANCZOS, box=(left, top, left + wide, top + tall))
-    return (np.asarray(cut, np.float32) / 255.0) ** _GAMMA
+    return np.power(np.asarray(cut, np.float32) / np.float32(255.0), np.float32(_GAMMA), dtype=np.float32)
 
 
 def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
     """The picture through a faulty camera; faults that are not of the picture leave it as it is."""
     if fault == "blurred":
-        return _defocused(picture, radius=picture.shape[0] * 0.022)
+        return _defocused(picture, radius=picture.shape[0] * 0.03)
     if fault == "dark":
         return picture * np.float32(0.02)
     if fault == "over-exposed":
@@ -54,12 +53,11 @@ def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
     return picture
 
 
-def frame(picture: Linear, clock: str, name: str, random: np.random.Generator | None, turn: float) -> Rgb:
-    """One frame: somebody passes, the sensor makes noise, clock and name are burnt in. `random` None: a frozen picture."""
-    levels = 255.0 * np.clip(picture, 0, 1) ** (1 / _GAMMA)
+def frame(picture: Linear, clock: str, name: str, random: np.random.Generator | None) -> Rgb:
+    """What the camera sends: the sensor's noise (`random` None: a frozen picture), clock and name burnt in."""
+    levels = 255.0 * np.clip(picture, 0, 1) ** np.float32(1 / _GAMMA)
     if random is not None:
-        levels = _passing(levels, turn)
-        levels += random.normal(0, _NOISE_LEVELS, levels.shape[:2])[..., None]
+        levels = levels + random.normal(0, _NOISE_LEVELS, levels.shape[:2])[..., None]
     image = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=max(10, image.height // 28))
@@ -69,14 +67,15 @@ def frame(picture: Linear, clock: str, name: str, random: np.random.Generator | 
     return np.asarray(image)
 
 
-def _passing(levels: npt.NDArray[np.floating], turn: float) -> npt.NDArray[np.floating]:
-    """Somebody in a dim coat walks through, and the light drifts by a level or two."""
-    height, width = levels.shape[:2]
+def passing(picture: Linear, turn: float) -> Linear:
+    """The room at `turn` 0..1: somebody in a dim coat walks through, and the light drifts by a hundredth or two."""
+    height, width = picture.shape[:2]
     y, x = np.ogrid[:height, :width]
     centre = width * (0.15 + 0.7 * turn)
     inside = ((x - centre) / (0.06 * width)) ** 2 + ((y - 0.65 * height) / (0.3 * height)) ** 2 < 1
-    drifted = levels + 1.5 * np.sin(6.28 * turn)
-    return np.where(inside[..., None], 0.55 * drifted + 12, drifted)
+    drifted = picture * np.float32(1.0 + 0.02 * np.sin(6.28 * turn))
+    seen: Linear = np.where(inside[..., None], np.float32(0.25) * drifted, drifted).astype(np.float32)
+    return seen
 
 
 def _defocused(picture: Linear, radius: float) -> Linear:

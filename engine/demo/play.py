@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -36,19 +37,17 @@ _EVENTS = 6
 
 def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> int:
     """Run until `stop`, or for `seconds` (0: no end); returns 0 if every fault was named and nobody else accused."""
-    with tempfile.TemporaryDirectory(prefix="patrol-demo-") as folder:
-        with (
-            progress(console, "filming the county", 32) as filmed,
-            County(seed, lambda done, _: filmed(done)) as county,
-        ):
-            if stop.is_set():
-                return 0
-            with Engine(_settings(Path(folder)), stop) as engine:
-                if stop.is_set():
-                    return 0
-                with PatrolClient(engine.addresses["grpc"]) as client:
-                    client.import_cameras([one.camera for one in county.cameras])
-                    return _watch(console, client, engine, county.cameras, seconds, stop)
+    with tempfile.TemporaryDirectory(prefix="patrol-demo-") as folder, ExitStack() as stack:
+        with progress(console, "filming the county", 32) as filmed:
+            county = stack.enter_context(County(seed, lambda done, _: filmed(done)))
+        if stop.is_set():
+            return 0
+        engine = stack.enter_context(Engine(_settings(Path(folder)), stop))
+        if stop.is_set():
+            return 0
+        client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
+        client.import_cameras([one.camera for one in county.cameras])
+        return _watch(console, client, engine, county.cameras, seconds, stop)
 
 
 def _settings(folder: Path) -> Settings:
