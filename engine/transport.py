@@ -97,6 +97,11 @@ class Poller:
         self._names[key] = name
         self._poller.register(key, zmq.POLLIN)
 
+    def watch_writable(self, name: str, channel: Channel) -> None:
+        """From now on `wait` names this channel when it takes another message."""
+        self._names[channel.socket] = name
+        self._poller.register(channel.socket, zmq.POLLOUT)
+
     def ignore(self, source: Channel | int) -> None:
         """Stop watching it."""
         key: object = source.socket if isinstance(source, Channel) else source

@@ -14,14 +14,14 @@ import zmq
 
 from patrol.v1 import feed_pb2
 
-CODECS = {
+CODECS: dict[str, tuple[feed_pb2.Codec, str | None]] = {
     "h264": (feed_pb2.CODEC_H264, "h264_mp4toannexb"),
     "hevc": (feed_pb2.CODEC_H265, "hevc_mp4toannexb"),
     "mjpeg": (feed_pb2.CODEC_MJPEG, None),
 }
 
 
-def keyframes(source: str) -> Iterator[tuple[int, bytes]]:
+def keyframes(source: str) -> Iterator[tuple[feed_pb2.Codec, bytes]]:
     """Codec number and payload of each keyframe; H.264 and H.265 as Annex-B with their parameter sets."""
     with av.open(source) as container:
         stream = container.streams.video[0]
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--intake", default="tcp://127.0.0.1:7701")
     parser.add_argument("--count", type=int, default=10)
     arguments = parser.parse_args()
-    socket = zmq.Context.instance().socket(zmq.PUSH)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
     socket.setsockopt(zmq.SNDHWM, 4)  # an engine that is busy makes us wait, not pile up
     socket.setsockopt(zmq.LINGER, 5000)
     socket.connect(arguments.intake)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 Rgb = npt.NDArray[np.uint8]
-Linear = npt.NDArray[np.float32]
+Linear = npt.NDArray[np.floating]
 
 PHOTOS: Final = {
     "coffee.png": (640, 360),
@@ -37,7 +37,9 @@ def photo(name: str, width: int, height: int, shift: float) -> Linear:
     tall = wide * height / width
     left, top = (colour.width - wide) * shift, (colour.height - tall) * shift
     cut = colour.resize((width, height), Image.Resampling.LANCZOS, box=(left, top, left + wide, top + tall))
-    return np.power(np.asarray(cut, np.float32) / np.float32(255.0), np.float32(_GAMMA), dtype=np.float32)
+    share = np.asarray(cut, np.float32) / np.float32(255.0)
+    linear: Linear = np.power(share, np.float32(_GAMMA), dtype=np.float32)
+    return linear
 
 
 def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
@@ -45,9 +47,11 @@ def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
     if fault == "blurred":
         return _defocused(picture, radius=picture.shape[0] * 0.03)
     if fault == "dark":
-        return picture * np.float32(0.02)
+        dimmed: Linear = picture * np.float32(0.02)
+        return dimmed
     if fault == "over-exposed":
-        return np.clip(picture * np.float32(9.0) + np.float32(0.35), 0, 1)
+        burnt: Linear = np.clip(picture * np.float32(9.0) + np.float32(0.35), 0, 1)
+        return burnt
     if fault == "covered":
         return _covered(picture, random)
     return picture

@@ -1,5 +1,6 @@
 """The judge: one visit's result and the camera's memory in, a verdict and the new memory out. Pure."""
 
+import functools
 from collections.abc import Mapping
 
 from engine.config.schema import JudgeSettings
@@ -93,6 +94,7 @@ def judge_undecoded(
     return _without_picture(camera_id, visit_id, at_wall_ns, State.UNKNOWN, reason, detail, history, settings)
 
 
+@functools.lru_cache(maxsize=4)
 def thresholds(settings: JudgeSettings) -> Mapping[str, float]:
     """What figures were compared with, by the names of the settings."""
     values = settings.__dict__

@@ -29,6 +29,8 @@ ASKED_SHARE, ASKED_MIN = 0.25, 8
 """Share, and least number, of the tiles that are asked in each direction."""
 ONE_SIDED = 5.0
 """A direction with less than 1/5 of the energy of the one across it counts less, in proportion."""
+SHADED_MIN = 30.0
+"""Deviation of the tiles' mean levels from which a scene must have edges somewhere."""
 _ROWS_ASKED = slice(2, -2)
 _TINY = 1e-9
 
@@ -52,7 +54,12 @@ def edge_ratio(measured: Figures) -> float | None:
 
 
 def sharpness(measured: Figures, ratio: float | None) -> float | None:
-    """100 is best, in proportion to the frequency that edges hold. None: too dark, or too little to have edges."""
-    if ratio is None or measured.named["luma_mean"] < LIGHT_MIN:
+    """100 is best, in proportion to the frequency that edges hold. None: too dark, or too little to have edges.
+
+    Light and shade in plenty, but hardly a tile with a slope in it, is a picture far out of focus: 0.
+    """
+    if measured.named["luma_mean"] < LIGHT_MIN:
         return None
+    if ratio is None:
+        return 0.0 if measured.named["tile_luma_std"] >= SHADED_MIN else None
     return float(100.0 * min(1.0, ratio**0.5))

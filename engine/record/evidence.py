@@ -12,12 +12,14 @@ from engine.types import Codec, FeedKind, Keyframe
 
 _MAGIC = b"PKE1"
 _HEADER_BYTES_MAX = 4096
+_MARK_BYTES = 8
 
 
 class Evidence:
-    """Files `ab/<digest of the camera id>`, replaced whole; the oldest go when the budget is spent. Any thread.
+    """Files `ab/<digest of the camera id>`; the oldest go when the budget is spent. Any thread.
 
-    Layout of a file: "PKE1", the length of the header as two bytes (big-endian), the header (JSON), the payload.
+    Layout of a file: "PKE1", the length of the header as two bytes (big-endian), the header (JSON), the payload, the
+    visit id as eight bytes.
     """
 
     def __init__(self, folder: Path, bytes_max: int) -> None:
@@ -52,24 +54,26 @@ class Evidence:
                 "source": keyframe.source,
             }
         ).encode()
-        size = len(_MAGIC) + 2 + len(header) + len(keyframe.payload)
+        mark = keyframe.visit_id.to_bytes(_MARK_BYTES, "big")
+        size = len(_MAGIC) + 2 + len(header) + len(keyframe.payload) + _MARK_BYTES
         if size > self._bytes_max:
             return
-        fresh = path.with_suffix(".new")
-        parts = [_MAGIC + len(header).to_bytes(2, "big") + header, keyframe.payload]
+        # Written over the older one: a fresh file and a rename cost three times as much. The mark at the end tells a
+        # reader that it saw the whole of it.
+        parts = [_MAGIC + len(header).to_bytes(2, "big") + header, keyframe.payload, mark]
+        flags = os.O_WRONLY | os.O_CREAT
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+            descriptor = os.open(path, flags, 0o640)
         except FileNotFoundError:
             path.parent.mkdir(exist_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+            descriptor = os.open(path, flags, 0o640)
         try:
             written = os.writev(descriptor, parts)
+            os.ftruncate(descriptor, written)
         finally:
             os.close(descriptor)
         if written != size:
-            fresh.unlink(missing_ok=True)
-            raise OSError(f"{written} of {size} bytes written to {fresh}; is the disk full?")
-        fresh.replace(path)
+            raise OSError(f"{written} of {size} bytes written to {path}; is the disk full?")
         with self._lock:
             self._bytes += size - self._sizes.pop(path, 0)
             self._sizes[path] = size
@@ -89,11 +93,13 @@ class Evidence:
             if raw[:4] != _MAGIC or length > _HEADER_BYTES_MAX:
                 return None
             header = json.loads(raw[6 : 6 + length])
+            if int.from_bytes(raw[-_MARK_BYTES:], "big") != header["visit_id"]:
+                return None
             return Keyframe(
                 camera_id=header["camera_id"],
                 visit_id=header["visit_id"],
                 codec=Codec(header["codec"]),
-                payload=raw[6 + length :],
+                payload=raw[6 + length : -_MARK_BYTES],
                 arrival_wall_ns=header["arrival_wall_ns"],
                 stream_time_ns=header["stream_time_ns"],
                 source=FeedKind(header["source"]),
@@ -113,15 +119,12 @@ class Evidence:
         return self._folder / digest[:2] / digest
 
     def _index(self) -> None:
-        """Sizes and ages of what an earlier run left; half-written files go."""
+        """Sizes and ages of what an earlier run left."""
         found: list[tuple[float, Path, int]] = []
         for shard in self._folder.iterdir():
             if not shard.is_dir():
                 continue
             for entry in os.scandir(shard):
-                if entry.name.endswith(".new"):
-                    Path(entry.path).unlink(missing_ok=True)
-                    continue
                 facts = entry.stat()
                 found.append((facts.st_mtime, Path(entry.path), facts.st_size))
         for _, path, size in sorted(found):
