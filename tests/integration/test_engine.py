@@ -1,0 +1,333 @@
+"""The whole engine: real cameras of the demo's county, real sockets, database, gRPC and scrape."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine.app import Engine
+from engine.config import Settings
+from engine.config.schema import (
+    FeedSettings,
+    IntakeSettings,
+    LogSettings,
+    RecordSettings,
+    SchedulerSettings,
+    ServeSettings,
+    WorkerSettings,
+)
+from engine.demo.county import County
+from engine.errors import ListenError, StoreError
+from engine.feed import wire
+from engine.record.store import Store
+from engine.serve.client import CallError, PatrolClient
+from engine.transport import Transport
+from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
+from tests.clips import encode, scene
+
+HEALTHY, DARK, LOCKED = 0, 1, 6
+PICTURE = encode(Codec.H264, [scene(640, 360)])[0]
+
+
+def settings(folder: Path, **changes) -> Settings:
+    sections = {
+        "feed": FeedSettings(deadline_s=3, connect_timeout_s=1, demuxers=0),
+        "intake": IntakeSettings(listen="tcp://127.0.0.1:0"),
+        "worker": WorkerSettings(count=1),
+        "scheduler": SchedulerSettings(period_s=2, backoff_first_s=2, backoff_max_s=3),
+        "record": RecordSettings(
+            url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
+        ),
+        "serve": ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        "log": LogSettings(level="warning"),
+    }
+    return Settings(**(sections | changes))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Three cameras of the county, one of them dark, one locked, and an engine that patrols them."""
+    folder = tmp_path_factory.mktemp("engine")
+    with ExitStack() as stack:
+        county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
+        engine = stack.enter_context(Engine(settings(folder)))
+        client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
+        client.import_cameras([one.camera for one in county.cameras])
+        client.import_cameras([Camera("pushed", "", push=True, site_id="gateway", region="130102")])
+        yield engine, client, county, folder
+
+
+def wait_for(what, timeout_s: float = 20.0):
+    give_up_s = time.monotonic() + timeout_s
+    while time.monotonic() < give_up_s:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come about in time")
+
+
+def latest(client: PatrolClient, camera_id: str) -> Verdict | None:
+    try:
+        return client.verdict(camera_id)
+    except CallError as error:
+        if error.status != "NOT_FOUND":
+            raise
+        return None
+
+
+def push(address: str, frames: list) -> None:
+    transport = Transport()
+    channel = transport.connect_push(address)
+    give_up_s = time.monotonic() + 5
+    for message in frames:
+        while not channel.send(message):
+            assert time.monotonic() < give_up_s
+            time.sleep(0.01)
+    time.sleep(0.3)
+    transport.close()
+
+
+def keyframe(camera_id: str, payload: bytes = PICTURE, codec: Codec = Codec.H264) -> list:
+    return wire.pack_keyframe(Keyframe(camera_id, 0, codec, payload, 0, None, FeedKind.GATEWAY))
+
+
+def scrape(engine: Engine) -> dict[tuple[str, tuple], float]:
+    with urllib.request.urlopen(f"http://{engine.addresses['metrics']}/metrics") as reply:
+        text = reply.read().decode()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_every_camera_gets_the_verdict_it_deserves(world) -> None:
+    _, client, county, _ = world
+    for one in county.cameras:
+        wait_for(lambda one=one: one.is_named(latest(client, one.camera.camera_id)))
+
+
+def test_the_picture_behind_a_verdict_can_be_had(world) -> None:
+    _, client, county, _ = world
+    camera_id = county.cameras[0].camera.camera_id
+    verdict = wait_for(lambda: latest(client, camera_id))
+    picture = client.picture(camera_id, side_px_max=200)
+    assert picture.jpeg[:2] == b"\xff\xd8"
+    assert max(picture.width, picture.height) == 200
+    assert picture.visit_id >= verdict.visit_id
+    with pytest.raises(CallError, match="is kept"):
+        client.picture(camera_id, visit_id=1)
+
+
+def test_watchers_see_verdicts_as_they_are_stored(world) -> None:
+    _, client, county, _ = world
+    ids = {one.camera.camera_id for one in county.cameras}
+    seen = []
+    for verdict in client.watch(region_prefix="1399"):
+        assert client.verdict(verdict.camera_id).visit_id >= verdict.visit_id
+        seen.append(verdict.camera_id)
+        if len(seen) == 4:
+            break
+    assert set(seen) <= ids
+
+
+def test_check_now_brings_a_fresh_verdict(world) -> None:
+    _, client, county, _ = world
+    camera_id = county.cameras[0].camera.camera_id
+    before = wait_for(lambda: latest(client, camera_id)).visit_id
+    report = client.check_now([camera_id, "nobody", "pushed"])
+    assert report.accepted + report.already_in_flight == 1
+    assert report.unknown_ids == ("nobody",)
+    assert report.not_visited_ids == ("pushed",)
+    wait_for(lambda: latest(client, camera_id).visit_id > before)
+
+
+def test_a_gateway_pushes_and_is_judged(world) -> None:
+    engine, client, _, _ = world
+    push(engine.addresses["intake"], [keyframe("pushed")])
+    verdict = wait_for(lambda: latest(client, "pushed"))
+    assert (verdict.width, verdict.height) == (640, 360)
+
+
+def test_what_gateways_send_wrong_is_counted_and_harms_nobody(world) -> None:
+    engine, client, _, _ = world
+    reasons = ("malformed", "too_large", "unknown_camera")
+    name = "patrol_intake_dropped_frames_total"
+    before = {reason: scrape(engine).get((name, (("reason", reason),)), 0) for reason in reasons}
+    bad = [
+        [b"PK1"],
+        [b"PK1", b"\xff\xff", b"x"],
+        [b"nonsense"] * 20,
+        keyframe("nobody"),
+        keyframe("pushed", bytes(9 << 20)),
+    ]
+    push(engine.addresses["intake"], [*bad, keyframe("pushed")])
+    after = wait_for(
+        lambda: (now := scrape(engine)).get((name, (("reason", "too_large"),)), 0) > before["too_large"] and now
+    )
+    assert after[(name, (("reason", "malformed"),))] == before["malformed"] + 3
+    assert after[(name, (("reason", "unknown_camera"),))] == before["unknown_camera"] + 1
+    assert client.status().workers_ready == 1
+
+
+def test_damaged_keyframes_are_unknown_never_blurred_or_covered(world) -> None:
+    engine, client, _, _ = world
+    before = wait_for(lambda: latest(client, "pushed")).visit_id
+    push(engine.addresses["intake"], [keyframe("pushed", PICTURE[: len(PICTURE) // 2])])
+    verdict = wait_for(lambda: (now := client.verdict("pushed")).visit_id > before and now)
+    assert (verdict.state, verdict.reason, verdict.kinds) == (State.UNKNOWN, "damaged", ())
+
+
+def test_the_scrape_says_what_happened(world) -> None:
+    engine, _, county, _ = world
+    wait_for(lambda: scrape(engine).get(("patrol_visits_total", (("outcome", "unauthorized"), ("via", "rtsp"))), 0) > 0)
+    now = scrape(engine)
+    assert now[("patrol_visits_total", (("outcome", "keyframe"), ("via", "rtsp")))] > 0
+    assert now[("patrol_stage_seconds_count", (("stage", "decode"),))] > 0
+    wanted = {("region", "139901"), ("state", "fault")}
+    assert any(key[0] == "patrol_cameras" and set(key[1]) == wanted and value == 1 for key, value in now.items())
+    ids = [one.camera.camera_id for one in county.cameras]
+    assert not any(camera_id in str(key) for key in now for camera_id in ids)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(world) -> None:
+    engine, client, _, _ = world
+    before = latest(client, "pushed").visit_id
+    pid = engine.pids()["worker-0"]
+    os.kill(pid, signal.SIGKILL)
+    push(engine.addresses["intake"], [keyframe("pushed")])
+    verdict = wait_for(lambda: (now := client.verdict("pushed")).visit_id > before and now)
+    assert verdict.width == 640
+    assert engine.pids()["worker-0"] != pid
+    assert scrape(engine)[("patrol_worker_restarts_total", (("reason", "signal_9"),))] == 1
+
+
+def test_a_feeder_that_is_killed_is_replaced(world) -> None:
+    engine, client, county, _ = world
+    os.kill(engine.pids()["feeder-0"], signal.SIGKILL)
+    camera_id = county.cameras[0].camera.camera_id
+    before = latest(client, camera_id).visit_id
+    wait_for(lambda: latest(client, camera_id).visit_id > before + 1)
+
+
+def test_a_removed_camera_is_gone(world) -> None:
+    _, client, county, _ = world
+    camera_id = county.cameras[-1].camera.camera_id
+    assert client.remove_cameras([camera_id, "nobody"]) == (1, ("nobody",))
+    with pytest.raises(CallError, match="not in the registry"):
+        client.camera(camera_id)
+
+
+def test_verdicts_and_registry_survive_a_restart(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+        client.import_cameras([Camera("pushed", "", push=True)])
+        push(engine.addresses["intake"], [keyframe("pushed")])
+        first = wait_for(lambda: latest(client, "pushed"))
+    began = time.monotonic()
+    with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+        assert time.monotonic() - began < 5, "the second start is to be ready in 5 s"
+        assert client.verdict("pushed") == first
+        assert client.status().cameras == 1
+        assert client.picture("pushed").width == 640
+
+
+def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, worker=WorkerSettings(count=2))
+    with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+        client.import_cameras([Camera("poison", "", push=True)])
+        workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)  # so that each holds the frame when it dies
+        push(engine.addresses["intake"], [keyframe("poison")])
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        verdict = wait_for(lambda: latest(client, "poison"))
+        assert (verdict.state, verdict.reason) == (State.UNKNOWN, "quarantined")
+        (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
+        assert kept.read_bytes() == PICTURE
+        wait_for(lambda: client.status().workers_ready == 2)
+
+
+@pytest.mark.parametrize("key", ["grpc_listen", "metrics_listen"])
+def test_a_port_in_use_is_said_with_the_key_that_names_it(tmp_path: Path, key: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        serve = {"grpc_listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", key: address}
+        with (
+            pytest.raises(ListenError, match=f"serve.{key} = '{address}'"),
+            Engine(settings(tmp_path, serve=ServeSettings(**serve))),
+        ):
+            pass
+
+
+def test_a_database_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "patrol.db").write_text("not a database" * 100)
+    with pytest.raises(StoreError, match="not a database"), Engine(settings(tmp_path)):
+        pass
+
+
+def children(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in listed.stdout.split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("delay_s", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment_stops_cleanly_and_leaves_no_orphan(tmp_path: Path, delay_s: float, number: int) -> None:
+    config = tmp_path / "patrol.toml"
+    config.write_text(
+        f'[record]\nurl = "sqlite:///{tmp_path}/p.db"\nevidence_dir = "{tmp_path}/ev"\n'
+        '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n[intake]\nlisten = "tcp://127.0.0.1:0"\n'
+    )
+    command = [sys.executable, "-m", "engine.cli", "run", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(delay_s)
+        offspring = children(process.pid)
+        process.send_signal(number)
+        began = time.monotonic()
+        code = process.wait(timeout=10)
+        assert time.monotonic() - began < 5
+    assert code in (0, 130, -number), process.stderr.read() if process.stderr else ""
+    wait_for(lambda: not any(alive(pid) for pid in offspring), 3)
+
+
+def test_when_the_supervisor_is_killed_its_children_go_too(tmp_path: Path) -> None:
+    config = tmp_path / "patrol.toml"
+    config.write_text(
+        f'[record]\nurl = "sqlite:///{tmp_path}/p.db"\nevidence_dir = "{tmp_path}/ev"\n'
+        '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n[intake]\nlisten = "tcp://127.0.0.1:0"\n'
+    )
+    command = [sys.executable, "-m", "engine.cli", "run", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        offspring = wait_for(lambda: len(found := children(process.pid)) >= 4 and found)
+        time.sleep(2)
+        process.kill()
+    wait_for(lambda: not any(alive(pid) for pid in offspring), 5)
+
+
+def test_a_registry_in_the_database_is_patrolled_from_the_start(tmp_path: Path) -> None:
+    with County(only={HEALTHY}) as county:
+        store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
+        store.put_cameras([one.camera for one in county.cameras])
+        store.close()
+        with Engine(settings(tmp_path)) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+            verdict = wait_for(lambda: latest(client, county.cameras[0].camera.camera_id))
+            assert verdict.state in (State.OK, State.FAULT)
+            assert FaultKind.TOO_DARK not in verdict.kinds
