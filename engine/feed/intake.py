@@ -121,15 +121,18 @@ class Intake:
         """A worker asks for up to `credit` frames at a time."""
         self._workers[worker] = _Worker(credit)
 
-    def worker_lost(self, worker: str) -> list[Dropped]:
-        """A worker is gone. Its frames wait again, in front; those on their last life are returned, QUARANTINED."""
+    def worker_lost(self, worker: str, unreached: int | None = None) -> list[Dropped]:
+        """A worker is gone. Its frames wait again, in front; those on their last life are returned, QUARANTINED.
+
+        `unreached`: a job that was on its way and never got there; its frame bears no blame.
+        """
         gone = self._workers.pop(worker, None)
         if gone is None:
             return []
         quarantined: list[Dropped] = []
         for job_id in sorted(gone.jobs, reverse=True):
             entry = self._held.pop(job_id).waiting
-            entry.lives -= 1
+            entry.lives -= job_id != unreached
             if entry.lives > 0:
                 self._again.appendleft(entry)
                 self._waiting_bytes += len(entry.keyframe.payload)

@@ -221,7 +221,7 @@ class Hub:
         for job in out:
             self._metrics.stage("queue", seconds(job.waited_ns))
             if not self._work.send(jobs.pack_job(job.job_id, job.keyframe), job.worker.encode()):
-                self._worker_lost(job.worker)
+                self._worker_lost(job.worker, job.job_id)
 
     def _end(self, dropped: list[Dropped]) -> None:
         for end in dropped:
@@ -231,11 +231,11 @@ class Hub:
                 logger().error("keyframe quarantined", camera_id=end.keyframe.camera_id, file=str(path))
                 self._judging.quarantined(end.keyframe)
 
-    def _worker_lost(self, name: str) -> None:
+    def _worker_lost(self, name: str, unreached: int | None = None) -> None:
         if name in self._workers:
             self._workers.remove(name)
         self._renders.worker_lost(name)
-        self._end(self._intake.worker_lost(name))
+        self._end(self._intake.worker_lost(name, unreached))
 
     def render(self, keyframe: Keyframe, side_px_max: int) -> "Future[RenderedPicture]":
         """Have a worker make a JPEG of a keyframe; in the hub's thread."""

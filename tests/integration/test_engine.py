@@ -249,8 +249,10 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)  # so that each holds the frame when it dies
         push(engine.addresses["intake"], [keyframe("poison")])
-        for pid in workers:
+        for number, pid in enumerate(workers, 1):
             os.kill(pid, signal.SIGKILL)
+            died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
+            wait_for(lambda number=number: scrape(engine).get(died) == number)
         verdict = wait_for(lambda: latest(client, "poison"))
         assert (verdict.state, verdict.reason) == (State.UNKNOWN, "quarantined")
         (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
