@@ -244,17 +244,19 @@ def test_verdicts_and_registry_survive_a_restart(tmp_path: Path) -> None:
 def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> None:
     chosen = settings(tmp_path, worker=WorkerSettings(count=2))
     with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
-        client.import_cameras([Camera("poison", "", push=True)])
+        client.import_cameras([Camera(name, "", push=True) for name in ("one", "two")])
         workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]
         for pid in workers:
-            os.kill(pid, signal.SIGSTOP)  # so that each holds the frame when it dies
-        push(engine.addresses["intake"], [keyframe("poison")])
+            os.kill(pid, signal.SIGSTOP)  # so that each holds a frame when it dies
+        push(engine.addresses["intake"], [keyframe("one"), keyframe("two")])
+        died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
         for number, pid in enumerate(workers, 1):
             os.kill(pid, signal.SIGKILL)
-            died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
             wait_for(lambda number=number: scrape(engine).get(died) == number)
-        verdict = wait_for(lambda: latest(client, "poison"))
-        assert (verdict.state, verdict.reason) == (State.UNKNOWN, "quarantined")
+        # The first to die passed its frame to the second: that frame saw two deaths, the other only one.
+        verdicts = [wait_for(lambda name=name: latest(client, name)) for name in ("one", "two")]
+        assert sorted(verdict.reason for verdict in verdicts) == ["", "quarantined"]
+        assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
         (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
         assert kept.read_bytes() == PICTURE
         wait_for(lambda: client.status().workers_ready == 2)
