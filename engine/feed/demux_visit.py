@@ -84,12 +84,13 @@ def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -
 
 def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
     scheme = urlsplit(order.url).scheme.lower()
-    limit_s = order.deadline_ns / 1e9
-    container = av.open(
-        file_path(order.url) if scheme == "file" else order.url,
-        options=_options(scheme, settings),
-        timeout=(min(limit_s, 2 * settings.connect_timeout_s), limit_s),
-    )
+    try:
+        container = _open(order, scheme, settings, None)
+    except av.error.InvalidDataError:
+        if scheme not in ("http", "https"):
+            raise
+        # A snapshot without a Content-Length is not recognised by probing; name its format.
+        container = _open(order, scheme, settings, "jpeg_pipe")
     with contextlib.closing(container):
         progress.opened_ns = monotonic_ns()
         if not container.streams.video:
@@ -102,6 +103,18 @@ def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Key
             detail = f"video in {name}; taken: H.264, H.265, MJPEG"
             return _failed(order, progress, FailureReason.UNSUPPORTED_CODEC, detail)
         return _first_keyframe(order, progress, container, stream, codec)
+
+
+def _open(
+    order: VisitOrder, scheme: str, settings: FeedSettings, container_format: str | None
+) -> "av.container.InputContainer":
+    limit_s = order.deadline_ns / 1e9
+    return av.open(
+        file_path(order.url) if scheme == "file" else order.url,
+        format=container_format,
+        options=_options(scheme, settings),
+        timeout=(min(limit_s, 2 * settings.connect_timeout_s), limit_s),
+    )
 
 
 def _first_keyframe(
