@@ -2,6 +2,7 @@
 
 import contextlib
 from fractions import Fraction
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import av
@@ -10,6 +11,7 @@ import av.error
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.schema import FeedSettings
 from engine.feed.keyframe_check import carries_keyframe
+from engine.feed.snapshot import get_jpeg
 from engine.feed.source import file_path
 from engine.redact import redact
 from engine.types import (
@@ -76,6 +78,10 @@ def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -
     try:
         return _visit(order, settings, progress)
     except (av.FFmpegError, OSError) as error:
+        jpeg = _snapshot(order.url, settings) if isinstance(error, av.error.InvalidDataError) else None
+        if jpeg is not None:
+            progress.received += len(jpeg)
+            return _keyframe(order, progress, Codec.MJPEG, jpeg, None, None)
         return _failed(order, progress, *_reason(error, progress))
     except (UnicodeDecodeError, ValueError, KeyError) as error:
         # PyAV reads names of streams as UTF-8; garbage that looks like a container gets this far.
@@ -84,13 +90,12 @@ def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -
 
 def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
     scheme = urlsplit(order.url).scheme.lower()
-    try:
-        container = _open(order, scheme, settings, None)
-    except av.error.InvalidDataError:
-        if scheme not in ("http", "https"):
-            raise
-        # A snapshot without a Content-Length is not recognised by probing; name its format.
-        container = _open(order, scheme, settings, "jpeg_pipe")
+    limit_s = order.deadline_ns / 1e9
+    container = av.open(
+        file_path(order.url) if scheme == "file" else order.url,
+        options=_options(scheme, settings),
+        timeout=(min(limit_s, 2 * settings.connect_timeout_s), limit_s),
+    )
     with contextlib.closing(container):
         progress.opened_ns = monotonic_ns()
         if not container.streams.video:
@@ -105,16 +110,12 @@ def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Key
         return _first_keyframe(order, progress, container, stream, codec)
 
 
-def _open(
-    order: VisitOrder, scheme: str, settings: FeedSettings, container_format: str | None
-) -> "av.container.InputContainer":
-    limit_s = order.deadline_ns / 1e9
-    return av.open(
-        file_path(order.url) if scheme == "file" else order.url,
-        format=container_format,
-        options=_options(scheme, settings),
-        timeout=(min(limit_s, 2 * settings.connect_timeout_s), limit_s),
-    )
+def _snapshot(url: str, settings: FeedSettings) -> bytes | None:
+    if urlsplit(url).scheme.lower() not in ("http", "https"):
+        return None
+    with contextlib.suppress(OSError, HTTPException):  # then FFmpeg's own word stands
+        return get_jpeg(url, settings.connect_timeout_s, settings.tls_verify)
+    return None
 
 
 def _first_keyframe(
