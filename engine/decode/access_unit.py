@@ -23,6 +23,7 @@ class AccessUnit:
     """A look at a payload. `width` and `height` are coded pixels, 0 where it names none.
 
     `slices`: coded pieces of the picture. `intra`: every one of them stands by itself, without an earlier picture.
+    `parameters`: the parameter sets, one after the other.
     """
 
     width: int
@@ -30,6 +31,7 @@ class AccessUnit:
     has_parameters: bool
     slices: int
     intra: bool
+    parameters: bytes = b""
     truncated: bool = False
     """Of a JPEG: the end marker is missing."""
 
@@ -55,6 +57,7 @@ def nal_units(payload: bytes) -> Iterator[tuple[int, int]]:
 
 def _look_at_h264(payload: bytes) -> AccessUnit:
     width = height = slices = 0
+    parameters = b""
     has_sps = has_pps = False
     intra = True
     for begin, end in nal_units(payload):
@@ -66,10 +69,12 @@ def _look_at_h264(payload: bytes) -> AccessUnit:
             intra = intra and _is_intra_slice(payload[begin + 1 : begin + 12])
         elif kind == _H264_SPS:
             has_sps = True
+            parameters += payload[begin:end]
             width, height = _size(_h264_size, payload[begin + 1 : min(end, begin + _PARAMETER_BYTES_MAX)])
         elif kind == _H264_PPS:
             has_pps = True
-    return AccessUnit(width, height, has_sps and has_pps, slices, intra and slices > 0)
+            parameters += payload[begin:end]
+    return AccessUnit(width, height, has_sps and has_pps, slices, intra and slices > 0, parameters)
 
 
 def _is_intra_slice(head: bytes) -> bool:
@@ -116,9 +121,9 @@ def _look_at_jpeg(payload: bytes) -> AccessUnit:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height = int.from_bytes(payload[place + 5 : place + 7], "big")
             width = int.from_bytes(payload[place + 7 : place + 9], "big")
-            return AccessUnit(width, height, True, 1, True, truncated)
+            return AccessUnit(width, height, True, 1, True, truncated=truncated)
         place += 2 + int.from_bytes(payload[place + 2 : place + 4], "big")
-    return AccessUnit(0, 0, False, 0, False, truncated)
+    return AccessUnit(0, 0, False, 0, False, truncated=truncated)
 
 
 def _size(read: Callable[[BitReader], tuple[int, int]], raw: bytes) -> tuple[int, int]:

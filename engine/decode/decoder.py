@@ -1,5 +1,6 @@
 """One keyframe in, one picture out, for scoring. Source of the habits: FFmpeg's libavcodec, through PyAV."""
 
+from collections import OrderedDict
 from dataclasses import replace
 from typing import cast
 
@@ -18,16 +19,25 @@ DECODER_NAMES = {Codec.H264: "h264", Codec.H265: "hevc", Codec.MJPEG: "mjpeg"}
 _EXPLODES = {Codec.H265, Codec.MJPEG}
 """Of these FFmpeg marks no damage in the frame; it must be made to fail instead. H.264 marks it (`is_corrupt`)."""
 
+_TAIL = b"\xff" * 8192
+"""Put after an H.265 picture. A whole one never reads it. One that was cut, or lost its step, reads on into it: all
+ones end the slice at the next block (9.3.4.3.5, the terminating bin), and what was not decoded stays as its buffer was
+made, which missing_area() sees. FFmpeg itself reads zeros there and goes on painting."""
+
+_KEPT_PIXELS_MAX = 16 * 1920 * 1088
+"""Pictures' worth of contexts that are kept."""
+
 
 class Decoder:
-    """Contexts of one thread, reused from keyframe to keyframe whatever the camera. Not for use by two threads.
+    """Contexts of one thread, bounded in number however many cameras pass. Not for use by two threads.
 
     `skip_loop_filter`: leave the deblocking out; saves 15 to 30 % of the CPU and moves the figures little.
     """
 
     def __init__(self, *, skip_loop_filter: bool = True) -> None:
         self._skip_loop_filter = skip_loop_filter
-        self._contexts: dict[Codec, av.VideoCodecContext] = {}
+        self._kept: OrderedDict[bytes, tuple[av.VideoCodecContext, int]] = OrderedDict()
+        self._kept_pixels = 0
 
     def decode(self, codec: Codec, payload: bytes | memoryview) -> Picture:
         """The picture in `payload`. Its planes are good until the next call.
@@ -53,28 +63,44 @@ class Decoder:
 
     def close(self) -> None:
         """Give the contexts back."""
-        self._contexts.clear()
+        self._kept.clear()
+        self._kept_pixels = 0
 
     def _decode(self, codec: Codec, data: bytes, unit: AccessUnit) -> tuple[av.VideoFrame, int]:
-        if codec is Codec.H265 and unit.slices > 1:
-            # A lost slice leaves its area as the buffer was: in a fresh one that is green, and is seen; in a used one
-            # it would be another camera's picture.
-            self._contexts.pop(codec, None)
-        context = self._contexts.get(codec)
-        if context is None:
-            context = self._contexts[codec] = self._open(codec)
+        context = self._take(codec, unit)
         try:
-            frames = context.decode(av.Packet(data))
+            frames = context.decode(av.Packet(data + _TAIL if codec is Codec.H265 else data))
             frames += context.decode(None)
             context.flush_buffers()
         except (av.FFmpegError, ValueError) as error:
-            # A frame can survive in the context and come out as the next camera's: never use it again.
-            del self._contexts[codec]
             raise DecodeError("damaged", f"{codec}: {getattr(error, 'strerror', None) or error}") from error
         if not frames:
-            self._contexts.pop(codec, None)
             raise DecodeError("damaged", f"{codec}: {len(data)} bytes with {unit.slices} slices gave no picture")
+        if codec is Codec.H264 and len(frames) == 1 and not frames[0].is_corrupt:
+            self._keep(context, unit)
         return frames[-1], len(frames)
+
+    def _take(self, codec: Codec, unit: AccessUnit) -> av.VideoCodecContext:
+        """A context for this picture.
+
+        One that decoded another camera's picture may hold on to its colour range, its Huffman tables, or its picture
+        where this one has a hole. So only H.264, which reports its holes, gets a used one, and only one that knows the
+        very same parameter sets and never saw damage.
+        """
+        kept = self._kept.pop(unit.parameters, None) if codec is Codec.H264 else None
+        if kept is None:
+            return self._open(codec)
+        context, pixels = kept
+        self._kept_pixels -= pixels
+        return context
+
+    def _keep(self, context: av.VideoCodecContext, unit: AccessUnit) -> None:
+        pixels = unit.width * unit.height
+        while self._kept and self._kept_pixels + pixels > _KEPT_PIXELS_MAX:
+            _, (_, freed) = self._kept.popitem(last=False)
+            self._kept_pixels -= freed
+        self._kept[unit.parameters] = (context, pixels)
+        self._kept_pixels += pixels
 
     def _open(self, codec: Codec) -> av.VideoCodecContext:
         context = cast(av.VideoCodecContext, av.CodecContext.create(DECODER_NAMES[codec], "r"))
