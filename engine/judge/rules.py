@@ -9,7 +9,7 @@ from engine.judge.baseline import learn, lost_share
 from engine.judge.freeze import compare
 from engine.judge.history import History, Outcome
 from engine.judge.picture import Seen, look
-from engine.types import FaultKind, Measurement, State, UnknownReason, Verdict, VisitFailure
+from engine.types import FaultKind, Measurement, Scores, State, UnknownReason, Verdict, VisitFailure
 
 RULES_VERSION = "1"
 """Changes whenever the same figures, thresholds and memory could give another verdict."""
@@ -54,7 +54,7 @@ def judge_measurement(measurement: Measurement, history: History, settings: Judg
         announced=history.announced or State.UNKNOWN,
         announced_kinds=history.announced_kinds,
         since_wall_ns=history.since_wall_ns,
-        scores=measurement.scores,
+        scores=Scores(None, None, None) if measurement.damage else measurement.scores,
         figures=figures,
         thresholds=thresholds(settings),
         rules_version=RULES_VERSION,

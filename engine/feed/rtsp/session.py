@@ -90,6 +90,11 @@ class Session:
         return self._assembler.damaged if self._assembler else 0
 
     @property
+    def idle(self) -> bool:
+        """Whether packets come, and none of them belongs to what may be a keyframe."""
+        return self._passing and self._assembler is not None and not self._assembler.collecting
+
+    @property
     def over(self) -> bool:
         """Whether the visit has its end."""
         return self.keyframe is not None or self.failure is not None or self.redirect is not None
