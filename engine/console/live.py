@@ -53,8 +53,8 @@ def _strip(cameras: Sequence[CameraStatus]) -> Text:
 
 def _troubles(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold bright_black")
-    table.add_column("camera", ratio=3, no_wrap=True)
-    table.add_column("canteen", ratio=3, no_wrap=True)
+    table.add_column("camera", ratio=2, no_wrap=True)
+    table.add_column("canteen", ratio=4, no_wrap=True)
     table.add_column("state", width=8)
     table.add_column("why", ratio=3, no_wrap=True)
     table.add_column("sharp", justify="right", width=5)
