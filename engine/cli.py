@@ -76,6 +76,7 @@ def run(config: ConfigOption = None) -> None:
             if not engine.running:
                 raise engine.failure or PatrolError("the engine ended; its log says why")
         logger().info("stopping")
+    logger().info("stopped")
 
 
 @app.command()

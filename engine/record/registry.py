@@ -148,7 +148,8 @@ def _read_row(row: list[str], header: list[str], index: int, line: int) -> tuple
                 values[name] = KeyPoint(cell)
         else:
             values[name] = cell
-    return (None if problems else Camera(**values)), problems  # type: ignore[arg-type]
+    # What could not be read takes its default, so that the rest of the row is checked as well.
+    return Camera(**{"url": "", **values}), problems  # type: ignore[arg-type]
 
 
 def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> list[RowProblem]:
