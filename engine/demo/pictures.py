@@ -1,105 +1,103 @@
-"""What the demo's cameras look at: real photographs out of scikit-image's wheel, and what can be wrong with a camera.
+"""What the demo's cameras see: real photographs out of scikit-image's wheel, and what can be wrong with them.
 
-Optics are done in linear light, as a lens or a hand would do it, before the camera sharpens, adds noise and codes.
+Damage is done in linear light, as a lens or a hand would do it, before noise and coding.
 """
 
-import importlib.util
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
-
-from engine.errors import PatrolError
+from PIL import Image, ImageDraw, ImageFont
 
 Rgb = npt.NDArray[np.uint8]
-Linear = npt.NDArray[np.float32]
+Linear = npt.NDArray[np.floating]
 
-GAMMA: Final = 2.2
-PICTURE_FAULTS: Final = ("blurred", "dark", "covered", "over-exposed")
-_OPTICS_LINES_MAX = 540
-_SHARPENING_PERCENT = 130
-_DARK_GAIN = 0.02
-_BRIGHT_GAIN, _VEIL = 9.0, 0.35
-_BLUR_SHARE = 0.03
-"""Radius of the defocus disc as a share of the picture's height."""
-
-
-def view(name: str, width: int, height: int, shift: float, mirrored: bool, fault: str, number: int) -> Rgb:
-    """The room as the camera puts it out, (height, width, 3) uint8, without noise, people and burnt-in text.
-
-    `shift` 0..1 moves the cut along the photograph. `number` makes the cloth of a covered camera its own.
-    """
-    lines = min(height, _OPTICS_LINES_MAX)
-    columns = round(width * lines / height)
-    light = _through_lens(_photo(name, columns, lines, shift, mirrored), fault, np.random.default_rng(number))
-    small = Image.fromarray(to_levels(light).astype(np.uint8))
-    sharpen = ImageFilter.UnsharpMask(radius=max(1.0, height / lines), percent=_SHARPENING_PERCENT, threshold=0)
-    return np.asarray(small.resize((width, height), Image.Resampling.LANCZOS).filter(sharpen))
+PHOTOS: Final = {
+    "coffee.png": (640, 360),
+    "motorcycle_left.png": (704, 576),
+    "astronaut.png": (640, 360),
+    "camera.png": (640, 360),
+    "motorcycle_right.png": (704, 576),
+    "ihc.png": (640, 360),
+}
+"""Each with the frame that its own detail fills; blown up further it would read as out of focus, and be so."""
+_GAMMA = 2.2
+_NOISE_LEVELS = 2.0
 
 
-def exposed(light: Linear, fault: str) -> Linear:
-    """What reaches the sensor of such light, 0..1 linear: little at night, too much with the iris stuck open."""
-    if fault == "dark":
-        return light * np.float32(_DARK_GAIN)
-    if fault == "over-exposed":
-        return np.clip(light * np.float32(_BRIGHT_GAIN) + np.float32(_VEIL), 0, 1)
-    return light
+def photo(name: str, width: int, height: int, shift: float) -> Linear:
+    """A photograph cut to the shape of the frame, (height, width, 3), linear 0..1. `shift` 0..1 moves the cut."""
+    import skimage
 
-
-def to_levels(light: Linear) -> npt.NDArray[np.float32]:
-    """Linear 0..1 to grey levels 0..255."""
-    return np.float32(255.0) * np.clip(light, 0, 1) ** np.float32(1 / GAMMA)
-
-
-def _photo(name: str, width: int, height: int, shift: float, mirrored: bool) -> Linear:
-    """A photograph cut to the shape of the frame, (height, width, 3), linear 0..1."""
-    with Image.open(_folder() / name) as image:
+    path = Path(skimage.__file__).parent / "data" / name
+    with Image.open(path) as image:
         colour = image.convert("RGB")
     wide = min(colour.width, colour.height * width / height)
     tall = wide * height / width
     left, top = (colour.width - wide) * shift, (colour.height - tall) * shift
     cut = colour.resize((width, height), Image.Resampling.LANCZOS, box=(left, top, left + wide, top + tall))
-    if mirrored:
-        cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    curve = (np.arange(256, dtype=np.float32) / np.float32(255.0)) ** np.float32(GAMMA)
-    return curve[np.asarray(cut)]
+    share = np.asarray(cut, np.float32) / np.float32(255.0)
+    linear: Linear = np.power(share, np.float32(_GAMMA), dtype=np.float32)
+    return linear
 
 
-def _folder() -> Path:
-    """Where the wheel keeps its photographs; raises PatrolError without it."""
-    found = importlib.util.find_spec("skimage")
-    if found is None or found.origin is None:
-        raise PatrolError(
-            "the demo's photographs come with scikit-image, which is not installed: pip install 'kitchen-patrol[demo]'"
-        )
-    return Path(found.origin).parent / "data"
-
-
-def _through_lens(light: Linear, fault: str, random: np.random.Generator) -> Linear:
+def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
+    """The picture through a faulty camera; faults that are not of the picture leave it as it is."""
     if fault == "blurred":
-        return _defocused(light, radius=light.shape[0] * _BLUR_SHARE)
+        return _defocused(picture, radius=picture.shape[0] * 0.03)
+    if fault == "dark":
+        dimmed: Linear = picture * np.float32(0.02)
+        return dimmed
+    if fault == "over-exposed":
+        burnt: Linear = np.clip(picture * np.float32(9.0) + np.float32(0.35), 0, 1)
+        return burnt
     if fault == "covered":
-        return _cloth(light.shape[0], light.shape[1], random)
-    return exposed(light, fault)
+        return _covered(picture, random)
+    return picture
 
 
-def _defocused(light: Linear, radius: float) -> Linear:
+def frame(picture: Linear, clock: str, name: str, random: np.random.Generator | None) -> Rgb:
+    """What the camera sends: the sensor's noise (`random` None: a frozen picture), clock and name burnt in."""
+    levels = 255.0 * np.clip(picture, 0, 1) ** np.float32(1 / _GAMMA)
+    if random is not None:
+        levels = levels + random.normal(0, _NOISE_LEVELS, levels.shape[:2])[..., None]
+    image = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=max(10, image.height // 28))
+    for place, text in (((8, 4), clock), ((8, image.height - image.height // 16), name)):
+        draw.text((place[0] + 1, place[1] + 1), text, fill=(0, 0, 0), font=font)
+        draw.text(place, text, fill=(255, 255, 255), font=font)
+    return np.asarray(image)
+
+
+def passing(picture: Linear, turn: float) -> Linear:
+    """The room at `turn` 0..1: somebody in a dim coat walks through, and the light drifts by a hundredth or two."""
+    height, width = picture.shape[:2]
+    y, x = np.ogrid[:height, :width]
+    centre = width * (0.15 + 0.7 * turn)
+    inside = ((x - centre) / (0.06 * width)) ** 2 + ((y - 0.65 * height) / (0.3 * height)) ** 2 < 1
+    drifted = picture * np.float32(1.0 + 0.02 * np.sin(6.28 * turn))
+    seen: Linear = np.where(inside[..., None], np.float32(0.25) * drifted, drifted).astype(np.float32)
+    return seen
+
+
+def _defocused(picture: Linear, radius: float) -> Linear:
     """Convolved with a disc, by way of the Fourier transform; borders are mirrored."""
     pad = int(np.ceil(radius)) + 1
-    padded = np.pad(light, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
+    padded = np.pad(picture, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
     height, width = padded.shape[:2]
     y = np.minimum(np.arange(height), height - np.arange(height))[:, None]
     x = np.minimum(np.arange(width), width - np.arange(width))[None, :]
-    disc = np.clip(radius + 0.5 - np.hypot(y, x), 0, 1).astype(np.float32)
+    disc = np.clip(radius + 0.5 - np.hypot(y, x), 0, 1)
     kernel = np.fft.rfft2(disc / disc.sum())
     planes = [np.fft.irfft2(np.fft.rfft2(padded[..., c]) * kernel, s=(height, width)) for c in range(3)]
     return np.stack(planes, axis=-1)[pad:-pad, pad:-pad].astype(np.float32)
 
 
-def _cloth(height: int, width: int, random: np.random.Generator) -> Linear:
+def _covered(picture: Linear, random: np.random.Generator) -> Linear:
     """A cloth over the lens: its even colour, a little light from one side, nothing of the room."""
-    colour = random.uniform(0.10, 0.22, 3).astype(np.float32)
+    height, width = picture.shape[:2]
+    colour = np.array(random.uniform(0.10, 0.22, 3), np.float32)
     light = np.linspace(0.8, 1.2, width, dtype=np.float32)[None, :, None]
     return np.broadcast_to(colour * light, (height, width, 3)).astype(np.float32)
