@@ -46,9 +46,7 @@ def main() -> None:
     socket.setsockopt(zmq.LINGER, 5000)
     socket.connect(arguments.intake)
     for number, (codec, payload) in zip(range(arguments.count), keyframes(arguments.source), strict=False):
-        header = feed_pb2.KeyframeHeader(
-            camera_id=arguments.camera_id, codec=codec, arrival_wall_ns=time.time_ns(), source=feed_pb2.FEED_KIND_GATEWAY
-        )
+        header = feed_pb2.KeyframeHeader(camera_id=arguments.camera_id, codec=codec, arrival_wall_ns=time.time_ns())
         socket.send_multipart([b"PK1", header.SerializeToString(), payload])
         print(f"pushed keyframe {number + 1}: {len(payload)} bytes")
         time.sleep(1)
