@@ -186,9 +186,12 @@ def _gateway(keyframes: list[Keyframe], pipe: "Connection[Any, Any]", intake: st
     number = 0
     on = False
     while True:
-        while pipe.poll(0 if on else None):
-            on = pipe.recv()
-            pipe.send(on)
+        try:
+            while pipe.poll(0 if on else None):
+                on = pipe.recv()
+                pipe.send(on)
+        except EOFError:
+            return
         frame = keyframes[number % len(keyframes)]
         header = Keyframe(
             f"cam{number % CAMERAS}", 0, frame.codec, frame.payload, time.time_ns(), None, FeedKind.GATEWAY

@@ -82,6 +82,8 @@ class Judging:
         changed = self._registry.announce(camera_id, verdict.announced)
         self._histories[camera_id] = history
         self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
+        if keyframe is not None:
+            self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
         self._writer.submit(VisitRecord(verdict, history.to_bytes(), changed), self._evidence(keyframe, verdict))

@@ -67,7 +67,9 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
             if camera is not None:
                 fanout.publish(record.verdict, camera, record.changed)
 
-    writer = Writer(store, evidence, settings.record, publish, metrics.store_error)
+    writer = Writer(
+        store, evidence, settings.record, publish, metrics.store_error, lambda taken_s: metrics.stage("store", taken_s)
+    )
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
     judging = Judging(settings, registry, histories, writer, metrics)

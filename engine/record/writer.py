@@ -22,7 +22,8 @@ class Writer:
     """Takes records, newest per camera; hands them to `on_written` once they are stored, in the writer's thread.
 
     While the store refuses, records wait, the newest of each camera; beyond QUEUE_RECORDS_MAX cameras the oldest goes
-    and is counted in `dropped`. Evidence that cannot be written is counted and gone: the verdict matters more.
+    and is counted in `dropped`. `on_batch` hears the seconds a batch took. Evidence that cannot be written is counted
+    and gone: the verdict matters more.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class Writer:
         settings: RecordSettings,
         on_written: Callable[[Sequence[VisitRecord]], None],
         on_error: Callable[[str], None] = lambda _: None,
+        on_batch: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._evidence = evidence
         self._settings = settings
         self._on_written = on_written
         self._on_error = on_error
+        self._on_batch = on_batch
         self._waiting: OrderedDict[str, tuple[VisitRecord, Keyframe | None]] = OrderedDict()
         self._news = threading.Condition()
         self._closing = False
@@ -127,7 +130,7 @@ class Writer:
             return False
         self._keep_evidence(batch)
         self.written_total += len(records)
-        structlog.get_logger().debug("stored", rows=len(records), seconds=round(time.monotonic() - began, 4))
+        self._on_batch(time.monotonic() - began)
         self._on_written(records)
         return True
 
