@@ -249,6 +249,8 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)  # so that each holds a frame when it dies
         push(engine.addresses["intake"], [keyframe("one"), keyframe("two")])
+        handed_out = ("patrol_stage_seconds_count", (("stage", "queue"),))
+        wait_for(lambda: scrape(engine).get(handed_out) == 2)
         died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
         for number, pid in enumerate(workers, 1):
             os.kill(pid, signal.SIGKILL)
