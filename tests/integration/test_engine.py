@@ -250,11 +250,11 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
             os.kill(pid, signal.SIGSTOP)  # so that each holds a frame when it dies
         push(engine.addresses["intake"], [keyframe("one"), keyframe("two")])
         handed_out = ("patrol_stage_seconds_count", (("stage", "queue"),))
-        wait_for(lambda: scrape(engine).get(handed_out) == 2)
-        died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
-        for number, pid in enumerate(workers, 1):
+        for number, pid in enumerate(workers, 2):
+            wait_for(lambda number=number: scrape(engine).get(handed_out) == number)
             os.kill(pid, signal.SIGKILL)
-            wait_for(lambda number=number: scrape(engine).get(died) == number)
+        died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
+        wait_for(lambda: scrape(engine).get(died) == 2)
         # The first to die passed its frame to the second: that frame saw two deaths, the other only one.
         verdicts = [wait_for(lambda name=name: latest(client, name)) for name in ("one", "two")]
         assert sorted(verdict.reason for verdict in verdicts) == ["", "quarantined"]
