@@ -187,7 +187,14 @@ def _settings(folder: str) -> Settings:
     return Settings(
         feed=FeedSettings(demuxers=0),
         intake=IntakeSettings(listen=""),
-        scheduler=SchedulerSettings(period_s=1.0, jitter=0.0, starts_per_s_max=1000),
+        scheduler=SchedulerSettings(
+            key_period_s=1.0,
+            ordinary_period_s=1.0,
+            jitter=0.0,
+            starts_per_s_max=1000,
+            host_starts_per_s_max=1000,
+            visits_per_host_max=1000,
+        ),
         record=RecordSettings(
             url=f"sqlite:///{folder}/patrol.db",
             evidence_dir=f"{folder}/evidence",

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from engine.clock import monotonic_ns, ns, seconds
 from engine.config.schema import Settings
-from engine.control import EXIT_RECYCLE, FAILED, GO, LOST, READY, REPLACE, STOP
+from engine.control import EXIT_RECYCLE, FAILED, GO, LOST, READY, RELOAD, RELOADED, REPLACE, STOP
 from engine.errors import ConfigError, ListenError, PatrolError, StoreError
 from engine.log import logger
 from engine.process import child_command
@@ -74,7 +74,7 @@ class Engine:
 
     def __init__(self, settings: Settings, cancel: threading.Event | None = None) -> None:
         self._cancel = cancel or threading.Event()
-        self._settings = settings
+        self.settings = settings
         self._run_dir = Path(tempfile.mkdtemp(prefix="patrol-"))  # mode 0700: the sockets in it are ours alone
         self._children = self._plan()
         self._wake_read, self._wake_write = connection.Pipe(duplex=False)
@@ -122,13 +122,17 @@ class Engine:
         """Whether the supervisor is at work."""
         return self._thread.is_alive()
 
+    def reload(self, path: Path) -> None:
+        """Have the hub take the settings of this file, or refuse them; its log and metrics say which."""
+        self._tell_hub(RELOAD, str(path.absolute()))
+
     def pids(self) -> dict[str, int]:
         """Process ids by child name, of those alive; tests and `patrol demo` use it."""
         running = {child.name: child.running.process for child in self._children if child.running is not None}
         return {name: process.pid for name, process in running.items() if process.poll() is None}
 
     def _plan(self) -> list[_Child]:
-        settings, feed = self._settings, self._settings.feed
+        settings, feed = self.settings, self.settings.feed
         common: dict[str, Any] = {
             "parent_pid": os.getpid(),
             "log": settings.log.model_dump(),
@@ -192,11 +196,21 @@ class Engine:
             if all(one.ready for one in self._children):
                 self._tell_hub(GO)
                 self._ready.set()
+        elif word == RELOADED:
+            self._take(rest[0])
         elif word == REPLACE:
             self._replace(*rest)
         elif word == FAILED:
             code, message = rest
             self._failure = _ERRORS.get(code, PatrolError)(message)
+
+    def _take(self, tree: dict[str, Any]) -> None:
+        """The hub has new settings in force: feeders hear of them, and whoever is started from now on has them."""
+        self.settings = Settings.model_validate(tree)
+        for child in self._children:
+            child.task["settings"] = tree
+            if child.role in ("feeder", "demuxer") and child.running is not None:
+                child.running.tell(RELOAD, tree)
 
     def _replace(self, alias: str, reason: str) -> None:
         """The hub has given a child up; it ends here, and its pipe's end brings the successor."""

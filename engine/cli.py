@@ -61,9 +61,10 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def run(config: ConfigOption = None) -> None:
-    """Patrol the cameras of the registry until SIGINT or SIGTERM."""
+    """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reads the configuration anew."""
     from engine.app import Engine
     from engine.log import configure_logging, logger
+    from engine.reload import FileWatch, Hangups
 
     settings = _settings(config)
     configure_logging(settings.log.level, settings.log.format, process="patrol")
@@ -72,9 +73,15 @@ def run(config: ConfigOption = None) -> None:
         signal.signal(number, _stopper(stop))
     with Engine(settings, stop) as engine:
         logger().info("ready", **engine.addresses, processes=len(engine.pids()))
+        hangups, watched = Hangups(), FileWatch(config)
         while not stop.wait(0.5):
             if not engine.running:
                 raise engine.failure or PatrolError("the engine ended; its log says why")
+            if hangups.take() or watched.changed(engine.settings.reload.watch_s):
+                if config is None:
+                    logger().warning("nothing to reload: patrol run was started without --config")
+                else:
+                    engine.reload(config)
         logger().info("stopping")
     logger().info("stopped")
 

@@ -5,6 +5,7 @@ and the child goes too.
 """
 
 import contextlib
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,6 +17,10 @@ GO = "go"
 """Parent to hub: every child is ready."""
 LOST = "lost"
 """Parent to hub: a child is gone; role, name, reason."""
+RELOAD = "reload"
+"""Parent to hub: take the settings of a file; its path. Parent to feeders: new settings, as a tree."""
+RELOADED = "reloaded"
+"""Hub to parent: these settings are in force from now on, as a tree."""
 REPLACE = "replace"
 """Hub to parent: end this child and start another; name, reason."""
 STOP = "stop"
@@ -55,6 +60,11 @@ class Control:
             messages.append((STOP,))
         return messages
 
-    def stop_asked(self) -> bool:
-        """Whether STOP is among what has come; other words are for the hub only and are not expected here."""
-        return any(message[0] == STOP for message in self.heard())
+    def stop_asked(self, on_reload: Callable[[Any], None] = lambda _: None) -> bool:
+        """Whether STOP is among what has come. `on_reload` is handed new settings; other words are for the hub only."""
+        stop = False
+        for word, *rest in self.heard():
+            if word == RELOAD:
+                on_reload(rest[0])
+            stop |= word == STOP
+        return stop

@@ -60,3 +60,9 @@ class ListenError(PatrolError):
     """An address cannot be bound: taken, not ours, or public without TLS and tokens."""
 
     code = "listen"
+
+
+class ConflictError(PatrolError):
+    """Somebody else changed it first."""
+
+    code = "conflict"

@@ -103,3 +103,92 @@ class EngineStatus:
     checks_total: int = 0
     checks_per_s: float = 0.0
     period_lag_s_max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassStatus:
+    """One class of cameras, as the scheduler sees it.
+
+    `coverage`: periods with a look / periods due, since the start. `achieved_period_s`: the mean gap between looks of
+    late, 0 before there are any. `stretch`: by what its period is lengthened because the machine cannot keep it.
+    """
+
+    name: str
+    cameras: int
+    period_s: float
+    stretch: float
+    achieved_period_s: float
+    looks_total: int
+    coverage: float
+    lag_p50_s: float
+    lag_p99_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerStatus:
+    """How the patrol keeps its periods. `lag_s_max`: how long the most overdue camera waits for its visit.
+
+    `shed`: periods that went by without a look, by what the camera waited for. `county_lags`: the worst first, within
+    the last two minutes. `failing`: cameras whose last visit failed, by reason.
+    """
+
+    cameras: int = 0
+    in_flight: int = 0
+    visits_allowed: int = 0
+    ready: int = 0
+    waiting_uplink: int = 0
+    waiting_host: int = 0
+    lag_s_max: float = 0.0
+    started_total: int = 0
+    ended_total: int = 0
+    expired_total: int = 0
+    presumed_total: int = 0
+    demand_per_s: float = 0.0
+    capacity_per_s: float = 0.0
+    classes: tuple[ClassStatus, ...] = ()
+    county_lags: Mapping[str, float] = field(default_factory=dict)
+    shed: Mapping[str, float] = field(default_factory=dict)
+    failing: Mapping[str, int] = field(default_factory=dict)
+    outages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlanReport:
+    """Why a camera is due when it is. `due_in_s`: negative if it is overdue. `because`: sentences for people."""
+
+    camera_id: str
+    kind: str
+    place: str
+    due_in_s: float
+    period_s: float
+    stretch: float
+    failures: int
+    last_reason: str
+    last_visit_ago_s: float | None
+    last_keyframe_ago_s: float | None
+    window_open: bool
+    because: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChange:
+    """One key that differs, passwords taken out. `hot`: taken while the engine runs; else it needs a restart."""
+
+    key: str
+    old: str
+    new: str
+    hot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReport:
+    """What a reload did or would do. `revision`: of the settings now in force. `applied`: whether anything changed.
+
+    `warnings`: usable, but not what the operator will want (caps that cannot carry the periods, hours that never come,
+    keys that wait for a restart).
+    """
+
+    revision: str
+    changes: tuple[ConfigChange, ...] = ()
+    warnings: tuple[str, ...] = ()
+    applied: bool = False

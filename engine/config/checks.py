@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 from engine.config.listen import host_port, is_loopback
 from engine.config.schema import Settings
 from engine.errors import ConfigError
+from engine.hours import parse_hours
 
+_HOST_VISITS_MAX = 100_000
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 
 
@@ -34,11 +36,27 @@ def _orders(settings: Settings) -> Iterator[str]:
             f"scheduler.order_timeout_s = {scheduler.order_timeout_s:g}: must be more than feed.deadline_s "
             f"({settings.feed.deadline_s:g}), or orders are given up that are still under way"
         )
-    if scheduler.backoff_first_s > scheduler.backoff_max_s:
+    for name in ("backoff_stream_first_s", "backoff_connect_first_s", "backoff_lasting_first_s"):
+        first_s: float = getattr(scheduler, name)
+        if first_s > scheduler.backoff_max_s:
+            yield (
+                f"scheduler.{name} = {first_s:g}: must not be more than scheduler.backoff_max_s "
+                f"({scheduler.backoff_max_s:g}); lower the one or raise the other"
+            )
+    if scheduler.outage_probe_s > scheduler.outage_probe_max_s:
         yield (
-            f"scheduler.backoff_first_s = {scheduler.backoff_first_s:g}: must not be more than "
-            f"scheduler.backoff_max_s ({scheduler.backoff_max_s:g}); lower the one or raise the other"
+            f"scheduler.outage_probe_s = {scheduler.outage_probe_s:g}: must not be more than "
+            f"scheduler.outage_probe_max_s ({scheduler.outage_probe_max_s:g}); lower the one or raise the other"
         )
+    if 0 < scheduler.offhours_period_s < 1:
+        yield f"scheduler.offhours_period_s = {scheduler.offhours_period_s:g}: allowed: 0 (no looks) or at least 1"
+    for host, most in scheduler.host_visits_max.items():
+        if not 1 <= most <= _HOST_VISITS_MAX:
+            yield f"scheduler.host_visits_max.{host!r} = {most}: allowed: 1 to {_HOST_VISITS_MAX}; mend the value"
+    try:
+        parse_hours(scheduler.hours)
+    except ValueError as error:
+        yield f"scheduler.hours = {scheduler.hours!r}: {error}"
     if judge.confirm_n > judge.confirm_m:
         yield (
             f"judge.confirm_n = {judge.confirm_n}: must not be more than judge.confirm_m ({judge.confirm_m}), or no "

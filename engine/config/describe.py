@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -89,6 +90,9 @@ def _shown(value: Any) -> str:
     """The value as TOML."""
     if isinstance(value, tuple):
         return json.dumps(list(value), ensure_ascii=False)
+    if isinstance(value, dict):
+        inside = ", ".join(f"{json.dumps(name)} = {_shown(one)}" for name, one in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -98,6 +102,9 @@ def _allowed(field: FieldInfo) -> str:
         return "one of " + ", ".join(map(str, get_args(annotation)))
     if annotation is bool:
         return "true or false"
+    for part in get_args(annotation):
+        if isinstance(part, type) and issubclass(part, StrEnum):
+            return "of " + ", ".join(part)
     words = []
     for bound in field.metadata:
         for name, text in _BOUNDS.items():

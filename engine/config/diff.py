@@ -1,25 +1,33 @@
-"""What differs between two settings, and whether a reload takes it. Pure."""
+"""What differs between two settings, and what of it a reload takes. Pure."""
 
-from dataclasses import dataclass
+import hashlib
 
 from engine.config.describe import rows
 from engine.config.schema import Settings
+from engine.config.setting import Section
+from engine.redact import redact
+from engine.replies import ConfigChange
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One key that differs. `hot`: taken while the engine runs; else it needs a restart."""
-
-    key: str
-    old: str
-    new: str
-    hot: bool
-
-
-def diff(old: Settings, new: Settings) -> list[Change]:
+def diff(old: Settings, new: Settings) -> list[ConfigChange]:
     """Keys that differ, in the order of the file."""
     return [
-        Change(f"{was.section}.{was.key}", was.value, now.value, was.hot)
+        ConfigChange(f"{was.section}.{was.key}", redact(was.value), redact(now.value), was.hot)
         for was, now in zip(rows(old), rows(new), strict=True)
         if was.value != now.value
     ]
+
+
+def hot_part(old: Settings, new: Settings) -> Settings:
+    """`new` with every key that needs a restart as it is in `old`: what a reload brings into force."""
+    tables: dict[str, Section] = {}
+    for row in rows(old):
+        if not row.hot:
+            table: Section = tables.get(row.section, getattr(new, row.section))
+            tables[row.section] = table.model_copy(update={row.key: getattr(getattr(old, row.section), row.key)})
+    return new.model_copy(update=tables)
+
+
+def revision(settings: Settings) -> str:
+    """12 hex digits that are the same for the same settings."""
+    return hashlib.blake2b(settings.model_dump_json().encode(), digest_size=6).hexdigest()

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from engine.config.setting import Section, key
+from engine.types import KeyPoint
 
 
 class FeedSettings(Section):
@@ -55,13 +56,59 @@ class WorkerSettings(Section):
 
 
 class SchedulerSettings(Section):
-    """Who is visited when. Its own issue makes this province-scale."""
+    """Who is visited when; docs/scheduler.md has the model and the formulas."""
 
-    period_s: float = key(300.0, "Every enabled camera is visited once in this time.", unit="s", ge=1, le=86_400)
-    jitter: float = key(0.1, "Share of the period by which a visit may be early, drawn anew each time.", ge=0, le=0.5)
-    visits_max: int = key(500, "Visits in flight in all.", ge=1, le=100_000)
-    visits_per_uplink_max: int = key(1, "Visits in flight on one recorder or platform.", ge=1, le=1000)
+    key_period_s: float = key(
+        900.0, "A key point is seen once in this time while its kitchen works.", unit="s", ge=1, le=86_400
+    )
+    ordinary_period_s: float = key(
+        1800.0, "Every other camera is seen once in this time while its kitchen works.", unit="s", ge=1, le=86_400
+    )
+    suspicious_period_s: float = key(
+        300.0,
+        "A camera whose last picture disagrees with what is announced, once the quick looks are used up.",
+        unit="s",
+        ge=1,
+        le=86_400,
+    )
+    offhours_period_s: float = key(
+        14_400.0, "Every camera is seen once in this time while its kitchen rests; 0: not at all.", unit="s", ge=0,
+        le=604_800,
+    )  # fmt: skip
+    key_points: tuple[KeyPoint, ...] = key(
+        (
+            KeyPoint.ROUGH_PROCESSING,
+            KeyPoint.CUTTING,
+            KeyPoint.COOKING,
+            KeyPoint.SPECIAL_ROOM,
+            KeyPoint.SERVING,
+            KeyPoint.DISH_WASHING,
+        ),
+        "Kinds of place that are key points; cameras with `required` set are key points as well.",
+    )
+    key_weight: float = key(8.0, "Share of contested slots that key points get, against the others'.", gt=0, le=1000)
+    suspicious_weight: float = key(4.0, "The same for suspicious cameras.", gt=0, le=1000)
+    ordinary_weight: float = key(2.0, "The same for ordinary cameras.", gt=0, le=1000)
+    offline_weight: float = key(1.0, "The same for cameras that failed last time.", gt=0, le=1000)
+    jitter: float = key(0.1, "Share of the period by which a visit may come later, drawn anew each time.", ge=0, le=0.5)
+    hours: str = key(
+        "",
+        "When kitchens work for which neither calendar nor registry says so; like mon-fri 05:30-19:00; empty: always.",
+        max_length=64,
+    )  # fmt: skip
+    calendar_file: str = key("", "TOML file of holidays, terms and single canteens' hours; empty: none.")
+    confirm_spacing_s: float = key(
+        30.0, "A picture that disagrees with what is announced is looked at again after this.", unit="s", ge=1, le=3600
+    )
+    confirm_looks_max: int = key(4, "Such quick looks in a row, at most.", unit="visits", ge=0, le=100)
+    visits_max: int = key(1000, "Visits in flight in all.", ge=1, le=100_000)
+    visits_per_uplink_max: int = key(1, "Visits in flight on one recorder.", ge=1, le=1000)
+    visits_per_host_max: int = key(64, "Visits in flight on one platform host.", ge=1, le=100_000)
+    host_visits_max: dict[str, int] = key({}, "The same for single hosts, by name.", max_length=10_000)
     starts_per_s_max: float = key(400.0, "New visits a second in all.", unit="1/s", ge=0.1, le=10_000)
+    host_starts_per_s_max: float = key(
+        50.0, "New connections a second to one platform host.", unit="1/s", ge=0.01, le=10_000
+    )
     order_timeout_s: float = key(
         20.0,
         "An order that no feeder answers in this time is given up; longer than feed.deadline_s.",
@@ -69,10 +116,36 @@ class SchedulerSettings(Section):
         ge=1,
         le=300,
     )
-    backoff_first_s: float = key(
-        30.0, "Wait after the first failure in a row; doubles each time.", unit="s", ge=1, le=3600
+    backoff_stream_first_s: float = key(
+        30.0,
+        "First wait after a stream that fails (timeout_keyframe, protocol_error, damaged); doubles each time.",
+        unit="s",
+        ge=1,
+        le=3600,
     )
+    backoff_connect_first_s: float = key(
+        60.0, "The same where no connection comes about (refused, dns, unreachable, timeout_connect).", unit="s", ge=1,
+        le=3600,
+    )  # fmt: skip
+    backoff_lasting_first_s: float = key(
+        300.0, "The same for what people must mend (unauthorized, not_found, no_video, unsupported_codec).", unit="s",
+        ge=1, le=3600,
+    )  # fmt: skip
     backoff_max_s: float = key(1800.0, "Longest wait after failures.", unit="s", ge=1, le=86_400)
+    backoff_periods_max: float = key(1.5, "Longest wait after failures, in periods of the camera.", ge=1, le=100)
+    outage_cameras_min: int = key(
+        8,
+        "Different cameras of one host that fail in a row, none between them answering, make an outage.",
+        ge=2,
+        le=1000,
+    )
+    outage_probe_s: float = key(
+        15.0, "In an outage one camera of the host is visited after this; doubles each time.", unit="s", ge=1, le=3600
+    )
+    outage_probe_max_s: float = key(120.0, "Longest wait between two probes.", unit="s", ge=1, le=3600)
+    stretch_max: float = key(
+        8.0, "Periods grow by this factor at most when the machine cannot keep them; key points last.", ge=1, le=100
+    )
     seed: int = key(0, "Seed of the phases and the jitter.", ge=0, le=2**32 - 1, hot=False)
 
 
@@ -138,9 +211,11 @@ class RecordSettings(Section):
     evidence: Literal["all", "faults", "none"] = key(
         "all", "Whose latest keyframe is kept for GetPicture: every camera's, those not ok, or nobody's."
     )
-    evidence_bytes_max: int = key(4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44)
+    evidence_bytes_max: int = key(
+        4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44, hot=False
+    )
     quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
-    quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000)
+    quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
     batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest wait before a row is written.", unit="s", ge=0.01, le=10)
 
@@ -154,16 +229,24 @@ class ServeSettings(Section):
     tls_cert_file: str = key("", "PEM certificate chain.", hot=False)
     tls_key_file: str = key("", "PEM private key.", hot=False)
     tokens_file: str = key("", "File of bearer tokens, one a line; empty: no token asked (loopback only).", hot=False)
-    page_size_max: int = key(1000, "Largest page of a list call.", unit="rows", ge=1, le=10_000)
-    watchers_max: int = key(64, "Watch calls open at once.", ge=1, le=1024)
-    watch_queue_max: int = key(1024, "Events that wait for a slow watcher before it is dropped.", ge=16, le=65_536)
+    page_size_max: int = key(1000, "Largest page of a list call.", unit="rows", ge=1, le=10_000, hot=False)
+    watchers_max: int = key(64, "Watch calls open at once.", ge=1, le=1024, hot=False)
+    watch_queue_max: int = key(
+        1024, "Events that wait for a slow watcher before it is dropped.", ge=16, le=65_536, hot=False
+    )
 
 
 class LogSettings(Section):
     """What is logged, and how."""
 
-    level: Literal["debug", "info", "warning", "error"] = key("info", "Least level written.")
+    level: Literal["debug", "info", "warning", "error"] = key("info", "Least level written.", hot=False)
     format: Literal["auto", "console", "json"] = key("auto", "auto: console on a terminal, else json.", hot=False)
+
+
+class ReloadSettings(Section):
+    """How a changed file comes into force; SIGHUP and the API always do."""
+
+    watch_s: float = key(0.0, "Look every so often whether the file has changed; 0: never.", unit="s", ge=0, le=3600)
 
 
 class Settings(Section):
@@ -177,3 +260,4 @@ class Settings(Section):
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
     log: LogSettings = LogSettings()
+    reload: ReloadSettings = ReloadSettings()

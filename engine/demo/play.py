@@ -56,7 +56,15 @@ def _settings(folder: Path) -> Settings:
         feed=FeedSettings(deadline_s=3.0, connect_timeout_s=1.5, demuxers=0),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0"),
         scheduler=SchedulerSettings(
-            period_s=4.0, backoff_first_s=4.0, backoff_max_s=8.0, order_timeout_s=6.0, jitter=0.1
+            key_period_s=4.0,
+            ordinary_period_s=4.0,
+            suspicious_period_s=4.0,
+            confirm_spacing_s=2.0,
+            backoff_stream_first_s=4.0,
+            backoff_connect_first_s=4.0,
+            backoff_lasting_first_s=4.0,
+            backoff_max_s=8.0,
+            order_timeout_s=6.0,
         ),
         record=RecordSettings(
             url=f"sqlite:///{folder}/patrol.db",

@@ -53,6 +53,10 @@ class DemuxPool:
         self._threads = 0
         self.stuck_total = 0
 
+    def configure(self, settings: FeedSettings) -> None:
+        """New settings; visits under way keep theirs."""
+        self._settings = settings
+
     @property
     def capacity(self) -> int:
         """Visits that may be in flight."""

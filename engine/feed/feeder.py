@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
+from typing import Any
 
 from engine.config.schema import FeedSettings
 from engine.control import Control
@@ -32,7 +34,7 @@ async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Contr
     stopped = asyncio.Event()
 
     def hear() -> None:
-        if control.stop_asked():
+        if control.stop_asked(feeder.reload):
             loop.remove_reader(control.descriptor)
             stopped.set()
 
@@ -65,6 +67,10 @@ class Feeder:
             visits_in_flight=len(self._visits),
         )
         self._send(wire.pack_status(status))
+
+    def reload(self, settings: Mapping[str, Any]) -> None:
+        """New settings; visits under way keep theirs."""
+        self._settings = FeedSettings.model_validate(settings["feed"])
 
     async def close(self) -> None:
         """Cancel what is in flight; sessions are torn down on the way out, within a second."""

@@ -54,6 +54,14 @@ def uplink_of(url: str) -> str:
         return ""
 
 
+def host_of(url: str) -> str:
+    """The platform's host in lower case, without a port; "" for files."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
 def source_url(text: str) -> str:
     """What a person gave on the command line, as a URL: a path becomes file://; a URL stays as it is."""
     if "://" in text:

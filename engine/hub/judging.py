@@ -32,21 +32,25 @@ class Judging:
         self._metrics = metrics
         self.checks_total = 0
 
-    def measured(self, keyframe: Keyframe, measurement: Measurement) -> None:
+    def measured(self, keyframe: Keyframe, measurement: Measurement) -> Verdict | None:
         """A keyframe was scored."""
         self._metrics.stage("decode", seconds(measurement.decode_ns))
         self._metrics.stage("kernels", seconds(measurement.kernels_ns))
-        self._judge(keyframe.camera_id, keyframe, lambda old: judge_measurement(measurement, old, self.settings.judge))
+        return self._judge(
+            keyframe.camera_id, keyframe, lambda old: judge_measurement(measurement, old, self.settings.judge)
+        )
 
-    def undecoded(self, keyframe: Keyframe, failed: Failed) -> None:
+    def undecoded(self, keyframe: Keyframe, failed: Failed) -> Verdict | None:
         """No picture came out of a keyframe."""
         damaged = failed.reason not in ("unsupported", "too_large", "empty", "no_keyframe")
         reason = UnknownReason.DAMAGED if damaged else UnknownReason.NO_PICTURE
-        self._unknown(keyframe, reason, failed.detail)
+        return self._unknown(keyframe, reason, failed.detail)
 
-    def quarantined(self, keyframe: Keyframe) -> None:
+    def quarantined(self, keyframe: Keyframe) -> Verdict | None:
         """A keyframe took two workers down."""
-        self._unknown(keyframe, UnknownReason.QUARANTINED, "two workers died over this keyframe; it is kept aside")
+        return self._unknown(
+            keyframe, UnknownReason.QUARANTINED, "two workers died over this keyframe; it is kept aside"
+        )
 
     def failed(self, failure: VisitFailure) -> None:
         """A visit brought no keyframe."""
@@ -57,8 +61,8 @@ class Judging:
         """The camera left the registry."""
         self._histories.pop(camera_id, None)
 
-    def _unknown(self, keyframe: Keyframe, reason: UnknownReason, detail: str) -> None:
-        self._judge(
+    def _unknown(self, keyframe: Keyframe, reason: UnknownReason, detail: str) -> Verdict | None:
+        return self._judge(
             keyframe.camera_id,
             keyframe,
             lambda old: judge_undecoded(
@@ -74,9 +78,10 @@ class Judging:
 
     def _judge(
         self, camera_id: str, keyframe: Keyframe | None, rule: Callable[[History], tuple[Verdict, History]]
-    ) -> None:
+    ) -> Verdict | None:
+        """The verdict; None if the camera was removed while its visit was under way."""
         if camera_id not in self._registry.cameras:
-            return  # removed while its visit was under way
+            return None
         began_ns = monotonic_ns()
         verdict, history = rule(self._histories.get(camera_id) or History())
         changed = self._registry.announce(camera_id, verdict.announced)
@@ -87,6 +92,7 @@ class Judging:
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
         self._writer.submit(VisitRecord(verdict, history.to_bytes(), changed), self._evidence(keyframe, verdict))
+        return verdict
 
     def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> Keyframe | None:
         keep = self.settings.record.evidence

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from engine import jobs
 from engine.clock import monotonic_ns, ns, seconds, wall_ns
+from engine.config.calendar import Calendar
 from engine.config.schema import Settings
-from engine.control import GO, LOST, REPLACE, STOP, Control
+from engine.control import GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
@@ -25,7 +26,7 @@ from engine.replies import RenderedPicture
 from engine.serve.fanout import Fanout
 from engine.serve.metrics import Metrics
 from engine.transport import Channel, Frame, Poller
-from engine.types import DropReason, FeedKind, Keyframe, Measurement
+from engine.types import DropReason, FeedKind, Keyframe, Measurement, Verdict
 
 Answer = TypeVar("Answer")
 
@@ -77,6 +78,7 @@ class Hub:
         self._rate: deque[tuple[int, int]] = deque(maxlen=_RATE_WINDOW_S + 1)
         self._stopping = self._begun = False
         self._on_go: Callable[[], None] = lambda: None
+        self._on_reload: Callable[[str], None] = lambda _: None
 
     def ask(self, question: Callable[[], Answer]) -> "Future[Answer]":
         """Run `question` in the hub's thread; from any thread."""
@@ -94,9 +96,9 @@ class Hub:
         self._wake()
         return answer
 
-    def run(self, on_go: Callable[[], None]) -> None:
-        """Until STOP. `on_go` is called when every process of the engine is ready; visits begin then."""
-        self._on_go = on_go
+    def run(self, on_go: Callable[[], None], on_reload: Callable[[str], None]) -> None:
+        """Until STOP. `on_go` is called when every process is ready; visits begin then. `on_reload`: of a file."""
+        self._on_go, self._on_reload = on_go, on_reload
         for name, source in (("feed", self._feed), ("work", self._work)):
             self._poller.watch(name, source)
         self._poller.watch("control", self._control.descriptor)
@@ -105,12 +107,17 @@ class Hub:
             self._turn()
         for dropped in self._intake.shut_down():
             self._metrics.dropped(dropped.reason)
-        self.check_invariants()
-
-    def check_invariants(self) -> None:
-        """Raise AssertionError if any of the books does not balance."""
         self._intake.check_invariants()
-        self._visits.check_invariants()
+        self._visits.check_invariants(monotonic_ns())
+
+    def configure(self, settings: Settings, calendar: Calendar) -> None:
+        """New settings, as one event; in the hub's thread."""
+        self._settings = settings
+        limits = settings.intake
+        self._intake.resize(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
+        self._judging.settings = settings
+        self._writer.configure(settings.record)
+        self._visits.configure(settings, calendar, monotonic_ns())
 
     def _turn(self) -> None:
         stirred = self._poller.wait(self._wait_ms())
@@ -191,7 +198,9 @@ class Hub:
             FeedKind.GATEWAY,
             keyframe.timings,
         )
-        self._offer(pushed, monotonic_ns())
+        now_ns = monotonic_ns()
+        self._visits.arrived(pushed.camera_id, now_ns)
+        self._offer(pushed, now_ns)
 
     def _on_worker(self, frames: list[Frame]) -> None:
         name, rest = bytes(frames[0]).decode(errors="replace"), frames[1:]
@@ -208,9 +217,13 @@ class Hub:
         if keyframe is None:
             return  # a worker that was given up answers late; its frame went out again
         if isinstance(result.outcome, Measurement):
-            self._judging.measured(keyframe, result.outcome)
+            self._judged(self._judging.measured(keyframe, result.outcome))
         elif isinstance(result.outcome, jobs.Failed):
-            self._judging.undecoded(keyframe, result.outcome)
+            self._judged(self._judging.undecoded(keyframe, result.outcome))
+
+    def _judged(self, verdict: Verdict | None) -> None:
+        if verdict is not None:
+            self._visits.judged(verdict, monotonic_ns())
 
     def _offer(self, keyframe: Keyframe, now_ns: int) -> None:
         self._end(self._intake.offer(keyframe, now_ns))
@@ -229,7 +242,7 @@ class Hub:
             if end.reason == DropReason.QUARANTINED:
                 path = self._quarantine.keep(end.keyframe, "two workers died over it")
                 logger().error("keyframe quarantined", camera_id=end.keyframe.camera_id, file=str(path))
-                self._judging.quarantined(end.keyframe)
+                self._judged(self._judging.quarantined(end.keyframe))
 
     def _worker_lost(self, name: str, unreached: int | None = None) -> None:
         if name in self._workers:
@@ -254,6 +267,8 @@ class Hub:
                 self._stopping = True
             elif word == GO and not self._begun:
                 self._begin()
+            elif word == RELOAD:
+                self._on_reload(rest[0])
             elif word == LOST:
                 kind, name, reason = rest
                 if kind == "worker":
@@ -266,7 +281,9 @@ class Hub:
     def _begin(self) -> None:
         """Only now are the stored cameras due: a visit before workers and feeders stand would be wasted."""
         self._begun = True
-        self._visits.put(list(self._registry.cameras.values()), monotonic_ns())
+        now_ns = monotonic_ns()
+        self._visits.clock(wall_ns() - now_ns, now_ns)
+        self._visits.put(list(self._registry.cameras.values()), now_ns)
         self._on_go()
 
     def _answer_questions(self) -> None:
@@ -299,9 +316,9 @@ class Hub:
             self._intake.waiting_frames, self._intake.waiting_bytes, seconds(self._intake.oldest_age_ns(now_ns))
         )
         self._metrics.cameras(self._registry.counts)
-        self._metrics.flow(
-            self._visits.in_flight, self._visits.lag_s(now_ns), len(self._workers), self._fanout.watchers
-        )
+        self._visits.clock(wall_ns() - now_ns, now_ns)
+        self._metrics.flow(self._visits.in_flight, len(self._workers), self._fanout.watchers)
+        self._metrics.scheduler(self._visits.status(now_ns))
         self._metrics.stored(*self._writer.take_counts())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._control.say(REPLACE, worker, "job_timeout")

@@ -7,9 +7,12 @@ from typing import TypeVar
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
+from engine.errors import RegistryError
+from engine.feed.source import check_url
 from engine.hub.judging import Judging
 from engine.hub.loop import Hub
 from engine.hub.registry import Registry
+from engine.hub.reload import Configuration
 from engine.hub.renders import stamped
 from engine.hub.visits import Visits
 from engine.judge.rules import RULES_VERSION
@@ -18,13 +21,17 @@ from engine.record.registry import check_cameras
 from engine.record.store import Store
 from engine.replies import (
     CameraPage,
+    CameraPlanReport,
     CameraQuery,
     CameraStatus,
     CheckNowReport,
+    ConfigReport,
     EngineStatus,
     ImportReport,
     RenderedPicture,
+    SchedulerStatus,
 )
+from engine.serve.status import NotFoundError
 from engine.types import Camera
 
 Answer = TypeVar("Answer")
@@ -41,7 +48,7 @@ class Port:
         judging: Judging,
         store: Store,
         evidence: Evidence,
-        check_url: Callable[[str], None],
+        configuration: Configuration,
     ) -> None:
         self._hub = hub
         self._registry = registry
@@ -49,7 +56,7 @@ class Port:
         self._judging = judging
         self._store = store
         self._evidence = evidence
-        self._check_url = check_url
+        self._configuration = configuration
         self._started_wall_ns = wall_ns()
 
     async def import_cameras(self, cameras: Sequence[Camera], keep_good: bool) -> ImportReport:
@@ -108,9 +115,29 @@ class Port:
         """How the patrol goes."""
         return await self._ask(self._status)
 
+    async def schedule(self) -> SchedulerStatus:
+        """How the patrol keeps its periods."""
+        return await self._ask(lambda: self._visits.status(monotonic_ns()))
+
+    async def plan(self, camera_id: str) -> CameraPlanReport:
+        """Why a camera is due when it is; raises NotFoundError."""
+        try:
+            return await self._ask(lambda: self._visits.plan(camera_id, monotonic_ns()))
+        except RegistryError as error:
+            raise NotFoundError(str(error)) from error
+
+    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
+        """Take a configuration, or say what it would change."""
+        return await self._ask(
+            lambda: self._configuration.apply(text, expected_revision=expected_revision, dry_run=dry_run)
+        )
+
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)
         return await asyncio.wrap_future(future)
+
+    def _check_url(self, url: str) -> None:
+        check_url(url, self._configuration.settings.feed.schemes)
 
     def _status(self) -> EngineStatus:
         return EngineStatus(
@@ -122,6 +149,6 @@ class Port:
             cameras_by_state=self._registry.by_state(),
             visits_in_flight=self._visits.in_flight,
             feeders_ready=self._visits.feeders,
-            period_lag_s_max=self._visits.lag_s(monotonic_ns()),
+            period_lag_s_max=self._visits.status(monotonic_ns()).lag_s_max,
             **self._hub.facts(),
         )

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from engine import __version__
 from engine.clock import wall_ns
+from engine.config.calendar import load_calendar
 from engine.config.schema import IntakeSettings, Settings
-from engine.control import FAILED, Control
+from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
-from engine.feed.source import check_url
 from engine.hub.judging import Judging
 from engine.hub.loop import Hub
 from engine.hub.port import Port
 from engine.hub.registry import Registry
+from engine.hub.reload import Configuration
 from engine.hub.visits import Visits
 from engine.judge.history import History
 from engine.log import logger
@@ -73,10 +74,19 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
     judging = Judging(settings, registry, histories, writer, metrics)
-    scheduler = Scheduler(settings.scheduler, first_visit_id=wall_ns())
-    visits = Visits(settings, registry, scheduler, feed.send, metrics)
+    calendar = load_calendar(settings.scheduler.calendar_file)
+    scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
+    visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
-    port = Port(hub, registry, visits, judging, store, evidence, lambda url: check_url(url, settings.feed.schemes))
+    configuration = Configuration(
+        settings,
+        registry.cameras.values,
+        visits.never_open,
+        hub.configure,
+        metrics.reloaded,
+        lambda tree: control.say(RELOADED, tree),
+    )
+    port = Port(hub, registry, visits, judging, store, evidence, configuration)
     grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}
@@ -84,7 +94,9 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
         addresses["metrics"] = metrics.serve(settings.serve.metrics_listen)
         stack.callback(metrics.close)
     control.ready(**addresses)
-    hub.run(on_go=lambda: grpc.set_ready(True))
+    for warning in configuration.warnings():
+        logger().warning("configuration", detail=warning)
+    hub.run(on_go=lambda: grpc.set_ready(True), on_reload=configuration.reload)
     grpc.set_ready(False)
     if not writer.flush(_FLUSH_S):
         logger().error("some verdicts were not written before the stop")

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Sequence
 
 from engine.clock import NS_PER_S, ns, seconds
+from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
-from engine.feed.source import route, uplink_of
+from engine.feed.source import host_of, route, uplink_of
 from engine.hub.board import FeederBoard
 from engine.hub.registry import Registry
 from engine.log import logger
-from engine.replies import CheckNowReport
+from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
+    Action,
+    Arrived,
     CameraPlan,
     CamerasPut,
     CamerasRemoved,
@@ -19,21 +22,33 @@ from engine.scheduler.events import (
     CheckNow,
     CheckNowAnswered,
     Event,
+    Judged,
+    OutageBegan,
+    OutageEnded,
+    Presumed,
+    PushMissing,
+    SettingsChanged,
     StartVisit,
     Tick,
     VisitEnded,
     VisitExpired,
+    WallClock,
 )
 from engine.serve.metrics import Metrics
-from engine.types import Camera, FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder, VisitTimings
+from engine.types import Camera, FailureReason, FeedKind, Keyframe, Verdict, VisitFailure, VisitOrder, VisitTimings
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
+_COUNTY_DIGITS = 6
+_CLOCK_JUMP_NS = NS_PER_S
 _FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)
 
 
 class Visits:
-    """The scheduler and the feeders' board, kept in step."""
+    """The scheduler and the feeders' board, kept in step.
+
+    `on_unvisited` hears of cameras that count as offline without a visit: their platform is out, or no gateway sent.
+    """
 
     def __init__(
         self,
@@ -42,12 +57,15 @@ class Visits:
         scheduler: Scheduler,
         send: Callable[[Sequence[wire.Frame], bytes], bool],
         metrics: Metrics,
+        on_unvisited: Callable[[VisitFailure], object],
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._scheduler = scheduler
         self._send = send
         self._metrics = metrics
+        self._on_unvisited = on_unvisited
+        self._wall_offset_ns: int | None = None
         self._board = FeederBoard()
         self._capacity = 0
         self._fallbacks: set[int] = set()
@@ -58,6 +76,12 @@ class Visits:
             CameraPlan(
                 camera_id=camera.camera_id,
                 uplink=camera.uplink or uplink_of(camera.url),
+                host=host_of(camera.url),
+                county=camera.region[:_COUNTY_DIGITS],
+                site_id=camera.site_id,
+                hours=camera.hours,
+                key_point=camera.key_point,
+                required=camera.required,
                 enabled=camera.enabled,
                 push=camera.push,
             )
@@ -75,6 +99,40 @@ class Visits:
             if isinstance(action, CheckNowAnswered):
                 return action.report
         raise AssertionError("the scheduler did not answer a check-now")
+
+    def configure(self, settings: Settings, calendar: Calendar, now_ns: int) -> None:
+        """New settings; what is under way goes on."""
+        self._settings = settings
+        self._handle(SettingsChanged(settings.scheduler, calendar), now_ns)
+
+    def judged(self, verdict: Verdict, now_ns: int) -> None:
+        """The judge has spoken on a picture."""
+        self._handle(Judged(verdict.camera_id, verdict.state, verdict.announced), now_ns)
+
+    def arrived(self, camera_id: str, now_ns: int) -> None:
+        """A gateway pushed a keyframe."""
+        self._handle(Arrived(camera_id), now_ns)
+
+    def clock(self, wall_offset_ns: int, now_ns: int) -> None:
+        """Wall clock minus monotonic clock; a jump moves the kitchens' windows."""
+        if self._wall_offset_ns is None or abs(wall_offset_ns - self._wall_offset_ns) > _CLOCK_JUMP_NS:
+            if self._wall_offset_ns is not None:
+                jump_s = seconds(wall_offset_ns - self._wall_offset_ns)
+                logger().warning("the wall clock jumped", seconds=round(jump_s, 3))
+            self._wall_offset_ns = wall_offset_ns
+            self._handle(WallClock(wall_offset_ns), now_ns)
+
+    def status(self, now_ns: int) -> SchedulerStatus:
+        """How the patrol keeps its periods."""
+        return self._scheduler.status(now_ns)
+
+    def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
+        """Why a camera is due when it is; raises RegistryError for an unknown id."""
+        return self._scheduler.plan(camera_id, now_ns)
+
+    def never_open(self, wall_ns: int) -> list[str]:
+        """Hours in use that never come."""
+        return self._scheduler.timing.sites.never_open(wall_ns)
 
     def next_wakeup_ns(self) -> int | None:
         """When the scheduler wants a turn."""
@@ -144,16 +202,12 @@ class Visits:
         """Feeders alive."""
         return self._board.feeders
 
-    def lag_s(self, now_ns: int) -> float:
-        """How late the most overdue camera is."""
-        return seconds(self._scheduler.status(now_ns).lag_ns_max)
-
-    def check_invariants(self) -> None:
+    def check_invariants(self, now_ns: int) -> None:
         """Raise if the books do not balance."""
         self._board.check_invariants()
-        self._scheduler.check_invariants()
+        self._scheduler.check_invariants(now_ns)
 
-    def _handle(self, event: Event, now_ns: int) -> list[object]:
+    def _handle(self, event: Event, now_ns: int) -> list[Action]:
         actions = self._scheduler.handle(event, now_ns)
         started = False
         for action in actions:
@@ -162,11 +216,27 @@ class Visits:
                 started = True
             elif isinstance(action, VisitExpired):
                 self._expire(action)
+            else:
+                self._hear(action)
         if started or isinstance(event, VisitEnded):
             self._place(now_ns)
-        return list(actions)
+        return actions
+
+    def _hear(self, action: Action) -> None:
+        """What the scheduler says besides orders."""
+        if isinstance(action, Presumed):
+            detail = f"its platform {action.host} does not answer; one camera probes it, this one was not visited"
+            self._on_unvisited(VisitFailure(action.camera_id, 0, action.reason, detail))
+        elif isinstance(action, PushMissing):
+            detail = f"no gateway sent a keyframe for {action.period_s:g} s"
+            self._on_unvisited(VisitFailure(action.camera_id, 0, FailureReason.TIMEOUT_KEYFRAME, detail))
+        elif isinstance(action, OutageBegan):
+            logger().error("platform out", host=action.host, cameras=action.cameras)
+        elif isinstance(action, OutageEnded):
+            logger().info("platform back", host=action.host)
 
     def _start(self, action: StartVisit) -> None:
+        self._metrics.lag(action.kind.word, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
         self._board.begin(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.errors import RegistryError, SourceRefusedError
+from engine.hours import parse_hours
 from engine.redact import redact
 from engine.replies import RowProblem
 from engine.types import Camera, KeyPoint
@@ -22,10 +23,10 @@ _TEXT_CHARS_MAX = {
     "site_id": 64,
     "site_name": 200,
     "uplink": 200,
+    "hours": 64,
     "platform_status": 64,
 }
 _REGION = re.compile(r"(\d{2}){0,3}", re.ASCII)
-_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _TRUE = {"true", "1", "yes", "是"}
 _FALSE = {"false", "0", "no", "否"}
 _SHOWN_CHARS = 80
@@ -168,8 +169,10 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
             bad("url", camera.url, str(error))
     if not _REGION.fullmatch(camera.region):
         bad("region", camera.region, "allowed: a GB/T 2260 code of 2, 4 or 6 digits, or empty")
-    if camera.hours and not _HOURS.fullmatch(camera.hours):
-        bad("hours", camera.hours, "allowed: HH:MM-HH:MM, or empty")
+    try:
+        parse_hours(camera.hours)
+    except ValueError as error:
+        bad("hours", camera.hours, f"{error}, or empty")
     for column, longest in _TEXT_CHARS_MAX.items():
         value: str = getattr(camera, column)
         if len(value) > longest or (value and not value.isprintable()):

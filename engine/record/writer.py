@@ -70,6 +70,10 @@ class Writer:
             if len(self._waiting) == 1 or len(self._waiting) >= self._settings.batch_rows_max:
                 self._news.notify_all()
 
+    def configure(self, settings: RecordSettings) -> None:
+        """New batch sizes, from the next batch on."""
+        self._settings = settings
+
     def take_counts(self) -> tuple[int, dict[str, int]]:
         """Records written, and not written by reason, since the last call."""
         with self._news:

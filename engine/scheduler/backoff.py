@@ -1,9 +1,33 @@
 """How long a camera that fails is left alone. Pure."""
 
 from engine.clock import ns
+from engine.config.schema import SchedulerSettings
+from engine.types import FailureReason
+
+_CONNECT = frozenset(
+    {FailureReason.REFUSED, FailureReason.DNS, FailureReason.UNREACHABLE, FailureReason.TIMEOUT_CONNECT}
+)
+_LASTING = frozenset(
+    {FailureReason.UNAUTHORIZED, FailureReason.NOT_FOUND, FailureReason.NO_VIDEO, FailureReason.UNSUPPORTED_CODEC}
+)
+_DOUBLINGS_MAX = 32
 
 
-def backoff_ns(failures: int, first_s: float, max_s: float) -> int:
-    """The wait after so many failures in a row: `first_s`, doubled each time, `max_s` at most. `failures` from 1."""
-    doublings = min(failures - 1, 32)
-    return ns(min(max_s, first_s * 2.0**doublings))
+def first_wait_s(reason: FailureReason, settings: SchedulerSettings) -> float:
+    """After one failure: a missing keyframe is tried again soon, a wrong password is not."""
+    if reason in _CONNECT:
+        return settings.backoff_connect_first_s
+    if reason in _LASTING:
+        return settings.backoff_lasting_first_s
+    return settings.backoff_stream_first_s
+
+
+def ceiling_ns(period_ns: int, settings: SchedulerSettings) -> int:
+    """No wait after failures is longer: a camera that comes back must be seen within twice its period."""
+    return min(ns(settings.backoff_max_s), round(settings.backoff_periods_max * period_ns))
+
+
+def backoff_ns(failures: int, reason: FailureReason, period_ns: int, settings: SchedulerSettings) -> int:
+    """The wait after so many failures (from 1): the reason's first wait, doubled each time, up to the ceiling."""
+    first_ns = ns(first_wait_s(reason, settings))
+    return min(ceiling_ns(period_ns, settings), first_ns << min(failures - 1, _DOUBLINGS_MAX))

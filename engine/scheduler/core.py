@@ -1,22 +1,24 @@
-"""The scheduler's core: every enabled camera once a period, earliest deadline first, within the caps. Pure.
+"""The scheduler's core: who is visited when. Pure: events in, actions out, `now_ns` in, `next_wakeup_ns()` out.
 
-A camera is in exactly one place: waiting for its time (`_due`), ready but parked since its uplink is busy (in the
-uplink's own queue, so that a busy recorder with a thousand cameras costs nothing to pass over), ready and waiting for
-a slot (`_ready`), or in flight. Jitter is drawn from the camera's id and visit count: the same events give the same
-actions.
+A camera stands in exactly one place (table.Place): waiting for its time (DUE), wanting a slot (READY), parked because
+its recorder or platform is busy (UPLINK, HOST), in flight, or idle. It moves a bounded number of places a visit, each
+move O(log n). This module takes the events; timing.py says when each camera wants its next visit, dispatch.py which of
+those that want one go. docs/scheduler.md has the model.
 """
 
-import hashlib
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from typing import Any
 
-from engine.clock import NS_PER_S, ns
+from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.replies import CheckNowReport
-from engine.scheduler.backoff import backoff_ns
+from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
+from engine.scheduler import invariants, status
+from engine.scheduler.classes import REASONS, is_suspicious
+from engine.scheduler.dispatch import Dispatch
+from engine.scheduler.draws import seed_of
 from engine.scheduler.events import (
     Action,
+    Arrived,
     CameraPlan,
     CamerasPut,
     CamerasRemoved,
@@ -24,311 +26,294 @@ from engine.scheduler.events import (
     CheckNow,
     CheckNowAnswered,
     Event,
+    Judged,
+    Presumed,
+    PushMissing,
     SettingsChanged,
-    StartVisit,
     Tick,
     VisitEnded,
     VisitExpired,
+    WallClock,
 )
-from engine.scheduler.queues import DueQueue, TokenBucket
+from engine.scheduler.heap import SlotHeap, ms_of
+from engine.scheduler.overload import Overload
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, REGULAR, URGENT, Place, Table
+from engine.scheduler.tally import Tally
+from engine.scheduler.timing import Timing
+from engine.types import FailureReason
 
-_URGENT_NS = -(1 << 62)
-"""The time of a camera that jumps the queue: before all others."""
-
-
-@dataclass(slots=True)
-class _Uplink:
-    in_flight: int = 0
-    parked: deque[str] = field(default_factory=deque)
-
-
-@dataclass(slots=True)
-class _Camera:
-    uplink: str
-    plan: CameraPlan
-    deadline_ns: int = 0
-    visits: int = 0
-    failures: int = 0
-    visit_id: int = 0
-    urgent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SchedulerStatus:
-    """How the patrol keeps its period. `lag_ns_max`: how long the most overdue camera waits for its visit."""
-
-    cameras: int
-    in_flight: int
-    ready: int
-    lag_ns_max: int
-    started_total: int
-    ended_total: int
-    expired_total: int
-
-
-class SchedulerInvariantError(AssertionError):
-    """The scheduler's books do not balance."""
+_REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
+_DUE, _FLIGHT, _IDLE = int(Place.DUE), int(Place.FLIGHT), int(Place.IDLE)
 
 
 class Scheduler:
-    """See the module. `first_visit_id`: ids count up from here and are never 0."""
+    """See the module. `first_visit_id`: ids count up from here and are never 0. `wall_offset_ns`: see WallClock."""
 
-    def __init__(self, settings: SchedulerSettings, first_visit_id: int = 1) -> None:
-        self._settings = settings
-        self._cameras: dict[str, _Camera] = {}
-        self._uplinks: dict[str, _Uplink] = {}
-        self._due: DueQueue[str] = DueQueue()
-        self._ready: DueQueue[str] = DueQueue()
-        self._flights: dict[int, str] = {}
-        self._flight_uplinks: dict[int, str] = {}
-        self._expiry: deque[tuple[int, int]] = deque()
-        self._bucket = TokenBucket(settings.starts_per_s_max)
-        self._capacity: int | None = None
-        self._next_visit_id = max(1, first_visit_id)
-        self._blocked_until_ns: int | None = None
-        self.started_total = self.ended_total = self.expired_total = 0
+    def __init__(
+        self,
+        settings: SchedulerSettings,
+        calendar: Calendar | None = None,
+        *,
+        first_visit_id: int = 1,
+        wall_offset_ns: int = 0,
+    ) -> None:
+        self.settings = settings
+        self.table = Table()
+        self.overload = Overload(settings)
+        self.tally = Tally()
+        self.timing = Timing(self.table, settings, calendar or Calendar(), wall_offset_ns, self.overload, self.tally)
+        self.dispatch = Dispatch(self.table, settings, self.timing, self.tally, first_visit_id, self._presume)
+        self.due = SlotHeap(self.table.place, self.table.release, Place.DUE)
+        self._handlers: dict[type[Any], Callable[[Any, int, list[Action]], None]] = {
+            VisitEnded: self._on_end,
+            Judged: self._on_judged,
+            Arrived: self._on_arrived,
+            Tick: self._on_tick,
+            CheckNow: self._on_check_now,
+            CamerasPut: self._on_put,
+            CamerasRemoved: self._on_removed,
+            CapacityChanged: self._on_capacity,
+            SettingsChanged: self._on_settings,
+            WallClock: self._on_wall_clock,
+        }
 
     def handle(self, event: Event, now_ns: int) -> list[Action]:
         """Take an event; returns what is to be done because of it, in order."""
-        actions: list[Action] = []
-        if isinstance(event, VisitEnded):
-            self._end(event, now_ns)
-        elif isinstance(event, CamerasPut):
-            self._put(event.cameras, now_ns)
-        elif isinstance(event, CamerasRemoved):
-            for camera_id in event.camera_ids:
-                self._remove(camera_id)
-        elif isinstance(event, CheckNow):
-            actions.append(CheckNowAnswered(self._check_now(event.camera_ids, now_ns)))
-        elif isinstance(event, CapacityChanged):
-            self._capacity = event.visits_max
-        elif isinstance(event, SettingsChanged):
-            self._settings = event.settings
-            self._bucket = TokenBucket(event.settings.starts_per_s_max)
-            self._unpark()
-        elif not isinstance(event, Tick):
+        handler = self._handlers.get(type(event))
+        if handler is None:
             raise TypeError(f"{type(event).__name__} is no scheduler event")
+        actions: list[Action] = []
+        ended = self.tally.ended
+        handler(event, now_ns, actions)
         self._expire(now_ns, actions)
-        self._ripen(now_ns)
-        self._start(now_ns, actions)
+        self._ripen(now_ns, actions)
+        waiting = self.dispatch.start(now_ns, actions)
+        overload = self.overload
+        overload.note(waiting, self.tally.ended - ended, now_ns)
+        if overload.due(now_ns):
+            overload.adjust(self.timing.demand_per_s(now_ns), now_ns)
         return actions
 
     def next_wakeup_ns(self) -> int | None:
         """When a Tick is wanted at the latest; None while only other events can change anything."""
-        times = []
-        head = self._due.first()
-        if head is not None:
-            times.append(head[0])
-        if self._expiry:
-            times.append(self._expiry[0][0])
-        if self._blocked_until_ns is not None:
-            times.append(self._blocked_until_ns)
-        return min(times, default=None)
+        wakeup = self.dispatch.next_wakeup_ns()
+        head = self.due.head()
+        if head < 0:
+            return wakeup
+        release_ns = ms_of(self.table.release[head]) * 1_000_000
+        return release_ns if wakeup is None else min(wakeup, release_ns)
 
     def status(self, now_ns: int) -> SchedulerStatus:
-        """Figures for operators; looks at the heads of the queues only."""
-        lags = [0]
-        for queue in (self._ready, self._due):
-            head = queue.first()
-            if head is not None and head[0] > _URGENT_NS:
-                lags.append(now_ns - head[0])
-        heads = (uplink.parked[0] for uplink in self._uplinks.values() if uplink.parked)
-        lags.extend(now_ns - self._cameras[camera_id].deadline_ns for camera_id in heads)
-        return SchedulerStatus(
-            cameras=len(self._cameras),
-            in_flight=len(self._flights),
-            ready=len(self._ready) + self._parked,
-            lag_ns_max=max(lags),
-            started_total=self.started_total,
-            ended_total=self.ended_total,
-            expired_total=self.expired_total,
-        )
+        """Figures for operators; O(cameras), a millisecond or two for a province."""
+        return status.status(self, now_ns)
 
-    def check_invariants(self) -> None:
-        """Raise SchedulerInvariantError unless every camera is in its one place and no cap is exceeded."""
-        if self.started_total != self.ended_total + self.expired_total + len(self._flights):
-            raise SchedulerInvariantError(
-                f"started {self.started_total} visits, ended {self.ended_total}, expired {self.expired_total}, "
-                f"but {len(self._flights)} are in flight"
-            )
-        if len(self._flights) > self._settings.visits_max:
-            raise SchedulerInvariantError(f"{len(self._flights)} visits in flight, allowed {self._settings.visits_max}")
-        parked = {camera_id for uplink in self._uplinks.values() for camera_id in uplink.parked}
-        for camera_id, camera in self._cameras.items():
-            places = [camera_id in self._due, camera_id in self._ready, camera_id in parked, camera.visit_id != 0]
-            wanted = 1 if camera.plan.enabled and not camera.plan.push else int(camera.visit_id != 0)
-            if sum(places) != wanted:
-                raise SchedulerInvariantError(f"camera {camera_id} is in {sum(places)} places, wanted {wanted}")
-        for name, uplink in self._uplinks.items():
-            held = sum(1 for c in self._flights.values() if c in self._cameras and self._cameras[c].uplink == name)
-            if uplink.in_flight < held:
-                raise SchedulerInvariantError(f"uplink {name} counts {uplink.in_flight} visits, {held} are in flight")
+    def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
+        """Why a camera is due when it is; raises RegistryError for an unknown id."""
+        return status.plan(self, camera_id, now_ns)
 
-    @property
-    def _parked(self) -> int:
-        return sum(len(uplink.parked) for uplink in self._uplinks.values())
+    def check_invariants(self, now_ns: int) -> None:
+        """Raise SchedulerInvariantError unless the books balance; O(cameras). See invariants.py."""
+        invariants.check_invariants(self, now_ns)
 
-    def _put(self, cameras: Sequence[CameraPlan], now_ns: int) -> None:
-        spread_ns = self._spread_ns(len(cameras))
-        for plan in cameras:
-            camera = self._cameras.get(plan.camera_id)
-            if camera is None:
-                camera = self._cameras[plan.camera_id] = _Camera(plan.uplink, plan)
-                camera.deadline_ns = now_ns + round(self._share(plan.camera_id, 0) * spread_ns)
-            elif camera.plan == plan:
-                continue
-            else:
-                self._unplace(plan.camera_id, camera)
-                camera.plan = plan
-                if not camera.visit_id:
-                    camera.uplink = plan.uplink
-            if not camera.visit_id:
-                self._place(plan.camera_id, camera)
+    def _on_tick(self, event: Tick, now_ns: int, actions: list[Action]) -> None:
+        """Whatever is due is found by what follows every event."""
 
-    def _spread_ns(self, count: int) -> int:
-        """First visits are spread over a period, or over what the start rate allows where that is quicker."""
-        quickest_ns = round(2 * (len(self._cameras) + count) / self._settings.starts_per_s_max * NS_PER_S)
-        return min(ns(self._settings.period_s), quickest_ns)
+    def _on_end(self, event: VisitEnded, now_ns: int, actions: list[Action]) -> None:
+        slot = self.dispatch.flights.pop(event.visit_id, None)
+        if slot is not None:
+            self.tally.ended += 1
+            self._land(slot, event.failure, now_ns, actions)
 
-    def _remove(self, camera_id: str) -> None:
-        camera = self._cameras.pop(camera_id, None)
-        if camera is not None:
-            self._unplace(camera_id, camera)
+    def _on_judged(self, event: Judged, now_ns: int, actions: list[Action]) -> None:
+        table = self.table
+        slot = table.slots.get(event.camera_id)
+        if slot is None:
+            return
+        flags = table.flags[slot]
+        doubtful = is_suspicious(event.state, event.announced)
+        if flags & (PUSH | FAILING) or not (doubtful or flags & DOUBT):
+            return
+        self.timing.count(slot, -1)
+        table.flags[slot] = flags | DOUBT if doubtful else flags & ~DOUBT
+        self.timing.count(slot, 1)
+        if not doubtful:
+            table.looks[slot] = 0
+        if table.place[slot] == _DUE:
+            self.timing.after_verdict(slot, now_ns)
+            self._put_due(slot)
 
-    def _place(self, camera_id: str, camera: _Camera) -> None:
-        if camera.plan.enabled and not camera.plan.push:
-            self._due.put(camera_id, camera.deadline_ns)
+    def _on_arrived(self, event: Arrived, now_ns: int, actions: list[Action]) -> None:
+        table = self.table
+        slot = table.slots.get(event.camera_id)
+        if slot is not None and table.flags[slot] & PUSH:
+            table.seen[slot] = now_ns
+            if table.place[slot] == _DUE:
+                self.timing.after_arrival(slot, now_ns)
+                self._put_due(slot)
 
-    def _unplace(self, camera_id: str, camera: _Camera) -> None:
-        self._due.remove(camera_id)
-        self._ready.remove(camera_id)
-        uplink = self._uplinks.get(camera.uplink)
-        if uplink is not None and camera_id in uplink.parked:
-            uplink.parked.remove(camera_id)
+    def _on_capacity(self, event: CapacityChanged, now_ns: int, actions: list[Action]) -> None:
+        self.dispatch.capacity = event.visits_max
 
-    def _check_now(self, camera_ids: Sequence[str], now_ns: int) -> CheckNowReport:
+    def _on_wall_clock(self, event: WallClock, now_ns: int, actions: list[Action]) -> None:
+        self.timing.wall_offset_ns = event.offset_ns
+        self._replace_due(now_ns)
+
+    def _on_settings(self, event: SettingsChanged, now_ns: int, actions: list[Action]) -> None:
+        self.settings = event.settings
+        self.overload.configure(event.settings)
+        self.timing.configure(event.settings, event.calendar)
+        self.dispatch.configure(event.settings)
+        self._replace_due(now_ns)
+
+    def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:
+        table = self.table
         accepted = in_flight = 0
         unknown: list[str] = []
         not_visited: list[str] = []
-        for camera_id in dict.fromkeys(camera_ids):
-            camera = self._cameras.get(camera_id)
-            if camera is None:
+        for camera_id in dict.fromkeys(event.camera_ids):
+            slot = table.slots.get(camera_id)
+            if slot is None:
                 unknown.append(camera_id)
-            elif not camera.plan.enabled or camera.plan.push:
+            elif not table.flags[slot] & ENABLED or table.flags[slot] & PUSH:
                 not_visited.append(camera_id)
-            elif camera.visit_id:
+            elif table.place[slot] == _FLIGHT:
                 in_flight += 1
             else:
-                self._unplace(camera_id, camera)
-                camera.deadline_ns = now_ns
-                camera.urgent = True
-                self._make_ready(camera_id, camera)
                 accepted += 1
-        return CheckNowReport(accepted, in_flight, tuple(unknown), tuple(not_visited))
+                if not table.flags[slot] & URGENT:
+                    self.dispatch.leave(slot, now_ns)
+                    table.flags[slot] = (table.flags[slot] | URGENT) & ~REGULAR
+                    table.release[slot] = now_ns
+                    table.deadline[slot] = 0  # before all others, wherever it waits
+                    self.dispatch.make_ready(slot)
+        actions.append(CheckNowAnswered(CheckNowReport(accepted, in_flight, tuple(unknown), tuple(not_visited))))
 
-    def _end(self, event: VisitEnded, now_ns: int) -> None:
-        camera_id = self._flights.pop(event.visit_id, None)
-        if camera_id is None:
-            return
-        self.ended_total += 1
-        self._land(camera_id, event.visit_id, event.failure is not None, now_ns)
+    def _on_put(self, event: CamerasPut, now_ns: int, actions: list[Action]) -> None:
+        table, timing = self.table, self.timing
+        fresh: list[int] = []
+        for plan in event.cameras:
+            slot = table.slots.get(plan.camera_id)
+            if slot is None:
+                slot = table.add(plan.camera_id)
+                table.seed[slot] = seed_of(self.settings.seed, plan.camera_id)
+                table.uplink[slot] = table.host[slot] = table.flight_uplink[slot] = table.flight_host[slot] = -1
+                table.place[slot] = _IDLE
+                self._describe(slot, plan)
+                if plan.enabled:
+                    fresh.append(slot)
+            elif table.place[slot] == _FLIGHT:
+                self._describe(slot, plan)  # it is placed anew when it lands
+            else:
+                was_idle = table.place[slot] == _IDLE
+                self.dispatch.leave(slot, now_ns)
+                self._describe(slot, plan)
+                if plan.enabled:
+                    if was_idle or plan.push:
+                        timing.after_change(slot, now_ns)
+                    self._put_due(slot)
+        spread_ns = timing.first_spread_ns(len(table))
+        for slot in fresh:
+            timing.first(slot, now_ns, spread_ns)
+            self._put_due(slot)
+
+    def _on_removed(self, event: CamerasRemoved, now_ns: int, actions: list[Action]) -> None:
+        table = self.table
+        for camera_id in event.camera_ids:
+            slot = table.slots.get(camera_id)
+            if slot is None:
+                continue
+            table.forget(slot)
+            if table.place[slot] == _FLIGHT:
+                table.flags[slot] |= GONE
+            else:
+                self.dispatch.leave(slot, now_ns)
+                self._drop(slot)
+
+    def _describe(self, slot: int, plan: CameraPlan) -> None:
+        """The columns that come from the registry; a visit under way keeps the gates it was begun with."""
+        table, timing, dispatch = self.table, self.timing, self.dispatch
+        timing.count(slot, -1)
+        uplink, host = dispatch.uplinks.join(plan.uplink), dispatch.hosts.join(plan.host)
+        dispatch.uplinks.leave(table.uplink[slot])
+        dispatch.hosts.leave(table.host[slot])
+        table.uplink[slot], table.host[slot] = uplink, host
+        timing.describe(slot, plan)
+        table.county[slot] = self.tally.counties.index(plan.county)
+        flags = table.flags[slot] & ~(ENABLED | PUSH)
+        if plan.push:
+            flags = PUSH | (flags & PROBE)
+        table.flags[slot] = flags | (ENABLED if plan.enabled else 0)
+        timing.count(slot, 1)
+
+    def _drop(self, slot: int) -> None:
+        """The slot of a camera that is gone."""
+        table = self.table
+        self.timing.count(slot, -1)
+        self.dispatch.uplinks.leave(table.uplink[slot])
+        self.dispatch.hosts.leave(table.host[slot])
+        self.timing.forget(slot)
+        table.free(slot)
+
+    def _put_due(self, slot: int) -> None:
+        self.table.place[slot] = _DUE
+        self.due.push(slot)
+
+    def _replace_due(self, now_ns: int) -> None:
+        """Periods, windows or the wall clock have changed: every camera that waits for its time gets a new one."""
+        table = self.table
+        for slot in range(table.size):
+            if table.place[slot] == _DUE:
+                self.timing.after_change(slot, now_ns)
+                self._put_due(slot)
 
     def _expire(self, now_ns: int, actions: list[Action]) -> None:
-        while self._expiry:
-            at_ns, visit_id = self._expiry[0]
-            if visit_id in self._flights:
-                if at_ns > now_ns:
-                    return
-                camera_id = self._flights.pop(visit_id)
-                self.expired_total += 1
-                self._land(camera_id, visit_id, True, now_ns)
-                actions.append(VisitExpired(visit_id, camera_id))
-            self._expiry.popleft()
+        while visit_id := self.dispatch.expired(now_ns):
+            slot = self.dispatch.flights.pop(visit_id)
+            self.tally.expired += 1
+            actions.append(VisitExpired(visit_id, self.table.ids[slot]))
+            self._land(slot, FailureReason.INTERNAL, now_ns, actions)
 
-    def _land(self, camera_id: str, visit_id: int, failed: bool, now_ns: int) -> None:
-        """A visit is over: free its uplink, and give the camera its next time."""
-        name = self._flight_uplinks.pop(visit_id)
-        uplink = self._uplinks[name]
-        uplink.in_flight -= 1
-        if uplink.parked and uplink.in_flight < self._settings.visits_per_uplink_max:
-            freed = uplink.parked.popleft()
-            self._make_ready(freed, self._cameras[freed])
-        elif not uplink.in_flight and not uplink.parked:
-            del self._uplinks[name]
-        camera = self._cameras.get(camera_id)
-        if camera is None or camera.visit_id != visit_id:
+    def _ripen(self, now_ns: int, actions: list[Action]) -> None:
+        """Cameras whose time has come want a slot from now on."""
+        table, due = self.table, self.due
+        while (slot := due.head()) >= 0 and table.release[slot] <= now_ns:
+            due.pop()
+            if table.flags[slot] & PUSH:
+                actions.append(PushMissing(table.ids[slot], self.timing.period_s(slot)))
+                self.timing.after_arrival(slot, now_ns)
+                self._put_due(slot)
+            else:
+                table.blocked[slot] = 0
+                self.dispatch.make_ready(slot)
+        self.dispatch.wake(now_ns)
+
+    def _presume(self, slot: int, now_ns: int, actions: list[Action]) -> None:
+        """Its platform is out: offline for this period, without a visit that would only knock once more."""
+        table = self.table
+        reason = REASONS[table.reason[slot]] if table.flags[slot] & FAILING else FailureReason.UNREACHABLE
+        actions.append(Presumed(table.ids[slot], self.dispatch.hosts.all[table.host[slot]].name, reason))
+        self.dispatch.leave(slot, now_ns)
+        self.tally.presumed += 1
+        self.timing.after_presumption(slot, reason, now_ns)
+        self._put_due(slot)
+
+    def _land(self, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]) -> None:
+        """A visit is over: what it held is free, and the camera gets its next time."""
+        table = self.table
+        self.dispatch.land(slot, failure, now_ns, actions)
+        flags = table.flags[slot]
+        if flags & GONE:
+            self._drop(slot)
             return
-        camera.visit_id = 0
-        camera.uplink = camera.plan.uplink
-        camera.failures = camera.failures + 1 if failed else 0
-        camera.deadline_ns = now_ns + self._wait_ns(camera_id, camera)
-        self._place(camera_id, camera)
-
-    def _wait_ns(self, camera_id: str, camera: _Camera) -> int:
-        """From the end of a visit to the next: the period, or longer after failures; early by up to the jitter."""
-        settings = self._settings
-        period_ns = ns(settings.period_s)
-        wait_ns = period_ns
-        if camera.failures:
-            wait_ns = backoff_ns(camera.failures, settings.backoff_first_s, settings.backoff_max_s)
-        return round(wait_ns * (1.0 - settings.jitter * self._share(camera_id, camera.visits)))
-
-    def _unpark(self) -> None:
-        """The caps may have changed: whoever waits for an uplink tries again."""
-        for uplink in self._uplinks.values():
-            while uplink.parked:
-                camera_id = uplink.parked.popleft()
-                self._make_ready(camera_id, self._cameras[camera_id])
-
-    def _ripen(self, now_ns: int) -> None:
-        """Cameras whose time has come wait for a slot from now on."""
-        while True:
-            head = self._due.first()
-            if head is None or head[0] > now_ns:
-                return
-            camera_id = self._due.pop()
-            self._make_ready(camera_id, self._cameras[camera_id])
-
-    def _make_ready(self, camera_id: str, camera: _Camera) -> None:
-        self._ready.put(camera_id, _URGENT_NS if camera.urgent else camera.deadline_ns)
-
-    def _start(self, now_ns: int, actions: list[Action]) -> None:
-        self._blocked_until_ns = None
-        allowed = self._settings.visits_max
-        if self._capacity is not None:
-            allowed = min(allowed, self._capacity)
-        while len(self._flights) < allowed and (head := self._ready.first()) is not None:
-            camera_id = head[1]
-            camera = self._cameras[camera_id]
-            uplink = self._uplinks.setdefault(camera.uplink, _Uplink())
-            if camera.uplink and uplink.in_flight >= self._settings.visits_per_uplink_max:
-                self._ready.pop()
-                if camera.urgent:
-                    uplink.parked.appendleft(camera_id)
-                else:
-                    uplink.parked.append(camera_id)
-                continue
-            if not self._bucket.take(now_ns):
-                self._blocked_until_ns = self._bucket.next_ns(now_ns)
-                return
-            self._ready.pop()
-            actions.append(self._launch(camera_id, camera, uplink, now_ns))
-
-    def _launch(self, camera_id: str, camera: _Camera, uplink: _Uplink, now_ns: int) -> StartVisit:
-        visit_id = self._next_visit_id
-        self._next_visit_id += 1
-        uplink.in_flight += 1
-        camera.visits += 1
-        camera.visit_id = visit_id
-        camera.urgent = False
-        self._flights[visit_id] = camera_id
-        self._flight_uplinks[visit_id] = camera.uplink
-        deadline_ns = now_ns + ns(self._settings.order_timeout_s)
-        self._expiry.append((deadline_ns, visit_id))
-        self.started_total += 1
-        return StartVisit(visit_id, camera_id, deadline_ns)
-
-    def _share(self, camera_id: str, visit: int) -> float:
-        """A number of [0, 1) that is always the same for the same camera, visit and seed."""
-        digest = hashlib.blake2b(f"{self._settings.seed}/{camera_id}/{visit}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big") / 2**64
+        self.timing.count(slot, -1)
+        if flags & PUSH:
+            self.timing.after_arrival(slot, now_ns)
+        elif failure is None:
+            self.timing.after_success(slot, now_ns)
+        else:
+            if failure != FailureReason.INTERNAL:
+                table.reason[slot] = _REASON_NUMBER[failure]
+            self.timing.after_failure(slot, failure, now_ns)
+        self.timing.count(slot, 1)
+        if flags & ENABLED:
+            self._put_due(slot)

@@ -3,17 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.replies import CheckNowReport
-from engine.types import FailureReason
+from engine.scheduler.classes import CameraClass
+from engine.types import FailureReason, KeyPoint, State
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
-    """What the scheduler needs to know of a camera. `push`: a gateway sends its keyframes; it is never visited."""
+    """What the scheduler needs to know of a camera.
+
+    `uplink`: the recorder it hangs on, `host`: the platform; connections to both are capped, an empty name is not.
+    `push`: a gateway sends its keyframes; it is never visited, but missed.
+    """
 
     camera_id: str
     uplink: str
+    host: str = ""
+    county: str = ""
+    site_id: str = ""
+    hours: str = ""
+    key_point: KeyPoint = KeyPoint.OTHER
+    required: bool = False
     enabled: bool = True
     push: bool = False
 
@@ -46,6 +58,22 @@ class VisitEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """The judge has spoken on a picture: what this visit saw, and what the engine stands by."""
+
+    camera_id: str
+    state: State
+    announced: State
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A gateway pushed a keyframe of this camera."""
+
+    camera_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckNow:
     """Visit these before all others, within the caps. Answered by CheckNowAnswered."""
 
@@ -61,21 +89,42 @@ class CapacityChanged:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChanged:
-    """New settings; what is under way goes on."""
+    """New settings and calendar; what is under way goes on."""
 
     settings: SchedulerSettings
+    calendar: Calendar
 
 
-Event = CamerasPut | CamerasRemoved | Tick | VisitEnded | CheckNow | CapacityChanged | SettingsChanged
+@dataclass(frozen=True, slots=True)
+class WallClock:
+    """The wall clock stands at monotonic time plus this. Only windows use it: a jump moves them and nothing else."""
+
+    offset_ns: int
+
+
+Event = (
+    CamerasPut
+    | CamerasRemoved
+    | Tick
+    | VisitEnded
+    | Judged
+    | Arrived
+    | CheckNow
+    | CapacityChanged
+    | SettingsChanged
+    | WallClock
+)
 
 
 @dataclass(frozen=True, slots=True)
 class StartVisit:
-    """Visit this camera; the answer is a VisitEnded with this id before `deadline_ns`."""
+    """Visit this camera; the answer is a VisitEnded with this id before `deadline_ns`. `lag_ns`: how late it begins."""
 
     visit_id: int
     camera_id: str
     deadline_ns: int
+    kind: CameraClass
+    lag_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +136,42 @@ class VisitExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class Presumed:
+    """The camera was due, and its platform is out: it counts as offline for this reason without a visit."""
+
+    camera_id: str
+    host: str
+    reason: FailureReason
+
+
+@dataclass(frozen=True, slots=True)
+class PushMissing:
+    """No gateway has sent a keyframe of this camera for its period."""
+
+    camera_id: str
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutageBegan:
+    """A platform's cameras fail together: one of them probes it, the others wait."""
+
+    host: str
+    cameras: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutageEnded:
+    """A camera of the platform answered."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckNowAnswered:
     """What became of each camera of a CheckNow."""
 
     report: CheckNowReport
 
 
-Action = StartVisit | VisitExpired | CheckNowAnswered
+Action = StartVisit | VisitExpired | Presumed | PushMissing | OutageBegan | OutageEnded | CheckNowAnswered

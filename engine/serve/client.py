@@ -15,21 +15,27 @@ import grpc
 from engine.errors import PatrolError
 from engine.replies import (
     CameraPage,
+    CameraPlanReport,
     CameraQuery,
     CameraStatus,
     CheckNowReport,
+    ConfigReport,
     EngineStatus,
     ImportReport,
     RenderedPicture,
     RowProblem,
+    SchedulerStatus,
 )
 from engine.serve.convert import camera_message, engine_of, state_number, status_of, verdict_of
+from engine.serve.scheduler import plan_of, report_of, schedule_of
 from engine.types import Camera, Verdict
 from patrol.v1 import (
     cameras_pb2,
     cameras_pb2_grpc,
     engine_pb2,
     engine_pb2_grpc,
+    scheduler_pb2,
+    scheduler_pb2_grpc,
     verdicts_pb2,
     verdicts_pb2_grpc,
 )
@@ -63,6 +69,7 @@ class PatrolClient:
             self._channel = grpc.insecure_channel(address, options=options)
         self._cameras = cameras_pb2_grpc.CamerasStub(self._channel)
         self._verdicts = verdicts_pb2_grpc.VerdictsStub(self._channel)
+        self._scheduler = scheduler_pb2_grpc.SchedulerStub(self._channel)
         self._engine = engine_pb2_grpc.EngineStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -82,6 +89,20 @@ class PatrolClient:
     def status(self) -> EngineStatus:
         """How the patrol goes."""
         return engine_of(self._call(self._engine.GetStatus, engine_pb2.GetStatusRequest()))
+
+    def schedule(self) -> SchedulerStatus:
+        """How the patrol keeps its periods."""
+        return schedule_of(self._call(self._scheduler.GetSchedulerStatus, scheduler_pb2.GetSchedulerStatusRequest()))
+
+    def plan(self, camera_id: str) -> CameraPlanReport:
+        """Why a camera is due when it is; CallError NOT_FOUND."""
+        request = scheduler_pb2.GetCameraPlanRequest(camera_id=camera_id)
+        return plan_of(self._call(self._scheduler.GetCameraPlan, request))
+
+    def apply_config(self, toml: str, *, dry_run: bool = False, expected_revision: str = "") -> ConfigReport:
+        """Take a configuration; CallError INVALID_ARGUMENT says what is wrong with it, ABORTED that another came."""
+        request = scheduler_pb2.ApplyConfigRequest(toml=toml, dry_run=dry_run, expected_revision=expected_revision)
+        return report_of(self._call(self._scheduler.ApplyConfig, request))
 
     def camera(self, camera_id: str) -> CameraStatus:
         """One camera with its latest verdict; CallError NOT_FOUND."""

@@ -20,6 +20,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from engine.config.listen import host_port
 from engine.errors import ListenError
+from engine.replies import SchedulerStatus
 
 REGIONS_MAX = 500
 """Regions that get a label value of their own; a province has fewer than 200 counties. The rest is `other`."""
@@ -50,6 +51,20 @@ _TABLE = (
     MetricKind("patrol_visits_in_flight", "gauge", (), "Visits ordered and not ended."),
     MetricKind("patrol_cameras", "gauge", ("state", "region"), "Cameras by announced state and county."),
     MetricKind("patrol_period_lag_seconds", "gauge", (), "How late the most overdue camera is."),
+    MetricKind("patrol_visit_lag_seconds", "histogram", ("class",), "How late a visit began."),
+    MetricKind("patrol_class_cameras", "gauge", ("class",), "Cameras by the scheduler's class."),
+    MetricKind("patrol_class_period_seconds", "gauge", ("class", "which"), "Period: configured, stretched, achieved."),
+    MetricKind(
+        "patrol_class_coverage_ratio", "gauge", ("class",), "Periods with a look / periods due, since the start."
+    ),
+    MetricKind("patrol_periods_shed", "gauge", ("reason",), "Periods without a look, by what the camera waited for."),
+    MetricKind("patrol_scheduler_waiting", "gauge", ("gate",), "Cameras that wait: for a slot, their uplink, host."),
+    MetricKind("patrol_scheduler_demand", "gauge", (), "Visits a second that the configured periods ask for."),
+    MetricKind("patrol_scheduler_capacity", "gauge", (), "Visits a second this machine was seen to carry; 0: enough."),
+    MetricKind("patrol_county_lag_seconds", "gauge", ("region",), "Longest lag of late; the worst counties only."),
+    MetricKind("patrol_outages", "gauge", (), "Platforms that are out now."),
+    MetricKind("patrol_config_reloads_total", "counter", ("outcome",), "Reloads: applied, unchanged, refused."),
+    MetricKind("patrol_config_stale", "gauge", (), "1 while the last reload was refused and the old settings stand."),
     MetricKind("patrol_worker_restarts_total", "counter", ("reason",), "Worker processes replaced."),
     MetricKind("patrol_workers_ready", "gauge", (), "Worker processes that take frames."),
     MetricKind("patrol_feeder_restarts_total", "counter", ("kind", "reason"), "Feeder processes replaced."),
@@ -84,6 +99,8 @@ class Metrics:
             if m.kind == "histogram"
         }
         self._stages = {stage: self._histograms["patrol_stage_seconds"].labels(stage) for stage in STAGES}
+        lags = self._histograms["patrol_visit_lag_seconds"]
+        self._lags = {kind: lags.labels(kind) for kind in ("key_point", "ordinary", "suspicious", "offline")}
         self._camera_labels: set[tuple[str, str]] = set()
         self._server: WSGIServer | None = None
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -124,10 +141,40 @@ class Metrics:
             gauge.labels(state, region).set(number)
         self._camera_labels = set(totals)
 
-    def flow(self, visits_in_flight: int, lag_s: float, workers: int, watchers: int) -> None:
+    def lag(self, kind: str, lag_s: float) -> None:
+        """A visit began so late."""
+        self._lags[kind].observe(lag_s)
+
+    def scheduler(self, status: SchedulerStatus) -> None:
+        """How the patrol keeps its periods, as it is now."""
+        gauges = self._gauges
+        gauges["patrol_period_lag_seconds"].set(status.lag_s_max)
+        for one in status.classes:
+            gauges["patrol_class_cameras"].labels(one.name).set(one.cameras)
+            gauges["patrol_class_coverage_ratio"].labels(one.name).set(one.coverage)
+            periods = (one.period_s, one.period_s * one.stretch, one.achieved_period_s)
+            for which, period_s in zip(("configured", "stretched", "achieved"), periods, strict=True):
+                gauges["patrol_class_period_seconds"].labels(one.name, which).set(period_s)
+        for reason, periods_shed in status.shed.items():
+            gauges["patrol_periods_shed"].labels(reason).set(periods_shed)
+        waiting = (("slot", status.ready), ("uplink", status.waiting_uplink), ("host", status.waiting_host))
+        for gate, number in waiting:
+            gauges["patrol_scheduler_waiting"].labels(gate).set(number)
+        gauges["patrol_scheduler_demand"].set(status.demand_per_s)
+        gauges["patrol_scheduler_capacity"].set(status.capacity_per_s)
+        gauges["patrol_outages"].set(len(status.outages))
+        gauges["patrol_county_lag_seconds"].clear()  # a county that left the worst is no longer known
+        for region, lag_s in status.county_lags.items():
+            gauges["patrol_county_lag_seconds"].labels(region).set(lag_s)
+
+    def reloaded(self, outcome: str) -> None:
+        """A reload ended: applied, unchanged or refused."""
+        self._counters["patrol_config_reloads_total"].labels(outcome).inc()
+        self._gauges["patrol_config_stale"].set(outcome == "refused")
+
+    def flow(self, visits_in_flight: int, workers: int, watchers: int) -> None:
         """What is under way, as it is now."""
         self._gauges["patrol_visits_in_flight"].set(visits_in_flight)
-        self._gauges["patrol_period_lag_seconds"].set(lag_s)
         self._gauges["patrol_workers_ready"].set(workers)
         self._gauges["patrol_watchers"].set(watchers)
 

@@ -5,12 +5,15 @@ from typing import Protocol
 
 from engine.replies import (
     CameraPage,
+    CameraPlanReport,
     CameraQuery,
     CameraStatus,
     CheckNowReport,
+    ConfigReport,
     EngineStatus,
     ImportReport,
     RenderedPicture,
+    SchedulerStatus,
 )
 from engine.types import Camera
 
@@ -38,3 +41,12 @@ class HubPort(Protocol):
 
     async def status(self) -> EngineStatus:
         """How the patrol goes."""
+
+    async def schedule(self) -> SchedulerStatus:
+        """How the patrol keeps its periods."""
+
+    async def plan(self, camera_id: str) -> CameraPlanReport:
+        """Why a camera is due when it is; RegistryError for an unknown id."""
+
+    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
+        """Take a TOML configuration, or say what it would change; ConfigError, ConflictError."""

@@ -16,13 +16,24 @@ from engine.serve.auth import Gate, Tokens
 from engine.serve.fanout import Fanout
 from engine.serve.metrics import Metrics
 from engine.serve.port import HubPort
+from engine.serve.scheduler import Scheduler
 from engine.serve.services import Cameras, Engine, Verdicts
-from patrol.v1 import cameras_pb2, cameras_pb2_grpc, engine_pb2, engine_pb2_grpc, verdicts_pb2, verdicts_pb2_grpc
+from patrol.v1 import (
+    cameras_pb2,
+    cameras_pb2_grpc,
+    engine_pb2,
+    engine_pb2_grpc,
+    scheduler_pb2,
+    scheduler_pb2_grpc,
+    verdicts_pb2,
+    verdicts_pb2_grpc,
+)
 
 SERVICES = (
     cameras_pb2.DESCRIPTOR.services_by_name["Cameras"].full_name,
     verdicts_pb2.DESCRIPTOR.services_by_name["Verdicts"].full_name,
     engine_pb2.DESCRIPTOR.services_by_name["Engine"].full_name,
+    scheduler_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name,
 )
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _OPTIONS = (
@@ -115,6 +126,7 @@ class GrpcServer:
         )
         verdicts_pb2_grpc.add_VerdictsServicer_to_server(Verdicts(self._port, self._fanout, self._metrics), server)
         engine_pb2_grpc.add_EngineServicer_to_server(Engine(self._port, self._metrics), server)
+        scheduler_pb2_grpc.add_SchedulerServicer_to_server(Scheduler(self._port, self._metrics), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
         for name in ("", *SERVICES):

@@ -36,7 +36,7 @@ Request = TypeVar("Request")
 Reply = TypeVar("Reply")
 
 
-def _served(method: Callable[[Any, Request], Awaitable[Reply]]) -> Callable[[Any, Request, Context], Awaitable[Reply]]:
+def served(method: Callable[[Any, Request], Awaitable[Reply]]) -> Callable[[Any, Request, Context], Awaitable[Reply]]:
     """Measure a unary call, and turn what it raises into a status."""
 
     async def call(self: Any, request: Request, context: Context) -> Reply:
@@ -62,7 +62,7 @@ class Cameras(cameras_pb2_grpc.CamerasServicer):
         self._redact = redact
         self._page_size_max = page_size_max
 
-    @_served
+    @served
     async def ImportCameras(self, request: cameras_pb2.ImportCamerasRequest) -> cameras_pb2.ImportCamerasResponse:
         """Add and change cameras."""
         if not 1 <= len(request.cameras) <= IMPORT_ROWS_MAX:
@@ -82,15 +82,15 @@ class Cameras(cameras_pb2_grpc.CamerasServicer):
             ],
         )
 
-    @_served
+    @served
     async def GetCamera(self, request: cameras_pb2.GetCameraRequest) -> cameras_pb2.CameraStatus:
         """One camera."""
-        status = await self._port.camera(_id(request.camera_id))
+        status = await self._port.camera(camera_id_of(request.camera_id))
         if status is None:
             raise NotFoundError(f"camera {request.camera_id!r} is not in the registry; import it first")
         return status_message(status, self._redact)
 
-    @_served
+    @served
     async def ListCameras(self, request: cameras_pb2.ListCamerasRequest) -> cameras_pb2.ListCamerasResponse:
         """A page of cameras."""
         if request.page_size > self._page_size_max:
@@ -110,13 +110,13 @@ class Cameras(cameras_pb2_grpc.CamerasServicer):
             total=page.total,
         )
 
-    @_served
+    @served
     async def RemoveCameras(self, request: cameras_pb2.RemoveCamerasRequest) -> cameras_pb2.RemoveCamerasResponse:
         """Forget cameras."""
         removed, unknown = await self._port.remove_cameras(_ids(request.camera_ids))
         return cameras_pb2.RemoveCamerasResponse(removed=removed, unknown_ids=unknown)
 
-    @_served
+    @served
     async def CheckNow(self, request: cameras_pb2.CheckNowRequest) -> cameras_pb2.CheckNowResponse:
         """Visit cameras soon."""
         report = await self._port.check_now(_ids(request.camera_ids))
@@ -136,22 +136,22 @@ class Verdicts(verdicts_pb2_grpc.VerdictsServicer):
         self._fanout = fanout
         self.metrics = metrics
 
-    @_served
+    @served
     async def GetVerdict(self, request: verdicts_pb2.GetVerdictRequest) -> verdicts_pb2.Verdict:
         """The latest verdict."""
-        status = await self._port.camera(_id(request.camera_id))
+        status = await self._port.camera(camera_id_of(request.camera_id))
         if status is None:
             raise NotFoundError(f"camera {request.camera_id!r} is not in the registry; import it first")
         if status.latest is None:
             raise NotFoundError(f"camera {request.camera_id!r} was not visited yet; ask CheckNow, or wait")
         return verdict_message(status.latest)
 
-    @_served
+    @served
     async def GetPicture(self, request: verdicts_pb2.GetPictureRequest) -> verdicts_pb2.GetPictureResponse:
         """The picture behind a verdict."""
         if request.side_px_max > SIDE_PX_MAX:
             raise InvalidArgumentError("side_px_max", f"{request.side_px_max}; allowed: 0 to {SIDE_PX_MAX}")
-        picture = await self._port.picture(_id(request.camera_id), request.visit_id, request.side_px_max)
+        picture = await self._port.picture(camera_id_of(request.camera_id), request.visit_id, request.side_px_max)
         if picture is None:
             raise NotFoundError(
                 f"no picture of camera {request.camera_id!r} and visit {request.visit_id} is kept; visit 0 asks for "
@@ -207,14 +207,15 @@ class Engine(engine_pb2_grpc.EngineServicer):
         self._port = port
         self.metrics = metrics
 
-    @_served
+    @served
     async def GetStatus(self, request: engine_pb2.GetStatusRequest) -> engine_pb2.GetStatusResponse:
         """How the patrol goes."""
         del request
         return engine_message(await self._port.status())
 
 
-def _id(camera_id: str) -> str:
+def camera_id_of(camera_id: str) -> str:
+    """The id of a request; raises InvalidArgumentError if it cannot be one."""
     if not 1 <= len(camera_id) <= 64:
         raise InvalidArgumentError("camera_id", f"{len(camera_id)} characters; allowed: 1 to 64")
     return camera_id

@@ -102,15 +102,15 @@ def test_configuration_is_checked_shown_and_compared(tmp_path: Path) -> None:
     shown = patrol("config", "show", "--toml")
     good.write_text(shown.stdout)
     assert patrol("config", "check", str(good)).stdout.endswith("good\n")
-    bad.write_text("[feed]\ndeadlin_s = 3\n[scheduler]\nperiod_s = 0\n")
+    bad.write_text("[feed]\ndeadlin_s = 3\n[scheduler]\nkey_period_s = 0\n")
     done = patrol("config", "check", str(bad))
     assert done.returncode == 2
     assert "did you mean deadline_s" in done.stderr
-    assert "scheduler.period_s = 0" in done.stderr
+    assert "scheduler.key_period_s = 0" in done.stderr
     other = tmp_path / "other.toml"
-    other.write_text("[scheduler]\nperiod_s = 60\n[worker]\ncount = 3\n")
+    other.write_text("[scheduler]\nkey_period_s = 60\n[worker]\ncount = 3\n")
     lines = patrol("config", "diff", str(good), str(other)).stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["worker.count", "scheduler.period_s"]
+    assert [line.split()[0] for line in lines[1:]] == ["worker.count", "scheduler.key_period_s"]
     assert lines[1].endswith("restart")
     assert lines[2].endswith("hot")
     assert "period_s" in patrol("config", "show").stdout

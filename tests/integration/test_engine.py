@@ -37,12 +37,18 @@ HEALTHY, DARK, LOCKED = 0, 1, 6
 PICTURE = encode(Codec.H264, [scene(640, 360)])[0]
 
 
+def fast(**changes) -> SchedulerSettings:
+    quick = dict.fromkeys(("key_period_s", "ordinary_period_s", "suspicious_period_s", "backoff_stream_first_s"), 2)
+    quick |= {"backoff_connect_first_s": 2, "backoff_lasting_first_s": 2, "backoff_max_s": 3, "confirm_spacing_s": 1}
+    return SchedulerSettings(**(quick | changes))
+
+
 def settings(folder: Path, **changes) -> Settings:
     sections = {
         "feed": FeedSettings(deadline_s=3, connect_timeout_s=1, demuxers=0),
         "intake": IntakeSettings(listen="tcp://127.0.0.1:0"),
         "worker": WorkerSettings(count=1),
-        "scheduler": SchedulerSettings(period_s=2, backoff_first_s=2, backoff_max_s=3),
+        "scheduler": fast(),
         "record": RecordSettings(
             url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
         ),

@@ -30,8 +30,8 @@ class World:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.settings = SchedulerSettings(
-            period_s=60, visits_max=12, visits_per_uplink_max=2, starts_per_s_max=20, backoff_first_s=10,
-            backoff_max_s=90, order_timeout_s=15, jitter=0.2, seed=seed,
+            key_period_s=60, ordinary_period_s=60, visits_max=12, visits_per_uplink_max=2, starts_per_s_max=20,
+            backoff_stream_first_s=10, backoff_max_s=90, order_timeout_s=15, jitter=0.2, stretch_max=1, seed=seed,
         )  # fmt: skip
         self.scheduler = Scheduler(self.settings, first_visit_id=1000)
         self.uplinks = {f"c{n}": f"u{n % 9}" for n in range(60)}
@@ -45,7 +45,7 @@ class World:
     def feed(self, event: object, now_ns: int) -> None:
         actions = self.scheduler.handle(event, now_ns)
         self.log.append((now_ns, event, tuple(actions)))
-        self.scheduler.check_invariants()
+        self.scheduler.check_invariants(now_ns)
         for action in actions:
             if isinstance(action, StartVisit):
                 self.start(action, now_ns)

@@ -38,7 +38,7 @@ def test_the_page_of_keys_is_up_to_date() -> None:
         ("[feed]\nschemes = ['rtsp', 'gopher']", "feed.schemes = 'gopher'"),
         ("[feed]\nconnect_timeout_s = 20", "feed.connect_timeout_s = 20"),
         ("[scheduler]\norder_timeout_s = 5", "scheduler.order_timeout_s = 5"),
-        ("[scheduler]\nbackoff_first_s = 2000", "scheduler.backoff_first_s"),
+        ("[scheduler]\nbackoff_connect_first_s = 2000", "scheduler.backoff_connect_first_s"),
         ("[judge]\nconfirm_n = 4", "judge.confirm_n = 4"),
         ("[serve]\ngrpc_listen = '0.0.0.0:1'", "serve.grpc_listen = '0.0.0.0:1': a public address needs"),
         ("[serve]\ngrpc_listen = 'nowhere'", "serve.grpc_listen = 'nowhere'"),

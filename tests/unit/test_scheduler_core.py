@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.scheduler.backoff import backoff_ns
 from engine.scheduler.core import Scheduler
@@ -26,7 +27,9 @@ SECOND = 1_000_000_000
 
 
 def settings(**changes) -> SchedulerSettings:
-    return SchedulerSettings(**{"period_s": 100, "jitter": 0, "starts_per_s_max": 10_000, **changes})
+    period = {f"{kind}_period_s": changes.pop("period_s", 100) for kind in ("key", "ordinary")}
+    plain = {"jitter": 0, "starts_per_s_max": 10_000, "host_starts_per_s_max": 10_000}
+    return SchedulerSettings(**{**period, **plain, **changes})
 
 
 def cameras(count: int, uplink: str = "") -> CamerasPut:
@@ -48,18 +51,20 @@ def run_until(scheduler: Scheduler, now_ns: int, until_ns: int, answer: FailureR
             if isinstance(action, StartVisit):
                 log.append((now_ns, action.camera_id))
                 actions += scheduler.handle(VisitEnded(action.visit_id, answer), now_ns)
-        scheduler.check_invariants()
+        scheduler.check_invariants(now_ns)
     return log
 
 
 def test_every_camera_is_visited_once_a_period() -> None:
     scheduler = Scheduler(settings())
     scheduler.handle(cameras(50), 0)
-    log = run_until(scheduler, 0, 301 * SECOND)
+    log = run_until(scheduler, 0, 451 * SECOND)
     for number in range(50):
         times = [at_ns for at_ns, camera in log if camera == f"c{number:03}"]
-        assert len(times) in (3, 4)
-        assert all(later - earlier == 100 * SECOND for earlier, later in itertools.pairwise(times))
+        gaps = [round((later - earlier) / SECOND) for earlier, later in itertools.pairwise(times)]
+        assert 50 <= gaps[0] <= 150  # from the first look to its own place in the grid
+        assert len(gaps) >= 3
+        assert set(gaps[1:]) == {100}
 
 
 def test_first_visits_are_spread_and_not_all_at_once() -> None:
@@ -95,7 +100,7 @@ def test_no_more_visits_are_in_flight_than_allowed() -> None:
     scheduler.handle(cameras(20), 0)
     assert len(started(scheduler.handle(Tick(), SECOND))) <= 5
     assert scheduler.status(SECOND).in_flight == 5
-    scheduler.check_invariants()
+    scheduler.check_invariants(0)
 
 
 def test_an_uplink_is_visited_one_at_a_time() -> None:
@@ -109,7 +114,7 @@ def test_an_uplink_is_visited_one_at_a_time() -> None:
         actions = scheduler.handle(VisitEnded(visit_id, None), SECOND)
         assert len(started(actions)) == 1
         visit_id += 1
-        scheduler.check_invariants()
+        scheduler.check_invariants(0)
 
 
 def test_a_busy_uplink_does_not_hold_up_others() -> None:
@@ -129,7 +134,7 @@ def test_feeders_without_room_get_no_orders() -> None:
 
 
 def test_a_camera_that_fails_is_offered_less_often() -> None:
-    scheduler = Scheduler(settings(backoff_first_s=30, backoff_max_s=120))
+    scheduler = Scheduler(settings(backoff_connect_first_s=30, backoff_max_s=120))
     scheduler.handle(cameras(1), 0)
     times = [at_ns / SECOND for at_ns, _ in run_until(scheduler, 0, 700 * SECOND, FailureReason.REFUSED)]
     gaps = [round(later - earlier) for earlier, later in itertools.pairwise(times)]
@@ -137,11 +142,14 @@ def test_a_camera_that_fails_is_offered_less_often() -> None:
 
 
 def test_a_keyframe_ends_the_back_off() -> None:
-    scheduler = Scheduler(settings(backoff_first_s=30))
+    scheduler = Scheduler(settings(backoff_connect_first_s=30))
     scheduler.handle(cameras(1), 0)
     log = run_until(scheduler, 0, 10 * SECOND, FailureReason.REFUSED)
-    log += run_until(scheduler, 10 * SECOND, 250 * SECOND, None)
-    assert [round((b[0] - a[0]) / SECOND) for a, b in itertools.pairwise(log)] == [30, 100, 100]
+    log += run_until(scheduler, 10 * SECOND, 450 * SECOND, None)
+    first, second, *later = [round((b[0] - a[0]) / SECOND) for a, b in itertools.pairwise(log)]
+    assert first == 30
+    assert 0 < second <= 100
+    assert set(later) == {100}
 
 
 def test_an_order_that_nobody_answers_expires_once() -> None:
@@ -153,7 +161,7 @@ def test_an_order_that_nobody_answers_expires_once() -> None:
     expired = [one for one in actions if isinstance(one, VisitExpired)]
     assert len(expired) == 1
     assert scheduler.handle(VisitEnded(expired[0].visit_id, None), at_ns + 31 * SECOND) == []
-    scheduler.check_invariants()
+    scheduler.check_invariants(0)
     assert scheduler.status(at_ns).expired_total == 1
     del visit
 
@@ -184,7 +192,7 @@ def test_a_camera_removed_in_mid_visit_is_not_visited_again() -> None:
     (visit,) = [one for one in scheduler.handle(Tick(), SECOND) if isinstance(one, StartVisit)]
     scheduler.handle(CamerasRemoved(("c000",)), SECOND)
     scheduler.handle(VisitEnded(visit.visit_id, None), 2 * SECOND)
-    scheduler.check_invariants()
+    scheduler.check_invariants(2 * SECOND)
     assert scheduler.next_wakeup_ns() is None
 
 
@@ -193,25 +201,25 @@ def test_a_camera_that_is_disabled_while_it_waits_is_not_visited() -> None:
     scheduler.handle(cameras(3, uplink="nvr"), 0)
     scheduler.handle(Tick(), SECOND)
     scheduler.handle(CamerasPut([CameraPlan(f"c{n:03}", "nvr", enabled=False) for n in range(3)]), SECOND)
-    scheduler.check_invariants()
+    scheduler.check_invariants(0)
     assert started(scheduler.handle(VisitEnded(1, None), 2 * SECOND)) == []
-    scheduler.check_invariants()
+    scheduler.check_invariants(0)
 
 
 def test_a_higher_cap_lets_those_go_who_waited_for_an_uplink() -> None:
     scheduler = Scheduler(settings())
     scheduler.handle(cameras(4, uplink="nvr"), 0)
     scheduler.handle(Tick(), 10 * SECOND)
-    actions = scheduler.handle(SettingsChanged(settings(visits_per_uplink_max=3)), 10 * SECOND)
+    actions = scheduler.handle(SettingsChanged(settings(visits_per_uplink_max=3), Calendar()), 10 * SECOND)
     assert len(started(actions)) == 2
-    scheduler.check_invariants()
+    scheduler.check_invariants(0)
 
 
 def test_the_lag_is_that_of_the_longest_waiting_camera() -> None:
     scheduler = Scheduler(settings(visits_max=1))
     scheduler.handle(cameras(3, uplink="nvr"), 0)
     scheduler.handle(Tick(), 10 * SECOND)
-    assert 9 * SECOND < scheduler.status(10 * SECOND).lag_ns_max <= 10 * SECOND
+    assert 9 < scheduler.status(10 * SECOND).lag_s_max <= 10
 
 
 def test_the_same_events_give_the_same_actions() -> None:
@@ -223,6 +231,9 @@ def test_the_same_events_give_the_same_actions() -> None:
     assert log() == log()
 
 
-@pytest.mark.parametrize("failures", [1, 2, 10, 1000])
-def test_back_off_never_exceeds_its_ceiling(failures: int) -> None:
-    assert 30 * SECOND <= backoff_ns(failures, 30, 1800) <= 1800 * SECOND
+@pytest.mark.parametrize("failures", [1, 2, 10, 250])
+@pytest.mark.parametrize("reason", list(FailureReason))
+def test_back_off_never_exceeds_its_ceiling(failures: int, reason: FailureReason) -> None:
+    chosen = settings(backoff_max_s=1800)
+    assert 30 * SECOND <= backoff_ns(failures, reason, 900 * SECOND, chosen) <= 1350 * SECOND
+    assert backoff_ns(250, reason, 10_000 * SECOND, chosen) == 1800 * SECOND

@@ -1,0 +1,129 @@
+"""The configuration in force: a changed one is read, checked, compared, and taken as one event, or refused whole."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from engine.clock import wall_ns
+from engine.config import load, loads
+from engine.config.calendar import Calendar, load_calendar
+from engine.config.checks import problems
+from engine.config.diff import diff, hot_part, revision
+from engine.config.scale import Fleet, cannot_keep
+from engine.config.schema import Settings
+from engine.errors import ConfigError, ConflictError
+from engine.feed.source import host_of, uplink_of
+from engine.log import logger
+from engine.replies import ConfigReport
+from engine.types import Camera
+
+
+class Configuration:
+    """Used in the hub's thread only, so that of two reloads at once one comes after the other.
+
+    `take(settings, calendar)` brings new settings into force; `told(outcome)`: applied, unchanged or refused;
+    `say(tree)` tells the supervisor, which tells the feeders and remembers them for a hub that is started anew.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        cameras: Callable[[], Iterable[Camera]],
+        never_open: Callable[[int], list[str]],
+        take: Callable[[Settings, Calendar], None],
+        told: Callable[[str], None],
+        say: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.settings = settings
+        self._calendar = load_calendar(settings.scheduler.calendar_file)
+        self._cameras = cameras
+        self._never_open = never_open
+        self._take = take
+        self._told = told
+        self._say = say
+
+    def reload(self, path: str) -> None:
+        """SIGHUP, or the file has changed: take it, or keep what is in force and say why in log and metric."""
+        try:
+            report = self._change(load(Path(path)), dry_run=False)
+        except ConfigError as error:
+            logger().error("configuration refused, the old one stands", file=path, detail=str(error))
+            return
+        logger().info(
+            "configuration read",
+            file=path,
+            applied=report.applied,
+            revision=report.revision,
+            changes=[f"{one.key} = {one.new}" for one in report.changes],
+        )
+        for warning in report.warnings:
+            logger().warning("configuration", detail=warning)
+
+    def apply(self, text: str, *, expected_revision: str = "", dry_run: bool = False) -> ConfigReport:
+        """Take a TOML text, or say what it would change. Raises ConfigError, or ConflictError if another came first."""
+        if expected_revision and expected_revision != revision(self.settings):
+            raise ConflictError(
+                f"the settings in force have revision {revision(self.settings)}, not {expected_revision}: somebody "
+                "changed them meanwhile; look at them again, then send the change once more"
+            )
+        try:
+            settings = loads(text, name="request")
+        except ConfigError:
+            if not dry_run:
+                self._told("refused")
+            raise
+        return self._change(settings, dry_run)
+
+    def warnings(self) -> list[str]:
+        """What the operator should know of the settings in force."""
+        return self._warnings(self.settings)
+
+    def _change(self, wanted: Settings, dry_run: bool) -> ConfigReport:
+        try:
+            settings = hot_part(self.settings, wanted)
+            calendar = load_calendar(settings.scheduler.calendar_file)
+            wrong = problems(settings)
+            if wrong:
+                raise ConfigError("\n".join(f"together with the keys that wait for a restart: {one}" for one in wrong))
+        except ConfigError:
+            if not dry_run:
+                self._told("refused")
+            raise
+        changes = tuple(diff(self.settings, wanted))
+        warnings = [f"{one.key}: taken at the next start" for one in changes if not one.hot]
+        changed = settings != self.settings or calendar != self._calendar
+        if dry_run:
+            return ConfigReport(revision(self.settings), changes, (*warnings, *self._warnings(settings)))
+        if changed:
+            self._take(settings, calendar)
+            self.settings, self._calendar = settings, calendar
+            self._say(settings.model_dump(mode="json"))
+        self._told("applied" if changed else "unchanged")
+        return ConfigReport(revision(settings), changes, (*warnings, *self._warnings(settings)), changed)
+
+    def _warnings(self, settings: Settings) -> list[str]:
+        said = list(cannot_keep(settings, fleet_of(self._cameras(), settings), os.cpu_count() or 1))
+        said += [f"hours {hours!r} never come: see the calendar" for hours in self._never_open(wall_ns())]
+        return said
+
+
+def fleet_of(cameras: Iterable[Camera], settings: Settings) -> Fleet:
+    """Who is to be visited, counted."""
+    keys = ordinary = 0
+    uplinks: Counter[str] = Counter()
+    hosts: Counter[str] = Counter()
+    for camera in cameras:
+        if not camera.enabled or camera.push:
+            continue
+        if camera.required or camera.key_point in settings.scheduler.key_points:
+            keys += 1
+        else:
+            ordinary += 1
+        uplinks[camera.uplink or uplink_of(camera.url)] += 1
+        hosts[host_of(camera.url)] += 1
+    for counter in (uplinks, hosts):
+        del counter[""]  # files: nothing to cap
+    largest = [next(iter(counter.most_common(1)), ("", 0)) for counter in (uplinks, hosts)]
+    return Fleet(keys, ordinary, largest[0], largest[1])

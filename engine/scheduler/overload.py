@@ -1,0 +1,93 @@
+"""More work than the machine can do: periods are stretched, in proportion, key points last. Pure.
+
+Demand is the visits a second that the configured periods ask for. While cameras wait for a free slot all the time, the
+rate at which visits end is what the machine can carry; it is remembered, and let grow by a twentieth every interval in
+which nobody had to wait. Classes are stretched so that what they ask for fits: first ordinary ones, up to
+`stretch_max`, then suspicious ones, key points only when nothing else is left to take from.
+"""
+
+from collections.abc import Sequence
+
+from engine.clock import NS_PER_S
+from engine.config.schema import SchedulerSettings
+from engine.scheduler.classes import CameraClass
+
+INTERVAL_NS = 10 * NS_PER_S
+_SATURATED_SHARE = 0.9
+_IDLE_SHARE = 0.5
+_HEADROOM = 0.95
+_GROWTH = 1.05
+_ORDER = (CameraClass.ORDINARY, CameraClass.SUSPICIOUS, CameraClass.KEY_POINT)
+
+
+class Overload:
+    """One factor a class, 1.0 while the machine keeps the periods."""
+
+    def __init__(self, settings: SchedulerSettings) -> None:
+        self._settings = settings
+        self.stretch = [1.0] * len(CameraClass)
+        self.capacity_per_s: float | None = None
+        self.demand_per_s = 0.0
+        self._since_ns: int | None = None
+        self._waited_ns = 0
+        self._waiting_since_ns: int | None = None
+        self._ended = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether any period is stretched."""
+        return self.capacity_per_s is not None and any(factor > 1.0 for factor in self.stretch)
+
+    def configure(self, settings: SchedulerSettings) -> None:
+        """New bounds, from the next interval on."""
+        self._settings = settings
+
+    def note(self, waiting: bool, ended: int, now_ns: int) -> None:
+        """Whether cameras wait for nothing but a slot now, and how many visits have ended since the last call."""
+        self._ended += ended
+        if waiting:
+            if self._waiting_since_ns is None:
+                self._waiting_since_ns = now_ns
+        elif self._waiting_since_ns is not None:
+            self._waited_ns += now_ns - self._waiting_since_ns
+            self._waiting_since_ns = None
+
+    def due(self, now_ns: int) -> bool:
+        """Whether an interval is over; call `adjust` then."""
+        if self._since_ns is None:
+            self._since_ns = now_ns
+        return now_ns - self._since_ns >= INTERVAL_NS
+
+    def adjust(self, demand_per_s: Sequence[float], now_ns: int) -> None:
+        """An interval is over. `demand_per_s`: visits a second that the configured periods ask for, by class."""
+        began_ns = now_ns if self._since_ns is None else self._since_ns
+        span_ns = max(1, now_ns - began_ns)
+        waited_ns = self._waited_ns
+        if self._waiting_since_ns is not None:
+            waited_ns += now_ns - self._waiting_since_ns
+            self._waiting_since_ns = now_ns
+        rate = self._ended * NS_PER_S / span_ns
+        self._since_ns, self._waited_ns, self._ended = now_ns, 0, 0
+        self.demand_per_s = sum(demand_per_s)
+        share = waited_ns / span_ns
+        if share >= _SATURATED_SHARE and rate > 0:
+            self.capacity_per_s = rate if self.capacity_per_s is None else 0.5 * (self.capacity_per_s + rate)
+        elif self.capacity_per_s is not None and share < _IDLE_SHARE:
+            self.capacity_per_s *= _GROWTH
+        if self.capacity_per_s is not None and self.capacity_per_s * _HEADROOM >= self.demand_per_s:
+            self.capacity_per_s = None
+        self.stretch = self._fit(demand_per_s)
+
+    def _fit(self, demand: Sequence[float]) -> list[float]:
+        stretch = [1.0] * len(CameraClass)
+        if self.capacity_per_s is None:
+            return stretch
+        room = self.capacity_per_s * _HEADROOM
+        for kind in _ORDER:
+            others = sum(one / factor for one, factor in zip(demand, stretch, strict=True)) - demand[kind]
+            if others + demand[kind] <= room:
+                break
+            left = room - others
+            longest = self._settings.stretch_max
+            stretch[kind] = min(longest, demand[kind] / left) if left > 0 else longest
+        return stretch

@@ -1,0 +1,158 @@
+"""What the scheduler tells people: how it keeps its periods, and why a camera is due when it is. Changes nothing."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.clock import seconds
+from engine.errors import RegistryError
+from engine.replies import CameraPlanReport, ClassStatus, SchedulerStatus
+from engine.scheduler.backoff import ceiling_ns
+from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
+from engine.scheduler.dispatch import BLOCKED
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, URGENT, Place
+from engine.scheduler.timing import NEVER_NS
+
+if TYPE_CHECKING:
+    from engine.scheduler.core import Scheduler
+
+COUNTIES_SHOWN = 20
+
+
+def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
+    """Figures for operators; one pass over the columns."""
+    table, tally = core.table, core.tally
+    place = np.frombuffer(table.place, dtype=np.uint8)
+    flags = np.frombuffer(table.flags, dtype=np.uint8)
+    waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
+    waiting |= (place == Place.DUE) & ((flags & PUSH) == 0)
+    released = np.frombuffer(table.release, dtype=np.int64)[waiting]
+    failing = ((flags & FAILING) != 0) & (place != Place.FREE)
+    reasons = np.bincount(np.frombuffer(table.reason, dtype=np.uint8)[failing], minlength=len(REASONS))
+    return SchedulerStatus(
+        cameras=len(table),
+        in_flight=len(core.dispatch.flights),
+        visits_allowed=core.dispatch.visits_allowed,
+        ready=int((place == Place.READY).sum()),
+        waiting_uplink=int((place == Place.UPLINK).sum()),
+        waiting_host=int((place == Place.HOST).sum()),
+        lag_s_max=max(0.0, seconds(now_ns - int(released.min()))) if released.size else 0.0,
+        started_total=tally.started,
+        ended_total=tally.ended,
+        expired_total=tally.expired,
+        presumed_total=tally.presumed,
+        demand_per_s=sum(core.timing.demand_per_s(now_ns)),
+        capacity_per_s=core.overload.capacity_per_s or 0.0,
+        classes=tuple(_class(core, kind, now_ns) for kind in CLASSES),
+        county_lags=_counties(core),
+        shed={reason: round(periods, 3) for reason, periods in sorted(tally.shed.items())},
+        failing={reason.value: int(count) for reason, count in zip(REASONS, reasons, strict=True) if count},
+        outages=tuple(core.dispatch.hosts.outages()),
+    )
+
+
+def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
+    """Why this camera is due when it is. Raises RegistryError for an unknown id."""
+    table = core.table
+    slot = table.slots.get(camera_id)
+    if slot is None:
+        raise RegistryError(f"camera {camera_id!r} is not in the registry; import it first")
+    kind = CameraClass(core.timing.kind(slot))
+    flags, failed = table.flags[slot], bool(table.flags[slot] & FAILING)
+    window = core.timing.sites.windows[table.window[slot]]
+    return CameraPlanReport(
+        camera_id=camera_id,
+        kind="push" if flags & PUSH else kind.word,
+        place=Place(table.place[slot]).name.lower(),
+        due_in_s=seconds(table.release[slot] - now_ns),
+        period_s=seconds(periods_ns(core.settings)[table.base[slot]]),
+        stretch=core.overload.stretch[kind],
+        failures=table.failures[slot],
+        last_reason=REASONS[table.reason[slot]].value if failed else "",
+        last_visit_ago_s=seconds(now_ns - table.started[slot]) if table.visits[slot] else None,
+        last_keyframe_ago_s=seconds(now_ns - table.seen[slot]) if table.seen[slot] else None,
+        window_open=window.is_open(now_ns + core.timing.wall_offset_ns),
+        because=tuple(_because(core, slot, kind, now_ns)),
+    )
+
+
+def _class(core: "Scheduler", kind: CameraClass, now_ns: int) -> ClassStatus:
+    tally = core.tally
+    due = tally.periods_due[kind]
+    return ClassStatus(
+        name=kind.word,
+        cameras=sum(core.timing.counts[kind].values()),
+        period_s=seconds(periods_ns(core.settings)[kind]),
+        stretch=round(core.overload.stretch[kind], 4),
+        achieved_period_s=round(tally.gap_ns[kind] / 1e9, 3),
+        looks_total=tally.looks[kind],
+        coverage=round(tally.periods_kept[kind] / due, 6) if due else 1.0,
+        lag_p50_s=seconds(tally.lags[kind].percentile_ns(0.5, now_ns)),
+        lag_p99_s=seconds(tally.lags[kind].percentile_ns(0.99, now_ns)),
+    )
+
+
+def _counties(core: "Scheduler") -> dict[str, float]:
+    counties = core.tally.counties
+    worst = sorted(zip(counties.worst(), counties.names, strict=True), key=lambda one: (-one[0], one[1]))
+    return {name or "none": round(seconds(lag), 3) for lag, name in worst[:COUNTIES_SHOWN] if lag > 0}
+
+
+def _because(core: "Scheduler", slot: int, kind: CameraClass, now_ns: int) -> list[str]:
+    """Sentences, the deciding one first."""
+    table, settings = core.table, core.settings
+    flags, place = table.flags[slot], table.place[slot]
+    if not flags & ENABLED:
+        return ["it is disabled in the registry: nobody visits it"]
+    said: list[str] = []
+    if flags & PUSH:
+        return ["a gateway pushes it: it is never visited, and offline if nothing arrives within its period"]
+    if flags & URGENT:
+        said.append("somebody asked for it (check now): it goes before all others")
+    said += _waits(core, slot, place)
+    if table.release[slot] >= NEVER_NS:
+        return [*said, "its hours never come: see the calendar, and `hours` in the registry"]
+    window = core.timing.sites.windows[table.window[slot]]
+    if place == Place.DUE and not window.is_open(now_ns + core.timing.wall_offset_ns):
+        rest = settings.offhours_period_s
+        said.append(f"its kitchen rests now: {f'one look in {rest:g} s' if rest else 'no looks'} until it works again")
+    if flags & FAILING:
+        longest = seconds(ceiling_ns(periods_ns(settings)[table.base[slot]], settings))
+        said.append(
+            f"its last visit failed ({REASONS[table.reason[slot]].value}, {table.failures[slot]} counted): it is "
+            f"backed off, never longer than {longest:g} s"
+        )
+    elif flags & DOUBT:
+        said.append(
+            f"its last picture disagrees with what is announced: quick look {table.looks[slot]} of "
+            f"{settings.confirm_looks_max}, then one in {settings.suspicious_period_s:g} s"
+        )
+    elif flags & REGULAR:
+        stretch = core.overload.stretch[kind]
+        longer = f", stretched by {stretch:.2f} since the machine cannot keep it" if stretch > 1 else ""
+        said.append(f"{kind.word.replace('_', ' ')}: one look in {seconds(periods_ns(settings)[kind]):g} s{longer}")
+    elif not table.visits[slot]:
+        said.append("it was never visited: first looks are spread over what the caps allow")
+    return said
+
+
+def _waits(core: "Scheduler", slot: int, place: int) -> list[str]:
+    table, settings = core.table, core.settings
+    if place == Place.FLIGHT:
+        return [f"it is being visited (visit {table.visit_id[slot]})"]
+    if place == Place.UPLINK:
+        name = core.dispatch.uplinks.names[table.uplink[slot]]
+        return [f"it waits for its recorder {name}: {settings.visits_per_uplink_max} visits at a time"]
+    if place == Place.HOST:
+        host = core.dispatch.hosts.all[table.host[slot]]
+        if BLOCKED[table.blocked[slot]] == "host_rate":
+            return [f"it waits for its platform {host.name}: {settings.host_starts_per_s_max:g} connections a second"]
+        return [f"it waits for its platform {host.name}: {host.in_flight} of {host.cap} visits under way"]
+    if place == Place.READY:
+        return [
+            f"it waits for a free slot: {len(core.dispatch.flights)} of {core.dispatch.visits_allowed} visits under way"
+        ]
+    index = table.host[slot]
+    if index >= 0 and core.dispatch.hosts.all[index].out:
+        return [f"its platform {core.dispatch.hosts.all[index].name} is out: one camera probes it, the others wait"]
+    return []

@@ -1,0 +1,104 @@
+"""What the scheduler counts: looks, lags, periods kept and missed, by class and county. Pure."""
+
+from bisect import bisect_left
+
+from engine.clock import NS_PER_S
+from engine.scheduler.classes import CLASSES
+
+_WINDOW_NS = 60 * NS_PER_S
+_BOUNDS_NS = [round(0.01 * NS_PER_S * 1.35**n) for n in range(50)]
+"""10 ms to 7 hours; a percentile is off by a third at most."""
+_EWMA_LOOKS = 200
+
+
+class LagWindow:
+    """Lags of the last minute or two: the running minute and the one before it."""
+
+    def __init__(self) -> None:
+        self._now = [0] * (len(_BOUNDS_NS) + 1)
+        self._before = list(self._now)
+        self._until_ns = 0
+
+    def add(self, lag_ns: int, now_ns: int) -> None:
+        """A visit began so late."""
+        self._turn(now_ns)
+        self._now[bisect_left(_BOUNDS_NS, lag_ns)] += 1
+
+    def percentile_ns(self, share: float, now_ns: int) -> int:
+        """The upper bound of the bucket below which this share lies; 0 if there was nothing."""
+        self._turn(now_ns)
+        counts = [a + b for a, b in zip(self._now, self._before, strict=True)]
+        wanted, total = share * sum(counts), 0
+        for index, count in enumerate(counts):
+            total += count
+            if count and total >= wanted:
+                return _BOUNDS_NS[min(index, len(_BOUNDS_NS) - 1)] if index else 0
+        return 0
+
+    def _turn(self, now_ns: int) -> None:
+        if now_ns < self._until_ns:
+            return
+        gone = now_ns - self._until_ns
+        self._before = self._now if gone < _WINDOW_NS else [0] * len(self._now)
+        self._now = [0] * len(self._before)
+        self._until_ns = now_ns + _WINDOW_NS
+
+
+class CountyLags:
+    """The longest lag of each county in the last minute or two."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._index: dict[str, int] = {}
+        self._now: list[int] = []
+        self._before: list[int] = []
+        self._until_ns = 0
+
+    def index(self, county: str) -> int:
+        """The number of a county."""
+        index = self._index.get(county)
+        if index is None:
+            index = self._index[county] = len(self.names)
+            self.names.append(county)
+            self._now.append(0)
+            self._before.append(0)
+        return index
+
+    def add(self, index: int, lag_ns: int, now_ns: int) -> None:
+        """A visit in it began so late."""
+        if now_ns >= self._until_ns:
+            self._before, self._now = self._now, [0] * len(self._now)
+            self._until_ns = now_ns + _WINDOW_NS
+        if lag_ns > self._now[index]:
+            self._now[index] = lag_ns
+
+    def worst(self) -> list[int]:
+        """By index, in nanoseconds."""
+        return [max(pair) for pair in zip(self._now, self._before, strict=True)]
+
+
+class Tally:
+    """Counters since the start, one a class where a list stands."""
+
+    def __init__(self) -> None:
+        many = len(CLASSES)
+        self.started = self.ended = self.expired = 0
+        self.looks = [0] * many
+        self.failures = [0] * many
+        self.periods_due = [0.0] * many
+        self.periods_kept = [0] * many
+        self.gap_ns = [0.0] * many
+        self.lags = [LagWindow() for _ in range(many)]
+        self.shed: dict[str, float] = {}
+        self.presumed = 0
+        self.outages = 0
+        self.counties = CountyLags()
+
+    def gap(self, kind: int, gap_ns: int) -> None:
+        """From one look at a camera by its period to the next."""
+        mean = self.gap_ns[kind]
+        self.gap_ns[kind] = float(gap_ns) if not mean else mean + (gap_ns - mean) / _EWMA_LOOKS
+
+    def missed(self, periods: float, reason: str) -> None:
+        """Periods went by without a look, because of this."""
+        self.shed[reason] = self.shed.get(reason, 0.0) + periods

@@ -1,0 +1,116 @@
+"""When kitchens work: hours, holidays, working days in exchange and terms, asked by wall time. Pure."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from engine.clock import NS_PER_S
+from engine.config.calendar import Calendar, Span
+from engine.hours import DAYS, Hours, Intervals, parse_hours
+
+SEARCH_DAYS = 400
+"""A window that does not open in this many days never opens."""
+_DAYS_KEPT = 4
+
+
+class Window:
+    """One pattern of hours in one region's terms. Wall times are nanoseconds since 1970 UTC."""
+
+    def __init__(self, hours: Hours, calendar: Calendar, terms: tuple[Span, ...], holidays: tuple[Span, ...]) -> None:
+        self.always = hours.always and not terms and not holidays
+        self._hours = hours
+        self._zone = ZoneInfo(calendar.timezone)
+        self._terms = terms
+        self._holidays = holidays
+        self._workdays = {one.date: DAYS.index(one.like) for one in calendar.workdays}
+        self._days: dict[int, tuple[int, int, list[tuple[int, int]]]] = {}
+        self._today: tuple[int, int, list[tuple[int, int]]] = (0, 0, [])
+
+    def is_open(self, wall_ns: int) -> bool:
+        """Whether the kitchen works at this moment."""
+        return self.always or any(begin <= wall_ns < end for begin, end in self._day(wall_ns)[2])
+
+    def opens(self, wall_ns: int) -> int | None:
+        """The first moment from `wall_ns` on at which it works; None if there is none in SEARCH_DAYS days."""
+        if self.always:
+            return wall_ns
+        at_ns = wall_ns
+        for _ in range(SEARCH_DAYS):
+            _, midnight_ns, intervals = self._day(at_ns)
+            for begin, end in intervals:
+                if at_ns < end:
+                    return max(at_ns, begin)
+            at_ns = midnight_ns
+        return None
+
+    def closes(self, wall_ns: int) -> int | None:
+        """When it closes, if it works at this moment; None if it rests or never closes. 24:00 counts as closing."""
+        if self.always:
+            return None
+        return next((end for begin, end in self._day(wall_ns)[2] if begin <= wall_ns < end), None)
+
+    def _day(self, wall_ns: int) -> tuple[int, int, list[tuple[int, int]]]:
+        """The local day of a moment: its begin, its end, its open intervals."""
+        if self._today[0] <= wall_ns < self._today[1]:
+            return self._today
+        day = datetime.fromtimestamp(wall_ns // NS_PER_S, self._zone).date()
+        found = self._days.get(day.toordinal())
+        if found is None:
+            if len(self._days) >= _DAYS_KEPT:
+                self._days.clear()
+            found = self._days[day.toordinal()] = self._open_on(day)
+        self._today = found
+        return found
+
+    def _open_on(self, day: date) -> tuple[int, int, list[tuple[int, int]]]:
+        intervals = [(self._at(day, begin), self._at(day, end)) for begin, end in self._minutes(day)]
+        return self._at(day, 0), self._at(day, 1440), intervals
+
+    def _minutes(self, day: date) -> Intervals:
+        like = self._workdays.get(day)
+        if like is None and any(one.first <= day <= one.last for one in self._holidays):
+            return ()
+        if self._terms and not any(one.first <= day <= one.last for one in self._terms):
+            return ()
+        return self._hours.days[day.weekday() if like is None else like]
+
+    def _at(self, day: date, minute: int) -> int:
+        day += timedelta(days=minute // 1440)
+        minute %= 1440
+        local = datetime.combine(day, time(minute // 60, minute % 60), self._zone)
+        return round(local.timestamp()) * NS_PER_S
+
+
+class Windows:
+    """Patterns in use, each once; a camera holds the index of its own."""
+
+    def __init__(self, calendar: Calendar, default_hours: str) -> None:
+        self._calendar = calendar
+        self._default = default_hours
+        self._index: dict[tuple[str, tuple[Span, ...], tuple[Span, ...]], int] = {}
+        self.all: list[Window] = []
+
+    def of(self, site_id: str, region: str, hours: str) -> int:
+        """The index of a camera's window: the calendar's hours of its canteen, else its own, else the default."""
+        text = self._calendar.sites.get(site_id) or hours or self._default
+        terms = _most_specific(self._calendar.terms, region)
+        holidays = tuple(one for one in self._calendar.holidays if region.startswith(one.region))
+        place = (text, terms, holidays)
+        index = self._index.get(place)
+        if index is None:
+            index = self._index[place] = len(self.all)
+            self.all.append(Window(parse_hours(text), self._calendar, terms, holidays))
+        return index
+
+    def never_open(self, wall_ns: int) -> Iterator[str]:
+        """The hours of windows that do not open within SEARCH_DAYS days."""
+        for (text, _, _), index in self._index.items():
+            if self.all[index].opens(wall_ns) is None:
+                yield text or "always"
+
+
+def _most_specific(terms: tuple[Span, ...], region: str) -> tuple[Span, ...]:
+    """The terms of the longest region that contains this one: a county's own replace the province's."""
+    containing = [one for one in terms if region.startswith(one.region)]
+    longest = max((len(one.region) for one in containing), default=0)
+    return tuple(one for one in containing if len(one.region) == longest)

@@ -1,0 +1,97 @@
+"""The Scheduler service of patrol.v1, and its nouns as messages."""
+
+from typing import Any
+
+from engine.errors import ConfigError
+from engine.replies import CameraPlanReport, ClassStatus, ConfigChange, ConfigReport, SchedulerStatus
+from engine.serve.metrics import Metrics
+from engine.serve.port import HubPort
+from engine.serve.services import camera_id_of, served
+from engine.serve.status import InvalidArgumentError
+from patrol.v1 import scheduler_pb2, scheduler_pb2_grpc
+
+TOML_CHARS_MAX = 1_000_000
+
+
+class Scheduler(scheduler_pb2_grpc.SchedulerServicer):
+    """Who is visited when."""
+
+    def __init__(self, port: HubPort, metrics: Metrics) -> None:
+        self._port = port
+        self.metrics = metrics
+
+    @served
+    async def GetSchedulerStatus(
+        self, request: scheduler_pb2.GetSchedulerStatusRequest
+    ) -> scheduler_pb2.SchedulerStatus:
+        """How the periods are kept."""
+        del request
+        return schedule_message(await self._port.schedule())
+
+    @served
+    async def GetCameraPlan(self, request: scheduler_pb2.GetCameraPlanRequest) -> scheduler_pb2.CameraPlan:
+        """Why a camera is due when it is."""
+        return plan_message(await self._port.plan(camera_id_of(request.camera_id)))
+
+    @served
+    async def ApplyConfig(self, request: scheduler_pb2.ApplyConfigRequest) -> scheduler_pb2.ConfigReport:
+        """Take a configuration, or say what it would change."""
+        if len(request.toml) > TOML_CHARS_MAX:
+            raise InvalidArgumentError("toml", f"{len(request.toml)} characters; allowed: at most {TOML_CHARS_MAX}")
+        try:
+            report = await self._port.apply_config(request.toml, request.expected_revision, request.dry_run)
+        except ConfigError as error:
+            first, *more = str(error).splitlines()
+            raise InvalidArgumentError("toml", first, [("toml", line) for line in more]) from error
+        return report_message(report)
+
+
+def schedule_message(status: SchedulerStatus) -> scheduler_pb2.SchedulerStatus:
+    """Noun to message; the two share their names."""
+    fields: dict[str, Any] = {name: getattr(status, name) for name in SchedulerStatus.__slots__}
+    fields["classes"] = [
+        scheduler_pb2.ClassStatus(**{name: getattr(one, name) for name in ClassStatus.__slots__})
+        for one in status.classes
+    ]
+    return scheduler_pb2.SchedulerStatus(**fields)
+
+
+def schedule_of(message: scheduler_pb2.SchedulerStatus) -> SchedulerStatus:
+    """The same the other way."""
+    fields: dict[str, Any] = {name: getattr(message, name) for name in SchedulerStatus.__slots__}
+    fields |= {name: dict(fields[name]) for name in ("county_lags", "shed", "failing")}
+    fields["outages"] = tuple(message.outages)
+    fields["classes"] = tuple(
+        ClassStatus(**{name: getattr(one, name) for name in ClassStatus.__slots__}) for one in message.classes
+    )
+    return SchedulerStatus(**fields)
+
+
+def plan_message(plan: CameraPlanReport) -> scheduler_pb2.CameraPlan:
+    """Noun to message; the two share their names."""
+    return scheduler_pb2.CameraPlan(**{name: getattr(plan, name) for name in CameraPlanReport.__slots__})
+
+
+def plan_of(message: scheduler_pb2.CameraPlan) -> CameraPlanReport:
+    """The same the other way."""
+    fields: dict[str, Any] = {name: getattr(message, name) for name in CameraPlanReport.__slots__}
+    for name in ("last_visit_ago_s", "last_keyframe_ago_s"):
+        fields[name] = fields[name] if message.HasField(name) else None
+    return CameraPlanReport(**(fields | {"because": tuple(message.because)}))
+
+
+def report_message(report: ConfigReport) -> scheduler_pb2.ConfigReport:
+    """Noun to message."""
+    changes = [
+        scheduler_pb2.ConfigChange(key=one.key, old_value=one.old, new_value=one.new, hot=one.hot)
+        for one in report.changes
+    ]
+    return scheduler_pb2.ConfigReport(
+        revision=report.revision, changes=changes, warnings=report.warnings, applied=report.applied
+    )
+
+
+def report_of(message: scheduler_pb2.ConfigReport) -> ConfigReport:
+    """The same the other way."""
+    changes = tuple(ConfigChange(one.key, one.old_value, one.new_value, one.hot) for one in message.changes)
+    return ConfigReport(message.revision, changes, tuple(message.warnings), message.applied)
