@@ -1,0 +1,74 @@
+"""`patrol check`: files and URLs, once, without an engine."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.console.progress import progress
+from engine.console.tables import show_table
+from engine.console.words import score_text, state_text
+from engine.errors import ConfigError, PatrolError
+
+if TYPE_CHECKING:
+    from engine.check import Checked  # its imports compile kernels; only `check` shall wait for that
+
+
+def check(
+    sources: Annotated[list[str], typer.Argument(help="Files or URLs.", metavar="SOURCE...")],
+    as_json: JsonOption = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG with the tile map and scores drawn in; of the only source.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Look at sources once, without an engine. Exit 0: all ok; 1: a fault or unknown; 2: one without a picture."""
+    if picture is not None and len(sources) != 1:
+        raise ConfigError(f"--picture draws one source, {len(sources)} were given; check them one by one")
+    from engine.check import Checked, check_sources, exit_code
+
+    settings = settings_of(config)
+    feed = settings.feed.model_copy(update={"schemes": tuple({*settings.feed.schemes, "file"})})
+    settings = settings.model_copy(update={"feed": feed})
+    answers: list[Checked] = []
+    with progress(ERR, "checking", len(sources)) as done:
+        for answer in check_sources(sources, settings, done):
+            answers.append(answer)
+            if as_json:
+                OUT.out(json.dumps(answer.json(), ensure_ascii=False), highlight=False)
+    if not as_json:
+        _show_checks(answers)
+    if picture is not None:
+        _draw(answers[0], picture)
+    raise typer.Exit(exit_code(answers))
+
+
+def _show_checks(answers: "list[Checked]") -> None:
+    table = [
+        [
+            answer.json()["source"],
+            state_text(answer.verdict.state),
+            ", ".join(answer.verdict.kinds) or answer.verdict.reason,
+            score_text(answer.verdict.scores.sharpness),
+            score_text(answer.verdict.scores.exposure),
+            score_text(answer.verdict.scores.occlusion),
+            "" if answer.error is None else answer.error[1],
+        ]
+        for answer in answers
+    ]
+    show_table(OUT, ["source", "verdict", "why", "sharp", "expo", "hidden", "detail"], table)
+
+
+def _draw(answer: "Checked", path: Path) -> None:
+    from engine.console.picture import draw_check
+    from engine.decode.render import decode_rgb
+    from engine.kernels.occlusion import STRUCTURE_MIN
+
+    if answer.keyframe is None or answer.measurement is None:
+        raise PatrolError(f"{answer.json()['source']}: no picture to draw")
+    rgb = decode_rgb(answer.keyframe.codec, bytes(answer.keyframe.payload))
+    title = answer.json()["source"].rpartition("/")[2]
+    draw_check(rgb, answer.measurement.tiles, answer.verdict, title, STRUCTURE_MIN).save(path)
+    ERR.out(f"drew {path}")

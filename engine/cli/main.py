@@ -1,0 +1,39 @@
+"""Entry of the command, and the list of its commands."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine import __version__
+from engine.cli import cameras, config
+from engine.cli.check import check
+from engine.cli.options import ERR, OUT
+from engine.cli.patrol import demo, run
+from engine.errors import PatrolError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Looks at every kitchen camera of a province.")
+for command in (run, demo, check):
+    app.command()(command)
+app.add_typer(config.app, name="config")
+app.add_typer(cameras.app, name="cameras")
+
+
+def main() -> None:
+    """Entry of the command. Errors of ours are one sentence on stderr and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except PatrolError as error:
+        ERR.print(f"[red]error[/red] ({error.code}):", end=" ")
+        ERR.out(str(error), highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Looks at every kitchen camera of a province: one fresh keyframe a visit, scored, judged, served."""
+    if show:
+        OUT.out(__version__)
+        raise typer.Exit

@@ -1,0 +1,42 @@
+"""`patrol run`, `patrol demo`: the whole engine."""
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import OUT, ConfigOption, settings_of, stop_on_signals
+from engine.errors import PatrolError
+
+
+def run(config: ConfigOption = None) -> None:
+    """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reads the configuration anew."""
+    from engine.app import Engine
+    from engine.log import configure_logging, logger
+    from engine.reload import FileWatch, Hangups
+
+    settings = settings_of(config)
+    configure_logging(settings.log.level, settings.log.format, process="patrol")
+    stop = stop_on_signals()
+    with Engine(settings, stop) as engine:
+        logger().info("ready", **engine.addresses, processes=len(engine.pids()))
+        hangups, watched = Hangups(), FileWatch(config)
+        while not stop.wait(0.5):
+            if not engine.running:
+                raise engine.failure or PatrolError("the engine ended; its log says why")
+            if hangups.take() or watched.changed(engine.settings.reload.watch_s):
+                if config is None:
+                    logger().warning("nothing to reload: patrol run was started without --config")
+                else:
+                    engine.reload(config)
+        logger().info("stopping")
+    logger().info("stopped")
+
+
+def demo(
+    seconds: Annotated[float, typer.Option(help="End after so long with a summary; 0: until Ctrl-C.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another county.")] = 0,
+) -> None:
+    """Patrol a made-up county of 32 cameras that stream over real RTSP on this machine; some are faulty."""
+    from engine.demo.play import play
+
+    raise typer.Exit(play(OUT, seconds, seed, stop_on_signals()))
