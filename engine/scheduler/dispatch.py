@@ -201,13 +201,17 @@ class Dispatch:
 
     def _next_queue(self) -> int:
         """The urgent first; then the class that has had least of its share (stride scheduling). -1: nobody waits."""
-        if self.ready[_URGENT_QUEUE].head() >= 0:
+        ready = self.ready
+        if ready[_URGENT_QUEUE].entries and ready[_URGENT_QUEUE].head() >= 0:
             return _URGENT_QUEUE
         best, least = -1, 0.0
         for queue in _QUEUES:
+            if not ready[queue].entries or ready[queue].head() < 0:
+                continue
             # A class that had nothing to do saves up nothing: it would shut the others out when it comes back.
-            if self.ready[queue].head() >= 0 and (best < 0 or max(self._pass, self._passes[queue]) < least):
-                best, least = queue, max(self._pass, self._passes[queue])
+            turn = max(self._pass, self._passes[queue])
+            if best < 0 or turn < least:
+                best, least = queue, turn
         return best
 
     def _gated(self, slot: int, now_ns: int, actions: list[Action]) -> bool:

@@ -1,11 +1,14 @@
-"""What must be true of a scheduler after every event. O(cameras): for tests, rehearsals and the end of a run."""
+"""What must be true of a scheduler after every event. O(cameras), in NumPy: for tests, rehearsals and a run's end."""
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from engine.scheduler.backoff import ceiling_ns
-from engine.scheduler.classes import CLASSES, periods_ns
-from engine.scheduler.table import ENABLED, FAILING, PUSH, Place
+from engine.scheduler.classes import CLASSES, CameraClass, periods_ns
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, Place
 
 if TYPE_CHECKING:
     from engine.scheduler.core import Scheduler
@@ -51,46 +54,49 @@ def _orders(core: "Scheduler") -> None:
 
 def _places(core: "Scheduler") -> None:
     table = core.table
-    found: Counter[int] = Counter()
-    for heap in (core.due, *core.dispatch.ready, *(heap for _, heap in core.dispatch.uplinks.waiting())):
-        found.update(heap.slots())
-    for host in core.dispatch.hosts.all:
-        if host.parked is not None and host.members:
-            found.update(host.parked.slots())
-    found.update(core.dispatch.flights.values())
-    for slot in range(table.size):
-        place = table.place[slot]
-        wanted = 0 if place in (Place.FREE, Place.IDLE) else 1
-        if found[slot] != wanted:
-            _fail(f"camera {table.ids[slot]!r} is {Place(place).name} and found in {found[slot]} places")
-        if place == Place.IDLE and table.flags[slot] & ENABLED:
-            _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
-    for camera_id, slot in table.slots.items():
-        if table.ids[slot] != camera_id or table.place[slot] == Place.FREE:
-            _fail(f"camera {camera_id!r} points to slot {slot}, which is not its own")
+    dispatch = core.dispatch
+    heaps = [core.due, *dispatch.ready, *(heap for _, heap in dispatch.uplinks.waiting())]
+    heaps += [host.parked for host in dispatch.hosts.all if host.parked is not None and host.members]
+    found = np.zeros(table.size, dtype=np.int64)
+    for heap in heaps:
+        found[heap.slots()] += 1
+    np.add.at(found, list(dispatch.flights.values()), 1)
+    place = _column(table.place, np.uint8)
+    wanted = (place != Place.FREE) & (place != Place.IDLE)
+    for slot in np.flatnonzero(found != wanted)[:1]:
+        _fail(f"camera {table.ids[slot]!r} is {Place(place[slot]).name} and found in {found[slot]} places")
+    for slot in np.flatnonzero((place == Place.IDLE) & ((_column(table.flags, np.uint8) & ENABLED) != 0))[:1]:
+        _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
+    known = np.fromiter(table.slots.values(), dtype=np.int64, count=len(table.slots))
+    if np.any(place[known] == Place.FREE) or [table.ids[slot] for slot in known] != list(table.slots):
+        _fail("a camera's id points to a slot that is not its own")
 
 
 def _caps(core: "Scheduler") -> None:
-    table = core.table
-    in_force = core.dispatch.settings_in_force
+    table, dispatch = core.table, core.dispatch
+    in_force = dispatch.settings_in_force
     total = max(one.visits_max for one in in_force)
-    if len(core.dispatch.flights) > total:
-        _fail(f"{len(core.dispatch.flights)} visits in flight, allowed {total}")
-    uplinks = Counter(table.flight_uplink[slot] for slot in core.dispatch.flights.values())
+    if len(dispatch.flights) > total:
+        _fail(f"{len(dispatch.flights)} visits in flight, allowed {total}")
+    flying = np.fromiter(dispatch.flights.values(), dtype=np.int64, count=len(dispatch.flights))
+    uplinks, hosts = (
+        np.bincount(held[held >= 0], minlength=many)
+        for held, many in (
+            (_column(table.flight_uplink, np.int32)[flying], len(dispatch.uplinks.in_flight)),
+            (_column(table.flight_host, np.int32)[flying], len(dispatch.hosts.all)),
+        )
+    )
     allowed = max(one.visits_per_uplink_max for one in in_force)
-    for index, count in enumerate(core.dispatch.uplinks.in_flight):
-        name = core.dispatch.uplinks.names[index]
-        if count != uplinks[index]:
-            _fail(f"uplink {name} counts {count} visits, {uplinks[index]} are in flight")
-        if count > allowed:
-            _fail(f"uplink {name}: {count} visits, allowed {allowed}")
-    hosts = Counter(table.flight_host[slot] for slot in core.dispatch.flights.values())
-    for index, host in enumerate(core.dispatch.hosts.all):
+    counted = _column(dispatch.uplinks.in_flight, np.uint16)
+    for index in np.flatnonzero((counted != uplinks) | (counted > allowed))[:1]:
+        _fail(
+            f"uplink {dispatch.uplinks.names[index]} counts {counted[index]} visits, {uplinks[index]} are in flight, "
+            f"allowed {allowed}"
+        )
+    for index, host in enumerate(dispatch.hosts.all):
         allowed = max(one.host_visits_max.get(host.name, one.visits_per_host_max) for one in in_force)
-        if host.in_flight != hosts[index]:
-            _fail(f"host {host.name} counts {host.in_flight} visits, {hosts[index]} are in flight")
-        if host.in_flight > allowed:
-            _fail(f"host {host.name}: {host.in_flight} visits, allowed {allowed}")
+        if host.in_flight != hosts[index] or host.in_flight > allowed:
+            _fail(f"host {host.name} counts {host.in_flight} visits, {hosts[index]} are in flight, allowed {allowed}")
 
 
 def _gates(core: "Scheduler", now_ns: int) -> None:
@@ -113,33 +119,41 @@ def _gates(core: "Scheduler", now_ns: int) -> None:
 
 
 def _times(core: "Scheduler", now_ns: int) -> None:
-    table = core.table
-    periods = periods_ns(core.settings)
-    for slot in range(table.size):
-        if table.place[slot] != Place.DUE:
-            continue
-        release_ns = table.release[slot]
-        if release_ns < now_ns - _SLACK_NS:
-            _fail(f"camera {table.ids[slot]!r} was due {now_ns - release_ns} ns ago and was passed over")
-        always = core.timing.sites.windows[table.window[slot]].always
-        if always and table.flags[slot] & FAILING:
-            longest_ns = ceiling_ns(periods[table.base[slot]], core.settings)
-            if release_ns - now_ns > longest_ns:
-                _fail(f"camera {table.ids[slot]!r} is backed off by {release_ns - now_ns} ns, allowed {longest_ns}")
-        elif always and not table.flags[slot] & PUSH:
-            longest_ns = round((1.5 + core.settings.jitter) * core.settings.stretch_max * max(periods))
-            if release_ns - now_ns > longest_ns:
-                _fail(f"camera {table.ids[slot]!r} is due in {release_ns - now_ns} ns, beyond any period")
+    table, settings = core.table, core.settings
+    flags = _column(table.flags, np.uint8)
+    release = _column(table.release, np.int64)
+    due = _column(table.place, np.uint8) == Place.DUE
+    for slot in np.flatnonzero(due & (release < now_ns - _SLACK_NS))[:1]:
+        _fail(f"camera {table.ids[slot]!r} was due {now_ns - release[slot]} ns ago and was passed over")
+    always = np.array([window.always for window in core.timing.sites.windows], dtype=bool)
+    bounded = due & always[_column(table.window, np.uint16)]
+    failing = (flags & FAILING) != 0
+    ceilings = np.array([ceiling_ns(period_ns, settings) for period_ns in periods_ns(settings)])
+    wait = release - now_ns
+    for slot in np.flatnonzero(bounded & failing & (wait > ceilings[_column(table.base, np.uint8)]))[:1]:
+        longest_ns = ceilings[table.base[slot]]
+        _fail(f"camera {table.ids[slot]!r} is backed off by {wait[slot]} ns, allowed {longest_ns}")
+    longest_ns = round((1.5 + settings.jitter) * settings.stretch_max * max(periods_ns(settings)))
+    for slot in np.flatnonzero(bounded & ~failing & ((flags & PUSH) == 0) & (wait > longest_ns))[:1]:
+        _fail(f"camera {table.ids[slot]!r} is due in {wait[slot]} ns, beyond any period")
 
 
 def _counts(core: "Scheduler") -> None:
     table = core.table
-    counted: Counter[tuple[int, int]] = Counter()
-    for slot in range(table.size):
-        flags = table.flags[slot]
-        if table.place[slot] != Place.FREE and flags & ENABLED and not flags & PUSH:
-            counted[core.timing.kind(slot), table.window[slot]] += 1
+    flags = _column(table.flags, np.uint8)
+    counted = (_column(table.place, np.uint8) != Place.FREE) & ((flags & (ENABLED | PUSH)) == ENABLED)
+    kinds = np.where(flags & DOUBT, CameraClass.SUSPICIOUS, _column(table.base, np.uint8).astype(np.int64))
+    kinds = np.where(flags & FAILING, CameraClass.OFFLINE, kinds)
+    windows = len(core.timing.sites.windows)
+    totals = np.bincount(
+        (kinds * windows + _column(table.window, np.uint16))[counted], minlength=windows * len(CLASSES)
+    ).reshape(len(CLASSES), windows)
     for kind in CLASSES:
         for window, count in core.timing.counts[kind].items():
-            if count != counted[kind, window]:
-                _fail(f"{count} {kind.word} cameras are counted in window {window}, there are {counted[kind, window]}")
+            if count != totals[kind, window]:
+                _fail(f"{count} {kind.word} cameras are counted in window {window}, there are {totals[kind, window]}")
+
+
+def _column(column: "array[int]", dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A view; it must be gone before the column grows."""
+    return np.frombuffer(column, dtype=dtype)
