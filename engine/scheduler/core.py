@@ -9,6 +9,8 @@ those that want one go. docs/scheduler.md has the model.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
@@ -62,7 +64,9 @@ class Scheduler:
         self.overload = Overload(settings)
         self.tally = Tally()
         self.timing = Timing(self.table, settings, calendar or Calendar(), wall_offset_ns, self.overload, self.tally)
-        self.dispatch = Dispatch(self.table, settings, self.timing, self.tally, first_visit_id, self._presume)
+        self.dispatch = Dispatch(
+            self.table, settings, self.timing, self.tally, first_visit_id, self._presume, self._revive
+        )
         self.due = SlotHeap(self.table.place, self.table.release, Place.DUE)
         self._handlers: dict[type[Any], Callable[[Any, int, list[Action]], None]] = {
             VisitEnded: self._on_end,
@@ -83,6 +87,8 @@ class Scheduler:
         if handler is None:
             raise TypeError(f"{type(event).__name__} is no scheduler event")
         actions: list[Action] = []
+        if type(event) is Judged and not self._heeds(event):
+            return actions  # most verdicts change nothing; whoever is due by now has its Tick
         ended = self.tally.ended
         handler(event, now_ns, actions)
         self._expire(now_ns, actions)
@@ -124,15 +130,19 @@ class Scheduler:
             self.tally.ended += 1
             self._land(slot, event.failure, now_ns, actions)
 
+    def _heeds(self, event: Judged) -> bool:
+        """Whether this verdict leaves a doubt, or settles one."""
+        slot = self.table.slots.get(event.camera_id)
+        if slot is None:
+            return False
+        flags = self.table.flags[slot]
+        return not flags & (PUSH | FAILING) and bool(flags & DOUBT or is_suspicious(event.state, event.announced))
+
     def _on_judged(self, event: Judged, now_ns: int, actions: list[Action]) -> None:
         table = self.table
-        slot = table.slots.get(event.camera_id)
-        if slot is None:
-            return
+        slot = table.slots[event.camera_id]
         flags = table.flags[slot]
         doubtful = is_suspicious(event.state, event.announced)
-        if flags & (PUSH | FAILING) or not (doubtful or flags & DOUBT):
-            return
         self.timing.count(slot, -1)
         table.flags[slot] = flags | DOUBT if doubtful else flags & ~DOUBT
         self.timing.count(slot, 1)
@@ -284,7 +294,8 @@ class Scheduler:
                 self._put_due(slot)
             else:
                 table.blocked[slot] = 0
-                self.dispatch.make_ready(slot)
+                if not self.dispatch.start_at_once(slot, now_ns, actions):
+                    self.dispatch.make_ready(slot)
         self.dispatch.wake(now_ns)
 
     def _presume(self, slot: int, now_ns: int, actions: list[Action]) -> None:
@@ -297,6 +308,17 @@ class Scheduler:
         self.timing.after_presumption(slot, reason, now_ns)
         self._put_due(slot)
 
+    def _revive(self, host: int, now_ns: int) -> None:
+        """A platform is back: its cameras that failed or were passed over are looked at within half a period."""
+        table = self.table
+        overdue = np.frombuffer(table.seen, dtype=np.int64) < now_ns - self.timing.periods(table.base)
+        failing = (np.frombuffer(table.flags, dtype=np.uint8) & FAILING) != 0
+        here = np.frombuffer(table.host, dtype=np.int32) == host
+        here &= np.frombuffer(table.place, dtype=np.uint8) == _DUE
+        for slot in np.flatnonzero(here & (overdue | failing)).tolist():
+            self.timing.after_outage(slot, now_ns)
+            self._put_due(slot)
+
     def _land(self, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]) -> None:
         """A visit is over: what it held is free, and the camera gets its next time."""
         table = self.table
@@ -305,15 +327,19 @@ class Scheduler:
         if flags & GONE:
             self._drop(slot)
             return
-        self.timing.count(slot, -1)
+        timing = self.timing
         if flags & PUSH:
-            self.timing.after_arrival(slot, now_ns)
-        elif failure is None:
-            self.timing.after_success(slot, now_ns)
+            timing.after_arrival(slot, now_ns)
+        elif failure is None and not flags & FAILING:
+            timing.after_success(slot, now_ns)
         else:
-            if failure != FailureReason.INTERNAL:
-                table.reason[slot] = _REASON_NUMBER[failure]
-            self.timing.after_failure(slot, failure, now_ns)
-        self.timing.count(slot, 1)
+            timing.count(slot, -1)  # it may change its class
+            if failure is None:
+                timing.after_success(slot, now_ns)
+            else:
+                if failure != FailureReason.INTERNAL:
+                    table.reason[slot] = _REASON_NUMBER[failure]
+                timing.after_failure(slot, failure, now_ns)
+            timing.count(slot, 1)
         if flags & ENABLED:
             self._put_due(slot)

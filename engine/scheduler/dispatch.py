@@ -31,7 +31,10 @@ _READY, _UPLINK, _HOST, _FLIGHT, _IDLE = (
 
 
 class Dispatch:
-    """Places READY, UPLINK, HOST and FLIGHT of the table. `presume`: what to do with a camera whose platform is out."""
+    """Places READY, UPLINK, HOST and FLIGHT of the table.
+
+    `presume`: what to do with a camera whose platform is out; `revive`: with those of a platform that is back.
+    """
 
     def __init__(
         self,
@@ -41,11 +44,13 @@ class Dispatch:
         tally: Tally,
         first_visit_id: int,
         presume: Callable[[int, int, list[Action]], None],
+        revive: Callable[[int, int], None],
     ) -> None:
         self._table = table
         self._timing = timing
         self._tally = tally
         self._presume = presume
+        self._revive = revive
         self.uplinks = Uplinks(table)
         self.hosts = Hosts(table, settings)
         self.ready = [self._ready_heap(queue) for queue in range(len(CLASSES) + 1)]
@@ -88,12 +93,12 @@ class Dispatch:
 
     def next_wakeup_ns(self) -> int | None:
         """When waiting cameras may go, or an order expires, without anything else happening."""
-        times = [] if self._blocked_until_ns is None else [self._blocked_until_ns]
-        if self.expiry:
-            times.append(self.expiry[0][0])
-        if self._wakes:
-            times.append(self._wakes[0][0])
-        return min(times, default=None)
+        wakeup_ns = self._blocked_until_ns
+        if self.expiry and (wakeup_ns is None or self.expiry[0][0] < wakeup_ns):
+            wakeup_ns = self.expiry[0][0]
+        if self._wakes and (wakeup_ns is None or self._wakes[0][0] < wakeup_ns):
+            wakeup_ns = self._wakes[0][0]
+        return wakeup_ns
 
     def make_ready(self, slot: int) -> None:
         """The camera wants a slot."""
@@ -129,6 +134,27 @@ class Dispatch:
             self.expiry.popleft()
         return 0
 
+    def start_at_once(self, slot: int, now_ns: int, actions: list[Action]) -> bool:
+        """A camera whose time has come goes without queueing, where nobody queues and nothing holds it. The usual case:
+        it spares the way through a heap.
+        """
+        for heap in self.ready:
+            if heap.entries:
+                return False
+        table = self._table
+        uplink, index = table.uplink[slot], table.host[slot]
+        if uplink >= 0 and self.uplinks.in_flight[uplink] >= self._settings.visits_per_uplink_max:
+            return False
+        if index >= 0:
+            host = self.hosts.all[index]
+            if host.out or host.in_flight >= host.cap or self.hosts.rate.next_ns(host.arrival_ns) > now_ns:
+                return False
+        if len(self.flights) >= self.visits_allowed or self._rate.next_ns(self._arrival_ns) > now_ns:
+            return False
+        self._charge(self._timing.kind(slot))
+        self._launch(slot, now_ns, actions)
+        return True
+
     def start(self, now_ns: int, actions: list[Action]) -> bool:
         """Begin visits while there is room. True if cameras wait for nothing but room."""
         self._blocked_until_ns = None
@@ -147,8 +173,7 @@ class Dispatch:
                 return True
             self.ready[queue].pop()
             if queue != _URGENT_QUEUE:
-                self._pass = max(self._pass, self._passes[queue])
-                self._passes[queue] = self._pass + self._strides[queue]
+                self._charge(queue)
             self._launch(slot, now_ns, actions)
         return False
 
@@ -214,6 +239,11 @@ class Dispatch:
                 best, least = queue, turn
         return best
 
+    def _charge(self, queue: int) -> None:
+        """A class has had a slot."""
+        self._pass = max(self._pass, self._passes[queue])
+        self._passes[queue] = self._pass + self._strides[queue]
+
     def _gated(self, slot: int, now_ns: int, actions: list[Action]) -> bool:
         """Whether recorder or platform hold this camera back; then it has left the ready queue."""
         table = self._table
@@ -274,7 +304,7 @@ class Dispatch:
         table.started[slot] = now_ns
         self.flights[visit_id] = slot
         self._arrival_ns = self._rate.take(self._arrival_ns, now_ns)
-        deadline_ns = now_ns + ns(self._settings.order_timeout_s)
+        deadline_ns = now_ns + self._order_timeout_ns
         self.expiry.append((deadline_ns, visit_id))
         self._tally.started += 1
         actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[kind], lag_ns))
@@ -289,6 +319,7 @@ class Dispatch:
         if failure is None:
             if self.hosts.answered(index):
                 actions.append(OutageEnded(host.name))
+                self._revive(index, now_ns)
         elif failure != FailureReason.INTERNAL:  # ours, not the platform's
             if host.out:
                 self.hosts.probe_failed(index, now_ns)
@@ -299,4 +330,5 @@ class Dispatch:
     def _take(self, settings: SchedulerSettings) -> None:
         self._settings = settings
         self._rate = Rate(settings.starts_per_s_max)
+        self._order_timeout_ns = ns(settings.order_timeout_s)
         self._strides = [1.0 / weight for weight in weights(settings)]

@@ -43,12 +43,40 @@ def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
         presumed_total=tally.presumed,
         demand_per_s=sum(core.timing.demand_per_s(now_ns)),
         capacity_per_s=core.overload.capacity_per_s or 0.0,
-        classes=tuple(_class(core, kind, now_ns) for kind in CLASSES),
+        classes=tuple(
+            _class(core, kind, coverage, now_ns)
+            for kind, coverage in zip(CLASSES, coverage_by_class(core, now_ns), strict=True)
+        ),
         county_lags=_counties(core),
         shed={reason: round(periods, 3) for reason, periods in sorted(tally.shed.items())},
         failing={reason.value: int(count) for reason, count in zip(REASONS, reasons, strict=True) if count},
         outages=tuple(core.dispatch.hosts.outages()),
     )
+
+
+def coverage_by_class(core: "Scheduler", now_ns: int) -> list[float]:
+    """Periods with a look / periods due, since the start; those that have gone by for cameras that still wait count."""
+    slots, missed = _gone_by(core, now_ns)
+    kinds = [core.timing.kind(slot) for slot in slots]
+    still = np.bincount(kinds, weights=missed, minlength=len(CLASSES)) if kinds else np.zeros(len(CLASSES))
+    return [
+        _share(kept, due + float(open_))
+        for kept, due, open_ in zip(core.tally.periods_kept, core.tally.periods_due, still, strict=True)
+    ]
+
+
+def coverage_by_county(core: "Scheduler", now_ns: int) -> dict[str, float]:
+    """The same for every county."""
+    slots, missed = _gone_by(core, now_ns)
+    counties = core.tally.counties
+    still = np.zeros(len(counties.names))
+    np.add.at(still, [core.table.county[slot] for slot in slots], missed)
+    return {
+        name or "none": _share(kept, due + float(open_))
+        for name, kept, due, open_ in zip(
+            counties.names, counties.periods_kept, counties.periods_due, still, strict=True
+        )
+    }
 
 
 def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
@@ -76,17 +104,40 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
     )
 
 
-def _class(core: "Scheduler", kind: CameraClass, now_ns: int) -> ClassStatus:
+def _gone_by(core: "Scheduler", now_ns: int) -> tuple[list[int], list[float]]:
+    """Cameras whose period has gone by while they wait, and how many periods."""
+    table = core.table
+    place = np.frombuffer(table.place, dtype=np.uint8)
+    waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
+    waiting &= (np.frombuffer(table.flags, dtype=np.uint8) & REGULAR) != 0
+    slots: list[int] = np.flatnonzero(waiting).tolist()
+    periods = periods_ns(core.settings)
+    found: list[int] = []
+    missed: list[float] = []
+    for slot in slots:
+        kind = core.timing.kind(slot)
+        stretch = core.overload.stretch[kind]
+        rounds = (now_ns - table.nominal[slot]) // round(periods[kind] * stretch)
+        if rounds > 0:
+            found.append(slot)
+            missed.append(rounds * stretch)
+    return found, missed
+
+
+def _share(kept: int, due: float) -> float:
+    return round(kept / due, 6) if due else 1.0
+
+
+def _class(core: "Scheduler", kind: CameraClass, coverage: float, now_ns: int) -> ClassStatus:
     tally = core.tally
-    due = tally.periods_due[kind]
     return ClassStatus(
         name=kind.word,
         cameras=sum(core.timing.counts[kind].values()),
         period_s=seconds(periods_ns(core.settings)[kind]),
         stretch=round(core.overload.stretch[kind], 4),
-        achieved_period_s=round(tally.gap_ns[kind] / 1e9, 3),
+        achieved_period_s=round(tally.gaps[kind].recent_ns(now_ns) / 1e9, 3),
         looks_total=tally.looks[kind],
-        coverage=round(tally.periods_kept[kind] / due, 6) if due else 1.0,
+        coverage=coverage,
         lag_p50_s=seconds(tally.lags[kind].percentile_ns(0.5, now_ns)),
         lag_p99_s=seconds(tally.lags[kind].percentile_ns(0.99, now_ns)),
     )

@@ -5,6 +5,11 @@ cameras that come back together fall apart again. `nominal` is the begin of the 
 added) is when it wants its visit, `deadline` orders those that wait.
 """
 
+from array import array
+
+import numpy as np
+import numpy.typing as npt
+
 from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
@@ -90,6 +95,11 @@ class Timing:
         """The configured period of its class by nature."""
         return seconds(self._periods[self._table.base[slot]])
 
+    def periods(self, base: "array[int]") -> npt.NDArray[np.int64]:
+        """The configured periods of cameras by their class by nature."""
+        found: npt.NDArray[np.int64] = np.array(self._periods, dtype=np.int64)[np.frombuffer(base, dtype=np.uint8)]
+        return found
+
     def demand_per_s(self, now_ns: int) -> list[float]:
         """Visits a second that the configured periods ask for now, by class."""
         wall_ns = now_ns + self.wall_offset_ns
@@ -150,8 +160,17 @@ class Timing:
             return
         if flags & REGULAR:
             self._tally.periods_due[self.kind(slot)] += 1
+            self._tally.counties.periods_due[self._table.county[slot]] += 1
             self._tally.missed(1.0, "outage")
         self._by_grid(slot, now_ns)
+
+    def after_outage(self, slot: int, now_ns: int) -> None:
+        """Its platform answers again: within half a period, or sooner where it was due sooner."""
+        table = self._table
+        half_ns = self._periods[table.base[slot]] // 2
+        at_ns = now_ns + int(half_ns * share(table.seed[slot], table.visits[slot]))
+        if at_ns < table.release[slot]:
+            self._once(slot, self._fit(slot, at_ns, now_ns))
 
     def after_verdict(self, slot: int, now_ns: int) -> None:
         """The judge has spoken: a doubt is looked at again soon, so many times; a settled one goes back to its grid."""
@@ -202,13 +221,16 @@ class Timing:
         due = stretch * max(1, rounds)
         tally.periods_due[kind] += due
         tally.periods_kept[kind] += 1
+        counties, county = tally.counties, table.county[slot]
+        counties.periods_due[county] += due
+        counties.periods_kept[county] += 1
         if stretch > 1.0:
             tally.missed(stretch - 1.0, "overload")
         if rounds > 1:
             tally.missed(due - stretch, blocked or "overload")
         gap_ns = now_ns - table.started[slot]
         if table.visits[slot] > 1 and gap_ns < 2 * due * period_ns:  # not from yesterday's window to today's
-            tally.gap(kind, gap_ns)
+            tally.gaps[kind].add(gap_ns, now_ns)
 
     def _take(self, settings: SchedulerSettings, calendar: Calendar) -> None:
         self._settings = settings
