@@ -15,7 +15,7 @@ from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
 from engine.scheduler.heap import SlotHeap
-from engine.scheduler.table import PROBE, URGENT, Place, Table
+from engine.scheduler.table import FAILING, PROBE, URGENT, Place, Table
 from engine.scheduler.tally import Tally
 from engine.scheduler.timing import Timing
 from engine.types import FailureReason
@@ -283,18 +283,21 @@ class Dispatch:
         self, index: int, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]
     ) -> None:
         """What a visit's end says of its platform."""
-        host = self.hosts.all[index]
-        if self._table.flags[slot] & PROBE:
+        host, flags = self.hosts.all[index], self._table.flags[slot]
+        if flags & PROBE:
             host.probing -= 1
         if failure is None:
-            if self.hosts.answered(index):
+            if self.hosts.answered(index, now_ns):
                 actions.append(OutageEnded(host.name))
-        elif failure != FailureReason.INTERNAL:  # ours, not the platform's
-            if host.out:
+        elif failure == FailureReason.INTERNAL:
+            pass  # ours, not the platform's
+        elif host.out:
+            if flags & PROBE:  # one that was under way when the outage began tells nothing new
                 self.hosts.probe_failed(index, now_ns)
-            elif self.hosts.failed(index, slot, now_ns):
-                self._tally.outages += 1
-                actions.append(OutageBegan(host.name, host.members))
+        elif not flags & FAILING and self.hosts.failed(index, slot, now_ns):
+            # Only cameras that answered before count: where half of a platform is dead, that is no outage.
+            self._tally.outages += 1
+            actions.append(OutageBegan(host.name, host.members - host.in_flight))
 
     def _take(self, settings: SchedulerSettings) -> None:
         self._settings = settings

@@ -115,6 +115,7 @@ class Host:
     probes: int = 0
     probing: int = 0  # visits under way that probe it
     probe_at_ns: int = 0
+    answered_ns: int = 0  # when a camera of it last answered
 
 
 class Hosts:
@@ -189,19 +190,20 @@ class Hosts:
         return host.parked.pop()
 
     def failed(self, index: int, slot: int, now_ns: int) -> bool:
-        """A camera of it failed. True if that makes it an outage, from now on."""
+        """A camera of it failed that had not failed before. True if that makes it an outage, from now on."""
         host = self.all[index]
-        if host.out:
-            return False
+        if self._table.started[slot] < host.answered_ns:
+            return False  # while this visit lasted another camera answered: the platform was there
         host.failed.add(slot)
         if len(host.failed) < self._settings.outage_cameras_min:
             return False
         host.out, host.probes, host.probe_at_ns = True, 0, now_ns + ns(self._settings.outage_probe_s)
         return True
 
-    def answered(self, index: int) -> bool:
+    def answered(self, index: int, now_ns: int) -> bool:
         """A camera of it answered. True if that ends an outage."""
         host = self.all[index]
+        host.answered_ns = now_ns
         if host.failed:
             host.failed.clear()
         was_out, host.out = host.out, False
