@@ -269,6 +269,7 @@ class Dispatch:
         self._timing.launched(slot, kind, lag_ns, BLOCKED[table.blocked[slot]], now_ns)
         table.flags[slot] = flags & ~URGENT
         table.place[slot] = _FLIGHT
+        table.queue[slot] = kind
         table.visits[slot] += 1
         table.visit_id[slot] = visit_id
         table.started[slot] = now_ns

@@ -32,7 +32,7 @@ class Table:
         self.place = array("B")
         self.flags = array("B")
         self.base = array("B")  # class by nature
-        self.queue = array("B")  # which ready queue, while READY
+        self.queue = array("B")  # which ready queue, while READY; as which class it is visited, while in FLIGHT
         self.failures = array("B")
         self.reason = array("B")  # of the last failure
         self.looks = array("B")  # quick looks in a row

@@ -14,7 +14,7 @@ from engine.scheduler.draws import share
 from engine.scheduler.events import CameraPlan
 from engine.scheduler.overload import Overload
 from engine.scheduler.sites import Sites
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, Table
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, Place, Table
 from engine.scheduler.tally import Tally
 from engine.types import FailureReason, KeyPoint
 
@@ -52,7 +52,9 @@ class Timing:
         self._take(settings, calendar)
         self.counts = [{} for _ in CLASSES]
         table = self._table
-        for slot in table.slots.values():
+        for slot in range(table.size):
+            if table.place[slot] == Place.FREE:
+                continue  # not by id: a camera that left the registry in flight still counts
             table.base[slot] = self._base(table.point[slot])
             table.window[slot] = self.sites.window(table.site[slot])
             self.count(slot, 1)
@@ -136,6 +138,9 @@ class Timing:
         """No keyframe came. `internal` is our own fault and is held against nobody."""
         table, settings = self._table, self._settings
         if reason == FailureReason.INTERNAL:
+            if table.flags[slot] & REGULAR:
+                self._tally.periods_kept[table.queue[slot]] -= 1
+                self._tally.missed(1.0, "internal")
             self._once(slot, now_ns + ns(first_wait_s(reason, settings)))
             return
         table.flags[slot] |= FAILING
@@ -174,17 +179,30 @@ class Timing:
         self._once(slot, opens_ns + period_ns if late and opens_ns < NEVER_NS else opens_ns)
 
     def after_change(self, slot: int, now_ns: int) -> None:
-        """Settings, windows or the clock have changed while it waits for its time, or it was enabled again."""
+        """Settings, windows or the clock have changed while it waits for its time.
+
+        What was due sooner stays so, if its kitchen works then: many changes in a row must not put a look off for ever.
+        """
+        table = self._table
+        regular = table.flags[slot] & REGULAR
+        nominal_ns, release_ns, deadline_ns = table.nominal[slot], table.release[slot], table.deadline[slot]
+        self.anew(slot, now_ns)
+        if release_ns < table.release[slot] and self._opens(slot, release_ns) == release_ns:
+            table.flags[slot] = table.flags[slot] & ~REGULAR | regular
+            table.nominal[slot], table.release[slot], table.deadline[slot] = nominal_ns, release_ns, deadline_ns
+
+    def anew(self, slot: int, now_ns: int) -> None:
+        """Its time, from all that is known of it now: it was enabled again, or is pushed or visited from now on."""
         table = self._table
         flags = table.flags[slot]
         if flags & PUSH:
             self.after_arrival(slot, now_ns)
         elif flags & FAILING:
             latest_ns = now_ns + ceiling_ns(self._periods[table.base[slot]], self._settings)
-            self._once(slot, self._fit(slot, min(table.release[slot], latest_ns), now_ns))
+            self._once(slot, self._fit(slot, min(max(now_ns, table.release[slot]), latest_ns), now_ns))
         elif flags & DOUBT or not table.visits[slot]:
-            latest_ns = now_ns + self._period(slot)
-            self._once(slot, min(max(now_ns, table.release[slot]), latest_ns))
+            at_ns = min(max(now_ns, table.release[slot]), now_ns + self._period(slot))
+            self._once(slot, self._fit(slot, at_ns, now_ns) if table.visits[slot] else at_ns)
         else:
             self._by_grid(slot, now_ns)
 
