@@ -162,7 +162,7 @@ class Scheduler:
         self.settings = event.settings
         self.overload.configure(event.settings)
         self.timing.configure(event.settings, event.calendar)
-        self.dispatch.configure(event.settings)
+        self.dispatch.configure(event.settings, now_ns)
         self._replace_due(now_ns)
 
     def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:

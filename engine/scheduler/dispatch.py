@@ -5,7 +5,6 @@ deadline goes first. Whoever comes up while recorder or platform are busy is par
 a thousand cameras costs nothing to pass over; a visit that ends lets the next of its gates go.
 """
 
-from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 
@@ -50,7 +49,7 @@ class Dispatch:
         self.hosts = Hosts(table, settings)
         self.ready = [self._ready_heap(queue) for queue in range(len(CLASSES) + 1)]
         self.flights: dict[int, int] = {}
-        self.expiry: deque[tuple[int, int]] = deque()
+        self.expiry: list[tuple[int, int]] = []  # a heap: with new settings a later order may expire sooner
         self.capacity: int | None = None
         self._next_visit_id = max(1, first_visit_id)
         self._earlier: list[tuple[int, SchedulerSettings]] = []
@@ -61,11 +60,13 @@ class Dispatch:
         self._blocked_until_ns: int | None = None
         self._take(settings)
 
-    def configure(self, settings: SchedulerSettings) -> None:
+    def configure(self, settings: SchedulerSettings, now_ns: int) -> None:
         """New caps, rates and weights; whoever waits for a gate tries again."""
-        self._earlier.append((self._next_visit_id, self._settings))
+        self._earlier = [*self._still_in_force(), (self._next_visit_id, self._settings)]
         self._take(settings)
-        self.hosts.configure(settings)
+        self._arrival_ns = self._rate.settle(self._arrival_ns, now_ns)
+        self._wakes.clear()
+        self.hosts.configure(settings, now_ns)
         for index, _ in list(self.uplinks.waiting()):
             while (slot := self.uplinks.unpark(index)) >= 0:
                 self.make_ready(slot)
@@ -82,9 +83,7 @@ class Dispatch:
     @property
     def settings_in_force(self) -> list[SchedulerSettings]:
         """Those that visits under way were begun under: a lowered cap binds once the earlier ones have ended."""
-        oldest = next(iter(self.flights), self._next_visit_id)
-        self._earlier = [one for one in self._earlier if one[0] > oldest]
-        return [self._settings, *(one for _, one in self._earlier)]
+        return [self._settings, *(one for _, one in self._still_in_force())]
 
     def next_wakeup_ns(self) -> int | None:
         """When waiting cameras may go, or an order expires, without anything else happening."""
@@ -126,7 +125,7 @@ class Dispatch:
             at_ns, visit_id = self.expiry[0]
             if visit_id in self.flights:
                 return visit_id if at_ns <= now_ns else 0
-            self.expiry.popleft()
+            heappop(self.expiry)
         return 0
 
     def start(self, now_ns: int, actions: list[Action]) -> bool:
@@ -169,6 +168,11 @@ class Dispatch:
             self._free_uplink(uplink)
             self.uplinks.leave(uplink)
         table.flags[slot] &= ~PROBE
+
+    def _still_in_force(self) -> list[tuple[int, SchedulerSettings]]:
+        """Earlier settings, each with the id of the first visit that was begun after them."""
+        oldest = next(iter(self.flights), self._next_visit_id)
+        return [one for one in self._earlier if one[0] > oldest]
 
     def _ready_heap(self, queue: int) -> SlotHeap:
         queues = self._table.queue
@@ -276,7 +280,7 @@ class Dispatch:
         self.flights[visit_id] = slot
         self._arrival_ns = self._rate.take(self._arrival_ns, now_ns)
         deadline_ns = now_ns + ns(self._settings.order_timeout_s)
-        self.expiry.append((deadline_ns, visit_id))
+        heappush(self.expiry, (deadline_ns, visit_id))
         self._tally.started += 1
         actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[kind], lag_ns))
 

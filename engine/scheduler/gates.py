@@ -27,6 +27,10 @@ class Rate:
         """One more starts now; the new theoretical arrival time."""
         return max(arrival_ns, now_ns) + self._interval_ns
 
+    def settle(self, arrival_ns: int, now_ns: int) -> int:
+        """The theoretical arrival time where another rate was in force until now: no debt this one cannot have."""
+        return min(arrival_ns, now_ns + self._interval_ns + self._burst_ns)
+
 
 class Uplinks:
     """Recorders, each an index. An index is given anew once no camera and no visit hangs on it."""
@@ -126,14 +130,16 @@ class Hosts:
         self._index: dict[str, int] = {}
         self._free: list[int] = []
         self.all: list[Host] = []
-        self.configure(settings)
+        self.configure(settings, 0)
 
-    def configure(self, settings: SchedulerSettings) -> None:
-        """New caps; what is under way goes on."""
+    def configure(self, settings: SchedulerSettings, now_ns: int) -> None:
+        """New caps and rate; what is under way goes on, and whoever waits is the caller's to let try again."""
         self._settings = settings
         self.rate = Rate(settings.host_starts_per_s_max)
         for host in self.all:
             host.cap = self._cap(host.name)
+            host.arrival_ns = self.rate.settle(host.arrival_ns, now_ns)
+            host.wake_ns = 0
 
     def join(self, name: str) -> int:
         """A camera hangs on it; -1 for no name."""
