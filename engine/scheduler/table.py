@@ -38,9 +38,9 @@ class Table:
         self.looks = array("B")  # quick looks in a row
         self.blocked = array("B")  # what it last waited for
         self.point = array("B")  # what it looks at, and whether it is required
-        self.window = array("H")
+        self.window = array("I")
         self.site = array("I")
-        self.county = array("H")
+        self.county = array("I")
         self.uplink = array("i")  # -1: none
         self.host = array("i")
         self.flight_uplink = array("i")  # those of the visit under way; the camera's own may have changed

@@ -268,12 +268,16 @@ class Timing:
         table = self._table
         opens_ns = self._opens(slot, nominal_ns)
         if opens_ns > nominal_ns:
-            nominal_ns = self._grid(slot, opens_ns - 1, period_ns) if opens_ns < NEVER_NS else NEVER_NS
             resting_ns = self._resting(slot, now_ns)
-            if resting_ns < nominal_ns:
+            if resting_ns < opens_ns:
                 self._once(slot, resting_ns)
                 return
-        jitter_ns = int(self._settings.jitter * period_ns * share(table.seed[slot], table.visits[slot] + 1))
+            nominal_ns = self._working(slot, opens_ns, period_ns)
+        longest_ns = self._settings.jitter * period_ns
+        closes_ns = self._closes(slot, nominal_ns)
+        if closes_ns is not None:
+            longest_ns = min(longest_ns, closes_ns - nominal_ns - 1)
+        jitter_ns = int(longest_ns * share(table.seed[slot], table.visits[slot] + 1))
         table.flags[slot] |= REGULAR
         table.nominal[slot] = nominal_ns
         table.release[slot] = nominal_ns + jitter_ns
@@ -287,17 +291,31 @@ class Timing:
         table.deadline[slot] = at_ns + self._periods[table.base[slot]]
 
     def _fit(self, slot: int, at_ns: int, now_ns: int) -> int:
-        """The moment itself while the kitchen works, else the next grid point of its rest or of its opening."""
+        """The moment itself while the kitchen works, else the next look of its rest or of its opening."""
         opens_ns = self._opens(slot, at_ns)
         if opens_ns == at_ns:
             return at_ns
-        period_ns = self._periods[self._table.base[slot]]
-        working_ns = self._grid(slot, opens_ns - 1, period_ns) if opens_ns < NEVER_NS else NEVER_NS
-        return min(working_ns, self._resting(slot, max(now_ns, at_ns)))
+        resting_ns = self._resting(slot, max(now_ns, at_ns))
+        if resting_ns < opens_ns:
+            return resting_ns
+        return self._working(slot, opens_ns, self._periods[self._table.base[slot]])
+
+    def _working(self, slot: int, opens_ns: int, period_ns: int) -> int:
+        """The first look of an opening: its grid point, or its share of an opening too short to hold one."""
+        if opens_ns >= NEVER_NS:
+            return NEVER_NS
+        at_ns = self._grid(slot, opens_ns - 1, period_ns)
+        closes_ns = self._closes(slot, opens_ns)
+        if closes_ns is None or at_ns < closes_ns:
+            return at_ns
+        return opens_ns + int(share(self._table.seed[slot], 0) * (closes_ns - opens_ns))
 
     def _resting(self, slot: int, after_ns: int) -> int:
-        """The next visit of its rest."""
-        return self._grid(slot, after_ns, self._offhours_ns) if self._offhours_ns else NEVER_NS
+        """The next look of its rest, or of its next rest if it works at this moment."""
+        if not self._offhours_ns:
+            return NEVER_NS
+        closes_ns = self._closes(slot, after_ns)
+        return self._grid(slot, after_ns if closes_ns is None else closes_ns, self._offhours_ns)
 
     def _opens(self, slot: int, at_ns: int) -> int:
         """The first moment from `at_ns` on at which its kitchen works; NEVER_NS if it does not open."""
@@ -306,3 +324,11 @@ class Timing:
             return at_ns
         opens_wall_ns = window.opens(at_ns + self.wall_offset_ns)
         return NEVER_NS if opens_wall_ns is None else opens_wall_ns - self.wall_offset_ns
+
+    def _closes(self, slot: int, at_ns: int) -> int | None:
+        """When its kitchen closes; None if it rests at this moment, or never closes."""
+        window = self.sites.windows[self._table.window[slot]]
+        if window.always:
+            return None
+        closes_wall_ns = window.closes(at_ns + self.wall_offset_ns)
+        return None if closes_wall_ns is None else closes_wall_ns - self.wall_offset_ns

@@ -1,5 +1,7 @@
 """Cameras that come, change, move and go while the patrol is under way, also in mid-visit."""
 
+import itertools
+
 import pytest
 
 from engine.config.calendar import Calendar
@@ -255,3 +257,14 @@ def test_slots_recorders_and_platforms_are_given_anew() -> None:
     assert len(scheduler.dispatch.uplinks.names) <= 100
     assert len(scheduler.dispatch.hosts.all) <= 2
     assert list(scheduler.table.place) == [Place.FREE] * scheduler.table.size
+
+
+def test_every_canteen_may_have_hours_and_a_county_of_its_own() -> None:
+    times = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1440, 5)]
+    hours = [f"{begin}-{end}" for begin, end in itertools.permutations(times, 2)][:66_000]
+    patrol = Patrol(checked=False)
+    plans = [CameraPlan(f"c{n}", "", county=f"{n:06}", hours=hours[n]) for n in range(len(hours))]
+    patrol.tell(CamerasPut(plans))
+    patrol.scheduler.check_invariants(0)
+    assert len(patrol.scheduler.timing.sites.windows) == 66_001
+    assert patrol.plan("c65999").window_open == patrol.scheduler.timing.sites.windows[-1].is_open(0)
