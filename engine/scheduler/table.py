@@ -33,7 +33,7 @@ class Table:
         self.flags = array("B")
         self.base = array("B")  # class by nature
         self.queue = array("B")  # which ready queue, while READY; as which class it is visited, while in FLIGHT
-        self.failures = array("B")
+        self.failures = array("B")  # what they weigh: see backoff.remember
         self.reason = array("B")  # of the last failure
         self.looks = array("B")  # quick looks in a row
         self.blocked = array("B")  # what it last waited for

@@ -8,7 +8,7 @@ added) is when it wants its visit, `deadline` orders those that wait.
 from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.scheduler.backoff import backoff_ns, ceiling_ns, first_wait_s
+from engine.scheduler.backoff import backoff_ns, ceiling_ns, failures_of, first_wait_s, remember
 from engine.scheduler.classes import CLASSES, CameraClass, base_class, periods_ns
 from engine.scheduler.draws import share
 from engine.scheduler.events import CameraPlan
@@ -23,7 +23,6 @@ NEVER_NS = (1 << 37) * 1_000_000
 _POINTS = tuple(KeyPoint)
 _POINT_NUMBER = {point: number for number, point in enumerate(_POINTS)}
 _REQUIRED = 128
-_FAILURES_MAX = 250
 _OFFLINE, _SUSPICIOUS = int(CameraClass.OFFLINE), int(CameraClass.SUSPICIOUS)
 
 
@@ -122,7 +121,7 @@ class Timing:
         table = self._table
         flags = table.flags[slot]
         table.seen[slot] = now_ns
-        table.failures[slot] >>= 1  # half is remembered: a camera that flaps is left alone longer each time
+        table.failures[slot] = remember(table.failures[slot], failed=False)
         table.flags[slot] = flags & ~FAILING
         if flags & DOUBT:
             self._once(slot, self._fit(slot, now_ns + self._period(slot), now_ns))
@@ -144,7 +143,7 @@ class Timing:
             self._once(slot, now_ns + ns(first_wait_s(reason, settings)))
             return
         table.flags[slot] |= FAILING
-        table.failures[slot] = min(_FAILURES_MAX, table.failures[slot] + 1)
+        table.failures[slot] = remember(table.failures[slot], failed=True)
         self._once(slot, self._fit(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
 
     def after_presumption(self, slot: int, reason: FailureReason, now_ns: int) -> None:
@@ -244,7 +243,8 @@ class Timing:
 
     def _backoff_ns(self, slot: int, reason: FailureReason) -> int:
         table = self._table
-        longest_ns = backoff_ns(max(1, table.failures[slot]), reason, self._periods[table.base[slot]], self._settings)
+        failures = max(1, failures_of(table.failures[slot]))
+        longest_ns = backoff_ns(failures, reason, self._periods[table.base[slot]], self._settings)
         return round(longest_ns * (1.0 - self._settings.jitter * share(table.seed[slot], table.visits[slot])))
 
     def _by_period(self, slot: int, now_ns: int) -> None:
