@@ -39,7 +39,7 @@ from engine.scheduler.heap import SlotHeap, ms_of
 from engine.scheduler.overload import Overload
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, REGULAR, URGENT, Place, Table
 from engine.scheduler.tally import Tally
-from engine.scheduler.timing import Timing
+from engine.scheduler.timing import NEVER_NS, Timing
 from engine.types import FailureReason
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
@@ -184,7 +184,9 @@ class Scheduler:
                     self.dispatch.leave(slot, now_ns)
                     table.flags[slot] = (table.flags[slot] | URGENT) & ~REGULAR
                     table.release[slot] = now_ns
-                    table.deadline[slot] = 0  # before all others, wherever it waits
+                    table.deadline[slot] = (
+                        now_ns - NEVER_NS
+                    )  # before all but those asked for earlier, wherever it waits
                     self.dispatch.make_ready(slot)
         actions.append(CheckNowAnswered(CheckNowReport(accepted, in_flight, tuple(unknown), tuple(not_visited))))
 
