@@ -41,7 +41,7 @@ from engine.scheduler.heap import SlotHeap, ms_of
 from engine.scheduler.overload import Overload
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, REGULAR, URGENT, Place, Table
 from engine.scheduler.tally import Tally
-from engine.scheduler.timing import Timing
+from engine.scheduler.timing import NEVER_NS, Timing
 from engine.types import FailureReason
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
@@ -166,13 +166,13 @@ class Scheduler:
 
     def _on_wall_clock(self, event: WallClock, now_ns: int, actions: list[Action]) -> None:
         self.timing.wall_offset_ns = event.offset_ns
-        self._replace_due(now_ns)
+        self._replace_due(now_ns, always=False)
 
     def _on_settings(self, event: SettingsChanged, now_ns: int, actions: list[Action]) -> None:
         self.settings = event.settings
         self.overload.configure(event.settings)
         self.timing.configure(event.settings, event.calendar)
-        self.dispatch.configure(event.settings)
+        self.dispatch.configure(event.settings, now_ns)
         self._replace_due(now_ns)
 
     def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:
@@ -194,37 +194,53 @@ class Scheduler:
                     self.dispatch.leave(slot, now_ns)
                     table.flags[slot] = (table.flags[slot] | URGENT) & ~REGULAR
                     table.release[slot] = now_ns
-                    table.deadline[slot] = 0  # before all others, wherever it waits
+                    table.deadline[slot] = (
+                        now_ns - NEVER_NS
+                    )  # before all but those asked for earlier, wherever it waits
                     self.dispatch.make_ready(slot)
         actions.append(CheckNowAnswered(CheckNowReport(accepted, in_flight, tuple(unknown), tuple(not_visited))))
 
     def _on_put(self, event: CamerasPut, now_ns: int, actions: list[Action]) -> None:
         table, timing = self.table, self.timing
         fresh: list[int] = []
-        for plan in event.cameras:
+        for plan in {plan.camera_id: plan for plan in event.cameras}.values():  # of two with one id the later counts
             slot = table.slots.get(plan.camera_id)
             if slot is None:
-                slot = table.add(plan.camera_id)
-                table.seed[slot] = seed_of(self.settings.seed, plan.camera_id)
-                table.uplink[slot] = table.host[slot] = table.flight_uplink[slot] = table.flight_host[slot] = -1
-                table.place[slot] = _IDLE
-                self._describe(slot, plan)
-                if plan.enabled:
-                    fresh.append(slot)
-            elif table.place[slot] == _FLIGHT:
+                slot = self._add(plan.camera_id)
+            place, was = table.place[slot], self._nature(slot)
+            if place == _FLIGHT:
                 self._describe(slot, plan)  # it is placed anew when it lands
-            else:
-                was_idle = table.place[slot] == _IDLE
-                self.dispatch.leave(slot, now_ns)
-                self._describe(slot, plan)
-                if plan.enabled:
-                    if was_idle or plan.push:
-                        timing.after_change(slot, now_ns)
-                    self._put_due(slot)
+                continue
+            self.dispatch.leave(slot, now_ns)
+            self._describe(slot, plan)
+            if not plan.enabled:
+                table.flags[slot] &= ~URGENT
+                continue
+            if place == _IDLE and not table.visits[slot]:
+                fresh.append(slot)
+                continue
+            if place == _IDLE or was[0] != plan.push:
+                timing.anew(slot, now_ns)
+            elif was != self._nature(slot) and not table.flags[slot] & URGENT:
+                timing.after_change(slot, now_ns)
+            self._put_due(slot)
         spread_ns = timing.first_spread_ns(len(table))
         for slot in fresh:
             timing.first(slot, now_ns, spread_ns)
             self._put_due(slot)
+
+    def _nature(self, slot: int) -> tuple[bool, int, int]:
+        """What its times depend on: whether it is pushed, its class, its window."""
+        table = self.table
+        return bool(table.flags[slot] & PUSH), table.base[slot], table.window[slot]
+
+    def _add(self, camera_id: str) -> int:
+        table = self.table
+        slot = table.add(camera_id)
+        table.seed[slot] = seed_of(self.settings.seed, camera_id)
+        table.uplink[slot] = table.host[slot] = table.flight_uplink[slot] = table.flight_host[slot] = -1
+        table.place[slot] = _IDLE
+        return slot
 
     def _on_removed(self, event: CamerasRemoved, now_ns: int, actions: list[Action]) -> None:
         table = self.table
@@ -268,11 +284,15 @@ class Scheduler:
         self.table.place[slot] = _DUE
         self.due.push(slot)
 
-    def _replace_due(self, now_ns: int) -> None:
-        """Periods, windows or the wall clock have changed: every camera that waits for its time gets a new one."""
+    def _replace_due(self, now_ns: int, always: bool = True) -> None:
+        """Periods, windows or the wall clock have changed: every camera that waits for its time gets a new one.
+
+        `always`: also those whose kitchen never closes.
+        """
         table = self.table
+        moved = [always or not window.always for window in self.timing.sites.windows]
         for slot in range(table.size):
-            if table.place[slot] == _DUE:
+            if table.place[slot] == _DUE and moved[table.window[slot]]:
                 self.timing.after_change(slot, now_ns)
                 self._put_due(slot)
 

@@ -5,7 +5,6 @@ deadline goes first. Whoever comes up while recorder or platform are busy is par
 a thousand cameras costs nothing to pass over; a visit that ends lets the next of its gates go.
 """
 
-from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 
@@ -15,7 +14,7 @@ from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
 from engine.scheduler.heap import SlotHeap
-from engine.scheduler.table import PROBE, URGENT, Place, Table
+from engine.scheduler.table import FAILING, PROBE, URGENT, Place, Table
 from engine.scheduler.tally import Tally
 from engine.scheduler.timing import Timing
 from engine.types import FailureReason
@@ -55,7 +54,7 @@ class Dispatch:
         self.hosts = Hosts(table, settings)
         self.ready = [self._ready_heap(queue) for queue in range(len(CLASSES) + 1)]
         self.flights: dict[int, int] = {}
-        self.expiry: deque[tuple[int, int]] = deque()
+        self.expiry: list[tuple[int, int]] = []  # a heap: with new settings a later order may expire sooner
         self.capacity: int | None = None
         self._next_visit_id = max(1, first_visit_id)
         self._earlier: list[tuple[int, SchedulerSettings]] = []
@@ -66,11 +65,13 @@ class Dispatch:
         self._blocked_until_ns: int | None = None
         self._take(settings)
 
-    def configure(self, settings: SchedulerSettings) -> None:
+    def configure(self, settings: SchedulerSettings, now_ns: int) -> None:
         """New caps, rates and weights; whoever waits for a gate tries again."""
-        self._earlier.append((self._next_visit_id, self._settings))
+        self._earlier = [*self._still_in_force(), (self._next_visit_id, self._settings)]
         self._take(settings)
-        self.hosts.configure(settings)
+        self._arrival_ns = self._rate.settle(self._arrival_ns, now_ns)
+        self._wakes.clear()
+        self.hosts.configure(settings, now_ns)
         for index, _ in list(self.uplinks.waiting()):
             while (slot := self.uplinks.unpark(index)) >= 0:
                 self.make_ready(slot)
@@ -87,9 +88,7 @@ class Dispatch:
     @property
     def settings_in_force(self) -> list[SchedulerSettings]:
         """Those that visits under way were begun under: a lowered cap binds once the earlier ones have ended."""
-        oldest = next(iter(self.flights), self._next_visit_id)
-        self._earlier = [one for one in self._earlier if one[0] > oldest]
-        return [self._settings, *(one for _, one in self._earlier)]
+        return [self._settings, *(one for _, one in self._still_in_force())]
 
     def next_wakeup_ns(self) -> int | None:
         """When waiting cameras may go, or an order expires, without anything else happening."""
@@ -131,7 +130,7 @@ class Dispatch:
             at_ns, visit_id = self.expiry[0]
             if visit_id in self.flights:
                 return visit_id if at_ns <= now_ns else 0
-            self.expiry.popleft()
+            heappop(self.expiry)
         return 0
 
     def start_at_once(self, slot: int, now_ns: int, actions: list[Action]) -> bool:
@@ -194,6 +193,11 @@ class Dispatch:
             self._free_uplink(uplink)
             self.uplinks.leave(uplink)
         table.flags[slot] &= ~PROBE
+
+    def _still_in_force(self) -> list[tuple[int, SchedulerSettings]]:
+        """Earlier settings, each with the id of the first visit that was begun after them."""
+        oldest = next(iter(self.flights), self._next_visit_id)
+        return [one for one in self._earlier if one[0] > oldest]
 
     def _ready_heap(self, queue: int) -> SlotHeap:
         queues = self._table.queue
@@ -299,13 +303,14 @@ class Dispatch:
         self._timing.launched(slot, kind, lag_ns, BLOCKED[table.blocked[slot]], now_ns)
         table.flags[slot] = flags & ~URGENT
         table.place[slot] = _FLIGHT
+        table.queue[slot] = kind
         table.visits[slot] += 1
         table.visit_id[slot] = visit_id
         table.started[slot] = now_ns
         self.flights[visit_id] = slot
         self._arrival_ns = self._rate.take(self._arrival_ns, now_ns)
         deadline_ns = now_ns + self._order_timeout_ns
-        self.expiry.append((deadline_ns, visit_id))
+        heappush(self.expiry, (deadline_ns, visit_id))
         self._tally.started += 1
         actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[kind], lag_ns))
 
@@ -313,19 +318,22 @@ class Dispatch:
         self, index: int, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]
     ) -> None:
         """What a visit's end says of its platform."""
-        host = self.hosts.all[index]
-        if self._table.flags[slot] & PROBE:
+        host, flags = self.hosts.all[index], self._table.flags[slot]
+        if flags & PROBE:
             host.probing -= 1
         if failure is None:
-            if self.hosts.answered(index):
+            if self.hosts.answered(index, now_ns):
                 actions.append(OutageEnded(host.name))
                 self._revive(index, now_ns)
-        elif failure != FailureReason.INTERNAL:  # ours, not the platform's
-            if host.out:
+        elif failure == FailureReason.INTERNAL:
+            pass  # ours, not the platform's
+        elif host.out:
+            if flags & PROBE:  # one that was under way when the outage began tells nothing new
                 self.hosts.probe_failed(index, now_ns)
-            elif self.hosts.failed(index, slot, now_ns):
-                self._tally.outages += 1
-                actions.append(OutageBegan(host.name, host.members))
+        elif not flags & FAILING and self.hosts.failed(index, slot, now_ns):
+            # Only cameras that answered before count: where half of a platform is dead, that is no outage.
+            self._tally.outages += 1
+            actions.append(OutageBegan(host.name, host.members - host.in_flight))
 
     def _take(self, settings: SchedulerSettings) -> None:
         self._settings = settings

@@ -126,7 +126,7 @@ def _times(core: "Scheduler", now_ns: int) -> None:
     for slot in np.flatnonzero(due & (release < now_ns - _SLACK_NS))[:1]:
         _fail(f"camera {table.ids[slot]!r} was due {now_ns - release[slot]} ns ago and was passed over")
     always = np.array([window.always for window in core.timing.sites.windows], dtype=bool)
-    bounded = due & always[_column(table.window, np.uint16)]
+    bounded = due & always[_column(table.window, np.uint32)]
     failing = (flags & FAILING) != 0
     ceilings = np.array([ceiling_ns(period_ns, settings) for period_ns in periods_ns(settings)])
     wait = release - now_ns
@@ -146,7 +146,7 @@ def _counts(core: "Scheduler") -> None:
     kinds = np.where(flags & FAILING, CameraClass.OFFLINE, kinds)
     windows = len(core.timing.sites.windows)
     totals = np.bincount(
-        (kinds * windows + _column(table.window, np.uint16))[counted], minlength=windows * len(CLASSES)
+        (kinds * windows + _column(table.window, np.uint32))[counted], minlength=windows * len(CLASSES)
     ).reshape(len(CLASSES), windows)
     for kind in CLASSES:
         for window, count in core.timing.counts[kind].items():

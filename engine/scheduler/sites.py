@@ -15,7 +15,7 @@ class Sites:
         self._sites: list[tuple[str, str, str]] = [_NOBODY]
         self._index: dict[tuple[str, str, str], int] = {_NOBODY: 0}
         self._members = array("I", [0])
-        self._window = array("H", [0])
+        self._window = array("I", [0])
         self._free: list[int] = []
         self.configure(Calendar(), "")
 

@@ -7,7 +7,7 @@ import numpy as np
 from engine.clock import seconds
 from engine.errors import RegistryError
 from engine.replies import CameraPlanReport, ClassStatus, SchedulerStatus
-from engine.scheduler.backoff import ceiling_ns
+from engine.scheduler.backoff import ceiling_ns, failures_of
 from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
 from engine.scheduler.dispatch import BLOCKED
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, URGENT, Place
@@ -95,7 +95,7 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
         due_in_s=seconds(table.release[slot] - now_ns),
         period_s=seconds(periods_ns(core.settings)[table.base[slot]]),
         stretch=core.overload.stretch[kind],
-        failures=table.failures[slot],
+        failures=failures_of(table.failures[slot]),
         last_reason=REASONS[table.reason[slot]].value if failed else "",
         last_visit_ago_s=seconds(now_ns - table.started[slot]) if table.visits[slot] else None,
         last_keyframe_ago_s=seconds(now_ns - table.seen[slot]) if table.seen[slot] else None,
@@ -169,9 +169,9 @@ def _because(core: "Scheduler", slot: int, kind: CameraClass, now_ns: int) -> li
         said.append(f"its kitchen rests now: {f'one look in {rest:g} s' if rest else 'no looks'} until it works again")
     if flags & FAILING:
         longest = seconds(ceiling_ns(periods_ns(settings)[table.base[slot]], settings))
+        failures, reason = failures_of(table.failures[slot]), REASONS[table.reason[slot]].value
         said.append(
-            f"its last visit failed ({REASONS[table.reason[slot]].value}, {table.failures[slot]} counted): it is "
-            f"backed off, never longer than {longest:g} s"
+            f"its last visit failed ({reason}, {failures} counted): it is backed off, never longer than {longest:g} s"
         )
     elif flags & DOUBT:
         said.append(
