@@ -136,7 +136,7 @@ class Nature:
     def _trouble_begins(self, number: int, at_ns: int) -> None:
         trouble = self.troubles[number]
         reason = FailureReason.REFUSED if trouble.name == "platform restart" else FailureReason.TIMEOUT_CONNECT
-        why = _column(self.why, np.uint8)
+        why = _column(self.why)
         why[trouble.cameras[why[trouble.cameras] == _UP]] = 1 + _NUMBER[reason]
 
     def _trouble_ends(self, number: int, at_ns: int) -> None:
@@ -146,8 +146,8 @@ class Nature:
             if other is not self.troubles[number] and other.from_ns <= at_ns < other.until_ns:
                 back = np.setdiff1d(back, other.cameras)
         back = back[np.frombuffer(self._dead, dtype=np.uint8)[back] == 0]
-        _column(self.why, np.uint8)[back] = _UP
-        _column(self.reachable_since, np.int64)[back] = at_ns
+        _column(self.why)[back] = _UP
+        _column(self.reachable_since)[back] = at_ns
 
     def _flap_down(self, camera: int, at_ns: int) -> None:
         if not self.why[camera]:
@@ -183,5 +183,5 @@ _HAPPENINGS = (
 )
 
 
-def _column(column: "array[int]", dtype: npt.DTypeLike = np.int32) -> npt.NDArray[Any]:
-    return np.frombuffer(column, dtype=dtype)
+def _column(column: "array[int]") -> npt.NDArray[Any]:
+    return np.frombuffer(column, dtype=column.typecode)

@@ -69,7 +69,7 @@ class Play:
         self.nature = Nature(stage.fleet, stage.world, stage.faults, stage.span_ns, stage.seed)
         self.machine = Machine(settings, stage.world, stage.cores)
         self.promises = Promises(stage.fleet, settings.scheduler)
-        self.recovery = Recovery(stage.fleet, self.nature, self.promises.seen)
+        self.recovery = Recovery(stage.fleet, self.nature, self.promises.seen, settings.scheduler)
         self.lags = [LagHistogram() for _ in CLASSES]
         self.rows: list[Row] = []
         self.failures: Counter[str] = Counter()

@@ -128,11 +128,11 @@ class Promises:
         """Key points that can be reached and whose kitchens work: the longest time unseen, in their periods."""
         opened_ns = np.array(self._opened(core, now_ns), dtype=np.int64)
         table = core.table
-        opened = opened_ns[_column(table.window, np.uint16)]  # slots of a fresh core follow the fleet
+        opened = opened_ns[_column(table.window)]  # slots of a fresh core follow the fleet
         self.working = opened >= 0
-        since = np.maximum(_column(self.seen, np.int64), _column(nature.reachable_since, np.int64))
+        since = np.maximum(_column(self.seen), _column(nature.reachable_since))
         since = np.maximum(since, opened)
-        wanted = (_column(nature.why, np.uint8) == 0) & (_column(self._fleet.key_point, np.int8) > 0) & self.working
+        wanted = (_column(nature.why) == 0) & (_column(self._fleet.key_point) > 0) & self.working
         if not wanted.any():
             return
         waits = np.where(wanted, now_ns - since, 0)
@@ -163,5 +163,5 @@ class Promises:
             self.broken.append(sentence)
 
 
-def _column(column: "array[int]", dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    return np.frombuffer(column, dtype=dtype)
+def _column(column: "array[int]") -> npt.NDArray[Any]:
+    return np.frombuffer(column, dtype=column.typecode)

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.clock import seconds
+from engine.clock import ns, seconds
+from engine.config.schema import SchedulerSettings
 from engine.rehearsal.fleet import Fleet
 from engine.rehearsal.nature import Nature, Trouble
 
 
 @dataclass(slots=True)
 class Recovered:
-    """`after_s`: from the end of the trouble until each key point of it that can be reached and whose kitchen works was
-    seen; None: not yet.
+    """`after_s`: from the end of the trouble until no key point of it that can be reached, and whose kitchen works, is
+    behind its period any more; None: not yet.
     """
 
     trouble: Trouble
@@ -24,7 +25,8 @@ class Recovered:
 class Recovery:
     """Looks at troubles that are over and not yet forgotten."""
 
-    def __init__(self, fleet: Fleet, nature: Nature, seen: "array[int]") -> None:
+    def __init__(self, fleet: Fleet, nature: Nature, seen: "array[int]", settings: SchedulerSettings) -> None:
+        self._behind_ns = ns(settings.key_period_s * (1 + settings.jitter))
         self._key_point = np.array(fleet.key_point, dtype=bool)
         self._nature = nature
         self._seen = seen
@@ -38,6 +40,9 @@ class Recovery:
                 continue
             cameras = trouble.cameras[self._key_point[trouble.cameras]]
             reachable = (np.frombuffer(self._nature.why, dtype=np.uint8)[cameras] == 0) & working[cameras]
-            seen = np.frombuffer(self._seen, dtype=np.int64)[cameras] >= trouble.until_ns
-            if np.all(seen | ~reachable):
+            seen = np.frombuffer(self._seen, dtype=np.int64)[cameras]
+            # One that was lost and found again since is no longer this trouble's.
+            reachable &= np.frombuffer(self._nature.reachable_since, dtype=np.int64)[cameras] <= trouble.until_ns
+            behind = (seen < trouble.until_ns) & (now_ns - seen > self._behind_ns)
+            if reachable.any() and not np.any(behind & reachable):
                 one.after_s = seconds(now_ns - trouble.until_ns)

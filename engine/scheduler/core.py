@@ -331,7 +331,8 @@ class Scheduler:
     def _revive(self, host: int, now_ns: int) -> None:
         """A platform is back: its cameras that failed or were passed over are looked at within half a period."""
         table = self.table
-        overdue = np.frombuffer(table.seen, dtype=np.int64) < now_ns - self.timing.periods(table.base)
+        due_ns = self.timing.periods(table.base) * (1.0 - self.settings.jitter)  # two looks may be so near each other
+        overdue = np.frombuffer(table.seen, dtype=np.int64) < now_ns - due_ns
         failing = (np.frombuffer(table.flags, dtype=np.uint8) & FAILING) != 0
         here = np.frombuffer(table.host, dtype=np.int32) == host
         here &= np.frombuffer(table.place, dtype=np.uint8) == _DUE

@@ -61,11 +61,11 @@ def _places(core: "Scheduler") -> None:
     for heap in heaps:
         found[heap.slots()] += 1
     np.add.at(found, list(dispatch.flights.values()), 1)
-    place = _column(table.place, np.uint8)
+    place = _column(table.place)
     wanted = (place != Place.FREE) & (place != Place.IDLE)
     for slot in np.flatnonzero(found != wanted)[:1]:
         _fail(f"camera {table.ids[slot]!r} is {Place(place[slot]).name} and found in {found[slot]} places")
-    for slot in np.flatnonzero((place == Place.IDLE) & ((_column(table.flags, np.uint8) & ENABLED) != 0))[:1]:
+    for slot in np.flatnonzero((place == Place.IDLE) & ((_column(table.flags) & ENABLED) != 0))[:1]:
         _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
     known = np.fromiter(table.slots.values(), dtype=np.int64, count=len(table.slots))
     if np.any(place[known] == Place.FREE) or [table.ids[slot] for slot in known] != list(table.slots):
@@ -82,12 +82,12 @@ def _caps(core: "Scheduler") -> None:
     uplinks, hosts = (
         np.bincount(held[held >= 0], minlength=many)
         for held, many in (
-            (_column(table.flight_uplink, np.int32)[flying], len(dispatch.uplinks.in_flight)),
-            (_column(table.flight_host, np.int32)[flying], len(dispatch.hosts.all)),
+            (_column(table.flight_uplink)[flying], len(dispatch.uplinks.in_flight)),
+            (_column(table.flight_host)[flying], len(dispatch.hosts.all)),
         )
     )
     allowed = max(one.visits_per_uplink_max for one in in_force)
-    counted = _column(dispatch.uplinks.in_flight, np.uint16)
+    counted = _column(dispatch.uplinks.in_flight)
     for index in np.flatnonzero((counted != uplinks) | (counted > allowed))[:1]:
         _fail(
             f"uplink {dispatch.uplinks.names[index]} counts {counted[index]} visits, {uplinks[index]} are in flight, "
@@ -120,17 +120,17 @@ def _gates(core: "Scheduler", now_ns: int) -> None:
 
 def _times(core: "Scheduler", now_ns: int) -> None:
     table, settings = core.table, core.settings
-    flags = _column(table.flags, np.uint8)
-    release = _column(table.release, np.int64)
-    due = _column(table.place, np.uint8) == Place.DUE
+    flags = _column(table.flags)
+    release = _column(table.release)
+    due = _column(table.place) == Place.DUE
     for slot in np.flatnonzero(due & (release < now_ns - _SLACK_NS))[:1]:
         _fail(f"camera {table.ids[slot]!r} was due {now_ns - release[slot]} ns ago and was passed over")
     always = np.array([window.always for window in core.timing.sites.windows], dtype=bool)
-    bounded = due & always[_column(table.window, np.uint32)]
+    bounded = due & always[_column(table.window)]
     failing = (flags & FAILING) != 0
     ceilings = np.array([ceiling_ns(period_ns, settings) for period_ns in periods_ns(settings)])
     wait = release - now_ns
-    for slot in np.flatnonzero(bounded & failing & (wait > ceilings[_column(table.base, np.uint8)]))[:1]:
+    for slot in np.flatnonzero(bounded & failing & (wait > ceilings[_column(table.base)]))[:1]:
         longest_ns = ceilings[table.base[slot]]
         _fail(f"camera {table.ids[slot]!r} is backed off by {wait[slot]} ns, allowed {longest_ns}")
     longest_ns = round((1.5 + settings.jitter) * settings.stretch_max * max(periods_ns(settings)))
@@ -140,20 +140,20 @@ def _times(core: "Scheduler", now_ns: int) -> None:
 
 def _counts(core: "Scheduler") -> None:
     table = core.table
-    flags = _column(table.flags, np.uint8)
-    counted = (_column(table.place, np.uint8) != Place.FREE) & ((flags & (ENABLED | PUSH)) == ENABLED)
-    kinds = np.where(flags & DOUBT, CameraClass.SUSPICIOUS, _column(table.base, np.uint8).astype(np.int64))
+    flags = _column(table.flags)
+    counted = (_column(table.place) != Place.FREE) & ((flags & (ENABLED | PUSH)) == ENABLED)
+    kinds = np.where(flags & DOUBT, CameraClass.SUSPICIOUS, _column(table.base).astype(np.int64))
     kinds = np.where(flags & FAILING, CameraClass.OFFLINE, kinds)
     windows = len(core.timing.sites.windows)
-    totals = np.bincount(
-        (kinds * windows + _column(table.window, np.uint32))[counted], minlength=windows * len(CLASSES)
-    ).reshape(len(CLASSES), windows)
+    totals = np.bincount((kinds * windows + _column(table.window))[counted], minlength=windows * len(CLASSES)).reshape(
+        len(CLASSES), windows
+    )
     for kind in CLASSES:
         for window, count in core.timing.counts[kind].items():
             if count != totals[kind, window]:
                 _fail(f"{count} {kind.word} cameras are counted in window {window}, there are {totals[kind, window]}")
 
 
-def _column(column: "array[int]", dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def _column(column: "array[int]") -> npt.NDArray[Any]:
     """A view; it must be gone before the column grows."""
-    return np.frombuffer(column, dtype=dtype)
+    return np.frombuffer(column, dtype=column.typecode)
