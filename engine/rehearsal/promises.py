@@ -128,7 +128,7 @@ class Promises:
         """Key points that can be reached and whose kitchens work: the longest time unseen, in their periods."""
         opened_ns = np.array(self._opened(core, now_ns), dtype=np.int64)
         table = core.table
-        opened = opened_ns[_column(table.window, np.uint16)]  # slots of a fresh core follow the fleet
+        opened = opened_ns[_column(table.window, np.uint32)]  # slots of a fresh core follow the fleet
         self.working = opened >= 0
         since = np.maximum(_column(self.seen, np.int64), _column(nature.reachable_since, np.int64))
         since = np.maximum(since, opened)
