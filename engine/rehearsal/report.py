@@ -61,7 +61,10 @@ def _figures(play: Play) -> dict[str, Any]:
         "revision": revision(stage.settings),
         "visits": play.visits,
         "visits_by_class": {kind.word: tally.looks[kind] for kind in CLASSES},
-        "coverage": {kind.word: one for kind, one in zip(CLASSES, coverage_by_class(core, now_ns), strict=True)},
+        "coverage": {
+            kind.word: coverage if tally.periods_due[kind] else None  # no periods, nothing to cover
+            for kind, coverage in zip(CLASSES, coverage_by_class(core, now_ns), strict=True)
+        },
         "coverage_by_county": {
             "worst": {name: counties[name] for name in worst},
             "min": min(counties.values(), default=1.0),

@@ -36,11 +36,11 @@ def _classes(reports: Sequence[Report]) -> Table:
             if not figures["visits_by_class"][kind.word]:
                 continue
             lag = figures["lag_s"][kind.word]
-            period = figures["achieved_period_s"][kind.word]
+            period, coverage = figures["achieved_period_s"][kind.word], figures["coverage"][kind.word]
             cells = [
                 kind.word.replace("_", " "),
                 f"{figures['visits_by_class'][kind.word]:,}",
-                f"{100 * figures['coverage'][kind.word]:.2f} %",
+                "-" if coverage is None else f"{100 * coverage:.2f} %",
                 f"{period:.0f} s" if period else "-",
                 *(f"{lag[one]:.1f} s" for one in ("p50", "p99", "max")),
             ]

@@ -238,6 +238,7 @@ class Scheduler:
         table = self.table
         slot = table.add(camera_id)
         table.seed[slot] = seed_of(self.settings.seed, camera_id)
+        table.credit[slot] = table.seed[slot] & 255  # so that of cameras put off together each comes in its turn
         table.uplink[slot] = table.host[slot] = table.flight_uplink[slot] = table.flight_host[slot] = -1
         table.place[slot] = _IDLE
         return slot
@@ -311,6 +312,8 @@ class Scheduler:
             if table.flags[slot] & PUSH:
                 actions.append(PushMissing(table.ids[slot], self.timing.period_s(slot)))
                 self.timing.after_arrival(slot, now_ns)
+                self._put_due(slot)
+            elif self.timing.put_off(slot, now_ns):
                 self._put_due(slot)
             else:
                 table.blocked[slot] = 0

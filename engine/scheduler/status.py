@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.clock import seconds
 from engine.errors import RegistryError
@@ -57,22 +58,20 @@ def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
 def coverage_by_class(core: "Scheduler", now_ns: int) -> list[float]:
     """Periods with a look / periods due, since the start; those that have gone by for cameras that still wait count."""
     slots, missed = _gone_by(core, now_ns)
-    kinds = [core.timing.kind(slot) for slot in slots]
-    still = np.bincount(kinds, weights=missed, minlength=len(CLASSES)) if kinds else np.zeros(len(CLASSES))
-    return [
-        _share(kept, due + float(open_))
-        for kept, due, open_ in zip(core.tally.periods_kept, core.tally.periods_due, still, strict=True)
-    ]
+    base = np.frombuffer(core.table.base, dtype=np.uint8)[slots]
+    still: list[int] = np.bincount(base, weights=missed, minlength=len(CLASSES)).tolist()
+    tally = core.tally
+    return [_share(*one) for one in zip(tally.periods_kept, tally.periods_due, still, strict=True)]
 
 
 def coverage_by_county(core: "Scheduler", now_ns: int) -> dict[str, float]:
     """The same for every county."""
     slots, missed = _gone_by(core, now_ns)
     counties = core.tally.counties
-    still = np.zeros(len(counties.names))
-    np.add.at(still, [core.table.county[slot] for slot in slots], missed)
+    county = np.frombuffer(core.table.county, dtype=core.table.county.typecode)[slots]
+    still: list[int] = np.bincount(county, weights=missed, minlength=len(counties.names)).tolist()
     return {
-        name or "none": _share(kept, due + float(open_))
+        name or "none": _share(kept, due, open_)
         for name, kept, due, open_ in zip(
             counties.names, counties.periods_kept, counties.periods_due, still, strict=True
         )
@@ -104,28 +103,20 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
     )
 
 
-def _gone_by(core: "Scheduler", now_ns: int) -> tuple[list[int], list[float]]:
-    """Cameras whose period has gone by while they wait, and how many periods."""
+def _gone_by(core: "Scheduler", now_ns: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Slots of cameras whose period has gone by while they wait, and how many periods."""
     table = core.table
     place = np.frombuffer(table.place, dtype=np.uint8)
     waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
     waiting &= (np.frombuffer(table.flags, dtype=np.uint8) & REGULAR) != 0
-    slots: list[int] = np.flatnonzero(waiting).tolist()
-    periods = periods_ns(core.settings)
-    found: list[int] = []
-    missed: list[float] = []
-    for slot in slots:
-        kind = core.timing.kind(slot)
-        stretch = core.overload.stretch[kind]
-        rounds = (now_ns - table.nominal[slot]) // round(periods[kind] * stretch)
-        if rounds > 0:
-            found.append(slot)
-            missed.append(rounds * stretch)
-    return found, missed
+    slots = np.flatnonzero(waiting)
+    late_ns = now_ns - np.frombuffer(table.nominal, dtype=np.int64)[slots]
+    missed = np.maximum(0, late_ns // core.timing.periods(table.base)[slots])
+    return slots, missed
 
 
-def _share(kept: int, due: float) -> float:
-    return round(kept / due, 6) if due else 1.0
+def _share(kept: int, due: float, still: float) -> float:
+    return round(kept / (due + still), 6) if due + still else 1.0
 
 
 def _class(core: "Scheduler", kind: CameraClass, coverage: float, now_ns: int) -> ClassStatus:

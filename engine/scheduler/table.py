@@ -36,6 +36,7 @@ class Table:
         self.failures = array("B")  # what they weigh: see backoff.remember
         self.reason = array("B")  # of the last failure
         self.looks = array("B")  # quick looks in a row
+        self.credit = array("B")  # in 256ths of a look, while periods are stretched: see Timing.put_off
         self.blocked = array("B")  # what it last waited for
         self.point = array("B")  # what it looks at, and whether it is required
         self.window = array("I")

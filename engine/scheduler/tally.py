@@ -87,7 +87,7 @@ class Counties:
         self._now: list[int] = []
         self._before: list[int] = []
         self._until_ns = 0
-        self.periods_due: list[float] = []
+        self.periods_due: list[int] = []
         self.periods_kept: list[int] = []
 
     def index(self, county: str) -> int:
@@ -98,7 +98,7 @@ class Counties:
             self.names.append(county)
             self._now.append(0)
             self._before.append(0)
-            self.periods_due.append(0.0)
+            self.periods_due.append(0)
             self.periods_kept.append(0)
         return index
 
@@ -123,15 +123,20 @@ class Tally:
         self.started = self.ended = self.expired = 0
         self.looks = [0] * many
         self.failures = [0] * many
-        self.periods_due = [0.0] * many
+        self.periods_due = [0] * many
         self.periods_kept = [0] * many
         self.gaps = [Gaps() for _ in range(many)]
         self.lags = [LagWindow() for _ in range(many)]
-        self.shed: dict[str, float] = {}
+        self.shed: dict[str, int] = {}
         self.presumed = 0
         self.outages = 0
         self.counties = Counties()
 
-    def missed(self, periods: float, reason: str) -> None:
-        """Periods went by without a look, because of this."""
-        self.shed[reason] = self.shed.get(reason, 0.0) + periods
+    def periods(self, kind: int, county: int, due: int, kept: int, reason: str) -> None:
+        """So many periods were due, and so many of them had a look; the others went by because of this."""
+        self.periods_due[kind] += due
+        self.periods_kept[kind] += kept
+        self.counties.periods_due[county] += due
+        self.counties.periods_kept[county] += kept
+        if due > kept:
+            self.shed[reason] = self.shed.get(reason, 0) + due - kept

@@ -137,7 +137,7 @@ class Timing:
             self._once(slot, self._fit(slot, now_ns + self._period(slot), now_ns))
         elif table.visits[slot] == 1:
             # First looks come as fast as the caps allow; half a period on, each joins its own place in the grid.
-            self._by_grid(slot, now_ns + self._period(slot) // 2)
+            self._by_grid(slot, now_ns + self._periods[self.kind(slot)] // 2)
         elif flags & FAILING or not flags & REGULAR:
             self._by_grid(slot, now_ns)
         else:
@@ -148,8 +148,7 @@ class Timing:
         table, settings = self._table, self._settings
         if reason == FailureReason.INTERNAL:
             if table.flags[slot] & REGULAR:
-                self._tally.periods_kept[table.queue[slot]] -= 1
-                self._tally.missed(1.0, "internal")
+                self._tally.periods(table.base[slot], table.county[slot], 0, -1, "internal")  # it was none after all
             self._once(slot, now_ns + ns(first_wait_s(reason, settings)))
             return
         table.flags[slot] |= FAILING
@@ -163,9 +162,7 @@ class Timing:
             self._once(slot, self._fit(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
             return
         if flags & REGULAR:
-            self._tally.periods_due[self.kind(slot)] += 1
-            self._tally.counties.periods_due[self._table.county[slot]] += 1
-            self._tally.missed(1.0, "outage")
+            self._tally.periods(self._table.base[slot], self._table.county[slot], 1, 0, "outage")
         self._by_grid(slot, now_ns)
 
     def after_outage(self, slot: int, now_ns: int) -> None:
@@ -224,6 +221,27 @@ class Timing:
         else:
             self._by_grid(slot, now_ns)
 
+    def put_off(self, slot: int, now_ns: int) -> bool:
+        """Its period has come. Whether the machine cannot keep it: then it is counted, and the next one is its time.
+
+        With periods stretched by s, each camera keeps one in s of them, in turn: at once there is as much less to do,
+        no camera is left out for longer than s periods (rounded up), and with the stretch the last trace of it goes.
+        """
+        kind = self.kind(slot)
+        stretch = self._overload.stretch[kind]
+        table = self._table
+        if stretch == 1.0 or not table.flags[slot] & REGULAR:
+            return False
+        credit = table.credit[slot] + int(256 / stretch)
+        table.credit[slot] = credit & 255
+        if credit >= 256:
+            return False
+        base = table.base[slot]
+        rounds = (now_ns - table.nominal[slot]) // self._periods[base] + 1
+        self._tally.periods(base, table.county[slot], rounds, 0, "overload")
+        self._by_period(slot, now_ns)
+        return True
+
     def launched(self, slot: int, kind: int, lag_ns: int, blocked: str, now_ns: int) -> None:
         """A visit begins: count its lag, and which periods it keeps and which went by."""
         table, tally = self._table, self._tally
@@ -232,22 +250,14 @@ class Timing:
         tally.counties.add(table.county[slot], lag_ns, now_ns)
         if not table.flags[slot] & REGULAR:
             return
-        period_ns = self._periods[kind]
-        stretch = self._overload.stretch[kind]
-        rounds = -(-(now_ns - table.nominal[slot]) // round(period_ns * stretch))
-        due = stretch * max(1, rounds)
-        tally.periods_due[kind] += due
-        tally.periods_kept[kind] += 1
-        counties, county = tally.counties, table.county[slot]
-        counties.periods_due[county] += due
-        counties.periods_kept[county] += 1
-        if stretch > 1.0:
-            tally.missed(stretch - 1.0, "overload")
-        if rounds > 1:
-            tally.missed(due - stretch, blocked or "overload")
+        base = table.base[slot]  # whose period it was due by; a doubt may have come meanwhile
+        period_ns, stretch = self._periods[base], self._overload.stretch[base]
+        rounds = (now_ns - table.nominal[slot]) // period_ns + 1
+        tally.periods(base, table.county[slot], rounds, 1, blocked if blocked and stretch == 1.0 else "overload")
         gap_ns = now_ns - table.started[slot]
-        if table.visits[slot] > 1 and gap_ns < 2 * due * period_ns:  # not from yesterday's window to today's
-            tally.gaps[kind].add(gap_ns, now_ns)
+        # not from yesterday's window to today's
+        if table.visits[slot] > 1 and gap_ns < 2 * rounds * stretch * period_ns:
+            tally.gaps[base].add(gap_ns, now_ns)
 
     def _take(self, settings: SchedulerSettings, calendar: Calendar) -> None:
         self._settings = settings
@@ -270,8 +280,8 @@ class Timing:
         return round(longest_ns * (1.0 - self._settings.jitter * share(table.seed[slot], table.visits[slot])))
 
     def _by_period(self, slot: int, now_ns: int) -> None:
-        """One period after the last; rounds that have gone by are left out."""
-        period_ns = self._period(slot)
+        """One period after the last; those that have gone by are left out."""
+        period_ns = self._periods[self.kind(slot)]
         nominal_ns = self._table.nominal[slot] + period_ns
         if nominal_ns <= now_ns:
             nominal_ns += -(-(now_ns - nominal_ns + 1) // period_ns) * period_ns
@@ -279,7 +289,7 @@ class Timing:
 
     def _by_grid(self, slot: int, now_ns: int) -> None:
         """The next point of its own grid: phase, phase + period, ..."""
-        period_ns = self._period(slot)
+        period_ns = self._periods[self.kind(slot)]
         self._regular(slot, self._grid(slot, now_ns, period_ns), period_ns, now_ns)
 
     def _grid(self, slot: int, after_ns: int, period_ns: int) -> int:
