@@ -39,6 +39,6 @@ class Machine:
         self.waiting_max = max(self.waiting_max, len(begins_ns))
         return len(begins_ns)
 
-    def visits_allowed(self, busy: int, now_ns: int) -> int:
+    def visits_allowed(self, now_ns: int) -> int:
         """What the hub would allow now; see engine/hub/board.py."""
-        return visits_allowed(self._feeders, busy, self._room - self.waiting(now_ns))
+        return visits_allowed(self._feeders, self._room - self.waiting(now_ns))

@@ -99,7 +99,7 @@ class Play:
     def run(self) -> None:
         """From the beginning to the end."""
         stage = self.stage
-        self._hear(CapacityChanged(self.machine.visits_allowed(0, 0)), 0)
+        self._hear(CapacityChanged(self.machine.visits_allowed(0)), 0)
         self._hear(CamerasPut(stage.fleet.plans), 0)
         small = len(stage.fleet) <= SMALL
         row_ns = max(LOOK_NS, -(-stage.span_ns // _ROWS // LOOK_NS) * LOOK_NS)
@@ -199,7 +199,7 @@ class Play:
 
     def _adjust(self, now_ns: int) -> None:
         """What the hub does after each turn: allow as many visits as the intake has room for."""
-        allowed = self.machine.visits_allowed(len(self.promises.flights), now_ns)
+        allowed = self.machine.visits_allowed(now_ns)
         if allowed != self._allowed:
             self._allowed = allowed
             self._hear(CapacityChanged(allowed), now_ns)
