@@ -109,8 +109,9 @@ class EngineStatus:
 class ClassStatus:
     """One class of cameras, as the scheduler sees it.
 
-    `coverage`: periods with a look / periods due, since the start. `achieved_period_s`: the mean gap between looks of
-    late, 0 before there are any. `stretch`: by what its period is lengthened because the machine cannot keep it.
+    `coverage`: periods with a look / periods due, since the start; 1 while `periods_due` is 0. `achieved_period_s`: the
+    mean gap between looks of late, 0 before there are any. `stretch`: by what its period is lengthened because the
+    machine cannot keep it.
     """
 
     name: str
@@ -122,6 +123,18 @@ class ClassStatus:
     coverage: float
     lag_p50_s: float
     lag_p99_s: float
+    periods_due: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One platform. `waiting`: cameras that are due and wait for it. `out`: its cameras fail together."""
+
+    name: str
+    in_flight: int
+    cap: int
+    waiting: int
+    out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,9 @@ class SchedulerStatus:
     """How the patrol keeps its periods. `lag_s_max`: how long the most overdue camera waits for its visit.
 
     `shed`: periods that went by without a look, by what the camera waited for. `county_lags`: the worst first, within
-    the last two minutes. `failing`: cameras whose last visit failed, by reason.
+    the last two minutes. `failing`: cameras whose last visit failed, by reason. `visits_allowed` is what feeders and
+    intake leave of `visits_max`. `starts_per_s`: of the last 10 to 20 s. `busy_hosts`: those with most cameras waiting,
+    then with most visits in flight; `uplinks_busy`: recorders with a visit in flight, of `uplinks`.
     """
 
     cameras: int = 0
@@ -150,11 +165,22 @@ class SchedulerStatus:
     shed: Mapping[str, float] = field(default_factory=dict)
     failing: Mapping[str, int] = field(default_factory=dict)
     outages: tuple[str, ...] = ()
+    visits_max: int = 0
+    starts_per_s: float = 0.0
+    starts_per_s_max: float = 0.0
+    uplinks: int = 0
+    uplinks_busy: int = 0
+    hosts: int = 0
+    busy_hosts: tuple[HostStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPlanReport:
-    """Why a camera is due when it is. `due_in_s`: negative if it is overdue. `because`: sentences for people."""
+    """Why a camera is due when it is. `due_in_s`: negative if it is overdue. `because`: sentences for people.
+
+    `window_opens_wall_ns`: when its kitchen works again; 0 while it works, and if it never will. `timezone`: of its
+    hours.
+    """
 
     camera_id: str
     kind: str
@@ -168,6 +194,8 @@ class CameraPlanReport:
     last_keyframe_ago_s: float | None
     window_open: bool
     because: tuple[str, ...] = ()
+    window_opens_wall_ns: int = 0
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,12 @@ def cannot_keep(settings: Settings, fleet: Fleet, cores: int) -> Iterator[str]:
     remedy = "raise the cap, or lengthen the periods"
     if rate * VISIT_S > scheduler.visits_max:
         yield f"{_flight(load, scheduler)}, scheduler.visits_max is {scheduler.visits_max:,}; {remedy}"
+    queue = settings.intake.queue_frames_max
+    if rate * VISIT_S > queue // 2:
+        yield (
+            f"{_flight(load, scheduler)}, intake.queue_frames_max is {queue:,}, and half of it ({queue // 2:,}) bounds "
+            "them; raise it, or lengthen the periods"
+        )
     if rate > scheduler.starts_per_s_max:
         yield (
             f"{_product(load, scheduler)} = {_up(rate)} visits a second, scheduler.starts_per_s_max is "

@@ -273,6 +273,7 @@ class Dispatch:
         deadline_ns = now_ns + ns(self._settings.order_timeout_s)
         self.expiry.append((deadline_ns, visit_id))
         self._tally.started += 1
+        self._tally.starts.add(now_ns)
         actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[kind], lag_ns))
 
     def _settle_host(

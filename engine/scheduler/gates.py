@@ -40,6 +40,10 @@ class Uplinks:
         self._members = array("I")
         self._parked: dict[int, SlotHeap] = {}
 
+    def __len__(self) -> int:
+        """Recorders that cameras or visits hang on."""
+        return len(self._index)
+
     def join(self, name: str) -> int:
         """A camera hangs on it; -1 for no name: then nothing is capped."""
         if not name:
@@ -126,6 +130,10 @@ class Hosts:
         self._free: list[int] = []
         self.all: list[Host] = []
         self.configure(settings)
+
+    def __len__(self) -> int:
+        """Platforms that cameras or visits hang on."""
+        return len(self._index)
 
     def configure(self, settings: SchedulerSettings) -> None:
         """New caps; what is under way goes on."""

@@ -18,6 +18,7 @@ class Window:
 
     def __init__(self, hours: Hours, calendar: Calendar, terms: tuple[Span, ...], holidays: tuple[Span, ...]) -> None:
         self.always = hours.always and not terms and not holidays
+        self.timezone = calendar.timezone
         self._hours = hours
         self._zone = ZoneInfo(calendar.timezone)
         self._terms = terms

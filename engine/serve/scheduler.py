@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.replies import CameraPlanReport, ClassStatus, ConfigChange, ConfigReport, SchedulerStatus
+from engine.replies import CameraPlanReport, ClassStatus, ConfigChange, ConfigReport, HostStatus, SchedulerStatus
 from engine.serve.metrics import Metrics
 from engine.serve.port import HubPort
 from engine.serve.services import camera_id_of, served
@@ -48,33 +48,30 @@ class Scheduler(scheduler_pb2_grpc.SchedulerServicer):
 
 def schedule_message(status: SchedulerStatus) -> scheduler_pb2.SchedulerStatus:
     """Noun to message; the two share their names."""
-    fields: dict[str, Any] = {name: getattr(status, name) for name in SchedulerStatus.__slots__}
-    fields["classes"] = [
-        scheduler_pb2.ClassStatus(**{name: getattr(one, name) for name in ClassStatus.__slots__})
-        for one in status.classes
-    ]
+    fields = _fields(status, SchedulerStatus)
+    fields["classes"] = [scheduler_pb2.ClassStatus(**_fields(one, ClassStatus)) for one in status.classes]
+    fields["busy_hosts"] = [scheduler_pb2.HostStatus(**_fields(one, HostStatus)) for one in status.busy_hosts]
     return scheduler_pb2.SchedulerStatus(**fields)
 
 
 def schedule_of(message: scheduler_pb2.SchedulerStatus) -> SchedulerStatus:
     """The same the other way."""
-    fields: dict[str, Any] = {name: getattr(message, name) for name in SchedulerStatus.__slots__}
+    fields = _fields(message, SchedulerStatus)
     fields |= {name: dict(fields[name]) for name in ("county_lags", "shed", "failing")}
     fields["outages"] = tuple(message.outages)
-    fields["classes"] = tuple(
-        ClassStatus(**{name: getattr(one, name) for name in ClassStatus.__slots__}) for one in message.classes
-    )
+    fields["classes"] = tuple(ClassStatus(**_fields(one, ClassStatus)) for one in message.classes)
+    fields["busy_hosts"] = tuple(HostStatus(**_fields(one, HostStatus)) for one in message.busy_hosts)
     return SchedulerStatus(**fields)
 
 
 def plan_message(plan: CameraPlanReport) -> scheduler_pb2.CameraPlan:
     """Noun to message; the two share their names."""
-    return scheduler_pb2.CameraPlan(**{name: getattr(plan, name) for name in CameraPlanReport.__slots__})
+    return scheduler_pb2.CameraPlan(**_fields(plan, CameraPlanReport))
 
 
 def plan_of(message: scheduler_pb2.CameraPlan) -> CameraPlanReport:
     """The same the other way."""
-    fields: dict[str, Any] = {name: getattr(message, name) for name in CameraPlanReport.__slots__}
+    fields = _fields(message, CameraPlanReport)
     for name in ("last_visit_ago_s", "last_keyframe_ago_s"):
         fields[name] = fields[name] if message.HasField(name) else None
     return CameraPlanReport(**(fields | {"because": tuple(message.because)}))
@@ -95,3 +92,8 @@ def report_of(message: scheduler_pb2.ConfigReport) -> ConfigReport:
     """The same the other way."""
     changes = tuple(ConfigChange(one.key, one.old_value, one.new_value, one.hot) for one in message.changes)
     return ConfigReport(message.revision, changes, tuple(message.warnings), message.applied)
+
+
+def _fields(source: Any, noun: Any) -> dict[str, Any]:
+    """Noun and message call their fields the same."""
+    return {name: getattr(source, name) for name in noun.__slots__}

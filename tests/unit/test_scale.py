@@ -7,7 +7,7 @@ import pytest
 from engine.config import Settings
 from engine.config.calendar import Calendar, Span
 from engine.config.scale import Fleet, Load, cannot_keep
-from engine.config.schema import FeedSettings, SchedulerSettings, WorkerSettings
+from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, WorkerSettings
 from engine.hub.plans import camera_plan
 from engine.scheduler import survey
 from engine.scheduler.core import Scheduler
@@ -19,9 +19,13 @@ FIRST_OF_OCTOBER_2026 = 1_790_784_000_000_000_000
 AMPLE = {"starts_per_s_max": 10_000, "host_starts_per_s_max": 10_000, "visits_per_host_max": 100_000}
 
 
-def settings(feed: FeedSettings | None = None, workers: int = 0, **scheduler) -> Settings:
-    chosen = SchedulerSettings(**{**AMPLE, "visits_max": 100_000, **scheduler})
-    return Settings(feed=feed or FeedSettings(feeders=64), scheduler=chosen, worker=WorkerSettings(count=workers))
+def settings(feed: FeedSettings | None = None, workers: int = 0, queue: int = 100_000, **scheduler) -> Settings:
+    return Settings(
+        feed=feed or FeedSettings(feeders=64),
+        intake=IntakeSettings(queue_frames_max=queue),
+        scheduler=SchedulerSettings(**{**AMPLE, "visits_max": 100_000, **scheduler}),
+        worker=WorkerSettings(count=workers),
+    )
 
 
 def put(*cameras: Camera) -> Scheduler:
@@ -64,6 +68,12 @@ def warnings(scheduler: Scheduler, chosen: Settings, calendar: Calendar | None =
             settings(key_period_s=600, ordinary_period_s=600, visits_max=600),
             "131,072 cameras x 3 s / 600 s = 656 visits in flight, scheduler.visits_max is 600; raise the cap, or "
             "lengthen the periods",
+        ),
+        (
+            Load(65_536, 65_536),
+            settings(queue=512),
+            "(65,536 key points / 900 s + 65,536 others / 1,800 s) x 3 s = 328 visits in flight, "
+            "intake.queue_frames_max is 512, and half of it (256) bounds them; raise it, or lengthen the periods",
         ),
         (
             Load(90_000, 90_000),
