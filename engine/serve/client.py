@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from engine.errors import PatrolError
 from engine.replies import (
@@ -46,13 +48,17 @@ Reply = TypeVar("Reply")
 
 
 class CallError(PatrolError):
-    """A call ended with another status than OK; `status` is its name (UNAVAILABLE, NOT_FOUND, ...)."""
+    """A call ended with another status than OK; `status` is its name (UNAVAILABLE, NOT_FOUND, ...).
+
+    `violations`: field and what is wrong with it, for each thing that an INVALID_ARGUMENT names.
+    """
 
     code = "call"
 
-    def __init__(self, status: str, message: str) -> None:
+    def __init__(self, status: str, message: str, violations: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.status = status
+        self.violations = tuple(violations)
 
 
 class PatrolClient:
@@ -204,4 +210,13 @@ class PatrolClient:
             return CallError(
                 status, f"no engine answers at {self._address}; start `patrol run`, or give its address with --server"
             )
-        return CallError(status, error.details() or status)
+        return CallError(status, error.details() or status, list(_violations(error)))
+
+
+def _violations(error: Any) -> Iterator[tuple[str, str]]:
+    """Of google.rpc.BadRequest in the status of a call."""
+    status = rpc_status.from_call(error)
+    for detail in () if status is None else status.details:
+        request = error_details_pb2.BadRequest()
+        if detail.Unpack(request):
+            yield from ((one.field, one.description) for one in request.field_violations)

@@ -359,3 +359,15 @@ def test_regions_beyond_the_bound_share_one_label() -> None:
 
 def test_the_metrics_page_is_up_to_date() -> None:
     assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == markdown()
+
+
+def test_more_bad_rows_than_a_header_holds_are_cut_and_counted(served) -> None:
+    client = served[5]
+    with pytest.raises(CallError) as caught:
+        client.import_cameras([Camera(f"x{n}", f"gopher://第一中学食堂/{n}") for n in range(500)])
+    assert caught.value.status == "INVALID_ARGUMENT"
+    assert str(caught.value).endswith("(and 499 more)")
+    *named, last = caught.value.violations
+    assert [field for field, _ in named] == [f"cameras[{n}].url" for n in range(len(named))]
+    assert len(named) > 10
+    assert last[1].startswith("and ")
