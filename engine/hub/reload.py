@@ -44,6 +44,7 @@ class Configuration:
         try:
             report = self._change(load(Path(path)), dry_run=False)
         except ConfigError as error:
+            self._told("refused")
             logger().error("configuration refused, the old one stands", file=path, detail=str(error))
             return
         logger().info(
@@ -64,28 +65,22 @@ class Configuration:
                 "changed them meanwhile; look at them again, then send the change once more"
             )
         try:
-            settings = loads(text, name="request")
+            return self._change(loads(text, name="request"), dry_run)
         except ConfigError:
             if not dry_run:
                 self._told("refused")
             raise
-        return self._change(settings, dry_run)
 
     def warnings(self) -> list[str]:
         """What the operator should know of the settings in force."""
         return self._warnings(self.settings, self._calendar)
 
     def _change(self, wanted: Settings, dry_run: bool) -> ConfigReport:
-        try:
-            settings = hot_part(self.settings, wanted)
-            calendar = load_calendar(settings.scheduler.calendar_file)
-            wrong = problems(settings)
-            if wrong:
-                raise ConfigError("\n".join(f"together with the keys that wait for a restart: {one}" for one in wrong))
-        except ConfigError:
-            if not dry_run:
-                self._told("refused")
-            raise
+        settings = hot_part(self.settings, wanted)
+        calendar = load_calendar(settings.scheduler.calendar_file)
+        wrong = problems(settings)
+        if wrong:
+            raise ConfigError("\n".join(f"together with the keys that wait for a restart: {one}" for one in wrong))
         changes = tuple(diff(self.settings, wanted))
         warnings = [
             f"{one.key}: needs a restart; {one.old} stays in force until then" for one in changes if not one.hot
