@@ -86,6 +86,11 @@ class Dispatch:
         return cap if self.capacity is None else min(cap, self.capacity)
 
     @property
+    def rate_is_spent(self) -> bool:
+        """Whether cameras wait for the rate of new visits."""
+        return self._blocked_until_ns is not None
+
+    @property
     def settings_in_force(self) -> list[SchedulerSettings]:
         """Those that visits under way were begun under: a lowered cap binds once the earlier ones have ended."""
         return [self._settings, *(one for _, one in self._still_in_force())]
