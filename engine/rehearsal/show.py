@@ -80,8 +80,7 @@ def _verdict(report: Report) -> RenderableType:
     figures = report.figures
     promises = figures["promises"]
     if not promises["broken"]:
-        text = f"every promise held, looked at {promises['looks']:,} times; digest {figures['digest']}"
-        return Text(f"{report.plan}: {text}", style="green")
+        return Text(f"{report.plan}: every promise held, looked at {promises['looks']:,} times", style="green")
     return Panel("\n".join(promises["broken"][:10]), title=f"{report.plan}: broken promises", border_style="red")
 
 
@@ -116,6 +115,7 @@ _LINES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("failed visits", lambda f: f"{sum(f['failures'].values()):,}"),
     ("not visited, platform out", lambda f: f"{sum(f['presumed'].values()):,}"),
     ("orders never answered", lambda f: f"{f['expired']:,}"),
+    ("digest", lambda f: str(f["digest"])[:12]),
     ("longest a key point was unseen", lambda f: f"{f['promises']['key_point_unseen_periods_max']:.2f} periods"),
 )
 
