@@ -123,7 +123,7 @@ class ClassStatus:
     coverage: float
     lag_p50_s: float
     lag_p99_s: float
-    periods_due: float = 0.0
+    periods_due: int = 0
 
 
 @dataclass(frozen=True, slots=True)

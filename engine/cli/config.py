@@ -149,14 +149,14 @@ def _warnings(
         warnings = calendar_never_open(calendar, settings.scheduler.hours, wall_ns())
         return cameras, [*cannot_keep(settings, Fleet(Load(cameras or 0)), cores), *warnings]
     from engine.desk import read_registry
-    from engine.hub.plans import camera_plan
+    from engine.hub.plans import plan_of
     from engine.scheduler import survey
     from engine.scheduler.core import Scheduler
     from engine.scheduler.events import CamerasPut
 
     found = read_registry(registry, settings)
     scheduler = Scheduler(settings.scheduler, calendar)
-    scheduler.handle(CamerasPut([camera_plan(camera) for camera in found.cameras]), 0)
+    scheduler.handle(CamerasPut([plan_of(camera) for camera in found.cameras]), 0)
     warnings = survey.warnings(scheduler, settings, calendar, cores, wall_ns())
     if found.problems:
         bad = len({problem.index for problem in found.problems})

@@ -41,7 +41,13 @@ class IntakeSettings(Section):
         "", "CURVE server key pair (as written by zmq.auth.create_certificates); needed to listen in public.", hot=False
     )
     curve_clients_dir: str = key("", "Directory of the public keys of gateways that may push.", hot=False)
-    queue_frames_max: int = key(512, "Keyframes that wait for a worker.", unit="frames", ge=1, le=100_000)
+    queue_frames_max: int = key(
+        2048,
+        "Keyframes that wait for a worker; half of it is kept for visits in flight, so no more than that are.",
+        unit="frames",
+        ge=1,
+        le=100_000,
+    )
     queue_bytes_max: int = key(268_435_456, "Bytes that wait for a worker.", unit="B", ge=8_388_608, le=17_179_869_184)
     payload_bytes_max: int = key(8_388_608, "Largest keyframe taken.", unit="B", ge=65_536, le=8_388_608, hot=False)
     stale_after_s: float = key(30.0, "A keyframe that waited longer is dropped.", unit="s", ge=1, le=3600)

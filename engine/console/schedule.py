@@ -125,7 +125,7 @@ def _achieved(one: ClassStatus) -> Cell:
 
 
 def _coverage(one: ClassStatus) -> Cell:
-    if not one.periods_due:
+    if not one.periods_due and one.coverage == 1:
         return "-"
     style = _GOOD if one.coverage >= _COVERAGE_WARN else _WARN if one.coverage >= _COVERAGE_BAD else _BAD
     return Text(f"{100 * one.coverage:.1f} %", style=style)
@@ -175,7 +175,7 @@ def _failing(schedule: SchedulerStatus, rows_max: int) -> Section:
 
 
 def _missed(schedule: SchedulerStatus, rows_max: int) -> Section:
-    rows = [[reason, f"{count:,.1f}"] for reason, count in _most(schedule.shed)[:rows_max]]
+    rows = [[reason, f"{count:,.0f}"] for reason, count in _most(schedule.shed)[:rows_max]]
     return Section("missed because of", ["reason", "periods"], rows)
 
 

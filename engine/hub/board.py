@@ -15,6 +15,11 @@ class _Feeder:
     stuck_threads: int = 0
 
 
+def visits_allowed(capacity: int, busy: int, room: int) -> int:
+    """Visits that may be in flight. `room`: frames the intake can still take, and every visit may bring one at once."""
+    return min(capacity, max(busy, room))
+
+
 class FeederBoard:
     """The books of visits in flight: every order that begins here ends here, once.
 

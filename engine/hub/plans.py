@@ -1,4 +1,4 @@
-"""A row of the registry as the scheduler sees it. Pure."""
+"""What the scheduler is told of a registry row. Pure."""
 
 from engine.feed.source import host_of, route, uplink_of
 from engine.scheduler.events import CameraPlan
@@ -7,8 +7,8 @@ from engine.types import Camera, FeedKind
 _COUNTY_DIGITS = 6
 
 
-def camera_plan(camera: Camera) -> CameraPlan:
-    """What the scheduler needs to know of a camera; without an uplink of its own it hangs on host and port."""
+def plan_of(camera: Camera) -> CameraPlan:
+    """The part of a row that decides when and how gently it is visited."""
     return CameraPlan(
         camera_id=camera.camera_id,
         uplink=camera.uplink or uplink_of(camera.url),

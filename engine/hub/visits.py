@@ -7,8 +7,8 @@ from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
 from engine.feed.source import route
-from engine.hub.board import FeederBoard
-from engine.hub.plans import camera_plan
+from engine.hub.board import FeederBoard, visits_allowed
+from engine.hub.plans import plan_of
 from engine.hub.registry import Registry
 from engine.log import logger
 from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
@@ -72,7 +72,7 @@ class Visits:
 
     def put(self, cameras: Sequence[Camera], now_ns: int) -> None:
         """Cameras are new or changed."""
-        self._handle(CamerasPut([camera_plan(camera) for camera in cameras]), now_ns)
+        self._handle(CamerasPut([plan_of(camera) for camera in cameras]), now_ns)
 
     def remove(self, camera_ids: Sequence[str], now_ns: int) -> None:
         """Cameras left the registry."""
@@ -126,7 +126,7 @@ class Visits:
     def advance(self, now_ns: int, room: int) -> None:
         """Give the scheduler its turn. `room`: frames that may still come before the intake is full."""
         busy = self._board.in_flight + self._board.waiting
-        capacity = min(self._board.capacity(), busy + max(0, room - busy))
+        capacity = visits_allowed(self._board.capacity(), busy, room)
         if capacity != self._capacity:
             self._capacity = capacity
             self._handle(CapacityChanged(capacity), now_ns)

@@ -34,7 +34,7 @@ class Sites:
         if self._configured == (calendar, default_hours):
             return self._windows, self._window
         windows = Windows(calendar, default_hours)
-        return windows, array("H", (windows.of(*site) for site in self._sites))
+        return windows, array("I", (windows.of(*site) for site in self._sites))
 
     def window(self, index: int) -> int:
         """The window of a canteen."""

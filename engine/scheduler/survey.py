@@ -47,8 +47,8 @@ def fleet(core: "Scheduler", settings: SchedulerSettings) -> Fleet:
 def never_open(core: "Scheduler", settings: SchedulerSettings, calendar: Calendar, wall_ns: int) -> list[str]:
     """Hours of cameras that do not come within SEARCH_DAYS days, one sentence a pattern."""
     windows, of_site = core.timing.sites.under(calendar, settings.hours)
-    sites = np.frombuffer(core.table.site, dtype=np.uint32)[_enabled(core)]
-    cameras = np.bincount(np.frombuffer(of_site, dtype=np.uint16)[sites], minlength=len(windows.all))
+    sites = np.frombuffer(core.table.site, dtype=core.table.site.typecode)[_enabled(core)]
+    cameras = np.bincount(np.frombuffer(of_site, dtype=of_site.typecode)[sites], minlength=len(windows.all))
     return [
         f"{hours} do not come in the next {SEARCH_DAYS} days: {cameras[index]:,} cameras have no period to keep; mend "
         "the hours, or terms and holidays in scheduler.calendar_file"

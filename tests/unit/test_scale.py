@@ -8,7 +8,7 @@ from engine.config import Settings
 from engine.config.calendar import Calendar, Span
 from engine.config.scale import Fleet, Load, cannot_keep
 from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, WorkerSettings
-from engine.hub.plans import camera_plan
+from engine.hub.plans import plan_of
 from engine.scheduler import survey
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CamerasPut, CamerasRemoved
@@ -30,7 +30,7 @@ def settings(feed: FeedSettings | None = None, workers: int = 0, queue: int = 10
 
 def put(*cameras: Camera) -> Scheduler:
     scheduler = Scheduler(SchedulerSettings())
-    scheduler.handle(CamerasPut([camera_plan(one) for one in cameras]), 0)
+    scheduler.handle(CamerasPut([plan_of(one) for one in cameras]), 0)
     return scheduler
 
 

@@ -22,10 +22,10 @@ def test_a_patrol_in_overload_shows_achieved_against_configured_periods() -> Non
     period = "patrol_class_period_seconds"
     (ordinary,) = [one for one in status.classes if one.name == "ordinary"]
     assert now[period, "ordinary", "configured"] == 120
-    assert now[period, "ordinary", "stretched"] == 120 * ordinary.stretch > 240
-    assert now[period, "ordinary", "achieved"] == ordinary.achieved_period_s > 180
+    assert now[period, "ordinary", "stretched"] == 120 * ordinary.stretch > 150
+    assert now[period, "ordinary", "achieved"] == ordinary.achieved_period_s > 150
     assert now[period, "key_point", "stretched"] == now[period, "key_point", "configured"] == 60
-    assert now["patrol_class_coverage_ratio", "ordinary"] < 0.5 < now["patrol_class_coverage_ratio", "key_point"]
+    assert now["patrol_class_coverage_ratio", "ordinary"] < 0.7 < now["patrol_class_coverage_ratio", "key_point"]
     assert now["patrol_scheduler_overloaded",] == 1
     assert now["patrol_scheduler_demand",] > now["patrol_scheduler_capacity",] > 3
     assert now["patrol_visits_allowed",] == 12

@@ -1,0 +1,230 @@
+"""The rehearsal itself: one scheduler, one world, virtual time. No clock: the same arguments give the same outcome."""
+
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from engine.clock import NS_PER_S, ns, seconds
+from engine.config.calendar import Calendar
+from engine.config.schema import Settings
+from engine.rehearsal.course import LagHistogram, Row
+from engine.rehearsal.faults import Faults
+from engine.rehearsal.fleet import Fleet
+from engine.rehearsal.machine import Machine
+from engine.rehearsal.nature import NEVER_ANSWERED, Nature
+from engine.rehearsal.pictures import Pictures
+from engine.rehearsal.promises import Promises
+from engine.rehearsal.recovery import Recovery
+from engine.rehearsal.world import World
+from engine.scheduler.classes import CLASSES, REASONS
+from engine.scheduler.core import Scheduler
+from engine.scheduler.events import (
+    Action,
+    CamerasPut,
+    CapacityChanged,
+    Event,
+    Judged,
+    OutageBegan,
+    Presumed,
+    StartVisit,
+    Tick,
+    VisitEnded,
+    VisitExpired,
+)
+
+LOOK_NS = 60 * NS_PER_S
+SMALL = 512
+"""Worlds up to so many cameras are checked after every event, larger ones every minute."""
+_ROWS = 288
+_KEYFRAME, _VERDICT = -1, -2
+_HASHED_AT_ONCE = 1 << 16
+_TICK = Tick()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is rehearsed, where, for how long. `wall_ns`: the wall clock at the beginning."""
+
+    settings: Settings
+    calendar: Calendar
+    fleet: Fleet
+    world: World
+    faults: Faults
+    cores: int
+    span_ns: int
+    seed: int
+    wall_ns: int
+
+
+class Play:
+    """One run. `core`, `promises`, `rows` and the totals say how it went."""
+
+    def __init__(self, stage: Stage, on_progress: Callable[[int], None] = lambda _: None) -> None:
+        self.stage = stage
+        settings = stage.settings
+        self.core = Scheduler(settings.scheduler, stage.calendar, wall_offset_ns=stage.wall_ns)
+        self.nature = Nature(stage.fleet, stage.world, stage.faults, stage.span_ns, stage.seed)
+        self.machine = Machine(settings, stage.world, stage.cores)
+        self.promises = Promises(stage.fleet, settings.scheduler)
+        self.recovery = Recovery(stage.fleet, self.nature, self.promises.seen, settings.scheduler)
+        self.lags = [LagHistogram() for _ in CLASSES]
+        self.rows: list[Row] = []
+        self.failures: Counter[str] = Counter()
+        self.presumed: Counter[str] = Counter()
+        self.outages = self.events = self.visits = 0
+        self.duration_ns = 0
+        self._pictures = Pictures(settings.judge)
+        self._progress = on_progress
+        self._kbit_s = [one.kbit_s for one in stage.world.streams]
+        self._heap: list[tuple[int, int, int, int]] = []  # when, visit, camera, what: see _answer
+        self._kbit = 0.0
+        self._allowed = 0
+        self._row = Row(0.0)
+        self._row_lags = [LagHistogram() for _ in CLASSES]
+        self._row_busy_ns = 0
+        self._row_kept = [0] * len(CLASSES)
+        self._row_due = [0.0] * len(CLASSES)
+        self._log = array("q")
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same sequence of actions."""
+        self._flush_log()
+        return self._hash.copy().hexdigest()
+
+    def run(self) -> None:
+        """From the beginning to the end."""
+        stage = self.stage
+        self._hear(CapacityChanged(self.machine.visits_allowed(0, 0)), 0)
+        self._hear(CamerasPut(stage.fleet.plans), 0)
+        small = len(stage.fleet) <= SMALL
+        row_ns = max(LOOK_NS, -(-stage.span_ns // _ROWS // LOOK_NS) * LOOK_NS)
+        look_ns, next_row_ns, now_ns = LOOK_NS, row_ns, 0
+        heap, nature, core = self._heap, self.nature, self.core
+        while True:
+            wakeup_ns = core.next_wakeup_ns()
+            change_ns = nature.next_change_ns()
+            at_ns = look_ns
+            if wakeup_ns is not None and wakeup_ns < at_ns:
+                at_ns = wakeup_ns
+            if heap and heap[0][0] < at_ns:
+                at_ns = heap[0][0]
+            if change_ns is not None and change_ns < at_ns:
+                at_ns = change_ns
+            now_ns = max(now_ns, at_ns)
+            if now_ns >= stage.span_ns:
+                break
+            if change_ns is not None and change_ns <= now_ns:
+                nature.advance(now_ns)
+            if heap and heap[0][0] <= now_ns:
+                self._answer(*heappop(heap))
+            elif wakeup_ns is not None and wakeup_ns <= now_ns:
+                self._hear(_TICK, now_ns)
+            if small:
+                core.check_invariants(now_ns)
+            if now_ns >= look_ns:
+                look_ns += LOOK_NS
+                self.promises.look(core, nature, now_ns)
+                self.recovery.look(self.promises.working, now_ns)
+                if now_ns >= next_row_ns:
+                    self._end_row(next_row_ns)
+                    next_row_ns += row_ns
+        self.promises.look(core, nature, stage.span_ns)
+        self._end_row(stage.span_ns)
+        for total, lags in zip(self.lags, self._row_lags, strict=True):
+            total.merge(lags)
+
+    def _answer(self, now_ns: int, visit_id: int, camera: int, what: int) -> None:
+        """A verdict is there, or a visit is over: with a keyframe, or with the number of a reason."""
+        if what == _VERDICT:
+            state, announced = self._pictures.judge(camera, self.nature.sees_fault(camera), now_ns)
+            self._hear(Judged(self.stage.fleet.ids[camera], state, announced), now_ns)
+            self._adjust(now_ns)
+            return
+        self._kbit -= self._kbit_s[self.stage.fleet.stream[camera]] if what == _KEYFRAME else 0.0
+        if self.promises.over(visit_id):
+            if what == _KEYFRAME:
+                self.promises.seen[camera] = now_ns
+                self._row.keyframes += 1
+                done_ns = self.machine.check(self.stage.fleet.stream[camera], now_ns)
+                heappush(self._heap, (done_ns, 0, camera, _VERDICT))
+            else:
+                self._row.failed += 1
+                self.failures[REASONS[what].value] += 1
+        self._hear(VisitEnded(visit_id, None if what == _KEYFRAME else REASONS[what]), now_ns)
+        self._adjust(now_ns)
+
+    def _hear(self, event: Event, now_ns: int) -> None:
+        self.events += 1
+        for action in self.core.handle(event, now_ns):
+            if type(action) is StartVisit:
+                self._begin(action, now_ns)
+            else:
+                self._heed(action, now_ns)
+
+    def _begin(self, action: StartVisit, now_ns: int) -> None:
+        camera = self.stage.fleet.index[action.camera_id]
+        self._log.extend((now_ns, action.visit_id, camera))
+        if len(self._log) > _HASHED_AT_ONCE:
+            self._flush_log()
+        self.promises.begun(action.visit_id, camera)
+        row, kind = self._row, action.kind
+        row.started[kind] += 1
+        self._row_lags[kind].add(action.lag_ns)
+        self.visits += 1
+        reason, duration_ns = self.nature.visit(camera)
+        if duration_ns != NEVER_ANSWERED:
+            self.duration_ns += duration_ns
+            heappush(self._heap, (now_ns + duration_ns, action.visit_id, camera, reason))
+            if reason < 0:
+                self._kbit += self._kbit_s[self.stage.fleet.stream[camera]]
+        if len(self.promises.flights) > row.in_flight_max:
+            row.in_flight_max = len(self.promises.flights)
+        if self._kbit > 1000 * row.mbit_s_max:
+            row.mbit_s_max = self._kbit / 1000
+
+    def _heed(self, action: Action, now_ns: int) -> None:
+        if isinstance(action, VisitExpired):
+            self.promises.expire(action.visit_id)
+            self._log.extend((now_ns, -action.visit_id, -1))
+        elif isinstance(action, Presumed):
+            self.presumed[action.reason.value] += 1
+            self._log.extend((now_ns, 0, self.stage.fleet.index[action.camera_id]))
+        elif isinstance(action, OutageBegan):
+            self.outages += 1
+
+    def _adjust(self, now_ns: int) -> None:
+        """What the hub does after each turn: allow as many visits as the intake has room for."""
+        allowed = self.machine.visits_allowed(len(self.promises.flights), now_ns)
+        if allowed != self._allowed:
+            self._allowed = allowed
+            self._hear(CapacityChanged(allowed), now_ns)
+
+    def _end_row(self, at_ns: int) -> None:
+        row, tally = self._row, self.core.tally
+        span_ns = max(1, at_ns - ns(row.at_s))
+        row.core_share = (self.machine.busy_ns - self._row_busy_ns) / span_ns / self.stage.cores
+        self._row_busy_ns = self.machine.busy_ns
+        row.frames_waiting_max, self.machine.waiting_max = self.machine.waiting_max, 0
+        row.stretch_max = max(self.core.overload.stretch)
+        row.allowed = self.core.dispatch.visits_allowed
+        row.demand_per_s = sum(self.core.timing.demand_per_s(at_ns))
+        row.offline = sum(self.core.timing.counts[-1].values())
+        for kind in CLASSES:
+            row.lag_s_p99[kind] = self._row_lags[kind].percentile_s(0.99)
+            self.lags[kind].merge(self._row_lags[kind])
+            due = tally.periods_due[kind] - self._row_due[kind]
+            row.coverage[kind] = min(1.0, (tally.periods_kept[kind] - self._row_kept[kind]) / due) if due else 1.0
+        self._row_due, self._row_kept = list(tally.periods_due), list(tally.periods_kept)
+        self._row_lags = [LagHistogram() for _ in CLASSES]
+        self.rows.append(row)
+        self._row = Row(seconds(at_ns))
+        self._progress(round(seconds(at_ns) / 60))
+
+    def _flush_log(self) -> None:
+        self._hash.update(self._log.tobytes())
+        self._log = array("q")

@@ -1,0 +1,149 @@
+"""The model of the world: streams, keyframe intervals, connecting, kitchens' hours, what a check costs. TOML, bounded.
+
+Every figure can be given in a file (`patrol simulate --world FILE`); the defaults are these.
+
+- cpu_ms: CPU of one check, all processes together: `python -m bench.end_to_end` (2 cores / checks_per_s), plus 1.1 ms
+  for the visit (bench.visits) and 0.6 ms for the hub.
+- intervals: keyframe intervals as found in the field, 1 to 10 s, "smart" codecs at the long end.
+- a visit that brings a keyframe lasts the connecting, and then any part of one keyframe interval.
+"""
+
+import datetime
+import tomllib
+from pathlib import Path
+from typing import Self, TypeVar
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from engine.config.setting import Section
+from engine.errors import ConfigError
+from engine.hours import parse_hours
+from engine.types import Codec, FailureReason
+
+_FILE_BYTES_MAX = 1024 * 1024
+_Kind = TypeVar("_Kind", bound=Section)
+
+
+class Stream(Section):
+    """A kind of stream; `share` of the cameras have it."""
+
+    name: str
+    codec: Codec
+    kbit_s: float = Field(gt=0, le=100_000)
+    cpu_ms: float = Field(gt=0, le=10_000)
+    share: float = Field(gt=0, le=1000)
+
+
+class Interval(Section):
+    """A keyframe interval; `share` of the cameras have it."""
+
+    seconds: float = Field(gt=0, le=60)
+    share: float = Field(gt=0, le=1000)
+
+
+class Pattern(Section):
+    """Hours of a share of the canteens, as the registry writes them; empty: always."""
+
+    hours: str
+    share: float = Field(gt=0, le=1000)
+
+    @field_validator("hours")
+    @classmethod
+    def _readable(cls, hours: str) -> str:
+        parse_hours(hours)
+        return hours
+
+
+_FAILURE_S = {
+    FailureReason.REFUSED: 0.1,
+    FailureReason.DNS: 0.5,
+    FailureReason.UNREACHABLE: 3.0,
+    FailureReason.TIMEOUT_CONNECT: 5.0,
+    FailureReason.TIMEOUT_KEYFRAME: 12.0,
+    FailureReason.UNAUTHORIZED: 0.5,
+    FailureReason.NOT_FOUND: 0.5,
+    FailureReason.NO_VIDEO: 1.0,
+    FailureReason.UNSUPPORTED_CODEC: 1.0,
+    FailureReason.PROTOCOL_ERROR: 1.0,
+    FailureReason.DAMAGED: 3.0,
+    FailureReason.INTERNAL: 1.0,
+}
+
+
+class World(Section):
+    """The whole file. Shares are relative; they need not add up to 1."""
+
+    start: datetime.datetime = datetime.datetime(2026, 11, 23)  # noqa: DTZ001 (local time of the calendar's zone)
+    connect_s_min: float = Field(default=0.2, ge=0, le=60)
+    connect_s_max: float = Field(default=0.8, ge=0, le=60)
+    streams: tuple[Stream, ...] = Field(
+        default=(
+            Stream(name="1080p H.264", codec=Codec.H264, kbit_s=2000, cpu_ms=8.9, share=50),
+            Stream(name="1080p H.265", codec=Codec.H265, kbit_s=2000, cpu_ms=12.7, share=25),
+            Stream(name="720p H.264", codec=Codec.H264, kbit_s=1000, cpu_ms=6.8, share=15),
+            Stream(name="D1 H.264", codec=Codec.H264, kbit_s=512, cpu_ms=4.9, share=10),
+        ),
+        min_length=1,
+        max_length=50,
+    )
+    intervals: tuple[Interval, ...] = Field(
+        default=(
+            Interval(seconds=1, share=5),
+            Interval(seconds=2, share=25),
+            Interval(seconds=4, share=25),
+            Interval(seconds=5, share=20),
+            Interval(seconds=10, share=25),
+        ),
+        min_length=1,
+        max_length=50,
+    )
+    hours: tuple[Pattern, ...] = Field(
+        default=(
+            Pattern(hours="05:30-19:00", share=60),
+            Pattern(hours="mon-fri 06:00-18:00", share=30),
+            Pattern(hours="mon-fri 06:30-13:30", share=10),
+        ),
+        min_length=1,
+        max_length=50,
+    )
+    failure_s: dict[FailureReason, float] = Field(default=_FAILURE_S, max_length=len(FailureReason))
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.connect_s_min > self.connect_s_max:
+            raise ValueError(
+                f"connect_s_min ({self.connect_s_min:g}) is more than connect_s_max ({self.connect_s_max:g}); "
+                "exchange the two"
+            )
+        return self
+
+    @field_validator("failure_s")
+    @classmethod
+    def _bounded(cls, given: dict[FailureReason, float]) -> dict[FailureReason, float]:
+        for reason, duration_s in given.items():
+            if not 0 < duration_s <= 300:
+                raise ValueError(f"{reason} = {duration_s:g}: allowed: more than 0, at most 300 (seconds)")
+        return _FAILURE_S | given
+
+
+def load_world(path: Path | None) -> World:
+    """The world of a file; without one, the defaults. Raises ConfigError that names each wrong entry."""
+    return World() if path is None else read_section(path, World)
+
+
+def read_section(path: Path, kind: type[_Kind]) -> _Kind:
+    """A small TOML file as one section."""
+    try:
+        if path.stat().st_size > _FILE_BYTES_MAX:
+            raise ConfigError(f"{path}: more than {_FILE_BYTES_MAX} bytes; shorten it")
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give a readable TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(map(str, one['loc'])) or 'file'} = {one['input']!r}: {one['msg']}; mend the entry"
+            for one in error.errors()
+        ]
+        raise ConfigError("\n".join(lines)) from error
