@@ -125,8 +125,7 @@ class Visits:
 
     def advance(self, now_ns: int, room: int) -> None:
         """Give the scheduler its turn. `room`: frames that may still come before the intake is full."""
-        busy = self._board.in_flight + self._board.waiting
-        capacity = visits_allowed(self._board.capacity(), busy, room)
+        capacity = visits_allowed(self._board.capacity(), room)
         if capacity != self._capacity:
             self._capacity = capacity
             self._handle(CapacityChanged(capacity), now_ns)
