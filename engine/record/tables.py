@@ -1,4 +1,8 @@
-"""The tables. Version 1; migrations are to come with the ledger."""
+"""The tables. Version 1; migrations are to come with the ledger.
+
+A column that came later has a server default: an old file gets it when it is opened, and the program that wrote the
+file still reads and writes it.
+"""
 
 import sqlalchemy as sa
 
@@ -29,6 +33,7 @@ cameras = sa.Table(
     sa.Column("platform_status", sa.String(64), nullable=False),
     sa.Column("push", sa.Boolean, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("site_kind", sa.String(32), nullable=False, server_default="other"),
     sa.Index("cameras_by_region", "region", "camera_id"),
     sa.Index("cameras_by_site", "site_id", "camera_id"),
 )
