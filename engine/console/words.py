@@ -49,6 +49,11 @@ def zoned_text(wall_ns: int, timezone: str) -> str:
     return f"{datetime.fromtimestamp(wall_ns // 10**9, ZoneInfo(timezone)):%a %Y-%m-%d %H:%M} ({timezone})"
 
 
+def day_text(wall_ns: int) -> str:
+    """Local date and time of day."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ns / 1e9))
+
+
 def state_of(verdict: Verdict | None) -> str:
     """The announced state; unseen before the first verdict."""
     return "unseen" if verdict is None else str(verdict.announced)
