@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from engine.clock import monotonic_ns, ns, seconds
 from engine.config.schema import Settings
-from engine.control import EXIT_RECYCLE, FAILED, GO, LOST, READY, RELOAD, RELOADED, REPLACE, STOP
+from engine.control import BEGUN, EXIT_RECYCLE, FAILED, GO, LOST, READY, RELOAD, RELOADED, REPLACE, STOP
 from engine.errors import ConfigError, ListenError, PatrolError, StoreError
 from engine.log import logger
 from engine.process import child_command
@@ -195,7 +195,8 @@ class Engine:
             self.addresses.update(rest[0])
             if all(one.ready for one in self._children):
                 self._tell_hub(GO)
-                self._ready.set()
+        elif word == BEGUN:
+            self._ready.set()
         elif word == RELOADED:
             self._take(rest[0])
         elif word == REPLACE:
