@@ -146,6 +146,12 @@ class SchedulerSettings(Section):
     stretch_max: float = key(
         8.0, "Periods grow by this factor at most when the machine cannot keep them; key points last.", ge=1, le=100
     )
+    spot_check_sites: int = key(
+        2000, "Canteens that a spot check draws unless its call says otherwise.", unit="canteens", ge=1, le=20_000
+    )
+    spot_findings_weight: float = key(
+        2.0, "A spot check draws canteens with earlier findings so many times as often as the others.", ge=1, le=100
+    )
     seed: int = key(0, "Seed of the phases and the jitter.", ge=0, le=2**32 - 1, hot=False)
 
 
