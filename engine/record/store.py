@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from engine.errors import StoreError
 from engine.record.codec import pack_verdict, unpack_verdict
+from engine.record.spotchecks import SpotChecks
 from engine.record.tables import SCHEMA_VERSION, about, cameras, latest, metadata
 from engine.replies import CameraPage, CameraQuery, CameraStatus
 from engine.types import Camera, KeyPoint, SiteKind, Verdict
@@ -34,6 +35,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.spot_checks = SpotChecks(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -50,3 +50,27 @@ latest = sa.Table(
     sa.Column("history", sa.LargeBinary, nullable=False),
     sa.Index("latest_by_announced", "announced", "camera_id"),
 )
+
+spot_checks = sa.Table(
+    "spot_checks",
+    metadata,
+    sa.Column("draw_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("region_prefix", sa.String(6), nullable=False),
+    sa.Column("findings_weight", sa.Float, nullable=False),
+    sa.Column("canteens", sa.Integer, nullable=False),
+    sa.Column("drawn", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+spot_sites = sa.Table(
+    "spot_sites",
+    metadata,
+    sa.Column("site_id", sa.String(256), primary_key=True),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("findings", sa.Integer, nullable=False),
+    sa.Column("draw_id", sa.BigInteger, nullable=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+)
