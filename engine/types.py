@@ -17,6 +17,9 @@ LumaPlane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 """The largest keyframe that any stage carries; a 100 MB "keyframe" stops at the door."""
 
+SPOT_CHECK_SITES_MAX = 20_000
+"""Canteens that one spot check draws at most; more than a province has."""
+
 PICTURE_SIDE_PX_MIN = 64
 PICTURE_SIDE_PX_MAX = 8192
 

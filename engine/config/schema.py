@@ -3,7 +3,7 @@
 from typing import Literal
 
 from engine.config.setting import Section, key
-from engine.types import KeyPoint
+from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
 
 
 class FeedSettings(Section):
@@ -147,7 +147,11 @@ class SchedulerSettings(Section):
         8.0, "Periods grow by this factor at most when the machine cannot keep them; key points last.", ge=1, le=100
     )
     spot_check_sites: int = key(
-        2000, "Canteens that a spot check draws unless its call says otherwise.", unit="canteens", ge=1, le=20_000
+        2000,
+        "Canteens that a spot check draws unless its call says otherwise.",
+        unit="canteens",
+        ge=1,
+        le=SPOT_CHECK_SITES_MAX,
     )
     spot_findings_weight: float = key(
         2.0, "A spot check draws canteens with earlier findings so many times as often as the others.", ge=1, le=100

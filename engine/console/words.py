@@ -29,6 +29,11 @@ def clock_text(wall_ns: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(wall_ns / 1e9)) if wall_ns else "-"
 
 
+def day_text(wall_ns: int) -> str:
+    """Local date and time of day."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ns / 1e9))
+
+
 def state_of(verdict: Verdict | None) -> str:
     """The announced state; unseen before the first verdict."""
     return "unseen" if verdict is None else str(verdict.announced)

@@ -7,10 +7,12 @@ from engine.replies import CameraPlanReport, ClassStatus, ConfigChange, ConfigRe
 from engine.serve.metrics import Metrics
 from engine.serve.port import HubPort
 from engine.serve.services import camera_id_of, served
-from engine.serve.status import InvalidArgumentError
+from engine.serve.spotcheck import drawn_message, header_message, order_of, spot_check_message
+from engine.serve.status import InvalidArgumentError, NotFoundError
 from patrol.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 TOML_CHARS_MAX = 1_000_000
+DRAW_ID_MAX = 2**63 - 1
 
 
 class Scheduler(scheduler_pb2_grpc.SchedulerServicer):
@@ -44,6 +46,30 @@ class Scheduler(scheduler_pb2_grpc.SchedulerServicer):
             first, *more = str(error).splitlines()
             raise InvalidArgumentError("toml", first, [("toml", line) for line in more]) from error
         return report_message(report)
+
+    @served
+    async def DrawSpotCheck(self, request: scheduler_pb2.DrawSpotCheckRequest) -> scheduler_pb2.DrawSpotCheckResponse:
+        """Draw canteens for people to look at."""
+        return drawn_message(await self._port.draw_spot_check(order_of(request)))
+
+    @served
+    async def GetSpotCheck(self, request: scheduler_pb2.GetSpotCheckRequest) -> scheduler_pb2.SpotCheck:
+        """An earlier draw."""
+        if request.draw_id > DRAW_ID_MAX:
+            raise InvalidArgumentError("draw_id", f"{request.draw_id}; allowed: 0 (the latest) to {DRAW_ID_MAX}")
+        check = await self._port.spot_check(request.draw_id)
+        if check is None:
+            which = f"draw {request.draw_id} is not kept" if request.draw_id else "nothing was drawn yet"
+            raise NotFoundError(f"{which}; ListSpotChecks names those that are")
+        return spot_check_message(check)
+
+    @served
+    async def ListSpotChecks(
+        self, request: scheduler_pb2.ListSpotChecksRequest
+    ) -> scheduler_pb2.ListSpotChecksResponse:
+        """The draws that are kept."""
+        del request
+        return scheduler_pb2.ListSpotChecksResponse(spot_checks=map(header_message, await self._port.spot_checks()))
 
 
 def schedule_message(status: SchedulerStatus) -> scheduler_pb2.SchedulerStatus:

@@ -134,7 +134,8 @@ def test_run_says_in_one_sentence_why_it_cannot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["demo"], ["check"], ["cameras", "import"], ["cameras", "list"], ["config", "show"]]
+    "command",
+    [[], ["run"], ["demo"], ["check"], ["cameras", "import"], ["cameras", "list"], ["config", "show"], ["spot-check"]],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     done = patrol(*command, "--help")
