@@ -262,7 +262,9 @@ class LogSettings(Section):
 class ReloadSettings(Section):
     """How a changed file comes into force; SIGHUP and the API always do."""
 
-    watch_s: float = key(0.0, "Look every so often whether the file has changed; 0: never.", unit="s", ge=0, le=3600)
+    watch_s: float = key(
+        0.0, "Look every so often whether the file or its calendar has changed; 0: never.", unit="s", ge=0, le=3600
+    )
 
 
 class Settings(Section):

@@ -32,7 +32,8 @@ def check_invariants(core: "Scheduler", now_ns: int) -> None:
     No camera waits beyond its bound. What waits for its time while its kitchen works comes up within 1.5 periods and
     the jitter (half a period more than one, where it goes back to its own place in the grid), within the ceiling of
     its back-off if it failed, within the stretched suspicious period if it is in doubt, within the key points' period
-    if it was never seen; where the kitchen rests, so long after the next opening. What has come up waits only for a
+    if it was never seen; where the kitchen rests, so long after the first opening that is a period away (one within a
+    period of the last look holds none). What has come up waits only for a
     gate that is shut or for room that is not there, and says for which; the periods that it loses are counted there.
     """
     _orders(core)
@@ -171,14 +172,15 @@ def _times(core: "Scheduler", now_ns: int) -> None:
     longest = np.where(never_seen, np.maximum(longest, periods_all[CameraClass.KEY_POINT]), longest)
     doubt_ns = max(settings.stretch_max * periods_all[CameraClass.SUSPICIOUS], ns(settings.confirm_spacing_s))
     longest = np.where(flags & DOUBT, np.maximum(longest, doubt_ns), longest)
-    longest = np.where(flags & PUSH, 2.0 * periods_all[base], longest)
+    longest = np.where(flags & PUSH, periods_all[base], longest)
     ceilings = np.array([ceiling_ns(int(period_ns), settings) for period_ns in periods_all])
     failing = (flags & FAILING) != 0
     longest = np.where(failing, ceilings[base], longest)
     window = _column(table.window)
     until = np.zeros(len(core.timing.sites.windows), dtype=np.int64)
+    away_ns = int(periods_all[[CameraClass.KEY_POINT, CameraClass.ORDINARY]].max())
     for number in np.unique(window[due]):
-        until[number] = _opening_after(core, int(number), now_ns)
+        until[number] = _opening_after(core, int(number), now_ns + away_ns)
     rests = until[window] > now_ns
     # Back-off and doubt end with the hours: the next opening has them at their own place in it.
     longest = np.where(rests, np.maximum(longest, (1.0 + settings.jitter) * periods_all[base]), longest)
@@ -187,16 +189,15 @@ def _times(core: "Scheduler", now_ns: int) -> None:
         _fail(f"camera {table.ids[slot]!r} {what} {release[slot] - now_ns} ns, allowed {longest[slot]:.0f}")
 
 
-def _opening_after(core: "Scheduler", number: int, now_ns: int) -> int:
-    """When the kitchen opens next, after it has closed if it works now; 0 if it never closes, NEVER_NS if it is shut
+def _opening_after(core: "Scheduler", number: int, at_ns: int) -> int:
+    """When the kitchen opens next, after it has closed if it works then; 0 if it never closes, NEVER_NS if it is shut
     for good.
     """
     window, offset_ns = core.timing.sites.windows[number], core.timing.wall_offset_ns
     if window.always:
         return 0
-    wall_ns = now_ns + offset_ns
-    closes_ns = window.closes(wall_ns)
-    opens_ns = window.opens(wall_ns if closes_ns is None else closes_ns)
+    closes_ns = window.closes(at_ns + offset_ns)
+    opens_ns = window.opens(at_ns + offset_ns if closes_ns is None else closes_ns)
     return NEVER_NS if opens_ns is None else opens_ns - offset_ns
 
 
