@@ -52,6 +52,8 @@ def simulate(
 
     if cameras is not None and registry is not None:
         raise ConfigError("--cameras and --registry: give one of them")
+    if plot is not None:
+        _drawable(plot)
     nature, model = load_faults(faults), load_world(world)
     plans = [(config.name if config else "defaults", settings_of(config))]
     if against is not None:
@@ -98,3 +100,13 @@ def simulate(
         draw(reports, plot)
         ERR.out(f"drew {plot}", highlight=False)
     raise typer.Exit(0 if all(report.kept for report in reports) else 1)
+
+
+def _drawable(plot: Path) -> None:
+    """Better said before the rehearsal than after it."""
+    from engine.rehearsal.plot import ENDINGS
+
+    if plot.suffix.lower() not in ENDINGS:
+        raise ConfigError(f"--plot {plot}: its ending is not known; allowed: {', '.join(ENDINGS)}")
+    if not plot.parent.is_dir():
+        raise ConfigError(f"--plot {plot}: there is no folder {plot.parent}; make it, or name another")

@@ -109,5 +109,8 @@ def load_calendar(path: str) -> Calendar:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"scheduler.calendar_file = {path!r}: is not TOML: {error}") from error
     except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg']}; mend the entry" for one in error.errors()]
+        lines = [
+            f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}; mend the entry"
+            for one in error.errors()
+        ]
         raise ConfigError("\n".join(lines)) from error

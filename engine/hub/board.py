@@ -15,9 +15,13 @@ class _Feeder:
     stuck_threads: int = 0
 
 
-def visits_allowed(capacity: int, busy: int, room: int) -> int:
-    """Visits that may be in flight. `room`: frames the intake can still take, and every visit may bring one at once."""
-    return min(capacity, max(busy, room))
+def visits_allowed(capacity: int, room: int) -> int:
+    """Visits that may be in flight. `room`: frames the intake can still take, and every visit may bring one at once.
+
+    It may be less than are in flight: then as many must end before one begins, or workers that fall behind would be
+    brought more and more keyframes that nobody looks at.
+    """
+    return max(0, min(capacity, room))
 
 
 class FeederBoard:

@@ -80,8 +80,7 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
     hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
     configuration = Configuration(
         settings,
-        registry.cameras.values,
-        visits.never_open,
+        visits.warnings,
         hub.configure,
         metrics.reloaded,
         lambda tree: control.say(RELOADED, tree),
@@ -94,9 +93,13 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
         addresses["metrics"] = metrics.serve(settings.serve.metrics_listen)
         stack.callback(metrics.close)
     control.ready(**addresses)
-    for warning in configuration.warnings():
-        logger().warning("configuration", detail=warning)
-    hub.run(on_go=lambda: grpc.set_ready(True), on_reload=configuration.reload)
+
+    def go() -> None:
+        grpc.set_ready(True)
+        for warning in configuration.warnings():
+            logger().warning("configuration", detail=warning)
+
+    hub.run(on_go=go, on_reload=configuration.reload)
     grpc.set_ready(False)
     if not writer.flush(_FLUSH_S):
         logger().error("some verdicts were not written before the stop")

@@ -30,12 +30,15 @@ _POINTS = (
     KeyPoint.DINING_SCREEN,
     KeyPoint.SPECIAL_ROOM,
 )
-_STREAM_DRAW, _INTERVAL_DRAW, _HOURS_DRAW = 1 << 32, (1 << 32) + 1, (1 << 32) + 2
+_STREAM_DRAW, _INTERVAL_DRAW, _HOURS_DRAW, _CACHED_DRAW = ((1 << 32) + n for n in range(4))
 
 
 @dataclass(slots=True)
 class Fleet:
-    """Columns by camera, in the order of `ids`. `uplink` and `host`: -1 for none; names are in the lists beside."""
+    """Columns by camera, in the order of `ids`. `uplink` and `host`: -1 for none; names are in the lists beside.
+
+    `wait_ns`: the longest wait for a keyframe: the stream's keyframe interval, or 0 if its server sends one at once.
+    """
 
     ids: list[str] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
@@ -43,7 +46,7 @@ class Fleet:
     host: "array[int]" = field(default_factory=lambda: array("i"))
     county: "array[int]" = field(default_factory=lambda: array("i"))
     stream: "array[int]" = field(default_factory=lambda: array("i"))
-    interval_ns: "array[int]" = field(default_factory=lambda: array("q"))
+    wait_ns: "array[int]" = field(default_factory=lambda: array("q"))
     key_point: "array[int]" = field(default_factory=lambda: array("b"))
     uplinks: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
@@ -106,7 +109,8 @@ def _fleet(plans: Iterator[CameraPlan], world: World, settings: SchedulerSetting
         fleet.host.append(_number(names[1], plan.host))
         fleet.county.append(_number(names[2], plan.county or "none"))
         fleet.stream.append(streams.draw(share(own, _STREAM_DRAW)))
-        fleet.interval_ns.append(intervals_ns[intervals.draw(share(own, _INTERVAL_DRAW))])
+        at_once = share(own, _CACHED_DRAW) < world.gop_cached_share
+        fleet.wait_ns.append(0 if at_once else intervals_ns[intervals.draw(share(own, _INTERVAL_DRAW))])
         kind = base_class(plan.key_point, plan.required, settings)
         fleet.key_point.append(int(kind == CameraClass.KEY_POINT))
         fleet.plans.append(plan)

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+import numpy as np
+
 from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
-from engine.rehearsal.course import LagHistogram, Row
+from engine.rehearsal.bottlenecks import bottlenecks
+from engine.rehearsal.course import Course
 from engine.rehearsal.faults import Faults
 from engine.rehearsal.fleet import Fleet
 from engine.rehearsal.machine import Machine
@@ -19,7 +22,7 @@ from engine.rehearsal.pictures import Pictures
 from engine.rehearsal.promises import Promises
 from engine.rehearsal.recovery import Recovery
 from engine.rehearsal.world import World
-from engine.scheduler.classes import CLASSES, REASONS
+from engine.scheduler.classes import REASONS
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
@@ -34,6 +37,7 @@ from engine.scheduler.events import (
     VisitEnded,
     VisitExpired,
 )
+from engine.scheduler.table import Place
 
 LOOK_NS = 60 * NS_PER_S
 SMALL = 512
@@ -60,18 +64,18 @@ class Stage:
 
 
 class Play:
-    """One run. `core`, `promises`, `rows` and the totals say how it went."""
+    """One run. `core`, `promises`, `course` and the totals say how it went."""
 
     def __init__(self, stage: Stage, on_progress: Callable[[int], None] = lambda _: None) -> None:
         self.stage = stage
-        settings = stage.settings
+        settings, fleet = stage.settings, stage.fleet
         self.core = Scheduler(settings.scheduler, stage.calendar, wall_offset_ns=stage.wall_ns)
-        self.nature = Nature(stage.fleet, stage.world, stage.faults, stage.span_ns, stage.seed)
+        self.nature = Nature(fleet, stage.world, stage.faults, settings.feed, stage.span_ns, stage.seed)
         self.machine = Machine(settings, stage.world, stage.cores)
-        self.promises = Promises(stage.fleet, settings.scheduler)
-        self.recovery = Recovery(stage.fleet, self.nature, self.promises.seen, settings.scheduler)
-        self.lags = [LagHistogram() for _ in CLASSES]
-        self.rows: list[Row] = []
+        self.bottlenecks, crowded = bottlenecks(fleet, settings.scheduler, stage.world)
+        self.promises = Promises(fleet, settings.scheduler, crowded)
+        self.recovery = Recovery(fleet, self.nature, self.promises.seen, settings.scheduler)
+        self.course = Course(self.core, self.machine)
         self.failures: Counter[str] = Counter()
         self.presumed: Counter[str] = Counter()
         self.outages = self.events = self.visits = 0
@@ -81,14 +85,17 @@ class Play:
         self._kbit_s = [one.kbit_s for one in stage.world.streams]
         self._heap: list[tuple[int, int, int, int]] = []  # when, visit, camera, what: see _answer
         self._kbit = 0.0
-        self._allowed = 0
-        self._row = Row(0.0)
-        self._row_lags = [LagHistogram() for _ in CLASSES]
-        self._row_busy_ns = 0
-        self._row_kept = [0] * len(CLASSES)
-        self._row_due = [0.0] * len(CLASSES)
+        self._allowed = -1
+        self._now_ns = 0
+        self._look_ns = LOOK_NS
+        self._row_ns = max(LOOK_NS, -(-stage.span_ns // _ROWS // LOOK_NS) * LOOK_NS)
         self._log = array("q")
         self._hash = hashlib.blake2b(digest_size=16)
+        self._adjust(0)
+        self._hear(CamerasPut(fleet.plans), 0)
+        self.course.begin(0)
+        self._spread_ns = self.core.timing.first_spread_ns(len(fleet))
+        self._first_round_ns = min(ns(settings.scheduler.ordinary_period_s), stage.span_ns // 2)
 
     @property
     def digest(self) -> str:
@@ -98,26 +105,30 @@ class Play:
 
     def run(self) -> None:
         """From the beginning to the end."""
-        stage = self.stage
-        self._hear(CapacityChanged(self.machine.visits_allowed(0, 0)), 0)
-        self._hear(CamerasPut(stage.fleet.plans), 0)
-        small = len(stage.fleet) <= SMALL
-        row_ns = max(LOOK_NS, -(-stage.span_ns // _ROWS // LOOK_NS) * LOOK_NS)
-        look_ns, next_row_ns, now_ns = LOOK_NS, row_ns, 0
+        span_ns = self.stage.span_ns
+        self.advance(span_ns)
+        self.promises.look(self.core, self.nature, span_ns)
+        self.recovery.look(self.promises.working, span_ns)
+        self.course.end(span_ns)
+
+    def advance(self, until_ns: int) -> None:
+        """Let everything happen that comes before this moment."""
         heap, nature, core = self._heap, self.nature, self.core
+        small = len(self.stage.fleet) <= SMALL
+        now_ns = self._now_ns
         while True:
             wakeup_ns = core.next_wakeup_ns()
             change_ns = nature.next_change_ns()
-            at_ns = look_ns
+            at_ns = self._look_ns
             if wakeup_ns is not None and wakeup_ns < at_ns:
                 at_ns = wakeup_ns
             if heap and heap[0][0] < at_ns:
                 at_ns = heap[0][0]
             if change_ns is not None and change_ns < at_ns:
                 at_ns = change_ns
-            now_ns = max(now_ns, at_ns)
-            if now_ns >= stage.span_ns:
+            if at_ns >= until_ns:
                 break
+            now_ns = max(now_ns, at_ns)
             if change_ns is not None and change_ns <= now_ns:
                 nature.advance(now_ns)
             if heap and heap[0][0] <= now_ns:
@@ -125,18 +136,10 @@ class Play:
             elif wakeup_ns is not None and wakeup_ns <= now_ns:
                 self._hear(_TICK, now_ns)
             if small:
-                core.check_invariants(now_ns)
-            if now_ns >= look_ns:
-                look_ns += LOOK_NS
-                self.promises.look(core, nature, now_ns)
-                self.recovery.look(self.promises.working, now_ns)
-                if now_ns >= next_row_ns:
-                    self._end_row(next_row_ns)
-                    next_row_ns += row_ns
-        self.promises.look(core, nature, stage.span_ns)
-        self._end_row(stage.span_ns)
-        for total, lags in zip(self.lags, self._row_lags, strict=True):
-            total.merge(lags)
+                self.promises.balance(core, now_ns)
+            if now_ns >= self._look_ns:
+                self._look(now_ns)
+        self._now_ns = now_ns
 
     def _answer(self, now_ns: int, visit_id: int, camera: int, what: int) -> None:
         """A verdict is there, or a visit is over: with a keyframe, or with the number of a reason."""
@@ -149,11 +152,9 @@ class Play:
         if self.promises.over(visit_id):
             if what == _KEYFRAME:
                 self.promises.seen[camera] = now_ns
-                self._row.keyframes += 1
                 done_ns = self.machine.check(self.stage.fleet.stream[camera], now_ns)
                 heappush(self._heap, (done_ns, 0, camera, _VERDICT))
             else:
-                self._row.failed += 1
                 self.failures[REASONS[what].value] += 1
         self._hear(VisitEnded(visit_id, None if what == _KEYFRAME else REASONS[what]), now_ns)
         self._adjust(now_ns)
@@ -171,10 +172,11 @@ class Play:
         self._log.extend((now_ns, action.visit_id, camera))
         if len(self._log) > _HASHED_AT_ONCE:
             self._flush_log()
-        self.promises.begun(action.visit_id, camera)
-        row, kind = self._row, action.kind
+        self.promises.begun(action.visit_id, camera, now_ns)
+        course, kind = self.course, action.kind
+        row = course.row
         row.started[kind] += 1
-        self._row_lags[kind].add(action.lag_ns)
+        course.row_lags[kind].add(action.lag_ns)
         self.visits += 1
         reason, duration_ns = self.nature.visit(camera)
         if duration_ns != NEVER_ANSWERED:
@@ -199,31 +201,33 @@ class Play:
 
     def _adjust(self, now_ns: int) -> None:
         """What the hub does after each turn: allow as many visits as the intake has room for."""
-        allowed = self.machine.visits_allowed(len(self.promises.flights), now_ns)
+        allowed = self.machine.visits_allowed(now_ns)
         if allowed != self._allowed:
             self._allowed = allowed
             self._hear(CapacityChanged(allowed), now_ns)
 
-    def _end_row(self, at_ns: int) -> None:
-        row, tally = self._row, self.core.tally
-        span_ns = max(1, at_ns - ns(row.at_s))
-        row.core_share = (self.machine.busy_ns - self._row_busy_ns) / span_ns / self.stage.cores
-        self._row_busy_ns = self.machine.busy_ns
-        row.frames_waiting_max, self.machine.waiting_max = self.machine.waiting_max, 0
-        row.stretch_max = max(self.core.overload.stretch)
-        row.allowed = self.core.dispatch.visits_allowed
-        row.demand_per_s = sum(self.core.timing.demand_per_s(at_ns))
-        row.offline = sum(self.core.timing.counts[-1].values())
-        for kind in CLASSES:
-            row.lag_s_p99[kind] = self._row_lags[kind].percentile_s(0.99)
-            self.lags[kind].merge(self._row_lags[kind])
-            due = tally.periods_due[kind] - self._row_due[kind]
-            row.coverage[kind] = min(1.0, (tally.periods_kept[kind] - self._row_kept[kind]) / due) if due else 1.0
-        self._row_due, self._row_kept = list(tally.periods_due), list(tally.periods_kept)
-        self._row_lags = [LagHistogram() for _ in CLASSES]
-        self.rows.append(row)
-        self._row = Row(seconds(at_ns))
-        self._progress(round(seconds(at_ns) / 60))
+    def _look(self, now_ns: int) -> None:
+        """What is done once a minute."""
+        self._look_ns += LOOK_NS
+        self.promises.look(self.core, self.nature, now_ns)
+        self.recovery.look(self.promises.working, now_ns)
+        course = self.course
+        if not course.first_rows and self._everybody_had_a_look(now_ns):
+            course.end_first_round(now_ns)
+        elif now_ns % self._row_ns == 0:
+            course.end(now_ns)
+            course.begin(now_ns)
+            self._progress(round(seconds(now_ns) / 60))
+
+    def _everybody_had_a_look(self, now_ns: int) -> bool:
+        """Whether no camera that was never visited waits to be; after a while the first round counts as over anyhow."""
+        if now_ns < self._spread_ns:
+            return False
+        table = self.core.table
+        place = np.frombuffer(table.place, dtype=np.uint8)
+        waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
+        waiting &= np.frombuffer(table.visits, dtype=np.uint32) == 0
+        return now_ns >= self._first_round_ns or not waiting.any()
 
     def _flush_log(self) -> None:
         self._hash.update(self._log.tobytes())

@@ -11,11 +11,15 @@ from rich.text import Text
 from engine.rehearsal.report import Report
 from engine.scheduler.classes import CLASSES
 
+_BOTTLENECKS_SHOWN = 3
+
 
 def show(console: Console, reports: Sequence[Report]) -> None:
     """Print one, or two beside each other."""
     console.print(Group(_headline(reports[0]), _classes(reports), _machine(reports), *_troubles(reports)))
     for report in reports:
+        for line in _bottlenecks(report):
+            console.print(line)
         console.print(_verdict(report))
 
 
@@ -23,7 +27,8 @@ def _headline(report: Report) -> RenderableType:
     figures = report.figures
     return Text(
         f"{figures['cameras']:,} cameras on {figures['uplinks']:,} recorders and {figures['platforms']} platforms in "
-        f"{figures['counties']} counties, {figures['hours']:g} h, seed {figures['seed']}",
+        f"{figures['counties']} counties, {figures['hours']:g} h, seed {figures['seed']}; lags, connections, bandwidth "
+        "and busy cores are those after the first round",
         style="bold",
     )
 
@@ -76,6 +81,18 @@ def _troubles(reports: Sequence[Report]) -> list[RenderableType]:
     return [table]
 
 
+def _bottlenecks(report: Report) -> list[RenderableType]:
+    """What no patrol can keep, with the arithmetic."""
+    found = report.figures["bottlenecks"]
+    said = [
+        f"{report.plan}: {one['name']}: its {one['cameras']:,} cameras' periods ask for {one['wanted']:,.1f}, "
+        f"{one['key']} is {one['allowed']:g}"
+        for one in found["worst"][:_BOTTLENECKS_SHOWN]
+    ]
+    more = found["count"] - len(said)
+    return [Text(line, style="yellow") for line in [*said, *([f"... and {more:,} more like it"] if more else [])]]
+
+
 def _verdict(report: Report) -> RenderableType:
     figures = report.figures
     promises = figures["promises"]
@@ -97,6 +114,18 @@ def _with_plan(report: Report, cells: list[str], reports: Sequence[Report]) -> l
     return [cells[0], report.plan, *cells[1:]] if len(reports) > 1 else cells
 
 
+def _by_class(values: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in values.items())
+
+
+def _stretches(values: dict[str, float]) -> str:
+    return _by_class({name: value for name, value in values.items() if value > 1}) or "not at all"
+
+
+def _lasted(lasted_s: float | None) -> str:
+    return "-" if lasted_s is None else f"{lasted_s:,.0f} s"
+
+
 def _counts(counts: dict[str, float]) -> str:
     return ", ".join(f"{reason} {number:,.0f}" for reason, number in counts.items()) or "none"
 
@@ -109,14 +138,17 @@ _LINES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("cores busy, busiest step", lambda f: f"{f['cpu']['cores_busy_max']:.2f}"),
     ("cores needed", lambda f: str(f["cores_needed"])),
     ("demand, most", lambda f: f"{f['demand_per_s_max']:,.1f} visits/s"),
-    ("periods stretched by, most", lambda f: f"{f['stretch_max']:.2f}"),
+    ("keyframes waiting, most", lambda f: f"{f['cpu']['frames_waiting_max']:,}"),
+    ("periods stretched by, most", lambda f: _stretches(f["stretch_max"])),
     ("worst county's coverage", lambda f: f"{100 * f['coverage_by_county']['min']:.2f} %"),
     ("periods without a look", lambda f: _counts(f["shed"])),
     ("failed visits", lambda f: f"{sum(f['failures'].values()):,}"),
     ("not visited, platform out", lambda f: f"{sum(f['presumed'].values()):,}"),
     ("orders never answered", lambda f: f"{f['expired']:,}"),
+    ("longest unseen, in periods", lambda f: _by_class(f["promises"]["unseen_periods_max"])),
+    ("first round: lasted", lambda f: _lasted(f["first_round"]["lasted_s"])),
+    ("first round: visits in flight, most", lambda f: f"{f['first_round']['connections_max']:,}"),
     ("digest", lambda f: str(f["digest"])[:12]),
-    ("longest a key point was unseen", lambda f: f"{f['promises']['key_point_unseen_periods_max']:.2f} periods"),
 )
 
 

@@ -317,6 +317,7 @@ class Dispatch:
         deadline_ns = now_ns + self._order_timeout_ns
         heappush(self.expiry, (deadline_ns, visit_id))
         self._tally.started += 1
+        self._tally.starts.add(now_ns)
         actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[kind], lag_ns))
 
     def _settle_host(
