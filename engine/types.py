@@ -137,8 +137,8 @@ class Camera:
 
     `camera_id`: GB/T 28181 20-digit code, or any printable id of 1 to 64 characters. `region`: GB/T 2260 code of 2, 4
     or 6 digits; a region contains what its code prefixes. `uplink`: the recorder or platform the camera hangs on;
-    empty means the URL's host. `push`: keyframes come from a gateway, the camera is not visited. `site_kind` is the
-    canteen's, so its cameras should agree on it.
+    empty means host and port of the URL. `push`: keyframes come from a gateway, the camera is not visited. `site_kind`
+    is the canteen's, so its cameras should agree on it.
     """
 
     camera_id: str

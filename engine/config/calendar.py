@@ -16,15 +16,15 @@ last = 2027-01-15
 "130102-s17" = "mon-sun 05:00-20:00"
 """
 
+import datetime
 import tomllib
-from datetime import date
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
-from engine.config.setting import Section
+from engine.config.setting import Section, key
 from engine.errors import ConfigError
 from engine.hours import parse_hours
 
@@ -35,10 +35,12 @@ _REGION = r"^(\d{2}){0,3}$"
 class Span(Section):
     """Days from `first` to `last`, both in it, for the region and all it contains; an empty region is everywhere."""
 
-    name: str = ""
-    region: str = Field(default="", pattern=_REGION)
-    first: date
-    last: date
+    name: str = key("", "For people.")
+    region: str = key(
+        "", "GB/T 2260, of 2, 4 or 6 digits; holds for all it contains; empty: everywhere.", pattern=_REGION
+    )
+    first: datetime.date = key(..., "First day, a TOML date.")
+    last: datetime.date = key(..., "Last day, itself included.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -50,18 +52,27 @@ class Span(Section):
 class Workday(Section):
     """A day worked like another weekday, whatever the holidays say."""
 
-    date: date
-    like: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    date: datetime.date = key(..., "The day.")
+    like: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = key("mon", "Whose hours it has.")
 
 
 class Calendar(Section):
     """The whole file."""
 
-    timezone: str = "Asia/Shanghai"
-    holidays: tuple[Span, ...] = Field(default=(), max_length=1000)
-    workdays: tuple[Workday, ...] = Field(default=(), max_length=1000)
-    terms: tuple[Span, ...] = Field(default=(), max_length=10_000)
-    sites: dict[str, str] = Field(default={}, max_length=200_000)
+    timezone: str = key("Asia/Shanghai", "Of all hours: the registry's, the calendar's, the default ones.")
+    holidays: tuple[Span, ...] = key((), "Kitchens of the region rest, at most 1000.", max_length=1000)
+    workdays: tuple[Workday, ...] = key(
+        (), "Days worked like another weekday, whatever the holidays say; terms hold, at most 1000.", max_length=1000
+    )
+    terms: tuple[Span, ...] = key(
+        (),
+        "Where a region has terms, its kitchens rest outside them; a county's own replace those of its province; at "
+        "most 10 000.",
+        max_length=10_000,
+    )
+    sites: dict[str, str] = key(
+        {}, "Hours by canteen (`site_id`), before those of the registry, at most 200 000.", max_length=200_000
+    )
 
     @field_validator("timezone")
     @classmethod
