@@ -1,0 +1,219 @@
+"""From findings to the figures that the issue asks for, as one JSON object. Pure."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from bench.accuracy import peers, words
+from bench.accuracy.patrol import Day, Episode, Shot
+from bench.accuracy.plan import COUNTED
+from bench.accuracy.statistics import auc, auc_interval, shuffled_auc, wilson
+
+ALONE_KBPS_MIN: Final = {"1080p": 2000, "720p": 1000}
+"""What sharpness must tell without a baseline: these sizes, from these bit rates on."""
+
+Figure = Callable[[Shot], float | None]
+_T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+def sharpness_tables(shots: Sequence[Shot], seed: int) -> dict[str, Any]:
+    """`auc` with intervals, by size, codec, light and strength; `shuffled_auc`; `planted`."""
+    asked = [one for one in shots if one.rig.kbps >= ALONE_KBPS_MIN.get(one.rig.size, math.inf)] or list(shots)
+    figures: dict[str, Figure] = {
+        "sharpness": lambda one: one.sharpness,
+        "sharpness_baseline": lambda one: one.relative,
+        "uncorrected": lambda one: one.uncorrected,
+        **{name: _peer(name) for name in peers.NAMES},
+    }
+    alone = {name: _auc(asked, figure, seed) for name, figure in figures.items() if name != "sharpness_baseline"}
+    everywhere = {name: _auc(shots, figure, seed) for name, figure in figures.items()}
+    sharp, blurred = _split(asked, figures["sharpness"])
+    related, unrelated = _split(shots, figures["sharpness_baseline"])
+    told = {name: entry["value"] for name, entry in alone.items()}
+    return {
+        "auc": {
+            "sharpness": told["sharpness"],
+            "sharpness_baseline": everywhere["sharpness_baseline"]["value"],
+            "peers": {name: told[name] for name in peers.NAMES},
+            "intervals": alone | {"sharpness_baseline": everywhere["sharpness_baseline"]},
+            "everything": everywhere,
+            "by_size": _by(shots, lambda one: one.rig.size, figures, seed),
+            "by_codec": _by(shots, lambda one: f"{one.rig.codec} {one.rig.kbps}", figures, seed),
+            "by_light": _by(shots, lambda one: one.rig.light, figures, seed),
+            "by_scene": _by(shots, lambda one: one.rig.scene, figures, seed),
+            "asked": "1080p from 2 Mbit/s and 720p from 1 Mbit/s" if len(asked) < len(shots) else "every size",
+        },
+        "by_strength": _by_strength(asked, shots, figures),
+        "shuffled_auc": {
+            "sharpness": round(shuffled_auc(sharp, blurred, seed), 4),
+            "sharpness_baseline": round(shuffled_auc(related, unrelated, seed), 4),
+        },
+        "planted": {
+            "noise_correction_on": told["sharpness"],
+            "noise_correction_off": told["uncorrected"],
+            "shows": bool(told["uncorrected"] < told["sharpness"]),
+        },
+    }
+
+
+def episode_tables(episodes: Sequence[Episode], days: Sequence[Day]) -> dict[str, Any]:
+    """`hit_rate` by kind, `causes`, `false_alarm_rate` in camera-days, `unknown_rate`."""
+    counted = [one for one in episodes if one.counted]
+    visits = sum(day.visits for day in days)
+    false = sum(bool(day.announced) for day in days)
+    unknown = sum(day.unknown for day in days)
+    told_apart = [one for one in counted if one.truth in words.TOLD_APART]
+    apart = sum(one.named in words.TOLD_APART[one.truth] for one in told_apart)
+    return {
+        "hit_rate": {truth: _rate(group, lambda one: one.hit) for truth, group in _grouped(counted, "truth").items()},
+        "hit_rate_alone": {
+            truth: _rate(group, lambda one: one.alone_hit) for truth, group in _grouped(counted, "truth").items()
+        },
+        "hit_rate_by_strength": {
+            f"{kind} {strength:g}": _rate(group, lambda one: one.hit)
+            for (kind, strength), group in sorted(_grouped_by(episodes, lambda one: (one.kind, one.strength)).items())
+        },
+        "hit_rate_by_detail": {
+            f"{kind} {detail}": _rate(group, lambda one: one.hit)
+            for (kind, detail), group in sorted(_grouped_by(counted, lambda one: (one.kind, one.detail)).items())
+            if detail
+        },
+        "false_alarm_rate": round(false / len(days), 5) if days else None,
+        "unknown_rate": round(unknown / visits, 5) if visits else None,
+        "good": {
+            "camera_days": len(days),
+            "visits": visits,
+            "false_alarm_days": wilson(false, len(days)).json(),
+            "false_alarms_announced": _counts(day.announced for day in days if day.announced),
+            "unknown": wilson(unknown, visits).json(),
+            "faults_not_announced": wilson(sum(day.faults for day in days), visits).json(),
+            "alone_fault": wilson(sum(day.alone_faults for day in days), visits).json(),
+            "alone_unknown": wilson(sum(day.alone_unknown for day in days), visits).json(),
+            "by_size": {size: _days(group) for size, group in _grouped_by(days, lambda day: day.rig.size).items()},
+            "by_codec": {name: _days(group) for name, group in _grouped_by(days, lambda day: day.rig.codec).items()},
+            "by_light": {name: _days(group) for name, group in _grouped_by(days, lambda day: day.rig.light).items()},
+            "by_infrared": {
+                str(name): _days(group) for name, group in _grouped_by(days, lambda day: day.rig.infrared).items()
+            },
+        },
+        "causes": {truth: _counts(one.named for one in group) for truth, group in _grouped(counted, "truth").items()},
+        "causes_alone": {
+            truth: _counts(one.alone_named for one in group) for truth, group in _grouped(counted, "truth").items()
+        },
+        "told_apart": wilson(apart, len(told_apart)).json(),
+    }
+
+
+def _peer(name: str) -> Figure:
+    return lambda shot: shot.peers[name]
+
+
+def _blurred(shot: Shot) -> bool:
+    return shot.strength >= COUNTED.get(shot.kind, math.inf)
+
+
+def _split(shots: Iterable[Shot], figure: Figure) -> tuple[list[float], list[float]]:
+    """Figures of the good and of the blurred; those that have none are left out."""
+    sharp: list[float] = []
+    blurred: list[float] = []
+    for shot in shots:
+        value = figure(shot)
+        if value is None or math.isnan(value):
+            continue
+        if shot.kind == "good":
+            sharp.append(value)
+        elif _blurred(shot):
+            blurred.append(value)
+    return sharp, blurred
+
+
+def _auc(shots: Sequence[Shot], figure: Figure, seed: int) -> dict[str, Any]:
+    """Pooled AUC with its interval. `answered`: the share of pictures that have the figure; `unanswered_half`: the AUC
+    if a picture without one were held for neither sharp nor blurred."""
+    by_scene = _grouped_by(shots, lambda one: one.rig.scene)
+    split = {scene: _split(group, figure) for scene, group in by_scene.items()}
+    interval = auc_interval({s: one[0] for s, one in split.items()}, {s: one[1] for s, one in split.items()}, seed)
+    sharp, blurred = _split(shots, figure)
+    sharp_all, blurred_all = (
+        sum(one.kind == "good" for one in shots),
+        sum(one.kind != "good" and _blurred(one) for one in shots),
+    )
+    total = max(1, sharp_all + blurred_all)
+    told = len(sharp) * len(blurred) / max(1, sharp_all * blurred_all)
+    half = auc(sharp, blurred) * told + 0.5 * (1 - told) if sharp and blurred else float("nan")
+    return {
+        **interval.json(),
+        "answered": round((len(sharp) + len(blurred)) / total, 4),
+        "unanswered_half": round(half, 4),
+    }
+
+
+def _by(
+    shots: Sequence[Shot], key: Callable[[Shot], str], figures: Mapping[str, Figure], seed: int
+) -> dict[str, dict[str, float | int]]:
+    table: dict[str, dict[str, float | int]] = {}
+    for name, group in sorted(_grouped_by(shots, key).items()):
+        row: dict[str, float | int] = {"n": len(group)}
+        for of, figure in figures.items():
+            row[of] = round(auc(*_split(group, figure)), 4)
+        table[name] = row
+    return table
+
+
+def _by_strength(asked: Sequence[Shot], shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """AUC of the good against one strength: where each measure begins to see."""
+    table: dict[str, Any] = {}
+    for kind, strength in sorted({(one.kind, one.strength) for one in shots if one.kind != "good"}):
+        row: dict[str, float | int] = {}
+        for name, figure in figures.items():
+            pool = shots if name == "sharpness_baseline" else asked
+            sharp = [value for one in pool if one.kind == "good" and _is_number(value := figure(one))]
+            weak = [
+                value
+                for one in pool
+                if (one.kind, one.strength) == (kind, strength) and _is_number(value := figure(one))
+            ]
+            row[name] = round(auc(_floats(sharp), _floats(weak)), 4)
+            row["n"] = max(int(row.get("n", 0)), len(weak))
+        table[f"{kind} {strength:g}"] = row
+    return table
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def _floats(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _rate(group: Sequence[Episode], right: Callable[[Episode], bool]) -> dict[str, float | int]:
+    return wilson(sum(map(right, group)), len(group)).json()
+
+
+def _days(group: Sequence[Day]) -> dict[str, float | int]:
+    visits = sum(day.visits for day in group)
+    return {
+        "camera_days": len(group),
+        "false_alarm_days": sum(bool(day.announced) for day in group),
+        "unknown_rate": round(sum(day.unknown for day in group) / max(1, visits), 4),
+    }
+
+
+def _grouped(episodes: Sequence[Episode], name: str) -> dict[str, list[Episode]]:
+    return dict(sorted(_grouped_by(episodes, lambda one: str(getattr(one, name))).items()))
+
+
+def _grouped_by(values: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    groups: dict[_K, list[_T]] = {}
+    for value in values:
+        groups.setdefault(key(value), []).append(value)
+    return groups
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return dict(sorted(counts.items(), key=lambda one: -one[1]))
