@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.accuracy.labels import read_labels
+from bench.accuracy.report import write_report
 from bench.accuracy.run import run
 from bench.history import append
 
@@ -29,7 +30,12 @@ def main() -> None:
         labels = read_labels(options.data)
     except ValueError as error:
         sys.exit(str(error))
-    result, _ = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
+    try:
+        result, found = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
+    except ValueError as error:
+        sys.exit(str(error))
+    if options.report:
+        print(write_report(options.report, result, found.shots, found.examples), file=sys.stderr)
     result = _finite(result)
     if options.record:
         append({"bench": "accuracy", **{name: result[name] for name in RECORDED}})

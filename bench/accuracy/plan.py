@@ -31,7 +31,7 @@ COUNTED: Final[dict[str, float]] = {
     "defocus": 4.0,
     "motion": 12.0,
     "partly_covered": 0.25,
-    "too_dark": 4.0,
+    "too_dark": 3.0,
     "too_bright": 2.5,
     "moved": 0.1,
     "steam": 0.5,

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from bench.accuracy import acceptance
 from bench.accuracy.files import FileAnswer, answer_file
+from bench.accuracy.findings import Findings
 from bench.accuracy.labels import OK, Label
-from bench.accuracy.patrol import Findings, patrol
+from bench.accuracy.patrol import patrol
 from bench.accuracy.plan import CameraPlan, plan
 from bench.accuracy.scenes import sources, views
-from bench.accuracy.tables import episode_tables, sharpness_tables
+from bench.accuracy.tables import episode_tables, greasing_table, sharpness_tables
 from engine.kernels.warmup import warm_up
 
 KEYFRAMES_MAX: Final = 150
@@ -22,9 +24,7 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def run(
-    data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: bool
-) -> tuple[dict[str, Any], tuple[list[Findings], list[FileAnswer]]]:
+def run(data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: bool) -> tuple[dict[str, Any], Findings]:
     """The result as JSON, and what it was made of. Raises ValueError where no picture of `data` is a sharp source."""
     began_s = time.monotonic()
     warm_up()
@@ -45,7 +45,14 @@ def run(
         "scenes": sorted({camera.scene.name for camera in cameras}),
         "seconds": round(time.monotonic() - began_s, 1),
     }
-    return result, (findings, answers)
+    result["demands"] = acceptance.table(result)
+    return result, Findings(
+        shots=[shot for one in findings for shot in one.shots],
+        examples=[
+            *(example for one in findings for example in one.examples),
+            *(example for one in answers for example in one.examples),
+        ],
+    )
 
 
 def _tables(findings: Sequence[Findings], answers: Sequence[FileAnswer], seed: int) -> dict[str, Any]:
@@ -57,6 +64,7 @@ def _tables(findings: Sequence[Findings], answers: Sequence[FileAnswer], seed: i
     return {
         **sharpness_tables(shots, seed),
         **episode_tables(episodes, simulated),
+        "greasing": greasing_table([greasing for one in findings for greasing in one.greasings]),
         "films": {
             "camera_days": len(films),
             "false_alarm_days": sum(bool(day.announced) for day in films),

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from bench.accuracy import peers, words
-from bench.accuracy.patrol import Day, Episode, Shot
+from bench.accuracy.findings import Day, Episode, Greasing, Shot
+from bench.accuracy.greasing import DAYS as GREASING_DAYS
 from bench.accuracy.plan import COUNTED
 from bench.accuracy.statistics import auc, auc_interval, shuffled_auc, wilson
 
@@ -19,17 +20,11 @@ _K = TypeVar("_K")
 
 def sharpness_tables(shots: Sequence[Shot], seed: int) -> dict[str, Any]:
     """`auc` with intervals, by size, codec, light and strength; `shuffled_auc`; `planted`."""
-    asked = [one for one in shots if one.rig.kbps >= ALONE_KBPS_MIN.get(one.rig.size, math.inf)] or list(shots)
-    figures: dict[str, Figure] = {
-        "sharpness": lambda one: one.sharpness,
-        "sharpness_baseline": lambda one: one.relative,
-        "uncorrected": lambda one: one.uncorrected,
-        **{name: _peer(name) for name in peers.NAMES},
-    }
+    asked, figures = asked_alone(shots), figures_of_sharpness()
     alone = {name: _auc(asked, figure, seed) for name, figure in figures.items() if name != "sharpness_baseline"}
     everywhere = {name: _auc(shots, figure, seed) for name, figure in figures.items()}
-    sharp, blurred = _split(asked, figures["sharpness"])
-    related, unrelated = _split(shots, figures["sharpness_baseline"])
+    sharp, blurred = split(asked, figures["sharpness"])
+    related, unrelated = split(shots, figures["sharpness_baseline"])
     told = {name: entry["value"] for name, entry in alone.items()}
     return {
         "auc": {
@@ -49,12 +44,23 @@ def sharpness_tables(shots: Sequence[Shot], seed: int) -> dict[str, Any]:
             "sharpness": round(shuffled_auc(sharp, blurred, seed), 4),
             "sharpness_baseline": round(shuffled_auc(related, unrelated, seed), 4),
         },
-        "planted": {
-            "noise_correction_on": told["sharpness"],
-            "noise_correction_off": told["uncorrected"],
-            "shows": bool(told["uncorrected"] < told["sharpness"]),
-        },
+        "planted": _planted(shots, figures),
     }
+
+
+def figures_of_sharpness() -> dict[str, Figure]:
+    """The engine's figures and its peers', by name."""
+    return {
+        "sharpness": lambda one: one.sharpness,
+        "sharpness_baseline": lambda one: one.relative,
+        "uncorrected": lambda one: one.uncorrected,
+        **{name: _peer(name) for name in peers.NAMES},
+    }
+
+
+def asked_alone(shots: Sequence[Shot]) -> list[Shot]:
+    """Of which a sharpness without a baseline is asked: ALONE_KBPS_MIN; of data without such pictures, all."""
+    return [one for one in shots if one.rig.kbps >= ALONE_KBPS_MIN.get(one.rig.size, math.inf)] or list(shots)
 
 
 def episode_tables(episodes: Sequence[Episode], days: Sequence[Day]) -> dict[str, Any]:
@@ -105,6 +111,42 @@ def episode_tables(episodes: Sequence[Episode], days: Sequence[Day]) -> dict[str
     }
 
 
+def greasing_table(greasings: Sequence[Greasing]) -> dict[str, Any]:
+    """Cameras greased over 30 days beside those greased at once; `in_time`: announced no later than that strength."""
+    rows = [
+        {
+            "camera": f"{one.rig.scene} {one.rig.size} {one.rig.light}",
+            "announced_day": one.announced_day,
+            "announced_as": one.announced_as,
+            "one_shot_strength": None if one.one_shot is None else round(one.one_shot / GREASING_DAYS, 3),
+            "one_shot_as": one.one_shot_as,
+            "in_time": in_time(one),
+        }
+        for one in greasings
+    ]
+    return {"cameras": rows, "in_time": wilson(sum(map(in_time, greasings)), len(greasings)).json()}
+
+
+def in_time(one: Greasing) -> bool:
+    """Announced, and no later than a film of the strength that is announced when it comes at once."""
+    return one.announced_day is not None and one.announced_day <= (one.one_shot or GREASING_DAYS)
+
+
+def _planted(shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """AUC with the correction for noise on and off, by light. `lost`: by the bug, in the light where it costs most."""
+    by_light = {
+        light: {
+            "noise_correction_on": round(auc(*split(group, figures["sharpness"])), 4),
+            "noise_correction_off": round(auc(*split(group, figures["uncorrected"])), 4),
+        }
+        for light, group in sorted(_grouped_by(shots, lambda one: one.rig.light).items())
+    }
+    lost = max(
+        (row["noise_correction_on"] - row["noise_correction_off"] for row in by_light.values()), default=math.nan
+    )
+    return {"by_light": by_light, "lost": round(lost, 4), "shows": bool(lost > 0)}
+
+
 def _peer(name: str) -> Figure:
     return lambda shot: shot.peers[name]
 
@@ -113,7 +155,7 @@ def _blurred(shot: Shot) -> bool:
     return shot.strength >= COUNTED.get(shot.kind, math.inf)
 
 
-def _split(shots: Iterable[Shot], figure: Figure) -> tuple[list[float], list[float]]:
+def split(shots: Iterable[Shot], figure: Figure) -> tuple[list[float], list[float]]:
     """Figures of the good and of the blurred; those that have none are left out."""
     sharp: list[float] = []
     blurred: list[float] = []
@@ -132,9 +174,9 @@ def _auc(shots: Sequence[Shot], figure: Figure, seed: int) -> dict[str, Any]:
     """Pooled AUC with its interval. `answered`: the share of pictures that have the figure; `unanswered_half`: the AUC
     if a picture without one were held for neither sharp nor blurred."""
     by_scene = _grouped_by(shots, lambda one: one.rig.scene)
-    split = {scene: _split(group, figure) for scene, group in by_scene.items()}
-    interval = auc_interval({s: one[0] for s, one in split.items()}, {s: one[1] for s, one in split.items()}, seed)
-    sharp, blurred = _split(shots, figure)
+    parts = {scene: split(group, figure) for scene, group in by_scene.items()}
+    interval = auc_interval({s: one[0] for s, one in parts.items()}, {s: one[1] for s, one in parts.items()}, seed)
+    sharp, blurred = split(shots, figure)
     sharp_all, blurred_all = (
         sum(one.kind == "good" for one in shots),
         sum(one.kind != "good" and _blurred(one) for one in shots),
@@ -156,7 +198,7 @@ def _by(
     for name, group in sorted(_grouped_by(shots, key).items()):
         row: dict[str, float | int] = {"n": len(group)}
         for of, figure in figures.items():
-            row[of] = round(auc(*_split(group, figure)), 4)
+            row[of] = round(auc(*split(group, figure)), 4)
         table[name] = row
     return table
 
