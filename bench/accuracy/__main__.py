@@ -12,6 +12,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,21 @@ def main() -> None:
         print(write_report(options.report, result, found.shots, found.examples), file=sys.stderr)
     result = _finite(result)
     if options.record:
-        append({"bench": "accuracy", **{name: result[name] for name in RECORDED}})
+        append(_line(result))
     print(json.dumps(result, ensure_ascii=False, indent=None if options.json else 2))
 
 
-RECORDED = ("auc", "hit_rate", "false_alarm_rate", "unknown_rate", "told_apart", "seconds", "seed", "quick")
+def _line(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What bench/history.jsonl keeps of a run."""
+    auc = result["auc"]
+    kept = ("false_alarm_rate", "unknown_rate", "labels_right", "cameras", "seed", "quick", "seconds")
+    return {
+        "bench": "accuracy",
+        "auc": {name: auc[name] for name in ("sharpness", "sharpness_baseline", "peers")},
+        "hit_rate": {kind: rate["value"] for kind, rate in result["hit_rate"].items()},
+        "told_apart": result["told_apart"]["value"],
+        **{name: result[name] for name in kept},
+    }
 
 
 def _finite(value: Any) -> Any:

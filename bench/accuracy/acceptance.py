@@ -72,5 +72,25 @@ def table(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def markdown(result: Mapping[str, Any]) -> str:
+    """The demands, the measures of sharpness and the causes as Markdown tables."""
+    auc = result["auc"]
+    rows = ["| demand | measured | asked | met |", "|---|---|---|---|"]
+    for one in demands(result):
+        value = "-" if one.value is None else f"{one.value:.3f}"
+        met = {None: "-", True: "yes", False: "**no**"}[one.met]
+        rows.append(f"| {one.name} | {value} | {'>=' if one.least else '<='} {one.target:g} | {met} |")
+    rows += ["", f"| measure | AUC, {auc['asked']} | 95 % over scenes | AUC, everything |", "|---|---|---|---|"]
+    for name, entry in auc["intervals"].items():
+        interval = f"{entry['low']:.3f} to {entry['high']:.3f}"
+        rows.append(f"| {name} | {entry['value']:.3f} | {interval} | {auc['everything'][name]['value']:.3f} |")
+    rows += ["", "| kind | hit rate | 95 % interval | of | announced as |", "|---|---|---|---|---|"]
+    for kind, rate in result["hit_rate"].items():
+        interval = f"{rate['low']:.1%} to {rate['high']:.1%}"
+        announced = ", ".join(f"{name} {count}" for name, count in result["causes"][kind].items())
+        rows.append(f"| {kind} | {rate['value']:.1%} | {interval} | {rate['n']} | {announced} |")
+    return "\n".join(rows) + "\n"
+
+
 def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)

@@ -24,11 +24,12 @@ _PAGE: Final = Path(__file__).with_name("report.html")
 
 
 def write_report(folder: Path, result: Mapping[str, Any], shots: Sequence[Shot], examples: Sequence[Example]) -> Path:
-    """Write the plots and report.html into `folder`; returns the page's path. Raises OSError."""
+    """Write report.html, its plots and its tables as accuracy.md into `folder`; returns the page. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     plots = draw(result, shots)
     for name, png in plots.items():
         (folder / f"{name}.png").write_bytes(png)
+    (folder / "accuracy.md").write_text(acceptance.markdown(result), encoding="utf-8")
     page = folder / "report.html"
     page.write_text(_page(result, plots, examples), encoding="utf-8")
     return page
