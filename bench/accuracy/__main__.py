@@ -36,7 +36,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(str(error))
     if options.report:
-        print(write_report(options.report, result, found.shots, found.examples), file=sys.stderr)
+        print(write_report(options.report, result, found), file=sys.stderr)
     result = _finite(result)
     if options.record:
         append(_line(result))

@@ -44,6 +44,11 @@ class Damage:
         """The camera repeats one picture, noise and all; only its clock goes on."""
         return False
 
+    @property
+    def detail(self) -> str:
+        """Which of several looks it has: a material, a screen; or empty."""
+        return ""
+
     def signal(self, levels: Rgb, visit: int) -> Rgb:
         """What leaves the camera's electronics."""
         return levels

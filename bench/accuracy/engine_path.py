@@ -1,7 +1,7 @@
 """All that the harness knows of the engine: keyframe in, answer out, by the path that worker and hub take."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,19 @@ from engine.worker import measure
 NEVER_SEEN: Final = History()
 Memory = History
 
+EVIDENCE: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+    "defocus": (("sharpness", -1.0),),
+    "motion": (("sharpness", -1.0),),
+    "too_dark": (("luma_mean", -1.0),),
+    "too_bright": (("exposure", -1.0),),
+    "covered": (("lost_structure_share", 1.0), ("occlusion", 1.0)),
+    "partly_covered": (("lost_structure_share", 1.0), ("occlusion", 1.0)),
+    "frozen": (("same_visits", 1.0),),
+    "noisy": (("noise_floor", 1.0),),
+    "snow": (("noise_floor", 1.0),),
+}
+"""The figure by which each kind is told, the first that there is, and its sign: more is worse."""
+
 _BASELINE_FIGURES: Final = ("sharpness_ratio", "sharpness_change", "sharpness_to_baseline")
 """Where a judge with a memory tells sharpness against the camera's own past; more is sharper."""
 
@@ -45,8 +58,24 @@ class Answer:
     announced_cause: str
     sharpness: float | None
     relative: float | None
-    figures: Mapping[str, float]
     verdict: Verdict
+
+    @property
+    def evidence(self) -> dict[str, float]:
+        """By kind, the figure that tells it; more is worse."""
+        scores = self.verdict.scores
+        known = dict(self.verdict.figures)
+        for name in ("sharpness", "exposure", "occlusion"):
+            score = getattr(scores, name)
+            if score is not None:
+                known[name] = score
+        told: dict[str, float] = {}
+        for kind, candidates in EVIDENCE.items():
+            for name, sign in candidates:
+                if name in known:
+                    told[kind] = sign * known[name]
+                    break
+        return told
 
 
 class Engine:
@@ -110,6 +139,5 @@ def _answer(verdict: Verdict) -> Answer:
         announced_cause=announced_cause,
         sharpness=verdict.scores.sharpness,
         relative=relative,
-        figures=verdict.figures,
         verdict=verdict,
     )

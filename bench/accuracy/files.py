@@ -34,8 +34,11 @@ class FileAnswer:
     examples: tuple[Example, ...] = ()
 
 
-def answer_file(data: Path, label: Label, keyframes_max: int) -> FileAnswer:
-    """All keyframes of a row, `keyframes_max` at most, as visits two hours apart; a photo is one visit."""
+def answer_file(data: Path, label: Label, keyframes_max: int, *, references: bool) -> FileAnswer:
+    """All keyframes of a row, `keyframes_max` at most, as visits two hours apart; a photo is one visit.
+
+    `references`: ask also a camera that has learned from the row's good picture of the same scene.
+    """
     cv2.setNumThreads(1)
     engine = Engine()
     path = data / label.path
@@ -62,7 +65,7 @@ def answer_file(data: Path, label: Label, keyframes_max: int) -> FileAnswer:
         entry["first_keyframe"] = words.named(first.state, first.kinds, first.cause)
         if first.state == "fault":
             entry["right"] = "wrong"
-    if label.reference:
+    if label.reference and references:
         entry["with_reference"] = _with_reference(engine, data, label, found)
     return FileAnswer(entry, tuple(days) if label.truth == OK else (), tuple(examples))
 

@@ -1,5 +1,6 @@
 """What a run finds, as values: pictures, episodes, good days, greasings, and examples for people."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.accuracy.camera import Rig
@@ -28,7 +29,8 @@ class Episode:
     """A damage over M visits, and what was announced in the end.
 
     `state`, `named`, `hit`: with the camera's memory; `alone_*`: without one. `counted`: strong enough to be asked for.
-    `visits`: visits until the right kind was announced, 0 if it never was.
+    `visits`: visits until the right kind was announced, 0 if it never was. `evidence`: the engine's figure for this
+    kind on the last visit, more is worse.
     """
 
     rig: Rig
@@ -44,13 +46,14 @@ class Episode:
     alone_state: str
     alone_named: str
     alone_hit: bool
+    evidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
     """A good day of one camera. `unknown`, `faults`: visits so answered; `announced`: the fault announced, or empty.
 
-    `alone_faults`, `alone_unknown`: the same of single pictures without a memory.
+    `alone_faults`, `alone_unknown`: the same of single pictures without a memory. `evidence`: by visit and kind.
     """
 
     rig: Rig
@@ -60,6 +63,7 @@ class Day:
     announced: str
     alone_unknown: int
     alone_faults: int
+    evidence: tuple[Mapping[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

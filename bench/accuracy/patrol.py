@@ -9,7 +9,6 @@ from bench.accuracy import words
 from bench.accuracy.camera import Camera
 from bench.accuracy.covers import Cover
 from bench.accuracy.damage import Damage
-from bench.accuracy.electronics import NoSignal
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine, without_noise_correction
 from bench.accuracy.findings import Day, Episode, Example, Findings, Shot
 from bench.accuracy.greasing import grease
@@ -59,12 +58,14 @@ class _Patrol:
         """One good day."""
         unknown = faults = alone_unknown = alone_faults = 0
         announced = ""
+        evidence: list[dict[str, float]] = []
         for turn in range(VISITS_A_DAY):
             mode = self._visitor.mode(turn)
             payload, seen = self._visitor.take(mode)
             alone, answer = self._visitor.alone(seen), self._visitor.judge(seen)
             if not mode:
                 self._shoot("good", 0.0, payload, alone, answer)
+            evidence.append(answer.evidence)
             unknown += answer.state == "unknown"
             faults += answer.state == "fault"
             alone_unknown += alone.state == "unknown"
@@ -73,14 +74,15 @@ class _Patrol:
                 announced = words.named("fault", answer.announced_kinds, answer.announced_cause)
                 self._keep("false alarm", "good", f"good, announced {announced}", payload, seen, answer)
         self._visitor.sleep(VISITS_A_DAY)
-        self._found.days.append(Day(self._rig, VISITS_A_DAY, unknown, faults, announced, alone_unknown, alone_faults))
+        self._found.days.append(
+            Day(self._rig, VISITS_A_DAY, unknown, faults, announced, alone_unknown, alone_faults, tuple(evidence))
+        )
 
     def _suffer(self, damages: Sequence[Damage]) -> None:
         """M visits and one more to a damaged camera, from the memory that good visits left, or fewer to a hit."""
         memory, alone_memory = self._visitor.memory, NEVER_SEEN
         damage = damages[-1]
         truth = damage.truth if isinstance(damage, Cover) else damage.kind
-        detail = damage.material if isinstance(damage, Cover) else damage.screen if isinstance(damage, NoSignal) else ""
         visits = 0
         for visit in range(1, self._visits_asked + 2):
             payload, seen = self._visitor.take(damages)
@@ -101,7 +103,7 @@ class _Patrol:
                 kind=damage.kind,
                 truth=truth,
                 strength=damage.strength,
-                detail=detail,
+                detail=damage.detail,
                 counted=counted,
                 state=answer.announced,
                 named=named,
@@ -110,10 +112,11 @@ class _Patrol:
                 alone_state=alone.announced,
                 alone_named=words.named(alone.announced, alone.announced_kinds, alone.announced_cause),
                 alone_hit=alone_hit,
+                evidence=answer.evidence.get(truth),
             )
         )
         if counted:
-            title = f"{damage.kind} {damage.strength:g} {damage.unit} {detail}: {named}"
+            title = f"{damage.kind} {damage.strength:g} {damage.unit} {damage.detail}: {named}"
             self._keep("hit" if hit else "miss", truth, title, payload, seen, answer)
 
     def _shoot(self, kind: str, strength: float, payload: bytes, alone: Answer, answer: Answer) -> None:

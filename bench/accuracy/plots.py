@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.accuracy.findings import Shot
+from bench.accuracy.findings import Findings, Shot
+from bench.accuracy.sharpness import asked_alone, figures_of_sharpness, split
 from bench.accuracy.statistics import auc, roc
-from bench.accuracy.tables import asked_alone, figures_of_sharpness, split
 
 mpl.use("Agg")
 
@@ -47,13 +47,14 @@ _STYLE: Final[Any] = {
 }
 
 
-def draw(result: Mapping[str, Any], shots: Sequence[Shot]) -> dict[str, bytes]:
+def draw(result: Mapping[str, Any], found: Findings) -> dict[str, bytes]:
     """PNG by name."""
     with mpl.rc_context(_STYLE):
         return {
-            "roc": _png((5.6, 5.0), lambda axes: _roc(axes, shots)),
+            "roc": _png((5.6, 5.0), lambda axes: _roc(axes, found.shots)),
             "strength": _strengths(result["by_strength"]),
             "causes": _png((8.6, 7.2), lambda axes: _causes(axes, result["causes"])),
+            "kinds": _png((5.6, 5.0), lambda axes: _kinds(axes, found)),
             "hits": _png((7.4, 5.6), lambda axes: _hits(axes, result["hit_rate"], result["hit_rate_alone"])),
         }
 
@@ -83,6 +84,24 @@ def _roc(axes: Axes, shots: Sequence[Shot]) -> None:
     axes.plot([0, 1], [0, 1], color="#c0c7cf", linewidth=0.8, linestyle=":")
     axes.set(xlabel="sharp pictures called blurred", ylabel="blurred pictures found", xlim=(0, 1), ylim=(0, 1.005))
     axes.set_title("Sharp against blurred: ROC and its area")
+    axes.legend(loc="lower right", frameon=False)
+
+
+def _kinds(axes: Axes, found: Findings) -> None:
+    """Of each kind that has a figure, damaged visits against good ones."""
+    palette = mpl.colormaps["tab10"]
+    told = [one for one in found.episodes if one.counted and one.evidence is not None]
+    for place, truth in enumerate(sorted({one.truth for one in told})):
+        faulty = [-one.evidence for one in told if one.truth == truth and one.evidence is not None]
+        good = [-visit[truth] for day in found.days for visit in day.evidence if truth in visit]
+        if not faulty or not good:
+            continue
+        false, hit = roc(good, faulty)
+        axes.plot(false, hit, label=f"{truth}  {auc(good, faulty):.3f}", color=palette(place % 10), linewidth=1.5)
+    axes.set(
+        xlabel="good visits beyond the threshold", ylabel="damaged visits beyond it", xlim=(-0.01, 1), ylim=(0, 1.01)
+    )
+    axes.set_title("Each kind by its own figure: ROC and its area")
     axes.legend(loc="lower right", frameon=False)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bench.accuracy import acceptance
 from bench.accuracy.engine_path import structure_min
-from bench.accuracy.findings import Example, Shot
+from bench.accuracy.findings import Example, Findings
 from bench.accuracy.plots import LABELS, draw
 from engine.console.picture import draw_check
 from engine.decode.render import decode_rgb
@@ -23,15 +23,15 @@ _SHOWN_MAX: Final = {"hit": 18, "miss": 24, "false alarm": 12}
 _PAGE: Final = Path(__file__).with_name("report.html")
 
 
-def write_report(folder: Path, result: Mapping[str, Any], shots: Sequence[Shot], examples: Sequence[Example]) -> Path:
+def write_report(folder: Path, result: Mapping[str, Any], found: Findings) -> Path:
     """Write report.html, its plots and its tables as accuracy.md into `folder`; returns the page. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    plots = draw(result, shots)
+    plots = draw(result, found)
     for name, png in plots.items():
         (folder / f"{name}.png").write_bytes(png)
     (folder / "accuracy.md").write_text(acceptance.markdown(result), encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(_page(result, plots, examples), encoding="utf-8")
+    page.write_text(_page(result, plots, found.examples), encoding="utf-8")
     return page
 
 
@@ -58,6 +58,8 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
         by_light=_breakdown(result["auc"]["by_light"]),
         by_codec=_breakdown(result["auc"]["by_codec"]),
         by_scene=_breakdown(result["auc"]["by_scene"]),
+        areas=_areas(result["kinds_auc"]),
+        cuts="".join(_matrix(cut.removeprefix("by_"), table) for cut, table in result["hit_rate_by"].items()),
         strengths=_rates(result["hit_rate_by_strength"]),
         details=_rates(result["hit_rate_by_detail"]),
         good=_table(
@@ -71,7 +73,7 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
                 )
                 for key, label in (
                     ("false_alarm_days", "camera-days with a false alarm announced"),
-                    ("faults_not_announced", "visits answered fault, with the camera's memory"),
+                    ("fault", "visits answered fault, with the camera's memory"),
                     ("unknown", "visits answered unknown, with the camera's memory"),
                     ("alone_fault", "single pictures answered fault, without a memory"),
                     ("alone_unknown", "single pictures answered unknown, without a memory"),
@@ -165,6 +167,26 @@ def _rates(table: Mapping[str, Mapping[str, Any]]) -> str:
             for name, row in table.items()
         ),
     )
+
+
+def _areas(table: Mapping[str, Mapping[str, Any]]) -> str:
+    return _table(
+        ("kind", "AUC of its figure", "95 % over scenes", "visits"),
+        (
+            (kind, _number(row["value"]), f"{row['low']:.3f} to {row['high']:.3f}", row["n"])
+            for kind, row in table.items()
+        ),
+    )
+
+
+def _matrix(cut: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Hit rates of every kind, a column for each value of `cut`."""
+    kinds = sorted({kind for row in table.values() for kind in row})
+    rows = (
+        (kind, *(f"{row[kind]['value']:.0%} of {row[kind]['n']}" if kind in row else "" for row in table.values()))
+        for kind in kinds
+    )
+    return f"<h3>Hit rate by {html.escape(cut)}</h3>" + _table(("kind", *table), rows)
 
 
 def _gallery(group: str, examples: Sequence[Example]) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from bench.accuracy.camera import Camera
 from bench.accuracy.damage import Damage
-from bench.accuracy.electronics import InfraredNight
+from bench.accuracy.electronics import Frozen, InfraredNight
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine, Memory
 from engine.types import Measurement
 
@@ -40,8 +40,10 @@ class Visitor:
         """The next visit's keyframe, and its measurement or why there is none."""
         self._number += 1
         self.now_ns += VISIT_EVERY_H * NS_PER_H
-        payload = self.camera.visit(self._number, self.now_ns, damages)
-        return payload, self.engine.look(self.camera.coding.codec, payload, self.now_ns, self.now_ns - BEGIN_WALL_NS)
+        stale = any(isinstance(damage, Frozen) and damage.stale for damage in damages)
+        shown_ns = BEGIN_WALL_NS if stale else self.now_ns
+        payload = self.camera.visit(self._number, shown_ns, damages)
+        return payload, self.engine.look(self.camera.coding.codec, payload, self.now_ns, shown_ns - BEGIN_WALL_NS)
 
     def sleep(self, visits: int) -> None:
         """Until the next morning, after so many visits."""

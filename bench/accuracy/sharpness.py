@@ -1,21 +1,19 @@
-"""From findings to the figures that the issue asks for, as one JSON object. Pure."""
+"""How well sharp pictures are told from blurred ones: tables of the engine's figures and their peers. Pure."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from bench.accuracy import peers, words
-from bench.accuracy.findings import Day, Episode, Greasing, Shot
-from bench.accuracy.greasing import DAYS as GREASING_DAYS
+from bench.accuracy import peers
+from bench.accuracy.findings import Shot
+from bench.accuracy.groups import grouped
 from bench.accuracy.plan import COUNTED
-from bench.accuracy.statistics import auc, auc_interval, shuffled_auc, wilson
+from bench.accuracy.statistics import auc, auc_interval, shuffled_auc
 
 ALONE_KBPS_MIN: Final = {"1080p": 2000, "720p": 1000}
 """What sharpness must tell without a baseline: these sizes, from these bit rates on."""
 
 Figure = Callable[[Shot], float | None]
-_T = TypeVar("_T")
-_K = TypeVar("_K")
 
 
 def sharpness_tables(shots: Sequence[Shot], seed: int) -> dict[str, Any]:
@@ -63,75 +61,6 @@ def asked_alone(shots: Sequence[Shot]) -> list[Shot]:
     return [one for one in shots if one.rig.kbps >= ALONE_KBPS_MIN.get(one.rig.size, math.inf)] or list(shots)
 
 
-def episode_tables(episodes: Sequence[Episode], days: Sequence[Day]) -> dict[str, Any]:
-    """`hit_rate` by kind, `causes`, `false_alarm_rate` in camera-days, `unknown_rate`."""
-    counted = [one for one in episodes if one.counted]
-    visits = sum(day.visits for day in days)
-    false = sum(bool(day.announced) for day in days)
-    unknown = sum(day.unknown for day in days)
-    told_apart = [one for one in counted if one.truth in words.TOLD_APART]
-    apart = sum(one.named in words.TOLD_APART[one.truth] for one in told_apart)
-    return {
-        "hit_rate": {truth: _rate(group, lambda one: one.hit) for truth, group in _grouped(counted, "truth").items()},
-        "hit_rate_alone": {
-            truth: _rate(group, lambda one: one.alone_hit) for truth, group in _grouped(counted, "truth").items()
-        },
-        "hit_rate_by_strength": {
-            f"{kind} {strength:g}": _rate(group, lambda one: one.hit)
-            for (kind, strength), group in sorted(_grouped_by(episodes, lambda one: (one.kind, one.strength)).items())
-        },
-        "hit_rate_by_detail": {
-            f"{kind} {detail}": _rate(group, lambda one: one.hit)
-            for (kind, detail), group in sorted(_grouped_by(counted, lambda one: (one.kind, one.detail)).items())
-            if detail
-        },
-        "false_alarm_rate": round(false / len(days), 5) if days else None,
-        "unknown_rate": round(unknown / visits, 5) if visits else None,
-        "good": {
-            "camera_days": len(days),
-            "visits": visits,
-            "false_alarm_days": wilson(false, len(days)).json(),
-            "false_alarms_announced": _counts(day.announced for day in days if day.announced),
-            "unknown": wilson(unknown, visits).json(),
-            "faults_not_announced": wilson(sum(day.faults for day in days), visits).json(),
-            "alone_fault": wilson(sum(day.alone_faults for day in days), visits).json(),
-            "alone_unknown": wilson(sum(day.alone_unknown for day in days), visits).json(),
-            "by_size": {size: _days(group) for size, group in _grouped_by(days, lambda day: day.rig.size).items()},
-            "by_codec": {name: _days(group) for name, group in _grouped_by(days, lambda day: day.rig.codec).items()},
-            "by_light": {name: _days(group) for name, group in _grouped_by(days, lambda day: day.rig.light).items()},
-            "by_infrared": {
-                str(name): _days(group) for name, group in _grouped_by(days, lambda day: day.rig.infrared).items()
-            },
-        },
-        "causes": {truth: _counts(one.named for one in group) for truth, group in _grouped(counted, "truth").items()},
-        "causes_alone": {
-            truth: _counts(one.alone_named for one in group) for truth, group in _grouped(counted, "truth").items()
-        },
-        "told_apart": wilson(apart, len(told_apart)).json(),
-    }
-
-
-def greasing_table(greasings: Sequence[Greasing]) -> dict[str, Any]:
-    """Cameras greased over 30 days beside those greased at once; `in_time`: announced no later than that strength."""
-    rows = [
-        {
-            "camera": f"{one.rig.scene} {one.rig.size} {one.rig.light}",
-            "announced_day": one.announced_day,
-            "announced_as": one.announced_as,
-            "one_shot_strength": None if one.one_shot is None else round(one.one_shot / GREASING_DAYS, 3),
-            "one_shot_as": one.one_shot_as,
-            "in_time": in_time(one),
-        }
-        for one in greasings
-    ]
-    return {"cameras": rows, "in_time": wilson(sum(map(in_time, greasings)), len(greasings)).json()}
-
-
-def in_time(one: Greasing) -> bool:
-    """Announced, and no later than a film of the strength that is announced when it comes at once."""
-    return one.announced_day is not None and one.announced_day <= (one.one_shot or GREASING_DAYS)
-
-
 def _planted(shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, Any]:
     """AUC with the correction for noise on and off, by light. `lost`: by the bug, in the light where it costs most."""
     by_light = {
@@ -139,7 +68,7 @@ def _planted(shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, 
             "noise_correction_on": round(auc(*split(group, figures["sharpness"])), 4),
             "noise_correction_off": round(auc(*split(group, figures["uncorrected"])), 4),
         }
-        for light, group in sorted(_grouped_by(shots, lambda one: one.rig.light).items())
+        for light, group in sorted(grouped(shots, lambda one: one.rig.light).items())
     }
     lost = max(
         (row["noise_correction_on"] - row["noise_correction_off"] for row in by_light.values()), default=math.nan
@@ -173,7 +102,7 @@ def split(shots: Iterable[Shot], figure: Figure) -> tuple[list[float], list[floa
 def _auc(shots: Sequence[Shot], figure: Figure, seed: int) -> dict[str, Any]:
     """Pooled AUC with its interval. `answered`: the share of pictures that have the figure; `unanswered_half`: the AUC
     if a picture without one were held for neither sharp nor blurred."""
-    by_scene = _grouped_by(shots, lambda one: one.rig.scene)
+    by_scene = grouped(shots, lambda one: one.rig.scene)
     parts = {scene: split(group, figure) for scene, group in by_scene.items()}
     interval = auc_interval({s: one[0] for s, one in parts.items()}, {s: one[1] for s, one in parts.items()}, seed)
     sharp, blurred = split(shots, figure)
@@ -195,7 +124,7 @@ def _by(
     shots: Sequence[Shot], key: Callable[[Shot], str], figures: Mapping[str, Figure], seed: int
 ) -> dict[str, dict[str, float | int]]:
     table: dict[str, dict[str, float | int]] = {}
-    for name, group in sorted(_grouped_by(shots, key).items()):
+    for name, group in sorted(grouped(shots, key).items()):
         row: dict[str, float | int] = {"n": len(group)}
         for of, figure in figures.items():
             row[of] = round(auc(*split(group, figure)), 4)
@@ -228,34 +157,3 @@ def _is_number(value: float | None) -> bool:
 
 def _floats(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
-
-
-def _rate(group: Sequence[Episode], right: Callable[[Episode], bool]) -> dict[str, float | int]:
-    return wilson(sum(map(right, group)), len(group)).json()
-
-
-def _days(group: Sequence[Day]) -> dict[str, float | int]:
-    visits = sum(day.visits for day in group)
-    return {
-        "camera_days": len(group),
-        "false_alarm_days": sum(bool(day.announced) for day in group),
-        "unknown_rate": round(sum(day.unknown for day in group) / max(1, visits), 4),
-    }
-
-
-def _grouped(episodes: Sequence[Episode], name: str) -> dict[str, list[Episode]]:
-    return dict(sorted(_grouped_by(episodes, lambda one: str(getattr(one, name))).items()))
-
-
-def _grouped_by(values: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
-    groups: dict[_K, list[_T]] = {}
-    for value in values:
-        groups.setdefault(key(value), []).append(value)
-    return groups
-
-
-def _counts(values: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return dict(sorted(counts.items(), key=lambda one: -one[1]))
