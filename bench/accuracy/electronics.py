@@ -43,6 +43,10 @@ class InfraredNight(Damage):
         out: Linear = grey(scene) * lamp[..., None].astype(np.float32)
         return out
 
+    def signal(self, levels: Rgb, visit: int) -> Rgb:
+        """The sensor's noise has no colour either."""
+        return np.repeat(levels[..., 1:2], 3, axis=2)
+
 
 @dataclass(frozen=True, slots=True)
 class Noisy(Damage):

@@ -153,6 +153,14 @@ def test_a_lost_signal_shows_nothing_of_the_scene(screen: str) -> None:
     assert np.array_equal(through(damage, scene(1)), through(damage, scene(2)))
 
 
+def test_the_infrared_mode_has_no_colour_not_even_in_its_noise() -> None:
+    damage = InfraredNight(1)
+    read = expose(damage.lens(scene(), 0), SENSORS[-1], np.random.default_rng(1))
+    shown = damage.signal(levels(read), 0)
+    assert np.ptp(shown.astype(int), axis=2).max() == 0
+    assert shown.std() > 10
+
+
 def test_only_a_frozen_camera_repeats_its_picture() -> None:
     assert Frozen(1).still
     assert not any(damage.still for damage in EVERY)
