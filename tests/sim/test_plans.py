@@ -60,6 +60,20 @@ def test_periods_that_the_sessions_cannot_carry_are_named_with_the_arithmetic() 
     assert report.figures["coverage"]["key_point"] < 0.9
 
 
+def test_two_plans_are_drawn_to_one_scale_that_holds_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.rehearsal import plot
+
+    drawn = []
+    monkeypatch.setattr(plot.plt, "close", drawn.append)
+    settings = load(PLANS / "county.toml")
+    denser = settings.model_copy(update={"scheduler": settings.scheduler.model_copy(update={"key_period_s": 10.0})})
+    reports = [rehearsed(one, 64, 1, 0.25) for one in (settings, denser)]
+    plot.draw(reports, tmp_path / "two.png")
+    left, right = drawn[0].axes[:2]
+    assert left.get_ylim() == right.get_ylim()
+    assert left.get_ylim()[1] > max(row.demand_per_s for row in reports[1].rows)
+
+
 @pytest.mark.parametrize("plan", ["county", "hebei", "sessions_64"])
 def test_the_page_rehearses_a_plan_as_the_plan_itself_says(plan: str) -> None:
     lines = (PLANS / f"{plan}.toml").read_text(encoding="utf-8").splitlines()
