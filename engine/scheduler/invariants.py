@@ -1,6 +1,7 @@
 """What must be true of a scheduler after every event. O(cameras), in NumPy: for tests, rehearsals and a run's end."""
 
 from array import array
+from operator import eq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +82,8 @@ def _places(core: "Scheduler") -> None:
         _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
     _flags(core, place)
     known = np.fromiter(table.slots.values(), dtype=np.int64, count=len(table.slots))
-    if np.any(place[known] == Place.FREE) or [table.ids[slot] for slot in known] != list(table.slots):
+    ids = map(table.ids.__getitem__, table.slots.values())
+    if np.any(place[known] == Place.FREE) or not all(map(eq, ids, table.slots)):
         _fail("a camera's id points to a slot that is not its own")
 
 
