@@ -20,20 +20,21 @@ class Configuration:
     """Used in the hub's thread only, so that of two reloads at once one comes after the other.
 
     `warn(settings, calendar, cores, wall_ns)`: what the operator should know of them; `take(settings, calendar)` brings
-    them into force; `told(outcome)`: applied, unchanged or refused; `say(tree)` tells the supervisor, which tells the
-    feeders and remembers them for a hub that is started anew.
+    them into force; `told(outcome)`: applied, unchanged or refused; `say(settings, calendar)` tells the supervisor,
+    both as trees: it tells the feeders, and remembers them for a hub that is started anew.
     """
 
     def __init__(
         self,
         settings: Settings,
+        calendar: Calendar,
         warn: Callable[[Settings, Calendar, int, int], list[str]],
         take: Callable[[Settings, Calendar], None],
         told: Callable[[str], None],
-        say: Callable[[dict[str, Any]], None],
+        say: Callable[[dict[str, Any], dict[str, Any]], None],
     ) -> None:
         self.settings = settings
-        self._calendar = load_calendar(settings.scheduler.calendar_file)
+        self._calendar = calendar
         self._warn = warn
         self._take = take
         self._told = told
@@ -91,7 +92,7 @@ class Configuration:
         if changed:
             self._take(settings, calendar)
             self.settings, self._calendar = settings, calendar
-            self._say(settings.model_dump(mode="json"))
+            self._say(settings.model_dump(mode="json"), calendar.model_dump(mode="json"))
         self._told("applied" if changed else "unchanged")
         return ConfigReport(revision(settings), changes, (*warnings, *self._warnings(settings, calendar)), changed)
 

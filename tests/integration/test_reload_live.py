@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import random
 import signal
 import subprocess
@@ -17,9 +18,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.app import Engine
 from engine.config import loads
 from engine.config.diff import revision
 from engine.demo.county import County
+from engine.errors import ConfigError
 from engine.serve.client import CallError, PatrolClient
 from engine.types import Camera
 
@@ -237,3 +240,30 @@ def test_at_the_end_every_order_has_ended_once_and_the_books_balance(running) ->
     log = patrol.log_path.read_text()
     assert "Traceback" not in log, "the hub checks its invariants when it stops"
     assert not patrol.logged("process ended")
+
+
+def test_a_hub_that_is_started_anew_has_the_calendar_in_force_though_the_file_has_turned_bad(tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text('timezone = "Asia/Shanghai"\n[[holidays]]\nfirst = 2000-01-01\nlast = 2099-12-31\n')
+    text = (
+        f"[record]\nurl = 'sqlite:///{tmp_path}/p.db'\nevidence_dir = '{tmp_path}/ev'\n[worker]\ncount = 1\n"
+        "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = ''\n[intake]\nlisten = ''\n[feed]\ndemuxers = 0\n"
+        f"[scheduler]\ncalendar_file = '{calendar}'\n"
+    )
+    with Engine(loads(text)) as engine:
+        first = engine.addresses["grpc"]
+        with PatrolClient(first) as client:
+            client.import_cameras([Camera("c", "rtsp://127.0.0.1:1/c")])
+            assert not client.plan("c").window_open
+        calendar.write_text('timezone = "Mars"\n')
+        os.kill(engine.pids()["hub"], signal.SIGKILL)
+        wait_for(lambda: engine.addresses["grpc"] != first, 30)
+        with PatrolClient(engine.addresses["grpc"]) as client:
+            wait_for(lambda: "c" in {one.camera.camera_id for one in client.cameras()})
+            assert not wait_for(lambda: client.schedule().cameras and client.plan("c")).window_open
+
+
+def test_a_calendar_that_is_bad_from_the_start_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "calendar.toml").write_text('timezone = "Mars"\n')
+    with pytest.raises(ConfigError, match="no such time zone"):
+        Engine(loads(f"[scheduler]\ncalendar_file = '{tmp_path}/calendar.toml'\n"))

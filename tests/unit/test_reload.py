@@ -28,14 +28,15 @@ class Desk:
         self.path = folder / "patrol.toml"
         self.taken: list[tuple[Settings, Calendar]] = []
         self.told: list[str] = []
-        self.said: list[dict] = []
+        self.said: list[tuple[dict, dict]] = []
         self.warnings: list[str] = []
         self.configuration = Configuration(
             loads(text),
+            Calendar(),
             lambda settings, calendar, cores, wall_ns: list(self.warnings),
             lambda settings, calendar: self.taken.append((settings, calendar)),
             self.told.append,
-            self.said.append,
+            lambda *trees: self.said.append(trees),
         )
 
     @property
@@ -60,7 +61,9 @@ def test_a_good_file_is_taken_as_one_event_and_said_to_all(desk: Desk) -> None:
     ((settings, calendar),) = desk.taken
     assert (settings.scheduler.key_period_s, settings.scheduler.visits_max) == (60, 7)
     assert calendar == Calendar()
-    assert desk.in_force == settings == Settings.model_validate(desk.said[0])
+    ((tree, calendar_tree),) = desk.said
+    assert desk.in_force == settings == Settings.model_validate(tree)
+    assert calendar == Calendar.model_validate(calendar_tree)
     assert desk.told == ["applied"]
     assert line["event"] == "configuration read"
     assert line["changes"] == ["scheduler.key_period_s = 60.0", "scheduler.visits_max = 7"]
@@ -165,6 +168,7 @@ def test_a_calendar_that_changes_alone_is_taken(desk: Desk, tmp_path: Path) -> N
     assert line["applied"]
     assert desk.told == ["applied", "applied"]
     assert len(desk.taken[-1][1].holidays) == 1
+    assert Calendar.model_validate(desk.said[-1][1]) == desk.taken[-1][1]
 
 
 @pytest.mark.parametrize(
