@@ -27,14 +27,14 @@ class FileWatch:
     """Whether files differ from when they were last looked at, by time and size; one that is gone has not changed.
 
     `path`: the configuration, None if there is none. Its calendar file may become another one, so it is named anew
-    with each look.
+    with each look; one that was not named before counts as changed, since it may be another than the one that was read.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._known: dict[Path, tuple[int, int] | None] = {}
         self._next_ns = 0
-        self._look("")
+        self.look()  # what it says now is about to be read
 
     def changed(self, watch_s: float, calendar_file: str = "") -> bool:
         """Look every `watch_s`; 0: never."""
@@ -42,16 +42,17 @@ class FileWatch:
         if not watch_s or now_ns < self._next_ns:
             return False
         self._next_ns = now_ns + ns(watch_s)
-        return self._look(calendar_file)
+        return self.look(calendar_file)
 
-    def _look(self, calendar_file: str) -> bool:
+    def look(self, calendar_file: str = "") -> bool:
+        """Look now."""
         paths = [self._path] if self._path is not None else []
         paths += [Path(calendar_file)] if calendar_file else []
         known, self._known = self._known, {}
         changed = False
         for path in paths:
             seen = _about(path) or known.get(path)
-            changed |= path in known and seen != known[path]
+            changed |= path not in known or seen != known[path]
             self._known[path] = seen
         return changed
 

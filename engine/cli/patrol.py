@@ -23,8 +23,11 @@ def run(config: ConfigOption = None) -> None:
         while not stop.wait(0.5):
             if not engine.running:
                 raise engine.failure or PatrolError("the engine ended; its log says why")
-            scheduler, reload = engine.settings.scheduler, engine.settings.reload
-            if hangups.take() or watched.changed(reload.watch_s, scheduler.calendar_file):
+            calendar_file, watch_s = engine.settings.scheduler.calendar_file, engine.settings.reload.watch_s
+            asked = hangups.take()
+            if asked:
+                watched.look(calendar_file)  # what is read now need not be read again because it has changed
+            if asked or watched.changed(watch_s, calendar_file):
                 if config is None:
                     logger().warning("nothing to reload: patrol run was started without --config")
                 else:

@@ -17,15 +17,14 @@ last = 2027-01-15
 """
 
 import datetime
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
+from engine.config.sections import read_section
 from engine.config.setting import Section, key
-from engine.errors import ConfigError
 from engine.hours import parse_hours
 
 _FILE_BYTES_MAX = 16 * 1024 * 1024
@@ -98,19 +97,5 @@ def load_calendar(path: str) -> Calendar:
     """Read the file; an empty path is a calendar without entries. Raises ConfigError that names each wrong entry."""
     if not path:
         return Calendar()
-    file = Path(path)
-    try:
-        if file.stat().st_size > _FILE_BYTES_MAX:
-            raise ConfigError(f"scheduler.calendar_file = {path!r}: more than {_FILE_BYTES_MAX} bytes; split it")
-        tree = tomllib.loads(file.read_text(encoding="utf-8"))
-        return Calendar.model_validate(tree)
-    except OSError as error:
-        raise ConfigError(f"scheduler.calendar_file = {path!r}: {error.strerror}; give a readable file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"scheduler.calendar_file = {path!r}: is not TOML: {error}") from error
-    except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}; mend the entry"
-            for one in error.errors()
-        ]
-        raise ConfigError("\n".join(lines)) from error
+    named = f"scheduler.calendar_file = {path!r}"
+    return read_section(Path(path), Calendar, bytes_max=_FILE_BYTES_MAX, named=named)

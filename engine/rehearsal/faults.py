@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import field_validator
 
+from engine.config.sections import read_section
 from engine.config.setting import Section, key
 from engine.errors import ConfigError
-from engine.rehearsal.world import read_section
 from engine.types import FailureReason
 
 

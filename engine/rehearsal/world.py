@@ -12,19 +12,15 @@ Every figure can be given in a file (`patrol simulate --world FILE`); the defaul
 """
 
 import datetime
-import tomllib
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
+from engine.config.sections import read_section
 from engine.config.setting import Section, key
-from engine.errors import ConfigError
 from engine.hours import parse_hours
 from engine.types import Codec, FailureReason
-
-_FILE_BYTES_MAX = 1024 * 1024
-_Kind = TypeVar("_Kind", bound=Section)
 
 
 class Stream(Section):
@@ -147,21 +143,3 @@ class World(Section):
 def load_world(path: Path | None) -> World:
     """The world of a file; without one, the defaults. Raises ConfigError that names each wrong entry."""
     return World() if path is None else read_section(path, World)
-
-
-def read_section(path: Path, kind: type[_Kind]) -> _Kind:
-    """A small TOML file as one section."""
-    try:
-        if path.stat().st_size > _FILE_BYTES_MAX:
-            raise ConfigError(f"{path}: more than {_FILE_BYTES_MAX} bytes; shorten it")
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give a readable TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
-    except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, one['loc'])) or 'file'} = {one['input']!r}: {one['msg']}; mend the entry"
-            for one in error.errors()
-        ]
-        raise ConfigError("\n".join(lines)) from error
