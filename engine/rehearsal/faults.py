@@ -41,7 +41,7 @@ class Storm(Section):
 
     at_share: float = _at_share()
     for_s: float = _for_s()
-    platforms_share: float = key(0.5, "Platforms that are gone, rounded to whole ones.", gt=0, le=1)
+    platforms_share: float = key(0.5, "Platforms that are gone, rounded, at least one.", gt=0, le=1)
 
 
 class Faults(Section):
