@@ -31,6 +31,7 @@ LOST = "lost"
 """As an answer: nobody ever answers the order."""
 
 Answer = Callable[[str, float], "FailureReason | str | None"]
+Watch = Callable[[Event, list[Action], int], None]
 Verdicts = Callable[[str, float], "tuple[State, State] | None"]
 
 
@@ -69,6 +70,7 @@ class Patrol:
 
     `answer(camera, at_s)`: how a visit ends (None: a keyframe), `takes_s` after it began. `verdict(camera, at_s)`: what
     the judge then says (state, announced), None: nothing. `began`: the local time at which monotonic time is 0.
+    `watch(event, actions, now_ns)` hears of everything.
     """
 
     def __init__(
@@ -78,9 +80,10 @@ class Patrol:
         *,
         answer: Answer = lambda camera, at_s: None,
         verdict: Verdicts = lambda camera, at_s: None,
-        takes_s: float = 0.0,
+        takes_s: "float | Callable[[], float]" = 0.0,
         began: str = "",
         checked: bool = True,
+        watch: Watch = lambda event, actions, now_ns: None,
     ) -> None:
         zone = (calendar or Calendar()).timezone
         self.scheduler = Scheduler(chosen or settings(), calendar, wall_offset_ns=wall_ns(began, zone) if began else 0)
@@ -91,6 +94,7 @@ class Patrol:
         self.flights: dict[int, str] = {}
         self.in_flight_max = 0
         self._checked = checked
+        self._watch = watch
         self._ends: list[tuple[int, int]] = []
 
     @property
@@ -104,12 +108,14 @@ class Patrol:
         actions = self.scheduler.handle(event, self.now_ns)
         if self._checked:
             self.scheduler.check_invariants(self.now_ns)
+        self._watch(event, actions, self.now_ns)
         for action in actions:
             self.actions.append((self.now_s, action))
             if isinstance(action, StartVisit):
                 self.flights[action.visit_id] = action.camera_id
                 self.starts.append(Start(self.now_s, action.camera_id, action.kind.word, action.lag_ns / SECOND))
-                heapq.heappush(self._ends, (self.now_ns + round(self.takes_s * SECOND), action.visit_id))
+                takes_s = self.takes_s() if callable(self.takes_s) else self.takes_s
+                heapq.heappush(self._ends, (self.now_ns + round(takes_s * SECOND), action.visit_id))
         self.in_flight_max = max(self.in_flight_max, len(self.scheduler.dispatch.flights))
         return actions
 

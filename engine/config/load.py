@@ -11,6 +11,8 @@ from engine.config.checks import problems
 from engine.config.schema import Settings
 from engine.errors import ConfigError
 
+_SHOWN_CHARS = 120
+
 
 def load(path: Path) -> Settings:
     """Read one file. Raises ConfigError that names every wrong key with value, what is allowed and the remedy."""
@@ -50,7 +52,10 @@ def _sentence(problem: Any) -> str:
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"{path}: unknown key; {hint}known here: {', '.join(known)}; mend the name or delete the line"
-    return f"{path} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"
+    shown = repr(problem["input"])
+    if len(shown) > _SHOWN_CHARS:
+        shown = f"{shown[:_SHOWN_CHARS]}..."
+    return f"{path} = {shown}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

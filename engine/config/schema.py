@@ -3,7 +3,7 @@
 from typing import Literal
 
 from engine.config.setting import Section, key
-from engine.types import KeyPoint
+from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
 
 
 class FeedSettings(Section):
@@ -152,6 +152,16 @@ class SchedulerSettings(Section):
     stretch_max: float = key(
         8.0, "Periods grow by this factor at most when the machine cannot keep them; key points last.", ge=1, le=100
     )
+    spot_check_sites: int = key(
+        2000,
+        "Canteens that a spot check draws unless its call says otherwise.",
+        unit="canteens",
+        ge=1,
+        le=SPOT_CHECK_SITES_MAX,
+    )
+    spot_findings_weight: float = key(
+        2.0, "A spot check draws canteens with earlier findings so many times as often as the others.", ge=1, le=100
+    )
     seed: int = key(0, "Seed of the phases and the jitter.", ge=0, le=2**32 - 1, hot=False)
 
 
@@ -252,7 +262,9 @@ class LogSettings(Section):
 class ReloadSettings(Section):
     """How a changed file comes into force; SIGHUP and the API always do."""
 
-    watch_s: float = key(0.0, "Look every so often whether the file has changed; 0: never.", unit="s", ge=0, le=3600)
+    watch_s: float = key(
+        0.0, "Look every so often whether the file or its calendar has changed; 0: never.", unit="s", ge=0, le=3600
+    )
 
 
 class Settings(Section):

@@ -1,8 +1,8 @@
 """What the scheduler is told of a registry row. Pure."""
 
-from engine.feed.source import host_of, uplink_of
+from engine.feed.source import host_of, route, uplink_of
 from engine.scheduler.events import CameraPlan
-from engine.types import Camera
+from engine.types import Camera, FeedKind
 
 _COUNTY_DIGITS = 6
 
@@ -20,4 +20,5 @@ def plan_of(camera: Camera) -> CameraPlan:
         required=camera.required,
         enabled=camera.enabled,
         push=camera.push,
+        demux=route(camera.url) == FeedKind.DEMUX,
     )

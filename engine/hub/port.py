@@ -14,6 +14,7 @@ from engine.hub.loop import Hub
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
 from engine.hub.renders import stamped
+from engine.hub.spotcheck import SpotCheckOffice
 from engine.hub.visits import Visits
 from engine.judge.rules import RULES_VERSION
 from engine.record.evidence import Evidence
@@ -30,6 +31,10 @@ from engine.replies import (
     ImportReport,
     RenderedPicture,
     SchedulerStatus,
+    SpotCheck,
+    SpotCheckHeader,
+    SpotCheckOrder,
+    SpotCheckReport,
 )
 from engine.serve.status import NotFoundError
 from engine.types import Camera
@@ -57,6 +62,7 @@ class Port:
         self._store = store
         self._evidence = evidence
         self._configuration = configuration
+        self._spot_checks = SpotCheckOffice(store.spot_checks, lambda: configuration.settings.scheduler, self.check_now)
         self._started_wall_ns = wall_ns()
 
     async def import_cameras(self, cameras: Sequence[Camera], keep_good: bool) -> ImportReport:
@@ -131,6 +137,18 @@ class Port:
         return await self._ask(
             lambda: self._configuration.apply(text, expected_revision=expected_revision, dry_run=dry_run)
         )
+
+    async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
+        """Draw canteens for people to look at."""
+        return await self._spot_checks.draw(order)
+
+    async def spot_check(self, draw_id: int) -> SpotCheck | None:
+        """One draw, 0 the latest; None if it is not kept."""
+        return await self._spot_checks.get(draw_id)
+
+    async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
+        """The draws that are kept, newest first."""
+        return await self._spot_checks.headers()
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)

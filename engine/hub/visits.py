@@ -12,6 +12,7 @@ from engine.hub.plans import plan_of
 from engine.hub.registry import Registry
 from engine.log import logger
 from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
+from engine.scheduler import survey
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
@@ -114,9 +115,9 @@ class Visits:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
         return self._scheduler.plan(camera_id, now_ns)
 
-    def never_open(self, wall_ns: int) -> list[str]:
-        """Hours in use that never come."""
-        return self._scheduler.timing.sites.never_open(wall_ns)
+    def warnings(self, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
+        """What the operator should know of such settings, given the cameras that there are."""
+        return survey.warnings(self._scheduler, settings, calendar, cores, wall_ns)
 
     def next_wakeup_ns(self) -> int | None:
         """When the scheduler wants a turn."""

@@ -11,7 +11,7 @@ from engine.errors import RegistryError, SourceRefusedError
 from engine.hours import parse_hours
 from engine.redact import redact
 from engine.replies import RowProblem
-from engine.types import Camera, KeyPoint
+from engine.types import Camera, KeyPoint, SiteKind
 
 COLUMNS = tuple(one.name for one in fields(Camera))
 REQUIRED_COLUMNS = ("camera_id", "url")
@@ -26,6 +26,7 @@ _TEXT_CHARS_MAX = {
     "hours": 64,
     "platform_status": 64,
 }
+_WORDS: dict[str, type[KeyPoint] | type[SiteKind]] = {"key_point": KeyPoint, "site_kind": SiteKind}
 _REGION = re.compile(r"(\d{2}){0,3}", re.ASCII)
 _TRUE = {"true", "1", "yes", "是"}
 _FALSE = {"false", "0", "no", "否"}
@@ -142,11 +143,12 @@ def _read_row(row: list[str], header: list[str], index: int, line: int) -> tuple
             elif cell:
                 allowed = "true, false, 1, 0, yes, no, 是, 否 or empty"
                 problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {allowed}", line))
-        elif name == "key_point":
-            if cell and cell not in set(KeyPoint):
-                problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {', '.join(KeyPoint)}", line))
+        elif name in _WORDS:
+            words = _WORDS[name]
+            if cell and cell not in set(words):
+                problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {', '.join(words)}", line))
             elif cell:
-                values[name] = KeyPoint(cell)
+                values[name] = words(cell)
         else:
             values[name] = cell
     # What could not be read takes its default, so that the rest of the row is checked as well.

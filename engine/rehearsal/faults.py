@@ -4,65 +4,80 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
-from engine.config.setting import Section
+from engine.config.sections import read_section
+from engine.config.setting import Section, key
 from engine.errors import ConfigError
-from engine.rehearsal.world import read_section
 from engine.types import FailureReason
 
 
-class PlatformRestart(Section):
-    """Platforms refuse every connection for a while. `at_share`: when, as a share of the rehearsal."""
+def _at_share() -> Any:
+    return key(..., "When it begins, as a share of the rehearsal.", ge=0, le=1)
 
-    at_share: float = Field(ge=0, le=1)
-    for_s: float = Field(gt=0, le=604_800)
-    platforms: int = Field(default=1, ge=1, le=10_000)
+
+def _for_s() -> Any:
+    return key(..., "How long it lasts.", unit="s", gt=0, le=604_800)
+
+
+class PlatformRestart(Section):
+    """Platforms refuse every connection for a while."""
+
+    at_share: float = _at_share()
+    for_s: float = _for_s()
+    platforms: int = key(1, "How many of them, drawn.", ge=1, le=10_000)
 
 
 class PowerCut(Section):
     """All cameras of some counties are gone for a while."""
 
-    at_share: float = Field(ge=0, le=1)
-    for_s: float = Field(gt=0, le=604_800)
-    counties: int = Field(default=1, ge=1, le=10_000)
+    at_share: float = _at_share()
+    for_s: float = _for_s()
+    counties: int = key(1, "How many of them, drawn.", ge=1, le=10_000)
 
 
 class Storm(Section):
     """A backbone breaks: a share of all platforms is gone at once, and comes back at once."""
 
-    at_share: float = Field(ge=0, le=1)
-    for_s: float = Field(gt=0, le=604_800)
-    platforms_share: float = Field(default=0.5, gt=0, le=1)
+    at_share: float = _at_share()
+    for_s: float = _for_s()
+    platforms_share: float = key(0.5, "Platforms that are gone, rounded, at least one.", gt=0, le=1)
 
 
 class Faults(Section):
     """The whole file. Shares are of all cameras, or of all visits where they say so."""
 
-    offline_share: float = Field(default=0.0, ge=0, le=1)
-    offline_reasons: dict[FailureReason, float] = Field(
-        default={
+    offline_share: float = key(0.0, "Cameras that never answer.", ge=0, le=1)
+    offline_reasons: dict[FailureReason, float] = key(
+        {
             FailureReason.TIMEOUT_CONNECT: 40.0,
             FailureReason.REFUSED: 25.0,
             FailureReason.TIMEOUT_KEYFRAME: 15.0,
             FailureReason.UNAUTHORIZED: 10.0,
             FailureReason.NOT_FOUND: 10.0,
         },
+        "Why they do not, by relative shares; a table of your own replaces this one whole.",
         min_length=1,
         max_length=len(FailureReason),
     )
-    flapping_share: float = Field(default=0.0, ge=0, le=1)
-    flapping_up_s: float = Field(default=2400.0, gt=0, le=604_800)
-    flapping_down_s: float = Field(default=600.0, gt=0, le=604_800)
-    lost_share: float = Field(default=0.0, ge=0, le=0.5)
-    """Visits whose answer never comes: a feeder dies with them."""
-    false_look_share: float = Field(default=0.0, ge=0, le=0.5)
-    """Visits of good cameras that see a fault once: somebody stands before the lens."""
-    picture_faults_per_camera_day: float = Field(default=0.0, ge=0, le=100)
-    picture_fault_s: float = Field(default=5400.0, gt=0, le=604_800)
-    platform_restarts: tuple[PlatformRestart, ...] = Field(default=(), max_length=1000)
-    power_cuts: tuple[PowerCut, ...] = Field(default=(), max_length=1000)
-    storms: tuple[Storm, ...] = Field(default=(), max_length=1000)
+    flapping_share: float = key(0.0, "Cameras that come and go (timeout_keyframe).", ge=0, le=1)
+    flapping_up_s: float = key(2400.0, "They stay so long, half to one and a half times.", unit="s", gt=0, le=604_800)
+    flapping_down_s: float = key(600.0, "They are away so long, likewise.", unit="s", gt=0, le=604_800)
+    lost_share: float = key(0.0, "Visits whose answer never comes: a feeder dies with them.", ge=0, le=0.5)
+    false_look_share: float = key(
+        0.0, "Looks at good pictures that see a fault: somebody stands before the lens.", ge=0, le=0.5
+    )
+    picture_faults_per_camera_day: float = key(0.0, "Real faults in pictures, evenly over the day.", ge=0, le=100)
+    picture_fault_s: float = key(5400.0, "How long each lasts.", unit="s", gt=0, le=604_800)
+    platform_restarts: tuple[PlatformRestart, ...] = key(
+        (), "Platforms refuse every connection for a while (refused).", max_length=1000
+    )
+    power_cuts: tuple[PowerCut, ...] = key(
+        (), "All cameras of some counties are gone for a while (timeout_connect).", max_length=1000
+    )
+    storms: tuple[Storm, ...] = key(
+        (), "A share of the platforms is gone at once and comes back at once (timeout_connect).", max_length=1000
+    )
 
     @field_validator("offline_reasons")
     @classmethod

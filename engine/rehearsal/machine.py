@@ -20,7 +20,7 @@ class Machine:
         self._free_ns = [0] * self.servers
         self._cost_ns = [round(one.cpu_ms * 1e6) for one in world.streams]
         self._begins_ns: deque[int] = deque()  # of keyframes that wait, ascending
-        self._feeders = feed.feeders * feed.visits_per_feeder_max + feed.demuxers * feed.demux_threads
+        self.feeders = feed.feeders * feed.visits_per_feeder_max + feed.demuxers * feed.demux_threads
         self._room = settings.intake.queue_frames_max // 2
         self._taken_ns = 0
         self.waiting_max = 0
@@ -49,4 +49,4 @@ class Machine:
 
     def visits_allowed(self, now_ns: int) -> int:
         """What the hub would allow now; see engine/hub/board.py."""
-        return visits_allowed(self._feeders, self._room - self.waiting(now_ns))
+        return visits_allowed(self.feeders, self._room - self.waiting(now_ns))

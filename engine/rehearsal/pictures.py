@@ -17,6 +17,10 @@ class Pictures:
         self._in_order = History(announced=State.OK, outcomes=(_OK,) * max(settings.confirm_m, settings.recover_n))
         self._histories: dict[int, History] = {}
 
+    def remembers(self, camera: int) -> bool:
+        """Whether the next verdict on it may change anything, even a good one."""
+        return camera in self._histories
+
     def judge(self, camera: int, fault: bool, now_ns: int) -> tuple[State, State]:
         """What this look saw, and what the engine stands by."""
         history = self._histories.get(camera)

@@ -43,7 +43,7 @@ LOOK_NS = 60 * NS_PER_S
 SMALL = 512
 """Worlds up to so many cameras are checked after every event, larger ones every minute."""
 _ROWS = 288
-_KEYFRAME, _VERDICT = -1, -2
+_KEYFRAME, _VERDICT_GOOD, _VERDICT_BAD = -1, -2, -3
 _HASHED_AT_ONCE = 1 << 16
 _TICK = Tick()
 
@@ -143,8 +143,8 @@ class Play:
 
     def _answer(self, now_ns: int, visit_id: int, camera: int, what: int) -> None:
         """A verdict is there, or a visit is over: with a keyframe, or with the number of a reason."""
-        if what == _VERDICT:
-            state, announced = self._pictures.judge(camera, self.nature.sees_fault(camera), now_ns)
+        if what in (_VERDICT_GOOD, _VERDICT_BAD):
+            state, announced = self._pictures.judge(camera, what == _VERDICT_BAD, now_ns)
             self._hear(Judged(self.stage.fleet.ids[camera], state, announced), now_ns)
             self._adjust(now_ns)
             return
@@ -153,7 +153,10 @@ class Play:
             if what == _KEYFRAME:
                 self.promises.seen[camera] = now_ns
                 done_ns = self.machine.check(self.stage.fleet.stream[camera], now_ns)
-                heappush(self._heap, (done_ns, 0, camera, _VERDICT))
+                fault = self.nature.sees_fault(camera)
+                # A verdict that changes nothing, on a machine that keeps up, need not be told: nobody heeds it.
+                if fault or self._pictures.remembers(camera) or self._allowed < self.machine.feeders:
+                    heappush(self._heap, (done_ns, 0, camera, _VERDICT_BAD if fault else _VERDICT_GOOD))
             else:
                 self.failures[REASONS[what].value] += 1
         self._hear(VisitEnded(visit_id, None if what == _KEYFRAME else REASONS[what]), now_ns)

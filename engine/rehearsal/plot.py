@@ -25,9 +25,7 @@ _LAG_FLOOR_S = 0.05
 
 def draw(reports: Sequence[Report], path: Path) -> None:
     """Write a picture; what kind says the path's ending, one of ENDINGS."""
-    figure, axes = plt.subplots(
-        4, len(reports), figsize=(9.5 * len(reports), 12), sharex="col", sharey="row", squeeze=False
-    )
+    figure, axes = plt.subplots(4, len(reports), figsize=(9.5 * len(reports), 12), sharex="col", squeeze=False)
     for column, report in enumerate(reports):
         panels = axes[:, column]
         for panel, paint in zip(panels, (_load, _connections, _lag, _coverage), strict=True):
@@ -38,6 +36,10 @@ def draw(reports: Sequence[Report], path: Path) -> None:
         panels[0].set_title(_title(report), fontsize=11, loc="left")
         panels[-1].set_xlabel(f"hours since {_beginning(report)}; grey: first round, red: trouble")
         panels[-1].set_xlim(0, report.figures["hours"])
+    for row in axes:  # not sharey: whoever is drawn first would set how far all reach
+        low, high = zip(*(panel.get_ylim() for panel in row), strict=True)
+        for panel in row:
+            panel.set_ylim(min(low), max(high))
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -12,43 +12,39 @@ Every figure can be given in a file (`patrol simulate --world FILE`); the defaul
 """
 
 import datetime
-import tomllib
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from engine.config.setting import Section
-from engine.errors import ConfigError
+from engine.config.sections import read_section
+from engine.config.setting import Section, key
 from engine.hours import parse_hours
 from engine.types import Codec, FailureReason
-
-_FILE_BYTES_MAX = 1024 * 1024
-_Kind = TypeVar("_Kind", bound=Section)
 
 
 class Stream(Section):
     """A kind of stream; `share` of the cameras have it."""
 
-    name: str
-    codec: Codec
-    kbit_s: float = Field(gt=0, le=100_000)
-    cpu_ms: float = Field(gt=0, le=10_000)
-    share: float = Field(gt=0, le=1000)
+    name: str = key(..., "For people.")
+    codec: Codec = key(..., "What it is coded with.")
+    kbit_s: float = key(..., "Its bandwidth while a visit lasts.", unit="kbit/s", gt=0, le=100_000)
+    cpu_ms: float = key(..., "CPU of one check, all processes together.", unit="ms", gt=0, le=10_000)
+    share: float = key(..., "Cameras that have it, against the other kinds.", gt=0, le=1000)
 
 
 class Interval(Section):
     """A keyframe interval; `share` of the cameras have it."""
 
-    seconds: float = Field(gt=0, le=60)
-    share: float = Field(gt=0, le=1000)
+    seconds: float = key(..., "From keyframe to keyframe.", unit="s", gt=0, le=60)
+    share: float = key(..., "Cameras that have it, against the others.", gt=0, le=1000)
 
 
 class Pattern(Section):
     """Hours of a share of the canteens, as the registry writes them; empty: always."""
 
-    hours: str
-    share: float = Field(gt=0, le=1000)
+    hours: str = key(..., "As the registry writes them; empty: always.")
+    share: float = key(..., "Canteens that have them, against the others.", gt=0, le=1000)
 
     @field_validator("hours")
     @classmethod
@@ -74,41 +70,55 @@ _FAILURE_S = {
 class World(Section):
     """The whole file. Shares are relative; they need not add up to 1."""
 
-    start: datetime.datetime = datetime.datetime(2026, 11, 23)  # noqa: DTZ001 (local time of the calendar's zone)
-    connect_s_min: float = Field(default=0.2, ge=0, le=60)
-    connect_s_max: float = Field(default=0.8, ge=0, le=60)
-    streams: tuple[Stream, ...] = Field(
-        default=(
+    start: datetime.datetime = key(
+        datetime.datetime(2026, 11, 23),  # noqa: DTZ001 (local time of the calendar's zone)
+        "When the rehearsal begins (a Monday); local time of the calendar's zone unless it names its own.",
+    )
+    connect_s_min: float = key(0.2, "Connecting lasts at least so long ...", unit="s", ge=0, le=60)
+    connect_s_max: float = key(0.8, "... and at most so long, evenly drawn.", unit="s", ge=0, le=60)
+    streams: tuple[Stream, ...] = key(
+        (
             Stream(name="1080p H.264", codec=Codec.H264, kbit_s=2000, cpu_ms=8.9, share=50),
             Stream(name="1080p H.265", codec=Codec.H265, kbit_s=2000, cpu_ms=12.7, share=25),
             Stream(name="720p H.264", codec=Codec.H264, kbit_s=1000, cpu_ms=6.8, share=15),
             Stream(name="D1 H.264", codec=Codec.H264, kbit_s=512, cpu_ms=4.9, share=10),
         ),
+        "Kinds of streams, 1 to 50.",
         min_length=1,
         max_length=50,
     )
-    intervals: tuple[Interval, ...] = Field(
-        default=(
+    intervals: tuple[Interval, ...] = key(
+        (
             Interval(seconds=1, share=5),
             Interval(seconds=2, share=25),
             Interval(seconds=4, share=25),
             Interval(seconds=5, share=20),
             Interval(seconds=10, share=25),
         ),
+        "Keyframe intervals, 1 to 50; after connecting a visit waits for any part of one, evenly drawn.",
         min_length=1,
         max_length=50,
     )
-    hours: tuple[Pattern, ...] = Field(
-        default=(
+    hours: tuple[Pattern, ...] = key(
+        (
             Pattern(hours="05:30-19:00", share=60),
             Pattern(hours="mon-fri 06:00-18:00", share=30),
             Pattern(hours="mon-fri 06:30-13:30", share=10),
         ),
+        "Kitchens' hours of a made-up province, 1 to 50; a registry has its own.",
         min_length=1,
         max_length=50,
     )
-    gop_cached_share: float = Field(default=0.0, ge=0, le=1)
-    failure_s: dict[FailureReason, float] = Field(default=_FAILURE_S, max_length=len(FailureReason))
+    gop_cached_share: float = key(
+        0.0, "Cameras whose media server sends the last keyframe at once: they are not waited for.", ge=0, le=1
+    )
+    failure_s: dict[FailureReason, float] = key(
+        _FAILURE_S,
+        "How long a visit lasts that fails so, more than 0, at most 300; those left out keep their default. Time-outs "
+        "last what `feed.connect_timeout_s` and `feed.deadline_s` say.",
+        unit="s",
+        max_length=len(FailureReason),
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -133,21 +143,3 @@ class World(Section):
 def load_world(path: Path | None) -> World:
     """The world of a file; without one, the defaults. Raises ConfigError that names each wrong entry."""
     return World() if path is None else read_section(path, World)
-
-
-def read_section(path: Path, kind: type[_Kind]) -> _Kind:
-    """A small TOML file as one section."""
-    try:
-        if path.stat().st_size > _FILE_BYTES_MAX:
-            raise ConfigError(f"{path}: more than {_FILE_BYTES_MAX} bytes; shorten it")
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give a readable TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
-    except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, one['loc'])) or 'file'} = {one['input']!r}: {one['msg']}; mend the entry"
-            for one in error.errors()
-        ]
-        raise ConfigError("\n".join(lines)) from error

@@ -336,8 +336,9 @@ class Scheduler:
         table = self.table
         due_ns = self.timing.periods(table.base) * (1.0 - self.settings.jitter)  # two looks may be so near each other
         overdue = np.frombuffer(table.seen, dtype=np.int64) < now_ns - due_ns
-        failing = (np.frombuffer(table.flags, dtype=np.uint8) & FAILING) != 0
-        here = np.frombuffer(table.host, dtype=np.int32) == host
+        flags = np.frombuffer(table.flags, dtype=np.uint8)
+        failing = (flags & FAILING) != 0
+        here = (np.frombuffer(table.host, dtype=np.int32) == host) & ((flags & PUSH) == 0)
         here &= np.frombuffer(table.place, dtype=np.uint8) == _DUE
         for slot in np.flatnonzero(here & (overdue | failing)).tolist():
             self.timing.after_outage(slot, now_ns)

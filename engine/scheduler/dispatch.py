@@ -86,6 +86,11 @@ class Dispatch:
         return cap if self.capacity is None else min(cap, self.capacity)
 
     @property
+    def rate_is_spent(self) -> bool:
+        """Whether cameras wait for the rate of new visits."""
+        return self._blocked_until_ns is not None
+
+    @property
     def settings_in_force(self) -> list[SchedulerSettings]:
         """Those that visits under way were begun under: a lowered cap binds once the earlier ones have ended."""
         return [self._settings, *(one for _, one in self._still_in_force())]
@@ -312,6 +317,7 @@ class Dispatch:
         deadline_ns = now_ns + self._order_timeout_ns
         heappush(self.expiry, (deadline_ns, visit_id))
         self._tally.started += 1
+        self._tally.starts.add(now_ns)
         actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[kind], lag_ns))
 
     def _settle_host(

@@ -19,7 +19,8 @@ class CameraPlan:
     """What the scheduler needs to know of a camera.
 
     `uplink`: the recorder it hangs on, `host`: the platform; connections to both are capped, an empty name is not.
-    `push`: a gateway sends its keyframes; it is never visited, but missed.
+    `push`: a gateway sends its keyframes; it is never visited, but missed. `demux`: FFmpeg visits it, not our own RTSP
+    client; it matters where capacities are compared only.
     """
 
     camera_id: str
@@ -32,6 +33,7 @@ class CameraPlan:
     required: bool = False
     enabled: bool = True
     push: bool = False
+    demux: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,10 @@ class Uplinks:
         self._members = array("I")
         self._parked: dict[int, SlotHeap] = {}
 
+    def __len__(self) -> int:
+        """Recorders that cameras or visits hang on."""
+        return len(self._index)
+
     def join(self, name: str) -> int:
         """A camera hangs on it; -1 for no name: then nothing is capped."""
         if not name:
@@ -131,6 +135,10 @@ class Hosts:
         self._free: list[int] = []
         self.all: list[Host] = []
         self.configure(settings, 0)
+
+    def __len__(self) -> int:
+        """Platforms that cameras or visits hang on."""
+        return len(self._index)
 
     def configure(self, settings: SchedulerSettings, now_ns: int) -> None:
         """New caps and rate; what is under way goes on, and whoever waits is the caller's to let try again."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 import numpy as np
+import numpy.typing as npt
 
 SLOT_BITS = 22
 SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -69,19 +70,21 @@ class SlotHeap:
         heappop(self.entries)
         return slot
 
-    def slots(self) -> list[int]:
+    def slots(self) -> npt.NDArray[np.int64]:
         """All that stand here, in no order; each once."""
         entries = self.entries
         if len(entries) < _FEW:
-            return list(dict.fromkeys(entry & SLOT_MASK for entry in entries if self._stands(entry)))
+            few = dict.fromkeys(entry & SLOT_MASK for entry in entries if self._stands(entry))
+            return np.fromiter(few, dtype=np.int64, count=len(few))
         packed = np.array(entries, dtype=np.int64)
         slots = packed & SLOT_MASK
+        place = np.frombuffer(self._place, dtype=np.uint8)
         time = np.frombuffer(self._time, dtype=np.int64)[slots]
-        stands = (np.frombuffer(self._place, dtype=np.uint8)[slots] == self._here) & (
-            -(-time // 1_000_000) == packed >> SLOT_BITS
-        )
-        found: list[int] = np.unique(slots[stands]).tolist()
-        return found if self._counts is None else list(filter(self._counts, found))
+        stands = (place[slots] == self._here) & (-(-time // 1_000_000) == packed >> SLOT_BITS)
+        here = np.zeros(len(place), dtype=bool)
+        here[slots[stands]] = True
+        found = np.flatnonzero(here)
+        return found if self._counts is None else found[[self._counts(slot) for slot in found.tolist()]]
 
     def _stands(self, entry: int) -> bool:
         slot = entry & SLOT_MASK
@@ -92,6 +95,6 @@ class SlotHeap:
         )
 
     def _sweep(self) -> None:
-        self.entries[:] = [(ms_of(self._time[slot]) << SLOT_BITS) | slot for slot in self.slots()]
+        self.entries[:] = [(ms_of(self._time[slot]) << SLOT_BITS) | slot for slot in self.slots().tolist()]
         heapify(self.entries)
         self._live = len(self.entries)

@@ -1,5 +1,6 @@
 """What the scheduler tells people: how it keeps its periods, and why a camera is due when it is. Changes nothing."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 
 from engine.clock import seconds
 from engine.errors import RegistryError
-from engine.replies import CameraPlanReport, ClassStatus, SchedulerStatus
+from engine.replies import CameraPlanReport, ClassStatus, HostStatus, SchedulerStatus
 from engine.scheduler.backoff import ceiling_ns, failures_of
 from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
 from engine.scheduler.dispatch import BLOCKED
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from engine.scheduler.core import Scheduler
 
 COUNTIES_SHOWN = 20
+HOSTS_SHOWN = 20
 
 
 def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
@@ -52,6 +54,13 @@ def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
         shed={reason: round(periods, 3) for reason, periods in sorted(tally.shed.items())},
         failing={reason.value: int(count) for reason, count in zip(REASONS, reasons, strict=True) if count},
         outages=tuple(core.dispatch.hosts.outages()),
+        visits_max=core.settings.visits_max,
+        starts_per_s=round(tally.starts.per_s(now_ns), 3),
+        starts_per_s_max=core.settings.starts_per_s_max,
+        uplinks=len(core.dispatch.uplinks),
+        uplinks_busy=int(np.count_nonzero(np.frombuffer(core.dispatch.uplinks.in_flight, dtype=np.uint16))),
+        hosts=len(core.dispatch.hosts),
+        busy_hosts=tuple(_busy_hosts(core, place)),
     )
 
 
@@ -87,6 +96,8 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
     kind = CameraClass(core.timing.kind(slot))
     flags, failed = table.flags[slot], bool(table.flags[slot] & FAILING)
     window = core.timing.sites.windows[table.window[slot]]
+    wall_ns = now_ns + core.timing.wall_offset_ns
+    works = window.is_open(wall_ns)
     return CameraPlanReport(
         camera_id=camera_id,
         kind="push" if flags & PUSH else kind.word,
@@ -98,8 +109,10 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
         last_reason=REASONS[table.reason[slot]].value if failed else "",
         last_visit_ago_s=seconds(now_ns - table.started[slot]) if table.visits[slot] else None,
         last_keyframe_ago_s=seconds(now_ns - table.seen[slot]) if table.seen[slot] else None,
-        window_open=window.is_open(now_ns + core.timing.wall_offset_ns),
+        window_open=works,
         because=tuple(_because(core, slot, kind, now_ns)),
+        window_opens_wall_ns=0 if works else window.opens(wall_ns) or 0,
+        timezone=window.timezone,
     )
 
 
@@ -131,7 +144,20 @@ def _class(core: "Scheduler", kind: CameraClass, coverage: float, now_ns: int) -
         coverage=coverage,
         lag_p50_s=seconds(tally.lags[kind].percentile_ns(0.5, now_ns)),
         lag_p99_s=seconds(tally.lags[kind].percentile_ns(0.99, now_ns)),
+        periods_due=tally.periods_due[kind],
     )
+
+
+def _busy_hosts(core: "Scheduler", place: npt.NDArray[np.uint8]) -> Iterator[HostStatus]:
+    """Those with most cameras waiting, then with most visits in flight."""
+    table, hosts = core.table, core.dispatch.hosts.all
+    flying = np.frombuffer(table.flight_host, dtype=np.int32)[place == Place.FLIGHT]
+    in_flight = np.bincount(flying[flying >= 0], minlength=len(hosts))
+    waiting = np.bincount(np.frombuffer(table.host, dtype=np.int32)[place == Place.HOST], minlength=len(hosts))
+    busy = np.flatnonzero(in_flight + waiting)
+    for index in busy[np.lexsort((-in_flight[busy], -waiting[busy]))][:HOSTS_SHOWN]:
+        host = hosts[index]
+        yield HostStatus(host.name, int(in_flight[index]), host.cap, int(waiting[index]), host.out)
 
 
 def _counties(core: "Scheduler") -> dict[str, float]:

@@ -14,7 +14,7 @@ class Place(IntEnum):
     """Where a camera stands. Exactly one."""
 
     FREE = 0  # no camera in this slot
-    IDLE = 1  # disabled, or its window never opens
+    IDLE = 1  # disabled
     DUE = 2  # its time has not come
     READY = 3  # wants a slot
     UPLINK = 4  # wants its recorder to be free

@@ -43,6 +43,36 @@ class LagWindow:
         self._until_ns = now_ns + _WINDOW_NS
 
 
+class RecentRate:
+    """How many a second, of the last 10 to 20 s: the running span and the one before it."""
+
+    _SPAN_NS = 10 * NS_PER_S
+
+    def __init__(self) -> None:
+        self._now = self._before = 0
+        self._began_ns = self._until_ns = 0
+
+    def add(self, now_ns: int) -> None:
+        """One more."""
+        self._turn(now_ns)
+        self._now += 1
+
+    def per_s(self, now_ns: int) -> float:
+        """0 if there was nothing in the last span."""
+        self._turn(now_ns)
+        return (self._now + self._before) * NS_PER_S / max(NS_PER_S, now_ns - self._began_ns)
+
+    def _turn(self, now_ns: int) -> None:
+        if now_ns < self._until_ns:
+            return
+        if now_ns - self._until_ns < self._SPAN_NS:
+            self._began_ns, self._before = self._until_ns - self._SPAN_NS, self._now
+        else:
+            self._began_ns, self._before = now_ns, 0
+        self._now = 0
+        self._until_ns = now_ns + self._SPAN_NS
+
+
 class Gaps:
     """From one look at a camera by its period to the next: the mean of the last minute or two, and of all."""
 
@@ -121,6 +151,7 @@ class Tally:
     def __init__(self) -> None:
         many = len(CLASSES)
         self.started = self.ended = self.expired = 0
+        self.starts = RecentRate()
         self.looks = [0] * many
         self.failures = [0] * many
         self.periods_due = [0] * many

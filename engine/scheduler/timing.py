@@ -27,8 +27,16 @@ NEVER_NS = (1 << 37) * 1_000_000
 """Beyond any uptime: the release of a camera whose window does not open."""
 _POINTS = tuple(KeyPoint)
 _POINT_NUMBER = {point: number for number, point in enumerate(_POINTS)}
-_REQUIRED = 128
+_REQUIRED, DEMUX = 128, 64
+"""Beside the number of its key point, in the column `point`."""
 _OFFLINE, _SUSPICIOUS = int(CameraClass.OFFLINE), int(CameraClass.SUSPICIOUS)
+
+
+def class_of_point(point: int, settings: SchedulerSettings) -> CameraClass:
+    """What a camera is by nature, from its entry in the column `point`; numbers never given are other places."""
+    number = point & ~(_REQUIRED | DEMUX)
+    place = _POINTS[number] if number < len(_POINTS) else KeyPoint.OTHER
+    return base_class(place, bool(point & _REQUIRED), settings)
 
 
 class Timing:
@@ -66,7 +74,8 @@ class Timing:
     def describe(self, slot: int, plan: CameraPlan) -> None:
         """Class and window of a camera that is new or changed."""
         table = self._table
-        table.point[slot] = _POINT_NUMBER[plan.key_point] | (_REQUIRED if plan.required else 0)
+        flags = (_REQUIRED if plan.required else 0) | (DEMUX if plan.demux else 0)
+        table.point[slot] = _POINT_NUMBER[plan.key_point] | flags
         table.base[slot] = self._base(table.point[slot])
         site = self.sites.join(plan.site_id, plan.county, plan.hours)
         self.sites.leave(table.site[slot])
@@ -266,7 +275,7 @@ class Timing:
         self.sites.configure(calendar, settings.hours)
 
     def _base(self, point: int) -> CameraClass:
-        return base_class(_POINTS[point & ~_REQUIRED], bool(point & _REQUIRED), self._settings)
+        return class_of_point(point, self._settings)
 
     def _period(self, slot: int) -> int:
         """Of the class it is in, stretched."""

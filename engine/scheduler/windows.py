@@ -20,6 +20,7 @@ class Window:
 
     def __init__(self, hours: Hours, calendar: Calendar, terms: tuple[Span, ...], holidays: tuple[Span, ...]) -> None:
         self.always = hours.always and not terms and not holidays
+        self.timezone = calendar.timezone
         self._hours = hours
         self._zone = ZoneInfo(calendar.timezone)
         self._terms = terms
@@ -120,11 +121,26 @@ class Windows:
             self.all.append(Window(parse_hours(text), self._calendar, terms, holidays))
         return index
 
-    def never_open(self, wall_ns: int) -> Iterator[str]:
-        """The hours of windows that do not open within SEARCH_DAYS days."""
-        for (text, _, _), index in self._index.items():
+    def never_open(self, wall_ns: int) -> Iterator[tuple[int, str]]:
+        """Windows that do not open within SEARCH_DAYS days: index, and its hours in words."""
+        for (text, terms, _), index in self._index.items():
             if self.all[index].opens(wall_ns) is None:
-                yield text or "always"
+                hours = f"hours {text!r}" if text else "hours (all day)"
+                yield index, f"{hours} in the terms of region {terms[0].region or 'any'}" if terms else hours
+
+
+def calendar_never_open(calendar: Calendar, default_hours: str, wall_ns: int) -> list[str]:
+    """The same without a registry: of the regions and canteens that the calendar names, and of the default hours."""
+    windows = Windows(calendar, default_hours)
+    for region in sorted({"", *(span.region for span in (*calendar.terms, *calendar.holidays))}):
+        windows.of("", region, "")
+    for site_id in calendar.sites:
+        windows.of(site_id, "", "")
+    return [
+        f"{hours} do not come in the next {SEARCH_DAYS} days; mend the hours, or terms and holidays in "
+        "scheduler.calendar_file"
+        for _, hours in windows.never_open(wall_ns)
+    ]
 
 
 def _most_specific(terms: tuple[Span, ...], region: str) -> tuple[Span, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.replies import CameraStatus, EngineStatus
-from engine.types import Camera, Codec, FaultKind, KeyPoint, Scores, State, Verdict
+from engine.types import Camera, Codec, FaultKind, KeyPoint, Scores, SiteKind, State, Verdict
 from patrol.v1 import cameras_pb2, engine_pb2, feed_pb2, measurement_pb2, verdicts_pb2
 
 Redact = Callable[[str], str]
@@ -13,10 +13,12 @@ Value = TypeVar("Value")
 _STATE_NUMBER = {state: getattr(verdicts_pb2, f"VERDICT_STATE_{state.name}") for state in State}
 _KIND_NUMBER = {kind: getattr(verdicts_pb2, f"FAULT_KIND_{kind.name}") for kind in FaultKind}
 _KEY_POINT_NUMBER = {point: getattr(cameras_pb2, f"KEY_POINT_{point.name}") for point in KeyPoint}
+_SITE_KIND_NUMBER = {kind: getattr(cameras_pb2, f"SITE_KIND_{kind.name}") for kind in SiteKind}
 _CODEC_NUMBER = {codec: getattr(feed_pb2, f"CODEC_{codec.name}") for codec in Codec}
 _STATE = {number: state for state, number in _STATE_NUMBER.items()}
 _KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
 _KEY_POINT = {number: point for point, number in _KEY_POINT_NUMBER.items()}
+_SITE_KIND = {number: kind for kind, number in _SITE_KIND_NUMBER.items()}
 _CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
 
 
@@ -28,6 +30,17 @@ def state_of(number: int) -> State | None:
 def state_number(state: State) -> verdicts_pb2.VerdictState:
     """The number of a state."""
     number: verdicts_pb2.VerdictState = _STATE_NUMBER[state]
+    return number
+
+
+def site_kind_of(number: int) -> SiteKind:
+    """The kind of school a number stands for; other for UNSPECIFIED and numbers unknown."""
+    return _SITE_KIND.get(number, SiteKind.OTHER)
+
+
+def site_kind_number(kind: SiteKind) -> cameras_pb2.SiteKind:
+    """The number of a kind of school."""
+    number: cameras_pb2.SiteKind = _SITE_KIND_NUMBER[kind]
     return number
 
 
@@ -47,6 +60,7 @@ def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_
         platform_status=camera.platform_status,
         push=camera.push,
         enabled=camera.enabled,
+        site_kind=site_kind_number(camera.site_kind),
     )
 
 
@@ -66,6 +80,7 @@ def camera_of(message: cameras_pb2.Camera) -> Camera:
         platform_status=message.platform_status,
         push=message.push,
         enabled=message.enabled,
+        site_kind=site_kind_of(message.site_kind),
     )
 
 

@@ -248,7 +248,8 @@ def test_verdicts_and_registry_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> None:
-    chosen = settings(tmp_path, worker=WorkerSettings(count=2))
+    patient = SchedulerSettings(key_period_s=600, ordinary_period_s=600)  # nobody is missed meanwhile
+    chosen = settings(tmp_path, worker=WorkerSettings(count=2), scheduler=patient)
     with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras([Camera(name, "", push=True) for name in ("one", "two")])
         workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]

@@ -165,7 +165,9 @@ def test_a_window_that_does_not_open_in_a_year_never_opens_and_is_named() -> Non
     index = windows.of("", "130102", "06:00-18:00")
     now_ns = wall_ns("2026-03-02T00:00")
     assert windows.all[index].opens(now_ns) is None
-    assert list(windows.never_open(now_ns)) == ["06:00-18:00"]
+    ((named, hours),) = windows.never_open(now_ns)
+    assert named == index
+    assert "06:00-18:00" in hours
     assert SEARCH_DAYS >= 366
 
 
@@ -226,7 +228,7 @@ def test_a_calendar_file_is_read(tmp_path: Path) -> None:
     ("text", "what"),
     [
         ("timezone = ", "is not TOML"),
-        ('timezone = "Mars/Olympus"', "timezone: Value error, no such time zone"),
+        ('timezone = "Mars/Olympus"', "timezone = 'Mars/Olympus': no such time zone"),
         ("[[holidays]]\nfirst = 2026-10-07\nlast = 2026-10-01", "first (2026-10-07) is after last (2026-10-01)"),
         ("[[holidays]]\nfirst = 2026-10-07", "holidays.0.last"),
         ("[[holidays]]\nfirst = 2026-10-01\nlast = 2026-10-02\nregion = 'Hebei'", "holidays.0.region"),

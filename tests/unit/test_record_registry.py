@@ -5,14 +5,16 @@ import pytest
 from engine.errors import RegistryError
 from engine.feed.source import check_url
 from engine.record.registry import check_cameras, decode_csv, read_csv, write_csv
-from engine.types import Camera, KeyPoint
+from engine.types import Camera, KeyPoint, SiteKind
 
 
 def allow(url: str) -> None:
     check_url(url, ("rtsp", "http"))
 
 
-GOOD = Camera("c1", "rtsp://u:p@10.0.0.1/1", "灶台", "s1", "一中食堂", "130102", KeyPoint.COOKING, True)
+GOOD = Camera(
+    "c1", "rtsp://u:p@10.0.0.1/1", "灶台", "s1", "一中食堂", "130102", KeyPoint.COOKING, True, site_kind=SiteKind.MIDDLE
+)
 
 
 def test_a_registry_survives_the_way_through_csv() -> None:
@@ -36,19 +38,20 @@ def test_files_as_excel_writes_them_are_understood(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("row", "column", "allowed"),
     [
-        ("a,ftp://h/1,,,", "url", "allowed: rtsp, http"),
-        ("a,rtsp:///1,,,", "url", "names no host"),
-        ("a,rtsp://h:99999/1,,,", "url", "port"),
-        ("a,,,,", "url", "printable"),
-        (",rtsp://h/1,,,", "camera_id", "1 to 64"),
-        (f"{'x' * 65},rtsp://h/1,,,", "camera_id", "1 to 64"),
-        ("a,rtsp://h/1,123,,", "region", "2, 4 or 6 digits"),
-        ("a,rtsp://h/1,,kitchen,", "key_point", "cooking"),
-        ("a,rtsp://h/1,,,25:00-26:00", "hours", "HH:MM-HH:MM"),
+        ("a,ftp://h/1,,,,", "url", "allowed: rtsp, http"),
+        ("a,rtsp:///1,,,,", "url", "names no host"),
+        ("a,rtsp://h:99999/1,,,,", "url", "port"),
+        ("a,,,,,", "url", "printable"),
+        (",rtsp://h/1,,,,", "camera_id", "1 to 64"),
+        (f"{'x' * 65},rtsp://h/1,,,,", "camera_id", "1 to 64"),
+        ("a,rtsp://h/1,123,,,", "region", "2, 4 or 6 digits"),
+        ("a,rtsp://h/1,,kitchen,,", "key_point", "cooking"),
+        ("a,rtsp://h/1,,,25:00-26:00,", "hours", "HH:MM-HH:MM"),
+        ("a,rtsp://h/1,,,,school", "site_kind", "kindergarten, primary, middle, high, vocational, university, other"),
     ],
 )
 def test_a_bad_row_is_named_with_line_column_value_and_what_is_allowed(row: str, column: str, allowed: str) -> None:
-    text = f"camera_id,url,region,key_point,hours\nok,rtsp://h/0,,,\n{row}\n"
+    text = f"camera_id,url,region,key_point,hours,site_kind\nok,rtsp://h/0,,,,\n{row}\n"
     got = read_csv(text, allow)
     assert [camera.camera_id for camera in got.cameras] == ["ok"]
     (problem,) = got.problems

@@ -12,6 +12,7 @@ from engine.scheduler.events import (
     OutageBegan,
     OutageEnded,
     Presumed,
+    PushMissing,
     SettingsChanged,
     VisitEnded,
 )
@@ -203,3 +204,18 @@ def test_new_bounds_of_an_outage_count_from_the_next_failure_on() -> None:
     patrol.tell(SettingsChanged(settings(outage_cameras_min=2), Calendar()))
     assert patrol.run(600).status().outages == ()
     assert patrol.status().failing == {"refused": 3}
+
+
+def test_pushed_cameras_of_a_platform_that_is_back_are_not_missed_before_their_time() -> None:
+    platform = Platform(dead_s=300, back_s=600)
+    platform.patrol.tell(CamerasPut([CameraPlan("pushed", "", HOST, push=True)]))
+    patrol = platform.patrol.run(900)
+    assert len(patrol.seen(OutageEnded)) == 1
+    assert [round(at_s) for at_s, _ in patrol.seen(PushMissing)] == [100 * n for n in range(1, 10)]
+
+
+def test_a_platform_that_is_back_is_seen_whole_within_half_a_period() -> None:
+    patrol = Platform(dead_s=300, back_s=600).patrol.run(900)
+    ((ended_s, _),) = patrol.seen(OutageEnded)
+    seen = {start.camera_id for start in patrol.starts if ended_s - 1.5 <= start.at_s <= ended_s + 51}
+    assert len(seen) == 40

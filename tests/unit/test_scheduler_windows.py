@@ -8,6 +8,7 @@ import pytest
 
 from engine.config.calendar import Calendar
 from engine.scheduler.events import CameraPlan, CamerasPut, CheckNow, PushMissing
+from engine.scheduler.survey import never_open
 from engine.types import FailureReason, State
 from tests.scheduling import HOUR_S, Patrol, Start, cameras, settings, wall_ns
 
@@ -145,8 +146,8 @@ def test_a_window_that_never_opens_is_looked_at_in_its_rest_only_or_never() -> N
     shut = Calendar.model_validate({"terms": [{"first": "2020-01-01", "last": "2020-01-02"}]})
     assert len(patrol_of("", days=2, count=1, calendar=shut).starts) == 1
     assert 8 <= len(patrol_of("", days=2, count=1, calendar=shut, offhours_period_s=6 * HOUR_S).starts) <= 9
-    patrol = patrol_of("", days=1, count=1, calendar=shut)
-    assert patrol.scheduler.timing.sites.never_open(wall_ns(MONDAY)) == ["always"]
+    (said,) = never_open(patrol_of("", days=1).scheduler, settings(), shut, wall_ns(MONDAY))
+    assert "40 cameras have no period to keep" in said
 
 
 def test_check_now_looks_whatever_the_hour() -> None:

@@ -1,0 +1,81 @@
+"""How right the judge is, on real pictures that are damaged on purpose and on real labelled files.
+
+    python -m bench.accuracy --data DIR [--json] [--report out/] [--record] [--quick] [--seed S] [--jobs J]
+
+DIR has a labels.csv (path,first_frame,last_frame,truth,reference). Its sharp pictures are damaged in linear light,
+coded with real H.264 and H.265, and go through the engine's own decoder, kernels and judge; its labelled files go as
+they are.
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.accuracy.labels import read_labels
+from bench.accuracy.report import write_report
+from bench.accuracy.run import run
+from bench.history import append
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def main() -> None:
+    """Run and print."""
+    options = _options()
+    try:
+        labels = read_labels(options.data)
+    except ValueError as error:
+        sys.exit(str(error))
+    try:
+        result, found = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
+    except ValueError as error:
+        sys.exit(str(error))
+    if options.report:
+        print(write_report(options.report, result, found), file=sys.stderr)
+    result = _finite(result)
+    if options.record:
+        append(_line(result))
+    print(json.dumps(result, ensure_ascii=False, indent=None if options.json else 2))
+
+
+def _line(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What bench/history.jsonl keeps of a run."""
+    auc = result["auc"]
+    kept = ("false_alarm_rate", "unknown_rate", "labels_right", "cameras", "seed", "quick", "seconds")
+    return {
+        "bench": "accuracy",
+        "auc": {name: auc[name] for name in ("sharpness", "sharpness_baseline", "peers")},
+        "hit_rate": {kind: rate["value"] for kind, rate in result["hit_rate"].items()},
+        "told_apart": result["told_apart"]["value"],
+        **{name: result[name] for name in kept},
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no nan: it becomes null."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA, help="directory with labels.csv")
+    parser.add_argument("--json", action="store_true", help="one JSON object on one line")
+    parser.add_argument("--report", type=Path, help="directory for plots and report.html")
+    parser.add_argument("--record", action="store_true", help="append the main figures to bench/history.jsonl")
+    parser.add_argument("--quick", action="store_true", help="few cameras: under a minute on one core")
+    parser.add_argument("--seed", type=int, default=1, help="decides all that is left to chance")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

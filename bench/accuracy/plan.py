@@ -1,0 +1,158 @@
+"""Which cameras, and what happens to them: the run as data, drawn from one seed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bench.accuracy.codec import Coding
+from bench.accuracy.covers import MATERIALS, Cover
+from bench.accuracy.damage import Damage
+from bench.accuracy.electronics import (
+    SCREENS,
+    ColourCast,
+    DeadRows,
+    Frozen,
+    InfraredNight,
+    Noisy,
+    NoSignal,
+    Snow,
+    Stripes,
+)
+from bench.accuracy.light import SENSORS, Sensor
+from bench.accuracy.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
+from bench.accuracy.scenes import SMALL, Scene
+from engine.types import Codec
+
+DEFOCUS_PX: Final = (1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0)
+MOTION_PX: Final = (4.0, 8.0, 12.0, 18.0, 28.0, 45.0)
+COVER_AREA: Final = (0.05, 0.1, 0.25, 0.35, 0.5, 0.75, 1.0)
+
+COUNTED: Final[dict[str, float]] = {
+    "defocus": 4.0,
+    "motion": 12.0,
+    "partly_covered": 0.25,
+    "too_dark": 3.0,
+    "too_bright": 2.5,
+    "moved": 0.1,
+    "steam": 0.5,
+    "grease": 0.5,
+    "drops": 0.2,
+    "colour_cast": 2.0,
+    "noisy": 25.0,
+    "snow": 0.05,
+    "stripes": 15.0,
+    "dead_rows": 0.05,
+}
+"""From this strength on a kind counts in hit rates and in the AUC; what is weaker stands in the table by strength."""
+
+SHARES: Final = (0.30, 0.20, 0.13)
+"""Keyframes' shares of the bit rate: a still scene, some people, a busy one."""
+_CODINGS: Final[dict[str, tuple[tuple[Codec, int], ...]]] = {
+    "1080p": ((Codec.H264, 2000), (Codec.H265, 2000), (Codec.H264, 512), (Codec.H264, 4000)),
+    "720p": ((Codec.H264, 1000), (Codec.H265, 1000), (Codec.H264, 2000), (Codec.H264, 512)),
+    "D1": ((Codec.H264, 512), (Codec.H265, 512), (Codec.H264, 1000)),
+    SMALL: ((Codec.H264, 512), (Codec.H265, 512)),
+}
+_CAMERAS_OF_VIEW: Final = {"1080p": 2, "720p": 1, "D1": 1, SMALL: 1}
+_INFRARED_EVERY: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlan:
+    """One camera: what it sees and how, how long it is learned and watched, what is done to it, what is left out."""
+
+    index: int
+    scene: Scene
+    coding: Coding
+    sensor: Sensor
+    infrared: bool
+    learn_visits: int
+    good_days: int
+    episodes: tuple[tuple[Damage, ...], ...]
+    greasing: bool
+    seed: int
+
+
+def plan(scenes: Sequence[Scene], seed: int, *, quick: bool) -> list[CameraPlan]:
+    """The cameras of a run, the costly first."""
+    chosen = _quick_scenes(scenes) if quick else list(scenes)
+    cameras: list[CameraPlan] = []
+    turns: dict[str, int] = {}
+    for scene in chosen:
+        for _ in range(1 if quick else _CAMERAS_OF_VIEW[scene.size]):
+            turn = turns.get(scene.size, 0)
+            turns[scene.size] = turn + 1
+            index = len(cameras)
+            codec, kbps = _CODINGS[scene.size][turn % len(_CODINGS[scene.size])]
+            cameras.append(
+                CameraPlan(
+                    index=index,
+                    scene=scene,
+                    coding=Coding(codec, kbps, SHARES[(index + turn) % len(SHARES)]),
+                    sensor=SENSORS[turn % len(SENSORS)],
+                    infrared=index % _INFRARED_EVERY == _INFRARED_EVERY - 1,
+                    learn_visits=8 if quick else 12,
+                    good_days=1 if quick else {"1080p": 2, "720p": 3}.get(scene.size, 8),
+                    episodes=tuple(_episodes(index, quick=quick)),
+                    greasing=not quick and scene.size in ("D1", SMALL) and turn % 4 == 0,
+                    seed=seed,
+                )
+            )
+    return sorted(cameras, key=lambda one: -one.scene.light.size)
+
+
+def _quick_scenes(scenes: Sequence[Scene]) -> list[Scene]:
+    """One view of every third source, the small ones first in number."""
+    firsts: dict[str, Scene] = {}
+    for scene in scenes:
+        if scene.size in ("720p", "D1", SMALL) and (scene.name not in firsts or scene.size == "D1"):
+            firsts[scene.name] = scene
+    large = [scene for scene in scenes if scene.size == "720p"][:2]
+    return [*large, *list(firsts.values())[:12:2]]
+
+
+def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
+    """Every camera gets all strengths of blur and cover; of the rest a part, another one for each camera."""
+    seed = 1000 + index
+    turn = index
+
+    def some(values: Sequence[float], count: int) -> list[float]:
+        return [values[(turn + step * len(values) // count) % len(values)] for step in range(count)]
+
+    materials, screens = list(MATERIALS), list(SCREENS)
+    for radius in DEFOCUS_PX[1::2] if quick else DEFOCUS_PX:
+        yield (Defocus(radius, seed),)
+    for length in MOTION_PX[::2] if quick else MOTION_PX:
+        yield (Motion(length, seed),)
+    for place, area in enumerate(COVER_AREA[2::2] if quick else COVER_AREA):
+        yield (Cover(area, seed + place, materials[(turn + place) % len(materials)]),)
+    if not quick:
+        yield (Cover(1.0, seed + 50, materials[(turn + 2) % len(materials)]),)
+    few = 1 if quick else 2
+    for stops in some((4.0, 2.0, 5.0, 3.0, 6.0), few):
+        yield (Underexposed(stops, seed),)
+    for stops in some((2.5, 1.0, 3.5, 1.75), few):
+        yield (Overexposed(stops, seed),)
+    for share in some((0.1, 0.02, 0.2, 0.05, 0.4), 1 if quick else 3):
+        yield (Turned(share, seed),)
+    yield (Frozen(1.0, seed),)
+    if not quick:
+        yield (Frozen(1.0, seed, stale=True),)
+    for place in range(few):
+        yield (NoSignal(1.0, seed, screens[(2 * turn + place) % len(screens)]),)
+    for density in some((0.5, 0.3, 0.7, 0.9), few):
+        yield (Steam(density, seed),)
+    for strength in some((0.5, 0.25, 0.75, 1.0), few):
+        yield (Grease(strength, seed),)
+    others: list[Damage] = [
+        Drops((0.1, 0.2, 0.3)[turn % 3], seed),
+        ColourCast((1.0, 2.0, 3.0)[turn % 3], seed),
+        Noisy((15.0, 25.0, 40.0)[turn % 3], seed),
+        Snow((0.05, 0.2)[turn % 2], seed),
+        Stripes((8.0, 15.0, 25.0)[turn % 3], seed),
+        DeadRows((0.02, 0.05, 0.15)[turn % 3], seed),
+    ]
+    for damage in others[turn % 3 :: 3] if quick else others:
+        yield (damage,)
+    if not quick:
+        yield (InfraredNight(1.0, seed),)
