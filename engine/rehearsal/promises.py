@@ -121,21 +121,10 @@ class Promises:
         """All of it, and who has not been seen for how long."""
         self.looks += 1
         self.balance(core, now_ns)
-        self._bounds(core, nature, now_ns)
+        self.bounds(core, nature, now_ns)
         self._looked_ns = now_ns
 
-    def _end(self, visit_id: int) -> bool:
-        camera = self.flights.pop(visit_id, None)
-        if camera is None:
-            return False
-        uplink, host = self._fleet.uplink[camera], self._fleet.host[camera]
-        if uplink >= 0:
-            self._uplinks[uplink] -= 1
-        if host >= 0:
-            self._hosts[host] -= 1
-        return True
-
-    def _bounds(self, core: Scheduler, nature: Nature, now_ns: int) -> None:
+    def bounds(self, core: Scheduler, nature: Nature, now_ns: int) -> None:
         """Cameras that can be reached and whose kitchens work: the longest time unseen, in their periods."""
         opened_ns = np.array(self._opened(core, now_ns), dtype=np.int64)
         opened = opened_ns[_column(core.table.window)]  # slots of a fresh core follow the fleet
@@ -158,6 +147,17 @@ class Promises:
                     f"{kind.word.replace('_', ' ')} camera {self._fleet.ids[longest]} can be reached and was not seen "
                     f"for {periods:.2f} periods, promised are {allowed:g}"
                 )
+
+    def _end(self, visit_id: int) -> bool:
+        camera = self.flights.pop(visit_id, None)
+        if camera is None:
+            return False
+        uplink, host = self._fleet.uplink[camera], self._fleet.host[camera]
+        if uplink >= 0:
+            self._uplinks[uplink] -= 1
+        if host >= 0:
+            self._hosts[host] -= 1
+        return True
 
     def _periods_allowed(self, core: Scheduler, kind: CameraClass, period_s: float, now_ns: int) -> float:
         """How long a camera may be unseen. A stretch excuses for as long as a camera that it put off may still wait."""
