@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,20 @@ def test_the_picture_behind_a_verdict_can_be_had(world) -> None:
     assert picture.visit_id >= verdict.visit_id
     with pytest.raises(CallError, match="is kept"):
         client.picture(camera_id, visit_id=1)
+
+
+def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world) -> None:
+    _, client, county, folder = world
+    (camera,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
+    masked = client.camera(camera.camera_id).camera
+    assert "wrong-password" not in masked.url
+    report = client.import_cameras([masked])
+    assert (report.changed, report.unchanged) == (0, 1)
+    with pytest.raises(CallError, match="has none such"):
+        client.import_cameras([replace(masked, camera_id="other", url="rtsp://u:***@h/1")])
+    store = Store.open(f"sqlite:///{folder}/patrol.db")
+    assert store.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
+    store.close()
 
 
 def test_watchers_see_verdicts_as_they_are_stored(world) -> None:
