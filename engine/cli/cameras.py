@@ -20,6 +20,7 @@ from engine.cli.options import (
     TokenOption,
     settings_of,
 )
+from engine.cli.platforms import disagree, pull_app
 from engine.console.tables import Cell, show_table
 from engine.console.words import clock_text, score_text, state_of, state_text, why
 from engine.errors import ConfigError
@@ -148,6 +149,10 @@ def list_cameras(
             )
         columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
         show_table(OUT, columns, table, f"{len(table)} cameras in {desk.name}")
+
+
+app.add_typer(pull_app, name="pull")
+app.command("disagree")(disagree)
 
 
 def _name_problems(problems: Sequence[RowProblem]) -> None:

@@ -26,9 +26,12 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.demo.county import County
+from engine.desk import EngineDesk
 from engine.errors import ListenError, StoreError
 from engine.feed import wire
+from engine.interchange.platforms import Channel, Roll
 from engine.record.store import Store
+from engine.registrar.platforms import Pulled, PullOrder, pull, standing
 from engine.serve.client import CallError, PatrolClient
 from engine.transport import Transport
 from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
@@ -147,6 +150,24 @@ def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world)
     store = Store.open(f"sqlite:///{folder}/patrol.db")
     assert store.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
     store.close()
+
+
+def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict(world) -> None:
+    engine, client, county, folder = world
+    (locked,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
+    wait_for(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
+    desk = EngineDesk(client, engine.addresses["grpc"], 0)
+    pulled = Pulled(Roll([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",))
+    report = pull(desk, pulled, PullOrder(), settings(folder))
+    assert (report.known, len(report.changes), report.problems) == (len(county.cameras), len(county.cameras), [])
+    store = Store.open(f"sqlite:///{folder}/patrol.db")
+    after = {one.camera_id: one for one in store.cameras()}
+    store.close()
+    assert after[locked.camera_id] == replace(locked, platform_status="ON")
+    (found,) = standing(desk, "").disagree
+    assert (found.camera.camera_id, found.platform_online, found.ours, found.why) == (
+        locked.camera_id, True, State.OFFLINE, "unauthorized",
+    )  # fmt: skip
 
 
 def test_watchers_see_verdicts_as_they_are_stored(world) -> None:
