@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 from textwrap import shorten
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -26,9 +26,13 @@ def read_section(path: Path, kind: type[Kind], *, bytes_max: int = 1024 * 1024, 
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{named}: is not TOML: {error}") from error
     except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, one['loc'])) or 'file'} = {shorten(repr(one['input']), _VALUE_CHARS_MAX)}: "
-            f"{one['msg'].removeprefix('Value error, ')}; mend the entry"
-            for one in error.errors()
-        ]
+        lines = [f"{path}: {_sentence(one)}; mend the entry" for one in error.errors()]
         raise ConfigError("\n".join(lines)) from error
+
+
+def _sentence(problem: Any) -> str:
+    """One pydantic problem: the entry, its value unless it is a table, what is wrong."""
+    entry = ".".join(map(str, problem["loc"])) or "file"
+    value = problem["input"]
+    shown = "" if isinstance(value, dict | list | tuple) else f" = {shorten(repr(value), _VALUE_CHARS_MAX)}"
+    return f"{entry}{shown}: {problem['msg'].removeprefix('Value error, ')}"
