@@ -73,6 +73,7 @@ class World(Section):
     start: datetime.datetime = key(
         datetime.datetime(2026, 11, 23),  # noqa: DTZ001 (local time of the calendar's zone)
         "When the rehearsal begins (a Monday); local time of the calendar's zone unless it names its own.",
+        strict=True,
     )
     connect_s_min: float = key(0.2, "Connecting lasts at least so long ...", unit="s", ge=0, le=60)
     connect_s_max: float = key(0.8, "... and at most so long, evenly drawn.", unit="s", ge=0, le=60)
