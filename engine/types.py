@@ -243,7 +243,7 @@ class Picture:
     full_range: bool
     interlaced: bool
     damage: tuple[str, ...] = ()
-    """Empty, or what was seen: corrupt_flag, bitstream_error, incomplete, concealed_area, ..."""
+    """Empty, or what was seen: corrupt_flag, several_pictures, truncated, slice_groups, missing_area."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,17 +173,11 @@ class JudgeSettings(Section):
         0.35, "A dark picture that matches the usual scene so well is lights off, and no covered lens.", ge=-1, le=1
     )
     bright_mean_min: float = key(
-        165.0, "Too bright from this mean level on, if shadows and highlights agree.", unit="levels", ge=0, le=255
-    )
+        165.0, "From this mean level on, with lifted shadows and burnt highlights, doubtful without a baseline.",
+        unit="levels", ge=0, le=255,
+    )  # fmt: skip
     bright_shadow_min: float = key(
         70.0, "Shadows are missing if 95 % of the picture are above this level.", unit="levels", ge=0, le=255
-    )
-    bright_scene_min: float = key(
-        90.0,
-        "Above this level of 95 % of the picture a bright scene is as likely as too much light: doubtful.",
-        unit="levels",
-        ge=0,
-        le=255,
     )
     bright_highlight_min: float = key(
         248.0, "Highlights are burnt if 1 % of the picture is above this level.", unit="levels", ge=0, le=255

@@ -45,6 +45,8 @@ def look_against(
         _signal(found, measurement, baseline, settings)
     if not light and found.kinds <= {FaultKind.COLOUR_CAST}:
         _optics(found, history, measurement.arrival_wall_ns, settings)
+    if FaultKind.MOVED in found.kinds and FaultKind.BLURRED in look_alone(measurement, settings).kinds:
+        found.add(FaultKind.BLURRED, 0.0)  # another scene has no past to be compared with
     if not found.kinds and not lit:
         return Seen(unknown=UnknownReason.TOO_DARK_TO_JUDGE, figures=found.figures)
     if found.kinds and found.cause is None:
@@ -54,9 +56,8 @@ def look_against(
     if not found.kinds and change.sharpness is None and change.structure is None:
         alone = look_alone(measurement, settings)
         return replace(alone, figures=found.figures)
-    return Seen(ordered(found.kinds), found.cause, None, found.confidence(settings), found.tiles, found.hidden,
-        found.figures,
-    )  # fmt: skip
+    sure = found.confidence(settings)
+    return Seen(ordered(found.kinds), found.cause, None, sure, found.tiles, found.hidden, found.figures)
 
 
 class _Found:
@@ -129,7 +130,7 @@ def _light(found: _Found, measurement: Measurement, baseline: Baseline, settings
     risen, clipped = mean - usual.luma_mean, figures["clipped_bright_share"] - usual.clipped_bright_share
     brighter = risen >= settings.bright_rise_min and clipped >= settings.bright_clipped_rise_min
     burnt = clipped >= settings.bright_clipped_share_min
-    alone = too_bright(measurement, settings) is FaultKind.TOO_BRIGHT and risen >= settings.bright_rise_min / 2
+    alone = too_bright(measurement, settings) is not None and risen >= settings.bright_rise_min / 2
     if brighter or burnt or alone:
         found.add(FaultKind.TOO_BRIGHT, margin(risen, settings.bright_rise_min, 2 * settings.bright_rise_min))
 
@@ -172,6 +173,9 @@ def _part(found: _Found, history: History, settings: JudgeSettings) -> None:
     least = settings.hidden_share_min * (settings.hold if FaultKind.PARTLY_COVERED in history.announced_kinds else 1.0)
     if share < least or change.hidden_structured < settings.hidden_structured_min:
         return
+    ratio = change.sharpness
+    if ratio is not None and ratio < settings.sharpness_ratio_min:
+        found.add(FaultKind.BLURRED, margin(ratio, settings.sharpness_ratio_min, settings.sharpness_ratio_min / 2))
     whole = share >= settings.covered_hidden_share_min
     found.tiles = hidden
     found.add(FaultKind.COVERED if whole else FaultKind.PARTLY_COVERED, margin(share, settings.hidden_share_min, 0.5))

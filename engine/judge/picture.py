@@ -49,18 +49,17 @@ def signal_lost(measurement: Measurement, settings: JudgeSettings) -> bool:
 
 
 def too_bright(measurement: Measurement, settings: JudgeSettings) -> FaultKind | UnknownReason | None:
-    """By itself a picture is too bright where it is clipped, or where shadows are lifted under burnt highlights.
+    """By itself a picture is too bright where much of it is clipped.
 
-    One without any shadows, and not clipped, may as well be a bright scene: that is doubtful.
+    One with lifted shadows under burnt highlights is overexposed, or a bright scene: that is doubtful.
     """
     figures = measurement.figures
     mean, shadow = figures["luma_mean"], figures["luma_p5"]
     if figures["clipped_bright_share"] >= settings.bright_clipped_share_min or mean >= settings.bright_mean_max:
         return FaultKind.TOO_BRIGHT
     burnt = figures["luma_p99"] >= settings.bright_highlight_min
-    if mean < settings.bright_mean_min or shadow < settings.bright_shadow_min or not burnt:
-        return None
-    return UnknownReason.DOUBTFUL if shadow >= settings.bright_scene_min else FaultKind.TOO_BRIGHT
+    washed_out = mean >= settings.bright_mean_min and shadow >= settings.bright_shadow_min and burnt
+    return UnknownReason.DOUBTFUL if washed_out else None
 
 
 def light_cause(measurement: Measurement, kinds: set[FaultKind], settings: JudgeSettings) -> Cause | None:

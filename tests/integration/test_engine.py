@@ -226,7 +226,7 @@ def test_a_feeder_that_is_killed_is_replaced(world) -> None:
 
 
 def test_a_baseline_is_reset_and_stays_so(world) -> None:
-    engine, client, county, folder = world
+    _, client, county, _ = world
     healthy = county.cameras[HEALTHY].camera.camera_id
     wait_for(lambda: latest(client, healthy).figures.get("baseline_visits", 0) >= 2)
     assert client.reset_baselines([healthy, "nobody"]) == (1, ("nobody",))

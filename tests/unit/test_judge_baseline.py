@@ -169,6 +169,7 @@ def test_a_dark_cover_is_told_from_lights_off_by_what_is_left_of_the_scene() -> 
         ({"row_pattern": 9.0}, FaultKind.STRIPES),
         ({"column_pattern": 9.0}, FaultKind.STRIPES),
         ({"luma_mean": 190.0, "clipped_bright_share": 0.1}, FaultKind.TOO_BRIGHT),
+        ({"luma_mean": 170.0, "luma_p5": 80.0, "luma_p99": 252.0}, FaultKind.TOO_BRIGHT),
     ],
 )
 def test_a_signal_is_held_against_what_is_usual(figures: dict[str, float], kind: FaultKind) -> None:

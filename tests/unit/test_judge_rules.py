@@ -34,7 +34,6 @@ def test_a_good_picture_is_ok_and_announced_at_once() -> None:
         ({"luma_mean": 35.0}, {FaultKind.TOO_DARK}),
         ({"luma_mean": 4.0, "structureless_share": 1.0, "sharpness": None}, {FaultKind.TOO_DARK}),
         ({"luma_mean": 35.0, "sharpness": 20.0}, {FaultKind.TOO_DARK}),
-        ({"luma_mean": 175.0, "luma_p5": 80.0, "luma_p99": 252.0}, {FaultKind.TOO_BRIGHT}),
         ({"luma_mean": 230.0}, {FaultKind.TOO_BRIGHT}),
         ({"clipped_bright_share": 0.4}, {FaultKind.TOO_BRIGHT}),
         ({"luma_p5": 110.0, "luma_p95": 125.0}, {FaultKind.LOW_CONTRAST}),
@@ -56,8 +55,9 @@ def test_bright_lamps_in_a_picture_with_shadows_are_no_fault() -> None:
     assert judge_one(a_measurement(luma_mean=173.0, luma_p5=41.0, luma_p99=255.0)).state == State.OK
 
 
-def test_a_bright_scene_without_shadows_is_doubtful_and_no_fault() -> None:
-    verdict = judge_one(a_measurement(luma_mean=200.0, luma_p5=127.0, luma_p99=252.0))
+@pytest.mark.parametrize(("mean", "shadow"), [(175.0, 80.0), (200.0, 127.0)])
+def test_lifted_shadows_under_burnt_highlights_may_be_a_bright_scene(mean: float, shadow: float) -> None:
+    verdict = judge_one(a_measurement(luma_mean=mean, luma_p5=shadow, luma_p99=252.0))
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
 
 
