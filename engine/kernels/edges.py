@@ -88,7 +88,7 @@ def _heights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, least: Any, sums: A
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _fold(columns: Any, offset: int, width: int, row: int, sums: Any) -> None:
+def _fold(columns: Any, offset: int, width: int, row: int, direction: int, sums: Any) -> None:
     """A row of tiles is complete: its column sums go to the tiles. Column 0 stands at sample `offset`."""
     n = columns.shape[1]
     for column in range(_COLUMNS):
@@ -98,7 +98,7 @@ def _fold(columns: Any, offset: int, width: int, row: int, sums: Any) -> None:
             folded = 0
             for x in range(begin, end):
                 folded += columns[kind, x]
-            sums[kind, row, column] = folded
+            sums[kind, direction, row, column] = folded
     columns[:] = 0
 
 
@@ -138,8 +138,8 @@ def _measure(plane: Any, step: int, least: float, sums: Any, thresholds: Any) ->
             if _BEFORE <= y < height - _BEHIND:
                 _mark(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], strong_y, columns_y)
         if y + 1 == (tile + 1) * height // _ROWS:
-            _fold(columns_x, _BEFORE, width, tile, sums[0])
-            _fold(columns_y, 0, width, tile, sums[1])
+            _fold(columns_x, _BEFORE, width, tile, 0, sums)
+            _fold(columns_y, 0, width, tile, 1, sums)
             tile += 1
 
 
@@ -155,7 +155,7 @@ class EdgeSums:
 
 def measure(plane: Plane, least: float) -> EdgeSums:
     """Run the pass over an analysis plane. `least`: quarter levels that an edge must rise at least, 1..1023."""
-    sums = np.zeros((2, 3, TILE_ROWS, TILE_COLUMNS), np.int64)
+    sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
     _measure(plane, row_step(plane.shape[0]), least, sums, thresholds)
-    return EdgeSums(sums[:, 0], sums[:, 1], sums[:, 2], thresholds)
+    return EdgeSums(sums[0], sums[1], sums[2], thresholds)

@@ -5,7 +5,7 @@ Row `k` of `tiles` (shape (PLANES, TILE_ROWS, TILE_COLUMNS), int64), of every `r
     0 samples  1 Sobel magnitude^2  2 Laplacian^2  3 |Immerkaer|
 
 Derivatives exist at samples with eight neighbours only. `cells` (shape (CELL_ROWS, CELL_COLUMNS), int64) are the sums
-of all samples of the picture cut four times as fine. `rows` (rows, BANDS) and `columns` (BANDS, columns), int32, are
+of all samples of the picture cut four times as fine. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are
 the sums of each row in four bands side by side, and of each column in four bands above each other. All sums but that of
 the gradient's magnitude are exact integers: linear parts fit 16 bits and squares 32, so that the inner loops fill whole
 vectors; columns are summed first and folded into tiles once a tile row. Sources: Sobel and SI, ITU-T P.910 (10/2023)
@@ -159,7 +159,7 @@ def _measure(plane: Any, step: int, tiles: Any, cells: Any, bins: Any, rows: Any
             _count(row, counts)
         _add(row, values)
         for band in range(BANDS):
-            rows[y, band] = _total(row[band * width // BANDS : (band + 1) * width // BANDS])
+            rows[band, y] = _total(row[band * width // BANDS : (band + 1) * width // BANDS])
         if y % step == step - 1 and 1 <= y < height - 1:
             _differentiate(plane[y - 1], row, plane[y + 1], accumulators, magnitude)
             used += 1
@@ -196,7 +196,7 @@ def measure(plane: Plane) -> LumaSums:
     tiles = np.zeros((PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
     cells = np.zeros((CELL_ROWS, CELL_COLUMNS), np.int64)
     bins = np.zeros(BINS, np.int64)
-    rows = np.empty((height, BANDS), np.int32)
+    rows = np.empty((BANDS, height), np.int32)
     columns = np.zeros((BANDS, width), np.int32)
     magnitude = _measure(plane, row_step(height), tiles, cells, bins, rows, columns)
     return LumaSums(tiles, cells, bins, rows, columns, float(magnitude))

@@ -26,23 +26,23 @@ _SIGNATURE = types.void(types.Array(types.int32, 2, "C"), types.Array(types.floa
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
 def _shared(profile: Any, energies: Any) -> None:
     """Mean product of two different bands in each segment."""
-    rows, bands = profile.shape
+    bands, rows = profile.shape
     half = max(1, rows // WINDOW_SHARE // 2)
     window = np.zeros(bands, np.int64)
     for y in range(min(half, rows)):
         for band in range(bands):
-            window[band] += profile[y, band]
+            window[band] += profile[band, y]
     for y in range(rows):
         if y + half < rows:
             for band in range(bands):
-                window[band] += profile[y + half, band]
+                window[band] += profile[band, y + half]
         if y - half > 0:
             for band in range(bands):
-                window[band] -= profile[y - half - 1, band]
+                window[band] -= profile[band, y - half - 1]
         count = min(rows, y + half + 1) - max(0, y - half)
         whole = own = 0.0
         for band in range(bands):
-            high = profile[y, band] - window[band] / count
+            high = profile[band, y] - window[band] / count
             whole += high
             own += high * high
         energies[y * SEGMENTS // rows] += (whole * whole - own) / (bands * (bands - 1))
@@ -54,9 +54,9 @@ def _shared(profile: Any, energies: Any) -> None:
 def strength(profile: npt.NDArray[np.int32], samples: int) -> float:
     """Deviation of the pattern in quarter levels, 0 where there is none.
 
-    `profile`: shape (rows, BANDS), sums over a band each; `samples`: how many all bands of a row have together.
+    `profile`: shape (BANDS, rows), sums over a band each; `samples`: how many all bands of a row have together.
     """
     energies = np.zeros(SEGMENTS)
     _shared(profile, energies)
     middle = float(np.partition(energies, SEGMENTS // 2)[SEGMENTS // 2])
-    return float(math.sqrt(max(0.0, middle)) * profile.shape[1] / samples)
+    return float(math.sqrt(max(0.0, middle)) * profile.shape[0] / samples)

@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from engine.kernels import chroma, edges, luma, pattern, plane, reference
-from engine.kernels.figures import CLIPPED_HIGH, CLIPPED_LOW, PERCENTILES
+from engine.kernels.figures import PERCENTILES, figures
+from engine.kernels.sharpness import acutance
+from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
 from engine.types import Picture
 
 Pass = Callable[[Picture], Mapping[str, Any]]
@@ -59,6 +63,14 @@ def _chroma(measure: Callable[[Any], chroma.ChromaSums]) -> Pass:
     return run
 
 
+def _summary(picture: Picture) -> Mapping[str, Any]:
+    measured = figures(picture)
+    tiles, found = measured.tiles, acutance(measured.tiles)
+    named = {name: value for name, value in measured.named.items() if not name.endswith("_pattern")}
+    grids = {"luma": tiles.luma, "gradient": tiles.gradient, "u": tiles.u, "v": tiles.v}
+    return named | grids | {"acutances": np.nan_to_num(found.tiles.ravel()), "acutance": found.value or 0.0}
+
+
 def _fields(sums: Any) -> dict[str, Any]:
     return {name: getattr(sums, name) for name in sums.__slots__}
 
@@ -90,6 +102,13 @@ KERNELS: tuple[Kernel, ...] = (
         _pattern(pattern.strength),
         _pattern(reference.pattern_strength),
         frozenset({"rows"}),
+    ),
+    Kernel(
+        "summary",
+        "From the sums to figures.",
+        _summary,
+        reference.summary,
+        reference.SUMMARY,
     ),
     Kernel("chroma", "Sums of both chroma planes.", _chroma(chroma.measure), _chroma(reference.measure_chroma)),
 )

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.kernels.exposure import exposure
 from engine.kernels.figures import figures
+from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
 from engine.kernels.occlusion import occlusion
-from engine.kernels.sharpness import acutance, edge_tiles, sharpness, tile_acutance
+from engine.kernels.sharpness import acutance, sharpness
 from engine.kernels.signature import pack
 from engine.types import Picture, Scores, TileMap
 
@@ -28,19 +30,23 @@ def score(picture: Picture) -> Scored:
     tiles, named = measured.tiles, measured.named
     hidden = occlusion(measured)
     found = acutance(tiles)
-    if found is not None:
-        named["acutance"] = found
-    named["edge_tiles"] = float(edge_tiles(tiles))
+    if found.value is not None:
+        named["acutance"] = found.value
+    named["edge_tiles"] = float(found.edge_tiles)
     named["structureless_share"] = hidden / 100.0
     return Scored(
         figures=named,
-        scores=Scores(sharpness=sharpness(measured, found), exposure=exposure(named), occlusion=hidden),
+        scores=Scores(sharpness=sharpness(measured, found.value), exposure=exposure(named), occlusion=hidden),
         tiles=TileMap(
-            luma=tiles.luma.astype(np.float32),
-            structure=tiles.gradient.astype(np.float32),
-            acutance=tile_acutance(tiles).astype(np.float32),
-            u=tiles.u.astype(np.float32),
-            v=tiles.v.astype(np.float32),
+            luma=_grid(tiles.luma),
+            structure=_grid(tiles.gradient),
+            acutance=found.tiles.astype(np.float32),
+            u=_grid(tiles.u),
+            v=_grid(tiles.v),
         ),
         signature=pack(tiles.cells),
     )
+
+
+def _grid(flat: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    return flat.astype(np.float32).reshape(TILE_ROWS, TILE_COLUMNS)

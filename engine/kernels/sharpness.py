@@ -12,11 +12,17 @@ measure the same).
 - Of x and y the weaker counts: a motion blur leaves the edges along its path sharp.
 """
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
+from engine.kernels import summary
 from engine.kernels.edges import ROWS_SAMPLED
-from engine.kernels.figures import Figures, TileFigures, quantile
+from engine.kernels.figures import Figures, TileFigures
+from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
+from engine.kernels.summary import TILES
 
 LIGHT_MIN = 20.0
 """Mean level below which a picture has too little light to say anything of its edges."""
@@ -29,29 +35,27 @@ ACUTANCE_ZERO, ACUTANCE_FULL = 0.2, 0.6
 """Scores 0: a straight ramp as wide as the window and wider. Scores 100: 1.7 samples from dark to bright."""
 SHADED_MIN = 30.0
 """Deviation of the tiles' mean levels from which a scene must have edges somewhere."""
-_ROWS_ASKED = slice(*ROWS_SAMPLED)
 
 
-def tile_acutance(tiles: TileFigures) -> npt.NDArray[np.float64]:
-    """Steps over heights, shape (2, TILE_ROWS, TILE_COLUMNS): of edges that x and y cross; nan where too few."""
-    told = tiles.edges >= EDGES_MIN
-    return np.where(told, tiles.steps / np.where(told, tiles.heights, 1.0), np.nan)
+@dataclass(frozen=True, slots=True)
+class Acutance:
+    """`tiles`: steps over heights, shape (2, TILE_ROWS, TILE_COLUMNS): of edges that x and y cross; nan where too few.
+    `value`: the figure behind the score, of the weaker direction; None: too few tiles have edges. `edge_tiles`: tiles
+    with edges, of the direction that has more of them: how much the score rests on."""
+
+    tiles: npt.NDArray[np.float64]
+    value: float | None
+    edge_tiles: int
 
 
-def acutance(tiles: TileFigures) -> float | None:
-    """The figure behind the score, of the weaker direction; None: too few tiles have edges."""
-    found: list[float] = []
-    for direction in (0, 1):
-        told = tiles.edges[direction, _ROWS_ASKED] >= EDGES_MIN
-        if np.count_nonzero(told) >= TILES_MIN:
-            steps, heights = tiles.steps[direction, _ROWS_ASKED][told], tiles.heights[direction, _ROWS_ASKED][told]
-            found.append(quantile(steps / heights, QUANTILE))
-    return min(found) if found else None
-
-
-def edge_tiles(tiles: TileFigures) -> int:
-    """Tiles with edges, of the direction that has more of them: how much the score rests on."""
-    return int(np.count_nonzero(tiles.edges >= EDGES_MIN, axis=(1, 2)).max())
+def acutance(tiles: TileFigures) -> Acutance:
+    """How steep a picture's edges are."""
+    ratios, told = np.empty(2 * TILES), np.zeros(2, np.int64)
+    value = summary.acutance(
+        tiles.edges, tiles.steps, tiles.heights, EDGES_MIN, TILES_MIN, *ROWS_SAMPLED, QUANTILE, ratios, told
+    )
+    shape = (2, TILE_ROWS, TILE_COLUMNS)
+    return Acutance(ratios.reshape(shape), None if math.isnan(value) else value, int(max(told[0], told[1])))
 
 
 def sharpness(measured: Figures, found: float | None) -> float | None:
