@@ -102,13 +102,14 @@ def _learned() -> tuple[Verdict, History]:
 def _seen(visit: int, *, grey: bool) -> Measurement:
     rng = np.random.default_rng(visit)
     scene = np.random.default_rng(1).uniform(40, 200, (18, 32)) + rng.normal(0, 2, (18, 32))
+    cells = np.rint(scene * signature.UNITS_PER_LEVEL).astype(np.uint16)
     luma, structure, u, v = rng.uniform(1, 20, (4, 9, 16)).astype(np.float32)
     tiles = TileMap(luma, structure, rng.uniform(0.3, 0.7, (2, 9, 16)).astype(np.float32), u, v)
     return Measurement(
         camera_id="bench", visit_id=visit, arrival_wall_ns=visit * _NS_PER_H, stream_time_ns=None,
         source=FeedKind.RTSP, codec=Codec.H264, width=1920, height=1080, pixel_format="yuv420p", full_range=False,
         interlaced=False, damage=(), figures=_FIGURES | {"chroma_std": 0.2 if grey else 12.0},
-        scores=Scores(80.0, 100.0, 10.0), tiles=tiles, signature=signature.pack(scene),
+        scores=Scores(80.0, 100.0, 10.0), tiles=tiles, signature=signature.pack(cells),
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def a_measurement(
         figures=GOOD | figures,
         scores=Scores(sharpness, 90.0, 10.0),
         tiles=TileMap(*(one.astype(np.float32) for one in (means, structure, acutance, u, COLOUR))),
-        signature=signature.pack(cells),
+        signature=signature.pack(np.rint(cells * signature.UNITS_PER_LEVEL).astype(np.uint16)),
     )
 
 

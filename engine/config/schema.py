@@ -161,6 +161,10 @@ class JudgeSettings(Section):
         ge=0.5,
         le=1,
     )
+    lines_min: int = key(
+        180, "Without a baseline a picture of fewer lines shows too little to be judged: doubtful.", unit="lines", ge=0,
+        le=8192,
+    )  # fmt: skip
     flat_share_min: float = key(0.5, "No signal if this share of the tiles is without any change or noise.", ge=0, le=1)
     light_min: float = key(
         20.0, "Mean level below which a picture has too little light to judge more.", unit="levels", ge=0, le=255
@@ -173,12 +177,15 @@ class JudgeSettings(Section):
         0.35, "A dark picture that matches the usual scene so well is lights off, and no covered lens.", ge=-1, le=1
     )
     bright_mean_min: float = key(
-        165.0, "From this mean level on, with lifted shadows and burnt highlights, doubtful without a baseline.",
-        unit="levels", ge=0, le=255,
-    )  # fmt: skip
+        165.0, "Too bright from this mean level on, if shadows and highlights agree.", unit="levels", ge=0, le=255
+    )
     bright_shadow_min: float = key(
         70.0, "Shadows are missing if 95 % of the picture are above this level.", unit="levels", ge=0, le=255
     )
+    bright_scene_min: float = key(
+        90.0, "With 95 % of the picture above this level a bright scene is as likely: doubtful.", unit="levels", ge=0,
+        le=255,
+    )  # fmt: skip
     bright_highlight_min: float = key(
         248.0, "Highlights are burnt if 1 % of the picture is above this level.", unit="levels", ge=0, le=255
     )
@@ -208,7 +215,7 @@ class JudgeSettings(Section):
         le=144,
     )  # fmt: skip
     edge_tiles_sure_min: int = key(
-        12, "Fewer tiles with edges say too little to call a picture sharp without a baseline.", unit="tiles", ge=0,
+        36, "Fewer tiles with edges say too little to call a picture sharp without a baseline.", unit="tiles", ge=0,
         le=144,
     )  # fmt: skip
     covered_share_min: float = key(

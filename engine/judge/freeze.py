@@ -8,7 +8,7 @@ never move and prove nothing. Visits closer together than a gap prove nothing ei
 far apart two pictures really are, and one that does not advance from visit to visit is a proof of its own.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,10 @@ TILES_MIN = 32
 """Fewer tiles than that between black and white: nothing can be said of a freeze."""
 _QUARTILE = 0.75
 
-Grid = npt.NDArray[np.float32]
+Cells = npt.NDArray[np.uint16]
 
 
-@dataclass(frozen=True, slots=True)
-class Stillness:
+class Stillness(NamedTuple):
     """`history`: with this visit in it. `change`: of the middle tile since the last picture, levels; None: no other
     picture, too few tiles that could move, or too soon."""
 
@@ -38,43 +37,43 @@ class Stillness:
 
 
 def compare(
-    history: History, cells: Grid, measurement: Measurement, usual_change: float, settings: JudgeSettings
+    history: History, cells: Cells, measurement: Measurement, usual_change: float, settings: JudgeSettings
 ) -> Stillness:
-    """One more picture. `cells`: its thumbnail in levels. `usual_change`: what Baseline.usual.change says; 0: unknown.
+    """One more picture.
 
-    Counts of the history tell how many pictures in a row did not change, this one included.
+    `cells`: its thumbnail in 1/UNITS_PER_LEVEL. `usual_change`: what Baseline.usual.change says; 0: unknown. Counts of
+    the history tell how many pictures in a row did not change, this one included.
     """
     at_ns, stream_ns = measurement.arrival_wall_ns, measurement.stream_time_ns
-    clocked = measurement.source == FeedKind.GATEWAY and stream_ns is not None
-    means = np.rint(_tiles(cells) * UNITS_PER_LEVEL).astype("<u2")
-    fresh = replace(
-        history, signature=means.tobytes(), same_visits=1, still_visits=1, signature_wall_ns=at_ns,
-        stream_time_ns=stream_ns if clocked and stream_ns is not None else -1, clock_still_visits=1,
+    clock_ns = stream_ns if measurement.source == FeedKind.GATEWAY and stream_ns is not None else -1
+    means = _tiles(cells)
+    fresh = history._replace(
+        signature=means.tobytes(), same_visits=1, still_visits=1, signature_wall_ns=at_ns, stream_time_ns=clock_ns,
+        clock_still_visits=1,
     )  # fmt: skip
     if not history.signature:
         return Stillness(fresh, None)
     gap_ns = at_ns - history.signature_wall_ns
-    clock_still = clocked and history.stream_time_ns >= 0 and stream_ns == history.stream_time_ns
-    if clocked and stream_ns is not None and stream_ns > history.stream_time_ns >= 0:
-        gap_ns = min(gap_ns, stream_ns - history.stream_time_ns)
-    old = np.frombuffer(history.signature, "<u2").astype(np.int32)
+    if clock_ns > history.stream_time_ns >= 0:
+        gap_ns = min(gap_ns, clock_ns - history.stream_time_ns)
+    apart = gap_ns >= settings.frozen_gap_s * NS_PER_S
+    if clock_ns >= 0 and clock_ns == history.stream_time_ns and apart:
+        fresh = fresh._replace(clock_still_visits=history.clock_still_visits + 1)
     lit = (means > LEVEL_MIN * UNITS_PER_LEVEL) & (means < LEVEL_MAX * UNITS_PER_LEVEL)
-    count = int(np.count_nonzero(lit))
-    moved = np.abs(old - means)[lit] / UNITS_PER_LEVEL
-    clock = history.clock_still_visits + 1 if clock_still and gap_ns >= settings.frozen_gap_s * NS_PER_S else 1
-    fresh = replace(fresh, clock_still_visits=clock)
+    moved = np.abs(means.astype(np.float32) - np.frombuffer(history.signature, "<u2"))[lit]
+    count = moved.size
     if count < TILES_MIN:
         return Stillness(fresh, None)
-    change = float(np.partition(moved, count // 2)[count // 2])
-    same = int(np.count_nonzero(moved <= settings.frozen_tolerance)) >= settings.frozen_tiles_share_min * count
-    quarter = float(np.partition(moved, int(_QUARTILE * (count - 1)))[int(_QUARTILE * (count - 1))])
-    still = same or quarter <= min(settings.frozen_change_max, settings.frozen_change_ratio * usual_change)
-    if not still:
+    moved.partition((count // 2, int(_QUARTILE * (count - 1))))
+    change = float(moved[count // 2]) / UNITS_PER_LEVEL
+    quarter = float(moved[int(_QUARTILE * (count - 1))]) / UNITS_PER_LEVEL
+    steady = int(np.count_nonzero(moved <= settings.frozen_tolerance * UNITS_PER_LEVEL))
+    same = steady >= settings.frozen_tiles_share_min * count
+    if not same and quarter > min(settings.frozen_change_max, settings.frozen_change_ratio * usual_change):
         return Stillness(fresh, change)
-    if gap_ns < settings.frozen_gap_s * NS_PER_S:
+    if not apart:
         return Stillness(history, None)  # too soon after the last one to prove anything
-    kept = replace(
-        fresh,
+    kept = fresh._replace(
         signature=history.signature,
         same_visits=history.same_visits + 1 if same else 1,
         still_visits=history.still_visits + 1,
@@ -82,6 +81,7 @@ def compare(
     return Stillness(kept, change)
 
 
-def _tiles(cells: Grid) -> Grid:
-    tiles: Grid = 0.25 * (cells[::2, ::2] + cells[::2, 1::2] + cells[1::2, ::2] + cells[1::2, 1::2])
-    return tiles.ravel()
+def _tiles(cells: Cells) -> Cells:
+    """Means of the tiles in 1/UNITS_PER_LEVEL, flat."""
+    pairs = cells[::2].astype(np.uint32) + cells[1::2]
+    return ((pairs[:, ::2] + pairs[:, 1::2]) // 4).astype("<u2").ravel()

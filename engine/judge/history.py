@@ -1,9 +1,8 @@
 """What the judge remembers of one camera, as a value and as bytes. Under 4 KB a camera. Pure."""
 
 import struct
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
 from engine.types import Cause, FaultKind, State
@@ -29,8 +28,7 @@ _UINT16_MAX = 0xFFFF
 _Member = TypeVar("_Member", bound=Enum)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one past visit said."""
 
     state: State
@@ -38,8 +36,7 @@ class Outcome:
     cause: Cause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """A camera's memory; `History()` is that of one never seen.
 
     `announced`, with its kinds and cause: what the engine stands by, None before the first visit; `since_wall_ns`: when
@@ -74,8 +71,7 @@ class History:
 
     def without_baseline(self) -> "History":
         """The memory of a camera that was moved, cleaned or exchanged on purpose: what it shows is learned anew."""
-        return replace(
-            self,
+        return self._replace(
             day=b"",
             infrared=b"",
             hidden=b"",

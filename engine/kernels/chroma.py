@@ -13,7 +13,7 @@ from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import flattened
 from engine.types import LumaPlane
 
-ROWS_A_TILE = 4
+ROWS_A_TILE = 2
 """Rows that are looked at in each row of tiles, at most."""
 
 _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
@@ -49,7 +49,8 @@ def _add(row: Any) -> Any:
 
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
-def _sum(samples: Any, stride: int, step: int, rows: int, columns: int, sums: Any) -> Any:
+def add(samples: Any, stride: int, step: int, rows: int, columns: int, sums: Any) -> Any:
+    """Add samples and their sums to `sums`; returns how many there are, and the sum of their squares."""
     count = squares = 0
     for tile_row in range(_ROWS):
         begin, end = tile_row * rows // _ROWS, (tile_row + 1) * rows // _ROWS
@@ -78,5 +79,5 @@ def measure(plane: LumaPlane) -> ChromaSums:
     stride, step = plane.strides[0] // plane.itemsize, plane.strides[1] // plane.itemsize
     sums = np.zeros((2, TILE_ROWS, TILE_COLUMNS), np.int64)
     flat = flattened(plane, stride, (rows - 1) * stride + (columns - 1) * step + 1)
-    count, squares = _sum(flat, stride, step, rows, columns, sums)
+    count, squares = add(flat, stride, step, rows, columns, sums)
     return ChromaSums(sums[0], sums[1], count, squares)

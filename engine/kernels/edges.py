@@ -29,7 +29,7 @@ from engine.kernels.plane import Plane
 WINDOW = 6
 """Samples of the window, the edge's own step in its middle."""
 STRONG = 0.7
-_SAMPLED_STEP = 8
+_SAMPLED_STEP = 4
 """Of the rows that are looked at, every so many-th tells what is strong."""
 ROWS_SAMPLED = (2, 7)
 """From and up to which row of tiles: clock and name are burnt in above and below."""
@@ -113,7 +113,8 @@ def _strong(sums: Any, least: float) -> float:
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def _measure(plane: Any, step: int, least: float, sums: Any, thresholds: Any) -> None:
+def add(plane: Any, step: int, least: float, sums: Any, thresholds: Any) -> None:
+    """Fill counts, steps and heights in `sums`, and the two thresholds."""
     height, width = plane.shape
     n = width - WINDOW + 1
     along = np.zeros((2, n), np.int32)
@@ -157,5 +158,5 @@ def measure(plane: Plane, least: float) -> EdgeSums:
     """Run the pass over an analysis plane. `least`: quarter levels that an edge must rise at least, 1..1023."""
     sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
-    _measure(plane, row_step(plane.shape[0]), least, sums, thresholds)
+    add(plane, row_step(plane.shape[0]), least, sums, thresholds)
     return EdgeSums(sums[0], sums[1], sums[2], thresholds)

@@ -11,8 +11,17 @@ from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.luma import BANDS, BINS, PLANES, LumaSums, row_step
 from engine.kernels.pattern import SEGMENTS, WINDOW_SHARE
 from engine.kernels.plane import SAMPLE_MAX, Plane, factors
-from engine.kernels.sharpness import EDGES_MIN, QUANTILE, TILES_MIN
-from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW, FLAT_MAX, LIT_MAX, SHARES
+from engine.kernels.summary import (
+    ACUTANCE_QUANTILE,
+    CLIPPED_HIGH,
+    CLIPPED_LOW,
+    EDGES_MIN,
+    FLAT_MAX,
+    LIT_MAX,
+    SHARES,
+    STRUCTURE_MIN,
+    TILES_MIN,
+)
 from engine.types import LumaPlane, Picture
 
 Samples = npt.NDArray[np.int64]
@@ -50,7 +59,7 @@ def measure_luma(plane: Plane) -> LumaSums:
             tall = slice(max(1, row_edges[row]) - 1, min(rows - 1, row_edges[row + 1]) - 1)
             wide = slice(max(1, column_edges[column]) - 1, min(columns - 1, column_edges[column + 1]) - 1)
             tiles[:, row, column] = [one[tall, wide][used[tall]].sum() for one in planes]
-    counted = s[:: 2 * step].ravel()
+    counted = s[::step].ravel()
     bands = tile_edges(columns, BANDS)
     cell_rows = tile_edges(rows, CELL_ROWS)
     upright = [cell_rows[-(-band * CELL_ROWS // BANDS)] for band in range(BANDS)]
@@ -89,7 +98,7 @@ def measure_edges(plane: Plane, least: float) -> EdgeSums:
     step = row_step(rows)
     first, end = (row * rows // TILE_ROWS for row in ROWS_SAMPLED)
     sampled = np.zeros(rows, bool)
-    sampled[max(first, WINDOW // 2 - 1) : min(end, rows - WINDOW // 2) : 8 * step] = True
+    sampled[max(first, WINDOW // 2 - 1) : min(end, rows - WINDOW // 2) : 4 * step] = True
     used = np.arange(rows) % step == 0
     sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
@@ -127,7 +136,8 @@ def pattern_strength(profile: npt.NDArray[np.int32], samples: int) -> float:
     means = np.array([profile[max(0, y - half) : y + half + 1].mean(axis=0) for y in range(rows)])
     high = profile - means
     shared = (high.sum(axis=1) ** 2 - (high**2).sum(axis=1)) / (bands * (bands - 1))
-    segment = np.arange(rows) * SEGMENTS // rows
+    borders = np.arange(SEGMENTS + 1) * rows // SEGMENTS
+    segment = np.searchsorted(borders, np.arange(rows), "right") - 1
     energies = np.sort([shared[segment == one].mean() for one in range(SEGMENTS)])
     return float(max(0.0, energies[SEGMENTS // 2]) ** 0.5 * bands / samples)
 
@@ -154,8 +164,9 @@ SUMMARY = frozenset(
         "luma_mean", "luma_std", "luma_min", "luma_max", "clipped_dark_share", "clipped_bright_share",
         *(f"luma_p{round(100 * share)}" for share in SHARES),
         "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
-        "noise_floor", "tile_luma_std", "flat_share", "chroma_u_mean", "chroma_v_mean", "chroma_std",
-        "luma", "gradient", "u", "v", "acutances", "acutance",
+        "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern",
+        "edge_tiles", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std", "cells",
+        "luma", "structure", "u", "v", "acutances",
     }
 )  # fmt: skip
 """What `summary` gives; all of it is rounded."""
@@ -172,6 +183,7 @@ def summary(picture: Picture) -> dict[str, Any]:
     floor = np.sort(noise.ravel())[int(0.25 * 143)]
     raw = sobel / count * (scale / 8) ** 2
     grain = 2 * 12 / 64 * np.minimum(np.minimum(noise, 6.0), 2.0 * floor) ** 2
+    gradient = np.maximum(raw - grain, 0.0)
     samples = _blocks(np.ones(plane.shape, np.int64), CELL_ROWS, CELL_COLUMNS)
     cells = np.clip((sums.cells / samples / 4 - black) * gain, 0, 255)
     luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
@@ -195,10 +207,15 @@ def summary(picture: Picture) -> dict[str, Any]:
         "noise_floor": floor,
         "tile_luma_std": luma.std(),
         "flat_share": float(((raw < FLAT_MAX) & (luma < LIT_MAX)).mean()),
-        "luma": luma.ravel(),
-        "gradient": np.maximum(raw - grain, 0.0).ravel(),
-        "acutances": ratios.ravel(),
-        "acutance": min((one[int(QUANTILE * (one.size - 1))] for one in weaker), default=0.0),
+        "structureless_share": float((gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain).mean()),
+        "row_pattern": pattern_strength(sums.rows, plane.shape[1]) * scale,
+        "column_pattern": pattern_strength(sums.columns, plane.shape[0]) * scale,
+        "edge_tiles": told.reshape(2, -1).sum(axis=1).max(),
+        "cells": np.rint(cells * 128),
+        "luma": luma,
+        "structure": gradient,
+        "acutances": ratios,
+        "acutance": min((one[int(ACUTANCE_QUANTILE * (one.size - 1))] for one in weaker), default=0.0),
     }
 
 
@@ -219,13 +236,13 @@ def _light(bins: npt.NDArray[np.int64], gain: float, black: float) -> dict[str, 
 
 def _colour(picture: Picture) -> dict[str, Any]:
     if picture.chroma is None:
-        return {"u": np.zeros(TILE_ROWS * TILE_COLUMNS), "v": np.zeros(TILE_ROWS * TILE_COLUMNS)}
+        return {name: np.zeros((TILE_ROWS, TILE_COLUMNS)) for name in "uv"}
     unit, gain = 2.0 ** (picture.bit_depth - 8), 1.0 if picture.full_range else 255.0 / 224.0
     out: dict[str, Any] = {}
     spread = 0.0
     for name, plane in zip("uv", picture.chroma, strict=True):
         sums = measure_chroma(plane)
-        out[name] = ((sums.totals / sums.samples / unit - 128.0) * gain).ravel()
+        out[name] = (sums.totals / sums.samples / unit - 128.0) * gain
         mean = sums.totals.sum() / sums.count
         out[f"chroma_{name}_mean"] = (mean / unit - 128.0) * gain
         spread += (sums.squares / sums.count - mean**2) / unit**2 * gain**2

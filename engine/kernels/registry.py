@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.kernels import chroma, edges, luma, pattern, plane, reference
 from engine.kernels.figures import PERCENTILES, figures
-from engine.kernels.sharpness import acutance
 from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
 from engine.types import Picture
 
@@ -65,10 +64,9 @@ def _chroma(measure: Callable[[Any], chroma.ChromaSums]) -> Pass:
 
 def _summary(picture: Picture) -> Mapping[str, Any]:
     measured = figures(picture)
-    tiles, found = measured.tiles, acutance(measured.tiles)
-    named = {name: value for name, value in measured.named.items() if not name.endswith("_pattern")}
-    grids = {"luma": tiles.luma, "gradient": tiles.gradient, "u": tiles.u, "v": tiles.v}
-    return named | grids | {"acutances": np.nan_to_num(found.tiles.ravel()), "acutance": found.value or 0.0}
+    luma, structure, *acutances, u, v = measured.grids
+    grids = {"luma": luma, "structure": structure, "acutances": np.nan_to_num(acutances), "u": u, "v": v}
+    return {"acutance": 0.0, "cells": measured.cells} | grids | measured.named
 
 
 def _fields(sums: Any) -> dict[str, Any]:

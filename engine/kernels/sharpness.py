@@ -12,59 +12,24 @@ measure the same).
 - Of x and y the weaker counts: a motion blur leaves the edges along its path sharp.
 """
 
-import math
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-
-from engine.kernels import summary
-from engine.kernels.edges import ROWS_SAMPLED
-from engine.kernels.figures import Figures, TileFigures
-from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
-from engine.kernels.summary import TILES
+from collections.abc import Mapping
 
 LIGHT_MIN = 20.0
 """Mean level below which a picture has too little light to say anything of its edges."""
-EDGES_MIN = 8
-"""Fewer edges of a direction tell nothing of a tile."""
-TILES_MIN = 6
-"""Fewer tiles with edges tell nothing of a direction."""
-QUANTILE = 0.75
 ACUTANCE_ZERO, ACUTANCE_FULL = 0.2, 0.6
 """Scores 0: a straight ramp as wide as the window and wider. Scores 100: 1.7 samples from dark to bright."""
 SHADED_MIN = 30.0
 """Deviation of the tiles' mean levels from which a scene must have edges somewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acutance:
-    """`tiles`: steps over heights, shape (2, TILE_ROWS, TILE_COLUMNS): of edges that x and y cross; nan where too few.
-    `value`: the figure behind the score, of the weaker direction; None: too few tiles have edges. `edge_tiles`: tiles
-    with edges, of the direction that has more of them: how much the score rests on."""
-
-    tiles: npt.NDArray[np.float64]
-    value: float | None
-    edge_tiles: int
-
-
-def acutance(tiles: TileFigures) -> Acutance:
-    """How steep a picture's edges are."""
-    ratios, told = np.empty(2 * TILES), np.zeros(2, np.int64)
-    value = summary.acutance(
-        tiles.edges, tiles.steps, tiles.heights, EDGES_MIN, TILES_MIN, *ROWS_SAMPLED, QUANTILE, ratios, told
-    )
-    shape = (2, TILE_ROWS, TILE_COLUMNS)
-    return Acutance(ratios.reshape(shape), None if math.isnan(value) else value, int(max(told[0], told[1])))
-
-
-def sharpness(measured: Figures, found: float | None) -> float | None:
+def sharpness(named: Mapping[str, float]) -> float | None:
     """100 is best, in proportion to the acutance. None: too dark, or too little to have edges.
 
     Light and shade in plenty, but hardly a tile with an edge in it, is a picture far out of focus: 0.
     """
-    if measured.named["luma_mean"] < LIGHT_MIN:
+    if named["luma_mean"] < LIGHT_MIN:
         return None
+    found = named.get("acutance")
     if found is None:
-        return 0.0 if measured.named["tile_luma_std"] >= SHADED_MIN else None
+        return 0.0 if named["tile_luma_std"] >= SHADED_MIN else None
     return 100.0 * min(1.0, max(0.0, (found - ACUTANCE_ZERO) / (ACUTANCE_FULL - ACUTANCE_ZERO)))

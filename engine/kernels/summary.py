@@ -1,16 +1,13 @@
-"""From integer sums to figures, compiled: seventy calls of NumPy on 144 tiles cost as much as the passes themselves.
-
-What each figure means stands in engine/kernels/figures.py, and its definition, as NumPy says it, in reference.py.
-"""
+"""From integer sums to figures, compiled; engine/kernels/figures.py runs it, reference.py has it as NumPy says it."""
 
 from typing import Any
 
 import numba
 import numpy as np
-from numba import types
 
 from engine.kernels.cache import CACHED
-from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
+from engine.kernels.edges import ROWS_SAMPLED
+from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 
 TILES = TILE_ROWS * TILE_COLUMNS
 NOISE_QUANTILE = 0.25
@@ -20,7 +17,8 @@ NOISE_TRUSTED = 2.0
 NOISE_MAX = 6.0
 """A sensor's noise stays below that in levels at the analysis scale; fur, leaves and gravel read higher."""
 SOBEL_NOISE = 2 * 12.0 / 64.0
-"""How much of a white noise's variance Sobel's slope passes on, x and y together (the sum of its squared weights)."""
+LAPLACIAN_NOISE = 20.0
+"""How much of a white noise's variance an operator passes on (the sum of its squared weights)."""
 SOBEL_GAIN = 8.0
 """A slope of one level a sample reads as 8 in Sobel's sums."""
 IMMERKAER = float(np.sqrt(np.pi / 2) / 6)
@@ -30,13 +28,16 @@ FLAT_MAX = 0.01
 """Gradient energy (levels^2, noise left in) below which a tile was never seen by a sensor."""
 LIT_MAX = 250.0
 """A tile that is brighter is burnt out, and flat for that."""
-
-_f64 = types.float64
-_grid = types.Array(types.float64, 2, "C")
-_sums3 = types.Array(types.int64, 3, "C")
-_sums2 = types.Array(types.int64, 2, "C")
-_sums1 = types.Array(types.int64, 1, "C")
-_floats = types.Array(types.float64, 1, "C")
+STRUCTURE_MIN = 0.6
+"""Gradient energy (levels^2, noise taken out) below which a tile of a well lit picture shows nothing."""
+GRAIN_SHARE = 0.25
+"""A codec colours noise, so that much of what noise should give may be left when it is taken out."""
+EDGES_MIN = 8
+"""Fewer edges of a direction tell nothing of a tile."""
+TILES_MIN = 6
+"""Fewer tiles with edges tell nothing of a direction."""
+ACUTANCE_QUANTILE = 0.75
+"""Of the tiles that have edges the sharpest quarter begins at the picture's acutance."""
 
 
 @numba.njit(nogil=True, cache=CACHED)
@@ -47,26 +48,7 @@ def quantile(values: Any, share: float) -> float:
     return found
 
 
-@numba.njit([_f64(_sums3, _f64, _floats)], nogil=True, cache=CACHED)
-def tile_noise(sums: Any, scale: float, noise: Any) -> float:
-    """Immerkaer's noise of each tile, flat, in levels; returns the picture's floor."""
-    for tile in range(TILES):
-        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
-        noise[tile] = sums[3, row, column] / sums[0, row, column] * (scale * IMMERKAER)
-    floor: float = quantile(noise, NOISE_QUANTILE)
-    return floor
-
-
-@numba.njit([types.void(_sums3, _floats, _f64, _f64, _floats, _floats)], nogil=True, cache=CACHED)
-def tile_gradient(sums: Any, noise: Any, floor: float, scale: float, raw: Any, grain: Any) -> None:
-    """Mean square of Sobel's slope of each tile, flat, as it is, and what noise adds to it."""
-    for tile in range(TILES):
-        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
-        raw[tile] = sums[1, row, column] / sums[0, row, column] * (scale / SOBEL_GAIN) ** 2
-        grain[tile] = SOBEL_NOISE * min(min(noise[tile], NOISE_MAX), NOISE_TRUSTED * floor) ** 2
-
-
-@numba.njit([types.void(_sums1, _f64, _f64, _floats)], nogil=True, cache=CACHED)
+@numba.njit(nogil=True, cache=CACHED)
 def light(bins: Any, gain: float, black: float, out: Any) -> None:
     """Mean, deviation, least and largest level, shares clipped dark and bright, and the levels of SHARES, into `out`.
 
@@ -103,83 +85,108 @@ def light(bins: Any, gain: float, black: float, out: Any) -> None:
     out[4], out[5] = dark / total, bright / total
 
 
-@numba.njit([_f64(_grid, _floats)], nogil=True, cache=CACHED)
-def tile_luma(cells: Any, luma: Any) -> float:
-    """Mean level of each tile, flat, from its four cells; returns their deviation."""
+@numba.njit(nogil=True, cache=CACHED)
+def cells(sums: Any, rows: int, columns: int, scale: float, black: float, units: int, out: Any, levels: Any) -> float:
+    """Mean level of each cell in 1/`units` into `out`, of each tile into `levels`, flat; returns their deviation."""
+    levels[:] = 0
+    for row in range(CELL_ROWS):
+        tall = (row + 1) * rows // CELL_ROWS - row * rows // CELL_ROWS
+        for column in range(CELL_COLUMNS):
+            wide = (column + 1) * columns // CELL_COLUMNS - column * columns // CELL_COLUMNS
+            level = min(255.0, max(0.0, sums[row, column] * (scale / (tall * wide)) - black))
+            out[row * CELL_COLUMNS + column] = np.uint16(np.rint(level * units))
+            levels[row // 2 * TILE_COLUMNS + column // 2] += 0.25 * level
     mean = square = 0.0
     for tile in range(TILES):
-        row, column = 2 * (tile // TILE_COLUMNS), 2 * (tile % TILE_COLUMNS)
-        level = 0.25 * (
-            cells[row, column] + cells[row, column + 1] + cells[row + 1, column] + cells[row + 1, column + 1]
-        )
-        luma[tile] = level
-        mean += level / TILES
-        square += level * level / TILES
+        mean += levels[tile] / TILES
+        square += levels[tile] * levels[tile] / TILES
     spread: float = np.sqrt(max(0.0, square - mean * mean))
     return spread
 
 
-@numba.njit([_f64(_floats, _floats)], nogil=True, cache=CACHED)
-def flat_share(raw: Any, luma: Any) -> float:
+@numba.njit(nogil=True, cache=CACHED)
+def tile_noise(sums: Any, scale: float, noise: Any) -> float:
+    """Immerkaer's noise of each tile, flat, in levels; returns the picture's floor."""
+    for tile in range(TILES):
+        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
+        noise[tile] = sums[3, row, column] / sums[0, row, column] * (scale * IMMERKAER)
+    floor: float = quantile(noise, NOISE_QUANTILE)
+    return floor
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def tile_gradient(sums: Any, noise: Any, floor: float, scale: float, raw: Any, grain: Any) -> None:
+    """Mean square of Sobel's slope of each tile, flat, as it is, and what noise adds to it."""
+    for tile in range(TILES):
+        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
+        raw[tile] = sums[1, row, column] / sums[0, row, column] * (scale / SOBEL_GAIN) ** 2
+        grain[tile] = SOBEL_NOISE * min(min(noise[tile], NOISE_MAX), NOISE_TRUSTED * floor) ** 2
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def detail(sums: Any, magnitude: float, scale: float, out: Any) -> None:
+    """Laplacian energy, the same less noise, gradient energy, SI of ITU-T P.910, Immerkaer's noise, into `out`."""
+    count = sobel = laplacian = immerkaer = 0
+    for tile in range(TILES):
+        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
+        count += sums[0, row, column]
+        sobel += sums[1, row, column]
+        laplacian += sums[2, row, column]
+        immerkaer += sums[3, row, column]
+    energy, sigma = laplacian / count * scale**2, immerkaer / count * scale * IMMERKAER
+    slope, mean = sobel / count * scale**2, magnitude / count * scale
+    out[0], out[1] = energy, energy - LAPLACIAN_NOISE * sigma**2
+    out[2], out[3] = slope / SOBEL_GAIN**2, np.sqrt(max(0.0, slope - mean**2))
+    out[4] = sigma
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def flat_share(raw: Any, levels: Any) -> float:
     """Share of tiles without any change from sample to sample, burnt ones left out."""
     flat = 0
     for tile in range(TILES):
-        flat += raw[tile] < FLAT_MAX and luma[tile] < LIT_MAX
+        flat += raw[tile] < FLAT_MAX and levels[tile] < LIT_MAX
     return flat / TILES
 
 
-@numba.njit([_f64(_floats, _floats, _floats, _f64, _f64)], nogil=True, cache=CACHED)
-def structureless_share(luma: Any, gradient: Any, grain: Any, least: float, grain_share: float) -> float:
-    """Share of tiles whose gradient is below `least`, less in the dark, and `grain_share` of what noise gives."""
+@numba.njit(nogil=True, cache=CACHED)
+def structureless_share(levels: Any, gradient: Any, grain: Any, least: float) -> float:
+    """Share of tiles whose gradient is below `least`, less in the dark, and GRAIN_SHARE of what noise gives."""
     none = 0
     for tile in range(TILES):
-        lit = min(1.0, max(0.25, luma[tile] / 100.0))
-        none += gradient[tile] < least * lit + grain_share * grain[tile]
+        lit = min(1.0, max(0.25, levels[tile] / 100.0))
+        none += gradient[tile] < least * lit + GRAIN_SHARE * grain[tile]
     return none / TILES
 
 
-@numba.njit(
-    [_f64(_sums3, types.Array(_f64, 3, "C"), types.Array(_f64, 3, "C"), *[types.int64] * 4, _f64, _floats, _sums1)],
-    nogil=True,
-    cache=CACHED,
-)
-def acutance(
-    edges: Any, steps: Any, heights: Any, edges_min: int, tiles_min: int, first: int, end: int, share: float,
-    ratios: Any, told: Any,
-) -> float:  # fmt: skip
-    """Steps over heights of each tile into `ratios`, nan where too few edges; `told`: tiles with enough, x and y.
+@numba.njit(nogil=True, cache=CACHED)
+def acutance(found: Any, scale: float, step_noise: float, ratios: Any) -> Any:
+    """Steps over heights of each tile into `ratios`, nan where too few edges; noise is taken out of each step.
 
-    Returns, of the weaker direction, the ratio below which `share` of the tiles of rows `first` to `end` lie; nan where
-    fewer than `tiles_min` of them have edges.
+    `found`: counts, steps and heights, as engine/kernels/edges.py gives them. Returns how many tiles have edges, of the
+    direction that has more of them, and, of the weaker direction, the ratio below which ACUTANCE_QUANTILE of the tiles
+    that are asked lie; nan where too few have edges.
     """
     weaker = np.inf
+    told_most = 0
     for direction in range(2):
         asked = np.empty(TILES)
-        count = 0
+        count = told = 0
         for row in range(TILE_ROWS):
             for column in range(TILE_COLUMNS):
                 place = (direction * TILE_ROWS + row) * TILE_COLUMNS + column
-                if edges[direction, row, column] < edges_min:
+                number = found[0, direction, row, column]
+                if number < EDGES_MIN:
                     ratios[place] = np.nan
                     continue
-                ratio = steps[direction, row, column] / heights[direction, row, column]
+                steps = found[1, direction, row, column] * scale - step_noise * number
+                ratio = max(0.0, steps) / (found[2, direction, row, column] * scale)
                 ratios[place] = ratio
-                told[direction] += 1
-                if first <= row < end:
+                told += 1
+                if ROWS_SAMPLED[0] <= row < ROWS_SAMPLED[1]:
                     asked[count] = ratio
                     count += 1
-        if count >= tiles_min:
-            weaker = min(weaker, quantile(asked[:count], share))
-    return weaker if weaker < np.inf else np.nan
-
-
-@numba.njit([_f64(_sums2, _sums2, _f64, _f64, _floats)], nogil=True, cache=CACHED)
-def colour(samples: Any, totals: Any, unit: float, gain: float, out: Any) -> float:
-    """Mean colour of each tile around neutral, flat; returns the picture's mean before that, in samples."""
-    count = total = 0.0
-    for tile in range(TILES):
-        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
-        out[tile] = (totals[row, column] / samples[row, column] / unit - 128.0) * gain
-        count += samples[row, column]
-        total += totals[row, column]
-    return total / count
+        told_most = max(told_most, told)
+        if count >= TILES_MIN:
+            weaker = min(weaker, quantile(asked[:count], ACUTANCE_QUANTILE))
+    return told_most, weaker if weaker < np.inf else np.nan
