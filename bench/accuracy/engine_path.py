@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.check import check_sources
-from engine.config.schema import JudgeSettings, Settings
+from engine.config.schema import FeedSettings, JudgeSettings, Settings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
+from engine.feed.keyframe_check import carries_keyframe
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement, judge_undecoded
 from engine.kernels import figures
@@ -100,7 +101,8 @@ class Engine:
 
     def check(self, path: Path) -> Answer:
         """One visit to a file, as `patrol check` does it: through the feed's own demuxer."""
-        return _answer(next(iter(check_sources([str(path)], Settings()))).verdict)
+        settings = Settings(feed=FeedSettings(schemes=("file",)))
+        return _answer(next(iter(check_sources([str(path)], settings))).verdict)
 
     def judge(self, seen: Measurement | str, memory: Memory, at_wall_ns: int) -> tuple[Answer, Memory]:
         """One visit: the answer, and what the camera's memory became."""
@@ -110,6 +112,11 @@ class Engine:
         else:
             verdict, memory = judge_measurement(seen, memory, self._settings)
         return _answer(verdict), memory
+
+
+def taken_keyframe(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
+    """The payload as a feeder would hand it on; None if it would not take it for a keyframe."""
+    return carries_keyframe(codec, payload, extradata)
 
 
 @contextlib.contextmanager
