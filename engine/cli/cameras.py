@@ -14,6 +14,7 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    client_of,
     settings_of,
 )
 from engine.console.tables import Cell, show_table
@@ -47,6 +48,21 @@ def import_cameras(
         report = desk.put(found.cameras)
         OUT.out(f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {desk.name}")
     raise typer.Exit(1 if found.problems else 0)
+
+
+@app.command("reset-baseline")
+def reset_baseline(
+    camera_ids: Annotated[list[str], typer.Argument(help="Cameras.", metavar="CAMERA_ID...")],
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Learn anew what cameras show, after they were moved, cleaned or exchanged on purpose. Exit 1: an id not known."""
+    with client_of(settings_of(config), server, token, ca) as client:
+        reset, unknown = client.reset_baselines(camera_ids)
+    OUT.out(f"{reset} reset" + (f", not known: {', '.join(unknown)}" if unknown else ""))
+    raise typer.Exit(1 if unknown else 0)
 
 
 @app.command("list")

@@ -77,6 +77,7 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
     calendar = load_calendar(settings.scheduler.calendar_file)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
+    judging.is_working = visits.is_working
     hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
     configuration = Configuration(
         settings,
@@ -86,7 +87,7 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
         metrics.reloaded,
         lambda tree: control.say(RELOADED, tree),
     )
-    port = Port(hub, registry, visits, judging, store, evidence, configuration)
+    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
     grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}

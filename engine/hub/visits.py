@@ -130,6 +130,11 @@ class Visits:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
         return self._scheduler.plan(camera_id, now_ns)
 
+    def is_working(self, camera: Camera, wall_ns: int) -> bool:
+        """Whether the camera's kitchen works at this moment."""
+        county = camera.region[:_COUNTY_DIGITS]
+        return self._scheduler.timing.sites.is_open(camera.site_id, county, camera.hours, wall_ns)
+
     def never_open(self, wall_ns: int) -> list[str]:
         """Hours in use that never come."""
         return self._scheduler.timing.sites.never_open(wall_ns)

@@ -7,18 +7,17 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import chroma, luma
+from engine.kernels import chroma, edges, luma, pattern
+from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, tile_edges
+from engine.kernels.plane import UNITS_PER_LEVEL, analysis_plane
 from engine.types import Picture
 
 Grid = npt.NDArray[np.float64]
 
-_LEVELS_PER_BIN = 0.25
 _LIMITED_BLACK, _LIMITED_SPAN = 16.0, 219.0
 _SOBEL_GAIN = 8.0
 """A slope of one level a sample reads as 8 in Sobel's sums."""
 _SOBEL_NOISE = 12.0 / 64.0
-_SECOND_NOISE = 6.0
-_CENTRAL_NOISE = 2.0
 _LAPLACIAN_NOISE = 20.0
 """How much of a white noise's variance each operator passes on (the sum of its squared weights)."""
 _IMMERKAER = float(np.sqrt(np.pi / 2) / 6)
@@ -28,7 +27,15 @@ _NOISE_MAX = 6.0
 """A sensor's noise stays below that in levels at the analysis scale; fur, leaves and gravel read higher."""
 _NOISE_QUANTILE = 0.25
 """Texture reads as noise in Immerkaer's measure; the calmer tiles tell the picture's noise."""
+_STEP_NOISE = 0.5
+"""What noise adds to the steepest step of an edge, in deviations: the largest of three neighbours is taken."""
+EDGE_LEVELS_MIN, EDGE_NOISE_MIN = 12.0, 6.0
+"""An edge rises at least that many levels, and that many times the noise."""
 CLIPPED_LOW, CLIPPED_HIGH = 2.0, 253.0
+FLAT_MAX = 0.01
+"""Gradient energy (levels^2, noise left in) below which a tile was never seen by a sensor."""
+_LIT_MAX = 250.0
+"""A tile that is brighter is burnt out, and flat for that."""
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _SHARES = np.array(PERCENTILES) / 100
 _PERCENTILE_NAMES = tuple(f"luma_p{share}" for share in PERCENTILES)
@@ -36,18 +43,29 @@ _PERCENTILE_NAMES = tuple(f"luma_p{share}" for share in PERCENTILES)
 
 @dataclass(frozen=True, slots=True)
 class TileFigures:
-    """Per tile, shape (TILE_ROWS, TILE_COLUMNS), float64. Energies are mean squares in levels^2, noise taken out.
+    """Per tile, shape (TILE_ROWS, TILE_COLUMNS), float64.
 
-    `second`, `central`: energy of the two differences along x and along y, shape (2, TILE_ROWS, TILE_COLUMNS).
-    `grain`: what noise was taken out of `gradient`. `noise`: Immerkaer's, in levels.
+    `cells`: mean level of each cell, shape (CELL_ROWS, CELL_COLUMNS). `gradient`: mean square of Sobel's slope in
+    levels^2 with `grain`, which is noise, taken out. `noise`: Immerkaer's, in levels. `edges`, `steps`, `heights`,
+    shape (2, TILE_ROWS, TILE_COLUMNS): edges that x and y cross, the sums of their steepest steps, noise taken out,
+    and of their heights, in levels. `u`, `v`: mean colour around neutral, 0 for grey.
     """
 
-    luma: Grid
+    cells: Grid
     gradient: Grid
     grain: Grid
-    second: Grid
-    central: Grid
     noise: Grid
+    edges: npt.NDArray[np.int64]
+    steps: Grid
+    heights: Grid
+    u: Grid
+    v: Grid
+
+    @property
+    def luma(self) -> Grid:
+        """Mean level of each tile."""
+        cells = self.cells
+        return 0.25 * (cells[::2, ::2] + cells[::2, 1::2] + cells[1::2, ::2] + cells[1::2, 1::2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +77,37 @@ class Figures:
 
 
 def figures(picture: Picture) -> Figures:
-    """Measure a picture: one pass over luma, a cheap one over chroma."""
-    sums = luma.measure(picture)
+    """Measure a picture: one pass to the analysis plane, two over it, a cheap one over chroma."""
+    plane = analysis_plane(picture)
+    sums = luma.measure(plane)
     gain = 1.0 if picture.full_range else 255.0 / _LIMITED_SPAN
-    tiles = _tiles(sums.sums, gain, 0.0 if picture.full_range else _LIMITED_BLACK)
-    named = _light(sums.bins, gain, 0.0 if picture.full_range else _LIMITED_BLACK)
-    named |= _detail(sums, gain, tiles)
-    if picture.chroma is not None:
-        named |= _colour(picture)
-    return Figures(named, tiles)
-
-
-def _tiles(sums: npt.NDArray[np.int64], gain: float, black: float) -> TileFigures:
-    scale = gain * _LEVELS_PER_BIN
-    mean = sums[1:] / sums[0]
-    along = mean[luma.SECOND - 1 :] * scale**2
-    noise = mean[luma.NOISE - 1] * (scale * _IMMERKAER)
-    own = np.minimum(noise, _NOISE_MAX) ** 2
-    trusted = np.minimum(own, (_NOISE_TRUSTED * quantile(noise, _NOISE_QUANTILE)) ** 2)
-    grain = 2 * _SOBEL_NOISE * trusted
-    sobel = mean[luma.SOBEL - 1] * (scale / _SOBEL_GAIN) ** 2
-    return TileFigures(
-        luma=np.clip((mean[luma.VALUE - 1] * _LEVELS_PER_BIN - black) * gain, 0.0, 255.0),
+    black = 0.0 if picture.full_range else _LIMITED_BLACK
+    scale = float(gain / UNITS_PER_LEVEL)
+    noise = sums.tiles[luma.NOISE] / sums.tiles[0] * (scale * _IMMERKAER)
+    floor = quantile(noise, _NOISE_QUANTILE)
+    found = edges.measure(plane, max(EDGE_LEVELS_MIN, EDGE_NOISE_MIN * floor) / scale)
+    grain = 2 * _SOBEL_NOISE * np.minimum(np.minimum(noise, _NOISE_MAX), _NOISE_TRUSTED * floor) ** 2
+    sobel = sums.tiles[luma.SOBEL] / sums.tiles[0] * (scale / _SOBEL_GAIN) ** 2
+    u, v, named = _colour(picture)
+    tiles = TileFigures(
+        cells=np.clip((sums.cells / _cell_samples(*plane.shape) / UNITS_PER_LEVEL - black) * gain, 0.0, 255.0),
         gradient=_less(sobel, grain),
         grain=grain,
-        second=_less(along[:2], _SECOND_NOISE * own),
-        central=_less(along[2:], _CENTRAL_NOISE * own),
         noise=noise,
+        edges=found.counts,
+        steps=_less(found.steps.astype(np.float64) * scale, found.counts.astype(np.float64) * (_STEP_NOISE * floor)),
+        heights=found.heights.astype(np.float64) * scale,
+        u=u,
+        v=v,
     )
+    named |= _light(sums.bins, gain, black)
+    named |= _detail(sums, scale)
+    named["noise_floor"] = floor
+    named["flat_share"] = float(((sobel < FLAT_MAX) & (tiles.luma < _LIT_MAX)).mean())
+    named["tile_luma_std"] = float(tiles.luma.std())
+    named["row_pattern"] = pattern.strength(sums.rows, plane.shape[1]) * scale
+    named["column_pattern"] = pattern.strength(np.ascontiguousarray(sums.columns.T), plane.shape[0]) * scale
+    return Figures(named, tiles)
 
 
 def quantile(values: Grid, share: float) -> float:
@@ -97,6 +118,12 @@ def quantile(values: Grid, share: float) -> float:
 
 def _less(energy: Grid, noise: Grid) -> Grid:
     return np.maximum(energy - noise, 0.0)
+
+
+@lru_cache(maxsize=64)
+def _cell_samples(rows: int, columns: int) -> Grid:
+
+    return np.outer(np.diff(tile_edges(rows, CELL_ROWS)), np.diff(tile_edges(columns, CELL_COLUMNS))).astype(float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +138,7 @@ class _Levels:
 
 @lru_cache(maxsize=4)
 def _levels(gain: float, black: float) -> _Levels:
-    value = np.clip((np.arange(luma.BINS) * _LEVELS_PER_BIN - black) * gain, 0.0, 255.0)
+    value = np.clip((np.arange(luma.BINS) / UNITS_PER_LEVEL - black) * gain, 0.0, 255.0)
     dark, bright = np.searchsorted(value, CLIPPED_LOW, "right") - 1, np.searchsorted(value, CLIPPED_HIGH) - 1
     return _Levels(value, value**2, int(dark), int(bright))
 
@@ -136,29 +163,33 @@ def _light(bins: npt.NDArray[np.int64], gain: float, black: float) -> dict[str, 
     return named
 
 
-def _detail(sums: luma.LumaSums, gain: float, tiles: TileFigures) -> dict[str, float]:
-    whole = sums.sums.reshape(luma.PLANES, -1).sum(axis=1).tolist()
-    count, scale = whole[0], gain * _LEVELS_PER_BIN
-    laplacian = whole[luma.LAPLACIAN] / count * scale**2
-    noise = whole[luma.NOISE] / count * scale * _IMMERKAER
-    sobel = whole[luma.SOBEL] / count * scale**2
-    magnitude = sums.magnitude / count * scale
+def _detail(sums: luma.LumaSums, scale: float) -> dict[str, float]:
+    count, sobel, laplacian, noise = sums.tiles.reshape(luma.PLANES, -1).sum(axis=1).tolist()
+    energy, sigma = laplacian / count * scale**2, noise / count * scale * _IMMERKAER
+    slope, magnitude = sobel / count * scale**2, sums.magnitude / count * scale
     return {
-        "laplacian_energy": laplacian,
-        "laplacian_corrected": laplacian - _LAPLACIAN_NOISE * noise**2,
-        "gradient_energy": sobel / _SOBEL_GAIN**2,
-        "spatial_information": math.sqrt(max(sobel - magnitude**2, 0.0)),
-        "noise_sigma": noise,
-        "noise_floor": quantile(tiles.noise, _NOISE_QUANTILE),
-        "tile_luma_std": float(tiles.luma.std()),
+        "laplacian_energy": energy,
+        "laplacian_corrected": energy - _LAPLACIAN_NOISE * sigma**2,
+        "gradient_energy": slope / _SOBEL_GAIN**2,
+        "spatial_information": math.sqrt(max(slope - magnitude**2, 0.0)),
+        "noise_sigma": sigma,
     }
 
 
-def _colour(picture: Picture) -> dict[str, float]:
-    assert picture.chroma is not None  # noqa: S101 (the caller asked)
-    u, v = (chroma.measure(plane) for plane in picture.chroma)
+def _colour(picture: Picture) -> tuple[Grid, Grid, dict[str, float]]:
+    if picture.chroma is None:
+        grey = np.zeros((TILE_ROWS, TILE_COLUMNS))
+        return grey, grey, {}
     unit = 2.0 ** (picture.bit_depth - 8)
     gain = 1.0 if picture.full_range else 255.0 / 224.0
-    u_mean, v_mean = ((one.total / one.samples / unit - 128.0) * gain for one in (u, v))
-    spread = sum((one.squares / one.samples - (one.total / one.samples) ** 2) / unit**2 for one in (u, v)) * gain**2
-    return {"chroma_u_mean": u_mean, "chroma_v_mean": v_mean, "chroma_std": math.sqrt(max(spread, 0.0))}
+    tiles: list[Grid] = []
+    means: list[float] = []
+    spread = 0.0
+    for plane in picture.chroma:
+        sums = chroma.measure(plane)
+        tiles.append((sums.totals / sums.samples / unit - 128.0) * gain)
+        count, total = int(sums.samples.sum()), int(sums.totals.sum())
+        means.append((total / count / unit - 128.0) * gain)
+        spread += (sums.squares / count - (total / count) ** 2) / unit**2 * gain**2
+    named = {"chroma_u_mean": means[0], "chroma_v_mean": means[1], "chroma_std": math.sqrt(max(spread, 0.0))}
+    return tiles[0], tiles[1], named

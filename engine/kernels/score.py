@@ -7,7 +7,7 @@ import numpy as np
 from engine.kernels.exposure import exposure
 from engine.kernels.figures import figures
 from engine.kernels.occlusion import occlusion
-from engine.kernels.sharpness import edge_ratio, sharpness
+from engine.kernels.sharpness import acutance, edge_tiles, sharpness, tile_acutance
 from engine.kernels.signature import pack
 from engine.types import Picture, Scores, TileMap
 
@@ -23,19 +23,24 @@ class Scored:
 
 
 def score(picture: Picture) -> Scored:
-    """Everything the kernels say of one picture, 64 to 8192 pixels a side: one pass over luma, one over chroma."""
+    """Everything the kernels say of one picture, 64 to 8192 pixels a side."""
     measured = figures(picture)
+    tiles, named = measured.tiles, measured.named
     hidden = occlusion(measured)
-    named = measured.named
-    ratio = edge_ratio(measured)
-    if ratio is not None:
-        named["edge_ratio"] = ratio
+    found = acutance(tiles)
+    if found is not None:
+        named["acutance"] = found
+    named["edge_tiles"] = float(edge_tiles(tiles))
     named["structureless_share"] = hidden / 100.0
     return Scored(
         figures=named,
-        scores=Scores(sharpness=sharpness(measured, ratio), exposure=exposure(named), occlusion=hidden),
+        scores=Scores(sharpness=sharpness(measured, found), exposure=exposure(named), occlusion=hidden),
         tiles=TileMap(
-            luma=measured.tiles.luma.astype(np.float32), structure=measured.tiles.gradient.astype(np.float32)
+            luma=tiles.luma.astype(np.float32),
+            structure=tiles.gradient.astype(np.float32),
+            acutance=tile_acutance(tiles).astype(np.float32),
+            u=tiles.u.astype(np.float32),
+            v=tiles.v.astype(np.float32),
         ),
-        signature=pack(measured.tiles.luma),
+        signature=pack(tiles.cells),
     )

@@ -34,6 +34,11 @@ class Sites:
         """The window of a canteen."""
         return self._window[index]
 
+    def is_open(self, site_id: str, region: str, hours: str, wall_ns: int) -> bool:
+        """Whether a kitchen works at this moment; one that was never joined counts as working."""
+        index = self._index.get((site_id, region, hours))
+        return index is None or self.windows[self._window[index]].is_open(wall_ns)
+
     def never_open(self, wall_ns: int) -> list[str]:
         """Hours in use that never come."""
         return list(self._windows.never_open(wall_ns))

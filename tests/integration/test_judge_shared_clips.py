@@ -15,7 +15,7 @@ from engine.errors import DecodeError
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement
 from engine.kernels.score import score
-from engine.types import Codec, FaultKind, FeedKind, Measurement, Picture, State, Verdict
+from engine.types import Codec, FaultKind, FeedKind, Measurement, Picture, State, UnknownReason, Verdict
 
 pytestmark = pytest.mark.shared
 
@@ -74,9 +74,11 @@ def test_really_blurred_clips_are_blurred_and_nothing_else(shared_data: Path, pa
         assert verdict.kinds == (FaultKind.BLURRED,), (name, verdict.scores)
 
 
-def test_the_over_exposed_street_is_too_bright(shared_data: Path) -> None:
+def test_the_over_exposed_street_is_too_bright_or_doubtful(shared_data: Path) -> None:
+    """A good picture of a bright wall in the sun has the very same levels: without a past there is no telling."""
     for name, verdict in verdicts(shared_data, "street_over*"):
-        assert verdict.kinds == (FaultKind.TOO_BRIGHT,), (name, verdict.scores)
+        told = verdict.kinds == (FaultKind.TOO_BRIGHT,) or verdict.reason == UnknownReason.DOUBTFUL
+        assert told, (name, verdict.kinds, verdict.reason)
 
 
 @pytest.mark.parametrize("pattern", ["lobby*", "campus*", "desk*"])
@@ -88,7 +90,7 @@ def test_soft_but_good_clips_are_never_called_blurred(shared_data: Path, pattern
 
 
 def test_broken_streams_are_never_called_a_picture_fault_of_the_lens(shared_data: Path) -> None:
-    lens = {FaultKind.BLURRED, FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.TOO_DARK}
+    lens = set(FaultKind)
     decoder = Decoder()
     judged = 0
     for path in sorted((shared_data / "broken").iterdir()):

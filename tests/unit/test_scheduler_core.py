@@ -21,6 +21,7 @@ from engine.scheduler.events import (
     VisitEnded,
     VisitExpired,
 )
+from engine.scheduler.sites import Sites
 from engine.types import FailureReason
 
 SECOND = 1_000_000_000
@@ -53,6 +54,18 @@ def run_until(scheduler: Scheduler, now_ns: int, until_ns: int, answer: FailureR
                 actions += scheduler.handle(VisitEnded(action.visit_id, answer), now_ns)
         scheduler.check_invariants(now_ns)
     return log
+
+
+def test_whether_a_kitchen_works_is_told_by_its_canteens_hours() -> None:
+    sites = Sites()
+    sites.configure(Calendar(timezone="UTC", sites={"s1": "mon-fri 06:00-18:00"}), "00:00-24:00")
+    for site_id in ("s1", "s2"):
+        sites.join(site_id, "130102", "")
+    monday_noon_ns = 1_772_452_800 * SECOND
+    assert sites.is_open("s1", "130102", "", monday_noon_ns)
+    assert not sites.is_open("s1", "130102", "", monday_noon_ns + 8 * 3600 * SECOND)
+    assert sites.is_open("s2", "130102", "", monday_noon_ns + 8 * 3600 * SECOND)
+    assert sites.is_open("never joined", "", "", monday_noon_ns)
 
 
 def test_every_camera_is_visited_once_a_period() -> None:
