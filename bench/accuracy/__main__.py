@@ -12,10 +12,12 @@ import json
 import math
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.accuracy.labels import read_labels
+from bench.accuracy.report import write_report
 from bench.accuracy.run import run
 from bench.history import append
 
@@ -29,14 +31,29 @@ def main() -> None:
         labels = read_labels(options.data)
     except ValueError as error:
         sys.exit(str(error))
-    result, _ = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
+    try:
+        result, found = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
+    except ValueError as error:
+        sys.exit(str(error))
+    if options.report:
+        print(write_report(options.report, result, found), file=sys.stderr)
     result = _finite(result)
     if options.record:
-        append({"bench": "accuracy", **{name: result[name] for name in RECORDED}})
+        append(_line(result))
     print(json.dumps(result, ensure_ascii=False, indent=None if options.json else 2))
 
 
-RECORDED = ("auc", "hit_rate", "false_alarm_rate", "unknown_rate", "told_apart", "seconds", "seed", "quick")
+def _line(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What bench/history.jsonl keeps of a run."""
+    auc = result["auc"]
+    kept = ("false_alarm_rate", "unknown_rate", "labels_right", "cameras", "seed", "quick", "seconds")
+    return {
+        "bench": "accuracy",
+        "auc": {name: auc[name] for name in ("sharpness", "sharpness_baseline", "peers")},
+        "hit_rate": {kind: rate["value"] for kind, rate in result["hit_rate"].items()},
+        "told_apart": result["told_apart"]["value"],
+        **{name: result[name] for name in kept},
+    }
 
 
 def _finite(value: Any) -> Any:

@@ -45,7 +45,7 @@ class Camera:
         """The keyframe of visit `number` at that time, through `damages` in order."""
         key = tuple(damages)
         begin = self._qp.get(key, self._qp.get((), _QP_FIRST))
-        probes = 2 if key in self._qp else 4
+        probes = 1 if key in self._qp else 2 if self._qp else 5
         payload, self._qp[key] = codec.keyframe(self.coding, self.picture(number, at_wall_ns, damages), begin, probes)
         return payload
 
@@ -57,8 +57,8 @@ class Camera:
         gain, tint = drift(room)
         scene: Linear = populated(self._light, room) * tint
         for damage in damages:
+            gain *= damage.gain(scene)
             scene = damage.lens(scene, moment)
-            gain *= damage.gain
         grain = np.random.default_rng([*self._seed, moment, 1])
         shown = levels(expose(scene, self._sensor, grain, gain))
         for damage in damages:

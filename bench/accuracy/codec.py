@@ -8,7 +8,6 @@ keyframe of an encoder that has settled; the first one of a stream, made before 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, cast
@@ -20,6 +19,7 @@ from engine.types import Codec
 
 GOP_S: Final = 2.0
 FRAMES_PER_S: Final = 25
+_GOP_FRAMES: Final = round(GOP_S * FRAMES_PER_S)
 QP_MIN, QP_MAX = 18, 50
 """Cameras' encoders do not go beyond; with the last the stream takes more than its bit rate."""
 
@@ -52,7 +52,7 @@ def keyframe(coding: Coding, picture: Rgb, qp: int, probes: int) -> tuple[bytes,
     low, high = QP_MIN, QP_MAX
     qp = min(max(qp, low), high)
     for left in reversed(range(probes)):
-        payload = encode(coding.codec, [picture], f"qp={qp}")[0]
+        payload = _encoded(coding.codec, picture, qp)
         octaves = math.log2(len(payload) / coding.keyframe_bytes)
         low, high = (qp, high) if octaves > 0 else (low, qp)
         moved = int(min(max(qp + round(octaves * _QP_PER_OCTAVE), low), high))
@@ -62,28 +62,22 @@ def keyframe(coding: Coding, picture: Rgb, qp: int, probes: int) -> tuple[bytes,
     return payload, qp
 
 
-def encode(codec: Codec, pictures: Sequence[Rgb], rate: str, kbps: int = 0) -> list[bytes]:
-    """Access units of one stream, the first a keyframe. `rate`: the encoder's own words for its rate control."""
-    rows, columns = pictures[0].shape[:2]
+def _encoded(codec: Codec, picture: Rgb, qp: int) -> bytes:
+    rows, columns = picture.shape[:2]
     context = cast(Any, av.CodecContext.create(_ENCODERS[codec], "w"))
     context.width, context.height, context.pix_fmt = columns, rows, "yuv420p"
     context.framerate, context.time_base = Fraction(FRAMES_PER_S), Fraction(1, FRAMES_PER_S)
-    context.gop_size, context.max_b_frames, context.thread_count = round(GOP_S * FRAMES_PER_S), 0, 1
-    if kbps:
-        context.bit_rate = kbps * 1000
-    context.options = _options(codec, rate)
-    units: list[bytes] = []
-    for index, picture in enumerate(pictures):
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=context.pix_fmt)
-        frame.pts = index
-        units += [bytes(packet) for packet in context.encode(frame)]
-    return units + [bytes(packet) for packet in context.encode(None)]
+    context.gop_size, context.max_b_frames, context.thread_count = _GOP_FRAMES, 0, 1
+    context.options = _options(codec, qp)
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=context.pix_fmt)
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
 
 
-def _options(codec: Codec, rate: str) -> dict[str, str]:
+def _options(codec: Codec, qp: int) -> dict[str, str]:
     """Presets near what a camera's encoder on a chip does: no B-frames, no look-ahead, little search."""
     if codec is Codec.H264:
-        params = f"{rate}:repeat-headers=1:scenecut=0"
+        params = f"qp={qp}:repeat-headers=1:scenecut=0"
         return {"preset": "superfast", "tune": "zerolatency", "x264-params": params}
-    params = f"{rate}:repeat-headers=1:scenecut=0:keyint={round(GOP_S * FRAMES_PER_S)}:{_QUIET}"
+    params = f"qp={qp}:repeat-headers=1:scenecut=0:keyint={_GOP_FRAMES}:{_QUIET}"
     return {"preset": "ultrafast", "tune": "zerolatency", "x265-params": params}

@@ -48,6 +48,10 @@ class Cover(Damage):
         """Covered, or partly."""
         return "covered" if self.strength >= WHOLE else "partly_covered"
 
+    @property
+    def detail(self) -> str:
+        return self.material
+
     def lens(self, scene: Linear, visit: int) -> Linear:
         random = self._random()
         material = MATERIALS[self.material]

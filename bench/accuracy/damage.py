@@ -21,7 +21,7 @@ LINES: Final = 1080
 class Damage:
     """One thing that is wrong with a camera. `strength` is in `unit`; `seed` decides all that is left to chance.
 
-    A picture passes `lens` (linear light, before the sensor), is exposed with `gain`, and passes `signal` (8-bit
+    A picture passes `lens` (linear light, before the sensor), is exposed by `gain`, and passes `signal` (8-bit
     levels, after the sensor, before the overlay). `visit` counts visits: what drifts does so from one to the next.
     """
 
@@ -35,15 +35,19 @@ class Damage:
         """The light behind the lens."""
         return scene
 
-    @property
-    def gain(self) -> float:
-        """Exposure, as a factor on the light."""
+    def gain(self, scene: Linear) -> float:
+        """Exposure, as a factor on the light of the undamaged `scene`."""
         return 1.0
 
     @property
     def still(self) -> bool:
         """The camera repeats one picture, noise and all; only its clock goes on."""
         return False
+
+    @property
+    def detail(self) -> str:
+        """Which of several looks it has: a material, a screen; or empty."""
+        return ""
 
     def signal(self, levels: Rgb, visit: int) -> Rgb:
         """What leaves the camera's electronics."""

@@ -43,6 +43,10 @@ class InfraredNight(Damage):
         out: Linear = grey(scene) * lamp[..., None].astype(np.float32)
         return out
 
+    def signal(self, levels: Rgb, visit: int) -> Rgb:
+        """The sensor's noise has no colour either."""
+        return np.repeat(levels[..., 1:2], 3, axis=2)
+
 
 @dataclass(frozen=True, slots=True)
 class Noisy(Damage):
@@ -113,6 +117,10 @@ class NoSignal(Damage):
     kind: ClassVar[str] = "signal_loss"
     unit: ClassVar[str] = "on"
 
+    @property
+    def detail(self) -> str:
+        return self.screen
+
     def signal(self, levels: Rgb, visit: int) -> Rgb:
         rows, columns = levels.shape[:2]
         name = self.screen.partition("_")[0]
@@ -128,7 +136,12 @@ class NoSignal(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Frozen(Damage):
-    """The encoder repeats one picture; the clock that it burns in goes on. `strength`: 1."""
+    """The encoder repeats one picture; the clock that it burns in goes on. `strength`: 1.
+
+    `stale`: neither clock nor stream goes on: a snapshot service that hands out the last good picture for ever.
+    """
+
+    stale: bool = False
 
     kind: ClassVar[str] = "frozen"
     unit: ClassVar[str] = "on"
@@ -136,6 +149,10 @@ class Frozen(Damage):
     @property
     def still(self) -> bool:
         return True
+
+    @property
+    def detail(self) -> str:
+        return "stale" if self.stale else "clock ticks"
 
 
 def _levels(values: np.typing.NDArray[np.float32]) -> Rgb:

@@ -1,7 +1,7 @@
 """All that the harness knows of the engine: keyframe in, answer out, by the path that worker and hub take."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.check import check_sources
-from engine.config.schema import JudgeSettings, Settings
+from engine.config.schema import FeedSettings, JudgeSettings, Settings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
+from engine.feed.keyframe_check import carries_keyframe
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement, judge_undecoded
 from engine.kernels import figures
@@ -23,6 +24,24 @@ from engine.worker import measure
 
 NEVER_SEEN: Final = History()
 Memory = History
+
+EVIDENCE: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+    "defocus": (("sharpness", -1.0),),
+    "motion": (("sharpness", -1.0),),
+    "too_dark": (("luma_mean", -1.0),),
+    "too_bright": (("exposure", -1.0),),
+    "covered": (("hidden_share", 1.0), ("lost_structure_share", 1.0), ("occlusion", 1.0)),
+    "partly_covered": (("hidden_share", 1.0), ("lost_structure_share", 1.0), ("occlusion", 1.0)),
+    "moved": (("scene_match", -1.0),),
+    "frozen": (("same_visits", 1.0),),
+    "signal_loss": (("flat_share", 1.0),),
+    "steam": (("veil", 1.0),),
+    "grease": (("sharpness_ratio", -1.0), ("sharpness", -1.0)),
+    "colour_cast": (("cast", 1.0),),
+    "noisy": (("noise_floor", 1.0),),
+    "snow": (("noise_floor", 1.0),),
+}
+"""The figure by which each kind is told, the first that there is, and its sign: more is worse."""
 
 _BASELINE_FIGURES: Final = ("sharpness_ratio", "sharpness_change", "sharpness_to_baseline")
 """Where a judge with a memory tells sharpness against the camera's own past; more is sharper."""
@@ -45,8 +64,24 @@ class Answer:
     announced_cause: str
     sharpness: float | None
     relative: float | None
-    figures: Mapping[str, float]
     verdict: Verdict
+
+    @property
+    def evidence(self) -> dict[str, float]:
+        """By kind, the figure that tells it; more is worse."""
+        scores = self.verdict.scores
+        known = dict(self.verdict.figures)
+        for name in ("sharpness", "exposure", "occlusion"):
+            score = getattr(scores, name)
+            if score is not None:
+                known[name] = score
+        told: dict[str, float] = {}
+        for kind, candidates in EVIDENCE.items():
+            for name, sign in candidates:
+                if name in known:
+                    told[kind] = sign * known[name]
+                    break
+        return told
 
 
 class Engine:
@@ -71,7 +106,8 @@ class Engine:
 
     def check(self, path: Path) -> Answer:
         """One visit to a file, as `patrol check` does it: through the feed's own demuxer."""
-        return _answer(next(iter(check_sources([str(path)], Settings()))).verdict)
+        settings = Settings(feed=FeedSettings(schemes=("file",)))
+        return _answer(next(iter(check_sources([str(path)], settings))).verdict)
 
     def judge(self, seen: Measurement | str, memory: Memory, at_wall_ns: int) -> tuple[Answer, Memory]:
         """One visit: the answer, and what the camera's memory became."""
@@ -81,6 +117,11 @@ class Engine:
         else:
             verdict, memory = judge_measurement(seen, memory, self._settings)
         return _answer(verdict), memory
+
+
+def taken_keyframe(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
+    """The payload as a feeder would hand it on; None if it would not take it for a keyframe."""
+    return carries_keyframe(codec, payload, extradata)
 
 
 @contextlib.contextmanager
@@ -110,6 +151,5 @@ def _answer(verdict: Verdict) -> Answer:
         announced_cause=announced_cause,
         sharpness=verdict.scores.sharpness,
         relative=relative,
-        figures=verdict.figures,
         verdict=verdict,
     )

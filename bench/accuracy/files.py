@@ -12,11 +12,12 @@ from bench.accuracy import words
 from bench.accuracy.camera import Camera, Rig
 from bench.accuracy.codec import Coding
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine, Memory
+from bench.accuracy.findings import Day, Example
 from bench.accuracy.footage import Coded, coded_keyframes, pictures
 from bench.accuracy.labels import DAMAGED, OK, Label
 from bench.accuracy.light import DAY, linear
-from bench.accuracy.patrol import BEGIN_WALL_NS, LEARN_ROUNDS, NS_PER_H, VISITS_A_DAY, Day, Example
 from bench.accuracy.scenes import Scene
+from bench.accuracy.visitor import BEGIN_WALL_NS, NS_PER_H, VISITS_A_DAY, Visitor
 from engine.config.schema import JudgeSettings
 from engine.types import Codec, Measurement
 
@@ -33,8 +34,11 @@ class FileAnswer:
     examples: tuple[Example, ...] = ()
 
 
-def answer_file(data: Path, label: Label, keyframes_max: int) -> FileAnswer:
-    """All keyframes of a row, `keyframes_max` at most, as visits two hours apart; a photo is one visit."""
+def answer_file(data: Path, label: Label, keyframes_max: int, *, references: bool) -> FileAnswer:
+    """All keyframes of a row, `keyframes_max` at most, as visits two hours apart; a photo is one visit.
+
+    `references`: ask also a camera that has learned from the row's good picture of the same scene.
+    """
     cv2.setNumThreads(1)
     engine = Engine()
     path = data / label.path
@@ -61,7 +65,7 @@ def answer_file(data: Path, label: Label, keyframes_max: int) -> FileAnswer:
         entry["first_keyframe"] = words.named(first.state, first.kinds, first.cause)
         if first.state == "fault":
             entry["right"] = "wrong"
-    if label.reference:
+    if label.reference and references:
         entry["with_reference"] = _with_reference(engine, data, label, found)
     return FileAnswer(entry, tuple(days) if label.truth == OK else (), tuple(examples))
 
@@ -110,7 +114,7 @@ def _visits(engine: Engine, found: Sequence[Coded], label: Label) -> tuple[list[
             title = f"{label.path}: {label.truth}, answered {named}"
             right = not wrong and words.hit(label.truth, answer.kinds, answer.cause)
             group = "false alarm" if wrong else "hit" if right else "miss"
-            examples.append(Example(group, title, one.codec, one.payload, tiles, answer.verdict))
+            examples.append(Example(group, label.truth, title, one.codec, one.payload, tiles, answer.verdict))
         if len(found) > 1 and (len(day) == VISITS_A_DAY or number == len(found) - 1):
             size = f"{seen.width}x{seen.height}" if isinstance(seen, Measurement) else "?"
             days.append(_day(Rig(label.path, "film", size, one.codec.value, 0, "film", False), day))
@@ -161,19 +165,12 @@ def _with_reference(engine: Engine, data: Path, label: Label, found: Sequence[Co
         return None
     rows, columns = (side // 2 * 2 for side in rgb.shape[:2])
     scene = Scene(label.reference, "reference", f"{columns}x{rows}", linear(rgb[:rows, :columns]))
-    camera = Camera(scene, _REFERENCE_CODING, DAY, 1)
-    memory: Memory = NEVER_SEEN
-    at_ns = BEGIN_WALL_NS
-    learned = [camera.visit(number, at_ns + number * NS_PER_H) for number in range(_REFERENCE_VISITS)]
-    for payload in learned * LEARN_ROUNDS:
-        at_ns += 2 * NS_PER_H
-        _, memory = engine.judge(engine.look(_REFERENCE_CODING.codec, payload, at_ns, None), memory, at_ns)
+    visitor = Visitor(Camera(scene, _REFERENCE_CODING, DAY, 1), engine)
+    visitor.learn(_REFERENCE_VISITS)
     answers = []
-    visits = found if len(found) > 1 else [*found] * JudgeSettings().confirm_n
-    for one in visits:
-        at_ns += 2 * NS_PER_H
-        answer, memory = engine.judge(engine.look(one.codec, one.payload, at_ns, one.time_ns), memory, at_ns)
-        answers.append(answer)
+    for one in found if len(found) > 1 else [*found] * JudgeSettings().confirm_n:
+        visitor.now_ns += 2 * NS_PER_H
+        answers.append(visitor.judge(engine.look(one.codec, one.payload, visitor.now_ns, one.time_ns)))
     named, state = _final(answers)
     return {"answer": named, "right": _right(label.truth, state, answers[-1], named)}
 

@@ -14,6 +14,9 @@ _GREASE_VEIL: Final = 0.35
 _GREASE_LEAST: Final = 0.15
 _STEAM_SCATTER_PX: Final = 5.0
 
+MIDDLE_GREY: Final = 0.18
+"""What an exposure meter takes the mean of a scene to be (ISO 2720)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defocus(Damage):
@@ -85,7 +88,7 @@ class Drops(Damage):
     def lens(self, scene: Linear, visit: int) -> Linear:
         random = self._random()
         rows, columns = scene.shape[:2]
-        room = cv2.GaussianBlur(scene[::-1, ::-1], (0, 0), scaled(8, scene))
+        room = cv2.resize(scene[::-1, ::-1], (64, 36), interpolation=cv2.INTER_AREA)
         out = scene.copy()
         left = self.strength * rows * columns
         while left > 0:
@@ -99,8 +102,8 @@ class Drops(Damage):
             inside = cv2.resize(room, (end - start, bottom - top), interpolation=cv2.INTER_AREA)
             v, u = np.mgrid[top:bottom, start:end]
             away = np.hypot(v - y, u - x) / radius
-            mask = np.clip((1 - away) * radius / 3 + 0.5, 0, 1).astype(np.float32)
-            rim = (1.15 - 0.5 * np.clip(away, 0, 1) ** 4).astype(np.float32)[..., None]
+            mask = np.clip((1 - away) * 2, 0, 1).astype(np.float32)  # far too near to be in focus
+            rim = (1.1 - 0.3 * np.clip(away, 0, 1) ** 2).astype(np.float32)[..., None]
             patch = out[top:bottom, start:end]
             out[top:bottom, start:end] = blended(patch, np.asarray(inside, np.float32) * rim, mask)
         return out
@@ -128,26 +131,24 @@ class Turned(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Underexposed(Damage):
-    """Too little light. `strength`: stops below the right exposure."""
+    """Too little light. `strength`: stops below the right exposure, at which the mean of the light is MIDDLE_GREY."""
 
     kind: ClassVar[str] = "too_dark"
     unit: ClassVar[str] = "stops"
 
-    @property
-    def gain(self) -> float:
-        return float(2.0**-self.strength)
+    def gain(self, scene: Linear) -> float:
+        return float(2.0**-self.strength) * MIDDLE_GREY / max(float(scene.mean()), 1e-3)
 
 
 @dataclass(frozen=True, slots=True)
 class Overexposed(Damage):
-    """Too much light. `strength`: stops above the right exposure."""
+    """Too much light. `strength`: stops above the right exposure, at which the mean of the light is MIDDLE_GREY."""
 
     kind: ClassVar[str] = "too_bright"
     unit: ClassVar[str] = "stops"
 
-    @property
-    def gain(self) -> float:
-        return float(2.0**self.strength)
+    def gain(self, scene: Linear) -> float:
+        return float(2.0**self.strength) * MIDDLE_GREY / max(float(scene.mean()), 1e-3)
 
 
 def _glare(scene: Linear) -> Linear:

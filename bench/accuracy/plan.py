@@ -31,7 +31,7 @@ COUNTED: Final[dict[str, float]] = {
     "defocus": 4.0,
     "motion": 12.0,
     "partly_covered": 0.25,
-    "too_dark": 4.0,
+    "too_dark": 3.0,
     "too_bright": 2.5,
     "moved": 0.1,
     "steam": 0.5,
@@ -136,6 +136,8 @@ def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
     for share in some((0.1, 0.02, 0.2, 0.05, 0.4), 1 if quick else 3):
         yield (Turned(share, seed),)
     yield (Frozen(1.0, seed),)
+    if not quick:
+        yield (Frozen(1.0, seed, stale=True),)
     for place in range(few):
         yield (NoSignal(1.0, seed, screens[(2 * turn + place) % len(screens)]),)
     for density in some((0.5, 0.3, 0.7, 0.9), few):

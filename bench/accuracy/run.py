@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from bench.accuracy import acceptance
 from bench.accuracy.files import FileAnswer, answer_file
+from bench.accuracy.findings import Findings
+from bench.accuracy.kinds import films_table, good_table, greasing_table, kinds_table
 from bench.accuracy.labels import OK, Label
-from bench.accuracy.patrol import Findings, patrol
+from bench.accuracy.patrol import patrol
 from bench.accuracy.plan import CameraPlan, plan
 from bench.accuracy.scenes import sources, views
-from bench.accuracy.tables import episode_tables, sharpness_tables
+from bench.accuracy.sharpness import sharpness_tables
 from engine.kernels.warmup import warm_up
 
 KEYFRAMES_MAX: Final = 150
@@ -22,9 +25,7 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def run(
-    data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: bool
-) -> tuple[dict[str, Any], tuple[list[Findings], list[FileAnswer]]]:
+def run(data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: bool) -> tuple[dict[str, Any], Findings]:
     """The result as JSON, and what it was made of. Raises ValueError where no picture of `data` is a sharp source."""
     began_s = time.monotonic()
     warm_up()
@@ -35,7 +36,7 @@ def run(
     limit = KEYFRAMES_MAX_QUICK if quick else KEYFRAMES_MAX
     wanted = [label for label in labels if not quick or label.truth != OK] or list(labels)
     findings = list(_spread(patrol, cameras, jobs))
-    answers = list(_spread(_Answering(data, limit), wanted, jobs))
+    answers = list(_spread(_Answering(data, limit, not quick), wanted, jobs))
     result = {
         "data": data.name,
         "seed": seed,
@@ -45,26 +46,29 @@ def run(
         "scenes": sorted({camera.scene.name for camera in cameras}),
         "seconds": round(time.monotonic() - began_s, 1),
     }
-    return result, (findings, answers)
+    result["demands"] = acceptance.table(result)
+    return result, Findings(
+        shots=[shot for one in findings for shot in one.shots],
+        episodes=[episode for one in findings for episode in one.episodes],
+        days=[day for one in findings for day in one.days],
+        examples=[
+            *(example for one in findings for example in one.examples),
+            *(example for one in answers for example in one.examples),
+        ],
+    )
 
 
 def _tables(findings: Sequence[Findings], answers: Sequence[FileAnswer], seed: int) -> dict[str, Any]:
     shots = [shot for one in findings for shot in one.shots]
     episodes = [episode for one in findings for episode in one.episodes]
     simulated = [day for one in findings for day in one.days]
-    films = [day for one in answers for day in one.days]
     rights = [one.json["right"] for one in answers]
     return {
         **sharpness_tables(shots, seed),
-        **episode_tables(episodes, simulated),
-        "films": {
-            "camera_days": len(films),
-            "false_alarm_days": sum(bool(day.announced) for day in films),
-            "false_alarms": [[day.rig.scene, day.announced] for day in films if day.announced],
-            "fault_visits": sum(day.faults for day in films),
-            "unknown_visits": sum(day.unknown for day in films),
-            "visits": sum(day.visits for day in films),
-        },
+        **kinds_table(episodes, simulated, seed),
+        **good_table(simulated),
+        "greasing": greasing_table([greasing for one in findings for greasing in one.greasings]),
+        "films": films_table([day for one in answers for day in one.days]),
         "labels": [one.json for one in answers],
         "labels_right": {word: rights.count(word) for word in ("right", "unknown", "wrong")},
     }
@@ -73,11 +77,11 @@ def _tables(findings: Sequence[Findings], answers: Sequence[FileAnswer], seed: i
 class _Answering:
     """`answer_file` with its arguments, for a pool."""
 
-    def __init__(self, data: Path, keyframes_max: int) -> None:
-        self._data, self._keyframes_max = data, keyframes_max
+    def __init__(self, data: Path, keyframes_max: int, references: bool) -> None:
+        self._data, self._keyframes_max, self._references = data, keyframes_max, references
 
     def __call__(self, label: Label) -> FileAnswer:
-        return answer_file(self._data, label, self._keyframes_max)
+        return answer_file(self._data, label, self._keyframes_max, references=self._references)
 
 
 def _spread(work: Callable[[_In], _Out], items: Sequence[_In], jobs: int) -> Iterator[_Out]:

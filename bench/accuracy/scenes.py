@@ -28,10 +28,14 @@ _EDGE_LEVELS, _EDGE_QUANTILE = 40.0, 0.10
 _OVERLAY_SHARE: Final = 8
 _SHRINKS: Final = (1.0, 0.8, 2 / 3, 0.53, 0.4, 1 / 3)
 _LINES_MIN: Final = 280
-_SAME_SCENE: Final = 0.97
+_SAME_ROOM: Final = 0.9
+_THUMB_COLUMNS: Final = 128
+_SCALES: Final = tuple(0.7 * 1.04**step for step in range(19))
 _STRETCH_MAX: Final = 1.03
 
 FRAMES: Final = {"1080p": (1920, 1080), "720p": (1280, 720), "D1": (704, 576)}
+Grey = npt.NDArray[np.uint8]
+
 SMALL: Final = "small"
 """Pictures below D1 are taken at their own size."""
 
@@ -53,7 +57,7 @@ class Scene:
 
 def sources(data: Path, labels: Sequence[Label]) -> Iterator[tuple[str, Rgb]]:
     """Name and native picture of every ok row that is sharp and not a scene already seen."""
-    seen: list[npt.NDArray[np.float32]] = []
+    seen: list[Grey] = []
     found: list[tuple[str, Rgb]] = []
     for label in labels:
         if label.truth != OK:
@@ -67,7 +71,7 @@ def sources(data: Path, labels: Sequence[Label]) -> Iterator[tuple[str, Rgb]]:
             found.append((label.path, native))
     for name, native in sorted(found, key=lambda one: -one[1].size):
         thumb = _thumbnail(native)
-        if all(float((thumb * other).mean()) < _SAME_SCENE for other in seen):
+        if not any(_same_room(thumb, other) for other in seen):
             seen.append(thumb)
             yield name, native
 
@@ -149,11 +153,22 @@ def _shrunk(rgb: Rgb, columns: int, rows: int) -> Rgb:
     return levels(np.asarray(cv2.resize(linear(rgb), (columns, rows), interpolation=cv2.INTER_AREA), np.float32))
 
 
-def _thumbnail(rgb: Rgb) -> npt.NDArray[np.float32]:
-    """The middle 16:9 as 24 x 24 grey, mean 0, deviation 1: the mean product of two is their correlation."""
-    rows, columns = rgb.shape[:2]
-    high = min(rows, columns * 9 // 16)
-    top = (rows - high) // 2
-    middle = cv2.cvtColor(rgb[top : top + high], cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(middle, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return np.asarray((small - small.mean()) / max(float(small.std()), 1.0), np.float32)
+def _thumbnail(rgb: Rgb) -> Grey:
+    """Grey, _THUMB_COLUMNS wide."""
+    rows = round(rgb.shape[0] * _THUMB_COLUMNS / rgb.shape[1])
+    return np.asarray(
+        cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (_THUMB_COLUMNS, rows), interpolation=cv2.INTER_AREA)
+    )
+
+
+def _same_room(one: Grey, other: Grey) -> bool:
+    """Whether the middle of `one` is found anywhere in `other`, at a scale near its own: another crop, another size."""
+    rows, columns = one.shape
+    middle = one[rows // 4 : -(rows // 4), columns // 4 : -(columns // 4)]
+    for scale in _SCALES:
+        part = cv2.resize(middle, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if part.shape[0] > other.shape[0] or part.shape[1] > other.shape[1]:
+            continue
+        if float(cv2.matchTemplate(other, part, cv2.TM_CCOEFF_NORMED).max()) > _SAME_ROOM:
+            return True
+    return False

@@ -1,0 +1,232 @@
+"""One self-contained HTML page of a run, for people: figures against demands, plots, pictures with their tile maps."""
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+from bench.accuracy import acceptance
+from bench.accuracy.engine_path import structure_min
+from bench.accuracy.findings import Example, Findings
+from bench.accuracy.plots import LABELS, draw
+from engine.console.picture import draw_check
+from engine.decode.render import decode_rgb
+from engine.errors import DecodeError
+
+_WIDTH_PX: Final = 760
+_JPEG_QUALITY: Final = 82
+_PER_KIND: Final = {"hit": 1, "miss": 2, "false alarm": 12}
+_SHOWN_MAX: Final = {"hit": 18, "miss": 24, "false alarm": 12}
+_PAGE: Final = Path(__file__).with_name("report.html")
+
+
+def write_report(folder: Path, result: Mapping[str, Any], found: Findings) -> Path:
+    """Write report.html, its plots and its tables as accuracy.md into `folder`; returns the page. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = draw(result, found)
+    for name, png in plots.items():
+        (folder / f"{name}.png").write_bytes(png)
+    (folder / "accuracy.md").write_text(acceptance.markdown(result), encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(_page(result, plots, found.examples), encoding="utf-8")
+    return page
+
+
+def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Sequence[Example]) -> str:
+    demands = acceptance.table(result)
+    good = result["good"]
+    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        summary=html.escape(_summary(result)),
+        demands=_table(
+            ("demand", "measured", "asked", ""),
+            (
+                (
+                    one["demand"],
+                    _number(one["value"]),
+                    f"{'≥' if one['at'] == 'least' else '≤'} {one['target']:g}",
+                    _mark(one["met"]),
+                )
+                for one in demands
+            ),
+        ),
+        **{f"plot_{name}": _image("png", png) for name, png in plots.items()},
+        measures=_measures(result["auc"]),
+        by_size=_breakdown(result["auc"]["by_size"]),
+        by_light=_breakdown(result["auc"]["by_light"]),
+        by_codec=_breakdown(result["auc"]["by_codec"]),
+        by_scene=_breakdown(result["auc"]["by_scene"]),
+        areas=_areas(result["kinds_auc"]),
+        cuts="".join(_matrix(cut.removeprefix("by_"), table) for cut, table in result["hit_rate_by"].items()),
+        strengths=_rates(result["hit_rate_by_strength"]),
+        details=_rates(result["hit_rate_by_detail"]),
+        good=_table(
+            ("good pictures", "rate", "95 % interval", "of"),
+            (
+                (
+                    label,
+                    f"{good[key]['value']:.2%}",
+                    f"{good[key]['low']:.2%} to {good[key]['high']:.2%}",
+                    good[key]["n"],
+                )
+                for key, label in (
+                    ("false_alarm_days", "camera-days with a false alarm announced"),
+                    ("fault", "visits answered fault, with the camera's memory"),
+                    ("unknown", "visits answered unknown, with the camera's memory"),
+                    ("alone_fault", "single pictures answered fault, without a memory"),
+                    ("alone_unknown", "single pictures answered unknown, without a memory"),
+                )
+                if good[key]["n"]
+            ),
+        ),
+        greasing=_table(
+            ("camera", "announced on day", "as", "one-shot strength", "as", ""),
+            (
+                (
+                    one["camera"],
+                    one["announced_day"] or "never",
+                    one["announced_as"],
+                    _number(one["one_shot_strength"]),
+                    one["one_shot_as"],
+                    _mark(one["in_time"]),
+                )
+                for one in result["greasing"]["cameras"]
+            ),
+        ),
+        labels=_table(
+            ("file", "a person sees", "answer", "with its reference", "sharpness", "keyframes", ""),
+            (
+                (
+                    one["path"],
+                    one["truth"],
+                    one["answer"],
+                    (one.get("with_reference") or {}).get("answer", ""),
+                    _number(one.get("sharpness"), 0),
+                    one["keyframes"],
+                    {"right": "✓", "wrong": "✗"}.get(one["right"], "?"),
+                )
+                for one in sorted(result["labels"], key=lambda one: ("wrong", "unknown", "right").index(one["right"]))
+            ),
+        ),
+        false_alarms=_gallery("false alarm", examples),
+        misses=_gallery("miss", examples),
+        hits=_gallery("hit", examples),
+    )
+
+
+def _summary(result: Mapping[str, Any]) -> str:
+    good, labels = result["good"], result["labels_right"]
+    return (
+        f"{result['cameras']} cameras on {len(result['scenes'])} scenes, {good['camera_days']} good camera-days, "
+        f"{sum(row['n'] for row in result['hit_rate'].values())} damages that count, "
+        f"{sum(labels.values())} labelled files; seed {result['seed']}, {result['seconds']:.0f} s"
+        + (", quick run: too few cameras for more than a look." if result["quick"] else ".")
+    )
+
+
+def _measures(auc: Mapping[str, Any]) -> str:
+    rows = []
+    for name, label in LABELS.items():
+        here, all_over = auc["intervals"].get(name), auc["everything"][name]
+        rows.append(
+            (
+                label,
+                _number(here["value"]) if here else "",
+                f"{here['low']:.3f} to {here['high']:.3f}" if here and here["value"] is not None else "",
+                _number(all_over["value"]),
+                f"{all_over['answered']:.1%}",
+                _number(all_over["unanswered_half"]),
+            )
+        )
+    header = (
+        "measure",
+        f"AUC, {auc['asked']}",
+        "95 % over scenes",
+        "AUC, all sizes and rates",
+        "pictures answered",
+        "AUC if no answer is a coin",
+    )
+    return _table(header, rows)
+
+
+def _breakdown(table: Mapping[str, Mapping[str, Any]]) -> str:
+    names = list(LABELS)
+    return _table(
+        ("", "pictures", *(LABELS[name] for name in names)),
+        ((key, row["n"], *(_number(row[name]) for name in names)) for key, row in table.items()),
+    )
+
+
+def _rates(table: Mapping[str, Mapping[str, Any]]) -> str:
+    return _table(
+        ("damage", "hit rate", "95 % interval", "of"),
+        (
+            (name, f"{row['value']:.0%}", f"{row['low']:.0%} to {row['high']:.0%}", row["n"])
+            for name, row in table.items()
+        ),
+    )
+
+
+def _areas(table: Mapping[str, Mapping[str, Any]]) -> str:
+    return _table(
+        ("kind", "AUC of its figure", "95 % over scenes", "visits"),
+        (
+            (kind, _number(row["value"]), f"{row['low']:.3f} to {row['high']:.3f}", row["n"])
+            for kind, row in table.items()
+        ),
+    )
+
+
+def _matrix(cut: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Hit rates of every kind, a column for each value of `cut`."""
+    kinds = sorted({kind for row in table.values() for kind in row})
+    rows = (
+        (kind, *(f"{row[kind]['value']:.0%} of {row[kind]['n']}" if kind in row else "" for row in table.values()))
+        for kind in kinds
+    )
+    return f"<h3>Hit rate by {html.escape(cut)}</h3>" + _table(("kind", *table), rows)
+
+
+def _gallery(group: str, examples: Sequence[Example]) -> str:
+    shown: list[str] = []
+    of_kind: dict[str, int] = {}
+    for example in sorted((one for one in examples if one.group == group), key=lambda one: one.kind):
+        if of_kind.get(example.kind, 0) >= _PER_KIND[group] or len(shown) >= _SHOWN_MAX[group]:
+            continue
+        try:
+            figure = _figure(example)
+        except DecodeError:
+            continue
+        of_kind[example.kind] = of_kind.get(example.kind, 0) + 1
+        shown.append(figure)
+    return "\n".join(shown) or "<p>None.</p>"
+
+
+def _figure(example: Example) -> str:
+    rgb = decode_rgb(example.codec, example.payload, _WIDTH_PX)
+    sheet = draw_check(rgb, example.tiles, example.verdict, "", structure_min(example.verdict))
+    out = io.BytesIO()
+    sheet.save(out, "JPEG", quality=_JPEG_QUALITY)
+    title = html.escape(example.title)
+    image = _image("jpeg", out.getvalue())
+    return f'<figure><img src="{image}" alt="{title}"><figcaption>{title}</figcaption></figure>'
+
+
+def _image(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None or value != value else f"{value:.{digits}f}"
+
+
+def _mark(met: bool | None) -> str:
+    return "–" if met is None else "✓" if met else "✗"
