@@ -29,7 +29,7 @@ CAMERAS = 131_072
 _BATCH = 2_000
 _NS_PER_H = 3_600_000_000_000
 _FIGURES = {
-    "luma_mean": 120.0, "luma_p5": 40.0, "luma_p50": 118.0, "luma_p95": 200.0, "luma_p99": 220.0,
+    "luma_mean": 120.0, "luma_p1": 30.0, "luma_p5": 40.0, "luma_p50": 118.0, "luma_p95": 200.0, "luma_p99": 220.0,
     "clipped_bright_share": 0.0, "structureless_share": 0.1, "edge_tiles": 100.0, "flat_share": 0.0, "noise_floor": 0.6,
     "row_pattern": 1.0, "column_pattern": 1.0, "acutance": 0.5,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import struct
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
@@ -140,7 +141,7 @@ class History(NamedTuple):
             announced_kinds=_kinds(kinds),
             announced_cause=_member(cause, _CAUSES),
             since_wall_ns=since,
-            outcomes=tuple(Outcome(_STATES[state], _kinds(mask), _member(why, _CAUSES)) for state, why, mask in past),
+            outcomes=tuple(_outcome(*one) for one in past),
             signature=blob[after : ends[0]],
             same_visits=same,
             still_visits=still,
@@ -172,6 +173,11 @@ def _first(blob: bytes) -> History:
         since_wall_ns=since,
         outcomes=tuple(Outcome(_STATES[state], _kinds(mask)) for state, mask in past),
     )
+
+
+@lru_cache(maxsize=1024)
+def _outcome(state: int, cause: int, kinds: int) -> Outcome:
+    return Outcome(_STATES[state], _kinds(kinds), _member(cause, _CAUSES))
 
 
 def _number(member: _Member | None, members: tuple[_Member, ...]) -> int:

@@ -137,5 +137,7 @@ def analysis_plane(picture: Picture) -> Plane:
 
 def flattened(plane: LumaPlane, stride: int, span: int) -> LumaPlane:
     """The plane's memory as one row: Numba vectorises over that only. Adds nothing to what the plane spans."""
+    if plane.flags.c_contiguous:
+        return plane.reshape(-1)
     flat = np.lib.stride_tricks.as_strided(plane, (span,), (plane.itemsize,), writeable=False)
     return cast(LumaPlane, flat)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from engine.kernels.chroma import ROWS_A_TILE, ChromaSums
 from engine.kernels.edges import ROWS_SAMPLED, STRONG, WINDOW, EdgeSums
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_edges
-from engine.kernels.luma import BANDS, BINS, PLANES, LumaSums, row_step
+from engine.kernels.luma import BANDS, BINS, COUNTED, PLANES, LumaSums, row_step
 from engine.kernels.pattern import SEGMENTS, WINDOW_SHARE
 from engine.kernels.plane import SAMPLE_MAX, Plane, factors
 from engine.kernels.summary import (
@@ -59,7 +59,7 @@ def measure_luma(plane: Plane) -> LumaSums:
             tall = slice(max(1, row_edges[row]) - 1, min(rows - 1, row_edges[row + 1]) - 1)
             wide = slice(max(1, column_edges[column]) - 1, min(columns - 1, column_edges[column + 1]) - 1)
             tiles[:, row, column] = [one[tall, wide][used[tall]].sum() for one in planes]
-    counted = s[::step].ravel()
+    counted = s[:: COUNTED * step].ravel()
     bands = tile_edges(columns, BANDS)
     cell_rows = tile_edges(rows, CELL_ROWS)
     upright = [cell_rows[-(-band * CELL_ROWS // BANDS)] for band in range(BANDS)]
