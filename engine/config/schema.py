@@ -186,6 +186,9 @@ class JudgeSettings(Section):
         90.0, "With 95 % of the picture above this level a bright scene is as likely: doubtful.", unit="levels", ge=0,
         le=255,
     )  # fmt: skip
+    bright_black_max: float = key(
+        20.0, "With 1 % of the picture below this level black is black: doubtful as well.", unit="levels", ge=0, le=255
+    )
     bright_highlight_min: float = key(
         248.0, "Highlights are burnt if 1 % of the picture is above this level.", unit="levels", ge=0, le=255
     )
@@ -298,8 +301,8 @@ class JudgeSettings(Section):
         0.6, "The picture is the same if this share of its tiles stays; a clock ticks in others.", ge=0.5, le=1
     )
     frozen_change_ratio: float = key(
-        0.05,
-        "One coded anew is the same if three tiles of four move by less than this share of the usual ...",
+        0.14,
+        "One coded anew is the same if three tiles of four move by at most this share of the usual (most by twice) ...",
         ge=0,
         le=1,
     )

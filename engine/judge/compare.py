@@ -88,11 +88,16 @@ class Change:
     hidden_structured: int
     cast: float
 
+    @property
+    def hidden_share(self) -> float:
+        """Of the tiles."""
+        return np.count_nonzero(self.hidden) / TILES
+
 
 def highpass(cells: Grid) -> Grid:
     """Cells without the mean of their neighbourhood, bounded; shape (..., 2 * ROWS, 2 * COLUMNS)."""
-    out = cells - _DOWN @ cells @ _ACROSS
-    return np.clip(out, -HIGH_MAX, HIGH_MAX).astype(np.float32, copy=False)
+    out = np.asarray(cells - _DOWN @ cells @ _ACROSS, np.float32)
+    return out.clip(-HIGH_MAX, HIGH_MAX, out=out)
 
 
 def cells_of(codes: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Grid:
@@ -100,15 +105,21 @@ def cells_of(codes: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Grid:
     return codes[LAYOUT["cells"]].reshape(2 * ROWS, 2 * COLUMNS).astype(np.float32, copy=False)
 
 
+def match_of(high: Grid, usual_high: Grid) -> float:
+    """How well what highpass() left of two thumbnails correlates, -1..1."""
+    power, usual_power = float(np.vdot(high, high)), float(np.vdot(usual_high, usual_high))
+    return float(np.vdot(high, usual_high)) / (math.sqrt(power * usual_power) + _FLOOR)
+
+
 def compare(look: Look, baseline: Baseline) -> Change:
     """What changed between a baseline that has seen something and a look."""
     now, usual = look.codes, baseline.codes.astype(np.float32)
     change = now - usual
-    thumbnails = np.stack((cells_of(now), cells_of(usual)))
+    thumbnails = np.empty((2, 2 * ROWS, 2 * COLUMNS), np.float32)
+    thumbnails[0], thumbnails[1] = cells_of(now), cells_of(usual)
     highs = highpass(thumbnails)
     products = highs * highs[1]
-    power, usual_power = float(np.vdot(highs[0], highs[0])), float(products[1].sum())
-    match = float(products[0].sum()) / (math.sqrt(power * usual_power) + _FLOOR)
+    match = match_of(highs[0], highs[1])
     windows = _TALL @ products @ _WIDE
     left = (windows[0] / (windows[1] + _FLOOR)).ravel()
     rise = change[LAYOUT["structure"]]

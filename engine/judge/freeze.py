@@ -1,11 +1,12 @@
 """Is the picture the same as on earlier visits? Compared outside the few tiles where a clock ticks. Pure.
 
 Tile means are compared in 1/128 of a level. Sensor noise, however well it is coded away, moves most of them from
-keyframe to keyframe; a repeated picture that is coded the same way moves none, which is proof. One that is coded anew,
-at another quantiser, moves them a little, as a still room does: that counts only against how much this camera's
-pictures usually change from visit to visit, and while people work before it. Tiles that are crushed to black or white
-never move and prove nothing. Visits closer together than a gap prove nothing either; a gateway's stream time tells how
-far apart two pictures really are, and one that does not advance from visit to visit is a proof of its own.
+keyframe to keyframe; a repeated picture that is coded the same way moves none, which is proof. One that is coded
+anew, at another quantiser, moves all of them a little, as a still room does: that counts only against how much this
+camera's pictures usually change from visit to visit, and while people work before it, who would move a few tiles by a
+lot. Tiles that are crushed to black or white never move and prove nothing. Visits closer together than a gap prove
+nothing either; a gateway's stream time tells how far apart two pictures really are, and one that does not advance
+from visit to visit is a proof of its own.
 """
 
 from typing import NamedTuple
@@ -23,7 +24,9 @@ UNITS_PER_LEVEL = 128
 LEVEL_MIN, LEVEL_MAX = 8, 247
 TILES_MIN = 32
 """Fewer tiles than that between black and white: nothing can be said of a freeze."""
-_QUARTILE = 0.75
+_QUARTILE, _NEARLY_ALL = 0.75, 0.95
+_NEARLY_ALL_RATIO = 2.0
+"""Nearly all tiles of a picture coded anew stay within so many times the limit for three quarters of them."""
 
 Cells = npt.NDArray[np.uint16]
 
@@ -64,12 +67,17 @@ def compare(
     count = moved.size
     if count < TILES_MIN:
         return Stillness(fresh, None)
-    moved.partition((count // 2, int(_QUARTILE * (count - 1))))
-    change = float(moved[count // 2]) / UNITS_PER_LEVEL
-    quarter = float(moved[int(_QUARTILE * (count - 1))]) / UNITS_PER_LEVEL
-    steady = int(np.count_nonzero(moved <= settings.frozen_tolerance * UNITS_PER_LEVEL))
+    moved.sort()
+    moved /= UNITS_PER_LEVEL
+    change = float(moved[count // 2])
+    limit = min(settings.frozen_change_max, settings.frozen_change_ratio * usual_change)
+    still = bool(
+        moved[int(_QUARTILE * (count - 1))] <= limit
+        and moved[int(_NEARLY_ALL * (count - 1))] <= _NEARLY_ALL_RATIO * limit
+    )
+    steady = int(np.count_nonzero(moved <= settings.frozen_tolerance))
     same = steady >= settings.frozen_tiles_share_min * count
-    if not same and quarter > min(settings.frozen_change_max, settings.frozen_change_ratio * usual_change):
+    if not same and not still:
         return Stillness(fresh, change)
     if not apart:
         return Stillness(history, None)  # too soon after the last one to prove anything

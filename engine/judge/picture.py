@@ -51,7 +51,7 @@ def signal_lost(measurement: Measurement, settings: JudgeSettings) -> bool:
 def too_bright(measurement: Measurement, settings: JudgeSettings) -> FaultKind | UnknownReason | None:
     """By itself a picture is too bright if much of it is clipped, or if shadows are lifted under burnt highlights.
 
-    One without any shadows, and not clipped, may as well be a bright scene: that is doubtful.
+    One without any shadows, or with black in it, and not clipped, may as well be a bright scene: that is doubtful.
     """
     figures = measurement.figures
     mean, shadow = figures["luma_mean"], figures["luma_p5"]
@@ -60,7 +60,8 @@ def too_bright(measurement: Measurement, settings: JudgeSettings) -> FaultKind |
     burnt = figures["luma_p99"] >= settings.bright_highlight_min
     if mean < settings.bright_mean_min or shadow < settings.bright_shadow_min or not burnt:
         return None
-    return UnknownReason.DOUBTFUL if shadow >= settings.bright_scene_min else FaultKind.TOO_BRIGHT
+    scene = shadow >= settings.bright_scene_min or figures["luma_p1"] < settings.bright_black_max
+    return UnknownReason.DOUBTFUL if scene else FaultKind.TOO_BRIGHT
 
 
 def light_cause(measurement: Measurement, kinds: set[FaultKind], settings: JudgeSettings) -> Cause | None:

@@ -59,8 +59,9 @@ def test_bright_lamps_in_a_picture_with_shadows_are_no_fault() -> None:
     assert judge_one(a_measurement(luma_mean=173.0, luma_p5=41.0, luma_p99=255.0)).state == State.OK
 
 
-def test_a_bright_scene_without_shadows_is_doubtful_and_no_fault() -> None:
-    verdict = judge_one(a_measurement(luma_mean=200.0, luma_p5=127.0, luma_p99=252.0))
+@pytest.mark.parametrize("darkest", [{"luma_p1": 100.0, "luma_p5": 127.0}, {"luma_p1": 4.0, "luma_p5": 80.0}])
+def test_a_bright_scene_without_shadows_or_with_black_is_doubtful_and_no_fault(darkest: dict[str, float]) -> None:
+    verdict = judge_one(a_measurement(luma_mean=200.0, luma_p99=252.0, **darkest))
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
 
 
