@@ -3,7 +3,7 @@
 from typing import Literal
 
 from engine.config.setting import Section, key
-from engine.types import KeyPoint
+from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
 
 
 class FeedSettings(Section):
@@ -41,7 +41,13 @@ class IntakeSettings(Section):
         "", "CURVE server key pair (as written by zmq.auth.create_certificates); needed to listen in public.", hot=False
     )
     curve_clients_dir: str = key("", "Directory of the public keys of gateways that may push.", hot=False)
-    queue_frames_max: int = key(512, "Keyframes that wait for a worker.", unit="frames", ge=1, le=100_000)
+    queue_frames_max: int = key(
+        2048,
+        "Keyframes that wait for a worker; half of it is kept for visits in flight, so no more than that are.",
+        unit="frames",
+        ge=1,
+        le=100_000,
+    )
     queue_bytes_max: int = key(268_435_456, "Bytes that wait for a worker.", unit="B", ge=8_388_608, le=17_179_869_184)
     payload_bytes_max: int = key(8_388_608, "Largest keyframe taken.", unit="B", ge=65_536, le=8_388_608, hot=False)
     stale_after_s: float = key(30.0, "A keyframe that waited longer is dropped.", unit="s", ge=1, le=3600)
@@ -145,6 +151,16 @@ class SchedulerSettings(Section):
     outage_probe_max_s: float = key(120.0, "Longest wait between two probes.", unit="s", ge=1, le=3600)
     stretch_max: float = key(
         8.0, "Periods grow by this factor at most when the machine cannot keep them; key points last.", ge=1, le=100
+    )
+    spot_check_sites: int = key(
+        2000,
+        "Canteens that a spot check draws unless its call says otherwise.",
+        unit="canteens",
+        ge=1,
+        le=SPOT_CHECK_SITES_MAX,
+    )
+    spot_findings_weight: float = key(
+        2.0, "A spot check draws canteens with earlier findings so many times as often as the others.", ge=1, le=100
     )
     seed: int = key(0, "Seed of the phases and the jitter.", ge=0, le=2**32 - 1, hot=False)
 
@@ -352,7 +368,9 @@ class LogSettings(Section):
 class ReloadSettings(Section):
     """How a changed file comes into force; SIGHUP and the API always do."""
 
-    watch_s: float = key(0.0, "Look every so often whether the file has changed; 0: never.", unit="s", ge=0, le=3600)
+    watch_s: float = key(
+        0.0, "Look every so often whether the file or its calendar has changed; 0: never.", unit="s", ge=0, le=3600
+    )
 
 
 class Settings(Section):
