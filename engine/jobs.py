@@ -136,6 +136,8 @@ def _fill_measurement(message: measurement_pb2.Measurement, source: Measurement)
         message.tiles.rows, message.tiles.columns = source.tiles.luma.shape
         message.tiles.luma_f32 = source.tiles.luma.tobytes()
         message.tiles.structure_f32 = source.tiles.structure.tobytes()
+        message.tiles.acutance_f32 = source.tiles.acutance.tobytes()
+        message.tiles.u_f32, message.tiles.v_f32 = source.tiles.u.tobytes(), source.tiles.v.tobytes()
     message.signature = source.signature
     message.decode_ns, message.kernels_ns = source.decode_ns, source.kernels_ns
 
@@ -170,8 +172,14 @@ def _measurement(message: measurement_pb2.Measurement) -> Measurement:
 
 def _tiles(message: measurement_pb2.TileMap) -> TileMap:
     shape = (message.rows, message.columns)
-    return TileMap(luma=_grid(message.luma_f32, shape), structure=_grid(message.structure_f32, shape))
+    return TileMap(
+        luma=_grid(message.luma_f32, shape),
+        structure=_grid(message.structure_f32, shape),
+        acutance=_grid(message.acutance_f32, (2, *shape)),
+        u=_grid(message.u_f32, shape),
+        v=_grid(message.v_f32, shape),
+    )
 
 
-def _grid(raw: bytes, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+def _grid(raw: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     return np.frombuffer(raw, dtype="<f4").reshape(shape)

@@ -90,6 +90,40 @@ class FaultKind(StrEnum):
     COVERED = "covered"
     PARTLY_COVERED = "partly_covered"
     FROZEN = "frozen"
+    SIGNAL_LOSS = "signal_loss"
+    MOVED = "moved"
+    STEAM = "steam"
+    GREASE = "grease"
+    COLOUR_CAST = "colour_cast"
+    NOISY = "noisy"
+    SNOW = "snow"
+    STRIPES = "stripes"
+
+
+class Cause(StrEnum):
+    """Why a picture is as it is, where the kind of fault leaves it open."""
+
+    DEFOCUS = "defocus"
+    MOTION = "motion"
+    GREASE = "grease"
+    STEAM = "steam"
+    LIGHTS_OFF = "lights_off"
+    OVEREXPOSURE = "overexposure"
+    BACKLIGHT = "backlight"
+    PICTURE_STILL = "picture_still"
+    CLOCK_STILL = "clock_still"
+    LOW_LIGHT = "low_light"
+
+
+class Severity(StrEnum):
+    """How much a fault takes from whoever watches the kitchen."""
+
+    BLIND = "blind"
+    """Nothing can be seen: covered, dark, no signal, frozen, turned away."""
+    IMPAIRED = "impaired"
+    """Part of it, or all of it badly."""
+    COSMETIC = "cosmetic"
+    """It can be seen, and should be mended."""
 
 
 class UnknownReason(StrEnum):
@@ -226,19 +260,24 @@ class Picture:
     full_range: bool
     interlaced: bool
     damage: tuple[str, ...] = ()
-    """Empty, or what was seen: corrupt_flag, bitstream_error, incomplete, concealed_area, ..."""
+    """Empty, or what was seen: corrupt_flag, several_pictures, truncated, slice_groups, missing_area."""
 
 
 @dataclass(frozen=True, slots=True)
 class TileMap:
     """Per-tile figures, `rows` x `columns`, row-major from the top left.
 
-    `luma`: mean grey level, float32. `structure`: noise-corrected gradient energy at the analysis scale, grey levels
-    squared, float32, 0 where there is nothing to see. Arrays have shape (rows, columns).
+    All float32, shape (rows, columns). `luma`: mean grey level. `structure`: noise-corrected gradient energy at the
+    analysis scale, grey levels squared, 0 where there is nothing to see. `acutance`, shape (2, rows, columns): share of
+    an edge's height that its steepest step takes, of edges that x and y cross; nan where a tile has too few. `u`, `v`:
+    mean colour around neutral, 8-bit levels, 0 for grey.
     """
 
     luma: npt.NDArray[np.float32]
     structure: npt.NDArray[np.float32]
+    acutance: npt.NDArray[np.float32]
+    u: npt.NDArray[np.float32]
+    v: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +325,11 @@ class Verdict:
     """What one visit says of one camera, with what it takes to audit it.
 
     `state` is this visit's own answer. `announced` is what the engine stands by after N of M; `since_wall_ns` is when
-    the announced state began. `reason` is a FailureReason or UnknownReason value, or empty. `thresholds` are those
-    that were compared with `figures`; `rules_version` names the rules.
+    the announced state began. `reason` is a FailureReason or UnknownReason value, or empty. `cause`, `announced_cause`:
+    why, where the kinds leave it open. `severity`: of the announced fault. `confidence`: 0..1, how far this visit's
+    figures lie from the thresholds that decided; 0.5 is on the threshold. `tiles`: those where the fault shows, indices
+    row-major from the top left; empty where it is everywhere. `thresholds` are those that were compared with
+    `figures`; `rules_version` names the rules.
     """
 
     camera_id: str
@@ -307,3 +349,8 @@ class Verdict:
     width: int = 0
     height: int = 0
     codec: Codec | None = None
+    cause: Cause | None = None
+    announced_cause: Cause | None = None
+    severity: Severity | None = None
+    confidence: float = 0.0
+    tiles: tuple[int, ...] = ()

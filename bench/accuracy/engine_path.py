@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.check import check_sources
-from engine.config.schema import JudgeSettings, Settings
+from engine.config.schema import FeedSettings, JudgeSettings, Settings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
+from engine.feed.keyframe_check import carries_keyframe
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement, judge_undecoded
 from engine.kernels import figures
@@ -29,9 +30,14 @@ EVIDENCE: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "motion": (("sharpness", -1.0),),
     "too_dark": (("luma_mean", -1.0),),
     "too_bright": (("exposure", -1.0),),
-    "covered": (("lost_structure_share", 1.0), ("occlusion", 1.0)),
-    "partly_covered": (("lost_structure_share", 1.0), ("occlusion", 1.0)),
+    "covered": (("hidden_share", 1.0), ("lost_structure_share", 1.0), ("occlusion", 1.0)),
+    "partly_covered": (("hidden_share", 1.0), ("lost_structure_share", 1.0), ("occlusion", 1.0)),
+    "moved": (("scene_match", -1.0),),
     "frozen": (("same_visits", 1.0),),
+    "signal_loss": (("flat_share", 1.0),),
+    "steam": (("veil", 1.0),),
+    "grease": (("sharpness_ratio", -1.0), ("sharpness", -1.0)),
+    "colour_cast": (("cast", 1.0),),
     "noisy": (("noise_floor", 1.0),),
     "snow": (("noise_floor", 1.0),),
 }
@@ -100,7 +106,8 @@ class Engine:
 
     def check(self, path: Path) -> Answer:
         """One visit to a file, as `patrol check` does it: through the feed's own demuxer."""
-        return _answer(next(iter(check_sources([str(path)], Settings()))).verdict)
+        settings = Settings(feed=FeedSettings(schemes=("file",)))
+        return _answer(next(iter(check_sources([str(path)], settings))).verdict)
 
     def judge(self, seen: Measurement | str, memory: Memory, at_wall_ns: int) -> tuple[Answer, Memory]:
         """One visit: the answer, and what the camera's memory became."""
@@ -112,10 +119,15 @@ class Engine:
         return _answer(verdict), memory
 
 
+def taken_keyframe(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
+    """The payload as a feeder would hand it on; None if it would not take it for a keyframe."""
+    return carries_keyframe(codec, payload, extradata)
+
+
 @contextlib.contextmanager
 def without_noise_correction() -> Iterator[None]:
-    """The planted bug: energies are taken as they come, with the sensor's noise in them."""
-    with mock.patch.object(figures, "_less", lambda energy, noise: energy):
+    """The planted bug: energies and edges are taken as they come, with the sensor's noise in them."""
+    with mock.patch.object(figures, "NOISE_TAKEN", 0.0):
         yield
 
 

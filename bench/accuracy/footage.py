@@ -10,6 +10,7 @@ import av.error
 import numpy as np
 from PIL import Image
 
+from bench.accuracy.engine_path import taken_keyframe
 from bench.accuracy.light import Rgb
 from engine.types import Codec
 
@@ -34,7 +35,7 @@ def is_photo(path: Path) -> bool:
 
 
 def coded_keyframes(path: Path, first: int | None = None, last: int | None = None, count: int = 1_000) -> list[Coded]:
-    """The first `count` keyframes of frames `first` to `last`, as they are in the file.
+    """The first `count` keyframes of frames `first` to `last`, those that a feeder would take, as they are in the file.
 
     A JPEG is its own keyframe. Pictures and films that no camera sends (PNG, MPEG-4 part 2) are coded anew as JPEG of
     quality 95. Raises OSError, av.FFmpegError or ValueError for what cannot be read.
@@ -49,6 +50,7 @@ def coded_keyframes(path: Path, first: int | None = None, last: int | None = Non
         if codec is None:
             return [Coded(Codec.MJPEG, jpeg(rgb), time_ns) for rgb, time_ns in _decoded(path, first, last, count)]
         convert = av.BitStreamFilterContext(_TO_ANNEX_B[codec], stream)
+        extradata = bytes(stream.codec_context.extradata or b"")
         found: list[Coded] = []
         number = -1
         for packet in container.demux(stream):
@@ -56,8 +58,11 @@ def coded_keyframes(path: Path, first: int | None = None, last: int | None = Non
                 number += 1
                 if not whole.is_keyframe or number < (first or 0) or (last is not None and number > last):
                     continue
+                payload = taken_keyframe(codec, bytes(whole), extradata)
+                if payload is None:
+                    continue
                 time_ns = None if whole.pts is None else round(whole.pts * whole.time_base * 1_000_000_000)
-                found.append(Coded(codec, bytes(whole), time_ns))
+                found.append(Coded(codec, payload, time_ns))
                 if len(found) >= count:
                     return found
         return found

@@ -35,8 +35,8 @@ class Sensor:
 
 DAY: Final = Sensor("day", 8000.0, 6.0, 1.0)
 DIM: Final = Sensor("dim", 1500.0, 6.0, 0.85)
-NIGHT: Final = Sensor("night", 300.0, 5.0, 0.65)
-"""Above 1, 2.5 and 6 levels of noise at middle grey, after the transfer curve."""
+NIGHT: Final = Sensor("night", 400.0, 5.0, 0.65)
+"""About 1.2, 2.7 and 5.5 levels of noise at middle grey, after the transfer curve."""
 SENSORS: Final = (DAY, DIM, NIGHT)
 
 

@@ -59,6 +59,9 @@ _FIRST: Final = (
 )
 """Of several kinds, the one that explains the others stands for the answer."""
 
+_OPEN: Final = ("blurred", "low_contrast", "fault")
+"""These leave open why; the cause tells."""
+
 TOLD_APART: Final[dict[str, tuple[str, ...]]] = {
     "defocus": ("defocus", "blurred"),
     "steam": ("steam",),
@@ -74,10 +77,9 @@ def hit(truth: str, kinds: Iterable[str], cause: str) -> bool:
 
 
 def named(state: str, kinds: Iterable[str], cause: str) -> str:
-    """One word for an answer: its cause, else its foremost kind, else its state."""
+    """One word for an answer: its state if it is no fault, else its foremost kind, or the cause of an open one."""
     if state != "fault":
         return state
-    if cause:
-        return _BY_WORD.get(cause, cause)
     words = [_BY_WORD.get(kind, kind) for kind in kinds]
-    return next((word for word in _FIRST if word in words), words[0] if words else state)
+    foremost = next((word for word in _FIRST if word in words), words[0] if words else state)
+    return _BY_WORD.get(cause, foremost) if foremost in _OPEN else foremost

@@ -18,6 +18,7 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    client_of,
     settings_of,
 )
 from engine.cli.platforms import disagree, pull_app
@@ -107,6 +108,21 @@ def export_cameras(
         statuses = desk.list(CameraQuery(region))
         number = write_cameras(statuses, sheet, form, gb_names=names is Names.GBT28181, with_verdict=with_verdict)
     ERR.out(f"{number} cameras of {desk.name}{'' if to_stdout else f', in {file}'}", highlight=False)
+
+
+@app.command("reset-baseline")
+def reset_baseline(
+    camera_ids: Annotated[list[str], typer.Argument(help="Cameras.", metavar="CAMERA_ID...")],
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Learn anew what cameras show, after they were moved, cleaned or exchanged on purpose. Exit 1: an id not known."""
+    with client_of(settings_of(config), server, token, ca) as client:
+        reset, unknown = client.reset_baselines(camera_ids)
+    OUT.out(f"{reset} reset" + (f", not known: {', '.join(unknown)}" if unknown else ""))
+    raise typer.Exit(1 if unknown else 0)
 
 
 @app.command("list")

@@ -20,8 +20,11 @@ def state_text(state: str) -> Text:
 
 
 def why(verdict: Verdict) -> str:
-    """Kinds of a fault, or the reason of an unknown or offline."""
-    return ", ".join(verdict.kinds) if verdict.kinds else verdict.reason
+    """Kinds of a fault with their cause, or the reason of an unknown or offline."""
+    if not verdict.kinds:
+        return verdict.reason
+    kinds = ", ".join(verdict.kinds)
+    return kinds if verdict.cause is None or verdict.cause in kinds else f"{kinds} ({verdict.cause})"
 
 
 def score_text(score: float | None) -> str:

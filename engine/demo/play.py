@@ -17,6 +17,7 @@ from engine.config import Settings
 from engine.config.schema import (
     FeedSettings,
     IntakeSettings,
+    JudgeSettings,
     LogSettings,
     RecordSettings,
     SchedulerSettings,
@@ -66,6 +67,7 @@ def _settings(folder: Path) -> Settings:
             backoff_max_s=8.0,
             order_timeout_s=6.0,
         ),
+        judge=JudgeSettings(frozen_gap_s=2.0),  # a province waits longer before it calls a still picture frozen
         record=RecordSettings(
             url=f"sqlite:///{folder}/patrol.db",
             evidence_dir=str(folder / "evidence"),

@@ -1,6 +1,6 @@
 """From what a visit brought to a stored verdict: judge, remember, hand to the writer, count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import Settings
@@ -11,7 +11,7 @@ from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.record.store import VisitRecord
 from engine.record.writer import Writer
 from engine.serve.metrics import Metrics
-from engine.types import Keyframe, Measurement, State, UnknownReason, Verdict, VisitFailure
+from engine.types import Camera, Keyframe, Measurement, State, UnknownReason, Verdict, VisitFailure
 
 
 class Judging:
@@ -30,14 +30,20 @@ class Judging:
         self._histories = histories
         self._writer = writer
         self._metrics = metrics
+        self.is_working: Callable[[Camera, int], bool] = lambda _camera, _wall_ns: True
+        """Whether a kitchen works at a moment; the schedule knows."""
         self.checks_total = 0
 
     def measured(self, keyframe: Keyframe, measurement: Measurement) -> Verdict | None:
         """A keyframe was scored."""
         self._metrics.stage("decode", seconds(measurement.decode_ns))
         self._metrics.stage("kernels", seconds(measurement.kernels_ns))
+        camera = self._registry.cameras.get(keyframe.camera_id)
+        working = camera is None or self.is_working(camera, measurement.arrival_wall_ns)
         return self._judge(
-            keyframe.camera_id, keyframe, lambda old: judge_measurement(measurement, old, self.settings.judge)
+            keyframe.camera_id,
+            keyframe,
+            lambda old: judge_measurement(measurement, old, self.settings.judge, working=working),
         )
 
     def undecoded(self, keyframe: Keyframe, failed: Failed) -> Verdict | None:
@@ -60,6 +66,19 @@ class Judging:
     def forget(self, camera_id: str) -> None:
         """The camera left the registry."""
         self._histories.pop(camera_id, None)
+
+    def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+        """What these cameras show is learned anew; the memories to store, by id, and the ids not known."""
+        reset: dict[str, bytes] = {}
+        unknown: list[str] = []
+        for camera_id in dict.fromkeys(camera_ids):
+            if camera_id not in self._registry.cameras:
+                unknown.append(camera_id)
+                continue
+            history = (self._histories.get(camera_id) or History()).without_baseline()
+            self._histories[camera_id] = history
+            reset[camera_id] = history.to_bytes()
+        return reset, tuple(unknown)
 
     def _unknown(self, keyframe: Keyframe, reason: UnknownReason, detail: str) -> Verdict | None:
         return self._judge(

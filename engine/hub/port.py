@@ -20,6 +20,7 @@ from engine.judge.rules import RULES_VERSION
 from engine.record.evidence import Evidence
 from engine.record.registry import check_cameras, restore_passwords
 from engine.record.store import Store
+from engine.record.writer import Writer
 from engine.redact import MASK
 from engine.replies import (
     CameraPage,
@@ -43,6 +44,8 @@ from engine.types import Camera
 
 Answer = TypeVar("Answer")
 
+_FLUSH_S = 5.0
+
 
 class Port:
     """Implements engine.serve.port.HubPort. Store calls run in threads; the hub's state is touched in its own only."""
@@ -54,6 +57,7 @@ class Port:
         visits: Visits,
         judging: Judging,
         store: Store,
+        writer: Writer,
         evidence: Evidence,
         configuration: Configuration,
     ) -> None:
@@ -62,6 +66,7 @@ class Port:
         self._visits = visits
         self._judging = judging
         self._store = store
+        self._writer = writer
         self._evidence = evidence
         self._configuration = configuration
         self._spot_checks = SpotCheckOffice(store.spot_checks, lambda: configuration.settings.scheduler, self.check_now)
@@ -98,6 +103,14 @@ class Port:
             await asyncio.to_thread(self._evidence.remove, camera_id)
         unknown = set(camera_ids) - set(removed)
         return len(removed), tuple(camera_id for camera_id in camera_ids if camera_id in unknown)
+
+    async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Forget what cameras usually show; how many there were, and the ids not known."""
+        reset, unknown = await self._ask(lambda: self._judging.reset_baselines(camera_ids))
+        # What was judged before this call is written first, or it would bring the old memory back.
+        await asyncio.to_thread(self._writer.flush, _FLUSH_S)
+        await asyncio.to_thread(self._store.put_histories, reset)
+        return len(reset), unknown
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         """Visit these as soon as the caps allow."""

@@ -78,6 +78,7 @@ def _serve(
     judging = Judging(settings, registry, histories, writer, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
+    judging.is_working = visits.is_working
     hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
     configuration = Configuration(
         settings,
@@ -87,7 +88,7 @@ def _serve(
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, store, evidence, configuration)
+    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
     grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}

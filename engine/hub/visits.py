@@ -8,7 +8,7 @@ from engine.config.schema import Settings
 from engine.feed import wire
 from engine.feed.source import route
 from engine.hub.board import FeederBoard, visits_allowed
-from engine.hub.plans import plan_of
+from engine.hub.plans import plan_of, site_of
 from engine.hub.registry import Registry
 from engine.log import logger
 from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
@@ -114,6 +114,10 @@ class Visits:
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
         return self._scheduler.plan(camera_id, now_ns)
+
+    def is_working(self, camera: Camera, wall_ns: int) -> bool:
+        """Whether the camera's kitchen works at this moment."""
+        return self._scheduler.timing.sites.is_open(*site_of(camera), wall_ns)
 
     def warnings(self, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
         """What the operator should know of such settings, given the cameras that there are."""

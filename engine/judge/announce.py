@@ -2,30 +2,59 @@
 
 A fault, an outage or an unknown is announced when it was seen in `confirm_n` of the last `confirm_m` visits, and ok
 again after `recover_n` ok visits in a row: one bad picture raises no alarm, and a camera that flaps stays announced.
+Kinds that pass into one another as a damage grows or drifts confirm each other (SAME): the latest gives the name.
 Frozen is announced at once, since it takes several equal visits to be seen at all. A camera's first ok is announced
 at once too; anything else begins as unknown.
 """
 
-from dataclasses import replace
+from collections import Counter
 
 from engine.config.schema import JudgeSettings
 from engine.judge.history import OUTCOMES_MAX, History, Outcome
-from engine.types import FaultKind, State
+from engine.types import Cause, FaultKind, Severity, State
+
+SAME: tuple[frozenset[FaultKind], ...] = (
+    frozenset({FaultKind.BLURRED, FaultKind.GREASE, FaultKind.STEAM}),
+    frozenset({FaultKind.COVERED, FaultKind.PARTLY_COVERED}),
+    frozenset({FaultKind.NOISY, FaultKind.SNOW}),
+)
+_BLIND = {
+    FaultKind.COVERED,
+    FaultKind.TOO_DARK,
+    FaultKind.SIGNAL_LOSS,
+    FaultKind.FROZEN,
+    FaultKind.MOVED,
+    FaultKind.SNOW,
+}
+_COSMETIC = {FaultKind.COLOUR_CAST, FaultKind.NOISY}
 
 
 def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> History:
     """The memory with this visit's outcome in it and the announcement brought up to date."""
     outcomes = (*history.outcomes, outcome)[-OUTCOMES_MAX:]
     state, kinds = _announcement(history, outcomes, settings)
+    # fewer visits than confirm_n could never confirm anything
+    recent = outcomes[-max(settings.confirm_m, settings.confirm_n) :]
+    cause = _cause(history, recent, kinds) if state == State.FAULT else None
     since = history.since_wall_ns if state == history.announced else at_wall_ns
-    return replace(history, outcomes=outcomes, announced=state, announced_kinds=kinds, since_wall_ns=since)
+    return history._replace(
+        outcomes=outcomes, announced=state, announced_kinds=kinds, announced_cause=cause, since_wall_ns=since
+    )
+
+
+def severity(kinds: tuple[FaultKind, ...]) -> Severity | None:
+    """The worst that any of the kinds does; None without a fault."""
+    if not kinds:
+        return None
+    if _BLIND & set(kinds):
+        return Severity.BLIND
+    return Severity.COSMETIC if set(kinds) <= _COSMETIC else Severity.IMPAIRED
 
 
 def _announcement(
     history: History, outcomes: tuple[Outcome, ...], settings: JudgeSettings
 ) -> tuple[State, tuple[FaultKind, ...]]:
     now = outcomes[-1]
-    # fewer visits than confirm_n could never confirm anything
     recent = outcomes[-max(settings.confirm_m, settings.confirm_n) :]
     if now.state == State.OK:
         run = outcomes[-settings.recover_n :]
@@ -43,9 +72,23 @@ def _announcement(
 
 
 def _confirmed(recent: tuple[Outcome, ...], confirm_n: int) -> tuple[FaultKind, ...]:
+    """Kinds seen often enough; of kinds that confirm each other, those of this visit."""
     now = recent[-1].kinds
-    return tuple(
-        kind
-        for kind in FaultKind
-        if sum(kind in one.kinds for one in recent) >= confirm_n or (kind == FaultKind.FROZEN and kind in now)
-    )
+    kinds: list[FaultKind] = []
+    for kind in FaultKind:
+        alike = next((group for group in SAME if kind in group), frozenset({kind}))
+        seen = sum(not alike.isdisjoint(one.kinds) for one in recent) >= confirm_n
+        named = kind in now or (alike.isdisjoint(now) and sum(kind in one.kinds for one in recent) >= confirm_n)
+        if (seen and named) or (kind == FaultKind.FROZEN and kind in now):
+            kinds.append(kind)
+    return tuple(kinds)
+
+
+def _cause(history: History, recent: tuple[Outcome, ...], kinds: tuple[FaultKind, ...]) -> Cause | None:
+    """The cause that most of the visits with these kinds named, the latest of equals."""
+    named = [one.cause for one in recent if one.cause is not None and not set(kinds).isdisjoint(one.kinds)]
+    if not named:
+        return history.announced_cause if kinds == history.announced_kinds else None
+    counts = Counter(named)
+    most = max(counts.values())
+    return next(cause for cause in reversed(named) if counts[cause] == most)

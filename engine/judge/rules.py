@@ -2,47 +2,61 @@
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 
 from engine.config.schema import JudgeSettings
-from engine.judge.announce import announce
-from engine.judge.baseline import learn, lost_share
-from engine.judge.freeze import compare
+from engine.judge import freeze
+from engine.judge.against import look_against
+from engine.judge.announce import announce, severity
+from engine.judge.baseline import COLUMNS, ROWS, Baseline, Look, Usual, learn, look_of
+from engine.judge.compare import compare
 from engine.judge.history import History, Outcome
-from engine.judge.picture import Seen, look
-from engine.types import FaultKind, Measurement, Scores, State, UnknownReason, Verdict, VisitFailure
+from engine.judge.picture import Seen, look_alone, ordered
+from engine.types import (
+    Cause,
+    FaultKind,
+    Measurement,
+    Scores,
+    State,
+    TileMap,
+    UnknownReason,
+    Verdict,
+    VisitFailure,
+)
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Changes whenever the same figures, thresholds and memory could give another verdict."""
 
+INFRARED_CHROMA_MAX = 1.5
+"""A picture whose colours spread less is black and white: a camera's night mode."""
 _THRESHOLDS = tuple(JudgeSettings.model_fields)
+_LEARNED_UNKNOWNS = {None, UnknownReason.DOUBTFUL, UnknownReason.FEATURELESS}
+_PLACES = ("top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right")
 
 
-def judge_measurement(measurement: Measurement, history: History, settings: JudgeSettings) -> tuple[Verdict, History]:
+def judge_measurement(
+    measurement: Measurement, history: History, settings: JudgeSettings, *, working: bool = True
+) -> tuple[Verdict, History]:
     """A picture was scored. A damaged one is unknown(damaged): what it shows is the decoder's doing, not the camera's.
 
-    The verdict's figures are the measurement's, and beside them `lost_structure_share` (where there is a baseline) and
-    `same_visits`, how many visits in a row brought this picture.
+    `working`: whether people work in the kitchen at that time; without them darkness is no fault, and a picture that
+    stands still is no proof. The verdict's figures are the measurement's, and beside them what was worked out against
+    the baseline (docs/measuring.md), `baseline_visits`, and `same_visits`, how many visits in a row brought this
+    picture.
     """
     at_ns = measurement.arrival_wall_ns
-    figures = dict(measurement.figures)
     if measurement.damage:
-        seen = Seen((), UnknownReason.DAMAGED)
-        detail = "damaged: " + ", ".join(measurement.damage)
+        seen, detail = Seen(unknown=UnknownReason.DAMAGED), "damaged: " + ", ".join(measurement.damage)
+        figures = dict(measurement.figures)
     else:
-        history = compare(history, measurement.signature, at_ns, settings)
-        tiles = measurement.tiles
-        lost = lost_share(history, tiles.structure, settings) if tiles is not None else None
-        seen = look(measurement, lost, settings)
-        if history.same_visits >= settings.frozen_visits:
-            seen = Seen((*seen.kinds, FaultKind.FROZEN))
-        elif tiles is not None and not seen.kinds and seen.unknown is None:
-            history = learn(history, tiles.structure)
-        figures["same_visits"] = float(history.same_visits)
-        if lost is not None:
-            figures["lost_structure_share"] = lost
-        detail = ""
+        seen, history = _look(measurement, history, settings, working)
+        figures = {**measurement.figures, **seen.figures}
+        detail = _where(seen)
     state = State.FAULT if seen.kinds else State.OK if seen.unknown is None else State.UNKNOWN
-    history = announce(history, Outcome(state, seen.kinds), at_ns, settings)
+    history = announce(history, Outcome(state, seen.kinds, seen.cause), at_ns, settings)
     verdict = Verdict(
         camera_id=measurement.camera_id,
         visit_id=measurement.visit_id,
@@ -61,6 +75,11 @@ def judge_measurement(measurement: Measurement, history: History, settings: Judg
         width=measurement.width,
         height=measurement.height,
         codec=measurement.codec,
+        cause=seen.cause,
+        announced_cause=history.announced_cause,
+        severity=severity(history.announced_kinds),
+        confidence=round(seen.confidence, 3),
+        tiles=() if seen.tiles is None else tuple(np.flatnonzero(seen.tiles).tolist()),
     )
     return verdict, history
 
@@ -94,11 +113,129 @@ def judge_undecoded(
     return _without_picture(camera_id, visit_id, at_wall_ns, State.UNKNOWN, reason, detail, history, settings)
 
 
-@functools.lru_cache(maxsize=4)
 def thresholds(settings: JudgeSettings) -> Mapping[str, float]:
     """What figures were compared with, by the names of the settings."""
-    values = settings.__dict__
+    return _thresholds(_BySelf(settings))
+
+
+class _BySelf:
+    """Settings as a key: they never change, and comparing fifty of them at every visit costs more than a rule does."""
+
+    __slots__ = ("settings",)
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        self.settings = settings
+
+    def __hash__(self) -> int:
+        return id(self.settings)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BySelf) and self.settings is other.settings
+
+
+@functools.lru_cache(maxsize=4)
+def _thresholds(key: _BySelf) -> Mapping[str, float]:
+    values = key.settings.__dict__
     return {name: float(values[name]) for name in _THRESHOLDS}
+
+
+def _look(measurement: Measurement, history: History, settings: JudgeSettings, working: bool) -> tuple[Seen, History]:
+    """What the picture shows, and the memory with it in."""
+    tiles = measurement.tiles
+    if tiles is None or not _readable(measurement.signature):
+        return look_alone(measurement, settings), history
+    infrared = measurement.figures.get("chroma_std", 0.0) < INFRARED_CHROMA_MAX
+    baseline = history.baseline(infrared=infrared)
+    cells = _cells(measurement.signature)
+    still = freeze.compare(history, cells, measurement, baseline.usual.change if working else 0.0, settings)
+    look = _look_of(measurement, tiles, cells, baseline, still.change)
+    seen = _see(measurement, look, baseline, history.baseline(infrared=not infrared), history, settings)
+    history = still.history if working else still.history._replace(same_visits=1, still_visits=1, clock_still_visits=1)
+    seen = _frozen(seen, history, settings)
+    if not working and seen.kinds and set(seen.kinds) <= {FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS}:
+        black = measurement.figures["luma_mean"] < settings.dark_mean_max
+        seen = replace(seen, kinds=(), cause=None, unknown=UnknownReason.TOO_DARK_TO_JUDGE) if black else seen
+    hidden = np.packbits(seen.hidden).tobytes() if seen.hidden is not None else b""
+    history = _softened(seen, history._replace(hidden=hidden), measurement.arrival_wall_ns, settings)
+    if not seen.kinds and seen.unknown in _LEARNED_UNKNOWNS:
+        learned = learn(baseline, look, measurement.arrival_wall_ns, settings.memory_days, settings.season_days)
+        blob = learned.to_bytes()
+        history = history._replace(infrared=blob) if infrared else history._replace(day=blob)
+    seen.figures["baseline_visits"] = float(baseline.visits)
+    seen.figures["same_visits"] = float(history.same_visits)
+    return seen, history
+
+
+def _see(
+    measurement: Measurement, look: Look, baseline: Baseline, other: Baseline, history: History, settings: JudgeSettings
+) -> Seen:
+    """Against the baseline of the picture's mode; before there is one, by itself if the other mode's scene is there."""
+    if baseline.visits >= settings.baseline_visits_min:
+        return look_against(measurement, look, compare(look, baseline), baseline, history, settings)
+    if other.visits >= settings.baseline_visits_min:
+        # A grey cloth is no night mode: the scene of the other mode must be there.
+        change = compare(look, other)
+        if change.match < settings.scene_match_min:
+            return look_against(measurement, look, change, other, history, settings)
+    return look_alone(measurement, settings)
+
+
+def _softened(seen: Seen, history: History, at_wall_ns: int, settings: JudgeSettings) -> History:
+    """How long edges have been softer than in the season: visits in a row, and since when."""
+    ratio = seen.figures.get("season_ratio")
+    if ratio is None:
+        return history
+    if ratio >= settings.season_ratio_min:
+        return history._replace(soft_visits=0, soft_since_wall_ns=at_wall_ns)
+    return history._replace(soft_visits=history.soft_visits + 1)
+
+
+def _frozen(seen: Seen, history: History, settings: JudgeSettings) -> Seen:
+    if FaultKind.SIGNAL_LOSS in seen.kinds:
+        return seen
+    cause = None
+    if history.clock_still_visits >= settings.frozen_visits:
+        cause = Cause.CLOCK_STILL
+    elif max(history.same_visits, history.still_visits) >= settings.frozen_visits:
+        cause = Cause.PICTURE_STILL
+    if cause is None:
+        return seen
+    return replace(seen, kinds=ordered({*seen.kinds, FaultKind.FROZEN}), cause=cause, unknown=None, confidence=1.0)
+
+
+def _look_of(
+    measurement: Measurement, tiles: TileMap, cells: npt.NDArray[np.uint16], baseline: Baseline, change: float | None
+) -> Look:
+    named = measurement.figures
+    usual = Usual(
+        luma_mean=named["luma_mean"],
+        noise_floor=named["noise_floor"],
+        row_pattern=named["row_pattern"],
+        column_pattern=named["column_pattern"],
+        clipped_bright_share=named["clipped_bright_share"],
+        change=baseline.usual.change if change is None else change,
+    )
+    levels = cells * np.float32(1 / freeze.UNITS_PER_LEVEL)
+    return look_of(levels, tiles.structure, tiles.acutance, tiles.u, tiles.v, usual)
+
+
+def _readable(signature: bytes) -> bool:
+    return len(signature) == 1 + 8 * ROWS * COLUMNS and signature[0] == freeze.SIGNATURE_VERSION
+
+
+def _cells(signature: bytes) -> npt.NDArray[np.uint16]:
+    return np.frombuffer(signature, "<u2", offset=1).reshape(2 * ROWS, 2 * COLUMNS)
+
+
+def _where(seen: Seen) -> str:
+    """In words, how much of the picture is hidden and where."""
+    if seen.tiles is None or not seen.tiles.any():
+        return ""
+    shares = [float(one.mean()) for row in np.array_split(seen.tiles.reshape(ROWS, COLUMNS), 3) for one in
+              np.array_split(row, 3, axis=1)]  # fmt: skip
+    places = [name for name, share in zip(_PLACES, shares, strict=True) if share >= 0.5]
+    text = f"{100 * float(seen.tiles.mean()):.0f} % of the picture hidden"
+    return f"{text}: {', '.join(places)}" if 0 < len(places) < len(_PLACES) else text
 
 
 def _without_picture(
@@ -121,6 +258,8 @@ def _without_picture(
         detail=detail,
         announced=history.announced or State.UNKNOWN,
         announced_kinds=history.announced_kinds,
+        announced_cause=history.announced_cause,
+        severity=severity(history.announced_kinds),
         since_wall_ns=history.since_wall_ns,
         thresholds=thresholds(settings),
         rules_version=RULES_VERSION,

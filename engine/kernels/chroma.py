@@ -1,30 +1,39 @@
-"""The cheap pass over chroma: every sixteenth row, exact integer sums."""
+"""The cheap pass over chroma: a few dozen rows, exact integer sums per tile."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from numba import types
 
 from engine.kernels.cache import CACHED
+from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
+from engine.kernels.plane import flattened
 from engine.types import LumaPlane
 
-ROW_STEP = 16
+ROWS_A_TILE = 2
+"""Rows that are looked at in each row of tiles, at most."""
+
+_ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
 class ChromaSums:
-    """Of one plane: how many samples were looked at, their sum and the sum of their squares."""
+    """Of one plane, int64, shape (TILE_ROWS, TILE_COLUMNS): samples that were looked at, and their sum. `count`,
+    `squares`: how many there are in all, and the sum of their squares."""
 
-    samples: int
-    total: int
+    samples: npt.NDArray[np.int64]
+    totals: npt.NDArray[np.int64]
+    count: int
     squares: int
 
 
 def _signature(sample: Any) -> Any:
+    sums = types.Array(types.int64, 3, "C")
     pair = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
-    return pair(types.Array(sample, 1, "C", readonly=True), *[types.int64] * 5)
+    return pair(types.Array(sample, 1, "C", readonly=True), *[types.int64] * 4, sums)
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
@@ -40,28 +49,35 @@ def _add(row: Any) -> Any:
 
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
-def _sum(samples: Any, stride: int, step: int, rows: int, columns: int, row_step: int) -> Any:
-    total = 0
-    squares = 0
-    for y in range(0, rows, row_step):
-        row = samples[y * stride : y * stride + (columns - 1) * step + 1]
-        if step == 1:
-            one, two = _add(row)
-            total += one
-            squares += two
-        else:
-            for x in range(columns):
-                value: Any = np.int64(row[x * step])
-                total += value
-                squares += value * value
-    return total, squares
+def add(samples: Any, stride: int, step: int, rows: int, columns: int, sums: Any) -> Any:
+    """Add samples and their sums to `sums`; returns how many there are, and the sum of their squares."""
+    count = squares = 0
+    for tile_row in range(_ROWS):
+        begin, end = tile_row * rows // _ROWS, (tile_row + 1) * rows // _ROWS
+        apart = max(1, -(-(end - begin) // ROWS_A_TILE))
+        for y in range(begin, end, apart):
+            for tile in range(_COLUMNS):
+                left, right = tile * columns // _COLUMNS, (tile + 1) * columns // _COLUMNS
+                if step == 1:
+                    total, square = _add(samples[y * stride + left : y * stride + right])
+                else:
+                    total = square = 0
+                    for x in range(left, right):
+                        value: Any = np.int64(samples[y * stride + x * step])
+                        total += value
+                        square += value * value
+                sums[0, tile_row, tile] += right - left
+                sums[1, tile_row, tile] += total
+                squares += square
+                count += right - left
+    return count, squares
 
 
 def measure(plane: LumaPlane) -> ChromaSums:
-    """Sums over every ROW_STEP-th row of one chroma plane; line padding and interleaving (NV12) are allowed."""
+    """Sums of one chroma plane of at least 16 x 16; line padding and interleaving (NV12) are allowed."""
     rows, columns = plane.shape
     stride, step = plane.strides[0] // plane.itemsize, plane.strides[1] // plane.itemsize
-    span = (rows - 1) * stride + (columns - 1) * step + 1
-    flat = np.lib.stride_tricks.as_strided(plane, (span,), (plane.itemsize,), writeable=False)
-    total, squares = _sum(flat, stride, step, rows, columns, ROW_STEP)
-    return ChromaSums(len(range(0, rows, ROW_STEP)) * columns, total, squares)
+    sums = np.zeros((2, TILE_ROWS, TILE_COLUMNS), np.int64)
+    flat = flattened(plane, stride, (rows - 1) * stride + (columns - 1) * step + 1)
+    count, squares = add(flat, stride, step, rows, columns, sums)
+    return ChromaSums(sums[0], sums[1], count, squares)

@@ -10,6 +10,9 @@ from math import ceil, floor
 ANALYSIS_LINES = 540
 TILE_ROWS = 9
 TILE_COLUMNS = 16
+CELL_ROWS = 2 * TILE_ROWS
+CELL_COLUMNS = 2 * TILE_COLUMNS
+"""A tile is four cells: the thumbnail by which a turned camera is known."""
 
 _DENOMINATORS = (1, 2, 3)
 _CLOSE_ENOUGH = 0.08

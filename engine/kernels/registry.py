@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.kernels import chroma, luma, reference
-from engine.kernels.figures import CLIPPED_HIGH, CLIPPED_LOW, PERCENTILES
+import numpy as np
+
+from engine.kernels import chroma, edges, luma, pattern, plane, reference
+from engine.kernels.figures import PERCENTILES, figures
+from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
 from engine.types import Picture
 
 Pass = Callable[[Picture], Mapping[str, Any]]
@@ -25,29 +28,85 @@ class Kernel:
     rounded: frozenset[str] = frozenset()
 
 
-def _luma(measure: Callable[[Picture], luma.LumaSums]) -> Pass:
+LEAST_EDGE = 48.0
+"""Quarter levels that an edge rises at least, where the registry runs the pass over edges."""
+
+
+def _luma(measure: Callable[[plane.Plane], luma.LumaSums]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
-        sums = measure(picture)
-        return {"sums": sums.sums, "bins": sums.bins, "magnitude": sums.magnitude}
+        return _fields(measure(plane.analysis_plane(picture)))
+
+    return run
+
+
+def _edges(measure: Callable[[plane.Plane, float], edges.EdgeSums]) -> Pass:
+    def run(picture: Picture) -> Mapping[str, Any]:
+        return _fields(measure(plane.analysis_plane(picture), LEAST_EDGE))
+
+    return run
+
+
+def _pattern(strength: Callable[[Any, int], float]) -> Pass:
+    def run(picture: Picture) -> Mapping[str, Any]:
+        samples = plane.analysis_plane(picture)
+        return {"rows": strength(luma.measure(samples).rows, samples.shape[1])}
 
     return run
 
 
 def _chroma(measure: Callable[[Any], chroma.ChromaSums]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
-        u, v = map(measure, picture.chroma or ())
-        return {"u": (u.samples, u.total, u.squares), "v": (v.samples, v.total, v.squares)}
+        both = {name: _fields(measure(of)) for name, of in zip("uv", picture.chroma or (), strict=False)}
+        return {f"{name}_{key}": value for name, sums in both.items() for key, value in sums.items()}
 
     return run
 
 
+def _summary(picture: Picture) -> Mapping[str, Any]:
+    measured = figures(picture)
+    luma, structure, *acutances, u, v = measured.grids
+    grids = {"luma": luma, "structure": structure, "acutances": np.nan_to_num(acutances), "u": u, "v": v}
+    return {"acutance": 0.0, "cells": measured.cells} | grids | measured.named
+
+
+def _fields(sums: Any) -> dict[str, Any]:
+    return {name: getattr(sums, name) for name in sums.__slots__}
+
+
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
+        "plane",
+        "The analysis plane: luma at about 540 lines.",
+        lambda picture: {"plane": plane.analysis_plane(picture)},
+        lambda picture: {"plane": reference.analysis_plane(picture)},
+    ),
+    Kernel(
         "luma",
-        "Tile sums, histogram and Sobel magnitude of the luma plane.",
+        "Tile and cell sums, histogram, profiles and Sobel magnitude of the analysis plane.",
         _luma(luma.measure),
         _luma(reference.measure_luma),
         frozenset({"magnitude"}),
+    ),
+    Kernel(
+        "edges",
+        "Counts, steps and heights of the strong edges of the analysis plane.",
+        _edges(edges.measure),
+        _edges(reference.measure_edges),
+        frozenset({"thresholds"}),
+    ),
+    Kernel(
+        "pattern",
+        "What the rows of all bands have in common.",
+        _pattern(pattern.strength),
+        _pattern(reference.pattern_strength),
+        frozenset({"rows"}),
+    ),
+    Kernel(
+        "summary",
+        "From the sums to figures.",
+        _summary,
+        reference.summary,
+        reference.SUMMARY,
     ),
     Kernel("chroma", "Sums of both chroma planes.", _chroma(chroma.measure), _chroma(reference.measure_chroma)),
 )
@@ -93,16 +152,27 @@ FIGURES: tuple[FigureKind, ...] = (
         "noise_floor", "levels", 0, 900, "Immerkaer's noise of the calmer tiles; what is taken out of energies."
     ),
     FigureKind(
-        "edge_ratio",
+        "acutance",
         "1",
         0,
-        1e6,
-        "Second over central difference energy in the strongest tiles, the weaker of x and y; behind the "
-        "sharpness score. Absent where too little is to be seen.",
+        100,
+        "Share of an edge's height that its steepest step takes, in the sharpest quarter of the tiles, the weaker of x "
+        "and y; behind the sharpness score. Above 1 of lines finer than the window. Absent where too few tiles have "
+        "edges.",
         optional=True,
     ),
+    FigureKind("edge_tiles", "tiles", 0, 144, "Tiles that have edges; the acutance rests on them."),
     FigureKind("structureless_share", "1", 0, 1, "Share of tiles that show no structure."),
     FigureKind("tile_luma_std", "levels", 0, 128, "Standard deviation of the tiles' mean levels."),
+    FigureKind(
+        "flat_share",
+        "1",
+        0,
+        1,
+        "Share of tiles without any change from sample to sample, burnt ones left out.",
+    ),
+    FigureKind("row_pattern", "levels", 0, 255, "Deviation of what all rows of the picture's bands have in common."),
+    FigureKind("column_pattern", "levels", 0, 255, "The same of columns."),
     FigureKind("chroma_u_mean", "levels", -147, 147, "Mean of U (Cb) around neutral.", colour=True),
     FigureKind("chroma_v_mean", "levels", -147, 147, "Mean of V (Cr) around neutral.", colour=True),
     FigureKind("chroma_std", "levels", 0, 210, "Spread of the colours; near 0 in infrared pictures.", colour=True),

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.kernels.exposure import exposure
-from engine.kernels.figures import figures
+from engine.kernels.figures import ACUTANCE, LUMA, STRUCTURE, U, V, figures
 from engine.kernels.occlusion import occlusion
-from engine.kernels.sharpness import edge_ratio, sharpness
+from engine.kernels.sharpness import sharpness
 from engine.kernels.signature import pack
 from engine.types import Picture, Scores, TileMap
 
@@ -23,19 +21,12 @@ class Scored:
 
 
 def score(picture: Picture) -> Scored:
-    """Everything the kernels say of one picture, 64 to 8192 pixels a side: one pass over luma, one over chroma."""
+    """Everything the kernels say of one picture, 64 to 8192 pixels a side."""
     measured = figures(picture)
-    hidden = occlusion(measured)
-    named = measured.named
-    ratio = edge_ratio(measured)
-    if ratio is not None:
-        named["edge_ratio"] = ratio
-    named["structureless_share"] = hidden / 100.0
+    named, grids = measured.named, measured.grids
     return Scored(
         figures=named,
-        scores=Scores(sharpness=sharpness(measured, ratio), exposure=exposure(named), occlusion=hidden),
-        tiles=TileMap(
-            luma=measured.tiles.luma.astype(np.float32), structure=measured.tiles.gradient.astype(np.float32)
-        ),
-        signature=pack(measured.tiles.luma),
+        scores=Scores(sharpness=sharpness(named), exposure=exposure(named), occlusion=occlusion(named)),
+        tiles=TileMap(luma=grids[LUMA], structure=grids[STRUCTURE], acutance=grids[ACUTANCE:U], u=grids[U], v=grids[V]),
+        signature=pack(measured.cells),
     )

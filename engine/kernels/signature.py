@@ -1,20 +1,22 @@
-"""A thumbnail for freeze and move checks: the mean level of each tile. Pure.
+"""A thumbnail for freeze and move checks: the mean level of each cell. Pure.
 
-Layout: one byte of version (1), then TILE_ROWS x TILE_COLUMNS unsigned 16-bit little-endian numbers, row-major, each a
-tile's mean level in 1/128 of a level (0..255 becomes 0..32640). A coded live camera moves every tile by several
+Layout: one byte of version (2), then CELL_ROWS x CELL_COLUMNS unsigned 16-bit little-endian numbers, row-major, each a
+cell's mean level in 1/128 of a level (0..255 becomes 0..32640). A coded live camera moves every cell by several
 hundredths of a level from visit to visit; a repeated picture moves none.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
+from engine.kernels.figures import UNITS_PER_LEVEL
+from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS
 
-VERSION = 1
-UNITS_PER_LEVEL = 128
-SIGNATURE_BYTES = 1 + 2 * TILE_ROWS * TILE_COLUMNS
+VERSION = 2
+SIGNATURE_BYTES = 1 + 2 * CELL_ROWS * CELL_COLUMNS
+
+__all__ = ["SIGNATURE_BYTES", "UNITS_PER_LEVEL", "VERSION", "pack"]
 
 
-def pack(luma: npt.NDArray[np.float64]) -> bytes:
-    """Tile means (TILE_ROWS, TILE_COLUMNS) in levels as a signature."""
-    return bytes([VERSION]) + np.rint(luma * UNITS_PER_LEVEL).astype("<u2").tobytes()
+def pack(cells: npt.NDArray[np.uint16]) -> bytes:
+    """Cell means (CELL_ROWS, CELL_COLUMNS) in 1/UNITS_PER_LEVEL as a signature."""
+    return bytes([VERSION]) + cells.astype("<u2", copy=False).tobytes()

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from engine.types import Codec, FaultKind, Scores, State, Verdict
+from engine.types import Cause, Codec, FaultKind, Scores, Severity, State, Verdict
 
 
 def pack_verdict(verdict: Verdict) -> bytes:
@@ -27,6 +27,11 @@ def pack_verdict(verdict: Verdict) -> bytes:
         "width": verdict.width,
         "height": verdict.height,
         "codec": verdict.codec,
+        "cause": verdict.cause,
+        "announced_cause": verdict.announced_cause,
+        "severity": verdict.severity,
+        "confidence": verdict.confidence,
+        "tiles": verdict.tiles,
     }
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -40,4 +45,8 @@ def unpack_verdict(raw: bytes) -> Verdict:
     fields["announced_kinds"] = tuple(FaultKind(kind) for kind in fields["announced_kinds"])
     fields["scores"] = Scores(*fields["scores"])
     fields["codec"] = Codec(fields["codec"]) if fields["codec"] else None
+    for name, known in (("cause", Cause), ("announced_cause", Cause), ("severity", Severity)):
+        word = fields.get(name)  # verdicts of earlier rules had none
+        fields[name] = known(word) if word else None
+    fields["tiles"] = tuple(fields.get("tiles", ()))
     return Verdict(**fields)

@@ -1,6 +1,6 @@
 """The database: registry, latest verdict and judge memory of each camera. SQLAlchemy Core, SQLite by default."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -119,6 +119,16 @@ class Store:
             query = sa.select(latest.c.camera_id, latest.c.history)
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield row.camera_id, row.history
+
+    def put_histories(self, histories: Mapping[str, bytes]) -> None:
+        """Replace the judge's memory of cameras that have one; in one transaction."""
+        if not histories:
+            return
+        change = (
+            sa.update(latest).where(latest.c.camera_id == sa.bindparam("whose")).values(history=sa.bindparam("new"))
+        )
+        with self._engine.begin() as connection:
+            connection.execute(change, [{"whose": one, "new": blob} for one, blob in histories.items()])
 
     def verdicts(self) -> Iterator[Verdict]:
         """The latest verdict of each camera."""

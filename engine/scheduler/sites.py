@@ -40,6 +40,11 @@ class Sites:
         """The window of a canteen."""
         return self._window[index]
 
+    def is_open(self, site_id: str, region: str, hours: str, wall_ns: int) -> bool:
+        """Whether a kitchen works at this moment; one that was never joined counts as working."""
+        index = self._index.get((site_id, region, hours))
+        return index is None or self.windows[self._window[index]].is_open(wall_ns)
+
     def join(self, site_id: str, region: str, hours: str) -> int:
         """A camera belongs to it."""
         site = (site_id, region, hours)

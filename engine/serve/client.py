@@ -181,6 +181,12 @@ class PatrolClient:
         reply = self._call(self._cameras.RemoveCameras, request)
         return reply.removed, tuple(reply.unknown_ids)
 
+    def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Learn anew what cameras show, after a move or a cleaning; how many there were, and the ids not known."""
+        request = cameras_pb2.ResetBaselineRequest(camera_ids=camera_ids)
+        reply = self._call(self._cameras.ResetBaseline, request)
+        return reply.reset, tuple(reply.unknown_ids)
+
     def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         """Visit cameras as soon as the caps allow."""
         reply = self._call(self._cameras.CheckNow, cameras_pb2.CheckNowRequest(camera_ids=camera_ids))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.replies import CameraStatus, EngineStatus
-from engine.types import Camera, Codec, FaultKind, KeyPoint, Scores, SiteKind, State, Verdict
+from engine.types import Camera, Cause, Codec, FaultKind, KeyPoint, Scores, Severity, SiteKind, State, Verdict
 from patrol.v1 import cameras_pb2, engine_pb2, feed_pb2, measurement_pb2, verdicts_pb2
 
 Redact = Callable[[str], str]
@@ -12,11 +12,15 @@ Value = TypeVar("Value")
 
 _STATE_NUMBER = {state: getattr(verdicts_pb2, f"VERDICT_STATE_{state.name}") for state in State}
 _KIND_NUMBER = {kind: getattr(verdicts_pb2, f"FAULT_KIND_{kind.name}") for kind in FaultKind}
+_CAUSE_NUMBER = {cause: getattr(verdicts_pb2, f"FAULT_CAUSE_{cause.name}") for cause in Cause}
+_SEVERITY_NUMBER = {one: getattr(verdicts_pb2, f"FAULT_SEVERITY_{one.name}") for one in Severity}
 _KEY_POINT_NUMBER = {point: getattr(cameras_pb2, f"KEY_POINT_{point.name}") for point in KeyPoint}
 _SITE_KIND_NUMBER = {kind: getattr(cameras_pb2, f"SITE_KIND_{kind.name}") for kind in SiteKind}
 _CODEC_NUMBER = {codec: getattr(feed_pb2, f"CODEC_{codec.name}") for codec in Codec}
 _STATE = {number: state for state, number in _STATE_NUMBER.items()}
 _KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
+_CAUSE = {number: cause for cause, number in _CAUSE_NUMBER.items()}
+_SEVERITY = {number: one for one, number in _SEVERITY_NUMBER.items()}
 _KEY_POINT = {number: point for point, number in _KEY_POINT_NUMBER.items()}
 _SITE_KIND = {number: kind for kind, number in _SITE_KIND_NUMBER.items()}
 _CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
@@ -103,9 +107,17 @@ def verdict_message(verdict: Verdict) -> verdicts_pb2.Verdict:
         rules_version=verdict.rules_version,
         width=verdict.width,
         height=verdict.height,
+        confidence=verdict.confidence,
+        tiles=verdict.tiles,
     )
     if verdict.codec is not None:
         message.codec = _CODEC_NUMBER[verdict.codec]
+    if verdict.cause is not None:
+        message.cause = _CAUSE_NUMBER[verdict.cause]
+    if verdict.announced_cause is not None:
+        message.announced_cause = _CAUSE_NUMBER[verdict.announced_cause]
+    if verdict.severity is not None:
+        message.severity = _SEVERITY_NUMBER[verdict.severity]
     return message
 
 
@@ -134,6 +146,11 @@ def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
         width=message.width,
         height=message.height,
         codec=_CODEC.get(message.codec),
+        cause=_CAUSE.get(message.cause),
+        announced_cause=_CAUSE.get(message.announced_cause),
+        severity=_SEVERITY.get(message.severity),
+        confidence=message.confidence,
+        tiles=tuple(message.tiles),
     )
 
 

@@ -31,6 +31,9 @@ class HubPort(Protocol):
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         """Forget cameras; how many there were, and the ids not known."""
 
+    async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Forget what cameras usually show; how many there were, and the ids not known."""
+
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         """Visit cameras as soon as the caps allow."""
 

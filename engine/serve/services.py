@@ -117,6 +117,12 @@ class Cameras(cameras_pb2_grpc.CamerasServicer):
         return cameras_pb2.RemoveCamerasResponse(removed=removed, unknown_ids=unknown)
 
     @served
+    async def ResetBaseline(self, request: cameras_pb2.ResetBaselineRequest) -> cameras_pb2.ResetBaselineResponse:
+        """Learn anew what cameras show."""
+        reset, unknown = await self._port.reset_baselines(_ids(request.camera_ids))
+        return cameras_pb2.ResetBaselineResponse(reset=reset, unknown_ids=unknown)
+
+    @served
     async def CheckNow(self, request: cameras_pb2.CheckNowRequest) -> cameras_pb2.CheckNowResponse:
         """Visit cameras soon."""
         report = await self._port.check_now(_ids(request.camera_ids))

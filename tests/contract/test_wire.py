@@ -109,9 +109,10 @@ def test_a_job_survives_the_wire() -> None:
 
 def test_a_measurement_survives_the_wire() -> None:
     grid = np.arange(144, dtype=np.float32).reshape(9, 16)
+    tiles = TileMap(grid, grid * 2, np.stack([grid, grid + 1]), -grid, grid * 3)
     sent = Measurement(
         "c", 1, 2, 3, FeedKind.GATEWAY, Codec.MJPEG, 640, 480, "yuvj420p", True, True, ("corrupt_flag",),
-        {"luma_mean": 12.5}, Scores(50.0, None, 0.0), TileMap(grid, grid * 2), b"sig", 10, 20,
+        {"luma_mean": 12.5}, Scores(50.0, None, 0.0), tiles, b"sig", 10, 20,
     )  # fmt: skip
     got = jobs.unpack_result(jobs.pack_result(jobs.Result(8, sent)))
     assert got.job_id == 8
@@ -119,8 +120,8 @@ def test_a_measurement_survives_the_wire() -> None:
     for name in Measurement.__slots__:
         if name != "tiles":
             assert getattr(got.outcome, name) == getattr(sent, name), name
-    np.testing.assert_array_equal(got.outcome.tiles.luma, grid)
-    np.testing.assert_array_equal(got.outcome.tiles.structure, grid * 2)
+    for name in TileMap.__slots__:
+        np.testing.assert_array_equal(getattr(got.outcome.tiles, name), getattr(tiles, name), name)
 
 
 @pytest.mark.parametrize("outcome", [jobs.Failed("damaged", "why"), RenderedPicture(b"\xff\xd8", 4, 3, 5, 6)])

@@ -261,6 +261,16 @@ def test_a_feeder_that_is_killed_is_replaced(world) -> None:
     wait_for(lambda: latest(client, camera_id).visit_id > before + 1)
 
 
+def test_a_baseline_is_reset_and_stays_so(world) -> None:
+    _, client, county, _ = world
+    healthy = county.cameras[HEALTHY].camera.camera_id
+    wait_for(lambda: latest(client, healthy).figures.get("baseline_visits", 0) >= 2)
+    assert client.reset_baselines([healthy, "nobody"]) == (1, ("nobody",))
+    before = latest(client, healthy).visit_id
+    wait_for(lambda: latest(client, healthy).visit_id > before)
+    assert latest(client, healthy).figures["baseline_visits"] <= 2
+
+
 def test_a_removed_camera_is_gone(world) -> None:
     _, client, county, _ = world
     camera_id = county.cameras[-1].camera.camera_id

@@ -1,5 +1,6 @@
 """A real SQLite file: what is written comes back, also after a restart; what is no database of ours is refused."""
 
+import json
 import sqlite3
 import threading
 import time
@@ -9,12 +10,26 @@ import pytest
 
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
+from engine.record.codec import pack_verdict, unpack_verdict
 from engine.record.evidence import Evidence
 from engine.record.quarantine import Quarantine
 from engine.record.store import Store, VisitRecord
 from engine.record.writer import Writer
 from engine.replies import CameraQuery
-from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, KeyPoint, Scores, SiteKind, State, Verdict
+from engine.types import (
+    Camera,
+    Cause,
+    Codec,
+    FaultKind,
+    FeedKind,
+    Keyframe,
+    KeyPoint,
+    Scores,
+    Severity,
+    SiteKind,
+    State,
+    Verdict,
+)
 
 OLD_SCHEMA = """
 CREATE TABLE patrol_about (key VARCHAR(32) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY (key));
@@ -57,6 +72,7 @@ def verdict(camera_id: str, visit_id: int = 1, announced: State = State.OK) -> V
     return Verdict(
         camera_id, visit_id, 1_700_000_000_000_000_000, State.FAULT, (FaultKind.BLURRED,), "", "why", announced,
         (FaultKind.FROZEN,), 5, Scores(1.5, None, 0.0), {"luma_mean": 12.25}, {"limit": 3.0}, "1", 640, 480, Codec.H265,
+        Cause.DEFOCUS, Cause.CLOCK_STILL, Severity.BLIND, 0.875, (0, 17),
     )  # fmt: skip
 
 
@@ -106,6 +122,23 @@ def test_verdict_and_memory_survive_a_restart(url: str) -> None:
     assert list(second.histories()) == [("c", b"new")]
     assert second.camera("c").latest == verdict("c", 2)
     second.close()
+
+
+def test_a_memory_is_replaced_where_there_is_one(store: Store) -> None:
+    store.put_cameras([Camera("c", "rtsp://h/1"), Camera("d", "rtsp://h/1")])
+    store.write([VisitRecord(verdict("c"), b"old")])
+    store.put_histories({"c": b"new", "d": b"never visited"})
+    assert list(store.histories()) == [("c", b"new")]
+    assert store.camera("c").latest == verdict("c")
+    store.put_histories({})
+
+
+def test_verdicts_of_the_first_rules_are_still_read() -> None:
+    fields = json.loads(pack_verdict(verdict("c")))
+    for name in ("cause", "announced_cause", "severity", "confidence", "tiles"):
+        del fields[name]
+    old = unpack_verdict(json.dumps(fields).encode())
+    assert (old.cause, old.severity, old.confidence, old.tiles) == (None, None, 0.0, ())
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> None:

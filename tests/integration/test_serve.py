@@ -39,12 +39,13 @@ from engine.serve.client import CallError, PatrolClient
 from engine.serve.fanout import Fanout, Filter, TooManyWatchersError, TooSlowError
 from engine.serve.metrics import Metrics
 from engine.serve.server import SERVICES, GrpcServer
-from engine.types import Camera, Codec, FaultKind, Scores, State, Verdict
+from engine.types import Camera, Cause, Codec, FaultKind, Scores, Severity, State, Verdict
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 
 VERDICT = Verdict(
     "c1", 2**63 + 1, 5, State.FAULT, (FaultKind.BLURRED,), "", "d", State.OK, (FaultKind.FROZEN,), 4,
     Scores(1.5, None, 3.0), {"luma_mean": 2.0}, {"limit": 1.0}, "1", 640, 480, Codec.H265,
+    Cause.DEFOCUS, Cause.PICTURE_STILL, Severity.BLIND, 0.75, (3, 143),
 )  # fmt: skip
 
 
@@ -66,6 +67,10 @@ class SmallHub:
 
     async def remove_cameras(self, camera_ids):
         known = [one for one in camera_ids if self.cameras.pop(one, None)]
+        return len(known), tuple(one for one in camera_ids if one not in known)
+
+    async def reset_baselines(self, camera_ids):
+        known = [one for one in camera_ids if one in self.cameras]
         return len(known), tuple(one for one in camera_ids if one not in known)
 
     async def check_now(self, camera_ids):
@@ -167,6 +172,15 @@ def test_status_and_check_now_carry_all_their_figures(served) -> None:
     assert client.status() == EngineStatus("v", "r", 7, 25, 24, {"ok": 3}, 1, 2, 3, 4, 5, 6.5, 7.5)
     assert client.check_now(["c1"]) == CheckNowReport(1, 2, ("x",), ("c1",))
     assert client.remove_cameras(["c3", "zz"]) == (1, ("zz",))
+
+
+def test_a_baseline_is_reset_again_and_again_and_unknown_ids_are_named(served) -> None:
+    client = served[5]
+    for _ in range(2):
+        assert client.reset_baselines(["c1", "zz"]) == (1, ("zz",))
+    with pytest.raises(CallError) as caught:
+        client.reset_baselines([])
+    assert caught.value.status == "INVALID_ARGUMENT"
 
 
 @pytest.mark.parametrize(

@@ -210,9 +210,24 @@ def test_looks_differ_from_camera_to_camera() -> None:
     assert draw_look(np.random.default_rng(3)) == looks[3]
 
 
-def test_answers_are_named_by_their_cause_then_by_the_kind_that_explains_the_others() -> None:
-    assert words.named("ok", (), "") == "ok"
-    assert words.named("fault", ("blurred", "too_dark"), "") == "too_dark"
-    assert words.named("fault", ("blurred",), "veil") == "steam"
+@pytest.mark.parametrize(
+    ("state", "kinds", "cause", "word"),
+    [
+        ("ok", (), "", "ok"),
+        ("fault", ("blurred", "too_dark"), "", "too_dark"),
+        ("fault", ("blurred",), "", "blurred"),
+        ("fault", ("blurred",), "veil", "steam"),
+        ("fault", ("blurred", "partly_covered"), "defocus", "partly_covered"),
+        ("fault", ("too_dark",), "lights_off", "too_dark"),
+    ],
+)
+def test_an_answer_is_named_by_the_kind_that_explains_the_others_or_by_its_cause(
+    state: str, kinds: tuple[str, ...], cause: str, word: str
+) -> None:
+    assert words.named(state, kinds, cause) == word
+
+
+def test_a_hit_is_the_right_kind_or_the_right_cause() -> None:
     assert words.hit("grease", ("blurred",), "")
+    assert words.hit("defocus", ("low_contrast",), "defocus")
     assert not words.hit("covered", ("partly_covered",), "")

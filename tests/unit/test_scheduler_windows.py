@@ -8,6 +8,7 @@ import pytest
 
 from engine.config.calendar import Calendar
 from engine.scheduler.events import CameraPlan, CamerasPut, CheckNow, PushMissing
+from engine.scheduler.sites import Sites
 from engine.scheduler.survey import never_open
 from engine.types import FailureReason, State
 from tests.scheduling import HOUR_S, Patrol, Start, cameras, settings, wall_ns
@@ -34,6 +35,18 @@ def local(start: Start, zone: str = "Asia/Shanghai", began: str = MONDAY) -> dat
 def later_looks(patrol: Patrol) -> list[Start]:
     """All but each camera's first, which comes whatever the hour."""
     return [start for start in patrol.starts if start.at_s > 60]
+
+
+def test_whether_a_kitchen_works_is_told_by_its_canteens_hours() -> None:
+    sites = Sites()
+    sites.configure(Calendar(timezone="UTC", sites={"s1": "mon-fri 06:00-18:00"}), "00:00-24:00")
+    for site_id in ("s1", "s2"):
+        sites.join(site_id, "130102", "")
+    noon_ns, evening_ns = wall_ns("2026-03-02T12:00", "UTC"), wall_ns("2026-03-02T20:00", "UTC")
+    assert sites.is_open("s1", "130102", "", noon_ns)
+    assert not sites.is_open("s1", "130102", "", evening_ns)
+    assert sites.is_open("s2", "130102", "", evening_ns)
+    assert sites.is_open("never joined", "", "", evening_ns)
 
 
 def test_the_first_look_comes_whatever_the_hour() -> None:

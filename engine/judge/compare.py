@@ -1,0 +1,191 @@
+"""How a picture differs from what its camera usually shows. Pure.
+
+The thumbnail of cells tells whether the scene is the same, whatever its sharpness: what is left of it when the mean of
+the neighbourhood is taken out is correlated with that of the baseline. Dirt, steam and a lens out of focus leave the
+correlation high; what covers the lens, or another view, leaves nothing of it. How much contrast is left and how far
+black is lifted tells a veil; how steep edges are against their own usual steepness tells a blur.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.judge.baseline import (
+    ACUTANCE_UNITS,
+    COLUMNS,
+    LAYOUT,
+    ROWS,
+    STRUCTURE_UNITS,
+    TILES,
+    Baseline,
+    Look,
+)
+
+Grid = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+AIR_LEVEL = 160.0
+"""Light that a veil adds where it is thick, in levels."""
+HIGH_MAX = 40.0
+"""A cell is taken to differ from its neighbourhood by no more: one lamp must not decide."""
+EDGES_MIN = 6
+"""Fewer tiles with edges, then and now, tell nothing of sharpness in a direction."""
+STRUCTURED = math.log2(1.0 + 4.0) * STRUCTURE_UNITS
+"""A tile usually has structure from a gradient energy of 4 levels^2 on."""
+LOST_OCTAVES = 1.5
+"""A tile lost its structure if it fell so much further than the least affected ones."""
+KEPT_MAX = 0.35
+"""Of the contrast of a covered place no more than that is left, against what is left elsewhere."""
+LEFT_MIN = 0.25
+"""Contrast left in the best places below which the scene is gone."""
+PLAIN_LEVELS, PLAIN_COLOUR = 22.0, 12.0
+"""A plain tile is hidden if its light or its colour is off by more than that, in levels."""
+_FLOOR = 4.0
+_QUARTER, _TOP = 0.75, 0.85
+
+
+def _smoother(length: int, reach: int) -> Grid:
+    """Means over 2 * reach + 1 neighbours, fewer at the borders; shape (length, length)."""
+    apart = np.abs(np.subtract.outer(np.arange(length), np.arange(length)))
+    near = (apart <= reach).astype(np.float32)
+    return np.asarray(near / near.sum(axis=1, keepdims=True), np.float32)
+
+
+def _windows(tiles: int) -> Grid:
+    """Sums over the cells of a tile and one more on either side; shape (tiles, 2 * tiles)."""
+    cell, tile = np.arange(2 * tiles)[None, :], np.arange(tiles)[:, None]
+    return ((cell >= 2 * tile - 1) & (cell <= 2 * tile + 2)).astype(np.float32)
+
+
+_DOWN, _ACROSS = _smoother(2 * ROWS, 2), _smoother(2 * COLUMNS, 2).T.copy()
+_TALL, _WIDE = _windows(ROWS), _windows(COLUMNS).T.copy()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different.
+
+    `match`: correlation with the usual scene, -1..1. `contrast`: of the usual contrast, what is left. `veil`: octaves
+    of contrast that added light takes; 0 where black is as black as ever. `sharpness`: steepness of edges against their
+    usual one, of the weaker direction, 1 is as ever; None where too few tiles have edges. `sidedness`: octaves by which
+    the directions differ in it. `season`: the same against the season's memory, both directions together. `structure`:
+    octaves of gradient energy that the middle tile of those that have any gained, `structure_top` the least affected
+    ones; None where few have. `hidden`: tiles where the scene is gone, flat; `hidden_structured`: those of them that
+    usually have structure. `cast`: shift of colour in the middle tile, levels.
+    """
+
+    match: float
+    contrast: float
+    veil: float
+    sharpness: float | None
+    sidedness: float
+    season: float | None
+    structure: float | None
+    structure_top: float | None
+    hidden: Mask
+    hidden_structured: int
+    cast: float
+
+    @property
+    def hidden_share(self) -> float:
+        """Of the tiles."""
+        return np.count_nonzero(self.hidden) / TILES
+
+
+def highpass(cells: Grid) -> Grid:
+    """Cells without the mean of their neighbourhood, bounded; shape (..., 2 * ROWS, 2 * COLUMNS)."""
+    out = np.asarray(cells - _DOWN @ cells @ _ACROSS, np.float32)
+    return out.clip(-HIGH_MAX, HIGH_MAX, out=out)
+
+
+def cells_of(codes: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Grid:
+    """The thumbnail in codes of a look or a baseline."""
+    return codes[LAYOUT["cells"]].reshape(2 * ROWS, 2 * COLUMNS).astype(np.float32, copy=False)
+
+
+def match_of(high: Grid, usual_high: Grid) -> float:
+    """How well what highpass() left of two thumbnails correlates, -1..1."""
+    power, usual_power = float(np.vdot(high, high)), float(np.vdot(usual_high, usual_high))
+    return float(np.vdot(high, usual_high)) / (math.sqrt(power * usual_power) + _FLOOR)
+
+
+def compare(look: Look, baseline: Baseline) -> Change:
+    """What changed between a baseline that has seen something and a look."""
+    now, usual = look.codes, baseline.codes.astype(np.float32)
+    change = now - usual
+    thumbnails = np.empty((2, 2 * ROWS, 2 * COLUMNS), np.float32)
+    thumbnails[0], thumbnails[1] = cells_of(now), cells_of(usual)
+    highs = highpass(thumbnails)
+    products = highs * highs[1]
+    match = match_of(highs[0], highs[1])
+    windows = _TALL @ products @ _WIDE
+    left = (windows[0] / (windows[1] + _FLOOR)).ravel()
+    rise = change[LAYOUT["structure"]]
+    structured = usual[LAYOUT["structure"]] >= STRUCTURED
+    fallen = rise[structured]
+    told = fallen.size >= EDGES_MIN
+    contrast = _rank(left[structured] if told else left.copy(), _QUARTER)
+    lifted = _rank(thumbnails[0, ::2, ::2].ravel() - contrast * thumbnails[1, ::2, ::2].ravel(), 0.5)
+    veil = math.log2(1.0 + max(0.0, lifted) / (max(contrast, 0.05) * AIR_LEVEL)) if contrast > 0 else 0.0
+    top = _rank(fallen, _TOP) / STRUCTURE_UNITS if told else None
+    hidden, hidden_structured = _hidden(thumbnails, change, left, structured, contrast, top)
+    edges = change[LAYOUT["acutance"]]
+    both = (now[LAYOUT["acutance"]] > 0) & (usual[LAYOUT["acutance"]] > 0)
+    season = (now[LAYOUT["season_acutance"]] > 0) & (usual[LAYOUT["season_acutance"]] > 0)
+    along, across = _middle(edges[:TILES][both[:TILES]]), _middle(edges[TILES:][both[TILES:]])
+    steeper = [one for one in (along, across) if one is not None]
+    softened = _middle(change[LAYOUT["season_acutance"]][season])
+    return Change(
+        match=match,
+        contrast=contrast,
+        veil=veil,
+        sharpness=2.0 ** min(steeper) if steeper else None,
+        sidedness=abs(steeper[0] - steeper[1]) if len(steeper) == 2 else 0.0,
+        season=None if softened is None else 2.0**softened,
+        structure=_rank(fallen, 0.5) / STRUCTURE_UNITS if told else None,
+        structure_top=top,
+        hidden=hidden,
+        hidden_structured=hidden_structured,
+        cast=math.hypot(_rank(change[LAYOUT["u"]].copy(), 0.5), _rank(change[LAYOUT["v"]].copy(), 0.5)),
+    )
+
+
+def _hidden(
+    thumbnails: Grid, change: Grid, left: Grid, structured: Mask, contrast: float, top: float | None
+) -> tuple[Mask, int]:
+    """Tiles where the scene is gone, and how many of them usually have structure."""
+    rise = change[LAYOUT["structure"]]
+    if contrast < LEFT_MIN:
+        hidden = structured & (rise < -LOST_OCTAVES * STRUCTURE_UNITS)
+    else:
+        gone = left < KEPT_MAX * min(1.0, contrast)
+        hidden = structured & gone & (rise < (min(0.0, top or 0.0) - LOST_OCTAVES) * STRUCTURE_UNITS)
+    count = int(np.count_nonzero(hidden))
+    if not count:
+        return hidden, 0  # light on a plain wall alone hides nothing
+    level, usual_level = (_tiles(one) for one in thumbnails)
+    share = level / (usual_level + 8.0)
+    off = np.abs(share - _rank(share.copy(), 0.5)) * (usual_level + 8.0) > PLAIN_LEVELS
+    for name in ("u", "v"):
+        shift = change[LAYOUT[name]]
+        off |= np.abs(shift - _rank(shift.copy(), 0.5)) > PLAIN_COLOUR
+    return hidden | (off & (rise < STRUCTURE_UNITS) & ~structured), count
+
+
+def _tiles(cells: Grid) -> Grid:
+    tiles: Grid = 0.25 * (cells[::2, ::2] + cells[::2, 1::2] + cells[1::2, ::2] + cells[1::2, 1::2])
+    return tiles.ravel()
+
+
+def _middle(rises: Grid) -> float | None:
+    """Octaves by which edges are steeper in the middle tile; None where too few tiles have edges then and now."""
+    return _rank(rises, 0.5) / ACUTANCE_UNITS if rises.size >= EDGES_MIN else None
+
+
+def _rank(values: Grid, share: float) -> float:
+    """The value below which `share` of them lie, the lower of two neighbours. Orders `values` in place."""
+    rank = int(share * (values.size - 1))
+    values.partition(rank)
+    return float(values[rank])

@@ -1,0 +1,143 @@
+"""The analysis plane: a picture's luma, area averaged to about 540 lines, in 10-bit samples (quarter levels).
+
+Every pass but that over chroma reads this plane and not the picture, so that a 4 K camera costs what a D1 camera does,
+but for this one reading.
+"""
+
+from typing import Any, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from engine.kernels.cache import CACHED
+from engine.kernels.grid import TILE_COLUMNS, Factor, factor
+from engine.types import LumaPlane, Picture
+
+Plane = npt.NDArray[np.uint16]
+
+SAMPLE_MAX = 1023
+UNITS_PER_LEVEL = 4
+COLUMNS_MIN = 4 * TILE_COLUMNS
+
+_i32 = np.int32
+_u16 = np.uint16
+_f32 = np.float32
+
+
+def _signature(sample: Any) -> Any:
+    samples = types.Array(sample, 1, "C", readonly=True)
+    return types.void(samples, *[types.int64] * 7, types.Array(types.uint16, 2, "C"))
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _halve(one: Any, two: Any, out: Any) -> None:
+    """Two rows into one of half the width: the sum of four 8-bit samples is their mean in quarter levels."""
+    for x in range(out.shape[0]):
+        out[x] = _u16(_u16(one[2 * x]) + _u16(one[2 * x + 1]) + _u16(two[2 * x]) + _u16(two[2 * x + 1]))
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _copy(row: Any, out: Any) -> None:
+    for x in range(out.shape[0]):
+        out[x] = _u16(_u16(row[x]) << 2)
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _weigh(row: Any, weight: int, line: Any) -> None:
+    for x in range(line.shape[0]):
+        line[x] = _i32(line[x] + _i32(weight * _i32(row[x])))
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def _span(line: Any, x: int, over: int, under: int) -> int:
+    """The weighted sum of the input columns under output column `x`."""
+    low, high = x * over, (x + 1) * over
+    total = 0
+    for i in range(low // under, (high + under - 1) // under):
+        total += (min(high, (i + 1) * under) - max(low, i * under)) * line[i]
+    return total
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _narrow(line: Any, over: int, under: int, scale: float, out: Any) -> None:
+    """Weighted sums of whole rows into one output row, rounded half up."""
+    half = _f32(0.5)
+    top = _f32(SAMPLE_MAX)  # 16-bit white rounds up, and a stray high bit must not leave the histogram
+    columns = out.shape[0]
+    done = 0
+    if over == 1:
+        for x in range(columns):
+            out[x] = _u16(min(_f32(line[x]) * scale + half, top))
+        done = columns
+    elif over == 4 and under == 3:
+        done = columns // 3 * 3
+        for group in range(columns // 3):
+            a, b, c, d = line[4 * group], line[4 * group + 1], line[4 * group + 2], line[4 * group + 3]
+            out[3 * group] = _u16(min(_f32(3 * a + b) * scale + half, top))
+            out[3 * group + 1] = _u16(min(_f32(2 * b + 2 * c) * scale + half, top))
+            out[3 * group + 2] = _u16(min(_f32(c + 3 * d) * scale + half, top))
+    for x in range(done, columns):
+        out[x] = _u16(min(_f32(_span(line, x, over, under)) * scale + half, top))
+
+
+@numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
+def shrink(
+    samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int, out: Any
+) -> None:
+    """Area average in whole numbers.
+
+    Input row i covers [i * under, (i + 1) * under) of a ruler on which output row y covers [y * over, (y + 1) * over).
+    """
+    rows = out.shape[0]
+    if shift == 2 and over_x == 2 and over_y == 2 and under_x == 1 and under_y == 1:
+        for y in range(rows):
+            start = 2 * y * stride
+            _halve(samples[start : start + width], samples[start + stride : start + stride + width], out[y])
+        return
+    if shift == 2 and over_x == under_x and over_y == under_y:
+        for y in range(rows):
+            _copy(samples[y * stride : y * stride + width], out[y])
+        return
+    scale: Any = _f32(4.0) / _f32(over_x * over_y)
+    if shift != 2:
+        scale = scale * _f32(0.25) * _f32(2.0) ** _f32(shift)
+    line = np.zeros(width, np.int32)
+    for y in range(rows):
+        line[:] = 0
+        low, high = y * over_y, (y + 1) * over_y
+        for i in range(low // under_y, (high + under_y - 1) // under_y):
+            weight: Any = _i32(min(high, (i + 1) * under_y) - max(low, i * under_y))
+            _weigh(samples[i * stride : i * stride + width], weight, line)
+        _narrow(line, over_x, under_x, scale, out[y])
+
+
+def factors(picture: Picture) -> tuple[Factor, Factor]:
+    """Horizontal and vertical. A field has half the lines at full width, so each side has its own."""
+    rows, columns = picture.luma.shape
+    across = factor(picture.height)
+    if across.length(columns) < COLUMNS_MIN:
+        # A tall strip would be left without a column for each tile; it keeps more of its width instead.
+        across = Factor(max(1, columns // COLUMNS_MIN), 1)
+    return across, factor(rows)
+
+
+def analysis_plane(picture: Picture) -> Plane:
+    """Shape (rows, columns) by `factors`, 0..SAMPLE_MAX. `picture.luma`: rows contiguous, line padding allowed."""
+    luma = picture.luma
+    rows, width = luma.shape
+    across, down = factors(picture)
+    stride = luma.strides[0] // luma.itemsize
+    out = np.empty((down.length(rows), across.length(width)), np.uint16)
+    flat = flattened(luma, stride, (rows - 1) * stride + width)
+    shrink(flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth, out)
+    return out
+
+
+def flattened(plane: LumaPlane, stride: int, span: int) -> LumaPlane:
+    """The plane's memory as one row: Numba vectorises over that only. Adds nothing to what the plane spans."""
+    if plane.flags.c_contiguous:
+        return plane.reshape(-1)
+    flat = np.lib.stride_tricks.as_strided(plane, (span,), (plane.itemsize,), writeable=False)
+    return cast(LumaPlane, flat)
