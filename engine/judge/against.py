@@ -25,6 +25,8 @@ from engine.types import Cause, FaultKind, Measurement, UnknownReason
 _NS_PER_H = 3_600 * NS_PER_S
 _STRUCTURE_DOUBT = 0.05
 """Structure varies more than edges do from visit to visit."""
+_GAINED = 0.7
+"""Noise in a picture darker than that share of the usual light is that of the camera's gain."""
 _ONE_SIDED = 0.4
 """Octaves by which the sharpness of x and y differ in a picture that was shaken, and not out of focus."""
 
@@ -239,7 +241,9 @@ def _signal(found: _Found, measurement: Measurement, baseline: Baseline, setting
     noise = figures["noise_floor"]
     if noise >= settings.noise_ratio_min * usual.noise_floor and noise - usual.noise_floor >= settings.noise_rise_min:
         kind = FaultKind.SNOW if noise >= settings.snow_noise_min else FaultKind.NOISY
-        found.add(kind, margin(noise - usual.noise_floor, settings.noise_rise_min, settings.snow_noise_min))
+        gained = figures["luma_mean"] < _GAINED * usual.luma_mean
+        sure = margin(noise - usual.noise_floor, settings.noise_rise_min, settings.snow_noise_min)
+        found.add(kind, sure, Cause.LOW_LIGHT if gained else None)
     for name in ("row_pattern", "column_pattern"):
         risen = figures[name] - 2.0 * getattr(usual, name)
         if risen >= settings.pattern_rise_min:

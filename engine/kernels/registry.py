@@ -133,8 +133,8 @@ _SQUARES = 255.0**2
 FIGURES: tuple[FigureKind, ...] = (
     FigureKind("luma_mean", "levels", 0, 255, "Mean grey level of the picture."),
     FigureKind("luma_std", "levels", 0, 128, "Standard deviation of the grey level."),
-    FigureKind("luma_min", "levels", 0, 255, "Lowest level at the analysis scale."),
-    FigureKind("luma_max", "levels", 0, 255, "Highest level at the analysis scale."),
+    FigureKind("luma_min", "levels", 0, 255, "Lowest level of the rows that are counted, at the analysis scale."),
+    FigureKind("luma_max", "levels", 0, 255, "Highest level of the same rows."),
     *(
         FigureKind(f"luma_p{p}", "levels", 0, 255, f"Level that {p} % of the picture do not exceed.")
         for p in PERCENTILES

@@ -166,6 +166,11 @@ def test_block_edges_of_a_coarse_codec_do_not_hide_a_blur_that_took_the_structur
     assert announced(learned(), *twice(structure=STRUCTURE / 3)) == (FaultKind.BLURRED,)
 
 
+def test_noise_in_a_darker_picture_is_the_cameras_gain() -> None:
+    (verdict,), _ = judge_all([a_measurement(900, noise_floor=5.0, luma_mean=75.0)], learned())
+    assert (verdict.kinds, verdict.cause) == ((FaultKind.NOISY,), Cause.LOW_LIGHT)
+
+
 def test_a_dark_picture_that_still_shows_the_scene_is_lights_off() -> None:
     dark = a_measurement(900, cells=0.2 * SCENE, structure=STRUCTURE * 0.05, luma_mean=24.0)
     (verdict,), _ = judge_all([dark], learned())
