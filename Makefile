@@ -27,6 +27,8 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m bench.kernels --json
 	$(BIN)/python -m bench.end_to_end --json
 	$(BIN)/python -m bench.visits --json
+	$(BIN)/python -m bench.scheduler --json
+	$(BIN)/python -m bench.rehearsal --json
 	$(BIN)/python -m bench.decode_memory --json
 
 clean:

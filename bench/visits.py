@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="append the result to bench/history.jsonl")
     arguments = parser.parse_args()
     with load_server(arguments.server, arguments.data / CLIP) as url:
-        result: dict[str, Any] = {"cameras": CAMERAS, "clip": CLIP, **_apart(_ours, url, arguments.seconds)}
-        result["pyav"] = _apart(_pyav, url, arguments.seconds)
+        result: dict[str, Any] = {"cameras": CAMERAS, "clip": CLIP, **apart(_ours, url, arguments.seconds)}
+        result["pyav"] = apart(_pyav, url, arguments.seconds)
         result["live"] = live(url, arguments.seconds)
     result["checks_per_s"] = result["live"]["checks_per_s"]
     if arguments.record:
@@ -104,7 +104,7 @@ def live(url: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def _apart(measure: Any, url: str, seconds: float) -> dict[str, Any]:
+def apart(measure: Any, url: str, seconds: float) -> dict[str, Any]:
     """Run in a process of its own, so that CPU and memory are its own."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()

@@ -19,8 +19,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.clock import monotonic_ns, ns, seconds
+from engine.config.calendar import Calendar, load_calendar
 from engine.config.schema import Settings
-from engine.control import EXIT_RECYCLE, FAILED, GO, LOST, READY, RELOAD, RELOADED, REPLACE, STOP
+from engine.control import BEGUN, EXIT_RECYCLE, FAILED, GO, LOST, READY, RELOAD, RELOADED, REPLACE, STOP
 from engine.errors import ConfigError, ListenError, PatrolError, StoreError
 from engine.log import logger
 from engine.process import child_command
@@ -70,13 +71,18 @@ class _Child:
 
 
 class Engine:
-    """All processes of one patrol. One thread of its own starts and watches them, so that they die with it."""
+    """All processes of one patrol. One thread of its own starts and watches them, so that they die with it.
+
+    Raises ConfigError where the calendar cannot be used. It is read here and not by the hub: one that turns bad later
+    must not keep a hub from being started anew.
+    """
 
     def __init__(self, settings: Settings, cancel: threading.Event | None = None) -> None:
         self._cancel = cancel or threading.Event()
         self.settings = settings
+        calendar = load_calendar(settings.scheduler.calendar_file)
         self._run_dir = Path(tempfile.mkdtemp(prefix="patrol-"))  # mode 0700: the sockets in it are ours alone
-        self._children = self._plan()
+        self._children = self._plan(calendar)
         self._wake_read, self._wake_write = connection.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._supervise, name="supervisor")
         self._ready = threading.Event()
@@ -131,7 +137,7 @@ class Engine:
         running = {child.name: child.running.process for child in self._children if child.running is not None}
         return {name: process.pid for name, process in running.items() if process.poll() is None}
 
-    def _plan(self) -> list[_Child]:
+    def _plan(self, calendar: Calendar) -> list[_Child]:
         settings, feed = self.settings, self.settings.feed
         common: dict[str, Any] = {
             "parent_pid": os.getpid(),
@@ -143,7 +149,7 @@ class Engine:
         work_task = {**common, "address": f"ipc://{self._run_dir}/work", "credit": settings.worker.credit}
         workers = settings.worker.count or os.cpu_count() or 1
         return [
-            _Child("hub", "hub", common),
+            _Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json")}),
             *(_Child("worker", f"worker-{n}", work_task) for n in range(workers)),
             *(_Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
             *(_Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
@@ -195,18 +201,20 @@ class Engine:
             self.addresses.update(rest[0])
             if all(one.ready for one in self._children):
                 self._tell_hub(GO)
-                self._ready.set()
+        elif word == BEGUN:
+            self._ready.set()
         elif word == RELOADED:
-            self._take(rest[0])
+            self._take(*rest)
         elif word == REPLACE:
             self._replace(*rest)
         elif word == FAILED:
             code, message = rest
             self._failure = _ERRORS.get(code, PatrolError)(message)
 
-    def _take(self, tree: dict[str, Any]) -> None:
+    def _take(self, tree: dict[str, Any], calendar: dict[str, Any]) -> None:
         """The hub has new settings in force: feeders hear of them, and whoever is started from now on has them."""
         self.settings = Settings.model_validate(tree)
+        self._children[0].task["calendar"] = calendar
         for child in self._children:
             child.task["settings"] = tree
             if child.role in ("feeder", "demuxer") and child.running is not None:

@@ -41,9 +41,10 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
 
     settings = Settings.model_validate(task["settings"])
     if role == "hub":
+        from engine.config.calendar import Calendar
         from engine.hub import process
 
-        return process.run(settings, task["run_dir"], control)
+        return process.run(settings, Calendar.model_validate(task["calendar"]), task["run_dir"], control)
     if role == "feeder":
         from engine.feed import feeder
 

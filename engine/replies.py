@@ -6,7 +6,7 @@ Units as in engine/types.py.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.types import Camera, State, Verdict
+from engine.types import Camera, SiteKind, State, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,9 @@ class EngineStatus:
 class ClassStatus:
     """One class of cameras, as the scheduler sees it.
 
-    `coverage`: periods with a look / periods due, since the start. `achieved_period_s`: the mean gap between looks of
-    late, 0 before there are any. `stretch`: by what its period is lengthened because the machine cannot keep it.
+    `coverage`: periods with a look / periods due, since the start; 1 while `periods_due` is 0. `achieved_period_s`: the
+    mean gap between looks of late, 0 before there are any. `stretch`: by what its period is lengthened because the
+    machine cannot keep it.
     """
 
     name: str
@@ -122,6 +123,18 @@ class ClassStatus:
     coverage: float
     lag_p50_s: float
     lag_p99_s: float
+    periods_due: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One platform. `waiting`: cameras that are due and wait for it. `out`: its cameras fail together."""
+
+    name: str
+    in_flight: int
+    cap: int
+    waiting: int
+    out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,9 @@ class SchedulerStatus:
     """How the patrol keeps its periods. `lag_s_max`: how long the most overdue camera waits for its visit.
 
     `shed`: periods that went by without a look, by what the camera waited for. `county_lags`: the worst first, within
-    the last two minutes. `failing`: cameras whose last visit failed, by reason.
+    the last two minutes. `failing`: cameras whose last visit failed, by reason. `visits_allowed` is what feeders and
+    intake leave of `visits_max`. `starts_per_s`: of the last 10 to 20 s. `busy_hosts`: those with most cameras waiting,
+    then with most visits in flight; `uplinks_busy`: recorders with a visit in flight, of `uplinks`.
     """
 
     cameras: int = 0
@@ -150,11 +165,22 @@ class SchedulerStatus:
     shed: Mapping[str, float] = field(default_factory=dict)
     failing: Mapping[str, int] = field(default_factory=dict)
     outages: tuple[str, ...] = ()
+    visits_max: int = 0
+    starts_per_s: float = 0.0
+    starts_per_s_max: float = 0.0
+    uplinks: int = 0
+    uplinks_busy: int = 0
+    hosts: int = 0
+    busy_hosts: tuple[HostStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPlanReport:
-    """Why a camera is due when it is. `due_in_s`: negative if it is overdue. `because`: sentences for people."""
+    """Why a camera is due when it is. `due_in_s`: negative if it is overdue. `because`: sentences for people.
+
+    `window_opens_wall_ns`: when its kitchen works again; 0 while it works, and if it never will. `timezone`: of its
+    hours.
+    """
 
     camera_id: str
     kind: str
@@ -168,6 +194,8 @@ class CameraPlanReport:
     last_keyframe_ago_s: float | None
     window_open: bool
     because: tuple[str, ...] = ()
+    window_opens_wall_ns: int = 0
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +220,97 @@ class ConfigReport:
     changes: tuple[ConfigChange, ...] = ()
     warnings: tuple[str, ...] = ()
     applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Canteen:
+    """A canteen that a spot check may draw: its enabled cameras taken together.
+
+    `site_id`: where the registry has none, region and name (`130102/第一中学食堂`). `county`: as its cameras' region.
+    `findings`: cameras whose announced state is fault; `past_findings`: the same when it was last drawn. `round`: of
+    its stratum when it was last drawn; 0 if it never was.
+    """
+
+    site_id: str
+    site_name: str = ""
+    county: str = ""
+    kind: SiteKind = SiteKind.OTHER
+    findings: int = 0
+    past_findings: int = 0
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnCanteen:
+    """A canteen that was drawn, from the stratum of `county`, `kind` and `with_findings`, in this `round` of it."""
+
+    site_id: str
+    site_name: str
+    county: str
+    kind: SiteKind
+    with_findings: bool
+    findings: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class StratumShare:
+    """What a stratum gave to a draw. `left_in_round`: canteens not drawn yet in its latest round, after this draw."""
+
+    county: str
+    kind: SiteKind
+    with_findings: bool
+    canteens: int
+    drawn: int
+    round: int
+    left_in_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCheckOrder:
+    """What a spot check shall draw. `size` 0: as configured; `seed` None: one that nobody knows beforehand.
+
+    `dry_run`: nothing is remembered. `check_now`: the cameras of the canteens drawn are visited at once.
+    """
+
+    size: int = 0
+    seed: int | None = None
+    region_prefix: str = ""
+    dry_run: bool = False
+    check_now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCheckHeader:
+    """A draw without its canteens. `draw_id`: 1, 2, ...; 0 of a dry run. `size`: asked for, `drawn`: had.
+
+    `canteens`: there were to draw from. With the same registry, findings and earlier draws, `size`, `seed`,
+    `region_prefix` and `findings_weight` give the same draw.
+    """
+
+    draw_id: int
+    at_wall_ns: int
+    size: int
+    seed: int
+    region_prefix: str
+    findings_weight: float
+    canteens: int
+    drawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCheck:
+    """A draw. `left_out`: cameras that count for no canteen, by reason: disabled, no_site."""
+
+    header: SpotCheckHeader
+    strata: tuple[StratumShare, ...]
+    drawn: tuple[DrawnCanteen, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCheckReport:
+    """A draw, and what became of its cameras if they were to be visited."""
+
+    spot_check: SpotCheck
+    check_now: CheckNowReport | None = None

@@ -17,6 +17,9 @@ LumaPlane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 """The largest keyframe that any stage carries; a 100 MB "keyframe" stops at the door."""
 
+SPOT_CHECK_SITES_MAX = 20_000
+"""Canteens that one spot check draws at most; more than a province has."""
+
 PICTURE_SIDE_PX_MIN = 64
 PICTURE_SIDE_PX_MAX = 8192
 
@@ -150,13 +153,26 @@ class KeyPoint(StrEnum):
     OTHER = "other"
 
 
+class SiteKind(StrEnum):
+    """The kind of school a canteen belongs to, the highest level it teaches; docs/registry.md has the Chinese words."""
+
+    KINDERGARTEN = "kindergarten"
+    PRIMARY = "primary"
+    MIDDLE = "middle"
+    HIGH = "high"
+    VOCATIONAL = "vocational"
+    UNIVERSITY = "university"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     """One row of the registry.
 
     `camera_id`: GB/T 28181 20-digit code, or any printable id of 1 to 64 characters. `region`: GB/T 2260 code of 2, 4
     or 6 digits; a region contains what its code prefixes. `uplink`: the recorder or platform the camera hangs on;
-    empty means the URL's host. `push`: keyframes come from a gateway, the camera is not visited.
+    empty means host and port of the URL. `push`: keyframes come from a gateway, the camera is not visited. `site_kind`
+    is the canteen's, so its cameras should agree on it.
     """
 
     camera_id: str
@@ -172,6 +188,7 @@ class Camera:
     platform_status: str = ""
     push: bool = False
     enabled: bool = True
+    site_kind: SiteKind = SiteKind.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ SETTINGS = JudgeSettings()
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS
 GOOD = {
-    "luma_mean": 120.0, "luma_p5": 40.0, "luma_p50": 118.0, "luma_p95": 200.0, "luma_p99": 220.0,
+    "luma_mean": 120.0, "luma_p1": 30.0, "luma_p5": 40.0, "luma_p50": 118.0, "luma_p95": 200.0, "luma_p99": 220.0,
     "clipped_bright_share": 0.0, "structureless_share": 0.1, "edge_tiles": 100.0, "flat_share": 0.0, "noise_floor": 0.6,
     "row_pattern": 1.0, "column_pattern": 1.0, "chroma_std": 15.0,
 }  # fmt: skip
@@ -61,7 +61,7 @@ def a_measurement(
         figures=GOOD | figures,
         scores=Scores(sharpness, 90.0, 10.0),
         tiles=TileMap(*(one.astype(np.float32) for one in (means, structure, acutance, u, COLOUR))),
-        signature=signature.pack(cells),
+        signature=signature.pack(np.rint(cells * signature.UNITS_PER_LEVEL).astype(np.uint16)),
     )
 
 

@@ -64,7 +64,7 @@ def _show_checks(answers: "list[Checked]") -> None:
 def _draw(answer: "Checked", path: Path) -> None:
     from engine.console.picture import draw_check
     from engine.decode.render import decode_rgb
-    from engine.kernels.occlusion import STRUCTURE_MIN
+    from engine.kernels.summary import STRUCTURE_MIN
 
     if answer.keyframe is None or answer.measurement is None:
         raise PatrolError(f"{answer.json()['source']}: no picture to draw")

@@ -1,24 +1,69 @@
-"""`patrol config ...`: configuration files."""
+"""`patrol config ...`: configuration files, and the configuration of a running engine."""
 
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.cli.options import OUT, ConfigOption, settings_of
-from engine.config import load
+from engine.cli.options import (
+    OUT,
+    CaOption,
+    ConfigOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+    client_of,
+    settings_of,
+)
+from engine.clock import wall_ns
+from engine.config import Settings, load
+from engine.config.calendar import load_calendar
 from engine.config.describe import rows, toml
 from engine.config.diff import diff
 from engine.console.tables import show_table
+from engine.errors import ConfigError
+from engine.replies import ConfigChange, ConfigReport
 
-app = typer.Typer(no_args_is_help=True, help="Look at configuration files.")
+app = typer.Typer(no_args_is_help=True, help="Check, compare and apply configuration files.")
+FileArgument = Annotated[Path, typer.Argument(help="TOML file.")]
 
 
 @app.command("check")
-def config_check(file: Annotated[Path, typer.Argument(help="TOML file.")]) -> None:
-    """Say whether a file can be used; every wrong key is named."""
-    load(file)
-    OUT.out(f"{file}: good")
+def config_check(
+    file: FileArgument,
+    registry: Annotated[
+        Path | None,
+        typer.Option(help="CSV of the cameras: are their periods, recorders, platforms and hours possible?"),
+    ] = None,
+    cameras: Annotated[
+        int | None, typer.Option(min=1, max=4_000_000, help="The same for so many cameras, all taken as key points.")
+    ] = None,
+    cores: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Cores of the machine; default: those of this one.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a file can be used; every wrong key is named, and what it makes impossible, with the arithmetic.
+
+    Exit 0: good; 1: usable, with warnings; 2: it cannot be used.
+    """
+    settings = load(file)
+    count, warnings = _warnings(settings, registry, cameras, cores or os.cpu_count() or 1)
+    if as_json:
+        OUT.out(
+            json.dumps({"file": str(file), "cameras": count, "warnings": warnings}, ensure_ascii=False), highlight=False
+        )
+    else:
+        for warning in warnings:
+            OUT.out(f"warning: {warning}", highlight=False)
+        carried = "" if count is None else f" for {count:,} cameras"
+        said = f"usable, {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "good"
+        OUT.out(f"{file}: {said}{carried}", highlight=False)
+    raise typer.Exit(1 if warnings else 0)
 
 
 @app.command("show")
@@ -40,10 +85,99 @@ def config_show(
 
 
 @app.command("diff")
-def config_diff(
-    old: Annotated[Path, typer.Argument(help="TOML file.")], new: Annotated[Path, typer.Argument(help="TOML file.")]
-) -> None:
-    """What differs between two files, and whether a restart is needed."""
+def config_diff(old: FileArgument, new: FileArgument, as_json: JsonOption = False) -> None:
+    """What differs between two files: taken while the engine runs (hot), or at its next start (restart).
+
+    Exit as diff(1): 0: nothing differs; 1: something does; 2: one of them cannot be used.
+    """
     changes = diff(load(old), load(new))
+    if as_json:
+        restart = any(not one.hot for one in changes)
+        tree = {"changes": [asdict(one) for one in changes], "restart": restart}
+        OUT.out(json.dumps(tree, ensure_ascii=False), highlight=False)
+    elif changes:
+        _show_changes(changes)
+    else:
+        OUT.out("no key differs", highlight=False)
+    raise typer.Exit(1 if changes else 0)
+
+
+@app.command("apply")
+def config_apply(
+    file: FileArgument,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would change, and change nothing.")] = False,
+    revision: Annotated[
+        str, typer.Option(help="Refuse unless the settings in force have this revision, as --dry-run told it.")
+    ] = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Bring a file into force in the running engine, as one event, until it reads its own file again.
+
+    Exit 0: taken, or nothing to change (warnings are printed); 2: refused, with every reason; the old settings stand.
+    """
+    from engine.serve.client import CallError
+
+    load(file)  # what is wrong with the file itself is said with its name, and all of it
+    with client_of(settings_of(config), server, token, ca) as client:
+        try:
+            report = client.apply_config(file.read_text(encoding="utf-8"), dry_run=dry_run, expected_revision=revision)
+        except CallError as error:
+            if not error.violations:
+                raise
+            raise ConfigError("\n".join(description for _, description in error.violations)) from error
+    if as_json:
+        OUT.out(json.dumps(asdict(report) | {"dry_run": dry_run}, ensure_ascii=False), highlight=False)
+    else:
+        _show_report(report, dry_run)
+
+
+def _warnings(
+    settings: Settings, registry: Path | None, cameras: int | None, cores: int
+) -> tuple[int | None, list[str]]:
+    """How many cameras it was checked for, if any, and what would be wrong."""
+    from engine.config.scale import Fleet, Load, cannot_keep
+    from engine.scheduler.windows import calendar_never_open
+
+    if registry is not None and cameras is not None:
+        raise ConfigError("--registry and --cameras: give one of them; a registry has its own number of cameras")
+    calendar = load_calendar(settings.scheduler.calendar_file)
+    if registry is None:
+        warnings = calendar_never_open(calendar, settings.scheduler.hours, wall_ns())
+        return cameras, [*cannot_keep(settings, Fleet(Load(cameras or 0)), cores), *warnings]
+    from engine.hub.plans import plan_of
+    from engine.registrar.files import read_registry
+    from engine.scheduler import survey
+    from engine.scheduler.core import Scheduler
+    from engine.scheduler.events import CamerasPut
+
+    known, problems = read_registry(registry, settings)
+    scheduler = Scheduler(settings.scheduler, calendar)
+    scheduler.handle(CamerasPut([plan_of(camera) for camera in known]), 0)
+    warnings = survey.warnings(scheduler, settings, calendar, cores, wall_ns())
+    if problems:
+        bad = len({problem.index for problem in problems})
+        warnings.append(f"{registry}: {bad:,} bad rows were left out; `patrol cameras import` names them")
+    return len(known), warnings
+
+
+def _show_changes(changes: Sequence[ConfigChange]) -> None:
     table = [[one.key, one.old, one.new, "hot" if one.hot else "restart"] for one in changes]
     show_table(OUT, ["key", "old", "new", "reload"], table)
+
+
+def _show_report(report: ConfigReport, dry_run: bool) -> None:
+    if report.changes:
+        _show_changes(report.changes)
+    for warning in report.warnings:
+        OUT.out(f"warning: {warning}", highlight=False)
+    if dry_run:
+        OUT.out(f"dry run: nothing was changed; in force is revision {report.revision}", highlight=False)
+    elif report.applied:
+        OUT.out(f"applied; in force is revision {report.revision}", highlight=False)
+        OUT.out("the engine's own file is as it was: the next start or reload takes that one", highlight=False)
+    else:
+        OUT.out(f"nothing to change while it runs; in force is revision {report.revision}", highlight=False)

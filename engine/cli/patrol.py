@@ -14,16 +14,20 @@ def run(config: ConfigOption = None) -> None:
     from engine.log import configure_logging, logger
     from engine.reload import FileWatch, Hangups
 
+    watched = FileWatch(config)  # before the file is read, so that no change is missed
     settings = settings_of(config)
     configure_logging(settings.log.level, settings.log.format, process="patrol")
-    stop = stop_on_signals()
+    stop, hangups = stop_on_signals(), Hangups()
     with Engine(settings, stop) as engine:
         logger().info("ready", **engine.addresses, processes=len(engine.pids()))
-        hangups, watched = Hangups(), FileWatch(config)
         while not stop.wait(0.5):
             if not engine.running:
                 raise engine.failure or PatrolError("the engine ended; its log says why")
-            if hangups.take() or watched.changed(engine.settings.reload.watch_s):
+            calendar_file, watch_s = engine.settings.scheduler.calendar_file, engine.settings.reload.watch_s
+            asked = hangups.take()
+            if asked:
+                watched.look(calendar_file)  # what is read now need not be read again because it has changed
+            if asked or watched.changed(watch_s, calendar_file):
                 if config is None:
                     logger().warning("nothing to reload: patrol run was started without --config")
                 else:

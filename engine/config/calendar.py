@@ -16,16 +16,15 @@ last = 2027-01-15
 "130102-s17" = "mon-sun 05:00-20:00"
 """
 
-import tomllib
-from datetime import date
+import datetime
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from engine.config.setting import Section
-from engine.errors import ConfigError
+from engine.config.sections import read_section
+from engine.config.setting import Section, key
 from engine.hours import parse_hours
 
 _FILE_BYTES_MAX = 16 * 1024 * 1024
@@ -35,10 +34,12 @@ _REGION = r"^(\d{2}){0,3}$"
 class Span(Section):
     """Days from `first` to `last`, both in it, for the region and all it contains; an empty region is everywhere."""
 
-    name: str = ""
-    region: str = Field(default="", pattern=_REGION)
-    first: date
-    last: date
+    name: str = key("", "For people.")
+    region: str = key(
+        "", "GB/T 2260, of 2, 4 or 6 digits; holds for all it contains; empty: everywhere.", pattern=_REGION
+    )
+    first: datetime.date = key(..., "First day, a TOML date.")
+    last: datetime.date = key(..., "Last day, itself included.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -50,18 +51,27 @@ class Span(Section):
 class Workday(Section):
     """A day worked like another weekday, whatever the holidays say."""
 
-    date: date
-    like: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    date: datetime.date = key(..., "The day.")
+    like: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = key("mon", "Whose hours it has.")
 
 
 class Calendar(Section):
     """The whole file."""
 
-    timezone: str = "Asia/Shanghai"
-    holidays: tuple[Span, ...] = Field(default=(), max_length=1000)
-    workdays: tuple[Workday, ...] = Field(default=(), max_length=1000)
-    terms: tuple[Span, ...] = Field(default=(), max_length=10_000)
-    sites: dict[str, str] = Field(default={}, max_length=200_000)
+    timezone: str = key("Asia/Shanghai", "Of all hours: the registry's, the calendar's, the default ones.")
+    holidays: tuple[Span, ...] = key((), "Kitchens of the region rest, at most 1000.", max_length=1000)
+    workdays: tuple[Workday, ...] = key(
+        (), "Days worked like another weekday, whatever the holidays say; terms hold, at most 1000.", max_length=1000
+    )
+    terms: tuple[Span, ...] = key(
+        (),
+        "Where a region has terms, its kitchens rest outside them; a county's own replace those of its province; at "
+        "most 10 000.",
+        max_length=10_000,
+    )
+    sites: dict[str, str] = key(
+        {}, "Hours by canteen (`site_id`), before those of the registry, at most 200 000.", max_length=200_000
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -87,16 +97,5 @@ def load_calendar(path: str) -> Calendar:
     """Read the file; an empty path is a calendar without entries. Raises ConfigError that names each wrong entry."""
     if not path:
         return Calendar()
-    file = Path(path)
-    try:
-        if file.stat().st_size > _FILE_BYTES_MAX:
-            raise ConfigError(f"scheduler.calendar_file = {path!r}: more than {_FILE_BYTES_MAX} bytes; split it")
-        tree = tomllib.loads(file.read_text(encoding="utf-8"))
-        return Calendar.model_validate(tree)
-    except OSError as error:
-        raise ConfigError(f"scheduler.calendar_file = {path!r}: {error.strerror}; give a readable file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"scheduler.calendar_file = {path!r}: is not TOML: {error}") from error
-    except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg']}; mend the entry" for one in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
+    named = f"scheduler.calendar_file = {path!r}"
+    return read_section(Path(path), Calendar, bytes_max=_FILE_BYTES_MAX, named=named)

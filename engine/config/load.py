@@ -1,15 +1,17 @@
 """TOML to Settings, with errors that a person can act on."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from engine.config.checks import problems
 from engine.config.schema import Settings
+from engine.config.sections import unknown_key
 from engine.errors import ConfigError
+
+_SHOWN_CHARS = 120
 
 
 def load(path: Path) -> Settings:
@@ -44,21 +46,10 @@ def loads(text: str, name: str = "config") -> Settings:
 
 def _sentence(problem: Any) -> str:
     """One pydantic problem as: key, value, what is allowed."""
-    path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = _siblings(problem["loc"])
-        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return f"{path}: unknown key; {hint}known here: {', '.join(known)}; mend the name or delete the line"
-    return f"{path} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"
-
-
-def _siblings(location: tuple[int | str, ...]) -> list[str]:
-    """Names that stand at this place of the schema."""
-    model: type[BaseModel] = Settings
-    for part in location[:-1]:
-        annotation = model.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return sorted(model.model_fields)
+        return unknown_key(problem["loc"], Settings)
+    path = ".".join(str(part) for part in problem["loc"])
+    shown = repr(problem["input"])
+    if len(shown) > _SHOWN_CHARS:
+        shown = f"{shown[:_SHOWN_CHARS]}..."
+    return f"{path} = {shown}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"

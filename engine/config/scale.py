@@ -1,24 +1,30 @@
 """Whether caps and machine can carry the periods for so many cameras, with the arithmetic said. Pure."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.config.schema import Settings
+import numpy as np
+import numpy.typing as npt
+
+from engine.config.schema import SchedulerSettings, Settings
 
 VISIT_S = 3.0
 """A visit's mean duration: connecting, and half a keyframe interval of 5 s (fields of 1 to 10 s are usual)."""
+WORKER_CPU_S = 0.0072
+"""CPU of decoding and scoring a 1080p H.264 keyframe of 2 Mbit/s: bench.end_to_end."""
 CHECK_CPU_S = 0.0090
-"""CPU of one check of a 1080p H.264 camera at 2 Mbit/s: 7.2 ms in bench.end_to_end, 1.1 ms visit, 0.6 ms hub."""
+"""CPU of one check of such a camera: the worker's, 1.1 ms visit (bench.visits), 0.6 ms hub."""
+
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """Cameras to be visited. `uplink`, `host`: the largest, with its cameras."""
+class Load:
+    """Cameras to be visited, by the period that is theirs."""
 
-    key_points: int
-    ordinary: int
-    uplink: tuple[str, int] = ("", 0)
-    host: tuple[str, int] = ("", 0)
+    key_points: int = 0
+    ordinary: int = 0
 
     @property
     def cameras(self) -> int:
@@ -26,53 +32,168 @@ class Fleet:
         return self.key_points + self.ordinary
 
 
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Recorders or platforms, and how many cameras hang on each: arrays as long as `names`."""
+
+    names: Sequence[str]
+    key_points: Counts
+    ordinary: Counts
+
+    def load(self, index: int) -> Load:
+        """The cameras of one."""
+        return Load(int(self.key_points[index]), int(self.ordinary[index]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Who is to be visited. `demuxed`: those of `cameras` that are not RTSP; FFmpeg visits them."""
+
+    cameras: Load
+    demuxed: Load = Load()
+    uplinks: Gates | None = None
+    hosts: Gates | None = None
+
+
 def cannot_keep(settings: Settings, fleet: Fleet, cores: int) -> Iterator[str]:
-    """One sentence for each bound that makes full coverage impossible."""
+    """One sentence for each bound that makes full coverage impossible while all kitchens work."""
     scheduler = settings.scheduler
-    if not fleet.cameras:
+    load = fleet.cameras
+    if not load.cameras:
         return
-    rate = fleet.key_points / scheduler.key_period_s + fleet.ordinary / scheduler.ordinary_period_s
-    period_s = fleet.cameras / rate
-    text = f"{fleet.cameras:,} cameras"
+    rate = _per_s(load, scheduler)
     remedy = "raise the cap, or lengthen the periods"
-    wanted = rate * VISIT_S
-    if wanted > scheduler.visits_max:
+    if rate * VISIT_S > scheduler.visits_max:
+        yield f"{_flight(load, scheduler)}, scheduler.visits_max is {scheduler.visits_max:,}; {remedy}"
+    queue = settings.intake.queue_frames_max
+    if rate * VISIT_S > queue // 2:
         yield (
-            f"{text} x {VISIT_S:g} s / {period_s:g} s = {wanted:,.0f} visits in flight, scheduler.visits_max is "
-            f"{scheduler.visits_max:,}; {remedy}"
+            f"{_flight(load, scheduler)}, intake.queue_frames_max is {queue:,}, and half of it ({queue // 2:,}) bounds "
+            "them; raise it, or lengthen the periods"
         )
     if rate > scheduler.starts_per_s_max:
         yield (
-            f"{text} / {period_s:g} s = {rate:,.0f} visits a second, scheduler.starts_per_s_max is "
-            f"{scheduler.starts_per_s_max:g}; {remedy}"
+            f"{_product(load, scheduler)} = {_up(rate)} visits a second, scheduler.starts_per_s_max is "
+            f"{scheduler.starts_per_s_max:,g}; {remedy}"
         )
-    feeders, each = settings.feed.feeders, settings.feed.visits_per_feeder_max
-    if wanted > feeders * each:
+    yield from _feeders(settings, fleet)
+    if fleet.uplinks is not None:
+        caps = np.full(len(fleet.uplinks.names), scheduler.visits_per_uplink_max)
+        yield from _tight("recorder", "visits_per_uplink_max", fleet.uplinks, caps, scheduler)
+    if fleet.hosts is not None:
+        yield from _hosts(fleet.hosts, scheduler)
+    yield from _cores(settings, load, cores)
+
+
+def _feeders(settings: Settings, fleet: Fleet) -> Iterator[str]:
+    scheduler, feed = settings.scheduler, settings.feed
+    load, demuxed = fleet.cameras, fleet.demuxed
+    rtsp = Load(load.key_points - demuxed.key_points, load.ordinary - demuxed.ordinary)
+    carried = feed.feeders * feed.visits_per_feeder_max
+    if _per_s(rtsp, scheduler) * VISIT_S > carried:
         yield (
-            f"{text} x {VISIT_S:g} s / {period_s:g} s = {wanted:,.0f} visits in flight, {feeders} feeders x {each:,} "
-            f"(feed.visits_per_feeder_max) carry {feeders * each:,}; add feeders"
+            f"{_flight(rtsp, scheduler)}, {feed.feeders} feeders x {feed.visits_per_feeder_max:,} "
+            f"(feed.visits_per_feeder_max) carry {carried:,}; add feeders"
         )
-    yield from _gate("recorder", fleet.uplink, scheduler.visits_per_uplink_max, "visits_per_uplink_max", period_s)
-    name, count = fleet.host
-    cap = scheduler.host_visits_max.get(name, scheduler.visits_per_host_max)
-    yield from _gate("platform", fleet.host, cap, "visits_per_host_max", period_s)
-    if count / period_s > scheduler.host_starts_per_s_max:
+    carried = feed.demuxers * feed.demux_threads
+    if demuxed.cameras and not feed.demuxers:
+        yield f"{demuxed.cameras:,} cameras are not RTSP, and feed.demuxers is 0: nobody visits them; add demuxers"
+    elif _per_s(demuxed, scheduler) * VISIT_S > carried:
         yield (
-            f"platform {name}: {count:,} cameras / {period_s:g} s = {count / period_s:.1f} connections a second, "
-            f"scheduler.host_starts_per_s_max is {scheduler.host_starts_per_s_max:g}; {remedy}"
-        )
-    needed = rate * CHECK_CPU_S
-    if needed > cores:
-        yield (
-            f"{text} / {period_s:g} s x {1000 * CHECK_CPU_S:g} ms = {needed:.1f} cores, this machine has {cores}; "
-            "add cores, or lengthen the periods (they are stretched otherwise)"
+            f"not RTSP: {_flight(demuxed, scheduler)}, {feed.demuxers} demuxers x {feed.demux_threads} "
+            f"(feed.demux_threads) carry {carried:,}; add demuxers"
         )
 
 
-def _gate(kind: str, largest: tuple[str, int], cap: int, key: str, period_s: float) -> Iterator[str]:
-    name, count = largest
-    if count * VISIT_S / period_s > cap:
+def _hosts(hosts: Gates, scheduler: SchedulerSettings) -> Iterator[str]:
+    caps = np.full(len(hosts.names), scheduler.visits_per_host_max)
+    if scheduler.host_visits_max:
+        for index, name in enumerate(hosts.names):
+            caps[index] = scheduler.host_visits_max.get(name, caps[index])
+    yield from _tight("platform", "visits_per_host_max", hosts, caps, scheduler)
+    rates = _rates(hosts, scheduler)
+    tight = np.flatnonzero(rates > scheduler.host_starts_per_s_max)
+    if tight.size:
+        worst = int(tight[np.argmax(rates[tight])])
         yield (
-            f"{kind} {name}: {count:,} cameras x {VISIT_S:g} s / {period_s:g} s = {count * VISIT_S / period_s:.1f} "
-            f"visits in flight, scheduler.{key} is {cap}; raise the cap, or lengthen the periods"
+            f"platform {hosts.names[worst]}: {_product(hosts.load(worst), scheduler)} = {_up(rates[worst])} connections"
+            f" a second, scheduler.host_starts_per_s_max is {scheduler.host_starts_per_s_max:,g}"
+            f"{_others(tight.size - 1, 'platform')}; raise the cap, or lengthen the periods"
         )
+
+
+def _tight(kind: str, key: str, gates: Gates, caps: Counts, scheduler: SchedulerSettings) -> Iterator[str]:
+    """The recorder or platform that is asked for most beyond its cap, and how many more there are."""
+    wanted = _rates(gates, scheduler) * VISIT_S / caps
+    tight = np.flatnonzero(wanted > 1)
+    if not tight.size:
+        return
+    worst = int(tight[np.argmax(wanted[tight])])
+    name = gates.names[worst]
+    if kind == "platform" and name in scheduler.host_visits_max:
+        key = f"host_visits_max.{name!r}"
+    yield (
+        f"{kind} {name}: {_flight(gates.load(worst), scheduler)}, scheduler.{key} is {caps[worst]:,}"
+        f"{_others(tight.size - 1, kind)}; raise the cap, or lengthen the periods"
+    )
+
+
+def _cores(settings: Settings, load: Load, cores: int) -> Iterator[str]:
+    rate, text = _per_s(load, settings.scheduler), _product(load, settings.scheduler, group=True)
+    remedy = "or lengthen the periods (they are stretched otherwise)"
+    if rate * CHECK_CPU_S > cores:
+        needed = _up(rate * CHECK_CPU_S)
+        yield f"{text} x {1000 * CHECK_CPU_S:g} ms = {needed} cores, there are {cores}; add cores, {remedy}"
+    workers = settings.worker.count
+    if workers and rate * WORKER_CPU_S > workers:
+        needed = _up(rate * WORKER_CPU_S)
+        yield (
+            f"{text} x {1000 * WORKER_CPU_S:g} ms = {needed} workers, worker.count is {workers}; add workers, {remedy}"
+        )
+
+
+def _per_s(load: Load, scheduler: SchedulerSettings) -> float:
+    return load.key_points / scheduler.key_period_s + load.ordinary / scheduler.ordinary_period_s
+
+
+def _rates(gates: Gates, scheduler: SchedulerSettings) -> npt.NDArray[np.float64]:
+    rates: npt.NDArray[np.float64] = (
+        gates.key_points / scheduler.key_period_s + gates.ordinary / scheduler.ordinary_period_s
+    )
+    return rates
+
+
+def _flight(load: Load, scheduler: SchedulerSettings) -> str:
+    """How many visits are in flight at once, with how that comes about."""
+    wanted = _up(_per_s(load, scheduler) * VISIT_S)
+    if _one_period(load, scheduler):
+        period_s = scheduler.key_period_s if load.key_points else scheduler.ordinary_period_s
+        return f"{load.cameras:,} cameras x {VISIT_S:g} s / {period_s:,g} s = {wanted} visits in flight"
+    return f"{_product(load, scheduler, group=True)} x {VISIT_S:g} s = {wanted} visits in flight"
+
+
+def _product(load: Load, scheduler: SchedulerSettings, *, group: bool = False) -> str:
+    """Cameras by their periods; `group`: in brackets if it is a sum."""
+    if _one_period(load, scheduler):
+        period_s = scheduler.key_period_s if load.key_points else scheduler.ordinary_period_s
+        return f"{load.cameras:,} cameras / {period_s:,g} s"
+    text = (
+        f"{load.key_points:,} key points / {scheduler.key_period_s:,g} s + {load.ordinary:,} others / "
+        f"{scheduler.ordinary_period_s:,g} s"
+    )
+    return f"({text})" if group else text
+
+
+def _one_period(load: Load, scheduler: SchedulerSettings) -> bool:
+    return not load.key_points or not load.ordinary or scheduler.key_period_s == scheduler.ordinary_period_s
+
+
+def _others(number: int, kind: str) -> str:
+    return f" ({number:,} more {kind}{'s' if number > 1 else ''} like it)" if number else ""
+
+
+def _up(value: float) -> str:
+    """Rounded up, so that what is above a cap is also written above it: whole from 100 on, else to a tenth."""
+    if value >= 100:
+        return f"{math.ceil(round(value, 6)):,}"
+    return f"{math.ceil(round(10 * value, 6)) / 10:g}"

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from engine.config.setting import Section, key
-from engine.types import KeyPoint
+from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
 
 
 class FeedSettings(Section):
@@ -41,7 +41,13 @@ class IntakeSettings(Section):
         "", "CURVE server key pair (as written by zmq.auth.create_certificates); needed to listen in public.", hot=False
     )
     curve_clients_dir: str = key("", "Directory of the public keys of gateways that may push.", hot=False)
-    queue_frames_max: int = key(512, "Keyframes that wait for a worker.", unit="frames", ge=1, le=100_000)
+    queue_frames_max: int = key(
+        2048,
+        "Keyframes that wait for a worker; half of it is kept for visits in flight, so no more than that are.",
+        unit="frames",
+        ge=1,
+        le=100_000,
+    )
     queue_bytes_max: int = key(268_435_456, "Bytes that wait for a worker.", unit="B", ge=8_388_608, le=17_179_869_184)
     payload_bytes_max: int = key(8_388_608, "Largest keyframe taken.", unit="B", ge=65_536, le=8_388_608, hot=False)
     stale_after_s: float = key(30.0, "A keyframe that waited longer is dropped.", unit="s", ge=1, le=3600)
@@ -146,6 +152,16 @@ class SchedulerSettings(Section):
     stretch_max: float = key(
         8.0, "Periods grow by this factor at most when the machine cannot keep them; key points last.", ge=1, le=100
     )
+    spot_check_sites: int = key(
+        2000,
+        "Canteens that a spot check draws unless its call says otherwise.",
+        unit="canteens",
+        ge=1,
+        le=SPOT_CHECK_SITES_MAX,
+    )
+    spot_findings_weight: float = key(
+        2.0, "A spot check draws canteens with earlier findings so many times as often as the others.", ge=1, le=100
+    )
     seed: int = key(0, "Seed of the phases and the jitter.", ge=0, le=2**32 - 1, hot=False)
 
 
@@ -161,6 +177,10 @@ class JudgeSettings(Section):
         ge=0.5,
         le=1,
     )
+    lines_min: int = key(
+        180, "Without a baseline a picture of fewer lines shows too little to be judged: doubtful.", unit="lines", ge=0,
+        le=8192,
+    )  # fmt: skip
     flat_share_min: float = key(0.5, "No signal if this share of the tiles is without any change or noise.", ge=0, le=1)
     light_min: float = key(
         20.0, "Mean level below which a picture has too little light to judge more.", unit="levels", ge=0, le=255
@@ -173,11 +193,17 @@ class JudgeSettings(Section):
         0.35, "A dark picture that matches the usual scene so well is lights off, and no covered lens.", ge=-1, le=1
     )
     bright_mean_min: float = key(
-        165.0, "From this mean level on, with lifted shadows and burnt highlights, doubtful without a baseline.",
-        unit="levels", ge=0, le=255,
-    )  # fmt: skip
+        165.0, "Too bright from this mean level on, if shadows and highlights agree.", unit="levels", ge=0, le=255
+    )
     bright_shadow_min: float = key(
         70.0, "Shadows are missing if 95 % of the picture are above this level.", unit="levels", ge=0, le=255
+    )
+    bright_scene_min: float = key(
+        90.0, "With 95 % of the picture above this level a bright scene is as likely: doubtful.", unit="levels", ge=0,
+        le=255,
+    )  # fmt: skip
+    bright_black_max: float = key(
+        20.0, "With 1 % of the picture below this level black is black: doubtful as well.", unit="levels", ge=0, le=255
     )
     bright_highlight_min: float = key(
         248.0, "Highlights are burnt if 1 % of the picture is above this level.", unit="levels", ge=0, le=255
@@ -208,7 +234,7 @@ class JudgeSettings(Section):
         le=144,
     )  # fmt: skip
     edge_tiles_sure_min: int = key(
-        12, "Fewer tiles with edges say too little to call a picture sharp without a baseline.", unit="tiles", ge=0,
+        36, "Fewer tiles with edges say too little to call a picture sharp without a baseline.", unit="tiles", ge=0,
         le=144,
     )  # fmt: skip
     covered_share_min: float = key(
@@ -291,8 +317,8 @@ class JudgeSettings(Section):
         0.6, "The picture is the same if this share of its tiles stays; a clock ticks in others.", ge=0.5, le=1
     )
     frozen_change_ratio: float = key(
-        0.05,
-        "One coded anew is the same if three tiles of four move by less than this share of the usual ...",
+        0.14,
+        "One coded anew is the same if three tiles of four move by at most this share of the usual (most by twice) ...",
         ge=0,
         le=1,
     )
@@ -342,7 +368,9 @@ class LogSettings(Section):
 class ReloadSettings(Section):
     """How a changed file comes into force; SIGHUP and the API always do."""
 
-    watch_s: float = key(0.0, "Look every so often whether the file has changed; 0: never.", unit="s", ge=0, le=3600)
+    watch_s: float = key(
+        0.0, "Look every so often whether the file or its calendar has changed; 0: never.", unit="s", ge=0, le=3600
+    )
 
 
 class Settings(Section):

@@ -11,10 +11,11 @@ from engine.demo.clips import ClipPlan
 from engine.demo.pictures import PHOTOS
 from engine.demo.server import serve
 from engine.errors import PatrolError
-from engine.types import Camera, FailureReason, FaultKind, KeyPoint, State, Verdict
+from engine.types import Camera, FailureReason, FaultKind, KeyPoint, SiteKind, State, Verdict
 
 REGION = "139901"
 _SCHOOLS = ("第一小学", "第二小学", "实验小学", "河湾小学", "第一中学", "第二中学", "职业中学", "中心幼儿园")
+_KINDS = (*[SiteKind.PRIMARY] * 4, *[SiteKind.MIDDLE] * 2, SiteKind.VOCATIONAL, SiteKind.KINDERGARTEN)
 _POINTS = (
     (KeyPoint.COOKING, "烹饪间"),
     (KeyPoint.CUTTING, "切配间"),
@@ -158,6 +159,7 @@ def _demo_camera(plan: ClipPlan, fault: str, ports: tuple[int, int, int]) -> Dem
         key_point=key_point,
         required=True,
         uplink=f"nvr-{plan.number}",
+        site_kind=_KINDS[school],
     )
     state, kinds, reason = _EXPECTED[fault]
     return DemoCamera(camera, fault, state, kinds, reason)

@@ -15,6 +15,15 @@ class _Feeder:
     stuck_threads: int = 0
 
 
+def visits_allowed(capacity: int, room: int) -> int:
+    """Visits that may be in flight. `room`: frames the intake can still take, and every visit may bring one at once.
+
+    It may be less than are in flight: then as many must end before one begins, or workers that fall behind would be
+    brought more and more keyframes that nobody looks at.
+    """
+    return max(0, min(capacity, room))
+
+
 class FeederBoard:
     """The books of visits in flight: every order that begins here ends here, once.
 

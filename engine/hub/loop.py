@@ -11,7 +11,7 @@ from engine import jobs
 from engine.clock import monotonic_ns, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
-from engine.control import GO, LOST, RELOAD, REPLACE, STOP, Control
+from engine.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
@@ -76,7 +76,7 @@ class Hub:
         self._last_push_id = 0
         self._next_gauges_ns = 0
         self._rate: deque[tuple[int, int]] = deque(maxlen=_RATE_WINDOW_S + 1)
-        self._stopping = self._begun = False
+        self._stopping = self._may_begin = self._begun = False
         self._on_go: Callable[[], None] = lambda: None
         self._on_reload: Callable[[str], None] = lambda _: None
 
@@ -131,6 +131,8 @@ class Hub:
         self._take("work", self._work, self._on_worker, stirred)
         if self._gateways is not None:
             self._take("gateways", self._gateways, self._on_gateway, stirred)
+        if self._may_begin and not self._begun and self._workers:
+            self._begin()
         self._visits.advance(now_ns, self._intake_room())
         self._hand_out(monotonic_ns())
         self._watch_gateways()
@@ -265,8 +267,8 @@ class Hub:
         for word, *rest in self._control.heard():
             if word == STOP:
                 self._stopping = True
-            elif word == GO and not self._begun:
-                self._begin()
+            elif word == GO:
+                self._may_begin = True
             elif word == RELOAD:
                 self._on_reload(rest[0])
             elif word == LOST:
@@ -285,6 +287,7 @@ class Hub:
         self._visits.clock(wall_ns() - now_ns, now_ns)
         self._visits.put(list(self._registry.cameras.values()), now_ns)
         self._on_go()
+        self._control.say(BEGUN)
 
     def _answer_questions(self) -> None:
         while not self._questions.empty():
@@ -316,7 +319,8 @@ class Hub:
             self._intake.waiting_frames, self._intake.waiting_bytes, seconds(self._intake.oldest_age_ns(now_ns))
         )
         self._metrics.cameras(self._registry.counts)
-        self._visits.clock(wall_ns() - now_ns, now_ns)
+        # Read together: after a long turn `now_ns` is of the past, and would look like a jump.
+        self._visits.clock(wall_ns() - monotonic_ns(), now_ns)
         self._metrics.flow(self._visits.in_flight, len(self._workers), self._fanout.watchers)
         self._metrics.scheduler(self._visits.status(now_ns))
         self._metrics.stored(*self._writer.take_counts())

@@ -14,12 +14,14 @@ from engine.hub.loop import Hub
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
 from engine.hub.renders import stamped
+from engine.hub.spotcheck import SpotCheckOffice
 from engine.hub.visits import Visits
 from engine.judge.rules import RULES_VERSION
 from engine.record.evidence import Evidence
-from engine.record.registry import check_cameras
+from engine.record.registry import check_cameras, restore_passwords
 from engine.record.store import Store
 from engine.record.writer import Writer
+from engine.redact import MASK
 from engine.replies import (
     CameraPage,
     CameraPlanReport,
@@ -30,7 +32,12 @@ from engine.replies import (
     EngineStatus,
     ImportReport,
     RenderedPicture,
+    RowProblem,
     SchedulerStatus,
+    SpotCheck,
+    SpotCheckHeader,
+    SpotCheckOrder,
+    SpotCheckReport,
 )
 from engine.serve.status import NotFoundError
 from engine.types import Camera
@@ -62,11 +69,12 @@ class Port:
         self._writer = writer
         self._evidence = evidence
         self._configuration = configuration
+        self._spot_checks = SpotCheckOffice(store.spot_checks, lambda: configuration.settings.scheduler, self.check_now)
         self._started_wall_ns = wall_ns()
 
     async def import_cameras(self, cameras: Sequence[Camera], keep_good: bool) -> ImportReport:
         """Check all, then store and visit the good ones; with a bad row and not `keep_good`, none."""
-        problems = tuple(await asyncio.to_thread(check_cameras, cameras, self._check_url))
+        cameras, problems = await asyncio.to_thread(self._checked, cameras)
         bad = {problem.index for problem in problems}
         if bad and not keep_good:
             return ImportReport(problems=problems)
@@ -145,9 +153,26 @@ class Port:
             lambda: self._configuration.apply(text, expected_revision=expected_revision, dry_run=dry_run)
         )
 
+    async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
+        """Draw canteens for people to look at."""
+        return await self._spot_checks.draw(order)
+
+    async def spot_check(self, draw_id: int) -> SpotCheck | None:
+        """One draw, 0 the latest; None if it is not kept."""
+        return await self._spot_checks.get(draw_id)
+
+    async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
+        """The draws that are kept, newest first."""
+        return await self._spot_checks.headers()
+
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)
         return await asyncio.wrap_future(future)
+
+    def _checked(self, cameras: Sequence[Camera]) -> tuple[Sequence[Camera], tuple[RowProblem, ...]]:
+        masked = [camera.camera_id for camera in cameras if MASK in camera.url]
+        cameras, unknown = restore_passwords(cameras, self._store.urls(masked) if masked else {})
+        return cameras, (*check_cameras(cameras, self._check_url), *unknown)
 
     def _check_url(self, url: str) -> None:
         check_url(url, self._configuration.settings.feed.schemes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine import __version__
 from engine.clock import wall_ns
-from engine.config.calendar import load_calendar
+from engine.config.calendar import Calendar
 from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
@@ -34,11 +34,11 @@ _GRPC_GRACE_S = 1.0
 _FLUSH_S = 2.0
 
 
-def run(settings: Settings, run_dir: str, control: Control) -> int:
+def run(settings: Settings, calendar: Calendar, run_dir: str, control: Control) -> int:
     """Serve until STOP; returns the exit code. What makes a start impossible is told to the supervisor."""
     try:
         with contextlib.ExitStack() as stack:
-            _serve(settings, Path(run_dir), control, stack)
+            _serve(settings, calendar, Path(run_dir), control, stack)
     except PatrolError as error:
         logger().error("cannot run", code=error.code, detail=str(error))
         control.say(FAILED, error.code, str(error))
@@ -46,7 +46,9 @@ def run(settings: Settings, run_dir: str, control: Control) -> int:
     return 0
 
 
-def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextlib.ExitStack) -> None:
+def _serve(
+    settings: Settings, calendar: Calendar, run_dir: Path, control: Control, stack: contextlib.ExitStack
+) -> None:
     metrics = Metrics(version=__version__)
     fanout = Fanout(settings.serve.watch_queue_max, settings.serve.watchers_max)
     transport = Transport()
@@ -74,18 +76,17 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
     judging = Judging(settings, registry, histories, writer, metrics)
-    calendar = load_calendar(settings.scheduler.calendar_file)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
     hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
     configuration = Configuration(
         settings,
-        registry.cameras.values,
-        visits.never_open,
+        calendar,
+        visits.warnings,
         hub.configure,
         metrics.reloaded,
-        lambda tree: control.say(RELOADED, tree),
+        lambda *trees: control.say(RELOADED, *trees),
     )
     port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
     grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
@@ -95,9 +96,13 @@ def _serve(settings: Settings, run_dir: Path, control: Control, stack: contextli
         addresses["metrics"] = metrics.serve(settings.serve.metrics_listen)
         stack.callback(metrics.close)
     control.ready(**addresses)
-    for warning in configuration.warnings():
-        logger().warning("configuration", detail=warning)
-    hub.run(on_go=lambda: grpc.set_ready(True), on_reload=configuration.reload)
+
+    def go() -> None:
+        grpc.set_ready(True)
+        for warning in configuration.warnings():
+            logger().warning("configuration", detail=warning)
+
+    hub.run(on_go=go, on_reload=configuration.reload)
     grpc.set_ready(False)
     if not writer.flush(_FLUSH_S):
         logger().error("some verdicts were not written before the stop")

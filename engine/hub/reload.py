@@ -1,8 +1,7 @@
 """The configuration in force: a changed one is read, checked, compared, and taken as one event, or refused whole."""
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,32 @@ from engine.config import load, loads
 from engine.config.calendar import Calendar, load_calendar
 from engine.config.checks import problems
 from engine.config.diff import diff, hot_part, revision
-from engine.config.scale import Fleet, cannot_keep
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ConflictError
-from engine.feed.source import host_of, uplink_of
 from engine.log import logger
 from engine.replies import ConfigReport
-from engine.types import Camera
 
 
 class Configuration:
     """Used in the hub's thread only, so that of two reloads at once one comes after the other.
 
-    `take(settings, calendar)` brings new settings into force; `told(outcome)`: applied, unchanged or refused;
-    `say(tree)` tells the supervisor, which tells the feeders and remembers them for a hub that is started anew.
+    `warn(settings, calendar, cores, wall_ns)`: what the operator should know of them; `take(settings, calendar)` brings
+    them into force; `told(outcome)`: applied, unchanged or refused; `say(settings, calendar)` tells the supervisor,
+    both as trees: it tells the feeders, and remembers them for a hub that is started anew.
     """
 
     def __init__(
         self,
         settings: Settings,
-        cameras: Callable[[], Iterable[Camera]],
-        never_open: Callable[[int], list[str]],
+        calendar: Calendar,
+        warn: Callable[[Settings, Calendar, int, int], list[str]],
         take: Callable[[Settings, Calendar], None],
         told: Callable[[str], None],
-        say: Callable[[dict[str, Any]], None],
+        say: Callable[[dict[str, Any], dict[str, Any]], None],
     ) -> None:
         self.settings = settings
-        self._calendar = load_calendar(settings.scheduler.calendar_file)
-        self._cameras = cameras
-        self._never_open = never_open
+        self._calendar = calendar
+        self._warn = warn
         self._take = take
         self._told = told
         self._say = say
@@ -49,6 +45,7 @@ class Configuration:
         try:
             report = self._change(load(Path(path)), dry_run=False)
         except ConfigError as error:
+            self._told("refused")
             logger().error("configuration refused, the old one stands", file=path, detail=str(error))
             return
         logger().info(
@@ -69,61 +66,35 @@ class Configuration:
                 "changed them meanwhile; look at them again, then send the change once more"
             )
         try:
-            settings = loads(text, name="request")
+            return self._change(loads(text, name="request"), dry_run)
         except ConfigError:
             if not dry_run:
                 self._told("refused")
             raise
-        return self._change(settings, dry_run)
 
     def warnings(self) -> list[str]:
         """What the operator should know of the settings in force."""
-        return self._warnings(self.settings)
+        return self._warnings(self.settings, self._calendar)
 
     def _change(self, wanted: Settings, dry_run: bool) -> ConfigReport:
-        try:
-            settings = hot_part(self.settings, wanted)
-            calendar = load_calendar(settings.scheduler.calendar_file)
-            wrong = problems(settings)
-            if wrong:
-                raise ConfigError("\n".join(f"together with the keys that wait for a restart: {one}" for one in wrong))
-        except ConfigError:
-            if not dry_run:
-                self._told("refused")
-            raise
+        settings = hot_part(self.settings, wanted)
+        calendar = load_calendar(settings.scheduler.calendar_file)
+        wrong = problems(settings)
+        if wrong:
+            raise ConfigError("\n".join(f"together with the keys that wait for a restart: {one}" for one in wrong))
         changes = tuple(diff(self.settings, wanted))
-        warnings = [f"{one.key}: taken at the next start" for one in changes if not one.hot]
+        warnings = [
+            f"{one.key}: needs a restart; {one.old} stays in force until then" for one in changes if not one.hot
+        ]
         changed = settings != self.settings or calendar != self._calendar
         if dry_run:
-            return ConfigReport(revision(self.settings), changes, (*warnings, *self._warnings(settings)))
+            return ConfigReport(revision(self.settings), changes, (*warnings, *self._warnings(settings, calendar)))
         if changed:
             self._take(settings, calendar)
             self.settings, self._calendar = settings, calendar
-            self._say(settings.model_dump(mode="json"))
+            self._say(settings.model_dump(mode="json"), calendar.model_dump(mode="json"))
         self._told("applied" if changed else "unchanged")
-        return ConfigReport(revision(settings), changes, (*warnings, *self._warnings(settings)), changed)
+        return ConfigReport(revision(settings), changes, (*warnings, *self._warnings(settings, calendar)), changed)
 
-    def _warnings(self, settings: Settings) -> list[str]:
-        said = list(cannot_keep(settings, fleet_of(self._cameras(), settings), os.cpu_count() or 1))
-        said += [f"hours {hours!r} never come: see the calendar" for hours in self._never_open(wall_ns())]
-        return said
-
-
-def fleet_of(cameras: Iterable[Camera], settings: Settings) -> Fleet:
-    """Who is to be visited, counted."""
-    keys = ordinary = 0
-    uplinks: Counter[str] = Counter()
-    hosts: Counter[str] = Counter()
-    for camera in cameras:
-        if not camera.enabled or camera.push:
-            continue
-        if camera.required or camera.key_point in settings.scheduler.key_points:
-            keys += 1
-        else:
-            ordinary += 1
-        uplinks[camera.uplink or uplink_of(camera.url)] += 1
-        hosts[host_of(camera.url)] += 1
-    for counter in (uplinks, hosts):
-        del counter[""]  # files: nothing to cap
-    largest = [next(iter(counter.most_common(1)), ("", 0)) for counter in (uplinks, hosts)]
-    return Fleet(keys, ordinary, largest[0], largest[1])
+    def _warnings(self, settings: Settings, calendar: Calendar) -> list[str]:
+        return self._warn(settings, calendar, os.cpu_count() or 1, wall_ns())

@@ -6,16 +6,17 @@ from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
-from engine.feed.source import host_of, route, uplink_of
-from engine.hub.board import FeederBoard
+from engine.feed.source import route
+from engine.hub.board import FeederBoard, visits_allowed
+from engine.hub.plans import plan_of, site_of
 from engine.hub.registry import Registry
 from engine.log import logger
 from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
+from engine.scheduler import survey
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
     Arrived,
-    CameraPlan,
     CamerasPut,
     CamerasRemoved,
     CapacityChanged,
@@ -39,7 +40,6 @@ from engine.types import Camera, FailureReason, FeedKind, Keyframe, Verdict, Vis
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
-_COUNTY_DIGITS = 6
 _CLOCK_JUMP_NS = NS_PER_S
 _FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)
 
@@ -72,22 +72,7 @@ class Visits:
 
     def put(self, cameras: Sequence[Camera], now_ns: int) -> None:
         """Cameras are new or changed."""
-        plans = [
-            CameraPlan(
-                camera_id=camera.camera_id,
-                uplink=camera.uplink or uplink_of(camera.url),
-                host=host_of(camera.url),
-                county=camera.region[:_COUNTY_DIGITS],
-                site_id=camera.site_id,
-                hours=camera.hours,
-                key_point=camera.key_point,
-                required=camera.required,
-                enabled=camera.enabled,
-                push=camera.push,
-            )
-            for camera in cameras
-        ]
-        self._handle(CamerasPut(plans), now_ns)
+        self._handle(CamerasPut([plan_of(camera) for camera in cameras]), now_ns)
 
     def remove(self, camera_ids: Sequence[str], now_ns: int) -> None:
         """Cameras left the registry."""
@@ -132,12 +117,11 @@ class Visits:
 
     def is_working(self, camera: Camera, wall_ns: int) -> bool:
         """Whether the camera's kitchen works at this moment."""
-        county = camera.region[:_COUNTY_DIGITS]
-        return self._scheduler.timing.sites.is_open(camera.site_id, county, camera.hours, wall_ns)
+        return self._scheduler.timing.sites.is_open(*site_of(camera), wall_ns)
 
-    def never_open(self, wall_ns: int) -> list[str]:
-        """Hours in use that never come."""
-        return self._scheduler.timing.sites.never_open(wall_ns)
+    def warnings(self, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
+        """What the operator should know of such settings, given the cameras that there are."""
+        return survey.warnings(self._scheduler, settings, calendar, cores, wall_ns)
 
     def next_wakeup_ns(self) -> int | None:
         """When the scheduler wants a turn."""
@@ -145,8 +129,7 @@ class Visits:
 
     def advance(self, now_ns: int, room: int) -> None:
         """Give the scheduler its turn. `room`: frames that may still come before the intake is full."""
-        busy = self._board.in_flight + self._board.waiting
-        capacity = min(self._board.capacity(), busy + max(0, room - busy))
+        capacity = visits_allowed(self._board.capacity(), room)
         if capacity != self._capacity:
             self._capacity = capacity
             self._handle(CapacityChanged(capacity), now_ns)

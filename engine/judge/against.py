@@ -15,16 +15,18 @@ import numpy as np
 
 from engine.clock import NS_PER_S
 from engine.config.schema import JudgeSettings
-from engine.judge.baseline import Baseline, Look
-from engine.judge.compare import Change, cells_of, highpass
+from engine.judge.baseline import COLUMNS, ROWS, Baseline, Look
+from engine.judge.compare import Change, Grid, cells_of, highpass, match_of
 from engine.judge.history import History
 from engine.judge.picture import Mask, Seen, light_cause, look_alone, margin, ordered, signal_lost, too_bright
 from engine.judge.shift import Shift, find_shift
 from engine.types import Cause, FaultKind, Measurement, UnknownReason
 
 _NS_PER_H = 3_600 * NS_PER_S
-_STRUCTURE_DOUBT = 0.1
+_STRUCTURE_DOUBT = 0.05
 """Structure varies more than edges do from visit to visit."""
+_GAINED = 0.7
+"""Noise in a picture darker than that share of the usual light is that of the camera's gain."""
 _ONE_SIDED = 0.4
 """Octaves by which the sharpness of x and y differ in a picture that was shaken, and not out of focus."""
 
@@ -74,7 +76,7 @@ class _Found:
             "scene_match": change.match,
             "contrast_left": change.contrast,
             "veil": change.veil,
-            "hidden_share": float(change.hidden.mean()),
+            "hidden_share": change.hidden_share,
             "cast": change.cast,
         }
         self._put("sharpness_ratio", sharpness_ratio(change))
@@ -130,7 +132,8 @@ def _light(found: _Found, measurement: Measurement, baseline: Baseline, settings
     risen, clipped = mean - usual.luma_mean, figures["clipped_bright_share"] - usual.clipped_bright_share
     brighter = risen >= settings.bright_rise_min and clipped >= settings.bright_clipped_rise_min
     burnt = clipped >= settings.bright_clipped_share_min
-    alone = too_bright(measurement, settings) is not None and risen >= settings.bright_rise_min / 2
+    plain = found.change.hidden_share >= settings.hidden_share_min  # bright cloth is no light
+    alone = not plain and too_bright(measurement, settings) is not None and risen >= settings.bright_rise_min / 2
     if brighter or burnt or alone:
         found.add(FaultKind.TOO_BRIGHT, margin(risen, settings.bright_rise_min, 2 * settings.bright_rise_min))
 
@@ -141,7 +144,8 @@ def _scene(found: _Found, look: Look, baseline: Baseline, history: History, sett
     light = not found.kinds.isdisjoint({FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT})
     if change.match < (settings.dark_match_min if light else settings.scene_match_min):
         fell = change.structure is not None and change.structure < -settings.covered_structure_fall
-        shift = find_shift(highpass(cells_of(look.codes)), highpass(cells_of(baseline.codes)))
+        high, usual_high = highpass(cells_of(look.codes)), highpass(cells_of(baseline.codes))
+        shift = find_shift(high, usual_high)
         if _is_turned(shift, settings):
             found.figures |= {"shift_across": shift.across, "shift_down": shift.down, "shift_match": shift.match}
             found.add(FaultKind.MOVED, margin(shift.match, settings.moved_match_min, 1.0))
@@ -150,18 +154,25 @@ def _scene(found: _Found, look: Look, baseline: Baseline, history: History, sett
             found.tiles = found.hidden = change.hidden
             found.add(FaultKind.COVERED, margin(change.match, settings.scene_match_min, 0.0))
             return
-        few = change.hidden_structured < settings.hidden_share_min * change.hidden.size
-        if change.match < settings.scene_gone_max and not fell and few:
+        if change.match < settings.scene_gone_max and not fell and _another_view(high, usual_high, change, settings):
             found.add(FaultKind.MOVED, margin(change.match, settings.scene_gone_max, 0.0))
             return
     if not light:
         _part(found, history, settings)
 
 
+def _another_view(high: Grid, usual_high: Grid, change: Change, settings: JudgeSettings) -> bool:
+    """Does nothing of the scene show beside what is hidden either?"""
+    if change.hidden_structured < settings.hidden_share_min * change.hidden.size:
+        return True
+    left = ~change.hidden.reshape(ROWS, COLUMNS).repeat(2, axis=0).repeat(2, axis=1)
+    return match_of(high[left], usual_high[left]) < settings.scene_gone_max / 2
+
+
 def _part(found: _Found, history: History, settings: JudgeSettings) -> None:
     """People come and go: after a visit that showed something hidden, only what is hidden still counts."""
     change = found.change
-    if float(change.hidden.mean()) < settings.hidden_share_min * settings.hold:
+    if change.hidden_share < settings.hidden_share_min * settings.hold:
         return
     found.hidden = change.hidden
     if change.match >= settings.veil_match_min and change.veil >= settings.veil_min:
@@ -169,7 +180,7 @@ def _part(found: _Found, history: History, settings: JudgeSettings) -> None:
     hidden = change.hidden
     if history.hidden:
         hidden = hidden & np.unpackbits(np.frombuffer(history.hidden, np.uint8)).astype(np.bool_)
-    share = float(hidden.mean())
+    share = np.count_nonzero(hidden) / hidden.size
     least = settings.hidden_share_min * (settings.hold if FaultKind.PARTLY_COVERED in history.announced_kinds else 1.0)
     if share < least or change.hidden_structured < settings.hidden_structured_min:
         return
@@ -192,12 +203,13 @@ def _optics(found: _Found, history: History, at_wall_ns: int, settings: JudgeSet
     blur_held = not {FaultKind.BLURRED, FaultKind.GREASE}.isdisjoint(held)
     sharp_min = _easier(settings.sharpness_ratio_min, settings) if blur_held else settings.sharpness_ratio_min
     veil_min = settings.veil_min * (settings.hold if FaultKind.STEAM in held else 1.0)
-    if ratio is not None and structure is not None and structure < sharp_min - _STRUCTURE_DOUBT:
-        ratio = min(ratio, structure)  # few edges were left to compare
+    veiled = change.veil >= veil_min
+    if not veiled and ratio is not None and structure is not None and structure < sharp_min - _STRUCTURE_DOUBT:
+        ratio = min(ratio, structure)  # few edges were left to compare, or those of coding blocks
     blur = -math.log2(max(ratio, 0.01)) if ratio is not None else 0.0
     found.figures["blur_octaves"] = blur
     share = change.veil / max(blur, 0.02)
-    if change.veil >= veil_min and share >= settings.steam_veil_min:
+    if veiled and share >= settings.steam_veil_min:
         found.add(FaultKind.STEAM, margin(change.veil, settings.veil_min, 3 * settings.veil_min), Cause.STEAM)
     elif ratio is not None and ratio < sharp_min:
         sure = margin(ratio, settings.sharpness_ratio_min, settings.sharpness_ratio_min / 2)
@@ -229,7 +241,9 @@ def _signal(found: _Found, measurement: Measurement, baseline: Baseline, setting
     noise = figures["noise_floor"]
     if noise >= settings.noise_ratio_min * usual.noise_floor and noise - usual.noise_floor >= settings.noise_rise_min:
         kind = FaultKind.SNOW if noise >= settings.snow_noise_min else FaultKind.NOISY
-        found.add(kind, margin(noise - usual.noise_floor, settings.noise_rise_min, settings.snow_noise_min))
+        gained = figures["luma_mean"] < _GAINED * usual.luma_mean
+        sure = margin(noise - usual.noise_floor, settings.noise_rise_min, settings.snow_noise_min)
+        found.add(kind, sure, Cause.LOW_LIGHT if gained else None)
     for name in ("row_pattern", "column_pattern"):
         risen = figures[name] - 2.0 * getattr(usual, name)
         if risen >= settings.pattern_rise_min:

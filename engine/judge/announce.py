@@ -8,7 +8,6 @@ at once too; anything else begins as unknown.
 """
 
 from collections import Counter
-from dataclasses import replace
 
 from engine.config.schema import JudgeSettings
 from engine.judge.history import OUTCOMES_MAX, History, Outcome
@@ -38,8 +37,8 @@ def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: Judg
     recent = outcomes[-max(settings.confirm_m, settings.confirm_n) :]
     cause = _cause(history, recent, kinds) if state == State.FAULT else None
     since = history.since_wall_ns if state == history.announced else at_wall_ns
-    return replace(
-        history, outcomes=outcomes, announced=state, announced_kinds=kinds, announced_cause=cause, since_wall_ns=since
+    return history._replace(
+        outcomes=outcomes, announced=state, announced_kinds=kinds, announced_cause=cause, since_wall_ns=since
     )
 
 

@@ -134,7 +134,7 @@ def look_of(cells: Grid, structure: Grid, acutance: Grid, u: Grid, v: Grid, usua
     codes[LAYOUT["u"]], codes[LAYOUT["v"]] = u.ravel() + COLOUR_ZERO, v.ravel() + COLOUR_ZERO
     codes[LAYOUT["season_structure"]] = codes[LAYOUT["structure"]]
     codes[LAYOUT["season_acutance"]] = ((edges[0] + edges[1]) / np.maximum(1, known.sum(axis=0))).ravel()
-    return Look(np.clip(codes, 0.0, 255.0, out=codes), usual)
+    return Look(codes.clip(0.0, 255.0, out=codes), usual)
 
 
 def learn(baseline: Baseline, look: Look, at_wall_ns: int, memory_days: float, season_days: float) -> Baseline:
@@ -147,11 +147,13 @@ def learn(baseline: Baseline, look: Look, at_wall_ns: int, memory_days: float, s
     weight = _weight(visits, at_wall_ns - baseline.at_wall_ns, memory_days)
     old = baseline.codes
     step = look.codes - old
-    np.clip(step, -_STEP_MAX, _STEP_MAX, out=step)
+    step.clip(-_STEP_MAX, _STEP_MAX, out=step)
     step[: _SEASON.start] *= weight
     step[_SEASON] *= _weight(season_visits, since_ns, season_days) if season_due else 0.0
     step += old
-    step += (_PHASES + np.float32(visits * _PLASTIC % 1.0)) % 1.0
+    thresholds = _PHASES + np.float32(visits * _PLASTIC % 1.0)
+    thresholds -= np.floor(thresholds)
+    step += thresholds
     codes = step.astype(np.uint8)  # rounds down
     np.copyto(codes, old, where=_GAPS & (look.codes == 0.0))
     np.copyto(codes, look.codes, where=_GAPS & (old == 0), casting="unsafe")

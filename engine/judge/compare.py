@@ -6,6 +6,7 @@ correlation high; what covers the lens, or another view, leaves nothing of it. H
 black is lifted tells a veil; how steep edges are against their own usual steepness tells a blur.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ HIGH_MAX = 40.0
 """A cell is taken to differ from its neighbourhood by no more: one lamp must not decide."""
 EDGES_MIN = 6
 """Fewer tiles with edges, then and now, tell nothing of sharpness in a direction."""
-STRUCTURED = np.log2(1.0 + 4.0) * STRUCTURE_UNITS
+STRUCTURED = math.log2(1.0 + 4.0) * STRUCTURE_UNITS
 """A tile usually has structure from a gradient energy of 4 levels^2 on."""
 LOST_OCTAVES = 1.5
 """A tile lost its structure if it fell so much further than the least affected ones."""
@@ -87,11 +88,16 @@ class Change:
     hidden_structured: int
     cast: float
 
+    @property
+    def hidden_share(self) -> float:
+        """Of the tiles."""
+        return np.count_nonzero(self.hidden) / TILES
+
 
 def highpass(cells: Grid) -> Grid:
-    """Cells without the mean of their neighbourhood, bounded; shape (2 * ROWS, 2 * COLUMNS)."""
-    out = cells - _DOWN @ cells @ _ACROSS
-    return np.clip(out, -HIGH_MAX, HIGH_MAX).astype(np.float32, copy=False)
+    """Cells without the mean of their neighbourhood, bounded; shape (..., 2 * ROWS, 2 * COLUMNS)."""
+    out = np.asarray(cells - _DOWN @ cells @ _ACROSS, np.float32)
+    return out.clip(-HIGH_MAX, HIGH_MAX, out=out)
 
 
 def cells_of(codes: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Grid:
@@ -99,60 +105,73 @@ def cells_of(codes: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Grid:
     return codes[LAYOUT["cells"]].reshape(2 * ROWS, 2 * COLUMNS).astype(np.float32, copy=False)
 
 
+def match_of(high: Grid, usual_high: Grid) -> float:
+    """How well what highpass() left of two thumbnails correlates, -1..1."""
+    power, usual_power = float(np.vdot(high, high)), float(np.vdot(usual_high, usual_high))
+    return float(np.vdot(high, usual_high)) / (math.sqrt(power * usual_power) + _FLOOR)
+
+
 def compare(look: Look, baseline: Baseline) -> Change:
     """What changed between a baseline that has seen something and a look."""
-    now, usual = look.codes, baseline.codes
-    cells, usual_cells = cells_of(now), cells_of(usual)
-    high, usual_high = highpass(cells), highpass(usual_cells)
-    product, power = high * usual_high, usual_high * usual_high
-    match = float(product.sum()) / float(np.sqrt((high * high).sum() * power.sum()) + _FLOOR)
-    window = _TALL @ power @ _WIDE
-    left = (_TALL @ product @ _WIDE / (window + _FLOOR)).ravel()
-    octaves = (now[LAYOUT["structure"]] - usual[LAYOUT["structure"]]) / STRUCTURE_UNITS
+    now, usual = look.codes, baseline.codes.astype(np.float32)
+    change = now - usual
+    thumbnails = np.empty((2, 2 * ROWS, 2 * COLUMNS), np.float32)
+    thumbnails[0], thumbnails[1] = cells_of(now), cells_of(usual)
+    highs = highpass(thumbnails)
+    products = highs * highs[1]
+    match = match_of(highs[0], highs[1])
+    windows = _TALL @ products @ _WIDE
+    left = (windows[0] / (windows[1] + _FLOOR)).ravel()
+    rise = change[LAYOUT["structure"]]
     structured = usual[LAYOUT["structure"]] >= STRUCTURED
-    count = int(np.count_nonzero(structured))
-    contrast = _rank(left[structured] if count >= EDGES_MIN else left, _QUARTER)
-    lifted = _rank((cells - contrast * usual_cells).ravel(), 0.5) if contrast > 0 else 0.0
-    veil = float(np.log2(1.0 + max(0.0, lifted) / (max(contrast, 0.05) * AIR_LEVEL)))
-    fallen = octaves[structured]
-    top = _rank(fallen, _TOP) if count >= EDGES_MIN else None
-    hidden = _hidden(now, usual, left, octaves, structured, contrast, top)
-    edges, usual_edges = now[LAYOUT["acutance"]], usual[LAYOUT["acutance"]]
-    season_edges = usual[LAYOUT["season_acutance"]]
-    directions = (slice(0, TILES), slice(TILES, 2 * TILES))
-    steeper = [rise for one in directions if (rise := _steeper(edges[one], usual_edges[one])) is not None]
+    fallen = rise[structured]
+    told = fallen.size >= EDGES_MIN
+    contrast = _rank(left[structured] if told else left.copy(), _QUARTER)
+    lifted = _rank(thumbnails[0, ::2, ::2].ravel() - contrast * thumbnails[1, ::2, ::2].ravel(), 0.5)
+    veil = math.log2(1.0 + max(0.0, lifted) / (max(contrast, 0.05) * AIR_LEVEL)) if contrast > 0 else 0.0
+    top = _rank(fallen, _TOP) / STRUCTURE_UNITS if told else None
+    hidden, hidden_structured = _hidden(thumbnails, change, left, structured, contrast, top)
+    edges = change[LAYOUT["acutance"]]
+    both = (now[LAYOUT["acutance"]] > 0) & (usual[LAYOUT["acutance"]] > 0)
+    season = (now[LAYOUT["season_acutance"]] > 0) & (usual[LAYOUT["season_acutance"]] > 0)
+    along, across = _middle(edges[:TILES][both[:TILES]]), _middle(edges[TILES:][both[TILES:]])
+    steeper = [one for one in (along, across) if one is not None]
+    softened = _middle(change[LAYOUT["season_acutance"]][season])
     return Change(
         match=match,
         contrast=contrast,
         veil=veil,
         sharpness=2.0 ** min(steeper) if steeper else None,
         sidedness=abs(steeper[0] - steeper[1]) if len(steeper) == 2 else 0.0,
-        season=_ratio(now[LAYOUT["season_acutance"]], season_edges),
-        structure=_rank(fallen, 0.5) if count >= EDGES_MIN else None,
+        season=None if softened is None else 2.0**softened,
+        structure=_rank(fallen, 0.5) / STRUCTURE_UNITS if told else None,
         structure_top=top,
         hidden=hidden,
-        hidden_structured=int(np.count_nonzero(hidden & structured)),
-        cast=_cast(now, usual),
+        hidden_structured=hidden_structured,
+        cast=math.hypot(_rank(change[LAYOUT["u"]].copy(), 0.5), _rank(change[LAYOUT["v"]].copy(), 0.5)),
     )
 
 
 def _hidden(
-    now: Grid, usual: npt.NDArray[np.uint8], left: Grid, octaves: Grid, structured: Mask, contrast: float,
-    top: float | None,
-) -> Mask:  # fmt: skip
+    thumbnails: Grid, change: Grid, left: Grid, structured: Mask, contrast: float, top: float | None
+) -> tuple[Mask, int]:
+    """Tiles where the scene is gone, and how many of them usually have structure."""
+    rise = change[LAYOUT["structure"]]
     if contrast < LEFT_MIN:
-        gone = np.ones(TILES, np.bool_)
-        fell = octaves < -LOST_OCTAVES
+        hidden = structured & (rise < -LOST_OCTAVES * STRUCTURE_UNITS)
     else:
         gone = left < KEPT_MAX * min(1.0, contrast)
-        fell = octaves < min(0.0, top or 0.0) - LOST_OCTAVES
-    level, usual_level = _tiles(cells_of(now)), _tiles(cells_of(usual))
-    scale = _rank(level / (usual_level + 8.0), 0.5)
-    off = np.abs(level - scale * (usual_level + 8.0)) > PLAIN_LEVELS
+        hidden = structured & gone & (rise < (min(0.0, top or 0.0) - LOST_OCTAVES) * STRUCTURE_UNITS)
+    count = int(np.count_nonzero(hidden))
+    if not count:
+        return hidden, 0  # light on a plain wall alone hides nothing
+    level, usual_level = (_tiles(one) for one in thumbnails)
+    share = level / (usual_level + 8.0)
+    off = np.abs(share - _rank(share.copy(), 0.5)) * (usual_level + 8.0) > PLAIN_LEVELS
     for name in ("u", "v"):
-        shift = now[LAYOUT[name]] - usual[LAYOUT[name]]
-        off |= np.abs(shift - _rank(shift, 0.5)) > PLAIN_COLOUR
-    return np.where(structured, gone & fell, off & (octaves < 1.0))
+        shift = change[LAYOUT[name]]
+        off |= np.abs(shift - _rank(shift.copy(), 0.5)) > PLAIN_COLOUR
+    return hidden | (off & (rise < STRUCTURE_UNITS) & ~structured), count
 
 
 def _tiles(cells: Grid) -> Grid:
@@ -160,26 +179,13 @@ def _tiles(cells: Grid) -> Grid:
     return tiles.ravel()
 
 
-def _steeper(now: Grid, usual: npt.NDArray[np.uint8]) -> float | None:
+def _middle(rises: Grid) -> float | None:
     """Octaves by which edges are steeper in the middle tile; None where too few tiles have edges then and now."""
-    both = (now > 0) & (usual > 0)
-    if np.count_nonzero(both) < EDGES_MIN:
-        return None
-    return _rank(now[both] - usual[both], 0.5) / ACUTANCE_UNITS
-
-
-def _ratio(now: Grid, usual: npt.NDArray[np.uint8]) -> float | None:
-    octaves = _steeper(now, usual)
-    return None if octaves is None else 2.0**octaves
-
-
-def _cast(now: Grid, usual: npt.NDArray[np.uint8]) -> float:
-    u = _rank(now[LAYOUT["u"]] - usual[LAYOUT["u"]], 0.5)
-    v = _rank(now[LAYOUT["v"]] - usual[LAYOUT["v"]], 0.5)
-    return float(np.hypot(u, v))
+    return _rank(rises, 0.5) / ACUTANCE_UNITS if rises.size >= EDGES_MIN else None
 
 
 def _rank(values: Grid, share: float) -> float:
-    """The value below which `share` of them lie, the lower of two neighbours."""
+    """The value below which `share` of them lie, the lower of two neighbours. Orders `values` in place."""
     rank = int(share * (values.size - 1))
-    return float(np.partition(values, rank)[rank])
+    values.partition(rank)
+    return float(values[rank])

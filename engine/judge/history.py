@@ -1,9 +1,9 @@
 """What the judge remembers of one camera, as a value and as bytes. Under 4 KB a camera. Pure."""
 
 import struct
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TypeVar
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
 from engine.types import Cause, FaultKind, State
@@ -29,8 +29,7 @@ _UINT16_MAX = 0xFFFF
 _Member = TypeVar("_Member", bound=Enum)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one past visit said."""
 
     state: State
@@ -38,8 +37,7 @@ class Outcome:
     cause: Cause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """A camera's memory; `History()` is that of one never seen.
 
     `announced`, with its kinds and cause: what the engine stands by, None before the first visit; `since_wall_ns`: when
@@ -74,8 +72,7 @@ class History:
 
     def without_baseline(self) -> "History":
         """The memory of a camera that was moved, cleaned or exchanged on purpose: what it shows is learned anew."""
-        return replace(
-            self,
+        return self._replace(
             day=b"",
             infrared=b"",
             hidden=b"",
@@ -144,7 +141,7 @@ class History:
             announced_kinds=_kinds(kinds),
             announced_cause=_member(cause, _CAUSES),
             since_wall_ns=since,
-            outcomes=tuple(Outcome(_STATES[state], _kinds(mask), _member(why, _CAUSES)) for state, why, mask in past),
+            outcomes=tuple(_outcome(*one) for one in past),
             signature=blob[after : ends[0]],
             same_visits=same,
             still_visits=still,
@@ -176,6 +173,11 @@ def _first(blob: bytes) -> History:
         since_wall_ns=since,
         outcomes=tuple(Outcome(_STATES[state], _kinds(mask)) for state, mask in past),
     )
+
+
+@lru_cache(maxsize=1024)
+def _outcome(state: int, cause: int, kinds: int) -> Outcome:
+    return Outcome(_STATES[state], _kinds(kinds), _member(cause, _CAUSES))
 
 
 def _number(member: _Member | None, members: tuple[_Member, ...]) -> int:

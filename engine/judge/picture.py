@@ -49,17 +49,19 @@ def signal_lost(measurement: Measurement, settings: JudgeSettings) -> bool:
 
 
 def too_bright(measurement: Measurement, settings: JudgeSettings) -> FaultKind | UnknownReason | None:
-    """By itself a picture is too bright where much of it is clipped.
+    """By itself a picture is too bright if much of it is clipped, or if shadows are lifted under burnt highlights.
 
-    One with lifted shadows under burnt highlights is overexposed, or a bright scene: that is doubtful.
+    One without any shadows, or with black in it, and not clipped, may as well be a bright scene: that is doubtful.
     """
     figures = measurement.figures
     mean, shadow = figures["luma_mean"], figures["luma_p5"]
     if figures["clipped_bright_share"] >= settings.bright_clipped_share_min or mean >= settings.bright_mean_max:
         return FaultKind.TOO_BRIGHT
     burnt = figures["luma_p99"] >= settings.bright_highlight_min
-    washed_out = mean >= settings.bright_mean_min and shadow >= settings.bright_shadow_min and burnt
-    return UnknownReason.DOUBTFUL if washed_out else None
+    if mean < settings.bright_mean_min or shadow < settings.bright_shadow_min or not burnt:
+        return None
+    scene = shadow >= settings.bright_scene_min or figures["luma_p1"] < settings.bright_black_max
+    return UnknownReason.DOUBTFUL if scene else FaultKind.TOO_BRIGHT
 
 
 def light_cause(measurement: Measurement, kinds: set[FaultKind], settings: JudgeSettings) -> Cause | None:
@@ -77,9 +79,12 @@ def look_alone(measurement: Measurement, settings: JudgeSettings) -> Seen:
     """Compare a whole (undamaged) picture's figures with the thresholds."""
     figures = measurement.figures
     mean, sharpness = figures["luma_mean"], measurement.scores.sharpness
-    if signal_lost(measurement, settings):
-        return Seen((FaultKind.SIGNAL_LOSS,), confidence=0.5 + 0.5 * margin(figures["flat_share"], 0.5, 0.9))
     dark = mean < settings.dark_mean_max
+    if signal_lost(measurement, settings):
+        lost = {FaultKind.SIGNAL_LOSS, FaultKind.TOO_DARK} if dark else {FaultKind.SIGNAL_LOSS}
+        return Seen(ordered(lost), confidence=0.5 + 0.5 * margin(figures["flat_share"], settings.flat_share_min, 1.0))
+    if measurement.height < settings.lines_min:
+        return Seen(unknown=UnknownReason.DOUBTFUL)
     if mean < settings.light_min:
         # Without light nothing else shows: a covered lens at night is a dark picture.
         if dark:

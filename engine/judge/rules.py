@@ -113,10 +113,29 @@ def judge_undecoded(
     return _without_picture(camera_id, visit_id, at_wall_ns, State.UNKNOWN, reason, detail, history, settings)
 
 
-@functools.lru_cache(maxsize=4)
 def thresholds(settings: JudgeSettings) -> Mapping[str, float]:
     """What figures were compared with, by the names of the settings."""
-    values = settings.__dict__
+    return _thresholds(_BySelf(settings))
+
+
+class _BySelf:
+    """Settings as a key: they never change, and comparing fifty of them at every visit costs more than a rule does."""
+
+    __slots__ = ("settings",)
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        self.settings = settings
+
+    def __hash__(self) -> int:
+        return id(self.settings)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BySelf) and self.settings is other.settings
+
+
+@functools.lru_cache(maxsize=4)
+def _thresholds(key: _BySelf) -> Mapping[str, float]:
+    values = key.settings.__dict__
     return {name: float(values[name]) for name in _THRESHOLDS}
 
 
@@ -131,17 +150,17 @@ def _look(measurement: Measurement, history: History, settings: JudgeSettings, w
     still = freeze.compare(history, cells, measurement, baseline.usual.change if working else 0.0, settings)
     look = _look_of(measurement, tiles, cells, baseline, still.change)
     seen = _see(measurement, look, baseline, history.baseline(infrared=not infrared), history, settings)
-    history = still.history if working else replace(still.history, same_visits=1, still_visits=1, clock_still_visits=1)
+    history = still.history if working else still.history._replace(same_visits=1, still_visits=1, clock_still_visits=1)
     seen = _frozen(seen, history, settings)
     if not working and seen.kinds and set(seen.kinds) <= {FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS}:
         black = measurement.figures["luma_mean"] < settings.dark_mean_max
         seen = replace(seen, kinds=(), cause=None, unknown=UnknownReason.TOO_DARK_TO_JUDGE) if black else seen
     hidden = np.packbits(seen.hidden).tobytes() if seen.hidden is not None else b""
-    history = _softened(seen, replace(history, hidden=hidden), measurement.arrival_wall_ns, settings)
+    history = _softened(seen, history._replace(hidden=hidden), measurement.arrival_wall_ns, settings)
     if not seen.kinds and seen.unknown in _LEARNED_UNKNOWNS:
         learned = learn(baseline, look, measurement.arrival_wall_ns, settings.memory_days, settings.season_days)
         blob = learned.to_bytes()
-        history = replace(history, infrared=blob) if infrared else replace(history, day=blob)
+        history = history._replace(infrared=blob) if infrared else history._replace(day=blob)
     seen.figures["baseline_visits"] = float(baseline.visits)
     seen.figures["same_visits"] = float(history.same_visits)
     return seen, history
@@ -167,12 +186,12 @@ def _softened(seen: Seen, history: History, at_wall_ns: int, settings: JudgeSett
     if ratio is None:
         return history
     if ratio >= settings.season_ratio_min:
-        return replace(history, soft_visits=0, soft_since_wall_ns=at_wall_ns)
-    return replace(history, soft_visits=history.soft_visits + 1)
+        return history._replace(soft_visits=0, soft_since_wall_ns=at_wall_ns)
+    return history._replace(soft_visits=history.soft_visits + 1)
 
 
 def _frozen(seen: Seen, history: History, settings: JudgeSettings) -> Seen:
-    if seen.kinds == (FaultKind.SIGNAL_LOSS,):
+    if FaultKind.SIGNAL_LOSS in seen.kinds:
         return seen
     cause = None
     if history.clock_still_visits >= settings.frozen_visits:
@@ -185,7 +204,7 @@ def _frozen(seen: Seen, history: History, settings: JudgeSettings) -> Seen:
 
 
 def _look_of(
-    measurement: Measurement, tiles: TileMap, cells: npt.NDArray[np.float32], baseline: Baseline, change: float | None
+    measurement: Measurement, tiles: TileMap, cells: npt.NDArray[np.uint16], baseline: Baseline, change: float | None
 ) -> Look:
     named = measurement.figures
     usual = Usual(
@@ -196,16 +215,16 @@ def _look_of(
         clipped_bright_share=named["clipped_bright_share"],
         change=baseline.usual.change if change is None else change,
     )
-    return look_of(cells, tiles.structure, tiles.acutance, tiles.u, tiles.v, usual)
+    levels = cells * np.float32(1 / freeze.UNITS_PER_LEVEL)
+    return look_of(levels, tiles.structure, tiles.acutance, tiles.u, tiles.v, usual)
 
 
 def _readable(signature: bytes) -> bool:
     return len(signature) == 1 + 8 * ROWS * COLUMNS and signature[0] == freeze.SIGNATURE_VERSION
 
 
-def _cells(signature: bytes) -> npt.NDArray[np.float32]:
-    raw = np.frombuffer(signature, "<u2", offset=1).reshape(2 * ROWS, 2 * COLUMNS)
-    return raw.astype(np.float32) / np.float32(freeze.UNITS_PER_LEVEL)
+def _cells(signature: bytes) -> npt.NDArray[np.uint16]:
+    return np.frombuffer(signature, "<u2", offset=1).reshape(2 * ROWS, 2 * COLUMNS)
 
 
 def _where(seen: Seen) -> str:

@@ -13,7 +13,7 @@ from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import flattened
 from engine.types import LumaPlane
 
-ROWS_A_TILE = 4
+ROWS_A_TILE = 2
 """Rows that are looked at in each row of tiles, at most."""
 
 _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
@@ -21,17 +21,19 @@ _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class ChromaSums:
-    """Of one plane, int64, shape (TILE_ROWS, TILE_COLUMNS): samples that were looked at, and their sum. `squares`: the
-    sum of the squares of all of them."""
+    """Of one plane, int64, shape (TILE_ROWS, TILE_COLUMNS): samples that were looked at, and their sum. `count`,
+    `squares`: how many there are in all, and the sum of their squares."""
 
     samples: npt.NDArray[np.int64]
     totals: npt.NDArray[np.int64]
+    count: int
     squares: int
 
 
 def _signature(sample: Any) -> Any:
     sums = types.Array(types.int64, 3, "C")
-    return types.int64(types.Array(sample, 1, "C", readonly=True), *[types.int64] * 4, sums)
+    pair = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
+    return pair(types.Array(sample, 1, "C", readonly=True), *[types.int64] * 4, sums)
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
@@ -47,8 +49,9 @@ def _add(row: Any) -> Any:
 
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
-def _sum(samples: Any, stride: int, step: int, rows: int, columns: int, sums: Any) -> int:
-    squares = 0
+def add(samples: Any, stride: int, step: int, rows: int, columns: int, sums: Any) -> Any:
+    """Add samples and their sums to `sums`; returns how many there are, and the sum of their squares."""
+    count = squares = 0
     for tile_row in range(_ROWS):
         begin, end = tile_row * rows // _ROWS, (tile_row + 1) * rows // _ROWS
         apart = max(1, -(-(end - begin) // ROWS_A_TILE))
@@ -66,7 +69,8 @@ def _sum(samples: Any, stride: int, step: int, rows: int, columns: int, sums: An
                 sums[0, tile_row, tile] += right - left
                 sums[1, tile_row, tile] += total
                 squares += square
-    return squares
+                count += right - left
+    return count, squares
 
 
 def measure(plane: LumaPlane) -> ChromaSums:
@@ -75,5 +79,5 @@ def measure(plane: LumaPlane) -> ChromaSums:
     stride, step = plane.strides[0] // plane.itemsize, plane.strides[1] // plane.itemsize
     sums = np.zeros((2, TILE_ROWS, TILE_COLUMNS), np.int64)
     flat = flattened(plane, stride, (rows - 1) * stride + (columns - 1) * step + 1)
-    squares = _sum(flat, stride, step, rows, columns, sums)
-    return ChromaSums(sums[0], sums[1], int(squares))
+    count, squares = add(flat, stride, step, rows, columns, sums)
+    return ChromaSums(sums[0], sums[1], count, squares)

@@ -29,7 +29,7 @@ from engine.kernels.plane import Plane
 WINDOW = 6
 """Samples of the window, the edge's own step in its middle."""
 STRONG = 0.7
-_SAMPLED_STEP = 8
+_SAMPLED_STEP = 4
 """Of the rows that are looked at, every so many-th tells what is strong."""
 ROWS_SAMPLED = (2, 7)
 """From and up to which row of tiles: clock and name are burnt in above and below."""
@@ -88,7 +88,7 @@ def _heights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, least: Any, sums: A
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _fold(columns: Any, offset: int, width: int, row: int, sums: Any) -> None:
+def _fold(columns: Any, offset: int, width: int, row: int, direction: int, sums: Any) -> None:
     """A row of tiles is complete: its column sums go to the tiles. Column 0 stands at sample `offset`."""
     n = columns.shape[1]
     for column in range(_COLUMNS):
@@ -98,7 +98,7 @@ def _fold(columns: Any, offset: int, width: int, row: int, sums: Any) -> None:
             folded = 0
             for x in range(begin, end):
                 folded += columns[kind, x]
-            sums[kind, row, column] = folded
+            sums[kind, direction, row, column] = folded
     columns[:] = 0
 
 
@@ -113,7 +113,8 @@ def _strong(sums: Any, least: float) -> float:
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def _measure(plane: Any, step: int, least: float, sums: Any, thresholds: Any) -> None:
+def add(plane: Any, step: int, least: float, sums: Any, thresholds: Any) -> None:
+    """Fill counts, steps and heights in `sums`, and the two thresholds."""
     height, width = plane.shape
     n = width - WINDOW + 1
     along = np.zeros((2, n), np.int32)
@@ -138,8 +139,8 @@ def _measure(plane: Any, step: int, least: float, sums: Any, thresholds: Any) ->
             if _BEFORE <= y < height - _BEHIND:
                 _mark(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], strong_y, columns_y)
         if y + 1 == (tile + 1) * height // _ROWS:
-            _fold(columns_x, _BEFORE, width, tile, sums[0])
-            _fold(columns_y, 0, width, tile, sums[1])
+            _fold(columns_x, _BEFORE, width, tile, 0, sums)
+            _fold(columns_y, 0, width, tile, 1, sums)
             tile += 1
 
 
@@ -155,7 +156,7 @@ class EdgeSums:
 
 def measure(plane: Plane, least: float) -> EdgeSums:
     """Run the pass over an analysis plane. `least`: quarter levels that an edge must rise at least, 1..1023."""
-    sums = np.zeros((2, 3, TILE_ROWS, TILE_COLUMNS), np.int64)
+    sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
-    _measure(plane, row_step(plane.shape[0]), least, sums, thresholds)
-    return EdgeSums(sums[:, 0], sums[:, 1], sums[:, 2], thresholds)
+    add(plane, row_step(plane.shape[0]), least, sums, thresholds)
+    return EdgeSums(sums[0], sums[1], sums[2], thresholds)

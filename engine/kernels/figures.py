@@ -1,195 +1,182 @@
-"""From sums to figures: levels of a full-range 8-bit scale, per picture and per tile. NumPy on 144 tiles. Pure."""
+"""From a picture to its figures: levels of a full-range 8-bit scale, per picture and per tile. Pure.
+
+All passes and what follows from their sums run in one compiled call: between two pictures the decoder has taken the
+caches, and every piece of code that has to come back into them costs more than what it does. What each figure means
+stands in engine/kernels/registry.py, its definition, as NumPy says it, in engine/kernels/reference.py.
+"""
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
-from engine.kernels import chroma, edges, luma, pattern
-from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, tile_edges
-from engine.kernels.plane import UNITS_PER_LEVEL, analysis_plane
-from engine.types import Picture
+from engine.kernels import chroma, edges, luma, pattern, plane, summary
+from engine.kernels.cache import CACHED
+from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
+from engine.kernels.summary import TILES
+from engine.types import LumaPlane, Picture
 
-Grid = npt.NDArray[np.float64]
-
-_LIMITED_BLACK, _LIMITED_SPAN = 16.0, 219.0
-_SOBEL_GAIN = 8.0
-"""A slope of one level a sample reads as 8 in Sobel's sums."""
-_SOBEL_NOISE = 12.0 / 64.0
-_LAPLACIAN_NOISE = 20.0
-"""How much of a white noise's variance each operator passes on (the sum of its squared weights)."""
-_IMMERKAER = float(np.sqrt(np.pi / 2) / 6)
-_NOISE_TRUSTED = 2.0
-"""Up to that many times the floor a tile's own noise is taken for noise; what is beyond it is fine texture."""
-_NOISE_MAX = 6.0
-"""A sensor's noise stays below that in levels at the analysis scale; fur, leaves and gravel read higher."""
-_NOISE_QUANTILE = 0.25
-"""Texture reads as noise in Immerkaer's measure; the calmer tiles tell the picture's noise."""
-_STEP_NOISE = 0.5
-"""What noise adds to the steepest step of an edge, in deviations: the largest of three neighbours is taken."""
+NOISE_TAKEN = 1.0
+"""How much of the noise that was measured is taken out of energies and edges; 0 is the bug that bench.accuracy plants.
+"""
+UNITS_PER_LEVEL = 128
+"""Of the cells' mean levels."""
 EDGE_LEVELS_MIN, EDGE_NOISE_MIN = 12.0, 6.0
 """An edge rises at least that many levels, and that many times the noise."""
-CLIPPED_LOW, CLIPPED_HIGH = 2.0, 253.0
-FLAT_MAX = 0.01
-"""Gradient energy (levels^2, noise left in) below which a tile was never seen by a sensor."""
-_LIT_MAX = 250.0
-"""A tile that is brighter is burnt out, and flat for that."""
-PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
-_SHARES = np.array(PERCENTILES) / 100
-_PERCENTILE_NAMES = tuple(f"luma_p{share}" for share in PERCENTILES)
+PERCENTILES = tuple(round(100 * share) for share in summary.SHARES)
+NAMES = (
+    "luma_mean", "luma_std", "luma_min", "luma_max", "clipped_dark_share", "clipped_bright_share",
+    *(f"luma_p{share}" for share in PERCENTILES),
+    "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
+    "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern", "edge_tiles",
+    "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std",
+)  # fmt: skip
+"""In the order in which the compiled call gives them; those that it gives as nan are absent."""
+_LIMITED_BLACK, _LIMITED_SPAN, _LIMITED_COLOUR_SPAN = 16.0, 219.0, 224.0
+_STEP_NOISE = 0.5
+"""What noise adds to the steepest step of an edge, in deviations: the largest of three neighbours is taken."""
+LUMA, STRUCTURE, ACUTANCE, U, V = 0, 1, 2, 4, 5
+"""Rows of `Figures.grids`; of the acutance, edges that x crosses come first."""
+_GRIDS = 6
+_LIGHT, _DETAIL = 0, 6 + len(PERCENTILES)
+_COLOUR = len(NAMES) - 3
 
-
-@dataclass(frozen=True, slots=True)
-class TileFigures:
-    """Per tile, shape (TILE_ROWS, TILE_COLUMNS), float64.
-
-    `cells`: mean level of each cell, shape (CELL_ROWS, CELL_COLUMNS). `gradient`: mean square of Sobel's slope in
-    levels^2 with `grain`, which is noise, taken out. `noise`: Immerkaer's, in levels. `edges`, `steps`, `heights`,
-    shape (2, TILE_ROWS, TILE_COLUMNS): edges that x and y cross, the sums of their steepest steps, noise taken out,
-    and of their heights, in levels. `u`, `v`: mean colour around neutral, 0 for grey.
-    """
-
-    cells: Grid
-    gradient: Grid
-    grain: Grid
-    noise: Grid
-    edges: npt.NDArray[np.int64]
-    steps: Grid
-    heights: Grid
-    u: Grid
-    v: Grid
-
-    @property
-    def luma(self) -> Grid:
-        """Mean level of each tile."""
-        cells = self.cells
-        return 0.25 * (cells[::2, ::2] + cells[::2, 1::2] + cells[1::2, ::2] + cells[1::2, 1::2])
+_ints = [types.int64] * 9
+_floats = [types.float64] * 7
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All raw figures of one picture: `named` for the record, `tiles` for what comes next."""
+    """All raw figures of one picture.
+
+    `named`: by the names of the registry. `grids`: float32 (6, TILE_ROWS, TILE_COLUMNS), row-major from the top left:
+    mean level, noise-corrected gradient energy, acutance of the edges that x and that y crosses (nan where too few),
+    mean colour around neutral. `cells`: uint16 (CELL_ROWS, CELL_COLUMNS), mean levels in 1/UNITS_PER_LEVEL.
+    """
 
     named: dict[str, float]
-    tiles: TileFigures
+    grids: npt.NDArray[np.float32]
+    cells: npt.NDArray[np.uint16]
+
+
+def _signature(sample: Any) -> Any:
+    samples = types.Array(sample, 1, "C", readonly=True)
+    return types.void(
+        samples, *_ints, samples, samples, *[types.int64] * 4, *_floats,
+        types.Array(types.float64, 1, "C"), types.Array(types.float32, 2, "C"), types.Array(types.uint16, 1, "C"),
+    )  # fmt: skip
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def _segments(columns: int) -> Any:
+    """Borders of the parts in which the columns' pattern is looked for."""
+    borders = np.empty(pattern.SEGMENTS + 1, np.int64)
+    for index in range(pattern.SEGMENTS + 1):
+        borders[index] = index * columns // pattern.SEGMENTS
+    return borders
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def _tell_colour(
+    samples: Any, stride: int, step: int, rows: int, columns: int, unit: float, gain: float, grid: Any
+) -> Any:  # fmt: skip
+    """Mean colour of each tile into `grid`; returns the picture's mean and the variance of its samples, in levels."""
+    sums = np.zeros((2, TILE_ROWS, TILE_COLUMNS), np.int64)
+    count, squares = chroma.add(samples, stride, step, rows, columns, sums)
+    total = 0
+    for tile in range(TILES):
+        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
+        grid[tile] = (sums[1, row, column] / sums[0, row, column] / unit - 128.0) * gain
+        total += sums[1, row, column]
+    mean = total / count
+    return (mean / unit - 128.0) * gain, (squares / count - mean * mean) / unit**2 * gain**2
+
+
+@numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
+def _measure(
+    samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int,
+    height: int, columns: int, u: Any, v: Any, colour_stride: int, colour_step: int, colour_rows: int,
+    colour_columns: int, gain: float, black: float, colour_gain: float, unit: float, noise_taken: float,
+    edge_levels: float, structure_min: float, named: Any, grids: Any, cells_out: Any,
+) -> None:  # fmt: skip
+    shrunk = np.empty((height, columns), np.uint16)
+    plane.shrink(samples, stride, width, over_x, under_x, over_y, under_y, shift, shrunk)
+    step = max(1, height // luma.ROWS_ASKED)
+    sums = np.zeros((luma.PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
+    cell_sums = np.zeros((CELL_ROWS, CELL_COLUMNS), np.int64)
+    bins = np.zeros(luma.BINS, np.int64)
+    row_profile = np.empty((luma.BANDS, height), np.int32)
+    column_profile = np.zeros((luma.BANDS, columns), np.int32)
+    magnitude = luma.add(shrunk, step, sums, cell_sums, bins, row_profile, column_profile)
+    scale = gain / plane.UNITS_PER_LEVEL
+    summary.light(bins, gain, black, named)
+    levels = np.empty(TILES)
+    spread = summary.cells(cell_sums, height, columns, scale, black * gain, UNITS_PER_LEVEL, cells_out, levels)
+    noise, raw, grain = np.empty(TILES), np.empty(TILES), np.empty(TILES)
+    floor = summary.tile_noise(sums, scale, noise)
+    summary.tile_gradient(sums, noise, floor, scale, raw, grain)
+    gradient = np.empty(TILES)
+    for tile in range(TILES):
+        gradient[tile] = max(0.0, raw[tile] - noise_taken * grain[tile])
+        grids[LUMA, tile] = levels[tile]
+        grids[STRUCTURE, tile] = gradient[tile]
+    summary.detail(sums, magnitude, scale, named[_DETAIL:])
+    named[_DETAIL + 5] = floor
+    named[_DETAIL + 6] = spread
+    named[_DETAIL + 7] = summary.flat_share(raw, levels)
+    named[_DETAIL + 8] = summary.structureless_share(levels, gradient, grain, structure_min)
+    named[_DETAIL + 9] = pattern.shared(row_profile, _segments(height), columns) * scale
+    named[_DETAIL + 10] = pattern.shared(column_profile, _segments(columns), height) * scale
+    found = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
+    edges.add(shrunk, step, max(edge_levels, EDGE_NOISE_MIN * floor * noise_taken) / scale, found, np.empty(2))
+    told, weaker = summary.acutance(found, scale, _STEP_NOISE * floor * noise_taken, grids[ACUTANCE:U].reshape(-1))
+    named[_DETAIL + 11] = told
+    named[_DETAIL + 12] = weaker
+    named[_COLOUR:] = np.nan
+    if colour_rows:
+        mean_u, variance_u = _tell_colour(
+            u, colour_stride, colour_step, colour_rows, colour_columns, unit, colour_gain, grids[U]
+        )
+        mean_v, variance_v = _tell_colour(
+            v, colour_stride, colour_step, colour_rows, colour_columns, unit, colour_gain, grids[V]
+        )
+        named[_COLOUR], named[_COLOUR + 1] = mean_u, mean_v
+        named[_COLOUR + 2] = np.sqrt(max(0.0, variance_u + variance_v))
 
 
 def figures(picture: Picture) -> Figures:
-    """Measure a picture: one pass to the analysis plane, two over it, a cheap one over chroma."""
-    plane = analysis_plane(picture)
-    sums = luma.measure(plane)
-    gain = 1.0 if picture.full_range else 255.0 / _LIMITED_SPAN
-    black = 0.0 if picture.full_range else _LIMITED_BLACK
-    scale = float(gain / UNITS_PER_LEVEL)
-    noise = sums.tiles[luma.NOISE] / sums.tiles[0] * (scale * _IMMERKAER)
-    floor = quantile(noise, _NOISE_QUANTILE)
-    found = edges.measure(plane, max(EDGE_LEVELS_MIN, EDGE_NOISE_MIN * floor) / scale)
-    grain = 2 * _SOBEL_NOISE * np.minimum(np.minimum(noise, _NOISE_MAX), _NOISE_TRUSTED * floor) ** 2
-    sobel = sums.tiles[luma.SOBEL] / sums.tiles[0] * (scale / _SOBEL_GAIN) ** 2
-    u, v, named = _colour(picture)
-    tiles = TileFigures(
-        cells=np.clip((sums.cells / _cell_samples(*plane.shape) / UNITS_PER_LEVEL - black) * gain, 0.0, 255.0),
-        gradient=_less(sobel, grain),
-        grain=grain,
-        noise=noise,
-        edges=found.counts,
-        steps=_less(found.steps.astype(np.float64) * scale, found.counts.astype(np.float64) * (_STEP_NOISE * floor)),
-        heights=found.heights.astype(np.float64) * scale,
-        u=u,
-        v=v,
-    )
-    named |= _light(sums.bins, gain, black)
-    named |= _detail(sums, scale)
-    named["noise_floor"] = floor
-    named["flat_share"] = float(((sobel < FLAT_MAX) & (tiles.luma < _LIT_MAX)).mean())
-    named["tile_luma_std"] = float(tiles.luma.std())
-    named["row_pattern"] = pattern.strength(sums.rows, plane.shape[1]) * scale
-    named["column_pattern"] = pattern.strength(np.ascontiguousarray(sums.columns.T), plane.shape[0]) * scale
-    return Figures(named, tiles)
+    """Measure a picture of 64 to 8192 pixels a side; rows of its planes contiguous, line padding and NV12 allowed."""
+    samples = picture.luma
+    rows, width = samples.shape
+    across, down = plane.factors(picture)
+    stride = samples.strides[0] // samples.itemsize
+    flat = plane.flattened(samples, stride, (rows - 1) * stride + width)
+    u, v, colour_stride, colour_step, colour_rows, colour_columns = _colour_planes(picture, flat)
+    named = np.empty(len(NAMES))
+    grids = np.zeros((_GRIDS, TILES), np.float32)
+    cells = np.empty(CELL_ROWS * CELL_COLUMNS, np.uint16)
+    full = picture.full_range
+    _measure(
+        flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth,
+        down.length(rows), across.length(width), u, v, colour_stride, colour_step, colour_rows, colour_columns,
+        1.0 if full else 255.0 / _LIMITED_SPAN, 0.0 if full else _LIMITED_BLACK,
+        1.0 if full else 255.0 / _LIMITED_COLOUR_SPAN, 2.0 ** (picture.bit_depth - 8), NOISE_TAKEN, EDGE_LEVELS_MIN,
+        summary.STRUCTURE_MIN, named, grids, cells,
+    )  # fmt: skip
+    told = {name: value for name, value in zip(NAMES, named.tolist(), strict=True) if not math.isnan(value)}
+    return Figures(told, grids.reshape(_GRIDS, TILE_ROWS, TILE_COLUMNS), cells.reshape(CELL_ROWS, CELL_COLUMNS))
 
 
-def quantile(values: Grid, share: float) -> float:
-    """The value below which `share` of the tiles lie, the lower of two neighbours; np.quantile costs ten times that."""
-    rank = int(share * (values.size - 1))
-    return float(np.partition(values, rank, axis=None)[rank])
-
-
-def _less(energy: Grid, noise: Grid) -> Grid:
-    return np.maximum(energy - noise, 0.0)
-
-
-@lru_cache(maxsize=64)
-def _cell_samples(rows: int, columns: int) -> Grid:
-
-    return np.outer(np.diff(tile_edges(rows, CELL_ROWS)), np.diff(tile_edges(columns, CELL_COLUMNS))).astype(float)
-
-
-@dataclass(frozen=True, slots=True)
-class _Levels:
-    """What each bin of the histogram means: its level, the square of it, and where clipping ends and begins."""
-
-    value: Grid
-    square: Grid
-    dark: int
-    bright: int
-
-
-@lru_cache(maxsize=4)
-def _levels(gain: float, black: float) -> _Levels:
-    value = np.clip((np.arange(luma.BINS) / UNITS_PER_LEVEL - black) * gain, 0.0, 255.0)
-    dark, bright = np.searchsorted(value, CLIPPED_LOW, "right") - 1, np.searchsorted(value, CLIPPED_HIGH) - 1
-    return _Levels(value, value**2, int(dark), int(bright))
-
-
-def _light(bins: npt.NDArray[np.int64], gain: float, black: float) -> dict[str, float]:
-    levels = _levels(gain, black)
-    below = bins.cumsum()
-    total = int(below[-1])
-    counts = bins.astype(np.float64)
-    mean = float(counts @ levels.value) / total
-    ranks = below.searchsorted(_SHARES * total)
-    named = {name: float(levels.value[rank]) for name, rank in zip(_PERCENTILE_NAMES, ranks, strict=True)}
-    present = bins.nonzero()[0]
-    named |= {
-        "luma_mean": mean,
-        "luma_std": math.sqrt(max(float(counts @ levels.square) / total - mean**2, 0.0)),
-        "luma_min": float(levels.value[present[0]]),
-        "luma_max": float(levels.value[present[-1]]),
-        "clipped_dark_share": int(below[levels.dark]) / total,
-        "clipped_bright_share": 1.0 - int(below[levels.bright]) / total,
-    }
-    return named
-
-
-def _detail(sums: luma.LumaSums, scale: float) -> dict[str, float]:
-    count, sobel, laplacian, noise = sums.tiles.reshape(luma.PLANES, -1).sum(axis=1).tolist()
-    energy, sigma = laplacian / count * scale**2, noise / count * scale * _IMMERKAER
-    slope, magnitude = sobel / count * scale**2, sums.magnitude / count * scale
-    return {
-        "laplacian_energy": energy,
-        "laplacian_corrected": energy - _LAPLACIAN_NOISE * sigma**2,
-        "gradient_energy": slope / _SOBEL_GAIN**2,
-        "spatial_information": math.sqrt(max(slope - magnitude**2, 0.0)),
-        "noise_sigma": sigma,
-    }
-
-
-def _colour(picture: Picture) -> tuple[Grid, Grid, dict[str, float]]:
+def _colour_planes(picture: Picture, nothing: LumaPlane) -> tuple[LumaPlane, LumaPlane, int, int, int, int]:
+    """Both planes flat, with line stride, step, rows and columns; of a grey picture no rows."""
     if picture.chroma is None:
-        grey = np.zeros((TILE_ROWS, TILE_COLUMNS))
-        return grey, grey, {}
-    unit = 2.0 ** (picture.bit_depth - 8)
-    gain = 1.0 if picture.full_range else 255.0 / 224.0
-    tiles: list[Grid] = []
-    means: list[float] = []
-    spread = 0.0
-    for plane in picture.chroma:
-        sums = chroma.measure(plane)
-        tiles.append((sums.totals / sums.samples / unit - 128.0) * gain)
-        count, total = int(sums.samples.sum()), int(sums.totals.sum())
-        means.append((total / count / unit - 128.0) * gain)
-        spread += (sums.squares / count - (total / count) ** 2) / unit**2 * gain**2
-    named = {"chroma_u_mean": means[0], "chroma_v_mean": means[1], "chroma_std": math.sqrt(max(spread, 0.0))}
-    return tiles[0], tiles[1], named
+        return nothing, nothing, 1, 1, 0, 0
+    u, v = picture.chroma
+    rows, columns = u.shape
+    stride, step = u.strides[0] // u.itemsize, u.strides[1] // u.itemsize
+    span = (rows - 1) * stride + (columns - 1) * step + 1
+    return plane.flattened(u, stride, span), plane.flattened(v, stride, span), stride, step, rows, columns

@@ -6,7 +6,6 @@ the median of their shared energies is taken, so that a shelf, a beam or a line 
 pattern; a pattern is everywhere.
 """
 
-import math
 from typing import Any
 
 import numba
@@ -20,43 +19,48 @@ SEGMENTS = 8
 WINDOW_SHARE = 12
 """The window of the high-pass is one part in so many of the profile."""
 
-_SIGNATURE = types.void(types.Array(types.int32, 2, "C"), types.Array(types.float64, 1, "C"))
+_SIGNATURE = types.float64(types.Array(types.int32, 2, "C"), types.Array(types.int64, 1, "C"), types.int64)
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def _shared(profile: Any, energies: Any) -> None:
-    """Mean product of two different bands in each segment."""
-    rows, bands = profile.shape
+def shared(profile: Any, borders: Any, samples: int) -> float:
+    """Deviation of the pattern in quarter levels, 0 where there is none.
+
+    `profile`: shape (BANDS, rows), sums over a band each; `borders`: where segments begin, and the end; `samples`: how
+    many all bands of a row have together.
+    """
+    bands, rows = profile.shape
     half = max(1, rows // WINDOW_SHARE // 2)
+    energies = np.zeros(borders.shape[0] - 1)
     window = np.zeros(bands, np.int64)
     for y in range(min(half, rows)):
         for band in range(bands):
-            window[band] += profile[y, band]
+            window[band] += profile[band, y]
+    segment = 0
     for y in range(rows):
         if y + half < rows:
             for band in range(bands):
-                window[band] += profile[y + half, band]
+                window[band] += profile[band, y + half]
         if y - half > 0:
             for band in range(bands):
-                window[band] -= profile[y - half - 1, band]
+                window[band] -= profile[band, y - half - 1]
         count = min(rows, y + half + 1) - max(0, y - half)
         whole = own = 0.0
         for band in range(bands):
-            high = profile[y, band] - window[band] / count
+            high = profile[band, y] - window[band] / count
             whole += high
             own += high * high
-        energies[y * SEGMENTS // rows] += (whole * whole - own) / (bands * (bands - 1))
-    for segment in range(SEGMENTS):
-        length = -(-(segment + 1) * rows // SEGMENTS) - -(-segment * rows // SEGMENTS)
-        energies[segment] /= length
+        if y >= borders[segment + 1]:
+            segment += 1
+        energies[segment] += (whole * whole - own) / (bands * (bands - 1))
+    for segment in range(energies.shape[0]):
+        energies[segment] /= borders[segment + 1] - borders[segment]
+    middle = np.sort(energies)[energies.shape[0] // 2]
+    deviation: float = np.sqrt(max(0.0, middle)) * bands / samples
+    return deviation
 
 
 def strength(profile: npt.NDArray[np.int32], samples: int) -> float:
-    """Deviation of the pattern in quarter levels, 0 where there is none.
-
-    `profile`: shape (rows, BANDS), sums over a band each; `samples`: how many all bands of a row have together.
-    """
-    energies = np.zeros(SEGMENTS)
-    _shared(profile, energies)
-    middle = float(np.partition(energies, SEGMENTS // 2)[SEGMENTS // 2])
-    return float(math.sqrt(max(0.0, middle)) * profile.shape[1] / samples)
+    """The pattern of a profile in SEGMENTS parts of nearly equal length."""
+    borders = np.arange(SEGMENTS + 1) * profile.shape[1] // SEGMENTS
+    return float(shared(profile, borders, samples))

@@ -83,7 +83,7 @@ def _narrow(line: Any, over: int, under: int, scale: float, out: Any) -> None:
 
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
-def _shrink(
+def shrink(
     samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int, out: Any
 ) -> None:
     """Area average in whole numbers.
@@ -131,11 +131,13 @@ def analysis_plane(picture: Picture) -> Plane:
     stride = luma.strides[0] // luma.itemsize
     out = np.empty((down.length(rows), across.length(width)), np.uint16)
     flat = flattened(luma, stride, (rows - 1) * stride + width)
-    _shrink(flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth, out)
+    shrink(flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth, out)
     return out
 
 
 def flattened(plane: LumaPlane, stride: int, span: int) -> LumaPlane:
     """The plane's memory as one row: Numba vectorises over that only. Adds nothing to what the plane spans."""
+    if plane.flags.c_contiguous:
+        return plane.reshape(-1)
     flat = np.lib.stride_tricks.as_strided(plane, (span,), (plane.itemsize,), writeable=False)
     return cast(LumaPlane, flat)

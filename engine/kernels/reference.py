@@ -1,14 +1,27 @@
 """The slow twins of the compiled passes: the definitions, as NumPy says them. For tests and readers."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from engine.kernels.chroma import ROWS_A_TILE, ChromaSums
 from engine.kernels.edges import ROWS_SAMPLED, STRONG, WINDOW, EdgeSums
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_edges
-from engine.kernels.luma import BANDS, BINS, PLANES, LumaSums, row_step
+from engine.kernels.luma import BANDS, BINS, COUNTED, PLANES, LumaSums, row_step
 from engine.kernels.pattern import SEGMENTS, WINDOW_SHARE
 from engine.kernels.plane import SAMPLE_MAX, Plane, factors
+from engine.kernels.summary import (
+    ACUTANCE_QUANTILE,
+    CLIPPED_HIGH,
+    CLIPPED_LOW,
+    EDGES_MIN,
+    FLAT_MAX,
+    LIT_MAX,
+    SHARES,
+    STRUCTURE_MIN,
+    TILES_MIN,
+)
 from engine.types import LumaPlane, Picture
 
 Samples = npt.NDArray[np.int64]
@@ -46,7 +59,7 @@ def measure_luma(plane: Plane) -> LumaSums:
             tall = slice(max(1, row_edges[row]) - 1, min(rows - 1, row_edges[row + 1]) - 1)
             wide = slice(max(1, column_edges[column]) - 1, min(columns - 1, column_edges[column + 1]) - 1)
             tiles[:, row, column] = [one[tall, wide][used[tall]].sum() for one in planes]
-    counted = s[:: 2 * step].ravel()
+    counted = s[:: COUNTED * step].ravel()
     bands = tile_edges(columns, BANDS)
     cell_rows = tile_edges(rows, CELL_ROWS)
     upright = [cell_rows[-(-band * CELL_ROWS // BANDS)] for band in range(BANDS)]
@@ -54,7 +67,7 @@ def measure_luma(plane: Plane) -> LumaSums:
         tiles=tiles,
         cells=_blocks(s, CELL_ROWS, CELL_COLUMNS),
         bins=np.bincount(counted, minlength=BINS).astype(np.int64),
-        rows=np.add.reduceat(s, bands[:-1], axis=1).astype(np.int32),
+        rows=np.add.reduceat(s, bands[:-1], axis=1).T.astype(np.int32),
         columns=np.add.reduceat(s, upright, axis=0).astype(np.int32),
         magnitude=float(magnitude[used].sum()),
     )
@@ -85,7 +98,7 @@ def measure_edges(plane: Plane, least: float) -> EdgeSums:
     step = row_step(rows)
     first, end = (row * rows // TILE_ROWS for row in ROWS_SAMPLED)
     sampled = np.zeros(rows, bool)
-    sampled[max(first, WINDOW // 2 - 1) : min(end, rows - WINDOW // 2) : 8 * step] = True
+    sampled[max(first, WINDOW // 2 - 1) : min(end, rows - WINDOW // 2) : 4 * step] = True
     used = np.arange(rows) % step == 0
     sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
@@ -117,12 +130,14 @@ def _steps(s: Samples) -> tuple[Samples, Samples, npt.NDArray[np.bool_]]:
 
 def pattern_strength(profile: npt.NDArray[np.int32], samples: int) -> float:
     """What engine.kernels.pattern.strength gives."""
+    profile = profile.T
     rows, bands = profile.shape
     half = max(1, rows // WINDOW_SHARE // 2)
     means = np.array([profile[max(0, y - half) : y + half + 1].mean(axis=0) for y in range(rows)])
     high = profile - means
     shared = (high.sum(axis=1) ** 2 - (high**2).sum(axis=1)) / (bands * (bands - 1))
-    segment = np.arange(rows) * SEGMENTS // rows
+    borders = np.arange(SEGMENTS + 1) * rows // SEGMENTS
+    segment = np.searchsorted(borders, np.arange(rows), "right") - 1
     energies = np.sort([shared[segment == one].mean() for one in range(SEGMENTS)])
     return float(max(0.0, energies[SEGMENTS // 2]) ** 0.5 * bands / samples)
 
@@ -141,4 +156,94 @@ def measure_chroma(plane: LumaPlane) -> ChromaSums:
         for column in range(TILE_COLUMNS):
             of = looked_at[:, column_edges[column] : column_edges[column + 1]]
             samples[row, column], totals[row, column] = of.size, of.sum()
-    return ChromaSums(samples, totals, squares)
+    return ChromaSums(samples, totals, int(samples.sum()), squares)
+
+
+SUMMARY = frozenset(
+    {
+        "luma_mean", "luma_std", "luma_min", "luma_max", "clipped_dark_share", "clipped_bright_share",
+        *(f"luma_p{round(100 * share)}" for share in SHARES),
+        "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
+        "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern",
+        "edge_tiles", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std", "cells",
+        "luma", "structure", "u", "v", "acutances",
+    }
+)  # fmt: skip
+"""What `summary` gives; all of it is rounded."""
+
+
+def summary(picture: Picture) -> dict[str, Any]:
+    """The figures of a picture from the sums of the twins above, as NumPy says them."""
+    plane = analysis_plane(picture)
+    sums = measure_luma(plane)
+    gain, black = (1.0, 0.0) if picture.full_range else (255.0 / 219.0, 16.0)
+    scale = gain / 4
+    count, sobel, laplacian, immerkaer = sums.tiles.astype(np.float64)
+    noise = immerkaer / count * scale * np.sqrt(np.pi / 2) / 6
+    floor = np.sort(noise.ravel())[int(0.25 * 143)]
+    raw = sobel / count * (scale / 8) ** 2
+    grain = 2 * 12 / 64 * np.minimum(np.minimum(noise, 6.0), 2.0 * floor) ** 2
+    gradient = np.maximum(raw - grain, 0.0)
+    samples = _blocks(np.ones(plane.shape, np.int64), CELL_ROWS, CELL_COLUMNS)
+    cells = np.clip((sums.cells / samples / 4 - black) * gain, 0, 255)
+    luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
+    found = measure_edges(plane, max(12.0, 6.0 * floor) / scale)
+    told = found.counts >= EDGES_MIN
+    steps = np.maximum(found.steps * scale - 0.5 * floor * found.counts, 0.0)
+    ratios = np.where(told, steps / np.where(told, found.heights * scale, 1.0), 0.0)
+    asked = [one[slice(*ROWS_SAMPLED)] for one in np.where(told, ratios, np.nan)]
+    weaker = [np.sort(one[np.isfinite(one)]) for one in asked if np.count_nonzero(np.isfinite(one)) >= TILES_MIN]
+    sigma = float(immerkaer.sum() / count.sum() * scale * np.sqrt(np.pi / 2) / 6)
+    energy = float(laplacian.sum() / count.sum() * scale**2)
+    slope, magnitude = sobel.sum() / count.sum() * scale**2, sums.magnitude / count.sum() * scale
+    return {
+        **_light(sums.bins, gain, black),
+        **_colour(picture),
+        "laplacian_energy": energy,
+        "laplacian_corrected": energy - 20 * sigma**2,
+        "gradient_energy": slope / 64,
+        "spatial_information": float(np.sqrt(max(0.0, slope - magnitude**2))),
+        "noise_sigma": sigma,
+        "noise_floor": floor,
+        "tile_luma_std": luma.std(),
+        "flat_share": float(((raw < FLAT_MAX) & (luma < LIT_MAX)).mean()),
+        "structureless_share": float((gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain).mean()),
+        "row_pattern": pattern_strength(sums.rows, plane.shape[1]) * scale,
+        "column_pattern": pattern_strength(sums.columns, plane.shape[0]) * scale,
+        "edge_tiles": told.reshape(2, -1).sum(axis=1).max(),
+        "cells": np.rint(cells * 128),
+        "luma": luma,
+        "structure": gradient,
+        "acutances": ratios,
+        "acutance": min((one[int(ACUTANCE_QUANTILE * (one.size - 1))] for one in weaker), default=0.0),
+    }
+
+
+def _light(bins: npt.NDArray[np.int64], gain: float, black: float) -> dict[str, float]:
+    levels = np.repeat(np.clip((np.arange(BINS) / 4 - black) * gain, 0, 255), bins)
+    named = {
+        "luma_mean": levels.mean(),
+        "luma_std": levels.std(),
+        "luma_min": levels.min(),
+        "luma_max": levels.max(),
+        "clipped_dark_share": (levels <= CLIPPED_LOW).mean(),
+        "clipped_bright_share": (levels >= CLIPPED_HIGH).mean(),
+    }
+    for share in SHARES:
+        named[f"luma_p{round(100 * share)}"] = levels[max(0, int(np.ceil(share * levels.size)) - 1)]
+    return {name: float(value) for name, value in named.items()}
+
+
+def _colour(picture: Picture) -> dict[str, Any]:
+    if picture.chroma is None:
+        return {name: np.zeros((TILE_ROWS, TILE_COLUMNS)) for name in "uv"}
+    unit, gain = 2.0 ** (picture.bit_depth - 8), 1.0 if picture.full_range else 255.0 / 224.0
+    out: dict[str, Any] = {}
+    spread = 0.0
+    for name, plane in zip("uv", picture.chroma, strict=True):
+        sums = measure_chroma(plane)
+        out[name] = (sums.totals / sums.samples / unit - 128.0) * gain
+        mean = sums.totals.sum() / sums.count
+        out[f"chroma_{name}_mean"] = (mean / unit - 128.0) * gain
+        spread += (sums.squares / sums.count - mean**2) / unit**2 * gain**2
+    return out | {"chroma_std": float(np.sqrt(max(0.0, spread)))}

@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from engine.kernels import chroma, edges, luma, pattern, plane, reference
-from engine.kernels.figures import CLIPPED_HIGH, CLIPPED_LOW, PERCENTILES
+from engine.kernels.figures import PERCENTILES, figures
+from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
 from engine.types import Picture
 
 Pass = Callable[[Picture], Mapping[str, Any]]
@@ -59,6 +62,13 @@ def _chroma(measure: Callable[[Any], chroma.ChromaSums]) -> Pass:
     return run
 
 
+def _summary(picture: Picture) -> Mapping[str, Any]:
+    measured = figures(picture)
+    luma, structure, *acutances, u, v = measured.grids
+    grids = {"luma": luma, "structure": structure, "acutances": np.nan_to_num(acutances), "u": u, "v": v}
+    return {"acutance": 0.0, "cells": measured.cells} | grids | measured.named
+
+
 def _fields(sums: Any) -> dict[str, Any]:
     return {name: getattr(sums, name) for name in sums.__slots__}
 
@@ -91,6 +101,13 @@ KERNELS: tuple[Kernel, ...] = (
         _pattern(reference.pattern_strength),
         frozenset({"rows"}),
     ),
+    Kernel(
+        "summary",
+        "From the sums to figures.",
+        _summary,
+        reference.summary,
+        reference.SUMMARY,
+    ),
     Kernel("chroma", "Sums of both chroma planes.", _chroma(chroma.measure), _chroma(reference.measure_chroma)),
 )
 
@@ -116,8 +133,8 @@ _SQUARES = 255.0**2
 FIGURES: tuple[FigureKind, ...] = (
     FigureKind("luma_mean", "levels", 0, 255, "Mean grey level of the picture."),
     FigureKind("luma_std", "levels", 0, 128, "Standard deviation of the grey level."),
-    FigureKind("luma_min", "levels", 0, 255, "Lowest level at the analysis scale."),
-    FigureKind("luma_max", "levels", 0, 255, "Highest level at the analysis scale."),
+    FigureKind("luma_min", "levels", 0, 255, "Lowest level of the rows that are counted, at the analysis scale."),
+    FigureKind("luma_max", "levels", 0, 255, "Highest level of the same rows."),
     *(
         FigureKind(f"luma_p{p}", "levels", 0, 255, f"Level that {p} % of the picture do not exceed.")
         for p in PERCENTILES

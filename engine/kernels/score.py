@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.kernels.exposure import exposure
-from engine.kernels.figures import figures
+from engine.kernels.figures import ACUTANCE, LUMA, STRUCTURE, U, V, figures
 from engine.kernels.occlusion import occlusion
-from engine.kernels.sharpness import acutance, edge_tiles, sharpness, tile_acutance
+from engine.kernels.sharpness import sharpness
 from engine.kernels.signature import pack
 from engine.types import Picture, Scores, TileMap
 
@@ -25,22 +23,10 @@ class Scored:
 def score(picture: Picture) -> Scored:
     """Everything the kernels say of one picture, 64 to 8192 pixels a side."""
     measured = figures(picture)
-    tiles, named = measured.tiles, measured.named
-    hidden = occlusion(measured)
-    found = acutance(tiles)
-    if found is not None:
-        named["acutance"] = found
-    named["edge_tiles"] = float(edge_tiles(tiles))
-    named["structureless_share"] = hidden / 100.0
+    named, grids = measured.named, measured.grids
     return Scored(
         figures=named,
-        scores=Scores(sharpness=sharpness(measured, found), exposure=exposure(named), occlusion=hidden),
-        tiles=TileMap(
-            luma=tiles.luma.astype(np.float32),
-            structure=tiles.gradient.astype(np.float32),
-            acutance=tile_acutance(tiles).astype(np.float32),
-            u=tiles.u.astype(np.float32),
-            v=tiles.v.astype(np.float32),
-        ),
-        signature=pack(tiles.cells),
+        scores=Scores(sharpness=sharpness(named), exposure=exposure(named), occlusion=occlusion(named)),
+        tiles=TileMap(luma=grids[LUMA], structure=grids[STRUCTURE], acutance=grids[ACUTANCE:U], u=grids[U], v=grids[V]),
+        signature=pack(measured.cells),
     )

@@ -8,13 +8,15 @@ hundredths of a level from visit to visit; a repeated picture moves none.
 import numpy as np
 import numpy.typing as npt
 
+from engine.kernels.figures import UNITS_PER_LEVEL
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS
 
 VERSION = 2
-UNITS_PER_LEVEL = 128
 SIGNATURE_BYTES = 1 + 2 * CELL_ROWS * CELL_COLUMNS
 
+__all__ = ["SIGNATURE_BYTES", "UNITS_PER_LEVEL", "VERSION", "pack"]
 
-def pack(cells: npt.NDArray[np.float64]) -> bytes:
-    """Cell means (CELL_ROWS, CELL_COLUMNS) in levels as a signature."""
-    return bytes([VERSION]) + np.rint(cells * UNITS_PER_LEVEL).astype("<u2").tobytes()
+
+def pack(cells: npt.NDArray[np.uint16]) -> bytes:
+    """Cell means (CELL_ROWS, CELL_COLUMNS) in 1/UNITS_PER_LEVEL as a signature."""
+    return bytes([VERSION]) + cells.astype("<u2", copy=False).tobytes()

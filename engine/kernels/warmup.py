@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from engine.kernels.cache import directory
+from engine.kernels.cache import base, directory, prune
 from engine.types import Codec, LumaPlane, Picture
 
 _SIDE = 64
@@ -13,10 +13,11 @@ _SIDE = 64
 
 def warm_up() -> None:
     """Score a small picture of every sample type. Processes that start together wait for the first one's compiler."""
-    folder = directory()
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    directory().mkdir(parents=True, exist_ok=True)
+    with (base() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        directory().touch()
+        prune()
         from engine.kernels.score import score
 
         for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,9 +12,10 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from engine.errors import StoreError
 from engine.record.codec import pack_verdict, unpack_verdict
+from engine.record.spotchecks import SpotChecks
 from engine.record.tables import SCHEMA_VERSION, about, cameras, latest, metadata
 from engine.replies import CameraPage, CameraQuery, CameraStatus
-from engine.types import Camera, KeyPoint, Verdict
+from engine.types import Camera, KeyPoint, SiteKind, Verdict
 
 _CHUNK_ROWS = 500
 _BUSY_MS = 5000
@@ -34,6 +36,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.spot_checks = SpotChecks(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -67,12 +70,26 @@ class Store:
             ):
                 yield _camera(row._mapping)
 
-    def put_cameras(self, rows: Sequence[Camera]) -> tuple[int, int, int]:
-        """Add or change cameras in one transaction; returns how many were added, changed, the same."""
+    def urls(self, camera_ids: Iterable[str]) -> dict[str, str]:
+        """URLs of the cameras that are known, passwords and all."""
+        found: dict[str, str] = {}
+        wanted = list(camera_ids)
+        with self._engine.connect() as connection:
+            for begin in range(0, len(wanted), _CHUNK_ROWS):
+                chunk = cameras.c.camera_id.in_(wanted[begin : begin + _CHUNK_ROWS])
+                query = sa.select(cameras.c.camera_id, cameras.c.url).where(chunk)
+                found |= {row.camera_id: row.url for row in connection.execute(query)}
+        return found
+
+    def put_cameras(self, rows: Iterable[Camera]) -> tuple[int, int, int]:
+        """Add or change cameras in one transaction; returns how many were added, changed, the same.
+
+        What `rows` raises undoes all of it.
+        """
         added = changed = unchanged = 0
+        coming = iter(rows)
         with self._engine.begin() as connection:
-            for begin in range(0, len(rows), _CHUNK_ROWS):
-                chunk = {row.camera_id: row for row in rows[begin : begin + _CHUNK_ROWS]}
+            while chunk := {row.camera_id: row for row in islice(coming, _CHUNK_ROWS)}:
                 found = connection.execute(sa.select(cameras).where(cameras.c.camera_id.in_(chunk)))
                 known = {camera.camera_id: camera for camera in (_camera(row._mapping) for row in found)}
                 news = [camera for camera in chunk.values() if known.get(camera.camera_id) != camera]
@@ -174,6 +191,7 @@ def _prepare(engine: Engine, shown: str) -> None:
                 "give a database of its own"
             )
         metadata.create_all(connection)
+        _add_columns(connection)
         version = connection.scalar(sa.select(about.c.value).where(about.c.key == "schema"))
         if version is None:
             connection.execute(sa.insert(about).values(key="schema", value=str(SCHEMA_VERSION)))
@@ -182,6 +200,17 @@ def _prepare(engine: Engine, shown: str) -> None:
                 f"record.url = {shown!r}: is of schema {version}, this program knows {SCHEMA_VERSION}; "
                 "use the program that wrote it, or another database"
             )
+
+
+def _add_columns(connection: Connection) -> None:
+    """Columns that came after the file was made; each has a default that stands in its old rows."""
+    inspector = sa.inspect(connection)
+    for table in metadata.sorted_tables:
+        present = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in present and column.server_default is not None:
+                spec = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {spec}"))
 
 
 def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
@@ -208,12 +237,14 @@ def _filters(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
 
 
 def _camera_row(camera: Camera) -> dict[str, Any]:
-    return {name: getattr(camera, name) for name in _CAMERA_COLUMNS} | {"key_point": camera.key_point.value}
+    words = {"key_point": camera.key_point.value, "site_kind": camera.site_kind.value}
+    return {name: getattr(camera, name) for name in _CAMERA_COLUMNS} | words
 
 
 def _camera(row: Any) -> Camera:
     values = {name: row[name] for name in _CAMERA_COLUMNS}
-    return Camera(**(values | {"key_point": KeyPoint(values["key_point"])}))
+    words = {"key_point": KeyPoint(values["key_point"]), "site_kind": SiteKind(values["site_kind"])}
+    return Camera(**(values | words))
 
 
 def _status(row: Any) -> CameraStatus:

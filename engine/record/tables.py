@@ -1,4 +1,8 @@
-"""The tables. Version 1; migrations are to come with the ledger."""
+"""The tables. Version 1; migrations are to come with the ledger.
+
+A column that came later has a server default: an old file gets it when it is opened, and the program that wrote the
+file still reads and writes it.
+"""
 
 import sqlalchemy as sa
 
@@ -29,6 +33,7 @@ cameras = sa.Table(
     sa.Column("platform_status", sa.String(64), nullable=False),
     sa.Column("push", sa.Boolean, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("site_kind", sa.String(32), nullable=False, server_default="other"),
     sa.Index("cameras_by_region", "region", "camera_id"),
     sa.Index("cameras_by_site", "site_id", "camera_id"),
 )
@@ -44,4 +49,28 @@ latest = sa.Table(
     sa.Column("verdict", sa.LargeBinary, nullable=False),
     sa.Column("history", sa.LargeBinary, nullable=False),
     sa.Index("latest_by_announced", "announced", "camera_id"),
+)
+
+spot_checks = sa.Table(
+    "spot_checks",
+    metadata,
+    sa.Column("draw_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("region_prefix", sa.String(6), nullable=False),
+    sa.Column("findings_weight", sa.Float, nullable=False),
+    sa.Column("canteens", sa.Integer, nullable=False),
+    sa.Column("drawn", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+spot_sites = sa.Table(
+    "spot_sites",
+    metadata,
+    sa.Column("site_id", sa.String(256), primary_key=True),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("findings", sa.Integer, nullable=False),
+    sa.Column("draw_id", sa.BigInteger, nullable=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
 )

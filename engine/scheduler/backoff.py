@@ -11,6 +11,8 @@ _LASTING = frozenset(
     {FailureReason.UNAUTHORIZED, FailureReason.NOT_FOUND, FailureReason.NO_VIDEO, FailureReason.UNSUPPORTED_CODEC}
 )
 _DOUBLINGS_MAX = 32
+_FAILURE = 4
+_MEMORY_MAX = 250
 
 
 def first_wait_s(reason: FailureReason, settings: SchedulerSettings) -> float:
@@ -20,6 +22,20 @@ def first_wait_s(reason: FailureReason, settings: SchedulerSettings) -> float:
     if reason in _LASTING:
         return settings.backoff_lasting_first_s
     return settings.backoff_stream_first_s
+
+
+def remember(memory: int, failed: bool) -> int:
+    """What a camera's past weighs after one more visit: a failure adds 4, a keyframe takes a quarter away.
+
+    So a camera that flaps is left alone longer each time, up to a bound: one that fails every other visit comes to 3
+    failures. A byte holds it; one that was dead for days is trusted again after some twenty keyframes.
+    """
+    return min(_MEMORY_MAX, memory + _FAILURE) if failed else memory - -(-memory // 4)
+
+
+def failures_of(memory: int) -> int:
+    """The failures in a row that it weighs as much as."""
+    return memory // _FAILURE
 
 
 def ceiling_ns(period_ns: int, settings: SchedulerSettings) -> int:

@@ -9,6 +9,8 @@ those that want one go. docs/scheduler.md has the model.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
@@ -39,7 +41,7 @@ from engine.scheduler.heap import SlotHeap, ms_of
 from engine.scheduler.overload import Overload
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, REGULAR, URGENT, Place, Table
 from engine.scheduler.tally import Tally
-from engine.scheduler.timing import Timing
+from engine.scheduler.timing import NEVER_NS, Timing
 from engine.types import FailureReason
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
@@ -62,7 +64,9 @@ class Scheduler:
         self.overload = Overload(settings)
         self.tally = Tally()
         self.timing = Timing(self.table, settings, calendar or Calendar(), wall_offset_ns, self.overload, self.tally)
-        self.dispatch = Dispatch(self.table, settings, self.timing, self.tally, first_visit_id, self._presume)
+        self.dispatch = Dispatch(
+            self.table, settings, self.timing, self.tally, first_visit_id, self._presume, self._revive
+        )
         self.due = SlotHeap(self.table.place, self.table.release, Place.DUE)
         self._handlers: dict[type[Any], Callable[[Any, int, list[Action]], None]] = {
             VisitEnded: self._on_end,
@@ -83,6 +87,8 @@ class Scheduler:
         if handler is None:
             raise TypeError(f"{type(event).__name__} is no scheduler event")
         actions: list[Action] = []
+        if type(event) is Judged and not self._heeds(event):
+            return actions  # most verdicts change nothing; whoever is due by now has its Tick
         ended = self.tally.ended
         handler(event, now_ns, actions)
         self._expire(now_ns, actions)
@@ -124,15 +130,19 @@ class Scheduler:
             self.tally.ended += 1
             self._land(slot, event.failure, now_ns, actions)
 
+    def _heeds(self, event: Judged) -> bool:
+        """Whether this verdict leaves a doubt, or settles one."""
+        slot = self.table.slots.get(event.camera_id)
+        if slot is None:
+            return False
+        flags = self.table.flags[slot]
+        return not flags & (PUSH | FAILING) and bool(flags & DOUBT or is_suspicious(event.state, event.announced))
+
     def _on_judged(self, event: Judged, now_ns: int, actions: list[Action]) -> None:
         table = self.table
-        slot = table.slots.get(event.camera_id)
-        if slot is None:
-            return
+        slot = table.slots[event.camera_id]
         flags = table.flags[slot]
         doubtful = is_suspicious(event.state, event.announced)
-        if flags & (PUSH | FAILING) or not (doubtful or flags & DOUBT):
-            return
         self.timing.count(slot, -1)
         table.flags[slot] = flags | DOUBT if doubtful else flags & ~DOUBT
         self.timing.count(slot, 1)
@@ -156,13 +166,13 @@ class Scheduler:
 
     def _on_wall_clock(self, event: WallClock, now_ns: int, actions: list[Action]) -> None:
         self.timing.wall_offset_ns = event.offset_ns
-        self._replace_due(now_ns)
+        self._replace_due(now_ns, always=False)
 
     def _on_settings(self, event: SettingsChanged, now_ns: int, actions: list[Action]) -> None:
         self.settings = event.settings
         self.overload.configure(event.settings)
         self.timing.configure(event.settings, event.calendar)
-        self.dispatch.configure(event.settings)
+        self.dispatch.configure(event.settings, now_ns)
         self._replace_due(now_ns)
 
     def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:
@@ -184,37 +194,54 @@ class Scheduler:
                     self.dispatch.leave(slot, now_ns)
                     table.flags[slot] = (table.flags[slot] | URGENT) & ~REGULAR
                     table.release[slot] = now_ns
-                    table.deadline[slot] = 0  # before all others, wherever it waits
+                    table.deadline[slot] = (
+                        now_ns - NEVER_NS
+                    )  # before all but those asked for earlier, wherever it waits
                     self.dispatch.make_ready(slot)
         actions.append(CheckNowAnswered(CheckNowReport(accepted, in_flight, tuple(unknown), tuple(not_visited))))
 
     def _on_put(self, event: CamerasPut, now_ns: int, actions: list[Action]) -> None:
         table, timing = self.table, self.timing
         fresh: list[int] = []
-        for plan in event.cameras:
+        for plan in {plan.camera_id: plan for plan in event.cameras}.values():  # of two with one id the later counts
             slot = table.slots.get(plan.camera_id)
             if slot is None:
-                slot = table.add(plan.camera_id)
-                table.seed[slot] = seed_of(self.settings.seed, plan.camera_id)
-                table.uplink[slot] = table.host[slot] = table.flight_uplink[slot] = table.flight_host[slot] = -1
-                table.place[slot] = _IDLE
-                self._describe(slot, plan)
-                if plan.enabled:
-                    fresh.append(slot)
-            elif table.place[slot] == _FLIGHT:
+                slot = self._add(plan.camera_id)
+            place, was = table.place[slot], self._nature(slot)
+            if place == _FLIGHT:
                 self._describe(slot, plan)  # it is placed anew when it lands
-            else:
-                was_idle = table.place[slot] == _IDLE
-                self.dispatch.leave(slot, now_ns)
-                self._describe(slot, plan)
-                if plan.enabled:
-                    if was_idle or plan.push:
-                        timing.after_change(slot, now_ns)
-                    self._put_due(slot)
+                continue
+            self.dispatch.leave(slot, now_ns)
+            self._describe(slot, plan)
+            if not plan.enabled:
+                table.flags[slot] &= ~URGENT
+                continue
+            if place == _IDLE and not table.visits[slot]:
+                fresh.append(slot)
+                continue
+            if place == _IDLE or was[0] != plan.push:
+                timing.anew(slot, now_ns)
+            elif was != self._nature(slot) and not table.flags[slot] & URGENT:
+                timing.after_change(slot, now_ns)
+            self._put_due(slot)
         spread_ns = timing.first_spread_ns(len(table))
         for slot in fresh:
             timing.first(slot, now_ns, spread_ns)
             self._put_due(slot)
+
+    def _nature(self, slot: int) -> tuple[bool, int, int]:
+        """What its times depend on: whether it is pushed, its class, its window."""
+        table = self.table
+        return bool(table.flags[slot] & PUSH), table.base[slot], table.window[slot]
+
+    def _add(self, camera_id: str) -> int:
+        table = self.table
+        slot = table.add(camera_id)
+        table.seed[slot] = seed_of(self.settings.seed, camera_id)
+        table.credit[slot] = table.seed[slot] & 255  # so that of cameras put off together each comes in its turn
+        table.uplink[slot] = table.host[slot] = table.flight_uplink[slot] = table.flight_host[slot] = -1
+        table.place[slot] = _IDLE
+        return slot
 
     def _on_removed(self, event: CamerasRemoved, now_ns: int, actions: list[Action]) -> None:
         table = self.table
@@ -258,11 +285,15 @@ class Scheduler:
         self.table.place[slot] = _DUE
         self.due.push(slot)
 
-    def _replace_due(self, now_ns: int) -> None:
-        """Periods, windows or the wall clock have changed: every camera that waits for its time gets a new one."""
+    def _replace_due(self, now_ns: int, always: bool = True) -> None:
+        """Periods, windows or the wall clock have changed: every camera that waits for its time gets a new one.
+
+        `always`: also those whose kitchen never closes.
+        """
         table = self.table
+        moved = [always or not window.always for window in self.timing.sites.windows]
         for slot in range(table.size):
-            if table.place[slot] == _DUE:
+            if table.place[slot] == _DUE and moved[table.window[slot]]:
                 self.timing.after_change(slot, now_ns)
                 self._put_due(slot)
 
@@ -282,9 +313,12 @@ class Scheduler:
                 actions.append(PushMissing(table.ids[slot], self.timing.period_s(slot)))
                 self.timing.after_arrival(slot, now_ns)
                 self._put_due(slot)
+            elif self.timing.put_off(slot, now_ns):
+                self._put_due(slot)
             else:
                 table.blocked[slot] = 0
-                self.dispatch.make_ready(slot)
+                if not self.dispatch.start_at_once(slot, now_ns, actions):
+                    self.dispatch.make_ready(slot)
         self.dispatch.wake(now_ns)
 
     def _presume(self, slot: int, now_ns: int, actions: list[Action]) -> None:
@@ -297,6 +331,19 @@ class Scheduler:
         self.timing.after_presumption(slot, reason, now_ns)
         self._put_due(slot)
 
+    def _revive(self, host: int, now_ns: int) -> None:
+        """A platform is back: its cameras that failed or were passed over are looked at within half a period."""
+        table = self.table
+        due_ns = self.timing.periods(table.base) * (1.0 - self.settings.jitter)  # two looks may be so near each other
+        overdue = np.frombuffer(table.seen, dtype=np.int64) < now_ns - due_ns
+        flags = np.frombuffer(table.flags, dtype=np.uint8)
+        failing = (flags & FAILING) != 0
+        here = (np.frombuffer(table.host, dtype=np.int32) == host) & ((flags & PUSH) == 0)
+        here &= np.frombuffer(table.place, dtype=np.uint8) == _DUE
+        for slot in np.flatnonzero(here & (overdue | failing)).tolist():
+            self.timing.after_outage(slot, now_ns)
+            self._put_due(slot)
+
     def _land(self, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]) -> None:
         """A visit is over: what it held is free, and the camera gets its next time."""
         table = self.table
@@ -305,15 +352,19 @@ class Scheduler:
         if flags & GONE:
             self._drop(slot)
             return
-        self.timing.count(slot, -1)
+        timing = self.timing
         if flags & PUSH:
-            self.timing.after_arrival(slot, now_ns)
-        elif failure is None:
-            self.timing.after_success(slot, now_ns)
+            timing.after_arrival(slot, now_ns)
+        elif failure is None and not flags & FAILING:
+            timing.after_success(slot, now_ns)
         else:
-            if failure != FailureReason.INTERNAL:
-                table.reason[slot] = _REASON_NUMBER[failure]
-            self.timing.after_failure(slot, failure, now_ns)
-        self.timing.count(slot, 1)
+            timing.count(slot, -1)  # it may change its class
+            if failure is None:
+                timing.after_success(slot, now_ns)
+            else:
+                if failure != FailureReason.INTERNAL:
+                    table.reason[slot] = _REASON_NUMBER[failure]
+                timing.after_failure(slot, failure, now_ns)
+            timing.count(slot, 1)
         if flags & ENABLED:
             self._put_due(slot)

@@ -5,7 +5,6 @@ deadline goes first. Whoever comes up while recorder or platform are busy is par
 a thousand cameras costs nothing to pass over; a visit that ends lets the next of its gates go.
 """
 
-from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 
@@ -15,7 +14,7 @@ from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
 from engine.scheduler.heap import SlotHeap
-from engine.scheduler.table import PROBE, URGENT, Place, Table
+from engine.scheduler.table import FAILING, PROBE, URGENT, Place, Table
 from engine.scheduler.tally import Tally
 from engine.scheduler.timing import Timing
 from engine.types import FailureReason
@@ -31,7 +30,10 @@ _READY, _UPLINK, _HOST, _FLIGHT, _IDLE = (
 
 
 class Dispatch:
-    """Places READY, UPLINK, HOST and FLIGHT of the table. `presume`: what to do with a camera whose platform is out."""
+    """Places READY, UPLINK, HOST and FLIGHT of the table.
+
+    `presume`: what to do with a camera whose platform is out; `revive`: with those of a platform that is back.
+    """
 
     def __init__(
         self,
@@ -41,16 +43,18 @@ class Dispatch:
         tally: Tally,
         first_visit_id: int,
         presume: Callable[[int, int, list[Action]], None],
+        revive: Callable[[int, int], None],
     ) -> None:
         self._table = table
         self._timing = timing
         self._tally = tally
         self._presume = presume
+        self._revive = revive
         self.uplinks = Uplinks(table)
         self.hosts = Hosts(table, settings)
         self.ready = [self._ready_heap(queue) for queue in range(len(CLASSES) + 1)]
         self.flights: dict[int, int] = {}
-        self.expiry: deque[tuple[int, int]] = deque()
+        self.expiry: list[tuple[int, int]] = []  # a heap: with new settings a later order may expire sooner
         self.capacity: int | None = None
         self._next_visit_id = max(1, first_visit_id)
         self._earlier: list[tuple[int, SchedulerSettings]] = []
@@ -61,11 +65,13 @@ class Dispatch:
         self._blocked_until_ns: int | None = None
         self._take(settings)
 
-    def configure(self, settings: SchedulerSettings) -> None:
+    def configure(self, settings: SchedulerSettings, now_ns: int) -> None:
         """New caps, rates and weights; whoever waits for a gate tries again."""
-        self._earlier.append((self._next_visit_id, self._settings))
+        self._earlier = [*self._still_in_force(), (self._next_visit_id, self._settings)]
         self._take(settings)
-        self.hosts.configure(settings)
+        self._arrival_ns = self._rate.settle(self._arrival_ns, now_ns)
+        self._wakes.clear()
+        self.hosts.configure(settings, now_ns)
         for index, _ in list(self.uplinks.waiting()):
             while (slot := self.uplinks.unpark(index)) >= 0:
                 self.make_ready(slot)
@@ -80,20 +86,23 @@ class Dispatch:
         return cap if self.capacity is None else min(cap, self.capacity)
 
     @property
+    def rate_is_spent(self) -> bool:
+        """Whether cameras wait for the rate of new visits."""
+        return self._blocked_until_ns is not None
+
+    @property
     def settings_in_force(self) -> list[SchedulerSettings]:
         """Those that visits under way were begun under: a lowered cap binds once the earlier ones have ended."""
-        oldest = next(iter(self.flights), self._next_visit_id)
-        self._earlier = [one for one in self._earlier if one[0] > oldest]
-        return [self._settings, *(one for _, one in self._earlier)]
+        return [self._settings, *(one for _, one in self._still_in_force())]
 
     def next_wakeup_ns(self) -> int | None:
         """When waiting cameras may go, or an order expires, without anything else happening."""
-        times = [] if self._blocked_until_ns is None else [self._blocked_until_ns]
-        if self.expiry:
-            times.append(self.expiry[0][0])
-        if self._wakes:
-            times.append(self._wakes[0][0])
-        return min(times, default=None)
+        wakeup_ns = self._blocked_until_ns
+        if self.expiry and (wakeup_ns is None or self.expiry[0][0] < wakeup_ns):
+            wakeup_ns = self.expiry[0][0]
+        if self._wakes and (wakeup_ns is None or self._wakes[0][0] < wakeup_ns):
+            wakeup_ns = self._wakes[0][0]
+        return wakeup_ns
 
     def make_ready(self, slot: int) -> None:
         """The camera wants a slot."""
@@ -126,8 +135,29 @@ class Dispatch:
             at_ns, visit_id = self.expiry[0]
             if visit_id in self.flights:
                 return visit_id if at_ns <= now_ns else 0
-            self.expiry.popleft()
+            heappop(self.expiry)
         return 0
+
+    def start_at_once(self, slot: int, now_ns: int, actions: list[Action]) -> bool:
+        """A camera whose time has come goes without queueing, where nobody queues and nothing holds it. The usual case:
+        it spares the way through a heap.
+        """
+        for heap in self.ready:
+            if heap.entries:
+                return False
+        table = self._table
+        uplink, index = table.uplink[slot], table.host[slot]
+        if uplink >= 0 and self.uplinks.in_flight[uplink] >= self._settings.visits_per_uplink_max:
+            return False
+        if index >= 0:
+            host = self.hosts.all[index]
+            if host.out or host.in_flight >= host.cap or self.hosts.rate.next_ns(host.arrival_ns) > now_ns:
+                return False
+        if len(self.flights) >= self.visits_allowed or self._rate.next_ns(self._arrival_ns) > now_ns:
+            return False
+        self._charge(self._timing.kind(slot))
+        self._launch(slot, now_ns, actions)
+        return True
 
     def start(self, now_ns: int, actions: list[Action]) -> bool:
         """Begin visits while there is room. True if cameras wait for nothing but room."""
@@ -147,8 +177,7 @@ class Dispatch:
                 return True
             self.ready[queue].pop()
             if queue != _URGENT_QUEUE:
-                self._pass = max(self._pass, self._passes[queue])
-                self._passes[queue] = self._pass + self._strides[queue]
+                self._charge(queue)
             self._launch(slot, now_ns, actions)
         return False
 
@@ -169,6 +198,11 @@ class Dispatch:
             self._free_uplink(uplink)
             self.uplinks.leave(uplink)
         table.flags[slot] &= ~PROBE
+
+    def _still_in_force(self) -> list[tuple[int, SchedulerSettings]]:
+        """Earlier settings, each with the id of the first visit that was begun after them."""
+        oldest = next(iter(self.flights), self._next_visit_id)
+        return [one for one in self._earlier if one[0] > oldest]
 
     def _ready_heap(self, queue: int) -> SlotHeap:
         queues = self._table.queue
@@ -201,14 +235,23 @@ class Dispatch:
 
     def _next_queue(self) -> int:
         """The urgent first; then the class that has had least of its share (stride scheduling). -1: nobody waits."""
-        if self.ready[_URGENT_QUEUE].head() >= 0:
+        ready = self.ready
+        if ready[_URGENT_QUEUE].entries and ready[_URGENT_QUEUE].head() >= 0:
             return _URGENT_QUEUE
         best, least = -1, 0.0
         for queue in _QUEUES:
+            if not ready[queue].entries or ready[queue].head() < 0:
+                continue
             # A class that had nothing to do saves up nothing: it would shut the others out when it comes back.
-            if self.ready[queue].head() >= 0 and (best < 0 or max(self._pass, self._passes[queue]) < least):
-                best, least = queue, max(self._pass, self._passes[queue])
+            turn = max(self._pass, self._passes[queue])
+            if best < 0 or turn < least:
+                best, least = queue, turn
         return best
+
+    def _charge(self, queue: int) -> None:
+        """A class has had a slot."""
+        self._pass = max(self._pass, self._passes[queue])
+        self._passes[queue] = self._pass + self._strides[queue]
 
     def _gated(self, slot: int, now_ns: int, actions: list[Action]) -> bool:
         """Whether recorder or platform hold this camera back; then it has left the ready queue."""
@@ -265,34 +308,41 @@ class Dispatch:
         self._timing.launched(slot, kind, lag_ns, BLOCKED[table.blocked[slot]], now_ns)
         table.flags[slot] = flags & ~URGENT
         table.place[slot] = _FLIGHT
+        table.queue[slot] = kind
         table.visits[slot] += 1
         table.visit_id[slot] = visit_id
         table.started[slot] = now_ns
         self.flights[visit_id] = slot
         self._arrival_ns = self._rate.take(self._arrival_ns, now_ns)
-        deadline_ns = now_ns + ns(self._settings.order_timeout_s)
-        self.expiry.append((deadline_ns, visit_id))
+        deadline_ns = now_ns + self._order_timeout_ns
+        heappush(self.expiry, (deadline_ns, visit_id))
         self._tally.started += 1
+        self._tally.starts.add(now_ns)
         actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[kind], lag_ns))
 
     def _settle_host(
         self, index: int, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]
     ) -> None:
         """What a visit's end says of its platform."""
-        host = self.hosts.all[index]
-        if self._table.flags[slot] & PROBE:
+        host, flags = self.hosts.all[index], self._table.flags[slot]
+        if flags & PROBE:
             host.probing -= 1
         if failure is None:
-            if self.hosts.answered(index):
+            if self.hosts.answered(index, now_ns):
                 actions.append(OutageEnded(host.name))
-        elif failure != FailureReason.INTERNAL:  # ours, not the platform's
-            if host.out:
-                self.hosts.probe_failed(index, now_ns)
-            elif self.hosts.failed(index, slot, now_ns):
-                self._tally.outages += 1
-                actions.append(OutageBegan(host.name, host.members))
+                self._revive(index, now_ns)
+        elif failure == FailureReason.INTERNAL:
+            pass  # ours, not the platform's
+        elif host.out:
+            if flags & PROBE:  # one that was under way when the outage began tells nothing new
+                self.hosts.probe_failed(index, slot, bool(flags & FAILING), now_ns)
+        elif not flags & FAILING and self.hosts.failed(index, slot, now_ns):
+            # Only cameras that answered before count: where half of a platform is dead, that is no outage.
+            self._tally.outages += 1
+            actions.append(OutageBegan(host.name, host.members - host.in_flight))
 
     def _take(self, settings: SchedulerSettings) -> None:
         self._settings = settings
         self._rate = Rate(settings.starts_per_s_max)
+        self._order_timeout_ns = ns(settings.order_timeout_s)
         self._strides = [1.0 / weight for weight in weights(settings)]

@@ -27,6 +27,10 @@ class Rate:
         """One more starts now; the new theoretical arrival time."""
         return max(arrival_ns, now_ns) + self._interval_ns
 
+    def settle(self, arrival_ns: int, now_ns: int) -> int:
+        """The theoretical arrival time where another rate was in force until now: no debt this one cannot have."""
+        return min(arrival_ns, now_ns + self._interval_ns + self._burst_ns)
+
 
 class Uplinks:
     """Recorders, each an index. An index is given anew once no camera and no visit hangs on it."""
@@ -39,6 +43,10 @@ class Uplinks:
         self.in_flight = array("H")
         self._members = array("I")
         self._parked: dict[int, SlotHeap] = {}
+
+    def __len__(self) -> int:
+        """Recorders that cameras or visits hang on."""
+        return len(self._index)
 
     def join(self, name: str) -> int:
         """A camera hangs on it; -1 for no name: then nothing is capped."""
@@ -110,11 +118,12 @@ class Host:
     arrival_ns: int = 0
     wake_ns: int = 0
     parked: SlotHeap | None = None
-    failed: set[int] = field(default_factory=set)  # different cameras that failed since the last that answered
+    failed: set[int] = field(default_factory=set)  # cameras that answered, and failed since anyone last did
     out: bool = False
     probes: int = 0
     probing: int = 0  # visits under way that probe it
     probe_at_ns: int = 0
+    answered_ns: int = 0  # when a camera of it last answered
 
 
 class Hosts:
@@ -125,14 +134,20 @@ class Hosts:
         self._index: dict[str, int] = {}
         self._free: list[int] = []
         self.all: list[Host] = []
-        self.configure(settings)
+        self.configure(settings, 0)
 
-    def configure(self, settings: SchedulerSettings) -> None:
-        """New caps; what is under way goes on."""
+    def __len__(self) -> int:
+        """Platforms that cameras or visits hang on."""
+        return len(self._index)
+
+    def configure(self, settings: SchedulerSettings, now_ns: int) -> None:
+        """New caps and rate; what is under way goes on, and whoever waits is the caller's to let try again."""
         self._settings = settings
         self.rate = Rate(settings.host_starts_per_s_max)
         for host in self.all:
             host.cap = self._cap(host.name)
+            host.arrival_ns = self.rate.settle(host.arrival_ns, now_ns)
+            host.wake_ns = 0
 
     def join(self, name: str) -> int:
         """A camera hangs on it; -1 for no name."""
@@ -189,30 +204,36 @@ class Hosts:
         return host.parked.pop()
 
     def failed(self, index: int, slot: int, now_ns: int) -> bool:
-        """A camera of it failed. True if that makes it an outage, from now on."""
+        """A camera of it failed that had not failed before. True if that makes it an outage, from now on."""
         host = self.all[index]
-        if host.out:
-            return False
+        if self._table.started[slot] < host.answered_ns:
+            return False  # while this visit lasted another camera answered: the platform was there
         host.failed.add(slot)
         if len(host.failed) < self._settings.outage_cameras_min:
             return False
         host.out, host.probes, host.probe_at_ns = True, 0, now_ns + ns(self._settings.outage_probe_s)
         return True
 
-    def answered(self, index: int) -> bool:
+    def answered(self, index: int, now_ns: int) -> bool:
         """A camera of it answered. True if that ends an outage."""
         host = self.all[index]
+        host.answered_ns = now_ns
         if host.failed:
             host.failed.clear()
         was_out, host.out = host.out, False
         return was_out
 
-    def probe_failed(self, index: int, now_ns: int) -> None:
-        """Still out; the next probe is later."""
+    def probe_failed(self, index: int, slot: int, was_failing: bool, now_ns: int) -> None:
+        """Still out; the next probe is later each time. A camera that was dead before the outage tells nothing: after
+        it the next one probes as soon as after the first.
+        """
         host = self.all[index]
-        host.probes += 1
-        longest_ns = ns(self._settings.outage_probe_max_s)
-        host.probe_at_ns = now_ns + min(longest_ns, ns(self._settings.outage_probe_s) << min(host.probes, 20))
+        wait_ns = ns(self._settings.outage_probe_s)
+        if not was_failing or slot in host.failed:
+            host.failed.add(slot)
+            host.probes += 1
+            wait_ns <<= min(host.probes, 20)
+        host.probe_at_ns = now_ns + min(ns(self._settings.outage_probe_max_s), wait_ns)
 
     def outages(self) -> list[str]:
         """Names of platforms that are out now."""

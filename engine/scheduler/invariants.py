@@ -1,11 +1,17 @@
-"""What must be true of a scheduler after every event. O(cameras): for tests, rehearsals and the end of a run."""
+"""What must be true of a scheduler after every event. O(cameras), in NumPy: for tests, rehearsals and a run's end."""
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from array import array
+from operator import eq
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from engine.clock import ns
 from engine.scheduler.backoff import ceiling_ns
-from engine.scheduler.classes import CLASSES, periods_ns
-from engine.scheduler.table import ENABLED, FAILING, PUSH, Place
+from engine.scheduler.classes import CLASSES, CameraClass, periods_ns
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PROBE, PUSH, URGENT, Place
+from engine.scheduler.timing import NEVER_NS
 
 if TYPE_CHECKING:
     from engine.scheduler.core import Scheduler
@@ -20,15 +26,25 @@ class SchedulerInvariantError(AssertionError):
 def check_invariants(core: "Scheduler", now_ns: int) -> None:
     """Raise SchedulerInvariantError unless all of it holds, after an event at `now_ns`.
 
-    Every order ends once; every camera stands in one place and is found there; no cap is exceeded; nobody waits for a
-    gate that is free; no due camera is passed over; no back-off is above its ceiling; the counts of classes add up.
+    Every order ends once; every camera stands in one place and is found there; no cap is exceeded; no due camera is
+    passed over; no back-off is above its ceiling; the counts of classes add up; periods due are those kept and those
+    shed with a reason.
+
+    No camera waits beyond its bound. What waits for its time while its kitchen works comes up within 1.5 periods and
+    the jitter (half a period more than one, where it goes back to its own place in the grid), within the ceiling of
+    its back-off if it failed, within the stretched suspicious period if it is in doubt, within the key points' period
+    if it was never seen; where the kitchen rests, so long after the first opening that is a period away (one within a
+    period of the last look holds none). What has come up waits only for a
+    gate that is shut or for room that is not there, and says for which; the periods that it loses are counted there.
     """
     _orders(core)
     _places(core)
     _caps(core)
     _gates(core, now_ns)
+    _room(core)
     _times(core, now_ns)
     _counts(core)
+    _periods(core)
 
 
 def _fail(sentence: str) -> None:
@@ -51,46 +67,65 @@ def _orders(core: "Scheduler") -> None:
 
 def _places(core: "Scheduler") -> None:
     table = core.table
-    found: Counter[int] = Counter()
-    for heap in (core.due, *core.dispatch.ready, *(heap for _, heap in core.dispatch.uplinks.waiting())):
-        found.update(heap.slots())
-    for host in core.dispatch.hosts.all:
-        if host.parked is not None and host.members:
-            found.update(host.parked.slots())
-    found.update(core.dispatch.flights.values())
-    for slot in range(table.size):
-        place = table.place[slot]
-        wanted = 0 if place in (Place.FREE, Place.IDLE) else 1
-        if found[slot] != wanted:
-            _fail(f"camera {table.ids[slot]!r} is {Place(place).name} and found in {found[slot]} places")
-        if place == Place.IDLE and table.flags[slot] & ENABLED:
-            _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
-    for camera_id, slot in table.slots.items():
-        if table.ids[slot] != camera_id or table.place[slot] == Place.FREE:
-            _fail(f"camera {camera_id!r} points to slot {slot}, which is not its own")
+    dispatch = core.dispatch
+    heaps = [core.due, *dispatch.ready, *(heap for _, heap in dispatch.uplinks.waiting())]
+    heaps += [host.parked for host in dispatch.hosts.all if host.parked is not None and host.members]
+    found = np.zeros(table.size, dtype=np.int64)
+    for heap in heaps:
+        found[heap.slots()] += 1
+    np.add.at(found, list(dispatch.flights.values()), 1)
+    place = _column(table.place)
+    wanted = (place != Place.FREE) & (place != Place.IDLE)
+    for slot in np.flatnonzero(found != wanted)[:1]:
+        _fail(f"camera {table.ids[slot]!r} is {Place(place[slot]).name} and found in {found[slot]} places")
+    for slot in np.flatnonzero((place == Place.IDLE) & ((_column(table.flags) & ENABLED) != 0))[:1]:
+        _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
+    _flags(core, place)
+    known = np.fromiter(table.slots.values(), dtype=np.int64, count=len(table.slots))
+    ids = map(table.ids.__getitem__, table.slots.values())
+    if np.any(place[known] == Place.FREE) or not all(map(eq, ids, table.slots)):
+        _fail("a camera's id points to a slot that is not its own")
+
+
+def _flags(core: "Scheduler", place: npt.NDArray[Any]) -> None:
+    table, flags = core.table, _column(core.table.flags)
+    waiting = np.isin(place, (Place.READY, Place.UPLINK, Place.HOST))
+    for slot in np.flatnonzero(((flags & URGENT) != 0) & ~waiting)[:1]:
+        _fail(f"camera {table.ids[slot]!r} was asked for and is {Place(place[slot]).name}")
+    for slot in np.flatnonzero(((flags & PROBE) != 0) & (place != Place.FLIGHT))[:1]:
+        _fail(f"camera {table.ids[slot]!r} probes its platform and is {Place(place[slot]).name}")
 
 
 def _caps(core: "Scheduler") -> None:
-    table = core.table
-    in_force = core.dispatch.settings_in_force
+    table, dispatch = core.table, core.dispatch
+    in_force = dispatch.settings_in_force
     total = max(one.visits_max for one in in_force)
-    if len(core.dispatch.flights) > total:
-        _fail(f"{len(core.dispatch.flights)} visits in flight, allowed {total}")
-    uplinks = Counter(table.flight_uplink[slot] for slot in core.dispatch.flights.values())
+    if len(dispatch.flights) > total:
+        _fail(f"{len(dispatch.flights)} visits in flight, allowed {total}")
+    flying = np.fromiter(dispatch.flights.values(), dtype=np.int64, count=len(dispatch.flights))
+    uplinks, hosts = (
+        np.bincount(held[held >= 0], minlength=many)
+        for held, many in (
+            (_column(table.flight_uplink)[flying], len(dispatch.uplinks.in_flight)),
+            (_column(table.flight_host)[flying], len(dispatch.hosts.all)),
+        )
+    )
     allowed = max(one.visits_per_uplink_max for one in in_force)
-    for index, count in enumerate(core.dispatch.uplinks.in_flight):
-        name = core.dispatch.uplinks.names[index]
-        if count != uplinks[index]:
-            _fail(f"uplink {name} counts {count} visits, {uplinks[index]} are in flight")
-        if count > allowed:
-            _fail(f"uplink {name}: {count} visits, allowed {allowed}")
-    hosts = Counter(table.flight_host[slot] for slot in core.dispatch.flights.values())
-    for index, host in enumerate(core.dispatch.hosts.all):
+    counted = _column(dispatch.uplinks.in_flight)
+    for index in np.flatnonzero((counted != uplinks) | (counted > allowed))[:1]:
+        _fail(
+            f"uplink {dispatch.uplinks.names[index]} counts {counted[index]} visits, {uplinks[index]} are in flight, "
+            f"allowed {allowed}"
+        )
+    for index, host in enumerate(dispatch.hosts.all):
         allowed = max(one.host_visits_max.get(host.name, one.visits_per_host_max) for one in in_force)
-        if host.in_flight != hosts[index]:
-            _fail(f"host {host.name} counts {host.in_flight} visits, {hosts[index]} are in flight")
-        if host.in_flight > allowed:
-            _fail(f"host {host.name}: {host.in_flight} visits, allowed {allowed}")
+        if host.in_flight != hosts[index] or host.in_flight > allowed:
+            _fail(f"host {host.name} counts {host.in_flight} visits, {hosts[index]} are in flight, allowed {allowed}")
+    probing = flying[(_column(table.flags)[flying] & PROBE) != 0]
+    probed = np.bincount(_column(table.flight_host)[probing], minlength=len(dispatch.hosts.all))
+    for index, host in enumerate(dispatch.hosts.all):
+        if host.probing != probed[index]:
+            _fail(f"host {host.name} counts {host.probing} probes, {probed[index]} are in flight")
 
 
 def _gates(core: "Scheduler", now_ns: int) -> None:
@@ -112,34 +147,89 @@ def _gates(core: "Scheduler", now_ns: int) -> None:
             _fail(f"host {host.name} is free, cameras wait for it, and nobody wakes them")
 
 
+def _room(core: "Scheduler") -> None:
+    """Who wants nothing but a slot waits because there is none, or because the rate allows no start yet."""
+    dispatch = core.dispatch
+    if len(dispatch.flights) < dispatch.visits_allowed and not dispatch.rate_is_spent:
+        for heap in dispatch.ready:
+            if (slot := heap.head()) >= 0:
+                _fail(
+                    f"camera {core.table.ids[slot]!r} waits for a slot, and {len(dispatch.flights)} of "
+                    f"{dispatch.visits_allowed} are taken"
+                )
+
+
 def _times(core: "Scheduler", now_ns: int) -> None:
-    table = core.table
-    periods = periods_ns(core.settings)
-    for slot in range(table.size):
-        if table.place[slot] != Place.DUE:
-            continue
-        release_ns = table.release[slot]
-        if release_ns < now_ns - _SLACK_NS:
-            _fail(f"camera {table.ids[slot]!r} was due {now_ns - release_ns} ns ago and was passed over")
-        always = core.timing.sites.windows[table.window[slot]].always
-        if always and table.flags[slot] & FAILING:
-            longest_ns = ceiling_ns(periods[table.base[slot]], core.settings)
-            if release_ns - now_ns > longest_ns:
-                _fail(f"camera {table.ids[slot]!r} is backed off by {release_ns - now_ns} ns, allowed {longest_ns}")
-        elif always and not table.flags[slot] & PUSH:
-            longest_ns = round((1.5 + core.settings.jitter) * core.settings.stretch_max * max(periods))
-            if release_ns - now_ns > longest_ns:
-                _fail(f"camera {table.ids[slot]!r} is due in {release_ns - now_ns} ns, beyond any period")
+    table, settings = core.table, core.settings
+    flags = _column(table.flags)
+    release = _column(table.release)
+    due = _column(table.place) == Place.DUE
+    for slot in np.flatnonzero(due & (release < now_ns - _SLACK_NS))[:1]:
+        _fail(f"camera {table.ids[slot]!r} was due {now_ns - release[slot]} ns ago and was passed over")
+    base = _column(table.base)
+    periods_all = np.array(periods_ns(settings))
+    longest = (1.5 + settings.jitter) * periods_all[base]
+    longest = np.maximum(longest, ns(settings.backoff_stream_first_s))  # after a failure of our own
+    never_seen = _column(table.visits) == 0
+    longest = np.where(never_seen, np.maximum(longest, periods_all[CameraClass.KEY_POINT]), longest)
+    doubt_ns = max(settings.stretch_max * periods_all[CameraClass.SUSPICIOUS], ns(settings.confirm_spacing_s))
+    longest = np.where(flags & DOUBT, np.maximum(longest, doubt_ns), longest)
+    longest = np.where(flags & PUSH, periods_all[base], longest)
+    ceilings = np.array([ceiling_ns(int(period_ns), settings) for period_ns in periods_all])
+    failing = (flags & FAILING) != 0
+    longest = np.where(failing, ceilings[base], longest)
+    window = _column(table.window)
+    until = np.zeros(len(core.timing.sites.windows), dtype=np.int64)
+    away_ns = int(periods_all[[CameraClass.KEY_POINT, CameraClass.ORDINARY]].max())
+    for number in np.unique(window[due]):
+        until[number] = _opening_after(core, int(number), now_ns + away_ns)
+    rests = until[window] > now_ns
+    # Back-off and doubt end with the hours: the next opening has them at their own place in it.
+    longest = np.where(rests, np.maximum(longest, (1.0 + settings.jitter) * periods_all[base]), longest)
+    for slot in np.flatnonzero(due & (release > np.maximum(until[window], now_ns) + longest))[:1]:
+        what = "is backed off by" if failing[slot] else "is due in"
+        _fail(f"camera {table.ids[slot]!r} {what} {release[slot] - now_ns} ns, allowed {longest[slot]:.0f}")
+
+
+def _opening_after(core: "Scheduler", number: int, at_ns: int) -> int:
+    """When the kitchen opens next, after it has closed if it works then; 0 if it never closes, NEVER_NS if it is shut
+    for good.
+    """
+    window, offset_ns = core.timing.sites.windows[number], core.timing.wall_offset_ns
+    if window.always:
+        return 0
+    closes_ns = window.closes(at_ns + offset_ns)
+    opens_ns = window.opens(at_ns + offset_ns if closes_ns is None else closes_ns)
+    return NEVER_NS if opens_ns is None else opens_ns - offset_ns
 
 
 def _counts(core: "Scheduler") -> None:
     table = core.table
-    counted: Counter[tuple[int, int]] = Counter()
-    for slot in range(table.size):
-        flags = table.flags[slot]
-        if table.place[slot] != Place.FREE and flags & ENABLED and not flags & PUSH:
-            counted[core.timing.kind(slot), table.window[slot]] += 1
+    flags = _column(table.flags)
+    counted = (_column(table.place) != Place.FREE) & ((flags & (ENABLED | PUSH)) == ENABLED)
+    kinds = np.where(flags & DOUBT, CameraClass.SUSPICIOUS, _column(table.base).astype(np.int64))
+    kinds = np.where(flags & FAILING, CameraClass.OFFLINE, kinds)
+    windows = len(core.timing.sites.windows)
+    totals = np.bincount((kinds * windows + _column(table.window))[counted], minlength=windows * len(CLASSES)).reshape(
+        len(CLASSES), windows
+    )
     for kind in CLASSES:
-        for window, count in core.timing.counts[kind].items():
-            if count != counted[kind, window]:
-                _fail(f"{count} {kind.word} cameras are counted in window {window}, there are {counted[kind, window]}")
+        counts = core.timing.counts[kind]
+        for window in {*counts, *np.flatnonzero(totals[kind]).tolist()}:
+            if counts.get(window, 0) != totals[kind, window]:
+                _fail(
+                    f"{counts.get(window, 0)} {kind.word} cameras are counted in window {window}, there are "
+                    f"{totals[kind, window]}"
+                )
+
+
+def _periods(core: "Scheduler") -> None:
+    tally = core.tally
+    due, kept, shed = sum(tally.periods_due), sum(tally.periods_kept), sum(tally.shed.values())
+    if due != kept + shed or sum(tally.counties.periods_due) != due or sum(tally.counties.periods_kept) != kept:
+        _fail(f"{due} periods were due, {kept} kept and {shed} shed: that does not add up")
+
+
+def _column(column: "array[int]") -> npt.NDArray[Any]:
+    """A view; it must be gone before the column grows."""
+    return np.frombuffer(column, dtype=column.typecode)

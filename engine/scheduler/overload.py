@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from engine.clock import NS_PER_S
 from engine.config.schema import SchedulerSettings
-from engine.scheduler.classes import CameraClass
+from engine.scheduler.classes import CameraClass, weights
 
 INTERVAL_NS = 10 * NS_PER_S
 _SATURATED_SHARE = 0.9
@@ -83,8 +83,11 @@ class Overload:
         if self.capacity_per_s is None:
             return stretch
         room = self.capacity_per_s * _HEADROOM
+        shares = weights(self._settings)
+        # The offline back off by themselves. However many they are, they get no more than their share.
+        room -= min(demand[CameraClass.OFFLINE], room * shares[CameraClass.OFFLINE] / sum(shares))
         for kind in _ORDER:
-            others = sum(one / factor for one, factor in zip(demand, stretch, strict=True)) - demand[kind]
+            others = sum(demand[one] / stretch[one] for one in _ORDER if one != kind)
             if others + demand[kind] <= room:
                 break
             left = room - others

@@ -15,8 +15,8 @@ class Sites:
         self._sites: list[tuple[str, str, str]] = [_NOBODY]
         self._index: dict[tuple[str, str, str], int] = {_NOBODY: 0}
         self._members = array("I", [0])
-        self._window = array("H", [0])
         self._free: list[int] = []
+        self._configured: tuple[Calendar, str] | None = None
         self.configure(Calendar(), "")
 
     @property
@@ -26,9 +26,15 @@ class Sites:
 
     def configure(self, calendar: Calendar, default_hours: str) -> None:
         """Windows of all canteens anew."""
-        self._windows = Windows(calendar, default_hours)
-        for index, site in enumerate(self._sites):
-            self._window[index] = self._windows.of(site[0], site[1], site[2])
+        self._windows, self._window = self.under(calendar, default_hours)
+        self._configured = (calendar, default_hours)
+
+    def under(self, calendar: Calendar, default_hours: str) -> "tuple[Windows, array[int]]":
+        """The windows that such a calendar makes, and which of them each canteen has."""
+        if self._configured == (calendar, default_hours):
+            return self._windows, self._window
+        windows = Windows(calendar, default_hours)
+        return windows, array("I", (windows.of(*site) for site in self._sites))
 
     def window(self, index: int) -> int:
         """The window of a canteen."""
@@ -38,10 +44,6 @@ class Sites:
         """Whether a kitchen works at this moment; one that was never joined counts as working."""
         index = self._index.get((site_id, region, hours))
         return index is None or self.windows[self._window[index]].is_open(wall_ns)
-
-    def never_open(self, wall_ns: int) -> list[str]:
-        """Hours in use that never come."""
-        return list(self._windows.never_open(wall_ns))
 
     def join(self, site_id: str, region: str, hours: str) -> int:
         """A camera belongs to it."""

@@ -1,13 +1,15 @@
 """What the scheduler tells people: how it keeps its periods, and why a camera is due when it is. Changes nothing."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.clock import seconds
 from engine.errors import RegistryError
-from engine.replies import CameraPlanReport, ClassStatus, SchedulerStatus
-from engine.scheduler.backoff import ceiling_ns
+from engine.replies import CameraPlanReport, ClassStatus, HostStatus, SchedulerStatus
+from engine.scheduler.backoff import ceiling_ns, failures_of
 from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
 from engine.scheduler.dispatch import BLOCKED
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, URGENT, Place
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from engine.scheduler.core import Scheduler
 
 COUNTIES_SHOWN = 20
+HOSTS_SHOWN = 20
 
 
 def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
@@ -43,12 +46,45 @@ def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
         presumed_total=tally.presumed,
         demand_per_s=sum(core.timing.demand_per_s(now_ns)),
         capacity_per_s=core.overload.capacity_per_s or 0.0,
-        classes=tuple(_class(core, kind, now_ns) for kind in CLASSES),
+        classes=tuple(
+            _class(core, kind, coverage, now_ns)
+            for kind, coverage in zip(CLASSES, coverage_by_class(core, now_ns), strict=True)
+        ),
         county_lags=_counties(core),
         shed={reason: round(periods, 3) for reason, periods in sorted(tally.shed.items())},
         failing={reason.value: int(count) for reason, count in zip(REASONS, reasons, strict=True) if count},
         outages=tuple(core.dispatch.hosts.outages()),
+        visits_max=core.settings.visits_max,
+        starts_per_s=round(tally.starts.per_s(now_ns), 3),
+        starts_per_s_max=core.settings.starts_per_s_max,
+        uplinks=len(core.dispatch.uplinks),
+        uplinks_busy=int(np.count_nonzero(np.frombuffer(core.dispatch.uplinks.in_flight, dtype=np.uint16))),
+        hosts=len(core.dispatch.hosts),
+        busy_hosts=tuple(_busy_hosts(core, place)),
     )
+
+
+def coverage_by_class(core: "Scheduler", now_ns: int) -> list[float]:
+    """Periods with a look / periods due, since the start; those that have gone by for cameras that still wait count."""
+    slots, missed = _gone_by(core, now_ns)
+    base = np.frombuffer(core.table.base, dtype=np.uint8)[slots]
+    still: list[int] = np.bincount(base, weights=missed, minlength=len(CLASSES)).tolist()
+    tally = core.tally
+    return [_share(*one) for one in zip(tally.periods_kept, tally.periods_due, still, strict=True)]
+
+
+def coverage_by_county(core: "Scheduler", now_ns: int) -> dict[str, float]:
+    """The same for every county."""
+    slots, missed = _gone_by(core, now_ns)
+    counties = core.tally.counties
+    county = np.frombuffer(core.table.county, dtype=core.table.county.typecode)[slots]
+    still: list[int] = np.bincount(county, weights=missed, minlength=len(counties.names)).tolist()
+    return {
+        name or "none": _share(kept, due, open_)
+        for name, kept, due, open_ in zip(
+            counties.names, counties.periods_kept, counties.periods_due, still, strict=True
+        )
+    }
 
 
 def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
@@ -60,6 +96,8 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
     kind = CameraClass(core.timing.kind(slot))
     flags, failed = table.flags[slot], bool(table.flags[slot] & FAILING)
     window = core.timing.sites.windows[table.window[slot]]
+    wall_ns = now_ns + core.timing.wall_offset_ns
+    works = window.is_open(wall_ns)
     return CameraPlanReport(
         camera_id=camera_id,
         kind="push" if flags & PUSH else kind.word,
@@ -67,29 +105,59 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
         due_in_s=seconds(table.release[slot] - now_ns),
         period_s=seconds(periods_ns(core.settings)[table.base[slot]]),
         stretch=core.overload.stretch[kind],
-        failures=table.failures[slot],
+        failures=failures_of(table.failures[slot]),
         last_reason=REASONS[table.reason[slot]].value if failed else "",
         last_visit_ago_s=seconds(now_ns - table.started[slot]) if table.visits[slot] else None,
         last_keyframe_ago_s=seconds(now_ns - table.seen[slot]) if table.seen[slot] else None,
-        window_open=window.is_open(now_ns + core.timing.wall_offset_ns),
+        window_open=works,
         because=tuple(_because(core, slot, kind, now_ns)),
+        window_opens_wall_ns=0 if works else window.opens(wall_ns) or 0,
+        timezone=window.timezone,
     )
 
 
-def _class(core: "Scheduler", kind: CameraClass, now_ns: int) -> ClassStatus:
+def _gone_by(core: "Scheduler", now_ns: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Slots of cameras whose period has gone by while they wait, and how many periods."""
+    table = core.table
+    place = np.frombuffer(table.place, dtype=np.uint8)
+    waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
+    waiting &= (np.frombuffer(table.flags, dtype=np.uint8) & REGULAR) != 0
+    slots = np.flatnonzero(waiting)
+    late_ns = now_ns - np.frombuffer(table.nominal, dtype=np.int64)[slots]
+    missed = np.maximum(0, late_ns // core.timing.periods(table.base)[slots])
+    return slots, missed
+
+
+def _share(kept: int, due: float, still: float) -> float:
+    return round(kept / (due + still), 6) if due + still else 1.0
+
+
+def _class(core: "Scheduler", kind: CameraClass, coverage: float, now_ns: int) -> ClassStatus:
     tally = core.tally
-    due = tally.periods_due[kind]
     return ClassStatus(
         name=kind.word,
         cameras=sum(core.timing.counts[kind].values()),
         period_s=seconds(periods_ns(core.settings)[kind]),
         stretch=round(core.overload.stretch[kind], 4),
-        achieved_period_s=round(tally.gap_ns[kind] / 1e9, 3),
+        achieved_period_s=round(tally.gaps[kind].recent_ns(now_ns) / 1e9, 3),
         looks_total=tally.looks[kind],
-        coverage=round(tally.periods_kept[kind] / due, 6) if due else 1.0,
+        coverage=coverage,
         lag_p50_s=seconds(tally.lags[kind].percentile_ns(0.5, now_ns)),
         lag_p99_s=seconds(tally.lags[kind].percentile_ns(0.99, now_ns)),
+        periods_due=tally.periods_due[kind],
     )
+
+
+def _busy_hosts(core: "Scheduler", place: npt.NDArray[np.uint8]) -> Iterator[HostStatus]:
+    """Those with most cameras waiting, then with most visits in flight."""
+    table, hosts = core.table, core.dispatch.hosts.all
+    flying = np.frombuffer(table.flight_host, dtype=np.int32)[place == Place.FLIGHT]
+    in_flight = np.bincount(flying[flying >= 0], minlength=len(hosts))
+    waiting = np.bincount(np.frombuffer(table.host, dtype=np.int32)[place == Place.HOST], minlength=len(hosts))
+    busy = np.flatnonzero(in_flight + waiting)
+    for index in busy[np.lexsort((-in_flight[busy], -waiting[busy]))][:HOSTS_SHOWN]:
+        host = hosts[index]
+        yield HostStatus(host.name, int(in_flight[index]), host.cap, int(waiting[index]), host.out)
 
 
 def _counties(core: "Scheduler") -> dict[str, float]:
@@ -118,9 +186,9 @@ def _because(core: "Scheduler", slot: int, kind: CameraClass, now_ns: int) -> li
         said.append(f"its kitchen rests now: {f'one look in {rest:g} s' if rest else 'no looks'} until it works again")
     if flags & FAILING:
         longest = seconds(ceiling_ns(periods_ns(settings)[table.base[slot]], settings))
+        failures, reason = failures_of(table.failures[slot]), REASONS[table.reason[slot]].value
         said.append(
-            f"its last visit failed ({REASONS[table.reason[slot]].value}, {table.failures[slot]} counted): it is "
-            f"backed off, never longer than {longest:g} s"
+            f"its last visit failed ({reason}, {failures} counted): it is backed off, never longer than {longest:g} s"
         )
     elif flags & DOUBT:
         said.append(

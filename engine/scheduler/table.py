@@ -14,7 +14,7 @@ class Place(IntEnum):
     """Where a camera stands. Exactly one."""
 
     FREE = 0  # no camera in this slot
-    IDLE = 1  # disabled, or its window never opens
+    IDLE = 1  # disabled
     DUE = 2  # its time has not come
     READY = 3  # wants a slot
     UPLINK = 4  # wants its recorder to be free
@@ -32,15 +32,16 @@ class Table:
         self.place = array("B")
         self.flags = array("B")
         self.base = array("B")  # class by nature
-        self.queue = array("B")  # which ready queue, while READY
-        self.failures = array("B")
+        self.queue = array("B")  # which ready queue, while READY; as which class it is visited, while in FLIGHT
+        self.failures = array("B")  # what they weigh: see backoff.remember
         self.reason = array("B")  # of the last failure
         self.looks = array("B")  # quick looks in a row
+        self.credit = array("B")  # in 256ths of a look, while periods are stretched: see Timing.put_off
         self.blocked = array("B")  # what it last waited for
         self.point = array("B")  # what it looks at, and whether it is required
-        self.window = array("H")
+        self.window = array("I")
         self.site = array("I")
-        self.county = array("H")
+        self.county = array("I")
         self.uplink = array("i")  # -1: none
         self.host = array("i")
         self.flight_uplink = array("i")  # those of the visit under way; the camera's own may have changed

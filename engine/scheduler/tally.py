@@ -6,9 +6,8 @@ from engine.clock import NS_PER_S
 from engine.scheduler.classes import CLASSES
 
 _WINDOW_NS = 60 * NS_PER_S
-_BOUNDS_NS = [round(0.01 * NS_PER_S * 1.35**n) for n in range(50)]
-"""10 ms to 7 hours; a percentile is off by a third at most."""
-_EWMA_LOOKS = 200
+_BOUNDS_NS = [round(0.01 * NS_PER_S * 1.08**n) for n in range(192)]
+"""10 ms to 6 hours; a percentile is off by 8 % at most."""
 
 
 class LagWindow:
@@ -44,8 +43,73 @@ class LagWindow:
         self._until_ns = now_ns + _WINDOW_NS
 
 
-class CountyLags:
-    """The longest lag of each county in the last minute or two."""
+class RecentRate:
+    """How many a second, of the last 10 to 20 s: the running span and the one before it."""
+
+    _SPAN_NS = 10 * NS_PER_S
+
+    def __init__(self) -> None:
+        self._now = self._before = 0
+        self._began_ns = self._until_ns = 0
+
+    def add(self, now_ns: int) -> None:
+        """One more."""
+        self._turn(now_ns)
+        self._now += 1
+
+    def per_s(self, now_ns: int) -> float:
+        """0 if there was nothing in the last span."""
+        self._turn(now_ns)
+        return (self._now + self._before) * NS_PER_S / max(NS_PER_S, now_ns - self._began_ns)
+
+    def _turn(self, now_ns: int) -> None:
+        if now_ns < self._until_ns:
+            return
+        if now_ns - self._until_ns < self._SPAN_NS:
+            self._began_ns, self._before = self._until_ns - self._SPAN_NS, self._now
+        else:
+            self._began_ns, self._before = now_ns, 0
+        self._now = 0
+        self._until_ns = now_ns + self._SPAN_NS
+
+
+class Gaps:
+    """From one look at a camera by its period to the next: the mean of the last minute or two, and of all."""
+
+    def __init__(self) -> None:
+        self._now = self._before = (0, 0)  # sum in ns, count
+        self._until_ns = 0
+        self._sum_ns = self._count = 0
+
+    def add(self, gap_ns: int, now_ns: int) -> None:
+        """A look came so long after the last one."""
+        if now_ns >= self._until_ns:
+            self._turn(now_ns)
+        sum_ns, count = self._now
+        self._now = (sum_ns + gap_ns, count + 1)
+        self._sum_ns += gap_ns
+        self._count += 1
+
+    def recent_ns(self, now_ns: int) -> float:
+        """0 if there was none."""
+        if now_ns >= self._until_ns:
+            self._turn(now_ns)
+        count = self._now[1] + self._before[1]
+        return (self._now[0] + self._before[0]) / count if count else 0.0
+
+    @property
+    def mean_ns(self) -> float:
+        """Since the start; 0 if there was none."""
+        return self._sum_ns / self._count if self._count else 0.0
+
+    def _turn(self, now_ns: int) -> None:
+        self._before = self._now if now_ns - self._until_ns < _WINDOW_NS else (0, 0)
+        self._now = (0, 0)
+        self._until_ns = now_ns + _WINDOW_NS
+
+
+class Counties:
+    """By county: the longest lag of the last minute or two; periods due and kept since the start."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -53,6 +117,8 @@ class CountyLags:
         self._now: list[int] = []
         self._before: list[int] = []
         self._until_ns = 0
+        self.periods_due: list[int] = []
+        self.periods_kept: list[int] = []
 
     def index(self, county: str) -> int:
         """The number of a county."""
@@ -62,6 +128,8 @@ class CountyLags:
             self.names.append(county)
             self._now.append(0)
             self._before.append(0)
+            self.periods_due.append(0)
+            self.periods_kept.append(0)
         return index
 
     def add(self, index: int, lag_ns: int, now_ns: int) -> None:
@@ -83,22 +151,23 @@ class Tally:
     def __init__(self) -> None:
         many = len(CLASSES)
         self.started = self.ended = self.expired = 0
+        self.starts = RecentRate()
         self.looks = [0] * many
         self.failures = [0] * many
-        self.periods_due = [0.0] * many
+        self.periods_due = [0] * many
         self.periods_kept = [0] * many
-        self.gap_ns = [0.0] * many
+        self.gaps = [Gaps() for _ in range(many)]
         self.lags = [LagWindow() for _ in range(many)]
-        self.shed: dict[str, float] = {}
+        self.shed: dict[str, int] = {}
         self.presumed = 0
         self.outages = 0
-        self.counties = CountyLags()
+        self.counties = Counties()
 
-    def gap(self, kind: int, gap_ns: int) -> None:
-        """From one look at a camera by its period to the next."""
-        mean = self.gap_ns[kind]
-        self.gap_ns[kind] = float(gap_ns) if not mean else mean + (gap_ns - mean) / _EWMA_LOOKS
-
-    def missed(self, periods: float, reason: str) -> None:
-        """Periods went by without a look, because of this."""
-        self.shed[reason] = self.shed.get(reason, 0.0) + periods
+    def periods(self, kind: int, county: int, due: int, kept: int, reason: str) -> None:
+        """So many periods were due, and so many of them had a look; the others went by because of this."""
+        self.periods_due[kind] += due
+        self.periods_kept[kind] += kept
+        self.counties.periods_due[county] += due
+        self.counties.periods_kept[county] += kept
+        if due > kept:
+            self.shed[reason] = self.shed.get(reason, 0) + due - kept

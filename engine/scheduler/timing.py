@@ -5,16 +5,21 @@ cameras that come back together fall apart again. `nominal` is the begin of the 
 added) is when it wants its visit, `deadline` orders those that wait.
 """
 
+from array import array
+
+import numpy as np
+import numpy.typing as npt
+
 from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.scheduler.backoff import backoff_ns, ceiling_ns, first_wait_s
+from engine.scheduler.backoff import backoff_ns, ceiling_ns, failures_of, first_wait_s, remember
 from engine.scheduler.classes import CLASSES, CameraClass, base_class, periods_ns
 from engine.scheduler.draws import share
 from engine.scheduler.events import CameraPlan
 from engine.scheduler.overload import Overload
 from engine.scheduler.sites import Sites
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, Table
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, Place, Table
 from engine.scheduler.tally import Tally
 from engine.types import FailureReason, KeyPoint
 
@@ -22,9 +27,16 @@ NEVER_NS = (1 << 37) * 1_000_000
 """Beyond any uptime: the release of a camera whose window does not open."""
 _POINTS = tuple(KeyPoint)
 _POINT_NUMBER = {point: number for number, point in enumerate(_POINTS)}
-_REQUIRED = 128
-_FAILURES_MAX = 250
+_REQUIRED, DEMUX = 128, 64
+"""Beside the number of its key point, in the column `point`."""
 _OFFLINE, _SUSPICIOUS = int(CameraClass.OFFLINE), int(CameraClass.SUSPICIOUS)
+
+
+def class_of_point(point: int, settings: SchedulerSettings) -> CameraClass:
+    """What a camera is by nature, from its entry in the column `point`; numbers never given are other places."""
+    number = point & ~(_REQUIRED | DEMUX)
+    place = _POINTS[number] if number < len(_POINTS) else KeyPoint.OTHER
+    return base_class(place, bool(point & _REQUIRED), settings)
 
 
 class Timing:
@@ -52,7 +64,9 @@ class Timing:
         self._take(settings, calendar)
         self.counts = [{} for _ in CLASSES]
         table = self._table
-        for slot in table.slots.values():
+        for slot in range(table.size):
+            if table.place[slot] == Place.FREE:
+                continue  # not by id: a camera that left the registry in flight still counts
             table.base[slot] = self._base(table.point[slot])
             table.window[slot] = self.sites.window(table.site[slot])
             self.count(slot, 1)
@@ -60,7 +74,8 @@ class Timing:
     def describe(self, slot: int, plan: CameraPlan) -> None:
         """Class and window of a camera that is new or changed."""
         table = self._table
-        table.point[slot] = _POINT_NUMBER[plan.key_point] | (_REQUIRED if plan.required else 0)
+        flags = (_REQUIRED if plan.required else 0) | (DEMUX if plan.demux else 0)
+        table.point[slot] = _POINT_NUMBER[plan.key_point] | flags
         table.base[slot] = self._base(table.point[slot])
         site = self.sites.join(plan.site_id, plan.county, plan.hours)
         self.sites.leave(table.site[slot])
@@ -89,6 +104,11 @@ class Timing:
     def period_s(self, slot: int) -> float:
         """The configured period of its class by nature."""
         return seconds(self._periods[self._table.base[slot]])
+
+    def periods(self, base: "array[int]") -> npt.NDArray[np.int64]:
+        """The configured periods of cameras by their class by nature."""
+        found: npt.NDArray[np.int64] = np.array(self._periods, dtype=np.int64)[np.frombuffer(base, dtype=np.uint8)]
+        return found
 
     def demand_per_s(self, now_ns: int) -> list[float]:
         """Visits a second that the configured periods ask for now, by class."""
@@ -120,13 +140,13 @@ class Timing:
         table = self._table
         flags = table.flags[slot]
         table.seen[slot] = now_ns
-        table.failures[slot] >>= 1  # half is remembered: a camera that flaps is left alone longer each time
+        table.failures[slot] = remember(table.failures[slot], failed=False)
         table.flags[slot] = flags & ~FAILING
         if flags & DOUBT:
             self._once(slot, self._fit(slot, now_ns + self._period(slot), now_ns))
         elif table.visits[slot] == 1:
             # First looks come as fast as the caps allow; half a period on, each joins its own place in the grid.
-            self._by_grid(slot, now_ns + self._period(slot) // 2)
+            self._by_grid(slot, now_ns + self._periods[self.kind(slot)] // 2)
         elif flags & FAILING or not flags & REGULAR:
             self._by_grid(slot, now_ns)
         else:
@@ -136,10 +156,12 @@ class Timing:
         """No keyframe came. `internal` is our own fault and is held against nobody."""
         table, settings = self._table, self._settings
         if reason == FailureReason.INTERNAL:
+            if table.flags[slot] & REGULAR:
+                self._tally.periods(table.base[slot], table.county[slot], 0, -1, "internal")  # it was none after all
             self._once(slot, now_ns + ns(first_wait_s(reason, settings)))
             return
         table.flags[slot] |= FAILING
-        table.failures[slot] = min(_FAILURES_MAX, table.failures[slot] + 1)
+        table.failures[slot] = remember(table.failures[slot], failed=True)
         self._once(slot, self._fit(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
 
     def after_presumption(self, slot: int, reason: FailureReason, now_ns: int) -> None:
@@ -149,9 +171,16 @@ class Timing:
             self._once(slot, self._fit(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
             return
         if flags & REGULAR:
-            self._tally.periods_due[self.kind(slot)] += 1
-            self._tally.missed(1.0, "outage")
+            self._tally.periods(self._table.base[slot], self._table.county[slot], 1, 0, "outage")
         self._by_grid(slot, now_ns)
+
+    def after_outage(self, slot: int, now_ns: int) -> None:
+        """Its platform answers again: within half a period, or sooner where it was due sooner."""
+        table = self._table
+        half_ns = self._periods[table.base[slot]] // 2
+        at_ns = now_ns + int(half_ns * share(table.seed[slot], table.visits[slot]))
+        if at_ns < table.release[slot]:
+            self._once(slot, self._fit(slot, at_ns, now_ns))
 
     def after_verdict(self, slot: int, now_ns: int) -> None:
         """The judge has spoken: a doubt is looked at again soon, so many times; a settled one goes back to its grid."""
@@ -174,19 +203,53 @@ class Timing:
         self._once(slot, opens_ns + period_ns if late and opens_ns < NEVER_NS else opens_ns)
 
     def after_change(self, slot: int, now_ns: int) -> None:
-        """Settings, windows or the clock have changed while it waits for its time, or it was enabled again."""
+        """Settings, windows or the clock have changed while it waits for its time.
+
+        What was due sooner stays so, if its kitchen works then: many changes in a row must not put a look off for ever.
+        """
+        table = self._table
+        regular = table.flags[slot] & REGULAR
+        nominal_ns, release_ns, deadline_ns = table.nominal[slot], table.release[slot], table.deadline[slot]
+        self.anew(slot, now_ns)
+        if release_ns < table.release[slot] and self._opens(slot, release_ns) == release_ns:
+            table.flags[slot] = table.flags[slot] & ~REGULAR | regular
+            table.nominal[slot], table.release[slot], table.deadline[slot] = nominal_ns, release_ns, deadline_ns
+
+    def anew(self, slot: int, now_ns: int) -> None:
+        """Its time, from all that is known of it now: it was enabled again, or is pushed or visited from now on."""
         table = self._table
         flags = table.flags[slot]
         if flags & PUSH:
             self.after_arrival(slot, now_ns)
         elif flags & FAILING:
             latest_ns = now_ns + ceiling_ns(self._periods[table.base[slot]], self._settings)
-            self._once(slot, self._fit(slot, min(table.release[slot], latest_ns), now_ns))
+            self._once(slot, self._fit(slot, min(max(now_ns, table.release[slot]), latest_ns), now_ns))
         elif flags & DOUBT or not table.visits[slot]:
-            latest_ns = now_ns + self._period(slot)
-            self._once(slot, min(max(now_ns, table.release[slot]), latest_ns))
+            at_ns = min(max(now_ns, table.release[slot]), now_ns + self._period(slot))
+            self._once(slot, self._fit(slot, at_ns, now_ns) if table.visits[slot] else at_ns)
         else:
             self._by_grid(slot, now_ns)
+
+    def put_off(self, slot: int, now_ns: int) -> bool:
+        """Its period has come. Whether the machine cannot keep it: then it is counted, and the next one is its time.
+
+        With periods stretched by s, each camera keeps one in s of them, in turn: at once there is as much less to do,
+        no camera is left out for longer than s periods (rounded up), and with the stretch the last trace of it goes.
+        """
+        kind = self.kind(slot)
+        stretch = self._overload.stretch[kind]
+        table = self._table
+        if stretch == 1.0 or not table.flags[slot] & REGULAR:
+            return False
+        credit = table.credit[slot] + int(256 / stretch)
+        table.credit[slot] = credit & 255
+        if credit >= 256:
+            return False
+        base = table.base[slot]
+        rounds = (now_ns - table.nominal[slot]) // self._periods[base] + 1
+        self._tally.periods(base, table.county[slot], rounds, 0, "overload")
+        self._by_period(slot, now_ns)
+        return True
 
     def launched(self, slot: int, kind: int, lag_ns: int, blocked: str, now_ns: int) -> None:
         """A visit begins: count its lag, and which periods it keeps and which went by."""
@@ -196,19 +259,14 @@ class Timing:
         tally.counties.add(table.county[slot], lag_ns, now_ns)
         if not table.flags[slot] & REGULAR:
             return
-        period_ns = self._periods[kind]
-        stretch = self._overload.stretch[kind]
-        rounds = -(-(now_ns - table.nominal[slot]) // round(period_ns * stretch))
-        due = stretch * max(1, rounds)
-        tally.periods_due[kind] += due
-        tally.periods_kept[kind] += 1
-        if stretch > 1.0:
-            tally.missed(stretch - 1.0, "overload")
-        if rounds > 1:
-            tally.missed(due - stretch, blocked or "overload")
+        base = table.base[slot]  # whose period it was due by; a doubt may have come meanwhile
+        period_ns, stretch = self._periods[base], self._overload.stretch[base]
+        rounds = (now_ns - table.nominal[slot]) // period_ns + 1
+        tally.periods(base, table.county[slot], rounds, 1, blocked if blocked and stretch == 1.0 else "overload")
         gap_ns = now_ns - table.started[slot]
-        if table.visits[slot] > 1 and gap_ns < 2 * due * period_ns:  # not from yesterday's window to today's
-            tally.gap(kind, gap_ns)
+        # not from yesterday's window to today's
+        if table.visits[slot] > 1 and gap_ns < 2 * rounds * stretch * period_ns:
+            tally.gaps[base].add(gap_ns, now_ns)
 
     def _take(self, settings: SchedulerSettings, calendar: Calendar) -> None:
         self._settings = settings
@@ -217,7 +275,7 @@ class Timing:
         self.sites.configure(calendar, settings.hours)
 
     def _base(self, point: int) -> CameraClass:
-        return base_class(_POINTS[point & ~_REQUIRED], bool(point & _REQUIRED), self._settings)
+        return class_of_point(point, self._settings)
 
     def _period(self, slot: int) -> int:
         """Of the class it is in, stretched."""
@@ -226,12 +284,13 @@ class Timing:
 
     def _backoff_ns(self, slot: int, reason: FailureReason) -> int:
         table = self._table
-        longest_ns = backoff_ns(max(1, table.failures[slot]), reason, self._periods[table.base[slot]], self._settings)
+        failures = max(1, failures_of(table.failures[slot]))
+        longest_ns = backoff_ns(failures, reason, self._periods[table.base[slot]], self._settings)
         return round(longest_ns * (1.0 - self._settings.jitter * share(table.seed[slot], table.visits[slot])))
 
     def _by_period(self, slot: int, now_ns: int) -> None:
-        """One period after the last; rounds that have gone by are left out."""
-        period_ns = self._period(slot)
+        """One period after the last; those that have gone by are left out."""
+        period_ns = self._periods[self.kind(slot)]
         nominal_ns = self._table.nominal[slot] + period_ns
         if nominal_ns <= now_ns:
             nominal_ns += -(-(now_ns - nominal_ns + 1) // period_ns) * period_ns
@@ -239,7 +298,7 @@ class Timing:
 
     def _by_grid(self, slot: int, now_ns: int) -> None:
         """The next point of its own grid: phase, phase + period, ..."""
-        period_ns = self._period(slot)
+        period_ns = self._periods[self.kind(slot)]
         self._regular(slot, self._grid(slot, now_ns, period_ns), period_ns, now_ns)
 
     def _grid(self, slot: int, after_ns: int, period_ns: int) -> int:
@@ -250,12 +309,16 @@ class Timing:
         table = self._table
         opens_ns = self._opens(slot, nominal_ns)
         if opens_ns > nominal_ns:
-            nominal_ns = self._grid(slot, opens_ns - 1, period_ns) if opens_ns < NEVER_NS else NEVER_NS
             resting_ns = self._resting(slot, now_ns)
-            if resting_ns < nominal_ns:
+            if resting_ns < opens_ns:
                 self._once(slot, resting_ns)
                 return
-        jitter_ns = int(self._settings.jitter * period_ns * share(table.seed[slot], table.visits[slot] + 1))
+            nominal_ns = self._working(slot, opens_ns, period_ns)
+        longest_ns = self._settings.jitter * period_ns
+        closes_ns = self._closes(slot, nominal_ns)
+        if closes_ns is not None:
+            longest_ns = min(longest_ns, closes_ns - nominal_ns - 1)
+        jitter_ns = int(longest_ns * share(table.seed[slot], table.visits[slot] + 1))
         table.flags[slot] |= REGULAR
         table.nominal[slot] = nominal_ns
         table.release[slot] = nominal_ns + jitter_ns
@@ -269,17 +332,31 @@ class Timing:
         table.deadline[slot] = at_ns + self._periods[table.base[slot]]
 
     def _fit(self, slot: int, at_ns: int, now_ns: int) -> int:
-        """The moment itself while the kitchen works, else the next grid point of its rest or of its opening."""
+        """The moment itself while the kitchen works, else the next look of its rest or of its opening."""
         opens_ns = self._opens(slot, at_ns)
         if opens_ns == at_ns:
             return at_ns
-        period_ns = self._periods[self._table.base[slot]]
-        working_ns = self._grid(slot, opens_ns - 1, period_ns) if opens_ns < NEVER_NS else NEVER_NS
-        return min(working_ns, self._resting(slot, max(now_ns, at_ns)))
+        resting_ns = self._resting(slot, max(now_ns, at_ns))
+        if resting_ns < opens_ns:
+            return resting_ns
+        return self._working(slot, opens_ns, self._periods[self._table.base[slot]])
+
+    def _working(self, slot: int, opens_ns: int, period_ns: int) -> int:
+        """The first look of an opening: its grid point, or its share of an opening too short to hold one."""
+        if opens_ns >= NEVER_NS:
+            return NEVER_NS
+        at_ns = self._grid(slot, opens_ns - 1, period_ns)
+        closes_ns = self._closes(slot, opens_ns)
+        if closes_ns is None or at_ns < closes_ns:
+            return at_ns
+        return opens_ns + int(share(self._table.seed[slot], 0) * (closes_ns - opens_ns))
 
     def _resting(self, slot: int, after_ns: int) -> int:
-        """The next visit of its rest."""
-        return self._grid(slot, after_ns, self._offhours_ns) if self._offhours_ns else NEVER_NS
+        """The next look of its rest, or of its next rest if it works at this moment."""
+        if not self._offhours_ns:
+            return NEVER_NS
+        closes_ns = self._closes(slot, after_ns)
+        return self._grid(slot, after_ns if closes_ns is None else closes_ns, self._offhours_ns)
 
     def _opens(self, slot: int, at_ns: int) -> int:
         """The first moment from `at_ns` on at which its kitchen works; NEVER_NS if it does not open."""
@@ -288,3 +365,11 @@ class Timing:
             return at_ns
         opens_wall_ns = window.opens(at_ns + self.wall_offset_ns)
         return NEVER_NS if opens_wall_ns is None else opens_wall_ns - self.wall_offset_ns
+
+    def _closes(self, slot: int, at_ns: int) -> int | None:
+        """When its kitchen closes; None if it rests at this moment, or never closes."""
+        window = self.sites.windows[self._table.window[slot]]
+        if window.always:
+            return None
+        closes_wall_ns = window.closes(at_ns + self.wall_offset_ns)
+        return None if closes_wall_ns is None else closes_wall_ns - self.wall_offset_ns

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from engine.errors import PatrolError
 from engine.replies import (
@@ -25,9 +27,14 @@ from engine.replies import (
     RenderedPicture,
     RowProblem,
     SchedulerStatus,
+    SpotCheck,
+    SpotCheckHeader,
+    SpotCheckOrder,
+    SpotCheckReport,
 )
 from engine.serve.convert import camera_message, engine_of, state_number, status_of, verdict_of
 from engine.serve.scheduler import plan_of, report_of, schedule_of
+from engine.serve.spotcheck import drawn_of, header_of, spot_check_of
 from engine.types import Camera, Verdict
 from patrol.v1 import (
     cameras_pb2,
@@ -46,13 +53,17 @@ Reply = TypeVar("Reply")
 
 
 class CallError(PatrolError):
-    """A call ended with another status than OK; `status` is its name (UNAVAILABLE, NOT_FOUND, ...)."""
+    """A call ended with another status than OK; `status` is its name (UNAVAILABLE, NOT_FOUND, ...).
+
+    `violations`: field and what is wrong with it, for each thing that an INVALID_ARGUMENT names.
+    """
 
     code = "call"
 
-    def __init__(self, status: str, message: str) -> None:
+    def __init__(self, status: str, message: str, violations: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.status = status
+        self.violations = tuple(violations)
 
 
 class PatrolClient:
@@ -103,6 +114,27 @@ class PatrolClient:
         """Take a configuration; CallError INVALID_ARGUMENT says what is wrong with it, ABORTED that another came."""
         request = scheduler_pb2.ApplyConfigRequest(toml=toml, dry_run=dry_run, expected_revision=expected_revision)
         return report_of(self._call(self._scheduler.ApplyConfig, request))
+
+    def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
+        """Draw canteens; CallError NOT_FOUND if there are none, ABORTED while another draw is under way."""
+        request = scheduler_pb2.DrawSpotCheckRequest(
+            size=order.size,
+            seed=order.seed,
+            region_prefix=order.region_prefix,
+            dry_run=order.dry_run,
+            check_now=order.check_now,
+        )
+        return drawn_of(self._call(self._scheduler.DrawSpotCheck, request))
+
+    def spot_check(self, draw_id: int = 0) -> SpotCheck:
+        """An earlier draw, 0 the latest; CallError NOT_FOUND."""
+        request = scheduler_pb2.GetSpotCheckRequest(draw_id=draw_id)
+        return spot_check_of(self._call(self._scheduler.GetSpotCheck, request))
+
+    def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
+        """The draws that are kept, newest first."""
+        reply = self._call(self._scheduler.ListSpotChecks, scheduler_pb2.ListSpotChecksRequest())
+        return tuple(map(header_of, reply.spot_checks))
 
     def camera(self, camera_id: str) -> CameraStatus:
         """One camera with its latest verdict; CallError NOT_FOUND."""
@@ -210,4 +242,13 @@ class PatrolClient:
             return CallError(
                 status, f"no engine answers at {self._address}; start `patrol run`, or give its address with --server"
             )
-        return CallError(status, error.details() or status)
+        return CallError(status, error.details() or status, list(_violations(error)))
+
+
+def _violations(error: Any) -> Iterator[tuple[str, str]]:
+    """Of google.rpc.BadRequest in the status of a call."""
+    status = rpc_status.from_call(error)
+    for detail in () if status is None else status.details:
+        request = error_details_pb2.BadRequest()
+        if detail.Unpack(request):
+            yield from ((one.field, one.description) for one in request.field_violations)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.replies import CameraStatus, EngineStatus
-from engine.types import Camera, Cause, Codec, FaultKind, KeyPoint, Scores, Severity, State, Verdict
+from engine.types import Camera, Cause, Codec, FaultKind, KeyPoint, Scores, Severity, SiteKind, State, Verdict
 from patrol.v1 import cameras_pb2, engine_pb2, feed_pb2, measurement_pb2, verdicts_pb2
 
 Redact = Callable[[str], str]
@@ -15,12 +15,14 @@ _KIND_NUMBER = {kind: getattr(verdicts_pb2, f"FAULT_KIND_{kind.name}") for kind 
 _CAUSE_NUMBER = {cause: getattr(verdicts_pb2, f"FAULT_CAUSE_{cause.name}") for cause in Cause}
 _SEVERITY_NUMBER = {one: getattr(verdicts_pb2, f"FAULT_SEVERITY_{one.name}") for one in Severity}
 _KEY_POINT_NUMBER = {point: getattr(cameras_pb2, f"KEY_POINT_{point.name}") for point in KeyPoint}
+_SITE_KIND_NUMBER = {kind: getattr(cameras_pb2, f"SITE_KIND_{kind.name}") for kind in SiteKind}
 _CODEC_NUMBER = {codec: getattr(feed_pb2, f"CODEC_{codec.name}") for codec in Codec}
 _STATE = {number: state for state, number in _STATE_NUMBER.items()}
 _KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
 _CAUSE = {number: cause for cause, number in _CAUSE_NUMBER.items()}
 _SEVERITY = {number: one for one, number in _SEVERITY_NUMBER.items()}
 _KEY_POINT = {number: point for point, number in _KEY_POINT_NUMBER.items()}
+_SITE_KIND = {number: kind for kind, number in _SITE_KIND_NUMBER.items()}
 _CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
 
 
@@ -32,6 +34,17 @@ def state_of(number: int) -> State | None:
 def state_number(state: State) -> verdicts_pb2.VerdictState:
     """The number of a state."""
     number: verdicts_pb2.VerdictState = _STATE_NUMBER[state]
+    return number
+
+
+def site_kind_of(number: int) -> SiteKind:
+    """The kind of school a number stands for; other for UNSPECIFIED and numbers unknown."""
+    return _SITE_KIND.get(number, SiteKind.OTHER)
+
+
+def site_kind_number(kind: SiteKind) -> cameras_pb2.SiteKind:
+    """The number of a kind of school."""
+    number: cameras_pb2.SiteKind = _SITE_KIND_NUMBER[kind]
     return number
 
 
@@ -51,6 +64,7 @@ def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_
         platform_status=camera.platform_status,
         push=camera.push,
         enabled=camera.enabled,
+        site_kind=site_kind_number(camera.site_kind),
     )
 
 
@@ -70,6 +84,7 @@ def camera_of(message: cameras_pb2.Camera) -> Camera:
         platform_status=message.platform_status,
         push=message.push,
         enabled=message.enabled,
+        site_kind=site_kind_of(message.site_kind),
     )
 
 

@@ -58,6 +58,9 @@ _TABLE = (
         "patrol_class_coverage_ratio", "gauge", ("class",), "Periods with a look / periods due, since the start."
     ),
     MetricKind("patrol_periods_shed", "gauge", ("reason",), "Periods without a look, by what the camera waited for."),
+    MetricKind("patrol_visits_allowed", "gauge", (), "Visits that may be in flight: cap, feeders, room in the intake."),
+    MetricKind("patrol_cameras_failing", "gauge", ("reason",), "Cameras whose last visit failed, by reason."),
+    MetricKind("patrol_scheduler_overloaded", "gauge", (), "1 while demand is above capacity: periods are stretched."),
     MetricKind("patrol_scheduler_waiting", "gauge", ("gate",), "Cameras that wait: for a slot, their uplink, host."),
     MetricKind("patrol_scheduler_demand", "gauge", (), "Visits a second that the configured periods ask for."),
     MetricKind("patrol_scheduler_capacity", "gauge", (), "Visits a second this machine was seen to carry; 0: enough."),
@@ -162,6 +165,11 @@ class Metrics:
             gauges["patrol_scheduler_waiting"].labels(gate).set(number)
         gauges["patrol_scheduler_demand"].set(status.demand_per_s)
         gauges["patrol_scheduler_capacity"].set(status.capacity_per_s)
+        gauges["patrol_scheduler_overloaded"].set(status.capacity_per_s > 0)
+        gauges["patrol_visits_allowed"].set(status.visits_allowed)
+        gauges["patrol_cameras_failing"].clear()  # a reason that is gone is none of the failures now
+        for reason, cameras in status.failing.items():
+            gauges["patrol_cameras_failing"].labels(reason).set(cameras)
         gauges["patrol_outages"].set(len(status.outages))
         gauges["patrol_county_lag_seconds"].clear()  # a county that left the worst is no longer known
         for region, lag_s in status.county_lags.items():

@@ -14,6 +14,10 @@ from engine.replies import (
     ImportReport,
     RenderedPicture,
     SchedulerStatus,
+    SpotCheck,
+    SpotCheckHeader,
+    SpotCheckOrder,
+    SpotCheckReport,
 )
 from engine.types import Camera
 
@@ -53,3 +57,12 @@ class HubPort(Protocol):
 
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         """Take a TOML configuration, or say what it would change; ConfigError, ConflictError."""
+
+    async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
+        """Draw canteens; NotFoundError if there are none, ConflictError while another draw is under way."""
+
+    async def spot_check(self, draw_id: int) -> SpotCheck | None:
+        """One draw, 0 the latest; None if it is not kept."""
+
+    async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
+        """The draws that are kept, newest first."""

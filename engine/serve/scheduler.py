@@ -3,14 +3,16 @@
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.replies import CameraPlanReport, ClassStatus, ConfigChange, ConfigReport, SchedulerStatus
+from engine.replies import CameraPlanReport, ClassStatus, ConfigChange, ConfigReport, HostStatus, SchedulerStatus
 from engine.serve.metrics import Metrics
 from engine.serve.port import HubPort
 from engine.serve.services import camera_id_of, served
-from engine.serve.status import InvalidArgumentError
+from engine.serve.spotcheck import drawn_message, header_message, order_of, spot_check_message
+from engine.serve.status import InvalidArgumentError, NotFoundError
 from patrol.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 TOML_CHARS_MAX = 1_000_000
+DRAW_ID_MAX = 2**63 - 1
 
 
 class Scheduler(scheduler_pb2_grpc.SchedulerServicer):
@@ -45,36 +47,57 @@ class Scheduler(scheduler_pb2_grpc.SchedulerServicer):
             raise InvalidArgumentError("toml", first, [("toml", line) for line in more]) from error
         return report_message(report)
 
+    @served
+    async def DrawSpotCheck(self, request: scheduler_pb2.DrawSpotCheckRequest) -> scheduler_pb2.DrawSpotCheckResponse:
+        """Draw canteens for people to look at."""
+        return drawn_message(await self._port.draw_spot_check(order_of(request)))
+
+    @served
+    async def GetSpotCheck(self, request: scheduler_pb2.GetSpotCheckRequest) -> scheduler_pb2.SpotCheck:
+        """An earlier draw."""
+        if request.draw_id > DRAW_ID_MAX:
+            raise InvalidArgumentError("draw_id", f"{request.draw_id}; allowed: 0 (the latest) to {DRAW_ID_MAX}")
+        check = await self._port.spot_check(request.draw_id)
+        if check is None:
+            which = f"draw {request.draw_id} is not kept" if request.draw_id else "nothing was drawn yet"
+            raise NotFoundError(f"{which}; ListSpotChecks names those that are")
+        return spot_check_message(check)
+
+    @served
+    async def ListSpotChecks(
+        self, request: scheduler_pb2.ListSpotChecksRequest
+    ) -> scheduler_pb2.ListSpotChecksResponse:
+        """The draws that are kept."""
+        del request
+        return scheduler_pb2.ListSpotChecksResponse(spot_checks=map(header_message, await self._port.spot_checks()))
+
 
 def schedule_message(status: SchedulerStatus) -> scheduler_pb2.SchedulerStatus:
     """Noun to message; the two share their names."""
-    fields: dict[str, Any] = {name: getattr(status, name) for name in SchedulerStatus.__slots__}
-    fields["classes"] = [
-        scheduler_pb2.ClassStatus(**{name: getattr(one, name) for name in ClassStatus.__slots__})
-        for one in status.classes
-    ]
+    fields = _fields(status, SchedulerStatus)
+    fields["classes"] = [scheduler_pb2.ClassStatus(**_fields(one, ClassStatus)) for one in status.classes]
+    fields["busy_hosts"] = [scheduler_pb2.HostStatus(**_fields(one, HostStatus)) for one in status.busy_hosts]
     return scheduler_pb2.SchedulerStatus(**fields)
 
 
 def schedule_of(message: scheduler_pb2.SchedulerStatus) -> SchedulerStatus:
     """The same the other way."""
-    fields: dict[str, Any] = {name: getattr(message, name) for name in SchedulerStatus.__slots__}
+    fields = _fields(message, SchedulerStatus)
     fields |= {name: dict(fields[name]) for name in ("county_lags", "shed", "failing")}
     fields["outages"] = tuple(message.outages)
-    fields["classes"] = tuple(
-        ClassStatus(**{name: getattr(one, name) for name in ClassStatus.__slots__}) for one in message.classes
-    )
+    fields["classes"] = tuple(ClassStatus(**_fields(one, ClassStatus)) for one in message.classes)
+    fields["busy_hosts"] = tuple(HostStatus(**_fields(one, HostStatus)) for one in message.busy_hosts)
     return SchedulerStatus(**fields)
 
 
 def plan_message(plan: CameraPlanReport) -> scheduler_pb2.CameraPlan:
     """Noun to message; the two share their names."""
-    return scheduler_pb2.CameraPlan(**{name: getattr(plan, name) for name in CameraPlanReport.__slots__})
+    return scheduler_pb2.CameraPlan(**_fields(plan, CameraPlanReport))
 
 
 def plan_of(message: scheduler_pb2.CameraPlan) -> CameraPlanReport:
     """The same the other way."""
-    fields: dict[str, Any] = {name: getattr(message, name) for name in CameraPlanReport.__slots__}
+    fields = _fields(message, CameraPlanReport)
     for name in ("last_visit_ago_s", "last_keyframe_ago_s"):
         fields[name] = fields[name] if message.HasField(name) else None
     return CameraPlanReport(**(fields | {"because": tuple(message.because)}))
@@ -95,3 +118,8 @@ def report_of(message: scheduler_pb2.ConfigReport) -> ConfigReport:
     """The same the other way."""
     changes = tuple(ConfigChange(one.key, one.old_value, one.new_value, one.hot) for one in message.changes)
     return ConfigReport(message.revision, changes, tuple(message.warnings), message.applied)
+
+
+def _fields(source: Any, noun: Any) -> dict[str, Any]:
+    """Noun and message call their fields the same."""
+    return {name: getattr(source, name) for name in noun.__slots__}

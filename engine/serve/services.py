@@ -98,7 +98,7 @@ class Cameras(cameras_pb2_grpc.CamerasServicer):
         if request.HasField("state") and state_of(request.state) is None:
             raise InvalidArgumentError("state", f"{request.state}; allowed: 1 (ok) to 4 (offline), or absent")
         query = CameraQuery(
-            region_prefix=_region(request.region_prefix),
+            region_prefix=region_of(request.region_prefix),
             site_id=request.site_id,
             state=state_of(request.state) if request.HasField("state") else None,
             page_size=request.page_size or min(PAGE_SIZE, self._page_size_max),
@@ -179,7 +179,7 @@ class Verdicts(verdicts_pb2_grpc.VerdictsServicer):
         watcher = None
         try:
             wanted = Filter(
-                _region(request.region_prefix), request.site_id, frozenset(request.camera_ids), request.changes_only
+                region_of(request.region_prefix), request.site_id, frozenset(request.camera_ids), request.changes_only
             )
             watcher = self._fanout.open(wanted)
             if request.with_current:
@@ -233,7 +233,8 @@ def _ids(camera_ids: Any) -> list[str]:
     return list(camera_ids)
 
 
-def _region(prefix: str) -> str:
+def region_of(prefix: str) -> str:
+    """The region prefix of a request; raises InvalidArgumentError if it cannot be one."""
     if len(prefix) > 6 or (prefix and not prefix.isdecimal()):
         raise InvalidArgumentError("region_prefix", f"{prefix[:20]!r}; allowed: up to 6 digits of a GB/T 2260 code")
     return prefix

@@ -15,7 +15,10 @@ from engine.replies import RowProblem
 from engine.serve.fanout import TooManyWatchersError, TooSlowError
 
 VIOLATIONS_MAX = 100
-"""Bad rows named in one reply; a header of gRPC has its bounds too."""
+"""Bad rows named in one reply, at most."""
+_DETAIL_BYTES_MAX = 4096
+"""Of all that a reply says is wrong: it travels as a header, coded in base 64, and clients refuse more than 8 KiB."""
+_MESSAGE_CHARS_MAX = 500
 
 
 class InvalidArgumentError(PatrolError):
@@ -78,10 +81,16 @@ async def abort(
 
 
 def _bad_request(error: InvalidArgumentError) -> status_pb2.Status:
-    violations = [
-        error_details_pb2.BadRequest.FieldViolation(field=field, description=description)
-        for field, description in error.violations
-    ]
+    request = error_details_pb2.BadRequest()
+    left = _DETAIL_BYTES_MAX
+    for number, (field, description) in enumerate(error.violations):
+        left -= len(field.encode()) + len(description.encode())
+        if left < 0:
+            more = f"and {len(error.violations) - number} more; mend these first"
+            request.field_violations.add(field=field, description=more)
+            break
+        request.field_violations.add(field=field, description=description)
     detail = any_pb2.Any()
-    detail.Pack(error_details_pb2.BadRequest(field_violations=violations))
-    return status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=str(error), details=[detail])
+    detail.Pack(request)
+    message = str(error)[:_MESSAGE_CHARS_MAX]
+    return status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message, details=[detail])

@@ -26,9 +26,34 @@ from engine.types import (
     KeyPoint,
     Scores,
     Severity,
+    SiteKind,
     State,
     Verdict,
 )
+
+OLD_SCHEMA = """
+CREATE TABLE patrol_about (key VARCHAR(32) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY (key));
+CREATE TABLE cameras (
+    camera_id VARCHAR(64) NOT NULL, url VARCHAR(2048) NOT NULL, name VARCHAR(200) NOT NULL,
+    site_id VARCHAR(64) NOT NULL, site_name VARCHAR(200) NOT NULL, region VARCHAR(6) NOT NULL,
+    key_point VARCHAR(32) NOT NULL, required BOOLEAN NOT NULL, uplink VARCHAR(200) NOT NULL,
+    hours VARCHAR(64) NOT NULL, platform_status VARCHAR(64) NOT NULL, push BOOLEAN NOT NULL,
+    enabled BOOLEAN NOT NULL, PRIMARY KEY (camera_id)
+);
+CREATE INDEX cameras_by_region ON cameras (region, camera_id);
+CREATE INDEX cameras_by_site ON cameras (site_id, camera_id);
+CREATE TABLE latest (
+    camera_id VARCHAR(64) NOT NULL, visit_id BIGINT NOT NULL, at_wall_ns BIGINT NOT NULL,
+    announced VARCHAR(16) NOT NULL, since_wall_ns BIGINT NOT NULL, verdict BLOB NOT NULL, history BLOB NOT NULL,
+    PRIMARY KEY (camera_id)
+);
+CREATE INDEX latest_by_announced ON latest (announced, camera_id);
+"""
+OLD_INSERT = """
+INSERT INTO cameras (camera_id, url, name, site_id, site_name, region, key_point, required, uplink, hours,
+    platform_status, push, enabled)
+VALUES (?, 'rtsp://h/1', '', '', '', '130102', 'other', 0, '', '', '', 0, 1)
+"""
 
 
 @pytest.fixture
@@ -57,8 +82,9 @@ def keyframe(camera_id: str, visit_id: int = 1, size: int = 1000) -> Keyframe:
 
 def test_the_registry_survives_a_restart(url: str) -> None:
     camera = Camera(
-        "c", "rtsp://u:p@h/1", "灶", "s", "校", "130102", KeyPoint.COOKING, True, "nvr", "06:00-19:00", "on"
-    )
+        "c", "rtsp://u:p@h/1", "灶", "s", "校", "130102", KeyPoint.COOKING, True, "nvr", "06:00-19:00", "on",
+        site_kind=SiteKind.HIGH,
+    )  # fmt: skip
     first = Store.open(url)
     assert first.put_cameras([camera, Camera("d", "rtsp://h/2")]) == (2, 0, 0)
     assert first.put_cameras([camera, Camera("d", "rtsp://h/3")]) == (0, 1, 1)
@@ -66,6 +92,24 @@ def test_the_registry_survives_a_restart(url: str) -> None:
     second = Store.open(url)
     assert list(second.cameras()) == [camera, Camera("d", "rtsp://h/3")]
     second.close()
+
+
+def test_a_file_of_before_kinds_of_school_opens_and_its_program_can_still_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.executescript(OLD_SCHEMA)
+        old.execute("INSERT INTO patrol_about VALUES ('schema', '1')")
+        old.execute(OLD_INSERT, ("a",))
+    store = Store.open(f"sqlite:///{path}")
+    assert list(store.cameras()) == [Camera("a", "rtsp://h/1", region="130102")]
+    kindergarten = Camera("a", "rtsp://h/1", site_kind=SiteKind.KINDERGARTEN)
+    assert store.put_cameras([kindergarten]) == (0, 1, 0)
+    store.close()
+    with sqlite3.connect(path) as old:
+        old.execute(OLD_INSERT, ("b",))
+    again = Store.open(f"sqlite:///{path}")
+    assert list(again.cameras()) == [kindergarten, Camera("b", "rtsp://h/1", region="130102")]
+    again.close()
 
 
 def test_verdict_and_memory_survive_a_restart(url: str) -> None:

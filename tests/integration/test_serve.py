@@ -37,12 +37,11 @@ from engine.replies import (
 )
 from engine.serve.client import CallError, PatrolClient
 from engine.serve.fanout import Fanout, Filter, TooManyWatchersError, TooSlowError
-from engine.serve.metrics import Metrics, markdown
+from engine.serve.metrics import Metrics
 from engine.serve.server import SERVICES, GrpcServer
 from engine.types import Camera, Cause, Codec, FaultKind, Scores, Severity, State, Verdict
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 
-ROOT = Path(__file__).resolve().parents[2]
 VERDICT = Verdict(
     "c1", 2**63 + 1, 5, State.FAULT, (FaultKind.BLURRED,), "", "d", State.OK, (FaultKind.FROZEN,), 4,
     Scores(1.5, None, 3.0), {"luma_mean": 2.0}, {"limit": 1.0}, "1", 640, 480, Codec.H265,
@@ -371,5 +370,13 @@ def test_regions_beyond_the_bound_share_one_label() -> None:
     assert 'patrol_cameras{region="other",state="ok"} 200.0' in lines
 
 
-def test_the_metrics_page_is_up_to_date() -> None:
-    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == markdown()
+def test_more_bad_rows_than_a_header_holds_are_cut_and_counted(served) -> None:
+    client = served[5]
+    with pytest.raises(CallError) as caught:
+        client.import_cameras([Camera(f"x{n}", f"gopher://第一中学食堂/{n}") for n in range(500)])
+    assert caught.value.status == "INVALID_ARGUMENT"
+    assert str(caught.value).endswith("(and 499 more)")
+    *named, last = caught.value.violations
+    assert [field for field, _ in named] == [f"cameras[{n}].url" for n in range(len(named))]
+    assert len(named) > 10
+    assert last[1].startswith("and ")

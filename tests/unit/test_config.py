@@ -5,12 +5,10 @@ from pathlib import Path
 import pytest
 
 from engine.config import Settings, load, loads
-from engine.config.describe import markdown, rows, toml
+from engine.config.describe import rows, toml
 from engine.config.diff import diff
 from engine.config.listen import host_port, is_loopback
 from engine.errors import ConfigError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_shown_file_loads_back_to_the_same_settings() -> None:
@@ -21,10 +19,6 @@ def test_every_key_says_what_it_means() -> None:
     for row in rows():
         assert row.meaning.endswith((".", "...")), row.key
         assert row.default
-
-
-def test_the_page_of_keys_is_up_to_date() -> None:
-    assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == markdown()
 
 
 @pytest.mark.parametrize(
@@ -39,6 +33,19 @@ def test_the_page_of_keys_is_up_to_date() -> None:
         ("[feed]\nconnect_timeout_s = 20", "feed.connect_timeout_s = 20"),
         ("[scheduler]\norder_timeout_s = 5", "scheduler.order_timeout_s = 5"),
         ("[scheduler]\nbackoff_connect_first_s = 2000", "scheduler.backoff_connect_first_s"),
+        ("[scheduler]\nkey_period_s = 0", "scheduler.key_period_s = 0"),
+        ("[scheduler]\nordinary_period_s = -900", "scheduler.ordinary_period_s = -900"),
+        ("[scheduler]\nsuspicious_period_s = nan", "scheduler.suspicious_period_s = nan"),
+        ("[scheduler]\nkey_period_s = inf", "scheduler.key_period_s = inf"),
+        ("[scheduler]\nordinary_period_s = 86401", "scheduler.ordinary_period_s = 86401"),
+        ("[scheduler]\noffhours_period_s = 0.5", "allowed: 0 (no looks) or at least 1"),
+        ("[scheduler]\nkey_weight = 0", "scheduler.key_weight = 0"),
+        ("[scheduler]\nvisits_max = 0", "scheduler.visits_max = 0"),
+        ("[scheduler]\nstarts_per_s_max = 0", "scheduler.starts_per_s_max = 0"),
+        ("[scheduler]\njitter = 0.6", "scheduler.jitter = 0.6"),
+        ("[scheduler]\nhost_visits_max = {'media.example' = 0}", "scheduler.host_visits_max.'media.example' = 0"),
+        ("[scheduler]\noutage_probe_s = 300", "scheduler.outage_probe_s = 300"),
+        ("[scheduler]\nhours = 'mon-fry 05:00-06:00'", "'mon-fry' is no day"),
         ("[judge]\nconfirm_n = 4", "judge.confirm_n = 4"),
         ("[serve]\ngrpc_listen = '0.0.0.0:1'", "serve.grpc_listen = '0.0.0.0:1': a public address needs"),
         ("[serve]\ngrpc_listen = 'nowhere'", "serve.grpc_listen = 'nowhere'"),

@@ -149,6 +149,28 @@ def test_another_scene_altogether_is_moved() -> None:
     )
 
 
+def test_a_view_that_is_plain_in_part_is_moved_and_not_covered() -> None:
+    elsewhere = np.random.default_rng(78).uniform(60, 180, SCENE.shape)
+    elsewhere[:, 20:] = 90.0
+    picture = {"cells": elsewhere, "structure": lost(slice(10, 16))}
+    assert announced(learned(), *twice(**picture)) == (FaultKind.MOVED,)
+
+
+def test_bright_tape_is_a_cover_and_no_light() -> None:
+    picture = {"cells": covered_cells(slice(0, 24), 215.0), "structure": lost(slice(0, 12)), "luma_mean": 200.0}
+    picture |= {"luma_p5": 85.0, "luma_p99": 250.0}
+    assert announced(learned(), *twice(**picture)) == (FaultKind.PARTLY_COVERED,)
+
+
+def test_block_edges_of_a_coarse_codec_do_not_hide_a_blur_that_took_the_structure() -> None:
+    assert announced(learned(), *twice(structure=STRUCTURE / 3)) == (FaultKind.BLURRED,)
+
+
+def test_noise_in_a_darker_picture_is_the_cameras_gain() -> None:
+    (verdict,), _ = judge_all([a_measurement(900, noise_floor=5.0, luma_mean=75.0)], learned())
+    assert (verdict.kinds, verdict.cause) == ((FaultKind.NOISY,), Cause.LOW_LIGHT)
+
+
 def test_a_dark_picture_that_still_shows_the_scene_is_lights_off() -> None:
     dark = a_measurement(900, cells=0.2 * SCENE, structure=STRUCTURE * 0.05, luma_mean=24.0)
     (verdict,), _ = judge_all([dark], learned())

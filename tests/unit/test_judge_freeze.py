@@ -64,6 +64,16 @@ def test_a_picture_coded_anew_is_frozen_where_the_room_usually_changes() -> None
     assert judge_all(coded_anew, history)[0][-1].state == State.OK
 
 
+def test_a_person_who_moves_in_a_still_room_proves_that_it_is_not_frozen() -> None:
+    _, history = judge_all([a_measurement(15 * at, cells=SCENE + 8 * (at % 2)) for at in range(8)])
+    rng, visits = np.random.default_rng(3), []
+    for at in range(5):
+        shown = SCENE + rng.normal(0, 0.1, SCENE.shape)
+        shown[4:12, 4 * at : 4 * at + 6] -= 20
+        visits.append(a_measurement(900 + 15 * at, cells=shown, still=True))
+    assert all(FaultKind.FROZEN not in one.kinds for one in judge_all(visits, history)[0])
+
+
 def test_a_room_without_people_proves_nothing() -> None:
     history = learned()
     for at in range(6):

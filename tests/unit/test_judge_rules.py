@@ -1,5 +1,7 @@
 """From measurements to verdicts by single pictures: what is seen, what several visits confirm, what is announced."""
 
+import dataclasses
+
 import pytest
 
 from engine.config.schema import JudgeSettings
@@ -34,6 +36,7 @@ def test_a_good_picture_is_ok_and_announced_at_once() -> None:
         ({"luma_mean": 35.0}, {FaultKind.TOO_DARK}),
         ({"luma_mean": 4.0, "structureless_share": 1.0, "sharpness": None}, {FaultKind.TOO_DARK}),
         ({"luma_mean": 35.0, "sharpness": 20.0}, {FaultKind.TOO_DARK}),
+        ({"luma_mean": 175.0, "luma_p5": 80.0, "luma_p99": 252.0}, {FaultKind.TOO_BRIGHT}),
         ({"luma_mean": 230.0}, {FaultKind.TOO_BRIGHT}),
         ({"clipped_bright_share": 0.4}, {FaultKind.TOO_BRIGHT}),
         ({"luma_p5": 110.0, "luma_p95": 125.0}, {FaultKind.LOW_CONTRAST}),
@@ -41,7 +44,8 @@ def test_a_good_picture_is_ok_and_announced_at_once() -> None:
         ({"structureless_share": 0.95, "sharpness": 10.0, "luma_p5": 110.0, "luma_p95": 125.0}, {FaultKind.COVERED}),
         ({"structureless_share": 0.7}, {FaultKind.PARTLY_COVERED}),
         ({"structureless_share": 0.95, "luma_mean": 35.0, "sharpness": None}, {FaultKind.COVERED, FaultKind.TOO_DARK}),
-        ({"flat_share": 0.95, "structureless_share": 0.95, "luma_mean": 3.0}, {FaultKind.SIGNAL_LOSS}),
+        ({"flat_share": 0.95, "luma_mean": 60.0}, {FaultKind.SIGNAL_LOSS}),
+        ({"flat_share": 0.95, "luma_mean": 3.0}, {FaultKind.SIGNAL_LOSS, FaultKind.TOO_DARK}),
     ],
 )
 def test_a_fault_is_named_for_what_it_is(changes: dict[str, float], kinds: set[FaultKind]) -> None:
@@ -55,9 +59,15 @@ def test_bright_lamps_in_a_picture_with_shadows_are_no_fault() -> None:
     assert judge_one(a_measurement(luma_mean=173.0, luma_p5=41.0, luma_p99=255.0)).state == State.OK
 
 
-@pytest.mark.parametrize(("mean", "shadow"), [(175.0, 80.0), (200.0, 127.0)])
-def test_lifted_shadows_under_burnt_highlights_may_be_a_bright_scene(mean: float, shadow: float) -> None:
-    verdict = judge_one(a_measurement(luma_mean=mean, luma_p5=shadow, luma_p99=252.0))
+@pytest.mark.parametrize("darkest", [{"luma_p1": 100.0, "luma_p5": 127.0}, {"luma_p1": 4.0, "luma_p5": 80.0}])
+def test_a_bright_scene_without_shadows_or_with_black_is_doubtful_and_no_fault(darkest: dict[str, float]) -> None:
+    verdict = judge_one(a_measurement(luma_mean=200.0, luma_p99=252.0, **darkest))
+    assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
+
+
+def test_a_tiny_picture_shows_too_little_to_be_judged() -> None:
+    tiny = dataclasses.replace(a_measurement(sharpness=10.0), width=176, height=144)
+    verdict = judge_one(tiny)
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
 
 

@@ -70,10 +70,6 @@ def test_every_figure_is_named_in_the_registry_and_lies_in_its_range(seed: int) 
         assert value is None or 0 <= value <= 100
 
 
-def test_the_written_table_of_figures_is_fresh() -> None:
-    assert (ROOT / "docs/figures.md").read_text(encoding="utf-8") == registry.markdown()
-
-
 def test_pictures_are_measured_at_about_540_lines_whatever_their_size() -> None:
     for lines in range(64, 8193):
         over = factor(lines)

@@ -1,0 +1,126 @@
+"""How long a start takes to load the memory of a province's cameras, and how much of it there is.
+
+    python -m bench.baselines [--json] [--record] [--cameras N] [--dir DIR]
+
+Writes N cameras with a verdict and a full memory (day and infrared) into a SQLite file, then opens it anew and reads
+all of it as the hub does at its start. `load_s`: reading every memory and making a value of it. `start_s`: that,
+and opening, and the verdicts too. `history_bytes`: of one camera; `rss_mb`: what loading added to the process.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.history import append
+from engine.config.schema import JudgeSettings
+from engine.judge.history import History
+from engine.judge.rules import judge_measurement
+from engine.kernels import signature
+from engine.record.store import Store, VisitRecord
+from engine.types import Camera, Codec, FeedKind, Measurement, Scores, TileMap, Verdict
+
+CAMERAS = 131_072
+_BATCH = 2_000
+_NS_PER_H = 3_600_000_000_000
+_FIGURES = {
+    "luma_mean": 120.0, "luma_p1": 30.0, "luma_p5": 40.0, "luma_p50": 118.0, "luma_p95": 200.0, "luma_p99": 220.0,
+    "clipped_bright_share": 0.0, "structureless_share": 0.1, "edge_tiles": 100.0, "flat_share": 0.0, "noise_floor": 0.6,
+    "row_pattern": 1.0, "column_pattern": 1.0, "acutance": 0.5,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    with tempfile.TemporaryDirectory(dir=options.dir, prefix="patrol-baselines-") as folder:
+        result = {"bench": "baselines", **measure(f"sqlite:///{folder}/patrol.db", options.cameras)}
+    if options.record:
+        append(result)
+    if options.json:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name:14} {value:.3f}" if isinstance(value, float) else f"{name:14} {value}")
+
+
+def measure(url: str, cameras: int) -> dict[str, Any]:
+    """Fill a database, and load it."""
+    verdict, history = _learned()
+    blob = history.to_bytes()
+    fill_s = _fill(url, cameras, verdict, blob)
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began_s = time.perf_counter()
+    store = Store.open(url)
+    opened_s = time.perf_counter()
+    histories = {camera_id: History.from_bytes(one) for camera_id, one in store.histories()}
+    loaded_s = time.perf_counter()
+    verdicts = sum(1 for _ in store.verdicts())
+    ended_s = time.perf_counter()
+    store.close()
+    if len(histories) != cameras or verdicts != cameras or next(iter(histories.values())) != history:
+        raise AssertionError("what was loaded is not what was written")
+    after_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "cameras": cameras,
+        "history_bytes": len(blob),
+        "fill_s": fill_s,
+        "load_s": loaded_s - opened_s,
+        "start_s": ended_s - began_s,
+        "rss_mb": (after_kb - before_kb) / 1024,
+    }
+
+
+def _fill(url: str, cameras: int, verdict: Verdict, blob: bytes) -> float:
+    began_s = time.perf_counter()
+    store = Store.open(url)
+    for begin in range(0, cameras, _BATCH):
+        ids = [f"1301{number:016}" for number in range(begin, min(cameras, begin + _BATCH))]
+        store.put_cameras([Camera(one, f"rtsp://h/{one}") for one in ids])
+        store.write([VisitRecord(_of(verdict, one), blob) for one in ids])
+    store.close()
+    return time.perf_counter() - began_s
+
+
+def _of(verdict: Verdict, camera_id: str) -> Verdict:
+    return Verdict(**{name: getattr(verdict, name) for name in Verdict.__slots__} | {"camera_id": camera_id})
+
+
+def _learned() -> tuple[Verdict, History]:
+    """A camera that was seen by day and by night, with as many outcomes as are kept."""
+    history, settings = History(), JudgeSettings()
+    for visit in range(24):
+        verdict, history = judge_measurement(_seen(visit, grey=visit % 2 == 1), history, settings)
+    return verdict, history
+
+
+def _seen(visit: int, *, grey: bool) -> Measurement:
+    rng = np.random.default_rng(visit)
+    scene = np.random.default_rng(1).uniform(40, 200, (18, 32)) + rng.normal(0, 2, (18, 32))
+    cells = np.rint(scene * signature.UNITS_PER_LEVEL).astype(np.uint16)
+    luma, structure, u, v = rng.uniform(1, 20, (4, 9, 16)).astype(np.float32)
+    tiles = TileMap(luma, structure, rng.uniform(0.3, 0.7, (2, 9, 16)).astype(np.float32), u, v)
+    return Measurement(
+        camera_id="bench", visit_id=visit, arrival_wall_ns=visit * _NS_PER_H, stream_time_ns=None,
+        source=FeedKind.RTSP, codec=Codec.H264, width=1920, height=1080, pixel_format="yuv420p", full_range=False,
+        interlaced=False, damage=(), figures=_FIGURES | {"chroma_std": 0.2 if grey else 12.0},
+        scores=Scores(80.0, 100.0, 10.0), tiles=tiles, signature=signature.pack(cells),
+    )  # fmt: skip
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Loading the memory of a province's cameras.")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--record", action="store_true", help="keep the result in bench/history.jsonl")
+    parser.add_argument("--cameras", type=int, default=CAMERAS, help="how many")
+    parser.add_argument("--dir", type=Path, help="where the database is made; default: the system's own place")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,310 @@
+"""What `patrol simulate` predicts against what the engine does: 200 live RTSP cameras, caps that bind, one table.
+
+    python -m bench.rehearsal --json [--data ../shared/data] [--seconds 120] [--case recorders]
+
+The load server (../shared/tools/rtsp_replay.py) plays a 1080p clip with a keyframe every 2 s as 200 live cameras. First
+each of them is visited at moments spread evenly over the interval. That tells how long it takes to connect, and whether
+the wait for the keyframe is spread evenly too, as the rehearsal takes it to be (its distance from that is
+`kolmogorov_smirnov`). Then each case runs twice with the same
+settings and cameras: in the whole engine, and rehearsed in virtual time with several seeds. Both are asked for the
+scheduler's status at the same moments, so that windows and buckets are the same.
+
+`within`: predicted (mean of the seeds) and live differ by 15 % at most. A figure in which the seeds themselves
+differ by more than that is shown, and not judged. Lags under 20 ms are no lag: the hub's turn takes part of that.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.history import append
+from bench.visits import CAMERAS, CLIP, apart, load_server
+from engine.app import Engine
+from engine.clock import ns
+from engine.config import Settings
+from engine.config.calendar import Calendar
+from engine.config.schema import (
+    FeedSettings,
+    IntakeSettings,
+    JudgeSettings,
+    LogSettings,
+    RecordSettings,
+    SchedulerSettings,
+    ServeSettings,
+)
+from engine.feed.visit import visit
+from engine.rehearsal.faults import PRESETS
+from engine.rehearsal.fleet import registered
+from engine.rehearsal.play import Play, Stage
+from engine.rehearsal.world import Interval, World
+from engine.replies import SchedulerStatus
+from engine.serve.client import PatrolClient
+from engine.types import Camera, FeedKind, Keyframe, KeyPoint, VisitOrder
+
+INTERVAL_S = 2.0
+WARM_S = 60.0
+"""Until queues and stretches have settled."""
+SAMPLE_S = 0.1
+LAGS_EVERY = 100
+"""Samples from one reading of percentiles to the next, in the second half: their windows reach back two minutes."""
+SEEDS = 5
+BOUND = 0.15
+NO_LAG_S = 0.02
+VISITS, VISITS_APART = 6, 3
+"""Of each camera, before all else; and how many intervals lie between two of them."""
+CORES = 2
+START_WALL_NS = 1_790_000_000_000_000_000
+
+Sample = tuple[float, SchedulerStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Half of the cameras are key points. `recorder`: so many of them hang on one."""
+
+    name: str
+    recorder: int
+    scheduler: Mapping[str, Any]
+
+
+CASES = (
+    Case("recorders", 4, {"key_period_s": 5, "ordinary_period_s": 10}),
+    Case("platform", 1, {"key_period_s": 6, "ordinary_period_s": 12, "visits_per_host_max": 14}),
+    Case("connections", 1, {"key_period_s": 8, "ordinary_period_s": 16, "host_starts_per_s_max": 12}),
+    Case("slots", 1, {"key_period_s": 5, "ordinary_period_s": 5, "visits_max": 28}),
+)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--server", type=Path, default=Path("../shared/tools/rtsp_replay.py"))
+    parser.add_argument("--seconds", type=float, default=120.0, help="measured in each case, after a minute")
+    parser.add_argument("--case", choices=[case.name for case in CASES], help="only this one")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--record", action="store_true", help="append the result to bench/history.jsonl")
+    arguments = parser.parse_args()
+    cases = [case for case in CASES if arguments.case in (None, case.name)]
+    with load_server(arguments.server, arguments.data / CLIP) as url:
+        visits = apart(_visits, url, VISITS)
+        found = [_compare(case, url, visits["connect_s"], arguments.seconds) for case in cases]
+    result = {
+        "cameras": CAMERAS,
+        "clip": CLIP,
+        "seconds": arguments.seconds,
+        "visits": visits,
+        "cases": found,
+        "within": all(case["within"] for case in found),
+    }
+    if arguments.record:
+        append({"bench": "rehearsal", **result})
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        _show(result)
+
+
+def _compare(case: Case, url: str, connect_s: float, seconds: float) -> dict[str, Any]:
+    cameras = [
+        Camera(
+            f"cam{n}",
+            f"{url}{n}",
+            uplink=f"recorder-{n // case.recorder}",
+            key_point=KeyPoint.OTHER if n % 2 else KeyPoint.COOKING,
+        )
+        for n in range(CAMERAS)
+    ]
+    with tempfile.TemporaryDirectory(prefix="patrol-bench-") as folder:
+        settings = _settings(folder, case)
+        live = _figures(_live(settings, cameras), seconds)
+    seeds = [_figures(_rehearsed(settings, cameras, connect_s, seed), seconds) for seed in range(SEEDS)]
+    rows = [_row(name, [one[name] for one in seeds], value) for name, value in live.items()]
+    return {
+        "case": case.name,
+        "settings": dict(case.scheduler),
+        "figures": rows,
+        "within": all(row["within"] is not False for row in rows),
+    }
+
+
+def _row(name: str, predicted: Sequence[float], live: float) -> dict[str, Any]:
+    """`within`: None where the seeds themselves differ by more than the bound."""
+    mean = statistics.mean(predicted)
+    nothing = name.startswith("lag") and max(mean, live) < NO_LAG_S
+    ratio = 1.0 if nothing or live == mean else live / mean if mean else float("inf")
+    spread = 0.0 if nothing or not mean else (max(predicted) - min(predicted)) / mean
+    within = None if spread > BOUND else 1 / (1 + BOUND) <= ratio <= 1 + BOUND
+    return {
+        "figure": name,
+        "predicted": round(mean, 3),
+        "live": round(live, 3),
+        "ratio": round(ratio, 3),
+        "spread": round(spread, 3),
+        "within": within,
+    }
+
+
+def _figures(samples: Iterator[Sample], seconds: float) -> dict[str, float]:
+    """Of one patrol, measured for so long after it has settled. `samples`: its status every SAMPLE_S, and when."""
+    for _ in range(round(WARM_S / SAMPLE_S)):
+        from_s, before = next(samples)
+    in_flight: list[int] = []
+    waiting: list[int] = []
+    lags: dict[str, list[float]] = {}
+    for number in range(1, round(seconds / SAMPLE_S) + 1):
+        until_s, status = next(samples)
+        in_flight.append(status.in_flight)
+        waiting.append(status.ready + status.waiting_uplink + status.waiting_host)
+        if number * SAMPLE_S > seconds / 2 and number % LAGS_EVERY == 0:
+            for one in status.classes[:2]:
+                lags.setdefault(f"lag_s_p50 {one.name}", []).append(one.lag_p50_s)
+                lags.setdefault(f"lag_s_p99 {one.name}", []).append(one.lag_p99_s)
+    doubted = sum(one.looks_total for one in status.classes[2:])
+    if doubted:
+        raise SystemExit(f"{doubted} looks at cameras in doubt or offline: what is compared is disturbed")
+    span_s = until_s - from_s
+    per_s = (status.started_total - before.started_total) / span_s
+    return {
+        "visits_per_s": per_s,
+        "in_flight_max": max(in_flight),
+        "in_flight_mean": statistics.mean(in_flight),
+        "periods_missed_per_s": (sum(status.shed.values()) - sum(before.shed.values())) / span_s,
+        **{
+            f"achieved_period_s {now.name}": now.cameras * span_s / (now.looks_total - then.looks_total)
+            for then, now in list(zip(before.classes, status.classes, strict=True))[:2]
+        },
+        "lag_s_mean": statistics.mean(waiting) / per_s,  # Little's law
+        **{name: statistics.mean(values) for name, values in lags.items()},
+    }
+
+
+def _live(settings: Settings, cameras: Sequence[Camera]) -> Iterator[Sample]:
+    with Engine(settings) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+        client.import_cameras(cameras)
+        at_s = time.monotonic()
+        while True:
+            at_s += SAMPLE_S
+            time.sleep(max(0.0, at_s - time.monotonic()))
+            status = client.schedule()
+            yield time.monotonic(), status
+
+
+def _rehearsed(settings: Settings, cameras: Sequence[Camera], connect_s: float, seed: int) -> Iterator[Sample]:
+    world = World(
+        connect_s_min=connect_s,
+        connect_s_max=connect_s,
+        streams=World().streams[:1],
+        intervals=(Interval(seconds=INTERVAL_S, share=1),),
+    )
+    stage = Stage(
+        settings=settings,
+        calendar=Calendar(),
+        fleet=registered(cameras, world, settings.scheduler, seed),
+        world=world,
+        faults=PRESETS["none"],
+        cores=CORES,
+        span_ns=ns(86_400),
+        seed=seed,
+        wall_ns=START_WALL_NS,
+    )
+    play = Play(stage)
+    number = 0
+    while True:
+        number += 1
+        now_ns = ns(number * SAMPLE_S)
+        play.advance(now_ns)
+        if play.promises.broken:
+            raise SystemExit(f"a promise is broken: {play.promises.broken[0]}")
+        yield number * SAMPLE_S, play.core.status(now_ns)
+
+
+def _visits(url: str, times: int, pipe: "Connection[Any, Any]") -> None:
+    """Every camera some times, at moments spread evenly over its interval: how long visits last."""
+    import uvloop
+
+    draws = random.Random(0)
+    ends: list[Keyframe] = []
+
+    async def visitor(camera: int) -> None:
+        began_s = time.monotonic() + draws.random() * INTERVAL_S
+        for number in range(times):
+            await asyncio.sleep(began_s + number * (VISITS_APART + 1 / times) * INTERVAL_S - time.monotonic())
+            order = VisitOrder(camera, f"cam{camera}", f"{url}{camera}", ns(12), FeedKind.RTSP)
+            end = await visit(order, FeedSettings())
+            if isinstance(end, Keyframe):
+                ends.append(replace(end, payload=b""))
+
+    async def everybody() -> None:
+        await asyncio.gather(*map(visitor, range(CAMERAS)))
+
+    with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
+        runner.run(everybody())
+    lasted = sorted(end.timings.total_ns / 1e9 for end in ends)
+    connect_s = statistics.mean(lasted) - INTERVAL_S / 2
+    waits = [(one - connect_s) / INTERVAL_S for one in lasted]
+    distance = max(max(abs(wait - n / len(waits)), abs(wait - (n + 1) / len(waits))) for n, wait in enumerate(waits))
+    pipe.send(
+        {
+            "visits": len(lasted),
+            "failed": times * CAMERAS - len(lasted),
+            "lasted_s": {
+                name: round(lasted[int(share * (len(lasted) - 1))], 3)
+                for name, share in (("min", 0), ("p10", 0.1), ("p50", 0.5), ("p90", 0.9), ("max", 1))
+            },
+            "connect_s": round(max(0.0, connect_s), 4),
+            "kolmogorov_smirnov": round(distance, 4),
+        }
+    )
+
+
+def _settings(folder: str, case: Case) -> Settings:
+    loose = {"starts_per_s_max": 1000, "host_starts_per_s_max": 1000, "visits_per_host_max": 1000}
+    return Settings(
+        feed=FeedSettings(demuxers=0),
+        judge=JudgeSettings(frozen_visits=100),  # the clip repeats itself every ten seconds, and is no fault
+        intake=IntakeSettings(listen=""),
+        scheduler=SchedulerSettings(**{**loose, **case.scheduler}),
+        record=RecordSettings(
+            url=f"sqlite:///{folder}/patrol.db",
+            evidence_dir=f"{folder}/evidence",
+            quarantine_dir=f"{folder}/quarantine",
+        ),
+        serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        log=LogSettings(level="error"),
+    )
+
+
+def _show(result: dict[str, Any]) -> None:
+    console = Console()
+    console.print(result["visits"])
+    for case in result["cases"]:
+        table = Table("figure", "predicted", "live", "ratio", "seeds differ by", "within 15 %", title=case["case"])
+        for row in case["figures"]:
+            said = {True: "yes", False: "NO", None: "not judged"}[row["within"]]
+            table.add_row(
+                row["figure"],
+                *(f"{row[one]:.3f}" for one in ("predicted", "live", "ratio")),
+                f"{row['spread']:.1%}",
+                said,
+            )
+        console.print(table)
+    console.print(f"within: {result['within']}")
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()

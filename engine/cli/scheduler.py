@@ -1,0 +1,110 @@
+"""`patrol top`, `patrol plan`: how the patrol keeps its periods, and why a camera is due when it is."""
+
+import json
+import threading
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from engine.cli.options import (
+    OUT,
+    CaOption,
+    ConfigOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+    client_of,
+    settings_of,
+    stop_on_signals,
+)
+from engine.clock import wall_ns
+from engine.console.plan import show_plan
+from engine.console.schedule import render_schedule, show_schedule
+from engine.console.words import clock_text
+from engine.errors import PatrolError
+
+if TYPE_CHECKING:
+    from engine.serve.client import PatrolClient
+
+_LIVE_INTERVAL_S = 2.0
+
+
+def top(
+    once: Annotated[bool, typer.Option("--once", help="One look as plain lines, then end.")] = False,
+    as_json: JsonOption = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(min=0.2, max=3600, help="Seconds between looks; default: 2 on a terminal, one look elsewhere."),
+    ] = None,
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """How the patrol keeps its periods, live until Ctrl-C: classes, lag, caps in use, counties, failures, outages.
+
+    On a pipe, with --json or with --once: one look, as plain lines or one JSON object; with --interval, more of them.
+    """
+    settings = settings_of(config)
+    with client_of(settings, server, token, ca) as client:
+        stop = stop_on_signals()
+        if OUT.is_terminal and not as_json and not once:
+            _watch(client, server or settings.serve.grpc_listen, interval or _LIVE_INTERVAL_S, stop)
+            return
+        while True:
+            _print(client, as_json)
+            if once or interval is None or stop.wait(interval):
+                return
+            if not as_json:
+                OUT.out("")
+
+
+def plan(
+    camera_id: Annotated[str, typer.Argument(help="As the registry calls it.", metavar="CAMERA")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Why a camera is due when it is: class, last outcome, back-off, the caps it waits on, its kitchen's hours."""
+    with client_of(settings_of(config), server, token, ca) as client:
+        report = client.plan(camera_id)
+    if as_json:
+        OUT.out(json.dumps(asdict(report), ensure_ascii=False), highlight=False)
+    else:
+        show_plan(OUT, report)
+
+
+def _print(client: "PatrolClient", as_json: bool) -> None:
+    engine, schedule = client.status(), client.schedule()
+    if as_json:
+        both = {"engine": asdict(engine), "schedule": asdict(schedule)}
+        OUT.out(json.dumps(both, ensure_ascii=False), highlight=False)
+    else:
+        show_schedule(OUT, engine, schedule)
+
+
+def _watch(client: "PatrolClient", address: str, interval_s: float, stop: threading.Event) -> None:
+    """Until `stop`. An engine that goes away after the first look is waited for: operators restart engines."""
+    engine, schedule = client.status(), client.schedule()
+    seen_wall_ns = wall_ns()
+    with Live(console=OUT, auto_refresh=False, screen=True) as live:
+        footer = _footer(address, interval_s)
+        while True:
+            live.update(render_schedule(engine, schedule, footer, OUT.width, OUT.height), refresh=True)
+            if stop.wait(interval_s):
+                return
+            try:
+                engine, schedule = client.status(), client.schedule()
+                seen_wall_ns = wall_ns()
+                footer = _footer(address, interval_s)
+            except PatrolError as error:
+                footer = Text(f"as of {clock_text(seen_wall_ns)}: {error}", style="bold red")
+
+
+def _footer(address: str, interval_s: float) -> Text:
+    return Text(f"{address}   every {interval_s:g} s   Ctrl-C ends", style="bright_black")

@@ -1,0 +1,147 @@
+"""`patrol spot-check`: draw canteens for people to look at."""
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import (
+    ERR,
+    OUT,
+    CaOption,
+    ConfigOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+    client_of,
+    settings_of,
+)
+from engine.console.tables import show_table
+from engine.console.words import day_text
+from engine.errors import ConfigError, PatrolError
+from engine.replies import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.types import SPOT_CHECK_SITES_MAX
+
+_CSV_COLUMNS = ("draw_id", "county", "kind", "with_findings", "site_id", "site_name", "findings", "round")
+
+
+def spot_check(
+    size: Annotated[
+        int, typer.Option(help="Canteens; 0: scheduler.spot_check_sites.", min=0, max=SPOT_CHECK_SITES_MAX)
+    ] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Without it, one that nobody knows beforehand.", min=0, max=2**32 - 1)
+    ] = None,
+    region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Draw and show, and remember nothing.")] = False,
+    check_now: Annotated[bool, typer.Option("--check-now", help="Visit the canteens' cameras at once.")] = False,
+    show: Annotated[int | None, typer.Option(help="An earlier draw by its number; 0: the latest.", min=0)] = None,
+    earlier: Annotated[bool, typer.Option("--list", help="The draws that can be shown.")] = False,
+    as_json: JsonOption = False,
+    as_csv: Annotated[Path | None, typer.Option("--csv", help="File for the canteens, instead of tables.")] = None,
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Draw canteens, by county, kind of school and earlier findings; nobody twice before the stratum is exhausted."""
+    drawing = bool(size or seed is not None or region or dry_run or check_now)
+    if drawing + (show is not None) + earlier > 1:
+        raise ConfigError("--show and --list look at earlier draws; leave the other options of the draw out")
+    if as_csv is not None and (as_json or earlier):
+        raise ConfigError("--csv writes the canteens of one draw; leave --json and --list out")
+    with client_of(settings_of(config), server, token, ca) as client:
+        if earlier:
+            _show_headers(client.spot_checks(), as_json)
+            return
+        if show is not None:
+            report = SpotCheckReport(client.spot_check(show))
+        else:
+            report = client.draw_spot_check(SpotCheckOrder(size, seed, region, dry_run, check_now))
+    if as_json:
+        OUT.out(json.dumps(_report_json(report), ensure_ascii=False), highlight=False)
+        return
+    if as_csv is not None:
+        _write_csv(report.spot_check, as_csv)
+    else:
+        _show_tables(report.spot_check)
+    _show_summary(report)
+
+
+def _show_headers(headers: tuple[SpotCheckHeader, ...], as_json: bool) -> None:
+    if as_json:
+        for one in headers:
+            OUT.out(json.dumps(asdict(one)), highlight=False)
+        return
+    columns = ["draw", "at", "region", "asked", "drawn", "of", "seed"]
+    table = [
+        [str(h.draw_id), day_text(h.at_wall_ns), h.region_prefix, *map(str, (h.size, h.drawn, h.canteens, h.seed))]
+        for h in headers
+    ]
+    show_table(OUT, columns, table)
+
+
+def _show_tables(check: SpotCheck) -> None:
+    columns = ["county", "kind", "findings", "canteens", "drawn", "round", "left in round"]
+    strata = [
+        [one.county, one.kind, _yes(one.with_findings)]
+        + [str(number) for number in (one.canteens, one.drawn, one.round, one.left_in_round)]
+        for one in check.strata
+    ]
+    show_table(OUT, columns, strata)
+    OUT.out()
+    columns = ["county", "kind", "findings", "canteen", "name", "cameras at fault", "round"]
+    drawn = [
+        [one.county, one.kind, _yes(one.with_findings), one.site_id, one.site_name, str(one.findings), str(one.round)]
+        for one in check.drawn
+    ]
+    show_table(OUT, columns, drawn)
+    OUT.out()
+
+
+def _show_summary(report: SpotCheckReport) -> None:
+    header = report.spot_check.header
+    which = f"draw {header.draw_id}" if header.draw_id else "dry run"
+    OUT.out(
+        f"{which}: {header.drawn} of {header.canteens} canteens, {len(report.spot_check.strata)} strata, "
+        f"seed {header.seed}",
+        highlight=False,
+    )
+    for reason, number in report.spot_check.left_out.items():
+        OUT.out(f"{number} cameras count for no canteen: {reason}", highlight=False)
+    if report.check_now is not None:
+        now = report.check_now
+        OUT.out(
+            f"{now.accepted} cameras are visited at once, {now.already_in_flight} were being visited, "
+            f"{len(now.not_visited_ids)} are not visited by us",
+            highlight=False,
+        )
+
+
+def _write_csv(check: SpotCheck, path: Path) -> None:
+    try:
+        # The mark at the beginning tells Excel that it is UTF-8.
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(_CSV_COLUMNS)
+            for one in check.drawn:
+                row = asdict(one) | {"draw_id": check.header.draw_id, "with_findings": _yes(one.with_findings)}
+                writer.writerow([row[name] for name in _CSV_COLUMNS])
+    except OSError as error:
+        again = f"--show {check.header.draw_id}" if check.header.draw_id else f"--seed {check.header.seed}"
+        raise PatrolError(
+            f"{path}: {error.strerror}; give another --csv file, with {again} for the same draw"
+        ) from error
+    ERR.out(f"wrote {path}", highlight=False)
+
+
+def _report_json(report: SpotCheckReport) -> dict[str, object]:
+    visits = None if report.check_now is None else asdict(report.check_now)
+    return {**asdict(report.spot_check), "check_now": visits}
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

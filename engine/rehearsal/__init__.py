@@ -1,0 +1,1 @@
+"""A patrol rehearsed: the very same scheduler, in virtual time, against a model of the world."""
