@@ -40,7 +40,7 @@ class Machine:
         return begins_ns + cost_ns
 
     def demux(self, lasts_ns: int, now_ns: int) -> int:
-        """A visit that FFmpeg makes: how long it lasts, with its wait for a thread. NEVER_ANSWERED: it is given up before
+        """A visit by FFmpeg: how long it lasts, with its wait for a thread. NEVER_ANSWERED: it is given up before
         one is free. Our own RTSP needs none.
         """
         threads_ns = self._threads_ns
