@@ -1,22 +1,27 @@
 """The registry for the command line: through the engine's API if it runs, else straight from its database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from engine.config.schema import Settings
-from engine.errors import ConfigError, RegistryError
-from engine.feed.source import check_url
-from engine.record.registry import CsvImport, decode_csv, read_csv
+from engine.errors import RegistryError
+from engine.record.registry import restore_passwords
 from engine.record.store import Store
-from engine.redact import redact
-from engine.replies import CameraQuery, CameraStatus, ImportReport
+from engine.redact import MASK, redact
+from engine.replies import CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.serve.client import CallError, PatrolClient
 from engine.types import Camera
 
-_FILE_BYTES_MAX = 512 * 1024 * 1024
+_PUT_ROWS = 1000
+_PAGE_ROWS_MAX = 1000
+_PROBLEMS_NAMED = 20
+
+Problems = list[RowProblem]
+"""The desks have a method `list`, so that the word means another thing inside them."""
 
 
 class Desk(Protocol):
@@ -24,49 +29,77 @@ class Desk(Protocol):
 
     name: str
 
-    def put(self, cameras: Sequence[Camera]) -> ImportReport:
-        """Add and change cameras."""
+    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+        """Add and change cameras; raises if one cannot be taken, unless `keep_good`."""
 
     def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Cameras of a filter, all pages."""
 
 
 class EngineDesk:
-    """A running engine."""
+    """A running engine. `page_rows`: cameras a call of `list` asks for; 0: as the engine likes."""
 
-    def __init__(self, client: PatrolClient, address: str) -> None:
+    def __init__(self, client: PatrolClient, address: str, page_rows: int) -> None:
         self._client = client
+        self._page_rows = page_rows
         self.name = f"the engine at {address}"
 
-    def put(self, cameras: Sequence[Camera]) -> ImportReport:
-        """Add and change cameras; it visits them from now on."""
-        return self._client.import_cameras(cameras)
+    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+        """Add and change cameras, in calls of some rows; it visits them from now on."""
+        total = ImportReport()
+        for put, chunk in _chunks(cameras):
+            done = self._client.import_cameras(chunk, keep_good=keep_good)
+            problems = [replace(one, index=put + one.index) for one in done.problems]
+            total = ImportReport(
+                total.added + done.added,
+                total.changed + done.changed,
+                total.unchanged + done.unchanged,
+                (*total.problems, *problems),
+            )
+        return total
 
     def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Cameras of a filter, all pages."""
-        return self._client.cameras(query)
+        return self._client.cameras(replace(query, page_size=self._page_rows))
 
 
 class StoreDesk:
-    """The database of an engine that does not run."""
+    """The database itself; of an engine that does not run, as a rule."""
 
-    def __init__(self, store: Store, url: str) -> None:
+    def __init__(self, store: Store, url: str, with_passwords: bool = False) -> None:
         self._store = store
-        self.name = f"the database {redact(url)} (no engine is running)"
+        self._with_passwords = with_passwords
+        self.name = f"the database {redact(url)}"
 
-    def put(self, cameras: Sequence[Camera]) -> ImportReport:
-        """Add and change cameras; the engine visits them from its next start on."""
-        return ImportReport(*self._store.put_cameras(cameras))
+    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+        """Add and change cameras, all or none; the engine visits them from its next start on."""
+        problems: Problems = []
+        counts = self._store.put_cameras(self._restored(cameras, problems, keep_good))
+        return ImportReport(*counts, tuple(problems))
 
     def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
-        """Cameras of a filter, all pages; passwords of URLs taken out as the API does."""
+        """Cameras of a filter, all pages; passwords of URLs taken out as the API does, unless they were asked for."""
+        query = replace(query, page_size=_PAGE_ROWS_MAX)
         while True:
             page = self._store.page(query)
             for one in page.cameras:
-                yield replace(one, camera=replace(one.camera, url=redact(one.camera.url)))
+                url = one.camera.url if self._with_passwords else redact(one.camera.url)
+                yield replace(one, camera=replace(one.camera, url=url))
             if not page.next_page_token:
                 return
             query = replace(query, page_token=page.next_page_token)
+
+    def _restored(self, cameras: Iterable[Camera], problems: Problems, keep_good: bool) -> Iterator[Camera]:
+        """With passwords put back; rows where there is none go to `problems`."""
+        for put, chunk in _chunks(cameras):
+            masked = [camera.camera_id for camera in chunk if MASK in camera.url]
+            restored, bad = restore_passwords(chunk, self._store.urls(masked) if masked else {})
+            if bad and not keep_good:
+                named = "; ".join(f"{one.value}: {one.message}" for one in bad[:_PROBLEMS_NAMED])
+                raise RegistryError(f"{named}; nothing was taken")
+            problems += [replace(one, index=put + one.index) for one in bad]
+            left_out = {one.index for one in bad}
+            yield from (camera for index, camera in enumerate(restored) if index not in left_out)
 
 
 @contextmanager
@@ -81,26 +114,32 @@ def open_desk(settings: Settings, server: str, token: str, ca: Path | None) -> I
             if server or error.status != "UNAVAILABLE":
                 raise
         else:
-            yield EngineDesk(client, address)
+            # An engine elsewhere may have another configuration, and other bounds.
+            yield EngineDesk(client, address, 0 if server else min(settings.serve.page_size_max, _PAGE_ROWS_MAX))
             return
+    with open_store_desk(settings) as desk:
+        desk.name += " (no engine is running)"
+        yield desk
+
+
+@contextmanager
+def open_store_desk(settings: Settings, with_passwords: bool = False) -> Iterator[StoreDesk]:
+    """The database, whether an engine runs or not."""
     store = Store.open(settings.record.url)
     try:
-        yield StoreDesk(store, settings.record.url)
+        yield StoreDesk(store, settings.record.url, with_passwords)
     finally:
         store.close()
-
-
-def read_registry(file: Path, settings: Settings) -> CsvImport:
-    """Cameras of a CSV file; raises ConfigError or RegistryError if it cannot be read at all."""
-    try:
-        if file.stat().st_size > _FILE_BYTES_MAX:
-            raise RegistryError(f"{file}: more than {_FILE_BYTES_MAX} bytes; split it")
-        raw = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; give the path of a CSV file") from error
-    return read_csv(decode_csv(raw), lambda url: check_url(url, settings.feed.schemes))
 
 
 def camera_json(status: CameraStatus) -> dict[str, Any]:
     """A camera and its latest verdict as JSON."""
     return {"camera": asdict(status.camera), "latest": None if status.latest is None else asdict(status.latest)}
+
+
+def _chunks(cameras: Iterable[Camera]) -> Iterator[tuple[int, list[Camera]]]:
+    """Some rows at a time, each with the number of rows before it."""
+    coming, before = iter(cameras), 0
+    while chunk := list(islice(coming, _PUT_ROWS)):
+        yield before, chunk
+        before += len(chunk)

@@ -56,6 +56,16 @@ class StoreError(PatrolError):
     code = "store"
 
 
+class PlatformError(PatrolError):
+    """A media platform cannot be asked, or its answer cannot be used. `status`: that of HTTP, 0 if there was none."""
+
+    code = "platform"
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class ListenError(PatrolError):
     """An address cannot be bound: taken, not ours, or public without TLS and tokens."""
 

@@ -2,7 +2,8 @@
 
 import re
 
-_MASK = "***"
+MASK = "***"
+"""What stands where a secret stood."""
 _USER_INFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/\s:@]*):(?P<secret>\S*)@")
 _PARAMETER = re.compile(
     r"(?P<name>[?&;](?:pass(?:word|wd)?|pwd|token|secret|key|auth|sign(?:ature)?)=)[^&;\s\"'>]*", re.IGNORECASE
@@ -15,7 +16,7 @@ def redact(text: str) -> str:
     A password may hold `/` and `@` unescaped, as people type them: all up to the last `@` before white space goes.
     """
     if "@" in text:
-        text = _USER_INFO.sub(rf"\g<scheme>\g<user>:{_MASK}@", text)
+        text = _USER_INFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text)
     if "=" in text:
-        text = _PARAMETER.sub(rf"\g<name>{_MASK}", text)
+        text = _PARAMETER.sub(rf"\g<name>{MASK}", text)
     return text

@@ -130,8 +130,8 @@ def _end_no_outage(real: Wrapper, self: Hosts, index: int, *args: Any) -> bool:
     return False
 
 
-def _probe_at_once(real: Wrapper, self: Hosts, index: int, now_ns: int) -> None:
-    real(self, index, now_ns)
+def _probe_at_once(real: Wrapper, self: Hosts, index: int, slot: int, was_failing: bool, now_ns: int) -> None:
+    real(self, index, slot, was_failing, now_ns)
     self.all[index].probe_at_ns = now_ns
 
 

@@ -1,6 +1,10 @@
 """`patrol cameras ...`: the registry."""
 
 import json
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,37 +20,93 @@ from engine.cli.options import (
     TokenOption,
     settings_of,
 )
+from engine.cli.platforms import disagree, pull_app
 from engine.console.tables import Cell, show_table
 from engine.console.words import clock_text, score_text, state_of, state_text, why
 from engine.errors import ConfigError
+from engine.interchange.files import Form, form_of
+from engine.replies import CameraQuery, RowProblem
+from engine.types import State
 
 app = typer.Typer(no_args_is_help=True, help="The registry of cameras of a running engine, or of its database.")
 
 
+class Names(StrEnum):
+    """What the columns of a file are called by."""
+
+    OURS = "ours"
+    GBT28181 = "gbt28181"
+
+
 @app.command("import")
 def import_cameras(
-    file: Annotated[Path, typer.Argument(help="CSV with a header; see docs/registry.md.")],
-    keep_good: Annotated[bool, typer.Option(help="Take the good rows although some are bad.")] = False,
+    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines (.jsonl), in our names or those of GB/T 28181.")],
+    keep_good: Annotated[bool, typer.Option("--keep-good", help="Take the good rows although some are bad.")] = False,
+    stream_url: Annotated[
+        str, typer.Option(help="For rows without a url: rtsp://media:554/rtp/{parent_id}_{camera_id}")
+    ] = "",
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Add and change cameras. Every bad row is named; then nothing is taken, unless --keep-good."""
-    from engine.desk import open_desk, read_registry
+    """Add and change cameras. Every bad row is named; then nothing is taken, unless --keep-good.
+
+    `***` in a url stands for the password that is known. Exit 1: some rows are bad. docs/interchange.md has the rest.
+    """
+    from engine.desk import open_desk
+    from engine.interchange.streams import StreamUrl
+    from engine.registrar.files import RegistryFile
 
     settings = settings_of(config)
-    found = read_registry(file, settings)
-    if found.problems:
-        columns = ["line", "column", "value", "what"]
-        show_table(ERR, columns, [[str(p.line), p.column, p.value, p.message] for p in found.problems])
-        if not keep_good:
-            ERR.out(f"{len(found.problems)} problems; nothing was taken (--keep-good takes the good rows)")
-            raise typer.Exit(1)
+    rows = RegistryFile(file, settings, StreamUrl(stream_url) if stream_url else None)
+    found = rows.check()
+    for note, number in found.notes.items():
+        ERR.out(f"note: {note} ({number} rows)", highlight=False)
+    _name_problems(found.problems)
+    if found.problems and not keep_good:
+        ERR.out(f"{len(found.problems)} problems; nothing was taken (--keep-good takes the good rows)", highlight=False)
+        raise typer.Exit(1)
     with open_desk(settings, server, token, ca) as desk:
-        report = desk.put(found.cameras)
-        OUT.out(f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {desk.name}")
-    raise typer.Exit(1 if found.problems else 0)
+        report = desk.put(rows.cameras(), keep_good)
+        _name_problems(report.problems)
+        OUT.out(
+            f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {desk.name}",
+            highlight=False,
+        )
+    raise typer.Exit(1 if found.problems or report.problems else 0)
+
+
+@app.command("export")
+def export_cameras(
+    file: Annotated[Path, typer.Argument(help="File to write; `-`: standard output.")],
+    form: Annotated[Form | None, typer.Option("--format", help="csv or jsonl; default: by the suffix.")] = None,
+    names: Annotated[Names, typer.Option("--fields", help="ours, or those of GB/T 28181.")] = Names.OURS,
+    region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
+    with_verdict: Annotated[bool, typer.Option("--with-verdict", help="What the engine says of each, too.")] = False,
+    with_passwords: Annotated[
+        bool, typer.Option("--with-passwords", help="Passwords of URLs too, from the database; the file is private.")
+    ] = False,
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Write the registry to a file that `patrol cameras import` takes back. Passwords of URLs are `***` in it."""
+    from engine.desk import open_desk, open_store_desk
+    from engine.registrar.files import new_file, write_cameras
+
+    if with_passwords and server:
+        raise ConfigError("--with-passwords reads the database: passwords never leave an engine; leave --server out")
+    settings = settings_of(config)
+    to_stdout = str(file) == "-"
+    form = form or form_of(file)
+    out = nullcontext(sys.stdout) if to_stdout else new_file(file, form, private=with_passwords)
+    reading = open_store_desk(settings, with_passwords) if with_passwords else open_desk(settings, server, token, ca)
+    with reading as desk, out as sheet:
+        statuses = desk.list(CameraQuery(region))
+        number = write_cameras(statuses, sheet, form, gb_names=names is Names.GBT28181, with_verdict=with_verdict)
+    ERR.out(f"{number} cameras of {desk.name}{'' if to_stdout else f', in {file}'}", highlight=False)
 
 
 @app.command("list")
@@ -62,8 +122,6 @@ def list_cameras(
 ) -> None:
     """Cameras with what the engine says of them."""
     from engine.desk import camera_json, open_desk
-    from engine.replies import CameraQuery
-    from engine.types import State
 
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
@@ -91,3 +149,13 @@ def list_cameras(
             )
         columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
         show_table(OUT, columns, table, f"{len(table)} cameras in {desk.name}")
+
+
+app.add_typer(pull_app, name="pull")
+app.command("disagree")(disagree)
+
+
+def _name_problems(problems: Sequence[RowProblem]) -> None:
+    if problems:
+        rows = [[str(p.line or "-"), p.column, p.value, p.message] for p in problems]
+        show_table(ERR, ["line", "column", "value", "what"], rows)

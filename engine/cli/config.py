@@ -148,20 +148,20 @@ def _warnings(
     if registry is None:
         warnings = calendar_never_open(calendar, settings.scheduler.hours, wall_ns())
         return cameras, [*cannot_keep(settings, Fleet(Load(cameras or 0)), cores), *warnings]
-    from engine.desk import read_registry
     from engine.hub.plans import plan_of
+    from engine.registrar.files import read_registry
     from engine.scheduler import survey
     from engine.scheduler.core import Scheduler
     from engine.scheduler.events import CamerasPut
 
-    found = read_registry(registry, settings)
+    known, problems = read_registry(registry, settings)
     scheduler = Scheduler(settings.scheduler, calendar)
-    scheduler.handle(CamerasPut([plan_of(camera) for camera in found.cameras]), 0)
+    scheduler.handle(CamerasPut([plan_of(camera) for camera in known]), 0)
     warnings = survey.warnings(scheduler, settings, calendar, cores, wall_ns())
-    if found.problems:
-        bad = len({problem.index for problem in found.problems})
+    if problems:
+        bad = len({problem.index for problem in problems})
         warnings.append(f"{registry}: {bad:,} bad rows were left out; `patrol cameras import` names them")
-    return len(found.cameras), warnings
+    return len(known), warnings
 
 
 def _show_changes(changes: Sequence[ConfigChange]) -> None:

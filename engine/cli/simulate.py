@@ -62,12 +62,12 @@ def simulate(
     def fleet_of(settings: Settings) -> Fleet:
         if registry is None:
             return made_up(_CAMERAS if cameras is None else cameras, model, settings.scheduler, seed)
-        from engine.desk import read_registry
+        from engine.registrar.files import read_registry
 
-        found = read_registry(registry, settings)
-        for problem in found.problems[:10]:
+        known, problems = read_registry(registry, settings)
+        for problem in problems[:10]:
             ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
-        return registered(found.cameras, model, settings.scheduler, seed)
+        return registered(known, model, settings.scheduler, seed)
 
     # The collector of garbage would walk a hundred thousand plans for nothing, again and again.
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)

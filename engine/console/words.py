@@ -54,6 +54,11 @@ def day_text(wall_ns: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ns / 1e9))
 
 
+def utc_text(wall_ns: int) -> str:
+    """Date and time of day as RFC 3339 in UTC, for programs; empty for never."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall_ns / 1e9)) if wall_ns else ""
+
+
 def state_of(verdict: Verdict | None) -> str:
     """The announced state; unseen before the first verdict."""
     return "unseen" if verdict is None else str(verdict.announced)

@@ -18,8 +18,9 @@ from engine.hub.spotcheck import SpotCheckOffice
 from engine.hub.visits import Visits
 from engine.judge.rules import RULES_VERSION
 from engine.record.evidence import Evidence
-from engine.record.registry import check_cameras
+from engine.record.registry import check_cameras, restore_passwords
 from engine.record.store import Store
+from engine.redact import MASK
 from engine.replies import (
     CameraPage,
     CameraPlanReport,
@@ -30,6 +31,7 @@ from engine.replies import (
     EngineStatus,
     ImportReport,
     RenderedPicture,
+    RowProblem,
     SchedulerStatus,
     SpotCheck,
     SpotCheckHeader,
@@ -67,7 +69,7 @@ class Port:
 
     async def import_cameras(self, cameras: Sequence[Camera], keep_good: bool) -> ImportReport:
         """Check all, then store and visit the good ones; with a bad row and not `keep_good`, none."""
-        problems = tuple(await asyncio.to_thread(check_cameras, cameras, self._check_url))
+        cameras, problems = await asyncio.to_thread(self._checked, cameras)
         bad = {problem.index for problem in problems}
         if bad and not keep_good:
             return ImportReport(problems=problems)
@@ -153,6 +155,11 @@ class Port:
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)
         return await asyncio.wrap_future(future)
+
+    def _checked(self, cameras: Sequence[Camera]) -> tuple[Sequence[Camera], tuple[RowProblem, ...]]:
+        masked = [camera.camera_id for camera in cameras if MASK in camera.url]
+        cameras, unknown = restore_passwords(cameras, self._store.urls(masked) if masked else {})
+        return cameras, (*check_cameras(cameras, self._check_url), *unknown)
 
     def _check_url(self, url: str) -> None:
         check_url(url, self._configuration.settings.feed.schemes)

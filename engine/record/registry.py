@@ -1,22 +1,14 @@
-"""The registry's rules, and its CSV form. Pure. Every bad row is named with line, column, value and what is allowed."""
+"""The registry's rules. Pure. Every bad row is named with line, column, value and what is allowed."""
 
-import csv
-import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from engine.errors import RegistryError, SourceRefusedError
+from engine.errors import SourceRefusedError
 from engine.hours import parse_hours
-from engine.redact import redact
+from engine.redact import MASK, redact
 from engine.replies import RowProblem
 from engine.types import Camera, KeyPoint, SiteKind
-
-COLUMNS = tuple(one.name for one in fields(Camera))
-REQUIRED_COLUMNS = ("camera_id", "url")
-ROWS_MAX = 1_000_000
-_FIELD_CHARS_MAX = 4096
 
 _TEXT_CHARS_MAX = {
     "name": 200,
@@ -36,48 +28,22 @@ CheckUrl = Callable[[str], None]
 """Raises SourceRefusedError for a URL that is not allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CsvImport:
-    """Good rows, and what is wrong with the others. `lines`: the line of each good row."""
+class Rows:
+    """The rows of one file: each by itself, and none twice."""
 
-    cameras: tuple[Camera, ...]
-    problems: tuple[RowProblem, ...]
+    def __init__(self, check_url: CheckUrl) -> None:
+        self._check_url = check_url
+        self._seen: dict[str, int] = {}
 
-
-def decode_csv(raw: bytes) -> str:
-    """Text of a CSV file: UTF-8 with or without a byte order mark, or GB 18030 as Excel writes it in China."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise RegistryError("the file is neither UTF-8 nor GB 18030 (GBK); save it as UTF-8")
-
-
-def read_csv(text: str, check_url: CheckUrl) -> CsvImport:
-    """Cameras from CSV with a header of COLUMNS in any order; missing ones take their defaults.
-
-    Raises RegistryError if the header cannot be used: then no row can be.
-    """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    csv.field_size_limit(_FIELD_CHARS_MAX)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(header)
-        return _read_rows(reader, header, check_url)
-    except csv.Error as error:
-        raise RegistryError(f"line {reader.line_num}: not CSV: {error}; check the quotes in this line") from error
-
-
-def write_csv(cameras: Sequence[Camera]) -> str:
-    """The same cameras as CSV."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for camera in cameras:
-        values = [getattr(camera, name) for name in COLUMNS]
-        writer.writerow([str(value).lower() if isinstance(value, bool) else str(value) for value in values])
-    return out.getvalue()
+    def read(self, cells: Mapping[str, str], index: int, line: int) -> tuple[Camera, list[RowProblem]]:
+        """A camera from the cells of a row, by column; missing and empty ones take their defaults."""
+        camera, problems = _read_row(cells, index, line)
+        problems += _problems(camera, index, line, self._check_url)
+        earlier = self._seen.setdefault(camera.camera_id, line)
+        if earlier != line:
+            message = f"stands twice, first in line {earlier}; an id may stand once; remove one of the two"
+            problems.append(RowProblem(index, "camera_id", camera.camera_id[:_SHOWN_CHARS], message, line))
+        return camera, problems
 
 
 def check_cameras(cameras: Sequence[Camera], check_url: CheckUrl) -> list[RowProblem]:
@@ -93,50 +59,34 @@ def check_cameras(cameras: Sequence[Camera], check_url: CheckUrl) -> list[RowPro
     return problems
 
 
-def _check_header(header: list[str]) -> None:
-    unknown = [name for name in header if name not in COLUMNS]
-    missing = [name for name in REQUIRED_COLUMNS if name not in header]
-    twice = [name for name in COLUMNS if header.count(name) > 1]
-    if unknown or missing or twice:
-        what = [
-            *(f"unknown column {name!r}" for name in unknown),
-            *(f"column {name!r} is missing" for name in missing),
-            *(f"column {name!r} stands twice" for name in twice),
-        ]
-        raise RegistryError(f"line 1: {', '.join(what)}; allowed: {', '.join(COLUMNS)}; mend the header")
+def restore_passwords(cameras: Iterable[Camera], urls: Mapping[str, str]) -> tuple[list[Camera], list[RowProblem]]:
+    """Put passwords back that an export or a reply has taken out. `urls`: of the cameras that are known, by id.
 
-
-def _read_rows(reader: Any, header: list[str], check_url: CheckUrl) -> CsvImport:
-    cameras: list[Camera] = []
+    A URL that holds `***` stands for the known one if that looks the same without its passwords: then nothing but the
+    password is taken from it. Otherwise there is nothing to put back, and the row is named.
+    """
+    restored: list[Camera] = []
     problems: list[RowProblem] = []
-    seen: dict[str, int] = {}
-    line = reader.line_num + 1
-    for index, row in enumerate(reader):
-        first_line, line = line, reader.line_num + 1
-        if index >= ROWS_MAX:
-            raise RegistryError(f"line {first_line}: more than {ROWS_MAX} rows; split the file")
-        if not any(cell.strip() for cell in row):
-            continue
-        camera, bad = _read_row(row, header, index, first_line)
-        if camera is not None:
-            bad += _problems(camera, index, first_line, check_url)
-            earlier = seen.setdefault(camera.camera_id, first_line)
-            if earlier != first_line:
-                message = f"stands twice, first in line {earlier}; an id may stand once; remove one of the two"
-                bad.append(RowProblem(index, "camera_id", camera.camera_id, message, first_line))
-            if not bad:
-                cameras.append(camera)
-        problems += bad
-    return CsvImport(tuple(cameras), tuple(problems))
+    for index, camera in enumerate(cameras):
+        known = urls.get(camera.camera_id, "")
+        if MASK not in camera.url or camera.url == known:
+            restored.append(camera)
+        elif redact(known) == camera.url:
+            restored.append(replace(camera, url=known))
+        else:
+            restored.append(camera)
+            message = (
+                f"{MASK} stands for the password of a known camera with this very URL, and camera "
+                f"{camera.camera_id[:_SHOWN_CHARS]!r} has none such; give the URL with its password"
+            )
+            problems.append(RowProblem(index, "url", redact(camera.url)[:_SHOWN_CHARS], message))
+    return restored, problems
 
 
-def _read_row(row: list[str], header: list[str], index: int, line: int) -> tuple[Camera | None, list[RowProblem]]:
-    if len(row) != len(header):
-        message = f"{len(row)} cells, the header has {len(header)}; add or remove commas"
-        return None, [RowProblem(index, "", ",".join(row)[:_SHOWN_CHARS], message, line)]
+def _read_row(cells: Mapping[str, str], index: int, line: int) -> tuple[Camera, list[RowProblem]]:
     values: dict[str, object] = {}
     problems: list[RowProblem] = []
-    for name, cell in zip(header, (cell.strip() for cell in row), strict=True):
+    for name, cell in cells.items():
         if name in ("required", "push", "enabled"):
             if cell.lower() in _TRUE | _FALSE:
                 values[name] = cell.lower() in _TRUE
@@ -152,7 +102,7 @@ def _read_row(row: list[str], header: list[str], index: int, line: int) -> tuple
         else:
             values[name] = cell
     # What could not be read takes its default, so that the rest of the row is checked as well.
-    return Camera(**{"url": "", **values}), problems  # type: ignore[arg-type]
+    return Camera(**{"camera_id": "", "url": "", **values}), problems  # type: ignore[arg-type]
 
 
 def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> list[RowProblem]:
@@ -177,6 +127,6 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
         bad("hours", camera.hours, f"{error}, or empty")
     for column, longest in _TEXT_CHARS_MAX.items():
         value: str = getattr(camera, column)
-        if len(value) > longest or (value and not value.isprintable()):
-            bad(column, value, f"allowed: at most {longest} printable characters")
+        if len(value) > longest or not value.isprintable() or value != value.strip():
+            bad(column, value, f"allowed: at most {longest} printable characters, no blank at either end")
     return problems

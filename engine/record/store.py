@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,12 +70,26 @@ class Store:
             ):
                 yield _camera(row._mapping)
 
-    def put_cameras(self, rows: Sequence[Camera]) -> tuple[int, int, int]:
-        """Add or change cameras in one transaction; returns how many were added, changed, the same."""
+    def urls(self, camera_ids: Iterable[str]) -> dict[str, str]:
+        """URLs of the cameras that are known, passwords and all."""
+        found: dict[str, str] = {}
+        wanted = list(camera_ids)
+        with self._engine.connect() as connection:
+            for begin in range(0, len(wanted), _CHUNK_ROWS):
+                chunk = cameras.c.camera_id.in_(wanted[begin : begin + _CHUNK_ROWS])
+                query = sa.select(cameras.c.camera_id, cameras.c.url).where(chunk)
+                found |= {row.camera_id: row.url for row in connection.execute(query)}
+        return found
+
+    def put_cameras(self, rows: Iterable[Camera]) -> tuple[int, int, int]:
+        """Add or change cameras in one transaction; returns how many were added, changed, the same.
+
+        What `rows` raises undoes all of it.
+        """
         added = changed = unchanged = 0
+        coming = iter(rows)
         with self._engine.begin() as connection:
-            for begin in range(0, len(rows), _CHUNK_ROWS):
-                chunk = {row.camera_id: row for row in rows[begin : begin + _CHUNK_ROWS]}
+            while chunk := {row.camera_id: row for row in islice(coming, _CHUNK_ROWS)}:
                 found = connection.execute(sa.select(cameras).where(cameras.c.camera_id.in_(chunk)))
                 known = {camera.camera_id: camera for camera in (_camera(row._mapping) for row in found)}
                 news = [camera for camera in chunk.values() if known.get(camera.camera_id) != camera]

@@ -335,7 +335,7 @@ class Dispatch:
             pass  # ours, not the platform's
         elif host.out:
             if flags & PROBE:  # one that was under way when the outage began tells nothing new
-                self.hosts.probe_failed(index, now_ns)
+                self.hosts.probe_failed(index, slot, bool(flags & FAILING), now_ns)
         elif not flags & FAILING and self.hosts.failed(index, slot, now_ns):
             # Only cameras that answered before count: where half of a platform is dead, that is no outage.
             self._tally.outages += 1

@@ -118,7 +118,7 @@ class Host:
     arrival_ns: int = 0
     wake_ns: int = 0
     parked: SlotHeap | None = None
-    failed: set[int] = field(default_factory=set)  # different cameras that failed since the last that answered
+    failed: set[int] = field(default_factory=set)  # cameras that answered, and failed since anyone last did
     out: bool = False
     probes: int = 0
     probing: int = 0  # visits under way that probe it
@@ -223,12 +223,17 @@ class Hosts:
         was_out, host.out = host.out, False
         return was_out
 
-    def probe_failed(self, index: int, now_ns: int) -> None:
-        """Still out; the next probe is later."""
+    def probe_failed(self, index: int, slot: int, was_failing: bool, now_ns: int) -> None:
+        """Still out; the next probe is later each time. A camera that was dead before the outage tells nothing: after
+        it the next one probes as soon as after the first.
+        """
         host = self.all[index]
-        host.probes += 1
-        longest_ns = ns(self._settings.outage_probe_max_s)
-        host.probe_at_ns = now_ns + min(longest_ns, ns(self._settings.outage_probe_s) << min(host.probes, 20))
+        wait_ns = ns(self._settings.outage_probe_s)
+        if not was_failing or slot in host.failed:
+            host.failed.add(slot)
+            host.probes += 1
+            wait_ns <<= min(host.probes, 20)
+        host.probe_at_ns = now_ns + min(ns(self._settings.outage_probe_max_s), wait_ns)
 
     def outages(self) -> list[str]:
         """Names of platforms that are out now."""

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,12 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.demo.county import County
+from engine.desk import EngineDesk
 from engine.errors import ListenError, StoreError
 from engine.feed import wire
+from engine.interchange.platforms import Channel, Roll
 from engine.record.store import Store
+from engine.registrar.platforms import Pulled, PullOrder, pull, standing
 from engine.serve.client import CallError, PatrolClient
 from engine.transport import Transport
 from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
@@ -132,6 +136,38 @@ def test_the_picture_behind_a_verdict_can_be_had(world) -> None:
     assert picture.visit_id >= verdict.visit_id
     with pytest.raises(CallError, match="is kept"):
         client.picture(camera_id, visit_id=1)
+
+
+def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world) -> None:
+    _, client, county, folder = world
+    (camera,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
+    masked = client.camera(camera.camera_id).camera
+    assert "wrong-password" not in masked.url
+    report = client.import_cameras([masked])
+    assert (report.changed, report.unchanged) == (0, 1)
+    with pytest.raises(CallError, match="has none such"):
+        client.import_cameras([replace(masked, camera_id="other", url="rtsp://u:***@h/1")])
+    store = Store.open(f"sqlite:///{folder}/patrol.db")
+    assert store.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
+    store.close()
+
+
+def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict(world) -> None:
+    engine, client, county, folder = world
+    (locked,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
+    wait_for(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
+    desk = EngineDesk(client, engine.addresses["grpc"], 0)
+    pulled = Pulled(Roll([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",))
+    report = pull(desk, pulled, PullOrder(), settings(folder))
+    assert (report.known, len(report.changes), report.problems) == (len(county.cameras), len(county.cameras), [])
+    store = Store.open(f"sqlite:///{folder}/patrol.db")
+    after = {one.camera_id: one for one in store.cameras()}
+    store.close()
+    assert after[locked.camera_id] == replace(locked, platform_status="ON")
+    (found,) = standing(desk, "").disagree
+    assert (found.camera.camera_id, found.platform_online, found.ours, found.why) == (
+        locked.camera_id, True, State.OFFLINE, "unauthorized",
+    )  # fmt: skip
 
 
 def test_watchers_see_verdicts_as_they_are_stored(world) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.schema import FeedSettings, IntakeSettings, Settings
-from engine.desk import read_registry
+from engine.registrar.files import read_registry
 from engine.rehearsal.faults import PRESETS, Faults, PlatformRestart
 from engine.rehearsal.play import LOOK_NS
 from engine.rehearsal.report import Report
@@ -200,9 +200,9 @@ def test_a_registry_is_rehearsed(tmp_path: Path) -> None:
         for n in range(120)
     ]
     rows.write_text("\n".join(lines), encoding="utf-8")
-    found = read_registry(rows, Settings())
-    assert not found.problems
-    figures = report(found.cameras, 8).figures
+    found, problems = read_registry(rows, Settings())
+    assert not problems
+    figures = report(found, 8).figures
     assert (figures["cameras"], figures["uplinks"], figures["platforms"], figures["counties"]) == (120, 30, 2, 3)
     assert figures["coverage"] == {"key_point": 1.0, "ordinary": None, "suspicious": None, "offline": None}
     periods = 120 * 5 * 3600 / 900

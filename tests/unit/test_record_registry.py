@@ -1,10 +1,12 @@
-"""CSV import: every bad row is named, the good ones survive."""
+"""The registry's rules: every bad row is named with what is allowed, and passwords come back or are asked for."""
+
+from dataclasses import replace
 
 import pytest
 
-from engine.errors import RegistryError
 from engine.feed.source import check_url
-from engine.record.registry import check_cameras, decode_csv, read_csv, write_csv
+from engine.record.registry import Rows, check_cameras, restore_passwords
+from engine.replies import RowProblem
 from engine.types import Camera, KeyPoint, SiteKind
 
 
@@ -17,87 +19,89 @@ GOOD = Camera(
 )
 
 
-def test_a_registry_survives_the_way_through_csv() -> None:
-    cameras = [GOOD, Camera("c2", "", push=True, enabled=False, name='with, "quotes"\tand')]
-    assert read_csv(write_csv([GOOD]), allow).cameras == (GOOD,)
-    assert read_csv(write_csv(cameras[:1]), allow).problems == ()
+def read(**cells: str) -> tuple[Camera, list[RowProblem]]:
+    return Rows(allow).read({"camera_id": "a", "url": "rtsp://h/1"} | cells, 4, 7)
 
 
-def test_columns_may_come_in_any_order_and_some_may_miss() -> None:
-    got = read_csv("url,camera_id\nrtsp://h/1,a\n", allow)
-    assert got.cameras == (Camera("a", "rtsp://h/1"),)
+def test_cells_that_are_missing_or_empty_take_their_defaults() -> None:
+    assert read() == (Camera("a", "rtsp://h/1"), [])
+    assert read(enabled="", key_point="", required="", site_kind="", name="") == (Camera("a", "rtsp://h/1"), [])
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_files_as_excel_writes_them_are_understood(encoding: str) -> None:
-    text = "camera_id,url,name,required\r\na,rtsp://h/1,灶台,是\r\n"
-    (camera,) = read_csv(decode_csv(text.encode(encoding)), allow).cameras
-    assert (camera.name, camera.required) == ("灶台", True)
+def test_words_become_what_they_say() -> None:
+    camera, problems = read(required="是", push="No", enabled="0", key_point="cooking", site_kind="middle")
+    assert problems == []
+    assert (camera.required, camera.push, camera.enabled) == (True, False, False)
+    assert (camera.key_point, camera.site_kind) == (KeyPoint.COOKING, SiteKind.MIDDLE)
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "allowed"),
+    ("cells", "allowed"),
     [
-        ("a,ftp://h/1,,,,", "url", "allowed: rtsp, http"),
-        ("a,rtsp:///1,,,,", "url", "names no host"),
-        ("a,rtsp://h:99999/1,,,,", "url", "port"),
-        ("a,,,,,", "url", "printable"),
-        (",rtsp://h/1,,,,", "camera_id", "1 to 64"),
-        (f"{'x' * 65},rtsp://h/1,,,,", "camera_id", "1 to 64"),
-        ("a,rtsp://h/1,123,,,", "region", "2, 4 or 6 digits"),
-        ("a,rtsp://h/1,,kitchen,,", "key_point", "cooking"),
-        ("a,rtsp://h/1,,,25:00-26:00,", "hours", "HH:MM-HH:MM"),
-        ("a,rtsp://h/1,,,,school", "site_kind", "kindergarten, primary, middle, high, vocational, university, other"),
+        ({"url": "ftp://h/1"}, "allowed: rtsp, http"),
+        ({"url": "rtsp:///1"}, "names no host"),
+        ({"url": "rtsp://h:99999/1"}, "port"),
+        ({"url": ""}, "printable"),
+        ({"camera_id": ""}, "1 to 64"),
+        ({"camera_id": "x" * 65}, "1 to 64"),
+        ({"region": "123"}, "2, 4 or 6 digits"),
+        ({"key_point": "kitchen"}, "cooking"),
+        ({"hours": "25:00-26:00"}, "HH:MM-HH:MM"),
+        ({"site_kind": "school"}, "kindergarten, primary, middle, high, vocational, university, other"),
+        ({"required": "perhaps"}, "true, false, 1, 0, yes, no, 是, 否"),
+        ({"name": "x" * 201}, "at most 200 printable characters"),
+        ({"name": "a\tb"}, "at most 200 printable characters"),
+        ({"site_name": " 一中"}, "no blank at either end"),
     ],
 )
-def test_a_bad_row_is_named_with_line_column_value_and_what_is_allowed(row: str, column: str, allowed: str) -> None:
-    text = f"camera_id,url,region,key_point,hours,site_kind\nok,rtsp://h/0,,,,\n{row}\n"
-    got = read_csv(text, allow)
-    assert [camera.camera_id for camera in got.cameras] == ["ok"]
-    (problem,) = got.problems
-    assert (problem.line, problem.column) == (3, column)
+def test_a_bad_row_is_named_with_line_column_value_and_what_is_allowed(cells: dict[str, str], allowed: str) -> None:
+    _, (problem,) = read(**cells)
+    assert (problem.index, problem.line) == (4, 7)
+    assert {problem.column: problem.value} == {name: cell[:80] for name, cell in cells.items()}
     assert allowed in problem.message
 
 
+def test_all_that_is_wrong_with_a_row_is_named_at_once() -> None:
+    _, problems = read(url="ftp://h/1", region="1", key_point="kitchen")
+    assert {one.column for one in problems} == {"url", "region", "key_point"}
+
+
 def test_a_row_that_stands_twice_names_the_first() -> None:
-    (problem,) = read_csv("camera_id,url\na,rtsp://h/1\na,rtsp://h/2\n", allow).problems
+    rows = Rows(allow)
+    assert rows.read({"camera_id": "a", "url": "rtsp://h/1"}, 0, 2)[1] == []
+    _, (problem,) = rows.read({"camera_id": "a", "url": "rtsp://h/2"}, 1, 3)
     assert (problem.line, problem.column) == (3, "camera_id")
     assert "line 2" in problem.message
 
 
-def test_line_numbers_hold_where_a_cell_has_a_line_break() -> None:
-    got = read_csv('camera_id,url,region\n"a","rtsp://h/1",""\nb,"rtsp://h/\n2",\nc,rtsp://h/3,x\n', allow)
-    assert [(problem.line, problem.column) for problem in got.problems] == [(3, "url"), (5, "region")]
-
-
 def test_passwords_of_bad_rows_are_not_repeated() -> None:
-    (problem,) = read_csv("camera_id,url\na,ftp://me:secret@h/1\n", allow).problems
+    _, (problem,) = read(url="ftp://me:secret@h/1")
     assert "secret" not in problem.value + problem.message
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("", "'camera_id' is missing"),
-        ("camera_id\n", "'url' is missing"),
-        ("camera_id,url,colour\n", "unknown column 'colour'"),
-        ("camera_id,url,url\n", "stands twice"),
-        ('camera_id,url\n"a,rtsp://h/1\n', "not CSV"),
-    ],
-)
-def test_a_header_that_cannot_be_used_refuses_the_file(text: str, what: str) -> None:
-    with pytest.raises(RegistryError, match="line"):
-        read_csv(text, allow)
-    with pytest.raises(RegistryError) as caught:
-        read_csv(text, allow)
-    assert what in str(caught.value)
-
-
-def test_a_row_with_too_few_cells_is_named() -> None:
-    (problem,) = read_csv("camera_id,url\na\n", allow).problems
-    assert "1 cells, the header has 2" in problem.message
 
 
 def test_cameras_that_come_as_values_are_checked_alike() -> None:
     problems = check_cameras([GOOD, Camera("", "rtsp://h/1"), GOOD], allow)
     assert [(problem.index, problem.column) for problem in problems] == [(1, "camera_id"), (2, "camera_id")]
+
+
+def test_a_password_that_was_taken_out_comes_back() -> None:
+    urls = {"a": "rtsp://u:p@h/1?token=t", "b": "rtsp://u:q@h/2"}
+    masked = [Camera("a", "rtsp://u:***@h/1?token=***", "new name"), Camera("c", "rtsp://h/3")]
+    restored, problems = restore_passwords(masked, urls)
+    assert restored == [replace(masked[0], url="rtsp://u:p@h/1?token=t"), masked[1]]
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("camera_id", "url"), [("zz", "rtsp://u:***@h/1"), ("a", "rtsp://u:***@evil/1"), ("a", "rtsp://v:***@h/1")]
+)
+def test_a_password_is_never_given_to_another_place(camera_id: str, url: str) -> None:
+    restored, (problem,) = restore_passwords([Camera(camera_id, url)], {"a": "rtsp://u:p@h/1"})
+    assert restored == [Camera(camera_id, url)]
+    assert (problem.index, problem.column, problem.value) == (0, "url", url)
+    assert camera_id in problem.message
+
+
+def test_a_url_with_three_asterisks_of_its_own_stays_what_it_is() -> None:
+    camera = Camera("a", "rtsp://h/***/1")
+    assert restore_passwords([camera], {"a": camera.url}) == ([camera], [])

@@ -77,6 +77,18 @@ def test_the_wait_between_probes_doubles_up_to_its_bound() -> None:
         assert wanted_s <= wait_s < wanted_s + 2
 
 
+def test_a_probe_by_a_camera_that_was_dead_before_does_not_put_off_the_next() -> None:
+    platform = Platform(dead_s=300, broken=24, period_s=20, outage_probe_s=10, outage_probe_max_s=3600, takes_s=0)
+    patrol = platform.patrol.run(1200)
+    began_s = patrol.seen(OutageBegan)[-1][0]
+    probes = [start for start in patrol.starts if start.at_s > began_s + 1e-9]
+    dead = [int(start.camera_id[1:]) < 24 for start in probes]
+    assert any(dead)
+    for (probe, was_dead), later in itertools.pairwise([*zip(probes, dead, strict=True), (None, None)]):
+        if was_dead and later[0] is not None:
+            assert later[0].at_s - probe.at_s < 20
+
+
 def test_visits_under_way_when_the_outage_begins_do_not_put_off_the_probe() -> None:
     # Forty visits are in flight when the platform goes; only four of them make the outage.
     platform = Platform(dead_s=0, outage_probe_s=10, outage_probe_max_s=3600, takes_s=5, backoff_connect_first_s=10)

@@ -1,0 +1,32 @@
+"""Where a platform serves a channel: a URL with places to fill in. Pure."""
+
+import re
+from urllib.parse import quote
+
+from engine.errors import ConfigError
+from engine.redact import redact
+
+_PLACE = re.compile(r"\{([^{}]*)\}")
+_ALLOWED = ("camera_id", "parent_id", "app", "stream", "vhost")
+
+
+class StreamUrl:
+    """`rtsp://media:554/rtp/{parent_id}_{camera_id}`: the URL of every channel of a platform."""
+
+    def __init__(self, template: str) -> None:
+        unknown = [name for name in _PLACE.findall(template) if name not in _ALLOWED]
+        if unknown or not _PLACE.search(template):
+            allowed = ", ".join(f"{{{name}}}" for name in _ALLOWED)
+            wrong = f"unknown {', '.join(unknown)}" if unknown else "the same for every camera"
+            raise ConfigError(
+                f"stream URL {redact(template)!r}: {wrong}; allowed: {allowed}; "
+                "give one like rtsp://media:554/rtp/{parent_id}_{camera_id}"
+            )
+        self._template = template
+
+    def of(self, camera_id: str, parent_id: str = "", *, app: str = "", stream: str = "", vhost: str = "") -> str:
+        """The URL of one channel; empty if it lacks what a place asks for."""
+        values = dict(zip(_ALLOWED, (camera_id, parent_id, app, stream, vhost), strict=True))
+        if not all(values[name] for name in _PLACE.findall(self._template)):
+            return ""
+        return _PLACE.sub(lambda place: quote(values[place[1]], safe="/"), self._template)
