@@ -48,6 +48,7 @@ class Fleet:
     stream: "array[int]" = field(default_factory=lambda: array("i"))
     wait_ns: "array[int]" = field(default_factory=lambda: array("q"))
     key_point: "array[int]" = field(default_factory=lambda: array("b"))
+    demux: "array[int]" = field(default_factory=lambda: array("b"))
     uplinks: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
     counties: list[str] = field(default_factory=list)
@@ -113,6 +114,7 @@ def _fleet(plans: Iterator[CameraPlan], world: World, settings: SchedulerSetting
         fleet.wait_ns.append(0 if at_once else intervals_ns[intervals.draw(share(own, _INTERVAL_DRAW))])
         kind = base_class(plan.key_point, plan.required, settings)
         fleet.key_point.append(int(kind == CameraClass.KEY_POINT))
+        fleet.demux.append(int(plan.demux))
         fleet.plans.append(plan)
     fleet.uplinks, fleet.hosts, fleet.counties = (list(one) for one in names)
     return fleet

@@ -1,10 +1,12 @@
-"""The machine that runs the patrol: cores that check keyframes one after another, and the queue before them. Pure."""
+"""The machine that runs the patrol: cores that check keyframes, the queue before them, FFmpeg's threads. Pure."""
 
 from collections import deque
 from heapq import heapreplace
 
+from engine.clock import ns
 from engine.config.schema import Settings
 from engine.hub.board import visits_allowed
+from engine.rehearsal.nature import NEVER_ANSWERED
 from engine.rehearsal.world import World
 
 
@@ -18,6 +20,8 @@ class Machine:
         feed = settings.feed
         self.servers = min(cores, settings.worker.count or cores)
         self._free_ns = [0] * self.servers
+        self._threads_ns = [0] * (feed.demuxers * feed.demux_threads)  # when each is free; a heap
+        self._order_timeout_ns = ns(settings.scheduler.order_timeout_s)
         self._cost_ns = [round(one.cpu_ms * 1e6) for one in world.streams]
         self._begins_ns: deque[int] = deque()  # of keyframes that wait, ascending
         self.feeders = feed.feeders * feed.visits_per_feeder_max + feed.demuxers * feed.demux_threads
@@ -34,6 +38,17 @@ class Machine:
         if begins_ns > now_ns:
             self._begins_ns.append(begins_ns)
         return begins_ns + cost_ns
+
+    def demux(self, lasts_ns: int, now_ns: int) -> int:
+        """A visit by FFmpeg: how long it lasts, with its wait for a thread. NEVER_ANSWERED: it is given up before
+        one is free. Our own RTSP needs none.
+        """
+        threads_ns = self._threads_ns
+        if not threads_ns or threads_ns[0] - now_ns >= self._order_timeout_ns:
+            return NEVER_ANSWERED
+        ends_ns = max(now_ns, threads_ns[0]) + lasts_ns
+        heapreplace(threads_ns, ends_ns)
+        return ends_ns - now_ns
 
     def done_ns(self, now_ns: int) -> int:
         """CPU spent until now; what was taken on and is not done yet does not count."""

@@ -182,6 +182,8 @@ class Play:
         course.row_lags[kind].add(action.lag_ns)
         self.visits += 1
         reason, duration_ns = self.nature.visit(camera)
+        if self.stage.fleet.demux[camera] and duration_ns != NEVER_ANSWERED:
+            duration_ns = self.machine.demux(duration_ns, now_ns)
         if duration_ns != NEVER_ANSWERED:
             self.duration_ns += duration_ns
             heappush(self._heap, (now_ns + duration_ns, action.visit_id, camera, reason))

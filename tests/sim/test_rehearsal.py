@@ -209,6 +209,19 @@ def test_a_registry_is_rehearsed(tmp_path: Path) -> None:
     assert figures["visits"] == pytest.approx(periods, rel=0.15), "five hours of work, and a look or two in the rest"
 
 
+def test_cameras_that_only_ffmpeg_can_visit_need_its_threads() -> None:
+    cameras = [
+        Camera(f"c{n}", f"http://p{n % 8}/{n}.flv", uplink=f"u{n}", key_point=KeyPoint.COOKING) for n in range(600)
+    ]
+
+    def coverage(threads: int) -> float:
+        plan = settings(key_period_s=60).model_copy(update={"feed": FeedSettings(demux_threads=threads)})
+        return float(report(cameras, 0.25, plan=plan, world=PLAIN).figures["coverage"]["key_point"])
+
+    assert coverage(32) == 1.0, "10 visits a second of 1.5 s"
+    assert coverage(8) < 0.8
+
+
 def test_all_presets_are_rehearsed() -> None:
     for name in PRESETS:
         figures = report(600, 1, faults=name).figures

@@ -1,7 +1,8 @@
 """The machine of a rehearsal: cores, the queue before them, and how many visits the hub would allow."""
 
-from engine.config.schema import FeedSettings, IntakeSettings, Settings, WorkerSettings
+from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, Settings, WorkerSettings
 from engine.rehearsal.machine import Machine
+from engine.rehearsal.nature import NEVER_ANSWERED
 from tests.rehearsals import PLAIN, at
 
 CHECK_S = 0.010
@@ -55,3 +56,15 @@ def test_keyframes_that_wait_take_room_from_visits() -> None:
 def test_feeders_bound_the_visits_as_well() -> None:
     plan = Settings(feed=FeedSettings(feeders=2, visits_per_feeder_max=30, demuxers=1, demux_threads=4))
     assert machine(1, plan).visits_allowed(0) == 64
+
+
+def test_visits_that_ffmpeg_makes_wait_for_a_thread_and_are_given_up_with_their_order() -> None:
+    feed = FeedSettings(demuxers=1, demux_threads=2, deadline_s=8)
+    one = machine(1, Settings(feed=feed, scheduler=SchedulerSettings(order_timeout_s=10)))
+    assert [one.demux(at(8), at(1)) for _ in range(4)] == [at(8), at(8), at(16), at(16)]
+    assert one.demux(at(8), at(1)) == NEVER_ANSWERED, "both threads are taken for longer than the order lasts"
+    assert one.demux(at(8), at(16)) == at(9)
+
+
+def test_without_a_demuxer_nobody_answers() -> None:
+    assert machine(1, Settings(feed=FeedSettings(demuxers=0))).demux(at(1), 0) == NEVER_ANSWERED
