@@ -265,7 +265,10 @@ class JudgeSettings(Section):
         0.2, "Covered if less than this share of the usual contrast is left in the best places ...", ge=0, le=1
     )
     covered_structure_fall: float = key(
-        1.5, "... and the structure of the middle tile fell by so much.", unit="octaves", ge=0, le=16
+        1.5, "... and the structure of the middle tile fell by so much ...", unit="octaves", ge=0, le=16
+    )
+    covered_spread_max: float = key(
+        0.6, "... or light and shade spread over the picture by less than this share of the usual.", ge=0, le=1
     )
     hidden_share_min: float = key(
         0.1, "Partly covered if this share of the tiles is hidden, at the last visit too.", ge=0, le=1
