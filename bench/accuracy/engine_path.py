@@ -23,6 +23,8 @@ from engine.types import Codec, FeedKind, Keyframe, Measurement, UnknownReason, 
 from engine.worker import measure
 
 NEVER_SEEN: Final = History()
+SHARPNESS_MIN: Final = JudgeSettings().sharpness_min
+"""The shipped threshold: blurred below this score."""
 Memory = History
 
 EVIDENCE: Final[dict[str, tuple[tuple[str, float], ...]]] = {

@@ -108,7 +108,7 @@ def _quick_scenes(scenes: Sequence[Scene]) -> list[Scene]:
         if scene.size in ("720p", "D1", SMALL) and (scene.name not in firsts or scene.size == "D1"):
             firsts[scene.name] = scene
     large = [scene for scene in scenes if scene.size == "720p"][:2]
-    return [*large, *list(firsts.values())[:12:2]]
+    return [*large, *list(firsts.values())[:10:2]]
 
 
 def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:

@@ -157,5 +157,6 @@ def _hits(axes: Axes, hits: Mapping[str, Mapping[str, float]], alone: Mapping[st
     axes.set_yticks(places, [f"{kind} ({hits[kind]['n']})" for kind in kinds])
     axes.set(xlim=(0, 1.02), xlabel="announced rightly after N of M visits, with 95 % interval")
     axes.grid(visible=False, axis="y")
+    axes.set_axisbelow(True)
     axes.set_title("Hit rate by kind")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)

@@ -54,6 +54,7 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
         ),
         **{f"plot_{name}": _image("png", png) for name, png in plots.items()},
         measures=_measures(result["auc"]),
+        planted=_planted(result["planted"]),
         by_size=_breakdown(result["auc"]["by_size"]),
         by_light=_breakdown(result["auc"]["by_light"]),
         by_codec=_breakdown(result["auc"]["by_codec"]),
@@ -149,6 +150,22 @@ def _measures(auc: Mapping[str, Any]) -> str:
         "AUC if no answer is a coin",
     )
     return _table(header, rows)
+
+
+def _planted(planted: Mapping[str, Any]) -> str:
+    labels = {
+        "auc": "AUC of the score",
+        "passed": "blurred pictures that pass as sharp",
+        "laplacian": "AUC of the Laplacian's energy at the analysis scale",
+    }
+    return _table(
+        ("light", "measure", "noise correction on", "off"),
+        (
+            (light, labels[name], _number(row["noise_correction_on"]), _number(row["noise_correction_off"]))
+            for light, rows in planted["by_light"].items()
+            for name, row in rows.items()
+        ),
+    )
 
 
 def _breakdown(table: Mapping[str, Mapping[str, Any]]) -> str:
