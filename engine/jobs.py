@@ -3,6 +3,7 @@
 Job, hub to worker:        "JB1" | Job | KeyframeHeader | payload
 Ready, worker to hub:      "RD1" | credit in decimal digits
 Result, worker to hub:     "JR1" | JobResult
+Kept by the store:         Measurement
 """
 
 from dataclasses import dataclass
@@ -110,6 +111,21 @@ def unpack_result(frames: list[wire.Frame]) -> Result:
         )
         return Result(message.job_id, rendered)
     return Result(message.job_id, Failed(message.failed.reason, message.failed.detail))
+
+
+def pack_measurement(measurement: Measurement) -> bytes:
+    """As the store keeps it."""
+    message = measurement_pb2.Measurement()
+    _fill_measurement(message, measurement)
+    return message.SerializeToString()
+
+
+def unpack_measurement(raw: bytes) -> Measurement:
+    """What was kept; raises WireError."""
+    try:
+        return _measurement(measurement_pb2.Measurement.FromString(raw))
+    except (ProtobufError, KeyError, ValueError) as error:
+        raise WireError(DropReason.MALFORMED, f"not a Measurement: {error}") from error
 
 
 def _fill_measurement(message: measurement_pb2.Measurement, source: Measurement) -> None:

@@ -265,7 +265,10 @@ class JudgeSettings(Section):
         0.2, "Covered if less than this share of the usual contrast is left in the best places ...", ge=0, le=1
     )
     covered_structure_fall: float = key(
-        1.5, "... and the structure of the middle tile fell by so much.", unit="octaves", ge=0, le=16
+        1.5, "... and the structure of the middle tile fell by so much ...", unit="octaves", ge=0, le=16
+    )
+    covered_spread_max: float = key(
+        0.6, "... or light and shade spread over the picture by less than this share of the usual.", ge=0, le=1
     )
     hidden_share_min: float = key(
         0.1, "Partly covered if this share of the tiles is hidden, at the last visit too.", ge=0, le=1
@@ -336,6 +339,7 @@ class RecordSettings(Section):
     evidence_bytes_max: int = key(
         4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44, hot=False
     )
+    measurements: bool = key(True, "Keep each camera's latest measurement, some 6 KB, for patrol rejudge.")
     quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
     quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
     batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)

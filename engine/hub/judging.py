@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import Settings
 from engine.hub.registry import Registry
-from engine.jobs import Failed
+from engine.jobs import Failed, pack_measurement
 from engine.judge.history import History
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.record.store import VisitRecord
@@ -40,10 +40,13 @@ class Judging:
         self._metrics.stage("kernels", seconds(measurement.kernels_ns))
         camera = self._registry.cameras.get(keyframe.camera_id)
         working = camera is None or self.is_working(camera, measurement.arrival_wall_ns)
+        kept = pack_measurement(measurement) if self.settings.record.measurements else b""
         return self._judge(
             keyframe.camera_id,
             keyframe,
             lambda old: judge_measurement(measurement, old, self.settings.judge, working=working),
+            kept,
+            working,
         )
 
     def undecoded(self, keyframe: Keyframe, failed: Failed) -> Verdict | None:
@@ -96,7 +99,12 @@ class Judging:
         )
 
     def _judge(
-        self, camera_id: str, keyframe: Keyframe | None, rule: Callable[[History], tuple[Verdict, History]]
+        self,
+        camera_id: str,
+        keyframe: Keyframe | None,
+        rule: Callable[[History], tuple[Verdict, History]],
+        measurement: bytes = b"",
+        working: bool = True,
     ) -> Verdict | None:
         """The verdict; None if the camera was removed while its visit was under way."""
         if camera_id not in self._registry.cameras:
@@ -110,7 +118,8 @@ class Judging:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
-        self._writer.submit(VisitRecord(verdict, history.to_bytes(), changed), self._evidence(keyframe, verdict))
+        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working)
+        self._writer.submit(record, self._evidence(keyframe, verdict))
         return verdict
 
     def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> Keyframe | None:

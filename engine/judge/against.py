@@ -144,6 +144,7 @@ def _scene(found: _Found, look: Look, baseline: Baseline, history: History, sett
     light = not found.kinds.isdisjoint({FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT})
     if change.match < (settings.dark_match_min if light else settings.scene_match_min):
         fell = change.structure is not None and change.structure < -settings.covered_structure_fall
+        fell = fell or change.spread < settings.covered_spread_max
         high, usual_high = highpass(cells_of(look.codes)), highpass(cells_of(baseline.codes))
         shift = find_shift(high, usual_high)
         if _is_turned(shift, settings):

@@ -67,7 +67,8 @@ _TALL, _WIDE = _windows(ROWS), _windows(COLUMNS).T.copy()
 class Change:
     """What is different.
 
-    `match`: correlation with the usual scene, -1..1. `contrast`: of the usual contrast, what is left. `veil`: octaves
+    `match`: correlation with the usual scene, -1..1. `spread`: deviation of the cells from their neighbourhood against
+    the usual one, wherever they lie. `contrast`: of the usual contrast, what is left. `veil`: octaves
     of contrast that added light takes; 0 where black is as black as ever. `sharpness`: steepness of edges against their
     usual one, of the weaker direction, 1 is as ever; None where too few tiles have edges. `sidedness`: octaves by which
     the directions differ in it. `season`: the same against the season's memory, both directions together. `structure`:
@@ -77,6 +78,7 @@ class Change:
     """
 
     match: float
+    spread: float
     contrast: float
     veil: float
     sharpness: float | None
@@ -91,7 +93,7 @@ class Change:
     @property
     def hidden_share(self) -> float:
         """Of the tiles."""
-        return np.count_nonzero(self.hidden) / TILES
+        return float(np.count_nonzero(self.hidden)) / TILES
 
 
 def highpass(cells: Grid) -> Grid:
@@ -120,6 +122,7 @@ def compare(look: Look, baseline: Baseline) -> Change:
     highs = highpass(thumbnails)
     products = highs * highs[1]
     match = match_of(highs[0], highs[1])
+    spread = math.sqrt(float(np.vdot(highs[0], highs[0])) / (float(np.vdot(highs[1], highs[1])) + _FLOOR))
     windows = _TALL @ products @ _WIDE
     left = (windows[0] / (windows[1] + _FLOOR)).ravel()
     rise = change[LAYOUT["structure"]]
@@ -139,6 +142,7 @@ def compare(look: Look, baseline: Baseline) -> Change:
     softened = _middle(change[LAYOUT["season_acutance"]][season])
     return Change(
         match=match,
+        spread=spread,
         contrast=contrast,
         veil=veil,
         sharpness=2.0 ** min(steeper) if steeper else None,

@@ -59,7 +59,7 @@ def compare(
     gap_ns = at_ns - history.signature_wall_ns
     if clock_ns > history.stream_time_ns >= 0:
         gap_ns = min(gap_ns, clock_ns - history.stream_time_ns)
-    apart = gap_ns >= settings.frozen_gap_s * NS_PER_S
+    apart = gap_ns > 0 and gap_ns >= settings.frozen_gap_s * NS_PER_S
     if clock_ns >= 0 and clock_ns == history.stream_time_ns and apart:
         fresh = fresh._replace(clock_still_visits=history.clock_still_visits + 1)
     lit = (means > LEVEL_MIN * UNITS_PER_LEVEL) & (means < LEVEL_MAX * UNITS_PER_LEVEL)

@@ -84,6 +84,10 @@ class History(NamedTuple):
             soft_since_wall_ns=0,
         )
 
+    def before_last(self) -> "History":
+        """Nearly the memory before the last visit: without its outcome; what it taught the baseline stays."""
+        return self._replace(outcomes=self.outcomes[:-1], soft_visits=max(0, self.soft_visits - 1))
+
     def to_bytes(self) -> bytes:
         """For the store; `from_bytes` gives an equal value back."""
         head = _HEAD.pack(

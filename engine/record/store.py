@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from engine.errors import StoreError
 from engine.record.codec import pack_verdict, unpack_verdict
 from engine.record.spotchecks import SpotChecks
-from engine.record.tables import SCHEMA_VERSION, about, cameras, latest, metadata
+from engine.record.tables import SCHEMA_VERSION, about, cameras, latest, measurements, metadata
 from engine.replies import CameraPage, CameraQuery, CameraStatus
 from engine.types import Camera, KeyPoint, SiteKind, Verdict
 
@@ -24,11 +24,14 @@ _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
 
 @dataclass(frozen=True, slots=True)
 class VisitRecord:
-    """What is written of one visit. `changed`: the announced state is news."""
+    """What is written of one visit. `changed`: the announced state is news. `measurement`: of a visit that brought a
+    picture, opaque here; `working`: whether the kitchen worked."""
 
     verdict: Verdict
     history: bytes
     changed: bool = False
+    measurement: bytes = b""
+    working: bool = True
 
 
 class Store:
@@ -109,7 +112,7 @@ class Store:
                 chunk = wanted[begin : begin + _CHUNK_ROWS]
                 known = sa.select(cameras.c.camera_id).where(cameras.c.camera_id.in_(chunk))
                 removed += connection.scalars(known).all()
-                for table in (cameras, latest):
+                for table in (cameras, latest, measurements):
                     connection.execute(sa.delete(table).where(table.c.camera_id.in_(chunk)))
         return tuple(removed)
 
@@ -164,6 +167,24 @@ class Store:
         rows = {record.verdict.camera_id: _latest_row(record) for record in records}
         with self._engine.begin() as connection:
             _upsert(connection, latest, list(rows.values()))
+            if measured := {one.verdict.camera_id: _measured_row(one) for one in records if one.measurement}:
+                _upsert(connection, measurements, list(measured.values()))
+
+    def measured(self, since_wall_ns: int, region_prefix: str = "") -> Iterator[VisitRecord]:
+        """Cameras whose latest visit brought a picture at that time or later, with verdict, memory and measurement."""
+        joined = latest.join(
+            measurements,
+            sa.and_(latest.c.camera_id == measurements.c.camera_id, latest.c.visit_id == measurements.c.visit_id),
+        ).join(cameras, latest.c.camera_id == cameras.c.camera_id)
+        query = (
+            sa.select(latest.c.verdict, latest.c.history, measurements.c.body, measurements.c.working)
+            .select_from(joined)
+            .where(latest.c.at_wall_ns >= since_wall_ns, cameras.c.region.startswith(region_prefix, autoescape=True))
+            .order_by(latest.c.camera_id)
+        )
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                yield VisitRecord(unpack_verdict(row.verdict), row.history, False, row.body, row.working)
 
 
 def _parse(url: str) -> URL:
@@ -250,6 +271,15 @@ def _camera(row: Any) -> Camera:
 def _status(row: Any) -> CameraStatus:
     raw = row["verdict"]
     return CameraStatus(_camera(row), None if raw is None else unpack_verdict(raw))
+
+
+def _measured_row(record: VisitRecord) -> dict[str, Any]:
+    return {
+        "camera_id": record.verdict.camera_id,
+        "visit_id": record.verdict.visit_id,
+        "working": record.working,
+        "body": record.measurement,
+    }
 
 
 def _latest_row(record: VisitRecord) -> dict[str, Any]:

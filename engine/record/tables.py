@@ -51,6 +51,15 @@ latest = sa.Table(
     sa.Index("latest_by_announced", "announced", "camera_id"),
 )
 
+measurements = sa.Table(
+    "measurements",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("visit_id", sa.BigInteger, nullable=False),
+    sa.Column("working", sa.Boolean, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 spot_checks = sa.Table(
     "spot_checks",
     metadata,

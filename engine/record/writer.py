@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -62,7 +63,7 @@ class Writer:
                 self.dropped["superseded"] += 1
                 if older[0].changed and not record.changed:
                     # Watchers must still hear that the state changed.
-                    record = VisitRecord(record.verdict, record.history, True)
+                    record = replace(record, changed=True)
             elif len(self._waiting) >= QUEUE_RECORDS_MAX:
                 self._waiting.popitem(last=False)
                 self.dropped["queue_full"] += 1

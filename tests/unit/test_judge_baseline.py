@@ -126,6 +126,12 @@ def test_a_wholly_covered_lens_is_covered_and_not_another_scene() -> None:
     assert announced(learned(), *twice(**picture, sharpness=None)) == (FaultKind.COVERED,)
 
 
+def test_a_cover_over_a_scene_that_has_little_structure_is_told_by_its_light_and_shade() -> None:
+    dim = {"structure": STRUCTURE / 8}
+    picture = {"cells": covered_cells(slice(0, 32)), "structure": STRUCTURE / 20, "sharpness": None}
+    assert announced(learned(**dim), *twice(**picture)) == (FaultKind.COVERED,)
+
+
 def test_a_grey_cloth_is_no_night_mode() -> None:
     picture = {"cells": covered_cells(slice(0, 32)), "structure": np.full(SHAPE, 0.2), "sharpness": None}
     assert announced(learned(), *twice(**picture, grey=True)) == (FaultKind.COVERED,)

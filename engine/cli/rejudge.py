@@ -1,0 +1,59 @@
+"""`patrol rejudge`: other thresholds, tried on the latest pictures."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
+from engine.clock import wall_ns
+from engine.console.tables import show_table
+from engine.console.words import clock_text
+
+if TYPE_CHECKING:
+    from engine.rejudge import Totals
+
+
+def rejudge(
+    since: Annotated[str, typer.Option(help="Only pictures that are no older: 90m, 24h, 7d.")] = "24h",
+    region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
+    rows_max: Annotated[int, typer.Option("--rows", help="Cameras named in the table at most.", min=0)] = 50,
+    every: Annotated[bool, typer.Option("--all", help="With --json, the unchanged ones too.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the thresholds of a configuration would say of each camera's latest picture, before they are applied.
+
+    Reads the database that the configuration names and changes nothing. Exit 0: nothing would change, 1: something.
+    """
+    from engine import rejudge as again
+    from engine.record.store import Store
+
+    settings = settings_of(config)
+    earliest_ns = again.since_ns(since, wall_ns())
+    totals = again.Totals()
+    rows: list[list[str]] = []
+    store = Store.open(settings.record.url)
+    try:
+        for one in again.rejudge(store.measured(earliest_ns, region), settings.judge, totals):
+            if as_json and (one.changed or every):
+                OUT.out(json.dumps(one.json(), ensure_ascii=False), highlight=False)
+            elif one.changed and len(rows) < rows_max:
+                rows.append(
+                    [one.was.camera_id, clock_text(one.was.at_wall_ns), *map(again.label, (one.was, one.would))]
+                )
+    finally:
+        store.close()
+    if not as_json:
+        _show(rows, totals)
+    raise typer.Exit(1 if totals.changed else 0)
+
+
+def _show(rows: list[list[str]], totals: "Totals") -> None:
+    if rows:
+        show_table(OUT, ["camera", "seen", "was", "would be"], rows)
+    moves = [[was, would, str(number)] for (was, would), number in totals.moves.most_common() if was != would]
+    if moves:
+        show_table(OUT, ["was", "would be", "cameras"], moves)
+    unread = f", {totals.unreadable} could not be read" if totals.unreadable else ""
+    OUT.out(f"{totals.judged} pictures judged again, {totals.changed} would change{unread}", highlight=False)
