@@ -37,7 +37,8 @@ class FileAnswer:
 def answer_file(data: Path, label: Label, keyframes_max: int, *, references: bool) -> FileAnswer:
     """All keyframes of a row, `keyframes_max` at most, as visits two hours apart; a photo is one visit.
 
-    `references`: ask also a camera that has learned from the row's good picture of the same scene.
+    `references`: ask also a camera that has learned from the row's good picture of the same scene. What no single
+    picture can tell (words.NEED_MEMORY) is always asked so, and that is the row's answer.
     """
     cv2.setNumThreads(1)
     engine = Engine()
@@ -52,7 +53,7 @@ def answer_file(data: Path, label: Label, keyframes_max: int, *, references: boo
         "path": label.path,
         "truth": label.truth,
         "answer": named,
-        "right": _right(label.truth, state, last if len(answers) == 1 else answers[-1], named),
+        "right": _right(label.truth, state, last, named),
         "kinds": list(last.announced_kinds or last.kinds),
         "reason": last.reason,
         "sharpness": _rounded(last.sharpness),
@@ -65,8 +66,13 @@ def answer_file(data: Path, label: Label, keyframes_max: int, *, references: boo
         entry["first_keyframe"] = words.named(first.state, first.kinds, first.cause)
         if first.state == "fault":
             entry["right"] = "wrong"
-    if label.reference and references:
-        entry["with_reference"] = _with_reference(engine, data, label, found)
+    needs_memory = label.truth in words.NEED_MEMORY
+    if label.reference and (references or needs_memory):
+        informed = _with_reference(engine, data, label, found)
+        entry["with_reference"] = informed
+        if needs_memory and informed is not None:
+            entry["alone"] = {"answer": entry["answer"], "right": entry["right"]}
+            entry |= informed
     return FileAnswer(entry, tuple(days) if label.truth == OK else (), tuple(examples))
 
 

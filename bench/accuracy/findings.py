@@ -12,7 +12,7 @@ class Shot:
     """One picture's figures of sharpness; `kind` is good, defocus or motion. Of all of them more is sharper.
 
     `sharpness`: the engine's score; `relative`: against the camera's own past; `uncorrected`: the score without the
-    correction for noise; `laplacian_*`: the kernels' Laplacian with noise and without. None where there is none.
+    correction for noise. None where there is none.
     """
 
     rig: Rig
@@ -21,8 +21,6 @@ class Shot:
     sharpness: float | None
     relative: float | None
     uncorrected: float | None
-    laplacian_energy: float | None
-    laplacian_corrected: float | None
     peers: dict[str, float]
 
 

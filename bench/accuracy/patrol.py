@@ -134,8 +134,6 @@ class _Patrol:
                 sharpness=alone.sharpness,
                 relative=relative,
                 uncorrected=uncorrected.scores.sharpness if isinstance(uncorrected, Measurement) else None,
-                laplacian_energy=answer.verdict.figures.get("laplacian_energy"),
-                laplacian_corrected=answer.verdict.figures.get("laplacian_corrected"),
                 peers=peers(self._engine.luma(codec, payload)),
             )
         )

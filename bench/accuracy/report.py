@@ -156,7 +156,6 @@ def _planted(planted: Mapping[str, Any]) -> str:
     labels = {
         "auc": "AUC of the score",
         "passed": "blurred pictures that pass as sharp",
-        "laplacian": "AUC of the Laplacian's energy at the analysis scale",
     }
     return _table(
         ("light", "measure", "noise correction on", "off"),

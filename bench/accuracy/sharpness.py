@@ -65,11 +65,10 @@ def asked_alone(shots: Sequence[Shot]) -> list[Shot]:
 
 
 def _planted(shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, Any]:
-    """The engine with its correction for noise and without, by light.
+    """The score with the correction for noise and without, by light.
 
-    `auc`: of the score. `passed`: share of blurred pictures that the shipped threshold lets pass as sharp. `laplacian`:
-    AUC of the kernels' Laplacian energy, which has more noise in it than edges have. `lost`: what the bug costs the
-    score, of AUC or of passed, in the light where it costs most.
+    `passed`: share of blurred pictures that the shipped threshold lets pass as sharp. `lost`: what the bug costs, of
+    AUC or of passed, in the light where it costs most.
     """
     by_light: dict[str, Any] = {}
     lost = [math.nan]
@@ -77,10 +76,6 @@ def _planted(shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, 
         rows = {
             "auc": [auc(*split(group, figures[name])) for name in ("sharpness", "uncorrected")],
             "passed": [_passed(group, figures[name]) for name in ("sharpness", "uncorrected")],
-            "laplacian": [
-                auc(*split(group, lambda one: one.laplacian_corrected)),
-                auc(*split(group, lambda one: one.laplacian_energy)),
-            ],
         }
         by_light[light] = {
             name: {"noise_correction_on": round(on, 4), "noise_correction_off": round(off, 4)}

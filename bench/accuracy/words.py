@@ -30,7 +30,8 @@ RIGHT: Final[dict[str, tuple[str, ...]]] = {
 }
 """A kind that is announced counts as a hit if it is one of these. Naming the cause is counted apart, in `causes`."""
 
-PICTURE_FAULTS_OF_DAMAGED: Final = "a damaged file may be ok, unknown or offline, but no fault"
+NEED_MEMORY: Final = ("covered", "partly_covered", "moved", "frozen", "grease", "steam", "drops", "colour_cast")
+"""Truths that show against the camera's past."""
 
 _CAUSES: Final = {
     "defocus": ("defocus", "defocused", "out_of_focus"),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from bench.accuracy.camera import Camera
 from bench.accuracy.codec import QP_MAX, Coding, keyframe
+from bench.accuracy.covers import Cover
 from bench.accuracy.engine_path import NEVER_SEEN, Engine, without_noise_correction
 from bench.accuracy.labels import Label, read_labels
 from bench.accuracy.light import DAY, NIGHT, levels, linear
@@ -51,6 +52,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(levels(light / 24)).save(folder / "dark.jpg", quality=95)
     whole = (folder / "blurred.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 3])
+    Image.fromarray(levels(Cover(0.5, 1, "tape").lens(light, 0))).save(folder / "taped.jpg", quality=95)
+    rows += ["taped.jpg,,,partly_covered,coffee.png"]
     rows += ["blurred.jpg,,,blurred,coffee.png", "dark.jpg,,,too_dark,", "cut.jpg,,,damaged,"]
     (folder / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
@@ -116,6 +119,8 @@ def test_every_row_of_the_labels_has_its_truth_and_an_answer(ran: tuple[dict[str
     assert labels["blurred.jpg"]["right"] == "right"
     assert (labels["dark.jpg"]["answer"], labels["dark.jpg"]["right"]) == ("too_dark", "right")
     assert labels["cut.jpg"]["right"] == "right"
+    assert (labels["taped.jpg"]["answer"], labels["taped.jpg"]["right"]) == ("partly_covered", "right")
+    assert set(labels["taped.jpg"]["alone"]) == {"answer", "right"}
     assert labels["cut.jpg"]["answer"] != "fault"
 
 
