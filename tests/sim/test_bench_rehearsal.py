@@ -29,5 +29,7 @@ def test_what_was_measured_of_a_patrol_adds_up(tmp_path) -> None:
     assert found["visits_per_s"] == pytest.approx(14 / 1.05, rel=0.05), "Little's law"
     seen = 100 / found["achieved_period_s key_point"] + 100 / found["achieved_period_s ordinary"]
     assert seen == pytest.approx(found["visits_per_s"], rel=0.001)
-    assert found["visits_per_s"] + found["periods_missed_per_s"] == pytest.approx(100 / 6.1 + 100 / 12.2, rel=0.15), "some still wait"
+    assert found["visits_per_s"] + found["periods_missed_per_s"] == pytest.approx(100 / 6.1 + 100 / 12.2, rel=0.15), (
+        "some still wait"
+    )
     assert found["lag_s_p99 key_point"] > found["lag_s_p50 key_point"] > 3
