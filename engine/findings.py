@@ -121,3 +121,44 @@ class Finding:
     overdue: bool = False
     """The deadline of its level has passed, whatever the state."""
     supervised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCommand:
+    """What a caller wants to happen to a finding.
+
+    `step`: acknowledged, claimed, supervised, closed or dismissed. `expected_number`: the finding's latest event as the
+    caller knows it; 0: whatever it is. `request_id`: the same one again is the same command, and changes nothing.
+    """
+
+    finding_id: int
+    step: Step
+    why: str = ""
+    expected_number: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingQuery:
+    """Which findings a list call wants. Empty fields do not filter; newest first.
+
+    `open_only`: without those that ended. `page_token`: a finding's id; the page begins below it.
+    """
+
+    region_prefix: str = ""
+    site_id: str = ""
+    camera_id: str = ""
+    states: frozenset[FindingState] = frozenset()
+    level: Level | None = None
+    open_only: bool = False
+    page_size: int = 100
+    page_token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FindingPage:
+    """One page. `next_page_token`: 0 on the last. `total`: findings that match, on all pages."""
+
+    findings: tuple[Finding, ...]
+    next_page_token: int
+    total: int
