@@ -192,6 +192,9 @@ class JudgeSettings(Section):
     dark_match_min: float = key(
         0.35, "A dark picture that matches the usual scene so well is lights off, and no covered lens.", ge=-1, le=1
     )
+    light_kept_min: float = key(
+        0.67, "A dark picture parts of which keep this share of their usual light is hidden in part.", ge=0, le=1
+    )
     bright_mean_min: float = key(
         165.0, "Too bright from this mean level on, if shadows and highlights agree.", unit="levels", ge=0, le=255
     )
@@ -215,8 +218,11 @@ class JudgeSettings(Section):
     bright_rise_min: float = key(
         38.0, "Too bright if the mean level is so far above the usual one ...", unit="levels", ge=0, le=255
     )
+    bright_gain_min: float = key(
+        1.2, "... with a gain in light of at least so much in the tiles that are not clipped ...", ge=1, le=10
+    )
     bright_clipped_rise_min: float = key(
-        0.02, "... and so much more of the picture is clipped white than usually.", ge=0, le=1
+        0.01, "... and so much more of the picture is clipped white than usually.", ge=0, le=1
     )
     backlight_share_min: float = key(
         0.03, "A dark picture of which this share is clipped white looks against the light.", ge=0, le=1
@@ -257,6 +263,9 @@ class JudgeSettings(Section):
     scene_gone_max: float = key(
         0.45, "Below this correlation, with structure as ever, the camera looks at another scene.", ge=-1, le=1
     )
+    kept_match_min: float = key(
+        0.6, "The camera was not moved if what is not hidden correlates so well in its old place.", ge=-1, le=1
+    )
     moved_match_min: float = key(
         0.55, "Moved if the usual scene is found elsewhere in the picture with this correlation ...", ge=0, le=1
     )
@@ -277,9 +286,16 @@ class JudgeSettings(Section):
         4, "Among the hidden tiles so many must usually show structure; light on a wall hides nothing.", unit="tiles",
         ge=0, le=144,
     )  # fmt: skip
-    covered_hidden_share_min: float = key(0.8, "Covered, and not partly, from this share on.", ge=0, le=1)
+    covered_hidden_share_min: float = key(0.78, "Covered, and not partly, from this share on ...", ge=0, le=1)
+    covered_told_share_min: float = key(0.85, "... or of the tiles that usually show structure.", ge=0, le=1)
     veil_min: float = key(
         0.28, "Steam or another veil if added light takes so much contrast ...", unit="octaves", ge=0, le=8
+    )
+    veil_told_share_max: float = key(
+        0.3, "... unless it hides this share of the tiles that usually show structure ...", ge=0, le=1
+    )
+    veil_spared_fall_max: float = key(
+        0.5, "... while the least affected ones lost no more of theirs than that.", unit="octaves", ge=0, le=16
     )
     steam_veil_min: float = key(
         2.0, "... and at least so many times as many octaves as blur takes of edges.", ge=0, le=100

@@ -15,8 +15,8 @@ import numpy as np
 
 from engine.clock import NS_PER_S
 from engine.config.schema import JudgeSettings
-from engine.judge.baseline import COLUMNS, ROWS, Baseline, Look
-from engine.judge.compare import Change, Grid, cells_of, highpass, match_of
+from engine.judge.baseline import Baseline, Look
+from engine.judge.compare import Change, cells_of, highpass, kept_match, light_gain
 from engine.judge.history import History
 from engine.judge.picture import Mask, Seen, light_cause, look_alone, margin, ordered, signal_lost, too_bright
 from engine.judge.shift import Shift, find_shift
@@ -38,10 +38,10 @@ def look_against(
     if signal_lost(measurement, settings):
         return look_alone(measurement, settings)
     found = _Found(change)
-    _light(found, measurement, baseline, settings)
+    _light(found, measurement, look, baseline, settings)
     lit = measurement.figures["luma_mean"] >= settings.light_min
     light = found.kinds & {FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT}
-    if lit:
+    if measurement.figures["luma_mean"] >= settings.light_min / 2:
         _scene(found, look, baseline, history, settings)
     if not light and not found.kinds & {FaultKind.COVERED, FaultKind.MOVED}:
         _signal(found, measurement, baseline, settings)
@@ -122,18 +122,21 @@ def _structure_ratio(change: Change) -> float | None:
     return float(2.0 ** (fell / 3.0))
 
 
-def _light(found: _Found, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
-    figures, usual = measurement.figures, baseline.usual
+def _light(found: _Found, measurement: Measurement, look: Look, baseline: Baseline, settings: JudgeSettings) -> None:
+    figures, usual, change = measurement.figures, baseline.usual, found.change
     mean = figures["luma_mean"]
+    plain = change.hidden_share >= settings.hidden_share_min  # bright cloth is no light, and black paint no want of it
     dark = max(settings.dark_mean_max, min(1.5 * settings.dark_mean_max, settings.dark_fall_max * usual.luma_mean))
     if mean < dark:
-        found.add(FaultKind.TOO_DARK, margin(mean, dark, dark / 2))
+        if not (plain and light_gain(look, baseline) >= settings.light_kept_min):
+            found.add(FaultKind.TOO_DARK, margin(mean, dark, dark / 2))
         return
     risen, clipped = mean - usual.luma_mean, figures["clipped_bright_share"] - usual.clipped_bright_share
+    if risen < settings.bright_rise_min / 2 or light_gain(look, baseline) < settings.bright_gain_min:
+        return
     brighter = risen >= settings.bright_rise_min and clipped >= settings.bright_clipped_rise_min
     burnt = clipped >= settings.bright_clipped_share_min
-    plain = found.change.hidden_share >= settings.hidden_share_min  # bright cloth is no light
-    alone = not plain and too_bright(measurement, settings) is not None and risen >= settings.bright_rise_min / 2
+    alone = not plain and too_bright(measurement, settings) is not None
     if brighter or burnt or alone:
         found.add(FaultKind.TOO_BRIGHT, margin(risen, settings.bright_rise_min, 2 * settings.bright_rise_min))
 
@@ -146,8 +149,10 @@ def _scene(found: _Found, look: Look, baseline: Baseline, history: History, sett
         fell = change.structure is not None and change.structure < -settings.covered_structure_fall
         fell = fell or change.spread < settings.covered_spread_max
         high, usual_high = highpass(cells_of(look.codes)), highpass(cells_of(baseline.codes))
+        kept = kept_match(high, usual_high, change.hidden)
+        here = kept is not None and kept >= settings.kept_match_min
         shift = find_shift(high, usual_high)
-        if _is_turned(shift, settings):
+        if not here and _is_turned(shift, settings):
             found.figures |= {"shift_across": shift.across, "shift_down": shift.down, "shift_match": shift.match}
             found.add(FaultKind.MOVED, margin(shift.match, settings.moved_match_min, 1.0))
             return
@@ -155,19 +160,11 @@ def _scene(found: _Found, look: Look, baseline: Baseline, history: History, sett
             found.tiles = found.hidden = change.hidden
             found.add(FaultKind.COVERED, margin(change.match, settings.scene_match_min, 0.0))
             return
-        if change.match < settings.scene_gone_max and not fell and _another_view(high, usual_high, change, settings):
+        if change.match < settings.scene_gone_max and not fell and not here:
             found.add(FaultKind.MOVED, margin(change.match, settings.scene_gone_max, 0.0))
             return
     if not light:
         _part(found, history, settings)
-
-
-def _another_view(high: Grid, usual_high: Grid, change: Change, settings: JudgeSettings) -> bool:
-    """Does nothing of the scene show beside what is hidden either?"""
-    if change.hidden_structured < settings.hidden_share_min * change.hidden.size:
-        return True
-    left = ~change.hidden.reshape(ROWS, COLUMNS).repeat(2, axis=0).repeat(2, axis=1)
-    return match_of(high[left], usual_high[left]) < settings.scene_gone_max / 2
 
 
 def _part(found: _Found, history: History, settings: JudgeSettings) -> None:
@@ -176,19 +173,21 @@ def _part(found: _Found, history: History, settings: JudgeSettings) -> None:
     if change.hidden_share < settings.hidden_share_min * settings.hold:
         return
     found.hidden = change.hidden
-    if change.match >= settings.veil_match_min and change.veil >= settings.veil_min:
+    beside = change.structure_top is not None and change.structure_top >= -settings.veil_spared_fall_max
+    in_part = beside and change.told_share >= settings.veil_told_share_max
+    if change.match >= settings.veil_match_min and change.veil >= settings.veil_min and not in_part:
         return
     hidden = change.hidden
     if history.hidden:
         hidden = hidden & np.unpackbits(np.frombuffer(history.hidden, np.uint8)).astype(np.bool_)
     share = np.count_nonzero(hidden) / hidden.size
     least = settings.hidden_share_min * (settings.hold if FaultKind.PARTLY_COVERED in history.announced_kinds else 1.0)
-    if share < least or change.hidden_structured < settings.hidden_structured_min:
+    if share < least or np.count_nonzero(change.telling) < settings.hidden_structured_min:
         return
     ratio = change.sharpness
     if ratio is not None and ratio < settings.sharpness_ratio_min:
         found.add(FaultKind.BLURRED, margin(ratio, settings.sharpness_ratio_min, settings.sharpness_ratio_min / 2))
-    whole = share >= settings.covered_hidden_share_min
+    whole = share >= settings.covered_hidden_share_min or change.told_share >= settings.covered_told_share_min
     found.tiles = hidden
     found.add(FaultKind.COVERED if whole else FaultKind.PARTLY_COVERED, margin(share, settings.hidden_share_min, 0.5))
 

@@ -35,15 +35,29 @@ EDGES_MIN = 6
 STRUCTURED = math.log2(1.0 + 4.0) * STRUCTURE_UNITS
 """A tile usually has structure from a gradient energy of 4 levels^2 on."""
 LOST_OCTAVES = 1.5
-"""A tile lost its structure if it fell so much further than the least affected ones."""
+"""A tile lost its structure if it fell so much further than the least affected ones ..."""
+FELL_OCTAVES = 0.7
+"""... or so much, and what is left is what noise leaves."""
 KEPT_MAX = 0.35
 """Of the contrast of a covered place no more than that is left, against what is left elsewhere."""
 LEFT_MIN = 0.25
 """Contrast left in the best places below which the scene is gone."""
+RISEN_OCTAVES = 1.0
+"""What covers is too near to be in focus: where structure rose by more, something else came into view."""
+NOISE_MAX, ABOVE_NOISE = 3.5, 0.8
+"""Octaves of structure that noise and coding leave at most; what a tile must have above it to be more than that."""
+MARKED_LEVELS = 4.0
+"""A tile shows light and shade if its cells deviate so much from their neighbourhood, in levels."""
+KEPT_TILES_MIN = 8
+"""Fewer tiles that kept the scene do not tell how the light changed."""
+ABLE_MIN = 24
+"""Shares of the tiles with structure are of so many at least."""
+BLACK_LEVELS, WHITE_LEVELS = 30.0, 225.0
+"""Darker and brighter tiles do not tell a gain in light."""
 PLAIN_LEVELS, PLAIN_COLOUR = 22.0, 12.0
 """A plain tile is hidden if its light or its colour is off by more than that, in levels."""
 _FLOOR = 4.0
-_QUARTER, _TOP = 0.75, 0.85
+_FIFTH, _QUARTER, _TOP = 0.2, 0.75, 0.85
 
 
 def _smoother(length: int, reach: int) -> Grid:
@@ -68,13 +82,13 @@ class Change:
     """What is different.
 
     `match`: correlation with the usual scene, -1..1. `spread`: deviation of the cells from their neighbourhood against
-    the usual one, wherever they lie. `contrast`: of the usual contrast, what is left. `veil`: octaves
-    of contrast that added light takes; 0 where black is as black as ever. `sharpness`: steepness of edges against their
+    the usual one, wherever they lie. `contrast`: of the usual contrast, what is left. `veil`: octaves of contrast that
+    added light takes; 0 where black is as black as ever. `sharpness`: steepness of edges against their
     usual one, of the weaker direction, 1 is as ever; None where too few tiles have edges. `sidedness`: octaves by which
     the directions differ in it. `season`: the same against the season's memory, both directions together. `structure`:
     octaves of gradient energy that the middle tile of those that have any gained, `structure_top` the least affected
-    ones; None where few have. `hidden`: tiles where the scene is gone, flat; `hidden_structured`: those of them that
-    usually have structure. `cast`: shift of colour in the middle tile, levels.
+    ones; None where few have. `hidden`: tiles where the scene is gone, flat; `telling`: those of them that tell it by
+    what they usually show, `told_share` of those with structure. `cast`: shift of colour in the middle tile, levels.
     """
 
     match: float
@@ -87,7 +101,8 @@ class Change:
     structure: float | None
     structure_top: float | None
     hidden: Mask
-    hidden_structured: int
+    telling: Mask
+    told_share: float
     cast: float
 
     @property
@@ -113,6 +128,21 @@ def match_of(high: Grid, usual_high: Grid) -> float:
     return float(np.vdot(high, usual_high)) / (math.sqrt(power * usual_power) + _FLOOR)
 
 
+def kept_match(high: Grid, usual_high: Grid, hidden: Mask) -> float | None:
+    """How well what is not hidden correlates with the usual, in its place; None where less than a quarter is left."""
+    left = ~hidden.reshape(ROWS, COLUMNS).repeat(2, axis=0).repeat(2, axis=1)
+    return match_of(high[left], usual_high[left]) if 4 * np.count_nonzero(left) >= left.size else None
+
+
+def light_gain(look: Look, baseline: Baseline) -> float:
+    """Light against the usual in the tiles that kept most of it, black and clipped ones left out; 1 is as ever."""
+    level, usual_level = _tiles(cells_of(look.codes)), _tiles(cells_of(baseline.codes))
+    lit = (usual_level >= BLACK_LEVELS) & (usual_level < WHITE_LEVELS)
+    if np.count_nonzero(lit) < EDGES_MIN:
+        return float(level.mean() / (usual_level.mean() + 8.0))
+    return _rank((level[lit] + 8.0) / (usual_level[lit] + 8.0), _TOP)
+
+
 def compare(look: Look, baseline: Baseline) -> Change:
     """What changed between a baseline that has seen something and a look."""
     now, usual = look.codes, baseline.codes.astype(np.float32)
@@ -133,7 +163,8 @@ def compare(look: Look, baseline: Baseline) -> Change:
     lifted = _rank(thumbnails[0, ::2, ::2].ravel() - contrast * thumbnails[1, ::2, ::2].ravel(), 0.5)
     veil = math.log2(1.0 + max(0.0, lifted) / (max(contrast, 0.05) * AIR_LEVEL)) if contrast > 0 else 0.0
     top = _rank(fallen, _TOP) / STRUCTURE_UNITS if told else None
-    hidden, hidden_structured = _hidden(thumbnails, change, left, structured, contrast, top)
+    marked = windows[1].ravel() >= 16 * MARKED_LEVELS**2
+    hidden, telling = _hidden(thumbnails, now, usual, left, marked, contrast)
     edges = change[LAYOUT["acutance"]]
     both = (now[LAYOUT["acutance"]] > 0) & (usual[LAYOUT["acutance"]] > 0)
     season = (now[LAYOUT["season_acutance"]] > 0) & (usual[LAYOUT["season_acutance"]] > 0)
@@ -151,31 +182,53 @@ def compare(look: Look, baseline: Baseline) -> Change:
         structure=_rank(fallen, 0.5) / STRUCTURE_UNITS if told else None,
         structure_top=top,
         hidden=hidden,
-        hidden_structured=hidden_structured,
+        telling=telling,
+        told_share=int(np.count_nonzero(telling & structured)) / max(ABLE_MIN, int(np.count_nonzero(structured))),
         cast=math.hypot(_rank(change[LAYOUT["u"]].copy(), 0.5), _rank(change[LAYOUT["v"]].copy(), 0.5)),
     )
 
 
-def _hidden(
-    thumbnails: Grid, change: Grid, left: Grid, structured: Mask, contrast: float, top: float | None
-) -> tuple[Mask, int]:
-    """Tiles where the scene is gone, and how many of them usually have structure."""
-    rise = change[LAYOUT["structure"]]
-    if contrast < LEFT_MIN:
-        hidden = structured & (rise < -LOST_OCTAVES * STRUCTURE_UNITS)
-    else:
-        gone = left < KEPT_MAX * min(1.0, contrast)
-        hidden = structured & gone & (rise < (min(0.0, top or 0.0) - LOST_OCTAVES) * STRUCTURE_UNITS)
-    count = int(np.count_nonzero(hidden))
-    if not count:
-        return hidden, 0  # light on a plain wall alone hides nothing
+def _hidden(thumbnails: Grid, now: Grid, usual: Grid, left: Grid, marked: Mask, contrast: float) -> tuple[Mask, Mask]:
+    """Tiles where the scene is gone, and those of them that tell it by what they usually show.
+
+    A tile that usually has structure has lost it, or is as plain as noise leaves it. One that usually shows light and
+    shade shows them no more, and its mean light or colour is another. A plain one is hidden by light and colour alone,
+    and only beside such that tell.
+    """
+    structure, usual_structure = now[LAYOUT["structure"]], usual[LAYOUT["structure"]]
+    structured = usual_structure >= _plain_below(usual_structure)
+    rise = structure - usual_structure
+    everywhere = contrast < LEFT_MIN
+    gone = left < (KEPT_MAX if everywhere else KEPT_MAX * min(1.0, contrast))
+    kept = rise[structured & ~gone]
+    least = 0.0 if everywhere or kept.size < EDGES_MIN else min(0.0, _rank(kept, _TOP))
+    lost = (rise < least - LOST_OCTAVES * STRUCTURE_UNITS) | (
+        (structure < _plain_below(structure)) & (rise < least - FELL_OCTAVES * STRUCTURE_UNITS)
+    )
+    off = _off(thumbnails, now, usual, ~gone)
+    plain = rise < RISEN_OCTAVES * STRUCTURE_UNITS
+    tell = (structured & lost & (gone | everywhere)) | (marked & gone & off & plain)
+    if not tell.any():
+        return tell, tell  # light on a plain wall alone hides nothing
+    return tell | (off & plain & ~structured), tell
+
+
+def _plain_below(structure: Grid) -> float:
+    """Structure below which a tile shows nothing but what noise and coding leave everywhere."""
+    floor = _rank(structure.copy(), _FIFTH)
+    return max(STRUCTURED, min(floor, NOISE_MAX * STRUCTURE_UNITS) + ABOVE_NOISE * STRUCTURE_UNITS)
+
+
+def _off(thumbnails: Grid, now: Grid, usual: Grid, kept: Mask) -> Mask:
+    """Tiles whose mean light or colour changed otherwise than that of the tiles that are as ever."""
     level, usual_level = (_tiles(one) for one in thumbnails)
     share = level / (usual_level + 8.0)
-    off = np.abs(share - _rank(share.copy(), 0.5)) * (usual_level + 8.0) > PLAIN_LEVELS
+    known = kept if np.count_nonzero(kept) >= KEPT_TILES_MIN else np.ones(TILES, np.bool_)
+    off: Mask = np.abs(share - _rank(share[known], 0.5)) * (usual_level + 8.0) > PLAIN_LEVELS
     for name in ("u", "v"):
-        shift = change[LAYOUT[name]]
-        off |= np.abs(shift - _rank(shift.copy(), 0.5)) > PLAIN_COLOUR
-    return hidden | (off & (rise < STRUCTURE_UNITS) & ~structured), count
+        shift = now[LAYOUT[name]] - usual[LAYOUT[name]]
+        off |= np.abs(shift - _rank(shift[known], 0.5)) > PLAIN_COLOUR
+    return off
 
 
 def _tiles(cells: Grid) -> Grid:

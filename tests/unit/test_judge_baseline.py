@@ -196,12 +196,45 @@ def test_a_dark_cover_is_told_from_lights_off_by_what_is_left_of_the_scene() -> 
         ({"noise_floor": 20.0}, FaultKind.SNOW),
         ({"row_pattern": 9.0}, FaultKind.STRIPES),
         ({"column_pattern": 9.0}, FaultKind.STRIPES),
-        ({"luma_mean": 190.0, "clipped_bright_share": 0.1}, FaultKind.TOO_BRIGHT),
-        ({"luma_mean": 170.0, "luma_p5": 80.0, "luma_p99": 252.0}, FaultKind.TOO_BRIGHT),
     ],
 )
 def test_a_signal_is_held_against_what_is_usual(figures: dict[str, float], kind: FaultKind) -> None:
     assert announced(learned(), *twice(**figures)) == (kind,)
+
+
+BRIGHT = (
+    {"luma_mean": 190.0, "clipped_bright_share": 0.1},
+    {"luma_mean": 170.0, "luma_p5": 80.0, "luma_p99": 252.0},
+    {"luma_mean": 150.0, "clipped_bright_share": 0.3},
+)
+
+
+@pytest.mark.parametrize("figures", BRIGHT)
+def test_more_light_everywhere_is_too_bright(figures: dict[str, float]) -> None:
+    assert announced(learned(), *twice(cells=1.4 * SCENE, **figures)) == (FaultKind.TOO_BRIGHT,)
+
+
+@pytest.mark.parametrize("figures", BRIGHT)
+def test_a_sky_that_clips_while_the_rest_is_as_ever_is_not_too_bright(figures: dict[str, float]) -> None:
+    assert announced(learned(), *twice(cells=1.1 * SCENE, **figures)) == ()
+
+
+def test_black_paint_over_most_of_the_lens_is_no_want_of_light() -> None:
+    picture = {"cells": covered_cells(slice(0, 22), 15.0), "structure": lost(slice(0, 11)), "luma_mean": 40.0}
+    assert announced(learned(), *twice(**picture)) == (FaultKind.PARTLY_COVERED,)
+
+
+def test_a_cover_before_a_plain_part_of_a_noisy_scene_is_told_by_light_and_shade_alone() -> None:
+    noisy = np.full(SHAPE, 9.0)
+    noisy[:, 8:] = 200.0
+    cover = {"cells": covered_cells(slice(0, 12), 20.0), "structure": noisy}
+    assert announced(learned(structure=noisy), *twice(**cover)) == (FaultKind.PARTLY_COVERED,)
+
+
+def test_a_cover_over_half_of_the_lens_is_no_move_while_the_rest_is_in_its_place() -> None:
+    cells = SCENE.copy()
+    cells[:, :16] = np.roll(SCENE, 8, axis=1)[:, :16]  # what a turn would bring
+    assert FaultKind.MOVED not in announced(learned(), *twice(cells=cells))
 
 
 def test_what_is_usual_for_a_camera_is_no_fault_of_it() -> None:
