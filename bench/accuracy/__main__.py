@@ -1,6 +1,6 @@
 """How right the judge is, on real pictures that are damaged on purpose and on real labelled files.
 
-    python -m bench.accuracy --data DIR [--json] [--report out/] [--record] [--quick] [--seed S] [--jobs J]
+    python -m bench.accuracy --data DIR [--json] [--report out/] [--page FILE] [--record] [--quick] [--seed S]
 
 DIR has a labels.csv (path,first_frame,last_frame,truth,reference). Its sharp pictures are damaged in linear light,
 coded with real H.264 and H.265, and go through the engine's own decoder, kernels and judge; its labelled files go as
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.accuracy.acceptance import inserted
 from bench.accuracy.labels import read_labels
 from bench.accuracy.report import write_report
 from bench.accuracy.run import run
@@ -37,6 +38,8 @@ def main() -> None:
         sys.exit(str(error))
     if options.report:
         print(write_report(options.report, result, found), file=sys.stderr)
+    if options.page:
+        options.page.write_text(inserted(options.page.read_text(encoding="utf-8"), result), encoding="utf-8")
     result = _finite(result)
     if options.record:
         append(_line(result))
@@ -46,11 +49,10 @@ def main() -> None:
 def _line(result: Mapping[str, Any]) -> dict[str, Any]:
     """What bench/history.jsonl keeps of a run."""
     auc = result["auc"]
-    kept = ("false_alarm_rate", "unknown_rate", "labels_right", "cameras", "seed", "quick", "seconds")
+    kept = ("hit_rate", "false_alarm_rate", "unknown_rate", "labels_right", "cameras", "seed", "quick", "seconds")
     return {
         "bench": "accuracy",
         "auc": {name: auc[name] for name in ("sharpness", "sharpness_baseline", "peers")},
-        "hit_rate": {kind: rate["value"] for kind, rate in result["hit_rate"].items()},
         "told_apart": result["told_apart"]["value"],
         **{name: result[name] for name in kept},
     }
@@ -70,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA, help="directory with labels.csv")
     parser.add_argument("--json", action="store_true", help="one JSON object on one line")
     parser.add_argument("--report", type=Path, help="directory for plots and report.html")
+    parser.add_argument("--page", type=Path, help="Markdown page whose accuracy tables are replaced: docs/measuring.md")
     parser.add_argument("--record", action="store_true", help="append the main figures to bench/history.jsonl")
     parser.add_argument("--quick", action="store_true", help="few cameras: under a minute on one core")
     parser.add_argument("--seed", type=int, default=1, help="decides all that is left to chance")

@@ -41,10 +41,7 @@ def demands(result: Mapping[str, Any]) -> list[Demand]:
     return [
         Demand("AUC of sharpness, without a baseline", _number(auc["sharpness"]), 0.95, True),
         Demand("AUC of sharpness, with a baseline", _number(auc["sharpness_baseline"]), 0.99, True),
-        *(
-            Demand(f"hit rate, {kind}", _number(hits[kind]["value"]) if kind in hits else None, target, True)
-            for kind, target in _HIT_RATES.items()
-        ),
+        *(Demand(f"hit rate, {kind}", _number(hits.get(kind)), target, True) for kind, target in _HIT_RATES.items()),
         Demand("steam, grease and defocus told apart", _number(result["told_apart"]["value"]), 0.85, True),
         Demand("false alarms announced, share of camera-days", _number(result["false_alarm_rate"]), 0.005, False),
         Demand("unknown with a baseline, share of visits", _number(result["unknown_rate"]), 0.05, False),
@@ -85,11 +82,24 @@ def markdown(result: Mapping[str, Any]) -> str:
         interval = f"{entry['low']:.3f} to {entry['high']:.3f}"
         rows.append(f"| {name} | {entry['value']:.3f} | {interval} | {auc['everything'][name]['value']:.3f} |")
     rows += ["", "| kind | hit rate | 95 % interval | of | announced as |", "|---|---|---|---|---|"]
-    for kind, rate in result["hit_rate"].items():
+    for kind, rate in result["hits"].items():
         interval = f"{rate['low']:.1%} to {rate['high']:.1%}"
         announced = ", ".join(f"{name} {count}" for name, count in result["causes"][kind].items())
         rows.append(f"| {kind} | {rate['value']:.1%} | {interval} | {rate['n']} | {announced} |")
     return "\n".join(rows) + "\n"
+
+
+BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
+
+
+def inserted(page: str, result: Mapping[str, Any]) -> str:
+    """`page` with the tables of `result` in place of what stands between its marks. Raises ValueError without them."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} ... {END}; put the two lines where the tables are to stand")
+    run = f"Seed {result['seed']}, {result['cameras']} cameras on {len(result['scenes'])} scenes, {result['data']}."
+    return f"{before}{BEGIN}\n{run}\n\n{markdown(result)}{END}{after}"
 
 
 def _number(value: float | None) -> float | None:

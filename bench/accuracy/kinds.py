@@ -19,12 +19,14 @@ _CUTS: Final[dict[str, Callable[[Episode | Day], str]]] = {
 
 
 def kinds_table(episodes: Sequence[Episode], days: Sequence[Day], seed: int) -> Table:
-    """`hit_rate` by kind and its cuts, `causes`, `told_apart`, `kinds_auc`."""
+    """`hit_rate` by kind, `hits` with their intervals, cuts, `causes`, `told_apart`, `kinds_auc`."""
     counted = sorted((one for one in episodes if one.counted), key=lambda one: one.truth)
     every = sorted(episodes, key=lambda one: (one.kind, one.strength))
     detailed = sorted((one for one in counted if one.detail), key=lambda one: (one.kind, one.detail))
+    hits = _rates(counted, lambda one: one.truth)
     return {
-        "hit_rate": _rates(counted, lambda one: one.truth),
+        "hit_rate": {kind: rate["value"] for kind, rate in hits.items()},
+        "hits": hits,
         "hit_rate_alone": _rates(counted, lambda one: one.truth, alone=True),
         "hit_rate_by": {
             name: {key: _rates(group, lambda one: one.truth) for key, group in sorted(grouped(counted, cut).items())}

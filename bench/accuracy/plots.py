@@ -55,7 +55,7 @@ def draw(result: Mapping[str, Any], found: Findings) -> dict[str, bytes]:
             "strength": _strengths(result["by_strength"]),
             "causes": _png((8.6, 7.2), lambda axes: _causes(axes, result["causes"])),
             "kinds": _png((5.6, 5.0), lambda axes: _kinds(axes, found)),
-            "hits": _png((7.4, 5.6), lambda axes: _hits(axes, result["hit_rate"], result["hit_rate_alone"])),
+            "hits": _png((7.4, 5.6), lambda axes: _hits(axes, result["hits"], result["hit_rate_alone"])),
         }
 
 

@@ -121,7 +121,7 @@ def _summary(result: Mapping[str, Any]) -> str:
     good, labels = result["good"], result["labels_right"]
     return (
         f"{result['cameras']} cameras on {len(result['scenes'])} scenes, {good['camera_days']} good camera-days, "
-        f"{sum(row['n'] for row in result['hit_rate'].values())} damages that count, "
+        f"{sum(row['n'] for row in result['hits'].values())} damages that count, "
         f"{sum(labels.values())} labelled files; seed {result['seed']}, {result['seconds']:.0f} s"
         + (", quick run: too few cameras for more than a look." if result["quick"] else ".")
     )

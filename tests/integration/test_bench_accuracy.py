@@ -95,7 +95,7 @@ def test_the_run_prints_every_figure_that_is_asked_for(ran: tuple[dict[str, Any]
     interval = result["auc"]["intervals"]["sharpness"]
     assert interval["low"] <= interval["value"] <= interval["high"]
     for kind in ("defocus", "motion", "covered", "partly_covered", "too_dark", "too_bright", "frozen", "signal_loss"):
-        rate = result["hit_rate"][kind]
+        rate = result["hits"][kind]
         assert 0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1
         assert rate["n"] == sum(result["causes"][kind].values()) > 0
     assert 0 <= result["false_alarm_rate"] <= 1

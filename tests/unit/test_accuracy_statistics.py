@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from bench.accuracy import acceptance
 from bench.accuracy.statistics import auc, auc_interval, roc, shuffled_auc, wilson
 
 
@@ -68,3 +69,26 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 
 def test_shuffled_labels_tell_nothing() -> None:
     assert shuffled_auc(list(np.arange(200.0, 400.0)), list(np.arange(200.0)), seed=1) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_tables_go_between_the_marks_of_a_page_and_nowhere_else() -> None:
+    rate = {"value": 1.0, "low": 0.9, "high": 1.0, "n": 30}
+    area = {"value": 0.99, "low": 0.98, "high": 1.0}
+    result = {
+        "seed": 1, "cameras": 2, "scenes": ["a"], "data": "data",
+        "hit_rate": {"covered": 1.0}, "hits": {"covered": rate},
+        "auc": {"sharpness": 0.99, "sharpness_baseline": 0.99, "asked": "all", "intervals": {"sharpness": area},
+                "everything": {"sharpness": area}},
+        "films": {"false_alarm_days": 0}, "labels_right": {"wrong": 0}, "greasing": {"in_time": {"value": 1.0, "n": 3}},
+        "told_apart": rate, "false_alarm_rate": 0.0, "unknown_rate": 0.0, "shuffled_auc": {"sharpness": 0.5},
+        "planted": {"lost": 0.1}, "causes": {"covered": {"covered": 30}},
+    }  # fmt: skip
+    page = f"before\n{acceptance.BEGIN}\nof another run\n{acceptance.END}\nafter\n"
+    written = acceptance.inserted(page, result)
+    assert written.startswith("before\n")
+    assert written.endswith(f"{acceptance.END}\nafter\n")
+    assert "of another run" not in written
+    assert "| covered | 100.0% | 90.0% to 100.0% | 30 | covered 30 |" in written
+    assert acceptance.inserted(written, result) == written
+    with pytest.raises(ValueError, match="has no <!-- accuracy: begin -->"):
+        acceptance.inserted("a page", result)
