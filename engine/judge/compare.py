@@ -197,9 +197,11 @@ def _hidden(thumbnails: Grid, now: Grid, usual: Grid, left: Grid, marked: Mask, 
     """
     structure, usual_structure = now[LAYOUT["structure"]], usual[LAYOUT["structure"]]
     structured = usual_structure >= _plain_below(usual_structure)
-    rise = structure - usual_structure
     everywhere = contrast < LEFT_MIN
     gone = left < (KEPT_MAX if everywhere else KEPT_MAX * min(1.0, contrast))
+    if not everywhere and not np.logical_and(structured | marked, gone).any():
+        return np.zeros(TILES, np.bool_), np.zeros(TILES, np.bool_)
+    rise = structure - usual_structure
     kept = rise[structured & ~gone]
     least = 0.0 if everywhere or kept.size < EDGES_MIN else min(0.0, _rank(kept, _TOP))
     lost = (rise < least - LOST_OCTAVES * STRUCTURE_UNITS) | (
