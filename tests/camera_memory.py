@@ -82,7 +82,7 @@ def judge_one(measurement: Measurement) -> Verdict:
     return judge_measurement(measurement, History(), SETTINGS)[0]
 
 
-def learned(visits: int = 8, **picture: object) -> History:
+def learned(visits: int = 12, **picture: object) -> History:
     """The memory of a camera after good visits a quarter of an hour apart."""
     return judge_all([a_measurement(15 * at, **picture) for at in range(visits)])[1]  # type: ignore[arg-type]
 

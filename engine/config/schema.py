@@ -282,6 +282,10 @@ class JudgeSettings(Section):
     hidden_share_min: float = key(
         0.1, "Partly covered if this share of the tiles is hidden, at the last visit too.", ge=0, le=1
     )
+    hidden_visits_min: int = key(
+        10, "Good visits before a part may count as hidden; people in the first ones must have faded.", unit="visits",
+        ge=1, le=1000,
+    )  # fmt: skip
     hidden_structured_min: int = key(
         4, "Among the hidden tiles so many must usually show structure; light on a wall hides nothing.", unit="tiles",
         ge=0, le=144,

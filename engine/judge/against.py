@@ -164,15 +164,20 @@ def _scene(found: _Found, look: Look, baseline: Baseline, history: History, sett
             found.add(FaultKind.MOVED, margin(change.match, settings.scene_gone_max, 0.0))
             return
     if not light:
-        _part(found, history, settings)
+        _part(found, baseline, history, settings)
 
 
-def _part(found: _Found, history: History, settings: JudgeSettings) -> None:
-    """People come and go: after a visit that showed something hidden, only what is hidden still counts."""
+def _part(found: _Found, baseline: Baseline, history: History, settings: JudgeSettings) -> None:
+    """People come and go: after a visit that showed something hidden, only what is hidden still counts.
+
+    Who stood there when the baseline was young has left a trace in it, and what hides a trace hides nothing.
+    """
     change = found.change
     if change.hidden_share < settings.hidden_share_min * settings.hold:
         return
     found.hidden = change.hidden
+    if baseline.visits < settings.hidden_visits_min:
+        return
     beside = change.structure_top is not None and change.structure_top >= -settings.veil_spared_fall_max
     in_part = beside and change.told_share >= settings.veil_told_share_max
     if change.match >= settings.veil_match_min and change.veil >= settings.veil_min and not in_part:

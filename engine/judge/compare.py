@@ -55,7 +55,9 @@ ABLE_MIN = 24
 BLACK_LEVELS, WHITE_LEVELS = 30.0, 225.0
 """Darker and brighter tiles do not tell a gain in light."""
 PLAIN_LEVELS, PLAIN_COLOUR = 22.0, 12.0
-"""A plain tile is hidden if its light or its colour is off by more than that, in levels."""
+"""A plain tile is hidden if its light or its colour is off by more than that, in levels ..."""
+PLAIN_LIT = 100.0
+"""... or in as large a share of its usual light as that is of this level: what lights a white wall changes, too."""
 _FLOOR = 4.0
 _FIFTH, _QUARTER, _TOP = 0.2, 0.75, 0.85
 
@@ -226,7 +228,7 @@ def _off(thumbnails: Grid, now: Grid, usual: Grid, kept: Mask) -> Mask:
     level, usual_level = (_tiles(one) for one in thumbnails)
     share = level / (usual_level + 8.0)
     known = kept if np.count_nonzero(kept) >= KEPT_TILES_MIN else np.ones(TILES, np.bool_)
-    off: Mask = np.abs(share - _rank(share[known], 0.5)) * (usual_level + 8.0) > PLAIN_LEVELS
+    off: Mask = np.abs(share - _rank(share[known], 0.5)) * np.minimum(usual_level + 8.0, PLAIN_LIT) > PLAIN_LEVELS
     for name in ("u", "v"):
         shift = now[LAYOUT[name]] - usual[LAYOUT[name]]
         off |= np.abs(shift - _rank(shift[known], 0.5)) > PLAIN_COLOUR

@@ -42,6 +42,13 @@ def covered_cells(columns: slice, level: float = 70.0) -> np.ndarray:
     return cells
 
 
+def structure_where(columns: slice, energy: float) -> np.ndarray:
+    """As ever but for some columns of tiles."""
+    structure = STRUCTURE.copy()
+    structure[:, columns] = energy
+    return structure
+
+
 def lost(columns: slice) -> np.ndarray:
     structure = STRUCTURE.copy()
     structure[:, columns] = 0.2
@@ -231,6 +238,24 @@ def test_a_cover_before_a_plain_part_of_a_noisy_scene_is_told_by_light_and_shade
     assert announced(learned(structure=noisy), *twice(**cover)) == (FaultKind.PARTLY_COVERED,)
 
 
+def test_lamps_that_fade_leave_a_white_wall_a_white_wall() -> None:
+    kitchen, structure = 0.4 * SCENE, np.full(SHAPE, 0.3)
+    kitchen[:, 18:] = 215.0 + np.random.default_rng(3).normal(0, 5, (18, 14))  # white, with marks on it
+    structure[:, :8] = 50.0
+    usual = {"cells": kitchen, "structure": structure}
+    dim = 0.75 * kitchen
+    dim[:, 18:] = 180.0  # the camera's curve takes less from what is bright
+    dimmer = {"cells": dim, "structure": structure}
+    assert announced(learned(**usual), *twice(**dimmer)) == ()
+
+
+def test_who_stood_there_in_the_first_visits_is_not_missed_when_gone() -> None:
+    person = {"cells": covered_cells(slice(0, 8), 30.0)}
+    busy = structure_where(slice(0, 4), 90.0)
+    memory = judge_all([a_measurement(15 * at, **person, structure=busy) for at in range(5)])[1]
+    assert announced(memory, *twice(cells=SCENE, structure=lost(slice(0, 4)))) == ()
+
+
 def test_a_cover_over_half_of_the_lens_is_no_move_while_the_rest_is_in_its_place() -> None:
     cells = SCENE.copy()
     cells[:, :16] = np.roll(SCENE, 8, axis=1)[:, :16]  # what a turn would bring
@@ -325,4 +350,4 @@ def test_time_that_jumps_back_does_no_harm() -> None:
     early = dataclasses.replace(a_measurement(1), arrival_wall_ns=0)
     verdict, after = judge_measurement(early, learned(), SETTINGS)
     assert verdict.state == State.OK
-    assert Baseline.from_bytes(after.day).visits == 9
+    assert Baseline.from_bytes(after.day).visits == Baseline.from_bytes(learned().day).visits + 1
