@@ -108,7 +108,7 @@ class Hub:
         for dropped in self._intake.shut_down():
             self._metrics.dropped(dropped.reason)
         self._intake.check_invariants()
-        self._visits.check_invariants(monotonic_ns())
+        self._visits.check_invariants()
 
     def configure(self, settings: Settings, calendar: Calendar) -> None:
         """New settings, as one event; in the hub's thread."""
