@@ -44,7 +44,7 @@ class KpiBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One rate. `registered`: cameras or canteens there are; `not_measured`: those of them of which nothing is known."""
+    """One rate. `registered`: cameras or canteens there are; `not_measured`: those of which nothing is known."""
 
     numerator: int
     denominator: int
@@ -134,8 +134,9 @@ class CameraPlace(NamedTuple):
 class KpiChanges:
     """What is to be written of KPIs: cumulative rows, so that the later of two replaces the earlier.
 
-    Days are proleptic ordinals (datetime.date.toordinal). `canteens`: of days that are over, by day and county, by
-    canteen. `closed`: days that will not change any more, whose cameras can be forgotten.
+    Days are ordinals (datetime.date.toordinal). `removed` is taken away before `cameras` is written. `canteens`: of
+    days that are over, by day and county, by canteen. `closed`: days that will not change any more, whose cameras can
+    be forgotten.
     """
 
     cameras: Mapping[tuple[int, str], CameraFacts] = field(default_factory=dict)
@@ -144,8 +145,16 @@ class KpiChanges:
     canteens: Mapping[tuple[int, str], Mapping[str, Counts]] = field(default_factory=dict)
     closed: tuple[int, ...] = ()
 
-    def __bool__(self) -> bool:
-        return bool(self.cameras or self.removed or self.counties or self.canteens or self.closed)
+    def then(self, later: "KpiChanges") -> "KpiChanges":
+        """Both in one, as if written one after the other."""
+        gone = set(later.removed)
+        return KpiChanges(
+            cameras={one: facts for one, facts in self.cameras.items() if one not in gone} | dict(later.cameras),
+            removed=tuple({*self.removed, *later.removed}),
+            counties={**self.counties, **later.counties},
+            canteens={**self.canteens, **later.canteens},
+            closed=(*self.closed, *later.closed),
+        )
 
 
 class DayCounts(NamedTuple):
