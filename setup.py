@@ -12,12 +12,14 @@ STUBS = ROOT / "patrol"
 
 def compile_protos() -> None:
     """Write patrol/v1/*_pb2.py, *_pb2.pyi and *_pb2_grpc.py from proto/patrol/v1/*.proto."""
+    import google.api
     import grpc_tools
     from grpc_tools import protoc
 
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     well_known = Path(grpc_tools.__file__).parent / "_proto"
-    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}"]
+    google_apis = Path(next(iter(google.api.__path__))).parents[1]
+    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}", f"-I{google_apis}"]
     arguments += [f"--python_out={ROOT}", f"--pyi_out={ROOT}", f"--grpc_python_out={ROOT}", *sources]
     status = protoc.main(arguments)
     if status != 0:

@@ -162,3 +162,15 @@ class FindingPage:
     findings: tuple[Finding, ...]
     next_page_token: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A line of the ledger with its place in the log of all findings, and its finding as it is now.
+
+    `seq`: strictly rising in the order of the commits.
+    """
+
+    seq: int
+    event: LedgerEvent
+    finding: Finding

@@ -78,10 +78,10 @@ def _listeners(settings: Settings) -> Iterator[str]:
             continue
         if is_loopback(host):
             continue
-        if name == "grpc_listen" and not (serve.tls_cert_file and serve.tokens_file):
+        if name == "grpc_listen" and not serve.tls_cert_file:
             yield (
-                f"serve.grpc_listen = {listen!r}: a public address needs serve.tls_cert_file, serve.tls_key_file and "
-                "serve.tokens_file; give them, or listen on 127.0.0.1"
+                f"serve.grpc_listen = {listen!r}: a public address needs serve.tls_cert_file and serve.tls_key_file, "
+                "and a token in the database (patrol token create); give them, or listen on 127.0.0.1"
             )
         if name == "metrics_listen" and not serve.metrics_public:
             yield (

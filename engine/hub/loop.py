@@ -22,9 +22,9 @@ from engine.hub.visits import Visits
 from engine.log import logger
 from engine.record.quarantine import Quarantine
 from engine.record.writer import Writer
-from engine.replies import RenderedPicture
-from engine.serve.fanout import Fanout
+from engine.replies import RenderedPicture, VerdictNews
 from engine.serve.metrics import Metrics
+from engine.serve.watch import Watch
 from engine.transport import Channel, Frame, Poller
 from engine.types import DropReason, FeedKind, Keyframe, Measurement, Verdict
 
@@ -52,7 +52,7 @@ class Hub:
         judging: Judging,
         quarantine: Quarantine,
         writer: Writer,
-        fanout: Fanout,
+        watch: Watch[VerdictNews],
         metrics: Metrics,
     ) -> None:
         self._settings = settings
@@ -63,7 +63,7 @@ class Hub:
         self._judging = judging
         self._quarantine = quarantine
         self._writer = writer
-        self._fanout = fanout
+        self._watch = watch
         self._metrics = metrics
         limits = settings.intake
         self._intake = Intake(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
@@ -321,7 +321,7 @@ class Hub:
         self._metrics.cameras(self._registry.counts)
         # Read together: after a long turn `now_ns` is of the past, and would look like a jump.
         self._visits.clock(wall_ns() - monotonic_ns(), now_ns)
-        self._metrics.flow(self._visits.in_flight, len(self._workers), self._fanout.watchers)
+        self._metrics.flow(self._visits.in_flight, len(self._workers), self._watch.watchers)
         self._metrics.scheduler(self._visits.status(now_ns))
         self._metrics.stored(*self._writer.take_counts())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):

@@ -1,18 +1,18 @@
 """The hub process: opens store and listeners, wires the cores, runs the loop, closes in order."""
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine import __version__
-from engine.clock import wall_ns
+from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
 from engine.hub.judging import Judging
 from engine.hub.loop import Hub
+from engine.hub.news import VerdictLog
 from engine.hub.port import Port
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
@@ -20,14 +20,17 @@ from engine.hub.visits import Visits
 from engine.judge.history import History
 from engine.log import logger
 from engine.record.evidence import Evidence
+from engine.record.pauses import removed
 from engine.record.quarantine import Quarantine
-from engine.record.store import Store, VisitRecord
+from engine.record.store import Store
 from engine.record.writer import Writer
 from engine.redact import redact
+from engine.replies import Pause
 from engine.scheduler.core import Scheduler
-from engine.serve.fanout import Fanout
 from engine.serve.metrics import Metrics
+from engine.serve.patrol_service import watch_body
 from engine.serve.server import GrpcServer
+from engine.serve.watch import Watch
 from engine.transport import Channel, Curve, Transport
 
 EXIT_CANNOT_RUN = 2
@@ -51,7 +54,6 @@ def _serve(
     settings: Settings, calendar: Calendar, run_dir: Path, control: Control, stack: contextlib.ExitStack
 ) -> None:
     metrics = Metrics(version=__version__)
-    fanout = Fanout(settings.serve.watch_queue_max, settings.serve.watchers_max)
     transport = Transport()
     stack.callback(transport.close)
     feed = transport.bind_router(f"ipc://{run_dir}/feed")
@@ -66,18 +68,15 @@ def _serve(
     announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
     registry = Registry(store.cameras(), announced)
 
-    def publish(records: Sequence[VisitRecord]) -> None:
-        for record in records:
-            camera = registry.cameras.get(record.verdict.camera_id)
-            if camera is not None:
-                fanout.publish(record.verdict, camera, record.changed)
+    log = VerdictLog(store.history, registry)
+    watch = Watch(log, watch_body, settings.serve.watch_queue_max, settings.serve.watchers_max)
 
     zone = ZoneInfo(calendar.timezone)
     writer = Writer(
         store,
         evidence,
         settings.record,
-        publish,
+        lambda records: watch.publish(log.stored(records)),
         metrics.store_error,
         lambda taken_s: metrics.stage("store", taken_s),
         lambda record: store.upkeep.step(record, wall_ns(), zone),
@@ -88,7 +87,14 @@ def _serve(
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
-    hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
+
+    def forget(pause: Pause) -> None:
+        writer.transact(removed(pause))
+
+    visits.on_pause_ended = forget
+    for pause in store.pauses.all():
+        visits.pause(pause, monotonic_ns())
+    hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, watch, metrics)
     configuration = Configuration(
         settings,
         calendar,
@@ -98,7 +104,7 @@ def _serve(
         lambda *trees: control.say(RELOADED, *trees),
     )
     port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
-    grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
+    grpc = GrpcServer(settings.serve, port, store.access, watch, None, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}
     if settings.serve.metrics_listen:

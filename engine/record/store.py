@@ -10,18 +10,21 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.record import packing
+from engine.record.access import Access
 from engine.record.claim import WriterClaim
 from engine.record.database import connect, parse, refused, writing
 from engine.record.history import VerdictHistory
+from engine.record.pauses import Pauses
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
 from engine.record.tables import about, cameras, latest, measurements, verdict_log
 from engine.record.terms import Terms
 from engine.record.upkeep import Upkeep
-from engine.replies import CameraPage, CameraQuery, CameraStatus
+from engine.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.types import Camera, KeyPoint, SiteKind, Verdict
 
 _CHUNK_ROWS = 500
+_REGION_DIGITS = 6
 _LAST_BATCH = "last_batch"
 _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
 _VERDICT = (
@@ -63,6 +66,8 @@ class Store:
         self.riders: list[Rider] = []
         self.history = VerdictHistory(engine, self._terms)
         self.spot_checks = SpotChecks(engine)
+        self.access = Access(engine)
+        self.pauses = Pauses(engine)
         self.upkeep = Upkeep(self._claim, self._terms)
 
     @classmethod
@@ -173,20 +178,20 @@ class Store:
             return None if row is None else self._status(connection, row)
 
     def page(self, query: CameraQuery) -> CameraPage:
-        """A page of cameras ordered by id, after `query.page_token`."""
+        """A page of cameras in the order asked for, after `query.after`."""
         wanted = _filters(query)
+        asked = _joined() if query.with_verdict else sa.select(cameras).select_from(_with_latest())
         with self._engine.connect() as connection:
-            joined = cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
-            total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted)) or 0
+            total = connection.scalar(sa.select(sa.func.count()).select_from(_with_latest()).where(*wanted)) or 0
             rows = connection.execute(
-                _joined()
-                .where(*wanted, cameras.c.camera_id > query.page_token)
-                .order_by(cameras.c.camera_id)
-                .limit(query.page_size + 1)
+                asked.where(*wanted, *_after(query)).order_by(*_order(query)).limit(query.page_size + 1)
             ).all()
-            statuses = tuple(self._status(connection, row) for row in rows[: query.page_size])
+            statuses = tuple(
+                self._status(connection, row) if query.with_verdict else CameraStatus(_camera(row._mapping))
+                for row in rows[: query.page_size]
+            )
         more = len(rows) > query.page_size
-        return CameraPage(statuses, statuses[-1].camera.camera_id if more else "", total)
+        return CameraPage(statuses, _mark(statuses[-1].camera, query.order) if more else None, total)
 
     def write(
         self, records: Sequence[VisitRecord], also: Sequence[Write] = (), batch_id: str = ""
@@ -287,14 +292,43 @@ def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]],
     connection.execute(statement.on_conflict_do_update(index_elements=[by], set_=changed), rows)
 
 
+def _with_latest() -> sa.Join:
+    return cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
+
+
 def _joined() -> "sa.Select[Any]":
-    joined = cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
-    return sa.select(cameras, *_VERDICT).select_from(joined)
+    return sa.select(cameras, *_VERDICT).select_from(_with_latest())
+
+
+def _keys(query: CameraQuery) -> "list[sa.Column[Any]]":
+    """What the list is ordered by; the id makes each place unique."""
+    by_id = query.order is CameraOrder.NAME
+    return [cameras.c.camera_id] if by_id else [cameras.c[query.order.value], cameras.c.camera_id]
+
+
+def _order(query: CameraQuery) -> "list[sa.ColumnElement[Any]]":
+    return [key.desc() if query.descending else key.asc() for key in _keys(query)]
+
+
+def _after(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
+    """Beyond the place where the last page ended; a place, not a number of rows: inserts do not move it."""
+    mark, keys = query.after, _keys(query)
+    if mark is None:
+        return []
+    place = [mark.camera_id] if len(keys) == 1 else [mark.value, mark.camera_id]
+    keys_row, place_row = sa.tuple_(*keys), sa.tuple_(*map(sa.literal, place))
+    return [keys_row < place_row if query.descending else keys_row > place_row]
+
+
+def _mark(camera: Camera, order: CameraOrder) -> CameraMark:
+    return CameraMark(camera.camera_id, "" if order is CameraOrder.NAME else getattr(camera, order.value))
 
 
 def _filters(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
     wanted: list[sa.ColumnElement[bool]] = []
     if query.region_prefix:
+        # The range finds its way in the index, which LIKE does not.
+        wanted.append(cameras.c.region.between(query.region_prefix, query.region_prefix.ljust(_REGION_DIGITS, "9")))
         wanted.append(cameras.c.region.startswith(query.region_prefix, autoescape=True))
     if query.site_id:
         wanted.append(cameras.c.site_id == query.site_id)

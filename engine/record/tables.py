@@ -140,3 +140,43 @@ spot_sites = sa.Table(
     sa.Column("draw_id", sa.BigInteger, nullable=False),
     sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
 )
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("token_id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("region", sa.String(6), nullable=False),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),
+    sa.Column("created_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("creator", sa.String(64), nullable=False),
+    sa.Column("expires_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("revoked_wall_ns", sa.BigInteger, nullable=False),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("entry_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("region", sa.String(6), nullable=False),
+    sa.Column("method", sa.String(100), nullable=False),
+    sa.Column("resource", sa.String(500), nullable=False),
+    sa.Column("outcome", sa.String(32), nullable=False),
+    sa.Column("peer", sa.String(64), nullable=False),
+    sa.Index("audit_by_time", "at_wall_ns"),
+)
+
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("value", sa.String(200), primary_key=True),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("since_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("until_wall_ns", sa.BigInteger, nullable=False),
+)

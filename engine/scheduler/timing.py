@@ -164,14 +164,14 @@ class Timing:
         table.failures[slot] = remember(table.failures[slot], failed=True)
         self._once(slot, self._fit(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
 
-    def after_presumption(self, slot: int, reason: FailureReason, now_ns: int) -> None:
-        """It was due while its platform is out. `reason`: of its last failure, if it failed."""
+    def passed_over(self, slot: int, reason: FailureReason, why: str, now_ns: int) -> None:
+        """It was due and is not visited: its platform is out, or it is paused. `reason`: of its last failure."""
         flags = self._table.flags[slot]
         if flags & FAILING:
             self._once(slot, self._fit(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
             return
         if flags & REGULAR:
-            self._tally.periods(self._table.base[slot], self._table.county[slot], 1, 0, "outage")
+            self._tally.periods(self._table.base[slot], self._table.county[slot], 1, 0, why)
         self._by_grid(slot, now_ns)
 
     def after_outage(self, slot: int, now_ns: int) -> None:

@@ -8,12 +8,13 @@ from datetime import UTC, timedelta, timezone
 import pytest
 import sqlalchemy as sa
 
+from engine.actors import Actor, AuditEntry, AuditQuery, Role, TokenOrder, digest_of
 from engine.config.schema import RecordSettings
-from engine.errors import StoreError
-from engine.record import claim, upkeep
+from engine.errors import ExistsError, StoreError
+from engine.record import claim, pauses, upkeep
 from engine.record.database import connect, parse
 from engine.record.store import Store, VisitRecord
-from engine.replies import CameraQuery, LoggedVerdict
+from engine.replies import CameraOrder, CameraQuery, LoggedVerdict, Pause, PauseKind, PauseScope
 from engine.types import (
     Camera,
     Cause,
@@ -114,16 +115,78 @@ def test_a_memory_is_replaced_where_there_is_one(store: Store) -> None:
 
 def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> None:
     store.put_cameras([Camera(f"c{n:04}", "rtsp://h/1", region="130102" if n % 2 else "130200") for n in range(1234)])
-    seen, token, total = [], "", 0
+    seen, after, total = [], None, 0
     while True:
-        page = store.page(CameraQuery(region_prefix="1301", page_size=100, page_token=token))
+        page = store.page(CameraQuery(region_prefix="1301", page_size=100, after=after))
         seen += [status.camera.camera_id for status in page.cameras]
         total = page.total
-        token = page.next_page_token
-        if not token:
+        after = page.next_after
+        if after is None:
             break
     assert seen == [f"c{n:04}" for n in range(1234) if n % 2]
     assert total == len(seen)
+
+
+@pytest.mark.parametrize("order", list(CameraOrder))
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_of_any_order_lose_nothing_to_cameras_that_come_meanwhile(
+    store: Store, order: CameraOrder, descending: bool
+) -> None:
+    rows = [Camera(f"c{n:02}", "rtsp://h/1", region=f"13010{n % 3}", site_id=f"s{n % 4}") for n in range(40)]
+    store.put_cameras(rows)
+    seen, query = [], CameraQuery(page_size=7, order=order, descending=descending, with_verdict=False)
+    while True:
+        page = store.page(query)
+        seen += [status.camera for status in page.cameras]
+        if page.next_after is None:
+            break
+        query = replace(query, after=page.next_after)
+        # Behind and before the place that was reached; those behind are not missed, and nobody comes twice.
+        store.put_cameras(
+            [Camera(f"a{len(seen)}", "rtsp://h/1", region="130100"), Camera("z", "rtsp://h/1", region="13")]
+        )
+    assert len(seen) == len(set(seen))
+    assert set(rows) <= set(seen)
+
+
+def test_tokens_are_kept_as_digests_and_hold_until_revoked_or_expired(store: Store) -> None:
+    access = store.access
+    token, secret = access.create_token(TokenOrder("county", Role.VIEWER, "130102", expires_wall_ns=50), "admin", 10)
+    assert (token.name, token.role, token.region, token.creator) == ("county", Role.VIEWER, "130102", "admin")
+    assert access.digests() == {digest_of(secret): token}
+    assert (token.holds(49), token.holds(50)) == (True, False)
+    with pytest.raises(ExistsError, match="county"):
+        access.create_token(TokenOrder("county", Role.ADMIN), "admin", 20)
+    access.create_token(TokenOrder("county", Role.ADMIN), "admin", 60)  # the first has expired
+    assert access.revoke_token(token.token_id, 70).revoked_wall_ns == 70
+    assert access.revoke_token(token.token_id, 80).revoked_wall_ns == 70
+    assert access.revoke_token(99, 80) is None
+    assert [one.token_id for one in access.tokens()] == sorted(one.token_id for one in access.tokens())
+
+
+def test_the_audit_log_is_filtered_paged_and_pruned(store: Store) -> None:
+    access = store.access
+    for n in range(10):
+        actor = Actor("a" if n % 2 else "b", Role.OPERATOR, "1301" if n % 2 else "1302")
+        access.note(AuditEntry(n, actor, "S/Put" if n < 5 else "S/Drop", f"cameras/{n}", "OK", "peer"))
+    first = access.entries(AuditQuery(page_size=4))
+    assert [one.at_wall_ns for one in first] == [9, 8, 7, 6]
+    assert [one.at_wall_ns for one in access.entries(AuditQuery(before_id=first[-1].entry_id))] == [5, 4, 3, 2, 1, 0]
+    assert [one.at_wall_ns for one in access.entries(AuditQuery(actor="a", method="S/Put"))] == [3, 1]
+    assert [one.at_wall_ns for one in access.entries(AuditQuery(region_prefix="1302"))] == [8, 6, 4, 2, 0]
+    assert [one.at_wall_ns for one in access.entries(AuditQuery(from_wall_ns=3, until_wall_ns=5))] == [4, 3]
+    assert (access.prune(4), access.prune(4)) == (4, 0)
+    assert len(access.entries(AuditQuery())) == 6
+
+
+def test_pauses_outlive_the_program_and_an_old_one_that_ends_leaves_the_new_one(store: Store) -> None:
+    scope = PauseScope(PauseKind.REGION, "1301")
+    old, new = Pause(scope, "works", "ops", 1, 9), Pause(scope, "more works", "ops", 2)
+    store.write([], [pauses.put(old)])
+    store.write([], [pauses.put(new), pauses.removed(old)])
+    assert store.pauses.all() == (new,)
+    store.write([], [pauses.removed(new)])
+    assert store.pauses.all() == ()
 
 
 def test_filters_narrow_a_list(store: Store) -> None:

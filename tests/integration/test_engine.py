@@ -32,7 +32,8 @@ from engine.feed import wire
 from engine.interchange.platforms import Channel, Roll
 from engine.record.store import Store
 from engine.registrar.platforms import Pulled, PullOrder, pull, standing
-from engine.serve.client import CallError, PatrolClient
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
 from engine.transport import Transport
 from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
 from tests.clips import encode, scene
@@ -186,11 +187,15 @@ def test_check_now_brings_a_fresh_verdict(world) -> None:
     _, client, county, _ = world
     camera_id = county.cameras[0].camera.camera_id
     before = wait_for(lambda: latest(client, camera_id)).visit_id
-    report = client.check_now([camera_id, "nobody", "pushed"])
-    assert report.accepted + report.already_in_flight == 1
-    assert report.unknown_ids == ("nobody",)
-    assert report.not_visited_ids == ("pushed",)
-    wait_for(lambda: latest(client, camera_id).visit_id > before)
+    told = {one.camera_id: one for one in client.check_now([camera_id, "nobody", "pushed"], timeout_s=20)}
+    assert {one: told[one].outcome for one in told} == {
+        camera_id: "verdict",
+        "nobody": "not_found",
+        "pushed": "not_visited",
+    }
+    fresh = told[camera_id].verdict
+    assert fresh.visit_id > before
+    assert latest(client, camera_id).visit_id >= fresh.visit_id
 
 
 def test_a_gateway_pushes_and_is_judged(world) -> None:
@@ -218,7 +223,7 @@ def test_what_gateways_send_wrong_is_counted_and_harms_nobody(world) -> None:
     )
     assert after[(name, (("reason", "malformed"),))] == before["malformed"] + 3
     assert after[(name, (("reason", "unknown_camera"),))] == before["unknown_camera"] + 1
-    assert client.status().workers_ready == 1
+    assert client.status().machine.workers_ready == 1
 
 
 def test_damaged_keyframes_are_unknown_never_blurred_or_covered(world) -> None:
@@ -314,7 +319,7 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
         assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
         (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
         assert kept.read_bytes() == PICTURE
-        wait_for(lambda: client.status().workers_ready == 2)
+        wait_for(lambda: client.status().machine.workers_ready == 2)
 
 
 @pytest.mark.parametrize("key", ["grpc_listen", "metrics_listen"])

@@ -29,7 +29,8 @@ from engine.errors import ConflictError
 from engine.hub.spotcheck import SpotCheckOffice
 from engine.record.store import Store, VisitRecord
 from engine.replies import CheckNowReport, SpotCheck, SpotCheckOrder
-from engine.serve.client import CallError, PatrolClient
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
 from engine.types import Camera, SiteKind, State, Verdict
 from patrol.v1 import scheduler_pb2, scheduler_pb2_grpc
 
@@ -163,7 +164,7 @@ def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine) -> None:
     assert len(drawn) == 6
     visits = report.check_now
     assert visits.accepted + visits.already_in_flight == 6
-    assert sorted(visits.not_visited_ids) == sorted(f"{one}-2" for one in drawn)
+    assert visits.not_visited == len(drawn)
     assert client.draw_spot_check(SpotCheckOrder(size=1, dry_run=True)).check_now is None
 
 
