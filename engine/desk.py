@@ -38,11 +38,10 @@ class Desk(Protocol):
 
 
 class EngineDesk:
-    """A running engine. `page_rows`: cameras a call of `list` asks for; 0: as the engine likes."""
+    """A running engine."""
 
-    def __init__(self, client: PatrolClient, address: str, page_rows: int) -> None:
+    def __init__(self, client: PatrolClient, address: str) -> None:
         self._client = client
-        self._page_rows = page_rows
         self.name = f"the engine at {address}"
 
     def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
@@ -54,7 +53,7 @@ class EngineDesk:
 
     def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Cameras of a filter, all pages."""
-        return self._client.cameras(replace(query, page_size=self._page_rows))
+        return self._client.cameras(replace(query, page_size=_PAGE_ROWS_MAX))
 
 
 class StoreDesk:
@@ -107,8 +106,7 @@ def open_desk(settings: Settings, server: str, token: str, ca: Path | None) -> I
             if server or error.status != "UNAVAILABLE":
                 raise
         else:
-            # An engine elsewhere may have another configuration, and other bounds.
-            yield EngineDesk(client, address, 0 if server else min(settings.serve.page_size_max, _PAGE_ROWS_MAX))
+            yield EngineDesk(client, address)
             return
     with open_store_desk(settings) as desk:
         desk.name += " (no engine is running)"

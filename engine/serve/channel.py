@@ -1,6 +1,6 @@
 """One channel to an engine: calls, streams, and what went wrong with them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import grpc
@@ -64,7 +64,9 @@ class Channel:
         except grpc.RpcError as error:
             raise self._error(error) from error
 
-    def stream(self, method: Callable[..., Any], request: Any, timeout_s: float | None = None) -> Iterator[Any]:
+    def stream(
+        self, method: Callable[..., Any], request: Any, timeout_s: float | None = None
+    ) -> Generator[Any, None, None]:
         """The replies as they come; close the iterator to end. CallError."""
         replies = method(request, timeout=timeout_s, metadata=self._metadata)
         try:

@@ -6,7 +6,7 @@ with PatrolClient("127.0.0.1:7702") as engine:
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -253,7 +253,7 @@ class PatrolClient:
         reply = self._channel.call(self._cameras.ResetBaseline, request)
         return reply.reset, tuple(map(camera_id_of, reply.missing))
 
-    def check_now(self, camera_ids: Sequence[str], timeout_s: float | None = None) -> Iterator[Checked]:
+    def check_now(self, camera_ids: Sequence[str], timeout_s: float | None = None) -> Generator[Checked, None, None]:
         """Visit cameras as soon as the caps allow; each told as soon as its verdict is stored, until time is up."""
         request = patrol_pb2.CheckNowRequest(cameras=map(camera_name, camera_ids))
         for reply in self._channel.stream(self._patrol.CheckNow, request, timeout_s):
@@ -285,7 +285,7 @@ class PatrolClient:
         changes_only: bool = False,
         with_current: bool = False,
         resume_token: str = "",
-    ) -> Iterator[WatchBatch]:
+    ) -> Generator[WatchBatch, None, None]:
         """Verdicts as they are stored, with the places to go on at; close the iterator to end."""
         request = patrol_pb2.WatchVerdictsRequest(
             filter=patrol_pb2.VerdictFilter(
@@ -310,7 +310,7 @@ class PatrolClient:
         with_current: bool = False,
         resume_token: str = "",
         patience_s: float = 60.0,
-    ) -> Iterator[Verdict]:
+    ) -> Generator[Verdict, None, None]:
         """Verdicts as they are stored, for ever, none twice and none left out; close the iterator to end.
 
         Where the engine goes away, or cuts a watcher that is slow, it goes on from its place, for `patience_s` after

@@ -18,6 +18,7 @@ from engine.errors import InvalidArgumentError
 from patrol.v1 import bounds_pb2
 
 _SHOWN_CHARS = 60
+_PATHS_MAX = 100
 _DEEPEST = 8
 _SECONDS_MAX = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that a Timestamp may hold
 _NANOS_MAX = 999_999_999
@@ -33,6 +34,8 @@ def check(request: Message) -> None:
 
 def check_mask(mask: FieldMask, kind: Any, field: str) -> None:
     """Raises InvalidArgumentError for a path that is no field of `kind` (a descriptor); `*` is all of them."""
+    if len(mask.paths) > _PATHS_MAX:
+        raise InvalidArgumentError(f"{field}.paths", f"{len(mask.paths)} paths; allowed: at most {_PATHS_MAX}")
     for index, path in enumerate(mask.paths):
         if path != "*" and not _is_path(path, kind):
             raise InvalidArgumentError(f"{field}.paths[{index}]", f"{path[:_SHOWN_CHARS]!r} is no field of {kind.name}")

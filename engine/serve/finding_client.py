@@ -1,6 +1,6 @@
 """The ledger for programs in Python."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +82,7 @@ class FindingClient:
             self._stub.SuperviseFinding, findings_pb2.SuperviseFindingRequest, finding_id, why, number, request_id
         )
 
-    def watch(self, query: FindingQuery | None = None, resume_token: str = "") -> Iterator[FindingChanges]:
+    def watch(self, query: FindingQuery | None = None, resume_token: str = "") -> Generator[FindingChanges, None, None]:
         """Events as they are stored, with the places to go on at; close the iterator to end."""
         request = findings_pb2.WatchFindingsRequest(
             filter=filter_message(query or FindingQuery()), resume_token=resume_token

@@ -43,7 +43,5 @@ class Pages:
 
 
 def page_size_of(wanted: int, most: int) -> int:
-    """Rows of a page; 0 asks for what is usual. Raises InvalidArgumentError."""
-    if wanted > most:
-        raise InvalidArgumentError("page_size", f"{wanted}; allowed: 0 to {most} (serve.page_size_max)")
-    return wanted or min(PAGE_SIZE, most)
+    """Rows of a page; 0 asks for what is usual, and more than `most` for `most` (AIP-158)."""
+    return min(wanted or PAGE_SIZE, most)

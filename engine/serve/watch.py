@@ -13,8 +13,9 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
-from engine.errors import InvalidArgumentError
+from engine.errors import InvalidArgumentError, WireError
 from engine.serve.status import LostError, TooManyError, TooSlowError
+from engine.types import DropReason
 
 HEARTBEAT_S = 10.0
 """A watcher that hears nothing for so long is told where it stands."""
@@ -159,6 +160,7 @@ class Watch(Generic[News]):
             done, _ = await asyncio.wait({coming}, timeout=HEARTBEAT_S)
             if not done:
                 yield [], seq
+        raise WireError(DropReason.SHUTDOWN, "the engine stops; watch again with the last resume_token")
 
     def _last(self) -> int:
         with self._lock:

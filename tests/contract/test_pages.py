@@ -14,6 +14,7 @@ from engine.kernels import registry as figures
 from engine.rehearsal import describe as rehearsal
 from engine.rehearsal.faults import Faults
 from engine.rehearsal.world import World, load_world
+from engine.serve import describe as api
 from engine.serve import metrics
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -22,6 +23,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 @pytest.mark.parametrize(
     ("page", "written"),
     [
+        ("api.md", api.markdown),
         ("commands.md", commands.markdown),
         ("config.md", config.markdown),
         ("figures.md", figures.markdown),
