@@ -33,7 +33,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         """A page of tokens."""
         size = page_size_of(request.page_size, self._page_size_max)
         pages = Pages("tokens", call.port.region, request.show_ended)
-        after, now_ns = pages.place(request.page_token) or 0, wall_ns()
+        after, now_ns = pages.number(request.page_token), wall_ns()
         left = [
             one
             for one in await call.port.tokens()
@@ -66,7 +66,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
                 from_wall_ns=wall_ns_of(wanted.start_time),
                 until_wall_ns=wall_ns_of(wanted.end_time),
                 page_size=size + 1,
-                before_id=pages.place(request.page_token) or 0,
+                before_id=pages.number(request.page_token),
             )
         )
         return access_pb2.ListAuditEntriesResponse(

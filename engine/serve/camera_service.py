@@ -46,8 +46,8 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         pages = Pages(
             "cameras", call.port.region, query.region_prefix, query.site_id, query.state, query.order, query.descending
         )
-        place = pages.place(request.page_token)
-        page = await call.port.list_cameras(replace(query, after=None if place is None else CameraMark(*place)))
+        place = pages.texts(request.page_token, 2)
+        page = await call.port.list_cameras(replace(query, after=CameraMark(*place) if place else None))
         mark = page.next_after
         return cameras_pb2.ListCamerasResponse(
             cameras=[self._masked(status, request.read_mask) for status in page.cameras],

@@ -20,7 +20,7 @@ from patrol.v1 import bounds_pb2
 _SHOWN_CHARS = 60
 _PATHS_MAX = 100
 _DEEPEST = 8
-_SECONDS_MAX = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that a Timestamp may hold
+_SECONDS_MAX = 9_223_372_035  # in 2262: the last whose nanoseconds fit 64 bits
 _NANOS_MAX = 999_999_999
 Check = Callable[[Any, str], Iterator[tuple[str, str]]]
 
@@ -81,7 +81,7 @@ def _violations(message: Message, path: str, depth: int) -> Iterator[tuple[str, 
 def _inside(message: Message, where: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(message, Timestamp):
         if not (0 <= message.seconds <= _SECONDS_MAX and 0 <= message.nanos <= _NANOS_MAX):
-            yield where, "is no moment between 1970 and 9999; allowed: 1970-01-01T00:00:00Z and later"
+            yield where, "is no moment between 1970 and 2262; allowed: 1970-01-01T00:00:00Z to 2262-04-11T23:47:15Z"
     elif depth < _DEEPEST:
         yield from _violations(message, f"{where}.", depth + 1)
 
@@ -126,6 +126,8 @@ def _text(chars_max: int, pattern: "re.Pattern[str]", allowed: str) -> Check:
     def check_text(value: str, where: str) -> Iterator[tuple[str, str]]:
         if chars_max and len(value) > chars_max:
             yield where, f"{len(value)} characters; allowed: at most {chars_max}"
+        elif "\0" in value:
+            yield where, "holds a character of code 0, which no text has; leave it out"
         elif pattern.pattern and not pattern.fullmatch(value):
             yield where, f"{value[:_SHOWN_CHARS]!r}; allowed: {allowed}"
 

@@ -37,7 +37,7 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         query = replace(
             query,
             page_size=page_size_of(request.page_size, self._page_size_max),
-            page_token=pages.place(request.page_token) or 0,
+            page_token=pages.number(request.page_token),
         )
         page = await call.port.findings(query)
         return findings_pb2.ListFindingsResponse(
@@ -53,7 +53,7 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         finding_id = number_of(request.parent)
         size = page_size_of(request.page_size, self._page_size_max)
         pages = Pages("finding events", call.port.region, finding_id)
-        after = pages.place(request.page_token) or 0
+        after = pages.number(request.page_token)
         left = [one for one in await call.port.finding_events(finding_id) if one.number > after]
         return findings_pb2.ListFindingEventsResponse(
             events=map(event_message, left[:size]),

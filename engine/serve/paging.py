@@ -7,12 +7,13 @@ anything; and it holds a digest of all else that was asked for, so that it fits 
 import base64
 import hashlib
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.errors import InvalidArgumentError
 
 PAGE_SIZE = 100
 _MARK_BYTES = 8
+_NUMBER_MAX = 2**63 - 1
 
 
 class Pages:
@@ -27,16 +28,33 @@ class Pages:
             return ""
         return base64.urlsafe_b64encode(self._mark + json.dumps(place).encode()).decode()
 
-    def place(self, token: str) -> Any:
-        """Where the page begins; None for no token. Raises InvalidArgumentError."""
+    def number(self, token: str) -> int:
+        """Where the page begins, a number; 0 for no token. Raises InvalidArgumentError."""
+        place = self._place(token, 0)
+        return place if isinstance(place, int) and 0 <= place <= _NUMBER_MAX else self._refuse()
+
+    def texts(self, token: str, count: int) -> list[str]:
+        """The same where it is so many texts; none for no token."""
+        place: Any = self._place(token, [])
+        if not isinstance(place, list) or len(place) not in (0, count):
+            self._refuse()
+        if not all(isinstance(one, str) and "\0" not in one for one in place):
+            self._refuse()
+        return [str(one) for one in place]
+
+    def _place(self, token: str, nowhere: Any) -> Any:
         if not token:
-            return None
+            return nowhere
         try:
             raw = base64.urlsafe_b64decode(token.encode())
             if raw[:_MARK_BYTES] == self._mark:
                 return json.loads(raw[_MARK_BYTES:])
         except ValueError:
             pass
+        return self._refuse()
+
+    @staticmethod
+    def _refuse() -> NoReturn:
         raise InvalidArgumentError(
             "page_token", "is none of ours for this question; send the last reply's, and leave all else as it was"
         )

@@ -40,12 +40,13 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         limit_s = CHECK_NOW_S_MAX if left_s is None else min(CHECK_NOW_S_MAX, left_s)
         now_s = asyncio.get_running_loop().time
         give_up_s = now_s() + limit_s - _PARTING_S
-        head = await call.port.verdict_head()  # before the visits are asked for, so that no verdict is missed
-        report = await call.port.check_now(camera_ids)
-        for reply in _not_visited(report):
-            yield reply
-        waiting = dict.fromkeys(report.accepted, report.first_visit_id) | dict(report.in_flight)
-        async with aclosing(call.port.verdict_news(head)) as news:
+        # Before the visits are asked for, so that no verdict is missed.
+        async with aclosing(call.port.verdict_news(await call.port.verdict_head())) as news:
+            await anext(news)
+            report = await call.port.check_now(camera_ids)
+            for reply in _not_visited(report):
+                yield reply
+            waiting = dict.fromkeys(report.accepted, report.first_visit_id) | dict(report.in_flight)
             coming = asyncio.ensure_future(anext(news, None))
             try:
                 while waiting and now_s() < give_up_s:
@@ -94,7 +95,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         pages = Pages("verdicts", call.port.region, camera_id)
         if await call.port.camera(camera_id) is None:
             raise no_camera(camera_id)
-        found = await call.port.verdicts(camera_id, pages.place(request.page_token) or 0, size + 1)
+        found = await call.port.verdicts(camera_id, pages.number(request.page_token), size + 1)
         page = found[:size]
         return patrol_pb2.ListVerdictsResponse(
             verdicts=[verdict_message(one.verdict) for one in page],
@@ -144,10 +145,10 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         query = query_of(request)
         pages = Pages("kpis", call.port.region, query.region_prefix, query.by, str(query.from_day), str(query.to_day),
                       query.each_day)  # fmt: skip
-        place = pages.place(request.page_token) or ""
+        place = "".join(pages.texts(request.page_token, 1))
         size = page_size_of(request.page_size, self._page_size_max)
         table = await call.port.kpis(replace(query, page_size=size, page_token=place))
-        return table_message(table, pages.token(table.next_page_token or None))
+        return table_message(table, pages.token([table.next_page_token] if table.next_page_token else None))
 
     async def QueryLeague(self, request: patrol_pb2.QueryLeagueRequest, call: Call) -> patrol_pb2.QueryLeagueResponse:
         """Who does best."""

@@ -34,12 +34,14 @@ class Requests:
             return await asyncio.shield(known[2])
         reply: asyncio.Future[Any] = asyncio.ensure_future(serve())
         self._kept[key] = (self._now_s(), digest, reply)
-        try:
-            # The first caller may go away; what it began ends for the one that asks again.
-            return await asyncio.shield(reply)
-        except Exception:
-            self._kept.pop(key, None)
-            raise
+
+        def ended(done: asyncio.Future[Any]) -> None:
+            if done.cancelled() or done.exception() is not None:
+                self._kept.pop(key, None)
+
+        reply.add_done_callback(ended)
+        # The first caller may go away; what it began ends for the one that asks again.
+        return await asyncio.shield(reply)
 
     def _forget(self) -> None:
         while self._kept:

@@ -83,8 +83,8 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         """The draws that are kept."""
         size = page_size_of(request.page_size, self._page_size_max)
         pages = Pages("spot checks", call.port.region)
-        before = pages.place(request.page_token)
-        left = [one for one in await call.port.spot_checks() if before is None or one.draw_id < before]
+        before = pages.number(request.page_token)
+        left = [one for one in await call.port.spot_checks() if not before or one.draw_id < before]
         return scheduler_pb2.ListSpotChecksResponse(
             spot_checks=map(header_message, left[:size]),
             next_page_token=pages.token(left[size - 1].draw_id if len(left) > size else None),

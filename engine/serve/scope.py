@@ -153,8 +153,9 @@ class Scoped:
                 yield one
 
     async def verdict_news(self, after: int) -> AsyncGenerator[Sequence[VerdictNews], None]:
-        """The same as values; empty ones say that time goes by."""
+        """The same as values; the first is empty and says that there was a place, later ones that time goes by."""
         with self._verdict_watch.place():
+            yield ()
             async for news in self._verdict_watch.news(after):
                 yield [one for one in news if one.region.startswith(self._region)]
 

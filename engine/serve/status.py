@@ -29,6 +29,8 @@ _DETAIL_BYTES_MAX = 4096
 """Of all that a reply says is wrong: it travels as a header, coded in base 64, and clients refuse more than 8 KiB."""
 _MESSAGE_CHARS_MAX = 500
 _RETRY_S = 1
+_NAMELESS = "it took too long; ask for less at once, or again later"
+"""Said of errors that carry no words: those of time."""
 
 
 class TooSlowError(PatrolError):
@@ -85,7 +87,7 @@ def status_of(error: BaseException, method: str) -> status_pb2.Status:
     """The status an error ends a call of `method` with. What is not ours to tell is not told."""
     code = status_code(error)
     told = code is not grpc.StatusCode.INTERNAL
-    message = str(error) if told else "internal error; the engine's log says more"
+    message = (str(error) or _NAMELESS) if told else "internal error; the engine's log says more"
     reason = error.code if told and isinstance(error, PatrolError) else code.name
     info = error_details_pb2.ErrorInfo(reason=reason.upper(), domain=DOMAIN, metadata={"method": method})
     details: list[Message] = [info]

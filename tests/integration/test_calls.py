@@ -17,6 +17,8 @@ from engine.record.store import Store
 from engine.replies import SpotCheck, SpotCheckHeader
 from engine.serve.client import PatrolClient
 from engine.serve.fields import bounds_of, is_output_only, is_required
+from engine.serve.paging import Pages
+from engine.serve.watch import token_of
 from tests.calls import GOOD, RPCS, Answer, good, send
 from tests.served import SmallHub, county, serving
 
@@ -231,6 +233,26 @@ def test_a_message_of_many_megabytes_is_refused_and_harms_nobody(door: Door, nam
     unknown_field = b"\xfa\xff\x7f" + b"\x81\x80\x80\x08" + bytes((16 << 20) + 1)
     assert door.send(name, unknown_field, timeout_s=20).code in ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT")
     assert door.client.status().version == "v"
+
+
+@pytest.mark.parametrize(
+    ("name", "request_of"),
+    [
+        ("CameraService/GetCamera", {"name": "cameras/a\0b"}),
+        ("FindingService/GetFinding", {"name": "findings/99999999999999999999"}),
+        ("PatrolService/GetVerdict", {"name": "cameras/c1/verdicts/99999999999999999999"}),
+        ("AccessService/ListAuditEntries", {"filter": {"end_time": {"seconds": 250_000_000_000}}}),
+        ("PatrolService/WatchVerdicts", {"resume_token": token_of(2**70)}),
+        ("CameraService/ListCameras", {"page_token": Pages("cameras", "", "", "", None, "name", False).token(5)}),
+        ("FindingService/ListFindings", {"page_token": Pages("findings", "", "").token(2**70)}),
+        ("AccessService/ListTokens", {"page_token": Pages("tokens", "", False).token("x")}),
+    ],
+)
+def test_values_that_no_database_can_hold_are_refused_like_any_other(
+    door: Door, name: str, request_of: dict[str, Any]
+) -> None:
+    answer = door.send(name, RPCS[name].request(**request_of))
+    assert answer.code in ("INVALID_ARGUMENT", "OUT_OF_RANGE"), answer
 
 
 def test_a_method_that_is_none_is_unimplemented(door: Door) -> None:
