@@ -7,7 +7,8 @@ verdicts, if they are asked for); visits come in no order of cameras, each with 
 memory and a measurement, as the hub submits them. `writes_per_s`: visits committed a second, with the patrol of
 bench.visits (200 live cameras, as fast as it goes) beside; `alone`: without. `cpu_us_per_record`: of the whole
 process, making and submitting the record, upkeep and checkpoints included. `bytes_per_row`: of the log with its index.
-`batch_ms_p99`: how long a transaction of 500 takes.
+`batch_ms_p99`: how long a transaction of 500 takes. Reads are those of one caller: a camera, a hundred of its
+verdicts, a thousand verdicts from any place in the log, a page of a thousand cameras of a region.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
@@ -37,6 +38,7 @@ from engine.kernels.registry import FIGURES
 from engine.record.evidence import Evidence
 from engine.record.store import Store, VisitRecord
 from engine.record.writer import Writer
+from engine.replies import CameraQuery
 from engine.types import Camera, FaultKind, State
 
 CAMERAS = 131_072
@@ -77,6 +79,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             result["patrol"] = ours.recv()
             process.join()
         result["writes_per_s"] = result["with_patrol"]["writes_per_s"]
+    result |= _reads(path, visits)
     result |= _sizes(path)
     return result
 
@@ -186,6 +189,34 @@ def _patrol(url: str, seconds: float, pipe: Any) -> None:
     """The whole engine on live cameras, for as long as the writer is measured and a little more."""
     pipe.send("begun")
     pipe.send(live(url, seconds + 2))
+
+
+def _reads(path: Path, visits: Visits) -> dict[str, Any]:
+    """One caller, nothing else going on; the engine's own start loads verdicts and memories besides."""
+    rng, ids = random.Random(2), visits.ids()
+    began_s = time.perf_counter()
+    store = Store.open(f"sqlite:///{path}")
+    store.history.last_seq()
+    opened_s = time.perf_counter() - began_s
+    calls: dict[str, tuple[int, Callable[[], Any]]] = {
+        "camera_ms": (1000, lambda: store.camera(rng.choice(ids))),
+        "history_ms": (300, lambda: store.history.of_camera(rng.choice(ids), limit=100)),
+        "resume_ms": (30, lambda: store.history.after(rng.randrange(store.history.last_seq()), 1000)),
+        "page_ms": (
+            15, lambda: store.page(CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, page_token=rng.choice(ids)))
+        ),
+    }  # fmt: skip
+    result: dict[str, Any] = {"open_s": round(opened_s, 3)}
+    for name, (times, call) in calls.items():
+        taken_ms: list[float] = []
+        for _ in range(times):
+            began_s = time.perf_counter()
+            call()
+            taken_ms.append(1e3 * (time.perf_counter() - began_s))
+        cuts = statistics.quantiles(taken_ms, n=100, method="inclusive")
+        result |= {f"{name}_p50": round(cuts[49], 2), f"{name}_p99": round(cuts[98], 2)}
+    store.close()
+    return result
 
 
 def _sizes(path: Path) -> dict[str, Any]:
