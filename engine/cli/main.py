@@ -8,6 +8,7 @@ import typer
 from engine import __version__
 from engine.cli import cameras, config, db, token
 from engine.cli.check import check
+from engine.cli.export import export
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
 from engine.cli.pause import pause, resume
@@ -19,7 +20,7 @@ from engine.cli.token import audit
 from engine.errors import PatrolError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Looks at every kitchen camera of a province.")
-for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, spot_check, audit):
+for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, spot_check, audit, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
