@@ -3,22 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
-from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Engine
 
-from engine.errors import StoreError
 from engine.record.codec import pack_verdict, unpack_verdict
+from engine.record.database import connect, parse, refused, writing
+from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
-from engine.record.tables import SCHEMA_VERSION, about, cameras, latest, measurements, metadata
+from engine.record.tables import cameras, latest, measurements
 from engine.replies import CameraPage, CameraQuery, CameraStatus
 from engine.types import Camera, KeyPoint, SiteKind, Verdict
 
 _CHUNK_ROWS = 500
-_BUSY_MS = 5000
 _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
 
 
@@ -43,22 +42,16 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open, and create the tables in an empty database. Raises StoreError if it cannot be used, saying why."""
-        parsed = _parse(url)
-        shown = parsed.render_as_string(hide_password=True)
+        """Open, and create the tables in an empty database; an older one is refused and left as it is.
+
+        Raises StoreError, saying why.
+        """
+        parsed = parse(url)
         try:
-            if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-                Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-            engine = sa.create_engine(parsed)
-            if parsed.get_backend_name() == "sqlite":
-                sa.event.listen(engine, "connect", _tune_sqlite)
-            _prepare(engine, shown)
+            engine = connect(parsed)
+            prepare(engine)
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            why = str(getattr(error, "orig", error))
-            raise StoreError(
-                f"record.url = {shown!r}: {why}; give the path of a SQLite file of ours, or of one yet to be made, "
-                "in a directory we may write to"
-            ) from error
+            raise refused(parsed, error) from error
         return cls(engine)
 
     def close(self) -> None:
@@ -91,7 +84,7 @@ class Store:
         """
         added = changed = unchanged = 0
         coming = iter(rows)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             while chunk := {row.camera_id: row for row in islice(coming, _CHUNK_ROWS)}:
                 found = connection.execute(sa.select(cameras).where(cameras.c.camera_id.in_(chunk)))
                 known = {camera.camera_id: camera for camera in (_camera(row._mapping) for row in found)}
@@ -107,7 +100,7 @@ class Store:
         """Forget cameras with all that is kept of them; returns those that were known."""
         removed: list[str] = []
         wanted = list(camera_ids)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             for begin in range(0, len(wanted), _CHUNK_ROWS):
                 chunk = wanted[begin : begin + _CHUNK_ROWS]
                 known = sa.select(cameras.c.camera_id).where(cameras.c.camera_id.in_(chunk))
@@ -130,7 +123,7 @@ class Store:
         change = (
             sa.update(latest).where(latest.c.camera_id == sa.bindparam("whose")).values(history=sa.bindparam("new"))
         )
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(change, [{"whose": one, "new": blob} for one, blob in histories.items()])
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -165,7 +158,7 @@ class Store:
     def write(self, records: Sequence[VisitRecord]) -> None:
         """Keep verdicts and judge memory, the last of each camera, in one transaction."""
         rows = {record.verdict.camera_id: _latest_row(record) for record in records}
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             _upsert(connection, latest, list(rows.values()))
             if measured := {one.verdict.camera_id: _measured_row(one) for one in records if one.measurement}:
                 _upsert(connection, measurements, list(measured.values()))
@@ -185,53 +178,6 @@ class Store:
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield VisitRecord(unpack_verdict(row.verdict), row.history, False, row.body, row.working)
-
-
-def _parse(url: str) -> URL:
-    try:
-        return make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise StoreError(f"record.url: not a database URL; give one like sqlite:///var/patrol.db ({error})") from error
-
-
-def _tune_sqlite(connection: Any, _: object) -> None:
-    """WAL lets readers go on while the writer writes; NORMAL loses nothing but the last moment on a power cut."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    cursor.close()
-
-
-def _prepare(engine: Engine, shown: str) -> None:
-    with engine.begin() as connection:
-        present = set(sa.inspect(connection).get_table_names())
-        if present and about.name not in present:
-            raise StoreError(
-                f"record.url = {shown!r}: holds tables of somebody else ({', '.join(sorted(present)[:3])}); "
-                "give a database of its own"
-            )
-        metadata.create_all(connection)
-        _add_columns(connection)
-        version = connection.scalar(sa.select(about.c.value).where(about.c.key == "schema"))
-        if version is None:
-            connection.execute(sa.insert(about).values(key="schema", value=str(SCHEMA_VERSION)))
-        elif version != str(SCHEMA_VERSION):
-            raise StoreError(
-                f"record.url = {shown!r}: is of schema {version}, this program knows {SCHEMA_VERSION}; "
-                "use the program that wrote it, or another database"
-            )
-
-
-def _add_columns(connection: Connection) -> None:
-    """Columns that came after the file was made; each has a default that stands in its old rows."""
-    inspector = sa.inspect(connection)
-    for table in metadata.sorted_tables:
-        present = {column["name"] for column in inspector.get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in present and column.server_default is not None:
-                spec = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
-                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {spec}"))
 
 
 def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:

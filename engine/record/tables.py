@@ -1,12 +1,6 @@
-"""The tables. Version 1; migrations are to come with the ledger.
-
-A column that came later has a server default: an old file gets it when it is opened, and the program that wrote the
-file still reads and writes it.
-"""
+"""The tables as they are at the head of the migrations. A change here goes with a revision in migrations/versions."""
 
 import sqlalchemy as sa
-
-SCHEMA_VERSION = 1
 
 metadata = sa.MetaData()
 

@@ -31,30 +31,6 @@ from engine.types import (
     Verdict,
 )
 
-OLD_SCHEMA = """
-CREATE TABLE patrol_about (key VARCHAR(32) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY (key));
-CREATE TABLE cameras (
-    camera_id VARCHAR(64) NOT NULL, url VARCHAR(2048) NOT NULL, name VARCHAR(200) NOT NULL,
-    site_id VARCHAR(64) NOT NULL, site_name VARCHAR(200) NOT NULL, region VARCHAR(6) NOT NULL,
-    key_point VARCHAR(32) NOT NULL, required BOOLEAN NOT NULL, uplink VARCHAR(200) NOT NULL,
-    hours VARCHAR(64) NOT NULL, platform_status VARCHAR(64) NOT NULL, push BOOLEAN NOT NULL,
-    enabled BOOLEAN NOT NULL, PRIMARY KEY (camera_id)
-);
-CREATE INDEX cameras_by_region ON cameras (region, camera_id);
-CREATE INDEX cameras_by_site ON cameras (site_id, camera_id);
-CREATE TABLE latest (
-    camera_id VARCHAR(64) NOT NULL, visit_id BIGINT NOT NULL, at_wall_ns BIGINT NOT NULL,
-    announced VARCHAR(16) NOT NULL, since_wall_ns BIGINT NOT NULL, verdict BLOB NOT NULL, history BLOB NOT NULL,
-    PRIMARY KEY (camera_id)
-);
-CREATE INDEX latest_by_announced ON latest (announced, camera_id);
-"""
-OLD_INSERT = """
-INSERT INTO cameras (camera_id, url, name, site_id, site_name, region, key_point, required, uplink, hours,
-    platform_status, push, enabled)
-VALUES (?, 'rtsp://h/1', '', '', '', '130102', 'other', 0, '', '', '', 0, 1)
-"""
-
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
@@ -92,24 +68,6 @@ def test_the_registry_survives_a_restart(url: str) -> None:
     second = Store.open(url)
     assert list(second.cameras()) == [camera, Camera("d", "rtsp://h/3")]
     second.close()
-
-
-def test_a_file_of_before_kinds_of_school_opens_and_its_program_can_still_write_it(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    with sqlite3.connect(path) as old:
-        old.executescript(OLD_SCHEMA)
-        old.execute("INSERT INTO patrol_about VALUES ('schema', '1')")
-        old.execute(OLD_INSERT, ("a",))
-    store = Store.open(f"sqlite:///{path}")
-    assert list(store.cameras()) == [Camera("a", "rtsp://h/1", region="130102")]
-    kindergarten = Camera("a", "rtsp://h/1", site_kind=SiteKind.KINDERGARTEN)
-    assert store.put_cameras([kindergarten]) == (0, 1, 0)
-    store.close()
-    with sqlite3.connect(path) as old:
-        old.execute(OLD_INSERT, ("b",))
-    again = Store.open(f"sqlite:///{path}")
-    assert list(again.cameras()) == [kindergarten, Camera("b", "rtsp://h/1", region="130102")]
-    again.close()
 
 
 def test_verdict_and_memory_survive_a_restart(url: str) -> None:
@@ -177,24 +135,6 @@ def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> 
     with pytest.raises(StoreError, match=r"notes\.db.*not a database"):
         Store.open(f"sqlite:///{path}")
     assert path.read_text().startswith("these are notes")
-
-
-def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "theirs.db"
-    with sqlite3.connect(path) as theirs:
-        theirs.execute("CREATE TABLE invoices (id INTEGER)")
-    with pytest.raises(StoreError, match="invoices"):
-        Store.open(f"sqlite:///{path}")
-    with sqlite3.connect(path) as theirs:
-        assert [name for (name,) in theirs.execute("SELECT name FROM sqlite_master")] == ["invoices"]
-
-
-def test_a_newer_schema_is_refused(url: str, tmp_path: Path) -> None:
-    Store.open(url).close()
-    with sqlite3.connect(tmp_path / "new" / "patrol.db") as ours:
-        ours.execute("UPDATE patrol_about SET value = '99'")
-    with pytest.raises(StoreError, match="schema 99"):
-        Store.open(url)
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "sqlite:////proc/nowhere/patrol.db"])

@@ -1,0 +1,85 @@
+"""The way to a database: URL, connections, transactions. SQLite by default, PostgreSQL by its URL."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+from engine.errors import StoreError
+
+_BUSY_MS = 5000
+_BACKENDS = ("sqlite", "postgresql")
+_WRITES = "patrol_writes"
+
+
+def parse(url: str) -> URL:
+    """The URL in parts. Raises StoreError for what is none, or names a database that is neither of the two."""
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StoreError(f"record.url: not a database URL; give one like sqlite:///var/patrol.db ({error})") from error
+    if parsed.get_backend_name() not in _BACKENDS:
+        raise StoreError(
+            f"record.url = {shown(parsed)!r}: the database is {' or '.join(_BACKENDS)}; give a URL like "
+            "sqlite:///var/patrol.db or postgresql+psycopg://user@host/patrol"
+        )
+    return parsed
+
+
+def shown(url: URL) -> str:
+    """The URL for people: without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite database; None if it is another, or in memory."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database))
+
+
+def connect(url: URL) -> Engine:
+    """Connections to it. Nothing is opened yet; the folder of a SQLite file is made. Raises OSError."""
+    path = sqlite_file(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+    if url.get_backend_name() == "sqlite":
+        sa.event.listen(engine, "connect", _tune_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def writing(engine: Engine) -> AbstractContextManager[Connection]:
+    """A transaction that writes. In SQLite it takes its turn at once: one that read first and writes then would be
+    refused when somebody else wrote in between."""
+    return engine.execution_options(**{_WRITES: True}).begin()
+
+
+def refused(url: URL, error: Exception) -> StoreError:
+    """What to say where the database cannot be used."""
+    why = str(getattr(error, "orig", error)).strip()
+    remedy = (
+        "give the path of a SQLite file of ours, or of one yet to be made, in a directory we may write to"
+        if url.get_backend_name() == "sqlite"
+        else "give the URL of a database that runs and that we may write to"
+    )
+    return StoreError(f"record.url = {shown(url)!r}: {why}; {remedy}")
+
+
+def _tune_sqlite(connection: Any, _: object) -> None:
+    """WAL lets readers go on while the writer writes; NORMAL loses nothing but the last moment on a power cut."""
+    # Transactions begin where we say; by itself the driver leaves changes of tables outside of them.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
