@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.record.codec import pack_verdict, unpack_verdict
 from engine.record.database import connect, parse, refused, writing
+from engine.record.findings import FindingRecord
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
 from engine.record.tables import cameras, latest, measurements
@@ -38,6 +39,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.findings = FindingRecord(engine)
         self.spot_checks = SpotChecks(engine)
 
     @classmethod
