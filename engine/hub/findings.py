@@ -38,8 +38,11 @@ from engine.serve.metrics import Metrics
 from engine.serve.status import NotFoundError
 from engine.types import Camera, Keyframe, Verdict
 
-WRITES_MAX = 2000
-"""Writes of the ledger that may wait for the database. Beyond it nothing new is begun, so that none is ever dropped."""
+EVENTS_MAX = 20_000
+"""Events that may wait for the database. Beyond it, or a share of the writer's queue if that is smaller, nothing new is
+begun, so that none of them is ever dropped."""
+_QUEUE_BYTES = 20_000
+"""What an event and its verdict take of the writer's queue at most."""
 _SHOWN = (Step.OPENED, Step.CHANGED, Step.RECHECK_FAILED, Step.RECHECK_PASSED)
 """Steps that the keyframe of their look is the evidence of."""
 
@@ -70,6 +73,7 @@ class FindingsOffice:
         self.check_now: Callable[[Sequence[str]], object] = lambda _: None
         self.ask: Callable[[Callable[[], _Taken]], Future[_Taken]]
         self.listeners: list[Callable[[], None]] = []
+        self._settings = settings
         self._record = record
         self._writer = writer
         self._metrics = metrics
@@ -112,11 +116,13 @@ class FindingsOffice:
 
     def configure(self, settings: Settings) -> None:
         """New settings, for what begins from now on."""
+        self._settings = settings
         self._ledger.configure(settings.ledger)
 
     def measure(self) -> None:
         """Findings by state and level, as they are now."""
-        self._metrics.findings(self._ledger.counts)
+        counts = self._ledger.counts.items()
+        self._metrics.findings({(state.value, level.value): number for (state, level), number in counts})
 
     def check_invariants(self) -> None:
         """Raise if the books do not balance."""
@@ -185,7 +191,8 @@ class FindingsOffice:
         return finding
 
     def _has_room(self) -> bool:
-        return self._waiting < WRITES_MAX
+        record = self._settings.record
+        return self._waiting < min(EVENTS_MAX, record.queue_records_max, record.queue_bytes_max // _QUEUE_BYTES)
 
     def _commit(self, actions: Sequence[Action]) -> "Future[Any]":
         """Write what was said, by itself; done when it is committed."""
@@ -218,13 +225,13 @@ class FindingsOffice:
     def _counted(self, entries: Sequence[Entry]) -> Write:
         """The write, counted as waiting until it was carried out; a transaction that fails runs it again."""
         with self._lock:
-            self._waiting += 1
+            self._waiting += len(entries)
         first = True
 
         def carried_out() -> None:
             nonlocal first
             with self._lock:
-                self._waiting -= first
+                self._waiting -= len(entries) if first else 0
                 self._unrung = True
             first = False
 

@@ -3,13 +3,15 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from engine import __version__
-from engine.clock import wall_ns
+from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
+from engine.hub.findings import FindingsOffice, notice_body
 from engine.hub.judging import Judging
 from engine.hub.loop import Hub
 from engine.hub.port import Port
@@ -59,6 +61,7 @@ def _serve(
 
     store = Store.open(settings.record.url)
     stack.callback(store.close)
+    store.claim()
     evidence = Evidence(Path(settings.record.evidence_dir), settings.record.evidence_bytes_max)
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
     announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
@@ -69,17 +72,42 @@ def _serve(
             camera = registry.cameras.get(record.verdict.camera_id)
             if camera is not None:
                 fanout.publish(record.verdict, camera, record.changed)
+        findings.ring()
 
+    zone = ZoneInfo(calendar.timezone)
     writer = Writer(
-        store, evidence, settings.record, publish, metrics.store_error, lambda taken_s: metrics.stage("store", taken_s)
+        store,
+        evidence,
+        settings.record,
+        publish,
+        metrics.store_error,
+        lambda taken_s: metrics.stage("store", taken_s),
+        lambda record: store.upkeep.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
-    judging = Judging(settings, registry, histories, writer, metrics)
+    findings = FindingsOffice(settings, store.findings, writer, metrics, notice_body)
+    judging = Judging(settings, registry, histories, writer, findings, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
-    hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
+    findings.check_now = lambda camera_ids: visits.check_now(camera_ids, monotonic_ns())
+    hub = Hub(
+        settings,
+        control,
+        feed,
+        work,
+        gateways,
+        registry,
+        visits,
+        judging,
+        findings,
+        quarantine,
+        writer,
+        fanout,
+        metrics,
+    )
+    findings.ask = hub.ask
     configuration = Configuration(
         settings,
         calendar,
@@ -88,7 +116,7 @@ def _serve(
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
+    port = Port(hub, registry, visits, judging, findings, store, writer, evidence, configuration)
     grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}
