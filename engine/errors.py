@@ -3,6 +3,7 @@
 A message names what is wrong, the value, what is allowed, and the remedy.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -78,20 +79,32 @@ class ConflictError(PatrolError):
     code = "conflict"
 
 
-class ForbiddenError(PatrolError):
-    """The caller's role does not go so far."""
+class InvalidArgumentError(PatrolError):
+    """A field of a request is out of bounds. `violations`: field path and what is wrong with it."""
 
-    code = "forbidden"
+    code = "invalid_argument"
+
+    def __init__(self, field: str, description: str, more: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(f"{field}: {description}")
+        self.violations = [(field, description), *more]
 
 
-class CommandError(PatrolError):
-    """A command that cannot be right, however things stand. `field` names what is wrong with it."""
+class NotFoundError(PatrolError):
+    """There is no such thing, or none that the caller may see."""
 
-    code = "invalid_command"
+    code = "not_found"
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
+
+class StateError(PatrolError):
+    """It is not in a state that allows this."""
+
+    code = "wrong_state"
+
+
+class DeniedError(PatrolError):
+    """The caller's role or region does not allow it."""
+
+    code = "denied"
 
 
 class LedgerError(PatrolError):

@@ -115,15 +115,6 @@ TOLD = frozenset(Step) - {Step.NOTIFIED}
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedEvent:
-    """An event that is committed. `seq`: its place among all of them, by which a reader goes on; `subject`: whose."""
-
-    seq: int
-    event: LedgerEvent
-    subject: Subject
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """A finding as its events left it.
 
@@ -197,3 +188,15 @@ class FindingPage:
     findings: tuple[Finding, ...]
     next_page_token: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A line of the ledger with its place in the log of all findings, and its finding as it is now.
+
+    `seq`: strictly rising in the order of the commits.
+    """
+
+    seq: int
+    event: LedgerEvent
+    finding: Finding

@@ -16,7 +16,7 @@ from typing import Any
 from engine.actors import Actor
 from engine.clock import wall_ns
 from engine.config.schema import Settings
-from engine.errors import StoreError
+from engine.errors import NotFoundError, StoreError
 from engine.findings import (
     TOLD,
     Finding,
@@ -31,11 +31,10 @@ from engine.findings import (
 from engine.ledger.commands import check, check_state, is_repeated
 from engine.ledger.core import REQUESTS_MAX, Action, Ledger, RecheckWanted
 from engine.ledger.invariants import check_invariants
-from engine.record.findings import Entry, FindingRecord, appending
+from engine.record.findings import Entry, FindingRecord, append
 from engine.record.store import Write
 from engine.record.writer import Writer
 from engine.serve.metrics import Metrics
-from engine.serve.status import NotFoundError
 from engine.types import Camera, Keyframe, Verdict
 
 EVENTS_MAX = 20_000
@@ -43,6 +42,7 @@ EVENTS_MAX = 20_000
 begun, so that none of them is ever dropped."""
 _QUEUE_BYTES = 20_000
 """What an event and its verdict take of the writer's queue at most."""
+_NEWS_MAX = 500
 _SHOWN = (Step.OPENED, Step.CHANGED, Step.RECHECK_FAILED, Step.RECHECK_PASSED)
 """Steps that the keyframe of their look is the evidence of."""
 
@@ -62,9 +62,9 @@ class _Taken:
 class FindingsOffice:
     """`check_now` orders visits and `ask` runs a question in the hub's thread; the hub sets both.
 
-    `heard`, `advance`, `configure`, `delivered` and `check_invariants` are for the hub's thread, the coroutines for any
-    loop. `listeners` are called in the writer's thread after ledger events were committed; they read them from the
-    record, from the last `seq` they know.
+    `heard`, `advance`, `configure`, `delivered`, `measure` and `check_invariants` are for the hub's thread, the
+    coroutines for any loop. `listeners` hear of events in the order of their places, each once, after the commit and in
+    the writer's thread; `span` and `after` are the log behind them.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class FindingsOffice:
     ) -> None:
         self.check_now: Callable[[Sequence[str]], object] = lambda _: None
         self.ask: Callable[[Callable[[], _Taken]], Future[_Taken]]
-        self.listeners: list[Callable[[], None]] = []
+        self.listeners: list[Callable[[Sequence[LoggedEvent]], None]] = []
         self._settings = settings
         self._record = record
         self._writer = writer
@@ -90,6 +90,7 @@ class FindingsOffice:
         self._lock = threading.Lock()
         self._waiting = 0
         self._unrung = False
+        self._published_seq = record.last_seq()
 
     def heard(self, verdict: Verdict, camera: Camera, keyframe: Keyframe | None) -> tuple[Write, ...]:
         """A verdict was given. Returns what is to be written with it."""
@@ -129,12 +130,25 @@ class FindingsOffice:
         check_invariants(self._ledger)
 
     def ring(self) -> None:
-        """The writer has committed something; tell the listeners if any of it was the ledger's."""
+        """The writer has committed something: tell the listeners what of it was the ledger's. In its thread."""
         with self._lock:
             unrung, self._unrung = self._unrung, False
-        if unrung:
-            for listener in self.listeners:
-                listener()
+        try:
+            while unrung and (news := self._record.events_after(self._published_seq, _NEWS_MAX)):
+                for listener in self.listeners:
+                    listener(news)
+                self._published_seq = news[-1].seq
+        except BaseException:
+            self._unrung = True
+            raise
+
+    async def span(self) -> tuple[int, int]:
+        """(floor, head): events with floor < seq <= head are kept. None ever goes."""
+        return 0, await asyncio.to_thread(self._record.last_seq)
+
+    async def after(self, seq: int, limit: int) -> tuple[LoggedEvent, ...]:
+        """The first events with a greater seq, at most `limit`."""
+        return await asyncio.to_thread(self._record.events_after, seq, limit)
 
     async def finding(self, finding_id: int) -> Finding | None:
         """One finding; None if there is none."""
@@ -148,15 +162,11 @@ class FindingsOffice:
         """All events of a finding; empty if there is none such."""
         return await asyncio.to_thread(self._record.events_of, finding_id)
 
-    async def finding_events_after(self, seq: int, limit: int, region_prefix: str = "") -> tuple[LoggedEvent, ...]:
-        """Events that were committed after `seq`."""
-        return await asyncio.to_thread(self._record.events_after, seq, limit, region_prefix)
-
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         """Do what a caller wants to a finding, and answer when it is committed.
 
-        NotFoundError for one that is not there or not in the actor's region; CommandError, ForbiddenError and
-        ConflictError for what may not be done; StoreError while the database is away.
+        NotFoundError for one that is not there or not in the actor's region; InvalidArgumentError, DeniedError,
+        StateError and ConflictError for what may not be done; StoreError while the database is away.
         """
         before = None
         if command.request_id:
@@ -226,16 +236,17 @@ class FindingsOffice:
         """The write, counted as waiting until it was carried out; a transaction that fails runs it again."""
         with self._lock:
             self._waiting += len(entries)
-        first = True
+        waiting = len(entries)
 
-        def carried_out() -> None:
-            nonlocal first
+        def write(connection: Any) -> None:
+            nonlocal waiting
+            append(connection, entries)
             with self._lock:
-                self._waiting -= len(entries) if first else 0
+                self._waiting -= waiting
                 self._unrung = True
-            first = False
+            waiting = 0
 
-        return appending(entries, carried_out)
+        return write
 
 
 def notice_body(event: LedgerEvent, finding: Finding) -> str:

@@ -6,11 +6,9 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from engine import __version__
-from engine.actors import Actor
 from engine.clock import monotonic_ns, wall_ns
-from engine.errors import RegistryError
+from engine.errors import NotFoundError, RegistryError
 from engine.feed.source import check_url
-from engine.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
 from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.loop import Hub
@@ -42,7 +40,6 @@ from engine.replies import (
     SpotCheckOrder,
     SpotCheckReport,
 )
-from engine.serve.status import NotFoundError
 from engine.types import Camera
 
 Answer = TypeVar("Answer")
@@ -170,21 +167,10 @@ class Port:
         """The draws that are kept, newest first."""
         return await self._spot_checks.headers()
 
-    async def finding(self, finding_id: int) -> Finding | None:
-        """One finding; None if there is none."""
-        return await self._findings.finding(finding_id)
-
-    async def findings(self, query: FindingQuery) -> FindingPage:
-        """A page of them, newest first."""
-        return await self._findings.findings(query)
-
-    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """All events of a finding; empty if there is none such."""
-        return await self._findings.finding_events(finding_id)
-
-    async def act(self, command: FindingCommand, actor: Actor) -> Finding:
-        """Do what a caller wants to a finding; answered when it is committed."""
-        return await self._findings.act(command, actor)
+    @property
+    def ledger(self) -> FindingsOffice:
+        """The findings."""
+        return self._findings
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)

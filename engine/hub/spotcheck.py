@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from engine.clock import wall_ns
 from engine.config.schema import SchedulerSettings
-from engine.errors import ConflictError
+from engine.errors import ConflictError, NotFoundError
 from engine.log import logger
 from engine.record.spotchecks import SpotChecks
 from engine.replies import CheckNowReport, SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.scheduler.spotcheck import draw
-from engine.serve.status import NotFoundError
 
 _SEED_BITS = 32
 _IDS_A_CALL = 1000

@@ -124,8 +124,8 @@ class Ledger:
     def act(self, command: FindingCommand, actor: Actor, now_wall_ns: int) -> tuple[Finding, list[Action]]:
         """Do what a caller wants to a finding that is held: what became of it, and what follows.
 
-        Ask `repeats` first. KeyError for a finding that is not held; CommandError, ForbiddenError and ConflictError for
-        what may not be done.
+        Ask `repeats` first. KeyError for a finding that is not held; InvalidArgumentError, DeniedError, StateError and
+        ConflictError for what may not be done.
         """
         self._clock(now_wall_ns)
         finding = self.findings[command.finding_id]

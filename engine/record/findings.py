@@ -4,7 +4,7 @@
 is one writer.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ _SUBJECT = ("camera_id", "cause_key", "site_id", "site_name", "region")
 _PLAIN = ("finding_id", "deadline_wall_ns", "opened_wall_ns", "changed_wall_ns", "number", "claims", "claimed_by",
           "overdue", "supervised")  # fmt: skip
 _WORDS = ("state", "standing", "severity", "level")
+_OF_FINDING = "finding__"
+"""What columns of findings begin with where they stand beside those of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +138,8 @@ class FindingRecord:
         return None if row is None else _command(row)
 
 
-def appending(entries: Sequence[Entry], carried_out: Callable[[], None]) -> Callable[[Connection], None]:
-    """The same as something for the writer to do; `carried_out` is called each time, before the commit."""
-
-    def write(connection: Connection) -> None:
-        append(connection, entries)
-        carried_out()
-
-    return write
-
-
-def append(connection: Connection, entries: Sequence[Entry]) -> int:
-    """Write events, findings and notices in the writer's transaction; the place of the last event."""
+def append(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write events, findings and notices in the writer's transaction."""
     seq = connection.scalar(sa.select(sa.func.max(finding_events.c.seq))) or 0
     events = [_event_row(seq + place, entry.event) for place, entry in enumerate(entries, 1)]
     newest = {entry.finding.finding_id: _finding_row(entry.finding) for entry in entries}
@@ -159,13 +151,12 @@ def append(connection: Connection, entries: Sequence[Entry]) -> int:
     changed = {column.name: statement.excluded[column.name] for column in findings.columns if not column.primary_key}
     statement = statement.on_conflict_do_update(index_elements=["finding_id"], set_=changed)
     connection.execute(statement, list(newest.values()))
-    return seq + len(entries)
 
 
 def _events() -> "sa.Select[Any]":
     joined = finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id)
-    subject = (findings.c[name] for name in _SUBJECT)
-    return sa.select(finding_events, *subject).select_from(joined).order_by(finding_events.c.seq)
+    finding = (column.label(f"{_OF_FINDING}{column.name}") for column in findings.columns)
+    return sa.select(finding_events, *finding).select_from(joined).order_by(finding_events.c.seq)
 
 
 def _filters(query: FindingQuery) -> "list[sa.ColumnElement[bool]]":
@@ -231,7 +222,7 @@ def _event_row(seq: int, event: LedgerEvent) -> dict[str, Any]:
 
 
 def _logged(row: Any) -> LoggedEvent:
-    subject = Subject(**{name: row[name] for name in _SUBJECT})
+    finding = _finding({column.name: row[f"{_OF_FINDING}{column.name}"] for column in findings.columns})
     step = Step(row["step"])
     event = LedgerEvent(
         finding_id=row["finding_id"],
@@ -242,13 +233,13 @@ def _logged(row: Any) -> LoggedEvent:
         role=row["role"],
         why=row["why"],
         evidence=tuple(row["evidence"].split("\n")) if row["evidence"] else (),
-        subject=subject if step is Step.OPENED else None,
+        subject=finding.subject if step is Step.OPENED else None,
         severity=Severity(row["severity"]) if row["severity"] else None,
         level=Level(row["level"]) if row["level"] else None,
         deadline_wall_ns=row["deadline_wall_ns"],
         request_id=row["request_id"],
     )
-    return LoggedEvent(row["seq"], event, subject)
+    return LoggedEvent(row["seq"], event, finding)
 
 
 def _command(row: Any) -> FindingCommand:

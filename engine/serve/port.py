@@ -27,6 +27,10 @@ from engine.types import Camera
 class HubPort(Protocol):
     """The hub, as callers see it. All calls come from the server's event loop."""
 
+    @property
+    def ledger(self) -> "LedgerPort":
+        """The findings."""
+
     async def import_cameras(self, cameras: Sequence[Camera], keep_good: bool) -> ImportReport:
         """Add and change cameras; all or none, unless `keep_good`."""
 
@@ -60,22 +64,6 @@ class HubPort(Protocol):
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         """Take a TOML configuration, or say what it would change; ConfigError, ConflictError."""
 
-    async def finding(self, finding_id: int) -> Finding | None:
-        """One finding; None if there is none."""
-
-    async def findings(self, query: FindingQuery) -> FindingPage:
-        """A page of findings, newest first."""
-
-    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """All events of a finding; empty if there is none such."""
-
-    async def act(self, command: FindingCommand, actor: Actor) -> Finding:
-        """Do what a caller wants to a finding; answered when it is committed.
-
-        NotFoundError for one that is not there or not in the actor's region; CommandError, ForbiddenError and
-        ConflictError for what may not be done; StoreError while the database is away.
-        """
-
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         """Draw canteens; NotFoundError if there are none, ConflictError while another draw is under way."""
 
@@ -84,3 +72,19 @@ class HubPort(Protocol):
 
     async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
         """The draws that are kept, newest first."""
+
+
+class LedgerPort(Protocol):
+    """The ledger, as callers see it."""
+
+    async def finding(self, finding_id: int) -> Finding | None:
+        """One finding."""
+
+    async def findings(self, query: FindingQuery) -> FindingPage:
+        """A page of findings."""
+
+    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
+        """What happened to a finding, oldest first."""
+
+    async def act(self, command: FindingCommand, actor: Actor) -> Finding:
+        """Have something happen to a finding; answers once it is stored. NotFoundError, StateError, ConflictError."""

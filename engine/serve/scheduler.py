@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, NotFoundError
 from engine.replies import CameraPlanReport, ClassStatus, ConfigChange, ConfigReport, HostStatus, SchedulerStatus
 from engine.serve.metrics import Metrics
 from engine.serve.port import HubPort
 from engine.serve.services import camera_id_of, served
 from engine.serve.spotcheck import drawn_message, header_message, order_of, spot_check_message
-from engine.serve.status import InvalidArgumentError, NotFoundError
+from engine.serve.status import InvalidArgumentError
 from patrol.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 TOML_CHARS_MAX = 1_000_000

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import grpc
 
-from engine.errors import PatrolError
+from engine.errors import NotFoundError, PatrolError
 from engine.replies import CameraPage, CameraQuery
 from engine.serve.auth import stopwatch
 from engine.serve.convert import Redact, camera_of, engine_message, state_of, status_message, verdict_message
 from engine.serve.fanout import Fanout, Filter
 from engine.serve.metrics import Metrics
 from engine.serve.port import HubPort
-from engine.serve.status import InvalidArgumentError, NotFoundError, abort
+from engine.serve.status import InvalidArgumentError, abort
 from patrol.v1 import (
     cameras_pb2,
     cameras_pb2_grpc,

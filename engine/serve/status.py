@@ -10,13 +10,14 @@ from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from engine import errors
 from engine.errors import (
-    CommandError,
     ConflictError,
-    ForbiddenError,
-    PatrolError,
+    DeniedError,
+    NotFoundError,
     RegistryError,
     SourceRefusedError,
+    StateError,
     StoreError,
     WireError,
 )
@@ -30,14 +31,8 @@ _DETAIL_BYTES_MAX = 4096
 _MESSAGE_CHARS_MAX = 500
 
 
-class InvalidArgumentError(PatrolError):
-    """A field of a request is out of bounds."""
-
-    code = "invalid_argument"
-
-    def __init__(self, field: str, description: str, more: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(f"{field}: {description}")
-        self.violations = [(field, description), *more]
+class InvalidArgumentError(errors.InvalidArgumentError):
+    """The same, of the rows of an import too."""
 
     @classmethod
     def of_rows(cls, problems: Sequence[RowProblem]) -> "InvalidArgumentError":
@@ -49,21 +44,15 @@ class InvalidArgumentError(PatrolError):
         return error
 
 
-class NotFoundError(PatrolError):
-    """There is no such thing."""
-
-    code = "not_found"
-
-
 _CODES: list[tuple[type[BaseException], grpc.StatusCode]] = [
-    (InvalidArgumentError, grpc.StatusCode.INVALID_ARGUMENT),
+    (errors.InvalidArgumentError, grpc.StatusCode.INVALID_ARGUMENT),
     (NotFoundError, grpc.StatusCode.NOT_FOUND),
     (TooSlowError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (TooManyWatchersError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (RegistryError, grpc.StatusCode.INVALID_ARGUMENT),
     (SourceRefusedError, grpc.StatusCode.INVALID_ARGUMENT),
-    (CommandError, grpc.StatusCode.INVALID_ARGUMENT),
-    (ForbiddenError, grpc.StatusCode.PERMISSION_DENIED),
+    (StateError, grpc.StatusCode.FAILED_PRECONDITION),
+    (DeniedError, grpc.StatusCode.PERMISSION_DENIED),
     (ConflictError, grpc.StatusCode.ABORTED),
     (StoreError, grpc.StatusCode.UNAVAILABLE),
     (WireError, grpc.StatusCode.UNAVAILABLE),
@@ -86,12 +75,12 @@ async def abort(
     if code is grpc.StatusCode.INTERNAL:
         structlog.get_logger().error("call failed", exc_info=error)
         await context.abort(code, "internal error; the engine's log says more")
-    if isinstance(error, InvalidArgumentError):
+    if isinstance(error, errors.InvalidArgumentError):
         await context.abort_with_status(rpc_status.to_status(_bad_request(error)))
     await context.abort(code, str(error))
 
 
-def _bad_request(error: InvalidArgumentError) -> status_pb2.Status:
+def _bad_request(error: errors.InvalidArgumentError) -> status_pb2.Status:
     request = error_details_pb2.BadRequest()
     left = _DETAIL_BYTES_MAX
     for number, (field, description) in enumerate(error.violations):

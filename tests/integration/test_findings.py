@@ -15,11 +15,10 @@ from engine.config import Settings
 from engine.config.ledger import LedgerSettings
 from engine.demo.clips import ClipPlan
 from engine.demo.server import serve
-from engine.errors import CommandError, ConflictError, ForbiddenError
+from engine.errors import ConflictError, DeniedError, InvalidArgumentError, NotFoundError, StateError
 from engine.findings import Finding, FindingCommand, FindingQuery, FindingState, Level, Step
 from engine.ledger.fold import replay
 from engine.record.store import Store
-from engine.serve.status import NotFoundError
 from engine.types import Camera, KeyPoint, Severity
 from tests.hub_at_hand import HubAtHand
 from tests.integration.test_engine import scrape, settings, wait_for
@@ -63,15 +62,15 @@ def show(engine: HubAtHand, url: str) -> None:
 
 
 def found(engine: HubAtHand, finding_id: int = 1) -> Finding | None:
-    return engine.ask(engine.port.finding(finding_id))
+    return engine.ask(engine.port.ledger.finding(finding_id))
 
 
 def act(engine: HubAtHand, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, **more) -> Finding:
-    return engine.ask(engine.port.act(FindingCommand(finding_id, step, **more), actor))
+    return engine.ask(engine.port.ledger.act(FindingCommand(finding_id, step, **more), actor))
 
 
 def steps(engine: HubAtHand, finding_id: int = 1) -> list[Step]:
-    return [event.step for event in engine.ask(engine.port.finding_events(finding_id))]
+    return [event.step for event in engine.ask(engine.port.ledger.finding_events(finding_id))]
 
 
 def is_now(engine: HubAtHand, *states: FindingState, finding_id: int = 1) -> Finding | None:
@@ -85,7 +84,7 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
         opened = wait_for(lambda: found(engine))
         assert (opened.state, opened.severity, opened.level) == (FindingState.OPEN, Severity.BLIND, Level.SCHOOL)
         assert opened.subject.cause_key == "covered"
-        (event,) = engine.ask(engine.port.finding_events(1))
+        (event,) = engine.ask(engine.port.ledger.finding_events(1))
         assert (event.who, len(event.evidence), len(event.evidence[0])) == (ENGINE.name, 1, 64)
 
         assert act(engine, Step.ACKNOWLEDGED).state is FindingState.ACKNOWLEDGED
@@ -100,7 +99,7 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
         closed = wait_for(lambda: is_now(engine, FindingState.CLOSED))
         assert steps(engine)[-3:] == [Step.RECHECK_BEGUN, Step.RECHECK_PASSED, Step.CLOSED]
         assert act(engine, Step.CLAIMED, request_id="again") == closed
-        with pytest.raises(ConflictError, match="findings/1: is closed"):
+        with pytest.raises(StateError, match="findings/1: is closed"):
             act(engine, Step.CLAIMED)
 
         wait_for(lambda: scrape(engine)[("patrol_finding_events_total", (("step", "closed"),))] == 1)
@@ -121,7 +120,7 @@ def test_a_finding_is_the_engines_own_to_close_when_the_fault_went_away(tmp_path
         wait_for(lambda: found(engine))
         show(engine, lens[CLEAR])
         wait_for(lambda: is_now(engine, FindingState.CLOSED))
-        events = engine.ask(engine.port.finding_events(1))
+        events = engine.ask(engine.port.ledger.finding_events(1))
         assert {event.who for event in events} == {ENGINE.name}
         assert [event.step for event in events][1] is Step.CLAIMED
 
@@ -130,7 +129,7 @@ def test_an_evidence_is_the_keyframe_that_was_judged(tmp_path: Path, lens: list[
     with HubAtHand(chosen(tmp_path)) as engine:
         show(engine, lens[COVERED])
         wait_for(lambda: found(engine))
-        (event,) = engine.ask(engine.port.finding_events(1))
+        (event,) = engine.ask(engine.port.ledger.finding_events(1))
         keyframe = engine.port._evidence.get(CAMERA.camera_id)
         # every second the camera shows another picture of its twelve
         seen = {hashlib.sha256(keyframe.payload).hexdigest()}
@@ -146,7 +145,7 @@ def test_it_runs_overdue_and_up_the_levels(tmp_path: Path, lens: list[str]) -> N
         last = wait_for(lambda: (one := found(engine)) and one.level is Level.PROVINCE and one.overdue and one)
         assert (last.state, last.supervised) == (FindingState.SUPERVISED, True)
         assert steps(engine).count(Step.ESCALATED) == 3
-        page = engine.ask(engine.port.findings(FindingQuery(region_prefix="1301", level=Level.PROVINCE)))
+        page = engine.ask(engine.port.ledger.findings(FindingQuery(region_prefix="1301", level=Level.PROVINCE)))
         assert [one.finding_id for one in page.findings] == [1]
 
 
@@ -158,17 +157,17 @@ def test_what_may_not_be_done_changes_nothing(tmp_path: Path, lens: list[str]) -
         refusals: list[tuple[type[Exception], Actor, FindingCommand]] = [
             (NotFoundError, neighbour, FindingCommand(1, Step.CLOSED, "mine")),
             (NotFoundError, OPERATOR, FindingCommand(99, Step.CLOSED, "what")),
-            (ForbiddenError, INSPECTOR, FindingCommand(1, Step.CLOSED, "done")),
-            (CommandError, OPERATOR, FindingCommand(1, Step.CLOSED)),
+            (DeniedError, INSPECTOR, FindingCommand(1, Step.CLOSED, "done")),
+            (InvalidArgumentError, OPERATOR, FindingCommand(1, Step.CLOSED)),
             (ConflictError, OPERATOR, FindingCommand(1, Step.CLOSED, "done", expected_number=7)),
         ]
         for kind, actor, command in refusals:
             with pytest.raises(kind):
-                engine.ask(engine.port.act(command, actor))
+                engine.ask(engine.port.ledger.act(command, actor))
         assert steps(engine) == [Step.OPENED]
         act(engine, Step.DISMISSED, OPERATOR, why="being rebuilt")
         with pytest.raises(NotFoundError):
-            engine.ask(engine.port.act(FindingCommand(1, Step.CLAIMED), neighbour))
+            engine.ask(engine.port.ledger.act(FindingCommand(1, Step.CLAIMED), neighbour))
 
 
 def test_after_a_restart_a_recheck_goes_on_and_a_decision_stands(tmp_path: Path, lens: list[str]) -> None:

@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from engine.actors import ENGINE, Actor, Role
 from engine.config.ledger import LedgerSettings
-from engine.errors import CommandError, ConflictError, ForbiddenError
+from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
 from engine.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
 from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.fold import replay
@@ -98,7 +98,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if number not in before or self.ledger.repeats(command, actor):
                 return
             finding, actions = self.ledger.act(command, actor, self.now_ns)
-        except (CommandError, ConflictError, ForbiddenError):
+        except (InvalidArgumentError, ConflictError, DeniedError, StateError):
             assert self.ledger.findings == before
             return
         assert finding.number == before[number].number + 1

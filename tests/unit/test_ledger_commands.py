@@ -3,7 +3,7 @@
 import pytest
 
 from engine.actors import ENGINE, Actor
-from engine.errors import CommandError, ConflictError, ForbiddenError, LedgerError
+from engine.errors import ConflictError, DeniedError, InvalidArgumentError, LedgerError, StateError
 from engine.findings import FindingState, LedgerEvent, Step
 from engine.ledger.commands import ROLES
 from engine.ledger.core import REQUESTS_MAX
@@ -32,27 +32,27 @@ def desk() -> Desk:
     ],
 )
 def test_a_role_that_is_too_low_is_told_which_it_takes(desk: Desk, step: Step, actor: Actor) -> None:
-    with pytest.raises(ForbiddenError, match=f"{actor.name} is {actor.role}; {step} needs"):
+    with pytest.raises(DeniedError, match=f"{actor.name} is {actor.role}; {step} needs"):
         desk.act(step, actor)
     assert len(desk.log) == 1
 
 
 @pytest.mark.parametrize("step", [Step.SUPERVISED, Step.CLOSED, Step.DISMISSED])
 def test_a_decision_without_a_reason_is_none(desk: Desk, step: Step) -> None:
-    with pytest.raises(CommandError, match="why: is empty"):
+    with pytest.raises(InvalidArgumentError, match="why: is empty"):
         desk.act(step, OPERATOR, why="  ")
 
 
 @pytest.mark.parametrize("step", sorted(set(Step) - set(ROLES)))
 def test_what_only_the_engine_does_nobody_can_ask_for(desk: Desk, step: Step) -> None:
-    with pytest.raises(CommandError, match=f"'{step}' is nothing one can do; allowed: acknowledged, claimed"):
+    with pytest.raises(InvalidArgumentError, match=f"'{step}' is nothing one can do; allowed: acknowledged, claimed"):
         desk.act(step, OPERATOR)
 
 
 def test_a_reason_longer_than_the_ledger_keeps_is_refused(desk: Desk) -> None:
-    with pytest.raises(CommandError, match="501 characters; allowed: at most 500"):
+    with pytest.raises(InvalidArgumentError, match="501 characters; allowed: at most 500"):
         desk.act(Step.ACKNOWLEDGED, why="x" * 501)
-    with pytest.raises(CommandError, match="request_id: 65 characters"):
+    with pytest.raises(InvalidArgumentError, match="request_id: 65 characters"):
         desk.act(Step.ACKNOWLEDGED, request_id="x" * 65)
 
 
@@ -65,13 +65,13 @@ def test_who_has_not_seen_the_latest_event_does_not_overrule_it(desk: Desk) -> N
 
 def test_what_has_been_done_already_is_a_conflict_that_says_so(desk: Desk) -> None:
     desk.act(Step.ACKNOWLEDGED)
-    with pytest.raises(ConflictError, match="is acknowledged already"):
+    with pytest.raises(StateError, match="is acknowledged already"):
         desk.act(Step.ACKNOWLEDGED)
     desk.act(Step.SUPERVISED, OPERATOR)
-    with pytest.raises(ConflictError, match="is supervised already"):
+    with pytest.raises(StateError, match="is supervised already"):
         desk.act(Step.SUPERVISED, OPERATOR)
     desk.act(Step.CLAIMED)
-    with pytest.raises(ConflictError, match="is rectified, claimed by wang; wait for the re-check"):
+    with pytest.raises(StateError, match="is rectified, claimed by wang; wait for the re-check"):
         desk.act(Step.CLAIMED)
 
 
@@ -89,7 +89,7 @@ def test_two_callers_may_have_the_same_request_id(desk: Desk) -> None:
 
 
 def test_a_command_that_was_refused_may_be_sent_again_with_its_request_id(desk: Desk) -> None:
-    with pytest.raises(CommandError):
+    with pytest.raises(InvalidArgumentError):
         desk.act(Step.CLOSED, OPERATOR, why="", request_id="r1")
     assert desk.act(Step.CLOSED, OPERATOR, why="agreed", request_id="r1") == [Step.CLOSED]
 
