@@ -25,6 +25,8 @@ class Book:
     looks: list[bool] | None = None
     """Good and bad looks since the claim; None without one."""
     claimed_ns: int = 0
+    decided: bool = False
+    """Ended by a decision, and announced ever since."""
 
     @property
     def ended(self) -> bool:
@@ -44,10 +46,12 @@ class Auditor:
         self.books: dict[int, Book] = {}
         self.of_camera: defaultdict[str, list[Book]] = defaultdict(list)
         self.verdict: Verdict | None = None
+        self.requests: set[tuple[str, str]] = set()
 
     def look(self, verdict: Verdict) -> None:
         self.verdict = verdict
         for book in self.of_camera[verdict.camera_id]:
+            book.decided &= book.word in _announced(verdict)
             if not book.ended and book.looks is not None and verdict.at_wall_ns > book.claimed_ns:
                 good = _good(verdict, book.word)
                 if good is not None:
@@ -67,6 +71,10 @@ class Auditor:
             raise AuditError(f"{event.step} after finding {event.finding_id} ended")
         if book.events and event.at_wall_ns < book.events[-1].at_wall_ns:
             raise AuditError(f"the events of finding {event.finding_id} go back in time")
+        request = event.who, event.request_id
+        if event.request_id and request in self.requests:
+            raise AuditError(f"{request} was carried out twice")
+        self.requests.add(request)
         before = book.events[-1].step if book.events else None
         self._judge(book, event, before, now_ns, actor)
         book.events.append(event)
@@ -79,6 +87,26 @@ class Auditor:
             book.looks, book.claimed_ns = [], event.at_wall_ns
         elif event.step is Step.RECHECK_FAILED:
             book.looks = None
+        book.decided = book.ended and actor is not ENGINE
+
+    def decided(self) -> dict[str, set[str]]:
+        """By camera, families that were decided on and are announced still."""
+        return {
+            camera_id: words
+            for camera_id, books in self.of_camera.items()
+            if (words := {book.word for book in books if book.decided})
+        }
+
+    def decides(self) -> None:
+        """After a look: a re-check that is decided has ended."""
+        verdict = self.verdict
+        assert verdict is not None
+        for book in self.of_camera[verdict.camera_id]:
+            if book.ended or book.looks is None or verdict.at_wall_ns <= book.claimed_ns:
+                continue
+            passed = book.looks.count(True) >= self.recheck_n and book.word not in _announced(verdict)
+            if passed or book.looks.count(False) > self.recheck_m - self.recheck_n:
+                raise AuditError(f"a re-check goes on after looks {book.looks}")
 
     def agrees(self, findings: dict[int, Finding], now_ns: int) -> None:
         """What the ledger holds is what has not ended, and nothing is left undone."""
@@ -106,6 +134,8 @@ class Auditor:
                 looks = book.looks or []
                 if looks.count(True) < self.recheck_n or looks.count(False) > self.recheck_m - self.recheck_n:
                     raise AuditError(f"a re-check passed with looks {looks}")
+                if self.verdict is None or book.word in _announced(self.verdict):
+                    raise AuditError(f"a re-check passed while {book.word} is announced")
             case Step.CLOSED | Step.DISMISSED if actor is ENGINE:
                 if event.step is Step.DISMISSED or before is not Step.RECHECK_PASSED:
                     raise AuditError(f"the engine ended finding {event.finding_id} without a re-check that passed")
@@ -118,15 +148,20 @@ class Auditor:
         if verdict is None or subject is None or verdict.camera_id != subject.camera_id:
             raise AuditError(f"finding {event.finding_id} was opened by nothing that was seen")
         word = family_of(subject.cause_key)
-        if verdict.announced is State.OFFLINE:
-            announced, seen = {OFFLINE}, {OFFLINE} if verdict.state is State.OFFLINE else set()
-        else:
-            announced = set(by_family(verdict.announced_kinds)) if verdict.announced is State.FAULT else set()
-            seen = {family(kind) for kind in verdict.kinds}
-        if word not in announced & seen:
-            raise AuditError(f"{subject.cause_key} was opened; announced {announced}, seen {seen}")
+        seen = {OFFLINE} if verdict.state is State.OFFLINE else {family(kind) for kind in verdict.kinds}
+        if word not in _announced(verdict) & seen:
+            raise AuditError(f"{subject.cause_key} was opened; announced {_announced(verdict)}, seen {seen}")
+        if any(book.decided and book.word == word for book in self.of_camera[subject.camera_id]):
+            raise AuditError(f"{subject.cause_key} was opened although somebody decided on it while it was announced")
         if any(not book.ended and book.word == word for book in self.of_camera[subject.camera_id]):
             raise AuditError(f"{subject.camera_id} has an open finding of {word} already")
+
+
+def _announced(verdict: Verdict) -> set[str]:
+    """Families that the engine stands by."""
+    if verdict.announced is State.OFFLINE:
+        return {OFFLINE}
+    return set(by_family(verdict.announced_kinds)) if verdict.announced is State.FAULT else set()
 
 
 def _above(level: Level) -> Level | None:
