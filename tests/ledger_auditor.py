@@ -84,7 +84,7 @@ class Auditor:
             assert event.subject is not None
             self.of_camera[event.subject.camera_id].append(book)
         elif event.step is Step.CLAIMED:
-            book.looks, book.claimed_ns = [], event.at_wall_ns
+            book.looks, book.claimed_ns = [], now_ns
         elif event.step is Step.RECHECK_FAILED:
             book.looks = None
         book.decided = book.ended and actor is not ENGINE

@@ -33,8 +33,8 @@ from engine.types import Camera, Severity, Verdict
 
 REQUESTS_MAX = 10_000
 """Commands whose request ids are remembered; older ones are in the record only."""
-_TURN_FINDINGS_MAX = 500
-"""Findings that one tick deals with; after a long stop the rest has its turn in the next."""
+_TURN_FINDINGS_MAX = 100
+"""Findings that one tick deals with, so that the hub turns to its frames; after a long stop the rest has the next."""
 ARMED_SLACK = 1024
 _ENGINE_ROLE = ""
 

@@ -52,7 +52,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(policy=POLICIES)
     def begin(self, policy: LedgerSettings) -> None:
         self.policy = policy
-        self.now_ns = START
+        self.now_ns = self.told_ns = START
         self.ledger = Ledger(policy, START)
         self.log: list[LedgerEvent] = []
         self.moments: list[tuple[int, dict[int, Finding]]] = []
@@ -63,6 +63,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for event in events:
             self.auditor.said(event, self.now_ns, actor)
         self.log += events
+        self.told_ns = self.now_ns
         for action in actions:
             if isinstance(action, RecheckWanted):
                 assert self.ledger.findings[action.finding_id].state.claimed
@@ -101,6 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             if number not in before or self.ledger.repeats(command, actor):
                 return
+            self.told_ns = self.now_ns
             finding, actions = self.ledger.act(command, actor, self.now_ns)
         except (InvalidArgumentError, ConflictError, DeniedError, StateError):
             assert self.ledger.findings == before
@@ -129,7 +131,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(duration_ns=DURATIONS)
     def clock_goes_back(self, duration_ns) -> None:
         self.now_ns -= duration_ns
-        self.auditor.clock_went_back(duration_ns)
+        # a moment that the ledger was not told of was none
+        self.auditor.clock_went_back(max(0, self.told_ns - self.now_ns))
         self.moments.clear()
         self.take(self.ledger.tick(self.now_ns))
 
@@ -141,6 +144,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         open_ones = [one for one in replay(self.log).values() if not one.state.ended]
+        self.told_ns = self.now_ns
         self.ledger = Ledger(
             self.policy,
             self.now_ns,
