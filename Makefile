@@ -30,6 +30,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m bench.scheduler --json
 	$(BIN)/python -m bench.rehearsal --json
 	$(BIN)/python -m bench.decode_memory --json
+	$(BIN)/python -m bench.store --json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info patrol

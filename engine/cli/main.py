@@ -8,6 +8,7 @@ import typer
 from engine import __version__
 from engine.cli import cameras, config, db
 from engine.cli.check import check
+from engine.cli.export import export
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
 from engine.cli.rejudge import rejudge
@@ -17,7 +18,7 @@ from engine.cli.spotcheck import spot_check
 from engine.errors import PatrolError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Looks at every kitchen camera of a province.")
-for command in (run, demo, check, top, plan, simulate, rejudge, spot_check):
+for command in (run, demo, check, top, plan, simulate, rejudge, spot_check, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")

@@ -11,6 +11,10 @@ from engine.errors import StoreError
 
 _BUSY_MS = 5000
 _CONNECT_S = 10
+_CHECKPOINT_PAGES = 8000
+"""32 MB of log before it is folded in: pages that are written again and again are folded in once. With SQLite's own
+1000 the same writer is less than half as fast (bench.store)."""
+_CACHE_KB = 16_384
 _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
 
@@ -73,13 +77,16 @@ def refused(url: URL, error: Exception) -> StoreError:
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:
-    """WAL lets readers go on while the writer writes; NORMAL loses nothing but the last moment on a power cut."""
+    """WAL lets readers go on while the writer writes. FULL: what is committed stands after a power cut too; with
+    hundreds of rows a commit it cost nothing that could be measured."""
     # Transactions begin where we say; by itself the driver leaves changes of tables outside of them.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
     cursor.close()
 
 

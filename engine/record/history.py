@@ -1,17 +1,21 @@
 """The log of verdicts: every one, in the order of commits. `seq` is the place in it, and the token to go on at."""
 
 from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from engine.clock import NS_PER_S
 from engine.record import packing
-from engine.record.tables import camera_nos, cameras, verdict_log
+from engine.record.spans import as_date, first_day_from
+from engine.record.tables import camera_nos, cameras, verdict_days, verdict_hours, verdict_log
 from engine.record.terms import Terms
 from engine.replies import LoggedVerdict
 
 _EXPORT_ROWS = 5_000
+_NS_PER_H = 3600 * NS_PER_S
 
 
 class VerdictHistory:
@@ -63,8 +67,7 @@ class VerdictHistory:
             .limit(_EXPORT_ROWS)
         )
         if region_prefix:
-            known = sa.select(cameras.c.camera_id).where(cameras.c.region.startswith(region_prefix, autoescape=True))
-            query = query.where(camera_nos.c.camera_id.in_(known))
+            query = query.where(camera_nos.c.camera_id.in_(_within(region_prefix)))
         seq = 0
         while True:
             with self._engine.connect() as connection:
@@ -74,6 +77,29 @@ class VerdictHistory:
             if len(piece) < _EXPORT_ROWS:
                 return
             seq = piece[-1].seq
+
+    def sums(
+        self, span: str, from_wall_ns: int, until_wall_ns: int, region_prefix: str, zone: tzinfo
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Each camera's sums of hours (`hour`, a time in UTC) or days (`day`, a date of `zone`), some thousands at a
+        time, ordered by time and camera. A span counts if it begins within the time; scores come with their mean."""
+        table = verdict_hours if span == "hour" else verdict_days
+        began, number = table.c[span], table.c.camera_no
+        first, end = (_span_at(span, at_ns, zone) for at_ns in (from_wall_ns, until_wall_ns))
+        query = sa.select(table, camera_nos.c.camera_id).join(camera_nos, number == camera_nos.c.camera_no)
+        query = query.where(began >= first, began < end).order_by(began, number).limit(_EXPORT_ROWS)
+        if region_prefix:
+            query = query.where(camera_nos.c.camera_id.in_(_within(region_prefix)))
+        after = (first - 1, 0)
+        while True:
+            piece = query.where(sa.tuple_(began, number) > sa.tuple_(*map(sa.literal, after)))
+            with self._engine.connect() as connection:
+                rows = connection.execute(piece).all()
+            if rows:
+                yield [_sums_row(span, row._mapping) for row in rows]
+            if len(rows) < _EXPORT_ROWS:
+                return
+            after = (rows[-1][0], rows[-1][1])
 
     def _read(self, connection: Connection, rows: Sequence[Any]) -> tuple[LoggedVerdict, ...]:
         shape = self._terms.shape
@@ -85,6 +111,26 @@ class VerdictHistory:
             )
             for row in rows
         )
+
+
+def _within(region_prefix: str) -> "sa.Select[Any]":
+    return sa.select(cameras.c.camera_id).where(cameras.c.region.startswith(region_prefix, autoescape=True))
+
+
+def _span_at(span: str, at_wall_ns: int, zone: tzinfo) -> int:
+    """The first hour or day that begins at this time or later."""
+    if span == "hour":
+        return -(-at_wall_ns // _NS_PER_H)
+    return first_day_from(-(-at_wall_ns // NS_PER_S), zone)
+
+
+def _sums_row(span: str, of: Any) -> dict[str, Any]:
+    row = dict(of)
+    row[span] = row["hour"] * _NS_PER_H if span == "hour" else as_date(row["day"])
+    for score in ("sharpness", "exposure", "occlusion"):
+        count, total = row[f"{score}_count"], row.pop(f"{score}_sum")
+        row[f"{score}_mean"] = total / count if count else None
+    return row
 
 
 def _rows() -> "sa.Select[Any]":

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
+from engine.record.claim import WriterClaim
 from engine.record.database import connect, parse, refused, shown, sqlite_file, writing
 from engine.record.tables import about
 
@@ -35,8 +36,11 @@ def current(url: str) -> str:
         return EMPTY
     try:
         engine = connect(parsed)
-        with engine.connect() as connection:
-            return _revision(connection, shown(parsed))
+        try:
+            with engine.connect() as connection:
+                return _revision(connection, shown(parsed))
+        finally:
+            engine.dispose()
     except (sa.exc.SQLAlchemyError, OSError) as error:
         raise refused(parsed, error) from error
 
@@ -50,14 +54,18 @@ def check(url: str) -> None:
 def upgrade(url: str) -> tuple[str, str]:
     """Bring a database to `head()`, an empty one too; its revision before and after. Raises StoreError.
 
-    It is one transaction: whatever happens, the database is of one revision or of the other.
+    It is one transaction: whatever happens, the database is of one revision or of the other. Not while an engine runs.
     """
     parsed = parse(url)
     try:
         engine = connect(parsed)
+        claim = WriterClaim(engine)
         try:
-            return _upgrade(engine, shown(parsed))
+            claim.take()
+            with claim.transaction() as connection:
+                return _upgrade(connection, shown(parsed))
         finally:
+            claim.give_back()
             engine.dispose()
     except (sa.exc.SQLAlchemyError, OSError) as error:
         raise refused(parsed, error) from error
@@ -68,10 +76,11 @@ def prepare(engine: Engine) -> None:
     name = shown(engine.url)
     with engine.connect() as connection:
         revision = _revision(connection, name)
-    if revision == EMPTY:
-        _upgrade(engine, name)
-    else:
+    if revision != EMPTY:
         _judge(revision, name)
+        return
+    with writing(engine) as connection:
+        _upgrade(connection, name)
 
 
 def _judge(revision: str, name: str) -> None:
@@ -84,15 +93,14 @@ def _judge(revision: str, name: str) -> None:
         )
 
 
-def _upgrade(engine: Engine, name: str) -> tuple[str, str]:
-    with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-        before = _revision(connection, name)
-        if before > head():
-            raise _newer(before, name)
-        if before != head():
-            _run_alembic(connection)
+def _upgrade(connection: Connection, name: str) -> tuple[str, str]:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+    before = _revision(connection, name)
+    if before > head():
+        raise _newer(before, name)
+    if before != head():
+        _run_alembic(connection)
     return before, head()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from engine.clock import NS_PER_S
 from engine.config.schema import RecordSettings
 from engine.record import packing
 from engine.record.claim import WriterClaim
+from engine.record.spans import day_at
 from engine.record.tables import about, verdict_days, verdict_hours, verdict_log
 from engine.record.terms import Terms
 from engine.types import Scores, State
@@ -80,7 +81,7 @@ class Upkeep:
                 done = _forget_sums(connection, verdict_hours, oldest_s // _S_PER_H)
             else:
                 oldest_s = _ago(now_wall_ns, settings.keep_daily_days) // NS_PER_S
-                done = _forget_sums(connection, verdict_days, _day(oldest_s, zone))
+                done = _forget_sums(connection, verdict_days, day_at(oldest_s, zone))
         self._more[turn] = done >= STEP_ROWS
         return any(self._more)
 
@@ -96,7 +97,7 @@ class Upkeep:
         for row in rows:
             hour = row.at_wall_ns // (_S_PER_H * NS_PER_S)
             if hour not in day_of:
-                day_of[hour] = _day(hour * _S_PER_H, zone)
+                day_of[hour] = day_at(hour * _S_PER_H, zone)
             state = self._terms.shape(connection, row.shape_no).key.state
             scores = packing.scores(row.body)
             hours.setdefault((hour, row.camera_no), _Sums()).add(state, scores)
@@ -162,12 +163,6 @@ def _rolled_seq(connection: Connection) -> int:
 def _set_rolled_seq(connection: Connection) -> Any:
     statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(about)
     return statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
-
-
-def _day(time_s: int, zone: tzinfo) -> int:
-    """The date at this time as a number, 20261124."""
-    at = datetime.fromtimestamp(time_s, zone)
-    return at.year * 10_000 + at.month * 100 + at.day
 
 
 def _ago(now_wall_ns: int, days: float) -> int:
