@@ -38,7 +38,7 @@ from engine.kernels.registry import FIGURES
 from engine.record.evidence import Evidence
 from engine.record.store import Store, VisitRecord
 from engine.record.writer import Writer
-from engine.replies import CameraQuery
+from engine.replies import CameraMark, CameraQuery
 from engine.types import Camera, FaultKind, State
 
 CAMERAS = 131_072
@@ -203,7 +203,10 @@ def _reads(path: Path, visits: Visits) -> dict[str, Any]:
         "history_ms": (300, lambda: store.history.of_camera(rng.choice(ids), limit=100)),
         "resume_ms": (30, lambda: store.history.after(rng.randrange(store.history.last_seq()), 1000)),
         "page_ms": (
-            15, lambda: store.page(CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, page_token=rng.choice(ids)))
+            15,
+            lambda: store.page(
+                CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, after=CameraMark(rng.choice(ids)))
+            ),
         ),
     }  # fmt: skip
     result: dict[str, Any] = {"open_s": round(opened_s, 3)}

@@ -117,3 +117,9 @@ class UnauthenticatedError(PatrolError):
     """No token that holds came with the call."""
 
     code = "unauthenticated"
+
+
+class LedgerError(PatrolError):
+    """Events that make no ledger."""
+
+    code = "ledger"

@@ -15,6 +15,7 @@ from engine.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
+from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.registry import Registry
 from engine.hub.renders import FIRST_JOB_ID, Renders
@@ -50,6 +51,7 @@ class Hub:
         registry: Registry,
         visits: Visits,
         judging: Judging,
+        findings: FindingsOffice,
         quarantine: Quarantine,
         writer: Writer,
         watch: Watch[VerdictNews],
@@ -61,6 +63,7 @@ class Hub:
         self._registry = registry
         self._visits = visits
         self._judging = judging
+        self._findings = findings
         self._quarantine = quarantine
         self._writer = writer
         self._watch = watch
@@ -109,6 +112,7 @@ class Hub:
             self._metrics.dropped(dropped.reason)
         self._intake.check_invariants()
         self._visits.check_invariants(monotonic_ns())
+        self._findings.check_invariants()
 
     def configure(self, settings: Settings, calendar: Calendar) -> None:
         """New settings, as one event; in the hub's thread."""
@@ -117,6 +121,7 @@ class Hub:
         self._intake.resize(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
         self._judging.settings = settings
         self._writer.configure(settings.record)
+        self._findings.configure(settings)
         self._visits.configure(settings, calendar, monotonic_ns())
 
     def _turn(self) -> None:
@@ -133,6 +138,8 @@ class Hub:
             self._take("gateways", self._gateways, self._on_gateway, stirred)
         if self._may_begin and not self._begun and self._workers:
             self._begin()
+        if self._begun:
+            self._findings.advance(wall_ns())
         self._visits.advance(now_ns, self._intake_room())
         self._hand_out(monotonic_ns())
         self._watch_gateways()
@@ -323,6 +330,7 @@ class Hub:
         self._visits.clock(wall_ns() - monotonic_ns(), now_ns)
         self._metrics.flow(self._visits.in_flight, len(self._workers), self._watch.watchers)
         self._metrics.scheduler(self._visits.status(now_ns))
+        self._findings.measure()
         self._metrics.stored(*self._writer.take_counts())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._control.say(REPLACE, worker, "job_timeout")

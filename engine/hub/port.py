@@ -10,6 +10,7 @@ from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.clock import monotonic_ns, wall_ns
 from engine.errors import ConfigError, NotFoundError, RegistryError
 from engine.feed.source import check_url
+from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.loop import Hub
 from engine.hub.registry import Registry
@@ -46,7 +47,7 @@ from engine.replies import (
     SpotCheckOrder,
     SpotCheckReport,
 )
-from engine.serve.port import KpiPort, LedgerPort
+from engine.serve.port import KpiPort
 from engine.types import Camera, Verdict
 
 Answer = TypeVar("Answer")
@@ -66,6 +67,7 @@ class Port:
         registry: Registry,
         visits: Visits,
         judging: Judging,
+        findings: FindingsOffice,
         store: Store,
         writer: Writer,
         evidence: Evidence,
@@ -75,13 +77,13 @@ class Port:
         self._registry = registry
         self._visits = visits
         self._judging = judging
+        self._findings = findings
         self._store = store
         self._writer = writer
         self._evidence = evidence
         self._configuration = configuration
         self._spot_checks = SpotCheckOffice(store.spot_checks, lambda: configuration.settings.scheduler, self.check_now)
         self._started_wall_ns = wall_ns()
-        self.ledger: LedgerPort | None = None
         self.indicators: KpiPort | None = None
 
     async def import_cameras(
@@ -230,6 +232,11 @@ class Port:
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Changes, newest first."""
         return await asyncio.to_thread(self._store.access.entries, query)
+
+    @property
+    def ledger(self) -> FindingsOffice:
+        """The findings."""
+        return self._findings
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)

@@ -1,6 +1,7 @@
 """The hub process: opens store and listeners, wires the cores, runs the loop, closes in order."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,8 @@ from engine.config.calendar import Calendar
 from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
+from engine.findings import LoggedEvent
+from engine.hub.findings import FindingsOffice, notice_body
 from engine.hub.judging import Judging
 from engine.hub.loop import Hub
 from engine.hub.news import VerdictLog
@@ -22,11 +25,12 @@ from engine.log import logger
 from engine.record.evidence import Evidence
 from engine.record.pauses import removed
 from engine.record.quarantine import Quarantine
-from engine.record.store import Store
+from engine.record.store import Store, VisitRecord
 from engine.record.writer import Writer
 from engine.redact import redact
 from engine.replies import Pause
 from engine.scheduler.core import Scheduler
+from engine.serve.finding_service import watch_body as change_body
 from engine.serve.metrics import Metrics
 from engine.serve.patrol_service import watch_body
 from engine.serve.server import GrpcServer
@@ -71,19 +75,24 @@ def _serve(
     log = VerdictLog(store.history, registry)
     watch = Watch(log, watch_body, settings.serve.watch_queue_max, settings.serve.watchers_max)
 
+    def publish(records: Sequence[VisitRecord]) -> None:
+        watch.publish(log.stored(records))
+        findings.ring()
+
     zone = ZoneInfo(calendar.timezone)
     writer = Writer(
         store,
         evidence,
         settings.record,
-        lambda records: watch.publish(log.stored(records)),
+        publish,
         metrics.store_error,
         lambda taken_s: metrics.stage("store", taken_s),
         lambda record: store.upkeep.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
-    judging = Judging(settings, registry, histories, writer, metrics)
+    findings = FindingsOffice(settings, store.findings, writer, metrics, notice_body)
+    judging = Judging(settings, registry, histories, writer, findings, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
@@ -94,7 +103,27 @@ def _serve(
     visits.on_pause_ended = forget
     for pause in store.pauses.all():
         visits.pause(pause, monotonic_ns())
-    hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, watch, metrics)
+    findings.check_now = lambda camera_ids: visits.check_now(camera_ids, monotonic_ns())
+    hub = Hub(
+        settings,
+        control,
+        feed,
+        work,
+        gateways,
+        registry,
+        visits,
+        judging,
+        findings,
+        quarantine,
+        writer,
+        watch,
+        metrics,
+    )
+    findings.ask = hub.ask
+    ledger_watch: Watch[LoggedEvent] = Watch(
+        findings, change_body, settings.serve.watch_queue_max, settings.serve.watchers_max
+    )
+    findings.listeners.append(ledger_watch.publish)
     configuration = Configuration(
         settings,
         calendar,
@@ -103,8 +132,8 @@ def _serve(
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
-    grpc = GrpcServer(settings.serve, port, store.access, watch, None, metrics, redact)
+    port = Port(hub, registry, visits, judging, findings, store, writer, evidence, configuration)
+    grpc = GrpcServer(settings.serve, port, store.access, watch, ledger_watch, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}
     if settings.serve.metrics_listen:

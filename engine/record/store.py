@@ -13,6 +13,7 @@ from engine.record import packing
 from engine.record.access import Access
 from engine.record.claim import WriterClaim
 from engine.record.database import connect, parse, refused, writing
+from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
 from engine.record.pauses import Pauses
 from engine.record.schema import prepare
@@ -61,6 +62,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.findings = FindingRecord(engine)
         self._terms = Terms()
         self._claim = WriterClaim(engine)
         self.riders: list[Rider] = []

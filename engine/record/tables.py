@@ -180,3 +180,17 @@ pauses = sa.Table(
     sa.Column("since_wall_ns", sa.BigInteger, nullable=False),
     sa.Column("until_wall_ns", sa.BigInteger, nullable=False),
 )
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("seq", SEQ, primary_key=True),
+    sa.Column("event_kind", sa.String(48), nullable=False),
+    sa.Column("finding_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("region", sa.String(6), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    # Without it SQLite gives numbers of rows that were let go a second time, and their notices would never be routed.
+    sqlite_autoincrement=True,
+)

@@ -81,6 +81,14 @@ _TABLE = (
         "Records not written: queue_full, queue_full_ledger, refused; keyframes: evidence.",
     ),
     MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
+    MetricKind("patrol_findings", "gauge", ("state", "level"), "Findings that have not ended."),
+    MetricKind("patrol_finding_events_total", "counter", ("step",), "Events of the ledger."),
+    MetricKind(
+        "patrol_findings_unheard_total",
+        "counter",
+        (),
+        "Verdicts that the ledger did not hear since its events wait for the database; the camera's next one tells it.",
+    ),
     MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
     MetricKind("patrol_rpc_seconds", "histogram", ("method", "code"), "gRPC calls by method and status."),
 )
@@ -216,6 +224,19 @@ class Metrics:
         self._counters["patrol_store_written_total"].inc(written)
         for reason, number in dropped.items():
             self._counters["patrol_store_dropped_total"].labels(reason).inc(number)
+
+    def findings(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Findings that have not ended, by state and level."""
+        for (state, level), number in counts.items():
+            self._gauges["patrol_findings"].labels(state, level).set(number)
+
+    def finding_event(self, step: str) -> None:
+        """The ledger said something."""
+        self._counters["patrol_finding_events_total"].labels(step).inc()
+
+    def finding_unheard(self) -> None:
+        """The ledger did not hear a verdict."""
+        self._counters["patrol_findings_unheard_total"].inc()
 
     def rpc(self, method: str, code: str, seconds: float) -> None:
         """A gRPC call ended."""

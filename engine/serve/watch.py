@@ -74,6 +74,8 @@ class Watch(Generic[News]):
 
     def publish(self, news: Sequence[News]) -> None:
         """These were stored; in order, from any thread."""
+        if not news:
+            return
         with self._lock:
             for one in news:
                 place = self._next % len(self._ring)

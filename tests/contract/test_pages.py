@@ -41,6 +41,11 @@ def test_the_tables_of_the_scheduler_page_are_what_their_module_writes(renewed: 
     assert renewed(page) == page, f"stale: python -m {renewed.__module__} writes the tables of docs/scheduler.md anew"
 
 
+def test_the_tables_of_the_ledger_page_are_what_their_module_writes() -> None:
+    page = (DOCS / "ledger.md").read_text(encoding="utf-8")
+    assert config.ledger_page(page) == page, "stale: python -m engine.config.describe writes the tables anew"
+
+
 def test_a_page_without_the_marks_of_a_table_is_refused() -> None:
     with pytest.raises(ValueError, match="<!-- world keys -->"):
         rehearsal.scheduler_page("# Who is visited when")
