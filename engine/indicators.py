@@ -129,6 +129,14 @@ class CameraPlace(NamedTuple):
     required: bool
     enabled: bool
 
+    @classmethod
+    def of(
+        cls, *, region: str, site_id: str, site_name: str, key_point: KeyPoint, required: bool, enabled: bool
+    ) -> "CameraPlace":
+        """From the columns of the row."""
+        canteen = site_id or (f"{region}/{site_name}" if site_name else "")
+        return cls(region[: KpiBy.COUNTY.digits], canteen, key_point, required, enabled)
+
 
 @dataclass(frozen=True, slots=True)
 class KpiChanges:

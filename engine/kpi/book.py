@@ -48,32 +48,36 @@ class _Day:
         for group in self.members:
             self._count(group)
 
-    def put(self, camera_id: str, place: CameraPlace | None) -> None:
-        """A registry row is new, changed, or (None) gone with all that was seen of it."""
-        was = self.places.get(camera_id)
-        if place == was:
-            return
+    def put(self, rows: Iterable[tuple[str, CameraPlace | None]]) -> None:
+        """Registry rows are new, changed, or (None) gone with all that was seen of them."""
         stale: set[_Group] = set()
-        if was is not None:
-            group = _group_of(camera_id, was)
-            stale.add(group)
-            rest = tuple(one for one in self.members[group] if one != camera_id)
-            if rest:
-                self.members[group] = rest
+        for camera_id, place in rows:
+            was = self.places.get(camera_id)
+            if place == was:
+                continue
+            if was is not None:
+                stale.add(self._leave(camera_id, was))
+            if place is not None:
+                group = _group_of(camera_id, place)
+                stale.add(group)
+                self.places[camera_id] = place
+                self.members[group] = (*self.members.get(group, ()), camera_id)
             else:
-                del self.members[group]
-        if place is not None:
-            group = _group_of(camera_id, place)
-            stale.add(group)
-            self.places[camera_id] = place
-            self.members[group] = (*self.members.get(group, ()), camera_id)
-        else:
-            del self.places[camera_id]
-            self.facts.pop(camera_id, None)
-            self.changed_cameras.discard(camera_id)
-            self.removed_cameras.add(camera_id)
+                del self.places[camera_id]
+                self.facts.pop(camera_id, None)
+                self.changed_cameras.discard(camera_id)
+                self.removed_cameras.add(camera_id)
         for group in stale:
             self._count(group)
+
+    def _leave(self, camera_id: str, place: CameraPlace) -> _Group:
+        group = _group_of(camera_id, place)
+        rest = tuple(one for one in self.members[group] if one != camera_id)
+        if rest:
+            self.members[group] = rest
+        else:
+            del self.members[group]
+        return group
 
     def learn(self, camera_id: str, facts: CameraFacts) -> None:
         """The camera's facts are now these."""
@@ -160,15 +164,12 @@ class Book:
     def put(self, cameras: Iterable[Camera], now_wall_ns: int) -> None:
         """Cameras are new or changed."""
         self.advance(now_wall_ns)
-        day = self._open[self.today]
-        for camera in cameras:
-            day.put(camera.camera_id, place_of(camera))
+        self._open[self.today].put((camera.camera_id, place_of(camera)) for camera in cameras)
 
     def remove(self, camera_ids: Iterable[str], now_wall_ns: int) -> None:
         """Cameras left the registry."""
         self.advance(now_wall_ns)
-        for camera_id in camera_ids:
-            self._open[self.today].put(camera_id, None)
+        self._open[self.today].put((camera_id, None) for camera_id in camera_ids)
 
     def observe(self, verdict: Verdict, *, working: bool, now_wall_ns: int) -> None:
         """A verdict was given. One from the future (a clock is wrong) counts for today."""
@@ -205,6 +206,10 @@ class Book:
         closed = tuple(day.ordinal for day in self._over)
         self._over.clear()
         return KpiChanges(cameras, tuple(removed), counties, canteens, closed)
+
+    def counties(self) -> dict[str, Counts]:
+        """Counts of the day under way by county."""
+        return dict(self._open[self.today].counties)
 
     def canteens(self, ordinal: int) -> dict[tuple[int, str], dict[str, Counts]]:
         """Counts of a day under way by county and canteen; empty for any other."""
