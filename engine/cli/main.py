@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db
+from engine.cli import cameras, config, db, kpi
 from engine.cli.check import check
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
@@ -22,6 +22,7 @@ for command in (run, demo, check, top, plan, simulate, rejudge, spot_check):
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(db.app, name="db")
+app.add_typer(kpi.app, name="kpi")
 
 
 def main() -> None:

@@ -5,29 +5,33 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from queue import SimpleQueue
 
 from engine.clock import wall_ns
 from engine.indicators import (
-    Counts,
     DayCounts,
     KpiBy,
     KpiChanges,
+    KpiName,
     KpiQuery,
     KpiTable,
     LeagueQuery,
     LeagueTable,
+    Rate,
 )
 from engine.kpi.book import Book
 from engine.kpi.count import count_canteens
 from engine.kpi.days import days_between
-from engine.kpi.rates import league, table_of
+from engine.kpi.rates import league, rates, table_of
 from engine.record.kpis import Kpis, Transaction
 from engine.record.store import VisitRecord
 from engine.types import Camera
 
+_SHOW_INTERVAL_NS = 15_000_000_000
+
 
 class KpiOffice:
-    """Any thread may call. `keep_days`: of counties and canteens."""
+    """Any thread may call. `keep_days`: of counties and canteens. `show` hears the day's rates now and then."""
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class KpiOffice:
         keep_days: int,
         cameras: Iterable[Camera],
         clock_wall_ns: Callable[[], int] = wall_ns,
+        show: Callable[[Mapping[str, Mapping[KpiName, Rate]]], None] = lambda _: None,
     ) -> None:
         self._record = record
         self._keep_days = keep_days
@@ -43,6 +48,9 @@ class KpiOffice:
         self._lock = threading.Lock()
         self._book = Book(timezone, cameras, clock_wall_ns())
         self._unwritten = KpiChanges()
+        self._passed: SimpleQueue[Mapping[str, tuple[int, int]]] = SimpleQueue()
+        self._show = show
+        self._show_after_ns = 0
         for day, facts in record.restore(self._book.today):
             self._book.restore(day, facts)
 
@@ -63,11 +71,9 @@ class KpiOffice:
             self._book.remove(camera_ids, self._clock_wall_ns())
 
     def periods(self, passed: Mapping[str, tuple[int, int]]) -> None:
-        """Periods due and kept since the last call, by camera."""
-        with self._lock:
-            now_wall_ns = self._clock_wall_ns()
-            for camera_id, (due, kept) in passed.items():
-                self._book.periods(camera_id, due, kept, now_wall_ns)
+        """Periods due and kept since the last call, by camera; counted with the next batch. Never waits."""
+        if passed:
+            self._passed.put(passed)
 
     def join(self, transaction: Transaction, records: Sequence[VisitRecord]) -> None:
         """Count these records and write what they change, in the transaction that writes them (engine.record.store).
@@ -78,20 +84,23 @@ class KpiOffice:
         with self._lock:
             now_wall_ns = self._clock_wall_ns()
             self._book.advance(now_wall_ns)
+            while not self._passed.empty():
+                for camera_id, (due, kept) in self._passed.get().items():
+                    self._book.periods(camera_id, due, kept, now_wall_ns)
             for record in records:
                 self._book.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
             self._unwritten = self._unwritten.then(self._book.take())
-            self._record.put(transaction, self._unwritten, self._keep_days)
+        self._record.put(transaction, self._unwritten, self._keep_days)
 
     def committed(self) -> None:
-        """The transaction of the last `join` is in the database."""
-        with self._lock:
-            self._unwritten = KpiChanges()
-
-    def today(self) -> dict[str, Counts]:
-        """Counts of the day under way by county, for gauges."""
-        with self._lock:
-            return self._book.counties()
+        """The transaction of the last `join` is in the database; from the thread that wrote it."""
+        self._unwritten = KpiChanges()
+        now_wall_ns = self._clock_wall_ns()
+        if now_wall_ns >= self._show_after_ns:
+            self._show_after_ns = now_wall_ns + _SHOW_INTERVAL_NS
+            with self._lock:
+                counties = self._book.counties()
+            self._show({county: rates(counts) for county, counts in counties.items()})
 
     @property
     def late_total(self) -> int:
