@@ -165,13 +165,14 @@ class KpiChanges:
         )
 
 
-class DayCounts(NamedTuple):
-    """The counts of a county, or of a canteen in it, on one day. `day`: ordinal."""
+class RegionCounts(NamedTuple):
+    """The counts of a region, or of a canteen in it. `day`: ordinal, 0 for the sum of `days` days."""
 
-    day: int
-    county: str
+    region: str
     canteen: str
+    day: int
     counts: Counts
+    days: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db, kpi
+from engine.cli import cameras, config, db, evidence, kpi
 from engine.cli.check import check
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
@@ -23,6 +23,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(db.app, name="db")
 app.add_typer(kpi.app, name="kpi")
+app.add_typer(evidence.app, name="evidence")
 
 
 def main() -> None:

@@ -332,20 +332,17 @@ class RecordSettings(Section):
     """What is kept, and where."""
 
     url: str = key("sqlite:///var/patrol.db", "SQLAlchemy URL of the database.", hot=False)
-    evidence_dir: str = key("var/evidence", "Where the latest keyframe of each camera is kept.", hot=False)
+    evidence_dir: str = key("var/evidence", "Where keyframes are kept: latest ones and evidence.", hot=False)
     evidence: Literal["all", "faults", "none"] = key(
-        "all", "Whose latest keyframe is kept for GetPicture: every camera's, those not ok, or nobody's."
+        "all", "Keyframes kept: of every camera, of those not ok (no baseline beside a fault then), or none at all."
     )
     evidence_bytes_max: int = key(
-        4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44, hot=False
+        4_294_967_296, "Their size in all; docs/evidence.md has what goes first.", unit="B", ge=0, le=2**44, hot=False
     )
     measurements: bool = key(True, "Keep each camera's latest measurement, some 6 KB, for patrol rejudge.")
     quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
     quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
-    kpi_days: int = key(
-        1100, "KPIs are kept for so long, by county and canteen; the day under way is among them.", unit="days", ge=32,
-        le=36_500,
-    )  # fmt: skip
+    kpi_days: int = key(1100, "KPIs are kept for so long.", unit="days", ge=32, le=36_500)
     batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest wait before a row is written.", unit="s", ge=0.01, le=10)
 

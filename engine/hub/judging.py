@@ -115,7 +115,8 @@ class Judging:
         if camera_id not in self._registry.cameras:
             return None
         began_ns = monotonic_ns()
-        verdict, history = rule(self._histories.get(camera_id) or History())
+        old = self._histories.get(camera_id) or History()
+        verdict, history = rule(old)
         changed = self._registry.announce(camera_id, verdict.announced)
         self._histories[camera_id] = history
         self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
@@ -123,7 +124,8 @@ class Judging:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
-        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working)
+        exhibit = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
+        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working, exhibit)
         self._writer.submit(record, self._evidence(keyframe, verdict))
         return verdict
 
@@ -132,3 +134,8 @@ class Judging:
         if keyframe is None or keep == "none" or (keep == "faults" and verdict.state == State.OK):
             return None
         return keyframe
+
+
+def _stands_by(history: History) -> tuple[object, ...]:
+    """What is announced: a change of it is news, with a picture to be kept."""
+    return history.announced, history.announced_kinds, history.announced_cause

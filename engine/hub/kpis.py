@@ -9,7 +9,6 @@ from queue import SimpleQueue
 
 from engine.clock import wall_ns
 from engine.indicators import (
-    DayCounts,
     KpiBy,
     KpiChanges,
     KpiName,
@@ -18,10 +17,11 @@ from engine.indicators import (
     LeagueQuery,
     LeagueTable,
     Rate,
+    RegionCounts,
 )
 from engine.kpi.book import Book
 from engine.kpi.count import count_canteens
-from engine.kpi.days import days_between
+from engine.kpi.days import Days, days_between
 from engine.kpi.rates import league, rates, table_of
 from engine.record.kpis import Kpis, Transaction
 from engine.record.store import VisitRecord
@@ -46,13 +46,16 @@ class KpiOffice:
         self._keep_days = keep_days
         self._clock_wall_ns = clock_wall_ns
         self._lock = threading.Lock()
-        self._book = Book(timezone, cameras, clock_wall_ns())
+        now_wall_ns = clock_wall_ns()
+        today = Days(timezone).of(now_wall_ns)
+        under_way = dict(record.restore(today))
+        self._book = Book(timezone, cameras, now_wall_ns, under_way.pop(today, {}))
+        for day, facts in under_way.items():
+            self._book.restore(day, facts)
         self._unwritten = KpiChanges()
         self._passed: SimpleQueue[Mapping[str, tuple[int, int]]] = SimpleQueue()
         self._show = show
         self._show_after_ns = 0
-        for day, facts in record.restore(self._book.today):
-            self._book.restore(day, facts)
 
     def configure(self, timezone: str, keep_days: int) -> None:
         """New settings."""
@@ -120,13 +123,17 @@ def kpi_table(record: Kpis, query: KpiQuery) -> KpiTable:
     """The KPIs that are wanted. Raises ValueError for a page token that is none of this list."""
     span = _span(record, query.from_day, query.to_day)
     if span is None:
-        return table_of(query, (), {}, None)
+        return table_of(query, (), None, 0)
+    prefix = query.region_prefix
+    days_total = record.days(*span, prefix)
     if query.by != KpiBy.CANTEEN:
-        return table_of(query, record.counties(*span, query.region_prefix), {}, span)
-    counted = [*record.canteens(*span, query.region_prefix)]
-    for day, places, facts in record.under_way(*span, query.region_prefix):
-        counted += (DayCounts(day, *one, counts) for one, counts in count_canteens(places, facts).items())
-    return table_of(query, counted, record.names(query.region_prefix), span)
+        # One that asks for less than a row stands for gets rows of just what was asked for.
+        digits = max(query.by.digits, len(prefix))
+        return table_of(query, record.regions(*span, prefix, digits, each_day=query.each_day), span, days_total)
+    counted = [*record.canteens(*span, prefix)]
+    for day, places, facts in record.under_way(*span, prefix):
+        counted += (RegionCounts(*one, day, counts) for one, counts in count_canteens(places, facts).items())
+    return table_of(query, counted, span, days_total, record.names(prefix))
 
 
 def league_table(record: Kpis, query: LeagueQuery) -> LeagueTable:
@@ -138,7 +145,7 @@ def league_table(record: Kpis, query: LeagueQuery) -> LeagueTable:
     last = now.from_day - timedelta(days=1)
     first = last - timedelta(days=days_between(now.from_day, now.to_day) - 1)
     before = KpiQuery(query.region_prefix, query.by, first, last)
-    return league(query, now, table_of(before, record.counties(first, last, query.region_prefix), {}, (first, last)))
+    return league(query, now, kpi_table(record, before))
 
 
 def _span(record: Kpis, first: date | None, last: date | None) -> tuple[date, date] | None:

@@ -256,15 +256,19 @@ class Hub:
         self._renders.worker_lost(name)
         self._end(self._intake.worker_lost(name, unreached))
 
-    def render(self, keyframe: Keyframe, side_px_max: int) -> "Future[RenderedPicture]":
-        """Have a worker make a JPEG of a keyframe; in the hub's thread."""
+    def render(
+        self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None = None
+    ) -> "Future[RenderedPicture]":
+        """Have a worker make a JPEG of a keyframe, with tiles, scores and a verdict drawn in if one is given; in the
+        hub's thread."""
         answer: Future[RenderedPicture] = Future()
         if not self._workers:
             raise WireError(DropReason.SHUTDOWN, "no worker is ready to render; ask again in a second")
         self._workers.rotate(1)
         worker = self._workers[0]
         job_id = self._renders.begin(worker, answer)
-        self._work.send(jobs.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max), worker.encode())
+        job = jobs.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate)
+        self._work.send(job, worker.encode())
         return answer
 
     def _hear_supervisor(self) -> None:

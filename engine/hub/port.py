@@ -20,6 +20,7 @@ from engine.hub.visits import Visits
 from engine.indicators import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.judge.rules import RULES_VERSION
 from engine.record.evidence import Evidence
+from engine.record.keyframe_file import verdict_of
 from engine.record.registry import check_cameras, restore_passwords
 from engine.record.store import Store
 from engine.record.writer import Writer
@@ -130,12 +131,24 @@ class Port:
         """A page of them."""
         return await asyncio.to_thread(self._store.page, query)
 
-    async def picture(self, camera_id: str, visit_id: int, side_px_max: int) -> RenderedPicture | None:
-        """The kept keyframe as JPEG; None if there is none, or a newer one took its place."""
-        keyframe = await asyncio.to_thread(self._evidence.get, camera_id)
-        if keyframe is None or visit_id not in (0, keyframe.visit_id):
+    async def picture(
+        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture | None:
+        """A kept keyframe as JPEG; None if there is none, or a newer one took its place.
+
+        With `sha256`, the exhibit of this name as this camera brought it; StoreError if its bits have changed.
+        `annotated`: with the tile map, and what the verdict said of it.
+        """
+        if sha256:
+            exhibit = await asyncio.to_thread(self._evidence.exhibited, sha256, camera_id)
+            seen = None if exhibit is None else (exhibit.keyframe, exhibit.facts)
+        else:
+            seen = await asyncio.to_thread(self._evidence.latest, camera_id)
+        if seen is None or visit_id not in (0, seen[0].visit_id):
             return None
-        answer = await self._ask(lambda: self._hub.render(keyframe, side_px_max))
+        keyframe, facts = seen
+        annotate = verdict_of(facts, keyframe.camera_id, keyframe.visit_id) if annotated else None
+        answer = await self._ask(lambda: self._hub.render(keyframe, side_px_max, annotate))
         return stamped(await asyncio.wrap_future(answer), keyframe)
 
     async def status(self) -> EngineStatus:

@@ -60,7 +60,9 @@ def _serve(
 
     store = Store.open(settings.record.url)
     stack.callback(store.close)
-    evidence = Evidence(Path(settings.record.evidence_dir), settings.record.evidence_bytes_max)
+    evidence = Evidence(
+        Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
+    )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
     announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
     registry = Registry(store.cameras(), announced)
@@ -68,10 +70,11 @@ def _serve(
     kpis = KpiOffice(
         store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
     )
-    store.joins.append(kpis.join)
+    store.riders.append(kpis.join)
 
     def publish(records: Sequence[VisitRecord]) -> None:
         kpis.committed()
+        metrics.evidence(evidence.bytes_kept, evidence.numbers())
         for record in records:
             camera = registry.cameras.get(record.verdict.camera_id)
             if camera is not None:

@@ -7,6 +7,7 @@ count for the day under way as if they had always been; days that are over stay 
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from engine.indicators import CameraFacts, CameraPlace, Counts, KpiChanges
 from engine.kpi.count import NO_FACTS, NOTHING, count_canteens, count_group
@@ -28,24 +29,23 @@ def _group_of(camera_id: str, place: CameraPlace) -> _Group:
 class _Day:
     """One day: places, facts, and the counts made of them."""
 
-    def __init__(self, ordinal: int, places: dict[str, CameraPlace], members: dict[_Group, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        ordinal: int,
+        places: dict[str, CameraPlace],
+        members: dict[_Group, tuple[str, ...]],
+        facts: Mapping[str, CameraFacts],
+    ) -> None:
         self.ordinal = ordinal
         self.places = places
         self.members = members
-        self.facts: dict[str, CameraFacts] = {}
+        self.facts = {one: known for one, known in facts.items() if one in places}
         self.groups: dict[_Group, Counts] = {}
         self.counties: dict[str, Counts] = {}
         self.changed_cameras: set[str] = set()
-        self.removed_cameras: set[str] = set()
+        self.removed_cameras = {one for one in facts if one not in places}
         self.changed_counties: set[str] = set()
-        self.count_all()
-
-    def count_all(self) -> None:
-        """Everything anew."""
-        self.groups.clear()
-        self.changed_counties.update(self.counties)
-        self.counties.clear()
-        for group in self.members:
+        for group in members:
             self._count(group)
 
     def put(self, rows: Iterable[tuple[str, CameraPlace | None]]) -> None:
@@ -114,15 +114,25 @@ class _Day:
 
 
 class Book:
-    """The day under way, and yesterday while it may still change. `now_wall_ns`: opens the first day."""
+    """The day under way, and yesterday while it may still change.
 
-    def __init__(self, timezone: str, cameras: Iterable[Camera], now_wall_ns: int) -> None:
+    `now_wall_ns`: opens the first day. `facts`: what was written of it before a restart, by camera id.
+    """
+
+    def __init__(
+        self,
+        timezone: str,
+        cameras: Iterable[Camera],
+        now_wall_ns: int,
+        facts: Mapping[str, CameraFacts] = MappingProxyType({}),
+    ) -> None:
         self._days = Days(timezone)
         places = {camera.camera_id: place_of(camera) for camera in cameras}
         members: dict[_Group, list[str]] = {}
         for camera_id, place in places.items():
             members.setdefault(_group_of(camera_id, place), []).append(camera_id)
-        today = _Day(self._days.of(now_wall_ns), places, {group: tuple(ids) for group, ids in members.items()})
+        groups = {group: tuple(ids) for group, ids in members.items()}
+        today = _Day(self._days.of(now_wall_ns), places, groups, facts)
         self._open: dict[int, _Day] = {today.ordinal: today}
         self._over: list[_Day] = []
         self.late_total = 0
@@ -138,24 +148,19 @@ class Book:
         self._days = Days(timezone)
 
     def restore(self, ordinal: int, facts: Mapping[str, CameraFacts]) -> None:
-        """What was written of a day before a restart; facts of cameras that left the registry are passed over.
+        """What was written of a day before today that was not over at the last stop; before anything else.
 
-        Of a day before today: it is over as soon as late verdicts are no longer waited for. Call once a day, before
-        anything else.
+        Facts of cameras that left the registry are passed over. The day is over as soon as late verdicts are no longer
+        waited for.
         """
-        day = self._open.get(ordinal)
-        if day is None:
-            now = self._open[self.today]
-            day = self._open[ordinal] = _Day(ordinal, dict(now.places), dict(now.members))
-        day.facts = {one: known for one, known in facts.items() if one in day.places}
-        day.removed_cameras.update(one for one in facts if one not in day.places)
-        day.count_all()
+        now = self._open[self.today]
+        self._open[ordinal] = _Day(ordinal, dict(now.places), dict(now.members), facts)
 
     def advance(self, now_wall_ns: int) -> None:
         """Time has passed: the next day may begin, and yesterday be over."""
         ordinal, newest = self._days.of(now_wall_ns), self._open[self.today]
         if ordinal > newest.ordinal:
-            self._open[ordinal] = _Day(ordinal, dict(newest.places), dict(newest.members))
+            self._open[ordinal] = _Day(ordinal, dict(newest.places), dict(newest.members), {})
         final_ns = self._days.begin_ns(self.today) + LATE_NS
         for older in sorted(self._open)[:-1]:
             if now_wall_ns >= final_ns or older < self.today - 1:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from engine.indicators import CameraFacts, CameraPlace, Counts, DayCounts, KpiChanges
+from engine.indicators import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
 from engine.record.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
 from engine.types import KeyPoint
 
@@ -20,6 +20,13 @@ _CHUNK_ROWS = 500
 FORGOTTEN_ROWS = 2000
 """Rows of cameras on days that are over, taken away with one batch; a day of a province is gone within a minute."""
 _FLAGS = ("visited", "measured", "online", "clear", "unobstructed", "in_hours")
+_FLAGS_OF = [tuple(bool(seen >> bit & 1) for bit in range(len(_FLAGS))) for seen in range(1 << len(_FLAGS))]
+_FACTS = tuple(
+    kpi_cameras.c[name]
+    for name in ("camera_id", "seen", "decided_wall_ns", "decided_visit_id", "periods_due", "periods_kept")
+)
+_POINTS = {point.value: point for point in KeyPoint}
+_CODE_DIGITS = 6
 
 
 class Kpis:
@@ -54,8 +61,8 @@ class Kpis:
         days = sa.select(kpi_cameras.c.day).distinct().where(kpi_cameras.c.day <= today)
         with self._engine.connect() as connection:
             for day in connection.scalars(days.where(kpi_cameras.c.day.not_in(over)).order_by(kpi_cameras.c.day)).all():
-                rows = connection.execute(sa.select(kpi_cameras).where(kpi_cameras.c.day == day))
-                yield day, {row.camera_id: _facts(row) for row in rows}
+                rows = connection.execute(sa.select(*_FACTS).where(kpi_cameras.c.day == day))
+                yield day, {camera_id: _facts(seen, *rest) for camera_id, seen, *rest in rows}
 
     def span(self) -> tuple[date, date] | None:
         """First and last day there are counts of; None before any."""
@@ -64,20 +71,35 @@ class Kpis:
             first, last = connection.execute(query).one()
         return None if first is None else (date.fromordinal(first), date.fromordinal(last))
 
-    def counties(self, first: date, last: date, region_prefix: str = "") -> Iterator[DayCounts]:
-        """Counts by day and county."""
-        query = sa.select(kpi_counties).where(*_within(kpi_counties, first, last, region_prefix))
+    def days(self, first: date, last: date, region_prefix: str = "") -> int:
+        """Days of the span that have counts."""
+        query = sa.select(sa.func.count(kpi_counties.c.day.distinct())).where(*_counted(first, last, region_prefix))
         with self._engine.connect() as connection:
-            for day, county, *counts in connection.execute(query):
-                yield DayCounts(day, county, "", Counts(*counts))
+            return connection.scalar(query) or 0
 
-    def canteens(self, first: date, last: date, region_prefix: str = "") -> Iterator[DayCounts]:
+    def regions(
+        self, first: date, last: date, region_prefix: str, digits: int, *, each_day: bool = False
+    ) -> Iterator[RegionCounts]:
+        """Sums of the counties of each region, whose code has so many digits."""
+        region = sa.func.substr(kpi_counties.c.county, 1, sa.literal_column(str(int(digits)))).label("region")
+        day = kpi_counties.c.day if each_day else sa.literal_column("0").label("day")
+        sums = [sa.cast(sa.func.sum(kpi_counties.c[name]), sa.BigInteger) for name in Counts._fields]
+        query = (
+            sa.select(region, day, sa.func.count(kpi_counties.c.day.distinct()), *sums)
+            .where(*_counted(first, last, region_prefix))
+            .group_by(*([region, kpi_counties.c.day] if each_day else [region]))
+        )
+        with self._engine.connect() as connection:
+            for code, ordinal, days, *counts in connection.execute(query):
+                yield RegionCounts(code, "", ordinal, Counts(*counts), days)
+
+    def canteens(self, first: date, last: date, region_prefix: str = "") -> Iterator[RegionCounts]:
         """Counts by day, county and canteen, of days that are over."""
         query = sa.select(kpi_canteens).where(*_within(kpi_canteens, first, last, region_prefix))
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 for canteen, counts in _unpack(row.body).items():
-                    yield DayCounts(row.day, row.county, canteen, counts)
+                    yield RegionCounts(row.county, canteen, row.day, counts)
 
     def under_way(
         self, first: date, last: date, region_prefix: str = ""
@@ -86,30 +108,33 @@ class Kpis:
         counted = sa.select(kpi_counties.c.day).distinct().where(*_within(kpi_counties, first, last, ""))
         over = sa.select(kpi_canteens.c.day).distinct()
         columns = ("camera_id", "region", "site_id", "site_name", "key_point", "required", "enabled")
-        here = cameras.c.region.startswith(region_prefix, autoescape=True)
+        here = _inside(cameras.c.region, region_prefix)
         with self._engine.connect() as connection:
             days = connection.scalars(counted.where(kpi_counties.c.day.not_in(over))).all()
             if not days:
                 return
             places: dict[str, CameraPlace] = {}
-            for row in connection.execute(sa.select(*(cameras.c[name] for name in columns)).where(here)):
-                places[row.camera_id] = CameraPlace.of(
-                    region=row.region,
-                    site_id=row.site_id,
-                    site_name=row.site_name,
-                    key_point=KeyPoint(row.key_point),
-                    required=row.required,
-                    enabled=row.enabled,
+            for camera_id, *row in connection.execute(sa.select(*(cameras.c[name] for name in columns)).where(here)):
+                region, site_id, site_name, point, required, enabled = row
+                places[camera_id] = CameraPlace.of(
+                    region=region,
+                    site_id=site_id,
+                    site_name=site_name,
+                    key_point=_POINTS[point],
+                    required=required,
+                    enabled=enabled,
                 )
             for day in sorted(days):
-                joined = kpi_cameras.join(cameras, kpi_cameras.c.camera_id == cameras.c.camera_id)
-                query = sa.select(kpi_cameras).select_from(joined).where(kpi_cameras.c.day == day, here)
-                yield day, places, {row.camera_id: _facts(row) for row in connection.execute(query)}
+                query = sa.select(*_FACTS).where(kpi_cameras.c.day == day)
+                if region_prefix:
+                    query = query.where(kpi_cameras.c.camera_id.in_(sa.select(cameras.c.camera_id).where(here)))
+                rows = connection.execute(query)
+                yield day, places, {camera_id: _facts(seen, *rest) for camera_id, seen, *rest in rows}
 
     def names(self, region_prefix: str = "") -> dict[str, str]:
         """Names of canteens, as the registry has them now; of several the first in order."""
         columns = (cameras.c.region, cameras.c.site_id, cameras.c.site_name)
-        query = sa.select(*columns).distinct().where(cameras.c.region.startswith(region_prefix, autoescape=True))
+        query = sa.select(*columns).distinct().where(_inside(cameras.c.region, region_prefix))
         found: dict[str, str] = {}
         with self._engine.connect() as connection:
             for region, site_id, site_name in connection.execute(query.order_by(cameras.c.site_name.desc())):
@@ -129,8 +154,17 @@ class Kpis:
 
 
 def _within(table: sa.Table, first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
-    days = table.c.day.between(first.toordinal(), last.toordinal())
-    return [days, table.c.county.startswith(region_prefix[:6], autoescape=True)]
+    return [table.c.day.between(first.toordinal(), last.toordinal()), _inside(table.c.county, region_prefix)]
+
+
+def _counted(first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
+    """Counties that the last of their cameras has left are none any more."""
+    return [*_within(kpi_counties, first, last, region_prefix), kpi_counties.c.cameras > 0]
+
+
+def _inside(region: "sa.ColumnElement[str]", prefix: str) -> "sa.ColumnElement[bool]":
+    """Codes that begin with the prefix, in a way that an index serves."""
+    return region.between(prefix, prefix.ljust(_CODE_DIGITS, "9")) if prefix else sa.true()
 
 
 def _upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -155,14 +189,8 @@ def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
     }
 
 
-def _facts(row: Any) -> CameraFacts:
-    return CameraFacts(
-        **{name: bool(row.seen >> bit & 1) for bit, name in enumerate(_FLAGS)},
-        decided_wall_ns=row.decided_wall_ns,
-        decided_visit_id=row.decided_visit_id,
-        periods_due=row.periods_due,
-        periods_kept=row.periods_kept,
-    )
+def _facts(seen: int, *numbers: int) -> CameraFacts:
+    return CameraFacts._make((*_FLAGS_OF[seen], *numbers))
 
 
 def _pack(canteens: Mapping[str, Counts]) -> bytes:

@@ -25,16 +25,19 @@ _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
 @dataclass(frozen=True, slots=True)
 class VisitRecord:
     """What is written of one visit. `changed`: the announced state is news. `measurement`: of a visit that brought a
-    picture, opaque here; `working`: whether the kitchen worked."""
+    picture, opaque here; `working`: whether the kitchen worked. `exhibit`: the fault announced is news, its keyframe is
+    to be kept as evidence; `evidence`: the digests, once it is."""
 
     verdict: Verdict
     history: bytes
     changed: bool = False
     measurement: bytes = b""
     working: bool = True
+    exhibit: bool = False
+    evidence: tuple[str, ...] = ()
 
 
-Join = Callable[[Connection, Sequence[VisitRecord]], None]
+Rider = Callable[[Connection, Sequence[VisitRecord]], None]
 """Writes of its own in the transaction that writes these records; raising undoes all of it."""
 
 
@@ -45,7 +48,7 @@ class Store:
         self._engine = engine
         self.spot_checks = SpotChecks(engine)
         self.kpis = Kpis(engine)
-        self.joins: list[Join] = []
+        self.riders: list[Rider] = []
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -170,8 +173,8 @@ class Store:
                 _upsert(connection, latest, list(rows.values()))
             if measured := {one.verdict.camera_id: _measured_row(one) for one in records if one.measurement}:
                 _upsert(connection, measurements, list(measured.values()))
-            for join in self.joins:
-                join(connection, records)
+            for rider in self.riders:
+                rider(connection, records)
 
     def measured(self, since_wall_ns: int, region_prefix: str = "") -> Iterator[VisitRecord]:
         """Cameras whose latest visit brought a picture at that time or later, with verdict, memory and measurement."""

@@ -12,7 +12,7 @@ from engine.config.schema import RecordSettings
 from engine.errors import StoreError
 from engine.record.evidence import Evidence
 from engine.record.store import Store, VisitRecord
-from engine.types import Keyframe
+from engine.types import Keyframe, State
 
 QUEUE_RECORDS_MAX = 10_000
 _RETRY_FIRST_S = 0.1
@@ -23,8 +23,8 @@ class Writer:
     """Takes records, newest per camera; hands them to `on_written` once they are stored, in the writer's thread.
 
     While the store refuses, records wait, the newest of each camera; beyond QUEUE_RECORDS_MAX cameras the oldest goes
-    and is counted in `dropped`. `on_batch` hears the seconds a batch took. Evidence that cannot be written is counted
-    and gone: the verdict matters more.
+    and is counted in `dropped`. `on_batch` hears the seconds a batch took. Evidence is written before
+    the verdict that refers to it; what cannot be is counted and gone: the verdict matters more.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class Writer:
                 if older[0].changed and not record.changed:
                     # Watchers must still hear that the state changed.
                     record = replace(record, changed=True)
+                if older[0].exhibit and keyframe is not None and record.verdict.announced == State.FAULT:
+                    record = replace(record, exhibit=True)
             elif len(self._waiting) >= QUEUE_RECORDS_MAX:
                 self._waiting.popitem(last=False)
                 self.dropped["queue_full"] += 1
@@ -125,6 +127,7 @@ class Writer:
             return [self._waiting.popitem(last=False)[1] for _ in range(min(limit, len(self._waiting)))]
 
     def _write(self, batch: list[tuple[VisitRecord, Keyframe | None]]) -> bool:
+        batch[:] = self._keep_evidence(batch)
         records = [record for record, _ in batch]
         began = time.monotonic()
         try:
@@ -133,22 +136,35 @@ class Writer:
             self._on_error("store")
             structlog.get_logger().error("verdicts not stored, trying again", rows=len(records), detail=str(error))
             return False
-        self._keep_evidence(batch)
         self.written_total += len(records)
         self._on_batch(time.monotonic() - began)
         self._on_written(records)
         return True
 
-    def _keep_evidence(self, batch: list[tuple[VisitRecord, Keyframe | None]]) -> None:
-        for _, keyframe in batch:
-            if keyframe is None:
-                continue
-            try:
-                self._evidence.put(keyframe)
-            except (OSError, StoreError) as error:
-                self.dropped["evidence"] += 1
-                self._on_error("evidence")
-                structlog.get_logger().error("keyframe not kept", camera_id=keyframe.camera_id, detail=str(error))
+    def _keep_evidence(
+        self, batch: list[tuple[VisitRecord, Keyframe | None]]
+    ) -> list[tuple[VisitRecord, Keyframe | None]]:
+        """The records, with digests where evidence was kept; keyframes are done with, also if the store refuses."""
+        kept: list[tuple[VisitRecord, Keyframe | None]] = []
+        for record, keyframe in batch:
+            if keyframe is not None:
+                try:
+                    if record.exhibit:
+                        record = replace(record, evidence=self._evidence.exhibit(keyframe, record.verdict))
+                    self._evidence.put(keyframe, record.verdict)
+                except (OSError, StoreError) as error:
+                    self._not_kept(keyframe.camera_id, error)
+            kept.append((record, None))
+        try:
+            self._evidence.settle()
+        except OSError as error:
+            self._not_kept("", error)
+        return kept
+
+    def _not_kept(self, camera_id: str, error: Exception) -> None:
+        self.dropped["evidence"] += 1
+        self._on_error("evidence")
+        structlog.get_logger().error("keyframe not kept", camera_id=camera_id, detail=str(error))
 
     def _put_back(self, batch: list[tuple[VisitRecord, Keyframe | None]]) -> None:
         with self._news:

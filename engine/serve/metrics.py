@@ -77,6 +77,14 @@ _TABLE = (
     MetricKind("patrol_store_errors_total", "counter", ("part",), "Writes that failed: store (tried again), evidence."),
     MetricKind("patrol_store_dropped_total", "counter", ("reason",), "Records not written: superseded, queue_full."),
     MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
+    MetricKind("patrol_evidence_bytes", "gauge", (), "Size of all keyframes that are kept."),
+    MetricKind(
+        "patrol_evidence_files",
+        "gauge",
+        ("rank",),
+        "Keyframes kept, by rank; docs/evidence.md.",
+    ),
+    MetricKind("patrol_evidence_out_total", "counter", ("rank",), "Keyframes let go because the budget was spent."),
     MetricKind("patrol_kpi_ratio", "gauge", ("kpi", "region"), "KPI of the day so far by county; docs/kpis.md."),
     MetricKind("patrol_kpi_measured_ratio", "gauge", ("kpi", "region"), "Measured / registered beside it."),
     MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
@@ -158,6 +166,16 @@ class Metrics:
                     ratio.labels(name, county or "none").set(rate.value)
                 if rate.registered:
                     measured.labels(name, county or "none").set(rate.measured / rate.registered)
+
+    def evidence(self, size: int, numbers: Mapping[str, int]) -> None:
+        """What is kept, now, by rank."""
+        self._gauges["patrol_evidence_bytes"].set(size)
+        for rank, number in numbers.items():
+            self._gauges["patrol_evidence_files"].labels(rank).set(number)
+
+    def evidence_out(self, rank: str) -> None:
+        """A keyframe was let go because the budget was spent."""
+        self._counters["patrol_evidence_out_total"].labels(rank).inc()
 
     def lag(self, kind: str, lag_s: float) -> None:
         """A visit began so late."""

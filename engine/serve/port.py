@@ -44,8 +44,10 @@ class HubPort(Protocol):
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         """A page of cameras."""
 
-    async def picture(self, camera_id: str, visit_id: int, side_px_max: int) -> RenderedPicture | None:
-        """The kept keyframe as JPEG."""
+    async def picture(
+        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture | None:
+        """The kept keyframe as JPEG; with `sha256` the exhibit of this name; StoreError if its bits have changed."""
 
     async def status(self) -> EngineStatus:
         """How the patrol goes."""

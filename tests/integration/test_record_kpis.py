@@ -55,7 +55,7 @@ def clock() -> Clock:
 
 def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiOffice:
     office = KpiOffice(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
-    store.joins[:] = [office.join]
+    store.riders[:] = [office.join]
     return office
 
 
@@ -79,6 +79,25 @@ def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock
     assert (rate.numerator, rate.denominator, rate.measured, rate.registered) == (1, 3, 2, 3)
 
 
+def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0), camera(1, "130103"), camera(2, "130202"), camera(3, "1301")])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    clock.now_wall_ns += DAY_NS
+    write(store, office, [saw("130202-c2", State.OK, clock.now_wall_ns)])
+    days = {"from_day": MONDAY, "to_day": TUESDAY}
+    cities = kpi_table(store.kpis, KpiQuery(by=KpiBy.CITY, **days))
+    assert [(row.region, row.counts.cameras, row.counts.cameras_clear, row.days) for row in cities.rows] == [
+        ("1301", 6, 1, 2), ("1302", 2, 1, 2),
+    ]  # fmt: skip
+    (province,) = kpi_table(store.kpis, KpiQuery(by=KpiBy.PROVINCE, **days)).rows
+    assert (province.region, province.counts, province.days) == ("13", cities.total.counts, 2)
+    daily = kpi_table(store.kpis, KpiQuery("1302", KpiBy.CITY, each_day=True, **days))
+    assert [(row.day, row.counts.cameras_clear) for row in daily.rows] == [(MONDAY, 0), (TUESDAY, 1)]
+    (asked,) = kpi_table(store.kpis, KpiQuery("130103", KpiBy.PROVINCE, **days)).rows
+    assert (asked.region, asked.counts.cameras) == ("130103", 2)
+
+
 def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0)])
     office = office_of(store, clock)
@@ -86,11 +105,11 @@ def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(s
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    store.joins.append(fail)
+    store.riders.append(fail)
     with pytest.raises(OSError, match="disk full"):
         store.write([saw("130102-c0", State.OK, NOON_NS)])
     assert kpi_table(store.kpis, KpiQuery()).rows == ()
-    store.joins.remove(fail)
+    store.riders.remove(fail)
     write(store, office, [])
     assert counties(store)["130102"].cameras_clear == 1
 

@@ -1,9 +1,9 @@
 """A real SQLite file: what is written comes back, also after a restart; what is no database of ours is refused."""
 
+import hashlib
 import json
 import sqlite3
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -179,37 +179,19 @@ def test_while_the_database_is_locked_the_newest_verdict_of_each_camera_waits(
     lock.close()
 
 
-def test_evidence_stays_within_its_budget_and_the_oldest_goes(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 5000)
-    for number in range(10):
-        evidence.put(keyframe(f"c{number}"))
-        time.sleep(0.01)
-    assert evidence.bytes_kept <= 5000
-    assert evidence.get("c0") is None
-    assert evidence.get("c9") == keyframe("c9")
-    again = Evidence(tmp_path, 5000)
-    assert again.bytes_kept == evidence.bytes_kept
-    again.put(keyframe("new"))
-    assert again.get("new") is not None
-    assert again.bytes_kept <= 5000
-
-
-def test_a_newer_keyframe_takes_the_place_of_the_older(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 10_000)
-    evidence.put(keyframe("c", 1, 100))
-    evidence.put(keyframe("c", 2, 200))
-    assert evidence.get("c").visit_id == 2
-    evidence.remove("c")
-    assert evidence.get("c") is None
-    assert evidence.bytes_kept == 0
-
-
-def test_a_keyframe_file_that_is_broken_reads_as_none(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 10_000)
-    evidence.put(keyframe("c"))
-    (path,) = [one for one in tmp_path.rglob("*") if one.is_file()]
-    path.write_bytes(b"PKE1\x00\x10garbage")
-    assert evidence.get("c") is None
+def test_the_digests_of_an_announced_fault_are_written_with_its_verdict(store: Store, tmp_path: Path) -> None:
+    written: list[VisitRecord] = []
+    writer = Writer(store, Evidence(tmp_path / "ev", 10**6), RecordSettings(), written.extend)
+    store.put_cameras([Camera("c", "rtsp://h/1")])
+    seen_by_riders: list[tuple[str, ...]] = []
+    store.riders.append(lambda _, records: seen_by_riders.extend(one.evidence for one in records))
+    frame = keyframe("c")
+    writer.submit(VisitRecord(verdict("c"), b"h", exhibit=True), frame)
+    assert writer.flush(10)
+    writer.close()
+    digest = hashlib.sha256(frame.payload).hexdigest()
+    assert [one.evidence for one in written] == seen_by_riders == [(digest,)]
+    assert Evidence(tmp_path / "ev", 10**6).exhibited(digest).keyframe == frame
 
 
 def test_quarantine_keeps_the_newest_with_their_reason(tmp_path: Path) -> None:

@@ -189,8 +189,8 @@ def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings:
                 registry.pop(one, None)
         begin = max(begin, end)
         written = written.then(book.take())
-        again = Book("Asia/Shanghai", registry.values(), NOW_NS)
-        again.restore(book.today, {camera_id: facts for (_, camera_id), facts in written.cameras.items()})
+        facts = {camera_id: known for (_, camera_id), known in written.cameras.items()}
+        again = Book("Asia/Shanghai", registry.values(), NOW_NS, facts)
         again.check_invariants()
         assert {k: c for k, c in again.take().counties.items() if any(c)} == {
             k: c for k, c in written.counties.items() if any(c)
