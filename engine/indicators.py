@@ -99,6 +99,16 @@ class Counts(NamedTuple):
         """The sum."""
         return Counts(*(mine + its for mine, its in zip(self, other, strict=True)))
 
+    def unseen(self) -> "Counts":
+        """What the registry says, on a day on which nothing was seen yet."""
+        return Counts(
+            cameras=self.cameras,
+            cameras_enabled=self.cameras_enabled,
+            canteens=self.canteens,
+            canteens_required=self.canteens_required,
+            screens_registered=self.screens_registered,
+        )
+
 
 class CameraFacts(NamedTuple):
     """What one day has shown of one camera so far; in whatever order its verdicts came.

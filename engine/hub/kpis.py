@@ -3,7 +3,7 @@ the writer's transaction, and questions are answered from what is written."""
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from queue import SimpleQueue
 
@@ -111,16 +111,32 @@ class KpiOffice:
         return self._book.late_total
 
     async def table(self, query: KpiQuery) -> KpiTable:
-        """The KPIs that are wanted, from what is written."""
-        return await asyncio.to_thread(kpi_table, self._record, query)
+        """The KPIs that are wanted, from what is written; canteens of a day that is not over yet, as they stand."""
+        return await asyncio.to_thread(kpi_table, self._record, query, self._canteens)
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """The league table, from what is written."""
         return await asyncio.to_thread(league_table, self._record, query)
 
+    def _canteens(self, first: date, last: date, region_prefix: str) -> Iterator[RegionCounts]:
+        for day in range(max(first.toordinal(), self._book.today - 1), last.toordinal() + 1):
+            with self._lock:
+                counties = self._book.canteens(day)
+            for (_, county), canteens in counties.items():
+                if county.startswith(region_prefix):
+                    for canteen, counts in canteens.items():
+                        yield RegionCounts(county, canteen, day, counts)
 
-def kpi_table(record: Kpis, query: KpiQuery) -> KpiTable:
-    """The KPIs that are wanted. Raises ValueError for a page token that is none of this list."""
+
+Canteens = Callable[[date, date, str], Iterable[RegionCounts]]
+"""Counts of canteens on those of these days that are not over yet, in a region."""
+
+
+def kpi_table(record: Kpis, query: KpiQuery, under_way: Canteens | None = None) -> KpiTable:
+    """The KPIs that are wanted. `under_way`: who knows them; without it they are counted from the database.
+
+    Raises ValueError for a page token that is none of this list.
+    """
     span = _span(record, query.from_day, query.to_day)
     if span is None:
         return table_of(query, (), None, 0)
@@ -131,8 +147,11 @@ def kpi_table(record: Kpis, query: KpiQuery) -> KpiTable:
         digits = max(query.by.digits, len(prefix))
         return table_of(query, record.regions(*span, prefix, digits, each_day=query.each_day), span, days_total)
     counted = [*record.canteens(*span, prefix)]
-    for day, places, facts in record.under_way(*span, prefix):
-        counted += (RegionCounts(*one, day, counts) for one, counts in count_canteens(places, facts).items())
+    if under_way is not None:
+        counted += under_way(*span, prefix)
+    else:
+        for day, places, facts in record.under_way(*span, prefix):
+            counted += (RegionCounts(*one, day, counts) for one, counts in count_canteens(places, facts).items())
     return table_of(query, counted, span, days_total, record.names(prefix))
 
 

@@ -158,12 +158,13 @@ def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_t
     assert evidence.exhibited(newer[-1]) is not None
     evidence.pin(newer)
     gone.clear()
-    more = [evidence.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(3)]
-    assert "pinned" not in gone  # the newest give way, since nobody refers to them yet
-    evidence.pin(more)
-    for _ in range(3):
-        evidence.pin(evidence.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1)))
-    assert evidence.bytes_kept <= 40_000
+    late = [evidence.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1)) for _ in range(3)]
+    assert late[-1] == ()  # no room is left but that of open findings, so it is not kept
+    assert "pinned" not in gone
+    smaller = Evidence(tmp_path, 12_000, [pinned, *newer], gone.append)
+    see(smaller, b"x", 2, OK, OK)
+    assert gone.count("pinned") >= 4
+    assert smaller.bytes_kept <= 12_000
 
 
 def test_a_finding_that_was_open_before_a_restart_still_holds_its_evidence(tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: 
         write(store, office, [])
     assert list(store.kpis.restore(TUESDAY.toordinal())) == []
     assert kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=MONDAY)) == monday
+    assert asyncio.run(office.table(KpiQuery(by=KpiBy.CANTEEN))) == kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
     assert (monday.rows[1].site_id, monday.rows[1].site_name, monday.rows[1].counts.cameras_clear) == (
         "s1",
         "第1食堂",
