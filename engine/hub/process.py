@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from engine import __version__
 from engine.clock import wall_ns
@@ -60,6 +61,7 @@ def _serve(
 
     store = Store.open(settings.record.url)
     stack.callback(store.close)
+    store.claim()
     evidence = Evidence(
         Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
     )
@@ -80,8 +82,15 @@ def _serve(
             if camera is not None:
                 fanout.publish(record.verdict, camera, record.changed)
 
+    zone = ZoneInfo(calendar.timezone)
     writer = Writer(
-        store, evidence, settings.record, publish, metrics.store_error, lambda taken_s: metrics.stage("store", taken_s)
+        store,
+        evidence,
+        settings.record,
+        publish,
+        metrics.store_error,
+        lambda taken_s: metrics.stage("store", taken_s),
+        lambda record: store.upkeep.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}

@@ -8,8 +8,10 @@ its baseline and last good picture without anything being kept twice.
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
@@ -24,6 +26,14 @@ from engine.types import Keyframe, State, Verdict
 _OK, _GOOD, _DOUBT = "ok", "good", "doubt"
 _SLOTS = (_OK, _GOOD, _DOUBT)
 EXHIBITS_FOLDER = "exhibits"
+
+
+@dataclass(slots=True)
+class _Held:
+    """How often an exhibit is pinned, and what is held along with it."""
+
+    times: int = 0
+    along: list[str] = field(default_factory=list)
 
 
 class Evidence:
@@ -49,6 +59,7 @@ class Evidence:
         self._quota = Quota()
         self._newest: dict[str, str] = {}
         self._pins: dict[str, int] = {}
+        self._held: dict[str, _Held] = {}
         self._exhibits = Exhibits(folder / EXHIBITS_FOLDER)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -112,18 +123,24 @@ class Evidence:
                 self._drop(whose, slot)
 
     def exhibit(self, keyframe: Keyframe, verdict: Verdict) -> tuple[str, ...]:
-        """A fault is announced: keep this keyframe, the baseline (the last that was ok while ok was announced) and the
-        last good one, each bit for bit. Returns their digests, the fault's own first; the same picture stands once.
+        """A fault is announced, or the ledger cites a look: keep this keyframe bit for bit, and beside one that is not
+        ok the baseline (the last that was ok while ok was announced) and the last good one.
 
-        Call before `put` or after it, then `settle`. Raises OSError.
+        Returns their digests (SHA-256 of the payloads), the keyframe's own first; the same picture stands once. Call
+        before `put`, then `settle`. Raises OSError.
         """
-        digests = [self._exhibit(keyframe, keyframe_file.facts_of(verdict))]
         whose = _name_of(keyframe.camera_id)
-        for slot in (_OK, _GOOD):
-            seen = self._read(whose, slot)
-            if seen is not None and seen[0].visit_id != keyframe.visit_id:
-                digests.append(self._exhibit(*seen))
-        return tuple(dict.fromkeys(one for one in digests if one))
+        beside: dict[str, str] = {}
+        if verdict.state != State.OK:
+            for name, slots in (("baseline", (_OK,)), ("good", (_GOOD, _OK))):
+                seen = next((one for slot in slots if (one := self._read(whose, slot)) is not None), None)
+                digest = "" if seen is None else self._exhibit(*seen)
+                if digest:
+                    beside[name] = digest
+        fault = self._exhibit(keyframe, keyframe_file.facts_of(verdict), beside)
+        with self._lock:
+            self._hold_along(fault, beside.values())
+        return tuple(dict.fromkeys(one for one in (fault, *beside.values()) if one))
 
     def exhibit_latest(self, camera_id: str) -> str:
         """Keep the camera's latest keyframe as an exhibit, as after a re-check; its digest, empty if there is none."""
@@ -140,32 +157,56 @@ class Evidence:
         return self._exhibits.get(sha256, camera_id)
 
     def pin(self, digests: Iterable[str]) -> tuple[str, ...]:
-        """A finding is open that refers to these; as often as it is unpinned later. Returns those that are not here."""
-        missing: list[str] = []
+        """A finding is open that refers to these; as often as it is unpinned later. Returns those that are not here.
+
+        The good pictures beside them are held along. It may come before the exhibit does.
+        """
+        wanted = [(digest, self._exhibits.beside(digest)) for digest in digests]
         with self._lock:
-            for digest in digests:
-                self._pins[digest] = self._pins.get(digest, 0) + 1
-                self._quota.move(digest, Rank.PINNED)
-                if digest not in self._quota:
-                    missing.append(digest)
-        return tuple(missing)
+            for digest, beside in wanted:
+                held = self._held.setdefault(digest, _Held())
+                held.times += 1
+                for one in (digest, *held.along):
+                    self._hold(one, 1)
+                self._hold_along(digest, beside)
+            return tuple(digest for digest, _ in wanted if digest not in self._quota)
 
     def unpin(self, digests: Iterable[str]) -> None:
         """The finding has ended."""
         with self._lock:
             for digest in digests:
-                left = self._pins.get(digest, 0) - 1
-                if left > 0:
-                    self._pins[digest] = left
-                elif left == 0:
-                    del self._pins[digest]
-                    self._quota.move(digest, Rank.EXHIBIT)
+                held = self._held.get(digest)
+                if held is None:
+                    continue
+                held.times -= 1
+                if not held.times:
+                    del self._held[digest]
+                for one in (digest, *held.along):
+                    self._hold(one, -1)
 
-    def _exhibit(self, keyframe: Keyframe, facts: Facts) -> str:
+    def _hold(self, digest: str, times: int) -> None:
+        left = self._pins.get(digest, 0) + times
+        if left:
+            self._pins[digest] = left
+        else:
+            del self._pins[digest]
+        self._quota.move(digest, Rank.PINNED if left else Rank.EXHIBIT)
+
+    def _hold_along(self, digest: str, beside: Iterable[str]) -> None:
+        """What stands beside an exhibit is held as often as it is itself."""
+        held = self._held.get(digest)
+        if held is None:
+            return
+        for one in beside:
+            if one != digest and one not in held.along:
+                held.along.append(one)
+                self._hold(one, held.times)
+
+    def _exhibit(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str] = MappingProxyType({})) -> str:
         if len(keyframe.payload) > self._bytes_max:
             return ""
         with self._exhibiting:
-            kept = self._exhibits.put(keyframe, facts)
+            kept = self._exhibits.put(keyframe, facts, dict(beside))
             with self._lock:
                 rank = Rank.PINNED if kept.sha256 in self._pins else Rank.EXHIBIT
                 self._quota.put(kept.sha256, kept.size_bytes, rank)

@@ -10,7 +10,7 @@ brought stands once, with a sighting for each. `settle` makes what was kept outl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +28,13 @@ _SYNCS_AT_ONCE_MAX = 16
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """One keyframe as one visit brought it. `facts`: what the verdict said (engine.record.keyframe_file)."""
+    """One keyframe as one visit brought it. `facts`: what the verdict said (engine.record.keyframe_file). `beside`:
+    digests of the good pictures that an announced fault was laid beside, by `baseline` and `good`."""
 
     sha256: str
     keyframe: Keyframe
     facts: Facts
+    beside: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Exhibits:
         self._folder = folder
         self._unsettled: set[Path] = set()
 
-    def put(self, keyframe: Keyframe, facts: Facts) -> ExhibitFile:
+    def put(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str]) -> ExhibitFile:
         """Keep it. Raises OSError; then nothing is kept that was not before."""
         digest = hashlib.sha256(keyframe.payload).hexdigest()
         payload, known = self._paths(digest, keyframe.codec)
@@ -69,7 +71,7 @@ class Exhibits:
             described = {"sha256": digest, "bytes": len(keyframe.payload), "codec": keyframe.codec, "sightings": []}
         if not payload.exists() or payload.stat().st_size != len(keyframe.payload):
             self._write(payload, keyframe.payload)
-        sighting = {**origin_of(keyframe), "verdict": facts}
+        sighting = {**origin_of(keyframe), "verdict": facts, "beside": beside}
         others = [one for one in described["sightings"] if not _same(one, keyframe)]
         described["sightings"] = [*others[:1], *others[1:][-(SIGHTINGS_MAX - 2) :], sighting]
         self._write(known, json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode())
@@ -104,7 +106,15 @@ class Exhibits:
             raise StoreError(f"exhibit {sha256}: its keyframe is gone from {known.parent}") from None
         if hashlib.sha256(payload).hexdigest() != sha256:
             raise StoreError(f"exhibit {sha256}: the file in {known.parent} has other bits than when it was kept")
-        return Exhibit(sha256, keyframe_of(sightings[-1], payload), sightings[-1]["verdict"])
+        latest = sightings[-1]
+        return Exhibit(sha256, keyframe_of(latest, payload), latest["verdict"], latest["beside"])
+
+    def beside(self, sha256: str) -> tuple[str, ...]:
+        """Digests of all good pictures that any sighting was laid beside."""
+        known = self._known(sha256)
+        described = None if known is None else self._read(known)
+        found = [one.get("beside", {}) for one in described["sightings"]] if described is not None else []
+        return tuple(dict.fromkeys(digest for one in found for digest in one.values()))
 
     def remove(self, sha256: str) -> None:
         """Let it go; the JSON first, so that nothing is ever described and not there."""

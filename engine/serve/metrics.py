@@ -75,7 +75,12 @@ _TABLE = (
     MetricKind("patrol_demux_stuck_threads", "gauge", (), "Demuxing threads given up and not back."),
     MetricKind("patrol_rtsp_fallbacks_total", "counter", ("outcome",), "RTSP visits tried again through FFmpeg."),
     MetricKind("patrol_store_errors_total", "counter", ("part",), "Writes that failed: store (tried again), evidence."),
-    MetricKind("patrol_store_dropped_total", "counter", ("reason",), "Records not written: superseded, queue_full."),
+    MetricKind(
+        "patrol_store_dropped_total",
+        "counter",
+        ("reason",),
+        "Records not written: queue_full, queue_full_ledger, refused; keyframes: evidence.",
+    ),
     MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
     MetricKind("patrol_evidence_bytes", "gauge", (), "Size of all keyframes that are kept."),
     MetricKind(

@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from engine.config.schema import RecordSettings
 from engine.decode.render import render_jpeg
 from engine.errors import StoreError
 from engine.record.evidence import Evidence
 from engine.record.exhibits import SIGHTINGS_MAX, Exhibits
-from engine.types import Codec, FaultKind, FeedKind, Keyframe, Scores, Severity, State, Verdict
+from engine.record.store import Store, VisitRecord
+from engine.record.writer import Writer
+from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, Scores, Severity, State, Verdict
 from tests.clips import encode, scene
 
 OK, FAULT, UNKNOWN = State.OK, State.FAULT, State.UNKNOWN
@@ -88,6 +92,56 @@ def test_beside_the_fault_stand_the_last_picture_announced_ok_and_the_last_good_
     assert digests == (sha256(bad), sha256(baseline), sha256(good))
     assert again.exhibited(digests[1]).keyframe.visit_id == 2
     assert again.exhibited(digests[1]).facts["state"] == "ok"
+
+
+def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_path: Path) -> None:
+    baseline, bad, worse = (os.urandom(5000) for _ in range(3))
+    evidence = Evidence(tmp_path, 10**6)
+    assert evidence.pin([sha256(bad)]) == (sha256(bad),)  # the ledger knows the digest before the file is there
+    see(evidence, baseline, 1, OK, OK)
+    evidence.exhibit(keyframe(bad, 2), verdict(FAULT, FAULT, 2))
+    exhibit = evidence.exhibited(sha256(bad))
+    assert exhibit.beside == {"baseline": sha256(baseline), "good": sha256(baseline)}
+    assert evidence.numbers()["pinned"] == 2
+    evidence.exhibit(keyframe(worse, 3), verdict(FAULT, FAULT, 3))
+    assert evidence.pin([sha256(worse), sha256(bad)]) == ()
+    assert evidence.numbers() == {"latest": 1, "beside": 0, "exhibit": 0, "pinned": 3}
+    evidence.unpin([sha256(bad), sha256(bad)])
+    assert evidence.numbers()["pinned"] == 2  # the baseline is held along with the other fault
+    evidence.unpin([sha256(worse), sha256(worse), "0" * 64])
+    assert evidence.numbers()["pinned"] == 0
+    again = Evidence(tmp_path, 10**6, pinned=[sha256(worse)])
+    assert again.numbers()["pinned"] == 2
+
+
+def test_a_good_look_that_the_ledger_cites_is_kept_alone(tmp_path: Path) -> None:
+    evidence = Evidence(tmp_path, 10**6)
+    see(evidence, b"before", 1, OK, OK)
+    assert evidence.exhibit(keyframe(b"now", 2), verdict(OK, FAULT, 2)) == (sha256(b"now"),)
+
+
+def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_it(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
+    store.put_cameras([Camera("c", "rtsp://h/1")])
+    evidence = Evidence(tmp_path / "ev", 10**6)
+    riders: list[tuple[str, ...]] = []
+    there: list[bool] = []
+
+    def ride(_: object, records: Sequence[VisitRecord]) -> None:
+        riders.extend(one.evidence for one in records)
+        there.extend(evidence.exhibited(digest) is not None for one in records for digest in one.evidence)
+
+    store.riders.append(ride)
+    written: list[VisitRecord] = []
+    writer = Writer(store, evidence, RecordSettings(), written.extend)
+    writer.submit(VisitRecord(verdict(OK, OK, 1), b"h"), keyframe(b"good", 1))
+    writer.submit(VisitRecord(verdict(FAULT, FAULT, 2), b"h", exhibit=True), keyframe(b"bad", 2))
+    assert writer.flush(10)
+    writer.close()
+    store.close()
+    wanted = [(), (sha256(b"bad"), sha256(b"good"))]
+    assert [one.evidence for one in written] == riders == wanted
+    assert there == [True, True]
 
 
 def test_a_camera_that_is_well_again_keeps_one_file(tmp_path: Path, bitstreams: dict[Codec, list[bytes]]) -> None:

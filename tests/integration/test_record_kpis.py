@@ -60,7 +60,7 @@ def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiOffice:
 
 
 def write(store: Store, office: KpiOffice, records: list[VisitRecord]) -> None:
-    store.write(records)
+    store.write(records, [] if records else [lambda transaction: office.join(transaction, [])])
     office.committed()
 
 
