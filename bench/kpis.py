@@ -163,6 +163,7 @@ def _counted(store: Store, now_wall_ns: int) -> dict[str, Any]:
     random = Random(2)
     tracemalloc.start()
     book = Book(TIMEZONE, registry, now_wall_ns)
+    book_bytes, _ = tracemalloc.get_traced_memory()
     verdicts = [verdict(one.camera_id, now_wall_ns, random) for one in registry]
     before, _ = tracemalloc.get_traced_memory()
     for one in verdicts:
@@ -187,6 +188,7 @@ def _counted(store: Store, now_wall_ns: int) -> dict[str, Any]:
         "verdict_us": round(1e6 * took_s / len(again), 1),
         "midnight_s": round(midnight_s, 2),
         "day_closed_s": round(closed_s, 2),
+        "book_bytes_a_camera": round(book_bytes / len(registry)),
         "facts_bytes_a_camera": round(facts_bytes / len(registry)),
     }
 

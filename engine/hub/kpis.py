@@ -105,10 +105,10 @@ class KpiOffice:
                 counties = self._book.counties()
             self._show({county: rates(counts) for county, counts in counties.items()})
 
-    @property
-    def late_total(self) -> int:
-        """Verdicts that came after their day was over."""
-        return self._book.late_total
+    def take_late(self) -> int:
+        """Verdicts since the last call that came when their day was over; they count for none."""
+        with self._lock:
+            return self._book.take_late()
 
     async def table(self, query: KpiQuery) -> KpiTable:
         """The KPIs that are wanted, from what is written; canteens of a day that is not over yet, as they stand."""

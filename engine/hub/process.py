@@ -76,6 +76,7 @@ def _serve(
 
     def publish(records: Sequence[VisitRecord]) -> None:
         kpis.committed()
+        metrics.kpis_late(kpis.take_late())
         metrics.evidence(evidence.bytes_kept, evidence.numbers())
         for record in records:
             camera = registry.cameras.get(record.verdict.camera_id)

@@ -146,8 +146,7 @@ class Book:
         today = _Day(self._days.of(now_wall_ns), places, groups, facts)
         self._open: dict[int, _Day] = {today.ordinal: today}
         self._over: list[_Day] = []
-        self.late_total = 0
-        """Verdicts that came when their day was over."""
+        self._late = 0
 
     @property
     def today(self) -> int:
@@ -192,7 +191,7 @@ class Book:
         self.advance(now_wall_ns)
         day = self._open.get(min(self._days.of(verdict.at_wall_ns), self.today))
         if day is None:
-            self.late_total += 1
+            self._late += 1
         elif verdict.camera_id in day.places:
             facts = day.facts.get(verdict.camera_id, NO_FACTS)
             day.learn(verdict.camera_id, observe(facts, verdict, working=working))
@@ -222,6 +221,11 @@ class Book:
         closed = tuple(day.ordinal for day in self._over)
         self._over.clear()
         return KpiChanges(cameras, tuple(removed), counties, canteens, closed)
+
+    def take_late(self) -> int:
+        """Verdicts since the last call that came when their day was over; they count for none."""
+        late, self._late = self._late, 0
+        return late
 
     def counties(self) -> dict[str, Counts]:
         """Counts of the day under way by county."""

@@ -91,6 +91,7 @@ _TABLE = (
     ),
     MetricKind("patrol_evidence_out_total", "counter", ("rank",), "Keyframes let go because the budget was spent."),
     MetricKind("patrol_kpi_ratio", "gauge", ("kpi", "region"), "KPI of the day so far by county; docs/kpis.md."),
+    MetricKind("patrol_kpi_late_total", "counter", (), "Verdicts that came when their day was over: no KPI has them."),
     MetricKind("patrol_kpi_measured_ratio", "gauge", ("kpi", "region"), "Measured / registered beside it."),
     MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
     MetricKind("patrol_rpc_seconds", "histogram", ("method", "code"), "gRPC calls by method and status."),
@@ -171,6 +172,10 @@ class Metrics:
                     ratio.labels(name, county or "none").set(rate.value)
                 if rate.registered:
                     measured.labels(name, county or "none").set(rate.measured / rate.registered)
+
+    def kpis_late(self, number: int) -> None:
+        """So many verdicts came when their day was over."""
+        self._counters["patrol_kpi_late_total"].inc(number)
 
     def evidence(self, size: int, numbers: Mapping[str, int]) -> None:
         """What is kept, now, by rank."""

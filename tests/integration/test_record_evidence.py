@@ -15,6 +15,8 @@ import pytest
 from engine.config.schema import RecordSettings
 from engine.decode.render import render_jpeg
 from engine.errors import StoreError
+from engine.findings import LedgerEvent, Step
+from engine.hub.pins import Pins
 from engine.record.evidence import Evidence
 from engine.record.exhibits import SIGHTINGS_MAX, Exhibits
 from engine.record.store import Store, VisitRecord
@@ -112,6 +114,26 @@ def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_pa
     assert evidence.numbers()["pinned"] == 0
     again = Evidence(tmp_path, 10**6, pinned=[sha256(worse)])
     assert again.numbers()["pinned"] == 2
+
+
+def test_evidence_is_held_while_its_finding_is_open(tmp_path: Path) -> None:
+    evidence = Evidence(tmp_path, 10**6)
+    first, second, third = (
+        evidence.exhibit(keyframe(os.urandom(100), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(3)
+    )
+    pins = Pins(evidence, {7: [first, first]})
+    pins.hear(
+        [
+            LedgerEvent(8, 1, Step.OPENED, 1, "engine", evidence=(first, second)),
+            LedgerEvent(8, 2, Step.RECHECK_FAILED, 2, "engine", evidence=(third, second)),
+            LedgerEvent(8, 3, Step.ACKNOWLEDGED, 3, "li"),
+        ]
+    )
+    assert evidence.numbers()["pinned"] == 3
+    pins.hear([LedgerEvent(8, 4, Step.CLOSED, 4, "li")])
+    assert evidence.numbers()["pinned"] == 1  # the other finding still refers to the first
+    pins.hear([LedgerEvent(7, 2, Step.DISMISSED, 5, "li", evidence=(second,))])
+    assert evidence.numbers() == {"latest": 0, "beside": 0, "exhibit": 3, "pinned": 0}
 
 
 def test_a_good_look_that_the_ledger_cites_is_kept_alone(tmp_path: Path) -> None:
