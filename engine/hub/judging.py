@@ -125,7 +125,7 @@ class Judging:
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
         exhibit = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
-        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working, exhibit)
+        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working, exhibit=exhibit)
         self._writer.submit(record, self._evidence(keyframe, verdict))
         return verdict
 
