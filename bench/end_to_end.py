@@ -30,9 +30,9 @@ from engine.config.schema import (
     IntakeSettings,
     LogSettings,
     RecordSettings,
-    ServeSettings,
     WorkerSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.feed import wire
 from engine.feed.demux import fetch_now
 from engine.feed.source import source_url

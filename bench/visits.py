@@ -35,8 +35,8 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.feed.demux import DemuxPool
 from engine.feed.visit import visit
 from engine.replies import EngineStatus

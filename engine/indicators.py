@@ -99,6 +99,16 @@ class Counts(NamedTuple):
         """The sum."""
         return Counts(*(mine + its for mine, its in zip(self, other, strict=True)))
 
+    def unseen(self) -> "Counts":
+        """What the registry says, on a day on which nothing was seen yet."""
+        return Counts(
+            cameras=self.cameras,
+            cameras_enabled=self.cameras_enabled,
+            canteens=self.canteens,
+            canteens_required=self.canteens_required,
+            screens_registered=self.screens_registered,
+        )
+
 
 class CameraFacts(NamedTuple):
     """What one day has shown of one camera so far; in whatever order its verdicts came.
@@ -129,6 +139,14 @@ class CameraPlace(NamedTuple):
     required: bool
     enabled: bool
 
+    @classmethod
+    def of(
+        cls, *, region: str, site_id: str, site_name: str, key_point: KeyPoint, required: bool, enabled: bool
+    ) -> "CameraPlace":
+        """From the columns of the row."""
+        canteen = site_id or (f"{region}/{site_name}" if site_name else "")
+        return cls(region[: KpiBy.COUNTY.digits], canteen, key_point, required, enabled)
+
 
 @dataclass(frozen=True, slots=True)
 class KpiChanges:
@@ -157,13 +175,14 @@ class KpiChanges:
         )
 
 
-class DayCounts(NamedTuple):
-    """The counts of a county, or of a canteen in it, on one day. `day`: ordinal."""
+class RegionCounts(NamedTuple):
+    """The counts of a region, or of a canteen in it. `day`: ordinal, 0 for the sum of `days` days."""
 
-    day: int
-    county: str
+    region: str
     canteen: str
+    day: int
     counts: Counts
+    days: int = 1
 
 
 @dataclass(frozen=True, slots=True)

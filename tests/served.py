@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.clock import wall_ns
-from engine.config.schema import ServeSettings
+from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
 from engine.feed.source import check_url
 from engine.findings import Finding, FindingPage, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
@@ -113,7 +113,7 @@ class Kpis:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def kpis(self, query):
+    async def table(self, query):
         rows = [self._row(one) for one in self._regions(query.region_prefix)]
         begin = int(query.page_token or 0)
         page = tuple(rows[begin : begin + query.page_size])
@@ -219,7 +219,7 @@ class SmallHub:
     async def verdicts(self, camera_id, before_seq, limit):
         return self.store.history.of_camera(camera_id, before_seq, limit)
 
-    async def picture(self, camera_id, visit_id, side_px_max):
+    async def picture(self, camera_id, visit_id, side_px_max, *, annotated=False, sha256=""):
         return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
 
     async def status(self, region_prefix):

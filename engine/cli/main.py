@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db, token
+from engine.cli import cameras, config, db, evidence, kpi, token
 from engine.cli.check import check
 from engine.cli.export import export
 from engine.cli.options import ERR, OUT
@@ -26,6 +26,8 @@ app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(db.app, name="db")
 app.add_typer(token.app, name="token")
+app.add_typer(kpi.app, name="kpi")
+app.add_typer(evidence.app, name="evidence")
 
 
 def main() -> None:

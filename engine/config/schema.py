@@ -3,6 +3,7 @@
 from typing import Literal
 
 from engine.config.ledger import LedgerSettings
+from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
 from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
 
@@ -333,16 +334,17 @@ class RecordSettings(Section):
     """What is kept, and where."""
 
     url: str = key("sqlite:///var/patrol.db", "SQLAlchemy URL of the database.", hot=False)
-    evidence_dir: str = key("var/evidence", "Where the latest keyframe of each camera is kept.", hot=False)
+    evidence_dir: str = key("var/evidence", "Where keyframes are kept: latest ones and evidence.", hot=False)
     evidence: Literal["all", "faults", "none"] = key(
-        "all", "Whose latest keyframe is kept for GetPicture: every camera's, those not ok, or nobody's."
+        "all", "Keyframes kept: of every camera, of those not ok (no baseline beside a fault then), or none at all."
     )
     evidence_bytes_max: int = key(
-        4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44, hot=False
+        4_294_967_296, "Their size in all; docs/evidence.md has what goes first.", unit="B", ge=0, le=2**44, hot=False
     )
     measurements: bool = key(True, "Keep each camera's latest measurement, some 6 KB, for patrol rejudge.")
     quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
     quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
+    kpi_days: int = key(1100, "KPIs are kept for so long.", unit="days", ge=32, le=36_500)
     batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest wait before a row is written.", unit="s", ge=0.01, le=10)
     queue_records_max: int = key(
@@ -354,22 +356,6 @@ class RecordSettings(Section):
         31, "How long each camera's hours are kept: counts and scores.", unit="d", ge=1, le=3650
     )
     keep_daily_days: float = key(731, "How long each camera's days are kept.", unit="d", ge=1, le=36_500)
-
-
-class ServeSettings(Section):
-    """Listeners. Outside loopback they need TLS, and a token in the database (`patrol token create`)."""
-
-    grpc_listen: str = key("127.0.0.1:7702", "gRPC address, host:port.", hot=False)
-    metrics_listen: str = key("127.0.0.1:7703", "Prometheus address, host:port; empty: none.", hot=False)
-    metrics_public: bool = key(False, "Metrics may be read by all who reach metrics_listen.", hot=False)
-    tls_cert_file: str = key("", "PEM certificate chain.", hot=False)
-    tls_key_file: str = key("", "PEM private key.", hot=False)
-    page_size_max: int = key(1000, "Largest page of a list call.", unit="rows", ge=1, le=10_000, hot=False)
-    watchers_max: int = key(256, "Watch and check-now calls open at once.", ge=1, le=4096, hot=False)
-    watch_queue_max: int = key(
-        4096, "News kept in memory for all watchers; one that falls further behind is cut.", ge=16, le=65_536, hot=False
-    )
-    audit_days: int = key(400, "How long the audit log is kept.", unit="days", ge=1, le=10_000, hot=False)
 
 
 class LogSettings(Section):

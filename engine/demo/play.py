@@ -21,8 +21,8 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.console.live import render_patrol
 from engine.console.progress import progress
 from engine.console.tables import Cell, show_table

@@ -17,6 +17,7 @@ from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
 from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.registry import Registry
 from engine.hub.renders import FIRST_JOB_ID, Renders
 from engine.hub.visits import Visits
@@ -56,6 +57,7 @@ class Hub:
         writer: Writer,
         watch: Watch[VerdictNews],
         metrics: Metrics,
+        kpis: KpiOffice,
     ) -> None:
         self._settings = settings
         self._control = control
@@ -68,6 +70,7 @@ class Hub:
         self._writer = writer
         self._watch = watch
         self._metrics = metrics
+        self._kpis = kpis
         limits = settings.intake
         self._intake = Intake(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
         self._renders = Renders()
@@ -123,6 +126,7 @@ class Hub:
         self._writer.configure(settings.record)
         self._findings.configure(settings)
         self._visits.configure(settings, calendar, monotonic_ns())
+        self._kpis.configure(calendar.timezone, settings.record.kpi_days)
 
     def _turn(self) -> None:
         stirred = self._poller.wait(self._wait_ms())
@@ -259,15 +263,19 @@ class Hub:
         self._renders.worker_lost(name)
         self._end(self._intake.worker_lost(name, unreached))
 
-    def render(self, keyframe: Keyframe, side_px_max: int) -> "Future[RenderedPicture]":
-        """Have a worker make a JPEG of a keyframe; in the hub's thread."""
+    def render(
+        self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None = None
+    ) -> "Future[RenderedPicture]":
+        """Have a worker make a JPEG of a keyframe, with tiles, scores and a verdict drawn in if one is given; in the
+        hub's thread."""
         answer: Future[RenderedPicture] = Future()
         if not self._workers:
             raise WireError(DropReason.SHUTDOWN, "no worker is ready to render; ask again in a second")
         self._workers.rotate(1)
         worker = self._workers[0]
         job_id = self._renders.begin(worker, answer)
-        self._work.send(jobs.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max), worker.encode())
+        job = jobs.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate)
+        self._work.send(job, worker.encode())
         return answer
 
     def _hear_supervisor(self) -> None:
@@ -332,6 +340,7 @@ class Hub:
         self._metrics.scheduler(self._visits.status(now_ns))
         self._findings.measure()
         self._metrics.stored(*self._writer.take_counts())
+        self._kpis.periods(self._visits.take_periods())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._control.say(REPLACE, worker, "job_timeout")
         for feeder in self._visits.silent_feeders(now_ns):

@@ -12,6 +12,7 @@ from engine.errors import ConfigError, NotFoundError, RegistryError
 from engine.feed.source import check_url
 from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
@@ -20,6 +21,7 @@ from engine.hub.spotcheck import SpotCheckOffice
 from engine.hub.visits import Visits
 from engine.judge.rules import RULES_VERSION
 from engine.record.evidence import Evidence
+from engine.record.keyframe_file import verdict_of
 from engine.record.pauses import put as put_pause
 from engine.record.registry import check_cameras, restore_passwords
 from engine.record.store import Store
@@ -47,7 +49,6 @@ from engine.replies import (
     SpotCheckOrder,
     SpotCheckReport,
 )
-from engine.serve.port import KpiPort
 from engine.types import Camera, Verdict
 
 Answer = TypeVar("Answer")
@@ -72,6 +73,7 @@ class Port:
         writer: Writer,
         evidence: Evidence,
         configuration: Configuration,
+        kpis: KpiOffice,
     ) -> None:
         self._hub = hub
         self._registry = registry
@@ -82,9 +84,9 @@ class Port:
         self._writer = writer
         self._evidence = evidence
         self._configuration = configuration
+        self._kpis = kpis
         self._spot_checks = SpotCheckOffice(store.spot_checks, lambda: configuration.settings.scheduler, self.check_now)
         self._started_wall_ns = wall_ns()
-        self.indicators: KpiPort | None = None
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -101,6 +103,7 @@ class Port:
             put = await asyncio.to_thread(self._store.put_cameras, rows)
             counts = (counts[0] + put[0], counts[1] + put[1], counts[2] + put[2])
             await self._ask(lambda rows=rows: self._put(rows))  # type: ignore[misc]
+            await asyncio.to_thread(self._kpis.put, rows)
         return ImportReport(*counts, problems)
 
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
@@ -113,6 +116,7 @@ class Port:
                 self._judging.forget(camera_id)
 
         await self._ask(drop)
+        await asyncio.to_thread(self._kpis.remove, camera_ids)
         removed = await asyncio.to_thread(self._store.remove_cameras, camera_ids)
         for camera_id in removed:
             await asyncio.to_thread(self._evidence.remove, camera_id)
@@ -156,12 +160,24 @@ class Port:
         """A page of them."""
         return await asyncio.to_thread(self._store.page, query)
 
-    async def picture(self, camera_id: str, visit_id: int, side_px_max: int) -> RenderedPicture | None:
-        """The kept keyframe as JPEG; None if there is none, or a newer one took its place."""
-        keyframe = await asyncio.to_thread(self._evidence.get, camera_id)
-        if keyframe is None or visit_id not in (0, keyframe.visit_id):
+    async def picture(
+        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture | None:
+        """A kept keyframe as JPEG; None if there is none, or a newer one took its place.
+
+        With `sha256`, the exhibit of this name as this camera brought it; StoreError if its bits have changed.
+        `annotated`: with the tile map, and what the verdict said of it.
+        """
+        if sha256:
+            exhibit = await asyncio.to_thread(self._evidence.exhibited, sha256, camera_id)
+            seen = None if exhibit is None else (exhibit.keyframe, exhibit.facts)
+        else:
+            seen = await asyncio.to_thread(self._evidence.latest, camera_id)
+        if seen is None or visit_id not in (0, seen[0].visit_id):
             return None
-        answer = await self._ask(lambda: self._hub.render(keyframe, side_px_max))
+        keyframe, facts = seen
+        annotate = verdict_of(facts, keyframe.camera_id, keyframe.visit_id) if annotated else None
+        answer = await self._ask(lambda: self._hub.render(keyframe, side_px_max, annotate))
         return stamped(await asyncio.wrap_future(answer), keyframe)
 
     async def status(self, region_prefix: str) -> EngineStatus:
@@ -237,6 +253,11 @@ class Port:
     def ledger(self) -> FindingsOffice:
         """The findings."""
         return self._findings
+
+    @property
+    def indicators(self) -> KpiOffice:
+        """The KPIs."""
+        return self._kpis
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)

@@ -14,6 +14,7 @@ from engine.errors import PatrolError
 from engine.findings import LoggedEvent
 from engine.hub.findings import FindingsOffice, notice_body
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
 from engine.hub.news import VerdictLog
 from engine.hub.port import Port
@@ -67,15 +68,24 @@ def _serve(
     store = Store.open(settings.record.url)
     stack.callback(store.close)
     store.claim()
-    evidence = Evidence(Path(settings.record.evidence_dir), settings.record.evidence_bytes_max)
+    evidence = Evidence(
+        Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
+    )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
     announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
     registry = Registry(store.cameras(), announced)
 
+    kpis = KpiOffice(
+        store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
+    )
+    store.riders.append(kpis.join)
     log = VerdictLog(store.history, registry)
     watch = Watch(log, watch_body, settings.serve.watch_queue_max, settings.serve.watchers_max)
 
     def publish(records: Sequence[VisitRecord]) -> None:
+        kpis.committed()
+        metrics.kpis_late(kpis.take_late())
+        metrics.evidence(evidence.bytes_kept, evidence.numbers())
         watch.publish(log.stored(records))
         findings.ring()
 
@@ -118,6 +128,7 @@ def _serve(
         writer,
         watch,
         metrics,
+        kpis,
     )
     findings.ask = hub.ask
     ledger_watch: Watch[LoggedEvent] = Watch(
@@ -132,7 +143,7 @@ def _serve(
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, findings, store, writer, evidence, configuration)
+    port = Port(hub, registry, visits, judging, findings, store, writer, evidence, configuration, kpis)
     grpc = GrpcServer(settings.serve, port, store.access, watch, ledger_watch, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}

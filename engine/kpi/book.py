@@ -7,6 +7,7 @@ count for the day under way as if they had always been; days that are over stay 
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from engine.indicators import CameraFacts, CameraPlace, Counts, KpiChanges
 from engine.kpi.count import NO_FACTS, NOTHING, count_canteens, count_group
@@ -28,52 +29,66 @@ def _group_of(camera_id: str, place: CameraPlace) -> _Group:
 class _Day:
     """One day: places, facts, and the counts made of them."""
 
-    def __init__(self, ordinal: int, places: dict[str, CameraPlace], members: dict[_Group, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        ordinal: int,
+        places: dict[str, CameraPlace],
+        members: dict[_Group, tuple[str, ...]],
+        facts: Mapping[str, CameraFacts],
+        groups: dict[_Group, Counts] | None = None,
+    ) -> None:
         self.ordinal = ordinal
         self.places = places
         self.members = members
-        self.facts: dict[str, CameraFacts] = {}
-        self.groups: dict[_Group, Counts] = {}
+        self.facts = {one: known for one, known in facts.items() if one in places}
+        self.groups: dict[_Group, Counts] = {} if groups is None else groups
         self.counties: dict[str, Counts] = {}
         self.changed_cameras: set[str] = set()
-        self.removed_cameras: set[str] = set()
+        self.removed_cameras = {one for one in facts if one not in places}
         self.changed_counties: set[str] = set()
-        self.count_all()
-
-    def count_all(self) -> None:
-        """Everything anew."""
-        self.groups.clear()
-        self.changed_counties.update(self.counties)
-        self.counties.clear()
-        for group in self.members:
-            self._count(group)
-
-    def put(self, camera_id: str, place: CameraPlace | None) -> None:
-        """A registry row is new, changed, or (None) gone with all that was seen of it."""
-        was = self.places.get(camera_id)
-        if place == was:
+        if groups is None:
+            for group in members:
+                self._count(group)
             return
+        for (county, _, _), counts in groups.items():
+            self.counties[county] = self.counties.get(county, NOTHING).plus(counts)
+        self.changed_counties.update(self.counties)
+
+    def after(self, ordinal: int) -> "_Day":
+        """A later day, with the same registry and nothing seen; in a tenth of the time that counting anew takes."""
+        groups = {group: counts.unseen() for group, counts in self.groups.items()}
+        return _Day(ordinal, dict(self.places), dict(self.members), {}, groups)
+
+    def put(self, rows: Iterable[tuple[str, CameraPlace | None]]) -> None:
+        """Registry rows are new, changed, or (None) gone with all that was seen of them."""
         stale: set[_Group] = set()
-        if was is not None:
-            group = _group_of(camera_id, was)
-            stale.add(group)
-            rest = tuple(one for one in self.members[group] if one != camera_id)
-            if rest:
-                self.members[group] = rest
+        for camera_id, place in rows:
+            was = self.places.get(camera_id)
+            if place == was:
+                continue
+            if was is not None:
+                stale.add(self._leave(camera_id, was))
+            if place is not None:
+                group = _group_of(camera_id, place)
+                stale.add(group)
+                self.places[camera_id] = place
+                self.members[group] = (*self.members.get(group, ()), camera_id)
             else:
-                del self.members[group]
-        if place is not None:
-            group = _group_of(camera_id, place)
-            stale.add(group)
-            self.places[camera_id] = place
-            self.members[group] = (*self.members.get(group, ()), camera_id)
-        else:
-            del self.places[camera_id]
-            self.facts.pop(camera_id, None)
-            self.changed_cameras.discard(camera_id)
-            self.removed_cameras.add(camera_id)
+                del self.places[camera_id]
+                self.facts.pop(camera_id, None)
+                self.changed_cameras.discard(camera_id)
+                self.removed_cameras.add(camera_id)
         for group in stale:
             self._count(group)
+
+    def _leave(self, camera_id: str, place: CameraPlace) -> _Group:
+        group = _group_of(camera_id, place)
+        rest = tuple(one for one in self.members[group] if one != camera_id)
+        if rest:
+            self.members[group] = rest
+        else:
+            del self.members[group]
+        return group
 
     def learn(self, camera_id: str, facts: CameraFacts) -> None:
         """The camera's facts are now these."""
@@ -110,19 +125,28 @@ class _Day:
 
 
 class Book:
-    """The day under way, and yesterday while it may still change. `now_wall_ns`: opens the first day."""
+    """The day under way, and yesterday while it may still change.
 
-    def __init__(self, timezone: str, cameras: Iterable[Camera], now_wall_ns: int) -> None:
+    `now_wall_ns`: opens the first day. `facts`: what was written of it before a restart, by camera id.
+    """
+
+    def __init__(
+        self,
+        timezone: str,
+        cameras: Iterable[Camera],
+        now_wall_ns: int,
+        facts: Mapping[str, CameraFacts] = MappingProxyType({}),
+    ) -> None:
         self._days = Days(timezone)
         places = {camera.camera_id: place_of(camera) for camera in cameras}
         members: dict[_Group, list[str]] = {}
         for camera_id, place in places.items():
             members.setdefault(_group_of(camera_id, place), []).append(camera_id)
-        today = _Day(self._days.of(now_wall_ns), places, {group: tuple(ids) for group, ids in members.items()})
+        groups = {group: tuple(ids) for group, ids in members.items()}
+        today = _Day(self._days.of(now_wall_ns), places, groups, facts)
         self._open: dict[int, _Day] = {today.ordinal: today}
         self._over: list[_Day] = []
-        self.late_total = 0
-        """Verdicts that came when their day was over."""
+        self._late = 0
 
     @property
     def today(self) -> int:
@@ -134,24 +158,19 @@ class Book:
         self._days = Days(timezone)
 
     def restore(self, ordinal: int, facts: Mapping[str, CameraFacts]) -> None:
-        """What was written of a day before a restart; facts of cameras that left the registry are passed over.
+        """What was written of a day before today that was not over at the last stop; before anything else.
 
-        Of a day before today: it is over as soon as late verdicts are no longer waited for. Call once a day, before
-        anything else.
+        Facts of cameras that left the registry are passed over. The day is over as soon as late verdicts are no longer
+        waited for.
         """
-        day = self._open.get(ordinal)
-        if day is None:
-            now = self._open[self.today]
-            day = self._open[ordinal] = _Day(ordinal, dict(now.places), dict(now.members))
-        day.facts = {one: known for one, known in facts.items() if one in day.places}
-        day.removed_cameras.update(one for one in facts if one not in day.places)
-        day.count_all()
+        now = self._open[self.today]
+        self._open[ordinal] = _Day(ordinal, dict(now.places), dict(now.members), facts)
 
     def advance(self, now_wall_ns: int) -> None:
         """Time has passed: the next day may begin, and yesterday be over."""
         ordinal, newest = self._days.of(now_wall_ns), self._open[self.today]
         if ordinal > newest.ordinal:
-            self._open[ordinal] = _Day(ordinal, dict(newest.places), dict(newest.members))
+            self._open[ordinal] = newest.after(ordinal)
         final_ns = self._days.begin_ns(self.today) + LATE_NS
         for older in sorted(self._open)[:-1]:
             if now_wall_ns >= final_ns or older < self.today - 1:
@@ -160,22 +179,19 @@ class Book:
     def put(self, cameras: Iterable[Camera], now_wall_ns: int) -> None:
         """Cameras are new or changed."""
         self.advance(now_wall_ns)
-        day = self._open[self.today]
-        for camera in cameras:
-            day.put(camera.camera_id, place_of(camera))
+        self._open[self.today].put((camera.camera_id, place_of(camera)) for camera in cameras)
 
     def remove(self, camera_ids: Iterable[str], now_wall_ns: int) -> None:
         """Cameras left the registry."""
         self.advance(now_wall_ns)
-        for camera_id in camera_ids:
-            self._open[self.today].put(camera_id, None)
+        self._open[self.today].put((camera_id, None) for camera_id in camera_ids)
 
     def observe(self, verdict: Verdict, *, working: bool, now_wall_ns: int) -> None:
         """A verdict was given. One from the future (a clock is wrong) counts for today."""
         self.advance(now_wall_ns)
         day = self._open.get(min(self._days.of(verdict.at_wall_ns), self.today))
         if day is None:
-            self.late_total += 1
+            self._late += 1
         elif verdict.camera_id in day.places:
             facts = day.facts.get(verdict.camera_id, NO_FACTS)
             day.learn(verdict.camera_id, observe(facts, verdict, working=working))
@@ -206,8 +222,17 @@ class Book:
         self._over.clear()
         return KpiChanges(cameras, tuple(removed), counties, canteens, closed)
 
+    def take_late(self) -> int:
+        """Verdicts since the last call that came when their day was over; they count for none."""
+        late, self._late = self._late, 0
+        return late
+
+    def counties(self) -> dict[str, Counts]:
+        """Counts of the day under way by county."""
+        return dict(self._open[self.today].counties)
+
     def canteens(self, ordinal: int) -> dict[tuple[int, str], dict[str, Counts]]:
-        """Counts of a day under way by county and canteen; empty for any other."""
+        """Counts by day and county, by canteen, of a day that is not over yet; empty for any other."""
         day = self._open.get(ordinal)
         return {} if day is None else day.canteens()
 

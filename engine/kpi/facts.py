@@ -3,8 +3,6 @@
 from engine.indicators import CameraFacts, CameraPlace
 from engine.types import Camera, FaultKind, State, Verdict
 
-COUNTY_DIGITS = 6
-
 NOT_FRESH = frozenset({FaultKind.FROZEN, FaultKind.SIGNAL_LOSS})
 """Keyframes that show nothing of now: the same picture again and again, or a recorder's word that it has none."""
 NOT_CLEAR = frozenset(
@@ -27,9 +25,14 @@ OBSTRUCTED = frozenset({FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.S
 
 def place_of(camera: Camera) -> CameraPlace:
     """What the KPIs need of a registry row."""
-    county = camera.region[:COUNTY_DIGITS]
-    canteen = camera.site_id or (f"{camera.region}/{camera.site_name}" if camera.site_name else "")
-    return CameraPlace(county, canteen, camera.key_point, camera.required, camera.enabled)
+    return CameraPlace.of(
+        region=camera.region,
+        site_id=camera.site_id,
+        site_name=camera.site_name,
+        key_point=camera.key_point,
+        required=camera.required,
+        enabled=camera.enabled,
+    )
 
 
 def observe(facts: CameraFacts, verdict: Verdict, *, working: bool) -> CameraFacts:

@@ -6,8 +6,6 @@ from datetime import date
 
 from engine.indicators import (
     Counts,
-    DayCounts,
-    KpiBy,
     KpiName,
     KpiQuery,
     KpiRow,
@@ -16,6 +14,7 @@ from engine.indicators import (
     LeagueRow,
     LeagueTable,
     Rate,
+    RegionCounts,
 )
 from engine.kpi.count import NOTHING
 
@@ -45,21 +44,22 @@ def rates(counts: Counts) -> dict[KpiName, Rate]:
 
 def table_of(
     query: KpiQuery,
-    counted: Iterable[DayCounts],
-    names: Mapping[str, str],
+    counted: Iterable[RegionCounts],
     span: tuple[date, date] | None,
+    days_total: int,
+    names: Mapping[str, str] | None = None,
 ) -> KpiTable:
-    """The table of what was counted in `span`. `names`: of canteens. Raises ValueError for a page token not of ours."""
-    digits = max(query.by.digits, len(query.region_prefix))
+    """The table of what was counted in `span`, of which `days_total` days have counts. `names`: of canteens.
+
+    Counts of one region or canteen on different days add up, unless the query wants each day. Raises ValueError for a
+    page token that is not of ours.
+    """
     sums: dict[_Key, Counts] = {}
-    days: dict[_Key, set[int]] = {}
-    for day, county, canteen, counts in counted:
-        if not any(counts):
-            continue
-        name = canteen if query.by == KpiBy.CANTEEN else ""
-        key = (county[:digits], name, day if query.each_day else 0)
-        sums[key] = sums.get(key, NOTHING).plus(counts)
-        days.setdefault(key, set()).add(day)
+    days: dict[_Key, int] = {}
+    for region, canteen, day, counts, number in counted:
+        key = (region, canteen, day if query.each_day else 0)
+        sums[key] = sums[key].plus(counts) if key in sums else counts
+        days[key] = days.get(key, 0) + number
     total = NOTHING
     for counts in sums.values():
         total = total.plus(counts)
@@ -72,17 +72,16 @@ def table_of(
             rates=rates(sums[region, canteen, day]),
             counts=sums[region, canteen, day],
             site_id=canteen,
-            site_name=names.get(canteen, ""),
+            site_name=(names or {}).get(canteen, ""),
             day=date.fromordinal(day) if day else None,
-            days=len(days[region, canteen, day]),
+            days=days[region, canteen, day],
         )
         for region, canteen, day in shown
     )
-    every_day = {day for some in days.values() for day in some}
     return KpiTable(
         by=query.by,
         rows=rows,
-        total=KpiRow(query.region_prefix, rates(total), total, days=len(every_day)),
+        total=KpiRow(query.region_prefix, rates(total), total, days=days_total),
         from_day=span[0] if span else None,
         to_day=span[1] if span else None,
         next_page_token=_token_of(shown[-1]) if len(shown) < len(keys) else "",

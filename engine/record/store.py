@@ -15,6 +15,7 @@ from engine.record.claim import WriterClaim
 from engine.record.database import connect, parse, refused, writing
 from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
+from engine.record.kpis import Kpis
 from engine.record.pauses import Pauses
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
@@ -40,7 +41,8 @@ _VERDICT = (
 @dataclass(frozen=True, slots=True)
 class VisitRecord:
     """What is written of one visit. `changed`: the announced state is news. `measurement`: of a visit that brought a
-    picture, opaque here; `working`: whether the kitchen worked. `seq`: its place in the log, 0 before it is written."""
+    picture, opaque here; `working`: whether the kitchen worked. `seq`: its place in the log, 0 before it is written.
+    `exhibit`: the fault announced is news, its keyframe is to be kept; `evidence`: the digests, once it is."""
 
     verdict: Verdict
     history: bytes
@@ -48,6 +50,8 @@ class VisitRecord:
     measurement: bytes = b""
     working: bool = True
     seq: int = 0
+    exhibit: bool = False
+    evidence: tuple[str, ...] = ()
 
 
 Write = Callable[[Connection], None]
@@ -70,6 +74,7 @@ class Store:
         self.spot_checks = SpotChecks(engine)
         self.access = Access(engine)
         self.pauses = Pauses(engine)
+        self.kpis = Kpis(engine)
         self.upkeep = Upkeep(self._claim, self._terms)
 
     @classmethod

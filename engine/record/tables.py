@@ -2,6 +2,8 @@
 
 import sqlalchemy as sa
 
+from engine.indicators import Counts
+
 SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """A number given in order. In SQLite only an INTEGER is the row's own key, and costs no index."""
 
@@ -194,3 +196,33 @@ outbox = sa.Table(
     # Without it SQLite gives numbers of rows that were let go a second time, and their notices would never be routed.
     sqlite_autoincrement=True,
 )
+
+kpi_cameras = sa.Table(
+    "kpi_cameras",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("seen", sa.SmallInteger, nullable=False),
+    sa.Column("decided_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("decided_visit_id", sa.BigInteger, nullable=False),
+    sa.Column("periods_due", sa.Integer, nullable=False),
+    sa.Column("periods_kept", sa.Integer, nullable=False),
+)
+"""What a day under way has shown of each camera; `seen` is a bit a flag. `day`: datetime.date.toordinal."""
+
+kpi_counties = sa.Table(
+    "kpi_counties",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("county", sa.String(6), primary_key=True),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in Counts._fields),
+)
+
+kpi_canteens = sa.Table(
+    "kpi_canteens",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("county", sa.String(6), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""Of days that are over: the counts of a county's canteens in one body."""

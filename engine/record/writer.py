@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
@@ -36,8 +37,8 @@ class Writer:
 
     While the store refuses, they wait; what becomes of them when they are too many, WriteQueue says, and `dropped`
     counts. An entry that alone makes a transaction fail is dropped too, as `refused`. `on_batch` hears the seconds a
-    batch took. Evidence that cannot be written is counted and gone: the verdict matters more. `tend` does a small step
-    of upkeep and says whether there is more to do.
+    batch took. Evidence is written before the verdict that refers to it; what cannot be is counted and gone: the
+    verdict matters more. `tend` does a small step of upkeep and says whether there is more to do.
     """
 
     def __init__(
@@ -244,15 +245,25 @@ class Writer:
         """Before the rows that point to it; and once, however often these are tried."""
         for entry in batch:
             keyframe, entry.keyframe = entry.keyframe, None
-            if keyframe is None:
+            if keyframe is None or entry.record is None:
                 continue
+            verdict = entry.record.verdict
             try:
-                self._evidence.put(keyframe)
+                if entry.record.exhibit:
+                    entry.record = replace(entry.record, evidence=self._evidence.exhibit(keyframe, verdict))
+                self._evidence.put(keyframe, verdict)
             except (OSError, StoreError) as error:
-                with self._news:
-                    self.dropped["evidence"] += 1
-                self._on_error("evidence")
-                structlog.get_logger().error("keyframe not kept", camera_id=keyframe.camera_id, detail=str(error))
+                self._not_kept(keyframe.camera_id, error)
+        try:
+            self._evidence.settle()
+        except OSError as error:
+            self._not_kept("", error)
+
+    def _not_kept(self, camera_id: str, error: Exception) -> None:
+        with self._news:
+            self.dropped["evidence"] += 1
+        self._on_error("evidence")
+        structlog.get_logger().error("keyframe not kept", camera_id=camera_id, detail=str(error))
 
     def _upkeep(self) -> bool:
         try:

@@ -338,10 +338,14 @@ class PatrolClient:
             time.sleep(wait_s)
             wait_s = min(_RETRY_MAX_S, 2 * wait_s)
 
-    def picture(self, camera_id: str, *, visit_id: int = 0, side_px_max: int = 0) -> RenderedPicture:
-        """The picture behind a verdict; NOT_FOUND."""
+    def picture(
+        self, camera_id: str, *, visit_id: int = 0, side_px_max: int = 0, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture:
+        """The picture behind a verdict, or an exhibit; NOT_FOUND."""
         name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
-        request = patrol_pb2.GetPictureRequest(verdict=name, side_px_max=side_px_max)
+        request = patrol_pb2.GetPictureRequest(
+            verdict=name, side_px_max=side_px_max, annotated=annotated, sha256=sha256
+        )
         return picture_of(self._channel.call(self._patrol.GetPicture, request))
 
     def kpis(self, query: KpiQuery) -> KpiTable:

@@ -130,7 +130,9 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
     async def GetPicture(self, request: patrol_pb2.GetPictureRequest, call: Call) -> patrol_pb2.Picture:
         """The picture behind a verdict."""
         camera_id, visit_id = verdict_ids_of(request.verdict, "verdict")
-        picture = await call.port.picture(camera_id, visit_id, request.side_px_max)
+        picture = await call.port.picture(
+            camera_id, visit_id, request.side_px_max, annotated=request.annotated, sha256=request.sha256
+        )
         if picture is None:
             if await call.port.camera(camera_id) is None:
                 raise no_camera(camera_id)

@@ -75,8 +75,10 @@ class HubPort(Protocol):
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         """Verdicts on a camera, newest first, below `before_seq` (0: from the newest)."""
 
-    async def picture(self, camera_id: str, visit_id: int, side_px_max: int) -> RenderedPicture | None:
-        """The kept keyframe as JPEG."""
+    async def picture(
+        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture | None:
+        """The kept keyframe as JPEG; with `sha256` the exhibit of this name; StoreError if its bits have changed."""
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """How the patrol goes; the cameras of a region."""
@@ -140,8 +142,8 @@ class LedgerPort(Protocol):
 class KpiPort(Protocol):
     """The KPIs, as callers see them."""
 
-    async def kpis(self, query: KpiQuery) -> KpiTable:
-        """A page of KPIs."""
+    async def table(self, query: KpiQuery) -> KpiTable:
+        """A page of KPIs; ValueError for a page token that is none of the list."""
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """Who does best."""

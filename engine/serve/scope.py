@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
-from engine.errors import DeniedError, NotFoundError
+from engine.errors import DeniedError, InvalidArgumentError, NotFoundError
 from engine.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
 from engine.indicators import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
 from engine.replies import (
@@ -159,9 +159,13 @@ class Scoped:
             async for news in self._verdict_watch.news(after):
                 yield [one for one in news if one.region.startswith(self._region)]
 
-    async def picture(self, camera_id: str, visit_id: int, side_px_max: int) -> RenderedPicture | None:
+    async def picture(
+        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture | None:
         """None for a camera of another region."""
-        return await self._hub.picture(camera_id, visit_id, side_px_max) if await self._sees(camera_id) else None
+        if not await self._sees(camera_id):
+            return None
+        return await self._hub.picture(camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256)
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""
@@ -268,7 +272,10 @@ class Scoped:
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return KpiTable(query.by, (), KpiRow(query.region_prefix, {}, Counts(), days=0))
-        return await self._kpis().kpis(replace(query, region_prefix=prefix))
+        try:
+            return await self._kpis().table(replace(query, region_prefix=prefix))
+        except ValueError as error:
+            raise InvalidArgumentError("page_token", str(error)) from error
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """Of the caller's region: the places are those among what they see."""

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection
 from engine.actors import Actor
 from engine.clock import NS_PER_S, wall_ns
 from engine.config.listen import host_port, is_loopback
-from engine.config.schema import ServeSettings
+from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ListenError, PatrolError
 from engine.findings import LoggedEvent
 from engine.replies import VerdictNews

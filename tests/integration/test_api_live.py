@@ -18,9 +18,9 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
     WorkerSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.record.store import Store
 from engine.replies import PauseKind, PauseScope
 from engine.serve.channel import CallError

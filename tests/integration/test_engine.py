@@ -22,9 +22,9 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
     WorkerSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.demo.county import County
 from engine.desk import EngineDesk
 from engine.errors import ListenError, StoreError

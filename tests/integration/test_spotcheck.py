@@ -19,9 +19,9 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
     WorkerSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.errors import ConflictError
 from engine.hub.spotcheck import SpotCheckOffice
 from engine.record.store import Store, VisitRecord

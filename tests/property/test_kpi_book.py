@@ -137,16 +137,16 @@ def _standing(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> tu
     return clear, not kinds & {FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.FROZEN}
 
 
-def play(book: Book, happenings: list[object]) -> None:
+def play(book: Book, happenings: list[object], now_ns: int = NOW_NS) -> None:
     for one in happenings:
         if isinstance(one, Camera):
-            book.put([one], NOW_NS)
+            book.put([one], now_ns)
         elif isinstance(one, Periods):
-            book.periods(one.camera_id, one.due, one.kept, NOW_NS)
+            book.periods(one.camera_id, one.due, one.kept, now_ns)
         elif isinstance(one, str):
-            book.remove([one], NOW_NS)
+            book.remove([one], now_ns)
         else:
-            book.observe(one[0], working=one[1], now_wall_ns=NOW_NS)
+            book.observe(one[0], working=one[1], now_wall_ns=now_ns)
 
 
 def one_verdict_a_visit(happenings: list[object]) -> list[object]:
@@ -173,6 +173,26 @@ def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -
     assert kept == counted_afterwards(happenings)
 
 
+@given(st.lists(HAPPENINGS, max_size=40), st.lists(HAPPENINGS, max_size=40).map(one_verdict_a_visit))
+@settings(max_examples=150, deadline=None)
+def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[object], after: list[object]) -> None:
+    book = Book("Asia/Shanghai", [], NOW_NS)
+    play(book, before)
+    book.advance(NOW_NS + DAY_NS)
+    book.check_invariants()
+    registry = [one for one in before if isinstance(one, Camera | str)]
+    tomorrow = [
+        (replace(one[0], at_wall_ns=one[0].at_wall_ns + DAY_NS), one[1]) if isinstance(one, tuple) else one
+        for one in after
+    ]
+    play(book, tomorrow, NOW_NS + DAY_NS)
+    book.check_invariants()
+    kept = {
+        county: counts for (day, county), counts in book.take().counties.items() if day == book.today and any(counts)
+    }
+    assert kept == counted_afterwards([*registry, *tomorrow])
+
+
 @given(st.lists(HAPPENINGS, max_size=60), st.lists(st.integers(0, 60), max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings: list[object], cuts: list[int]) -> None:
@@ -189,8 +209,8 @@ def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings:
                 registry.pop(one, None)
         begin = max(begin, end)
         written = written.then(book.take())
-        again = Book("Asia/Shanghai", registry.values(), NOW_NS)
-        again.restore(book.today, {camera_id: facts for (_, camera_id), facts in written.cameras.items()})
+        facts = {camera_id: known for (_, camera_id), known in written.cameras.items()}
+        again = Book("Asia/Shanghai", registry.values(), NOW_NS, facts)
         again.check_invariants()
         assert {k: c for k, c in again.take().counties.items() if any(c)} == {
             k: c for k, c in written.counties.items() if any(c)

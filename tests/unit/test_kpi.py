@@ -8,13 +8,13 @@ import pytest
 from engine.indicators import (
     CameraFacts,
     Counts,
-    DayCounts,
     KpiBy,
     KpiName,
     KpiQuery,
     KpiTable,
     LeagueQuery,
     Rate,
+    RegionCounts,
 )
 from engine.kpi.book import LATE_NS, Book
 from engine.kpi.days import Days
@@ -215,7 +215,7 @@ def test_at_midnight_a_new_day_begins_and_late_verdicts_still_count_for_the_old_
     over = book.take()
     assert (over.closed, over.canteens[MONDAY, "130102"]["s"].cameras_clear) == ((MONDAY,), 1)
     book.observe(verdict(State.OK, camera_id="a", at=midnight - S), working=True, now_wall_ns=midnight + LATE_NS)
-    assert (book.late_total, book.take().counties) == (1, {})
+    assert (book.take_late(), book.take_late(), book.take().counties) == (1, 0, {})
 
 
 def test_days_that_are_over_keep_the_registry_that_they_had() -> None:
@@ -243,28 +243,29 @@ def test_the_day_is_that_of_the_kitchens_time_zone() -> None:
     assert (spring.of(begin), spring.of(begin - 1)) == (date(2023, 9, 3).toordinal(), date(2023, 9, 2).toordinal())
 
 
-def counted(day: int, county: str, canteen: str = "", **counts: int) -> DayCounts:
-    return DayCounts(day, county, canteen, Counts(**counts))
+def counted(day: int, region: str, canteen: str = "", **counts: int) -> RegionCounts:
+    return RegionCounts(region, canteen, day, Counts(**counts))
 
 
-def table(by: KpiBy, rows: list[DayCounts], **query: object) -> KpiTable:
-    return table_of(KpiQuery(by=by, **query), rows, {"s": "一中食堂"}, None)
+def table(by: KpiBy, rows: list[RegionCounts], **query: object) -> KpiTable:
+    return table_of(KpiQuery(by=by, **query), rows, None, len({row.day for row in rows}))
 
 
-def test_counties_add_up_to_cities_and_provinces_and_days_to_camera_days() -> None:
+def test_days_of_one_region_add_up_to_camera_days_unless_each_day_is_wanted() -> None:
     rows = [
-        counted(MONDAY, "130102", cameras=2, cameras_measured=2, cameras_clear=1),
-        counted(MONDAY, "130202", cameras=1, cameras_measured=1, cameras_clear=1),
-        counted(MONDAY + 1, "130102", cameras=2, cameras_measured=1, cameras_clear=1),
+        counted(MONDAY, "1301", cameras=2, cameras_measured=2, cameras_clear=1),
+        counted(MONDAY, "1302", cameras=1, cameras_measured=1, cameras_clear=1),
+        counted(MONDAY + 1, "1301", cameras=2, cameras_measured=1, cameras_clear=1),
     ]
     cities = table(KpiBy.CITY, rows)
     assert [(row.region, row.days, row.rates[KpiName.CLARITY].value) for row in cities.rows] == [
         ("1301", 2, 2 / 3), ("1302", 1, 1.0),
     ]  # fmt: skip
-    (province,) = table(KpiBy.PROVINCE, rows).rows
-    assert (province.region, province.counts.cameras, province.counts) == ("13", 5, cities.total.counts)
-    daily = table(KpiBy.PROVINCE, rows, each_day=True)
-    assert [row.day for row in daily.rows] == [date(2023, 11, 20), date(2023, 11, 21)]
+    assert (cities.total.counts.cameras, cities.total.days) == (5, 2)
+    daily = table(KpiBy.CITY, rows, each_day=True)
+    assert [(row.region, row.day) for row in daily.rows] == [
+        ("1301", date(2023, 11, 20)), ("1301", date(2023, 11, 21)), ("1302", date(2023, 11, 20)),
+    ]  # fmt: skip
 
 
 def test_pages_of_canteens_follow_each_other() -> None:
@@ -283,7 +284,7 @@ def test_pages_of_canteens_follow_each_other() -> None:
 
 
 def test_the_league_gives_equal_rates_one_place_and_none_to_who_measured_too_little() -> None:
-    def county_row(region: str, measured: int, clear: int) -> DayCounts:
+    def county_row(region: str, measured: int, clear: int) -> RegionCounts:
         return counted(MONDAY, region, cameras=10, cameras_enabled=10, cameras_measured=measured, cameras_clear=clear)
 
     now = table(
