@@ -183,7 +183,7 @@ def _times(core: "Scheduler", now_ns: int) -> None:
     ceilings = np.array([ceiling_ns(int(period_ns), settings) for period_ns in periods_all])
     failing = (flags & FAILING) != 0
     longest = np.where(failing, ceilings[base], longest)
-    window = _column(table.window)
+    window = np.where(due, _column(table.window), 0)  # a free slot may name one that there is no longer
     until = np.zeros(len(core.timing.sites.windows), dtype=np.int64)
     away_ns = int(periods_all[[CameraClass.KEY_POINT, CameraClass.ORDINARY]].max())
     for number in np.unique(window[due]):

@@ -21,6 +21,8 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.findings import FindingQuery
+from engine.indicators import KpiName, KpiQuery, LeagueQuery
 from engine.record.store import Store
 from engine.replies import PauseKind, PauseScope
 from engine.serve.channel import CallError
@@ -157,6 +159,41 @@ def test_a_watch_hears_every_verdict_once_though_the_hub_is_killed(place, tmp_pa
     ]
     store.close()
     assert heard == logged
+
+
+def test_what_is_announced_can_be_worked_on_watched_and_counted_over_the_api(place) -> None:
+    chosen, _, address = place
+    with Engine(chosen), PatrolClient(address) as client:
+        changes = client.findings.watch()
+        place_before = next(changes).resume_token
+        client.import_cameras(cameras(free_port()))
+        wait_until(lambda: len(list(client.findings.list())) == CAMERAS, 40)
+        found = {one.subject.camera_id: one for one in client.findings.list(FindingQuery(region_prefix="130102"))}
+        assert sorted(found) == sorted(f"c{n}" for n in range(0, CAMERAS, 2))
+        assert {one.subject.cause_key for one in found.values()} == {"offline"}
+        finding_id = found["c0"].finding_id
+        taken = client.findings.acknowledge(finding_id, "on my way", request_id="r1")
+        assert client.findings.acknowledge(finding_id, "on my way", request_id="r1").number == taken.number
+        client.findings.claim(finding_id, "switched on again")
+        wait_until(lambda: any(one.step == "recheck_failed" for one in client.findings.events(finding_id)), 30)
+        steps = [one.step.value for one in client.findings.events(finding_id)]
+        assert steps[0] == "opened"
+        assert {"acknowledged", "claimed", "recheck_begun", "recheck_failed"} <= set(steps)
+        heard: list[tuple[int, int]] = []
+        for batch in client.findings.watch(resume_token=place_before):
+            heard += [(event.finding_id, event.number) for event, _ in batch.changes]
+            if (finding_id, len(steps)) in heard:
+                break
+        assert len(heard) == len(set(heard))
+        assert [number for one, number in heard if one == finding_id] == list(range(1, len(steps) + 1))
+        with pytest.raises(CallError) as caught:
+            client.findings.dismiss(finding_id, "x", number=1)
+        assert caught.value.status == "ABORTED"
+        rows = {row.region: row.rates for row in client.kpis(KpiQuery()).rows}
+        assert sorted(rows) == ["130102", "130203"]
+        online = rows["130102"][KpiName.ONLINE]
+        assert (online.numerator, online.denominator) == (0, CAMERAS // 2)
+        assert len(client.league(LeagueQuery(kpi=KpiName.ONLINE)).rows) == 2
 
 
 def test_the_examples_do_what_they_say(place, tmp_path: Path) -> None:
