@@ -22,6 +22,9 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python setup.py -q image
+	$(BIN)/buf lint build/patrol.v1.binpb --config proto/buf.yaml
+	$(BIN)/buf breaking build/patrol.v1.binpb --against proto/patrol.v1.binpb --config proto/buf.yaml
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m bench.kernels --json
@@ -30,6 +33,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m bench.scheduler --json
 	$(BIN)/python -m bench.rehearsal --json
 	$(BIN)/python -m bench.decode_memory --json
+	$(BIN)/python -m bench.store --json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info patrol

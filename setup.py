@@ -1,4 +1,8 @@
-"""Build step: compiles proto/ to the package `patrol` (stubs, type stubs). Metadata lives in pyproject.toml."""
+"""Build step: compiles proto/ to the package `patrol` (stubs, type stubs). Metadata lives in pyproject.toml.
+
+`python setup.py image` writes build/patrol.v1.binpb, which buf lints; with --release it writes proto/patrol.v1.binpb,
+which buf compares with: what that holds must not change its meaning any more.
+"""
 
 from pathlib import Path
 
@@ -10,18 +14,23 @@ PROTO = ROOT / "proto"
 STUBS = ROOT / "patrol"
 
 
-def compile_protos() -> None:
-    """Write patrol/v1/*_pb2.py, *_pb2.pyi and *_pb2_grpc.py from proto/patrol/v1/*.proto."""
+def run_protoc(*outputs: str) -> None:
+    """protoc over proto/patrol/v1/*.proto."""
+    import google.api
     import grpc_tools
     from grpc_tools import protoc
 
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     well_known = Path(grpc_tools.__file__).parent / "_proto"
-    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}"]
-    arguments += [f"--python_out={ROOT}", f"--pyi_out={ROOT}", f"--grpc_python_out={ROOT}", *sources]
-    status = protoc.main(arguments)
+    google_apis = Path(next(iter(google.api.__path__))).parents[1]
+    status = protoc.main(["protoc", f"-I{PROTO}", f"-I{well_known}", f"-I{google_apis}", *outputs, *sources])
     if status != 0:
         raise SystemExit(f"protoc ended with {status}: mend the .proto file it named above")
+
+
+def compile_protos() -> None:
+    """Write patrol/v1/*_pb2.py, *_pb2.pyi and *_pb2_grpc.py from proto/patrol/v1/*.proto."""
+    run_protoc(f"--python_out={ROOT}", f"--pyi_out={ROOT}", f"--grpc_python_out={ROOT}")
     (STUBS / "__init__.py").write_text('"""The public contract, compiled from proto/."""\n')
     (STUBS / "v1" / "__init__.py").write_text('"""patrol.v1, compiled from proto/patrol/v1/."""\n')
     (STUBS / "py.typed").touch()
@@ -55,4 +64,26 @@ class CompileProtos(Command):
         compile_protos()
 
 
-setup(cmdclass={"build_py": BuildWithStubs, "protos": CompileProtos})
+class WriteImage(Command):
+    """`python setup.py image`: the protos as one file of descriptors."""
+
+    description = "write build/patrol.v1.binpb, or with --release proto/patrol.v1.binpb"
+    user_options = [("release", None, "what later versions are compared with")]  # noqa: RUF012 (as above)
+    boolean_options = ["release"]  # noqa: RUF012 (as above)
+
+    def initialize_options(self) -> None:
+        """The file of this build."""
+        self.release = False
+
+    def finalize_options(self) -> None:
+        """Nothing depends on another."""
+
+    def run(self) -> None:
+        """Write it; comments are linted, and left out of a release."""
+        path = (PROTO if self.release else ROOT / "build") / "patrol.v1.binpb"
+        path.parent.mkdir(exist_ok=True)
+        comments = [] if self.release else ["--include_source_info"]
+        run_protoc(f"--descriptor_set_out={path}", "--include_imports", *comments)
+
+
+setup(cmdclass={"build_py": BuildWithStubs, "protos": CompileProtos, "image": WriteImage})

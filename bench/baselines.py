@@ -51,7 +51,7 @@ def main() -> None:
 
 def measure(url: str, cameras: int) -> dict[str, Any]:
     """Fill a database, and load it."""
-    verdict, history = _learned()
+    verdict, history = learned()
     blob = history.to_bytes()
     fill_s = _fill(url, cameras, verdict, blob)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -91,15 +91,15 @@ def _of(verdict: Verdict, camera_id: str) -> Verdict:
     return Verdict(**{name: getattr(verdict, name) for name in Verdict.__slots__} | {"camera_id": camera_id})
 
 
-def _learned() -> tuple[Verdict, History]:
+def learned() -> tuple[Verdict, History]:
     """A camera that was seen by day and by night, with as many outcomes as are kept."""
     history, settings = History(), JudgeSettings()
     for visit in range(24):
-        verdict, history = judge_measurement(_seen(visit, grey=visit % 2 == 1), history, settings)
+        verdict, history = judge_measurement(seen(visit, grey=visit % 2 == 1), history, settings)
     return verdict, history
 
 
-def _seen(visit: int, *, grey: bool) -> Measurement:
+def seen(visit: int, *, grey: bool) -> Measurement:
     rng = np.random.default_rng(visit)
     scene = np.random.default_rng(1).uniform(40, 200, (18, 32)) + rng.normal(0, 2, (18, 32))
     cells = np.rint(scene * signature.UNITS_PER_LEVEL).astype(np.uint16)

@@ -30,12 +30,13 @@ from engine.config.schema import (
     IntakeSettings,
     LogSettings,
     RecordSettings,
-    ServeSettings,
     WorkerSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.feed import wire
 from engine.feed.demux import fetch_now
 from engine.feed.source import source_url
+from engine.replies import MachineStatus
 from engine.serve.client import PatrolClient
 from engine.transport import Poller, Transport
 from engine.types import Camera, Codec, FeedKind, Keyframe
@@ -129,13 +130,19 @@ def _push(helpers: "_Helpers", client: PatrolClient, seconds: float) -> float:
     """Verdicts a second while the gateway pushes; counted from the first that is stored to the last."""
     helpers.push(True)
     time.sleep(0.5)
-    before, began = client.status().checks_total, time.monotonic()
+    before, began = _machine(client).checks_total, time.monotonic()
     time.sleep(seconds)
-    after, ended = client.status().checks_total, time.monotonic()
+    after, ended = _machine(client).checks_total, time.monotonic()
     helpers.push(False)
-    while client.status().frames_waiting:
+    while _machine(client).frames_waiting:
         time.sleep(0.05)
     return (after - before) / (ended - began)
+
+
+def _machine(client: PatrolClient) -> MachineStatus:
+    machine = client.status().machine
+    assert machine is not None  # without a token all of it is told
+    return machine
 
 
 class _Helpers:

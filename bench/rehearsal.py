@@ -43,8 +43,8 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.feed.visit import visit
 from engine.rehearsal.faults import PRESETS
 from engine.rehearsal.fleet import registered

@@ -1,6 +1,6 @@
 """The registry for the command line: through the engine's API if it runs, else straight from its database."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import islice
@@ -13,7 +13,8 @@ from engine.record.registry import restore_passwords
 from engine.record.store import Store
 from engine.redact import MASK, redact
 from engine.replies import CameraQuery, CameraStatus, ImportReport, RowProblem
-from engine.serve.client import CallError, PatrolClient
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
 from engine.types import Camera
 
 _PUT_ROWS = 1000
@@ -37,30 +38,22 @@ class Desk(Protocol):
 
 
 class EngineDesk:
-    """A running engine. `page_rows`: cameras a call of `list` asks for; 0: as the engine likes."""
+    """A running engine."""
 
-    def __init__(self, client: PatrolClient, address: str, page_rows: int) -> None:
+    def __init__(self, client: PatrolClient, address: str) -> None:
         self._client = client
-        self._page_rows = page_rows
         self.name = f"the engine at {address}"
 
     def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
-        """Add and change cameras, in calls of some rows; it visits them from now on."""
-        total = ImportReport()
-        for put, chunk in _chunks(cameras):
-            done = self._client.import_cameras(chunk, keep_good=keep_good)
-            problems = [replace(one, index=put + one.index) for one in done.problems]
-            total = ImportReport(
-                total.added + done.added,
-                total.changed + done.changed,
-                total.unchanged + done.unchanged,
-                (*total.problems, *problems),
-            )
-        return total
+        """Add and change cameras; it visits them from now on."""
+        report = self._client.import_cameras(cameras, keep_good=keep_good)
+        if report.problems and not keep_good:
+            raise RegistryError(f"{_named(report.problems)}; nothing was taken")
+        return report
 
     def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Cameras of a filter, all pages."""
-        return self._client.cameras(replace(query, page_size=self._page_rows))
+        return self._client.cameras(replace(query, page_size=_PAGE_ROWS_MAX))
 
 
 class StoreDesk:
@@ -85,9 +78,9 @@ class StoreDesk:
             for one in page.cameras:
                 url = one.camera.url if self._with_passwords else redact(one.camera.url)
                 yield replace(one, camera=replace(one.camera, url=url))
-            if not page.next_page_token:
+            if page.next_after is None:
                 return
-            query = replace(query, page_token=page.next_page_token)
+            query = replace(query, after=page.next_after)
 
     def _restored(self, cameras: Iterable[Camera], problems: Problems, keep_good: bool) -> Iterator[Camera]:
         """With passwords put back; rows where there is none go to `problems`."""
@@ -95,8 +88,7 @@ class StoreDesk:
             masked = [camera.camera_id for camera in chunk if MASK in camera.url]
             restored, bad = restore_passwords(chunk, self._store.urls(masked) if masked else {})
             if bad and not keep_good:
-                named = "; ".join(f"{one.value}: {one.message}" for one in bad[:_PROBLEMS_NAMED])
-                raise RegistryError(f"{named}; nothing was taken")
+                raise RegistryError(f"{_named(bad)}; nothing was taken")
             problems += [replace(one, index=put + one.index) for one in bad]
             left_out = {one.index for one in bad}
             yield from (camera for index, camera in enumerate(restored) if index not in left_out)
@@ -114,8 +106,7 @@ def open_desk(settings: Settings, server: str, token: str, ca: Path | None) -> I
             if server or error.status != "UNAVAILABLE":
                 raise
         else:
-            # An engine elsewhere may have another configuration, and other bounds.
-            yield EngineDesk(client, address, 0 if server else min(settings.serve.page_size_max, _PAGE_ROWS_MAX))
+            yield EngineDesk(client, address)
             return
     with open_store_desk(settings) as desk:
         desk.name += " (no engine is running)"
@@ -135,6 +126,10 @@ def open_store_desk(settings: Settings, with_passwords: bool = False) -> Iterato
 def camera_json(status: CameraStatus) -> dict[str, Any]:
     """A camera and its latest verdict as JSON."""
     return {"camera": asdict(status.camera), "latest": None if status.latest is None else asdict(status.latest)}
+
+
+def _named(problems: Sequence[RowProblem]) -> str:
+    return "; ".join(f"{one.value}: {one.message}" for one in problems[:_PROBLEMS_NAMED])
 
 
 def _chunks(cameras: Iterable[Camera]) -> Iterator[tuple[int, list[Camera]]]:

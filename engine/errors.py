@@ -3,6 +3,7 @@
 A message names what is wrong, the value, what is allowed, and the remedy.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -76,3 +77,49 @@ class ConflictError(PatrolError):
     """Somebody else changed it first."""
 
     code = "conflict"
+
+
+class InvalidArgumentError(PatrolError):
+    """A field of a request is out of bounds. `violations`: field path and what is wrong with it."""
+
+    code = "invalid_argument"
+
+    def __init__(self, field: str, description: str, more: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(f"{field}: {description}")
+        self.violations = [(field, description), *more]
+
+
+class NotFoundError(PatrolError):
+    """There is no such thing, or none that the caller may see."""
+
+    code = "not_found"
+
+
+class ExistsError(PatrolError):
+    """There is one already."""
+
+    code = "already_exists"
+
+
+class StateError(PatrolError):
+    """It is not in a state that allows this."""
+
+    code = "wrong_state"
+
+
+class DeniedError(PatrolError):
+    """The caller's role or region does not allow it."""
+
+    code = "denied"
+
+
+class UnauthenticatedError(PatrolError):
+    """No token that holds came with the call."""
+
+    code = "unauthenticated"
+
+
+class LedgerError(PatrolError):
+    """Events that make no ledger."""
+
+    code = "ledger"

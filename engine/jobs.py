@@ -6,6 +6,7 @@ Result, worker to hub:     "JR1" | JobResult
 Kept by the store:         Measurement
 """
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,9 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from engine.errors import WireError
 from engine.feed import wire
+from engine.record.keyframe_file import facts_of, verdict_of
 from engine.replies import RenderedPicture
-from engine.types import Codec, DropReason, FeedKind, Keyframe, Measurement, Scores, TileMap
+from engine.types import Codec, DropReason, FeedKind, Keyframe, Measurement, Scores, TileMap, Verdict
 from patrol.v1 import feed_pb2, measurement_pb2
 
 JOB = b"JB1"
@@ -42,12 +44,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker is asked. `side_px_max` belongs to rendering."""
+    """What a worker is asked. `side_px_max` and `annotate` belong to rendering.
+
+    `annotate`: draw the tiles and scores in, and what this verdict said.
+    """
 
     job_id: int
     render: bool
     side_px_max: int
     keyframe: Keyframe
+    annotate: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,13 @@ class Result:
     outcome: Measurement | Failed | RenderedPicture
 
 
-def pack_job(job_id: int, keyframe: Keyframe, *, render: bool = False, side_px_max: int = 0) -> list[wire.Frame]:
+def pack_job(
+    job_id: int, keyframe: Keyframe, *, render: bool = False, side_px_max: int = 0, annotate: Verdict | None = None
+) -> list[wire.Frame]:
     """The four frames of a job; the payload is passed on, not copied."""
     kind = measurement_pb2.Job.KIND_RENDER if render else measurement_pb2.Job.KIND_MEASURE
-    message = measurement_pb2.Job(job_id=job_id, kind=kind, side_px_max=side_px_max)
+    said = "" if annotate is None else json.dumps(facts_of(annotate), ensure_ascii=False)
+    message = measurement_pb2.Job(job_id=job_id, kind=kind, side_px_max=side_px_max, verdict_json=said)
     return [JOB, message.SerializeToString(), wire.pack_header(keyframe), keyframe.payload]
 
 
@@ -75,7 +84,13 @@ def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
         raise WireError(DropReason.MALFORMED, f"not a Job: {error}") from error
     keyframe = wire.unpack_header(frames[2], frames[3], payload_bytes_max, 0)
     render = message.kind == measurement_pb2.Job.KIND_RENDER
-    return Job(message.job_id, render, message.side_px_max, keyframe)
+    annotate = None
+    if message.verdict_json:
+        try:
+            annotate = verdict_of(json.loads(message.verdict_json), keyframe.camera_id, keyframe.visit_id)
+        except (ValueError, KeyError, TypeError) as error:
+            raise WireError(DropReason.MALFORMED, f"not a verdict: {error}") from error
+    return Job(message.job_id, render, message.side_px_max, keyframe, annotate)
 
 
 def pack_result(result: Result) -> list[wire.Frame]:

@@ -5,6 +5,7 @@ Units as in engine/types.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from engine.types import Camera, SiteKind, State, Verdict
 
@@ -17,26 +18,46 @@ class CameraStatus:
     latest: Verdict | None = None
 
 
+class CameraOrder(StrEnum):
+    """What a list is ordered by; ties by camera id."""
+
+    NAME = "name"
+    REGION = "region"
+    SITE_ID = "site_id"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMark:
+    """A place in an ordered list: a camera's id, and its value of what the list is ordered by ("" for the name)."""
+
+    camera_id: str
+    value: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class CameraQuery:
     """Which cameras a list call wants. Empty fields do not filter.
 
-    `state` filters on the announced state. `page_token` is a camera id: the page begins after it.
+    `state` filters on the announced state. `after`: the page begins behind this camera; the values are those it had
+    then, so that it may be gone. `with_verdict`: without, `latest` stays None, and the page costs a third.
     """
 
     region_prefix: str = ""
     site_id: str = ""
     state: State | None = None
     page_size: int = 100
-    page_token: str = ""
+    after: CameraMark | None = None
+    order: CameraOrder = CameraOrder.NAME
+    descending: bool = False
+    with_verdict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPage:
-    """One page, ordered by camera id. `total`: cameras that match on all pages."""
+    """One page. `next_after`: where the next one begins, None on the last. `total`: cameras that match on all pages."""
 
     cameras: tuple[CameraStatus, ...]
-    next_page_token: str
+    next_after: CameraMark | None
     total: int
 
 
@@ -67,12 +88,40 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckNowReport:
-    """What became of each camera of a check-now call."""
+    """What became of each camera of a check-now call.
+
+    `accepted`: these jumped the queue; `first_visit_id`: their visits have this id or a later one. `in_flight`: cameras
+    that were being visited already, and the visit.
+    """
+
+    accepted: tuple[str, ...] = ()
+    in_flight: Mapping[str, int] = field(default_factory=dict)
+    unknown_ids: tuple[str, ...] = ()
+    not_visited_ids: tuple[str, ...] = ()
+    paused_ids: tuple[str, ...] = ()
+    first_visit_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckNowCounts:
+    """The same in figures. `not_visited`: disabled, pushed, paused, or not known."""
 
     accepted: int = 0
     already_in_flight: int = 0
-    unknown_ids: tuple[str, ...] = ()
-    not_visited_ids: tuple[str, ...] = ()
+    not_visited: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictNews:
+    """A verdict that was committed, with its place in the log. `region`, `site_id`: of its camera, as the registry has
+    it now; empty where it is gone. `changed`: the announced state was news.
+    """
+
+    seq: int
+    verdict: Verdict
+    changed: bool = False
+    region: str = ""
+    site_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +136,9 @@ class RenderedPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineStatus:
-    """How the patrol goes. `cameras_by_state`: announced state (ok, fault, unknown, offline, unseen) to count."""
+class MachineStatus:
+    """How the whole patrol goes."""
 
-    version: str
-    rules_version: str
-    started_wall_ns: int
-    cameras: int = 0
-    cameras_enabled: int = 0
-    cameras_by_state: Mapping[str, int] = field(default_factory=dict)
     visits_in_flight: int = 0
     frames_waiting: int = 0
     workers_ready: int = 0
@@ -103,6 +146,59 @@ class EngineStatus:
     checks_total: int = 0
     checks_per_s: float = 0.0
     period_lag_s_max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How the patrol goes. `cameras_by_state`: announced state (ok, fault, unknown, offline, unseen) to count.
+
+    `machine`: None for a caller who sees one region only.
+    """
+
+    version: str
+    rules_version: str
+    started_wall_ns: int
+    cameras: int = 0
+    cameras_enabled: int = 0
+    cameras_by_state: Mapping[str, int] = field(default_factory=dict)
+    machine: MachineStatus | None = None
+
+
+class PauseKind(StrEnum):
+    """What a pause goes by."""
+
+    REGION = "region"
+    """Cameras whose region has this prefix; empty is all of them."""
+    UPLINK = "uplink"
+    HOST = "host"
+    CAMERA = "camera"
+
+
+@dataclass(frozen=True, slots=True)
+class PauseScope:
+    """Which cameras a pause holds. `value`: region prefix, recorder, platform or camera id."""
+
+    kind: PauseKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Cameras that are not visited for a while. `until_wall_ns`: 0 until somebody resumes it. `who`: for people."""
+
+    scope: PauseScope
+    reason: str
+    who: str
+    since_wall_ns: int
+    until_wall_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PauseStatus:
+    """A pause, and how many cameras it holds now."""
+
+    pause: Pause
+    cameras: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +268,7 @@ class SchedulerStatus:
     uplinks_busy: int = 0
     hosts: int = 0
     busy_hosts: tuple[HostStatus, ...] = ()
+    pauses: tuple[PauseStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +351,15 @@ class DrawnCanteen:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedVerdict:
+    """A verdict with its place in the order of commits. `changed`: the announced state was news."""
+
+    seq: int
+    verdict: Verdict
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StratumShare:
     """What a stratum gave to a draw. `left_in_round`: canteens not drawn yet in its latest round, after this draw."""
 
@@ -313,4 +419,4 @@ class SpotCheckReport:
     """A draw, and what became of its cameras if they were to be visited."""
 
     spot_check: SpotCheck
-    check_now: CheckNowReport | None = None
+    check_now: CheckNowCounts | None = None

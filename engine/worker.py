@@ -2,15 +2,18 @@
 
 from engine import jobs
 from engine.clock import monotonic_ns
+from engine.console.picture import draw_check
+from engine.console.words import utc_text
 from engine.control import Control
 from engine.decode.decoder import Decoder
-from engine.decode.render import render_jpeg
+from engine.decode.render import decode_rgb, jpeg_of, render_jpeg
 from engine.errors import DecodeError
 from engine.kernels.score import score
+from engine.kernels.summary import STRUCTURE_MIN
 from engine.kernels.warmup import warm_up
 from engine.replies import RenderedPicture
 from engine.transport import Poller, Transport
-from engine.types import PAYLOAD_BYTES_MAX, Keyframe, Measurement
+from engine.types import PAYLOAD_BYTES_MAX, Keyframe, Measurement, Verdict
 
 _WAIT_MS = 1000
 
@@ -43,11 +46,21 @@ def run(name: str, address: str, credit: int, control: Control) -> None:
 def _answer(decoder: Decoder, job: jobs.Job) -> Measurement | jobs.Failed | RenderedPicture:
     keyframe = job.keyframe
     try:
+        if job.annotate is not None:
+            return annotated(decoder, keyframe, job.annotate, job.side_px_max)
         if job.render:
             return render_jpeg(keyframe.codec, bytes(keyframe.payload), side_px_max=job.side_px_max)
         return measure(decoder, keyframe)
     except DecodeError as error:
         return jobs.Failed(error.reason, str(error))
+
+
+def annotated(decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_max: int) -> RenderedPicture:
+    """The keyframe with its tile map and what the verdict says drawn in. Raises DecodeError if it gives no picture."""
+    tiles = measure(decoder, keyframe).tiles
+    rgb = decode_rgb(keyframe.codec, bytes(keyframe.payload))
+    title = f"{keyframe.camera_id}  {utc_text(keyframe.arrival_wall_ns)}"
+    return jpeg_of(draw_check(rgb, tiles, verdict, title, STRUCTURE_MIN), side_px_max=side_px_max)
 
 
 def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:

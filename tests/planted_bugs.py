@@ -161,7 +161,7 @@ def _expect_no_push(real: Wrapper, self: Timing, slot: int, now_ns: int) -> None
 
 
 def _promise_only(real: Wrapper, self: Scheduler, event: Any, now_ns: int, actions: list[Any]) -> None:
-    actions.append(CheckNowAnswered(CheckNowReport(accepted=len(event.camera_ids))))
+    actions.append(CheckNowAnswered(CheckNowReport(accepted=tuple(event.camera_ids))))
 
 
 def _endless_back_off(failures: int, reason: Any, period_ns: int, settings: Any) -> int:

@@ -119,12 +119,13 @@ def config_apply(
 
     Exit 0: taken, or nothing to change (warnings are printed); 2: refused, with every reason; the old settings stand.
     """
-    from engine.serve.client import CallError
+    from engine.serve.channel import CallError
 
     load(file)  # what is wrong with the file itself is said with its name, and all of it
     with client_of(settings_of(config), server, token, ca) as client:
         try:
-            report = client.apply_config(file.read_text(encoding="utf-8"), dry_run=dry_run, expected_revision=revision)
+            text = file.read_text(encoding="utf-8")
+            report = client.diff_config(text) if dry_run else client.apply_config(text, expected_revision=revision)
         except CallError as error:
             if not error.violations:
                 raise

@@ -116,7 +116,7 @@ def _show_summary(report: SpotCheckReport) -> None:
         now = report.check_now
         OUT.out(
             f"{now.accepted} cameras are visited at once, {now.already_in_flight} were being visited, "
-            f"{len(now.not_visited_ids)} are not visited by us",
+            f"{now.not_visited} are not visited by us",
             highlight=False,
         )
 

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 from engine.config.listen import host_port, is_loopback
 from engine.config.schema import Settings
 from engine.errors import ConfigError
+from engine.findings import Level
 from engine.hours import parse_hours
+from engine.types import Severity
 
 _HOST_VISITS_MAX = 100_000
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
@@ -14,7 +16,7 @@ _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 
 def problems(settings: Settings) -> list[str]:
     """One sentence for each thing wrong: key, value, what is allowed, the remedy."""
-    return [*_feed(settings), *_orders(settings), *_listeners(settings), *_intake(settings)]
+    return [*_feed(settings), *_orders(settings), *_listeners(settings), *_intake(settings), *_ledger(settings)]
 
 
 def _feed(settings: Settings) -> Iterator[str]:
@@ -78,10 +80,10 @@ def _listeners(settings: Settings) -> Iterator[str]:
             continue
         if is_loopback(host):
             continue
-        if name == "grpc_listen" and not (serve.tls_cert_file and serve.tokens_file):
+        if name == "grpc_listen" and not serve.tls_cert_file:
             yield (
-                f"serve.grpc_listen = {listen!r}: a public address needs serve.tls_cert_file, serve.tls_key_file and "
-                "serve.tokens_file; give them, or listen on 127.0.0.1"
+                f"serve.grpc_listen = {listen!r}: a public address needs serve.tls_cert_file and serve.tls_key_file, "
+                "and a token in the database (patrol token create); give them, or listen on 127.0.0.1"
             )
         if name == "metrics_listen" and not serve.metrics_public:
             yield (
@@ -108,3 +110,25 @@ def _intake(settings: Settings) -> Iterator[str]:
             f"intake.listen = {intake.listen!r}: a public address needs intake.curve_secret_file and "
             "intake.curve_clients_dir; give them, or listen on 127.0.0.1"
         )
+
+
+def _ledger(settings: Settings) -> Iterator[str]:
+    ledger = settings.ledger
+    if ledger.recheck_n > ledger.recheck_m:
+        yield (
+            f"ledger.recheck_n = {ledger.recheck_n}: must not be more than ledger.recheck_m ({ledger.recheck_m}), "
+            "or no claim ever holds"
+        )
+    tables = [("first_level", ledger.first_level, list(Severity))]
+    tables += [(f"{one}_hours", getattr(ledger, f"{one}_hours"), list(Level)) for one in Severity]
+    for name, table, wanted in tables:
+        if missing := [str(one) for one in wanted if one not in table]:
+            yield (
+                f"ledger.{name}: says nothing of {', '.join(missing)}; a table that is given names all of "
+                f"{', '.join(wanted)}"
+            )
+    seen: set[str] = set()
+    for policy in ledger.regions:
+        if policy.region in seen:
+            yield f"ledger.regions: {policy.region!r} has two tables; put all of it into one"
+        seen.add(policy.region)

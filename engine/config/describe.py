@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.config.calendar import Calendar
+from engine.config.ledger import RegionPolicy
 from engine.config.pages import allowed, key_table, shown, table, with_block
 from engine.config.schema import Settings
 
@@ -60,6 +61,12 @@ def scheduler_page(page: str) -> str:
     return with_block(page, "calendar keys", key_table(Calendar))
 
 
+def ledger_page(page: str) -> str:
+    """docs/ledger.md with the keys of the ledger and of its regions as they are now."""
+    lines = [*_table("ledger"), "", "And of each of `[[ledger.regions]]`:", "", *key_table(RegionPolicy)]
+    return with_block(page, "ledger keys", lines)
+
+
 def _table(section: str) -> list[str]:
     """The keys of a section."""
     found = [
@@ -99,3 +106,5 @@ if __name__ == "__main__":
     Path("docs/config.md").write_text(markdown(), encoding="utf-8")
     page = Path("docs/scheduler.md")
     page.write_text(scheduler_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+    page = Path("docs/ledger.md")
+    page.write_text(ledger_page(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from engine.config.ledger import LedgerSettings
+from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
 from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
 
@@ -352,34 +354,28 @@ class RecordSettings(Section):
     """What is kept, and where."""
 
     url: str = key("sqlite:///var/patrol.db", "SQLAlchemy URL of the database.", hot=False)
-    evidence_dir: str = key("var/evidence", "Where the latest keyframe of each camera is kept.", hot=False)
+    evidence_dir: str = key("var/evidence", "Where keyframes are kept: latest ones and evidence.", hot=False)
     evidence: Literal["all", "faults", "none"] = key(
-        "all", "Whose latest keyframe is kept for GetPicture: every camera's, those not ok, or nobody's."
+        "all", "Keyframes kept: of every camera, of those not ok (no baseline beside a fault then), or none at all."
     )
     evidence_bytes_max: int = key(
-        4_294_967_296, "Keyframes kept in all; oldest go first.", unit="B", ge=0, le=2**44, hot=False
+        4_294_967_296, "Their size in all; docs/evidence.md has what goes first.", unit="B", ge=0, le=2**44, hot=False
     )
     measurements: bool = key(True, "Keep each camera's latest measurement, some 6 KB, for patrol rejudge.")
     quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
     quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
+    kpi_days: int = key(1100, "KPIs are kept for so long.", unit="days", ge=32, le=36_500)
     batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest wait before a row is written.", unit="s", ge=0.01, le=10)
-
-
-class ServeSettings(Section):
-    """Listeners. Outside loopback they need TLS and tokens."""
-
-    grpc_listen: str = key("127.0.0.1:7702", "gRPC address, host:port.", hot=False)
-    metrics_listen: str = key("127.0.0.1:7703", "Prometheus address, host:port; empty: none.", hot=False)
-    metrics_public: bool = key(False, "Metrics may be read by all who reach metrics_listen.", hot=False)
-    tls_cert_file: str = key("", "PEM certificate chain.", hot=False)
-    tls_key_file: str = key("", "PEM private key.", hot=False)
-    tokens_file: str = key("", "File of bearer tokens, one a line; empty: no token asked (loopback only).", hot=False)
-    page_size_max: int = key(1000, "Largest page of a list call.", unit="rows", ge=1, le=10_000, hot=False)
-    watchers_max: int = key(64, "Watch calls open at once.", ge=1, le=1024, hot=False)
-    watch_queue_max: int = key(
-        1024, "Events that wait for a slow watcher before it is dropped.", ge=16, le=65_536, hot=False
+    queue_records_max: int = key(
+        50_000, "Verdicts that wait while the database is away; beyond it the oldest go.", unit="rows", ge=100, le=10**6
     )
+    queue_bytes_max: int = key(268_435_456, "Memory that they may take, about.", unit="B", ge=1_048_576, le=2**36)
+    keep_verdicts_days: float = key(7, "How long every verdict is kept.", unit="d", ge=0.01, le=3650)
+    keep_hourly_days: float = key(
+        31, "How long each camera's hours are kept: counts and scores.", unit="d", ge=1, le=3650
+    )
+    keep_daily_days: float = key(731, "How long each camera's days are kept.", unit="d", ge=1, le=36_500)
 
 
 class LogSettings(Section):
@@ -405,6 +401,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     judge: JudgeSettings = JudgeSettings()
+    ledger: LedgerSettings = LedgerSettings()
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
     log: LogSettings = LogSettings()

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.console.words import STYLES, clock_text, score_text, state_of, why
-from engine.replies import CameraStatus, EngineStatus
+from engine.replies import CameraStatus, EngineStatus, MachineStatus
 from engine.types import State, Verdict
 
 _ORDER = ("ok", "fault", "unknown", "offline", "unseen")
@@ -35,9 +35,10 @@ def _headline(status: EngineStatus) -> Panel:
         for state in _ORDER
         if status.cameras_by_state.get(state, 0)
     )
+    machine = status.machine or MachineStatus()
     flow = Text(
-        f"{status.checks_per_s:.1f} checks/s   {status.checks_total} checks   {status.visits_in_flight} visits in "
-        f"flight   lag {status.period_lag_s_max:.1f} s"
+        f"{machine.checks_per_s:.1f} checks/s   {machine.checks_total} checks   {machine.visits_in_flight} visits in "
+        f"flight   lag {machine.period_lag_s_max:.1f} s"
     )
     return Panel(Group(counts, flow), title=f"patrol · {status.cameras} cameras", title_align="left")
 

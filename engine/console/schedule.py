@@ -10,7 +10,7 @@ from rich.text import Text
 
 from engine.console.tables import Cell, show_lines, text_width
 from engine.console.words import STYLES, duration_text
-from engine.replies import ClassStatus, EngineStatus, SchedulerStatus
+from engine.replies import ClassStatus, EngineStatus, MachineStatus, SchedulerStatus
 
 _STATES = ("ok", "fault", "unknown", "offline", "unseen")
 _DIM = "bright_black"
@@ -65,14 +65,15 @@ def show_schedule(console: Console, engine: EngineStatus, schedule: SchedulerSta
 
 
 def _sentences(engine: EngineStatus, schedule: SchedulerStatus) -> Iterator[Text]:
+    machine = engine.machine or MachineStatus()
     counts = [(state, engine.cameras_by_state.get(state, 0)) for state in _STATES]
     yield Text("  ").join(Text(f"{state} {count:,}", style=STYLES[state]) for state, count in counts if count)
     yield Text(
-        f"{schedule.starts_per_s:,.1f} visits/s  {engine.checks_per_s:,.1f} checks/s  "
-        f"lag max {duration_text(schedule.lag_s_max)}  {engine.frames_waiting:,} frames queued"
+        f"{schedule.starts_per_s:,.1f} visits/s  {machine.checks_per_s:,.1f} checks/s  "
+        f"lag max {duration_text(schedule.lag_s_max)}  {machine.frames_waiting:,} frames queued"
     )
     yield from _verdict(schedule)
-    if not engine.workers_ready:
+    if not machine.workers_ready:
         yield Text("no worker is ready: keyframes wait until one is", style=_BAD)
 
 
@@ -96,6 +97,13 @@ def _verdict(schedule: SchedulerStatus) -> Iterator[Text]:
         more = len(schedule.outages) - _NAMES_MAX
         names = ", ".join(schedule.outages[:_NAMES_MAX]) + (f" and {more:,} more" if more > 0 else "")
         yield Text(f"out: {names}; one camera of each probes, the others wait", style=_BAD)
+    for one in schedule.pauses[:_NAMES_MAX]:
+        pause = one.pause
+        yield Text(
+            f"paused: {pause.scope.kind} {pause.scope.value or 'all'}, {one.cameras:,} cameras, by {pause.who}: "
+            f"{pause.reason}",
+            style=_WARN,
+        )
 
 
 def _classes(schedule: SchedulerStatus) -> Section:

@@ -18,7 +18,13 @@ QUALITY = 90
 
 def render_jpeg(codec: Codec, payload: bytes, *, side_px_max: int = 0, quality: int = QUALITY) -> RenderedPicture:
     """The picture as JPEG, at most `side_px_max` pixels a side (0: as it came). Raises DecodeError."""
-    image = Image.fromarray(decode_rgb(codec, payload, side_px_max))
+    return jpeg_of(Image.fromarray(decode_rgb(codec, payload, side_px_max)), quality=quality)
+
+
+def jpeg_of(image: Image.Image, *, side_px_max: int = 0, quality: int = QUALITY) -> RenderedPicture:
+    """A picture as JPEG, at most `side_px_max` pixels a side (0: as it is)."""
+    if side_px_max and max(image.size) > side_px_max:
+        image.thumbnail((side_px_max, side_px_max))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)
     return RenderedPicture(out.getvalue(), image.width, image.height)

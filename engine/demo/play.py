@@ -21,15 +21,16 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.console.live import render_patrol
 from engine.console.progress import progress
 from engine.console.tables import Cell, show_table
 from engine.console.words import clock_text, state_of, state_text
 from engine.demo.county import County, DemoCamera, tally
 from engine.replies import CameraStatus
-from engine.serve.client import CallError, PatrolClient
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
 from engine.types import Verdict
 
 _REFRESH_S = 0.5

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import Settings
+from engine.hub.findings import FindingsOffice
 from engine.hub.registry import Registry
 from engine.jobs import Failed, pack_measurement
 from engine.judge.history import History
@@ -23,12 +24,14 @@ class Judging:
         registry: Registry,
         histories: dict[str, History],
         writer: Writer,
+        findings: FindingsOffice,
         metrics: Metrics,
     ) -> None:
         self.settings = settings
         self._registry = registry
         self._histories = histories
         self._writer = writer
+        self._findings = findings
         self._metrics = metrics
         self.is_working: Callable[[Camera, int], bool] = lambda _camera, _wall_ns: True
         """Whether a kitchen works at a moment; the schedule knows."""
@@ -38,8 +41,7 @@ class Judging:
         """A keyframe was scored."""
         self._metrics.stage("decode", seconds(measurement.decode_ns))
         self._metrics.stage("kernels", seconds(measurement.kernels_ns))
-        camera = self._registry.cameras.get(keyframe.camera_id)
-        working = camera is None or self.is_working(camera, measurement.arrival_wall_ns)
+        working = self._works(keyframe)
         kept = pack_measurement(measurement) if self.settings.record.measurements else b""
         return self._judge(
             keyframe.camera_id,
@@ -96,7 +98,13 @@ class Judging:
                 old,
                 self.settings.judge,
             ),
+            working=self._works(keyframe),
         )
+
+    def _works(self, keyframe: Keyframe) -> bool:
+        """Whether the camera's kitchen worked when the keyframe came."""
+        camera = self._registry.cameras.get(keyframe.camera_id)
+        return camera is None or self.is_working(camera, keyframe.arrival_wall_ns)
 
     def _judge(
         self,
@@ -107,10 +115,12 @@ class Judging:
         working: bool = True,
     ) -> Verdict | None:
         """The verdict; None if the camera was removed while its visit was under way."""
-        if camera_id not in self._registry.cameras:
+        camera = self._registry.cameras.get(camera_id)
+        if camera is None:
             return None
         began_ns = monotonic_ns()
-        verdict, history = rule(self._histories.get(camera_id) or History())
+        old = self._histories.get(camera_id) or History()
+        verdict, history = rule(old)
         changed = self._registry.announce(camera_id, verdict.announced)
         self._histories[camera_id] = history
         self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
@@ -118,8 +128,10 @@ class Judging:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
-        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working)
-        self._writer.submit(record, self._evidence(keyframe, verdict))
+        exhibit = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
+        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working, exhibit=exhibit)
+        also = self._findings.heard(verdict, camera, keyframe)
+        self._writer.submit(record, self._evidence(keyframe, verdict), also)
         return verdict
 
     def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> Keyframe | None:
@@ -127,3 +139,8 @@ class Judging:
         if keyframe is None or keep == "none" or (keep == "faults" and verdict.state == State.OK):
             return None
         return keyframe
+
+
+def _stands_by(history: History) -> tuple[object, ...]:
+    """What is announced: a change of it is news, with a picture to be kept."""
+    return history.announced, history.announced_kinds, history.announced_cause

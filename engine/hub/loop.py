@@ -15,16 +15,18 @@ from engine.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
+from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.registry import Registry
 from engine.hub.renders import FIRST_JOB_ID, Renders
 from engine.hub.visits import Visits
 from engine.log import logger
 from engine.record.quarantine import Quarantine
 from engine.record.writer import Writer
-from engine.replies import RenderedPicture
-from engine.serve.fanout import Fanout
+from engine.replies import RenderedPicture, VerdictNews
 from engine.serve.metrics import Metrics
+from engine.serve.watch import Watch
 from engine.transport import Channel, Frame, Poller
 from engine.types import DropReason, FeedKind, Keyframe, Measurement, Verdict
 
@@ -50,10 +52,12 @@ class Hub:
         registry: Registry,
         visits: Visits,
         judging: Judging,
+        findings: FindingsOffice,
         quarantine: Quarantine,
         writer: Writer,
-        fanout: Fanout,
+        watch: Watch[VerdictNews],
         metrics: Metrics,
+        kpis: KpiOffice,
     ) -> None:
         self._settings = settings
         self._control = control
@@ -61,10 +65,12 @@ class Hub:
         self._registry = registry
         self._visits = visits
         self._judging = judging
+        self._findings = findings
         self._quarantine = quarantine
         self._writer = writer
-        self._fanout = fanout
+        self._watch = watch
         self._metrics = metrics
+        self._kpis = kpis
         limits = settings.intake
         self._intake = Intake(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
         self._renders = Renders()
@@ -109,6 +115,7 @@ class Hub:
             self._metrics.dropped(dropped.reason)
         self._intake.check_invariants()
         self._visits.check_invariants()
+        self._findings.check_invariants()
 
     def configure(self, settings: Settings, calendar: Calendar) -> None:
         """New settings, as one event; in the hub's thread."""
@@ -117,7 +124,9 @@ class Hub:
         self._intake.resize(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
         self._judging.settings = settings
         self._writer.configure(settings.record)
+        self._findings.configure(settings)
         self._visits.configure(settings, calendar, monotonic_ns())
+        self._kpis.configure(calendar.timezone, settings.record.kpi_days)
 
     def _turn(self) -> None:
         stirred = self._poller.wait(self._wait_ms())
@@ -133,6 +142,8 @@ class Hub:
             self._take("gateways", self._gateways, self._on_gateway, stirred)
         if self._may_begin and not self._begun and self._workers:
             self._begin()
+        if self._begun:
+            self._findings.advance(wall_ns())
         self._visits.advance(now_ns, self._intake_room())
         self._hand_out(monotonic_ns())
         self._watch_gateways()
@@ -252,15 +263,19 @@ class Hub:
         self._renders.worker_lost(name)
         self._end(self._intake.worker_lost(name, unreached))
 
-    def render(self, keyframe: Keyframe, side_px_max: int) -> "Future[RenderedPicture]":
-        """Have a worker make a JPEG of a keyframe; in the hub's thread."""
+    def render(
+        self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None = None
+    ) -> "Future[RenderedPicture]":
+        """Have a worker make a JPEG of a keyframe, with tiles, scores and a verdict drawn in if one is given; in the
+        hub's thread."""
         answer: Future[RenderedPicture] = Future()
         if not self._workers:
             raise WireError(DropReason.SHUTDOWN, "no worker is ready to render; ask again in a second")
         self._workers.rotate(1)
         worker = self._workers[0]
         job_id = self._renders.begin(worker, answer)
-        self._work.send(jobs.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max), worker.encode())
+        job = jobs.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate)
+        self._work.send(job, worker.encode())
         return answer
 
     def _hear_supervisor(self) -> None:
@@ -321,9 +336,11 @@ class Hub:
         self._metrics.cameras(self._registry.counts)
         # Read together: after a long turn `now_ns` is of the past, and would look like a jump.
         self._visits.clock(wall_ns() - monotonic_ns(), now_ns)
-        self._metrics.flow(self._visits.in_flight, len(self._workers), self._fanout.watchers)
+        self._metrics.flow(self._visits.in_flight, len(self._workers), self._watch.watchers)
         self._metrics.scheduler(self._visits.status(now_ns))
+        self._findings.measure()
         self._metrics.stored(*self._writer.take_counts())
+        self._kpis.periods(self._visits.take_periods())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._control.say(REPLACE, worker, "job_timeout")
         for feeder in self._visits.silent_feeders(now_ns):

@@ -3,15 +3,20 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from engine import __version__
-from engine.clock import wall_ns
+from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
+from engine.findings import LoggedEvent
+from engine.hub.findings import FindingsOffice, notice_body
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
+from engine.hub.news import VerdictLog
 from engine.hub.port import Port
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
@@ -19,14 +24,18 @@ from engine.hub.visits import Visits
 from engine.judge.history import History
 from engine.log import logger
 from engine.record.evidence import Evidence
+from engine.record.pauses import removed
 from engine.record.quarantine import Quarantine
 from engine.record.store import Store, VisitRecord
 from engine.record.writer import Writer
 from engine.redact import redact
+from engine.replies import Pause
 from engine.scheduler.core import Scheduler
-from engine.serve.fanout import Fanout
+from engine.serve.finding_service import watch_body as change_body
 from engine.serve.metrics import Metrics
+from engine.serve.patrol_service import watch_body
 from engine.serve.server import GrpcServer
+from engine.serve.watch import Watch
 from engine.transport import Channel, Curve, Transport
 
 EXIT_CANNOT_RUN = 2
@@ -50,7 +59,6 @@ def _serve(
     settings: Settings, calendar: Calendar, run_dir: Path, control: Control, stack: contextlib.ExitStack
 ) -> None:
     metrics = Metrics(version=__version__)
-    fanout = Fanout(settings.serve.watch_queue_max, settings.serve.watchers_max)
     transport = Transport()
     stack.callback(transport.close)
     feed = transport.bind_router(f"ipc://{run_dir}/feed")
@@ -59,27 +67,74 @@ def _serve(
 
     store = Store.open(settings.record.url)
     stack.callback(store.close)
-    evidence = Evidence(Path(settings.record.evidence_dir), settings.record.evidence_bytes_max)
+    store.claim()
+    evidence = Evidence(
+        Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
+    )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
     announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
     registry = Registry(store.cameras(), announced)
 
-    def publish(records: Sequence[VisitRecord]) -> None:
-        for record in records:
-            camera = registry.cameras.get(record.verdict.camera_id)
-            if camera is not None:
-                fanout.publish(record.verdict, camera, record.changed)
+    kpis = KpiOffice(
+        store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
+    )
+    store.riders.append(kpis.join)
+    log = VerdictLog(store.history, registry)
+    watch = Watch(log, watch_body, settings.serve.watch_queue_max, settings.serve.watchers_max)
 
+    def publish(records: Sequence[VisitRecord]) -> None:
+        kpis.committed()
+        metrics.kpis_late(kpis.take_late())
+        metrics.evidence(evidence.bytes_kept, evidence.numbers())
+        watch.publish(log.stored(records))
+        findings.ring()
+
+    zone = ZoneInfo(calendar.timezone)
     writer = Writer(
-        store, evidence, settings.record, publish, metrics.store_error, lambda taken_s: metrics.stage("store", taken_s)
+        store,
+        evidence,
+        settings.record,
+        publish,
+        metrics.store_error,
+        lambda taken_s: metrics.stage("store", taken_s),
+        lambda record: store.upkeep.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
-    judging = Judging(settings, registry, histories, writer, metrics)
+    findings = FindingsOffice(settings, store.findings, writer, metrics, notice_body)
+    judging = Judging(settings, registry, histories, writer, findings, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
-    hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
+
+    def forget(pause: Pause) -> None:
+        writer.transact(removed(pause))
+
+    visits.on_pause_ended = forget
+    for pause in store.pauses.all():
+        visits.pause(pause, monotonic_ns())
+    findings.check_now = lambda camera_ids: visits.check_now(camera_ids, monotonic_ns())
+    hub = Hub(
+        settings,
+        control,
+        feed,
+        work,
+        gateways,
+        registry,
+        visits,
+        judging,
+        findings,
+        quarantine,
+        writer,
+        watch,
+        metrics,
+        kpis,
+    )
+    findings.ask = hub.ask
+    ledger_watch: Watch[LoggedEvent] = Watch(
+        findings, change_body, settings.serve.watch_queue_max, settings.serve.watchers_max
+    )
+    findings.listeners.append(ledger_watch.publish)
     configuration = Configuration(
         settings,
         calendar,
@@ -88,8 +143,8 @@ def _serve(
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
-    grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
+    port = Port(hub, registry, visits, judging, findings, store, writer, evidence, configuration, kpis)
+    grpc = GrpcServer(settings.serve, port, store.access, watch, ledger_watch, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}
     if settings.serve.metrics_listen:

@@ -17,7 +17,7 @@ class Registry:
         self.cameras: dict[str, Camera] = {}
         self._announced: dict[str, State] = dict(announced)
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.enabled = 0
+        self._enabled: Counter[str] = Counter()
         self.put(cameras)
 
     def put(self, cameras: Iterable[Camera]) -> None:
@@ -44,22 +44,27 @@ class Registry:
         self._count(camera)
         return True
 
-    def by_state(self) -> dict[str, int]:
-        """Cameras by announced state, over all regions."""
+    def by_state(self, region_prefix: str = "") -> dict[str, int]:
+        """Cameras by announced state, within a region."""
         totals: Counter[str] = Counter()
-        for (state, _), number in self.counts.items():
-            totals[state] += number
-        return dict(totals)
+        for (state, region), number in self.counts.items():
+            if region.startswith(region_prefix):
+                totals[state] += number
+        return {state: number for state, number in totals.items() if number or not region_prefix}
+
+    def enabled(self, region_prefix: str = "") -> int:
+        """Cameras that are visited, or pushed, within a region."""
+        return sum(number for region, number in self._enabled.items() if region.startswith(region_prefix))
 
     def _count(self, camera: Camera) -> None:
         self.counts[self._place(camera)] += 1
-        self.enabled += camera.enabled
+        self._enabled[camera.region[:_REGION_DIGITS]] += camera.enabled
 
     def _uncount(self, camera_id: str) -> None:
         camera = self.cameras.get(camera_id)
         if camera is not None:
             self.counts[self._place(camera)] -= 1
-            self.enabled -= camera.enabled
+            self._enabled[camera.region[:_REGION_DIGITS]] -= camera.enabled
 
     def _place(self, camera: Camera) -> tuple[str, str]:
         state = self._announced.get(camera.camera_id)

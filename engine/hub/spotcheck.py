@@ -7,12 +7,18 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from engine.clock import wall_ns
 from engine.config.schema import SchedulerSettings
-from engine.errors import ConflictError
+from engine.errors import ConflictError, NotFoundError
 from engine.log import logger
 from engine.record.spotchecks import SpotChecks
-from engine.replies import CheckNowReport, SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.replies import (
+    CheckNowCounts,
+    CheckNowReport,
+    SpotCheck,
+    SpotCheckHeader,
+    SpotCheckOrder,
+    SpotCheckReport,
+)
 from engine.scheduler.spotcheck import draw
-from engine.serve.status import NotFoundError
 
 _SEED_BITS = 32
 _IDS_A_CALL = 1000
@@ -87,10 +93,9 @@ class SpotCheckOffice:
         return check
 
 
-def _together(reports: Sequence[CheckNowReport]) -> CheckNowReport:
-    return CheckNowReport(
-        accepted=sum(one.accepted for one in reports),
-        already_in_flight=sum(one.already_in_flight for one in reports),
-        unknown_ids=tuple(camera_id for one in reports for camera_id in one.unknown_ids),
-        not_visited_ids=tuple(camera_id for one in reports for camera_id in one.not_visited_ids),
+def _together(reports: Sequence[CheckNowReport]) -> CheckNowCounts:
+    return CheckNowCounts(
+        accepted=sum(len(one.accepted) for one in reports),
+        already_in_flight=sum(len(one.in_flight) for one in reports),
+        not_visited=sum(len(one.unknown_ids) + len(one.not_visited_ids) + len(one.paused_ids) for one in reports),
     )

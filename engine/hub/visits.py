@@ -11,7 +11,7 @@ from engine.hub.board import FeederBoard, visits_allowed
 from engine.hub.plans import plan_of, site_of
 from engine.hub.registry import Registry
 from engine.log import logger
-from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
+from engine.replies import CameraPlanReport, CheckNowReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.scheduler import survey
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -26,6 +26,9 @@ from engine.scheduler.events import (
     Judged,
     OutageBegan,
     OutageEnded,
+    PatrolPaused,
+    PatrolResumed,
+    PauseEnded,
     Presumed,
     PushMissing,
     SettingsChanged,
@@ -35,6 +38,7 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
+from engine.scheduler.status import pause_status
 from engine.serve.metrics import Metrics
 from engine.types import Camera, FailureReason, FeedKind, Keyframe, Verdict, VisitFailure, VisitOrder, VisitTimings
 from patrol.v1 import feed_pb2
@@ -65,6 +69,7 @@ class Visits:
         self._send = send
         self._metrics = metrics
         self._on_unvisited = on_unvisited
+        self.on_pause_ended: Callable[[Pause], None] = lambda _: None
         self._wall_offset_ns: int | None = None
         self._board = FeederBoard()
         self._capacity = 0
@@ -85,6 +90,17 @@ class Visits:
             if isinstance(action, CheckNowAnswered):
                 return action.report
         raise AssertionError("the scheduler did not answer a check-now")
+
+    def pause(self, pause: Pause, now_ns: int) -> PauseStatus:
+        """Visit no cameras of a scope."""
+        self._handle(PatrolPaused(pause), now_ns)
+        return pause_status(self._scheduler, pause)
+
+    def resume(self, scope: PauseScope, now_ns: int) -> PauseStatus | None:
+        """Visit them again; what was ended, None if it was not paused."""
+        ended = [one.pause for one in self._handle(PatrolResumed(scope), now_ns) if isinstance(one, PauseEnded)]
+        mine = next((one for one in ended if one.scope == scope), None)
+        return None if mine is None else pause_status(self._scheduler, mine)
 
     def configure(self, settings: Settings, calendar: Calendar, now_ns: int) -> None:
         """New settings; what is under way goes on."""
@@ -111,6 +127,10 @@ class Visits:
     def status(self, now_ns: int) -> SchedulerStatus:
         """How the patrol keeps its periods."""
         return self._scheduler.status(now_ns)
+
+    def take_periods(self) -> dict[str, tuple[int, int]]:
+        """Periods due and kept since the last call, by camera."""
+        return self._scheduler.take_periods()
 
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
@@ -225,6 +245,10 @@ class Visits:
             logger().error("platform out", host=action.host, cameras=action.cameras)
         elif isinstance(action, OutageEnded):
             logger().info("platform back", host=action.host)
+        elif isinstance(action, PauseEnded):
+            scope = action.pause.scope
+            logger().info("pause ended", kind=scope.kind, value=scope.value, who=action.pause.who)
+            self.on_pause_ended(action.pause)
 
     def _start(self, action: StartVisit) -> None:
         self._metrics.lag(action.kind.word, seconds(action.lag_ns))

@@ -1,1 +1,1 @@
-"""What is kept: registry, latest verdicts, judge memory, keyframes. The only import of SQLAlchemy."""
+"""What is kept: registry, verdicts, judge memory, keyframes. The only import of SQLAlchemy and Alembic."""

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from engine.record.database import writing
 from engine.record.tables import cameras, latest, spot_checks, spot_sites
 from engine.replies import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
 from engine.types import SiteKind, State
@@ -76,7 +77,7 @@ class SpotChecks:
     def put(self, check: SpotCheck) -> SpotCheck:
         """Keep a draw, give it its id, and remember its canteens as drawn; the oldest draws go."""
         at_wall_ns = check.header.at_wall_ns
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             draw_id = (connection.scalar(sa.select(sa.func.max(spot_checks.c.draw_id))) or 0) + 1
             header = replace(check.header, draw_id=draw_id)
             connection.execute(sa.insert(spot_checks).values(**asdict(header), body=_pack(check)))

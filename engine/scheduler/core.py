@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
-from engine.scheduler import invariants, status
+from engine.replies import CameraPlanReport, SchedulerStatus
+from engine.scheduler import invariants, requests, status
 from engine.scheduler.classes import REASONS, is_suspicious
 from engine.scheduler.dispatch import Dispatch
 from engine.scheduler.draws import seed_of
@@ -29,6 +30,9 @@ from engine.scheduler.events import (
     CheckNowAnswered,
     Event,
     Judged,
+    PatrolPaused,
+    PatrolResumed,
+    PauseEnded,
     Presumed,
     PushMissing,
     SettingsChanged,
@@ -39,9 +43,10 @@ from engine.scheduler.events import (
 )
 from engine.scheduler.heap import SlotHeap, ms_of
 from engine.scheduler.overload import Overload
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, REGULAR, URGENT, Place, Table
+from engine.scheduler.pauses import Pauses
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, URGENT, Place, Table
 from engine.scheduler.tally import Tally
-from engine.scheduler.timing import NEVER_NS, Timing
+from engine.scheduler.timing import Timing
 from engine.types import FailureReason
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
@@ -67,6 +72,7 @@ class Scheduler:
         self.dispatch = Dispatch(
             self.table, settings, self.timing, self.tally, first_visit_id, self._presume, self._revive
         )
+        self.pauses = Pauses(self.table, self.dispatch.uplinks, self.dispatch.hosts, self.tally.counties)
         self.due = SlotHeap(self.table.place, self.table.release, Place.DUE)
         self._handlers: dict[type[Any], Callable[[Any, int, list[Action]], None]] = {
             VisitEnded: self._on_end,
@@ -79,6 +85,8 @@ class Scheduler:
             CapacityChanged: self._on_capacity,
             SettingsChanged: self._on_settings,
             WallClock: self._on_wall_clock,
+            PatrolPaused: self._on_paused,
+            PatrolResumed: self._on_resumed,
         }
 
     def handle(self, event: Event, now_ns: int) -> list[Action]:
@@ -91,6 +99,8 @@ class Scheduler:
             return actions  # most verdicts change nothing; whoever is due by now has its Tick
         ended = self.tally.ended
         handler(event, now_ns, actions)
+        for scope in self.pauses.over(now_ns + self.timing.wall_offset_ns):
+            self._on_resumed(PatrolResumed(scope), now_ns, actions)
         self._expire(now_ns, actions)
         self._ripen(now_ns, actions)
         waiting = self.dispatch.start(now_ns, actions)
@@ -104,14 +114,22 @@ class Scheduler:
         """When a Tick is wanted at the latest; None while only other events can change anything."""
         wakeup = self.dispatch.next_wakeup_ns()
         head = self.due.head()
-        if head < 0:
-            return wakeup
-        release_ns = ms_of(self.table.release[head]) * 1_000_000
-        return release_ns if wakeup is None else min(wakeup, release_ns)
+        if head >= 0:
+            release_ns = ms_of(self.table.release[head]) * 1_000_000
+            wakeup = release_ns if wakeup is None else min(wakeup, release_ns)
+        end_wall_ns = self.pauses.next_end_wall_ns()
+        if end_wall_ns is not None:
+            end_ns = end_wall_ns - self.timing.wall_offset_ns
+            wakeup = end_ns if wakeup is None else min(wakeup, end_ns)
+        return wakeup
 
     def status(self, now_ns: int) -> SchedulerStatus:
         """Figures for operators; O(cameras), a millisecond or two for a province."""
         return status.status(self, now_ns)
+
+    def take_periods(self) -> dict[str, tuple[int, int]]:
+        """Periods due and kept since the last call, by camera."""
+        return self.tally.take_periods()
 
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
@@ -176,29 +194,22 @@ class Scheduler:
         self._replace_due(now_ns)
 
     def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:
-        table = self.table
-        accepted = in_flight = 0
-        unknown: list[str] = []
-        not_visited: list[str] = []
-        for camera_id in dict.fromkeys(event.camera_ids):
-            slot = table.slots.get(camera_id)
-            if slot is None:
-                unknown.append(camera_id)
-            elif not table.flags[slot] & ENABLED or table.flags[slot] & PUSH:
-                not_visited.append(camera_id)
-            elif table.place[slot] == _FLIGHT:
-                in_flight += 1
-            else:
-                accepted += 1
-                if not table.flags[slot] & URGENT:
-                    self.dispatch.leave(slot, now_ns)
-                    table.flags[slot] = (table.flags[slot] | URGENT) & ~REGULAR
-                    table.release[slot] = now_ns
-                    table.deadline[slot] = (
-                        now_ns - NEVER_NS
-                    )  # before all but those asked for earlier, wherever it waits
-                    self.dispatch.make_ready(slot)
-        actions.append(CheckNowAnswered(CheckNowReport(accepted, in_flight, tuple(unknown), tuple(not_visited))))
+        actions.append(CheckNowAnswered(requests.check_now(self, event.camera_ids, now_ns)))
+
+    def _on_paused(self, event: PatrolPaused, now_ns: int, actions: list[Action]) -> None:
+        self.pauses.put(event.pause)
+        for slot, place in enumerate(self.table.place):
+            if place in (Place.READY, Place.UPLINK, Place.HOST) and self.pauses.holds(event.pause.scope, slot):
+                self.dispatch.leave(slot, now_ns)
+                self._pass_over(slot, now_ns)
+
+    def _on_resumed(self, event: PatrolResumed, now_ns: int, actions: list[Action]) -> None:
+        pause = self.pauses.take(event.scope)
+        if pause is not None:
+            actions.append(PauseEnded(pause))
+            slots = range(self.table.size)
+            freed = [one for one in slots if self.table.ids[one] and self.pauses.holds(event.scope, one)]
+            self._catch_up(np.array([one for one in freed if self.pauses.of(one) is None], dtype=np.intp), now_ns)
 
     def _on_put(self, event: CamerasPut, now_ns: int, actions: list[Action]) -> None:
         table, timing = self.table, self.timing
@@ -309,10 +320,14 @@ class Scheduler:
         table, due = self.table, self.due
         while (slot := due.head()) >= 0 and table.release[slot] <= now_ns:
             due.pop()
+            paused = self.pauses.of(slot) is not None
             if table.flags[slot] & PUSH:
-                actions.append(PushMissing(table.ids[slot], self.timing.period_s(slot)))
+                if not paused:
+                    actions.append(PushMissing(table.ids[slot], self.timing.period_s(slot)))
                 self.timing.after_arrival(slot, now_ns)
                 self._put_due(slot)
+            elif paused:
+                self._pass_over(slot, now_ns)
             elif self.timing.put_off(slot, now_ns):
                 self._put_due(slot)
             else:
@@ -321,26 +336,38 @@ class Scheduler:
                     self.dispatch.make_ready(slot)
         self.dispatch.wake(now_ns)
 
+    def _pass_over(self, slot: int, now_ns: int) -> None:
+        """Its time has come, or it waits, and it is paused: it misses this period."""
+        self.table.flags[slot] &= ~URGENT
+        self.timing.passed_over(slot, self._last_reason(slot), "paused", now_ns)
+        self._put_due(slot)
+
     def _presume(self, slot: int, now_ns: int, actions: list[Action]) -> None:
         """Its platform is out: offline for this period, without a visit that would only knock once more."""
-        table = self.table
-        reason = REASONS[table.reason[slot]] if table.flags[slot] & FAILING else FailureReason.UNREACHABLE
+        table, reason = self.table, self._last_reason(slot)
         actions.append(Presumed(table.ids[slot], self.dispatch.hosts.all[table.host[slot]].name, reason))
         self.dispatch.leave(slot, now_ns)
         self.tally.presumed += 1
-        self.timing.after_presumption(slot, reason, now_ns)
+        self.timing.passed_over(slot, reason, "outage", now_ns)
         self._put_due(slot)
 
+    def _last_reason(self, slot: int) -> FailureReason:
+        table = self.table
+        return REASONS[table.reason[slot]] if table.flags[slot] & FAILING else FailureReason.UNREACHABLE
+
     def _revive(self, host: int, now_ns: int) -> None:
-        """A platform is back: its cameras that failed or were passed over are looked at within half a period."""
+        """A platform is back."""
+        self._catch_up(np.flatnonzero(np.frombuffer(self.table.host, dtype=np.int32) == host), now_ns)
+
+    def _catch_up(self, slots: npt.NDArray[np.intp], now_ns: int) -> None:
+        """Of these cameras those that failed or were passed over are looked at within half a period."""
         table = self.table
         due_ns = self.timing.periods(table.base) * (1.0 - self.settings.jitter)  # two looks may be so near each other
         overdue = np.frombuffer(table.seen, dtype=np.int64) < now_ns - due_ns
         flags = np.frombuffer(table.flags, dtype=np.uint8)
-        failing = (flags & FAILING) != 0
-        here = (np.frombuffer(table.host, dtype=np.int32) == host) & ((flags & PUSH) == 0)
-        here &= np.frombuffer(table.place, dtype=np.uint8) == _DUE
-        for slot in np.flatnonzero(here & (overdue | failing)).tolist():
+        wanted = (overdue | ((flags & FAILING) != 0)) & ((flags & PUSH) == 0)
+        wanted &= np.frombuffer(table.place, dtype=np.uint8) == _DUE
+        for slot in slots[wanted[slots]].tolist():
             self.timing.after_outage(slot, now_ns)
             self._put_due(slot)
 

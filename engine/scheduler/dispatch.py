@@ -86,6 +86,11 @@ class Dispatch:
         return cap if self.capacity is None else min(cap, self.capacity)
 
     @property
+    def next_visit_id(self) -> int:
+        """Visits that begin from now on have this id or a later one."""
+        return self._next_visit_id
+
+    @property
     def rate_is_spent(self) -> bool:
         """Whether cameras wait for the rate of new visits."""
         return self._blocked_until_ns is not None

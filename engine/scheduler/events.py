@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.replies import CheckNowReport
+from engine.replies import CheckNowReport, Pause, PauseScope
 from engine.scheduler.classes import CameraClass
 from engine.types import FailureReason, KeyPoint, State
 
@@ -106,6 +106,20 @@ class WallClock:
     offset_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class PatrolPaused:
+    """Cameras of a scope are not visited until it is resumed, or the end of the pause comes; visits under way go on."""
+
+    pause: Pause
+
+
+@dataclass(frozen=True, slots=True)
+class PatrolResumed:
+    """Somebody ends a pause; a scope that is not paused is passed over."""
+
+    scope: PauseScope
+
+
 Event = (
     CamerasPut
     | CamerasRemoved
@@ -117,6 +131,8 @@ Event = (
     | CapacityChanged
     | SettingsChanged
     | WallClock
+    | PatrolPaused
+    | PatrolResumed
 )
 
 
@@ -177,4 +193,11 @@ class CheckNowAnswered:
     report: CheckNowReport
 
 
-Action = StartVisit | VisitExpired | Presumed | PushMissing | OutageBegan | OutageEnded | CheckNowAnswered
+@dataclass(frozen=True, slots=True)
+class PauseEnded:
+    """Its end has come, or somebody resumed it."""
+
+    pause: Pause
+
+
+Action = StartVisit | VisitExpired | Presumed | PushMissing | OutageBegan | OutageEnded | CheckNowAnswered | PauseEnded

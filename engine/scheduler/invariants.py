@@ -27,7 +27,8 @@ def check_invariants(core: "Scheduler", now_ns: int) -> None:
     """Raise SchedulerInvariantError unless all of it holds, after an event at `now_ns`.
 
     Every order ends once; every camera stands in one place and is found there; no cap is exceeded; no due camera is
-    passed over; no back-off is above its ceiling; the counts of classes add up; periods due are those kept and those
+    passed over; no back-off is above its ceiling; nobody who is paused waits for a visit; the
+    counts of classes add up; periods due are those kept and those
     shed with a reason.
 
     No camera waits beyond its bound. What waits for its time while its kitchen works comes up within 1.5 periods and
@@ -90,6 +91,10 @@ def _places(core: "Scheduler") -> None:
 def _flags(core: "Scheduler", place: npt.NDArray[Any]) -> None:
     table, flags = core.table, _column(core.table.flags)
     waiting = np.isin(place, (Place.READY, Place.UPLINK, Place.HOST))
+    if core.pauses:
+        for slot in np.flatnonzero(waiting).tolist():
+            if core.pauses.of(slot) is not None:
+                _fail(f"camera {table.ids[slot]!r} is paused and waits for a visit")
     for slot in np.flatnonzero(((flags & URGENT) != 0) & ~waiting)[:1]:
         _fail(f"camera {table.ids[slot]!r} was asked for and is {Place(place[slot]).name}")
     for slot in np.flatnonzero(((flags & PROBE) != 0) & (place != Place.FLIGHT))[:1]:
@@ -178,7 +183,7 @@ def _times(core: "Scheduler", now_ns: int) -> None:
     ceilings = np.array([ceiling_ns(int(period_ns), settings) for period_ns in periods_all])
     failing = (flags & FAILING) != 0
     longest = np.where(failing, ceilings[base], longest)
-    window = _column(table.window)
+    window = np.where(due, _column(table.window), 0)  # a free slot may name one that there is no longer
     until = np.zeros(len(core.timing.sites.windows), dtype=np.int64)
     away_ns = int(periods_all[[CameraClass.KEY_POINT, CameraClass.ORDINARY]].max())
     for number in np.unique(window[due]):

@@ -1,14 +1,15 @@
 """What the scheduler tells people: how it keeps its periods, and why a camera is due when it is. Changes nothing."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.clock import seconds
+from engine.clock import NS_PER_S, seconds
 from engine.errors import RegistryError
-from engine.replies import CameraPlanReport, ClassStatus, HostStatus, SchedulerStatus
+from engine.replies import CameraPlanReport, ClassStatus, HostStatus, Pause, PauseStatus, SchedulerStatus
 from engine.scheduler.backoff import ceiling_ns, failures_of
 from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
 from engine.scheduler.dispatch import BLOCKED
@@ -61,7 +62,15 @@ def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
         uplinks_busy=int(np.count_nonzero(np.frombuffer(core.dispatch.uplinks.in_flight, dtype=np.uint16))),
         hosts=len(core.dispatch.hosts),
         busy_hosts=tuple(_busy_hosts(core, place)),
+        pauses=tuple(pause_status(core, one) for one in core.pauses),
     )
+
+
+def pause_status(core: "Scheduler", pause: Pause) -> PauseStatus:
+    """A pause with the number of cameras in its scope that would be visited without it; O(cameras)."""
+    table, holds = core.table, core.pauses.holds
+    slots = (slot for slot in table.slots.values() if table.flags[slot] & ENABLED and holds(pause.scope, slot))
+    return PauseStatus(pause, sum(1 for _ in slots))
 
 
 def coverage_by_class(core: "Scheduler", now_ns: int) -> list[float]:
@@ -173,8 +182,11 @@ def _because(core: "Scheduler", slot: int, kind: CameraClass, now_ns: int) -> li
     if not flags & ENABLED:
         return ["it is disabled in the registry: nobody visits it"]
     said: list[str] = []
+    pause = core.pauses.of(slot)
+    if pause is not None:
+        said.append(f"its patrol is paused by {pause.who} ({pause.reason}): {_until(pause)}")
     if flags & PUSH:
-        return ["a gateway pushes it: it is never visited, and offline if nothing arrives within its period"]
+        return [*said, "a gateway pushes it: it is never visited, and offline if nothing arrives within its period"]
     if flags & URGENT:
         said.append("somebody asked for it (check now): it goes before all others")
     said += _waits(core, slot, place)
@@ -202,6 +214,13 @@ def _because(core: "Scheduler", slot: int, kind: CameraClass, now_ns: int) -> li
     elif not table.visits[slot]:
         said.append("it was never visited: first looks are spread over what the caps allow")
     return said
+
+
+def _until(pause: Pause) -> str:
+    if not pause.until_wall_ns:
+        return "until somebody resumes it"
+    end = datetime.fromtimestamp(pause.until_wall_ns // NS_PER_S, UTC)
+    return f"until {end:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _waits(core: "Scheduler", slot: int, place: int) -> list[str]:

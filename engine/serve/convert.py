@@ -1,14 +1,16 @@
 """Proto messages <-> the engine's nouns. Pure."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
-from engine.replies import CameraStatus, EngineStatus
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from engine.clock import NS_PER_S
+from engine.replies import CameraStatus, EngineStatus, MachineStatus, RenderedPicture
+from engine.serve.names import camera_id_of, camera_name, verdict_ids_of, verdict_name
 from engine.types import Camera, Cause, Codec, FaultKind, KeyPoint, Scores, Severity, SiteKind, State, Verdict
-from patrol.v1 import cameras_pb2, engine_pb2, feed_pb2, measurement_pb2, verdicts_pb2
+from patrol.v1 import cameras_pb2, feed_pb2, measurement_pb2, patrol_pb2, verdicts_pb2
 
 Redact = Callable[[str], str]
-Value = TypeVar("Value")
 
 _STATE_NUMBER = {state: getattr(verdicts_pb2, f"VERDICT_STATE_{state.name}") for state in State}
 _KIND_NUMBER = {kind: getattr(verdicts_pb2, f"FAULT_KIND_{kind.name}") for kind in FaultKind}
@@ -24,6 +26,16 @@ _SEVERITY = {number: one for one, number in _SEVERITY_NUMBER.items()}
 _KEY_POINT = {number: point for point, number in _KEY_POINT_NUMBER.items()}
 _SITE_KIND = {number: kind for kind, number in _SITE_KIND_NUMBER.items()}
 _CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
+
+
+def timestamp(wall_ns: int) -> Timestamp | None:
+    """A moment as a message; None for 0, which says that there is none."""
+    return Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S) if wall_ns else None
+
+
+def wall_ns_of(moment: Timestamp) -> int:
+    """The same the other way; 0 for a message that is not there."""
+    return moment.seconds * NS_PER_S + moment.nanos
 
 
 def state_of(number: int) -> State | None:
@@ -48,14 +60,26 @@ def site_kind_number(kind: SiteKind) -> cameras_pb2.SiteKind:
     return number
 
 
+def severity_of(number: int) -> Severity | None:
+    """The severity a number stands for; None for UNSPECIFIED and numbers unknown."""
+    return _SEVERITY.get(number)
+
+
+def severity_number(severity: Severity) -> verdicts_pb2.FaultSeverity:
+    """The number of a severity."""
+    number: verdicts_pb2.FaultSeverity = _SEVERITY_NUMBER[severity]
+    return number
+
+
 def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_pb2.Camera:
     """A camera as callers see it, its URL passed through `redact`."""
     return cameras_pb2.Camera(
-        camera_id=camera.camera_id,
+        name=camera_name(camera.camera_id),
+        display_name=camera.name,
         url=redact(camera.url),
-        name=camera.name,
         site_id=camera.site_id,
         site_name=camera.site_name,
+        site_kind=site_kind_number(camera.site_kind),
         region=camera.region,
         key_point=_KEY_POINT_NUMBER[camera.key_point],
         required=camera.required,
@@ -63,17 +87,16 @@ def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_
         hours=camera.hours,
         platform_status=camera.platform_status,
         push=camera.push,
-        enabled=camera.enabled,
-        site_kind=site_kind_number(camera.site_kind),
+        disabled=not camera.enabled,
     )
 
 
-def camera_of(message: cameras_pb2.Camera) -> Camera:
+def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
     """The camera in a message; what it holds is checked elsewhere."""
     return Camera(
-        camera_id=message.camera_id,
+        camera_id=camera_id,
         url=message.url,
-        name=message.name,
+        name=message.display_name,
         site_id=message.site_id,
         site_name=message.site_name,
         region=message.region,
@@ -83,7 +106,7 @@ def camera_of(message: cameras_pb2.Camera) -> Camera:
         hours=message.hours,
         platform_status=message.platform_status,
         push=message.push,
-        enabled=message.enabled,
+        enabled=not message.disabled,
         site_kind=site_kind_of(message.site_kind),
     )
 
@@ -91,16 +114,15 @@ def camera_of(message: cameras_pb2.Camera) -> Camera:
 def verdict_message(verdict: Verdict) -> verdicts_pb2.Verdict:
     """A verdict as callers see it."""
     message = verdicts_pb2.Verdict(
-        camera_id=verdict.camera_id,
-        visit_id=verdict.visit_id,
-        at_wall_ns=verdict.at_wall_ns,
+        name=verdict_name(verdict.camera_id, verdict.visit_id),
+        visit_time=timestamp(verdict.at_wall_ns),
         state=_STATE_NUMBER[verdict.state],
         kinds=[_KIND_NUMBER[kind] for kind in verdict.kinds],
         reason=verdict.reason,
         detail=verdict.detail,
         announced=_STATE_NUMBER[verdict.announced],
         announced_kinds=[_KIND_NUMBER[kind] for kind in verdict.announced_kinds],
-        since_wall_ns=verdict.since_wall_ns,
+        since_time=timestamp(verdict.since_wall_ns),
         scores=_scores_message(verdict.scores),
         figures=verdict.figures,
         thresholds=verdict.thresholds,
@@ -124,17 +146,18 @@ def verdict_message(verdict: Verdict) -> verdicts_pb2.Verdict:
 def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
     """The verdict in a message."""
     scores = message.scores
+    camera_id, visit_id = verdict_ids_of(message.name)
     return Verdict(
-        camera_id=message.camera_id,
-        visit_id=message.visit_id,
-        at_wall_ns=message.at_wall_ns,
+        camera_id=camera_id,
+        visit_id=visit_id,
+        at_wall_ns=wall_ns_of(message.visit_time),
         state=_STATE.get(message.state, State.UNKNOWN),
         kinds=tuple(_KIND[number] for number in message.kinds if number in _KIND),
         reason=message.reason,
         detail=message.detail,
         announced=_STATE.get(message.announced, State.UNKNOWN),
         announced_kinds=tuple(_KIND[number] for number in message.announced_kinds if number in _KIND),
-        since_wall_ns=message.since_wall_ns,
+        since_wall_ns=wall_ns_of(message.since_time),
         scores=Scores(
             scores.sharpness if scores.HasField("sharpness") else None,
             scores.exposure if scores.HasField("exposure") else None,
@@ -154,30 +177,67 @@ def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
     )
 
 
-def status_message(status: CameraStatus, redact: Redact) -> cameras_pb2.CameraStatus:
+def status_message(status: CameraStatus, redact: Redact) -> cameras_pb2.Camera:
     """A camera with its latest verdict."""
-    message = cameras_pb2.CameraStatus(camera=camera_message(status.camera, redact))
+    message = camera_message(status.camera, redact)
     if status.latest is not None:
-        message.latest.CopyFrom(verdict_message(status.latest))
+        message.latest_verdict.CopyFrom(verdict_message(status.latest))
     return message
 
 
-def status_of(message: cameras_pb2.CameraStatus) -> CameraStatus:
+def status_of(message: cameras_pb2.Camera) -> CameraStatus:
     """The same the other way."""
-    latest = verdict_of(message.latest) if message.HasField("latest") else None
-    return CameraStatus(camera_of(message.camera), latest)
+    latest = verdict_of(message.latest_verdict) if message.HasField("latest_verdict") else None
+    return CameraStatus(camera_of(message, camera_id_of(message.name)), latest)
 
 
-def engine_message(status: EngineStatus) -> engine_pb2.GetStatusResponse:
-    """How the patrol goes; the two share their names."""
-    fields = {name: getattr(status, name) for name in EngineStatus.__slots__}
-    return engine_pb2.GetStatusResponse(**fields)
+def picture_message(picture: RenderedPicture, camera_id: str) -> patrol_pb2.Picture:
+    """A picture as callers see it."""
+    return patrol_pb2.Picture(
+        verdict=verdict_name(camera_id, picture.visit_id),
+        jpeg=picture.jpeg,
+        width=picture.width,
+        height=picture.height,
+        arrival_time=timestamp(picture.arrival_wall_ns),
+    )
 
 
-def engine_of(message: engine_pb2.GetStatusResponse) -> EngineStatus:
+def picture_of(message: patrol_pb2.Picture) -> RenderedPicture:
     """The same the other way."""
-    fields = {name: getattr(message, name) for name in EngineStatus.__slots__}
-    return EngineStatus(**(fields | {"cameras_by_state": dict(message.cameras_by_state)}))
+    _, visit_id = verdict_ids_of(message.verdict)
+    return RenderedPicture(message.jpeg, message.width, message.height, visit_id, wall_ns_of(message.arrival_time))
+
+
+def engine_message(status: EngineStatus) -> patrol_pb2.PatrolStatus:
+    """How the patrol goes."""
+    message = patrol_pb2.PatrolStatus(
+        version=status.version,
+        rules_version=status.rules_version,
+        start_time=timestamp(status.started_wall_ns),
+        cameras=status.cameras,
+        cameras_enabled=status.cameras_enabled,
+        cameras_by_state=status.cameras_by_state,
+    )
+    if status.machine is not None:
+        figures = {name: getattr(status.machine, name) for name in MachineStatus.__slots__}
+        message.machine.CopyFrom(patrol_pb2.MachineStatus(**figures))
+    return message
+
+
+def engine_of(message: patrol_pb2.PatrolStatus) -> EngineStatus:
+    """The same the other way."""
+    machine = None
+    if message.HasField("machine"):
+        machine = MachineStatus(**{name: getattr(message.machine, name) for name in MachineStatus.__slots__})
+    return EngineStatus(
+        version=message.version,
+        rules_version=message.rules_version,
+        started_wall_ns=wall_ns_of(message.start_time),
+        cameras=message.cameras,
+        cameras_enabled=message.cameras_enabled,
+        cameras_by_state=dict(message.cameras_by_state),
+        machine=machine,
+    )
 
 
 def _scores_message(scores: Scores) -> measurement_pb2.Scores:

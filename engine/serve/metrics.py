@@ -20,6 +20,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from engine.config.listen import host_port
 from engine.errors import ListenError
+from engine.indicators import KpiName, Rate
 from engine.replies import SchedulerStatus
 
 REGIONS_MAX = 500
@@ -74,8 +75,32 @@ _TABLE = (
     MetricKind("patrol_demux_stuck_threads", "gauge", (), "Demuxing threads given up and not back."),
     MetricKind("patrol_rtsp_fallbacks_total", "counter", ("outcome",), "RTSP visits tried again through FFmpeg."),
     MetricKind("patrol_store_errors_total", "counter", ("part",), "Writes that failed: store (tried again), evidence."),
-    MetricKind("patrol_store_dropped_total", "counter", ("reason",), "Records not written: superseded, queue_full."),
+    MetricKind(
+        "patrol_store_dropped_total",
+        "counter",
+        ("reason",),
+        "Records not written: queue_full, queue_full_ledger, refused; keyframes: evidence.",
+    ),
     MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
+    MetricKind("patrol_findings", "gauge", ("state", "level"), "Findings that have not ended."),
+    MetricKind("patrol_finding_events_total", "counter", ("step",), "Events of the ledger."),
+    MetricKind(
+        "patrol_findings_unheard_total",
+        "counter",
+        (),
+        "Verdicts that the ledger did not hear since its events wait for the database; the camera's next one tells it.",
+    ),
+    MetricKind("patrol_evidence_bytes", "gauge", (), "Size of all keyframes that are kept."),
+    MetricKind(
+        "patrol_evidence_files",
+        "gauge",
+        ("rank",),
+        "Keyframes kept, by rank; docs/evidence.md.",
+    ),
+    MetricKind("patrol_evidence_out_total", "counter", ("rank",), "Keyframes let go because the budget was spent."),
+    MetricKind("patrol_kpi_ratio", "gauge", ("kpi", "region"), "KPI of the day so far by county; docs/kpis.md."),
+    MetricKind("patrol_kpi_late_total", "counter", (), "Verdicts that came when their day was over: no KPI has them."),
+    MetricKind("patrol_kpi_measured_ratio", "gauge", ("kpi", "region"), "Measured / registered beside it."),
     MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
     MetricKind("patrol_rpc_seconds", "histogram", ("method", "code"), "gRPC calls by method and status."),
 )
@@ -144,6 +169,32 @@ class Metrics:
             gauge.labels(state, region).set(number)
         self._camera_labels = set(totals)
 
+    def kpis(self, counties: Mapping[str, Mapping[KpiName, Rate]]) -> None:
+        """The day's KPIs so far by county; those without a denominator are left out, and counties beyond the bound."""
+        ratio, measured = self._gauges["patrol_kpi_ratio"], self._gauges["patrol_kpi_measured_ratio"]
+        ratio.clear()
+        measured.clear()
+        for county in sorted(counties)[:REGIONS_MAX]:
+            for name, rate in counties[county].items():
+                if rate.value is not None:
+                    ratio.labels(name, county or "none").set(rate.value)
+                if rate.registered:
+                    measured.labels(name, county or "none").set(rate.measured / rate.registered)
+
+    def kpis_late(self, number: int) -> None:
+        """So many verdicts came when their day was over."""
+        self._counters["patrol_kpi_late_total"].inc(number)
+
+    def evidence(self, size: int, numbers: Mapping[str, int]) -> None:
+        """What is kept, now, by rank."""
+        self._gauges["patrol_evidence_bytes"].set(size)
+        for rank, number in numbers.items():
+            self._gauges["patrol_evidence_files"].labels(rank).set(number)
+
+    def evidence_out(self, rank: str) -> None:
+        """A keyframe was let go because the budget was spent."""
+        self._counters["patrol_evidence_out_total"].labels(rank).inc()
+
     def lag(self, kind: str, lag_s: float) -> None:
         """A visit began so late."""
         self._lags[kind].observe(lag_s)
@@ -211,6 +262,19 @@ class Metrics:
         self._counters["patrol_store_written_total"].inc(written)
         for reason, number in dropped.items():
             self._counters["patrol_store_dropped_total"].labels(reason).inc(number)
+
+    def findings(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Findings that have not ended, by state and level."""
+        for (state, level), number in counts.items():
+            self._gauges["patrol_findings"].labels(state, level).set(number)
+
+    def finding_event(self, step: str) -> None:
+        """The ledger said something."""
+        self._counters["patrol_finding_events_total"].labels(step).inc()
+
+    def finding_unheard(self) -> None:
+        """The ledger did not hear a verdict."""
+        self._counters["patrol_findings_unheard_total"].inc()
 
     def rpc(self, method: str, code: str, seconds: float) -> None:
         """A gRPC call ended."""

@@ -6,35 +6,34 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grpc
+import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from engine.config.schema import ServeSettings
+from engine.actors import Actor
+from engine.clock import NS_PER_S, wall_ns
+from engine.config.listen import host_port, is_loopback
+from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ListenError, PatrolError
-from engine.serve.auth import Gate, Tokens
-from engine.serve.fanout import Fanout
+from engine.findings import LoggedEvent
+from engine.replies import VerdictNews
+from engine.serve.access_service import AccessService
+from engine.serve.camera_service import CameraService
+from engine.serve.finding_service import FindingService
+from engine.serve.gate import Gate
 from engine.serve.metrics import Metrics
-from engine.serve.port import HubPort
-from engine.serve.scheduler import Scheduler
-from engine.serve.services import Cameras, Engine, Verdicts
-from patrol.v1 import (
-    cameras_pb2,
-    cameras_pb2_grpc,
-    engine_pb2,
-    engine_pb2_grpc,
-    scheduler_pb2,
-    scheduler_pb2_grpc,
-    verdicts_pb2,
-    verdicts_pb2_grpc,
-)
+from engine.serve.patrol_service import PatrolService
+from engine.serve.port import AccessBook, HubPort
+from engine.serve.rules import PACKAGE, RULES
+from engine.serve.scheduler_service import SchedulerService
+from engine.serve.scope import Scoped
+from engine.serve.tokens import REFRESH_S, Tokens
+from engine.serve.watch import Watch
+from patrol.v1 import access_pb2_grpc, cameras_pb2_grpc, findings_pb2_grpc, patrol_pb2_grpc, scheduler_pb2_grpc
 
-SERVICES = (
-    cameras_pb2.DESCRIPTOR.services_by_name["Cameras"].full_name,
-    verdicts_pb2.DESCRIPTOR.services_by_name["Verdicts"].full_name,
-    engine_pb2.DESCRIPTOR.services_by_name["Engine"].full_name,
-    scheduler_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name,
-)
+SERVICES = tuple(f"{PACKAGE}.{name}" for name in RULES)
+_LEDGER = f"{PACKAGE}.FindingService"
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use must be an error, not a second server
@@ -46,6 +45,9 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
 _START_S = 10.0
+_DAY_NS = 86_400 * NS_PER_S
+_PRUNE_S = 3600.0
+_PRUNE_NEXT_S = 1.0
 
 
 class GrpcServer:
@@ -55,21 +57,27 @@ class GrpcServer:
         self,
         settings: ServeSettings,
         port: HubPort,
-        fanout: Fanout,
+        book: AccessBook,
+        verdicts: Watch[VerdictNews],
+        findings: Watch[LoggedEvent] | None,
         metrics: Metrics,
         redact: Callable[[str], str],
     ) -> None:
         self._settings = settings
         self._port = port
-        self._fanout = fanout
+        self._book = book
+        self._verdicts = verdicts
+        self._findings = findings
         self._metrics = metrics
         self._redact = redact
+        self.services = tuple(one for one in SERVICES if one != _LEDGER or port.ledger is not None)
         self._health = HealthServicer()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
         self._started = threading.Event()
         self._failure: PatrolError | None = None
         self._server: grpc.aio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._address = ""
 
     def start(self) -> str:
@@ -86,7 +94,7 @@ class GrpcServer:
         serving = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
 
         async def tell() -> None:
-            for name in ("", *SERVICES):
+            for name in ("", *self.services):
                 await self._health.set(name, serving)
 
         if self._thread.is_alive() and self._failure is None:
@@ -96,9 +104,13 @@ class GrpcServer:
         """End calls, within `grace_s`, and the thread."""
         if not self._thread.is_alive():
             return
-        self._fanout.close_all()
+        self._verdicts.close()
+        if self._findings is not None:
+            self._findings.close()
 
         async def end() -> None:
+            for task in self._tasks:
+                task.cancel()
             if self._server is not None:
                 await self._server.stop(grace_s)
 
@@ -119,21 +131,49 @@ class GrpcServer:
 
     async def _serve(self) -> None:
         settings = self._settings
-        tokens = Tokens.load(settings.tokens_file)
-        server = grpc.aio.server(interceptors=[Gate(tokens, self._metrics)], options=_OPTIONS)
-        cameras_pb2_grpc.add_CamerasServicer_to_server(
-            Cameras(self._port, self._metrics, self._redact, settings.page_size_max), server
-        )
-        verdicts_pb2_grpc.add_VerdictsServicer_to_server(Verdicts(self._port, self._fanout, self._metrics), server)
-        engine_pb2_grpc.add_EngineServicer_to_server(Engine(self._port, self._metrics), server)
-        scheduler_pb2_grpc.add_SchedulerServicer_to_server(Scheduler(self._port, self._metrics), server)
+        host, _ = host_port(settings.grpc_listen)
+        tokens = Tokens(self._book, open_without=is_loopback(host))
+        if not tokens.any and not is_loopback(host):
+            raise ConfigError(
+                f"serve.grpc_listen = {settings.grpc_listen!r}: a public address needs a token, and there is none; "
+                "make one with `patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
+            )
+        gate = Gate(tokens, self._book, self._scoped, self._metrics)
+        server = grpc.aio.server(interceptors=[gate], options=_OPTIONS)
+        page_size_max = settings.page_size_max
+        cameras_pb2_grpc.add_CameraServiceServicer_to_server(CameraService(self._redact, page_size_max), server)
+        patrol_pb2_grpc.add_PatrolServiceServicer_to_server(PatrolService(page_size_max), server)
+        scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerService(page_size_max), server)
+        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(page_size_max, tokens.refresh), server)
+        if self._port.ledger is not None:
+            findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
-        for name in ("", *SERVICES):
+        reflection.enable_server_reflection((*self.services, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
+        for name in ("", *self.services):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._address = self._bind(server)
         await server.start()
         self._server = server
+        self._tasks = [asyncio.create_task(self._keep_tokens(tokens)), asyncio.create_task(self._keep_audit())]
+
+    def _scoped(self, actor: Actor) -> Scoped:
+        return Scoped(self._port, actor, self._verdicts, self._findings)
+
+    async def _keep_tokens(self, tokens: Tokens) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await tokens.refresh()
+
+    async def _keep_audit(self) -> None:
+        """What is older than serve.audit_days goes, a little at a time."""
+        while True:
+            before_ns = wall_ns() - self._settings.audit_days * _DAY_NS
+            try:
+                gone = await asyncio.to_thread(self._book.prune, before_ns)
+            except PatrolError as error:
+                gone = 0
+                structlog.get_logger().error("audit log not pruned", detail=str(error))
+            await asyncio.sleep(_PRUNE_NEXT_S if gone else _PRUNE_S)
 
     def _bind(self, server: grpc.aio.Server) -> str:
         listen = self._settings.grpc_listen

@@ -1,64 +1,81 @@
-"""Errors as gRPC statuses, with google.rpc details where a program can use them."""
+"""Errors as gRPC statuses with the details of AIP-193: ErrorInfo always, BadRequest, RetryInfo where they apply."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import grpc
-import structlog
-from google.protobuf import any_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
 
-from engine.errors import ConflictError, PatrolError, RegistryError, SourceRefusedError, StoreError, WireError
-from engine.replies import RowProblem
-from engine.serve.fanout import TooManyWatchersError, TooSlowError
+from engine.errors import (
+    ConfigError,
+    ConflictError,
+    DeniedError,
+    ExistsError,
+    InvalidArgumentError,
+    NotFoundError,
+    PatrolError,
+    RegistryError,
+    SourceRefusedError,
+    StateError,
+    StoreError,
+    UnauthenticatedError,
+    WireError,
+)
 
-VIOLATIONS_MAX = 100
-"""Bad rows named in one reply, at most."""
+DOMAIN = "kitchen-patrol"
+"""Whose words the reasons in ErrorInfo are."""
 _DETAIL_BYTES_MAX = 4096
 """Of all that a reply says is wrong: it travels as a header, coded in base 64, and clients refuse more than 8 KiB."""
 _MESSAGE_CHARS_MAX = 500
+_RETRY_S = 1
+_NAMELESS = "it took too long; ask for less at once, or again later"
+"""Said of errors that carry no words: those of time."""
 
 
-class InvalidArgumentError(PatrolError):
-    """A field of a request is out of bounds."""
+class TooSlowError(PatrolError):
+    """The watcher did not read as fast as there was news. `resume_token`: where it can go on."""
 
-    code = "invalid_argument"
+    code = "too_slow"
 
-    def __init__(self, field: str, description: str, more: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(f"{field}: {description}")
-        self.violations = [(field, description), *more]
-
-    @classmethod
-    def of_rows(cls, problems: Sequence[RowProblem]) -> "InvalidArgumentError":
-        """Bad rows of an import; the first VIOLATIONS_MAX are named."""
-        named = [(f"cameras[{p.index}].{p.column}", f"{p.value!r}: {p.message}") for p in problems[:VIOLATIONS_MAX]]
-        error = cls(*named[0], more=named[1:])
-        if len(problems) > len(named):
-            error.args = (f"{error.args[0]} (and {len(problems) - 1} more)",)
-        return error
+    def __init__(self, message: str, resume_token: str = "") -> None:
+        super().__init__(message)
+        self.resume_token = resume_token
 
 
-class NotFoundError(PatrolError):
-    """There is no such thing."""
+class TooManyError(PatrolError):
+    """As many are served as may be."""
 
-    code = "not_found"
+    code = "too_many"
+
+
+class LostError(PatrolError):
+    """What a resume token points to is no longer kept, or never was."""
+
+    code = "lost"
 
 
 _CODES: list[tuple[type[BaseException], grpc.StatusCode]] = [
     (InvalidArgumentError, grpc.StatusCode.INVALID_ARGUMENT),
-    (NotFoundError, grpc.StatusCode.NOT_FOUND),
-    (TooSlowError, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (TooManyWatchersError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (RegistryError, grpc.StatusCode.INVALID_ARGUMENT),
     (SourceRefusedError, grpc.StatusCode.INVALID_ARGUMENT),
+    (ConfigError, grpc.StatusCode.INVALID_ARGUMENT),
+    (NotFoundError, grpc.StatusCode.NOT_FOUND),
+    (ExistsError, grpc.StatusCode.ALREADY_EXISTS),
+    (StateError, grpc.StatusCode.FAILED_PRECONDITION),
     (ConflictError, grpc.StatusCode.ABORTED),
+    (LostError, grpc.StatusCode.OUT_OF_RANGE),
+    (DeniedError, grpc.StatusCode.PERMISSION_DENIED),
+    (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
+    (TooSlowError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (TooManyError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StoreError, grpc.StatusCode.UNAVAILABLE),
     (WireError, grpc.StatusCode.UNAVAILABLE),
+    (NotImplementedError, grpc.StatusCode.UNIMPLEMENTED),
     (TimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (asyncio.CancelledError, grpc.StatusCode.CANCELLED),
 ]
+_RETRIED = (ConflictError, TooManyError, StoreError, WireError)
 
 
 def status_code(error: BaseException) -> grpc.StatusCode:
@@ -66,31 +83,38 @@ def status_code(error: BaseException) -> grpc.StatusCode:
     return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
-async def abort(
-    context: "grpc.aio.ServicerContext[Any, Any]", error: BaseException, note: Callable[[grpc.StatusCode], None]
-) -> None:
-    """End the call; raises, as grpc wants it. What is not ours to tell is logged and not told."""
+def status_of(error: BaseException, method: str) -> status_pb2.Status:
+    """The status an error ends a call of `method` with. What is not ours to tell is not told."""
     code = status_code(error)
-    note(code)
-    if code is grpc.StatusCode.INTERNAL:
-        structlog.get_logger().error("call failed", exc_info=error)
-        await context.abort(code, "internal error; the engine's log says more")
+    told = code is not grpc.StatusCode.INTERNAL
+    message = (str(error) or _NAMELESS) if told else "internal error; the engine's log says more"
+    reason = error.code if told and isinstance(error, PatrolError) else code.name
+    info = error_details_pb2.ErrorInfo(reason=reason.upper(), domain=DOMAIN, metadata={"method": method})
+    details: list[Message] = [info]
     if isinstance(error, InvalidArgumentError):
-        await context.abort_with_status(rpc_status.to_status(_bad_request(error)))
-    await context.abort(code, str(error))
+        details.append(_bad_request(error.violations))
+    if isinstance(error, TooSlowError) and error.resume_token:
+        info.metadata["resume_token"] = error.resume_token
+    if isinstance(error, _RETRIED):
+        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=_RETRY_S)))
+    number: int = code.value[0]
+    return status_pb2.Status(code=number, message=message[:_MESSAGE_CHARS_MAX], details=map(_packed, details))
 
 
-def _bad_request(error: InvalidArgumentError) -> status_pb2.Status:
+def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequest:
     request = error_details_pb2.BadRequest()
     left = _DETAIL_BYTES_MAX
-    for number, (field, description) in enumerate(error.violations):
+    for number, (field, description) in enumerate(violations):
         left -= len(field.encode()) + len(description.encode())
-        if left < 0:
-            more = f"and {len(error.violations) - number} more; mend these first"
+        if left < 0 and number:
+            more = f"and {len(violations) - number} more; mend these first"
             request.field_violations.add(field=field, description=more)
             break
-        request.field_violations.add(field=field, description=description)
-    detail = any_pb2.Any()
-    detail.Pack(request)
-    message = str(error)[:_MESSAGE_CHARS_MAX]
-    return status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message, details=[detail])
+        request.field_violations.add(field=field, description=description[:_DETAIL_BYTES_MAX])
+    return request
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed

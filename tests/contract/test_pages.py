@@ -14,6 +14,7 @@ from engine.kernels import registry as figures
 from engine.rehearsal import describe as rehearsal
 from engine.rehearsal.faults import Faults
 from engine.rehearsal.world import World, load_world
+from engine.serve import describe as api
 from engine.serve import metrics
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -22,6 +23,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 @pytest.mark.parametrize(
     ("page", "written"),
     [
+        ("api.md", api.markdown),
         ("commands.md", commands.markdown),
         ("config.md", config.markdown),
         ("figures.md", figures.markdown),
@@ -37,6 +39,11 @@ def test_a_page_is_what_its_module_writes(page: str, written: Callable[[], str])
 def test_the_tables_of_the_scheduler_page_are_what_their_module_writes(renewed: Callable[[str], str]) -> None:
     page = (DOCS / "scheduler.md").read_text(encoding="utf-8")
     assert renewed(page) == page, f"stale: python -m {renewed.__module__} writes the tables of docs/scheduler.md anew"
+
+
+def test_the_tables_of_the_ledger_page_are_what_their_module_writes() -> None:
+    page = (DOCS / "ledger.md").read_text(encoding="utf-8")
+    assert config.ledger_page(page) == page, "stale: python -m engine.config.describe writes the tables anew"
 
 
 def test_a_page_without_the_marks_of_a_table_is_refused() -> None:

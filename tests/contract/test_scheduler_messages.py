@@ -3,7 +3,7 @@
 import pytest
 
 from engine.config.schema import SchedulerSettings
-from engine.serve.scheduler import plan_message, plan_of, schedule_message, schedule_of
+from engine.serve.schedule_messages import plan_message, plan_of, schedule_message, schedule_of
 from patrol.v1 import scheduler_pb2
 from tests.schedules import Patrol, calm, camera, overloaded
 from tests.unit.test_scheduler_status import MONDAY_NOON_NS

@@ -12,13 +12,18 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.replies import RenderedPicture
 from engine.types import (
+    Cause,
     Codec,
     FailureReason,
+    FaultKind,
     FeedKind,
     Keyframe,
     Measurement,
     Scores,
+    Severity,
+    State,
     TileMap,
+    Verdict,
     VisitFailure,
     VisitOrder,
     VisitTimings,
@@ -105,6 +110,20 @@ def test_random_messages_never_do_more_than_being_refused(frames: list[bytes]) -
 def test_a_job_survives_the_wire() -> None:
     job = jobs.unpack_job(jobs.pack_job(4, KEYFRAME, render=True, side_px_max=320), MIB)
     assert (job.job_id, job.render, job.side_px_max, job.keyframe) == (4, True, 320, KEYFRAME)
+
+
+def test_a_verdict_to_be_drawn_into_a_picture_survives_the_wire() -> None:
+    verdict = Verdict(
+        KEYFRAME.camera_id, KEYFRAME.visit_id, 5, State.FAULT, (FaultKind.COVERED,), "", "why", State.FAULT,
+        (FaultKind.COVERED,), 0, Scores(1.5, None, 99.0), {"luma_mean": 2.5}, {}, "2", 640, 480, None,
+        Cause.LIGHTS_OFF, Cause.LIGHTS_OFF, Severity.BLIND, 0.75, (0, 17),
+    )  # fmt: skip
+    job = jobs.unpack_job(jobs.pack_job(4, KEYFRAME, render=True, annotate=verdict), MIB)
+    assert job.annotate == verdict
+    broken = jobs.pack_job(4, KEYFRAME, render=True, annotate=verdict)
+    broken[1] = bytes(broken[1]).replace(b"covered", b"coveted")
+    with pytest.raises(WireError, match="not a verdict"):
+        jobs.unpack_job(broken, MIB)
 
 
 def test_a_measurement_survives_the_wire() -> None:

@@ -22,9 +22,9 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
     WorkerSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.demo.county import County
 from engine.desk import EngineDesk
 from engine.errors import ListenError, StoreError
@@ -32,7 +32,8 @@ from engine.feed import wire
 from engine.interchange.platforms import Channel, Roll
 from engine.record.store import Store
 from engine.registrar.platforms import Pulled, PullOrder, pull, standing
-from engine.serve.client import CallError, PatrolClient
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
 from engine.transport import Transport
 from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
 from tests.clips import encode, scene
@@ -145,8 +146,8 @@ def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world)
     assert "wrong-password" not in masked.url
     report = client.import_cameras([masked])
     assert (report.changed, report.unchanged) == (0, 1)
-    with pytest.raises(CallError, match="has none such"):
-        client.import_cameras([replace(masked, camera_id="other", url="rtsp://u:***@h/1")])
+    (problem,) = client.import_cameras([replace(masked, camera_id="other", url="rtsp://u:***@h/1")]).problems
+    assert "has none such" in problem.message
     store = Store.open(f"sqlite:///{folder}/patrol.db")
     assert store.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
     store.close()
@@ -156,7 +157,7 @@ def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict
     engine, client, county, folder = world
     (locked,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
     wait_for(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
-    desk = EngineDesk(client, engine.addresses["grpc"], 0)
+    desk = EngineDesk(client, engine.addresses["grpc"])
     pulled = Pulled(Roll([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",))
     report = pull(desk, pulled, PullOrder(), settings(folder))
     assert (report.known, len(report.changes), report.problems) == (len(county.cameras), len(county.cameras), [])
@@ -186,11 +187,15 @@ def test_check_now_brings_a_fresh_verdict(world) -> None:
     _, client, county, _ = world
     camera_id = county.cameras[0].camera.camera_id
     before = wait_for(lambda: latest(client, camera_id)).visit_id
-    report = client.check_now([camera_id, "nobody", "pushed"])
-    assert report.accepted + report.already_in_flight == 1
-    assert report.unknown_ids == ("nobody",)
-    assert report.not_visited_ids == ("pushed",)
-    wait_for(lambda: latest(client, camera_id).visit_id > before)
+    told = {one.camera_id: one for one in client.check_now([camera_id, "nobody", "pushed"], timeout_s=20)}
+    assert {one: told[one].outcome for one in told} == {
+        camera_id: "verdict",
+        "nobody": "not_found",
+        "pushed": "not_visited",
+    }
+    fresh = told[camera_id].verdict
+    assert fresh.visit_id > before
+    assert latest(client, camera_id).visit_id >= fresh.visit_id
 
 
 def test_a_gateway_pushes_and_is_judged(world) -> None:
@@ -218,7 +223,7 @@ def test_what_gateways_send_wrong_is_counted_and_harms_nobody(world) -> None:
     )
     assert after[(name, (("reason", "malformed"),))] == before["malformed"] + 3
     assert after[(name, (("reason", "unknown_camera"),))] == before["unknown_camera"] + 1
-    assert client.status().workers_ready == 1
+    assert client.status().machine.workers_ready == 1
 
 
 def test_damaged_keyframes_are_unknown_never_blurred_or_covered(world) -> None:
@@ -314,7 +319,7 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
         assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
         (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
         assert kept.read_bytes() == PICTURE
-        wait_for(lambda: client.status().workers_ready == 2)
+        wait_for(lambda: client.status().machine.workers_ready == 2)
 
 
 @pytest.mark.parametrize("key", ["grpc_listen", "metrics_listen"])

@@ -23,7 +23,8 @@ from engine.config import loads
 from engine.config.diff import revision
 from engine.demo.county import County
 from engine.errors import ConfigError
-from engine.serve.client import CallError, PatrolClient
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
 from engine.types import Camera
 
 NUMBERS = frozenset(range(10))

@@ -1,10 +1,8 @@
-"""The gRPC server by itself: a small hub of the test behind it, a real client before it."""
+"""The gRPC server by itself: a small hub of the test behind it, a real store, and a real client before it."""
 
-import asyncio
 import datetime
 import ipaddress
 import socket
-import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -15,172 +13,190 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from grpc_status import rpc_status
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.config.schema import ServeSettings
+from engine.actors import Role, TokenOrder
+from engine.clock import wall_ns
 from engine.errors import ConfigError, ListenError, StoreError
-from engine.feed.source import check_url
-from engine.record.registry import check_cameras
-from engine.redact import redact
-from engine.replies import (
-    CameraPage,
-    CameraQuery,
-    CameraStatus,
-    CheckNowReport,
-    EngineStatus,
-    ImportReport,
-    RenderedPicture,
-)
-from engine.serve.client import CallError, PatrolClient
-from engine.serve.fanout import Fanout, Filter, TooManyWatchersError, TooSlowError
+from engine.record.store import Store
+from engine.replies import CameraOrder, CameraQuery
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
 from engine.serve.metrics import Metrics
-from engine.serve.server import SERVICES, GrpcServer
-from engine.types import Camera, Cause, Codec, FaultKind, Scores, Severity, State, Verdict
+from engine.serve.server import SERVICES
+from engine.types import Camera, Scores
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
-
-VERDICT = Verdict(
-    "c1", 2**63 + 1, 5, State.FAULT, (FaultKind.BLURRED,), "", "d", State.OK, (FaultKind.FROZEN,), 4,
-    Scores(1.5, None, 3.0), {"luma_mean": 2.0}, {"limit": 1.0}, "1", 640, 480, Codec.H265,
-    Cause.DEFOCUS, Cause.PICTURE_STILL, Severity.BLIND, 0.75, (3, 143),
-)  # fmt: skip
-
-
-class SmallHub:
-    """Holds cameras in a dict; behaves as the port promises."""
-
-    def __init__(self) -> None:
-        self.cameras = {f"c{n}": Camera(f"c{n}", f"rtsp://u:secret@h/{n}", region="130102") for n in range(25)}
-        self.error: Exception | None = None
-
-    async def import_cameras(self, cameras, keep_good):
-        problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
-        bad = {one.index for one in problems}
-        if problems and not keep_good:
-            return ImportReport(problems=problems)
-        good = [one for index, one in enumerate(cameras) if index not in bad]
-        self.cameras |= {one.camera_id: one for one in good}
-        return ImportReport(added=len(good), problems=problems)
-
-    async def remove_cameras(self, camera_ids):
-        known = [one for one in camera_ids if self.cameras.pop(one, None)]
-        return len(known), tuple(one for one in camera_ids if one not in known)
-
-    async def reset_baselines(self, camera_ids):
-        known = [one for one in camera_ids if one in self.cameras]
-        return len(known), tuple(one for one in camera_ids if one not in known)
-
-    async def check_now(self, camera_ids):
-        return CheckNowReport(1, 2, ("x",), tuple(camera_ids))
-
-    async def camera(self, camera_id):
-        if self.error is not None:
-            raise self.error
-        camera = self.cameras.get(camera_id)
-        return None if camera is None else CameraStatus(camera, VERDICT if camera_id == "c1" else None)
-
-    async def list_cameras(self, query: CameraQuery):
-        ids = sorted(c for c, one in self.cameras.items() if one.region.startswith(query.region_prefix))
-        after = [one for one in ids if one > query.page_token]
-        page = after[: query.page_size]
-        statuses = tuple(CameraStatus(self.cameras[one]) for one in page)
-        return CameraPage(statuses, page[-1] if len(after) > len(page) else "", len(ids))
-
-    async def picture(self, camera_id, visit_id, side_px_max):
-        return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
-
-    async def status(self):
-        await asyncio.sleep(0)
-        return EngineStatus("v", "r", 7, 25, 24, {"ok": 3}, 1, 2, 3, 4, 5, 6.5, 7.5)
+from tests.served import STATUS, VERDICT, Served, SmallHub, county, serving
 
 
 @pytest.fixture
-def served():
-    hub, fanout, metrics = SmallHub(), Fanout(queue_max=16, watchers_max=2), Metrics("test")
-    settings = ServeSettings(grpc_listen="127.0.0.1:0", page_size_max=10)
-    server = GrpcServer(settings, hub, fanout, metrics, redact)
-    address = server.start()
-    with PatrolClient(address, timeout_s=5) as client:
-        yield hub, fanout, metrics, server, address, client
-    server.stop(0.5)
+def served(tmp_path: Path):
+    with serving(tmp_path) as one:
+        one.hub.put(*county())
+        one.hub.judge("c1", VERDICT.visit_id)
+        yield one
 
 
-def test_a_camera_comes_with_its_verdict_and_without_its_password(served) -> None:
-    client = served[5]
-    status = client.camera("c1")
+def test_a_camera_comes_with_its_verdict_and_without_its_password(served: Served) -> None:
+    status = served.client.camera("c1")
     assert status.latest == replace(VERDICT, scores=Scores(1.5, None, 3.0))
     assert status.camera.url == "rtsp://u:***@h/1"
-    assert client.verdict("c1") == VERDICT
+    assert served.client.verdict("c1") == VERDICT
 
 
-def test_what_is_not_there_is_not_found_with_a_remedy(served) -> None:
-    client = served[5]
-    for call in (lambda: client.camera("zz"), lambda: client.verdict("c2"), lambda: client.picture("c2")):
+def test_what_is_not_there_is_not_found_with_a_remedy(served: Served) -> None:
+    client = served.client
+    for call in (
+        lambda: client.camera("zz"),
+        lambda: client.verdict("c2"),
+        lambda: client.picture("c2"),
+        lambda: client.verdict("c1", 77),
+        lambda: client.plan("zz"),
+        lambda: list(client.verdicts("zz")),
+        lambda: client.findings.get(99),
+        lambda: client.spot_check(5),
+        lambda: client.access.revoke_token(12),
+    ):
         with pytest.raises(CallError) as caught:
             call()
-        assert caught.value.status == "NOT_FOUND"
+        assert (caught.value.status, caught.value.reason) == ("NOT_FOUND", "NOT_FOUND")
         assert "; " in str(caught.value)
 
 
-def test_pages_follow_each_other_and_tokens_are_bound_to_their_filter(served) -> None:
-    client = served[5]
-    assert [one.camera.camera_id for one in client.cameras(CameraQuery(page_size=7))] == sorted(served[0].cameras)
-    page = client.page(CameraQuery(page_size=5))
+@pytest.mark.parametrize("order", list(CameraOrder))
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_follow_each_other_in_any_order(served: Served, order: CameraOrder, descending: bool) -> None:
+    query = CameraQuery(page_size=7, order=order, descending=descending)
+    listed = [one.camera for one in served.client.cameras(query)]
+
+    def place(camera: Camera) -> tuple[str, str]:
+        return ("" if order is CameraOrder.NAME else getattr(camera, order.value)), camera.camera_id
+
+    assert listed == sorted(listed, key=place, reverse=descending)
+    assert {one.camera_id for one in listed} == set(served.hub.registry.cameras)
+
+
+def test_pages_neither_skip_nor_repeat_when_cameras_come_and_go_meanwhile(served: Served) -> None:
+    client = served.client
+    first = client.page(CameraQuery(page_size=5))
+    served.hub.put(Camera("a0", "rtsp://h/0", region="130102"), Camera("c29", "rtsp://h/0", region="130102"))
+    last_seen = first.cameras[-1].camera.camera_id
+    served.hub.store.remove_cameras([last_seen])
+    seen, token = [one.camera.camera_id for one in first.cameras], first.next_page_token
+    while token:
+        page = client.page(CameraQuery(page_size=5), token)
+        seen += [one.camera.camera_id for one in page.cameras]
+        token = page.next_page_token
+    assert len(seen) == len(set(seen))
+    assert set(seen) == {one.camera_id for one in county()} | {"c29"}
+
+
+def test_page_tokens_are_bound_to_filter_and_order(served: Served) -> None:
+    page = served.client.page(CameraQuery(page_size=5))
     assert page.total == 25
-    for token, region in ((page.next_page_token, "13"), ("garbage", ""), ("%%%", "")):
-        with pytest.raises(CallError, match="page_token"):
-            client.page(CameraQuery(region_prefix=region, page_size=5, page_token=token))
+    for query, token in (
+        (CameraQuery(region_prefix="13", page_size=5), page.next_page_token),
+        (CameraQuery(page_size=5, descending=True), page.next_page_token),
+        (CameraQuery(page_size=5), "garbage"),
+        (CameraQuery(page_size=5), "%%%"),
+    ):
+        with pytest.raises(CallError, match="page_token") as caught:
+            served.client.page(query, token)
+        assert [field for field, _ in caught.value.violations] == ["page_token"]
 
 
-@pytest.mark.parametrize(
-    ("call", "field"),
-    [
-        (lambda c: c.page(CameraQuery(page_size=11)), "page_size"),
-        (lambda c: c.page(CameraQuery(region_prefix="13x", page_size=5)), "region_prefix"),
-        (lambda c: c.camera(""), "camera_id"),
-        (lambda c: c.check_now([]), "camera_ids"),
-        (lambda c: c.picture("c1", side_px_max=9999), "side_px_max"),
-    ],
-)
-def test_arguments_out_of_bounds_name_their_field(served, call, field: str) -> None:
+def test_a_list_without_verdicts_leaves_them_out(served: Served) -> None:
+    assert [one.latest for one in served.client.cameras(CameraQuery(page_size=10, with_verdict=False))] == [None] * 25
+    assert served.client.camera("c1").latest is not None
+
+
+def test_a_read_mask_names_what_comes(served: Served) -> None:
+    stub = cameras_pb2_grpc.CameraServiceStub(grpc.insecure_channel(served.address))
+    request = cameras_pb2.GetCameraRequest(name="cameras/c1")
+    request.read_mask.paths.extend(["region", "latest_verdict.state"])
+    camera = stub.GetCamera(request)
+    assert {field.name for field, _ in camera.ListFields()} == {"region", "latest_verdict"}
+    assert {field.name for field, _ in camera.latest_verdict.ListFields()} == {"state"}
+
+
+def test_some_cameras_come_at_once_in_the_order_asked_for(served: Served) -> None:
+    stub = cameras_pb2_grpc.CameraServiceStub(grpc.insecure_channel(served.address))
+    names = ["cameras/c3", "cameras/c1"]
+    reply = stub.BatchGetCameras(cameras_pb2.BatchGetCamerasRequest(names=names))
+    assert [one.name for one in reply.cameras] == names
+
+
+def test_a_camera_is_created_once(served: Served) -> None:
+    new = Camera("n/1%", "rtsp://u:p@h/1", region="130102")
+    assert served.client.create_camera(new).camera.camera_id == "n/1%"
+    with pytest.raises(CallError, match="UpdateCamera") as caught:
+        served.client.create_camera(new)
+    assert caught.value.status == "ALREADY_EXISTS"
+    assert served.client.camera("n/1%").camera.region == "130102"
+
+
+def test_the_same_request_id_is_the_same_call_and_another_request_with_it_is_refused(served: Served) -> None:
+    new = Camera("n1", "rtsp://h/1")
+    first = served.client.create_camera(new, request_id="r-1")
+    assert served.client.create_camera(new, request_id="r-1") == first
+    with pytest.raises(CallError, match="another request") as caught:
+        served.client.create_camera(replace(new, camera_id="n2"), request_id="r-1")
+    assert [field for field, _ in caught.value.violations] == ["request_id"]
+
+
+def test_an_update_changes_what_its_mask_names_and_keeps_the_password(served: Served) -> None:
+    changed = replace(served.client.camera("c1").camera, name="烹饪间", site_id="", enabled=False)
+    after = served.client.update_camera(changed, ["display_name", "site_id"]).camera
+    assert (after.name, after.site_id, after.enabled) == ("烹饪间", "", True)
+    assert served.hub.registry.cameras["c1"].url == "rtsp://u:secret@h/1"
+    with pytest.raises(CallError, match="not in the registry"):
+        served.client.update_camera(replace(changed, camera_id="zz"))
+    with pytest.raises(CallError, match="the engine's to say"):
+        served.client.update_camera(changed, ["latest_verdict"])
+
+
+def test_what_is_wrong_with_a_row_is_named_as_a_field_of_the_request(served: Served) -> None:
     with pytest.raises(CallError) as caught:
-        call(served[5])
-    assert caught.value.status == "INVALID_ARGUMENT"
-    assert str(caught.value).startswith(field)
+        served.client.create_camera(Camera("n1", "gopher://u:secret@h/1", hours="never"))
+    assert {field for field, _ in caught.value.violations} == {"camera.url", "camera.hours"}
+    assert "secret" not in str(caught.value.violations)
 
 
-def test_an_import_names_every_bad_row_for_people_and_for_programs(served) -> None:
-    bad = [Camera("n1", "rtsp://h/1"), Camera("n2", "ftp://u:secret@h/1"), Camera("", "rtsp://h/1")]
-    stub = cameras_pb2_grpc.CamerasStub(grpc.insecure_channel(served[4]))
-    rows = [cameras_pb2.Camera(camera_id=one.camera_id, url=one.url, enabled=True) for one in bad]
-    with pytest.raises(grpc.RpcError) as caught:
-        stub.ImportCameras(cameras_pb2.ImportCamerasRequest(cameras=rows))
-    detail = error_details_pb2.BadRequest()
-    rpc_status.from_call(caught.value).details[0].Unpack(detail)
-    assert [one.field for one in detail.field_violations] == ["cameras[1].url", "cameras[2].camera_id"]
-    assert "secret" not in str(detail)
-    assert "n1" not in served[0].cameras
-    report = served[5].import_cameras(bad, keep_good=True)
+def test_an_import_names_every_bad_row_and_takes_none_unless_it_is_told_to(served: Served) -> None:
+    rows = [Camera("n1", "rtsp://h/1"), Camera("n2", "ftp://u:secret@h/1"), Camera("n3", "rtsp://h/1", hours="x")]
+    report = served.client.import_cameras(rows)
+    assert [(one.index, one.column) for one in report.problems] == [(1, "url"), (2, "hours")]
+    assert "secret" not in str(report.problems)
+    assert report.added == 0
+    assert "n1" not in served.hub.registry.cameras
+    report = served.client.import_cameras(rows, keep_good=True, validate_only=True)
+    assert (report.added, len(report.problems)) == (0, 2)
+    report = served.client.import_cameras(rows, keep_good=True)
     assert (report.added, [one.index for one in report.problems]) == (1, [1, 2])
 
 
-def test_status_and_check_now_carry_all_their_figures(served) -> None:
-    client = served[5]
-    assert client.status() == EngineStatus("v", "r", 7, 25, 24, {"ok": 3}, 1, 2, 3, 4, 5, 6.5, 7.5)
-    assert client.check_now(["c1"]) == CheckNowReport(1, 2, ("x",), ("c1",))
-    assert client.remove_cameras(["c3", "zz"]) == (1, ("zz",))
+def test_a_large_import_comes_in_pieces_and_names_bad_rows_by_their_place_in_all_of_it(served: Served) -> None:
+    rows = [Camera(f"i{n}", "rtsp://h/1" if n != 3456 else "nonsense", region="1301") for n in range(5000)]
+    report = served.client.import_cameras(rows, keep_good=True)
+    assert (report.added, [one.index for one in report.problems]) == (4999, [3456])
 
 
-def test_a_baseline_is_reset_again_and_again_and_unknown_ids_are_named(served) -> None:
-    client = served[5]
+def test_cameras_are_removed_and_reset_and_unknown_ids_are_named(served: Served) -> None:
+    client = served.client
     for _ in range(2):
         assert client.reset_baselines(["c1", "zz"]) == (1, ("zz",))
-    with pytest.raises(CallError) as caught:
-        client.reset_baselines([])
-    assert caught.value.status == "INVALID_ARGUMENT"
+    assert client.remove_cameras(["c3", "zz"]) == (1, ("zz",))
+    stub = cameras_pb2_grpc.CameraServiceStub(grpc.insecure_channel(served.address))
+    stub.DeleteCamera(cameras_pb2.DeleteCameraRequest(name="cameras/c3", allow_missing=True))
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.DeleteCamera(cameras_pb2.DeleteCameraRequest(name="cameras/c3"))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_status_carries_all_its_figures(served: Served) -> None:
+    assert served.client.status() == STATUS
 
 
 @pytest.mark.parametrize(
@@ -192,63 +208,16 @@ def test_a_baseline_is_reset_again_and_again_and_unknown_ids_are_named(served) -
     ],
 )
 def test_errors_of_the_hub_become_statuses_and_secrets_stay_inside(served, error, status: str, said: str) -> None:
-    served[0].error = error
+    served.hub.error = error
     with pytest.raises(CallError, match=said) as caught:
-        served[5].camera("c1")
+        served.client.camera("c1")
     assert caught.value.status == status
-
-
-def wait_for_watchers(fanout: Fanout, number: int) -> None:
-    give_up = time.monotonic() + 5
-    while fanout.watchers != number:
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
-def test_watchers_get_what_they_asked_for(served) -> None:
-    _, fanout, _, _, _, client = served
-    stream = client.watch(region_prefix="1301", changes_only=True, camera_ids=["c1", "c2"])
-    first = []
-
-    def read() -> None:
-        first.append(next(stream))
-
-    import threading
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    wait_for_watchers(fanout, 1)
-    here, there = Camera("c1", "", region="130102"), Camera("c2", "", region="1302")
-    fanout.publish(replace(VERDICT, visit_id=1), here, False)
-    fanout.publish(replace(VERDICT, visit_id=2), there, True)
-    fanout.publish(replace(VERDICT, visit_id=3), replace(here, camera_id="c9"), True)
-    fanout.publish(replace(VERDICT, visit_id=4), here, True)
-    reader.join(5)
-    assert [one.visit_id for one in first] == [4]
-    stream.close()
-    wait_for_watchers(fanout, 0)
-
-
-def test_a_watcher_that_is_too_slow_is_cut_and_told() -> None:
-    async def story() -> list[int]:
-        fanout = Fanout(queue_max=3, watchers_max=1)
-        watcher = fanout.open(Filter())
-        with pytest.raises(TooManyWatchersError, match=r"serve\.watchers_max"):
-            fanout.open(Filter())
-        for visit in range(5):
-            fanout.publish(replace(VERDICT, visit_id=visit), Camera("c1", ""), True)
-        verdicts = watcher.verdicts()
-        seen = [(await anext(verdicts)).visit_id for _ in range(3)]
-        with pytest.raises(TooSlowError, match="3 verdicts waited"):
-            await anext(verdicts)
-        return seen
-
-    assert asyncio.run(story()) == [0, 1, 2]
+    assert caught.value.retry_s == (1.0 if status == "UNAVAILABLE" else None)
 
 
 def test_health_follows_the_engine(served) -> None:
-    _, _, _, server, address, _ = served
-    stub = health_pb2_grpc.HealthStub(grpc.insecure_channel(address))
+    server = served.server
+    stub = health_pb2_grpc.HealthStub(grpc.insecure_channel(served.address))
 
     def status(name: str) -> int:
         return stub.Check(health_pb2.HealthCheckRequest(service=name)).status
@@ -259,15 +228,17 @@ def test_health_follows_the_engine(served) -> None:
 
 
 def test_reflection_lists_every_service(served) -> None:
-    names = ProtoReflectionDescriptorDatabase(grpc.insecure_channel(served[4])).get_services()
+    names = ProtoReflectionDescriptorDatabase(grpc.insecure_channel(served.address)).get_services()
     assert set(SERVICES) <= set(names)
     assert "grpc.health.v1.Health" in names
 
 
-def test_a_port_in_use_is_refused(served) -> None:
-    settings = ServeSettings(grpc_listen=served[4])
-    with pytest.raises(ListenError, match=r"serve\.grpc_listen"):
-        GrpcServer(settings, SmallHub(), Fanout(1, 1), Metrics("x"), redact).start()
+def test_a_port_in_use_is_refused(served: Served, tmp_path: Path) -> None:
+    with (
+        pytest.raises(ListenError, match=r"serve\.grpc_listen"),
+        serving(tmp_path / "other", grpc_listen=served.address),
+    ):
+        pass
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -295,41 +266,39 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 def test_over_tls_only_callers_with_a_token_are_heard(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
-    tokens = tmp_path / "tokens"
-    tokens.write_text("# who may call\nfirst-token-0123456789\nsecond-token-0123456789  # the platform\n")
-    settings = ServeSettings(
-        grpc_listen="127.0.0.1:0", tls_cert_file=str(cert), tls_key_file=str(key), tokens_file=str(tokens)
-    )
-    server = GrpcServer(settings, SmallHub(), Fanout(1, 1), Metrics("x"), redact)
-    address = server.start()
-    try:
-        with PatrolClient(address, token="second-token-0123456789", ca=cert.read_bytes()) as client:
+    store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
+    _, secret = store.access.create_token(TokenOrder("platform", Role.VIEWER), "test", wall_ns())
+    public = {"grpc_listen": "0.0.0.0:0", "tls_cert_file": str(cert), "tls_key_file": str(key)}
+    with serving(tmp_path, hub=SmallHub(store), **public) as one:
+        address = f"127.0.0.1:{one.address.rpartition(':')[2]}"
+        ca = cert.read_bytes()
+        with PatrolClient(address, token=secret, ca=ca) as client:
             assert client.status().version == "v"
-        for token in ("", "wrong-token-0123456789"):
+        for token in ("", "kp_wrong"):
             with (
-                PatrolClient(address, token=token, ca=cert.read_bytes()) as client,
-                pytest.raises(CallError, match="tokens_file") as caught,
+                PatrolClient(address, token=token, ca=ca) as client,
+                pytest.raises(CallError, match="patrol token create") as caught,
             ):
                 client.status()
-            assert caught.value.status == "UNAUTHENTICATED"
-        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(cert.read_bytes()))
+            assert (caught.value.status, caught.value.reason) == ("UNAUTHENTICATED", "UNAUTHENTICATED")
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca))
         health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         with PatrolClient(address, timeout_s=2) as client, pytest.raises(CallError):
             client.status()
-    finally:
-        server.stop(0.5)
+    store.close()
 
 
-def test_short_tokens_and_absent_files_are_refused(tmp_path: Path) -> None:
-    weak = tmp_path / "tokens"
-    weak.write_text("short\n")
-    for settings in (
-        ServeSettings(grpc_listen="127.0.0.1:0", tokens_file=str(weak)),
-        ServeSettings(grpc_listen="127.0.0.1:0", tokens_file=str(tmp_path / "absent")),
-        ServeSettings(grpc_listen="127.0.0.1:0", tls_cert_file=str(tmp_path / "a"), tls_key_file=str(tmp_path / "b")),
-    ):
-        with pytest.raises(ConfigError, match=r"serve\."):
-            GrpcServer(settings, SmallHub(), Fanout(1, 1), Metrics("x"), redact).start()
+def test_a_public_address_without_any_token_is_refused(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    public = {"grpc_listen": "0.0.0.0:0", "tls_cert_file": str(cert), "tls_key_file": str(key)}
+    with pytest.raises(ConfigError, match="patrol token create"), serving(tmp_path, **public):
+        pass
+
+
+def test_absent_certificates_are_refused(tmp_path: Path) -> None:
+    absent = {"tls_cert_file": str(tmp_path / "a"), "tls_key_file": str(tmp_path / "b")}
+    with pytest.raises(ConfigError, match=r"serve\."), serving(tmp_path, **absent):
+        pass
 
 
 def test_a_client_without_a_server_is_told_what_to_do() -> None:
@@ -341,8 +310,8 @@ def test_a_client_without_a_server_is_told_what_to_do() -> None:
 
 
 def test_the_scrape_parses_and_names_follow_the_conventions(served) -> None:
-    _, _, metrics, _, _, client = served
-    client.status()
+    metrics = served.metrics
+    served.client.status()
     metrics.visit_ended("rtsp", "keyframe")
     metrics.stage("decode", 0.01)
     metrics.cameras({("ok", "130102"): 2, ("fault", ""): 1})
@@ -358,7 +327,7 @@ def test_the_scrape_parses_and_names_follow_the_conventions(served) -> None:
             assert "camera" not in sample.labels
             assert "camera_id" not in sample.labels
     samples = {(s.name, frozenset(s.labels.values())): s.value for f in ours for s in f.samples}
-    assert samples["patrol_rpc_seconds_count", frozenset({"/Engine/GetStatus", "OK"})] == 1
+    assert samples["patrol_rpc_seconds_count", frozenset({"/PatrolService/GetStatus", "OK"})] == 1
     assert samples["patrol_cameras", frozenset({"ok", "130102"})] == 2
 
 
@@ -370,13 +339,15 @@ def test_regions_beyond_the_bound_share_one_label() -> None:
     assert 'patrol_cameras{region="other",state="ok"} 200.0' in lines
 
 
-def test_more_bad_rows_than_a_header_holds_are_cut_and_counted(served) -> None:
-    client = served[5]
-    with pytest.raises(CallError) as caught:
-        client.import_cameras([Camera(f"x{n}", f"gopher://第一中学食堂/{n}") for n in range(500)])
-    assert caught.value.status == "INVALID_ARGUMENT"
-    assert str(caught.value).endswith("(and 499 more)")
-    *named, last = caught.value.violations
-    assert [field for field, _ in named] == [f"cameras[{n}].url" for n in range(len(named))]
+def test_more_violations_than_a_header_holds_are_cut_and_counted(served: Served) -> None:
+    stub = cameras_pb2_grpc.CameraServiceStub(grpc.insecure_channel(served.address))
+    names = [f"第一中学食堂第{n}号" for n in range(900)]
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.BatchGetCameras(cameras_pb2.BatchGetCamerasRequest(names=names))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    with pytest.raises(CallError) as told:
+        served.client._channel.call(stub.BatchGetCameras, cameras_pb2.BatchGetCamerasRequest(names=names))
+    *named, last = told.value.violations
+    assert [field for field, _ in named] == [f"names[{n}]" for n in range(len(named))]
     assert len(named) > 10
     assert last[1].startswith("and ")

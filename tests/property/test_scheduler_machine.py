@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
+from engine.replies import Pause, PauseKind, PauseScope
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Arrived,
@@ -17,6 +18,9 @@ from engine.scheduler.events import (
     CheckNowAnswered,
     Event,
     Judged,
+    PatrolPaused,
+    PatrolResumed,
+    PauseEnded,
     Presumed,
     SettingsChanged,
     StartVisit,
@@ -64,6 +68,14 @@ SETTINGS = st.builds(
     outage_probe_s=st.sampled_from([1, 15]),
     stretch_max=st.sampled_from([1, 3, 8]),
     hours=st.sampled_from(["", "11:00-12:10"]),
+)
+
+
+SCOPES = st.one_of(
+    st.builds(PauseScope, st.just(PauseKind.REGION), st.sampled_from(["", "13", "130101", "99"])),
+    st.builds(PauseScope, st.just(PauseKind.UPLINK), st.sampled_from(["u1", "u2"])),
+    st.builds(PauseScope, st.just(PauseKind.HOST), st.sampled_from(["h1", "h2"])),
+    st.builds(PauseScope, st.just(PauseKind.CAMERA), IDS),
 )
 
 
@@ -134,8 +146,21 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(camera_ids=st.lists(IDS, max_size=4))
     def check_now(self, camera_ids: list[str]) -> None:
         (report,) = [one.report for one in self.tell(CheckNow(camera_ids)) if isinstance(one, CheckNowAnswered)]
-        heard = report.accepted + report.already_in_flight + len(report.unknown_ids) + len(report.not_visited_ids)
-        assert heard == len(set(camera_ids))
+        visited = [*report.accepted, *report.in_flight]
+        heard = [*visited, *report.unknown_ids, *report.not_visited_ids, *report.paused_ids]
+        assert sorted(heard) == sorted(set(camera_ids))
+
+    @rule(scope=SCOPES, lasts_s=st.sampled_from([0, 0, 5, 300]))
+    def pause(self, scope: PauseScope, lasts_s: int) -> None:
+        now_wall_ns = self.now_ns + NOON_NS
+        until_ns = now_wall_ns + lasts_s * SECOND if lasts_s else 0
+        self.tell(PatrolPaused(Pause(scope, "works", "ops", now_wall_ns, until_ns)))
+
+    @rule(scope=SCOPES)
+    def resume(self, scope: PauseScope) -> None:
+        held = {one.pause.scope for one in self.scheduler.status(self.now_ns).pauses}
+        ended = [one.pause.scope for one in self.tell(PatrolResumed(scope)) if isinstance(one, PauseEnded)]
+        assert (scope in ended) == (scope in held)
 
     @rule(visits_max=st.sampled_from([0, 1, 3, 1000]))
     def change_capacity(self, visits_max: int) -> None:

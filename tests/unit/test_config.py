@@ -71,7 +71,7 @@ def test_all_wrong_keys_are_named_at_once() -> None:
 
 def test_public_listeners_are_taken_with_their_locks() -> None:
     loads(
-        "[serve]\ngrpc_listen = '0.0.0.0:1'\ntls_cert_file = 'c'\ntls_key_file = 'k'\ntokens_file = 't'\n"
+        "[serve]\ngrpc_listen = '0.0.0.0:1'\ntls_cert_file = 'c'\ntls_key_file = 'k'\n"
         "metrics_listen = '0.0.0.0:2'\nmetrics_public = true\n"
         "[intake]\nlisten = 'tcp://0.0.0.0:3'\ncurve_secret_file = 's'\ncurve_clients_dir = 'd'\n"
     )

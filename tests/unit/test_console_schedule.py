@@ -12,7 +12,7 @@ from engine.console.plan import show_plan
 from engine.console.schedule import render_schedule, show_schedule
 from engine.console.tables import text_width
 from engine.console.words import duration_text
-from engine.replies import EngineStatus
+from engine.replies import EngineStatus, MachineStatus
 from engine.scheduler.events import CheckNow
 from engine.types import FailureReason
 from tests.schedules import Patrol, calm, camera, overloaded
@@ -28,8 +28,8 @@ def statuses() -> dict:
 
 
 def engine(**changes) -> EngineStatus:
-    plain = {"cameras_by_state": STATES, "checks_per_s": 12.34, "frames_waiting": 3, "workers_ready": 2}
-    return EngineStatus("0", "1", 0, **(plain | changes))
+    plain = {"checks_per_s": 12.34, "frames_waiting": 3, "workers_ready": 2}
+    return EngineStatus("0", "1", 0, cameras_by_state=STATES, machine=MachineStatus(**(plain | changes)))
 
 
 def drawn(status, width: int = 80, height: int = 24, **changes) -> list[str]:

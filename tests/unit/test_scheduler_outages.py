@@ -186,7 +186,7 @@ def test_check_now_is_a_probe_even_before_its_time() -> None:
     platform = Platform(dead_s=300, back_s=400, outage_probe_s=3000, outage_probe_max_s=3000)
     patrol = platform.patrol.run(450)
     assert patrol.status().outages == (HOST,)
-    assert patrol.check_now("c007").accepted == 1
+    assert patrol.check_now("c007").accepted == ("c007",)
     patrol.run(452)
     assert patrol.status().outages == ()
 

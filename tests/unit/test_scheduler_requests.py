@@ -138,7 +138,7 @@ def test_check_now_jumps_the_queue() -> None:
     patrol.tell(cameras(10))
     patrol.run(5)
     report = patrol.check_now("c007", "c007", "nobody")
-    assert (report.accepted, report.already_in_flight, report.unknown_ids) == (1, 0, ("nobody",))
+    assert (len(report.accepted), len(report.in_flight), report.unknown_ids) == (1, 0, ("nobody",))
     patrol.run(11)
     assert patrol.starts[1].camera_id == "c007"
     assert patrol.starts[1].lag_s == pytest.approx(5, abs=0.1)
@@ -200,7 +200,7 @@ def test_check_now_says_which_cameras_are_under_way_and_which_are_not_visited() 
     patrol.tell(cameras(1))
     patrol.run(5)
     report = patrol.check_now("off", "push", "c000")
-    assert (report.accepted, report.already_in_flight, report.not_visited_ids) == (0, 1, ("off", "push"))
+    assert (len(report.accepted), len(report.in_flight), report.not_visited_ids) == (0, 1, ("off", "push"))
 
 
 def test_asked_twice_it_is_visited_once() -> None:
@@ -208,7 +208,7 @@ def test_asked_twice_it_is_visited_once() -> None:
     patrol.tell(cameras(5))
     patrol.run(5)
     waiting = next(f"c{n:03}" for n in range(5) if patrol.plan(f"c{n:03}").place == "ready")
-    assert [patrol.check_now(waiting).accepted for _ in range(3)] == [1, 1, 1]
+    assert [patrol.check_now(waiting).accepted for _ in range(3)] == [(waiting,)] * 3
     patrol.run(45)
     assert patrol.times(waiting) == [pytest.approx(10, abs=0.01)]
 
@@ -222,7 +222,7 @@ def test_a_camera_disabled_while_asked_for_can_be_asked_for_again() -> None:
     patrol.tell(CamerasPut([CameraPlan(waiting, "u", enabled=False)]))
     patrol.run(400)
     patrol.tell(CamerasPut([CameraPlan(waiting, "u")]))
-    assert patrol.check_now(waiting).accepted == 1
+    assert patrol.check_now(waiting).accepted == (waiting,)
     patrol.run(412)
     assert 400 <= patrol.times(waiting)[0] <= 412
 

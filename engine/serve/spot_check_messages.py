@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from engine.errors import InvalidArgumentError
 from engine.replies import (
-    CheckNowReport,
+    CheckNowCounts,
     DrawnCanteen,
     SpotCheck,
     SpotCheckHeader,
@@ -11,38 +12,42 @@ from engine.replies import (
     SpotCheckReport,
     StratumShare,
 )
-from engine.serve.convert import site_kind_number, site_kind_of
-from engine.serve.services import region_of
-from engine.serve.status import InvalidArgumentError
-from engine.types import SPOT_CHECK_SITES_MAX
-from patrol.v1 import cameras_pb2, scheduler_pb2
+from engine.serve.convert import site_kind_number, site_kind_of, timestamp, wall_ns_of
+from engine.serve.names import number_of, numbered_name
+from patrol.v1 import scheduler_pb2
+
+_HEADER_SAME = tuple(name for name in SpotCheckHeader.__slots__ if name not in ("draw_id", "at_wall_ns"))
 
 
 def order_of(request: scheduler_pb2.DrawSpotCheckRequest) -> SpotCheckOrder:
     """The order in a request; raises InvalidArgumentError."""
-    if request.size > SPOT_CHECK_SITES_MAX:
-        raise InvalidArgumentError(
-            "size", f"{request.size}; allowed: 1 to {SPOT_CHECK_SITES_MAX}, or 0 for scheduler.spot_check_sites"
-        )
-    if request.check_now and request.dry_run:
-        raise InvalidArgumentError("check_now", "true with dry_run, which changes nothing; leave one of them out")
+    if request.check_now and request.validate_only:
+        raise InvalidArgumentError("check_now", "true with validate_only, which changes nothing; leave one of them out")
     return SpotCheckOrder(
         size=request.size,
         seed=request.seed if request.HasField("seed") else None,
-        region_prefix=region_of(request.region_prefix),
-        dry_run=request.dry_run,
+        region_prefix=request.region_prefix,
+        dry_run=request.validate_only,
         check_now=request.check_now,
     )
 
 
 def header_message(header: SpotCheckHeader) -> scheduler_pb2.SpotCheckHeader:
-    """Noun to message; the two share their names."""
-    return scheduler_pb2.SpotCheckHeader(**{name: getattr(header, name) for name in SpotCheckHeader.__slots__})
+    """Noun to message; the two share most names."""
+    return scheduler_pb2.SpotCheckHeader(
+        name=numbered_name("spotChecks", header.draw_id) if header.draw_id else "",
+        draw_time=timestamp(header.at_wall_ns),
+        **{name: getattr(header, name) for name in _HEADER_SAME},
+    )
 
 
 def header_of(message: scheduler_pb2.SpotCheckHeader) -> SpotCheckHeader:
     """The same the other way."""
-    return SpotCheckHeader(**{name: getattr(message, name) for name in SpotCheckHeader.__slots__})
+    return SpotCheckHeader(
+        draw_id=number_of(message.name),
+        at_wall_ns=wall_ns_of(message.draw_time),
+        **{name: getattr(message, name) for name in _HEADER_SAME},
+    )
 
 
 def spot_check_message(check: SpotCheck) -> scheduler_pb2.SpotCheck:
@@ -69,19 +74,17 @@ def drawn_message(report: SpotCheckReport) -> scheduler_pb2.DrawSpotCheckRespons
     """Noun to message."""
     message = scheduler_pb2.DrawSpotCheckResponse(spot_check=spot_check_message(report.spot_check))
     if report.check_now is not None:
-        visits = {name: getattr(report.check_now, name) for name in CheckNowReport.__slots__}
-        message.check_now.CopyFrom(cameras_pb2.CheckNowResponse(**visits))
+        counts = {name: getattr(report.check_now, name) for name in CheckNowCounts.__slots__}
+        message.check_now.CopyFrom(scheduler_pb2.CheckNowCounts(**counts))
     return message
 
 
 def drawn_of(message: scheduler_pb2.DrawSpotCheckResponse) -> SpotCheckReport:
     """The same the other way."""
-    visits = message.check_now
+    counts = message.check_now
     return SpotCheckReport(
         spot_check_of(message.spot_check),
-        CheckNowReport(
-            visits.accepted, visits.already_in_flight, tuple(visits.unknown_ids), tuple(visits.not_visited_ids)
-        )
+        CheckNowCounts(counts.accepted, counts.already_in_flight, counts.not_visited)
         if message.HasField("check_now")
         else None,
     )

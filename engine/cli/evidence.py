@@ -1,0 +1,84 @@
+"""`patrol evidence`: what announced faults have left on disk."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.console.progress import progress
+from engine.console.tables import show_table
+from engine.console.words import day_text
+
+app = typer.Typer(no_args_is_help=True, help="Keyframes of announced faults, kept bit for bit; docs/evidence.md.")
+
+
+@app.command("list")
+def list_(
+    camera: Annotated[str, typer.Option(help="Of this camera only.")] = "",
+    rows_max: Annotated[int, typer.Option("--rows", help="Rows of the table at most, the newest.", min=1)] = 100,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Exhibits with camera, time and what was said; --json prints all that is known, a line each."""
+    from engine.record.exhibits import Exhibits
+
+    sightings = (one for one in Exhibits(_folder(config)).sightings() if camera in ("", one["camera_id"]))
+    if as_json:
+        for one in sightings:
+            OUT.out(json.dumps(one, ensure_ascii=False), highlight=False)
+        return
+    newest = sorted(sightings, key=lambda one: one["arrival_wall_ns"], reverse=True)
+    columns = ["sha256", "camera", "seen", "state", "why", "announced", "codec", "size"]
+    show_table(OUT, columns, [_row(one) for one in newest[:rows_max]])
+    OUT.out(f"{len(newest)} exhibits", highlight=False)
+
+
+@app.command()
+def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Read every exhibit and compare its bits with its name. Exit 0: all are whole, 1: some are not.
+
+    It may run beside the engine.
+    """
+    from engine.record.exhibits import Exhibits
+
+    exhibits = Exhibits(_folder(config))
+    digests = exhibits.digests()
+    flaws = []
+    with progress(ERR, "verifying", len(digests)) as done:
+        for number, digest in enumerate(digests, 1):
+            flaw = exhibits.verify(digest)
+            if flaw is not None:
+                flaws.append(flaw)
+            done(number)
+    for flaw in flaws:
+        line = (
+            json.dumps({"sha256": flaw.sha256, "message": flaw.message})
+            if as_json
+            else f"{flaw.sha256}: {flaw.message}"
+        )
+        OUT.out(line, highlight=False)
+    if not as_json:
+        OUT.out(f"{len(digests)} exhibits read, {len(flaws)} not whole", highlight=False)
+    raise typer.Exit(1 if flaws else 0)
+
+
+def _folder(config: Path | None) -> Path:
+    from engine.record.evidence import EXHIBITS_FOLDER
+
+    return Path(settings_of(config).record.evidence_dir) / EXHIBITS_FOLDER
+
+
+def _row(sighting: dict[str, Any]) -> list[str]:
+    said = sighting["verdict"]
+    return [
+        sighting["sha256"],
+        sighting["camera_id"],
+        day_text(sighting["arrival_wall_ns"]),
+        said["state"],
+        ", ".join(said["kinds"]) or said["reason"],
+        ", ".join(said["announced_kinds"]) or said["announced"],
+        sighting["codec"],
+        f"{sighting['bytes']:,}",
+    ]

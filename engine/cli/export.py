@@ -1,0 +1,56 @@
+"""`patrol export`: verdicts and their sums, for others to count with."""
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from engine.cli.options import OUT, ConfigOption, settings_of
+from engine.clock import NS_PER_S, wall_ns
+
+
+class What(StrEnum):
+    """What is exported."""
+
+    VERDICTS = "verdicts"
+    HOURS = "hours"
+    DAYS = "days"
+
+
+def export(
+    what: Annotated[What, typer.Argument(help="Every verdict, or the sums of each camera's hours or days.")],
+    file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
+    since: Annotated[datetime | None, typer.Option(help="From this time on, in the calendar's time zone.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Up to this time, which is left out; default: now.")] = None,
+    region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 1301 is Shijiazhuang.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Write verdicts, or their sums by hour or day, to a Parquet file; from the database, while the engine runs too.
+
+    Verdicts come in the order in which they were stored, sums by time and camera. docs/store.md names the columns.
+    """
+    from engine.config.calendar import load_calendar
+    from engine.record import parquet
+    from engine.record.store import Store
+
+    settings = settings_of(config)
+    zone = ZoneInfo(load_calendar(settings.scheduler.calendar_file).timezone)
+    first_ns = 0 if since is None else _wall_ns(since, zone)
+    end_ns = wall_ns() if until is None else _wall_ns(until, zone)
+    store = Store.open(settings.record.url)
+    try:
+        if what is What.VERDICTS:
+            rows = parquet.write_verdicts(store.history.between(first_ns, end_ns, region), file)
+        else:
+            span = what.value.removesuffix("s")
+            rows = parquet.write_sums(store.history.sums(span, first_ns, end_ns, region, zone), span, file)
+    finally:
+        store.close()
+    OUT.out(f"{rows} rows in {file}", highlight=False)
+
+
+def _wall_ns(time: datetime, zone: ZoneInfo) -> int:
+    return int(time.replace(tzinfo=zone).timestamp()) * NS_PER_S

@@ -1,0 +1,72 @@
+"""`patrol pause`, `patrol resume`: cameras that are not visited for a while, because somebody says so."""
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import OUT, CaOption, ConfigOption, ServerOption, TokenOption, client_of, settings_of
+from engine.clock import ns, wall_ns
+from engine.console.words import day_text
+from engine.errors import ConfigError
+from engine.replies import PauseKind, PauseScope, PauseStatus
+
+RegionOption = Annotated[str | None, typer.Option(help="GB/T 2260 prefix; empty: all cameras.")]
+UplinkOption = Annotated[str, typer.Option(help="A recorder, as the registry calls it, or its host:port.")]
+HostOption = Annotated[str, typer.Option(help="A platform: the host of its cameras' URLs.")]
+CameraOption = Annotated[str, typer.Option(help="One camera.")]
+
+
+def pause(
+    reason: Annotated[str, typer.Option(help="Why; stands in the status and in each camera's plan.")],
+    region: RegionOption = None,
+    uplink: UplinkOption = "",
+    host: HostOption = "",
+    camera: CameraOption = "",
+    minutes: Annotated[float, typer.Option(help="How long; 0: until it is resumed.", min=0)] = 0.0,
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Visit no cameras of a region, recorder or platform, or not this one. Their periods count as missed (paused)."""
+    scope = _scope(region, uplink, host, camera)
+    until_ns = wall_ns() + ns(60 * minutes) if minutes else 0
+    with client_of(settings_of(config), server, token, ca) as client:
+        _show(client.pause(scope, reason, until_ns), "paused")
+
+
+def resume(
+    region: RegionOption = None,
+    uplink: UplinkOption = "",
+    host: HostOption = "",
+    camera: CameraOption = "",
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Visit them again: the very region, recorder, platform or camera that was paused. `patrol top` names them."""
+    with client_of(settings_of(config), server, token, ca) as client:
+        _show(client.resume(_scope(region, uplink, host, camera)), "resumed")
+
+
+def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScope:
+    given = [
+        PauseScope(kind, value)
+        for kind, value in (
+            (PauseKind.REGION, region),
+            (PauseKind.UPLINK, uplink or None),
+            (PauseKind.HOST, host or None),
+            (PauseKind.CAMERA, camera or None),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise ConfigError("give one of --region, --uplink, --host and --camera (--region '' is all cameras)")
+    return given[0]
+
+
+def _show(status: PauseStatus, word: str) -> None:
+    scope, until_ns = status.pause.scope, status.pause.until_wall_ns
+    end = f", until {day_text(until_ns)}" if until_ns and word == "paused" else ""
+    OUT.out(f"{word}: {scope.kind} {scope.value or 'all'}, {status.cameras:,} cameras{end}", highlight=False)

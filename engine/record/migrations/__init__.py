@@ -1,0 +1,1 @@
+"""Changes of the tables, in order; engine.record.schema runs them."""

@@ -1,0 +1,59 @@
+"""Resource names (AIP-122): `cameras/{camera}`, `cameras/{camera}/verdicts/{verdict}`, ... Pure.
+
+Requests are checked against the patterns of the proto before they come here; a `/` or `%` in a camera's id is escaped.
+"""
+
+from collections.abc import Iterable
+
+from engine.errors import InvalidArgumentError
+
+LATEST = "latest"
+_ID_MAX = 2**64 - 1
+
+
+def camera_name(camera_id: str) -> str:
+    """`cameras/{camera}`."""
+    return f"cameras/{_escaped(camera_id)}"
+
+
+def camera_id_of(name: str, field: str = "name") -> str:
+    """The id in `cameras/{camera}`. Raises InvalidArgumentError if it cannot be one."""
+    collection, _, escaped = name.partition("/")
+    camera_id = escaped.replace("%2F", "/").replace("%25", "%")
+    if collection != "cameras" or not 1 <= len(camera_id) <= 64:
+        raise InvalidArgumentError(field, f"{name[:100]!r}; allowed: cameras/{{camera}}, the id of 1 to 64 characters")
+    return camera_id
+
+
+def camera_ids_of(names: Iterable[str], field: str) -> list[str]:
+    """The ids in some names; raises InvalidArgumentError for the first that is none."""
+    return [camera_id_of(name, f"{field}[{index}]") for index, name in enumerate(names)]
+
+
+def verdict_name(camera_id: str, visit_id: int) -> str:
+    """`cameras/{camera}/verdicts/{verdict}`."""
+    return f"{camera_name(camera_id)}/verdicts/{visit_id}"
+
+
+def verdict_ids_of(name: str, field: str = "name") -> tuple[str, int]:
+    """Camera and visit in the name of a verdict; visit 0 is the latest. Raises InvalidArgumentError."""
+    camera, _, visit = name.partition("/verdicts/")
+    visit_id = 0 if visit == LATEST else int(visit)
+    if visit_id > _ID_MAX:
+        raise InvalidArgumentError(field, f"verdict {visit}; allowed: 0 to {_ID_MAX}, or {LATEST}")
+    return camera_id_of(camera, field), visit_id
+
+
+def numbered_name(collection: str, number: int) -> str:
+    """`findings/12`, `tokens/3`, ..."""
+    return f"{collection}/{number}"
+
+
+def number_of(name: str) -> int:
+    """The number at the end of a name; 0 for `latest`, and where there is no name."""
+    last = name.rpartition("/")[2]
+    return int(last) if last and last != LATEST else 0
+
+
+def _escaped(camera_id: str) -> str:
+    return camera_id.replace("%", "%25").replace("/", "%2F")

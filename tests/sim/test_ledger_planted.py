@@ -1,0 +1,103 @@
+"""The checkers of the ledger are worth something: each rule that is broken on purpose is noticed, none without."""
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from engine.findings import Level
+from engine.ledger import commands, core
+from engine.ledger.core import Ledger
+from engine.ledger.looks import Sign
+from engine.ledger.recheck import Recheck
+from tests.property.test_ledger_machine import LedgerMachine
+
+Plant = Callable[[], Any]
+HUNT = settings(
+    max_examples=400,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+"""Enough to notice; what is noticed is not made smaller first."""
+
+
+def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Plant:
+    """The function replaced by `wrapper(real, ...)`."""
+    real = getattr(owner, name)
+
+    def replaced(*args: Any, **kwargs: Any) -> Any:
+        return wrapper(real, *args, **kwargs)
+
+    return lambda: patch.object(owner, name, replaced)
+
+
+def instead(owner: Any, name: str, new: Any) -> Plant:
+    getattr(owner, name)  # a bug planted nowhere would never be noticed
+    return lambda: patch.object(owner, name, new)
+
+
+def _old_pictures_count(real: Any, self: Ledger, finding: Any, now_ns: int) -> None:
+    real(self, finding, now_ns)
+    self._rechecks[finding.finding_id].since_wall_ns = 0
+
+
+def _no_wake_up_for_some(real: Any, self: Ledger, finding: Any) -> None:
+    if finding.finding_id % 2:
+        real(self, finding)
+
+
+def _forget_to_count(real: Any, self: Ledger, finding: Any) -> None:
+    real(self, finding)
+    self.counts[finding.state, finding.level] += 1
+
+
+def _nobody_falls_overdue(real: Any, self: Ledger, finding: Any, actions: Any) -> None:
+    self.findings[finding.finding_id] = finding
+
+
+def _a_claim_stops_no_deadline(real: Any, self: Ledger, finding_id: int) -> int:
+    due_ns = real(self, finding_id)
+    finding = self.findings.get(finding_id)
+    if finding is not None and finding.state.claimed and not finding.overdue:
+        self._rechecks.pop(finding_id, None)
+        return finding.deadline_wall_ns
+    return due_ns
+
+
+BUGS: dict[str, Plant] = {
+    "what cannot be judged counts as good": around(
+        core, "sign", lambda real, *args: Sign.GOOD if real(*args) is Sign.NOTHING else real(*args)
+    ),
+    "a re-check never fails": instead(Recheck, "failed", lambda self, policy: False),
+    "a re-check passes with one look too few": instead(
+        Recheck, "passed", lambda self, policy: self.good >= policy.settings.recheck_n - 1
+    ),
+    "a re-check passes while the fault is announced": around(
+        Ledger, "_look", lambda real, self, finding, word, fault, *rest: real(self, finding, word, None, *rest)
+    ),
+    "pictures of before the claim count": around(Ledger, "_begin_recheck", _old_pictures_count),
+    "a kind that drifts opens another finding": instead(core, "family_of", lambda key: key),
+    "a decision is overruled by the next look": instead(Ledger, "_unmute", lambda self, *_: frozenset()),
+    "what is announced opens a finding though it is not seen": instead(core, "shows", lambda *_: True),
+    "deadlines pass unnoticed": around(Ledger, "_fall_overdue", _nobody_falls_overdue),
+    "a deadline does not wait for a claim": around(Ledger, "due_wall_ns", _a_claim_stops_no_deadline),
+    "every escalation goes to the province": instead(core, "next_level", lambda _: Level.PROVINCE),
+    "nobody is woken for some findings": around(Ledger, "_arm", _no_wake_up_for_some),
+    "findings are counted wrong": around(Ledger, "_let_go", _forget_to_count),
+    "a request is carried out each time it is sent": instead(Ledger, "repeats", lambda *_: False),
+    "everybody may do everything": instead(commands, "check", lambda *_: None),
+    "events are stamped as the clock says": lambda: patch.object(core, "max", lambda now, _: now, create=True),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_checker_notices_that(name: str) -> None:
+    with BUGS[name](), pytest.raises((AssertionError, KeyError, ExceptionGroup)):
+        run_state_machine_as_test(LedgerMachine, settings=HUNT)
