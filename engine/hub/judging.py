@@ -128,10 +128,19 @@ class Judging:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
-        exhibit = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
-        record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working, exhibit=exhibit)
-        also = self._findings.heard(verdict, camera, keyframe)
-        self._writer.submit(record, self._evidence(keyframe, verdict), also)
+        evidence = self._evidence(keyframe, verdict)
+        # The ledger cites only what is kept, and what it may cite is kept for good.
+        also = self._findings.heard(verdict, camera, evidence)
+        news = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
+        record = VisitRecord(
+            verdict,
+            history.to_bytes(),
+            changed,
+            measurement,
+            working,
+            exhibit=news or (bool(also) and evidence is not None),
+        )
+        self._writer.submit(record, evidence, also)
         return verdict
 
     def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> Keyframe | None:

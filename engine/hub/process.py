@@ -17,6 +17,7 @@ from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
 from engine.hub.news import VerdictLog
+from engine.hub.pins import Pins
 from engine.hub.port import Port
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
@@ -134,7 +135,8 @@ def _serve(
     ledger_watch: Watch[LoggedEvent] = Watch(
         findings, change_body, settings.serve.watch_queue_max, settings.serve.watchers_max
     )
-    findings.listeners.append(ledger_watch.publish)
+    pins = Pins(evidence, store.findings.cited())
+    findings.listeners += [lambda news: pins.hear([one.event for one in news]), ledger_watch.publish]
     configuration = Configuration(
         settings,
         calendar,

@@ -100,6 +100,20 @@ class FindingRecord:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield _finding(row._mapping)
 
+    def cited(self) -> dict[int, tuple[str, ...]]:
+        """By finding that has not ended, the SHA-256 of the keyframes that its events name."""
+        query = (
+            sa.select(finding_events.c.finding_id, finding_events.c.evidence)
+            .select_from(finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id))
+            .where(findings.c.state.not_in(_ENDED), finding_events.c.evidence != "")
+            .order_by(finding_events.c.seq)
+        )
+        cited: dict[int, tuple[str, ...]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                cited[row.finding_id] = (*cited.get(row.finding_id, ()), *row.evidence.split("\n"))
+        return cited
+
     def next_id(self) -> int:
         """Above every id that was given."""
         with self._engine.connect() as connection:

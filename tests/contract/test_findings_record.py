@@ -94,6 +94,18 @@ def test_what_has_not_ended_is_there_at_a_start(store: Store, told: Desk) -> Non
     assert store.findings.next_id() == 5
 
 
+def test_what_open_findings_cite_is_known_at_a_start(store: Store, engine: sa.Engine, told: Desk) -> None:
+    last = told.log[-1]
+    more = [
+        replace(last, finding_id=finding_id, number=50, evidence=("a" * 64, "b" * 64)) for finding_id in (2, 3, 4)
+    ]  # fmt: skip
+    with writing(engine) as connection:
+        append(connection, [Entry(event, replay(told.log)[event.finding_id]) for event in more])
+    cited = store.findings.cited()
+    assert set(cited) == {3, 4}, "2 was dismissed"
+    assert cited[4] == ("a" * 64, "b" * 64)
+
+
 def test_a_list_is_filtered_counted_and_newest_first(store: Store, told: Desk) -> None:
     def ids(**wanted) -> list[int]:
         page = store.findings.page(FindingQuery(**wanted))

@@ -18,6 +18,7 @@ from engine.demo.server import serve
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, NotFoundError, StateError
 from engine.findings import Finding, FindingCommand, FindingQuery, FindingState, Level, Step
 from engine.ledger.fold import replay
+from engine.record.evidence import Evidence
 from engine.record.store import Store
 from engine.types import Camera, KeyPoint, Severity
 from tests.hub_at_hand import HubAtHand
@@ -109,6 +110,10 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
     log = [logged.event for logged in store.findings.events_after(0)]
     assert replay(log)[1] == store.findings.get(1) == closed
     store.close()
+    evidence = Evidence(tmp_path / "ev", 10**9)
+    cited = [digest for event in log for digest in event.evidence]
+    assert len(set(cited)) >= 2  # what opened it, and what passed
+    assert all(evidence.exhibited(digest, CAMERA.camera_id) is not None for digest in cited)
     with sqlite3.connect(tmp_path / "patrol.db") as database:
         told = [kind for (kind,) in database.execute("SELECT event_kind FROM outbox ORDER BY seq")]
     assert told == [f"finding.{event.step}" for event in log]
