@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db
+from engine.cli import cameras, config, db, notices
 from engine.cli.check import check
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
@@ -21,6 +21,7 @@ for command in (run, demo, check, top, plan, simulate, rejudge, spot_check):
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(notices.app, name="notices")
 app.add_typer(db.app, name="db")
 
 

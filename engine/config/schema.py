@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from engine.config.notices import NoticesSettings
 from engine.config.setting import Section, key
 from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
 
@@ -387,5 +388,6 @@ class Settings(Section):
     judge: JudgeSettings = JudgeSettings()
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
+    notices: NoticesSettings = NoticesSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

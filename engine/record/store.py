@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.record.codec import pack_verdict, unpack_verdict
 from engine.record.database import connect, parse, refused, writing
+from engine.record.outbox import Outbox
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
 from engine.record.tables import cameras, latest, measurements
@@ -39,6 +40,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.spot_checks = SpotChecks(engine)
+        self.outbox = Outbox(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:

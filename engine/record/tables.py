@@ -2,6 +2,8 @@
 
 import sqlalchemy as sa
 
+from engine.outbox import LAST_ERROR_CHARS_MAX
+
 metadata = sa.MetaData()
 
 about = sa.Table(
@@ -76,4 +78,33 @@ spot_sites = sa.Table(
     sa.Column("findings", sa.Integer, nullable=False),
     sa.Column("draw_id", sa.BigInteger, nullable=False),
     sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("event_kind", sa.String(48), nullable=False),
+    sa.Column("finding_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("region", sa.String(6), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    # Without it SQLite gives numbers of rows that were let go a second time, and their notices would never be routed.
+    sqlite_autoincrement=True,
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("endpoint", sa.String(40), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("queued_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("next_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("last_error", sa.String(LAST_ERROR_CHARS_MAX), nullable=False),
+    sa.Index("deliveries_by_state", "state", "endpoint", "seq", "queued_wall_ns"),
+    sa.Index("deliveries_by_age", "state", "queued_wall_ns"),
+    sa.Index("deliveries_by_seq", "seq"),
 )
