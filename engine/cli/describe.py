@@ -18,7 +18,7 @@ thing wrong, on stderr), 130 after Ctrl-C. Tables become plain lines on a pipe; 
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Words after `patrol`, and the command, in the order of the help; groups are left out."""
+    """Words after `patrol`, and the command, in the order of the help; without groups that do nothing alone."""
     yield from _leaves((), typer.main.get_command(app))
 
 
@@ -32,6 +32,8 @@ def _leaves(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, .
     if children is None:
         yield words, command
         return
+    if words and command.invoke_without_command:
+        yield words, command
     for name, child in children.items():
         yield from _leaves((*words, name), child)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db, notices
+from engine.cli import cameras, config, db, kpi, notices
 from engine.cli.check import check
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
@@ -23,6 +23,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(notices.app, name="notices")
 app.add_typer(db.app, name="db")
+app.add_typer(kpi.app, name="kpi")
 
 
 def main() -> None:

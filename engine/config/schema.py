@@ -343,6 +343,10 @@ class RecordSettings(Section):
     measurements: bool = key(True, "Keep each camera's latest measurement, some 6 KB, for patrol rejudge.")
     quarantine_dir: str = key("var/quarantine", "Where keyframes that killed a worker twice go.", hot=False)
     quarantine_files_max: int = key(100, "Keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
+    kpi_days: int = key(
+        1100, "KPIs are kept for so long, by county and canteen; the day under way is among them.", unit="days", ge=32,
+        le=36_500,
+    )  # fmt: skip
     batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest wait before a row is written.", unit="s", ge=0.01, le=10)
 

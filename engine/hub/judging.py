@@ -38,8 +38,7 @@ class Judging:
         """A keyframe was scored."""
         self._metrics.stage("decode", seconds(measurement.decode_ns))
         self._metrics.stage("kernels", seconds(measurement.kernels_ns))
-        camera = self._registry.cameras.get(keyframe.camera_id)
-        working = camera is None or self.is_working(camera, measurement.arrival_wall_ns)
+        working = self._works(keyframe)
         kept = pack_measurement(measurement) if self.settings.record.measurements else b""
         return self._judge(
             keyframe.camera_id,
@@ -96,7 +95,13 @@ class Judging:
                 old,
                 self.settings.judge,
             ),
+            working=self._works(keyframe),
         )
+
+    def _works(self, keyframe: Keyframe) -> bool:
+        """Whether the camera's kitchen worked when the keyframe came."""
+        camera = self._registry.cameras.get(keyframe.camera_id)
+        return camera is None or self.is_working(camera, keyframe.arrival_wall_ns)
 
     def _judge(
         self,

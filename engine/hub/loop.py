@@ -16,6 +16,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.registry import Registry
 from engine.hub.renders import FIRST_JOB_ID, Renders
 from engine.hub.visits import Visits
@@ -54,6 +55,7 @@ class Hub:
         writer: Writer,
         fanout: Fanout,
         metrics: Metrics,
+        kpis: KpiOffice,
     ) -> None:
         self._settings = settings
         self._control = control
@@ -65,6 +67,7 @@ class Hub:
         self._writer = writer
         self._fanout = fanout
         self._metrics = metrics
+        self._kpis = kpis
         limits = settings.intake
         self._intake = Intake(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
         self._renders = Renders()
@@ -118,6 +121,7 @@ class Hub:
         self._judging.settings = settings
         self._writer.configure(settings.record)
         self._visits.configure(settings, calendar, monotonic_ns())
+        self._kpis.configure(calendar.timezone, settings.record.kpi_days)
 
     def _turn(self) -> None:
         stirred = self._poller.wait(self._wait_ms())
@@ -324,6 +328,7 @@ class Hub:
         self._metrics.flow(self._visits.in_flight, len(self._workers), self._fanout.watchers)
         self._metrics.scheduler(self._visits.status(now_ns))
         self._metrics.stored(*self._writer.take_counts())
+        self._kpis.periods(self._visits.take_periods())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._control.say(REPLACE, worker, "job_timeout")
         for feeder in self._visits.silent_feeders(now_ns):

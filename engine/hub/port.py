@@ -10,12 +10,14 @@ from engine.clock import monotonic_ns, wall_ns
 from engine.errors import RegistryError
 from engine.feed.source import check_url
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
 from engine.hub.renders import stamped
 from engine.hub.spotcheck import SpotCheckOffice
 from engine.hub.visits import Visits
+from engine.indicators import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.judge.rules import RULES_VERSION
 from engine.record.evidence import Evidence
 from engine.record.registry import check_cameras, restore_passwords
@@ -60,6 +62,7 @@ class Port:
         writer: Writer,
         evidence: Evidence,
         configuration: Configuration,
+        kpis: KpiOffice,
     ) -> None:
         self._hub = hub
         self._registry = registry
@@ -69,6 +72,7 @@ class Port:
         self._writer = writer
         self._evidence = evidence
         self._configuration = configuration
+        self._kpis = kpis
         self._spot_checks = SpotCheckOffice(store.spot_checks, lambda: configuration.settings.scheduler, self.check_now)
         self._started_wall_ns = wall_ns()
 
@@ -86,6 +90,7 @@ class Port:
             self._visits.put(good, monotonic_ns())
 
         await self._ask(put)
+        await asyncio.to_thread(self._kpis.put, good)
         return ImportReport(added, changed, unchanged, problems)
 
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
@@ -98,6 +103,7 @@ class Port:
                 self._judging.forget(camera_id)
 
         await self._ask(drop)
+        await asyncio.to_thread(self._kpis.remove, camera_ids)
         removed = await asyncio.to_thread(self._store.remove_cameras, camera_ids)
         for camera_id in removed:
             await asyncio.to_thread(self._evidence.remove, camera_id)
@@ -164,6 +170,14 @@ class Port:
     async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
         """The draws that are kept, newest first."""
         return await self._spot_checks.headers()
+
+    async def kpis(self, query: KpiQuery) -> KpiTable:
+        """KPIs by region and day, from what is written; ValueError for a page token that is none of the list."""
+        return await self._kpis.table(query)
+
+    async def kpi_league(self, query: LeagueQuery) -> LeagueTable:
+        """The league table."""
+        return await self._kpis.league(query)
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)

@@ -11,6 +11,7 @@ from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
 from engine.hub.judging import Judging
+from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
 from engine.hub.port import Port
 from engine.hub.registry import Registry
@@ -64,7 +65,13 @@ def _serve(
     announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
     registry = Registry(store.cameras(), announced)
 
+    kpis = KpiOffice(
+        store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
+    )
+    store.joins.append(kpis.join)
+
     def publish(records: Sequence[VisitRecord]) -> None:
+        kpis.committed()
         for record in records:
             camera = registry.cameras.get(record.verdict.camera_id)
             if camera is not None:
@@ -79,7 +86,9 @@ def _serve(
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
-    hub = Hub(settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics)
+    hub = Hub(
+        settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics, kpis
+    )
     configuration = Configuration(
         settings,
         calendar,
@@ -88,7 +97,7 @@ def _serve(
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration)
+    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration, kpis)
     grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}

@@ -111,6 +111,10 @@ class Visits:
         """How the patrol keeps its periods."""
         return self._scheduler.status(now_ns)
 
+    def take_periods(self) -> dict[str, tuple[int, int]]:
+        """Periods due and kept since the last call, by camera."""
+        return self._scheduler.take_periods()
+
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
         return self._scheduler.plan(camera_id, now_ns)

@@ -1,6 +1,6 @@
 """The database: registry, latest verdict and judge memory of each camera. SQLAlchemy Core, SQLite by default."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any, Self
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.record.codec import pack_verdict, unpack_verdict
 from engine.record.database import connect, parse, refused, writing
+from engine.record.kpis import Kpis
 from engine.record.outbox import Outbox
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
@@ -34,6 +35,10 @@ class VisitRecord:
     working: bool = True
 
 
+Join = Callable[[Connection, Sequence[VisitRecord]], None]
+"""Writes of its own in the transaction that writes these records; raising undoes all of it."""
+
+
 class Store:
     """One database. Any thread may call; every call is its own transaction."""
 
@@ -41,6 +46,8 @@ class Store:
         self._engine = engine
         self.spot_checks = SpotChecks(engine)
         self.outbox = Outbox(engine)
+        self.kpis = Kpis(engine)
+        self.joins: list[Join] = []
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -161,9 +168,12 @@ class Store:
         """Keep verdicts and judge memory, the last of each camera, in one transaction."""
         rows = {record.verdict.camera_id: _latest_row(record) for record in records}
         with writing(self._engine) as connection:
-            _upsert(connection, latest, list(rows.values()))
+            if rows:
+                _upsert(connection, latest, list(rows.values()))
             if measured := {one.verdict.camera_id: _measured_row(one) for one in records if one.measurement}:
                 _upsert(connection, measurements, list(measured.values()))
+            for join in self.joins:
+                join(connection, records)
 
     def measured(self, since_wall_ns: int, region_prefix: str = "") -> Iterator[VisitRecord]:
         """Cameras whose latest visit brought a picture at that time or later, with verdict, memory and measurement."""

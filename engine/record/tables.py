@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from engine.indicators import Counts
 from engine.outbox import LAST_ERROR_CHARS_MAX
 
 metadata = sa.MetaData()
@@ -108,3 +109,33 @@ deliveries = sa.Table(
     sa.Index("deliveries_by_age", "state", "queued_wall_ns"),
     sa.Index("deliveries_by_seq", "seq"),
 )
+
+kpi_cameras = sa.Table(
+    "kpi_cameras",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("seen", sa.SmallInteger, nullable=False),
+    sa.Column("decided_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("decided_visit_id", sa.BigInteger, nullable=False),
+    sa.Column("periods_due", sa.Integer, nullable=False),
+    sa.Column("periods_kept", sa.Integer, nullable=False),
+)
+"""What a day under way has shown of each camera; `seen` is a bit a flag. `day`: datetime.date.toordinal."""
+
+kpi_counties = sa.Table(
+    "kpi_counties",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("county", sa.String(6), primary_key=True),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in Counts._fields),
+)
+
+kpi_canteens = sa.Table(
+    "kpi_canteens",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("county", sa.String(6), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""Of days that are over: the counts of a county's canteens in one body."""

@@ -113,6 +113,10 @@ class Scheduler:
         """Figures for operators; O(cameras), a millisecond or two for a province."""
         return status.status(self, now_ns)
 
+    def take_periods(self) -> dict[str, tuple[int, int]]:
+        """Periods due and kept since the last call, by camera."""
+        return self.tally.take_periods()
+
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
         return status.plan(self, camera_id, now_ns)

@@ -162,12 +162,20 @@ class Tally:
         self.presumed = 0
         self.outages = 0
         self.counties = Counties()
+        self._passed: dict[str, tuple[int, int]] = {}
 
-    def periods(self, kind: int, county: int, due: int, kept: int, reason: str) -> None:
+    def periods(self, camera_id: str, kind: int, county: int, due: int, kept: int, reason: str) -> None:
         """So many periods were due, and so many of them had a look; the others went by because of this."""
+        due_before, kept_before = self._passed.get(camera_id, (0, 0))
+        self._passed[camera_id] = (due_before + due, kept_before + kept)
         self.periods_due[kind] += due
         self.periods_kept[kind] += kept
         self.counties.periods_due[county] += due
         self.counties.periods_kept[county] += kept
         if due > kept:
             self.shed[reason] = self.shed.get(reason, 0) + due - kept
+
+    def take_periods(self) -> dict[str, tuple[int, int]]:
+        """Periods due and kept since the last call, by camera; those of a camera that left are among them."""
+        passed, self._passed = self._passed, {}
+        return passed

@@ -157,7 +157,7 @@ class Timing:
         table, settings = self._table, self._settings
         if reason == FailureReason.INTERNAL:
             if table.flags[slot] & REGULAR:
-                self._tally.periods(table.base[slot], table.county[slot], 0, -1, "internal")  # it was none after all
+                self._count_periods(slot, 0, -1, "internal")  # it was none after all
             self._once(slot, now_ns + ns(first_wait_s(reason, settings)))
             return
         table.flags[slot] |= FAILING
@@ -171,7 +171,7 @@ class Timing:
             self._once(slot, self._fit(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
             return
         if flags & REGULAR:
-            self._tally.periods(self._table.base[slot], self._table.county[slot], 1, 0, "outage")
+            self._count_periods(slot, 1, 0, "outage")
         self._by_grid(slot, now_ns)
 
     def after_outage(self, slot: int, now_ns: int) -> None:
@@ -247,7 +247,7 @@ class Timing:
             return False
         base = table.base[slot]
         rounds = (now_ns - table.nominal[slot]) // self._periods[base] + 1
-        self._tally.periods(base, table.county[slot], rounds, 0, "overload")
+        self._count_periods(slot, rounds, 0, "overload")
         self._by_period(slot, now_ns)
         return True
 
@@ -262,11 +262,15 @@ class Timing:
         base = table.base[slot]  # whose period it was due by; a doubt may have come meanwhile
         period_ns, stretch = self._periods[base], self._overload.stretch[base]
         rounds = (now_ns - table.nominal[slot]) // period_ns + 1
-        tally.periods(base, table.county[slot], rounds, 1, blocked if blocked and stretch == 1.0 else "overload")
+        self._count_periods(slot, rounds, 1, blocked if blocked and stretch == 1.0 else "overload")
         gap_ns = now_ns - table.started[slot]
         # not from yesterday's window to today's
         if table.visits[slot] > 1 and gap_ns < 2 * rounds * stretch * period_ns:
             tally.gaps[base].add(gap_ns, now_ns)
+
+    def _count_periods(self, slot: int, due: int, kept: int, reason: str) -> None:
+        table = self._table
+        self._tally.periods(table.ids[slot], table.base[slot], table.county[slot], due, kept, reason)
 
     def _take(self, settings: SchedulerSettings, calendar: Calendar) -> None:
         self._settings = settings

@@ -20,6 +20,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from engine.config.listen import host_port
 from engine.errors import ListenError
+from engine.indicators import KpiName, Rate
 from engine.replies import SchedulerStatus
 
 REGIONS_MAX = 500
@@ -85,6 +86,8 @@ _TABLE = (
     MetricKind("patrol_notices_waiting", "gauge", ("endpoint",), "Notices that wait for an endpoint."),
     MetricKind("patrol_notices_oldest_seconds", "gauge", ("endpoint",), "How long the oldest of them has waited."),
     MetricKind("patrol_notices_circuit_open", "gauge", ("endpoint",), "1 while an endpoint has failed too often."),
+    MetricKind("patrol_kpi_ratio", "gauge", ("kpi", "region"), "KPI of the day so far by county; docs/kpis.md."),
+    MetricKind("patrol_kpi_measured_ratio", "gauge", ("kpi", "region"), "Measured / registered beside it."),
     MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
     MetricKind("patrol_rpc_seconds", "histogram", ("method", "code"), "gRPC calls by method and status."),
 )
@@ -152,6 +155,18 @@ class Metrics:
         for (state, region), number in totals.items():
             gauge.labels(state, region).set(number)
         self._camera_labels = set(totals)
+
+    def kpis(self, counties: Mapping[str, Mapping[KpiName, Rate]]) -> None:
+        """The day's KPIs so far by county; those without a denominator are left out, and counties beyond the bound."""
+        ratio, measured = self._gauges["patrol_kpi_ratio"], self._gauges["patrol_kpi_measured_ratio"]
+        ratio.clear()
+        measured.clear()
+        for county in sorted(counties)[:REGIONS_MAX]:
+            for name, rate in counties[county].items():
+                if rate.value is not None:
+                    ratio.labels(name, county or "none").set(rate.value)
+                if rate.registered:
+                    measured.labels(name, county or "none").set(rate.measured / rate.registered)
 
     def lag(self, kind: str, lag_s: float) -> None:
         """A visit began so late."""

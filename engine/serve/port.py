@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from engine.indicators import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.replies import (
     CameraPage,
     CameraPlanReport,
@@ -66,3 +67,9 @@ class HubPort(Protocol):
 
     async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
         """The draws that are kept, newest first."""
+
+    async def kpis(self, query: KpiQuery) -> KpiTable:
+        """KPIs by region and day; ValueError for a page token that is none of the list."""
+
+    async def kpi_league(self, query: LeagueQuery) -> LeagueTable:
+        """The league table of counties, cities or provinces."""

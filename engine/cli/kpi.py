@@ -1,0 +1,150 @@
+"""`patrol kpi`: the KPIs and the league of counties, from the database."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.console import kpis as shown
+from engine.console.tables import show_table
+from engine.errors import ConfigError, PatrolError
+from engine.indicators import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery
+from engine.interchange.regions import hebei
+
+if TYPE_CHECKING:
+    from engine.record.kpis import Kpis
+
+app = typer.Typer(help="KPIs, each with numerator, denominator and what was measured; docs/kpis.md.")
+
+RegionOption = Annotated[str, typer.Option("--region", help="GB/T 2260 prefix: 13 is all of Hebei.")]
+FromOption = Annotated[str, typer.Option("--from", help="First day, 2026-11-01; default: the latest there is.")]
+ToOption = Annotated[str, typer.Option("--to", help="Last day, itself included.")]
+
+
+@app.callback(invoke_without_command=True)
+def kpi(
+    context: typer.Context,
+    region: RegionOption = "",
+    by: Annotated[KpiBy, typer.Option(help="What one row stands for.")] = KpiBy.COUNTY,
+    first: FromOption = "",
+    last: ToOption = "",
+    each_day: Annotated[bool, typer.Option("--each-day", help="A row a day, not one of all days.")] = False,
+    as_json: JsonOption = False,
+    as_csv: Annotated[Path | None, typer.Option("--csv", help="File for the rows, instead of a table.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """KPIs by province, city, county or canteen and day; of several days, camera-days are added up.
+
+    Reads the database that the configuration names, whether the engine runs or not. Beside every rate stands how many
+    cameras or canteens were measured, of how many registered.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if as_json and as_csv is not None:
+        raise ConfigError("--json and --csv are two ways to print the same; give one")
+    from engine.hub.kpis import kpi_table
+
+    query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)
+    with _record(config) as record:
+        table = kpi_table(record, query)
+    if as_csv is not None:
+        _write_csv(table, as_csv)
+    elif as_json:
+        _print_json(table)
+    else:
+        columns = [*shown.COLUMNS]
+        show_table(OUT, columns, shown.table_rows(table, hebei().label))
+        OUT.out(_days_text(table.from_day, table.to_day), highlight=False)
+
+
+@app.command()
+def league(
+    region: RegionOption = "",
+    name: Annotated[KpiName, typer.Option("--kpi", help="The rate that decides.")] = KpiName.CLARITY,
+    by: Annotated[KpiBy, typer.Option(help="Who competes; province, city or county.")] = KpiBy.COUNTY,
+    first: FromOption = "",
+    last: ToOption = "",
+    measured_min: Annotated[
+        float, typer.Option("--measured-min", help="No place where a smaller share was measured.", min=0, max=1)
+    ] = 0.5,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Counties, best first, with the rate of as many days before; equal rates share a place."""
+    if by == KpiBy.CANTEEN:
+        raise ConfigError("--by canteen: a league is of provinces, cities or counties; `patrol kpi --by canteen` lists")
+    from engine.hub.kpis import league_table
+
+    query = LeagueQuery(_region(region), name, by, _day("--from", first), _day("--to", last), measured_min)
+    with _record(config) as record:
+        table = league_table(record, query)
+    if not as_json:
+        columns = ["place", "region", "name", name.value, "measured", "before"]
+        show_table(OUT, columns, shown.league_rows(table, hebei().label))
+        OUT.out(_days_text(table.from_day, table.to_day), highlight=False)
+        return
+    for line in table.rows:
+        before = None if line.before is None else shown.rate_json(line.before)
+        row = {"place": line.place, "kpi": name.value, "before": before, **shown.row_json(line.row, hebei().label)}
+        OUT.out(json.dumps(row, ensure_ascii=False), highlight=False)
+
+
+@contextmanager
+def _record(config: Path | None) -> "Iterator[Kpis]":
+    from engine.record.store import Store
+
+    store = Store.open(settings_of(config).record.url)
+    try:
+        yield store.kpis
+    finally:
+        store.close()
+
+
+def _print_json(table: KpiTable) -> None:
+    head: dict[str, Any] = {
+        "from_day": None if table.from_day is None else table.from_day.isoformat(),
+        "to_day": None if table.to_day is None else table.to_day.isoformat(),
+        "by": table.by.value,
+        "rows": [shown.row_json(row, hebei().label) for row in table.rows],
+        "total": shown.row_json(table.total, hebei().label),
+    }
+    OUT.out(json.dumps(head, ensure_ascii=False), highlight=False)
+
+
+def _write_csv(table: KpiTable, path: Path) -> None:
+    try:
+        # The mark at the beginning tells Excel that it is UTF-8.
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(shown.CSV_COLUMNS)
+            writer.writerows(shown.csv_rows(table, hebei().label))
+    except OSError as error:
+        raise PatrolError(f"{path}: {error.strerror}; give another --csv file") from error
+    ERR.out(f"wrote {path}", highlight=False)
+
+
+def _region(text: str) -> str:
+    if text and not (text.isascii() and text.isdecimal() and len(text) in (2, 4, 6)):
+        raise ConfigError(f"--region {text!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; leave it out for all")
+    return text
+
+
+def _day(option: str, text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} {text!r}: allowed: a day like 2026-11-01") from error
+
+
+def _days_text(first: date | None, last: date | None) -> str:
+    if first is None or last is None:
+        return "no day has been counted yet; the engine counts while it runs"
+    return f"day {first}" if first == last else f"days {first} to {last}"

@@ -1,0 +1,138 @@
+"""From counts to rates, tables and leagues. Pure; docs/kpis.md has the definitions in words."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+
+from engine.indicators import (
+    Counts,
+    DayCounts,
+    KpiBy,
+    KpiName,
+    KpiQuery,
+    KpiRow,
+    KpiTable,
+    LeagueQuery,
+    LeagueRow,
+    LeagueTable,
+    Rate,
+)
+from engine.kpi.count import NOTHING
+
+_Key = tuple[str, str, int]
+"""Region, canteen, day (0: all of them)."""
+
+
+def rates(counts: Counts) -> dict[KpiName, Rate]:
+    """The five rates. What was not measured is registered and not in the numerator, and never compliant."""
+    cameras, canteens = counts.cameras, counts.canteens
+    unvisited = cameras - counts.cameras_visited
+    return {
+        KpiName.CLARITY: Rate(
+            counts.cameras_clear, counts.cameras_measured, cameras, cameras - counts.cameras_measured
+        ),
+        KpiName.ONLINE: Rate(counts.cameras_online, counts.cameras_enabled, cameras, unvisited),
+        KpiName.KEY_POINT_COVERAGE: Rate(
+            counts.canteens_covered, canteens, canteens, canteens - counts.canteens_measured
+        ),
+        # A look that came just before its period counts for it, so that more may have been kept than were due.
+        KpiName.PATROL_COVERAGE: Rate(
+            min(counts.periods_kept, counts.periods_due), counts.periods_due, cameras, unvisited
+        ),
+        KpiName.DISPLAY_SCREEN: Rate(counts.screens_shown, canteens, canteens, canteens - counts.screens_measured),
+    }
+
+
+def table_of(
+    query: KpiQuery,
+    counted: Iterable[DayCounts],
+    names: Mapping[str, str],
+    span: tuple[date, date] | None,
+) -> KpiTable:
+    """The table of what was counted in `span`. `names`: of canteens. Raises ValueError for a page token not of ours."""
+    digits = max(query.by.digits, len(query.region_prefix))
+    sums: dict[_Key, Counts] = {}
+    days: dict[_Key, set[int]] = {}
+    for day, county, canteen, counts in counted:
+        if not any(counts):
+            continue
+        name = canteen if query.by == KpiBy.CANTEEN else ""
+        key = (county[:digits], name, day if query.each_day else 0)
+        sums[key] = sums.get(key, NOTHING).plus(counts)
+        days.setdefault(key, set()).add(day)
+    total = NOTHING
+    for counts in sums.values():
+        total = total.plus(counts)
+    after = _key_of(query.page_token) if query.page_token else None
+    keys = sorted(key for key in sums if after is None or key > after)
+    shown = keys[: query.page_size or None]
+    rows = tuple(
+        KpiRow(
+            region=region,
+            rates=rates(sums[region, canteen, day]),
+            counts=sums[region, canteen, day],
+            site_id=canteen,
+            site_name=names.get(canteen, ""),
+            day=date.fromordinal(day) if day else None,
+            days=len(days[region, canteen, day]),
+        )
+        for region, canteen, day in shown
+    )
+    every_day = {day for some in days.values() for day in some}
+    return KpiTable(
+        by=query.by,
+        rows=rows,
+        total=KpiRow(query.region_prefix, rates(total), total, days=len(every_day)),
+        from_day=span[0] if span else None,
+        to_day=span[1] if span else None,
+        next_page_token=_token_of(shown[-1]) if len(shown) < len(keys) else "",
+    )
+
+
+def league(query: LeagueQuery, now: KpiTable, before: KpiTable | None) -> LeagueTable:
+    """Who is best, and who was before.
+
+    No place for regions without a rate, and none where the rate leaves out too many cameras: of clarity those without
+    a picture, of online those that were disabled.
+    """
+    earlier = {row.region: row.rates[query.kpi] for row in before.rows} if before is not None else {}
+    placed: list[LeagueRow] = []
+    others: list[LeagueRow] = []
+    for row in now.rows:
+        rate = row.rates[query.kpi]
+        line = LeagueRow(None, row, rate, earlier.get(row.region))
+        (placed if _has_place(query, rate) else others).append(line)
+    placed.sort(
+        key=lambda line: (-_value(line.rate), -line.rate.measured / max(1, line.rate.registered), line.row.region)
+    )
+    place, last = 0, -1.0
+    for number, line in enumerate(placed, 1):
+        if _value(line.rate) != last:
+            place, last = number, _value(line.rate)
+        placed[number - 1] = replace(line, place=place)
+    return LeagueTable(query.kpi, (*placed, *others), now.from_day, now.to_day)
+
+
+def _has_place(query: LeagueQuery, rate: Rate) -> bool:
+    if rate.value is None:
+        return False
+    if query.kpi not in (KpiName.CLARITY, KpiName.ONLINE):
+        return True
+    return rate.denominator >= query.measured_min * rate.registered
+
+
+def _value(rate: Rate) -> float:
+    return -1.0 if rate.value is None else rate.value
+
+
+def _token_of(key: _Key) -> str:
+    region, canteen, day = key
+    return f"{region},{day},{canteen}"
+
+
+def _key_of(token: str) -> _Key:
+    region, _, rest = token.partition(",")
+    day, comma, canteen = rest.partition(",")
+    if not comma or not day.isdecimal() or (region and not region.isdecimal()):
+        raise ValueError(f"page_token {token[:80]!r} is none of this list; send next_page_token of the page before")
+    return region, canteen, int(day)
