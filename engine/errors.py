@@ -76,3 +76,25 @@ class ConflictError(PatrolError):
     """Somebody else changed it first."""
 
     code = "conflict"
+
+
+class ForbiddenError(PatrolError):
+    """The caller's role does not go so far."""
+
+    code = "forbidden"
+
+
+class CommandError(PatrolError):
+    """A command that cannot be right, however things stand. `field` names what is wrong with it."""
+
+    code = "invalid_command"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class LedgerError(PatrolError):
+    """Events that make no ledger."""
+
+    code = "ledger"

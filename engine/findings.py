@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from engine.types import Severity
 
+WHY_CHARS_MAX = 500
+REQUEST_ID_CHARS_MAX = 64
+
 
 class Level(StrEnum):
     """Who is responsible for a finding, from near to far."""
@@ -44,13 +47,18 @@ class FindingState(StrEnum):
         """Nothing more is to happen."""
         return self in (FindingState.CLOSED, FindingState.DISMISSED)
 
+    @property
+    def claimed(self) -> bool:
+        """A claim is under way."""
+        return self in (FindingState.RECTIFIED, FindingState.RECHECKING)
+
 
 class Step(StrEnum):
     """What happened to a finding."""
 
     OPENED = "opened"
     CHANGED = "changed"
-    """It got worse or better: another severity."""
+    """It got worse: another severity, and perhaps another level or an earlier deadline."""
     NOTIFIED = "notified"
     ACKNOWLEDGED = "acknowledged"
     CLAIMED = "claimed"
@@ -82,8 +90,9 @@ class LedgerEvent:
     """One line of the ledger, never changed and never taken back.
 
     `number`: 1, 2, ... within the finding. `who`, `role`: the actor; the engine's role is empty. `why`: for people,
-    500 characters at most. `evidence`: SHA-256 of keyframes, hexadecimal. `subject` stands in the opening event alone.
-    `severity`, `level`, `deadline_wall_ns`: what they are from here on; None where the event leaves them.
+    WHY_CHARS_MAX characters at most. `evidence`: SHA-256 of keyframes, hexadecimal. `subject` stands in the opening
+    event alone. `severity`, `level`, `deadline_wall_ns`: what they are from here on; None where the event leaves them.
+    `request_id`: of the command that made it.
     """
 
     finding_id: int
@@ -98,6 +107,7 @@ class LedgerEvent:
     severity: Severity | None = None
     level: Level | None = None
     deadline_wall_ns: int | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,9 @@ class Finding:
     """A finding as its events left it.
 
     `number`: of its latest event, which callers send along so that they do not overrule what they have not seen.
-    `claims`: how often it was said to be mended.
+    `claims`: how often it was said to be mended. `standing`: where it stands whatever is claimed: open, notified,
+    acknowledged, overdue or supervised; a re-check that fails takes it back there. `claimed_by`: who says that it is
+    mended, while that is looked into.
     """
 
     finding_id: int
@@ -121,6 +133,8 @@ class Finding:
     overdue: bool = False
     """The deadline of its level has passed, whatever the state."""
     supervised: bool = False
+    standing: FindingState = FindingState.OPEN
+    claimed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from engine.config.listen import host_port, is_loopback
 from engine.config.notices import EndpointSettings
 from engine.config.schema import Settings
 from engine.errors import ConfigError
+from engine.findings import Level
 from engine.hours import parse_hours
 from engine.outbox import NOTICE_KINDS
 from engine.redact import redact
+from engine.types import Severity
 
 _HOST_VISITS_MAX = 100_000
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
@@ -18,7 +20,14 @@ _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 
 def problems(settings: Settings) -> list[str]:
     """One sentence for each thing wrong: key, value, what is allowed, the remedy."""
-    return [*_feed(settings), *_orders(settings), *_listeners(settings), *_intake(settings), *_notices(settings)]
+    return [
+        *_feed(settings),
+        *_orders(settings),
+        *_listeners(settings),
+        *_intake(settings),
+        *_ledger(settings),
+        *_notices(settings),
+    ]
 
 
 def _feed(settings: Settings) -> Iterator[str]:
@@ -149,3 +158,25 @@ def _endpoint(endpoint: EndpointSettings) -> Iterator[str]:
     for pattern in endpoint.events:
         if not fnmatch.filter(NOTICE_KINDS, pattern):
             yield f"events = {pattern!r}: matches no kind; allowed: {', '.join(NOTICE_KINDS)}, with * for any part"
+
+
+def _ledger(settings: Settings) -> Iterator[str]:
+    ledger = settings.ledger
+    if ledger.recheck_n > ledger.recheck_m:
+        yield (
+            f"ledger.recheck_n = {ledger.recheck_n}: must not be more than ledger.recheck_m ({ledger.recheck_m}), "
+            "or no claim ever holds"
+        )
+    tables = [("first_level", ledger.first_level, list(Severity))]
+    tables += [(f"{one}_hours", getattr(ledger, f"{one}_hours"), list(Level)) for one in Severity]
+    for name, table, wanted in tables:
+        if missing := [str(one) for one in wanted if one not in table]:
+            yield (
+                f"ledger.{name}: says nothing of {', '.join(missing)}; a table that is given names all of "
+                f"{', '.join(wanted)}"
+            )
+    seen: set[str] = set()
+    for policy in ledger.regions:
+        if policy.region in seen:
+            yield f"ledger.regions: {policy.region!r} has two tables; put all of it into one"
+        seen.add(policy.region)

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
 from engine.config.setting import Section, key
 from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
@@ -390,6 +391,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     judge: JudgeSettings = JudgeSettings()
+    ledger: LedgerSettings = LedgerSettings()
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
     notices: NoticesSettings = NoticesSettings()

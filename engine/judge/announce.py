@@ -10,23 +10,9 @@ at once too; anything else begins as unknown.
 from collections import Counter
 
 from engine.config.schema import JudgeSettings
+from engine.faults import SAME
 from engine.judge.history import OUTCOMES_MAX, History, Outcome
-from engine.types import Cause, FaultKind, Severity, State
-
-SAME: tuple[frozenset[FaultKind], ...] = (
-    frozenset({FaultKind.BLURRED, FaultKind.GREASE, FaultKind.STEAM}),
-    frozenset({FaultKind.COVERED, FaultKind.PARTLY_COVERED}),
-    frozenset({FaultKind.NOISY, FaultKind.SNOW}),
-)
-_BLIND = {
-    FaultKind.COVERED,
-    FaultKind.TOO_DARK,
-    FaultKind.SIGNAL_LOSS,
-    FaultKind.FROZEN,
-    FaultKind.MOVED,
-    FaultKind.SNOW,
-}
-_COSMETIC = {FaultKind.COLOUR_CAST, FaultKind.NOISY}
+from engine.types import Cause, FaultKind, State
 
 
 def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> History:
@@ -40,15 +26,6 @@ def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: Judg
     return history._replace(
         outcomes=outcomes, announced=state, announced_kinds=kinds, announced_cause=cause, since_wall_ns=since
     )
-
-
-def severity(kinds: tuple[FaultKind, ...]) -> Severity | None:
-    """The worst that any of the kinds does; None without a fault."""
-    if not kinds:
-        return None
-    if _BLIND & set(kinds):
-        return Severity.BLIND
-    return Severity.COSMETIC if set(kinds) <= _COSMETIC else Severity.IMPAIRED
 
 
 def _announcement(

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.schema import JudgeSettings
+from engine.faults import severity
 from engine.judge import freeze
 from engine.judge.against import look_against
-from engine.judge.announce import announce, severity
+from engine.judge.announce import announce
 from engine.judge.baseline import COLUMNS, ROWS, Baseline, Look, Usual, learn, look_of
 from engine.judge.compare import compare
 from engine.judge.history import History, Outcome

@@ -1,0 +1,161 @@
+"""Any order of looks, commands, deadlines and clocks: the ledger's books balance, and its log tells all of it."""
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from engine.actors import ENGINE, Actor, Role
+from engine.config.ledger import LedgerSettings
+from engine.errors import CommandError, ConflictError, ForbiddenError
+from engine.findings import Finding, FindingCommand, LedgerEvent, Step
+from engine.ledger.core import Action, Ledger, RecheckWanted
+from engine.ledger.fold import replay
+from engine.ledger.invariants import check
+from engine.types import Camera, Cause, FaultKind, State, Verdict
+from tests.ledger_auditor import Auditor
+from tests.ledgers import HOUR, MINUTE, START
+
+IDS = st.sampled_from(["c1", "c2", "c3"])
+KINDS = st.lists(
+    st.sampled_from(
+        [FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.GREASE, FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS]
+    ),
+    min_size=1,
+    max_size=3,
+    unique=True,
+).map(tuple)
+SEEN = st.one_of(
+    st.tuples(st.just(State.OK), st.just(())),
+    st.tuples(st.just(State.FAULT), KINDS),
+    st.tuples(st.sampled_from([State.UNKNOWN, State.OFFLINE]), st.just(())),
+)
+STEPS = st.sampled_from([Step.ACKNOWLEDGED, Step.CLAIMED, Step.CLAIMED, Step.SUPERVISED, Step.CLOSED, Step.DISMISSED,
+                         Step.ESCALATED])  # fmt: skip
+ACTORS = st.sampled_from([Actor("v", Role.VIEWER), Actor("i", Role.INSPECTOR), Actor("o", Role.OPERATOR)])
+DURATIONS = st.sampled_from([0, 1, MINUTE, HOUR, 5 * HOUR, 30 * HOUR, 500 * HOUR])
+POLICIES = st.builds(
+    LedgerSettings,
+    recheck_n=st.integers(1, 2),
+    recheck_m=st.integers(2, 4),
+    settle_h=st.sampled_from([0, 1]),
+    offline_min_h=st.sampled_from([0, 1]),
+    recheck_max_h=st.sampled_from([0.1, 24]),
+    supervised_level=st.sampled_from(["county", "province", "never"]),
+)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """One ledger, all that it said, and what it held at every moment."""
+
+    @initialize(policy=POLICIES)
+    def begin(self, policy: LedgerSettings) -> None:
+        self.policy = policy
+        self.now_ns = START
+        self.ledger = Ledger(policy, START)
+        self.log: list[LedgerEvent] = []
+        self.moments: list[tuple[int, dict[int, Finding]]] = []
+        self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
+
+    def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
+        events = [action for action in actions if isinstance(action, LedgerEvent)]
+        for event in events:
+            self.auditor.said(event, self.now_ns, actor)
+        self.log += events
+        for action in actions:
+            if isinstance(action, RecheckWanted):
+                assert self.ledger.findings[action.finding_id].state.claimed
+        if self.moments and self.moments[-1][0] >= self.now_ns:
+            self.moments.pop()
+        # a moment that the clock went back to has been before, and was another
+        if self.now_ns >= max((event.at_wall_ns for event in self.log), default=0):
+            self.moments.append((self.now_ns, dict(self.ledger.findings)))
+
+    @rule(camera_id=IDS, seen=SEEN, announced=SEEN, agree=st.booleans(), since_ns=DURATIONS, late_ns=DURATIONS)
+    def look(self, camera_id, seen, announced, agree, since_ns, late_ns) -> None:
+        self.now_ns += MINUTE
+        state, kinds = seen
+        told, told_kinds = seen if agree else announced
+        verdict = Verdict(
+            camera_id=camera_id,
+            visit_id=1,
+            at_wall_ns=self.now_ns - min(late_ns, HOUR),
+            state=state,
+            kinds=kinds,
+            announced=told,
+            announced_kinds=told_kinds,
+            announced_cause=Cause.GREASE if FaultKind.GREASE in told_kinds else None,
+            since_wall_ns=self.now_ns - since_ns,
+        )
+        self.auditor.look(verdict)
+        self.take(self.ledger.observe(verdict, Camera(camera_id, "", region="130102"), self.now_ns))
+
+    @rule(number=st.integers(1, 6), step=STEPS, actor=ACTORS, why=st.sampled_from(["", "seen"]),
+          expected=st.integers(0, 3), request_id=st.sampled_from(["", "", "r1", "r2"]))  # fmt: skip
+    def act(self, number, step, actor, why, expected, request_id) -> None:
+        command = FindingCommand(number, step, why, expected, request_id)
+        before = dict(self.ledger.findings)
+        try:
+            if number not in before or self.ledger.repeats(command, actor):
+                return
+            finding, actions = self.ledger.act(command, actor, self.now_ns)
+        except (CommandError, ConflictError, ForbiddenError):
+            assert self.ledger.findings == before
+            return
+        assert finding.number == before[number].number + 1
+        self.take(actions, actor)
+
+    @rule(number=st.integers(1, 6))
+    def notice_arrives(self, number) -> None:
+        self.take(self.ledger.delivered(number, "a webhook", self.now_ns))
+
+    @rule(duration_ns=DURATIONS)
+    def wait(self, duration_ns) -> None:
+        end_ns = self.now_ns + duration_ns
+        for _ in range(1000):
+            wakeup_ns = self.ledger.next_wakeup_wall_ns()
+            if wakeup_ns is None or wakeup_ns > end_ns:
+                break
+            self.now_ns = max(self.now_ns, wakeup_ns)
+            self.take(self.ledger.tick(self.now_ns))
+        else:
+            raise AssertionError("the ledger wakes for ever")
+        self.now_ns = end_ns
+        self.auditor.agrees(self.ledger.findings, self.now_ns)
+
+    @rule(duration_ns=DURATIONS)
+    def clock_goes_back(self, duration_ns) -> None:
+        self.now_ns -= duration_ns
+        self.auditor.clock_went_back(duration_ns)
+        self.moments.clear()
+        self.take(self.ledger.tick(self.now_ns))
+
+    @rule(policy=POLICIES)
+    def reload(self, policy: LedgerSettings) -> None:
+        kept = {"recheck_n": self.policy.recheck_n, "recheck_m": self.policy.recheck_m}
+        self.ledger.configure(policy.model_copy(update=kept))
+
+    @rule()
+    def restart(self) -> None:
+        open_ones = [one for one in replay(self.log).values() if not one.state.ended]
+        self.ledger = Ledger(self.policy, self.now_ns, open_ones, next_finding_id=len(self.auditor.books) + 1)
+        for book in self.auditor.books.values():
+            if book.looks is not None:
+                book.looks, book.claimed_ns = [], self.now_ns
+
+    @invariant()
+    def books_balance(self) -> None:
+        if hasattr(self, "ledger"):
+            check(self.ledger)
+            everything = replay(self.log)
+            assert {one: f for one, f in everything.items() if not f.state.ended} == self.ledger.findings
+
+    def teardown(self) -> None:
+        for at_ns, held in getattr(self, "moments", [])[::3]:
+            then = replay(self.log, at_ns)
+            assert {one: finding for one, finding in then.items() if not finding.state.ended} == held
+
+
+LedgerMachine.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+test_the_ledger_holds_whatever_happens = LedgerMachine.TestCase
