@@ -110,6 +110,19 @@ class LedgerEvent:
     request_id: str = ""
 
 
+TOLD = frozenset(Step) - {Step.NOTIFIED}
+"""Steps that the outside is told of: all but that it was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event that is committed. `seq`: its place among all of them, by which a reader goes on; `subject`: whose."""
+
+    seq: int
+    event: LedgerEvent
+    subject: Subject
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A finding as its events left it.
@@ -135,6 +148,14 @@ class Finding:
     supervised: bool = False
     standing: FindingState = FindingState.OPEN
     claimed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that just came about, and the finding as it left it."""
+
+    event: LedgerEvent
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from engine.actors import Actor, Role
 from engine.config.ledger import LedgerSettings
-from engine.findings import Finding, FindingCommand, LedgerEvent, Step
+from engine.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
 from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.fold import replay
 from engine.ledger.invariants import check
@@ -34,7 +34,7 @@ class Desk:
 
     def take(self, actions: list[Action]) -> list[Step]:
         """Keep what was said; the steps of it."""
-        events = [action for action in actions if isinstance(action, LedgerEvent)]
+        events = [action.event for action in actions if isinstance(action, Recorded)]
         self.log += events
         self.wanted += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
         check(self.ledger)

@@ -11,13 +11,14 @@ from engine.cli.check import check
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
 from engine.cli.rejudge import rejudge
+from engine.cli.report import report
 from engine.cli.scheduler import plan, top
 from engine.cli.simulate import simulate
 from engine.cli.spotcheck import spot_check
 from engine.errors import PatrolError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Looks at every kitchen camera of a province.")
-for command in (run, demo, check, top, plan, simulate, rejudge, spot_check):
+for command in (run, demo, check, top, plan, simulate, rejudge, report, spot_check):
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")

@@ -14,7 +14,17 @@ from engine.actors import ENGINE, Actor
 from engine.config.ledger import LedgerSettings
 from engine.errors import ConflictError
 from engine.faults import OFFLINE, family_of
-from engine.findings import WHY_CHARS_MAX, Finding, FindingCommand, FindingState, LedgerEvent, Level, Step, Subject
+from engine.findings import (
+    WHY_CHARS_MAX,
+    Finding,
+    FindingCommand,
+    FindingState,
+    LedgerEvent,
+    Level,
+    Recorded,
+    Step,
+    Subject,
+)
 from engine.ledger import commands
 from engine.ledger.fold import apply
 from engine.ledger.looks import Fault, announced_faults, settled, shows, sign
@@ -41,7 +51,7 @@ class RecheckWanted:
     finding_id: int
 
 
-Action = LedgerEvent | RecheckWanted
+Action = Recorded | RecheckWanted
 
 
 class Ledger:
@@ -226,7 +236,7 @@ class Ledger:
         finding = apply(None, event)
         self._hold(finding)
         self._arm(finding)
-        actions.append(event)
+        actions.append(Recorded(event, finding))
 
     def _look(self, finding: Finding, word: str, fault: Fault | None, verdict: Verdict, actions: list[Action]) -> None:
         """A look at a camera with this finding."""
@@ -331,8 +341,8 @@ class Ledger:
             deadline_wall_ns=deadline_wall_ns,
             request_id=request_id,
         )
-        actions.append(event)
         after = apply(finding, event)
+        actions.append(Recorded(event, after))
         self._let_go(finding)
         if not after.state.claimed:
             self._rechecks.pop(finding.finding_id, None)

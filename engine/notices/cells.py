@@ -14,10 +14,12 @@ _MONDAY_TO_SUNDAY = 7
 
 
 def percent(rate: Rate | None) -> str:
-    """`97.4%`, rounded down, so that nothing short of all is 100.0%; empty where there is nothing to divide by."""
+    """`97.4%`; nothing short of all is 100.0%; empty where there is nothing to divide by."""
     if rate is None or not rate.denominator:
         return ""
-    tenths = 1000 * rate.numerator // rate.denominator
+    tenths = (2000 * rate.numerator + rate.denominator) // (2 * rate.denominator)
+    if rate.numerator < rate.denominator:
+        tenths = min(tenths, 999)
     return f"{tenths // 10}.{tenths % 10}%"
 
 

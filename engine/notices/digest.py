@@ -12,7 +12,7 @@ from engine.findings import Finding, FindingState, Level
 from engine.indicators import KpiName, Rate
 from engine.types import Severity
 
-COUNTY_DIGITS = 6
+PROVINCE_DIGITS, COUNTY_DIGITS = 2, 6
 CASES_MAX = 5000
 """Findings that a page lists; the file of the findings has all of them."""
 
@@ -78,7 +78,7 @@ class Case:
 
     @property
     def overdue(self) -> bool:
-        """It has not ended, and a deadline was missed: that of its level, or of one below that it was escalated from."""
+        """It has not ended, and missed a deadline: that of its level, or of one below before it was escalated."""
         return not self.ended and (self.finding.overdue or self.missed_wall_ns > 0)
 
     @property
@@ -177,7 +177,7 @@ class Findings:
         self.by_level = {one: Tally() for one in Level}
         self.by_county: defaultdict[str, Tally] = defaultdict(Tally)
         self.by_canteen: defaultdict[str, Tally] = defaultdict(Tally)
-        self._pressing: list[Case] = []
+        pressing: list[Case] = []
         for case in cases:
             finding = case.finding
             tallies = (
@@ -190,16 +190,18 @@ class Findings:
             for tally in tallies:
                 tally.count(case, begin_wall_ns)
             if case.pressing:
-                self._pressing.append(case)
+                pressing.append(case)
+        self.pressing = sorted(pressing, key=_urgency)
+        """Overdue or supervised, the most urgent first."""
 
     def chapters(self, names: Mapping[str, str], cases_max: int = CASES_MAX) -> tuple[tuple[Chapter, ...], int]:
         """What is pressing by county, in the order of codes; and how much of it found no room."""
-        listed = sorted(self._pressing, key=_urgency)[:cases_max]
+        listed = self.pressing[:cases_max]
         counties: defaultdict[str, list[Case]] = defaultdict(list)
         for case in listed:
             counties[case.finding.subject.region].append(case)
         chapters = tuple(Chapter(code, names.get(code, code), tuple(counties[code])) for code in sorted(counties))
-        return chapters, len(self._pressing) - len(listed)
+        return chapters, len(self.pressing) - len(listed)
 
 
 def with_findings(league: Sequence[Standing], tallies: Mapping[str, Tally], names: Mapping[str, str]) -> list[Standing]:
@@ -216,8 +218,6 @@ def canteen_of(finding: Finding) -> str:
     """Whose it is, as the KPIs call it: the site's id; without one, region and name."""
     subject = finding.subject
     return subject.site_id or (f"{subject.region}/{subject.site_name}" if subject.site_name else "")
-
-
 
 
 def _urgency(case: Case) -> tuple[int, int, int, int]:

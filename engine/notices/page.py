@@ -13,9 +13,7 @@ from engine.notices.words import Lang, Words
 def html(digest: Digest, lang: Lang) -> str:
     """The page."""
     words = Words(lang)
-    return _template().render(
-        d=digest, w=words, cells=cells, kpi_names=list(KpiName), at_ns=cells.looked_at_ns(digest)
-    )
+    return _template().render(d=digest, w=words, cells=cells, kpi_names=list(KpiName), at_ns=cells.looked_at_ns(digest))
 
 
 @cache

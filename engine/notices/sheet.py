@@ -1,4 +1,7 @@
-"""A digest as two CSV files that spreadsheets open: the league with all figures, and the findings that are listed. Pure."""
+"""A digest as two CSV files that spreadsheets open: the league with all its figures, and the findings. Pure.
+
+The heads of the columns are words in Chinese, and names for programs in English.
+"""
 
 import csv
 import io
@@ -7,35 +10,33 @@ from collections.abc import Iterable, Sequence
 from engine.indicators import KpiName, Rate
 from engine.notices import cells
 from engine.notices.digest import Case, Digest, Standing, Tally
-from engine.notices.words import Words
+from engine.notices.words import Lang, Words
 
 MARK = "\ufeff"
 """Tells Excel that a file is UTF-8."""
 _TALLY = ("opened", "closed", "dismissed", "standing", "overdue", "supervised")
+FINDING_COLUMNS = (
+    "finding", "county_code", "county", "canteen", "camera", "camera_id", "problem", "severity", "since", "deadline",
+    "overdue_for", "level", "state", "supervised",
+)  # fmt: skip
+_FINDING_WORDS = (
+    "number", "code", "county", "canteen", "camera", "camera_id", "problem", "severity", "since", "deadline", "late",
+    "level", "state", "supervised",
+)  # fmt: skip
+_RATE_PARTS = ("rate", "numerator", "denominator", "not_measured", "registered")
 _NO_RATE = Rate(0, 0)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def league_csv(digest: Digest, words: Words) -> str:
     """One line a county, or canteen of a county, and one of all; every rate with its parts."""
-    head = ["place", "code", "name"]
-    for name in KpiName:
-        head += [f"{name}_{part}" for part in ("rate", "numerator", "denominator", "not_measured", "registered")]
-    head += _TALLY
-    titles = [words["place"], words["number"], words["canteen" if digest.of_canteens else "county"]]
-    for name in KpiName:
-        short = words.kpi_short(name)
-        titles += [short, f"{short}: a", f"{short}: b", f"{short}: {words['not_measured']}"]
-        titles += [f"{short}: {words['registered']}"]
-    titles += [words[name] for name in _TALLY]
-    total = Standing(None, digest.region, words["total"], {one.name: one.rate for one in digest.kpis}, None, digest.total)
-    return _csv([head, titles, *(_line(one) for one in (*digest.league, total))])
+    rates = {one.name: one.rate for one in digest.kpis}
+    total = Standing(None, digest.region, words["total"], rates, None, digest.total)
+    return _csv([_league_head(digest, words), *(_line(one) for one in (*digest.league, total))])
 
 
-def findings_csv(digest: Digest, words: Words, cases: Iterable[Case]) -> str:
+def findings_csv(digest: Digest, words: Words, cases: Sequence[Case]) -> str:
     """One line a finding."""
-    head = ["finding", "county_code", "county", "canteen", "camera", "camera_id", "problem", "severity", "since",
-            "deadline", "overdue_for", "level", "state", "supervised"]  # fmt: skip
     names = {chapter.code: chapter.name for chapter in digest.chapters}
     at_ns = cells.looked_at_ns(digest)
     rows = []
@@ -51,7 +52,17 @@ def findings_csv(digest: Digest, words: Words, cases: Iterable[Case]) -> str:
                 words.level(finding.level), words.state(finding.state), words["supervised"] * finding.supervised,
             ]
         )  # fmt: skip
+    head = FINDING_COLUMNS if words.lang == Lang.EN else [words[key] for key in _FINDING_WORDS]
     return _csv([head, *rows])
+
+
+def _league_head(digest: Digest, words: Words) -> list[str]:
+    if words.lang == Lang.EN:
+        rates = [f"{name}_{part}" for name in KpiName for part in _RATE_PARTS]
+        return ["place", "code", "name", *rates, *_TALLY]
+    rates = [f"{words.kpi_short(name)}：{words[part]}" for name in KpiName for part in _RATE_PARTS]
+    whose = words["canteen" if digest.of_canteens else "county"]
+    return [words["place"], words["code"], whose, *rates, *(words[name] for name in _TALLY)]
 
 
 def _line(standing: Standing) -> list[str]:

@@ -107,7 +107,7 @@ _TEXTS: Mapping[str, Pair] = {
     "kpis": ("主要指标", "Headline figures"),
     "not_measured": ("未测", "not measured"),
     "registered": ("登记", "registered"),
-    "before": ("较上期", "from the period before"),
+    "before": ("较上期", "on the period before"),
     "points": ("个百分点", "points"),
     "unchanged": ("持平", "unchanged"),
     "no_before": ("无上期数据", "nothing to compare with"),
@@ -119,12 +119,12 @@ _TEXTS: Mapping[str, Pair] = {
     "opened": ("新立案", "opened"),
     "closed": ("整改销号", "closed"),
     "dismissed": ("不予立案", "dismissed"),
-    "standing": ("期末未结", "open at the end"),
+    "standing": ("期末未结", "still open"),
     "overdue": ("逾期", "overdue"),
     "supervised": ("挂牌督办", "supervised"),
     "total": ("合计", "total"),
     "counties": ("区县排名", "League of counties"),
-    "canteens": ("食堂排名", "Canteens"),
+    "canteens": ("食堂一览", "Canteens"),
     "place": ("名次", "place"),
     "county": ("区县", "county"),
     "canteen": ("食堂", "canteen"),
@@ -137,6 +137,11 @@ _TEXTS: Mapping[str, Pair] = {
     "level": ("责任层级", "level"),
     "state": ("状态", "state"),
     "number": ("编号", "no."),
+    "code": ("代码", "code"),
+    "camera_id": ("摄像头编码", "camera id"),
+    "rate": ("比率", "rate"),
+    "numerator": ("分子", "numerator"),
+    "denominator": ("分母", "denominator"),
     "pressing": ("逾期与挂牌督办问题清单", "Overdue and supervised findings"),
     "none_pressing": ("期末无逾期或挂牌督办的问题。", "Nothing was overdue or supervised at the end of the period."),
     "none_league": ("期内无指标数据。", "There are no figures of this period."),
@@ -147,19 +152,24 @@ _TEXTS: Mapping[str, Pair] = {
     "notes": ("说明", "Notes"),
     "note_measured": (
         "未测的摄像头和食堂不计为达标；无法判断的画面同样不计为达标。多日指标按“摄像头·日”“食堂·日”累计。",
-        "What was not measured is never compliant, nor is a picture that could not be judged. Over several days cameras "
-        "and canteens are counted once a day.",
+        "What was not measured is never compliant, nor is a picture that could not be judged. Over several days "
+        "cameras and canteens are counted once a day.",
     ),
     "note_league": (
         "排名按清晰度达标率；实测不足登记数一半的不排名。新立案、销号为期内发生数，其余为期末数。",
         "Ranked by clarity; no place where less than half of the registered cameras was measured. Opened and closed "
         "happened within the period, the rest is as of its end.",
     ),
+    "note_canteens": (
+        "食堂按清晰度达标率排列。新立案、销号为期内发生数，其余为期末数。",
+        "Canteens by clarity. Opened and closed happened within the period, the rest is as of its end.",
+    ),
     "note_late": (
         "逾期时长自首次超过整改期限起算；升级后整改期限为现责任层级的期限。",
         "Overdue since the first deadline that was missed; the deadline is that of the level responsible now.",
     ),
 }
+
 
 class Words:
     """The words of one language."""
@@ -204,6 +214,32 @@ class Words:
             return words
         begin, end = ("（", "）") if self.lang == Lang.ZH else (" (", ")")
         return f"{words}{begin}{self._of(_CAUSES, cause)}{end}"
+
+    def not_measured(self, number: int, registered: int) -> str:
+        """What stands beside every rate."""
+        if self.lang == Lang.ZH:
+            return f"未测 {number:,} / 登记 {registered:,}"
+        return f"{number:,} of {registered:,} not measured"
+
+    def findings(self, number: int) -> str:
+        """So many findings."""
+        return f"{number} 项" if self.lang == Lang.ZH else f"{number} finding{'s' * (number != 1)}"
+
+    def placed(self, place: int) -> str:
+        """A place in the league."""
+        return f"第 {place} 名" if self.lang == Lang.ZH else f"place {place}"
+
+    def lead(self, opened: int, closed: int, standing: int, overdue: int, supervised: int) -> str:
+        """All findings in one sentence."""
+        if self.lang == Lang.ZH:
+            return (
+                f"期内新立案 {opened} 项，整改销号 {closed} 项；期末未结 {standing} 项，其中逾期 {overdue} 项、"
+                f"挂牌督办 {supervised} 项。"
+            )
+        return (
+            f"{self.findings(opened)} opened and {closed} closed; {standing} were open at the end, {overdue} of them "
+            f"overdue and {supervised} supervised."
+        )
 
     def _of(self, table: Mapping[str, Pair], word: str) -> str:
         return table[word][self._which] if word in table else word

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.record.codec import pack_verdict, unpack_verdict
 from engine.record.database import connect, parse, refused, writing
+from engine.record.findings import FindingRecord
 from engine.record.kpis import Kpis
 from engine.record.outbox import Outbox
 from engine.record.schema import prepare
@@ -44,6 +45,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.findings = FindingRecord(engine)
         self.spot_checks = SpotChecks(engine)
         self.outbox = Outbox(engine)
         self.kpis = Kpis(engine)
@@ -84,6 +86,17 @@ class Store:
                 chunk = cameras.c.camera_id.in_(wanted[begin : begin + _CHUNK_ROWS])
                 query = sa.select(cameras.c.camera_id, cameras.c.url).where(chunk)
                 found |= {row.camera_id: row.url for row in connection.execute(query)}
+        return found
+
+    def camera_names(self, camera_ids: Iterable[str]) -> dict[str, str]:
+        """Names of the cameras that are known."""
+        found: dict[str, str] = {}
+        wanted = list(camera_ids)
+        with self._engine.connect() as connection:
+            for begin in range(0, len(wanted), _CHUNK_ROWS):
+                chunk = cameras.c.camera_id.in_(wanted[begin : begin + _CHUNK_ROWS])
+                query = sa.select(cameras.c.camera_id, cameras.c.name).where(chunk)
+                found |= {row.camera_id: row.name for row in connection.execute(query)}
         return found
 
     def put_cameras(self, rows: Iterable[Camera]) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from engine.actors import ENGINE, Actor, Role
 from engine.config.ledger import LedgerSettings
 from engine.errors import CommandError, ConflictError, ForbiddenError
-from engine.findings import Finding, FindingCommand, LedgerEvent, Step
+from engine.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
 from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.fold import replay
 from engine.ledger.invariants import check
@@ -57,7 +57,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
 
     def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
-        events = [action for action in actions if isinstance(action, LedgerEvent)]
+        told = [action for action in actions if isinstance(action, Recorded)]
+        events = [action.event for action in told]
         for event in events:
             self.auditor.said(event, self.now_ns, actor)
         self.log += events

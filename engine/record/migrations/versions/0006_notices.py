@@ -1,4 +1,4 @@
-"""Notices: the outbox, if the ledger has not made it, and deliveries."""
+"""Notices: what became of each on its way to each endpoint."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,20 +8,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the tables that are not there."""
-    present = set(sa.inspect(op.get_bind()).get_table_names())
-    if "outbox" not in present:
-        op.create_table(
-            "outbox",
-            sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-            sa.Column("event_kind", sa.String(48), nullable=False),
-            sa.Column("finding_id", sa.BigInteger, nullable=False),
-            sa.Column("number", sa.Integer, nullable=False),
-            sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
-            sa.Column("region", sa.String(6), nullable=False),
-            sa.Column("body", sa.Text, nullable=False),
-            sqlite_autoincrement=True,
-        )
+    """Make the table."""
     op.create_table(
         "deliveries",
         sa.Column("endpoint", sa.String(40), primary_key=True),
