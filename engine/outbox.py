@@ -6,6 +6,7 @@ from enum import StrEnum
 from engine.findings import Step
 
 FINDING_KINDS = tuple(f"finding.{step}" for step in Step)
+OPENED = f"finding.{Step.OPENED}"
 VERDICT_CHANGED = "verdict.changed"
 """The announced state of a camera is another one."""
 TEST = "test"

@@ -254,6 +254,15 @@ class DrawnCanteen:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedVerdict:
+    """A verdict with its place in the order of commits. `changed`: the announced state was news."""
+
+    seq: int
+    verdict: Verdict
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StratumShare:
     """What a stratum gave to a draw. `left_in_round`: canteens not drawn yet in its latest round, after this draw."""
 

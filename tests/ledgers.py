@@ -5,7 +5,7 @@ from engine.config.ledger import LedgerSettings
 from engine.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
 from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.fold import replay
-from engine.ledger.invariants import check
+from engine.ledger.invariants import check_invariants
 from engine.types import Camera, Cause, FaultKind, State, Verdict
 
 MINUTE = 60 * 10**9
@@ -37,7 +37,7 @@ class Desk:
         events = [action.event for action in actions if isinstance(action, Recorded)]
         self.log += events
         self.wanted += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
-        check(self.ledger)
+        check_invariants(self.ledger)
         return [event.step for event in events]
 
     def wait(self, duration_ns: int) -> list[Step]:
@@ -104,7 +104,7 @@ class Desk:
         findings = [one for one in replay(self.log).values() if not one.state.ended]
         next_id = max((event.finding_id for event in self.log), default=0) + 1
         self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id)
-        check(self.ledger)
+        check_invariants(self.ledger)
 
     def configure(self, **changes) -> None:
         self.settings = LedgerSettings(**(self.settings.model_dump() | changes))

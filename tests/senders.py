@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.config import load
@@ -25,7 +25,7 @@ class Tally:
         self.waiting[endpoint] = (waiting, oldest_s, circuit_open)
 
 
-def nobody(findings: Sequence[int]) -> None:
+def nobody(delivered: Mapping[int, str]) -> None:
     """Told of openings, and does nothing."""
 
 

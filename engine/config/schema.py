@@ -350,6 +350,15 @@ class RecordSettings(Section):
     )  # fmt: skip
     batch_rows_max: int = key(500, "Rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest wait before a row is written.", unit="s", ge=0.01, le=10)
+    queue_records_max: int = key(
+        50_000, "Verdicts that wait while the database is away; beyond it the oldest go.", unit="rows", ge=100, le=10**6
+    )
+    queue_bytes_max: int = key(268_435_456, "Memory that they may take, about.", unit="B", ge=1_048_576, le=2**36)
+    keep_verdicts_days: float = key(7, "How long every verdict is kept.", unit="d", ge=0.01, le=3650)
+    keep_hourly_days: float = key(
+        31, "How long each camera's hours are kept: counts and scores.", unit="d", ge=1, le=3650
+    )
+    keep_daily_days: float = key(731, "How long each camera's days are kept.", unit="d", ge=1, le=36_500)
 
 
 class ServeSettings(Section):

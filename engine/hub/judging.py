@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import Settings
+from engine.hub.findings import FindingsOffice
 from engine.hub.registry import Registry
 from engine.jobs import Failed, pack_measurement
 from engine.judge.history import History
@@ -23,12 +24,14 @@ class Judging:
         registry: Registry,
         histories: dict[str, History],
         writer: Writer,
+        findings: FindingsOffice,
         metrics: Metrics,
     ) -> None:
         self.settings = settings
         self._registry = registry
         self._histories = histories
         self._writer = writer
+        self._findings = findings
         self._metrics = metrics
         self.is_working: Callable[[Camera, int], bool] = lambda _camera, _wall_ns: True
         """Whether a kitchen works at a moment; the schedule knows."""
@@ -112,7 +115,8 @@ class Judging:
         working: bool = True,
     ) -> Verdict | None:
         """The verdict; None if the camera was removed while its visit was under way."""
-        if camera_id not in self._registry.cameras:
+        camera = self._registry.cameras.get(camera_id)
+        if camera is None:
             return None
         began_ns = monotonic_ns()
         verdict, history = rule(self._histories.get(camera_id) or History())
@@ -124,7 +128,8 @@ class Judging:
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
         record = VisitRecord(verdict, history.to_bytes(), changed, measurement, working)
-        self._writer.submit(record, self._evidence(keyframe, verdict))
+        also = self._findings.heard(verdict, camera, keyframe)
+        self._writer.submit(record, self._evidence(keyframe, verdict), also)
         return verdict
 
     def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> Keyframe | None:

@@ -15,6 +15,7 @@ from engine.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
+from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
 from engine.hub.registry import Registry
@@ -51,6 +52,7 @@ class Hub:
         registry: Registry,
         visits: Visits,
         judging: Judging,
+        findings: FindingsOffice,
         quarantine: Quarantine,
         writer: Writer,
         fanout: Fanout,
@@ -63,6 +65,7 @@ class Hub:
         self._registry = registry
         self._visits = visits
         self._judging = judging
+        self._findings = findings
         self._quarantine = quarantine
         self._writer = writer
         self._fanout = fanout
@@ -112,6 +115,7 @@ class Hub:
             self._metrics.dropped(dropped.reason)
         self._intake.check_invariants()
         self._visits.check_invariants(monotonic_ns())
+        self._findings.check_invariants()
 
     def configure(self, settings: Settings, calendar: Calendar) -> None:
         """New settings, as one event; in the hub's thread."""
@@ -120,6 +124,7 @@ class Hub:
         self._intake.resize(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
         self._judging.settings = settings
         self._writer.configure(settings.record)
+        self._findings.configure(settings)
         self._visits.configure(settings, calendar, monotonic_ns())
         self._kpis.configure(calendar.timezone, settings.record.kpi_days)
 
@@ -137,6 +142,8 @@ class Hub:
             self._take("gateways", self._gateways, self._on_gateway, stirred)
         if self._may_begin and not self._begun and self._workers:
             self._begin()
+        if self._begun:
+            self._findings.advance(wall_ns())
         self._visits.advance(now_ns, self._intake_room())
         self._hand_out(monotonic_ns())
         self._watch_gateways()
@@ -327,6 +334,7 @@ class Hub:
         self._visits.clock(wall_ns() - monotonic_ns(), now_ns)
         self._metrics.flow(self._visits.in_flight, len(self._workers), self._fanout.watchers)
         self._metrics.scheduler(self._visits.status(now_ns))
+        self._findings.measure()
         self._metrics.stored(*self._writer.take_counts())
         self._kpis.periods(self._visits.take_periods())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):

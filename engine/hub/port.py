@@ -6,9 +6,12 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from engine import __version__
+from engine.actors import Actor
 from engine.clock import monotonic_ns, wall_ns
 from engine.errors import RegistryError
 from engine.feed.source import check_url
+from engine.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
+from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
@@ -58,6 +61,7 @@ class Port:
         registry: Registry,
         visits: Visits,
         judging: Judging,
+        findings: FindingsOffice,
         store: Store,
         writer: Writer,
         evidence: Evidence,
@@ -68,6 +72,7 @@ class Port:
         self._registry = registry
         self._visits = visits
         self._judging = judging
+        self._findings = findings
         self._store = store
         self._writer = writer
         self._evidence = evidence
@@ -178,6 +183,22 @@ class Port:
     async def kpi_league(self, query: LeagueQuery) -> LeagueTable:
         """The league table."""
         return await self._kpis.league(query)
+
+    async def finding(self, finding_id: int) -> Finding | None:
+        """One finding; None if there is none."""
+        return await self._findings.finding(finding_id)
+
+    async def findings(self, query: FindingQuery) -> FindingPage:
+        """A page of them, newest first."""
+        return await self._findings.findings(query)
+
+    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
+        """All events of a finding; empty if there is none such."""
+        return await self._findings.finding_events(finding_id)
+
+    async def act(self, command: FindingCommand, actor: Actor) -> Finding:
+        """Do what a caller wants to a finding; answered when it is committed."""
+        return await self._findings.act(command, actor)
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._hub.ask(question)

@@ -3,20 +3,24 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from engine import __version__
-from engine.clock import wall_ns
+from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
+from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
+from engine.hub.notices import NoticesOffice
 from engine.hub.port import Port
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
 from engine.hub.visits import Visits
+from engine.interchange.regions import hebei
 from engine.judge.history import History
 from engine.log import logger
 from engine.record.evidence import Evidence
@@ -60,6 +64,7 @@ def _serve(
 
     store = Store.open(settings.record.url)
     stack.callback(store.close)
+    store.claim()
     evidence = Evidence(Path(settings.record.evidence_dir), settings.record.evidence_bytes_max)
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
     announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
@@ -68,7 +73,9 @@ def _serve(
     kpis = KpiOffice(
         store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
     )
-    store.joins.append(kpis.join)
+    notices = NoticesOffice(settings.notices, registry.cameras, hebei())
+    stack.callback(notices.close)
+    store.riders += [kpis.join, notices.join]
 
     def publish(records: Sequence[VisitRecord]) -> None:
         kpis.committed()
@@ -76,28 +83,57 @@ def _serve(
             camera = registry.cameras.get(record.verdict.camera_id)
             if camera is not None:
                 fanout.publish(record.verdict, camera, record.changed)
+        findings.ring()
 
+    zone = ZoneInfo(calendar.timezone)
     writer = Writer(
-        store, evidence, settings.record, publish, metrics.store_error, lambda taken_s: metrics.stage("store", taken_s)
+        store,
+        evidence,
+        settings.record,
+        publish,
+        metrics.store_error,
+        lambda taken_s: metrics.stage("store", taken_s),
+        lambda record: store.upkeep.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
-    judging = Judging(settings, registry, histories, writer, metrics)
+    findings = FindingsOffice(settings, store.findings, writer, metrics, notices.finding_notice)
+    judging = Judging(settings, registry, histories, writer, findings, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
+    findings.check_now = lambda camera_ids: visits.check_now(camera_ids, monotonic_ns())
     hub = Hub(
-        settings, control, feed, work, gateways, registry, visits, judging, quarantine, writer, fanout, metrics, kpis
+        settings,
+        control,
+        feed,
+        work,
+        gateways,
+        registry,
+        visits,
+        judging,
+        findings,
+        quarantine,
+        writer,
+        fanout,
+        metrics,
+        kpis,
     )
+    findings.ask = hub.ask
+
+    def take(settings: Settings, calendar: Calendar) -> None:
+        hub.configure(settings, calendar)
+        notices.configure(settings.notices)
+
     configuration = Configuration(
         settings,
         calendar,
         visits.warnings,
-        hub.configure,
+        take,
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, store, writer, evidence, configuration, kpis)
+    port = Port(hub, registry, visits, judging, findings, store, writer, evidence, configuration, kpis)
     grpc = GrpcServer(settings.serve, port, fanout, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}
@@ -105,6 +141,8 @@ def _serve(
         addresses["metrics"] = metrics.serve(settings.serve.metrics_listen)
         stack.callback(metrics.close)
     control.ready(**addresses)
+
+    notices.start(store.outbox, findings, metrics, hub.ask)
 
     def go() -> None:
         grpc.set_ready(True)

@@ -45,6 +45,18 @@ def check(command: FindingCommand, actor: Actor) -> None:
         raise CommandError("why", f"is empty; {command.step} needs a reason: say it, the ledger keeps it")
 
 
+def is_repeated(command: FindingCommand, before: FindingCommand | None) -> bool:
+    """Whether this is what its caller asked for under the same request id, `before`; ConflictError if that was else."""
+    if before is None:
+        return False
+    if (before.finding_id, before.step) != (command.finding_id, command.step):
+        raise ConflictError(
+            f"request_id {command.request_id!r} was {before.step} of findings/{before.finding_id}; every command "
+            "needs a request id of its own, and only its repetition has the same"
+        )
+    return True
+
+
 def check_state(command: FindingCommand, finding: Finding) -> None:
     """Raises ConflictError where the finding has moved on, or its state does not allow the command."""
     name = f"findings/{finding.finding_id}"

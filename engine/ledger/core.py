@@ -12,7 +12,6 @@ from heapq import heapify, heappop, heappush
 
 from engine.actors import ENGINE, Actor
 from engine.config.ledger import LedgerSettings
-from engine.errors import ConflictError
 from engine.faults import OFFLINE, family_of
 from engine.findings import (
     WHY_CHARS_MAX,
@@ -118,15 +117,9 @@ class Ledger:
 
     def repeats(self, command: FindingCommand, actor: Actor) -> bool:
         """Whether this command was taken before; raises ConflictError if its request id was another's."""
-        before = self._requests.get((actor.name, command.request_id)) if command.request_id else None
-        if before is None:
-            return False
-        if (before.finding_id, before.step) != (command.finding_id, command.step):
-            raise ConflictError(
-                f"request_id {command.request_id!r} was {before.step} of findings/{before.finding_id}; every command "
-                "needs a request id of its own, and only its repetition has the same"
-            )
-        return True
+        return bool(command.request_id) and commands.is_repeated(
+            command, self._requests.get((actor.name, command.request_id))
+        )
 
     def act(self, command: FindingCommand, actor: Actor, now_wall_ns: int) -> tuple[Finding, list[Action]]:
         """Do what a caller wants to a finding that is held: what became of it, and what follows.

@@ -20,7 +20,7 @@ class LedgerInvariantError(AssertionError):
     """A rule of the ledger is broken; the message names it."""
 
 
-def check(ledger: Ledger) -> None:
+def check_invariants(ledger: Ledger) -> None:
     """Raise LedgerInvariantError if the books do not balance."""
     held: Counter[tuple[str, str]] = Counter()
     counts: Counter[tuple[FindingState, object]] = Counter()

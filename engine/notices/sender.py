@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
@@ -20,11 +20,10 @@ from engine.notices.answers import Answer, Outcome
 from engine.notices.delivery import Delivery
 from engine.notices.routes import listeners
 from engine.notices.webhook import Webhook
-from engine.outbox import PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
+from engine.outbox import OPENED, PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
 
 Result = TypeVar("Result")
 
-OPENED = "finding.opened"
 _POLL_S = 1.0
 _BACKLOG_S = 5.0
 _PRUNE_S = 600.0
@@ -52,8 +51,8 @@ class Box(Protocol):
     def backlogs(self) -> dict[str, Backlog]:
         """What waits, by endpoint."""
 
-    def delivered_openings(self) -> Iterator[int]:
-        """Findings whose opening was delivered to somebody."""
+    def delivered_openings(self) -> dict[int, str]:
+        """Findings whose opening was delivered, and to whom."""
 
     def prune(self, now_wall_ns: int, keep_ns: int, dead_keep_ns: int) -> int:
         """Let old rows go; how many went."""
@@ -70,13 +69,13 @@ class Gauge(Protocol):
 
 
 class Sender:
-    """Sends until it is closed. `told`: hears of findings whose opening reached somebody; a finding may come again.
+    """Sends until it is closed. `told`: hears of findings whose opening reached an endpoint; one may come again.
 
     What `told` raises is logged, and the findings are told once more later.
     """
 
     def __init__(
-        self, box: Box, settings: NoticesSettings, told: Callable[[Sequence[int]], None], gauge: Gauge
+        self, box: Box, settings: NoticesSettings, told: Callable[[Mapping[int, str]], None], gauge: Gauge
     ) -> None:
         self._box = box
         self._settings = self._wanted = settings
@@ -88,7 +87,7 @@ class Sender:
         self._stopping = False
         self._flights: set[asyncio.Task[None]] = set()
         self._marks: list[Mark] = []
-        self._to_tell: dict[int, None] = {}
+        self._to_tell: dict[int, str] = {}
         self._look_ns = self._backlog_ns = self._prune_ns = 0
         # One thread, so that what is asked of the database is asked in order.
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="outbox")
@@ -160,7 +159,7 @@ class Sender:
     async def _remember(self) -> None:
         """Openings that were delivered before a crash may not have been told; who knows of them already says so."""
         with contextlib.suppress(Exception):
-            self._to_tell |= dict.fromkeys(await self._ask(lambda: list(self._box.delivered_openings())))
+            self._to_tell |= await self._ask(self._box.delivered_openings)
 
     async def _turn(self, webhook: Webhook) -> None:
         if self._wanted is not self._settings:
@@ -182,10 +181,12 @@ class Sender:
             del self._marks[: len(marks)]
             await self._fetch({one.endpoint for one in marks})
         if self._to_tell:
-            findings = tuple(self._to_tell)
-            await asyncio.to_thread(self._told, findings)
-            for finding_id in findings:
-                del self._to_tell[finding_id]
+            delivered, self._to_tell = self._to_tell, {}
+            try:
+                await asyncio.to_thread(self._told, delivered)
+            except Exception:
+                self._to_tell = delivered | self._to_tell
+                raise
 
     async def _route(self) -> None:
         settings = self._settings
@@ -226,7 +227,7 @@ class Sender:
         mark = self._delivery.ended(endpoint.name, answer, wall_ns(), random.random())  # noqa: S311 (spreads load)
         self._gauge.notice_ended(endpoint.name, answer.outcome)
         if mark.state == DeliveryState.DELIVERED and parcel.notice.kind == OPENED:
-            self._to_tell[parcel.notice.finding_id] = None
+            self._to_tell[parcel.notice.finding_id] = endpoint.name
         self._note(mark)
 
     def _note(self, mark: Mark) -> None:

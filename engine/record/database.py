@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from engine.errors import StoreError
 
 _BUSY_MS = 5000
+_CONNECT_S = 10
 _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
 
@@ -45,10 +46,12 @@ def connect(url: URL) -> Engine:
     path = sqlite_file(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
-    if url.get_backend_name() == "sqlite":
-        sa.event.listen(engine, "connect", _tune_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+    if url.get_backend_name() != "sqlite":
+        # A connection of before the server's restart is told from one that works before it is used.
+        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
+    engine = sa.create_engine(url)
+    sa.event.listen(engine, "connect", _tune_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

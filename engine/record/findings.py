@@ -4,7 +4,7 @@
 is one writer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,6 +148,16 @@ class FindingRecord:
         with self._engine.connect() as connection:
             row = connection.execute(query.limit(1)).first()
         return None if row is None else _command(row)
+
+
+def appending(entries: Sequence[Entry], carried_out: Callable[[], None]) -> Callable[[Connection], None]:
+    """The same as something for the writer to do; `carried_out` is called each time, before the commit."""
+
+    def write(connection: Connection) -> None:
+        append(connection, entries)
+        carried_out()
+
+    return write
 
 
 def append(connection: Connection, entries: Sequence[Entry]) -> int:

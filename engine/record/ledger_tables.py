@@ -2,15 +2,12 @@
 
 import sqlalchemy as sa
 
-from engine.record.tables import metadata
-
-_SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-"""In SQLite only an INTEGER is the row's own key, and costs no index."""
+from engine.record.tables import SEQ, metadata
 
 findings = sa.Table(
     "findings",
     metadata,
-    sa.Column("finding_id", _SEQ, primary_key=True, autoincrement=False),
+    sa.Column("finding_id", SEQ, primary_key=True, autoincrement=False),
     sa.Column("camera_id", sa.String(64), nullable=False),
     sa.Column("cause_key", sa.String(64), nullable=False),
     sa.Column("site_id", sa.String(64), nullable=False),
@@ -38,7 +35,7 @@ findings = sa.Table(
 finding_events = sa.Table(
     "finding_events",
     metadata,
-    sa.Column("seq", _SEQ, primary_key=True, autoincrement=False),
+    sa.Column("seq", SEQ, primary_key=True, autoincrement=False),
     sa.Column("finding_id", sa.BigInteger, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("step", sa.String(16), nullable=False),

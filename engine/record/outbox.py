@@ -1,13 +1,13 @@
 """The outbox of notices and their deliveries. Its rows are written with the events they tell of; here they are routed
 to endpoints, handed out, marked, given up, replayed and, when they are old, let go."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from engine.outbox import LAST_ERROR_CHARS_MAX, PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
+from engine.outbox import LAST_ERROR_CHARS_MAX, OPENED, PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
 from engine.record.database import writing
 from engine.record.tables import about, deliveries, outbox
 
@@ -122,17 +122,17 @@ class Outbox:
         with writing(self._engine) as connection:
             return connection.execute(change.values(fresh)).rowcount
 
-    def delivered_openings(self) -> Iterator[int]:
-        """Findings whose opening was delivered to somebody, of what is kept, oldest first."""
+    def delivered_openings(self) -> dict[int, str]:
+        """Findings whose opening was delivered, of what is kept, and to whom, of several the first by name."""
         query = (
-            sa.select(outbox.c.finding_id)
+            sa.select(outbox.c.finding_id, sa.func.min(deliveries.c.endpoint).label("endpoint"))
             .join(deliveries, deliveries.c.seq == outbox.c.seq)
-            .where(outbox.c.event_kind == "finding.opened", deliveries.c.state == DeliveryState.DELIVERED.value)
+            .where(outbox.c.event_kind == OPENED, deliveries.c.state == DeliveryState.DELIVERED.value)
             .group_by(outbox.c.finding_id)
             .order_by(outbox.c.finding_id)
         )
         with self._engine.connect() as connection:
-            yield from connection.scalars(query.execution_options(yield_per=PRUNE_ROWS))
+            return {row.finding_id: row.endpoint for row in connection.execute(query)}
 
     def prune(self, now_wall_ns: int, keep_ns: int, dead_keep_ns: int) -> int:
         """Let go, in one small step, what was delivered or given up long ago, and what nobody waits for.

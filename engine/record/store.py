@@ -1,7 +1,7 @@
-"""The database: registry, latest verdict and judge memory of each camera. SQLAlchemy Core, SQLite by default."""
+"""The database: registry, latest verdict and judge memory of each camera, and the log of all verdicts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any, Self
 
@@ -9,35 +9,51 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from engine.record.codec import pack_verdict, unpack_verdict
+from engine.record import packing
+from engine.record.claim import WriterClaim
 from engine.record.database import connect, parse, refused, writing
 from engine.record.findings import FindingRecord
+from engine.record.history import VerdictHistory
 from engine.record.kpis import Kpis
 from engine.record.outbox import Outbox
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
-from engine.record.tables import cameras, latest, measurements
+from engine.record.tables import about, cameras, latest, measurements, verdict_log
+from engine.record.terms import Terms
+from engine.record.upkeep import Upkeep
 from engine.replies import CameraPage, CameraQuery, CameraStatus
 from engine.types import Camera, KeyPoint, SiteKind, Verdict
 
 _CHUNK_ROWS = 500
+_LAST_BATCH = "last_batch"
 _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
+_VERDICT = (
+    latest.c.camera_id.label("whose"),
+    latest.c.at_wall_ns.label("seen_wall_ns"),
+    latest.c.shape_no,
+    latest.c.body.label("verdict"),
+)
+"""The columns that a latest verdict is read from."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisitRecord:
     """What is written of one visit. `changed`: the announced state is news. `measurement`: of a visit that brought a
-    picture, opaque here; `working`: whether the kitchen worked."""
+    picture, opaque here; `working`: whether the kitchen worked. `seq`: its place in the log, 0 before it is written."""
 
     verdict: Verdict
     history: bytes
     changed: bool = False
     measurement: bytes = b""
     working: bool = True
+    seq: int = 0
 
 
-Join = Callable[[Connection, Sequence[VisitRecord]], None]
-"""Writes of its own in the transaction that writes these records; raising undoes all of it."""
+Write = Callable[[Connection], None]
+"""Something to be written in the same transaction. It may run again, if the transaction had to be."""
+
+Rider = Callable[[Connection, Sequence[VisitRecord]], None]
+"""What is worked out of every batch of verdicts (with their `seq`; perhaps none) and written in its transaction."""
 
 
 class Store:
@@ -46,10 +62,14 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.findings = FindingRecord(engine)
+        self._terms = Terms()
+        self._claim = WriterClaim(engine)
+        self.riders: list[Rider] = []
+        self.history = VerdictHistory(engine, self._terms)
         self.spot_checks = SpotChecks(engine)
         self.outbox = Outbox(engine)
         self.kpis = Kpis(engine)
-        self.joins: list[Join] = []
+        self.upkeep = Upkeep(self._claim, self._terms)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -66,8 +86,16 @@ class Store:
         return cls(engine)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, and the claim."""
+        self._claim.give_back()
         self._engine.dispose()
+
+    def claim(self) -> None:
+        """Be the only process that writes verdicts, until `close`. Raises StoreError if another does."""
+        try:
+            self._claim.take()
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            raise refused(self._engine.url, error) from error
 
     def cameras(self) -> Iterator[Camera]:
         """The whole registry, ordered by id."""
@@ -151,15 +179,15 @@ class Store:
     def verdicts(self) -> Iterator[Verdict]:
         """The latest verdict of each camera."""
         with self._engine.connect() as connection:
-            query = sa.select(latest.c.verdict)
-            for (raw,) in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                yield unpack_verdict(raw)
+            query = sa.select(*_VERDICT)
+            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                yield self._verdict(connection, row)
 
     def camera(self, camera_id: str) -> CameraStatus | None:
         """One camera with its latest verdict; None if the registry does not know it."""
         with self._engine.connect() as connection:
             row = connection.execute(_joined().where(cameras.c.camera_id == camera_id)).first()
-        return None if row is None else _status(row._mapping)
+            return None if row is None else self._status(connection, row)
 
     def page(self, query: CameraQuery) -> CameraPage:
         """A page of cameras ordered by id, after `query.page_token`."""
@@ -173,20 +201,75 @@ class Store:
                 .order_by(cameras.c.camera_id)
                 .limit(query.page_size + 1)
             ).all()
-        statuses = tuple(_status(row._mapping) for row in rows[: query.page_size])
+            statuses = tuple(self._status(connection, row) for row in rows[: query.page_size])
         more = len(rows) > query.page_size
         return CameraPage(statuses, statuses[-1].camera.camera_id if more else "", total)
 
-    def write(self, records: Sequence[VisitRecord]) -> None:
-        """Keep verdicts and judge memory, the last of each camera, in one transaction."""
-        rows = {record.verdict.camera_id: _latest_row(record) for record in records}
-        with writing(self._engine) as connection:
-            if rows:
-                _upsert(connection, latest, list(rows.values()))
-            if measured := {one.verdict.camera_id: _measured_row(one) for one in records if one.measurement}:
-                _upsert(connection, measurements, list(measured.values()))
-            for join in self.joins:
-                join(connection, records)
+    def write(
+        self, records: Sequence[VisitRecord], also: Sequence[Write] = (), batch_id: str = ""
+    ) -> list[VisitRecord]:
+        """Log verdicts, keep the last of each camera with its memory, let riders and `also` write; one transaction.
+
+        Returns the records with their places in the log. `batch_id`: what `committed` may be asked for.
+        """
+        try:
+            with self._claim.transaction() as connection:
+                stored = self._append(connection, records) if records else []
+                for rider in self.riders:
+                    rider(connection, stored)
+                for write in also:
+                    write(connection)
+                if batch_id:
+                    _upsert(connection, about, [{"key": _LAST_BATCH, "value": batch_id}], "key")
+        except BaseException:
+            self._terms.forget()
+            raise
+        return stored
+
+    def committed(self, batch_id: str, records: Sequence[VisitRecord]) -> list[VisitRecord] | None:
+        """Whether the last `write`, of which no answer came, was committed: its records as it would have given them."""
+        with self._claim.transaction() as connection:
+            if connection.scalar(sa.select(about.c.value).where(about.c.key == _LAST_BATCH)) != batch_id:
+                return None
+            last = connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0
+        return [replace(record, seq=seq) for seq, record in enumerate(records, last - len(records) + 1)]
+
+    def _append(self, connection: Connection, records: Sequence[VisitRecord]) -> list[VisitRecord]:
+        numbers = self._terms.cameras(connection, [one.verdict.camera_id for one in records])
+        first = (connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0) + 1
+        stored: list[VisitRecord] = []
+        log: list[dict[str, Any]] = []
+        newest: dict[str, dict[str, Any]] = {}
+        for seq, record in enumerate(records, first):
+            verdict = record.verdict
+            shape_no, body = self._terms.shape_no(connection, verdict), packing.pack(verdict)
+            log.append(
+                {
+                    "seq": seq,
+                    "camera_no": numbers[verdict.camera_id],
+                    "at_wall_ns": verdict.at_wall_ns,
+                    "changed": record.changed,
+                    "shape_no": shape_no,
+                    "body": body,
+                }
+            )
+            newest[verdict.camera_id] = {
+                "camera_id": verdict.camera_id,
+                "seq": seq,
+                "visit_id": verdict.visit_id,
+                "at_wall_ns": verdict.at_wall_ns,
+                "announced": verdict.announced.value,
+                "since_wall_ns": verdict.since_wall_ns,
+                "shape_no": shape_no,
+                "body": body,
+                "history": record.history,
+            }
+            stored.append(replace(record, seq=seq))
+        connection.execute(sa.insert(verdict_log), log)
+        _upsert(connection, latest, list(newest.values()))
+        if measured := {one.verdict.camera_id: _measured_row(one) for one in records if one.measurement}:
+            _upsert(connection, measurements, list(measured.values()))
+        return stored
 
     def measured(self, since_wall_ns: int, region_prefix: str = "") -> Iterator[VisitRecord]:
         """Cameras whose latest visit brought a picture at that time or later, with verdict, memory and measurement."""
@@ -195,26 +278,35 @@ class Store:
             sa.and_(latest.c.camera_id == measurements.c.camera_id, latest.c.visit_id == measurements.c.visit_id),
         ).join(cameras, latest.c.camera_id == cameras.c.camera_id)
         query = (
-            sa.select(latest.c.verdict, latest.c.history, measurements.c.body, measurements.c.working)
+            sa.select(*_VERDICT, latest.c.history, measurements.c.body.label("measurement"), measurements.c.working)
             .select_from(joined)
             .where(latest.c.at_wall_ns >= since_wall_ns, cameras.c.region.startswith(region_prefix, autoescape=True))
             .order_by(latest.c.camera_id)
         )
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                yield VisitRecord(unpack_verdict(row.verdict), row.history, False, row.body, row.working)
+                verdict = self._verdict(connection, row)
+                yield VisitRecord(verdict, row.history, False, row.measurement, row.working)
+
+    def _verdict(self, connection: Connection, row: Any) -> Verdict:
+        shape = self._terms.shape(connection, row.shape_no)
+        return packing.unpack(row.whose, row.seen_wall_ns, shape, row.verdict)
+
+    def _status(self, connection: Connection, row: Any) -> CameraStatus:
+        camera = _camera(row._mapping)
+        return CameraStatus(camera, None if row.shape_no is None else self._verdict(connection, row))
 
 
-def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]], by: str = "camera_id") -> None:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table)
     changed = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
-    connection.execute(statement.on_conflict_do_update(index_elements=["camera_id"], set_=changed), rows)
+    connection.execute(statement.on_conflict_do_update(index_elements=[by], set_=changed), rows)
 
 
 def _joined() -> "sa.Select[Any]":
     joined = cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
-    return sa.select(cameras, latest.c.verdict).select_from(joined)
+    return sa.select(cameras, *_VERDICT).select_from(joined)
 
 
 def _filters(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
@@ -239,28 +331,10 @@ def _camera(row: Any) -> Camera:
     return Camera(**(values | words))
 
 
-def _status(row: Any) -> CameraStatus:
-    raw = row["verdict"]
-    return CameraStatus(_camera(row), None if raw is None else unpack_verdict(raw))
-
-
 def _measured_row(record: VisitRecord) -> dict[str, Any]:
     return {
         "camera_id": record.verdict.camera_id,
         "visit_id": record.verdict.visit_id,
         "working": record.working,
         "body": record.measurement,
-    }
-
-
-def _latest_row(record: VisitRecord) -> dict[str, Any]:
-    verdict = record.verdict
-    return {
-        "camera_id": verdict.camera_id,
-        "visit_id": verdict.visit_id,
-        "at_wall_ns": verdict.at_wall_ns,
-        "announced": verdict.announced.value,
-        "since_wall_ns": verdict.since_wall_ns,
-        "verdict": pack_verdict(verdict),
-        "history": record.history,
     }

@@ -5,6 +5,9 @@ import sqlalchemy as sa
 from engine.indicators import Counts
 from engine.outbox import LAST_ERROR_CHARS_MAX
 
+SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""A number given in order. In SQLite only an INTEGER is the row's own key, and costs no index."""
+
 metadata = sa.MetaData()
 
 about = sa.Table(
@@ -39,14 +42,74 @@ latest = sa.Table(
     "latest",
     metadata,
     sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("visit_id", sa.BigInteger, nullable=False),
     sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
     sa.Column("announced", sa.String(16), nullable=False),
     sa.Column("since_wall_ns", sa.BigInteger, nullable=False),
-    sa.Column("verdict", sa.LargeBinary, nullable=False),
+    sa.Column("shape_no", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("history", sa.LargeBinary, nullable=False),
     sa.Index("latest_by_announced", "announced", "camera_id"),
 )
+"""`seq` points into verdict_log; 0 of verdicts from before there was one."""
+
+camera_nos = sa.Table(
+    "camera_nos",
+    metadata,
+    sa.Column("camera_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("camera_id", sa.String(64), nullable=False, unique=True),
+)
+"""Short numbers for cameras' ids, also of those that left the registry: their history stays until its time is up."""
+
+terms = sa.Table(
+    "terms",
+    metadata,
+    sa.Column("term_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+"""What many verdicts share, as JSON: shapes, names of figures, thresholds (engine.record.packing)."""
+
+verdict_log = sa.Table(
+    "verdict_log",
+    metadata,
+    sa.Column("seq", SEQ, primary_key=True, autoincrement=False),
+    sa.Column("camera_no", sa.Integer, nullable=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("changed", sa.Boolean, nullable=False),
+    sa.Column("shape_no", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("verdict_log_by_camera", "camera_no", "seq"),
+)
+"""Every verdict, in the order of commits."""
+
+
+def _rolled_up(name: str, span: str) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column(span, sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("camera_no", sa.Integer, primary_key=True, autoincrement=False),
+        *(sa.Column(one, sa.Integer, nullable=False) for one in ("ok", "fault", "unknown", "offline")),
+        *(
+            column
+            for score in ("sharpness", "exposure", "occlusion")
+            for column in (
+                sa.Column(f"{score}_count", sa.Integer, nullable=False),
+                sa.Column(f"{score}_sum", sa.Float, nullable=False),
+                sa.Column(f"{score}_min", sa.Float),
+                sa.Column(f"{score}_max", sa.Float),
+            )
+        ),
+        sqlite_with_rowid=False,
+    )
+
+
+verdict_hours = _rolled_up("verdict_hours", "hour")
+"""Verdicts of a camera in an hour, counted from 1970 UTC. A score's min and max are empty where there was none."""
+
+verdict_days = _rolled_up("verdict_days", "day")
+"""The same of a day; `day` is the date as a number, 20261124, in the calendar's time zone."""
 
 measurements = sa.Table(
     "measurements",
@@ -84,7 +147,7 @@ spot_sites = sa.Table(
 outbox = sa.Table(
     "outbox",
     metadata,
-    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("seq", SEQ, primary_key=True),
     sa.Column("event_kind", sa.String(48), nullable=False),
     sa.Column("finding_id", sa.BigInteger, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),

@@ -1,30 +1,43 @@
-"""Writes off the hot path: one thread that batches verdicts into the store and keyframes into the evidence."""
+"""Writes off the hot path: one thread, one transaction a batch, keyframes beside it; tends the log when it is idle."""
 
 import threading
 import time
-from collections import Counter, OrderedDict
+import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from concurrent.futures import Future
 
 import structlog
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
 from engine.record.evidence import Evidence
-from engine.record.store import Store, VisitRecord
+from engine.record.queue import Entry, WriteQueue
+from engine.record.store import Store, VisitRecord, Write
 from engine.types import Keyframe
 
-QUEUE_RECORDS_MAX = 10_000
 _RETRY_FIRST_S = 0.1
 _RETRY_MAX_S = 5.0
+_TEND_REST_S = 0.05
+"""A writer that has been idle for so long does a step of the log's upkeep, while there is more to do."""
+_TEND_BUSY_S = 0.5
+"""One that is never idle does one all the same, this often."""
+_TEND_AGAIN_S = 10.0
+"""How long after there was nothing more to do it looks again."""
+_REFUSED = (IntegrityError, ProgrammingError, DataError)
+"""What the database says of an entry rather than of itself."""
 
 
 class Writer:
-    """Takes records, newest per camera; hands them to `on_written` once they are stored, in the writer's thread.
+    """Takes records, and writes them all in the order they came; hands them to `on_written`, each with its `seq`, once
+    they are committed, in the writer's thread.
 
-    While the store refuses, records wait, the newest of each camera; beyond QUEUE_RECORDS_MAX cameras the oldest goes
-    and is counted in `dropped`. `on_batch` hears the seconds a batch took. Evidence that cannot be written is counted
-    and gone: the verdict matters more.
+    While the store refuses, they wait; what becomes of them when they are too many, WriteQueue says, and `dropped`
+    counts. An entry that alone makes a transaction fail is dropped too, as `refused`. `on_batch` hears the seconds a
+    batch took. Evidence that cannot be written is counted and gone: the verdict matters more. `tend` does a small step
+    of upkeep and says whether there is more to do.
     """
 
     def __init__(
@@ -35,6 +48,7 @@ class Writer:
         on_written: Callable[[Sequence[VisitRecord]], None],
         on_error: Callable[[str], None] = lambda _: None,
         on_batch: Callable[[float], None] = lambda _: None,
+        tend: Callable[[RecordSettings], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._evidence = evidence
@@ -42,38 +56,39 @@ class Writer:
         self._on_written = on_written
         self._on_error = on_error
         self._on_batch = on_batch
-        self._waiting: OrderedDict[str, tuple[VisitRecord, Keyframe | None]] = OrderedDict()
+        self._tend = tend
+        self.dropped: Counter[str] = Counter()
+        self._queue = WriteQueue(settings.queue_records_max, settings.queue_bytes_max, self.dropped)
         self._news = threading.Condition()
+        self._unsure: tuple[list[Entry], str] | None = None
         self._closing = False
         self._busy = False
-        self._hurry = False
+        self._hurry = 0
         self.written_total = 0
-        self.dropped: Counter[str] = Counter()
         self._told_written = 0
         self._told_dropped: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
-    def submit(self, record: VisitRecord, keyframe: Keyframe | None) -> None:
-        """Take a record, and the keyframe to keep with it. Never blocks for long."""
-        camera_id = record.verdict.camera_id
-        with self._news:
-            older = self._waiting.pop(camera_id, None)
-            if older is not None:
-                self.dropped["superseded"] += 1
-                if older[0].changed and not record.changed:
-                    # Watchers must still hear that the state changed.
-                    record = replace(record, changed=True)
-            elif len(self._waiting) >= QUEUE_RECORDS_MAX:
-                self._waiting.popitem(last=False)
-                self.dropped["queue_full"] += 1
-            self._waiting[camera_id] = (record, keyframe)
-            if len(self._waiting) == 1 or len(self._waiting) >= self._settings.batch_rows_max:
-                self._news.notify_all()
+    def submit(self, record: VisitRecord, keyframe: Keyframe | None, also: Sequence[Write] = ()) -> None:
+        """Take a record, the keyframe to keep with it, and what is to be written with it. Never blocks for long."""
+        self._put(Entry(record, keyframe, tuple(also)))
+
+    def transact(self, *also: Write, record: VisitRecord | None = None) -> "Future[VisitRecord | None]":
+        """Write, and say when it is committed: the future's result is the record with its `seq`, if there was one.
+
+        Before it is done nothing may be answered that rests on it. StoreError comes out of it where the queue is full
+        or the database refuses what is to be written; what a `Write` raises comes out as it is, and is not tried again.
+        """
+        done: Future[VisitRecord | None] = Future()
+        self._put(Entry(record, None, also, done))
+        return done
 
     def configure(self, settings: RecordSettings) -> None:
-        """New batch sizes, from the next batch on."""
-        self._settings = settings
+        """New sizes of batches and queue, from the next batch on."""
+        with self._news:
+            self._settings = settings
+            self._queue.resize(settings.queue_records_max, settings.queue_bytes_max)
 
     def take_counts(self) -> tuple[int, dict[str, int]]:
         """Records written, and not written by reason, since the last call."""
@@ -82,80 +97,172 @@ class Writer:
             self._told_written, self._told_dropped = self.written_total, Counter(self.dropped)
             return written, dict(dropped)
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Entries that wait, and their bytes."""
+        with self._news:
+            return len(self._queue), self._queue.bytes
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is written; False if it is not in time."""
         with self._news:
-            self._hurry = True
+            self._hurry += 1
             self._news.notify_all()
-            done = self._news.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
-            self._hurry = False
+            done = self._news.wait_for(lambda: not self._queue and not self._busy, timeout_s)
+            self._hurry -= 1
             return done
 
     def close(self) -> None:
-        """End the thread; what still waits is lost (flush first)."""
+        """End the thread; what still waits is lost (flush first), and whoever waits for it is told."""
         with self._news:
             self._closing = True
             self._news.notify_all()
         self._thread.join(timeout=_RETRY_MAX_S)
+        with self._news:
+            left = self._queue.take(len(self._queue))
+            left += self._unsure[0] if self._unsure is not None else []
+        for entry in left:
+            entry.fail(StoreError("the engine stops before it is sure that this was written; ask again"))
+
+    def _put(self, entry: Entry) -> None:
+        with self._news:
+            refused = self._queue.put(entry)
+            # Whoever waits for the commit is not made to wait for company.
+            urgent = entry.done is not None or len(self._queue) >= self._settings.batch_rows_max
+            if urgent or len(self._queue) == 1:
+                self._news.notify_all()
+        if refused is not None:
+            refused.fail(StoreError("the database is away and too much waits for it already; ask again later"))
 
     def _run(self) -> None:
-        retry_s = _RETRY_FIRST_S
-        while (batch := self._take()) is not None:
-            if self._write(batch):
-                retry_s = _RETRY_FIRST_S
+        retry_s, tended_s, more = _RETRY_FIRST_S, time.monotonic(), True
+        while True:
+            batch = self._take(_TEND_REST_S if more else _TEND_AGAIN_S) if self._settle() else None
+            if batch is None or not (batch == [] or self._write(batch)):
+                with self._news:
+                    if self._news.wait_for(lambda: self._closing, retry_s):
+                        return
+                retry_s = min(_RETRY_MAX_S, 2 * retry_s)
                 continue
-            self._put_back(batch)
-            with self._news:
-                self._news.wait_for(lambda: self._closing, retry_s)
-            retry_s = min(_RETRY_MAX_S, 2 * retry_s)
+            retry_s = _RETRY_FIRST_S
+            if not batch or time.monotonic() - tended_s > (_TEND_BUSY_S if more else _TEND_AGAIN_S):
+                more, tended_s = self._upkeep(), time.monotonic()
 
-    def _take(self) -> list[tuple[VisitRecord, Keyframe | None]] | None:
-        """The next batch: full, or `batch_wait_s` after its first record; None at the end."""
+    def _settle(self) -> bool:
+        """A commit that failed may stand all the same, if only its answer was lost. False: that cannot be known yet."""
+        if self._unsure is None:
+            return True
+        batch, batch_id = self._unsure
+        try:
+            records = [entry.record for entry in batch if entry.record is not None]
+            stored = self._store.committed(batch_id, records)
+        except (DBAPIError, OSError, StoreError, PoolTimeoutError) as error:
+            self._away(error, len(batch))
+            return False
+        self._unsure = None
+        if stored is None:
+            with self._news:
+                self._queue.put_back(batch)
+        else:
+            self._tell(batch, stored)
+        return True
+
+    def _take(self, idle_s: float) -> list[Entry] | None:
+        """The next batch: full, in a hurry, or `batch_wait_s` after its first entry; empty after `idle_s` without one;
+        None at the end."""
         limit = self._settings.batch_rows_max
         with self._news:
             self._busy = False
             self._news.notify_all()
-            self._news.wait_for(lambda: self._waiting or self._closing)
+            if not self._news.wait_for(lambda: self._queue or self._closing, idle_s):
+                return []
+            self._news.wait_for(
+                lambda: self._closing or self._hurry or self._queue.urgent or len(self._queue) >= limit,
+                self._settings.batch_wait_s,
+            )
             if self._closing:
                 return None
-            self._news.wait_for(
-                lambda: self._closing or self._hurry or len(self._waiting) >= limit, self._settings.batch_wait_s
-            )
             self._busy = True
-            return [self._waiting.popitem(last=False)[1] for _ in range(min(limit, len(self._waiting)))]
+            return self._queue.take(limit)
 
-    def _write(self, batch: list[tuple[VisitRecord, Keyframe | None]]) -> bool:
-        records = [record for record, _ in batch]
-        began = time.monotonic()
-        try:
-            self._store.write(records)
-        except Exception as error:  # noqa: BLE001 (whatever the database says, the patrol goes on and tries again)
-            self._on_error("store")
-            structlog.get_logger().error("verdicts not stored, trying again", rows=len(records), detail=str(error))
-            return False
+    def _write(self, batch: list[Entry]) -> bool:
+        """False if the database is away: what became of the batch is in `_unsure` then, or it is back in the queue."""
         self._keep_evidence(batch)
-        self.written_total += len(records)
-        self._on_batch(time.monotonic() - began)
-        self._on_written(records)
+        records = [entry.record for entry in batch if entry.record is not None]
+        batch_id = uuid.uuid4().hex
+        began_s = time.monotonic()
+        try:
+            stored = self._store.write(records, [write for entry in batch for write in entry.also], batch_id)
+        except _REFUSED as error:
+            return self._write_apart(batch, error)
+        except (DBAPIError, OSError, StoreError, PoolTimeoutError) as error:
+            self._unsure = batch, batch_id
+            self._away(error, len(batch))
+            return False
+        except Exception as error:  # noqa: BLE001 (what one entry does must not end the writer)
+            return self._write_apart(batch, error)
+        self._on_batch(time.monotonic() - began_s)
+        self._tell(batch, stored)
         return True
 
-    def _keep_evidence(self, batch: list[tuple[VisitRecord, Keyframe | None]]) -> None:
-        for _, keyframe in batch:
+    def _write_apart(self, batch: list[Entry], error: Exception) -> bool:
+        """One of the batch is at fault: in halves, until it is alone; then it goes."""
+        if len(batch) > 1:
+            half = len(batch) // 2
+            for part, rest in ((batch[:half], batch[half:]), (batch[half:], [])):
+                if not self._write(part):
+                    with self._news:
+                        self._queue.put_back(rest)
+                    return False
+            return True
+        self._on_error("refused")
+        structlog.get_logger().error("not stored, and not tried again", detail=_brief(error))
+        with self._news:
+            self.dropped["refused"] += 1
+        batch[0].fail(StoreError(f"the database refuses it: {_brief(error)}") if isinstance(error, _REFUSED) else error)
+        return True
+
+    def _tell(self, batch: list[Entry], stored: list[VisitRecord]) -> None:
+        """It is committed, whatever becomes of those who hear of it."""
+        with self._news:
+            self.written_total += len(stored)
+        seqs = iter(stored)
+        for entry in batch:
+            entry.succeed(None if entry.record is None else next(seqs))
+        try:
+            if stored:
+                self._on_written(stored)
+        except Exception as error:  # noqa: BLE001 (to write them again would be worse)
+            self._on_error("watchers")
+            structlog.get_logger().error("verdicts stored, and not told of", detail=_brief(error))
+
+    def _away(self, error: Exception, rows: int) -> None:
+        self._on_error("store")
+        structlog.get_logger().error("verdicts not stored, trying again", rows=rows, detail=_brief(error))
+
+    def _keep_evidence(self, batch: list[Entry]) -> None:
+        """Before the rows that point to it; and once, however often these are tried."""
+        for entry in batch:
+            keyframe, entry.keyframe = entry.keyframe, None
             if keyframe is None:
                 continue
             try:
                 self._evidence.put(keyframe)
             except (OSError, StoreError) as error:
-                self.dropped["evidence"] += 1
+                with self._news:
+                    self.dropped["evidence"] += 1
                 self._on_error("evidence")
                 structlog.get_logger().error("keyframe not kept", camera_id=keyframe.camera_id, detail=str(error))
 
-    def _put_back(self, batch: list[tuple[VisitRecord, Keyframe | None]]) -> None:
-        with self._news:
-            for record, keyframe in reversed(batch):
-                camera_id = record.verdict.camera_id
-                if camera_id not in self._waiting:
-                    self._waiting[camera_id] = (record, keyframe)
-                    self._waiting.move_to_end(camera_id, last=False)
-                else:
-                    self.dropped["superseded"] += 1
+    def _upkeep(self) -> bool:
+        try:
+            return self._tend(self._settings)
+        except Exception as error:  # noqa: BLE001 (old rows can wait; the verdicts that come now cannot)
+            self._on_error("upkeep")
+            structlog.get_logger().error("old verdicts not tended, trying again later", detail=_brief(error))
+            return False
+
+
+def _brief(error: Exception) -> str:
+    """Without the rows that SQLAlchemy quotes: they are long, and may hold what is nobody's business."""
+    return str(getattr(error, "orig", error)).strip()

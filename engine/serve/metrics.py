@@ -75,7 +75,12 @@ _TABLE = (
     MetricKind("patrol_demux_stuck_threads", "gauge", (), "Demuxing threads given up and not back."),
     MetricKind("patrol_rtsp_fallbacks_total", "counter", ("outcome",), "RTSP visits tried again through FFmpeg."),
     MetricKind("patrol_store_errors_total", "counter", ("part",), "Writes that failed: store (tried again), evidence."),
-    MetricKind("patrol_store_dropped_total", "counter", ("reason",), "Records not written: superseded, queue_full."),
+    MetricKind(
+        "patrol_store_dropped_total",
+        "counter",
+        ("reason",),
+        "Records not written: queue_full, queue_full_ledger, refused; keyframes: evidence.",
+    ),
     MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
     MetricKind(
         "patrol_notices_total",
@@ -88,6 +93,14 @@ _TABLE = (
     MetricKind("patrol_notices_circuit_open", "gauge", ("endpoint",), "1 while an endpoint has failed too often."),
     MetricKind("patrol_kpi_ratio", "gauge", ("kpi", "region"), "KPI of the day so far by county; docs/kpis.md."),
     MetricKind("patrol_kpi_measured_ratio", "gauge", ("kpi", "region"), "Measured / registered beside it."),
+    MetricKind("patrol_findings", "gauge", ("state", "level"), "Findings that have not ended."),
+    MetricKind("patrol_finding_events_total", "counter", ("step",), "Events of the ledger."),
+    MetricKind(
+        "patrol_findings_unheard_total",
+        "counter",
+        (),
+        "Verdicts that the ledger did not hear since its events wait for the database; the camera's next one tells it.",
+    ),
     MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
     MetricKind("patrol_rpc_seconds", "histogram", ("method", "code"), "gRPC calls by method and status."),
 )
@@ -245,6 +258,19 @@ class Metrics:
         self._gauges["patrol_notices_waiting"].labels(endpoint).set(waiting)
         self._gauges["patrol_notices_oldest_seconds"].labels(endpoint).set(oldest_s)
         self._gauges["patrol_notices_circuit_open"].labels(endpoint).set(circuit_open)
+
+    def findings(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Findings that have not ended, by state and level."""
+        for (state, level), number in counts.items():
+            self._gauges["patrol_findings"].labels(state, level).set(number)
+
+    def finding_event(self, step: str) -> None:
+        """The ledger said something."""
+        self._counters["patrol_finding_events_total"].labels(step).inc()
+
+    def finding_unheard(self) -> None:
+        """The ledger did not hear a verdict."""
+        self._counters["patrol_findings_unheard_total"].inc()
 
     def rpc(self, method: str, code: str, seconds: float) -> None:
         """A gRPC call ended."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from engine.actors import Actor
+from engine.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
 from engine.indicators import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.replies import (
     CameraPage,
@@ -58,6 +60,22 @@ class HubPort(Protocol):
 
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         """Take a TOML configuration, or say what it would change; ConfigError, ConflictError."""
+
+    async def finding(self, finding_id: int) -> Finding | None:
+        """One finding; None if there is none."""
+
+    async def findings(self, query: FindingQuery) -> FindingPage:
+        """A page of findings, newest first."""
+
+    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
+        """All events of a finding; empty if there is none such."""
+
+    async def act(self, command: FindingCommand, actor: Actor) -> Finding:
+        """Do what a caller wants to a finding; answered when it is committed.
+
+        NotFoundError for one that is not there or not in the actor's region; CommandError, ForbiddenError and
+        ConflictError for what may not be done; StoreError while the database is away.
+        """
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         """Draw canteens; NotFoundError if there are none, ConflictError while another draw is under way."""

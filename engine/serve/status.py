@@ -10,7 +10,16 @@ from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from engine.errors import ConflictError, PatrolError, RegistryError, SourceRefusedError, StoreError, WireError
+from engine.errors import (
+    CommandError,
+    ConflictError,
+    ForbiddenError,
+    PatrolError,
+    RegistryError,
+    SourceRefusedError,
+    StoreError,
+    WireError,
+)
 from engine.replies import RowProblem
 from engine.serve.fanout import TooManyWatchersError, TooSlowError
 
@@ -53,6 +62,8 @@ _CODES: list[tuple[type[BaseException], grpc.StatusCode]] = [
     (TooManyWatchersError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (RegistryError, grpc.StatusCode.INVALID_ARGUMENT),
     (SourceRefusedError, grpc.StatusCode.INVALID_ARGUMENT),
+    (CommandError, grpc.StatusCode.INVALID_ARGUMENT),
+    (ForbiddenError, grpc.StatusCode.PERMISSION_DENIED),
     (ConflictError, grpc.StatusCode.ABORTED),
     (StoreError, grpc.StatusCode.UNAVAILABLE),
     (WireError, grpc.StatusCode.UNAVAILABLE),

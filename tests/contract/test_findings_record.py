@@ -157,8 +157,7 @@ def test_with_a_transaction_that_fails_nothing_of_it_stays(store: Store, engine:
     told.act(Step.ACKNOWLEDGED, finding_id=3)
     news = entries(told.log)[-1:]
     with pytest.raises(sa.exc.IntegrityError), writing(engine) as connection:
-        append(connection, news)
-        append(connection, news)
+        append(connection, news + news)
     assert (store.findings.last_seq(), store.findings.get(3)) == (last, before)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -98,14 +98,14 @@ def states(store: Store) -> list[tuple[str, DeliveryState]]:
 
 def test_what_is_in_the_outbox_arrives_signed_and_in_order(store, receiver, settings, send) -> None:
     store.outbox.put([opened(number) for number in range(1, 21)])
-    tally, told = Tally(), []
-    send(settings({"county": receiver.url}), told.extend, tally)
+    tally, told = Tally(), {}
+    send(settings({"county": receiver.url}), told.update, tally)
     assert receiver.wait_taken(20)
     assert numbers(receiver) == list(range(1, 21))
     assert all(one.genuine for one in receiver.taken)
     assert receiver.taken[0].headers["content-type"] == "application/cloudevents+json; charset=utf-8"
     assert receiver.taken[0].headers["webhook-id"] == receiver.taken[0].event["id"]
-    assert wait_until(lambda: sorted(told) == list(range(1, 21)))
+    assert wait_until(lambda: told == dict.fromkeys(range(1, 21), "county"))
     assert wait_until(lambda: {state for _, state in states(store)} == {DeliveryState.DELIVERED})
     assert tally.outcomes == {("county", "delivered"): 20}
 
@@ -343,8 +343,8 @@ def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, sen
     monkeypatch.setattr("engine.notices.sender._TROUBLE_S", 0.1)
     told: list[int] = []
 
-    def tell(findings: Sequence[int]) -> None:
-        told.extend(findings)
+    def tell(delivered: Mapping[int, str]) -> None:
+        told.extend(delivered)
         if len(told) < 3:
             raise StoreError("the ledger is away")
 
@@ -357,9 +357,9 @@ def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, sen
     store.outbox.put([opened(4), opened(9, kind="finding.claimed"), opened(6)])
     store.outbox.route(lambda _: ["county"], time.time_ns(), 10, 10)
     store.outbox.mark([Mark("county", 1, DeliveryState.DELIVERED, 1), Mark("county", 2, DeliveryState.DELIVERED, 1)])
-    told: list[int] = []
-    send(settings({}), told.extend)
-    assert wait_until(lambda: told == [4])
+    told: dict[int, str] = {}
+    send(settings({}), told.update)
+    assert wait_until(lambda: told == {4: "county"})
 
 
 def test_old_rows_go_and_what_waits_or_can_be_replayed_stays(store) -> None:

@@ -55,7 +55,7 @@ def clock() -> Clock:
 
 def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiOffice:
     office = KpiOffice(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
-    store.joins[:] = [office.join]
+    store.riders[:] = [office.join]
     return office
 
 
@@ -86,11 +86,11 @@ def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(s
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    store.joins.append(fail)
+    store.riders.append(fail)
     with pytest.raises(OSError, match="disk full"):
         store.write([saw("130102-c0", State.OK, NOON_NS)])
     assert kpi_table(store.kpis, KpiQuery()).rows == ()
-    store.joins.remove(fail)
+    store.riders.remove(fail)
     write(store, office, [])
     assert counties(store)["130102"].cameras_clear == 1
 

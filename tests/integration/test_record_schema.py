@@ -1,6 +1,8 @@
 """Databases of every age, in SQLite and in a real PostgreSQL: made, brought up to date, refused."""
 
+import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from engine.record import schema
 from engine.record.database import connect, parse
 from engine.record.store import Store
 from engine.record.tables import metadata
-from engine.types import Camera, SiteKind
+from engine.types import Camera, Cause, Codec, FaultKind, Scores, Severity, SiteKind, State, Verdict
 
 VERSION_1 = """
 CREATE TABLE patrol_about (key VARCHAR(32) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY (key));
@@ -42,6 +44,26 @@ VALUES ('a', 'rtsp://h/1', '', '', '', '130102', 'other', 0, '', '', '', 0, 1);
 """The oldest file there is of schema version 1: the later ones have all of this and more."""
 
 
+VERDICT_1 = {
+    "camera_id": "a", "visit_id": 7, "at_wall_ns": 1_700_000_000_000_000_000, "state": "fault", "kinds": ["blurred"],
+    "reason": "", "detail": "为何", "announced": "fault", "announced_kinds": ["blurred"], "since_wall_ns": 5,
+    "scores": [1.5, None, 0.0], "figures": {"luma_mean": 12.25}, "thresholds": {"limit": 3.0}, "rules_version": "1",
+    "width": 640, "height": 480, "codec": "h265",
+}  # fmt: skip
+VERDICT_2 = VERDICT_1 | {
+    "camera_id": "b", "cause": "defocus", "announced_cause": None, "severity": "blind", "confidence": 0.875,
+    "tiles": [0, 17],
+}  # fmt: skip
+"""As the first rules gave them, and the second."""
+PACKED_1 = Verdict(
+    "a", 7, 1_700_000_000_000_000_000, State.FAULT, (FaultKind.BLURRED,), "", "为何", State.FAULT, (FaultKind.BLURRED,),
+    5, Scores(1.5, None, 0.0), {"luma_mean": 12.25}, {"limit": 3.0}, "1", 640, 480, Codec.H265,
+)  # fmt: skip
+PACKED_2 = replace(
+    PACKED_1, camera_id="b", cause=Cause.DEFOCUS, severity=Severity.BLIND, confidence=0.875, tiles=(0, 17)
+)
+
+
 def differences(url: str) -> list[object]:
     with connect(parse(url)).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -56,6 +78,9 @@ def set_revision(url: str, revision: str) -> None:
 def old_file(folder: Path) -> str:
     with sqlite3.connect(folder / "old.db") as old:
         old.executescript(VERSION_1)
+        for one in (VERDICT_1, VERDICT_2):
+            row = (one["camera_id"], 7, one["at_wall_ns"], "fault", 5, json.dumps(one).encode(), b"memory")
+            old.execute("INSERT INTO latest VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     return f"sqlite:///{folder}/old.db"
 
 
@@ -102,6 +127,8 @@ def test_a_file_of_version_1_opens_after_an_upgrade_and_keeps_what_it_has(tmp_pa
     assert differences(url) == []
     store = Store.open(url)
     assert list(store.cameras()) == [Camera("a", "rtsp://h/1", region="130102")]
+    assert list(store.verdicts()) == [PACKED_1, PACKED_2]
+    assert list(store.histories()) == [("a", b"memory"), ("b", b"memory")]
     assert store.put_cameras([Camera("a", "rtsp://h/1", site_kind=SiteKind.KINDERGARTEN)]) == (0, 1, 0)
     store.close()
 
@@ -133,6 +160,20 @@ def test_a_password_is_in_no_error() -> None:
         Store.open("postgresql+psycopg://patrol:sesame@127.0.0.1:1/patrol")
     assert "sesame" not in str(told.value)
     assert "***" in str(told.value)
+
+
+def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    path.write_text("these are notes, not a database " * 50)
+    with pytest.raises(StoreError, match=r"notes\.db.*not a database"):
+        Store.open(f"sqlite:///{path}")
+    assert path.read_text().startswith("these are notes")
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "sqlite:////proc/nowhere/patrol.db"])
+def test_a_url_that_leads_nowhere_is_refused(bad: str) -> None:
+    with pytest.raises(StoreError, match=r"record\.url"):
+        Store.open(bad)
 
 
 def test_another_kind_of_database_is_refused() -> None:

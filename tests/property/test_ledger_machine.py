@@ -10,7 +10,7 @@ from engine.errors import CommandError, ConflictError, ForbiddenError
 from engine.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
 from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.fold import replay
-from engine.ledger.invariants import check
+from engine.ledger.invariants import check_invariants
 from engine.types import Camera, Cause, FaultKind, State, Verdict
 from tests.ledger_auditor import Auditor
 from tests.ledgers import HOUR, MINUTE, START
@@ -57,8 +57,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
 
     def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
-        told = [action for action in actions if isinstance(action, Recorded)]
-        events = [action.event for action in told]
+        events = [action.event for action in actions if isinstance(action, Recorded)]
         for event in events:
             self.auditor.said(event, self.now_ns, actor)
         self.log += events
@@ -146,7 +145,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def books_balance(self) -> None:
         if hasattr(self, "ledger"):
-            check(self.ledger)
+            check_invariants(self.ledger)
             everything = replay(self.log)
             assert {one: f for one, f in everything.items() if not f.state.ended} == self.ledger.findings
 

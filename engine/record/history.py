@@ -1,0 +1,92 @@
+"""The log of verdicts: every one, in the order of commits. `seq` is the place in it, and the token to go on at."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from engine.record import packing
+from engine.record.tables import camera_nos, cameras, verdict_log
+from engine.record.terms import Terms
+from engine.replies import LoggedVerdict
+
+_EXPORT_ROWS = 5_000
+
+
+class VerdictHistory:
+    """The log of one database. Any thread may call; every call is its own transaction."""
+
+    def __init__(self, engine: Engine, terms: Terms) -> None:
+        self._engine = engine
+        self._terms = terms
+
+    def last_seq(self) -> int:
+        """Of the verdict that was committed last; 0 if there is none yet."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0
+
+    def oldest_seq(self) -> int:
+        """The first that is still there; 0 if there is none yet. Whoever stopped before it has missed some."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.min(verdict_log.c.seq))) or 0
+
+    def of_camera(self, camera_id: str, before_seq: int = 0, limit: int = 100) -> tuple[LoggedVerdict, ...]:
+        """A camera's verdicts, newest first; `before_seq`: only those below it, 0: from the newest on."""
+        query = (
+            _rows()
+            .where(camera_nos.c.camera_id == camera_id, *((verdict_log.c.seq < before_seq,) if before_seq else ()))
+            .order_by(verdict_log.c.seq.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return self._read(connection, connection.execute(query).all())
+
+    def after(self, seq: int, limit: int = 1000) -> tuple[LoggedVerdict, ...]:
+        """What was committed after `seq`, oldest first."""
+        query = _rows().where(verdict_log.c.seq > seq).order_by(verdict_log.c.seq).limit(limit)
+        with self._engine.connect() as connection:
+            return self._read(connection, connection.execute(query).all())
+
+    def between(
+        self, from_wall_ns: int, until_wall_ns: int, region_prefix: str = ""
+    ) -> Iterator[tuple[LoggedVerdict, ...]]:
+        """Verdicts of a time (its end left out) and region, some thousands at a time, in the order of commits.
+
+        Each piece is a transaction of its own: a long one would keep SQLite's log from being folded in. A region finds
+        only cameras that the registry still knows.
+        """
+        query = (
+            _rows()
+            .where(verdict_log.c.at_wall_ns >= from_wall_ns, verdict_log.c.at_wall_ns < until_wall_ns)
+            .order_by(verdict_log.c.seq)
+            .limit(_EXPORT_ROWS)
+        )
+        if region_prefix:
+            known = sa.select(cameras.c.camera_id).where(cameras.c.region.startswith(region_prefix, autoescape=True))
+            query = query.where(camera_nos.c.camera_id.in_(known))
+        seq = 0
+        while True:
+            with self._engine.connect() as connection:
+                piece = self._read(connection, connection.execute(query.where(verdict_log.c.seq > seq)).all())
+            if piece:
+                yield piece
+            if len(piece) < _EXPORT_ROWS:
+                return
+            seq = piece[-1].seq
+
+    def _read(self, connection: Connection, rows: Sequence[Any]) -> tuple[LoggedVerdict, ...]:
+        shape = self._terms.shape
+        return tuple(
+            LoggedVerdict(
+                row.seq,
+                packing.unpack(row.camera_id, row.at_wall_ns, shape(connection, row.shape_no), row.body),
+                row.changed,
+            )
+            for row in rows
+        )
+
+
+def _rows() -> "sa.Select[Any]":
+    joined = verdict_log.join(camera_nos, verdict_log.c.camera_no == camera_nos.c.camera_no)
+    return sa.select(verdict_log, camera_nos.c.camera_id).select_from(joined)

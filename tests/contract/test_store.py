@@ -1,0 +1,309 @@
+"""One contract, two databases: all of this holds in SQLite and in a real PostgreSQL."""
+
+import itertools
+import random
+from dataclasses import replace
+from datetime import UTC, timedelta, timezone
+
+import pytest
+import sqlalchemy as sa
+
+from engine.config.schema import RecordSettings
+from engine.errors import StoreError
+from engine.record import claim, upkeep
+from engine.record.database import connect, parse
+from engine.record.store import Store, VisitRecord
+from engine.replies import CameraQuery, LoggedVerdict
+from engine.types import (
+    Camera,
+    Cause,
+    Codec,
+    FaultKind,
+    KeyPoint,
+    Scores,
+    Severity,
+    SiteKind,
+    State,
+    Verdict,
+)
+
+AT_NS = 1_700_000_000_000_000_000
+HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
+CHINA = timezone(timedelta(hours=8))
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
+def store(url: str):
+    one = Store.open(url)
+    yield one
+    one.close()
+
+
+def verdict(camera_id: str, visit_id: int = 1, announced: State = State.OK, at_ns: int = AT_NS) -> Verdict:
+    return Verdict(
+        camera_id, visit_id, at_ns, State.FAULT, (FaultKind.BLURRED,), "", "why 为何", announced,
+        (FaultKind.FROZEN,), 5, Scores(1.5, None, 0.0), {"luma_mean": 12.25}, {"limit": 3.0}, "1", 640, 480, Codec.H265,
+        Cause.DEFOCUS, Cause.CLOCK_STILL, Severity.BLIND, 0.875, (0, 17),
+    )  # fmt: skip
+
+
+def offline(camera_id: str, visit_id: int) -> Verdict:
+    return Verdict(
+        camera_id, visit_id, AT_NS, State.OFFLINE, (), "refused", "no answer from 10.0.0.1:554", State.OFFLINE
+    )
+
+
+def scored(camera_id: str, at_ns: int, state: State, sharpness: float | None) -> VisitRecord:
+    return VisitRecord(Verdict(camera_id, 1, at_ns, state, scores=Scores(sharpness, 50.0, None)), b"")
+
+
+def tend(store: Store, now_ns: int, **settings: float) -> None:
+    """Some rounds of upkeep."""
+    more = True
+    for _ in range(20):
+        more = store.upkeep.step(RecordSettings(**settings), now_ns, CHINA)
+    assert not more
+
+
+def rolled_up(url: str, table: str) -> list[dict]:
+    with connect(parse(url)).connect() as connection:
+        rows = connection.execute(sa.text(f"SELECT * FROM {table} ORDER BY 1, 2")).all()
+        return [dict(row._mapping) for row in rows]
+
+
+def test_the_registry_survives_a_restart(url: str) -> None:
+    camera = Camera(
+        "c", "rtsp://u:p@h/1", "灶", "s", "校", "130102", KeyPoint.COOKING, True, "nvr", "06:00-19:00", "on",
+        site_kind=SiteKind.HIGH,
+    )  # fmt: skip
+    first = Store.open(url)
+    assert first.put_cameras([camera, Camera("d", "rtsp://h/2")]) == (2, 0, 0)
+    assert first.put_cameras([camera, Camera("d", "rtsp://h/3")]) == (0, 1, 1)
+    first.close()
+    second = Store.open(url)
+    assert list(second.cameras()) == [camera, Camera("d", "rtsp://h/3")]
+    second.close()
+
+
+def test_verdict_and_memory_survive_a_restart(url: str) -> None:
+    first = Store.open(url)
+    first.put_cameras([Camera("c", "rtsp://h/1")])
+    first.write([VisitRecord(verdict("c", 1), b"old"), VisitRecord(verdict("c", 2), b"new")])
+    first.close()
+    second = Store.open(url)
+    assert list(second.verdicts()) == [verdict("c", 2)]
+    assert list(second.histories()) == [("c", b"new")]
+    assert second.camera("c").latest == verdict("c", 2)
+    second.close()
+
+
+def test_a_memory_is_replaced_where_there_is_one(store: Store) -> None:
+    store.put_cameras([Camera("c", "rtsp://h/1"), Camera("d", "rtsp://h/1")])
+    store.write([VisitRecord(verdict("c"), b"old")])
+    store.put_histories({"c": b"new", "d": b"never visited"})
+    assert list(store.histories()) == [("c", b"new")]
+    assert store.camera("c").latest == verdict("c")
+    store.put_histories({})
+
+
+def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> None:
+    store.put_cameras([Camera(f"c{n:04}", "rtsp://h/1", region="130102" if n % 2 else "130200") for n in range(1234)])
+    seen, token, total = [], "", 0
+    while True:
+        page = store.page(CameraQuery(region_prefix="1301", page_size=100, page_token=token))
+        seen += [status.camera.camera_id for status in page.cameras]
+        total = page.total
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen == [f"c{n:04}" for n in range(1234) if n % 2]
+    assert total == len(seen)
+
+
+def test_filters_narrow_a_list(store: Store) -> None:
+    store.put_cameras([Camera("a", "rtsp://h/1", site_id="s1"), Camera("b", "rtsp://h/1", site_id="s2")])
+    store.write([VisitRecord(verdict("b", announced=State.FAULT), b"")])
+    assert [s.camera.camera_id for s in store.page(CameraQuery(site_id="s1")).cameras] == ["a"]
+    assert [s.camera.camera_id for s in store.page(CameraQuery(state=State.FAULT)).cameras] == ["b"]
+    assert store.page(CameraQuery(region_prefix="1%")).total == 0
+
+
+def test_a_removed_camera_leaves_nothing(store: Store) -> None:
+    store.put_cameras([Camera("a", "rtsp://h/1")])
+    store.write([VisitRecord(verdict("a"), b"h")])
+    assert store.remove_cameras(["a", "nobody"]) == ("a",)
+    assert store.camera("a") is None
+    assert list(store.histories()) == []
+
+
+def test_every_verdict_is_logged_in_the_order_of_commits(store: Store) -> None:
+    first = [VisitRecord(verdict("c", 1), b"", True), VisitRecord(offline("d", 2), b"")]
+    assert [one.seq for one in store.write(first)] == [1, 2]
+    second = [VisitRecord(verdict("c", 3), b""), VisitRecord(verdict("c", 4), b"")]
+    assert [one.seq for one in store.write(second)] == [3, 4]
+    assert store.history.after(0) == (
+        LoggedVerdict(1, verdict("c", 1), True),
+        LoggedVerdict(2, offline("d", 2), False),
+        LoggedVerdict(3, verdict("c", 3), False),
+        LoggedVerdict(4, verdict("c", 4), False),
+    )
+    assert [one.seq for one in store.history.after(1, limit=2)] == [2, 3]
+    assert (store.history.oldest_seq(), store.history.last_seq()) == (1, 4)
+
+
+def test_an_empty_log_has_no_first_and_no_last(store: Store) -> None:
+    assert (store.history.oldest_seq(), store.history.last_seq()) == (0, 0)
+    assert store.history.after(0) == store.history.of_camera("c") == ()
+
+
+def test_a_cameras_history_is_read_backwards_page_by_page(store: Store) -> None:
+    for visit in range(1, 8):
+        store.write([VisitRecord(verdict("c", visit), b""), VisitRecord(verdict("d", visit), b"")])
+    seen, before = [], 0
+    while page := store.history.of_camera("c", before, limit=3):
+        seen += [one.verdict.visit_id for one in page]
+        before = page[-1].seq
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_numbers_go_on_after_a_restart(url: str) -> None:
+    for visit in (1, 2):
+        store = Store.open(url)
+        store.write([VisitRecord(verdict("c", visit), b"")])
+        store.close()
+    store = Store.open(url)
+    assert [(one.seq, one.verdict) for one in store.history.after(0)] == [(1, verdict("c", 1)), (2, verdict("c", 2))]
+    store.close()
+
+
+def test_the_history_of_a_camera_outlives_it(store: Store) -> None:
+    store.put_cameras([Camera("c", "rtsp://h/1")])
+    store.write([VisitRecord(verdict("c"), b"")])
+    store.remove_cameras(["c"])
+    assert [one.verdict for one in store.history.of_camera("c")] == [verdict("c")]
+
+
+def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_is_whole(store: Store) -> None:
+    def fail(_: sa.Connection) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.write([VisitRecord(verdict("c"), b"")], [fail])
+    assert store.history.after(0) == ()
+    assert list(store.verdicts()) == []
+    (stored,) = store.write([VisitRecord(verdict("c", 2), b"")])
+    assert stored.seq == 1
+    assert [one.verdict for one in store.history.after(0)] == [verdict("c", 2)]
+
+
+def test_riders_and_further_writes_are_in_the_same_transaction(store: Store) -> None:
+    seen = []
+    store.riders.append(lambda connection, records: seen.append([one.seq for one in records]))
+    logged = sa.text("SELECT count(*) FROM verdict_log")
+    store.write([VisitRecord(verdict("c"), b"")], [lambda connection: seen.append(connection.scalar(logged))])
+    assert seen == [[1], 1]
+
+
+def test_whether_a_commit_stands_can_be_asked_for(store: Store) -> None:
+    records = [VisitRecord(verdict("c", 1), b""), VisitRecord(verdict("d", 1), b"")]
+    stored = store.write(records, batch_id="first")
+    assert store.committed("first", records) == stored
+    assert store.committed("second", records) is None
+
+
+def test_verdicts_of_a_time_and_region_come_in_order(store: Store) -> None:
+    store.put_cameras([Camera("c", "rtsp://h/1", region="130102"), Camera("d", "rtsp://h/1", region="130200")])
+    for hour in range(6):
+        records = [VisitRecord(verdict(one, hour, at_ns=AT_NS + hour * HOUR_NS), b"") for one in ("c", "d")]
+        store.write(records)
+    pieces = store.history.between(AT_NS + HOUR_NS, AT_NS + 3 * HOUR_NS, "1301")
+    assert [(one.verdict.camera_id, one.verdict.visit_id) for piece in pieces for one in piece] == [("c", 1), ("c", 2)]
+
+
+def test_hours_and_days_are_summed_up_before_verdicts_go(store: Store, url: str) -> None:
+    began_ns = 1_763_913_600_000_000_000  # 2025-11-24 00:00 in China
+    rng = random.Random(7)
+    records = [
+        scored(f"c{n % 3}", began_ns + n * HOUR_NS // 4, rng.choice(list(State)), rng.choice([None, 1.0 + n]))
+        for n in range(4 * 48)
+    ]
+    for begin in range(0, len(records), 50):
+        store.write(records[begin : begin + 50])
+    tend(store, began_ns + 20 * DAY_NS, keep_verdicts_days=7)
+    assert [one.seq for one in store.history.after(0)] == [len(records)]
+    hours, days = rolled_up(url, "verdict_hours"), rolled_up(url, "verdict_days")
+    assert {row["day"] for row in days} == {20251124, 20251125}
+    for rows in (hours, days):
+        assert sum(row["ok"] + row["fault"] + row["unknown"] + row["offline"] for row in rows) == len(records)
+        known = [one.verdict.scores.sharpness for one in records if one.verdict.scores.sharpness is not None]
+        assert sum(row["sharpness_sum"] for row in rows) == sum(known)
+        assert sum(row["sharpness_count"] for row in rows) == len(known)
+        assert min(row["sharpness_min"] for row in rows if row["sharpness_min"] is not None) == min(known)
+        assert max(row["sharpness_max"] for row in rows if row["sharpness_max"] is not None) == max(known)
+        assert {row["occlusion_min"] for row in rows} == {None}
+    expected = sum(one.verdict.camera_id == "c1" and one.verdict.state is State.OK for one in records)
+    numbers = {row["camera_id"]: row["camera_no"] for row in rolled_up(url, "camera_nos")}
+    assert sum(row["ok"] for row in days if row["camera_no"] == numbers["c1"]) == expected
+
+
+def test_nothing_is_summed_up_twice(store: Store, url: str) -> None:
+    store.write([scored("c", AT_NS, State.OK, 1.0)])
+    for _ in range(3):
+        tend(store, AT_NS)
+    store.write([scored("c", AT_NS, State.FAULT, 3.0)])
+    tend(store, AT_NS)
+    (day,) = rolled_up(url, "verdict_days")
+    assert (day["ok"], day["fault"], day["sharpness_sum"], day["sharpness_min"]) == (1, 1, 4.0, 1.0)
+
+
+def test_a_step_of_upkeep_is_small(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "STEP_ROWS", 10)
+    store.write([scored("c", AT_NS, State.OK, 1.0) for _ in range(35)])
+    left = []
+    for _ in range(40):
+        store.upkeep.step(RecordSettings(), AT_NS + 20 * DAY_NS, UTC)
+        left.append(len(store.history.after(0)))
+    assert left[-1] == 1
+    assert max(before - after for before, after in itertools.pairwise(left)) == 10
+
+
+def test_sums_go_when_their_time_is_past(store: Store, url: str) -> None:
+    store.write([scored("c", AT_NS + day * DAY_NS, State.OK, 1.0) for day in range(60)])
+    tend(store, AT_NS + 60 * DAY_NS, keep_hourly_days=10, keep_daily_days=30)
+    assert len(rolled_up(url, "verdict_hours")) == 10
+    assert len(rolled_up(url, "verdict_days")) == 30
+
+
+def test_verdicts_of_a_clock_that_was_wrong_do_not_stay_for_ever(store: Store) -> None:
+    store.write([scored("c", AT_NS + 10_000 * DAY_NS, State.OK, 1.0)])
+    store.write([scored("c", AT_NS, State.OK, 1.0), scored("c", AT_NS + 20 * DAY_NS, State.OK, 1.0)])
+    tend(store, AT_NS + 20 * DAY_NS, keep_verdicts_days=7)
+    assert [one.seq for one in store.history.after(0)] == [3]
+
+
+def test_verdicts_share_what_they_have_in_common(store: Store, url: str) -> None:
+    base = verdict("c")
+    figures = {f"figure_{n}": float(n) for n in range(40)}
+    records = [VisitRecord(replace(base, visit_id=n, figures=figures), b"") for n in range(500)]
+    store.write(records)
+    assert [one.verdict.figures for one in store.history.after(0)] == [figures] * 500
+    assert len(rolled_up(url, "terms")) == 3
+
+
+def test_only_one_process_writes(store: Store, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "_PATIENCE_S", 0.2)
+    store.claim()
+    store.write([VisitRecord(verdict("c"), b"")])
+    other = Store.open(url)
+    with pytest.raises(StoreError, match="another process writes"):
+        other.claim()
+    assert len(other.history.after(0)) == 1
+    store.close()
+    other.claim()
+    other.close()
