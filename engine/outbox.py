@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.findings import Step
+from engine.findings import TOLD, Step
 
-FINDING_KINDS = tuple(f"finding.{step}" for step in Step)
+FINDING_KINDS = tuple(f"finding.{step}" for step in Step if step in TOLD)
 OPENED = f"finding.{Step.OPENED}"
 VERDICT_CHANGED = "verdict.changed"
 """The announced state of a camera is another one."""

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
@@ -42,11 +42,8 @@ class Box(Protocol):
     ) -> tuple[int, int]:
         """Choose the endpoints of new notices; how many there were, and how many deliveries found no room."""
 
-    def heads(self, endpoints: Iterable[str]) -> list[Parcel]:
-        """The oldest that waits for each."""
-
-    def mark(self, marks: Sequence[Mark]) -> None:
-        """Write down what became of parcels."""
+    def settle(self, marks: Sequence[Mark], endpoints: Collection[str]) -> list[Parcel]:
+        """Write down what became of parcels; then the oldest that waits for each endpoint."""
 
     def backlogs(self) -> dict[str, Backlog]:
         """What waits, by endpoint."""
@@ -169,7 +166,7 @@ class Sender:
         if wall_ns() >= self._look_ns:
             self._look_ns = wall_ns() + ns(_POLL_S)
             await self._route()
-            await self._fetch(self._delivery.wanting())
+            await self._fetch()
         self._start(webhook)
         await self._keep_house()
 
@@ -177,9 +174,11 @@ class Sender:
         """Marks first: a parcel must not be fetched that was delivered, nor a finding told of whose mark may go."""
         while self._marks:
             marks = tuple(self._marks)
-            await self._ask(partial(self._box.mark, marks))
+            wanted = {one.endpoint for one in marks} & set(self._delivery.wanting())
+            parcels = await self._ask(partial(self._box.settle, marks, wanted))
             del self._marks[: len(marks)]
-            await self._fetch({one.endpoint for one in marks})
+            for parcel in parcels:
+                self._delivery.take(parcel)
         if self._to_tell:
             delivered, self._to_tell = self._to_tell, {}
             try:
@@ -201,11 +200,11 @@ class Sender:
             if full:
                 logger().warning("notices given up, too many wait", reason="queue_full", number=full)
 
-    async def _fetch(self, endpoints: Iterable[str]) -> None:
-        unwritten = {one.endpoint for one in self._marks}
-        wanted = set(endpoints) & set(self._delivery.wanting()) - unwritten
+    async def _fetch(self) -> None:
+        """What waits for endpoints that have nothing at their head; not what was delivered and is not marked yet."""
+        wanted = set(self._delivery.wanting()) - {one.endpoint for one in self._marks}
         if wanted:
-            for parcel in await self._ask(partial(self._box.heads, wanted)):
+            for parcel in await self._ask(partial(self._box.settle, (), wanted)):
                 self._delivery.take(parcel)
 
     def _start(self, webhook: Webhook) -> None:

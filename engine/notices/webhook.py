@@ -9,7 +9,7 @@ from typing import Self
 import httpx
 
 from engine import __version__
-from engine.clock import NS_PER_S
+from engine.clock import NS_PER_S, monotonic_ns
 from engine.config.notices import EndpointSettings
 from engine.errors import ConfigError
 from engine.notices.answers import Answer, Outcome, outcome_of, retry_after_ns
@@ -31,6 +31,7 @@ class Webhook:
 
     def __init__(self) -> None:
         self._clients: dict[str, tuple[int, httpx.AsyncClient]] = {}
+        self._known: dict[str, tuple[int, tuple[bytes, ...]]] = {}
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before it is needed."""
@@ -50,7 +51,7 @@ class Webhook:
         except ValueError as error:
             return Answer(Outcome.INTERNAL, _line(str(error)))
         try:
-            secrets = await asyncio.to_thread(_read_secrets, endpoint.secret_file)
+            secrets = await self._secrets(endpoint.secret_file)
             client = await self._client(endpoint.ca_file)
         except ConfigError as error:
             return Answer(Outcome.NO_SECRET, _line(str(error)))
@@ -65,9 +66,18 @@ class Webhook:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return Answer(Outcome.BROKEN, _line(f"{type(error).__name__}: {error}"))
 
+    async def _secrets(self, path: str) -> tuple[bytes, ...]:
+        """An exchanged secret counts a second later."""
+        now_ns = monotonic_ns()
+        read_ns, secrets = self._known.get(path, (0, ()))
+        if not secrets or now_ns - read_ns > NS_PER_S:
+            secrets = await asyncio.to_thread(_read_secrets, path)
+            self._known[path] = (now_ns, secrets)
+        return secrets
+
     async def _client(self, ca_file: str) -> httpx.AsyncClient:
         """Whoever trusts the same has the same connections; an exchanged file counts from the next notice on."""
-        changed_ns = await asyncio.to_thread(_changed_ns, ca_file)
+        changed_ns = await asyncio.to_thread(_changed_ns, ca_file) if ca_file else 0
         known = self._clients.get(ca_file)
         if known is not None and known[0] == changed_ns:
             return known[1]
@@ -108,7 +118,6 @@ async def _post(client: httpx.AsyncClient, url: str, sent: dict[str, str], body:
 
 
 def _read_secrets(path: str) -> tuple[bytes, ...]:
-    """Read at every attempt: an exchanged secret counts from the next notice on."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -118,7 +127,7 @@ def _read_secrets(path: str) -> tuple[bytes, ...]:
 
 def _changed_ns(ca_file: str) -> int:
     try:
-        return Path(ca_file).stat().st_mtime_ns if ca_file else 0
+        return Path(ca_file).stat().st_mtime_ns
     except OSError:
         return 0  # the reading of it says what is wrong
 

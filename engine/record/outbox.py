@@ -1,7 +1,7 @@
 """The outbox of notices and their deliveries. Its rows are written with the events they tell of; here they are routed
 to endpoints, handed out, marked, given up, replayed and, when they are old, let go."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,12 @@ from engine.record.tables import about, deliveries, outbox
 
 _ROUTED = "notices_routed"
 """Key in patrol_about: up to which row of the outbox the endpoints were chosen."""
+
+_MARK = (
+    sa.update(deliveries)
+    .where(deliveries.c.endpoint == sa.bindparam("of_endpoint"), deliveries.c.seq == sa.bindparam("of_seq"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("state", "attempts", "next_wall_ns", "last_error")})
+)
 
 Listeners = Callable[[Notice], Sequence[str]]
 """Endpoints that are to hear of a notice."""
@@ -60,41 +66,14 @@ class Outbox:
             self._set_routed(connection, news[-1].seq)
         return len(news), full
 
-    def heads(self, endpoints: Iterable[str]) -> list[Parcel]:
-        """The oldest that waits for each of these endpoints."""
-        oldest = (
-            sa.select(deliveries.c.endpoint, sa.func.min(deliveries.c.seq).label("seq"))
-            .where(deliveries.c.state == DeliveryState.WAITING.value, deliveries.c.endpoint.in_(list(endpoints)))
-            .group_by(deliveries.c.endpoint)
-            .subquery()
-        )
-        same = sa.and_(deliveries.c.endpoint == oldest.c.endpoint, deliveries.c.seq == oldest.c.seq)
-        with self._engine.connect() as connection:
-            found = connection.execute(_parcels().join(oldest, same))
-            return [_parcel(row) for row in found]
-
-    def mark(self, marks: Sequence[Mark]) -> None:
-        """Write down what became of parcels, in one transaction."""
+    def settle(self, marks: Sequence[Mark], endpoints: Collection[str] = ()) -> list[Parcel]:
+        """Write down what became of parcels; then the oldest that waits for each of these endpoints."""
         if not marks:
-            return
-        change = (
-            sa.update(deliveries)
-            .where(deliveries.c.endpoint == sa.bindparam("of_endpoint"), deliveries.c.seq == sa.bindparam("of_seq"))
-            .values({name: sa.bindparam(f"new_{name}") for name in ("state", "attempts", "next_wall_ns", "last_error")})
-        )
-        rows = [
-            {
-                "of_endpoint": one.endpoint,
-                "of_seq": one.seq,
-                "new_state": one.state.value,
-                "new_attempts": one.attempts,
-                "new_next_wall_ns": one.next_wall_ns,
-                "new_last_error": one.last_error[:LAST_ERROR_CHARS_MAX],
-            }
-            for one in marks
-        ]
+            with self._engine.connect() as connection:
+                return _heads(connection, endpoints)
         with writing(self._engine) as connection:
-            connection.execute(change, rows)
+            connection.execute(_MARK, [_mark_row(one) for one in marks])
+            return _heads(connection, endpoints)
 
     def backlogs(self) -> dict[str, Backlog]:
         """What waits and what was given up, by endpoint; also of endpoints that are configured no longer."""
@@ -162,6 +141,19 @@ class Outbox:
         change = sa.update(about).where(about.c.key == _ROUTED).values(value=str(seq))
         if not connection.execute(change).rowcount:
             connection.execute(sa.insert(about).values(key=_ROUTED, value=str(seq)))
+
+
+def _heads(connection: Connection, endpoints: Collection[str]) -> list[Parcel]:
+    if not endpoints:
+        return []
+    oldest = (
+        sa.select(deliveries.c.endpoint, sa.func.min(deliveries.c.seq).label("seq"))
+        .where(deliveries.c.state == DeliveryState.WAITING.value, deliveries.c.endpoint.in_(list(endpoints)))
+        .group_by(deliveries.c.endpoint)
+        .subquery()
+    )
+    same = sa.and_(deliveries.c.endpoint == oldest.c.endpoint, deliveries.c.seq == oldest.c.seq)
+    return [_parcel(row) for row in connection.execute(_parcels().join(oldest, same))]
 
 
 def _prune_notices(connection: Connection, before_wall_ns: int) -> int:
@@ -235,6 +227,17 @@ def _notice_row(notice: Notice) -> Mapping[str, Any]:
         "at_wall_ns": notice.at_wall_ns,
         "region": notice.region,
         "body": notice.body,
+    }
+
+
+def _mark_row(mark: Mark) -> Mapping[str, Any]:
+    return {
+        "of_endpoint": mark.endpoint,
+        "of_seq": mark.seq,
+        "new_state": mark.state.value,
+        "new_attempts": mark.attempts,
+        "new_next_wall_ns": mark.next_wall_ns,
+        "new_last_error": mark.last_error[:LAST_ERROR_CHARS_MAX],
     }
 
 

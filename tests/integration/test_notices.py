@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.errors import StoreError
 from engine.notices.sender import Sender
-from engine.outbox import DeliveryState, Mark, Notice
+from engine.outbox import DeliveryState, Mark, Notice, Parcel
 from engine.record.outbox import Outbox
 from engine.record.store import Store
 from tests.certificates import certificate
@@ -274,6 +274,7 @@ def test_a_secret_that_was_exchanged_signs_the_next_notice(store, receiver, sett
     assert receiver.wait_taken(1)
     assert receiver.taken[0].genuine, "both sign while they change"
     secret_file.write_text(other)
+    time.sleep(1.1)  # the file is read once a second at most
     store.outbox.put([opened(2)])
     sender.hint()
     assert receiver.wait_taken(2)
@@ -313,11 +314,11 @@ class Away:
         self.away = threading.Event()
         self.refused = 0
 
-    def mark(self, marks: Sequence[Mark]) -> None:
-        if self.away.is_set():
+    def settle(self, marks: Sequence[Mark], endpoints: Collection[str]) -> list[Parcel]:
+        if marks and self.away.is_set():
             self.refused += 1
-            raise sa.exc.OperationalError("mark", {}, Exception("the database is away"))
-        self._outbox.mark(marks)
+            raise sa.exc.OperationalError("settle", {}, Exception("the database is away"))
+        return self._outbox.settle(marks, endpoints)
 
     def __getattr__(self, name: str):
         return getattr(self._outbox, name)
@@ -356,7 +357,7 @@ def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, sen
 def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, send) -> None:
     store.outbox.put([opened(4), opened(9, kind="finding.claimed"), opened(6)])
     store.outbox.route(lambda _: ["county"], time.time_ns(), 10, 10)
-    store.outbox.mark([Mark("county", 1, DeliveryState.DELIVERED, 1), Mark("county", 2, DeliveryState.DELIVERED, 1)])
+    store.outbox.settle([Mark("county", 1, DeliveryState.DELIVERED, 1), Mark("county", 2, DeliveryState.DELIVERED, 1)])
     told: dict[int, str] = {}
     send(settings({}), told.update)
     assert wait_until(lambda: told == {4: "county"})
@@ -367,7 +368,7 @@ def test_old_rows_go_and_what_waits_or_can_be_replayed_stays(store) -> None:
     now = time.time_ns()
     store.outbox.put([opened(number) for number in range(1, 5)])
     store.outbox.route(lambda one: ["a"] if one.seq < 4 else [], now - 40 * day_ns, 10, 10)
-    store.outbox.mark([Mark("a", 1, DeliveryState.DELIVERED, 1), Mark("a", 2, DeliveryState.DEAD, 1)])
+    store.outbox.settle([Mark("a", 1, DeliveryState.DELIVERED, 1), Mark("a", 2, DeliveryState.DEAD, 1)])
     assert store.outbox.prune(now + 10 * day_ns, 45 * day_ns, 90 * day_ns) == 1
     assert [name for name, _ in states(store)] == ["a/3", "a/2"]
     assert store.outbox.prune(now + 60 * day_ns, 45 * day_ns, 90 * day_ns) == 6
