@@ -363,20 +363,6 @@ def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, sen
     assert wait_until(lambda: told == {4: "county"})
 
 
-def test_old_rows_go_and_what_waits_or_can_be_replayed_stays(store) -> None:
-    day_ns = 86_400 * 10**9
-    now = time.time_ns()
-    store.outbox.put([opened(number) for number in range(1, 5)])
-    store.outbox.route(lambda one: ["a"] if one.seq < 4 else [], now - 40 * day_ns, 10, 10)
-    store.outbox.settle([Mark("a", 1, DeliveryState.DELIVERED, 1), Mark("a", 2, DeliveryState.DEAD, 1)])
-    assert store.outbox.prune(now + 10 * day_ns, 45 * day_ns, 90 * day_ns) == 1
-    assert [name for name, _ in states(store)] == ["a/3", "a/2"]
-    assert store.outbox.prune(now + 60 * day_ns, 45 * day_ns, 90 * day_ns) == 6
-    store.outbox.put([opened(9)])
-    store.outbox.route(lambda _: ["a"], now, 10, 10)
-    assert [name for name, _ in states(store)] == ["a/5"], "numbers of old rows are not given again"
-
-
 def test_an_https_endpoint_is_verified(store, settings, send, tmp_path: Path) -> None:
     pem, context = certificate(tmp_path)
     receiver, tally = Receiver(), Tally()
