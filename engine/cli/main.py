@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db, evidence, kpi, token
+from engine.cli import cameras, config, db, evidence, kpi, notices, token
 from engine.cli.check import check
 from engine.cli.export import export
 from engine.cli.options import ERR, OUT
 from engine.cli.patrol import demo, run
 from engine.cli.pause import pause, resume
 from engine.cli.rejudge import rejudge
+from engine.cli.report import report
 from engine.cli.scheduler import plan, top
 from engine.cli.simulate import simulate
 from engine.cli.spotcheck import spot_check
@@ -20,10 +21,11 @@ from engine.cli.token import audit
 from engine.errors import PatrolError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Looks at every kitchen camera of a province.")
-for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, spot_check, audit, export):
+for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(notices.app, name="notices")
 app.add_typer(db.app, name="db")
 app.add_typer(token.app, name="token")
 app.add_typer(kpi.app, name="kpi")

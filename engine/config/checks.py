@@ -1,13 +1,17 @@
 """Rules over several keys, and what a listener in public needs. Pure."""
 
+import fnmatch
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from engine.config.listen import host_port, is_loopback
+from engine.config.notices import EndpointSettings
 from engine.config.schema import Settings
 from engine.errors import ConfigError
 from engine.findings import Level
 from engine.hours import parse_hours
+from engine.outbox import NOTICE_KINDS
+from engine.redact import redact
 from engine.types import Severity
 
 _HOST_VISITS_MAX = 100_000
@@ -16,7 +20,14 @@ _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 
 def problems(settings: Settings) -> list[str]:
     """One sentence for each thing wrong: key, value, what is allowed, the remedy."""
-    return [*_feed(settings), *_orders(settings), *_listeners(settings), *_intake(settings), *_ledger(settings)]
+    return [
+        *_feed(settings),
+        *_orders(settings),
+        *_listeners(settings),
+        *_intake(settings),
+        *_ledger(settings),
+        *_notices(settings),
+    ]
 
 
 def _feed(settings: Settings) -> Iterator[str]:
@@ -110,6 +121,43 @@ def _intake(settings: Settings) -> Iterator[str]:
             f"intake.listen = {intake.listen!r}: a public address needs intake.curve_secret_file and "
             "intake.curve_clients_dir; give them, or listen on 127.0.0.1"
         )
+
+
+def _notices(settings: Settings) -> Iterator[str]:
+    notices = settings.notices
+    if notices.wait_first_s > notices.wait_max_s:
+        yield (
+            f"notices.wait_first_s = {notices.wait_first_s:g}: must not be more than notices.wait_max_s "
+            f"({notices.wait_max_s:g}); lower the one or raise the other"
+        )
+    if not urlsplit(notices.source).scheme and not notices.source.startswith("/"):
+        yield f"notices.source = {notices.source!r}: allowed: a URI like urn:kitchen-patrol:1301, or a path like /1301"
+    names: set[str] = set()
+    for number, endpoint in enumerate(notices.endpoints):
+        where = f"notices.endpoints[{number}] ({endpoint.name})"
+        if endpoint.name in names:
+            yield f"{where}: another endpoint has this name; give each its own"
+        names.add(endpoint.name)
+        yield from (f"{where}.{problem}" for problem in _endpoint(endpoint))
+
+
+def _endpoint(endpoint: EndpointSettings) -> Iterator[str]:
+    shown = redact(endpoint.url)
+    try:
+        parts = urlsplit(endpoint.url)
+        usable = bool(parts.hostname) and parts.port != 0 and not parts.fragment and endpoint.url.isprintable()
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("http", "https") or " " in endpoint.url:
+        yield f"url = {shown!r}: allowed: an https URL with a host, like https://county.example/patrol; mend it"
+    elif parts.scheme == "http" and not endpoint.plain_http and not is_loopback(parts.hostname or ""):
+        yield (
+            f"url = {shown!r}: http to another machine can be read by everybody on the way; give an https URL, or set "
+            "plain_http = true"
+        )
+    for pattern in endpoint.events:
+        if not fnmatch.filter(NOTICE_KINDS, pattern):
+            yield f"events = {pattern!r}: matches no kind; allowed: {', '.join(NOTICE_KINDS)}, with * for any part"
 
 
 def _ledger(settings: Settings) -> Iterator[str]:

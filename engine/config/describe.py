@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.config.calendar import Calendar
 from engine.config.ledger import RegionPolicy
-from engine.config.pages import allowed, key_table, shown, table, with_block
+from engine.config.pages import allowed, key_table, shown, table, tables_of, with_block
 from engine.config.schema import Settings
 
 
@@ -52,6 +52,9 @@ def markdown() -> str:
     ]
     for section in Settings.model_fields:
         lines += ["", f"## [{section}]", "", *_table(section)]
+        for name, field in Settings.model_fields[section].default.__class__.model_fields.items():
+            for kind in tables_of(field):
+                lines += ["", f"Each `[[{section}.{name}]]`:", "", *key_table(kind)]
     return "\n".join(lines) + "\n"
 
 

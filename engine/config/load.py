@@ -10,6 +10,7 @@ from engine.config.checks import problems
 from engine.config.schema import Settings
 from engine.config.sections import unknown_key
 from engine.errors import ConfigError
+from engine.redact import redact
 
 _SHOWN_CHARS = 120
 
@@ -49,7 +50,9 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return unknown_key(problem["loc"], Settings)
     path = ".".join(str(part) for part in problem["loc"])
-    shown = repr(problem["input"])
+    if problem["type"] == "missing":
+        return f"{path}: is missing; add it"
+    shown = redact(repr(problem["input"]))
     if len(shown) > _SHOWN_CHARS:
         shown = f"{shown[:_SHOWN_CHARS]}..."
     return f"{path} = {shown}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"

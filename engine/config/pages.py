@@ -69,10 +69,15 @@ def allowed(field: FieldInfo) -> str:
     return ", ".join(words)
 
 
+def tables_of(field: FieldInfo) -> list[type[Section]]:
+    """What the entries of a list of tables are made of; empty if the key is no such list."""
+    return [part for part in get_args(field.annotation) if isinstance(part, type) and issubclass(part, Section)]
+
+
 def _key_rows(kind: type[Section], prefix: str) -> Iterator[tuple[str, ...]]:
     for name, field in kind.model_fields.items():
         extra: Any = field.json_schema_extra or {}
-        nested = [part for part in get_args(field.annotation) if isinstance(part, type) and issubclass(part, Section)]
+        nested = tables_of(field)
         if field.is_required():
             default = "-"
         else:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from engine.config.ledger import LedgerSettings
+from engine.config.notices import NoticesSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
 from engine.types import SPOT_CHECK_SITES_MAX, KeyPoint
@@ -404,5 +405,6 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
+    notices: NoticesSettings = NoticesSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

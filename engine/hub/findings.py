@@ -6,7 +6,6 @@ of. A command is answered after its events are committed, and not before.
 
 import asyncio
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -111,9 +110,10 @@ class FindingsOffice:
             self.check_now([order.camera_id for order in orders])
 
     def delivered(self, finding_id: int, why: str) -> None:
-        """A notice of the finding reached somebody."""
-        if self._has_room():
-            self._commit(self._ledger.delivered(finding_id, why, wall_ns()))
+        """A notice of the finding reached somebody; StoreError while nothing can be written: tell it again."""
+        if not self._has_room():
+            raise StoreError("the database is away, and nothing can be promised without it; ask again later")
+        self._commit(self._ledger.delivered(finding_id, why, wall_ns()))
 
     def configure(self, settings: Settings) -> None:
         """New settings, for what begins from now on."""
@@ -247,28 +247,3 @@ class FindingsOffice:
             waiting = 0
 
         return write
-
-
-def notice_body(event: LedgerEvent, finding: Finding) -> str:
-    """What a notice says of an event."""
-    subject = finding.subject
-    body = {
-        "finding": f"findings/{finding.finding_id}",
-        "number": event.number,
-        "step": event.step,
-        "at_wall_ns": event.at_wall_ns,
-        "who": event.who,
-        "role": event.role,
-        "why": event.why,
-        "evidence": event.evidence,
-        "state": finding.state,
-        "severity": finding.severity,
-        "level": finding.level,
-        "deadline_wall_ns": finding.deadline_wall_ns,
-        "camera_id": subject.camera_id,
-        "cause_key": subject.cause_key,
-        "site_id": subject.site_id,
-        "site_name": subject.site_name,
-        "region": subject.region,
-    }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -12,16 +12,18 @@ from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
 from engine.findings import LoggedEvent
-from engine.hub.findings import FindingsOffice, notice_body
+from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
 from engine.hub.loop import Hub
 from engine.hub.news import VerdictLog
+from engine.hub.notices import NoticesOffice
 from engine.hub.pins import Pins
 from engine.hub.port import Port
 from engine.hub.registry import Registry
 from engine.hub.reload import Configuration
 from engine.hub.visits import Visits
+from engine.interchange.regions import hebei
 from engine.judge.history import History
 from engine.log import logger
 from engine.record.evidence import Evidence
@@ -79,7 +81,9 @@ def _serve(
     kpis = KpiOffice(
         store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
     )
-    store.riders.append(kpis.join)
+    notices = NoticesOffice(settings.notices, registry.cameras, hebei())
+    stack.callback(notices.close)
+    store.riders += [kpis.join, notices.join]
     log = VerdictLog(store.history, registry)
     watch = Watch(log, watch_body, settings.serve.watch_queue_max, settings.serve.watchers_max)
 
@@ -102,7 +106,7 @@ def _serve(
     )
     stack.callback(writer.close)
     histories = {camera_id: History.from_bytes(blob) for camera_id, blob in store.histories()}
-    findings = FindingsOffice(settings, store.findings, writer, metrics, notice_body)
+    findings = FindingsOffice(settings, store.findings, writer, metrics, notices.finding_notice)
     judging = Judging(settings, registry, histories, writer, findings, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
@@ -137,11 +141,16 @@ def _serve(
     )
     pins = Pins(evidence, store.findings.cited())
     findings.listeners += [lambda news: pins.hear([one.event for one in news]), ledger_watch.publish]
+
+    def take(settings: Settings, calendar: Calendar) -> None:
+        hub.configure(settings, calendar)
+        notices.configure(settings.notices)
+
     configuration = Configuration(
         settings,
         calendar,
         visits.warnings,
-        hub.configure,
+        take,
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
@@ -153,6 +162,8 @@ def _serve(
         addresses["metrics"] = metrics.serve(settings.serve.metrics_listen)
         stack.callback(metrics.close)
     control.ready(**addresses)
+
+    notices.start(store.outbox, findings, metrics, hub.ask)
 
     def go() -> None:
         grpc.set_ready(True)

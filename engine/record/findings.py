@@ -114,6 +114,20 @@ class FindingRecord:
                 cited[row.finding_id] = (*cited.get(row.finding_id, ()), *row.evidence.split("\n"))
         return cited
 
+    def events_within(self, begin_wall_ns: int, end_wall_ns: int, region_prefix: str = "") -> Iterator[LedgerEvent]:
+        """All events, finding by finding and each in its order, of findings that had not ended before `begin_wall_ns`
+        and were opened before `end_wall_ns`."""
+        stood = sa.or_(findings.c.state.not_in(_ENDED), findings.c.changed_wall_ns >= begin_wall_ns)
+        query = (
+            _events()
+            .where(findings.c.opened_wall_ns < end_wall_ns, stood, *_within(region_prefix))
+            .order_by(None)
+            .order_by(finding_events.c.finding_id, finding_events.c.number)
+        )
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                yield _logged(row._mapping).event
+
     def next_id(self) -> int:
         """Above every id that was given."""
         with self._engine.connect() as connection:

@@ -16,6 +16,7 @@ from engine.record.database import connect, parse, refused, writing
 from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
 from engine.record.kpis import Kpis
+from engine.record.outbox import Outbox
 from engine.record.pauses import Pauses
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
@@ -58,7 +59,7 @@ Write = Callable[[Connection], None]
 """Something to be written in the same transaction. It may run again, if the transaction had to be."""
 
 Rider = Callable[[Connection, Sequence[VisitRecord]], None]
-"""What is worked out of every batch of verdicts (with their `seq`) and written in its transaction."""
+"""What is worked out of every batch of verdicts (with their `seq`; perhaps none) and written in its transaction."""
 
 
 class Store:
@@ -74,6 +75,7 @@ class Store:
         self.spot_checks = SpotChecks(engine)
         self.access = Access(engine)
         self.pauses = Pauses(engine)
+        self.outbox = Outbox(engine)
         self.kpis = Kpis(engine)
         self.upkeep = Upkeep(self._claim, self._terms)
 
@@ -120,6 +122,17 @@ class Store:
                 chunk = cameras.c.camera_id.in_(wanted[begin : begin + _CHUNK_ROWS])
                 query = sa.select(cameras.c.camera_id, cameras.c.url).where(chunk)
                 found |= {row.camera_id: row.url for row in connection.execute(query)}
+        return found
+
+    def camera_names(self, camera_ids: Iterable[str]) -> dict[str, str]:
+        """Names of the cameras that are known."""
+        found: dict[str, str] = {}
+        wanted = list(camera_ids)
+        with self._engine.connect() as connection:
+            for begin in range(0, len(wanted), _CHUNK_ROWS):
+                chunk = cameras.c.camera_id.in_(wanted[begin : begin + _CHUNK_ROWS])
+                query = sa.select(cameras.c.camera_id, cameras.c.name).where(chunk)
+                found |= {row.camera_id: row.name for row in connection.execute(query)}
         return found
 
     def put_cameras(self, rows: Iterable[Camera]) -> tuple[int, int, int]:
@@ -210,7 +223,7 @@ class Store:
         try:
             with self._claim.transaction() as connection:
                 stored = self._append(connection, records) if records else []
-                for rider in self.riders if stored else ():
+                for rider in self.riders:
                     rider(connection, stored)
                 for write in also:
                     write(connection)

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from engine.indicators import Counts
+from engine.outbox import LAST_ERROR_CHARS_MAX
 
 SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """A number given in order. In SQLite only an INTEGER is the row's own key, and costs no index."""
@@ -195,6 +196,21 @@ outbox = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
     # Without it SQLite gives numbers of rows that were let go a second time, and their notices would never be routed.
     sqlite_autoincrement=True,
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("endpoint", sa.String(40), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("queued_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("next_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("last_error", sa.String(LAST_ERROR_CHARS_MAX), nullable=False),
+    sa.Index("deliveries_by_state", "state", "endpoint", "seq", "queued_wall_ns"),
+    sa.Index("deliveries_by_age", "state", "queued_wall_ns"),
+    sa.Index("deliveries_by_seq", "seq"),
 )
 
 kpi_cameras = sa.Table(

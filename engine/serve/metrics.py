@@ -82,6 +82,15 @@ _TABLE = (
         "Records not written: queue_full, queue_full_ledger, refused; keyframes: evidence.",
     ),
     MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
+    MetricKind(
+        "patrol_notices_total",
+        "counter",
+        ("endpoint", "outcome"),
+        "Attempts to deliver a notice; outcome: delivered, or why not; dead: given up.",
+    ),
+    MetricKind("patrol_notices_waiting", "gauge", ("endpoint",), "Notices that wait for an endpoint."),
+    MetricKind("patrol_notices_oldest_seconds", "gauge", ("endpoint",), "How long the oldest of them has waited."),
+    MetricKind("patrol_notices_circuit_open", "gauge", ("endpoint",), "1 while an endpoint has failed too often."),
     MetricKind("patrol_findings", "gauge", ("state", "level"), "Findings that have not ended."),
     MetricKind("patrol_finding_events_total", "counter", ("step",), "Events of the ledger."),
     MetricKind(
@@ -262,6 +271,16 @@ class Metrics:
         self._counters["patrol_store_written_total"].inc(written)
         for reason, number in dropped.items():
             self._counters["patrol_store_dropped_total"].labels(reason).inc(number)
+
+    def notice_ended(self, endpoint: str, outcome: str) -> None:
+        """An attempt to deliver a notice ended, or a notice was given up (`dead`)."""
+        self._counters["patrol_notices_total"].labels(endpoint, outcome).inc()
+
+    def notices_waiting(self, endpoint: str, waiting: int, oldest_s: float, circuit_open: bool) -> None:
+        """What waits for an endpoint, as it is now."""
+        self._gauges["patrol_notices_waiting"].labels(endpoint).set(waiting)
+        self._gauges["patrol_notices_oldest_seconds"].labels(endpoint).set(oldest_s)
+        self._gauges["patrol_notices_circuit_open"].labels(endpoint).set(circuit_open)
 
     def findings(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Findings that have not ended, by state and level."""

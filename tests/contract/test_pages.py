@@ -11,6 +11,7 @@ from engine.config.calendar import Calendar
 from engine.config.pages import key_table
 from engine.config.setting import Section
 from engine.kernels import registry as figures
+from engine.notices import describe as notices
 from engine.rehearsal import describe as rehearsal
 from engine.rehearsal.faults import Faults
 from engine.rehearsal.world import World, load_world
@@ -44,6 +45,11 @@ def test_the_tables_of_the_scheduler_page_are_what_their_module_writes(renewed: 
 def test_the_tables_of_the_ledger_page_are_what_their_module_writes() -> None:
     page = (DOCS / "ledger.md").read_text(encoding="utf-8")
     assert config.ledger_page(page) == page, "stale: python -m engine.config.describe writes the tables anew"
+
+
+def test_the_examples_and_tables_of_the_notices_page_are_what_the_code_sends() -> None:
+    page = (DOCS / "notices.md").read_text(encoding="utf-8")
+    assert notices.page(page) == page, "stale: python -m engine.notices.describe writes docs/notices.md anew"
 
 
 def test_a_page_without_the_marks_of_a_table_is_refused() -> None:

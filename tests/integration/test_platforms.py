@@ -1,11 +1,8 @@
 """Media platforms over real HTTP: what they claim comes into the registry, nothing else does, and no secret leaks."""
 
-import datetime
-import ipaddress
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -15,10 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from engine.config.schema import RecordSettings, Settings
 from engine.desk import StoreDesk, open_store_desk
@@ -30,6 +23,7 @@ from engine.record.store import Store, VisitRecord
 from engine.registrar.platforms import PullOrder, ask_wvp, ask_zlmediakit, pull, standing
 from engine.replies import CameraQuery
 from engine.types import Camera, FailureReason, State, Verdict
+from tests.certificates import certificate
 from tests.platforms import channel, media, old_wvp, serving, wvp, zlmediakit
 
 SECRET = "platform-secret-0123456789"
@@ -366,31 +360,6 @@ def test_a_url_that_cannot_be_a_platforms_is_refused_without_its_password(url: s
     with pytest.raises(ConfigError, match="give a URL like") as caught:
         PlatformHttp(url)
     assert "u:secret" not in str(caught.value)
-
-
-def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "media.test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, secret = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, secret)
-    return pem, context
 
 
 def test_https_is_verified(tmp_path: Path) -> None:

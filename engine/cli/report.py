@@ -1,0 +1,64 @@
+"""`patrol report`: the daily or weekly digest of a region, for people to read and to print."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import ERR, ConfigOption, settings_of
+from engine.clock import wall_ns
+from engine.config.calendar import load_calendar
+from engine.errors import ConfigError, PatrolError
+from engine.interchange.regions import hebei
+from engine.notices.words import Lang
+
+
+def report(
+    region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 a province, 1301 a city, 130102 a county.")] = "",
+    week: Annotated[str, typer.Option(help="Week of ISO 8601, Monday to Sunday: 2026-W47.")] = "",
+    day: Annotated[str, typer.Option(help="Day: 2026-11-24.")] = "",
+    lang: Annotated[Lang, typer.Option(help="Chinese or English.")] = Lang.ZH,
+    html: Annotated[Path | None, typer.Option(help="File for the page.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="File for the league with all figures; the findings go beside it, into X.findings.csv."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write the digest of a region: rates, the league of its counties, findings, what is overdue or supervised.
+
+    Of a county, its canteens stand in place of the counties. Reads the database, whether the engine runs or not.
+    """
+    from engine.notices.digest import Period
+    from engine.notices.page import html as page
+    from engine.notices.sheet import findings_csv, league_csv
+    from engine.notices.words import Words
+    from engine.record.store import Store
+    from engine.reports import report as make
+
+    if bool(week) == bool(day):
+        raise ConfigError("report: give one of --week 2026-W47 and --day 2026-11-24")
+    if html is None and csv is None:
+        raise ConfigError("report: give --html FILE, --csv FILE or both")
+    if region and not (region.isascii() and region.isdecimal() and len(region) in (2, 4, 6)):
+        raise ConfigError(f"--region {region!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; leave it out for all")
+    period = Period.of_week(week) if week else Period.of_day(day)
+    settings = settings_of(config)
+    timezone = load_calendar(settings.scheduler.calendar_file).timezone
+    with closing(Store.open(settings.record.url)) as store:
+        made = make(store, region, period, timezone, hebei(), wall_ns())
+    words = Words(lang)
+    if html is not None:
+        _write(html, page(made.digest, lang))
+    if csv is not None:
+        _write(csv, league_csv(made.digest, words))
+        _write(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(made.digest, words, made.pressing))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise PatrolError(f"{path}: {error.strerror}; give another file") from error
+    ERR.out(f"wrote {path}", highlight=False)

@@ -1,0 +1,62 @@
+"""Signatures of webhooks as Standard Webhooks 1.0 has them: HMAC-SHA256 over `id.timestamp.body`. Pure."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+from engine.errors import ConfigError
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 (says what the secret is, and is none)
+SECRETS_MAX = 2
+"""The one that counts, and while it is exchanged the other."""
+TOLERANCE_S = 300
+"""A receiver refuses what was signed longer ago, or so far ahead: nobody may send an old notice again."""
+_SECRET_BYTES_MIN, _SECRET_BYTES_MAX = 24, 64
+
+
+def parse_secrets(text: str, name: str) -> tuple[bytes, ...]:
+    """The secrets of a file: one a line, `#` begins a comment. Raises ConfigError, which repeats none of them."""
+    lines = [line.split("#")[0].strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    if not 1 <= len(lines) <= SECRETS_MAX:
+        raise ConfigError(f"{name}: holds {len(lines)} secrets; wanted: one, or two while they change; one a line")
+    return tuple(_secret(line, f"{name}, secret {number}") for number, line in enumerate(lines, 1))
+
+
+def headers(secrets: Sequence[bytes], event_id: str, sent_s: int, body: bytes) -> dict[str, str]:
+    """The three headers of one attempt, signed with every secret. `sent_s`: of this attempt, seconds since 1970 UTC."""
+    signed = f"{event_id}.{sent_s}.".encode() + body
+    digests = (hmac.digest(secret, signed, hashlib.sha256) for secret in secrets)
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": str(sent_s),
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests),
+    }
+
+
+def verified(secret: bytes, received: Mapping[str, str], body: bytes, now_s: int) -> bool:
+    """What a receiver asks: whether these headers (names in lower case) and this body are ours, and of now."""
+    sent = received.get("webhook-timestamp", "")
+    if not (sent.isascii() and sent.isdecimal()) or abs(now_s - int(sent)) > TOLERANCE_S:
+        return False
+    wanted = headers([secret], received.get("webhook-id", ""), int(sent), body)["webhook-signature"]
+    given = received.get("webhook-signature", "").split()
+    return any(hmac.compare_digest(one.encode(), wanted.encode()) for one in given)
+
+
+def _secret(line: str, name: str) -> bytes:
+    remedy = (
+        f"wanted: {SECRET_PREFIX} and {_SECRET_BYTES_MIN} to {_SECRET_BYTES_MAX} random bytes in base64; make one with "
+        f"`echo {SECRET_PREFIX}$(openssl rand -base64 32)`"
+    )
+    if not line.startswith(SECRET_PREFIX):
+        raise ConfigError(f"{name}: does not begin with {SECRET_PREFIX}; {remedy}")
+    try:
+        secret = base64.b64decode(line.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ConfigError(f"{name}: is no base64; {remedy}") from error
+    if not _SECRET_BYTES_MIN <= len(secret) <= _SECRET_BYTES_MAX:
+        raise ConfigError(f"{name}: is of {len(secret)} bytes; {remedy}")
+    return secret

@@ -1,0 +1,157 @@
+"""`patrol report` over a real database: what was, in both languages, for a city and for a county."""
+
+import csv
+import io
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.clock import NS_PER_S
+from engine.findings import FindingQuery
+from engine.indicators import KpiName
+from engine.interchange.regions import hebei
+from engine.notices.digest import Period
+from engine.record.store import Store
+from engine.reports import report
+from tests.digests import COUNTIES, WEEK, a_city
+
+ZONE = "Asia/Shanghai"
+LATER_NS = 1_800_000_000 * NS_PER_S
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite:///{tmp_path_factory.mktemp('city')}/patrol.db"
+    store = Store.open(url)
+    a_city(store)
+    store.close()
+    return url
+
+
+@pytest.fixture
+def store(database: str):
+    one = Store.open(database)
+    yield one
+    one.close()
+
+
+def patrol(tmp_path: Path, database: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    config = tmp_path / "patrol.toml"
+    config.write_text(f'[record]\nurl = "{database}"\n')
+    command = [sys.executable, "-m", "engine.cli", "report", *arguments, "--config", str(config)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_digest_of_a_city_adds_up(store: Store) -> None:
+    made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    digest = made.digest
+    assert digest.region_name == "石家庄市"
+    assert {one.code for one in digest.league} == set(COUNTIES)
+    assert [one.place for one in digest.league][:1] == [1]
+    assert digest.league[-1].place is None, "hardly measured"
+    for name in ("opened", "closed", "dismissed", "standing", "overdue", "supervised"):
+        total = getattr(digest.total, name)
+        assert total == sum(getattr(one, name) for one in digest.by_severity.values())
+        assert total == sum(getattr(one, name) for one in digest.by_level.values())
+        assert total == sum(getattr(one.tally, name) for one in digest.league)
+        assert total > 0, name
+    clarity = next(one for one in digest.kpis if one.name == KpiName.CLARITY)
+    assert clarity.rate.denominator == sum(one.rates[KpiName.CLARITY].denominator for one in digest.league)
+    assert clarity.before is not None
+    assert digest.kpi_days == 7
+    assert sum(len(one.cases) for one in digest.chapters) == len(made.pressing)
+    assert all(case.camera_name for case in made.pressing)
+
+
+def test_a_digest_of_the_past_is_what_it_would_have_been_then(store: Store) -> None:
+    """The findings as the events up to that evening left them, whatever came after."""
+    now = {one.finding_id: one for one in store.findings.page(FindingQuery(page_size=1000)).findings}
+    friday = report(store, "1301", Period.of_day("2026-03-06"), ZONE, hebei(), LATER_NS)
+    sunday = report(store, "1301", Period.of_day("2026-03-08"), ZONE, hebei(), LATER_NS)
+    assert friday.pressing != sunday.pressing
+    changed = [case for case in friday.pressing if now[case.finding.finding_id].number > case.finding.number]
+    assert changed, "something happened to them since"
+    days = [report(store, "1301", Period.of_day(f"2026-03-0{day}"), ZONE, hebei(), LATER_NS) for day in range(2, 9)]
+    week = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    assert sum(one.digest.total.opened for one in days) == week.digest.total.opened
+    assert sum(one.digest.total.closed for one in days) == week.digest.total.closed
+    assert days[-1].digest.total.standing == week.digest.total.standing
+
+
+def test_the_digest_of_a_county_has_its_canteens_and_nobody_elses(store: Store) -> None:
+    made = report(store, "130102", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    assert len(made.digest.league) == 8
+    assert all(one.code.startswith("130102-") and one.name.endswith("食堂") for one in made.digest.league)
+    assert {case.finding.subject.region for case in made.pressing} <= {"130102"}
+    whole = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    (line,) = (one for one in whole.digest.league if one.code == "130102")
+    assert made.digest.total == line.tally
+
+
+def test_a_period_without_anything_is_empty_and_no_error(store: Store) -> None:
+    made = report(store, "13", Period.of_week("2020-W10"), ZONE, hebei(), LATER_NS)
+    assert (made.digest.total.opened, made.digest.total.standing, made.digest.league) == (0, 0, ())
+
+
+def test_the_command_writes_a_page_and_two_sheets(database: str, tmp_path: Path) -> None:
+    page, sheet = tmp_path / "w.html", tmp_path / "w.csv"
+    done = patrol(tmp_path, database, "--region", "1301", "--week", WEEK, "--html", str(page), "--csv", str(sheet))
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "学校食堂视频巡查周报" in text
+    assert "geheim" not in text
+    raw = sheet.read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf"), "without it Excel shows no Chinese"
+    rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))
+    assert rows[0][:3] == ["名次", "代码", "区县"]
+    assert len(rows) == 1 + len(COUNTIES) + 1
+    assert {len(row) for row in rows} == {len(rows[0])}
+    findings = list(csv.reader(io.StringIO((tmp_path / "w.findings.csv").read_text(encoding="utf-8-sig"))))
+    assert findings[0][0] == "编号"
+    assert len(findings) > 1
+
+
+def test_the_command_speaks_english(database: str, tmp_path: Path) -> None:
+    page, sheet = tmp_path / "d.html", tmp_path / "d.csv"
+    done = patrol(
+        tmp_path, database, "--day", "2026-03-06", "--lang", "en", "--html", str(page), "--csv", str(sheet)
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "daily digest" in text
+    assert "All regions" in text
+    rows = list(csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"))))
+    assert rows[0]["name"] == "石家庄市长安区"
+    assert int(rows[0]["clarity_denominator"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--week", "2026-W99", "--html", "x.html"), "is no week"),
+        (("--day", "2026-13-01", "--html", "x.html"), "is no day"),
+        (("--html", "x.html"), "give one of --week"),
+        (("--week", WEEK), "give --html FILE"),
+        (("--week", WEEK, "--html", "x.html", "--region", "130"), "2, 4 or 6 digits"),
+        (("--week", WEEK, "--html", "/nowhere/x.html"), "give another file"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(database: str, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = patrol(tmp_path, database, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_cameras_that_left_the_registry_keep_their_findings(database: str, store: Store) -> None:
+    made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    gone = made.pressing[0].finding.subject.camera_id
+    known = {one.camera_id: one for one in store.cameras()}
+    store.remove_cameras([gone])
+    try:
+        again = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    finally:
+        store.put_cameras([known[gone]])
+    assert again.pressing[0] == replace(made.pressing[0], camera_name="")

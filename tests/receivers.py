@@ -1,0 +1,149 @@
+"""A receiver of webhooks on real HTTP that does what a test tells it: answers, fails, hangs, breaks off, goes away."""
+
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from engine.notices.signature import verified
+
+SECRET = b"0123456789abcdef0123456789abcdef"
+SECRET_LINE = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+@dataclass
+class Reply:
+    """What a receiver does: answers with a status, or hangs (seconds), or breaks off within the answer."""
+
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    hang_s: float = 0.0
+    drip: bool = False
+    break_off: bool = False
+    body: bytes = b""
+
+
+@dataclass
+class Received:
+    """One request."""
+
+    headers: dict[str, str]
+    body: bytes
+    at_s: float
+
+    @property
+    def event(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+    @property
+    def genuine(self) -> bool:
+        return verified(SECRET, self.headers, self.body, int(time.time()))
+
+
+class Receiver:
+    """`reply` is asked for every request; `taken` are those that were answered with 2xx."""
+
+    def __init__(self) -> None:
+        self.reply: Callable[[Received], Reply] = lambda _: Reply()
+        self.requests: list[Received] = []
+        self.taken: list[Received] = []
+        self.news = threading.Condition()
+        self.stopped = threading.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/patrol"
+
+    def ids(self) -> list[str]:
+        return [one.headers["webhook-id"] for one in self.taken]
+
+    def wait(self, done: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+        with self.news:
+            return self.news.wait_for(done, timeout_s)
+
+    def wait_taken(self, number: int, timeout_s: float = 15.0) -> bool:
+        return self.wait(lambda: len(self.taken) >= number, timeout_s)
+
+
+@contextmanager
+def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Listens on the receiver's port; on one that is free if it has none yet, so that it can come back."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            one = Received({name.lower(): value for name, value in self.headers.items()}, body, time.time())
+            reply = receiver.reply(one)
+            with receiver.news:
+                receiver.requests.append(one)
+                receiver.news.notify_all()
+            if receiver.stopped.wait(reply.hang_s):
+                self.close_connection = True
+                return
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            if reply.break_off or reply.drip:
+                self.send_header("content-length", "1000")
+                self.end_headers()
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                while reply.drip and not receiver.stopped.wait(0.05):
+                    self.wfile.write(b"x")
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self.send_header("content-length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body)
+            if 200 <= reply.status < 300:
+                with receiver.news:
+                    receiver.taken.append(one)
+                    receiver.news.notify_all()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        open_sockets: ClassVar[set[socket.socket]] = set()
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            self.open_sockets.add(request)
+            super().process_request(request, client_address)
+
+        def shutdown_request(self, request: Any) -> None:
+            self.open_sockets.discard(request)
+            super().shutdown_request(request)
+
+        allow_reuse_address = True
+
+        def handle_error(self, *_: object) -> None:
+            pass  # a sender that hangs up is what many tests are about
+
+    server = Server(("127.0.0.1", receiver.port), Handler)
+    receiver.port = server.server_port
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    receiver.stopped.clear()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.stopped.set()
+        server.shutdown()
+        for one in list(server.open_sockets):  # connections that are kept alive end as well
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        server.server_close()
