@@ -19,6 +19,10 @@ _PATIENCE_S = 5.0
 _STEP_S = 0.1
 
 
+class TakenError(StoreError):
+    """Another process writes to the database."""
+
+
 class WriterClaim:
     """The writer's way into the database. `take` makes sure that there is no other; without it anybody may write.
 
@@ -33,7 +37,7 @@ class WriterClaim:
         self._connection: Connection | None = None
 
     def take(self) -> None:
-        """Be the one writer until `give_back`, or until the process ends. Raises StoreError if there is another."""
+        """Be the one writer until `give_back`, or until the process ends. Raises TakenError if there is another."""
         path = sqlite_file(self._engine.url)
         if path is not None:
             self._file = lock_file(path, self._engine)
@@ -82,7 +86,7 @@ class WriterClaim:
 
 
 def lock_file(database: Path, engine: Engine) -> int:
-    """A descriptor that holds the lock beside a SQLite database. Raises StoreError if another process has it."""
+    """A descriptor that holds the lock beside a SQLite database. Raises TakenError if another process has it."""
     descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     give_up_s = time.monotonic() + _PATIENCE_S
     while True:
@@ -106,8 +110,8 @@ def _lock_server(connection: Connection, engine: Engine) -> None:
     connection.commit()  # the lock is the connection's, not the transaction's
 
 
-def _taken_by_another(engine: Engine) -> StoreError:
-    return StoreError(
+def _taken_by_another(engine: Engine) -> TakenError:
+    return TakenError(
         f"record.url = {shown(engine.url)!r}: another process writes to it; stop that engine, or give this one a "
         "database of its own"
     )

@@ -30,7 +30,8 @@ def parse(url: str) -> URL:
             f"record.url = {shown(parsed)!r}: the database is {' or '.join(_BACKENDS)}; give a URL like "
             "sqlite:///var/patrol.db or postgresql+psycopg://user@host/patrol"
         )
-    return parsed
+    # The one driver that we bring.
+    return parsed.set(drivername="postgresql+psycopg") if parsed.get_backend_name() == "postgresql" else parsed
 
 
 def shown(url: URL) -> str:

@@ -6,7 +6,6 @@ did not come to its end.
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -35,7 +34,6 @@ class Terms:
         self._names: dict[tuple[str, ...], int] = {}
         self._shape_nos: dict[tuple[ShapeKey, int], int] = {}
         self._thresholds: dict[int, tuple[Mapping[str, float], int]] = {}
-        self._shapes, self._raw = {}, {}
 
     def cameras(self, connection: Connection, camera_ids: Iterable[str]) -> dict[str, int]:
         """The number of each camera; new ones get theirs."""
@@ -99,9 +97,10 @@ class Terms:
         return number
 
     def _read(self, connection: Connection, term_no: int) -> str:
-        if term_no not in self._raw:
-            body: Any = connection.scalar(sa.select(terms.c.body).where(terms.c.term_no == term_no))
+        body = self._raw.get(term_no)
+        if body is None:
+            body = connection.scalar(sa.select(terms.c.body).where(terms.c.term_no == term_no))
             if body is None:
                 raise KeyError(f"term {term_no} is not in the database")
             self._raw[term_no] = body
-        return self._raw[term_no]
+        return body

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
+from engine.record.claim import TakenError
 from engine.record.evidence import Evidence
 from engine.record.queue import Entry, WriteQueue
 from engine.record.store import Store, VisitRecord, Write
@@ -29,6 +30,8 @@ _TEND_AGAIN_S = 10.0
 """How long after there was nothing more to do it looks again."""
 _REFUSED = (IntegrityError, ProgrammingError, DataError)
 """What the database says of an entry rather than of itself."""
+_AWAY = (DBAPIError, PoolTimeoutError, TakenError, OSError)
+"""What it says when it cannot be written to at all, for now."""
 
 
 class Writer:
@@ -157,7 +160,7 @@ class Writer:
         try:
             records = [entry.record for entry in batch if entry.record is not None]
             stored = self._store.committed(batch_id, records)
-        except (DBAPIError, OSError, StoreError, PoolTimeoutError) as error:
+        except _AWAY as error:
             self._away(error, len(batch))
             return False
         self._unsure = None
@@ -196,7 +199,7 @@ class Writer:
             stored = self._store.write(records, [write for entry in batch for write in entry.also], batch_id)
         except _REFUSED as error:
             return self._write_apart(batch, error)
-        except (DBAPIError, OSError, StoreError, PoolTimeoutError) as error:
+        except _AWAY as error:
             self._unsure = batch, batch_id
             self._away(error, len(batch))
             return False

@@ -157,7 +157,7 @@ def test_somebody_elses_database_is_left_alone(database_url: str) -> None:
 
 def test_a_password_is_in_no_error() -> None:
     with pytest.raises(StoreError) as told:
-        Store.open("postgresql+psycopg://patrol:sesame@127.0.0.1:1/patrol")
+        Store.open("postgresql://patrol:sesame@127.0.0.1:1/patrol")
     assert "sesame" not in str(told.value)
     assert "***" in str(told.value)
 

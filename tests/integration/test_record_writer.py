@@ -133,8 +133,13 @@ def test_an_error_of_a_command_comes_out_of_its_future(heard: Heard) -> None:
     def conflict(_: sa.Connection) -> None:
         raise LookupError("moved on")
 
+    def full(_: sa.Connection) -> None:
+        raise StoreError("no room for more")
+
     with pytest.raises(LookupError, match="moved on"):
         heard.writer.transact(conflict).result(10)
+    with pytest.raises(StoreError, match="no room"):
+        heard.writer.transact(full).result(10)
     assert heard.writer.transact(record=record(1)).result(10).seq == 1
 
 
