@@ -56,6 +56,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(policy, START)
         self.log: list[LedgerEvent] = []
         self.moments: list[tuple[int, dict[int, Finding]]] = []
+        self.shown: dict[str, tuple[State, tuple[FaultKind, ...]]] = {}
         self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
 
     def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
@@ -75,9 +76,17 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(camera_id=IDS, seen=SEEN, announced=SEEN, agree=st.booleans(), since_ns=DURATIONS, late_ns=DURATIONS)
     def look(self, camera_id, seen, announced, agree, since_ns, late_ns) -> None:
+        self.shown[camera_id] = seen
+        self.hear(camera_id, seen, seen if agree else announced, since_ns, late_ns)
+
+    @rule(camera_id=IDS, since_ns=DURATIONS)
+    def it_still_shows_the_same(self, camera_id, since_ns) -> None:
+        if seen := self.shown.get(camera_id):
+            self.hear(camera_id, seen, seen, since_ns, 0)
+
+    def hear(self, camera_id, seen, announced, since_ns, late_ns) -> None:
         self.now_ns += MINUTE
-        state, kinds = seen
-        told, told_kinds = seen if agree else announced
+        (state, kinds), (told, told_kinds) = seen, announced
         verdict = Verdict(
             camera_id=camera_id,
             visit_id=1,
