@@ -252,7 +252,8 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(world) -> None:
     pid = engine.pids()["worker-0"]
     os.kill(pid, signal.SIGKILL)
     push(engine.addresses["intake"], [keyframe("pushed")])
-    verdict = wait_for(lambda: (now := client.verdict("pushed")).visit_id > before and now)
+    # A new worker compiles or loads its kernels first, which takes its time where many do.
+    verdict = wait_for(lambda: (now := client.verdict("pushed")).visit_id > before and now, timeout_s=60)
     assert verdict.width == 640
     assert engine.pids()["worker-0"] != pid
     assert scrape(engine)[("patrol_worker_restarts_total", (("reason", "signal_9"),))] == 1
