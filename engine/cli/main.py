@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db, evidence, kpi, notices, token
+from engine.cli import cameras, config, db, evidence, findings, kpi, notices, token
 from engine.cli.check import check
 from engine.cli.export import export
 from engine.cli.options import ERR, OUT
@@ -25,6 +25,7 @@ for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, r
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(findings.app, name="findings")
 app.add_typer(notices.app, name="notices")
 app.add_typer(db.app, name="db")
 app.add_typer(token.app, name="token")

@@ -1,0 +1,373 @@
+"""A day in the life of a county, over gRPC alone: `patrol run`, real cameras, a real receiver of webhooks, SQLite.
+
+The neighbour has a camera that is covered too, and all the day long the county learns nothing of it (tests/routes.py).
+"""
+
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine.actors import Role
+from engine.findings import Finding, FindingQuery, FindingState, Level, Step
+from engine.indicators import KpiName, KpiQuery, LeagueQuery
+from engine.record.evidence import Evidence
+from engine.replies import CameraQuery, SpotCheckOrder
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
+from engine.types import Camera, KeyPoint, Severity
+from tests.calls import RPCS
+from tests.county_day import Heard, Lenses, Patrol, Tokens, following, streaming
+from tests.integration.test_api_live import free_port
+from tests.integration.test_engine import wait_for
+from tests.receivers import SECRET_LINE, Receiver, receiving
+from tests.routes import ROUTES, Things, leaks_of
+
+OWN, NEIGHBOUR = "130102", "130103"
+HOB, SCREEN, BOARD, HATCH = (f"1301020000132000000{n}" for n in range(1, 5))
+STOVE, STORE = (f"1301030000132000000{n}" for n in range(1, 3))
+FIRST, SECOND, OTHER = "第一中学食堂", "第二中学食堂", "石桥小学食堂"
+
+CONFIG = """
+[feed]
+deadline_s = 3
+connect_timeout_s = 1
+demuxers = 0
+[intake]
+listen = ""
+[worker]
+count = 1
+[scheduler]
+key_period_s = 2
+ordinary_period_s = 2
+suspicious_period_s = 2
+confirm_spacing_s = 1
+backoff_stream_first_s = 2
+backoff_connect_first_s = 2
+backoff_lasting_first_s = 2
+backoff_max_s = 3
+outage_cameras_min = 1000
+[record]
+url = "sqlite:///{folder}/patrol.db"
+evidence_dir = "{folder}/ev"
+quarantine_dir = "{folder}/q"
+[serve]
+grpc_listen = "{address}"
+metrics_listen = ""
+[ledger]
+recheck_spacing_s = 1
+impaired_hours = {{ school = 0.0005, county = 0.0005, city = 0.0005, province = 0.0005 }}
+[notices]
+wait_first_s = 0.2
+[[notices.endpoints]]
+name = "changan"
+url = "{webhook}"
+secret_file = "{folder}/secret"
+region = "130102"
+[log]
+level = "error"
+"""
+
+
+@pytest.fixture
+def lenses() -> Iterator[Lenses]:
+    with streaming() as one:
+        yield one
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving(Receiver()) as one:
+        yield one
+
+
+@pytest.fixture
+def patrol(tmp_path: Path, receiver: Receiver) -> Iterator[Patrol]:
+    address = f"127.0.0.1:{free_port()}"
+    (tmp_path / "secret").write_text(SECRET_LINE)
+    config = tmp_path / "patrol.toml"
+    config.write_text(CONFIG.format(folder=tmp_path, address=address, webhook=receiver.url), encoding="utf-8")
+    one = Patrol(config, address)
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def tokens(patrol: Patrol) -> Tokens:
+    made = Tokens(patrol)
+    made.make("province", Role.OPERATOR, "13")
+    for region in (OWN, NEIGHBOUR):
+        made.make(f"inspector-{region}", Role.INSPECTOR, region)
+        made.make(f"chief-{region}", Role.ADMIN, region)
+    return made
+
+
+def own_cameras(lenses: Lenses) -> list[Camera]:
+    """Two canteens: hob and dining screen in the first, chopping board and hatch in the second."""
+
+    def camera(camera_id: str, shows: str, name: str, site: str, site_name: str, point: KeyPoint) -> Camera:
+        required = point in (KeyPoint.COOKING, KeyPoint.CUTTING)
+        return Camera(camera_id, lenses.url(shows), name, site, site_name, OWN, point, required, f"nvr-{camera_id}")
+
+    return [
+        camera(HOB, "clear", "烹饪间", "s1", FIRST, KeyPoint.COOKING),
+        camera(SCREEN, "clear", "就餐区公示屏", "s1", FIRST, KeyPoint.DINING_SCREEN),
+        camera(BOARD, "clear", "切配间", "s2", SECOND, KeyPoint.CUTTING),
+        camera(HATCH, "nothing", "备餐间", "s2", SECOND, KeyPoint.SERVING),
+    ]
+
+
+def neighbours_cameras(lenses: Lenses) -> list[Camera]:
+    """One covered, one clear."""
+    return [
+        Camera(
+            STOVE,
+            lenses.url("covered next door"),
+            "石桥灶台",
+            "bridge",
+            OTHER,
+            NEIGHBOUR,
+            KeyPoint.COOKING,
+            True,
+            "nvr-stone",
+        ),
+        Camera(
+            STORE,
+            lenses.url("clear next door"),
+            "石桥仓库",
+            "bridge",
+            OTHER,
+            NEIGHBOUR,
+            KeyPoint.STORAGE,
+            False,
+            "nvr-bridge",
+        ),
+    ]
+
+
+def rates(client: PatrolClient) -> dict[str, tuple[int, int]]:
+    """What the county reads of itself."""
+    (row,) = client.kpis(KpiQuery()).rows
+    wanted = (KpiName.CLARITY, KpiName.ONLINE, KpiName.KEY_POINT_COVERAGE, KpiName.DISPLAY_SCREEN)
+    return {name.value: (row.rates[name].numerator, row.rates[name].denominator) for name in wanted}
+
+
+def stands(client: PatrolClient, **wanted: tuple[int, int]) -> bool:
+    return len(client.kpis(KpiQuery()).rows) == 1 and rates(client) == wanted
+
+
+def league(client: PatrolClient) -> list[str]:
+    """Counties by clarity, best first."""
+    return [line.row.region for line in client.league(LeagueQuery()).rows if line.place]
+
+
+def finding_of(client: PatrolClient, camera_id: str) -> Finding | None:
+    return next(client.findings.list(FindingQuery(camera_id=camera_id)), None)
+
+
+def in_state(client: PatrolClient, finding_id: int, *states: FindingState) -> Finding | None:
+    finding = client.findings.get(finding_id)
+    return finding if finding.state in states else None
+
+
+def steps(client: PatrolClient, finding_id: int) -> list[Step]:
+    return [event.step for event in client.findings.events(finding_id)]
+
+
+def test_a_day_in_the_life(lenses: Lenses, patrol: Patrol, tokens: Tokens, receiver: Receiver, tmp_path: Path) -> None:
+    province, county = tokens.client("province"), tokens.client(f"inspector-{OWN}")
+    next_door = tokens.client(f"inspector-{NEIGHBOUR}")
+    watches = (tokens.client(f"inspector-{OWN}"), tokens.client(f"inspector-{OWN}"))
+    with province, county, next_door, following(*watches) as heard:
+        hob, board, screen = _morning_to_noon(lenses, province, county, receiver)
+        _the_claim_that_came_too_early(county, hob)
+        decided = province.findings.close(screen, "公示屏换了位置，已到现场看过", request_id="on-site")
+        assert decided.state is FindingState.CLOSED
+
+        patrol.stop()
+        patrol.start(tokens.secrets["province"])
+        _the_claim_that_holds(lenses, province, county, hob)
+        assert county.findings.get(board).state is FindingState.SUPERVISED
+
+        assert heard.error == ""
+        assert heard.resumed >= 2
+        _both_watches_brought_all_and_nothing_else(heard, province)
+        _the_receiver_heard_of_the_county_alone(receiver, county, hob, board)
+        _nobody_looks_over_the_fence(lenses, tokens, province, next_door, hob)
+    patrol.stop()
+    evidence = Evidence(tmp_path / "ev", 10**9)
+    told = [event for event, _ in heard.changes if event.finding_id == hob]
+    for digest in (digest for event in told for digest in event.evidence):
+        kept = evidence.exhibited(digest, HOB)
+        assert kept is not None
+        assert hashlib.sha256(kept.keyframe.payload).hexdigest() == digest
+
+
+def _morning_to_noon(
+    lenses: Lenses, province: PatrolClient, county: PatrolClient, receiver: Receiver
+) -> tuple[int, int, int]:
+    """Imported, mended, covered, found, told, taken on, run overdue; the findings of hob, board and screen."""
+    cameras = own_cameras(lenses)
+    bad = replace(cameras[0], camera_id="bad", url="gopher://x")
+    report = province.import_cameras([*cameras, bad])
+    assert [(one.index, one.column) for one in report.problems] == [(4, "url")]
+    assert list(province.cameras()) == []
+    assert province.import_cameras([*cameras, *neighbours_cameras(lenses)]).added == 6
+    wait_for(
+        lambda: stands(county, clarity=(3, 3), online=(3, 4), key_point_coverage=(2, 2), display_screen=(1, 2)), 40
+    )
+    province.update_camera(replace(cameras[3], url=lenses.url("clear")), ["url"])
+    wait_for(lambda: stands(county, clarity=(4, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)))
+    wait_for(lambda: league(province) == [OWN, NEIGHBOUR])
+    assert list(county.findings.list()) == []
+
+    shown = ("covered", "covered", "blurred")
+    faulty = [replace(one, url=lenses.url(what)) for one, what in zip(cameras, shown, strict=False)]
+    assert province.import_cameras(faulty).changed == 3
+    hob, screen, board = (wait_for(lambda camera_id=one.camera_id: finding_of(county, camera_id), 30) for one in faulty)
+    assert (hob.subject.cause_key, hob.severity, hob.level) == ("covered", Severity.BLIND, Level.SCHOOL)
+    assert board.severity is Severity.IMPAIRED
+    opening = next(county.findings.events(hob.finding_id))
+    (digest,) = opening.evidence
+    for annotated in (False, True):
+        picture = county.picture(HOB, sha256=digest, annotated=annotated)
+        with Image.open(io.BytesIO(picture.jpeg)) as image:
+            assert image.format == "JPEG"
+            assert image.size == (picture.width, picture.height)
+    wait_for(lambda: in_state(county, hob.finding_id, FindingState.NOTIFIED))
+    assert receiver.wait(lambda: any(one.event["subject"] == f"findings/{hob.finding_id}" for one in receiver.taken))
+    wait_for(lambda: stands(county, clarity=(1, 4), online=(4, 4), key_point_coverage=(1, 2), display_screen=(0, 2)))
+    wait_for(lambda: league(province) == [NEIGHBOUR, OWN])
+
+    last = wait_for(lambda: (one := in_state(county, board.finding_id, FindingState.SUPERVISED))
+                    and one.level is Level.PROVINCE and one.overdue and one, 30)  # fmt: skip
+    assert last.supervised
+    assert steps(county, board.finding_id).count(Step.ESCALATED) == 3
+    return hob.finding_id, board.finding_id, screen.finding_id
+
+
+def _the_claim_that_came_too_early(county: PatrolClient, hob: int) -> None:
+    taken = county.findings.acknowledge(hob, "马上去看", request_id="ack")
+    assert taken.state is FindingState.ACKNOWLEDGED
+    with pytest.raises(CallError) as caught:
+        county.findings.claim(hob, number=taken.number - 1)
+    assert caught.value.status == "ABORTED"
+    with pytest.raises(CallError) as caught:
+        county.findings.close(hob, "就当没事")
+    assert caught.value.status == "PERMISSION_DENIED"
+    county.findings.claim(hob, "布已取下", request_id="too-early")
+    wait_for(lambda: Step.RECHECK_FAILED in steps(county, hob), 30)
+    handed_back = county.findings.get(hob)
+    assert (handed_back.state, handed_back.claims) == (FindingState.ACKNOWLEDGED, 1)
+
+
+def _the_claim_that_holds(lenses: Lenses, province: PatrolClient, county: PatrolClient, hob: int) -> None:
+    for camera in own_cameras(lenses)[:2]:
+        province.update_camera(replace(camera, url=lenses.url("clear")), ["url"])
+    assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
+    assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
+    closed = wait_for(lambda: in_state(county, hob, FindingState.CLOSED), 30)
+    assert closed.number == len(steps(county, hob))
+    assert steps(county, hob)[-4:] == [Step.CLAIMED, Step.RECHECK_BEGUN, Step.RECHECK_PASSED, Step.CLOSED]
+    who = [event.who for event in county.findings.events(hob)]
+    assert set(who) == {"engine", f"inspector-{OWN}"}
+    wait_for(
+        lambda: stands(county, clarity=(3, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)), 30
+    )
+    wait_for(lambda: league(province) == [OWN, NEIGHBOUR])
+
+
+def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolClient) -> None:
+    """From before the import until now, over a restart: no gap, no duplicate, and nobody else's."""
+    logged = {
+        one.camera.camera_id: [(v.visit_id, v.at_wall_ns) for v in province.verdicts(one.camera.camera_id)][::-1]
+        for one in province.cameras(CameraQuery(OWN))
+    }
+
+    def brought() -> dict[str, list[tuple[int, int]]]:
+        found = defaultdict(list)
+        for one in list(heard.verdicts):
+            found[one.camera_id].append((one.visit_id, one.at_wall_ns))
+        return found
+
+    wait_for(lambda: all(len(brought()[one]) >= len(seen) for one, seen in logged.items()))
+    came = brought()
+    assert set(came) == set(logged)
+    assert {one: visits[: len(logged[one])] for one, visits in came.items()} == logged
+
+    def lines() -> list[tuple[int, int, Step]]:
+        return sorted(
+            (event.finding_id, event.number, event.step)
+            for finding in province.findings.list(FindingQuery(region_prefix=OWN))
+            for event in province.findings.events(finding.finding_id)
+        )
+
+    wait_for(lambda: sorted((one.finding_id, one.number, one.step) for one, _ in list(heard.changes)) == lines())
+    assert {finding.subject.region for _, finding in heard.changes} == {OWN}
+
+
+def _the_receiver_heard_of_the_county_alone(receiver: Receiver, county: PatrolClient, hob: int, board: int) -> None:
+    told = {number: [one.value for one in steps(county, number) if one is not Step.NOTIFIED] for number in (hob, board)}
+
+    def steps_of(number: int) -> list[str]:
+        data = [one.event["data"] for one in receiver.taken]
+        return [one["step"] for one in data if one["finding"] == f"findings/{number}"]
+
+    assert receiver.wait(lambda: all(len(steps_of(number)) >= len(wanted) for number, wanted in told.items()))
+    assert {number: steps_of(number) for number in told} == told
+    assert all(one.genuine for one in receiver.requests)
+    assert all(one.event["specversion"] == "1.0" for one in receiver.requests)
+    assert len(receiver.ids()) == len(set(receiver.ids()))
+    assert not [one for one in receiver.requests if STOVE in one.body.decode() or NEIGHBOUR in one.body.decode()]
+
+
+def _nobody_looks_over_the_fence(
+    lenses: Lenses, tokens: Tokens, province: PatrolClient, next_door: PatrolClient, hob: int
+) -> None:
+    (foreign,) = province.findings.list(FindingQuery(region_prefix=NEIGHBOUR))
+    next_door.findings.acknowledge(foreign.finding_id, "石桥已知", request_id="stone-1")
+    opening = next(next_door.findings.events(foreign.finding_id))
+    draw = province.draw_spot_check(SpotCheckOrder(size=1, seed=7, region_prefix=NEIGHBOUR)).spot_check
+    theirs = Things(
+        camera=STOVE, other_camera=STORE, region=NEIGHBOUR, site="bridge", finding=foreign.finding_id,
+        digest=opening.evidence[0], visit=province.verdict(STOVE).visit_id, draw=draw.header.draw_id,
+        token=tokens.numbers[f"inspector-{NEIGHBOUR}"], actor=f"inspector-{NEIGHBOUR}", uplink="nvr-stone",
+        request_id="stone-1", page_token=_page_token(tokens), own_camera=HOB, own_region=OWN,
+        own_digest=_digest_of(province, hob), own_url=lenses.url("clear"),
+    )  # fmt: skip
+    marks = (STOVE, STORE, NEIGHBOUR, "bridge", "石桥", "stone", theirs.digest, f"findings/{theirs.finding}")
+
+    def state_of_theirs() -> list[object]:
+        rows = [one.camera for one in province.cameras(CameraQuery(NEIGHBOUR))]
+        with tokens.client("root") as root:
+            made = [one.name for one in root.access.tokens()]
+            return [rows, list(province.findings.events(theirs.finding)), made, root.schedule().pauses]
+
+    before = state_of_theirs()
+    leaks = leaks_of(tokens.address, tokens.secrets[f"chief-{OWN}"], tokens.secrets["root"], theirs, marks)
+    assert not leaks, "\n\n".join(leaks)
+    assert state_of_theirs() == before
+    with tokens.client(f"chief-{OWN}") as chief:
+        assert chief.status().cameras == len(list(chief.cameras())) == 4
+        assert chief.kpis(KpiQuery(region_prefix="13")).total.rates[KpiName.ONLINE].registered == 4
+
+
+def _page_token(tokens: Tokens) -> str:
+    """The neighbour's, after the first of its cameras."""
+    with tokens.client(f"chief-{NEIGHBOUR}") as chief:
+        return chief.page(CameraQuery(page_size=1)).next_page_token
+
+
+def _digest_of(client: PatrolClient, finding_id: int) -> str:
+    return next(client.findings.events(finding_id)).evidence[0]
+
+
+def test_every_call_is_among_the_routes_and_there_are_thirty_at_least() -> None:
+    assert {one.rpc for one in ROUTES} == set(RPCS)
+    assert len(ROUTES) >= 30
