@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench.history import append
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement
 from engine.kernels import signature

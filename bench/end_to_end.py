@@ -5,6 +5,10 @@
 Ours: keyframes pushed over ZeroMQ into the intake, through two workers, judge and store, with everything on. The limit:
 two processes that do nothing but decode the same keyframes with libavcodec's default options, one thread each. Both
 run on the same two cores, in turn, several rounds; medians. `ratio` is that of 1080p H.264 at 2 Mbit/s.
+
+`scoring_share`: what a check spends in kernels and judge, by the engine's own stage metrics, over what the bare decoder
+spends on a keyframe. Both are wall time; ours has gateway, hub and workers on the same two cores, so the CPU's share
+(bench.kernels) is less.
 """
 
 import argparse
@@ -14,13 +18,15 @@ import multiprocessing
 import statistics
 import tempfile
 import time
+import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import av
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.history import append
 from engine.app import Engine
@@ -95,24 +101,29 @@ def measure(frames: dict[str, list[Keyframe]], rounds: int, seconds: float) -> d
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
         client.import_cameras([Camera(f"cam{n}", "", push=True, region="130102") for n in range(CAMERAS)])
         cases = [
-            _case(case, frames[case], engine.addresses["intake"], client, rounds, seconds)
-            for case in CASES
-            if case in frames
+            _case(case, frames[case], engine.addresses, client, rounds, seconds) for case in CASES if case in frames
         ]
     headline = next((case["ratio"] for case in cases if case["case"] == HEADLINE), None)
     return {"cases": cases, "ratio": headline, "cores": CORES, "rounds": rounds, "seconds": seconds}
 
 
 def _case(
-    case: str, keyframes: Sequence[Keyframe], intake: str, client: PatrolClient, rounds: int, seconds: float
+    case: str,
+    keyframes: Sequence[Keyframe],
+    addresses: Mapping[str, str],
+    client: PatrolClient,
+    rounds: int,
+    seconds: float,
 ) -> dict[str, Any]:
     ours, limits = [], []
-    with _Helpers(keyframes, intake) as helpers:
+    with _Helpers(keyframes, addresses["intake"]) as helpers:
         helpers.decode(0.5)
         _push(helpers, client, 1.0)
+        before_s, before = _scoring_s(addresses["metrics"]), _machine(client).checks_total
         for _ in range(rounds):
             limits.append(helpers.decode(seconds))
             ours.append(_push(helpers, client, seconds))
+        scoring_s = (_scoring_s(addresses["metrics"]) - before_s) / (_machine(client).checks_total - before)
     ratios = [mine / limit for mine, limit in zip(ours, limits, strict=True)]
     size, codec, _ = case.split("_")
     return {
@@ -123,7 +134,20 @@ def _case(
         "checks_per_s": round(statistics.median(ours), 1),
         "limit_per_s": round(statistics.median(limits), 1),
         "ratio": round(statistics.median(ratios), 3),
+        "scoring_share": round(scoring_s * statistics.median(limits) / CORES, 3),
     }
+
+
+def _scoring_s(metrics: str) -> float:
+    """Seconds spent in kernels and judge so far."""
+    with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=5) as reply:
+        text = reply.read().decode()
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "patrol_stage_seconds_sum" and sample.labels["stage"] in ("kernels", "judge")
+    )
 
 
 def _push(helpers: "_Helpers", client: PatrolClient, seconds: float) -> float:

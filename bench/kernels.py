@@ -28,7 +28,7 @@ import numpy as np
 
 from bench.history import append
 from bench.timing import interleaved_medians_ms
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement

@@ -36,10 +36,10 @@ from engine.app import Engine
 from engine.clock import ns
 from engine.config import Settings
 from engine.config.calendar import Calendar
+from engine.config.judge import JudgeSettings
 from engine.config.schema import (
     FeedSettings,
     IntakeSettings,
-    JudgeSettings,
     LogSettings,
     RecordSettings,
     SchedulerSettings,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.clock import NS_PER_S
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.errors import ConfigError, WireError
 from engine.jobs import unpack_measurement
 from engine.judge.history import History

@@ -39,7 +39,7 @@ class CameraQuery:
     """Which cameras a list call wants. Empty fields do not filter.
 
     `state` filters on the announced state. `after`: the page begins behind this camera; the values are those it had
-    then, so that it may be gone. `with_verdict`: without, `latest` stays None, and the page costs a third.
+    then, so that it may be gone. `with_verdict`: without, `latest` stays None, and the page costs less.
     """
 
     region_prefix: str = ""

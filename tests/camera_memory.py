@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement
 from engine.kernels import signature

@@ -16,7 +16,9 @@ from engine.config.ledger import LedgerSettings
 from engine.config.schema import RecordSettings
 from engine.errors import PatrolError
 from engine.findings import Finding, FindingCommand, Step
-from engine.hub.findings import FindingsOffice, notice_body
+from engine.hub.findings import FindingsOffice
+from engine.hub.notices import NoticesOffice
+from engine.interchange.regions import hebei
 from engine.record.evidence import Evidence
 from engine.record.store import Store, VisitRecord
 from engine.record.writer import Writer
@@ -62,7 +64,8 @@ def bench(folder: Path, **record) -> Iterator[Bench]:
     metrics = Metrics("test")
     offices: list[FindingsOffice] = []
     writer = Writer(store, Evidence(folder / "ev", 10**6), settings.record, lambda _: offices[0].ring())
-    offices.append(FindingsOffice(settings, store.findings, writer, metrics, notice_body))
+    notices = NoticesOffice(settings.notices, {}, hebei())
+    offices.append(FindingsOffice(settings, store.findings, writer, metrics, notices.finding_notice))
     one = Bench(store, writer, offices[0], metrics)
     try:
         yield one

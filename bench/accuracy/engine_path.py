@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.check import check_sources
-from engine.config.schema import FeedSettings, JudgeSettings, Settings
+from engine.config.judge import JudgeSettings
+from engine.config.schema import FeedSettings, Settings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
 from engine.feed.keyframe_check import carries_keyframe

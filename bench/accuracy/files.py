@@ -18,7 +18,7 @@ from bench.accuracy.labels import DAMAGED, OK, Label
 from bench.accuracy.light import DAY, linear
 from bench.accuracy.scenes import Scene
 from bench.accuracy.visitor import BEGIN_WALL_NS, NS_PER_H, VISITS_A_DAY, Visitor
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.types import Codec, Measurement
 
 _REFERENCE_VISITS: Final = 8

@@ -15,7 +15,7 @@ from bench.accuracy.greasing import grease
 from bench.accuracy.peers import peers
 from bench.accuracy.plan import COUNTED, CameraPlan
 from bench.accuracy.visitor import VISITS_A_DAY, Visitor
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.types import Measurement
 
 _EXAMPLES_MAX: Final = 6

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from engine.app import Engine
 from engine.config import Settings
+from engine.config.judge import JudgeSettings
 from engine.config.schema import (
     FeedSettings,
     IntakeSettings,
-    JudgeSettings,
     LogSettings,
     RecordSettings,
     SchedulerSettings,

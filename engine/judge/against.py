@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.clock import NS_PER_S
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.baseline import Baseline, Look
 from engine.judge.compare import Change, cells_of, highpass, kept_match, light_gain
 from engine.judge.history import History

@@ -9,7 +9,7 @@ at once too; anything else begins as unknown.
 
 from collections import Counter
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.faults import SAME
 from engine.judge.history import OUTCOMES_MAX, History, Outcome
 from engine.types import Cause, FaultKind, State

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.clock import NS_PER_S
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.history import History
 from engine.types import FeedKind, Measurement
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.types import Cause, FaultKind, Measurement, UnknownReason
 
 Mask = npt.NDArray[np.bool_]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.faults import severity
 from engine.judge import freeze
 from engine.judge.against import look_against

@@ -1,6 +1,6 @@
 """What the judge would say: N of M as announced by the engine's own rules, for the few cameras with a fault. Pure."""
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.announce import announce
 from engine.judge.history import History, Outcome
 from engine.types import FaultKind, State

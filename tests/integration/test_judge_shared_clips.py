@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
 from engine.judge.history import History

@@ -13,12 +13,12 @@ import pytest
 
 from engine.app import Engine
 from engine.config import Settings
+from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.config.schema import (
     FeedSettings,
     IntakeSettings,
-    JudgeSettings,
     LogSettings,
     RecordSettings,
     SchedulerSettings,

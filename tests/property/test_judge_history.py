@@ -5,7 +5,7 @@ import struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.announce import announce
 from engine.judge.baseline import BASELINE_BYTES, Baseline
 from engine.judge.history import HIDDEN_BYTES, HISTORY_BYTES_MAX, OUTCOMES_MAX, SIGNATURE_BYTES, History, Outcome

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.freeze import SIGNATURE_VERSION, UNITS_PER_LEVEL
 from engine.judge.history import HISTORY_BYTES_MAX, OUTCOMES_MAX, History
 from engine.judge.rules import RULES_VERSION, judge_failure, judge_measurement, judge_undecoded

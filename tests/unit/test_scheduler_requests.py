@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.judge.announce import announce
 from engine.judge.history import History, Outcome
 from engine.scheduler.events import Arrived, CameraPlan, CamerasPut, Judged, PushMissing, StartVisit
