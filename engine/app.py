@@ -207,9 +207,10 @@ class Engine:
             self._take(*rest)
         elif word == REPLACE:
             self._replace(*rest)
-        elif word == FAILED:
+        elif word == FAILED and not self._ready.is_set():
             code, message = rest
             self._failure = _ERRORS.get(code, PatrolError)(message)
+        # A hub that has run and cannot start again now, because its database is away, is started until it can.
 
     def _take(self, tree: dict[str, Any], calendar: dict[str, Any]) -> None:
         """The hub has new settings in force: feeders hear of them, and whoever is started from now on has them."""

@@ -211,9 +211,7 @@ class FindingsOffice:
         if write is None:
             committed.set_result(None)
             return committed
-        written = self._writer.transact(write)
-        written.add_done_callback(lambda _: self.ring())
-        return written
+        return self._writer.transact(write)
 
     def _write(self, actions: Sequence[Action], keyframe: Keyframe | None) -> Write | None:
         """What the writer is to do about them; looks that are wanted are ordered at the next turn."""

@@ -19,6 +19,20 @@ _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
 
 
+class AwayError(StoreError, sa.exc.DBAPIError):
+    """The database cannot be reached, or has gone away: a StoreError to those who ask, and to those who know SQLAlchemy
+    what it was. Nothing is wrong with what was asked; it can be asked again."""
+
+    def __init__(self, error: sa.exc.DBAPIError) -> None:
+        sa.exc.DBAPIError.__init__(
+            self, error.statement, error.params, error.orig, connection_invalidated=error.connection_invalidated
+        )
+
+    def __str__(self) -> str:
+        """Without the statement: it may hold what is nobody's business."""
+        return f"the database does not answer ({str(self.orig).strip()}); ask again in a moment"
+
+
 def parse(url: str) -> URL:
     """The URL in parts. Raises StoreError for what is none, or names a database that is neither of the two."""
     try:
@@ -53,8 +67,11 @@ def connect(url: URL) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     if url.get_backend_name() != "sqlite":
         # A connection of before the server's restart is told from one that works before it is used.
-        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
+        sa.event.listen(engine, "handle_error", _say_away, retval=True)
+        return engine
     engine = sa.create_engine(url)
+    sa.event.listen(engine, "handle_error", _say_away, retval=True)
     sa.event.listen(engine, "connect", _tune_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -75,6 +92,12 @@ def refused(url: URL, error: Exception) -> StoreError:
         else "give the URL of a database that runs and that we may write to"
     )
     return StoreError(f"record.url = {shown(url)!r}: {why}; {remedy}")
+
+
+def _say_away(context: sa.engine.ExceptionContext) -> BaseException | None:
+    error = context.sqlalchemy_exception
+    away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
+    return AwayError(error) if away and isinstance(error, sa.exc.DBAPIError) else None
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:

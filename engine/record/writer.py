@@ -36,7 +36,7 @@ _AWAY = (DBAPIError, PoolTimeoutError, TakenError, OSError)
 
 class Writer:
     """Takes records, and writes them all in the order they came; hands them to `on_written`, each with its `seq`, once
-    they are committed, in the writer's thread.
+    they are committed, in the writer's thread; none where other things alone were written.
 
     While the store refuses, they wait; what becomes of them when they are too many, WriteQueue says, and `dropped`
     counts. An entry that alone makes a transaction fail is dropped too, as `refused`. `on_batch` hears the seconds a
@@ -234,8 +234,7 @@ class Writer:
         for entry in batch:
             entry.succeed(None if entry.record is None else next(seqs))
         try:
-            if stored:
-                self._on_written(stored)
+            self._on_written(stored)
         except Exception as error:  # noqa: BLE001 (to write them again would be worse)
             self._on_error("watchers")
             structlog.get_logger().error("verdicts stored, and not told of", detail=_brief(error))

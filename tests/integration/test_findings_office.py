@@ -5,8 +5,10 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -16,7 +18,7 @@ import pytest
 from engine.errors import StoreError
 from engine.findings import FindingQuery, FindingState, LoggedEvent, Step
 from engine.ledger.fold import replay
-from engine.record.store import Store
+from engine.record.store import Store, VisitRecord, Write
 from engine.types import FaultKind
 from tests.ledger_office import Bench, bench
 
@@ -95,6 +97,27 @@ def test_listeners_hear_of_every_event_once_and_in_order_also_after_a_database_w
     assert heard == list(range(1, 32))
     assert asyncio.run(one.office.span()) == (0, 31)
     assert [event.seq for event in asyncio.run(one.office.after(29, 10))] == [30, 31]
+
+
+def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(one: Bench) -> None:
+    threads: set[str] = set()
+    heard: list[int] = []
+    one.office.listeners.append(lambda news: heard.extend(event.seq for event in news))
+    one.office.listeners.append(lambda _: threads.add(threading.current_thread().name))
+    transact = one.writer.transact
+
+    def committed_at_once(*also: Write) -> "Future[VisitRecord | None]":
+        done = transact(*also)
+        done.result(5)  # whoever asked comes by when it is long committed
+        return done
+
+    one.writer.transact = committed_at_once  # type: ignore[method-assign]
+    one.look("c1", COVERED)
+    asyncio.run(one.act(1, Step.ACKNOWLEDGED))
+    asyncio.run(one.act(1, Step.CLAIMED))
+    assert one.writer.flush(5)
+    assert heard == [1, 2, 3]
+    assert threads == {"writer"}
 
 
 def test_while_the_database_is_away_nothing_is_promised_and_nothing_is_lost(one: Bench, tmp_path: Path) -> None:

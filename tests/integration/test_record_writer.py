@@ -205,6 +205,19 @@ def test_a_postgresql_server_that_is_killed_loses_and_doubles_nothing(postgres_s
     store.close()
 
 
+def test_who_reads_while_the_database_is_away_is_told_to_ask_again(postgres_server) -> None:
+    store = Store.open(postgres_server.database())
+    store.write([record(1)])
+    postgres_server.stop("immediate")
+    try:
+        with pytest.raises(StoreError, match="the database does not answer"):
+            store.history.after(0)
+    finally:
+        postgres_server.start()
+    assert [one.verdict.visit_id for one in store.history.after(0)] == [1]
+    store.close()
+
+
 def test_a_commit_whose_answer_was_lost_is_not_written_again(store: Store, heard: Heard, monkeypatch) -> None:
     write, lost = store.write, []
 

@@ -1,0 +1,329 @@
+"""One run: the engine, those around it, the kills, the comparison."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from engine.record.store import Store
+from engine.serve.channel import CallError
+from engine.serve.client import PatrolClient
+from tests.kill_nine.audit import Books
+from tests.kill_nine.clients import (
+    Checker,
+    Client,
+    FindingWatcher,
+    Gateway,
+    Inspector,
+    PatientWatcher,
+    Told,
+    VerdictWatcher,
+    cameras,
+)
+from tests.postgres import PostgresServer
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 120.0
+"""The first start on a machine compiles the kernels."""
+RECOVER_S = 45.0
+"""A moment is not waited for longer than that; a run that does not recover has failed."""
+CATCH_UP_S = 45.0
+_FLOWING = 50
+"""Verdicts after a kill that show that the patrol goes on."""
+_AT_ONCE_SHARE = 0.2
+"""Of the moments that fall into the recovery from the last."""
+_BETWEEN_S_MAX = 2.0
+_OF_POSTGRES = ("postmaster", "backend", "both")
+_AWAY_S_MAX = {"postmaster": 1.0, "both": 8.0}
+
+_CONFIG = """
+[feed]
+deadline_s = 3
+connect_timeout_s = 1
+demuxers = 0
+[intake]
+listen = "tcp://127.0.0.1:{intake}"
+stale_after_s = 5
+[worker]
+count = 2
+[scheduler]
+key_period_s = 4
+ordinary_period_s = 4
+suspicious_period_s = 4
+backoff_stream_first_s = 1
+backoff_connect_first_s = 1
+backoff_lasting_first_s = 1
+backoff_max_s = 1
+outage_cameras_min = 1000
+[record]
+url = "{url}"
+evidence_dir = "{folder}/evidence"
+quarantine_dir = "{folder}/quarantine"
+[serve]
+grpc_listen = "127.0.0.1:{grpc}"
+metrics_listen = ""
+[ledger]
+offline_min_h = 0
+settle_h = 0.002
+recheck_spacing_s = 1
+[log]
+level = "warning"
+"""
+
+
+@dataclass
+class Outcome:
+    """What came of a run; it is good if there are no problems."""
+
+    problems: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+class Run:
+    """`postgres`: whose server is killed too; None: the database is a file."""
+
+    def __init__(self, folder: Path, url: str, postgres: PostgresServer | None, seed: int) -> None:
+        self._folder, self._url, self._postgres = folder, url, postgres
+        self._rng = random.Random(seed)
+        self._seed = seed
+        self._ports = dict(zip(("intake", "grpc", "closed"), free_ports(3), strict=True))
+        self.address = f"127.0.0.1:{self._ports['grpc']}"
+        self._killed: Counter[str] = Counter()
+        self._recoveries_s: list[float] = []
+        self._problems: list[str] = []
+
+    def play(self, moments: int) -> Outcome:
+        """All of it."""
+        told = Told(threading.Event())
+        rows = cameras(self._ports["closed"])
+        with self._engine() as engine:
+            with PatrolClient(self.address) as client:
+                client.import_cameras(rows)
+            store = Store.open(self._url)
+            gateway = Gateway(f"tcp://127.0.0.1:{self._ports['intake']}", told)
+            callers: list[Client] = [
+                *(Checker(self.address, n, told) for n in range(2)),
+                *(Inspector(self.address, n, told) for n in range(2)),
+            ]
+            watchers = [
+                VerdictWatcher("all", self.address, told),
+                VerdictWatcher("county", self.address, told, region="130102", leaves=20),
+                VerdictWatcher("changes", self.address, told, changes_only=True),
+                VerdictWatcher("some", self.address, told, camera_ids=("p1", "p2", "v3")),
+                PatientWatcher("patient", self.address, told, region="130203"),
+            ]
+            ledger = [
+                FindingWatcher("ledger", self.address, told),
+                FindingWatcher("ledger-county", self.address, told, region="130102"),
+            ]
+            clients = [gateway, *callers, *watchers, *ledger]
+            for one in clients:
+                one.start()
+            began_s = time.monotonic()
+            try:
+                self._moments(engine, store, moments)
+                seconds, stored = time.monotonic() - began_s, _head(store)
+                gateway.ceased.set()
+                gateway.join(10)
+                cutoffs = _head(store), _patiently(store.findings.last_seq)
+                caught = Books(self._url, rows, self._folder / "evidence")
+                _until(
+                    lambda: (
+                        all(len(one.heard) >= caught.due(one) for one in watchers)
+                        and all(len(one.heard) >= caught.due_events(one) for one in ledger)
+                    ),
+                    CATCH_UP_S,
+                )
+            finally:
+                told.stop.set()
+                store.close()
+            for one in callers:
+                one.join(30)
+            if engine.poll() is not None:
+                self._problems.append(f"patrol run ended by itself with {engine.returncode}: {self.log()[-2000:]}")
+        for one in clients:
+            # The patient one ends with the next verdict, and there may be none.
+            one.join(30 if one.name != "patient" else 0)
+            if one.failure is not None or (one.is_alive() and one.name != "patient"):
+                self._problems.append(f"{one.name}: {one.failure!r}, or it did not end")
+        books = Books(self._url, rows, self._folder / "evidence")
+        books.check_verdicts()
+        books.check_ledger()
+        for one in watchers:
+            books.check_watcher(one, cutoffs[0])
+        for one in ledger:
+            books.check_finding_watcher(one, cutoffs[1])
+        commands = [one for inspector in callers if isinstance(inspector, Inspector) for one in inspector.commands]
+        checkers = [one for one in callers if isinstance(one, Checker)]
+        for one in checkers:
+            books.check_acknowledged(one.name, one.verdicts)
+        books.check_commands("inspectors", commands)
+        unexpected = Counter(told.unexpected)
+        problems = [*self._problems, *books.problems, *(f"{n} x {what}" for what, n in unexpected.most_common(20))]
+        figures = {
+            "seed": self._seed,
+            "moments": sum(self._killed.values()),
+            "killed": dict(self._killed),
+            "seconds": round(seconds, 1),
+            "pushed": gateway.sent,
+            "verdicts": len(books.verdicts),
+            "checks_per_s": round(stored / seconds, 1),
+            "acknowledged_verdicts": sum(len(one.verdicts) for one in checkers),
+            "checked_now": sum(one.checked for one in checkers),
+            "events": len(books.events),
+            "findings": len({one.event.finding_id for one in books.events}),
+            "commands_done": sum(one.number > 0 for one in commands),
+            "commands_refused": sum(one.number == 0 for one in commands),
+            "commands_repeated": sum(one.repeated for one in callers if isinstance(one, Inspector)),
+            "heard": {one.name: len(one.heard) for one in (*watchers, *ledger)},
+            "resumed": {one.name: one.resumed for one in (*watchers, *ledger)},
+            "statuses": dict(told.statuses),
+            "recovery_s_max": round(max(self._recoveries_s, default=0), 1),
+        }
+        return Outcome(problems, figures)
+
+    def log(self) -> str:
+        """What the engine said."""
+        return (self._folder / "engine.log").read_text(errors="replace")
+
+    def _moments(self, engine: "subprocess.Popen[bytes]", store: Store, moments: int) -> None:
+        if not _until(lambda: _head(store) > 2 * _FLOWING, START_S):
+            self._problems.append(f"no verdicts within {START_S:g} s of the start: {self.log()[-2000:]}")
+            return
+        kinds = ["hub", "hub", "worker"] if self._postgres is None else ["hub", "worker", *_OF_POSTGRES]
+        for number in range(moments):
+            time.sleep(self._rng.uniform(0, _BETWEEN_S_MAX))
+            what = self._rng.choice(kinds)
+            self._kill(what, engine)
+            self._killed[what] += 1
+            last = number == moments - 1
+            if last or self._rng.random() > _AT_ONCE_SHARE:
+                killed_s, before = time.monotonic(), _head(store)
+                if not self._flows(store, before + _FLOWING):
+                    self._problems.append(f"no recovery from moment {number}, {what}: {self.log()[-2000:]}")
+                    return
+                self._recoveries_s.append(time.monotonic() - killed_s)
+
+    def _flows(self, store: Store, until: int) -> bool:
+        return _until(lambda: _head(store) > until, RECOVER_S)
+
+    def _kill(self, what: str, engine: "subprocess.Popen[bytes]") -> None:
+        if what in ("hub", "worker"):
+            found: list[int] = []
+            _until(lambda: bool(found.extend(children(engine.pid, what)) or found), RECOVER_S)
+            if found:
+                _kill_nine(self._rng.choice(found))
+        elif self._postgres is not None and what in ("postmaster", "both"):
+            _kill_nine(self._postgres.pid)
+            if what == "both":  # a hub that comes back before its database does
+                self._kill("hub", engine)
+            time.sleep(self._rng.uniform(0, _AWAY_S_MAX[what]))
+            assert _until(self._started, 30), "PostgreSQL does not start again"
+        elif self._postgres is not None:
+            with contextlib.suppress(psycopg.Error), self._superuser() as connection:
+                rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname LIKE 'patrol%'").fetchall()
+                if rows:
+                    _kill_nine(self._rng.choice(sorted(rows))[0])
+
+    def _superuser(self) -> "psycopg.Connection[Any]":
+        assert self._postgres is not None
+        return psycopg.connect(f"host={self._postgres.folder} user=patrol dbname=postgres", autocommit=True)
+
+    def _started(self) -> bool:
+        assert self._postgres is not None
+        try:
+            self._postgres.start()
+        except RuntimeError:
+            return False  # a process of the server that was killed still holds its memory
+        return True
+
+    @contextlib.contextmanager
+    def _engine(self) -> "Iterator[subprocess.Popen[bytes]]":
+        config = self._folder / "patrol.toml"
+        config.write_text(_CONFIG.format(url=self._url, folder=self._folder, **self._ports), encoding="utf-8")
+        with (self._folder / "engine.log").open("wb") as log:
+            engine = subprocess.Popen(
+                [sys.executable, "-m", "engine.cli", "run", "--config", str(config)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT,
+            )  # fmt: skip
+        try:
+            if not _until(self._answers, START_S):
+                raise RuntimeError(f"the engine does not start: {self.log()}")
+            yield engine
+        finally:
+            engine.terminate()
+            try:
+                engine.wait(20)
+            except subprocess.TimeoutExpired:
+                engine.kill()
+                engine.wait()
+
+    def _answers(self) -> bool:
+        try:
+            with PatrolClient(self.address, timeout_s=2) as client:
+                client.status()
+        except CallError:
+            return False
+        return True
+
+
+def children(pid: int, role: str) -> list[int]:
+    """Processes of this role that the supervisor has."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                if role.encode() in words:
+                    found.append(child)
+    return found
+
+
+def free_ports(number: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _kill_nine(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _head(store: Store) -> int:
+    return _patiently(store.history.last_seq)
+
+
+def _patiently(ask: Callable[[], int]) -> int:
+    """The server may be away for a moment."""
+    give_up_s = time.monotonic() + RECOVER_S
+    while True:
+        try:
+            return ask()
+        except Exception:
+            if time.monotonic() > give_up_s:
+                raise
+            time.sleep(0.2)
+
+
+def _until(done: Callable[[], bool], timeout_s: float) -> bool:
+    give_up_s = time.monotonic() + timeout_s
+    while not done():
+        if time.monotonic() > give_up_s:
+            return False
+        time.sleep(0.1)
+    return True
