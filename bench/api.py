@@ -39,11 +39,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench import province
-from bench.accuracy.codec import Coding, keyframe
 from bench.api_callers import SHARES, Asked, Load, call
 from bench.api_watchers import Watched, watch
 from bench.history import append
@@ -58,6 +56,7 @@ DEMANDS = {
 }  # fmt: skip
 WARM_S = 5.0
 _CALLER_PROCESSES = 2
+_PICTURES = 16
 _START_S = 120.0
 _STOP_S = 30.0
 _SETTLE_S = 2.0
@@ -214,28 +213,19 @@ def _process(target: Any, *arguments: Any) -> "Iterator[Connection[Any, Any]]":
 
 def _push(intake: str, ids: Sequence[str], checks_per_s: float, pipe: "Connection[Any, Any]") -> None:
     """A gateway: so many keyframes a second at even distances, each of another camera."""
-    payload = _payload()
+    payloads = [province.picture(number) for number in range(100, 100 + _PICTURES)]
     transport = Transport()
     channel = transport.connect_push(intake)
     pipe.send("ready")
     number, began_s = 0, time.monotonic()
     while not pipe.poll(max(0.0, began_s + number / checks_per_s - time.monotonic())):
         camera_id = ids[number * 40_503 % len(ids)]
-        frame = Keyframe(camera_id, 0, Codec.H264, payload, wall_ns(), None, FeedKind.GATEWAY)
+        frame = Keyframe(camera_id, 0, Codec.H264, payloads[number % _PICTURES], wall_ns(), None, FeedKind.GATEWAY)
         channel.send(wire.pack_keyframe(frame))
         number += 1
     pipe.recv()
     pipe.send("stopped")
     pipe.poll(_STOP_S)
-
-
-def _payload() -> bytes:
-    """A keyframe of 704 x 576 with edges, flat parts and noise."""
-    random = np.random.default_rng(1)
-    blocks = np.kron(random.integers(30, 220, (36, 44)), np.ones((16, 16)))
-    noisy = blocks + random.normal(0, 3, blocks.shape)
-    picture = np.repeat(np.clip(noisy, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    return keyframe(Coding(Codec.H264, 512, 0.3), picture, 30, 4)[0]
 
 
 def _last_seq(database: Path) -> int:

@@ -13,19 +13,28 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from bench.baselines import learned, seen
+import numpy as np
+
+from bench.accuracy.codec import Coding, keyframe
 from bench.kpis import cameras as registry
 from bench.kpis import fill as fill_kpis
 from engine.clock import wall_ns
+from engine.config.schema import JudgeSettings
+from engine.decode.decoder import Decoder
 from engine.jobs import pack_measurement
+from engine.judge.history import History
+from engine.judge.rules import judge_measurement
 from engine.record.store import Store, VisitRecord
-from engine.types import Camera, FaultKind, State
+from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, Measurement, State, Verdict
+from engine.worker import measure
 
 PERIOD_NS = 900_000_000_000
 """Between two verdicts of a camera in the log."""
 _NOTE = "bench_province"
 _KINDS: tuple[tuple[FaultKind, ...], ...] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
 _WRITE_ROWS = 2_000
+_VISITS = 24
+"""That a camera remembers."""
 _LOG_ROWS = 1_000_000
 _INDEX = "verdict_log_by_camera"
 
@@ -52,6 +61,28 @@ def make(path: Path, cameras: int, rows: int, days: int) -> float:
 def pushed(number: int) -> Iterator[Camera]:
     """The cameras of such a province."""
     return (replace(one, push=True) for one in registry(number))
+
+
+def picture(number: int) -> bytes:
+    """A keyframe of 704 x 576: the same scene each time, edges and flat parts, under another noise and light."""
+    blocks = np.kron(np.random.default_rng(1).integers(30, 220, (36, 44)), np.ones((16, 16)))
+    noise = np.random.default_rng(number + 2)
+    seen = blocks * noise.uniform(0.95, 1.05) + noise.normal(0, 3, blocks.shape)
+    rgb = np.repeat(np.clip(seen, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    return keyframe(Coding(Codec.H264, 512, 0.3), rgb, 30, 4)[0]
+
+
+def _remembered() -> tuple[Verdict, History, Measurement]:
+    """What a camera that has seen that scene for a day remembers, and its last visit."""
+    history, settings, decoder = History(), JudgeSettings(), Decoder()
+    now_ns = wall_ns()
+    for visit in range(_VISITS):
+        at_ns = now_ns - (_VISITS - visit) * PERIOD_NS
+        end = Keyframe("bench", visit + 1, Codec.H264, picture(visit), at_ns, None, FeedKind.GATEWAY)
+        measurement = measure(decoder, end)
+        verdict, history = judge_measurement(measurement, history, settings)
+    decoder.close()
+    return verdict, history, measurement
 
 
 def _put_registry(path: Path, number: int, days: int) -> None:
@@ -136,8 +167,8 @@ def _put_latest(path: Path, cameras: int) -> None:
 
 def _records(cameras: int) -> Iterator[VisitRecord]:
     chance = random.Random(1)
-    verdict, history = learned()
-    body, memory = pack_measurement(seen(1, grey=False)), history.to_bytes()
+    verdict, history, measurement = _remembered()
+    body, memory = pack_measurement(measurement), history.to_bytes()
     for camera in registry(cameras):
         kinds = chance.choice(_KINDS)
         state = State.FAULT if kinds else State.OK
