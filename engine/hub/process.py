@@ -75,8 +75,7 @@ def _serve(
         Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
     )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
-    announced = {verdict.camera_id: verdict.announced for verdict in store.verdicts()}
-    registry = Registry(store.cameras(), announced)
+    registry = Registry(store.cameras(), store.announced())
 
     kpis = KpiOffice(
         store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis

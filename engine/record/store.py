@@ -24,7 +24,7 @@ from engine.record.tables import about, cameras, latest, measurements, verdict_l
 from engine.record.terms import Terms
 from engine.record.upkeep import Upkeep
 from engine.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
-from engine.types import Camera, KeyPoint, SiteKind, Verdict
+from engine.types import Camera, KeyPoint, SiteKind, State, Verdict
 
 _CHUNK_ROWS = 500
 _REGION_DIGITS = 6
@@ -184,6 +184,12 @@ class Store:
         with writing(self._engine) as connection:
             connection.execute(change, [{"whose": one, "new": blob} for one, blob in histories.items()])
 
+    def announced(self) -> dict[str, State]:
+        """What is announced of each camera that has a verdict."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(latest.c.camera_id, latest.c.announced))
+            return {camera_id: State(word) for camera_id, word in rows}
+
     def verdicts(self) -> Iterator[Verdict]:
         """The latest verdict of each camera."""
         with self._engine.connect() as connection:
@@ -200,12 +206,14 @@ class Store:
     def page(self, query: CameraQuery) -> CameraPage:
         """A page of cameras in the order asked for, after `query.after`."""
         wanted = _filters(query)
-        asked = _joined() if query.with_verdict else sa.select(cameras).select_from(_with_latest())
+        among = cameras if query.state is None else _with_latest()
+        # The ids first, which an index holds: whole rows would be sorted with all that they carry.
+        ids = sa.select(cameras.c.camera_id).select_from(among).where(*wanted, *_after(query))
+        page = ids.order_by(*_order(query)).limit(query.page_size + 1)
+        asked = _joined() if query.with_verdict else sa.select(cameras)
         with self._engine.connect() as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(_with_latest()).where(*wanted)) or 0
-            rows = connection.execute(
-                asked.where(*wanted, *_after(query)).order_by(*_order(query)).limit(query.page_size + 1)
-            ).all()
+            total = connection.scalar(sa.select(sa.func.count()).select_from(among).where(*wanted)) or 0
+            rows = connection.execute(asked.where(cameras.c.camera_id.in_(page)).order_by(*_order(query))).all()
             statuses = tuple(
                 self._status(connection, row) if query.with_verdict else CameraStatus(_camera(row._mapping))
                 for row in rows[: query.page_size]

@@ -25,6 +25,7 @@ class Terms:
     def __init__(self) -> None:
         self._shapes: dict[int, Shape] = {}
         self._raw: dict[int, str] = {}
+        self._read_thresholds: dict[int, Mapping[str, float]] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -71,8 +72,15 @@ class Terms:
         if known is None:
             fields, names_no, thresholds_no = packing.unpack_shape(self._read(connection, shape_no))
             names = tuple(json.loads(self._read(connection, names_no)))
-            known = packing.shape(fields, names, json.loads(self._read(connection, thresholds_no)))
+            known = packing.shape(fields, names, self._thresholds_of(connection, thresholds_no))
             self._shapes[shape_no] = known
+        return known
+
+    def _thresholds_of(self, connection: Connection, thresholds_no: int) -> Mapping[str, float]:
+        """One mapping for all shapes that have it, so that who codes it may do so once."""
+        known = self._read_thresholds.get(thresholds_no)
+        if known is None:
+            known = self._read_thresholds[thresholds_no] = json.loads(self._read(connection, thresholds_no))
         return known
 
     def _thresholds_no(self, connection: Connection, thresholds: Mapping[str, float]) -> int:

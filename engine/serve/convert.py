@@ -111,8 +111,8 @@ def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
     )
 
 
-def verdict_message(verdict: Verdict) -> verdicts_pb2.Verdict:
-    """A verdict as callers see it."""
+def verdict_message(verdict: Verdict, *, with_numbers: bool = True) -> verdicts_pb2.Verdict:
+    """A verdict as callers see it. `with_numbers`: figures and thresholds too."""
     message = verdicts_pb2.Verdict(
         name=verdict_name(verdict.camera_id, verdict.visit_id),
         visit_time=timestamp(verdict.at_wall_ns),
@@ -124,8 +124,8 @@ def verdict_message(verdict: Verdict) -> verdicts_pb2.Verdict:
         announced_kinds=[_KIND_NUMBER[kind] for kind in verdict.announced_kinds],
         since_time=timestamp(verdict.since_wall_ns),
         scores=_scores_message(verdict.scores),
-        figures=verdict.figures,
-        thresholds=verdict.thresholds,
+        figures=verdict.figures if with_numbers else None,
+        thresholds=verdict.thresholds if with_numbers else None,
         rules_version=verdict.rules_version,
         width=verdict.width,
         height=verdict.height,

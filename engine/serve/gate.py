@@ -98,7 +98,7 @@ class Gate(grpc.aio.ServerInterceptor):
             return grpc.stream_unary_rpc_method_handler(taken, response_serializer=handler.response_serializer)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(streamed, response_serializer=_serialized)
-        return grpc.unary_unary_rpc_method_handler(answered, response_serializer=handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(answered, response_serializer=_serialized)
 
     def _foreign(self, path: str, handler: Any) -> Any:
         """Reflection asks for a token and no more; what else has no rule is refused."""
@@ -249,5 +249,5 @@ async def _written(context: Context, reply: Any) -> None:
 
 
 def _serialized(reply: Any) -> bytes:
-    """Watches hand over what was serialised once for all of them."""
+    """Watches hand over what was serialised once for all of them, lists of cameras what was serialised in a thread."""
     return reply if isinstance(reply, bytes) else reply.SerializeToString()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engine.errors import InvalidArgumentError, NotFoundError
 from engine.replies import CameraMark, CameraQuery, CheckNowReport, VerdictNews
+from engine.serve.coding import watch_bytes
 from engine.serve.convert import engine_message, picture_message, verdict_message
 from engine.serve.filters import VerdictFilter
 from engine.serve.gate import Call
@@ -163,7 +164,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
 
 def watch_body(one: VerdictNews) -> bytes:
     """A verdict as a part of the reply of WatchVerdicts."""
-    return patrol_pb2.WatchVerdictsResponse(verdicts=[verdict_message(one.verdict)]).SerializeToString()
+    return watch_bytes(one.verdict)
 
 
 async def _current(wanted: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse]:

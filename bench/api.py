@@ -1,0 +1,293 @@
+"""The API of an engine with a province of cameras and twenty million verdicts, asked by many while it writes.
+
+    python -m bench.api --json [--record] [--cameras 131072] [--rows 20000000] [--days 365] [--callers 64]
+                        [--watchers 200] [--calls 100] [--checks 100] [--seconds 60] [--dir DIR]
+
+`patrol run` on a generated SQLite file (bench.province; with `--dir` it is kept and used again, `fill_s` is what making
+it took), all of it on the same cores: engine, callers, watchers, gateway. Beside everything else a gateway pushes
+`--checks` keyframes a second, each of another camera, which are decoded, judged and stored as ever (D1, H.264; periods
+are a day, so that what is written is what is pushed). `writes_per_s`: rows that the log grew by. `start_s`: from the
+start of the program until health says SERVING.
+
+Callers are a closed loop with pauses: each of `--callers`, on a connection of its own, asks, waits for the answer,
+thinks for a time drawn from an exponential distribution with mean callers / calls, and asks again. So they ask up to
+`--calls` a second together, and as many at once as chance has it; `calls_per_s` is what they came to. 94 of 100 calls
+are GetCamera of any camera, 3 ListCameras (the first 1,000 of a city, with their latest verdicts), 3 QueryKpis (the
+province by county, latest day). A call's time goes from the request to the bytes of the reply, in the caller's process.
+
+Watchers follow all verdicts from before the first to after the last keyframe, on a connection each; `watch_lost` and
+`watch_twice` are those of the log between a watcher's first and last place that it did not hear of, or heard of again.
+`watch_cut`: how often one was cut and went on from its place. `watch_received_per_s`: of all of them together.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bench import province
+from bench.api_callers import SHARES, Asked, Load, call
+from bench.api_watchers import Watched, watch
+from bench.history import append
+from bench.kpis import counties
+from engine.clock import wall_ns
+from engine.feed import wire
+from engine.transport import Transport
+from engine.types import Codec, FeedKind, Keyframe
+
+DEMANDS = {
+    "get_camera_ms_p99": 10.0, "list_page_ms_p99": 60.0, "kpi_ms_p99": 200.0, "start_s": 10.0, "watch_lost": 0,
+}  # fmt: skip
+WARM_S = 5.0
+_CALLER_PROCESSES = 2
+_PICTURES = 16
+_START_S = 120.0
+_STOP_S = 30.0
+_SETTLE_S = 2.0
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    with ExitStack() as stack:
+        if options.dir is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-api-")))
+        else:
+            folder = options.dir
+            folder.mkdir(parents=True, exist_ok=True)
+        result = {"bench": "api", **measure(folder.absolute(), options)}
+    if options.record:
+        append(result)
+    print(json.dumps(result) if options.json else json.dumps(result, indent=2))
+
+
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Make the province unless it is there, start the engine on it, and ask."""
+    database = folder / "patrol.db"
+    fill_s = province.make(database, options.cameras, options.rows, options.days)
+    ids = tuple(one.camera_id for one in province.pushed(options.cameras))
+    with ExitStack() as stack:
+        grpc_port, intake_port = _free_port(), _free_port()
+        address = f"127.0.0.1:{grpc_port}"
+        start_s, hub = stack.enter_context(_engine(folder, address, f"tcp://127.0.0.1:{intake_port}"))
+        watchers = stack.enter_context(_process(watch, address, options.watchers, database))
+        callers = [stack.enter_context(_process(call, load)) for load in _loads(address, ids, options)]
+        for one in (watchers, *callers):
+            one.recv()
+        gateway = stack.enter_context(_process(_push, f"tcp://127.0.0.1:{intake_port}", ids, options.checks))
+        gateway.recv()
+        pushed_s = time.monotonic()
+        for one in callers:
+            one.send("go")
+        time.sleep(WARM_S)
+        before, cpu_s, began_s = _last_seq(database), _cpu_s(hub), time.monotonic()
+        time.sleep(options.seconds)
+        after, cpu_s, took_s = _last_seq(database), _cpu_s(hub) - cpu_s, time.monotonic() - began_s
+        asked: list[Asked] = [one.recv() for one in callers]
+        gateway.send("stop")
+        gateway.recv()
+        pushed_s = time.monotonic() - pushed_s
+        time.sleep(_SETTLE_S)
+        end_seq = _last_seq(database)
+        watchers.send(end_seq)
+        watched: Watched = watchers.recv()
+    result = {
+        "cameras": options.cameras,
+        "rows": options.rows,
+        "days": options.days,
+        "callers": options.callers,
+        "watchers": options.watchers,
+        "seconds": options.seconds,
+        "think_s": round(options.callers / options.calls, 3),
+        "shares": SHARES,
+        "database_mb": round(database.stat().st_size / 1e6),
+        "fill_s": round(fill_s, 1),
+        "start_s": round(start_s, 2),
+        "writes_per_s": round((after - before) / took_s, 1),
+        "hub_cores": round(cpu_s / took_s, 2),
+        **_calls(asked, options.seconds),
+        **_watches(watched, pushed_s),
+    }
+    missed = {name: result[name] for name, most in DEMANDS.items() if result[name] > most}
+    return {**result, "missed": missed}
+
+
+def _calls(asked: Sequence[Asked], seconds: float) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for kind in SHARES:
+        taken_ms = [taken for one in asked for taken in one.taken_ms[kind]]
+        cuts = statistics.quantiles(taken_ms, n=100, method="inclusive") if len(taken_ms) > 1 else [taken_ms[0]] * 99
+        result |= {
+            f"{kind}_ms_p50": round(cuts[49], 2),
+            f"{kind}_ms_p99": round(cuts[98], 2),
+            f"{kind}_ms_max": round(max(taken_ms), 2),
+            f"{kind}_calls": len(taken_ms),
+        }
+    errors: dict[str, int] = {}
+    for one in asked:
+        for status, number in one.errors.items():
+            errors[status] = errors.get(status, 0) + number
+    number = sum(len(taken_ms) for one in asked for taken_ms in one.taken_ms.values())
+    return result | {"calls_per_s": round(number / seconds, 1), "call_errors": errors}
+
+
+def _watches(watched: Watched, pushed_s: float) -> dict[str, Any]:
+    return {
+        "watch_lost": watched.lost,
+        "watch_twice": watched.twice,
+        "watch_disordered": watched.disordered,
+        "watch_cut": watched.cut,
+        "watch_received": watched.received,
+        "watch_received_per_s": round(watched.received / pushed_s, 1),
+        "watch_messages_per_s": round(watched.messages / pushed_s, 1),
+    }
+
+
+def _loads(address: str, ids: tuple[str, ...], options: argparse.Namespace) -> Iterator[Load]:
+    cities = tuple(sorted({county[:4] for county in counties()}))
+    for number in range(_CALLER_PROCESSES):
+        callers = options.callers // _CALLER_PROCESSES + (number < options.callers % _CALLER_PROCESSES)
+        if callers:
+            think_s = options.callers / options.calls
+            yield Load(address, callers, think_s, WARM_S, options.seconds, ids, cities, seed=number + 1)
+
+
+@contextmanager
+def _engine(folder: Path, address: str, intake: str) -> Iterator[tuple[float, int]]:
+    """`patrol run`; gives the seconds it took to be ready and the process id of its hub."""
+    config = folder / "patrol.toml"
+    config.write_text(_CONFIG.format(folder=folder, address=address, intake=intake), encoding="utf-8")
+    began_s = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "engine.cli", "run", "--config", str(config)])
+    try:
+        with grpc.insecure_channel(address) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            while not _serves(health):
+                if process.poll() is not None or time.monotonic() - began_s > _START_S:
+                    raise SystemExit("the engine did not start; its log above says why")
+                time.sleep(0.02)
+        yield time.monotonic() - began_s, _hub_pid(process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(_STOP_S)
+
+
+def _serves(health: Any) -> bool:
+    try:
+        reply = health.Check(health_pb2.HealthCheckRequest(), timeout=1.0, wait_for_ready=True)
+    except grpc.RpcError:
+        return False
+    return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+@contextmanager
+def _process(target: Any, *arguments: Any) -> "Iterator[Connection[Any, Any]]":
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(*arguments, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        process.terminate()
+        process.join()
+        ours.close()
+
+
+def _push(intake: str, ids: Sequence[str], checks_per_s: float, pipe: "Connection[Any, Any]") -> None:
+    """A gateway: so many keyframes a second at even distances, each of another camera."""
+    payloads = [province.picture(number) for number in range(100, 100 + _PICTURES)]
+    transport = Transport()
+    channel = transport.connect_push(intake)
+    pipe.send("ready")
+    number, began_s = 0, time.monotonic()
+    while not pipe.poll(max(0.0, began_s + number / checks_per_s - time.monotonic())):
+        camera_id = ids[number * 40_503 % len(ids)]
+        frame = Keyframe(camera_id, 0, Codec.H264, payloads[number % _PICTURES], wall_ns(), None, FeedKind.GATEWAY)
+        channel.send(wire.pack_keyframe(frame))
+        number += 1
+    pipe.recv()
+    pipe.send("stopped")
+    pipe.poll(_STOP_S)
+
+
+def _last_seq(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        (last,) = connection.execute("SELECT max(seq) FROM verdict_log").fetchone()
+    return int(last)
+
+
+def _hub_pid(engine_pid: int) -> int:
+    """Of the engine's processes the one that writes and answers."""
+    tasks = Path(f"/proc/{engine_pid}/task")
+    children = [int(pid) for one in tasks.glob("*/children") for pid in one.read_text(encoding="ascii").split()]
+    return next(pid for pid in children if b"\0hub\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--record", action="store_true", help="keep the result in bench/history.jsonl")
+    parser.add_argument("--cameras", type=int, default=131_072)
+    parser.add_argument("--rows", type=int, default=20_000_000, help="verdicts in the log; at least one a camera")
+    parser.add_argument("--days", type=int, default=365, help="of KPIs")
+    parser.add_argument("--callers", type=int, default=64)
+    parser.add_argument("--watchers", type=int, default=200)
+    parser.add_argument("--calls", type=float, default=100.0, help="a second, if answers took no time")
+    parser.add_argument("--checks", type=float, default=100.0, help="keyframes pushed a second")
+    parser.add_argument("--seconds", type=float, default=60.0, help="measured, after 5 s that are not")
+    parser.add_argument("--dir", type=Path, help="where the database is made and kept; default: a temporary folder")
+    return parser.parse_args()
+
+
+_CONFIG = """
+[feed]
+demuxers = 0
+[intake]
+listen = "{intake}"
+[scheduler]
+key_period_s = 86400
+ordinary_period_s = 86400
+suspicious_period_s = 86400
+offhours_period_s = 86400
+[record]
+url = "sqlite:///{folder}/patrol.db"
+evidence_dir = "{folder}/evidence"
+quarantine_dir = "{folder}/quarantine"
+[serve]
+grpc_listen = "{address}"
+metrics_listen = ""
+[log]
+level = "error"
+"""
+
+if __name__ == "__main__":
+    main()

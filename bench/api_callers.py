@@ -1,0 +1,127 @@
+"""Callers of the API in a process of their own: each asks, reads the answer, thinks, and asks again."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import grpc
+
+from engine.serve.names import camera_name
+from patrol.v1 import cameras_pb2, patrol_pb2
+
+SHARES = {"get_camera": 0.94, "list_page": 0.03, "kpi": 0.03}
+"""Of the calls."""
+PAGE_ROWS = 1000
+_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+_CALL_S = 30.0
+OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX))
+"""Without it channels of one process share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What callers do. `think_s`: the mean of the exponential pause after each answer; `cities`: prefixes of regions
+    that hold a full page; `warm_s`: calls of the beginning that are not counted."""
+
+    address: str
+    callers: int
+    think_s: float
+    warm_s: float
+    seconds: float
+    camera_ids: tuple[str, ...]
+    cities: tuple[str, ...]
+    seed: int
+
+
+@dataclass(slots=True)
+class Asked:
+    """Milliseconds of the calls by kind, and errors by status."""
+
+    taken_ms: dict[str, list[float]]
+    errors: dict[str, int]
+
+
+def call(load: Load, pipe: "Connection[Any, Any]") -> None:
+    """Connect, say so, wait for the word, call, and send what was measured."""
+    pipe.send(asyncio.run(_all(load, pipe)))
+
+
+async def _all(load: Load, pipe: "Connection[Any, Any]") -> Asked:
+    asked = Asked({kind: [] for kind in SHARES}, {})
+    channels = [grpc.aio.insecure_channel(load.address, options=OWN_CONNECTION) for _ in range(load.callers)]
+    try:
+        await asyncio.gather(*(channel.channel_ready() for channel in channels))
+        pipe.send("ready")
+        await asyncio.to_thread(pipe.recv)
+        now_s = time.perf_counter()
+        counted_s, until_s = now_s + load.warm_s, now_s + load.warm_s + load.seconds
+        await asyncio.gather(
+            *(_one(channel, load, number, counted_s, until_s, asked) for number, channel in enumerate(channels))
+        )
+    finally:
+        for channel in channels:
+            await channel.close()
+    return asked
+
+
+async def _one(
+    channel: grpc.aio.Channel, load: Load, number: int, counted_s: float, until_s: float, asked: Asked
+) -> None:
+    chance = random.Random(load.seed * 1000 + number)
+    calls = _calls(channel, load, chance)
+    kinds, shares = list(SHARES), list(SHARES.values())
+    while True:
+        await asyncio.sleep(chance.expovariate(1 / load.think_s))
+        kind = chance.choices(kinds, shares)[0]
+        began_s = time.perf_counter()
+        if began_s >= until_s:
+            return
+        try:
+            raw = await calls[kind]()
+        except grpc.aio.AioRpcError as error:
+            status = error.code().name
+            asked.errors[status] = asked.errors.get(status, 0) + 1
+            continue
+        taken_s = time.perf_counter() - began_s
+        if began_s >= counted_s:
+            asked.taken_ms[kind].append(1e3 * taken_s)
+        if not _is_whole(kind, raw):
+            asked.errors["WRONG"] = asked.errors.get("WRONG", 0) + 1
+
+
+def _calls(channel: grpc.aio.Channel, load: Load, chance: random.Random) -> dict[str, Callable[[], Awaitable[bytes]]]:
+    """Replies stay bytes until the clock has stopped: reading them is the caller's time, not the engine's."""
+
+    def method(path: str, request: Any) -> Any:
+        return channel.unary_unary(f"/patrol.v1.{path}", request_serializer=type(request).SerializeToString)
+
+    get = method("CameraService/GetCamera", cameras_pb2.GetCameraRequest())
+    page = method("CameraService/ListCameras", cameras_pb2.ListCamerasRequest())
+    kpis = method("PatrolService/QueryKpis", patrol_pb2.QueryKpisRequest())
+
+    async def get_camera() -> bytes:
+        name = camera_name(chance.choice(load.camera_ids))
+        return bytes(await get(cameras_pb2.GetCameraRequest(name=name), timeout=_CALL_S))
+
+    async def list_page() -> bytes:
+        wanted = cameras_pb2.CameraFilter(region_prefix=chance.choice(load.cities))
+        request = cameras_pb2.ListCamerasRequest(filter=wanted, page_size=PAGE_ROWS)
+        return bytes(await page(request, timeout=_CALL_S))
+
+    async def kpi() -> bytes:
+        return bytes(await kpis(patrol_pb2.QueryKpisRequest(region_prefix="13"), timeout=_CALL_S))
+
+    return {"get_camera": get_camera, "list_page": list_page, "kpi": kpi}
+
+
+def _is_whole(kind: str, raw: bytes) -> bool:
+    if kind == "get_camera":
+        return cameras_pb2.Camera.FromString(raw).HasField("latest_verdict")
+    if kind == "list_page":
+        cameras = cameras_pb2.ListCamerasResponse.FromString(raw).cameras
+        return 0 < len(cameras) <= PAGE_ROWS and cameras[0].HasField("latest_verdict")
+    return len(patrol_pb2.QueryKpisResponse.FromString(raw).rows) > 0

@@ -1,0 +1,205 @@
+"""A province in a database: registry, a year of KPIs, each camera's latest verdict and memory, and a log of verdicts.
+
+Making one takes minutes, so that a folder is used again by whoever asks for the same, and what was broken off goes on
+where the last transaction ended.
+"""
+
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from bench.accuracy.codec import Coding, keyframe
+from bench.kpis import cameras as registry
+from bench.kpis import fill as fill_kpis
+from engine.clock import wall_ns
+from engine.config.schema import JudgeSettings
+from engine.decode.decoder import Decoder
+from engine.jobs import pack_measurement
+from engine.judge.history import History
+from engine.judge.rules import judge_measurement
+from engine.record.store import Store, VisitRecord
+from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, Measurement, State, Verdict
+from engine.worker import measure
+
+PERIOD_NS = 900_000_000_000
+"""Between two verdicts of a camera in the log."""
+_NOTE = "bench_province"
+_KINDS: tuple[tuple[FaultKind, ...], ...] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
+_WRITE_ROWS = 2_000
+_VISITS = 24
+"""That a camera remembers."""
+_LOG_ROWS = 1_000_000
+_INDEX = "verdict_log_by_camera"
+
+
+def make(path: Path, cameras: int, rows: int, days: int) -> float:
+    """A SQLite file of so many cameras, all of them pushed by a gateway, verdicts in the log, and days of KPIs; returns
+    the seconds it took, 0 if it was there. Rows come in the order of time, the newest of each camera last."""
+    began_s = time.perf_counter()
+    wanted = f"{cameras} {rows} {days}"
+    stage = _stage(path, wanted)
+    if stage == "done":
+        return 0.0
+    if stage == "":
+        for one in path.parent.glob(f"{path.name}*"):
+            one.unlink()
+        _put_registry(path, cameras, days)
+        _note(path, wanted, "log")
+    _fill_log(path, cameras, rows - cameras)
+    _put_latest(path, cameras)
+    _note(path, wanted, "done")
+    return time.perf_counter() - began_s
+
+
+def pushed(number: int) -> Iterator[Camera]:
+    """The cameras of such a province."""
+    return (replace(one, push=True) for one in registry(number))
+
+
+def picture(number: int) -> bytes:
+    """A keyframe of 704 x 576: the same scene each time, edges and flat parts, under another noise and light."""
+    blocks = np.kron(np.random.default_rng(1).integers(30, 220, (36, 44)), np.ones((16, 16)))
+    noise = np.random.default_rng(number + 2)
+    seen = blocks * noise.uniform(0.95, 1.05) + noise.normal(0, 3, blocks.shape)
+    rgb = np.repeat(np.clip(seen, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    return keyframe(Coding(Codec.H264, 512, 0.3), rgb, 30, 4)[0]
+
+
+def _remembered() -> tuple[Verdict, History, Measurement]:
+    """What a camera that has seen that scene for a day remembers, and its last visit."""
+    history, settings, decoder = History(), JudgeSettings(), Decoder()
+    now_ns = wall_ns()
+    for visit in range(_VISITS):
+        at_ns = now_ns - (_VISITS - visit) * PERIOD_NS
+        end = Keyframe("bench", visit + 1, Codec.H264, picture(visit), at_ns, None, FeedKind.GATEWAY)
+        measurement = measure(decoder, end)
+        verdict, history = judge_measurement(measurement, history, settings)
+    decoder.close()
+    return verdict, history, measurement
+
+
+def _put_registry(path: Path, number: int, days: int) -> None:
+    store = Store.open(f"sqlite:///{path}")
+    fill_kpis(store, f"sqlite:///{path}", number, days, wall_ns())
+    store.put_cameras(pushed(number))
+    store.close()
+
+
+def _fill_log(path: Path, cameras: int, rows: int) -> None:
+    """Straight into the table, with bodies of some verdicts again and again, each with a visit id of its own. The index
+    comes last, and the file is not in WAL mode meanwhile: a transaction of a million rows would be written twice."""
+    samples = _samples(path)
+    with _opened(path) as connection:
+        _fill_open_log(connection, cameras, rows, samples)
+
+
+def _fill_open_log(connection: sqlite3.Connection, cameras: int, rows: int, samples: list[tuple[int, bytes]]) -> None:
+    for pragma in ("journal_mode=DELETE", "synchronous=OFF", "cache_size=-400000"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"DROP INDEX IF EXISTS {_INDEX}")
+    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM verdict_log").fetchone()
+    began_ns = wall_ns() - rows * PERIOD_NS // cameras
+    while last < rows:
+        end = min(rows, last + _LOG_ROWS)
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO verdict_log VALUES (?, ?, ?, 0, ?, ?)",
+            _log_rows(range(last + 1, end + 1), cameras, began_ns, samples),
+        )
+        connection.execute("COMMIT")
+        last = end
+    connection.execute(f"CREATE INDEX {_INDEX} ON verdict_log (camera_no, seq)")
+    # An engine that had written these would have added them to the hours and days of each camera as it went.
+    connection.execute("INSERT OR REPLACE INTO patrol_about VALUES ('rolled_seq', ?)", (str(rows),))
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _log_rows(
+    seqs: range, cameras: int, began_ns: int, samples: list[tuple[int, bytes]]
+) -> Iterator[tuple[int, int, int, int, bytes]]:
+    number = len(samples)
+    for seq in seqs:
+        shape_no, rest = samples[seq % number]
+        at_ns = began_ns + seq * PERIOD_NS // cameras
+        yield seq, 1 + seq * 40_503 % cameras, at_ns, shape_no, at_ns.to_bytes(8, "little") + rest
+
+
+def _samples(path: Path) -> list[tuple[int, bytes]]:
+    """Shape and body, without the visit id that it begins with, of some verdicts; the log is empty afterwards if it
+    held those of the day under way, which `fill_kpis` has written."""
+    if _log_begun(path):
+        with _opened(path) as connection:
+            rows = connection.execute("SELECT shape_no, body FROM verdict_log WHERE seq <= 64").fetchall()
+    else:
+        store = Store.open(f"sqlite:///{path}")
+        store.write(list(islice(_records(64), 64)))
+        store.close()
+        with _opened(path) as connection:
+            query = "SELECT shape_no, body FROM verdict_log ORDER BY seq DESC LIMIT 64"
+            rows = connection.execute(query).fetchall()
+            connection.execute("DELETE FROM verdict_log")
+            connection.execute("INSERT OR REPLACE INTO patrol_about VALUES ('bench_log', 'begun')")
+    return [(shape_no, body[8:]) for shape_no, body in rows]
+
+
+def _log_begun(path: Path) -> bool:
+    with _opened(path) as connection:
+        begun = connection.execute("SELECT value FROM patrol_about WHERE key = 'bench_log'").fetchone()
+        (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM verdict_log").fetchone()
+    return begun is not None and last >= 64
+
+
+def _put_latest(path: Path, cameras: int) -> None:
+    """Every camera's newest verdict with a full memory and a measurement, as the engine writes them."""
+    store = Store.open(f"sqlite:///{path}")
+    coming = _records(cameras)
+    while some := list(islice(coming, _WRITE_ROWS)):
+        store.write(some)
+    store.close()
+
+
+def _records(cameras: int) -> Iterator[VisitRecord]:
+    chance = random.Random(1)
+    verdict, history, measurement = _remembered()
+    body, memory = pack_measurement(measurement), history.to_bytes()
+    for camera in registry(cameras):
+        kinds = chance.choice(_KINDS)
+        state = State.FAULT if kinds else State.OK
+        now_ns = wall_ns()
+        figures = {name: chance.random() for name in verdict.figures}
+        one = replace(
+            verdict, camera_id=camera.camera_id, visit_id=now_ns, at_wall_ns=now_ns, figures=figures, kinds=kinds,
+            state=state,
+        )  # fmt: skip
+        yield VisitRecord(one, memory, False, body, True)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Each statement is its own transaction."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
+
+
+def _stage(path: Path, wanted: str) -> str:
+    if not path.is_file():
+        return ""
+    with _opened(path) as connection:
+        tables = "SELECT 1 FROM sqlite_master WHERE name = 'patrol_about'"
+        if connection.execute(tables).fetchone() is None:
+            return ""
+        row = connection.execute("SELECT value FROM patrol_about WHERE key = ?", (_NOTE,)).fetchone()
+    made, _, stage = ("" if row is None else str(row[0])).rpartition(" ")
+    return stage if made == wanted else ""
+
+
+def _note(path: Path, wanted: str, stage: str) -> None:
+    with _opened(path) as connection:
+        connection.execute("INSERT OR REPLACE INTO patrol_about VALUES (?, ?)", (_NOTE, f"{wanted} {stage}"))
