@@ -19,7 +19,7 @@ from bench.accuracy.codec import Coding, keyframe
 from bench.kpis import cameras as registry
 from bench.kpis import fill as fill_kpis
 from engine.clock import wall_ns
-from engine.config.schema import JudgeSettings
+from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.jobs import pack_measurement
 from engine.judge.history import History
