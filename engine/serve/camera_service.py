@@ -8,7 +8,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from engine.errors import ExistsError, InvalidArgumentError
-from engine.replies import CameraMark, CameraOrder, CameraQuery, CameraStatus, RowProblem
+from engine.replies import CameraMark, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.serve import fields
 from engine.serve.coding import page_bytes
 from engine.serve.convert import Redact, camera_message, camera_of, state_of, status_message
 from engine.serve.fields import check_mask
@@ -24,6 +25,7 @@ IMPORT_ROWS_MAX = 200_000
 PROBLEMS_MAX = 10_000
 """Bad rows that one reply names."""
 _CAMERA = cameras_pb2.Camera.DESCRIPTOR
+_SHOWN_CHARS = 80
 _VERDICT_FIELD = "latest_verdict"
 
 
@@ -130,26 +132,39 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         """Add and change cameras."""
         options: cameras_pb2.ImportOptions | None = None
         cameras: list[Camera] = []
+        places: list[int] = []  # of these among all rows of the call
+        malformed: list[RowProblem] = []
+        number = 0
         async for request in requests:
             if options is None:
                 options = request.options
-            cameras += [
-                camera_of(row, camera_id_of(row.name, f"cameras[{len(cameras) + index}].name"))
-                for index, row in enumerate(request.cameras)
-            ]
-            if len(cameras) > IMPORT_ROWS_MAX:
-                raise InvalidArgumentError("cameras", f"{len(cameras)} rows and more; allowed: 1 to {IMPORT_ROWS_MAX}")
-        if options is None or not cameras:
+            for index, row in enumerate(request.cameras, number):
+                problems = _malformed(row, index, self._redact)
+                malformed += problems
+                if not problems:
+                    cameras.append(camera_of(row, camera_id_of(row.name)))
+                    places.append(index)
+            number += len(request.cameras)
+            if number > IMPORT_ROWS_MAX:
+                raise InvalidArgumentError("cameras", f"{number} rows and more; allowed: 1 to {IMPORT_ROWS_MAX}")
+        if options is None or not number:
             raise InvalidArgumentError("cameras", f"no rows came; allowed: 1 to {IMPORT_ROWS_MAX}")
-        call.about = f"{len(cameras)} rows, {cameras[0].camera_id} to {cameras[-1].camera_id}"
-        async with self._changing:
-            report = await call.port.import_cameras(cameras, options.keep_good, options.validate_only)
+        call.about = f"{number} rows" + (f", {cameras[0].camera_id} to {cameras[-1].camera_id}" if cameras else "")
+        refused = bool(malformed) and not options.keep_good
+        report = ImportReport()
+        if cameras:
+            async with self._changing:
+                report = await call.port.import_cameras(cameras, options.keep_good, options.validate_only or refused)
+        problems = [*malformed, *(replace(one, index=places[one.index]) for one in report.problems)]
+        problems.sort(key=lambda one: one.index)
+        if refused:
+            report = ImportReport()
         return cameras_pb2.ImportCamerasResponse(
             added=report.added,
             changed=report.changed,
             unchanged=report.unchanged,
-            problems=map(_problem, report.problems[:PROBLEMS_MAX]),
-            problems_total=len(report.problems),
+            problems=map(_problem, problems[:PROBLEMS_MAX]),
+            problems_total=len(problems),
         )
 
     async def ResetBaseline(
@@ -199,6 +214,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
 
 _FIELD = {"name": "display_name", "enabled": "disabled"}
 """Columns of the registry that the message calls otherwise."""
+_COLUMN = {"name": "camera_id", "display_name": "name"}
 
 
 def _whole(mask: FieldMask) -> bool:
@@ -214,6 +230,20 @@ async def _known(call: Call, camera_id: str) -> CameraStatus:
 
 def _is_set(message: cameras_pb2.Camera, path: str) -> bool:
     return any(field.name == path for field, _ in message.ListFields())
+
+
+def _malformed(row: cameras_pb2.Camera, index: int, redact: Redact) -> list[RowProblem]:
+    """What the .proto does not allow in a row."""
+    found = fields.violations(row)
+    if not found:
+        try:
+            camera_id_of(row.name)
+        except InvalidArgumentError as error:
+            found = list(error.violations)
+    return [
+        RowProblem(index, _COLUMN.get(field, field), redact(str(getattr(row, field)))[:_SHOWN_CHARS], message)
+        for field, message in found
+    ]
 
 
 def _problem(one: RowProblem) -> cameras_pb2.RowProblem:

@@ -25,11 +25,19 @@ _NANOS_MAX = 999_999_999
 Check = Callable[[Any, str], Iterator[tuple[str, str]]]
 
 
-def check(request: Message) -> None:
-    """Raises InvalidArgumentError with a violation for every field that is missing or out of bounds."""
-    found = list(_violations(request, "", 0))
+def check(request: Message, *, rows_apart: bool = False) -> None:
+    """Raises InvalidArgumentError with a violation for every field that is missing or out of bounds.
+
+    `rows_apart`: repeated messages of the request are counted only; who takes them has `violations` for each.
+    """
+    found = list(_violations(request, "", 0, rows_apart))
     if found:
         raise InvalidArgumentError(*found[0], more=found[1:])
+
+
+def violations(row: Message) -> list[tuple[str, str]]:
+    """What is wrong with one message of many: field, and what is allowed."""
+    return list(_violations(row, "", 0))
 
 
 def check_mask(mask: FieldMask, kind: Any, field: str) -> None:
@@ -58,7 +66,7 @@ def is_output_only(field: FieldDescriptor) -> bool:
     return field_behavior_pb2.OUTPUT_ONLY in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 
 
-def _violations(message: Message, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _violations(message: Message, path: str, depth: int, rows_apart: bool = False) -> Iterator[tuple[str, str]]:
     required, checks = _plan(message.DESCRIPTOR)
     for name in required:
         if not _filled(message, name):
@@ -72,7 +80,7 @@ def _violations(message: Message, path: str, depth: int) -> Iterator[tuple[str, 
             yield from one(value, where)
         elif field.is_repeated:
             yield from one(value, where)
-            for index, item in enumerate(value):
+            for index, item in enumerate(() if rows_apart else value):
                 yield from _inside(item, f"{where}[{index}]", depth)
         else:
             yield from _inside(value, where, depth)

@@ -222,6 +222,7 @@ class _Method:
         self.name = name
         self.rule = rule
         self._parse: Callable[[bytes], Any] = handler.request_deserializer
+        self._rows_apart = bool(handler.request_streaming)  # a bad row of many is named, and ends no call
         self.serve: Callable[[Any, Call], Any] = handler.stream_unary or handler.unary_stream or handler.unary_unary
 
     def request(self, raw: bytes) -> Any:
@@ -230,7 +231,7 @@ class _Method:
             request = self._parse(raw)
         except DecodeError as error:
             raise InvalidArgumentError("", f"the bytes are no request of {self.name}; see its .proto") from error
-        fields.check(request)
+        fields.check(request, rows_apart=self._rows_apart)
         return request
 
 

@@ -214,9 +214,9 @@ def _morning_to_noon(
 ) -> tuple[int, int, int]:
     """Imported, mended, covered, found, told, taken on, run overdue; the findings of hob, board and screen."""
     cameras = own_cameras(lenses)
-    bad = replace(cameras[0], camera_id="bad", url="gopher://x")
+    bad = replace(cameras[0], camera_id="bad", region="13x")
     report = province.import_cameras([*cameras, bad])
-    assert [(one.index, one.column) for one in report.problems] == [(4, "url")]
+    assert [(one.index, one.column) for one in report.problems] == [(4, "region")]
     assert list(province.cameras()) == []
     assert province.import_cameras([*cameras, *neighbours_cameras(lenses)]).added == 6
     wait_for(

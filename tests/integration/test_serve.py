@@ -164,6 +164,24 @@ def test_what_is_wrong_with_a_row_is_named_as_a_field_of_the_request(served: Ser
     assert "secret" not in str(caught.value.violations)
 
 
+def test_a_malformed_row_is_named_among_all_rows_of_an_import_and_good_ones_can_be_kept(served: Served) -> None:
+    rows = [Camera(f"n{n}", "rtsp://h/1") for n in range(600)]  # more than one message of the stream
+    rows[2] = Camera("n2", "rtsp://u:secret@h/1" + "x" * 3000, region="13x")
+    rows[550] = Camera("n550", "ftp://h/1")
+    rows[570] = Camera("n" * 90, "rtsp://h/1")
+    bad = [(2, "region"), (2, "url"), (550, "url"), (570, "camera_id")]
+    report = served.client.import_cameras(rows)
+    assert sorted((one.index, one.column) for one in report.problems) == bad
+    assert "secret" not in str(report.problems)
+    assert (report.added, report.changed, report.unchanged) == (0, 0, 0)
+    assert "n0" not in served.hub.registry.cameras
+    report = served.client.import_cameras(rows, keep_good=True)
+    assert sorted((one.index, one.column) for one in report.problems) == bad
+    assert report.added == 597
+    assert {"n0", "n2", "n599"} & set(served.hub.registry.cameras) == {"n0", "n599"}
+    assert len(served.client.import_cameras([rows[2]], keep_good=True).problems) == 2
+
+
 def test_an_import_names_every_bad_row_and_takes_none_unless_it_is_told_to(served: Served) -> None:
     rows = [Camera("n1", "rtsp://h/1"), Camera("n2", "ftp://u:secret@h/1"), Camera("n3", "rtsp://h/1", hours="x")]
     report = served.client.import_cameras(rows)
