@@ -19,18 +19,14 @@ _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
 
 
-class AwayError(StoreError, sa.exc.DBAPIError):
-    """The database cannot be reached, or has gone away: a StoreError to those who ask, and to those who know SQLAlchemy
-    what it was. Nothing is wrong with what was asked; it can be asked again."""
+class AwayError(StoreError):
+    """The database cannot be reached, or has gone away. Nothing is wrong with what was asked; it can be asked again.
+    `orig`: what the driver said."""
 
-    def __init__(self, error: sa.exc.DBAPIError) -> None:
-        sa.exc.DBAPIError.__init__(
-            self, error.statement, error.params, error.orig, connection_invalidated=error.connection_invalidated
-        )
-
-    def __str__(self) -> str:
-        """Without the statement: it may hold what is nobody's business."""
-        return f"the database does not answer ({str(self.orig).strip()}); ask again in a moment"
+    def __init__(self, orig: BaseException | None) -> None:
+        # Without the statement: it may hold what is nobody's business.
+        super().__init__(f"the database does not answer ({str(orig).strip()}); ask again in a moment")
+        self.orig = orig
 
 
 def parse(url: str) -> URL:
@@ -97,7 +93,7 @@ def refused(url: URL, error: Exception) -> StoreError:
 def _say_away(context: sa.engine.ExceptionContext) -> BaseException | None:
     error = context.sqlalchemy_exception
     away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
-    return AwayError(error) if away and isinstance(error, sa.exc.DBAPIError) else None
+    return AwayError(context.original_exception) if away else None
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
 from engine.record.claim import WriterClaim
-from engine.record.database import connect, parse, refused, shown, sqlite_file, writing
+from engine.record.database import AwayError, connect, parse, refused, shown, sqlite_file, writing
 from engine.record.tables import about
 
 EMPTY = ""
@@ -41,7 +41,7 @@ def current(url: str) -> str:
                 return _revision(connection, shown(parsed))
         finally:
             engine.dispose()
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
         raise refused(parsed, error) from error
 
 
@@ -67,7 +67,7 @@ def upgrade(url: str) -> tuple[str, str]:
         finally:
             claim.give_back()
             engine.dispose()
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
         raise refused(parsed, error) from error
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.record import packing
 from engine.record.access import Access
 from engine.record.claim import WriterClaim
-from engine.record.database import connect, parse, refused, writing
+from engine.record.database import AwayError, connect, parse, refused, writing
 from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
 from engine.record.kpis import Kpis
@@ -89,7 +89,7 @@ class Store:
         try:
             engine = connect(parsed)
             prepare(engine)
-        except (sa.exc.SQLAlchemyError, OSError) as error:
+        except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
             raise refused(parsed, error) from error
         return cls(engine)
 
@@ -102,7 +102,7 @@ class Store:
         """Be the only process that writes verdicts, until `close`. Raises StoreError if another does."""
         try:
             self._claim.take()
-        except (sa.exc.SQLAlchemyError, OSError) as error:
+        except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
             raise refused(self._engine.url, error) from error
 
     def cameras(self) -> Iterator[Camera]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
 from engine.record.claim import TakenError
+from engine.record.database import AwayError
 from engine.record.evidence import Evidence
 from engine.record.queue import Entry, WriteQueue
 from engine.record.store import Store, VisitRecord, Write
@@ -30,7 +31,7 @@ _TEND_AGAIN_S = 10.0
 """How long after there was nothing more to do it looks again."""
 _REFUSED = (IntegrityError, ProgrammingError, DataError)
 """What the database says of an entry rather than of itself."""
-_AWAY = (DBAPIError, PoolTimeoutError, TakenError, OSError)
+_AWAY = (AwayError, DBAPIError, PoolTimeoutError, TakenError, OSError)
 """What it says when it cannot be written to at all, for now."""
 
 
