@@ -5,9 +5,9 @@
 
 `patrol run` on a generated SQLite file (bench.province; with `--dir` it is kept and used again, `fill_s` is what making
 it took), all of it on the same cores: engine, callers, watchers, gateway. Beside everything else a gateway pushes
-`--checks` keyframes a second, each of another camera, which are decoded, judged and stored as ever (D1, H.264; periods
-are a day, so that what is written is what is pushed). `writes_per_s`: rows that the log grew by. `start_s`: from the
-start of the program until health says SERVING.
+`--checks` keyframes a second, each of another camera, which are decoded, judged and stored as ever (CIF, H.264, since
+decoding is not what is asked here; periods are a day, so that what is written is what is pushed). `writes_per_s`: rows
+that the log grew by. `start_s`: from the start of the program until health says SERVING.
 
 Callers are a closed loop with pauses: each of `--callers`, on a connection of its own, asks, waits for the answer,
 thinks for a time drawn from an exponential distribution with mean callers / calls, and asks again. So they ask up to
@@ -18,6 +18,9 @@ province by county, latest day). A call's time goes from the request to the byte
 Watchers follow all verdicts from before the first to after the last keyframe, on a connection each; `watch_lost` and
 `watch_twice` are those of the log between a watcher's first and last place that it did not hear of, or heard of again.
 `watch_cut`: how often one was cut and went on from its place. `watch_received_per_s`: of all of them together.
+
+`hub_cores`, `own_cores`, `others_cores`: how many cores the hub took, all processes of this program, and whatever else
+ran on the machine; figures of a run with much of the last are those of a crowded machine.
 """
 
 import argparse
@@ -45,7 +48,6 @@ from bench import province
 from bench.api_callers import SHARES, Asked, Load, call
 from bench.api_watchers import Watched, watch
 from bench.history import append
-from bench.kpis import counties
 from engine.clock import wall_ns
 from engine.feed import wire
 from engine.transport import Transport
@@ -57,6 +59,8 @@ DEMANDS = {
 WARM_S = 5.0
 _CALLER_PROCESSES = 2
 _PICTURES = 16
+_CALLS_MIN = 2
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _START_S = 120.0
 _STOP_S = 30.0
 _SETTLE_S = 2.0
@@ -81,13 +85,14 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Make the province unless it is there, start the engine on it, and ask."""
     database = folder / "patrol.db"
     fill_s = province.make(database, options.cameras, options.rows, options.days)
-    ids = tuple(one.camera_id for one in province.pushed(options.cameras))
+    regions = {one.camera_id: one.region for one in province.pushed(options.cameras)}
+    ids, cities = tuple(regions), tuple(sorted({region[:4] for region in regions.values()}))
     with ExitStack() as stack:
         grpc_port, intake_port = _free_port(), _free_port()
         address = f"127.0.0.1:{grpc_port}"
         start_s, hub = stack.enter_context(_engine(folder, address, f"tcp://127.0.0.1:{intake_port}"))
         watchers = stack.enter_context(_process(watch, address, options.watchers, database))
-        callers = [stack.enter_context(_process(call, load)) for load in _loads(address, ids, options)]
+        callers = [stack.enter_context(_process(call, load)) for load in _loads(address, ids, cities, options)]
         for one in (watchers, *callers):
             one.recv()
         gateway = stack.enter_context(_process(_push, f"tcp://127.0.0.1:{intake_port}", ids, options.checks))
@@ -96,9 +101,10 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         for one in callers:
             one.send("go")
         time.sleep(WARM_S)
-        before, cpu_s, began_s = _last_seq(database), _cpu_s(hub), time.monotonic()
+        before, cpu_s, began_s = _last_seq(database), _cpu(hub), time.monotonic()
         time.sleep(options.seconds)
-        after, cpu_s, took_s = _last_seq(database), _cpu_s(hub) - cpu_s, time.monotonic() - began_s
+        after, took_s = _last_seq(database), time.monotonic() - began_s
+        cpu_s = {name: spent - cpu_s[name] for name, spent in _cpu(hub).items()}
         asked: list[Asked] = [one.recv() for one in callers]
         gateway.send("stop")
         gateway.recv()
@@ -120,7 +126,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "fill_s": round(fill_s, 1),
         "start_s": round(start_s, 2),
         "writes_per_s": round((after - before) / took_s, 1),
-        "hub_cores": round(cpu_s / took_s, 2),
+        **{f"{name}_cores": round(spent / took_s, 2) for name, spent in cpu_s.items()},
         **_calls(asked, options.seconds),
         **_watches(watched, pushed_s),
     }
@@ -132,7 +138,9 @@ def _calls(asked: Sequence[Asked], seconds: float) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for kind in SHARES:
         taken_ms = [taken for one in asked for taken in one.taken_ms[kind]]
-        cuts = statistics.quantiles(taken_ms, n=100, method="inclusive") if len(taken_ms) > 1 else [taken_ms[0]] * 99
+        if len(taken_ms) < _CALLS_MIN:
+            raise SystemExit(f"{len(taken_ms)} calls of {kind} in {seconds:g} s; give more --seconds or --calls")
+        cuts = statistics.quantiles(taken_ms, n=100, method="inclusive")
         result |= {
             f"{kind}_ms_p50": round(cuts[49], 2),
             f"{kind}_ms_p99": round(cuts[98], 2),
@@ -159,8 +167,7 @@ def _watches(watched: Watched, pushed_s: float) -> dict[str, Any]:
     }
 
 
-def _loads(address: str, ids: tuple[str, ...], options: argparse.Namespace) -> Iterator[Load]:
-    cities = tuple(sorted({county[:4] for county in counties()}))
+def _loads(address: str, ids: tuple[str, ...], cities: tuple[str, ...], options: argparse.Namespace) -> Iterator[Load]:
     for number in range(_CALLER_PROCESSES):
         callers = options.callers // _CALLER_PROCESSES + (number < options.callers % _CALLER_PROCESSES)
         if callers:
@@ -217,9 +224,10 @@ def _push(intake: str, ids: Sequence[str], checks_per_s: float, pipe: "Connectio
     transport = Transport()
     channel = transport.connect_push(intake)
     pipe.send("ready")
+    first = wall_ns() % len(ids)  # other cameras each time
     number, began_s = 0, time.monotonic()
     while not pipe.poll(max(0.0, began_s + number / checks_per_s - time.monotonic())):
-        camera_id = ids[number * 40_503 % len(ids)]
+        camera_id = ids[(first + number * 40_503) % len(ids)]
         frame = Keyframe(camera_id, 0, Codec.H264, payloads[number % _PICTURES], wall_ns(), None, FeedKind.GATEWAY)
         channel.send(wire.pack_keyframe(frame))
         number += 1
@@ -241,9 +249,23 @@ def _hub_pid(engine_pid: int) -> int:
     return next(pid for pid in children if b"\0hub\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu(hub: int) -> dict[str, float]:
+    """Seconds of CPU so far: of the hub, of this program with all it has started, of whatever else the machine did."""
+    parents, spent_s = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        pid = int(path.parent.name)
+        parents[pid], spent_s[pid] = int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    ours = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    busy = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()
+    all_s = sum(map(int, (*busy[1:4], *busy[6:8]))) / _TICKS_PER_S
+    own_s = sum(spent_s[pid] for pid in ours)
+    return {"hub": spent_s[hub], "own": own_s, "others": all_s - own_s}
 
 
 def _free_port() -> int:

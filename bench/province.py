@@ -64,12 +64,12 @@ def pushed(number: int) -> Iterator[Camera]:
 
 
 def picture(number: int) -> bytes:
-    """A keyframe of 704 x 576: the same scene each time, edges and flat parts, under another noise and light."""
-    blocks = np.kron(np.random.default_rng(1).integers(30, 220, (36, 44)), np.ones((16, 16)))
+    """A keyframe of 352 x 288: the same scene each time, edges and flat parts, under another noise and light."""
+    blocks = np.kron(np.random.default_rng(1).integers(30, 220, (18, 22)), np.ones((16, 16)))
     noise = np.random.default_rng(number + 2)
     seen = blocks * noise.uniform(0.95, 1.05) + noise.normal(0, 3, blocks.shape)
     rgb = np.repeat(np.clip(seen, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    return keyframe(Coding(Codec.H264, 512, 0.3), rgb, 30, 4)[0]
+    return keyframe(Coding(Codec.H264, 128, 0.3), rgb, 30, 4)[0]
 
 
 def _remembered() -> tuple[Verdict, History, Measurement]:

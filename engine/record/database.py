@@ -17,6 +17,7 @@ _CHECKPOINT_PAGES = 8000
 _CACHE_KB = 16_384
 _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
+_ONE_LOOK = "patrol_one_look"
 
 
 class AwayError(StoreError):
@@ -79,6 +80,12 @@ def writing(engine: Engine) -> AbstractContextManager[Connection]:
     return engine.execution_options(**{_WRITES: True}).begin()
 
 
+def looking(engine: Engine) -> AbstractContextManager[Connection]:
+    """For a single query. SQLite gives it a transaction of its own anyway; BEGIN and ROLLBACK around it would take
+    longer than the look, for a thread has to wait for its turn again after each of the three."""
+    return engine.execution_options(**{_ONE_LOOK: True}).connect()
+
+
 def refused(url: URL, error: Exception) -> StoreError:
     """What to say where the database cannot be used."""
     why = str(getattr(error, "orig", error)).strip()
@@ -111,5 +118,6 @@ def _tune_sqlite(connection: Any, _: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(_ONE_LOOK):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.record import packing
 from engine.record.access import Access
 from engine.record.claim import WriterClaim
-from engine.record.database import AwayError, connect, parse, refused, writing
+from engine.record.database import AwayError, connect, looking, parse, refused, writing
 from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
 from engine.record.kpis import Kpis
@@ -30,6 +30,8 @@ _CHUNK_ROWS = 500
 _REGION_DIGITS = 6
 _LAST_BATCH = "last_batch"
 _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
+_KEY_POINT = {one.value: one for one in KeyPoint}
+_SITE_KIND = {one.value: one for one in SiteKind}
 _VERDICT = (
     latest.c.camera_id.label("whose"),
     latest.c.at_wall_ns.label("seen_wall_ns"),
@@ -199,7 +201,7 @@ class Store:
 
     def camera(self, camera_id: str) -> CameraStatus | None:
         """One camera with its latest verdict; None if the registry does not know it."""
-        with self._engine.connect() as connection:
+        with looking(self._engine) as connection:
             row = connection.execute(_joined().where(cameras.c.camera_id == camera_id)).first()
             return None if row is None else self._status(connection, row)
 
@@ -372,8 +374,8 @@ def _camera_row(camera: Camera) -> dict[str, Any]:
 
 def _camera(row: Any) -> Camera:
     values = {name: row[name] for name in _CAMERA_COLUMNS}
-    words = {"key_point": KeyPoint(values["key_point"]), "site_kind": SiteKind(values["site_kind"])}
-    return Camera(**(values | words))
+    values["key_point"], values["site_kind"] = _KEY_POINT[values["key_point"]], _SITE_KIND[values["site_kind"]]
+    return Camera(**values)
 
 
 def _measured_row(record: VisitRecord) -> dict[str, Any]:
