@@ -62,6 +62,13 @@ class Channel:
         """Close it."""
         self.raw.close()
 
+    def wait_connected(self, timeout_s: float) -> None:
+        """Until the engine can be reached, or time is up; a call that is made earlier fails at once."""
+        try:
+            grpc.channel_ready_future(self.raw).result(timeout_s)
+        except grpc.FutureTimeoutError:
+            pass
+
     def call(self, method: Callable[..., Any], request: Any, timeout_s: float | None = None) -> Any:
         """The reply; CallError. `request`: a message, or an iterator of them where the method takes a stream."""
         try:

@@ -60,7 +60,8 @@ from patrol.v1 import (
 _ROWS_A_MESSAGE = 500
 _IMPORT_S = 600.0
 _RETRY_FIRST_S = 0.2
-_RETRY_MAX_S = 5.0
+_RETRY_MAX_S = 2.0
+_CONNECTED_S = 5.0
 _RESUMED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 
 
@@ -336,6 +337,7 @@ class PatrolClient:
                 if not resume_token or not patient:
                     raise
             time.sleep(wait_s)
+            self._channel.wait_connected(_CONNECTED_S)  # an engine may be there for a short while only
             wait_s = min(_RETRY_MAX_S, 2 * wait_s)
 
     def picture(
