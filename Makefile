@@ -34,6 +34,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m bench.rehearsal --json
 	$(BIN)/python -m bench.decode_memory --json
 	$(BIN)/python -m bench.store --json
+	$(BIN)/python -m bench.api --json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info patrol

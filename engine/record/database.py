@@ -81,8 +81,8 @@ def writing(engine: Engine) -> AbstractContextManager[Connection]:
 
 
 def looking(engine: Engine) -> AbstractContextManager[Connection]:
-    """For a single query. SQLite gives it a transaction of its own anyway; BEGIN and ROLLBACK around it would take
-    longer than the look, for a thread has to wait for its turn again after each of the three."""
+    """For a single query. SQLite gives it a transaction of its own anyway; with BEGIN and ROLLBACK around it a thread
+    would have to wait for its turn at Python's lock twice more."""
     return engine.execution_options(**{_ONE_LOOK: True}).connect()
 
 
