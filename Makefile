@@ -15,7 +15,7 @@ demo: $(VENV)/.ready
 	$(BIN)/patrol demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
