@@ -256,10 +256,51 @@ def test_who_stood_there_in_the_first_visits_is_not_missed_when_gone() -> None:
     assert announced(memory, *twice(cells=SCENE, structure=lost(slice(0, 4)))) == ()
 
 
-def test_a_cover_over_half_of_the_lens_is_no_move_while_the_rest_is_in_its_place() -> None:
+def test_a_cover_is_no_move_while_the_rest_is_in_its_place() -> None:
     cells = SCENE.copy()
-    cells[:, :16] = np.roll(SCENE, 8, axis=1)[:, :16]  # what a turn would bring
-    assert FaultKind.MOVED not in announced(learned(), *twice(cells=cells))
+    cells[:, :23] = np.roll(SCENE, 8, axis=1)[:, :23]  # it happens to look as a turn would
+    assert announced(learned(), *twice(cells=cells, structure=lost(slice(0, 11)))) == (FaultKind.PARTLY_COVERED,)
+
+
+def test_a_cover_over_most_of_a_bright_scene_is_no_veil() -> None:
+    # All that is left is as rich as ever; the cover is bright, as steam is.
+    scene = 0.6 * SCENE
+    cells = scene.copy()
+    cells[:, :20] = 0.25 * (scene[:, :20] - scene.mean()) + 150.0
+    structure = np.full(SHAPE, 50.0)
+    structure[:, :10] = 1.0
+    assert announced(learned(cells=scene), *twice(cells=cells, structure=structure)) == (FaultKind.PARTLY_COVERED,)
+
+
+def test_a_lens_behind_black_paint_is_covered_and_not_only_dark() -> None:
+    black = a_measurement(900, cells=covered_cells(slice(0, 32), 14.0), structure=np.full(SHAPE, 0.1), luma_mean=15.0)
+    (verdict,), _ = judge_all([black], learned())
+    assert verdict.kinds == (FaultKind.TOO_DARK, FaultKind.COVERED)
+
+
+def test_a_cover_before_all_that_has_structure_is_whole_though_plain_walls_look_as_ever() -> None:
+    structure = np.full(SHAPE, 0.3)
+    structure[2:7, 3:12] = 60.0
+    scene = np.full((18, 32), 100.0)
+    scene[4:14, 6:24] = SCENE[4:14, 6:24]
+    usual = {"cells": scene, "structure": structure}
+    down, across = np.mgrid[0:18, 0:32]
+    waves = np.sin(down / 1.7 + 0.4) + np.sin(across / 2.3)
+    shaded = 100.0 + 0.17 * (scene - 100.0) + 18 * waves  # light of its own, and a little that comes through
+    cover = {"cells": shaded, "structure": np.full(SHAPE, 0.3), "sharpness": None}
+    assert announced(learned(**usual), *twice(**cover)) == (FaultKind.COVERED,)
+
+
+def test_a_plain_part_of_a_noisy_scene_is_hidden_beside_what_tells_it() -> None:
+    noisy = np.full(SHAPE, 9.0)
+    noisy[:, 12:], noisy[3:6, 1] = 200.0, 60.0
+    scene, under = SCENE.copy(), noisy.copy()
+    scene[:, :24], under[3:6, 1] = 110.0, 9.0
+    scene[6:12, 2:4] = SCENE[6:12, 2:4]
+    cells = scene.copy()
+    cells[:, :10] = covered_cells(slice(0, 10), 60.0)[:, :10]
+    memory = learned(cells=scene, structure=noisy)
+    assert announced(memory, *twice(cells=cells, structure=under)) == (FaultKind.PARTLY_COVERED,)
 
 
 def test_what_is_usual_for_a_camera_is_no_fault_of_it() -> None:
