@@ -140,8 +140,8 @@ class SmallHub:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.registry = Registry(store.cameras(), {})
-        self.ledger: Ledger | None = Ledger()
-        self.indicators: Kpis | None = Kpis(self.registry)
+        self.ledger = Ledger()
+        self.indicators = Kpis(self.registry)
         self.log = VerdictLog(store.history, self.registry)
         self.watch: Watch | None = None
         self.error: Exception | None = None
@@ -303,9 +303,7 @@ def serving(
     metrics = Metrics("test")
     watch = Watch(own.log, patrol_service.watch_body, ring, watchers_max)
     own.watch = watch
-    findings = None
-    if own.ledger is not None:
-        findings = own.ledger.watch = Watch(own.ledger, finding_service.watch_body, ring, watchers_max)
+    findings = own.ledger.watch = Watch(own.ledger, finding_service.watch_body, ring, watchers_max)
     chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10} | settings)
     server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact)
     address = server.start()

@@ -33,17 +33,14 @@ from engine.types import Camera, Verdict
 
 
 class HubPort(Protocol):
-    """The hub, as callers see it. All calls come from the server's event loop.
-
-    `ledger`, `indicators`: None where the hub keeps none; what asks for them is then UNIMPLEMENTED.
-    """
+    """The hub, as callers see it. All calls come from the server's event loop."""
 
     @property
-    def ledger(self) -> "LedgerPort | None":
+    def ledger(self) -> "LedgerPort":
         """The findings."""
 
     @property
-    def indicators(self) -> "KpiPort | None":
+    def indicators(self) -> "KpiPort":
         """The KPIs."""
 
     async def import_cameras(

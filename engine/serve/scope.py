@@ -35,7 +35,7 @@ from engine.replies import (
     VerdictNews,
 )
 from engine.serve.filters import VerdictFilter, wants_finding
-from engine.serve.port import HubPort, KpiPort, LedgerPort
+from engine.serve.port import HubPort
 from engine.serve.watch import Watch
 from engine.types import Camera, Verdict
 
@@ -53,9 +53,7 @@ def no_finding(finding_id: int) -> NotFoundError:
 class Scoped:
     """The hub on behalf of one caller."""
 
-    def __init__(
-        self, hub: HubPort, actor: Actor, verdicts: Watch[VerdictNews], findings: Watch[LoggedEvent] | None
-    ) -> None:
+    def __init__(self, hub: HubPort, actor: Actor, verdicts: Watch[VerdictNews], findings: Watch[LoggedEvent]) -> None:
         self._hub = hub
         self._actor = actor
         self._region = actor.region
@@ -230,7 +228,7 @@ class Scoped:
 
     async def finding(self, finding_id: int) -> Finding | None:
         """None for a finding of another region."""
-        finding = await self._ledger().finding(finding_id)
+        finding = await self._hub.ledger.finding(finding_id)
         return finding if finding is not None and self._actor.sees(finding.subject.region) else None
 
     async def findings(self, query: FindingQuery) -> FindingPage:
@@ -238,33 +236,32 @@ class Scoped:
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return FindingPage((), 0, 0)
-        return await self._ledger().findings(replace(query, region_prefix=prefix))
+        return await self._hub.ledger.findings(replace(query, region_prefix=prefix))
 
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         """Raises NotFoundError for a finding of another region."""
         if await self.finding(finding_id) is None:
             raise no_finding(finding_id)
-        return await self._ledger().finding_events(finding_id)
+        return await self._hub.ledger.finding_events(finding_id)
 
     async def act(self, command: FindingCommand) -> Finding:
         """As the caller; raises NotFoundError for a finding of another region."""
         if await self.finding(command.finding_id) is None:
             raise no_finding(command.finding_id)
-        return await self._ledger().act(command, self._actor)
+        return await self._hub.ledger.act(command, self._actor)
 
     async def finding_head(self) -> int:
         """Where a watch that begins now begins."""
-        return await self._findings().head()
+        return await self._finding_watch.head()
 
     async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[tuple[bytes, int], None]:
         """Coded replies of the caller's region, and the place they reach."""
-        watch = self._findings()
 
         def wants(one: LoggedEvent) -> bool:
             return self._actor.sees(one.finding.subject.region) and wants_finding(query, one.finding)
 
-        with watch.place():
-            async for one in watch.bodies(after, wants):
+        with self._finding_watch.place():
+            async for one in self._finding_watch.bodies(after, wants):
                 yield one
 
     async def kpis(self, query: KpiQuery) -> KpiTable:
@@ -273,7 +270,7 @@ class Scoped:
         if prefix is None:
             return KpiTable(query.by, (), KpiRow(query.region_prefix, {}, Counts(), days=0))
         try:
-            return await self._kpis().table(replace(query, region_prefix=prefix))
+            return await self._hub.indicators.table(replace(query, region_prefix=prefix))
         except ValueError as error:
             raise InvalidArgumentError("page_token", str(error)) from error
 
@@ -282,7 +279,7 @@ class Scoped:
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return LeagueTable(query.kpi, ())
-        return await self._kpis().league(replace(query, region_prefix=prefix))
+        return await self._hub.indicators.league(replace(query, region_prefix=prefix))
 
     async def create_token(self, order: TokenOrder) -> tuple[Token, str]:
         """For the caller's region or part of it."""
@@ -304,21 +301,6 @@ class Scoped:
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """What callers of the same region, or of part of it, did."""
         return await self._hub.audit_entries(replace(query, region_prefix=self._region))
-
-    def _ledger(self) -> LedgerPort:
-        if self._hub.ledger is None:
-            raise NotImplementedError("this engine keeps no ledger")
-        return self._hub.ledger
-
-    def _kpis(self) -> KpiPort:
-        if self._hub.indicators is None:
-            raise NotImplementedError("this engine keeps no KPIs")
-        return self._hub.indicators
-
-    def _findings(self) -> Watch[LoggedEvent]:
-        if self._finding_watch is None:
-            raise NotImplementedError("this engine keeps no ledger")
-        return self._finding_watch
 
     def _narrowed(self, prefix: str) -> str | None:
         """The part of a region that the caller sees; None: nothing of it."""

@@ -33,7 +33,6 @@ from engine.serve.watch import Watch
 from patrol.v1 import access_pb2_grpc, cameras_pb2_grpc, findings_pb2_grpc, patrol_pb2_grpc, scheduler_pb2_grpc
 
 SERVICES = tuple(f"{PACKAGE}.{name}" for name in RULES)
-_LEDGER = f"{PACKAGE}.FindingService"
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use must be an error, not a second server
@@ -59,7 +58,7 @@ class GrpcServer:
         port: HubPort,
         book: AccessBook,
         verdicts: Watch[VerdictNews],
-        findings: Watch[LoggedEvent] | None,
+        findings: Watch[LoggedEvent],
         metrics: Metrics,
         redact: Callable[[str], str],
     ) -> None:
@@ -70,7 +69,6 @@ class GrpcServer:
         self._findings = findings
         self._metrics = metrics
         self._redact = redact
-        self.services = tuple(one for one in SERVICES if one != _LEDGER or port.ledger is not None)
         self._health = HealthServicer()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
@@ -94,7 +92,7 @@ class GrpcServer:
         serving = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
 
         async def tell() -> None:
-            for name in ("", *self.services):
+            for name in ("", *SERVICES):
                 await self._health.set(name, serving)
 
         if self._thread.is_alive() and self._failure is None:
@@ -105,8 +103,7 @@ class GrpcServer:
         if not self._thread.is_alive():
             return
         self._verdicts.close()
-        if self._findings is not None:
-            self._findings.close()
+        self._findings.close()
 
         async def end() -> None:
             for task in self._tasks:
@@ -145,11 +142,10 @@ class GrpcServer:
         patrol_pb2_grpc.add_PatrolServiceServicer_to_server(PatrolService(page_size_max), server)
         scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerService(page_size_max), server)
         access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(page_size_max, tokens.refresh), server)
-        if self._port.ledger is not None:
-            findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
+        findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*self.services, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
-        for name in ("", *self.services):
+        reflection.enable_server_reflection((*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
+        for name in ("", *SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._address = self._bind(server)
         await server.start()

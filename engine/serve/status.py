@@ -71,7 +71,6 @@ _CODES: list[tuple[type[BaseException], grpc.StatusCode]] = [
     (TooManyError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StoreError, grpc.StatusCode.UNAVAILABLE),
     (WireError, grpc.StatusCode.UNAVAILABLE),
-    (NotImplementedError, grpc.StatusCode.UNIMPLEMENTED),
     (TimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (asyncio.CancelledError, grpc.StatusCode.CANCELLED),
 ]

@@ -88,6 +88,8 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
         (event,) = engine.ask(engine.port.ledger.finding_events(1))
         assert (event.who, len(event.evidence), len(event.evidence[0])) == (ENGINE.name, 1, 64)
 
+        pinned = ("patrol_evidence_files", (("rank", "pinned"),))
+        wait_for(lambda: scrape(engine).get(pinned))
         assert act(engine, Step.ACKNOWLEDGED).state is FindingState.ACKNOWLEDGED
         assert act(engine, Step.CLAIMED, why="布已取下").state is FindingState.RECTIFIED
         handed_back = wait_for(lambda: is_now(engine, FindingState.ACKNOWLEDGED))
@@ -106,6 +108,7 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
         wait_for(lambda: scrape(engine)[("patrol_finding_events_total", (("step", "closed"),))] == 1)
         assert scrape(engine)[("patrol_finding_events_total", (("step", "claimed"),))] == 2
         wait_for(lambda: not sum(value for key, value in scrape(engine).items() if key[0] == "patrol_findings"))
+        wait_for(lambda: not scrape(engine)[pinned])
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     log = [logged.event for logged in store.findings.events_after(0)]
     assert replay(log)[1] == store.findings.get(1) == closed

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -74,7 +75,7 @@ def keyframes() -> tuple[list[tuple[Codec, bytes]], list[tuple[Codec, bytes]]]:
     return coded[0], coded[1]
 
 
-class Client(threading.Thread):
+class Client(threading.Thread, ABC):
     """A thread that goes on until it is told to stop."""
 
     def __init__(self, name: str, told: Told) -> None:
@@ -88,8 +89,9 @@ class Client(threading.Thread):
         except BaseException as error:
             self.failure = error
 
+    @abstractmethod
     def work(self) -> None:
-        raise NotImplementedError
+        """One go; it returns when it is told to stop."""
 
     @property
     def stopped(self) -> bool:
