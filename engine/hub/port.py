@@ -1,4 +1,5 @@
-"""What callers may ask of the hub: the gRPC services' port. Reads go to the store, changes through the hub's thread."""
+"""What callers may ask of the hub: the gRPC services' port. Cameras and their latest verdicts are in the catalog, other
+reads go to the store, changes through the hub's thread."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.clock import monotonic_ns, wall_ns
 from engine.errors import ConfigError, NotFoundError, RegistryError
 from engine.feed.source import check_url
+from engine.hub.catalog import Catalog
 from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
@@ -66,6 +68,7 @@ class Port:
         self,
         hub: Hub,
         registry: Registry,
+        catalog: Catalog,
         visits: Visits,
         judging: Judging,
         findings: FindingsOffice,
@@ -77,6 +80,7 @@ class Port:
     ) -> None:
         self._hub = hub
         self._registry = registry
+        self._catalog = catalog
         self._visits = visits
         self._judging = judging
         self._findings = findings
@@ -112,6 +116,7 @@ class Port:
         def drop() -> None:
             self._visits.remove(camera_ids, monotonic_ns())
             self._registry.remove(camera_ids)
+            self._catalog.forget(camera_ids)
             for camera_id in camera_ids:
                 self._judging.forget(camera_id)
 
@@ -137,7 +142,7 @@ class Port:
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
         """One camera with its last verdict."""
-        return await asyncio.to_thread(self._store.camera, camera_id)
+        return self._catalog.camera(camera_id)
 
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         """The regions of those that are known."""
@@ -146,8 +151,7 @@ class Port:
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """One verdict, 0 the latest; None if it is not kept."""
-        status = await self.camera(camera_id)
-        latest = None if status is None else status.latest
+        latest = self._catalog.verdict(camera_id)
         if latest is None or visit_id in (0, latest.visit_id):
             return latest
         return await asyncio.to_thread(self._look_back, camera_id, visit_id)
@@ -158,7 +162,7 @@ class Port:
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         """A page of them."""
-        return await asyncio.to_thread(self._store.page, query)
+        return await asyncio.to_thread(self._catalog.page, query)
 
     async def picture(
         self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""

@@ -13,6 +13,7 @@ from engine.config.schema import IntakeSettings, Settings
 from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
 from engine.findings import LoggedEvent
+from engine.hub.catalog import Catalog
 from engine.hub.findings import FindingsOffice
 from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
@@ -81,6 +82,7 @@ def _serve(
     )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
     registry = Registry(store.cameras(), store.announced())
+    catalog = Catalog(registry, store.packed())
 
     kpis = KpiOffice(
         store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
@@ -92,6 +94,7 @@ def _serve(
     watch = Watch(log, watch_body, settings.serve.watch_queue_max, settings.serve.watchers_max)
 
     def publish(records: Sequence[VisitRecord]) -> None:
+        catalog.stored(records)
         kpis.committed()
         metrics.kpis_late(kpis.take_late())
         metrics.evidence(evidence.bytes_kept, evidence.numbers())
@@ -158,7 +161,7 @@ def _serve(
         metrics.reloaded,
         lambda *trees: control.say(RELOADED, *trees),
     )
-    port = Port(hub, registry, visits, judging, findings, store, writer, evidence, configuration, kpis)
+    port = Port(hub, registry, catalog, visits, judging, findings, store, writer, evidence, configuration, kpis)
     grpc = GrpcServer(settings.serve, port, store.access, watch, ledger_watch, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     addresses = {"grpc": grpc.start(), "intake": intake_address, "metrics": ""}

@@ -18,6 +18,8 @@ class Registry:
         self._announced: dict[str, State] = dict(announced)
         self.counts: Counter[tuple[str, str]] = Counter()
         self._enabled: Counter[str] = Counter()
+        self.version = 0
+        """Another one after every change of cameras."""
         self.put(cameras)
 
     def put(self, cameras: Iterable[Camera]) -> None:
@@ -26,6 +28,7 @@ class Registry:
             self._uncount(camera.camera_id)
             self.cameras[camera.camera_id] = camera
             self._count(camera)
+        self.version += 1
 
     def remove(self, camera_ids: Iterable[str]) -> None:
         """Forget cameras; unknown ids are passed over."""
@@ -33,6 +36,7 @@ class Registry:
             self._uncount(camera_id)
             self.cameras.pop(camera_id, None)
             self._announced.pop(camera_id, None)
+        self.version += 1
 
     def announce(self, camera_id: str, state: State) -> bool:
         """The engine stands by this state now. True if it is news."""

@@ -48,6 +48,18 @@ class Shape:
     thresholds: Mapping[str, float]
 
 
+class Packed(NamedTuple):
+    """A verdict as it is stored, with the shape that says how to read it."""
+
+    at_wall_ns: int
+    shape: Shape
+    body: bytes
+
+    def verdict(self, camera_id: str) -> Verdict:
+        """The verdict in it."""
+        return unpack(camera_id, self.at_wall_ns, self.shape, self.body)
+
+
 def shape_key(verdict: Verdict) -> ShapeKey:
     """The shape that this verdict has."""
     return ShapeKey(

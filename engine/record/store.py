@@ -17,6 +17,7 @@ from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
 from engine.record.kpis import Kpis
 from engine.record.outbox import Outbox
+from engine.record.packing import Packed
 from engine.record.pauses import Pauses
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
@@ -192,12 +193,16 @@ class Store:
             rows = connection.execute(sa.select(latest.c.camera_id, latest.c.announced))
             return {camera_id: State(word) for camera_id, word in rows}
 
-    def verdicts(self) -> Iterator[Verdict]:
-        """The latest verdict of each camera."""
+    def packed(self) -> Iterator[tuple[str, Packed]]:
+        """The latest verdict of each camera, as it is stored, by camera id."""
         with self._engine.connect() as connection:
             query = sa.select(*_VERDICT)
-            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                yield self._verdict(connection, row)
+            for whose, at_wall_ns, shape_no, body in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                yield whose, Packed(at_wall_ns, self._terms.shape(connection, shape_no), body)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """The latest verdict of each camera."""
+        return (packed.verdict(camera_id) for camera_id, packed in self.packed())
 
     def camera(self, camera_id: str) -> CameraStatus | None:
         """One camera with its latest verdict; None if the registry does not know it."""

@@ -10,7 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from engine.errors import ExistsError, InvalidArgumentError
 from engine.replies import CameraMark, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.serve import fields
-from engine.serve.coding import page_bytes
+from engine.serve.coding import page_bytes, status_bytes
 from engine.serve.convert import Redact, camera_message, camera_of, state_of, status_message
 from engine.serve.fields import check_mask
 from engine.serve.gate import Call
@@ -37,10 +37,12 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         self._page_size_max = page_size_max
         self._changing = asyncio.Lock()  # of two who create the same camera the second is told
 
-    async def GetCamera(self, request: cameras_pb2.GetCameraRequest, call: Call) -> cameras_pb2.Camera:
+    async def GetCamera(self, request: cameras_pb2.GetCameraRequest, call: Call) -> cameras_pb2.Camera | bytes:
         """One camera."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
-        return self._masked(await _known(call, camera_id_of(request.name)), request.read_mask)
+        status = await _known(call, camera_id_of(request.name))
+        whole = _whole(request.read_mask)
+        return status_bytes(status, self._redact) if whole else self._masked(status, request.read_mask)
 
     async def ListCameras(
         self, request: cameras_pb2.ListCamerasRequest, call: Call
