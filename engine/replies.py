@@ -7,15 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.packing import Packed
 from engine.types import Camera, SiteKind, State, Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CameraStatus:
-    """A registry row and the last verdict on it; None before the first visit."""
+    """A registry row and the last verdict on it: `latest`, None before the first visit. One that is `known` packed is
+    opened when it is asked for: who sends a thousand of them on need not open them."""
 
     camera: Camera
-    latest: Verdict | None = None
+    known: Verdict | Packed | None = None
+
+    @property
+    def latest(self) -> Verdict | None:
+        """The last verdict."""
+        known = self.known
+        return known.verdict(self.camera.camera_id) if isinstance(known, Packed) else known
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they say the same, packed or not."""
+        return isinstance(other, CameraStatus) and (self.camera, self.latest) == (other.camera, other.latest)
+
+    def __hash__(self) -> int:
+        """Equal ones have the same camera."""
+        return hash(self.camera)
 
 
 class CameraOrder(StrEnum):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from engine.hub.registry import Registry
-from engine.record.packing import Packed, Shape, ShapeKey, pack, shape_key
+from engine.packing import Packed, Shape, ShapeKey, pack, shape_key
 from engine.record.store import VisitRecord
 from engine.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.types import State, Verdict
@@ -53,7 +53,7 @@ class Catalog:
     def camera(self, camera_id: str) -> CameraStatus | None:
         """One camera with its latest verdict; None if the registry does not know it."""
         camera = self._registry.cameras.get(camera_id)
-        return None if camera is None else CameraStatus(camera, self.verdict(camera_id))
+        return None if camera is None else CameraStatus(camera, self._latest.get(camera_id))
 
     def verdict(self, camera_id: str) -> Verdict | None:
         """The latest verdict on a camera; None before any, or if the registry does not know it."""
@@ -76,7 +76,7 @@ class Catalog:
         shown = found[: query.page_size]
         cameras = self._registry.cameras
         statuses = tuple(
-            CameraStatus(camera, self.verdict(camera_id) if query.with_verdict else None)
+            CameraStatus(camera, self._latest.get(camera_id) if query.with_verdict else None)
             for _, camera_id in shown
             if (camera := cameras.get(camera_id)) is not None  # it may have left meanwhile
         )

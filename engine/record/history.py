@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from engine import packing
 from engine.clock import NS_PER_S
-from engine.record import packing
 from engine.record.spans import as_date, first_day_from
 from engine.record.tables import camera_nos, cameras, verdict_days, verdict_hours, verdict_log
 from engine.record.terms import Terms

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from engine.record import packing
+from engine import packing
+from engine.packing import Packed
 from engine.record.access import Access
 from engine.record.claim import WriterClaim
 from engine.record.database import AwayError, connect, looking, parse, refused, writing
@@ -17,7 +18,6 @@ from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
 from engine.record.kpis import Kpis
 from engine.record.outbox import Outbox
-from engine.record.packing import Packed
 from engine.record.pauses import Pauses
 from engine.record.schema import prepare
 from engine.record.spotchecks import SpotChecks
@@ -317,7 +317,10 @@ class Store:
 
     def _status(self, connection: Connection, row: Any) -> CameraStatus:
         camera = _camera(row._mapping)
-        return CameraStatus(camera, None if row.shape_no is None else self._verdict(connection, row))
+        if row.shape_no is None:
+            return CameraStatus(camera)
+        shape = self._terms.shape(connection, row.shape_no)
+        return CameraStatus(camera, Packed(row.seen_wall_ns, shape, row.verdict))
 
 
 def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]], by: str = "camera_id") -> None:

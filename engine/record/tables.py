@@ -68,7 +68,7 @@ terms = sa.Table(
     sa.Column("term_no", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("body", sa.Text, nullable=False),
 )
-"""What many verdicts share, as JSON: shapes, names of figures, thresholds (engine.record.packing)."""
+"""What many verdicts share, as JSON: shapes, names of figures, thresholds (engine.packing)."""
 
 verdict_log = sa.Table(
     "verdict_log",

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from engine.record import packing
-from engine.record.packing import Shape, ShapeKey
+from engine import packing
+from engine.packing import Shape, ShapeKey
 from engine.record.tables import camera_nos, terms
 from engine.types import Verdict
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from engine import packing
 from engine.clock import NS_PER_S
 from engine.config.schema import RecordSettings
-from engine.record import packing
 from engine.record.claim import WriterClaim
 from engine.record.spans import day_at
 from engine.record.tables import about, verdict_days, verdict_hours, verdict_log

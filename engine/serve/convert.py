@@ -123,7 +123,7 @@ def verdict_message(verdict: Verdict, *, with_numbers: bool = True) -> verdicts_
         announced=_STATE_NUMBER[verdict.announced],
         announced_kinds=[_KIND_NUMBER[kind] for kind in verdict.announced_kinds],
         since_time=timestamp(verdict.since_wall_ns),
-        scores=_scores_message(verdict.scores),
+        scores=scores_message(verdict.scores),
         figures=verdict.figures if with_numbers else None,
         thresholds=verdict.thresholds if with_numbers else None,
         rules_version=verdict.rules_version,
@@ -240,5 +240,6 @@ def engine_of(message: patrol_pb2.PatrolStatus) -> EngineStatus:
     )
 
 
-def _scores_message(scores: Scores) -> measurement_pb2.Scores:
+def scores_message(scores: Scores) -> measurement_pb2.Scores:
+    """Scores as callers see them."""
     return measurement_pb2.Scores(sharpness=scores.sharpness, exposure=scores.exposure, occlusion=scores.occlusion)

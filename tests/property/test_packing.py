@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.record import packing
+from engine import packing
 from engine.types import Cause, Codec, FaultKind, Scores, Severity, State, Verdict
 
 FLOATS = st.floats(-1e7, 1e7, width=32)

@@ -1,4 +1,4 @@
-"""A verdict as a row of the store. Pure.
+"""A verdict packed: as a row of the store has it, and the hub's memory. Pure.
 
 What few verdicts have to themselves (times, scores, figures, tiles, detail) is a body of some 200 bytes; what thousands
 share is a shape, which stands once: state, kinds, reason, causes, the names of the figures, and the thresholds.
@@ -13,6 +13,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from engine.types import Cause, Codec, FaultKind, Scores, Severity, State, Verdict
@@ -58,6 +59,20 @@ class Packed(NamedTuple):
     def verdict(self, camera_id: str) -> Verdict:
         """The verdict in it."""
         return unpack(camera_id, self.at_wall_ns, self.shape, self.body)
+
+
+class Parts(NamedTuple):
+    """What stands in a body. `figures`: in the order of the shape's names."""
+
+    visit_id: int
+    since_wall_ns: int
+    width: int
+    height: int
+    confidence: float
+    scores: Scores
+    figures: tuple[float, ...]
+    tiles: tuple[int, ...]
+    detail: str
 
 
 def shape_key(verdict: Verdict) -> ShapeKey:
@@ -125,49 +140,70 @@ def pack(verdict: Verdict) -> bytes:
                 _NAN if scores.exposure is None else scores.exposure,
                 _NAN if scores.occlusion is None else scores.occlusion,
             ),
-            struct.pack(f"<{len(verdict.figures)}fB", *verdict.figures.values(), len(bits)),
+            _figures_layout(len(verdict.figures)).pack(*verdict.figures.values(), len(bits)),
             bits,
             verdict.detail.encode(),
         )
     )
 
 
+def parts(of: Shape, body: bytes) -> Parts:
+    """What stands in the body of a row; struct.error or ValueError if it is none of this shape."""
+    visit_id, since_wall_ns, width, height, confidence, *_ = _HEAD.unpack_from(body)
+    count = len(of.key.names)
+    *figures, bits = _figures_layout(count).unpack_from(body, _HEAD.size)
+    tiles_at = _HEAD.size + 4 * count + 1
+    return Parts(
+        visit_id,
+        since_wall_ns,
+        width,
+        height,
+        confidence / _CONFIDENCE_STEPS,
+        scores(body),
+        tuple(figures),
+        _tiles(body[tiles_at : tiles_at + bits]) if bits else (),
+        body[tiles_at + bits :].decode(),
+    )
+
+
 def unpack(camera_id: str, at_wall_ns: int, of: Shape, body: bytes) -> Verdict:
     """The verdict of a row; struct.error or ValueError if the body is none of this shape."""
-    key = of.key
-    visit_id, since_wall_ns, width, height, confidence, *_ = _HEAD.unpack_from(body)
-    count = len(key.names)
-    *figures, bits = struct.unpack_from(f"<{count}fB", body, _HEAD.size)
-    tiles_at = _HEAD.size + 4 * count + 1
+    key, own = of.key, parts(of, body)
     return Verdict(
         camera_id=camera_id,
-        visit_id=visit_id,
+        visit_id=own.visit_id,
         at_wall_ns=at_wall_ns,
         state=key.state,
         kinds=key.kinds,
         reason=key.reason,
-        detail=body[tiles_at + bits :].decode(),
+        detail=own.detail,
         announced=key.announced,
         announced_kinds=key.announced_kinds,
-        since_wall_ns=since_wall_ns,
-        scores=scores(body),
-        figures=dict(zip(key.names, figures, strict=True)),
+        since_wall_ns=own.since_wall_ns,
+        scores=own.scores,
+        figures=dict(zip(key.names, own.figures, strict=True)),
         thresholds=of.thresholds,
         rules_version=key.rules_version,
-        width=width,
-        height=height,
+        width=own.width,
+        height=own.height,
         codec=key.codec,
         cause=key.cause,
         announced_cause=key.announced_cause,
         severity=key.severity,
-        confidence=confidence / _CONFIDENCE_STEPS,
-        tiles=_tiles(body[tiles_at : tiles_at + bits]) if bits else (),
+        confidence=own.confidence,
+        tiles=own.tiles,
     )
 
 
 def scores(body: bytes) -> Scores:
     """The scores alone."""
     return Scores(*(None if one != one else one for one in _SCORES.unpack_from(body, _SCORES_AT)))
+
+
+@lru_cache(maxsize=256)
+def _figures_layout(count: int) -> struct.Struct:
+    """So many figures, and the number of bytes of the tiles."""
+    return struct.Struct(f"<{count}fB")
 
 
 def _tiles(bits: bytes) -> tuple[int, ...]:
