@@ -12,9 +12,10 @@ import pytest
 
 from engine.record.store import Store, VisitRecord
 from engine.replies import VerdictNews
-from engine.serve import gate, watch
+from engine.serve import streams, watch
 from engine.serve.channel import CallError
 from engine.serve.client import PatrolClient
+from engine.serve.filters import VerdictFilter
 from engine.serve.status import LostError, TooManyError, TooSlowError
 from engine.serve.watch import Watch, seq_of, token_of
 from engine.types import Camera
@@ -230,7 +231,7 @@ def test_a_quiet_watch_is_told_that_it_lives(served: Served, monkeypatch: pytest
 
 
 def test_a_watcher_that_reads_nothing_is_cut_and_can_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_STALLED_S", 0.5)
+    monkeypatch.setattr(streams, "STALLED_S", 0.5)
     with serving(tmp_path, ring=64) as served:
         served.hub.put(*county(3))
         with grpc.insecure_channel(served.address, options=[("grpc.http2.bdp_probe", 0)]) as channel:
@@ -277,12 +278,12 @@ class ListLog:
 def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
     async def story() -> tuple[list[int], str]:
         log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, ring_max=4, watchers_max=1)
+        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1)
         with feed.place(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.place():
             pass
-        bodies = feed.bodies(0, lambda _: True)
+        bodies = feed.bodies(0, VerdictFilter())
         feed.publish(log.add(3))
-        seen = [int(one) for one in (await anext(bodies))[0].split()]
+        seen = [int(one) for one in (await anext(bodies)).split()]
         feed.publish(log.add(5))
         with pytest.raises(TooSlowError, match="5 waited and 4 may") as caught:
             await anext(bodies)
@@ -295,14 +296,14 @@ def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
 def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
     async def story() -> list[int]:
         log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, ring_max=4, watchers_max=1)
+        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1)
         log.add(1234)
         for _ in range(9):
             feed.publish(log.add(3))
         seen: list[int] = []
-        bodies = feed.bodies(0, lambda _: True)
+        bodies = feed.bodies(0, VerdictFilter())
         while len(seen) < 1234 + 27:
-            seen += [int(one) for one in (await anext(bodies))[0].split()]
+            seen += [int(one) for one in (await anext(bodies)).split()]
             if len(seen) == 1000:
                 feed.publish(log.add(2))
         return seen
@@ -314,11 +315,11 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
 def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
     async def story() -> None:
         log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"", ring_max=4, watchers_max=1)
+        feed: Watch[VerdictNews] = Watch(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
         log.add(10)
         log.floor = 5
         with pytest.raises(LostError, match="goes from 5 to 10"):
-            await anext(feed.bodies(3, lambda _: True))
+            await anext(feed.bodies(3, VerdictFilter()))
 
     asyncio.run(story())
 
