@@ -6,7 +6,7 @@ A service's method gets the request, checked, and a Call: the caller, and the hu
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,8 +150,7 @@ class Gate(grpc.aio.ServerInterceptor):
         async with self._entered(method, context) as (call, digest):
             request = method.request(raw)
             call.about = subject_of(request)
-            async with aclosing(method.serve(request, call)) as replies:
-                await self._streams.write(replies, context, digest)
+            await self._streams.write(method.serve(request, call), context, digest)
 
     @asynccontextmanager
     async def _entered(self, method: "_Method", context: Context) -> AsyncIterator[tuple[Call, bytes]]:

@@ -5,8 +5,8 @@ replies a second, and hardly ever is one to be ended.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, cast
 
 import grpc
@@ -29,16 +29,17 @@ class Streams:
         self._holds = holds
         self._open: set[_Stream] = set()
 
-    async def write(self, replies: AsyncIterable[Any], context: Context, digest: bytes) -> None:
+    async def write(self, replies: AsyncGenerator[Any, None], context: Context, digest: bytes) -> None:
         """Everything in `replies`, as fast as it is read. Raises what the stream was ended for."""
         now_s = asyncio.get_running_loop().time
         with self._under_way(digest) as stream:
-            async for reply in replies:
-                if not self._holds(digest):
-                    raise _revoked()
-                stream.writing_since_s = now_s()
-                await context.write(reply)
-                stream.writing_since_s = None
+            async with aclosing(replies):
+                async for reply in replies:
+                    if not self._holds(digest):
+                        raise _revoked()
+                    stream.writing_since_s = now_s()
+                    await context.write(reply)
+                    stream.writing_since_s = None
 
     def look(self) -> None:
         """End those whose token holds no longer, or whose caller does not read."""
