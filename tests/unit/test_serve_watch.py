@@ -262,3 +262,23 @@ def test_news_that_come_while_a_watcher_reads_the_log_are_not_slept_through() ->
             return await anext(feed.watch.bodies(2, VerdictFilter()))
 
     assert asyncio.run(story()) == b"3 |"
+
+
+def test_nothing_is_kept_of_those_who_went_nor_of_places_that_nobody_shares() -> None:
+    async def story() -> None:
+        feed = Feed(ring_max=512)
+        await feed.follow(*(VerdictFilter() for _ in range(10)))
+        for task in feed.tasks:
+            task.cancel()
+        await asyncio.wait(feed.tasks)
+        assert not feed.watch._waiting
+        for number in range(50):  # each at a place of its own, in no round
+            feed.commit(1)
+            assert await anext(feed.watch.bodies(number, VerdictFilter()))
+        assert len(feed.watch._spans) <= watch._SPANS_MAX
+        assert [len(span.entries) for span in feed.watch._spans.values()][-1] == 2
+        feed.commit(1)
+        await asyncio.sleep(0.01)  # a round, of nobody
+        assert not feed.watch._spans
+
+    asyncio.run(story())
