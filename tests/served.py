@@ -301,9 +301,11 @@ def serving(
     """A server over a database in `folder`."""
     own = hub or SmallHub(Store.open(f"sqlite:///{folder}/patrol.db"))
     metrics = Metrics("test")
-    watch = Watch(own.log, patrol_service.watch_body, ring, watchers_max)
+    watch = Watch(own.log, patrol_service.watch_body, patrol_service.watch_mark, ring, watchers_max)
     own.watch = watch
-    findings = own.ledger.watch = Watch(own.ledger, finding_service.watch_body, ring, watchers_max)
+    findings = own.ledger.watch = Watch(
+        own.ledger, finding_service.watch_body, finding_service.watch_mark, ring, watchers_max
+    )
     chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10} | settings)
     server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact)
     address = server.start()

@@ -36,9 +36,8 @@ from engine.record.writer import Writer
 from engine.redact import redact
 from engine.replies import Pause
 from engine.scheduler.core import Scheduler
-from engine.serve.finding_service import watch_body as change_body
+from engine.serve import finding_service, patrol_service
 from engine.serve.metrics import Metrics
-from engine.serve.patrol_service import watch_body
 from engine.serve.server import GrpcServer
 from engine.serve.watch import Watch
 from engine.transport import Channel, Curve, Transport
@@ -91,7 +90,8 @@ def _serve(
     stack.callback(notices.close)
     store.riders += [kpis.join, notices.join]
     log = VerdictLog(store.history, registry)
-    watch = Watch(log, watch_body, settings.serve.watch_queue_max, settings.serve.watchers_max)
+    sizes = settings.serve.watch_queue_max, settings.serve.watchers_max
+    watch = Watch(log, patrol_service.watch_body, patrol_service.watch_mark, *sizes)
 
     def publish(records: Sequence[VisitRecord]) -> None:
         catalog.stored(records)
@@ -143,9 +143,7 @@ def _serve(
         kpis,
     )
     findings.ask = hub.ask
-    ledger_watch: Watch[LoggedEvent] = Watch(
-        findings, change_body, settings.serve.watch_queue_max, settings.serve.watchers_max
-    )
+    ledger_watch: Watch[LoggedEvent] = Watch(findings, finding_service.watch_body, finding_service.watch_mark, *sizes)
     pins = Pins(evidence, store.findings.cited())
     findings.listeners += [lambda news: pins.hear([one.event for one in news]), ledger_watch.publish]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.findings import Finding, FindingQuery
+from engine.findings import Finding, FindingQuery, LoggedEvent
 from engine.replies import VerdictNews
 
 
@@ -25,6 +25,18 @@ class VerdictFilter:
             and (not self.camera_ids or one.verdict.camera_id in self.camera_ids)
             and (one.changed or not self.changes_only)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FindingFilter:
+    """Which events of the ledger: those of the findings that a query asks for. `scope`: as above."""
+
+    query: FindingQuery
+    scope: str = ""
+
+    def wants(self, one: LoggedEvent) -> bool:
+        """Whether an event is for this watcher."""
+        return one.finding.subject.region.startswith(self.scope) and wants_finding(self.query, one.finding)
 
 
 def wants_finding(query: FindingQuery, finding: Finding) -> bool:

@@ -82,23 +82,26 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         """A higher level watches over it."""
         return await _act(Step.SUPERVISED, request, call)
 
-    async def WatchFindings(
-        self, request: findings_pb2.WatchFindingsRequest, call: Call
-    ) -> AsyncIterator[findings_pb2.WatchFindingsResponse | bytes]:
+    async def WatchFindings(self, request: findings_pb2.WatchFindingsRequest, call: Call) -> AsyncIterator[bytes]:
         """Events of the ledger as they are stored."""
         query = query_of(request.filter)
         after = seq_of(request.resume_token) if request.resume_token else await call.port.finding_head()
         if not request.resume_token:
-            yield findings_pb2.WatchFindingsResponse(resume_token=token_of(after))
+            yield watch_mark(token_of(after))
         async with aclosing(call.port.watch_findings(query, after)) as coming:
-            async for body, seq in coming:
-                yield body + findings_pb2.WatchFindingsResponse(resume_token=token_of(seq)).SerializeToString()
+            async for body in coming:
+                yield body
 
 
 def watch_body(one: LoggedEvent) -> bytes:
     """An event as a part of the reply of WatchFindings."""
     change = findings_pb2.FindingChange(event=event_message(one.event), finding=finding_message(one.finding))
     return findings_pb2.WatchFindingsResponse(changes=[change]).SerializeToString()
+
+
+def watch_mark(resume_token: str) -> bytes:
+    """A place as a part of it."""
+    return findings_pb2.WatchFindingsResponse(resume_token=resume_token).SerializeToString()
 
 
 async def _act(step: Step, request: Any, call: Call) -> findings_pb2.Finding:

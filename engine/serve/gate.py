@@ -6,7 +6,7 @@ A service's method gets the request, checked, and a Call: the caller, and the hu
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,19 +24,16 @@ from engine.serve.port import AccessBook
 from engine.serve.requests import Requests
 from engine.serve.rules import Reach, Rule, rule_of
 from engine.serve.scope import Scoped
-from engine.serve.status import TooSlowError, status_code, status_of
+from engine.serve.status import status_code, status_of
+from engine.serve.streams import Context, Streams
 from engine.serve.subject import subject_of
-from engine.serve.tokens import REFRESH_S, Tokens
+from engine.serve.tokens import Tokens
 
 _OPEN = "/grpc.health.v1.Health/"
 """A load balancer asks for health without a token."""
 _CALL_S_MAX = 60.0
 _STREAM_IN_S_MAX = 600.0
-_STALLED_S = 30.0
-"""A watcher that takes nothing for so long is cut."""
 _PEER_CHARS_MAX = 64
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass(slots=True)
@@ -63,7 +60,12 @@ class Gate(grpc.aio.ServerInterceptor):
         self._scoped = scoped
         self._metrics = metrics
         self._requests = Requests()
+        self._streams = Streams(tokens.holds)
         self._wrapped: dict[str, Any] = {}
+
+    async def keep_streams(self) -> None:
+        """A task of the server: ends streams whose token holds no longer, or whose caller does not read."""
+        await self._streams.keep_looking()
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
@@ -148,24 +150,7 @@ class Gate(grpc.aio.ServerInterceptor):
         async with self._entered(method, context) as (call, digest):
             request = method.request(raw)
             call.about = subject_of(request)
-            async with aclosing(method.serve(request, call)) as replies:
-                coming = asyncio.ensure_future(anext(replies, None))
-                try:
-                    while True:
-                        await asyncio.wait({coming}, timeout=REFRESH_S)
-                        if not self._tokens.holds(digest):
-                            raise UnauthenticatedError("the token holds no longer; it was revoked, or has expired")
-                        if not coming.done():
-                            continue
-                        reply = coming.result()
-                        if reply is None:
-                            return
-                        await _written(context, reply)
-                        coming = asyncio.ensure_future(anext(replies, None))
-                finally:
-                    if not coming.done():
-                        coming.cancel()
-                        await asyncio.wait({coming})
+            await self._streams.write(method.serve(request, call), context, digest)
 
     @asynccontextmanager
     async def _entered(self, method: "_Method", context: Context) -> AsyncIterator[tuple[Call, bytes]]:
@@ -237,16 +222,6 @@ class _Method:
 
 async def _refuse(_: Any, context: Context) -> None:
     await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this method has no rule of who may call it")
-
-
-async def _written(context: Context, reply: Any) -> None:
-    try:
-        async with asyncio.timeout(_STALLED_S):
-            await context.write(reply)
-    except TimeoutError as error:
-        raise TooSlowError(
-            f"nothing was read for {_STALLED_S:g} s; read faster, and go on with the last resume_token"
-        ) from error
 
 
 def _serialized(reply: Any) -> bytes:

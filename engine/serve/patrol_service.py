@@ -122,11 +122,10 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             async for current in _current(wanted, call):
                 yield current
         if not request.resume_token:
-            yield patrol_pb2.WatchVerdictsResponse(resume_token=token_of(after))
+            yield watch_mark(token_of(after))
         async with aclosing(call.port.watch_verdicts(wanted, after)) as coming:
-            async for body, seq in coming:
-                # A message is the concatenation of its parts: verdicts that were coded once for all, and the token.
-                yield body + patrol_pb2.WatchVerdictsResponse(resume_token=token_of(seq)).SerializeToString()
+            async for body in coming:
+                yield body
 
     async def GetPicture(self, request: patrol_pb2.GetPictureRequest, call: Call) -> patrol_pb2.Picture:
         """The picture behind a verdict."""
@@ -165,6 +164,11 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
 def watch_body(one: VerdictNews) -> bytes:
     """A verdict as a part of the reply of WatchVerdicts."""
     return watch_bytes(one.verdict)
+
+
+def watch_mark(resume_token: str) -> bytes:
+    """A place as a part of it."""
+    return patrol_pb2.WatchVerdictsResponse(resume_token=resume_token).SerializeToString()
 
 
 async def _current(wanted: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse]:

@@ -34,7 +34,7 @@ from engine.replies import (
     SpotCheckReport,
     VerdictNews,
 )
-from engine.serve.filters import VerdictFilter, wants_finding
+from engine.serve.filters import FindingFilter, VerdictFilter
 from engine.serve.port import HubPort
 from engine.serve.watch import Watch
 from engine.types import Camera, Verdict
@@ -143,11 +143,10 @@ class Scoped:
         """Where a watch that begins now begins."""
         return await self._verdict_watch.head()
 
-    async def watch_verdicts(self, wanted: VerdictFilter, after: int) -> AsyncGenerator[tuple[bytes, int], None]:
-        """Coded replies of the caller's region, and the place they reach; see Watch.bodies."""
-        wanted = replace(wanted, scope=self._region)
+    async def watch_verdicts(self, wanted: VerdictFilter, after: int) -> AsyncGenerator[bytes, None]:
+        """Coded replies of the caller's region; see Watch.bodies."""
         with self._verdict_watch.place():
-            async for one in self._verdict_watch.bodies(after, wanted.wants):
+            async for one in self._verdict_watch.bodies(after, replace(wanted, scope=self._region)):
                 yield one
 
     async def verdict_news(self, after: int) -> AsyncGenerator[Sequence[VerdictNews], None]:
@@ -254,14 +253,10 @@ class Scoped:
         """Where a watch that begins now begins."""
         return await self._finding_watch.head()
 
-    async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[tuple[bytes, int], None]:
-        """Coded replies of the caller's region, and the place they reach."""
-
-        def wants(one: LoggedEvent) -> bool:
-            return self._actor.sees(one.finding.subject.region) and wants_finding(query, one.finding)
-
+    async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[bytes, None]:
+        """Coded replies of the caller's region; see Watch.bodies."""
         with self._finding_watch.place():
-            async for one in self._finding_watch.bodies(after, wants):
+            async for one in self._finding_watch.bodies(after, FindingFilter(query, self._region)):
                 yield one
 
     async def kpis(self, query: KpiQuery) -> KpiTable:

@@ -150,7 +150,8 @@ class GrpcServer:
         self._address = self._bind(server)
         await server.start()
         self._server = server
-        self._tasks = [asyncio.create_task(self._keep_tokens(tokens)), asyncio.create_task(self._keep_audit())]
+        kept = (self._keep_tokens(tokens), gate.keep_streams(), self._keep_audit())
+        self._tasks = [asyncio.create_task(one) for one in kept]
 
     def _scoped(self, actor: Actor) -> Scoped:
         return Scoped(self._port, actor, self._verdicts, self._findings)

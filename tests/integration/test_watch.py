@@ -1,6 +1,5 @@
 """Watches and check-now over gRPC: nothing is lost, nothing comes twice, and nobody who is slow harms another."""
 
-import asyncio
 import random
 import threading
 import time
@@ -11,12 +10,10 @@ import grpc
 import pytest
 
 from engine.record.store import Store, VisitRecord
-from engine.replies import VerdictNews
-from engine.serve import gate, watch
+from engine.serve import streams, watch
 from engine.serve.channel import CallError
 from engine.serve.client import PatrolClient
-from engine.serve.status import LostError, TooManyError, TooSlowError
-from engine.serve.watch import Watch, seq_of, token_of
+from engine.serve.watch import seq_of, token_of
 from engine.types import Camera
 from patrol.v1 import patrol_pb2, patrol_pb2_grpc
 from tests.served import VERDICT, Served, SmallHub, county, serving, wait_until
@@ -230,7 +227,7 @@ def test_a_quiet_watch_is_told_that_it_lives(served: Served, monkeypatch: pytest
 
 
 def test_a_watcher_that_reads_nothing_is_cut_and_can_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_STALLED_S", 0.5)
+    monkeypatch.setattr(streams, "STALLED_S", 0.5)
     with serving(tmp_path, ring=64) as served:
         served.hub.put(*county(3))
         with grpc.insecure_channel(served.address, options=[("grpc.http2.bdp_probe", 0)]) as channel:
@@ -252,75 +249,6 @@ def test_a_watcher_that_reads_nothing_is_cut_and_can_resume(tmp_path: Path, monk
         left = len(stored) - len(seen)
         assert left > 0
         assert seen + take(served.client.watch_batches(resume_token=token), left) == stored
-
-
-class ListLog:
-    """A log of news in a list."""
-
-    def __init__(self) -> None:
-        self.rows: list[VerdictNews] = []
-        self.floor = 0
-
-    def add(self, number: int) -> list[VerdictNews]:
-        first = len(self.rows) + 1
-        self.rows += [VerdictNews(seq, replace(VERDICT, visit_id=seq)) for seq in range(first, first + number)]
-        return self.rows[-number:]
-
-    async def span(self):
-        return self.floor, len(self.rows)
-
-    async def after(self, seq, limit):
-        await asyncio.sleep(0)
-        return [one for one in self.rows if one.seq > max(seq, self.floor)][:limit]
-
-
-def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
-    async def story() -> tuple[list[int], str]:
-        log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, ring_max=4, watchers_max=1)
-        with feed.place(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.place():
-            pass
-        bodies = feed.bodies(0, lambda _: True)
-        feed.publish(log.add(3))
-        seen = [int(one) for one in (await anext(bodies))[0].split()]
-        feed.publish(log.add(5))
-        with pytest.raises(TooSlowError, match="5 waited and 4 may") as caught:
-            await anext(bodies)
-        return seen, caught.value.resume_token
-
-    seen, token = asyncio.run(story())
-    assert (seen, seq_of(token)) == ([1, 2, 3], 3)
-
-
-def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
-    async def story() -> list[int]:
-        log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, ring_max=4, watchers_max=1)
-        log.add(1234)
-        for _ in range(9):
-            feed.publish(log.add(3))
-        seen: list[int] = []
-        bodies = feed.bodies(0, lambda _: True)
-        while len(seen) < 1234 + 27:
-            seen += [int(one) for one in (await anext(bodies))[0].split()]
-            if len(seen) == 1000:
-                feed.publish(log.add(2))
-        return seen
-
-    seen = asyncio.run(story())
-    assert seen[: 1234 + 27] == list(range(1, 1234 + 28))
-
-
-def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
-    async def story() -> None:
-        log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"", ring_max=4, watchers_max=1)
-        log.add(10)
-        log.floor = 5
-        with pytest.raises(LostError, match="goes from 5 to 10"):
-            await anext(feed.bodies(3, lambda _: True))
-
-    asyncio.run(story())
 
 
 def test_check_now_tells_each_camera_when_its_verdict_is_stored(served: Served) -> None:
