@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from operator import add
 from typing import NamedTuple
 
 from engine.types import KeyPoint
@@ -97,7 +98,7 @@ class Counts(NamedTuple):
 
     def plus(self, other: "Counts") -> "Counts":
         """The sum."""
-        return Counts(*(mine + its for mine, its in zip(self, other, strict=True)))
+        return Counts._make(map(add, self, other))
 
     def unseen(self) -> "Counts":
         """What the registry says, on a day on which nothing was seen yet."""

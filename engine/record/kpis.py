@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.indicators import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
+from engine.kpi.recent import RecentDays, held_from
 from engine.record.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
 from engine.types import KeyPoint
 
@@ -66,10 +67,24 @@ class Kpis:
 
     def span(self) -> tuple[date, date] | None:
         """First and last day there are counts of; None before any."""
-        query = sa.select(sa.func.min(kpi_counties.c.day), sa.func.max(kpi_counties.c.day))
+        # Each on its own, or SQLite would read the whole index for the two of them.
+        ends = (sa.select(end(kpi_counties.c.day)).scalar_subquery() for end in (sa.func.min, sa.func.max))
         with self._engine.connect() as connection:
-            first, last = connection.execute(query).one()
+            first, last = connection.execute(sa.select(*ends)).one()
         return None if first is None else (date.fromordinal(first), date.fromordinal(last))
+
+    def recent(self) -> RecentDays:
+        """The counts of the latest days, as they are written now."""
+        with self._engine.connect() as connection:
+            days = connection.scalars(sa.select(kpi_counties.c.day).distinct()).all()
+            counties: dict[int, dict[str, Counts]] = {}
+            wanted = sa.select(
+                kpi_counties.c.day, kpi_counties.c.county, *(kpi_counties.c[one] for one in Counts._fields)
+            )
+            since = held_from(max(days, default=0))
+            for day, county, *counts in connection.execute(wanted.where(kpi_counties.c.day >= since)):
+                counties.setdefault(day, {})[county] = Counts._make(counts)
+        return RecentDays(days, counties)
 
     def days(self, first: date, last: date, region_prefix: str = "") -> int:
         """Days of the span that have counts."""
