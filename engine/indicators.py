@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from engine.types import KeyPoint
 
+_COUNTY_DIGITS = 6
+
 
 class KpiName(StrEnum):
     """The rates that the province asks for, and the patrol's own."""
@@ -40,7 +42,7 @@ class KpiBy(StrEnum):
     @property
     def digits(self) -> int:
         """Digits of the region's code in such a row."""
-        return {KpiBy.PROVINCE: 2, KpiBy.CITY: 4}.get(self, 6)
+        return {KpiBy.PROVINCE: 2, KpiBy.CITY: 4}.get(self, _COUNTY_DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class CameraPlace(NamedTuple):
     ) -> "CameraPlace":
         """From the columns of the row."""
         canteen = site_id or (f"{region}/{site_name}" if site_name else "")
-        return cls(region[: KpiBy.COUNTY.digits], canteen, key_point, required, enabled)
+        return cls(region[:_COUNTY_DIGITS], canteen, key_point, required, enabled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -63,7 +63,7 @@ class Kpis:
         with self._engine.connect() as connection:
             for day in connection.scalars(days.where(kpi_cameras.c.day.not_in(over)).order_by(kpi_cameras.c.day)).all():
                 rows = connection.execute(sa.select(*_FACTS).where(kpi_cameras.c.day == day))
-                yield day, {camera_id: _facts(seen, *rest) for camera_id, seen, *rest in rows}
+                yield day, _facts(rows)
 
     def span(self) -> tuple[date, date] | None:
         """First and last day there are counts of; None before any."""
@@ -143,8 +143,7 @@ class Kpis:
                 query = sa.select(*_FACTS).where(kpi_cameras.c.day == day)
                 if region_prefix:
                     query = query.where(kpi_cameras.c.camera_id.in_(sa.select(cameras.c.camera_id).where(here)))
-                rows = connection.execute(query)
-                yield day, places, {camera_id: _facts(seen, *rest) for camera_id, seen, *rest in rows}
+                yield day, places, _facts(connection.execute(query))
 
     def names(self, region_prefix: str = "") -> dict[str, str]:
         """Names of canteens, as the registry has them now; of several the first in order."""
@@ -204,8 +203,12 @@ def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
     }
 
 
-def _facts(seen: int, *numbers: int) -> CameraFacts:
-    return CameraFacts._make((*_FLAGS_OF[seen], *numbers))
+def _facts(rows: Iterable[Any]) -> dict[str, CameraFacts]:
+    """Rows of `_FACTS`, of which a start reads one a camera."""
+    return {
+        camera_id: CameraFacts._make((*_FLAGS_OF[seen], at_wall_ns, visit_id, due, kept))
+        for camera_id, seen, at_wall_ns, visit_id, due, kept in rows
+    }
 
 
 def _pack(canteens: Mapping[str, Counts]) -> bytes:
