@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from operator import add
 from typing import NamedTuple
 
 from engine.types import KeyPoint
+
+_COUNTY_DIGITS = 6
 
 
 class KpiName(StrEnum):
@@ -39,7 +42,7 @@ class KpiBy(StrEnum):
     @property
     def digits(self) -> int:
         """Digits of the region's code in such a row."""
-        return {KpiBy.PROVINCE: 2, KpiBy.CITY: 4}.get(self, 6)
+        return {KpiBy.PROVINCE: 2, KpiBy.CITY: 4}.get(self, _COUNTY_DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Counts(NamedTuple):
 
     def plus(self, other: "Counts") -> "Counts":
         """The sum."""
-        return Counts(*(mine + its for mine, its in zip(self, other, strict=True)))
+        return Counts._make(map(add, self, other))
 
     def unseen(self) -> "Counts":
         """What the registry says, on a day on which nothing was seen yet."""
@@ -145,7 +148,7 @@ class CameraPlace(NamedTuple):
     ) -> "CameraPlace":
         """From the columns of the row."""
         canteen = site_id or (f"{region}/{site_name}" if site_name else "")
-        return cls(region[: KpiBy.COUNTY.digits], canteen, key_point, required, enabled)
+        return cls(region[:_COUNTY_DIGITS], canteen, key_point, required, enabled)
 
 
 @dataclass(frozen=True, slots=True)

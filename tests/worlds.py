@@ -208,4 +208,4 @@ class World:
 
 
 def _changed(plan: CameraPlan, **changes) -> CameraPlan:
-    return CameraPlan(**{name: changes.get(name, getattr(plan, name)) for name in plan.__dataclass_fields__})
+    return plan._replace(**{name: value for name, value in changes.items() if name in plan._fields})

@@ -1,5 +1,6 @@
 """Where a camera's URL leads, and whether it may. Pure."""
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -12,6 +13,10 @@ KNOWN_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 """What an operator may allow; everything else of FFmpeg (concat:, pipe:, data:, ...) can never be asked for."""
 
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
+_PLAIN_URL = re.compile(
+    r"([a-z]+)://(?:[A-Za-z0-9_.~%!$&*+,;=:-]*@)?([A-Za-z0-9.-]+)(?::([0-9]{1,4}))?(?:/[!-\x22$-~]*)?\Z", re.ASCII
+)
+"""What nearly all cameras have; all else, and what is wrong, is urlsplit's, which takes ten times as long."""
 _URL_CHARS_MAX = 2048
 _REMEDY = "give a URL like rtsp://user:password@host:554/path"
 
@@ -44,22 +49,29 @@ def route(url: str) -> FeedKind:
     return FeedKind.RTSP if url.partition(":")[0].lower() in ("rtsp", "rtsps") else FeedKind.DEMUX
 
 
-def uplink_of(url: str) -> str:
-    """host:port in lower case, on which connections are capped where the registry names no uplink; "" for files."""
+def host_of(url: str) -> str:
+    """The platform's host in lower case, without a port; "" for files."""
+    return uplink_and_host(url)[1]
+
+
+def uplink_and_host(url: str) -> tuple[str, str]:
+    """host:port in lower case, on which connections are capped where the registry names no uplink, and `host_of`; ""
+    for files.
+    """
+    plain = _PLAIN_URL.match(url)
+    if plain is not None:
+        scheme, host, port = plain.groups()
+        host = host.lower()
+        return f"{host}:{(port and int(port)) or _DEFAULT_PORTS.get(scheme, 0)}", host
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
-        return f"{host}:{parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0)}" if host else ""
     except ValueError:
-        return ""
-
-
-def host_of(url: str) -> str:
-    """The platform's host in lower case, without a port; "" for files."""
+        return "", ""
     try:
-        return (urlsplit(url).hostname or "").lower()
+        return (f"{host}:{parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0)}" if host else ""), host
     except ValueError:
-        return ""
+        return "", host
 
 
 def source_url(text: str) -> str:

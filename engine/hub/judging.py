@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import Settings
 from engine.hub.findings import FindingsOffice
+from engine.hub.memories import Memories
 from engine.hub.registry import Registry
 from engine.jobs import Failed, pack_measurement
 from engine.judge.history import History
@@ -16,20 +17,20 @@ from engine.types import Camera, Keyframe, Measurement, State, UnknownReason, Ve
 
 
 class Judging:
-    """Keeps each camera's judge memory, which comes from the store at start."""
+    """Keeps each camera's judge memory up. `memories`: as the store has them at start."""
 
     def __init__(
         self,
         settings: Settings,
         registry: Registry,
-        histories: dict[str, History],
+        memories: Memories,
         writer: Writer,
         findings: FindingsOffice,
         metrics: Metrics,
     ) -> None:
         self.settings = settings
         self._registry = registry
-        self._histories = histories
+        self._memories = memories
         self._writer = writer
         self._findings = findings
         self._metrics = metrics
@@ -70,7 +71,7 @@ class Judging:
 
     def forget(self, camera_id: str) -> None:
         """The camera left the registry."""
-        self._histories.pop(camera_id, None)
+        self._memories.forget(camera_id)
 
     def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
         """What these cameras show is learned anew; the memories to store, by id, and the ids not known."""
@@ -80,9 +81,7 @@ class Judging:
             if camera_id not in self._registry.cameras:
                 unknown.append(camera_id)
                 continue
-            history = (self._histories.get(camera_id) or History()).without_baseline()
-            self._histories[camera_id] = history
-            reset[camera_id] = history.to_bytes()
+            reset[camera_id] = self._memories.put(camera_id, self._memories.of(camera_id).without_baseline())
         return reset, tuple(unknown)
 
     def _unknown(self, keyframe: Keyframe, reason: UnknownReason, detail: str) -> Verdict | None:
@@ -119,10 +118,10 @@ class Judging:
         if camera is None:
             return None
         began_ns = monotonic_ns()
-        old = self._histories.get(camera_id) or History()
+        old = self._memories.of(camera_id)
         verdict, history = rule(old)
         changed = self._registry.announce(camera_id, verdict.announced)
-        self._histories[camera_id] = history
+        memory = self._memories.put(camera_id, history)
         self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
         if keyframe is not None:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
@@ -134,7 +133,7 @@ class Judging:
         news = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
         record = VisitRecord(
             verdict,
-            history.to_bytes(),
+            memory,
             changed,
             measurement,
             working,

@@ -142,6 +142,7 @@ class Hub:
             self._take("gateways", self._gateways, self._on_gateway, stirred)
         if self._may_begin and not self._begun and self._workers:
             self._begin()
+            now_ns = monotonic_ns()  # a province takes a second, and the scheduler's time must not go back
         if self._begun:
             self._findings.advance(wall_ns())
         self._visits.advance(now_ns, self._intake_room())

@@ -1,6 +1,6 @@
 """What the scheduler is told of a registry row. Pure."""
 
-from engine.feed.source import host_of, route, uplink_of
+from engine.feed.source import route, uplink_and_host
 from engine.scheduler.events import CameraPlan
 from engine.types import Camera, FeedKind
 
@@ -15,10 +15,11 @@ def site_of(camera: Camera) -> tuple[str, str, str]:
 def plan_of(camera: Camera) -> CameraPlan:
     """The part of a row that decides when and how gently it is visited."""
     site_id, county, hours = site_of(camera)
+    uplink, host = uplink_and_host(camera.url)
     return CameraPlan(
         camera_id=camera.camera_id,
-        uplink=camera.uplink or uplink_of(camera.url),
-        host=host_of(camera.url),
+        uplink=camera.uplink or uplink,
+        host=host,
         county=county,
         site_id=site_id,
         hours=hours,

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.indicators import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
+from engine.kpi.recent import RecentDays, held_from
 from engine.record.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
 from engine.types import KeyPoint
 
@@ -62,14 +63,28 @@ class Kpis:
         with self._engine.connect() as connection:
             for day in connection.scalars(days.where(kpi_cameras.c.day.not_in(over)).order_by(kpi_cameras.c.day)).all():
                 rows = connection.execute(sa.select(*_FACTS).where(kpi_cameras.c.day == day))
-                yield day, {camera_id: _facts(seen, *rest) for camera_id, seen, *rest in rows}
+                yield day, _facts(rows)
 
     def span(self) -> tuple[date, date] | None:
         """First and last day there are counts of; None before any."""
-        query = sa.select(sa.func.min(kpi_counties.c.day), sa.func.max(kpi_counties.c.day))
+        # Each on its own, or SQLite would read the whole index for the two of them.
+        ends = (sa.select(end(kpi_counties.c.day)).scalar_subquery() for end in (sa.func.min, sa.func.max))
         with self._engine.connect() as connection:
-            first, last = connection.execute(query).one()
+            first, last = connection.execute(sa.select(*ends)).one()
         return None if first is None else (date.fromordinal(first), date.fromordinal(last))
+
+    def recent(self) -> RecentDays:
+        """The counts of the latest days, as they are written now."""
+        with self._engine.connect() as connection:
+            days = connection.scalars(sa.select(kpi_counties.c.day).distinct()).all()
+            counties: dict[int, dict[str, Counts]] = {}
+            wanted = sa.select(
+                kpi_counties.c.day, kpi_counties.c.county, *(kpi_counties.c[one] for one in Counts._fields)
+            )
+            since = held_from(max(days, default=0))
+            for day, county, *counts in connection.execute(wanted.where(kpi_counties.c.day >= since)):
+                counties.setdefault(day, {})[county] = Counts._make(counts)
+        return RecentDays(days, counties)
 
     def days(self, first: date, last: date, region_prefix: str = "") -> int:
         """Days of the span that have counts."""
@@ -128,8 +143,7 @@ class Kpis:
                 query = sa.select(*_FACTS).where(kpi_cameras.c.day == day)
                 if region_prefix:
                     query = query.where(kpi_cameras.c.camera_id.in_(sa.select(cameras.c.camera_id).where(here)))
-                rows = connection.execute(query)
-                yield day, places, {camera_id: _facts(seen, *rest) for camera_id, seen, *rest in rows}
+                yield day, places, _facts(connection.execute(query))
 
     def names(self, region_prefix: str = "") -> dict[str, str]:
         """Names of canteens, as the registry has them now; of several the first in order."""
@@ -189,8 +203,12 @@ def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
     }
 
 
-def _facts(seen: int, *numbers: int) -> CameraFacts:
-    return CameraFacts._make((*_FLAGS_OF[seen], *numbers))
+def _facts(rows: Iterable[Any]) -> dict[str, CameraFacts]:
+    """Rows of `_FACTS`, of which a start reads one a camera."""
+    return {
+        camera_id: CameraFacts._make((*_FLAGS_OF[seen], at_wall_ns, visit_id, due, kept))
+        for camera_id, seen, at_wall_ns, visit_id, due, kept in rows
+    }
 
 
 def _pack(canteens: Mapping[str, Counts]) -> bytes:

@@ -33,6 +33,10 @@ _LAST_BATCH = "last_batch"
 _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
 _KEY_POINT = {one.value: one for one in KeyPoint}
 _SITE_KIND = {one.value: one for one in SiteKind}
+_STATE = {one.value: one for one in State}
+_CAMERA = tuple(cameras.c[name] for name in _CAMERA_COLUMNS)
+"""The columns that a camera is read from, in the order of its fields."""
+_KEY_POINT_AT, _SITE_KIND_AT = map(_CAMERA_COLUMNS.index, ("key_point", "site_kind"))
 _VERDICT = (
     latest.c.camera_id.label("whose"),
     latest.c.at_wall_ns.label("seen_wall_ns"),
@@ -111,10 +115,10 @@ class Store:
     def cameras(self) -> Iterator[Camera]:
         """The whole registry, ordered by id."""
         with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(
-                sa.select(cameras).order_by(cameras.c.camera_id)
-            ):
-                yield _camera(row._mapping)
+            rows = connection.execution_options(yield_per=_CHUNK_ROWS).execute(
+                sa.select(*_CAMERA).order_by(cameras.c.camera_id)
+            )
+            yield from map(_camera, rows)
 
     def urls(self, camera_ids: Iterable[str]) -> dict[str, str]:
         """URLs of the cameras that are known, passwords and all."""
@@ -147,8 +151,8 @@ class Store:
         coming = iter(rows)
         with writing(self._engine) as connection:
             while chunk := {row.camera_id: row for row in islice(coming, _CHUNK_ROWS)}:
-                found = connection.execute(sa.select(cameras).where(cameras.c.camera_id.in_(chunk)))
-                known = {camera.camera_id: camera for camera in (_camera(row._mapping) for row in found)}
+                found = connection.execute(sa.select(*_CAMERA).where(cameras.c.camera_id.in_(chunk)))
+                known = {camera.camera_id: camera for camera in map(_camera, found)}
                 news = [camera for camera in chunk.values() if known.get(camera.camera_id) != camera]
                 added += len(chunk) - len(known)
                 changed += len(news) - (len(chunk) - len(known))
@@ -174,8 +178,7 @@ class Store:
         """The judge's memory of each camera."""
         with self._engine.connect() as connection:
             query = sa.select(latest.c.camera_id, latest.c.history)
-            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                yield row.camera_id, row.history
+            yield from map(tuple, connection.execution_options(yield_per=_CHUNK_ROWS).execute(query))
 
     def put_histories(self, histories: Mapping[str, bytes]) -> None:
         """Replace the judge's memory of cameras that have one; in one transaction."""
@@ -191,7 +194,7 @@ class Store:
         """What is announced of each camera that has a verdict."""
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(latest.c.camera_id, latest.c.announced))
-            return {camera_id: State(word) for camera_id, word in rows}
+            return {camera_id: _STATE[word] for camera_id, word in rows}
 
     def packed(self) -> Iterator[tuple[str, Packed]]:
         """The latest verdict of each camera, as it is stored, by camera id."""
@@ -217,12 +220,12 @@ class Store:
         # The ids first, which an index holds: whole rows would be sorted with all that they carry.
         ids = sa.select(cameras.c.camera_id).select_from(among).where(*wanted, *_after(query))
         page = ids.order_by(*_order(query)).limit(query.page_size + 1)
-        asked = _joined() if query.with_verdict else sa.select(cameras)
+        asked = _joined() if query.with_verdict else sa.select(*_CAMERA)
         with self._engine.connect() as connection:
             total = connection.scalar(sa.select(sa.func.count()).select_from(among).where(*wanted)) or 0
             rows = connection.execute(asked.where(cameras.c.camera_id.in_(page)).order_by(*_order(query))).all()
             statuses = tuple(
-                self._status(connection, row) if query.with_verdict else CameraStatus(_camera(row._mapping))
+                self._status(connection, row) if query.with_verdict else CameraStatus(_camera(row))
                 for row in rows[: query.page_size]
             )
         more = len(rows) > query.page_size
@@ -316,7 +319,7 @@ class Store:
         return packing.unpack(row.whose, row.seen_wall_ns, shape, row.verdict)
 
     def _status(self, connection: Connection, row: Any) -> CameraStatus:
-        camera = _camera(row._mapping)
+        camera = _camera(row)
         if row.shape_no is None:
             return CameraStatus(camera)
         shape = self._terms.shape(connection, row.shape_no)
@@ -335,7 +338,7 @@ def _with_latest() -> sa.Join:
 
 
 def _joined() -> "sa.Select[Any]":
-    return sa.select(cameras, *_VERDICT).select_from(_with_latest())
+    return sa.select(*_CAMERA, *_VERDICT).select_from(_with_latest())
 
 
 def _keys(query: CameraQuery) -> "list[sa.Column[Any]]":
@@ -381,9 +384,11 @@ def _camera_row(camera: Camera) -> dict[str, Any]:
 
 
 def _camera(row: Any) -> Camera:
-    values = {name: row[name] for name in _CAMERA_COLUMNS}
-    values["key_point"], values["site_kind"] = _KEY_POINT[values["key_point"]], _SITE_KIND[values["site_kind"]]
-    return Camera(**values)
+    """From a row that begins with `_CAMERA`; by place, since by name it takes twice as long."""
+    values = list(row[: len(_CAMERA)])
+    values[_KEY_POINT_AT] = _KEY_POINT[values[_KEY_POINT_AT]]
+    values[_SITE_KIND_AT] = _SITE_KIND[values[_SITE_KIND_AT]]
+    return Camera(*values)
 
 
 def _measured_row(record: VisitRecord) -> dict[str, Any]:

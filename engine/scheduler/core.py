@@ -214,7 +214,9 @@ class Scheduler:
     def _on_put(self, event: CamerasPut, now_ns: int, actions: list[Action]) -> None:
         table, timing = self.table, self.timing
         fresh: list[int] = []
-        for plan in {plan.camera_id: plan for plan in event.cameras}.values():  # of two with one id the later counts
+        plans = {plan.camera_id: plan for plan in event.cameras}  # of two with one id the later counts
+        table.reserve(len(plans.keys() - table.slots.keys()))
+        for plan in plans.values():
             slot = table.slots.get(plan.camera_id)
             if slot is None:
                 slot = self._add(plan.camera_id)
@@ -238,7 +240,8 @@ class Scheduler:
         spread_ns = timing.first_spread_ns(len(table))
         for slot in fresh:
             timing.first(slot, now_ns, spread_ns)
-            self._put_due(slot)
+            table.place[slot] = _DUE
+        self.due.push_all(fresh)
 
     def _nature(self, slot: int) -> tuple[bool, int, int]:
         """What its times depend on: whether it is pushed, its class, its window."""

@@ -1,6 +1,6 @@
 """What the scheduler is told, and what it answers. Plain values; times are monotonic nanoseconds.
 
-Those that come once a visit are tuples: they are made in a third of the time.
+Those that come once a visit, or of every camera at a start, are tuples: they are made in a third of the time.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,7 @@ from engine.scheduler.classes import CameraClass
 from engine.types import FailureReason, KeyPoint, State
 
 
-@dataclass(frozen=True, slots=True)
-class CameraPlan:
+class CameraPlan(NamedTuple):
     """What the scheduler needs to know of a camera.
 
     `uplink`: the recorder it hangs on, `host`: the platform; connections to both are capped, an empty name is not.

@@ -5,7 +5,7 @@ that time; all others are passed over when they come up, and swept out when they
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 
 import numpy as np
@@ -45,6 +45,15 @@ class SlotHeap:
         heappush(self.entries, (-(-self._time[slot] // 1_000_000) << SLOT_BITS) | slot)
         if len(self.entries) > 2 * self._live + _SLACK:
             self._sweep()
+
+    def push_all(self, slots: Sequence[int]) -> None:
+        """The same of each; of many, as at a start, at once."""
+        if len(slots) < max(_FEW, len(self.entries) // 2):
+            for slot in slots:
+                self.push(slot)
+            return
+        self.entries += [(-(-self._time[slot] // 1_000_000) << SLOT_BITS) | slot for slot in slots]
+        self._sweep()
 
     def head(self) -> int:
         """The slot that comes first; -1 if there is none."""

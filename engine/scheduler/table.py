@@ -13,7 +13,7 @@ probes its platform; pushed by a gateway; visited at all; left the registry in f
 class Place(IntEnum):
     """Where a camera stands. Exactly one."""
 
-    FREE = 0  # no camera in this slot
+    FREE = 0  # no camera in this slot, all columns 0
     IDLE = 1  # disabled
     DUE = 2  # its time has not come
     READY = 3  # wants a slot
@@ -65,18 +65,20 @@ class Table:
         """Slots, free ones included."""
         return len(self.ids)
 
+    def reserve(self, cameras: int) -> None:
+        """Slots for so many new cameras, all at once: that takes a tenth of the time."""
+        size, more = len(self.ids), cameras - len(self._free)
+        if more > 0:
+            for column in self._columns:
+                column.frombytes(bytes(more * column.itemsize))
+            self.ids += [""] * more
+            self._free += range(size + more - 1, size - 1, -1)
+
     def add(self, camera_id: str) -> int:
         """A slot for a new camera, all columns 0."""
-        if self._free:
-            slot = self._free.pop()
-            for column in self._columns:
-                column[slot] = 0
-            self.ids[slot] = camera_id
-        else:
-            slot = len(self.ids)
-            self.ids.append(camera_id)
-            for column in self._columns:
-                column.append(0)
+        self.reserve(1)
+        slot = self._free.pop()
+        self.ids[slot] = camera_id
         self.slots[camera_id] = slot
         return slot
 
@@ -86,6 +88,7 @@ class Table:
 
     def free(self, slot: int) -> None:
         """The slot may be given to another camera."""
-        self.place[slot] = Place.FREE
+        for column in self._columns:
+            column[slot] = 0
         self.ids[slot] = ""
         self._free.append(slot)

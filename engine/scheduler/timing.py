@@ -67,7 +67,7 @@ class Timing:
         for slot in range(table.size):
             if table.place[slot] == Place.FREE:
                 continue  # not by id: a camera that left the registry in flight still counts
-            table.base[slot] = self._base(table.point[slot])
+            table.base[slot] = self._base[table.point[slot]]
             table.window[slot] = self.sites.window(table.site[slot])
             self.count(slot, 1)
 
@@ -76,7 +76,7 @@ class Timing:
         table = self._table
         flags = (_REQUIRED if plan.required else 0) | (DEMUX if plan.demux else 0)
         table.point[slot] = _POINT_NUMBER[plan.key_point] | flags
-        table.base[slot] = self._base(table.point[slot])
+        table.base[slot] = self._base[table.point[slot]]
         site = self.sites.join(plan.site_id, plan.county, plan.hours)
         self.sites.leave(table.site[slot])
         table.site[slot] = site
@@ -276,10 +276,8 @@ class Timing:
         self._settings = settings
         self._periods = periods_ns(settings)
         self._offhours_ns = ns(settings.offhours_period_s)
+        self._base = [class_of_point(point, settings) for point in range(256)]
         self.sites.configure(calendar, settings.hours)
-
-    def _base(self, point: int) -> CameraClass:
-        return class_of_point(point, self._settings)
 
     def _period(self, slot: int) -> int:
         """Of the class it is in, stretched."""

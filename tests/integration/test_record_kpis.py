@@ -200,6 +200,70 @@ def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, 
     assert league_table(store.kpis, LeagueQuery(region_prefix="130102")).rows[0].place == 1
 
 
+def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(number, county) for number, county in enumerate(("130102", "130103", "130202") * 4)])
+    office = office_of(store, clock, keep_days=5)
+    asked = [
+        KpiQuery(prefix, by, first, last, each_day)
+        for prefix in ("13", "130103")
+        for by in (KpiBy.PROVINCE, KpiBy.COUNTY)
+        for first in (None, MONDAY, date(2023, 11, 25))
+        for last in (None, date(2023, 11, 26))
+        for each_day in (False, True)
+    ]
+    leagues = [
+        LeagueQuery("13", KpiName.ONLINE, by, first)
+        for by in (KpiBy.CITY, KpiBy.COUNTY)
+        for first in (None, date(2023, 11, 25))
+    ]
+    for day in range(9):
+        ids = list(store.urls(one.camera_id for one in store.cameras()))
+        now = clock.now_wall_ns
+        write(store, office, [saw(one, State.OK if (int(one[-1]) + day) % 3 else State.OFFLINE, now) for one in ids])
+        if day == 2:
+            gone = [one for one in ids if one.startswith("130103")]
+            office.remove(gone)
+            store.remove_cameras(gone)
+            write(store, office, [])
+        if day == 4:
+            office.configure("America/New_York", 3)
+        if day == 6:
+            office = office_of(store, clock, keep_days=3)
+        for query in asked:
+            assert asyncio.run(office.table(query)) == kpi_table(store.kpis, query), (day, query)
+        for wanted in leagues:
+            assert asyncio.run(office.league(wanted)) == league_table(store.kpis, wanted), (day, wanted)
+        clock.now_wall_ns += DAY_NS
+    span = store.kpis.span()
+    assert span is not None
+    assert span[0] > MONDAY
+
+
+def test_recent_days_are_answered_without_the_database_and_only_once_they_are_committed(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OFFLINE, NOON_NS)])
+    store.write([saw("130102-c0", State.OK, NOON_NS + S)])
+    for way in ("span", "days", "regions"):
+        monkeypatch.setattr(store.kpis, way, lambda *_, **__: pytest.fail("asked the database"))
+    online = [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
+    office.committed()
+    online += [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
+    (row,) = asyncio.run(office.league(LeagueQuery("13", KpiName.ONLINE))).rows
+    assert (online, row.rate.numerator, row.before) == ([0, 1], 1, None)
+
+
+def test_a_league_from_the_first_day_of_the_calendar_has_none_before(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    wanted = LeagueQuery("13", from_day=date.min)
+    assert asyncio.run(office.league(wanted)).rows[0].before is None
+    assert league_table(store.kpis, wanted).rows[0].before is None
+
+
 def test_asking_before_there_is_a_day_gives_an_empty_table(store: Store) -> None:
     table = kpi_table(store.kpis, KpiQuery())
     assert (table.rows, table.from_day, table.total.rates[KpiName.CLARITY].value) == ((), None, None)

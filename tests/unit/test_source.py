@@ -1,11 +1,13 @@
 """Which URLs may be visited, and what of them may be said."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import SourceRefusedError
-from engine.feed.source import check_url, file_path, route, source_url, uplink_of
+from engine.feed.source import check_url, file_path, host_of, route, source_url, uplink_and_host
 from engine.redact import redact
 from engine.types import FeedKind
 
@@ -62,10 +64,40 @@ def test_rtsp_goes_to_our_own_client_and_all_else_to_ffmpeg() -> None:
 
 
 def test_uplinks_are_host_and_port() -> None:
-    assert uplink_of("rtsp://u:p@NVR.example/1") == "nvr.example:554"
-    assert uplink_of("http://h:8080/x") == "h:8080"
-    assert uplink_of("file:///a") == ""
-    assert uplink_of("rtsp://h:port/") == ""
+    assert uplink_and_host("rtsp://u:p@NVR.example/1") == ("nvr.example:554", "nvr.example")
+    assert uplink_and_host("http://h:8080/x") == ("h:8080", "h")
+    assert uplink_and_host("file:///a") == ("", "")
+    assert uplink_and_host("rtsp://h:port/") == ("", "h")
+    assert uplink_and_host("rtsp://h:70000/") == ("", "h")
+    assert uplink_and_host("rtsp://[2001:db8::1]:80/s") == ("2001:db8::1:80", "2001:db8::1")
+    assert uplink_and_host("rtsp://[::1/1") == ("", "")
+    assert host_of("rtsp://u:p%40@H:8554") == "h"
+
+
+PARTS = st.sampled_from(
+    ["rtsp", "://", "://", "RTMP", "@", ":", "/", "a", "B.c", "1", "554", "0", "70000", "?", "#", "[::1]", "[", "]",
+     "%", "\\", " ", "\n", "\t", "é", "ı", "-", "_", "!", ";", "~"]
+)  # fmt: skip
+
+
+@given(st.builds("".join, st.tuples(st.sampled_from(["rtsp://", "http://u:p@", ""]), st.lists(PARTS).map("".join))))
+def test_the_quick_look_at_a_url_sees_what_a_thorough_one_does(url: str) -> None:
+    """Both give host and port as urllib has them."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+    except ValueError:
+        assert uplink_and_host(url) == ("", "")
+        return
+    uplink, seen = uplink_and_host(url)
+    assert seen == host
+    try:
+        port = parts.port
+    except ValueError:
+        assert uplink == ""
+        return
+    assert uplink.startswith(f"{host}:" if host else "")
+    assert not (host and port) or uplink == f"{host}:{port}"
 
 
 def test_a_path_on_the_command_line_becomes_a_file_url(tmp_path) -> None:
