@@ -6,8 +6,10 @@ Ours: keyframes pushed over ZeroMQ into the intake, through two workers, judge a
 two processes that do nothing but decode the same keyframes with libavcodec's default options, one thread each. Both
 run on the same two cores, in turn, several rounds; medians. `ratio` is that of 1080p H.264 at 2 Mbit/s.
 
-`scoring_share`: what a check spends in kernels and judge, by the engine's own stage metrics, over what the bare decoder
-spends on a keyframe. Stages are wall time: it is taken at CALM_PER_S keyframes a second, where nobody waits for a core.
+`scoring_share`: processor time of kernels and judge a check, over that of the bare decoder a keyframe; both cores are
+busy on either side. `decode_ms`, `kernels_ms`, `judge_ms`: processor time a check, by the engine's own counter
+(patrol_stage_cpu_seconds_total), over the same pushes; `bare_ms`: that of the bare decoder a keyframe. Every camera
+keeps to one clip, and is judged against a baseline that has learned it.
 """
 
 import argparse
@@ -30,6 +32,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.history import append
 from engine.app import Engine
 from engine.config import Settings
+from engine.config.judge import JudgeSettings
 from engine.config.schema import (
     FeedSettings,
     IntakeSettings,
@@ -49,9 +52,8 @@ from engine.types import Camera, Codec, FeedKind, Keyframe
 CASES = ("1080p_h264_2M", "1080p_h265_2M", "720p_h264_1M", "D1_h264_512k")
 HEADLINE = "1080p_h264_2M"
 CORES = 2
-CAMERAS = 256
-CALM_PER_S = 40.0
-FULL, OFF = float("inf"), 0.0
+CAMERAS = 64
+"""Of each case."""
 _NAMES = {Codec.H264: "h264", Codec.H265: "hevc"}
 
 
@@ -72,9 +74,8 @@ def main() -> None:
         return
     for case in result["cases"]:
         print(
-            "{codec:5} {size:6} {checks_per_s:7.1f} checks/s, limit {limit_per_s:7.1f}, ratio {ratio:.3f}".format(
-                **case
-            )
+            "{codec:5} {size:6} {checks_per_s:7.1f} checks/s, limit {limit_per_s:7.1f}, ratio {ratio:.3f}, "
+            "scoring {scoring_share:.3f} of a bare decode".format(**case)
         )
     print(f"ratio {result['ratio']:.3f}")
 
@@ -100,7 +101,6 @@ def measure(frames: dict[str, list[Keyframe]], rounds: int, seconds: float) -> d
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-bench-")))
         engine = stack.enter_context(Engine(_settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
-        client.import_cameras([Camera(f"cam{n}", "", push=True, region="130102") for n in range(CAMERAS)])
         cases = [
             _case(case, frames[case], engine.addresses, client, rounds, seconds) for case in CASES if case in frames
         ]
@@ -116,19 +116,26 @@ def _case(
     rounds: int,
     seconds: float,
 ) -> dict[str, Any]:
-    ours, limits = [], []
-    with _Helpers(keyframes, addresses["intake"]) as helpers:
+    ours, limits, bare_ms = [], [], []
+    cameras = [f"{case}_{number}" for number in range(CAMERAS)]
+    client.import_cameras([Camera(camera, "", push=True, region="130102") for camera in cameras])
+    learned = _machine(client).checks_total + CAMERAS * (JudgeSettings().baseline_visits_min + 1)
+    with _Helpers(keyframes, addresses["intake"], cameras) as helpers:
         helpers.decode(0.5)
-        _push(helpers, client, 1.0)
-        before_s, before = _scoring_s(addresses["metrics"]), _machine(client).checks_total
-        _push(helpers, client, seconds, CALM_PER_S)
-        time.sleep(1.0)  # the last of them are counted
-        scoring_s = (_scoring_s(addresses["metrics"]) - before_s) / (_machine(client).checks_total - before)
+        while _machine(client).checks_total < learned:
+            _push(helpers, client, 1.0)
+        before, cpu_before_s = _machine(client).checks_total, _cpu_s(addresses["metrics"])
         for _ in range(rounds):
-            limits.append(helpers.decode(seconds))
+            limit, cpu_ms = helpers.decode(seconds)
+            limits.append(limit)
+            bare_ms.append(cpu_ms)
             ours.append(_push(helpers, client, seconds))
+        time.sleep(1.0)  # those that workers held when the line was empty are judged
+        checks, cpu_s = _machine(client).checks_total - before, _cpu_s(addresses["metrics"])
     ratios = [mine / limit for mine, limit in zip(ours, limits, strict=True)]
+    spent_ms = {stage: 1e3 * (cpu_s[stage] - cpu_before_s[stage]) / checks for stage in cpu_s}
     size, codec, _ = case.split("_")
+    bare = statistics.median(bare_ms)
     return {
         "case": case,
         "codec": codec,
@@ -137,30 +144,32 @@ def _case(
         "checks_per_s": round(statistics.median(ours), 1),
         "limit_per_s": round(statistics.median(limits), 1),
         "ratio": round(statistics.median(ratios), 3),
-        "scoring_share": round(scoring_s * statistics.median(limits) / CORES, 3),
+        **{f"{stage}_ms": round(taken_ms, 3) for stage, taken_ms in spent_ms.items()},
+        "bare_ms": round(bare, 3),
+        "scoring_share": round((spent_ms["kernels"] + spent_ms["judge"]) / bare, 3),
     }
 
 
-def _scoring_s(metrics: str) -> float:
-    """Seconds spent in kernels and judge so far."""
+def _cpu_s(metrics: str) -> dict[str, float]:
+    """Seconds of processor time spent so far, by stage."""
     with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=5) as reply:
         text = reply.read().decode()
-    return sum(
-        sample.value
+    return {
+        sample.labels["stage"]: sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == "patrol_stage_seconds_sum" and sample.labels["stage"] in ("kernels", "judge")
-    )
+        if sample.name == "patrol_stage_cpu_seconds_total"
+    }
 
 
-def _push(helpers: "_Helpers", client: PatrolClient, seconds: float, per_s: float = FULL) -> float:
+def _push(helpers: "_Helpers", client: PatrolClient, seconds: float) -> float:
     """Verdicts a second while the gateway pushes; counted from the first that is stored to the last."""
-    helpers.push(per_s)
+    helpers.push(True)
     time.sleep(0.5)
     before, began = _machine(client).checks_total, time.monotonic()
     time.sleep(seconds)
     after, ended = _machine(client).checks_total, time.monotonic()
-    helpers.push(OFF)
+    helpers.push(False)
     while _machine(client).frames_waiting:
         time.sleep(0.05)
     return (after - before) / (ended - began)
@@ -175,11 +184,11 @@ def _machine(client: PatrolClient) -> MachineStatus:
 class _Helpers:
     """The gateway's process and the bare decoders', idle until asked."""
 
-    def __init__(self, keyframes: Sequence[Keyframe], intake: str) -> None:
+    def __init__(self, keyframes: Sequence[Keyframe], intake: str, cameras: Sequence[str]) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Connection[Any, Any]] = []
         self._processes = []
-        targets: list[tuple[Callable[..., None], tuple[str, ...]]] = [(_gateway, (intake,))]
+        targets: list[tuple[Callable[..., None], tuple[Any, ...]]] = [(_gateway, (intake, cameras))]
         for target, extra in targets + [(_bare_decoder, ())] * CORES:
             ours, theirs = context.Pipe()
             process = context.Process(target=target, args=(list(keyframes), theirs, *extra), daemon=True)
@@ -199,41 +208,41 @@ class _Helpers:
             process.terminate()
             process.join()
 
-    def push(self, per_s: float) -> None:
-        """Have the gateway push so many keyframes a second, FULL or OFF."""
-        self._pipes[0].send(per_s)
+    def push(self, on: bool) -> None:
+        """Have the gateway push all it can, or nothing."""
+        self._pipes[0].send(on)
         self._pipes[0].recv()
 
-    def decode(self, seconds: float) -> float:
-        """Keyframes a second that the bare decoders decode together."""
+    def decode(self, seconds: float) -> tuple[float, float]:
+        """Keyframes a second that the bare decoders decode together, and processor time of one, in milliseconds."""
         for pipe in self._pipes[1:]:
             pipe.send(seconds)
-        return float(sum(pipe.recv() for pipe in self._pipes[1:]))
+        rates, cpu_ms = zip(*[pipe.recv() for pipe in self._pipes[1:]], strict=True)
+        return float(sum(rates)), statistics.mean(cpu_ms)
 
 
-def _gateway(keyframes: list[Keyframe], pipe: "Connection[Any, Any]", intake: str) -> None:
+def _gateway(
+    keyframes: list[Keyframe], pipe: "Connection[Any, Any]", intake: str, cameras: Sequence[str]
+) -> None:  # fmt: skip
     transport = Transport()
     push = transport.connect_push(intake, queue_messages_max=4)
     poller = Poller()
     poller.watch_writable("push", push)
     pipe.send("ready")
     number = 0
-    per_s = OFF
+    on = False
     while True:
         try:
-            while pipe.poll(0 if per_s else None):
-                per_s = pipe.recv()
-                pipe.send(per_s)
+            while pipe.poll(0 if on else None):
+                on = pipe.recv()
+                pipe.send(on)
         except EOFError:
             return
-        frame = keyframes[number % len(keyframes)]
-        header = Keyframe(
-            f"cam{number % CAMERAS}", 0, frame.codec, frame.payload, time.time_ns(), None, FeedKind.GATEWAY
-        )
+        turn = number % len(cameras)
+        frame = keyframes[turn % len(keyframes)]
+        header = Keyframe(cameras[turn], 0, frame.codec, frame.payload, time.time_ns(), None, FeedKind.GATEWAY)
         if poller.wait(100) and push.send(wire.pack_keyframe(header)):
             number += 1
-            if per_s != FULL:
-                time.sleep(1 / per_s)
 
 
 def _bare_decoder(keyframes: list[Keyframe], pipe: "Connection[Any, Any]") -> None:
@@ -246,7 +255,7 @@ def _bare_decoder(keyframes: list[Keyframe], pipe: "Connection[Any, Any]") -> No
             seconds = pipe.recv()
         except EOFError:
             return
-        done, began = 0, time.monotonic()
+        done, began, began_cpu = 0, time.monotonic(), time.thread_time()
         while time.monotonic() - began < seconds:
             frame = keyframes[done % len(keyframes)]
             context = contexts[frame.codec]
@@ -255,7 +264,7 @@ def _bare_decoder(keyframes: list[Keyframe], pipe: "Connection[Any, Any]") -> No
             if len(decoded) != 1:
                 raise RuntimeError(f"{len(decoded)} pictures from one keyframe")
             done += 1
-        pipe.send(done / (time.monotonic() - began))
+        pipe.send((done / (time.monotonic() - began), 1e3 * (time.thread_time() - began_cpu) / done))
 
 
 def _settings(folder: Path) -> Settings:

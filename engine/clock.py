@@ -1,7 +1,7 @@
 """The only reader of clocks. Cores take `now_ns` as an argument; shells get it here.
 
-Two clocks, never mixed: the monotonic one orders events and measures durations; the wall clock stamps what
-people and other systems read.
+Clocks that are never mixed: the monotonic one orders events and measures durations; the wall clock stamps what people
+and other systems read; the processor's tells what a thread costs, however long it waited for a core.
 """
 
 import time
@@ -18,6 +18,11 @@ def monotonic_ns() -> int:
 def wall_ns() -> int:
     """Nanoseconds since 1970-01-01 UTC."""
     return time.time_ns()
+
+
+def thread_cpu_ns() -> int:
+    """Nanoseconds of processor time that the calling thread has used."""
+    return time.thread_time_ns()
 
 
 def seconds(duration_ns: int) -> float:

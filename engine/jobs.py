@@ -171,6 +171,7 @@ def _fill_measurement(message: measurement_pb2.Measurement, source: Measurement)
         message.tiles.u_f32, message.tiles.v_f32 = source.tiles.u.tobytes(), source.tiles.v.tobytes()
     message.signature = source.signature
     message.decode_ns, message.kernels_ns = source.decode_ns, source.kernels_ns
+    message.decode_cpu_ns, message.kernels_cpu_ns = source.decode_cpu_ns, source.kernels_cpu_ns
 
 
 def _measurement(message: measurement_pb2.Measurement) -> Measurement:
@@ -198,6 +199,8 @@ def _measurement(message: measurement_pb2.Measurement) -> Measurement:
         signature=message.signature,
         decode_ns=message.decode_ns,
         kernels_ns=message.kernels_ns,
+        decode_cpu_ns=message.decode_cpu_ns,
+        kernels_cpu_ns=message.kernels_cpu_ns,
     )
 
 

@@ -31,8 +31,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int:
-    """Each role imports only what it needs: the hub no Numba, a worker no gRPC."""
+    """Each role imports only what it needs: a worker no gRPC, a feeder no Numba.
+
+    What is compiled is so when its modules are imported; that is done under a lock, before anything else imports them.
+    """
     if role == "worker":
+        from engine.kernels import warmup as kernels
+
+        kernels.warm_up()
         from engine import worker
 
         worker.run(name, task["address"], task["credit"], control)
@@ -41,6 +47,9 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
 
     settings = Settings.model_validate(task["settings"])
     if role == "hub":
+        from engine.judge import warmup as judge
+
+        judge.warm_up()
         from engine.config.calendar import Calendar
         from engine.hub import process
 

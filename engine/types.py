@@ -297,7 +297,8 @@ class Measurement:
     """Raw figures of one picture; no verdict in it, so that a verdict can be recomputed and audited.
 
     `figures`: name to value, names and units as documented in engine/kernels/registry.py. `signature`: a small
-    thumbnail for freeze and move checks, layout in engine/kernels/signature.py.
+    thumbnail for freeze and move checks, layout in engine/kernels/signature.py. `decode_ns`, `kernels_ns`: time that
+    passed; `decode_cpu_ns`, `kernels_cpu_ns`: processor time in it, 0 where it was not measured.
     """
 
     camera_id: str
@@ -318,6 +319,8 @@ class Measurement:
     signature: bytes
     decode_ns: int = 0
     kernels_ns: int = 0
+    decode_cpu_ns: int = 0
+    kernels_cpu_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A worker process: takes a job, decodes, scores, answers. One picture at a time; nothing of a camera stays behind."""
 
 from engine import jobs
-from engine.clock import monotonic_ns
+from engine.clock import monotonic_ns, thread_cpu_ns
 from engine.console.picture import draw_check
 from engine.console.words import utc_text
 from engine.control import Control
@@ -10,7 +10,6 @@ from engine.decode.render import decode_rgb, jpeg_of, render_jpeg
 from engine.errors import DecodeError
 from engine.kernels.score import score
 from engine.kernels.summary import STRUCTURE_MIN
-from engine.kernels.warmup import warm_up
 from engine.replies import RenderedPicture
 from engine.transport import Poller, Transport
 from engine.types import PAYLOAD_BYTES_MAX, Keyframe, Measurement, Verdict
@@ -19,8 +18,7 @@ _WAIT_MS = 1000
 
 
 def run(name: str, address: str, credit: int, control: Control) -> None:
-    """Serve the hub at `address` until `control` says stop. Compiles the kernels before it asks for work."""
-    warm_up()
+    """Serve the hub at `address` until `control` says stop."""
     transport = Transport()
     hub = transport.connect_dealer(address, name)
     poller = Poller()
@@ -65,10 +63,11 @@ def annotated(decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_ma
 
 def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
     """Decode and score one keyframe. Raises DecodeError if no picture comes out of it."""
-    began_ns = monotonic_ns()
+    began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
     picture = decoder.decode(keyframe.codec, keyframe.payload)
-    decoded_ns = monotonic_ns()
+    decoded_ns, decoded_cpu_ns = monotonic_ns(), thread_cpu_ns()
     scored = score(picture)
+    scored_ns, scored_cpu_ns = monotonic_ns(), thread_cpu_ns()
     return Measurement(
         camera_id=keyframe.camera_id,
         visit_id=keyframe.visit_id,
@@ -87,5 +86,7 @@ def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
         tiles=scored.tiles,
         signature=scored.signature,
         decode_ns=decoded_ns - began_ns,
-        kernels_ns=monotonic_ns() - decoded_ns,
+        kernels_ns=scored_ns - decoded_ns,
+        decode_cpu_ns=decoded_cpu_ns - began_cpu_ns,
+        kernels_cpu_ns=scored_cpu_ns - decoded_cpu_ns,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.clock import monotonic_ns, seconds, wall_ns
+from engine.clock import monotonic_ns, seconds, thread_cpu_ns, wall_ns
 from engine.config.schema import Settings
 from engine.hub.findings import FindingsOffice
 from engine.hub.memories import Memories
@@ -42,6 +42,8 @@ class Judging:
         """A keyframe was scored."""
         self._metrics.stage("decode", seconds(measurement.decode_ns))
         self._metrics.stage("kernels", seconds(measurement.kernels_ns))
+        self._metrics.stage_cpu("decode", seconds(measurement.decode_cpu_ns))
+        self._metrics.stage_cpu("kernels", seconds(measurement.kernels_cpu_ns))
         working = self._works(keyframe)
         kept = pack_measurement(measurement) if self.settings.record.measurements else b""
         return self._judge(
@@ -117,12 +119,13 @@ class Judging:
         camera = self._registry.cameras.get(camera_id)
         if camera is None:
             return None
-        began_ns = monotonic_ns()
+        began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
         old = self._memories.of(camera_id)
         verdict, history = rule(old)
         changed = self._registry.announce(camera_id, verdict.announced)
         memory = self._memories.put(camera_id, history)
         self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
+        self._metrics.stage_cpu("judge", seconds(thread_cpu_ns() - began_cpu_ns))
         if keyframe is not None:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(verdict.state)

@@ -15,8 +15,8 @@ import numpy as np
 
 from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
-from engine.judge.baseline import Baseline, Look
-from engine.judge.compare import Change, cells_of, highpass, kept_match, light_gain
+from engine.judge.baseline import Baseline
+from engine.judge.compare import Change, kept_match
 from engine.judge.history import History
 from engine.judge.picture import Mask, Seen, light_cause, look_alone, margin, ordered, signal_lost, too_bright
 from engine.judge.shift import Shift, find_shift
@@ -30,24 +30,30 @@ _GAINED = 0.7
 _ONE_SIDED = 0.4
 """Octaves by which the sharpness of x and y differ in a picture that was shaken, and not out of focus."""
 
+# Sets are made once: a member of an enumeration is hashed in Python.
+_LIGHT = frozenset({FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT})
+_GONE = frozenset({FaultKind.COVERED, FaultKind.MOVED})
+_CAST = frozenset({FaultKind.COLOUR_CAST})
+_BLURS = frozenset({FaultKind.BLURRED, FaultKind.GREASE})
+
 
 def look_against(
-    measurement: Measurement, look: Look, change: Change, baseline: Baseline, history: History, settings: JudgeSettings
+    measurement: Measurement, change: Change, baseline: Baseline, history: History, settings: JudgeSettings
 ) -> Seen:
     """Compare a whole picture with what the camera usually shows."""
     if signal_lost(measurement, settings):
         return look_alone(measurement, settings)
     found = _Found(change)
-    _light(found, measurement, look, baseline, settings)
+    _light(found, measurement, baseline, settings)
     lit = measurement.figures["luma_mean"] >= settings.light_min
-    light = found.kinds & {FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT}
+    light = not found.kinds.isdisjoint(_LIGHT)
     if measurement.figures["luma_mean"] >= settings.light_min / 2:
-        _scene(found, look, baseline, history, settings)
-    if not light and not found.kinds & {FaultKind.COVERED, FaultKind.MOVED}:
+        _scene(found, baseline, history, settings)
+    if not light and found.kinds.isdisjoint(_GONE):
         _signal(found, measurement, baseline, settings)
-    if not light and found.kinds <= {FaultKind.COLOUR_CAST}:
+    if not light and found.kinds <= _CAST:
         _optics(found, history, measurement.arrival_wall_ns, settings)
-    if FaultKind.MOVED in found.kinds and FaultKind.BLURRED in look_alone(measurement, settings).kinds:
+    if found.kinds and FaultKind.MOVED in found.kinds and FaultKind.BLURRED in look_alone(measurement, settings).kinds:
         found.add(FaultKind.BLURRED, 0.0)  # another scene has no past to be compared with
     if not found.kinds and not lit:
         return Seen(unknown=UnknownReason.TOO_DARK_TO_JUDGE, figures=found.figures)
@@ -122,17 +128,17 @@ def _structure_ratio(change: Change) -> float | None:
     return float(2.0 ** (fell / 3.0))
 
 
-def _light(found: _Found, measurement: Measurement, look: Look, baseline: Baseline, settings: JudgeSettings) -> None:
+def _light(found: _Found, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
     figures, usual, change = measurement.figures, baseline.usual, found.change
     mean = figures["luma_mean"]
     plain = change.hidden_share >= settings.hidden_share_min  # bright cloth is no light, and black paint no want of it
     dark = max(settings.dark_mean_max, min(1.5 * settings.dark_mean_max, settings.dark_fall_max * usual.luma_mean))
     if mean < dark:
-        if not (plain and light_gain(look, baseline) >= settings.light_kept_min):
+        if not (plain and change.light >= settings.light_kept_min):
             found.add(FaultKind.TOO_DARK, margin(mean, dark, dark / 2))
         return
     risen, clipped = mean - usual.luma_mean, figures["clipped_bright_share"] - usual.clipped_bright_share
-    if risen < settings.bright_rise_min / 2 or light_gain(look, baseline) < settings.bright_gain_min:
+    if risen < settings.bright_rise_min / 2 or change.light < settings.bright_gain_min:
         return
     brighter = risen >= settings.bright_rise_min and clipped >= settings.bright_clipped_rise_min
     burnt = clipped >= settings.bright_clipped_share_min
@@ -141,17 +147,16 @@ def _light(found: _Found, measurement: Measurement, look: Look, baseline: Baseli
         found.add(FaultKind.TOO_BRIGHT, margin(risen, settings.bright_rise_min, 2 * settings.bright_rise_min))
 
 
-def _scene(found: _Found, look: Look, baseline: Baseline, history: History, settings: JudgeSettings) -> None:
+def _scene(found: _Found, baseline: Baseline, history: History, settings: JudgeSettings) -> None:
     """Is the usual scene there, elsewhere in the picture, or gone?"""
     change = found.change
-    light = not found.kinds.isdisjoint({FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT})
+    light = not found.kinds.isdisjoint(_LIGHT)
     if change.match < (settings.dark_match_min if light else settings.scene_match_min):
         fell = change.structure is not None and change.structure < -settings.covered_structure_fall
         fell = fell or change.spread < settings.covered_spread_max
-        high, usual_high = highpass(cells_of(look.codes)), highpass(cells_of(baseline.codes))
-        kept = kept_match(high, usual_high, change.hidden)
+        kept = kept_match(change)
         here = kept is not None and kept >= settings.kept_match_min
-        shift = find_shift(high, usual_high)
+        shift = find_shift(change.high, change.usual_high)
         if not here and _is_turned(shift, settings):
             found.figures |= {"shift_across": shift.across, "shift_down": shift.down, "shift_match": shift.match}
             found.add(FaultKind.MOVED, margin(shift.match, settings.moved_match_min, 1.0))
@@ -205,7 +210,7 @@ def _is_turned(shift: Shift, settings: JudgeSettings) -> bool:
 def _optics(found: _Found, history: History, at_wall_ns: int, settings: JudgeSettings) -> None:
     change, held = found.change, history.announced_kinds
     ratio, structure = sharpness_ratio(change), _structure_ratio(change)
-    blur_held = not {FaultKind.BLURRED, FaultKind.GREASE}.isdisjoint(held)
+    blur_held = not _BLURS.isdisjoint(held)
     sharp_min = _easier(settings.sharpness_ratio_min, settings) if blur_held else settings.sharpness_ratio_min
     veil_min = settings.veil_min * (settings.hold if FaultKind.STEAM in held else 1.0)
     veiled = change.veil >= veil_min

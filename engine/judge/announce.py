@@ -18,9 +18,9 @@ from engine.types import Cause, FaultKind, State
 def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> History:
     """The memory with this visit's outcome in it and the announcement brought up to date."""
     outcomes = (*history.outcomes, outcome)[-OUTCOMES_MAX:]
-    state, kinds = _announcement(history, outcomes, settings)
     # fewer visits than confirm_n could never confirm anything
     recent = outcomes[-max(settings.confirm_m, settings.confirm_n) :]
+    state, kinds = _announcement(history, outcomes, recent, settings)
     cause = _cause(history, recent, kinds) if state == State.FAULT else None
     since = history.since_wall_ns if state == history.announced else at_wall_ns
     return history._replace(
@@ -29,10 +29,9 @@ def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: Judg
 
 
 def _announcement(
-    history: History, outcomes: tuple[Outcome, ...], settings: JudgeSettings
+    history: History, outcomes: tuple[Outcome, ...], recent: tuple[Outcome, ...], settings: JudgeSettings
 ) -> tuple[State, tuple[FaultKind, ...]]:
     now = outcomes[-1]
-    recent = outcomes[-max(settings.confirm_m, settings.confirm_n) :]
     if now.state == State.OK:
         run = outcomes[-settings.recover_n :]
         recovered = len(run) == settings.recover_n and all(one.state == State.OK for one in run)

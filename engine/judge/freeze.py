@@ -11,85 +11,79 @@ from visit to visit is a proof of its own.
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
 from engine.judge.history import History
+from engine.judge.look import Look
 from engine.types import FeedKind, Measurement
 
 SIGNATURE_VERSION = 2
-UNITS_PER_LEVEL = 128
-LEVEL_MIN, LEVEL_MAX = 8, 247
 TILES_MIN = 32
 """Fewer tiles than that between black and white: nothing can be said of a freeze."""
-_QUARTILE, _NEARLY_ALL = 0.75, 0.95
 _NEARLY_ALL_RATIO = 2.0
 """Nearly all tiles of a picture coded anew stay within so many times the limit for three quarters of them."""
 
-Cells = npt.NDArray[np.uint16]
-
 
 class Stillness(NamedTuple):
-    """`history`: with this visit in it. `change`: of the middle tile since the last picture, levels; None: no other
-    picture, too few tiles that could move, or too soon."""
+    """What of the History becomes of one more picture, by the names it has there.
 
-    history: History
+    `change`: of the middle tile since the last picture, levels; None: no other picture, too few tiles that could move,
+    or too soon.
+    """
+
+    signature: bytes
+    same_visits: int
+    still_visits: int
+    signature_wall_ns: int
+    stream_time_ns: int
+    clock_still_visits: int
     change: float | None
 
 
 def compare(
-    history: History, cells: Cells, measurement: Measurement, usual_change: float, settings: JudgeSettings
+    history: History, measurement: Measurement, look: Look, usual_change: float, settings: JudgeSettings
 ) -> Stillness:
-    """One more picture.
+    """One more picture, and the look at it beside the one that `history` has.
 
-    `cells`: its thumbnail in 1/UNITS_PER_LEVEL. `usual_change`: what Baseline.usual.change says; 0: unknown. Counts of
-    the history tell how many pictures in a row did not change, this one included.
+    `usual_change`: what Baseline.usual.change says; 0: unknown. Counts tell how many pictures in a row did not change,
+    this one included.
     """
     at_ns, stream_ns = measurement.arrival_wall_ns, measurement.stream_time_ns
     clock_ns = stream_ns if measurement.source == FeedKind.GATEWAY and stream_ns is not None else -1
-    means = _tiles(cells)
-    fresh = history._replace(
-        signature=means.tobytes(), same_visits=1, still_visits=1, signature_wall_ns=at_ns, stream_time_ns=clock_ns,
-        clock_still_visits=1,
-    )  # fmt: skip
+    fresh = Stillness(look.means, 1, 1, at_ns, clock_ns, 1, None)
     if not history.signature:
-        return Stillness(fresh, None)
+        return fresh
     gap_ns = at_ns - history.signature_wall_ns
     if clock_ns > history.stream_time_ns >= 0:
         gap_ns = min(gap_ns, clock_ns - history.stream_time_ns)
     apart = gap_ns > 0 and gap_ns >= settings.frozen_gap_s * NS_PER_S
     if clock_ns >= 0 and clock_ns == history.stream_time_ns and apart:
         fresh = fresh._replace(clock_still_visits=history.clock_still_visits + 1)
-    lit = (means > LEVEL_MIN * UNITS_PER_LEVEL) & (means < LEVEL_MAX * UNITS_PER_LEVEL)
-    moved = np.abs(means.astype(np.float32) - np.frombuffer(history.signature, "<u2"))[lit]
-    count = moved.size
-    if count < TILES_MIN:
-        return Stillness(fresh, None)
-    moved.sort()
-    moved /= UNITS_PER_LEVEL
-    change = float(moved[count // 2])
+    moved = look.moved
+    if moved.able < TILES_MIN:
+        return fresh
     limit = min(settings.frozen_change_max, settings.frozen_change_ratio * usual_change)
-    still = bool(
-        moved[int(_QUARTILE * (count - 1))] <= limit
-        and moved[int(_NEARLY_ALL * (count - 1))] <= _NEARLY_ALL_RATIO * limit
-    )
-    steady = int(np.count_nonzero(moved <= settings.frozen_tolerance))
-    same = steady >= settings.frozen_tiles_share_min * count
+    still = moved.three_quarters <= limit and moved.nearly_all <= _NEARLY_ALL_RATIO * limit
+    same = moved.steady >= settings.frozen_tiles_share_min * moved.able
     if not same and not still:
-        return Stillness(fresh, change)
+        return fresh._replace(change=moved.middle)
     if not apart:
-        return Stillness(history, None)  # too soon after the last one to prove anything
-    kept = fresh._replace(
+        return _unmoved(history)  # too soon after the last one to prove anything
+    return fresh._replace(
         signature=history.signature,
         same_visits=history.same_visits + 1 if same else 1,
         still_visits=history.still_visits + 1,
+        change=moved.middle,
     )
-    return Stillness(kept, change)
 
 
-def _tiles(cells: Cells) -> Cells:
-    """Means of the tiles in 1/UNITS_PER_LEVEL, flat."""
-    pairs = cells[::2].astype(np.uint32) + cells[1::2]
-    return ((pairs[:, ::2] + pairs[:, 1::2]) // 4).astype("<u2").ravel()
+def _unmoved(history: History) -> Stillness:
+    return Stillness(
+        history.signature,
+        history.same_visits,
+        history.still_visits,
+        history.signature_wall_ns,
+        history.stream_time_ns,
+        history.clock_still_visits,
+        None,
+    )

@@ -193,7 +193,7 @@ def _member(number: int, members: tuple[_Member, ...]) -> _Member | None:
 
 
 def _mask(kinds: tuple[FaultKind, ...]) -> int:
-    return sum(1 << _KINDS.index(kind) for kind in kinds)
+    return sum(1 << _KINDS.index(kind) for kind in kinds) if kinds else 0
 
 
 def _kinds(mask: int) -> tuple[FaultKind, ...]:

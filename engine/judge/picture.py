@@ -35,7 +35,7 @@ class Seen:
 
 def ordered(kinds: set[FaultKind]) -> tuple[FaultKind, ...]:
     """Kinds in the order of FaultKind."""
-    return tuple(kind for kind in FaultKind if kind in kinds)
+    return tuple(kind for kind in FaultKind if kind in kinds) if kinds else ()
 
 
 def margin(value: float, threshold: float, far: float) -> float:

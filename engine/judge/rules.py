@@ -1,20 +1,20 @@
 """The judge: one visit's result and the camera's memory in, a verdict and the new memory out. Pure."""
 
-import functools
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.config.judge import JudgeSettings
 from engine.faults import severity
 from engine.judge import freeze
 from engine.judge.against import look_against
 from engine.judge.announce import announce
-from engine.judge.baseline import COLUMNS, ROWS, Baseline, Look, Usual, learn, look_of
+from engine.judge.baseline import CELLS, COLUMNS, ROWS, Baseline, Grid, Usual
 from engine.judge.compare import compare
 from engine.judge.history import History, Outcome
+from engine.judge.learn import learn
+from engine.judge.look import look_of
 from engine.judge.picture import Seen, look_alone, ordered
 from engine.types import (
     Cause,
@@ -22,7 +22,6 @@ from engine.types import (
     Measurement,
     Scores,
     State,
-    TileMap,
     UnknownReason,
     Verdict,
     VisitFailure,
@@ -34,6 +33,7 @@ RULES_VERSION = "3"
 INFRARED_CHROMA_MAX = 1.5
 """A picture whose colours spread less is black and white: a camera's night mode."""
 _THRESHOLDS = tuple(JudgeSettings.model_fields)
+_latest: tuple[JudgeSettings | None, Mapping[str, float]] = None, {}
 _LEARNED_UNKNOWNS = {None, UnknownReason.DOUBTFUL, UnknownReason.FEATURELESS}
 _PLACES = ("top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right")
 
@@ -116,28 +116,12 @@ def judge_undecoded(
 
 def thresholds(settings: JudgeSettings) -> Mapping[str, float]:
     """What figures were compared with, by the names of the settings."""
-    return _thresholds(_BySelf(settings))
-
-
-class _BySelf:
-    """Settings as a key: they never change, and comparing fifty of them at every visit costs more than a rule does."""
-
-    __slots__ = ("settings",)
-
-    def __init__(self, settings: JudgeSettings) -> None:
-        self.settings = settings
-
-    def __hash__(self) -> int:
-        return id(self.settings)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BySelf) and self.settings is other.settings
-
-
-@functools.lru_cache(maxsize=4)
-def _thresholds(key: _BySelf) -> Mapping[str, float]:
-    values = key.settings.__dict__
-    return {name: float(values[name]) for name in _THRESHOLDS}
+    global _latest
+    known, values = _latest
+    if known is not settings:  # they never change, and comparing fifty of them costs more than a rule does
+        values = {name: float(getattr(settings, name)) for name in _THRESHOLDS}
+        _latest = settings, values
+    return values
 
 
 def _look(measurement: Measurement, history: History, settings: JudgeSettings, working: bool) -> tuple[Seen, History]:
@@ -147,85 +131,91 @@ def _look(measurement: Measurement, history: History, settings: JudgeSettings, w
         return look_alone(measurement, settings), history
     infrared = measurement.figures.get("chroma_std", 0.0) < INFRARED_CHROMA_MAX
     baseline = history.baseline(infrared=infrared)
-    cells = _cells(measurement.signature)
-    still = freeze.compare(history, cells, measurement, baseline.usual.change if working else 0.0, settings)
-    look = _look_of(measurement, tiles, cells, baseline, still.change)
-    seen = _see(measurement, look, baseline, history.baseline(infrared=not infrared), history, settings)
-    history = still.history if working else still.history._replace(same_visits=1, still_visits=1, clock_still_visits=1)
-    seen = _frozen(seen, history, settings)
+    look = look_of(measurement.signature, tiles, history.signature, settings.frozen_tolerance)
+    still = freeze.compare(history, measurement, look, baseline.usual.change if working else 0.0, settings)
+    seen = _see(measurement, look.codes, baseline, infrared, history, settings)
+    if not working:
+        still = still._replace(same_visits=1, still_visits=1, clock_still_visits=1)
+    seen = _frozen(seen, still, settings)
     if not working and seen.kinds and set(seen.kinds) <= {FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS}:
         black = measurement.figures["luma_mean"] < settings.dark_mean_max
         seen = replace(seen, kinds=(), cause=None, unknown=UnknownReason.TOO_DARK_TO_JUDGE) if black else seen
-    hidden = np.packbits(seen.hidden).tobytes() if seen.hidden is not None else b""
-    history = _softened(seen, history._replace(hidden=hidden), measurement.arrival_wall_ns, settings)
+    blob = history.infrared if infrared else history.day
     if not seen.kinds and seen.unknown in _LEARNED_UNKNOWNS:
-        learned = learn(baseline, look, measurement.arrival_wall_ns, settings.memory_days, settings.season_days)
-        blob = learned.to_bytes()
-        history = history._replace(infrared=blob) if infrared else history._replace(day=blob)
+        at_ns = measurement.arrival_wall_ns
+        usual = _usual(measurement, baseline.usual.change if still.change is None else still.change)
+        blob = learn(baseline, look.codes, usual, at_ns, settings.memory_days, settings.season_days).to_bytes()
+    soft_visits, soft_since_wall_ns = _softened(seen, history, measurement.arrival_wall_ns, settings)
+    history = history._replace(
+        signature=still.signature,
+        same_visits=still.same_visits,
+        still_visits=still.still_visits,
+        signature_wall_ns=still.signature_wall_ns,
+        stream_time_ns=still.stream_time_ns,
+        clock_still_visits=still.clock_still_visits,
+        hidden=np.packbits(seen.hidden).tobytes() if seen.hidden is not None else b"",
+        soft_visits=soft_visits,
+        soft_since_wall_ns=soft_since_wall_ns,
+        day=history.day if infrared else blob,
+        infrared=blob if infrared else history.infrared,
+    )
     seen.figures["baseline_visits"] = float(baseline.visits)
     seen.figures["same_visits"] = float(history.same_visits)
     return seen, history
 
 
 def _see(
-    measurement: Measurement, look: Look, baseline: Baseline, other: Baseline, history: History, settings: JudgeSettings
+    measurement: Measurement, codes: Grid, baseline: Baseline, infrared: bool, history: History, settings: JudgeSettings
 ) -> Seen:
     """Against the baseline of the picture's mode; before there is one, by itself if the other mode's scene is there."""
     if baseline.visits >= settings.baseline_visits_min:
-        return look_against(measurement, look, compare(look, baseline), baseline, history, settings)
+        return look_against(measurement, compare(codes, baseline), baseline, history, settings)
+    other = history.baseline(infrared=not infrared)
     if other.visits >= settings.baseline_visits_min:
         # A grey cloth is no night mode: the scene of the other mode must be there.
-        change = compare(look, other)
+        change = compare(codes, other)
         if change.match < settings.scene_match_min:
-            return look_against(measurement, look, change, other, history, settings)
+            return look_against(measurement, change, other, history, settings)
     return look_alone(measurement, settings)
 
 
-def _softened(seen: Seen, history: History, at_wall_ns: int, settings: JudgeSettings) -> History:
+def _softened(seen: Seen, history: History, at_wall_ns: int, settings: JudgeSettings) -> tuple[int, int]:
     """How long edges have been softer than in the season: visits in a row, and since when."""
     ratio = seen.figures.get("season_ratio")
     if ratio is None:
-        return history
+        return history.soft_visits, history.soft_since_wall_ns
     if ratio >= settings.season_ratio_min:
-        return history._replace(soft_visits=0, soft_since_wall_ns=at_wall_ns)
-    return history._replace(soft_visits=history.soft_visits + 1)
+        return 0, at_wall_ns
+    return history.soft_visits + 1, history.soft_since_wall_ns
 
 
-def _frozen(seen: Seen, history: History, settings: JudgeSettings) -> Seen:
+def _frozen(seen: Seen, still: freeze.Stillness, settings: JudgeSettings) -> Seen:
     if FaultKind.SIGNAL_LOSS in seen.kinds:
         return seen
     cause = None
-    if history.clock_still_visits >= settings.frozen_visits:
+    if still.clock_still_visits >= settings.frozen_visits:
         cause = Cause.CLOCK_STILL
-    elif max(history.same_visits, history.still_visits) >= settings.frozen_visits:
+    elif max(still.same_visits, still.still_visits) >= settings.frozen_visits:
         cause = Cause.PICTURE_STILL
     if cause is None:
         return seen
     return replace(seen, kinds=ordered({*seen.kinds, FaultKind.FROZEN}), cause=cause, unknown=None, confidence=1.0)
 
 
-def _look_of(
-    measurement: Measurement, tiles: TileMap, cells: npt.NDArray[np.uint16], baseline: Baseline, change: float | None
-) -> Look:
+def _usual(measurement: Measurement, change: float) -> Usual:
     named = measurement.figures
-    usual = Usual(
+    return Usual(
         luma_mean=named["luma_mean"],
         noise_floor=named["noise_floor"],
         row_pattern=named["row_pattern"],
         column_pattern=named["column_pattern"],
         clipped_bright_share=named["clipped_bright_share"],
-        change=baseline.usual.change if change is None else change,
+        change=change,
     )
-    levels = cells * np.float32(1 / freeze.UNITS_PER_LEVEL)
-    return look_of(levels, tiles.structure, tiles.acutance, tiles.u, tiles.v, usual)
 
 
 def _readable(signature: bytes) -> bool:
-    return len(signature) == 1 + 8 * ROWS * COLUMNS and signature[0] == freeze.SIGNATURE_VERSION
-
-
-def _cells(signature: bytes) -> npt.NDArray[np.uint16]:
-    return np.frombuffer(signature, "<u2", offset=1).reshape(2 * ROWS, 2 * COLUMNS)
+    return len(signature) == 1 + 2 * CELLS and signature[0] == freeze.SIGNATURE_VERSION
 
 
 def _where(seen: Seen) -> str:

@@ -11,9 +11,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from engine.judge.baseline import COLUMNS, ROWS
-
-Grid = npt.NDArray[np.float32]
+from engine.judge.baseline import COLUMNS, ROWS, Grid
 
 OVERLAP_MIN = 0.42
 _SHAPE = (2 * ROWS, 2 * COLUMNS)
@@ -32,7 +30,8 @@ class Shift:
 
 
 def find_shift(high: Grid, usual_high: Grid) -> Shift:
-    """Where high-passed cells (2 * ROWS, 2 * COLUMNS) fit the usual ones best."""
+    """Where high-passed cells, flat as Change has them, fit the usual ones best."""
+    high, usual_high = high.reshape(_SHAPE), usual_high.reshape(_SHAPE)
     ones, overlap = _overlap()
     now, now_power = (np.fft.rfft2(one, _PADDED) for one in (high, high * high))
     usual, usual_power = (np.conj(np.fft.rfft2(one, _PADDED)) for one in (usual_high, usual_high * usual_high))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.kernels.cache import CACHED
+from engine.compiled import CACHED
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import flattened
 from engine.types import LumaPlane

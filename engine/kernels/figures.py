@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from engine.compiled import CACHED
 from engine.kernels import chroma, edges, luma, pattern, plane, summary
-from engine.kernels.cache import CACHED
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.summary import TILES
 from engine.types import LumaPlane, Picture
@@ -35,10 +35,11 @@ NAMES = (
     "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern", "edge_tiles",
     "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std",
 )  # fmt: skip
-"""In the order in which the compiled call gives them; those that it gives as nan are absent."""
+"""In the order in which the compiled call gives them; of the last ones those that it gives as nan are absent."""
 _LIMITED_BLACK, _LIMITED_SPAN, _LIMITED_COLOUR_SPAN = 16.0, 219.0, 224.0
 _STEP_NOISE = 0.5
 """What noise adds to the steepest step of an edge, in deviations: the largest of three neighbours is taken."""
+_OPTIONAL = ("acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std")
 LUMA, STRUCTURE, ACUTANCE, U, V = 0, 1, 2, 4, 5
 """Rows of `Figures.grids`; of the acutance, edges that x crosses come first."""
 _GRIDS = 6
@@ -167,7 +168,10 @@ def figures(picture: Picture) -> Figures:
         1.0 if full else 255.0 / _LIMITED_COLOUR_SPAN, 2.0 ** (picture.bit_depth - 8), NOISE_TAKEN, EDGE_LEVELS_MIN,
         summary.STRUCTURE_MIN, named, grids, cells,
     )  # fmt: skip
-    told = {name: value for name, value in zip(NAMES, named.tolist(), strict=True) if not math.isnan(value)}
+    told = dict(zip(NAMES, named.tolist(), strict=True))
+    for name in _OPTIONAL:
+        if math.isnan(told[name]):
+            del told[name]
     return Figures(told, grids.reshape(_GRIDS, TILE_ROWS, TILE_COLUMNS), cells.reshape(CELL_ROWS, CELL_COLUMNS))
 
 

@@ -5,6 +5,7 @@ ones are left as they are. Samples of the scaled picture are 10-bit: quarter lev
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor
 
 ANALYSIS_LINES = 540
@@ -30,6 +31,7 @@ class Factor:
         return samples * self.under // self.over
 
 
+@lru_cache(maxsize=64)
 def factor(lines: int) -> Factor:
     """The simplest factor that brings `lines` within 8 % of ANALYSIS_LINES, else the closest; 1 for small pictures."""
     if lines <= ANALYSIS_LINES:

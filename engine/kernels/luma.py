@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.kernels.cache import CACHED
+from engine.compiled import CACHED
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import SAMPLE_MAX, Plane
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.kernels.cache import CACHED
+from engine.compiled import CACHED
 
 SEGMENTS = 8
 WINDOW_SHARE = 12

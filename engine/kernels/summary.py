@@ -5,7 +5,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from engine.kernels.cache import CACHED
+from engine.compiled import CACHED
 from engine.kernels.edges import ROWS_SAMPLED
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 

@@ -1,23 +1,18 @@
-"""Pays the compiler once a machine: the first process compiles and stores, all others load."""
+"""Loads the kernels, or compiles them where nobody has yet, and runs them once."""
 
-import fcntl
 from typing import cast
 
 import numpy as np
 
-from engine.kernels.cache import base, directory, prune
+from engine.compiled import compiling
 from engine.types import Codec, LumaPlane, Picture
 
 _SIDE = 64
 
 
 def warm_up() -> None:
-    """Score a small picture of every sample type. Processes that start together wait for the first one's compiler."""
-    directory().mkdir(parents=True, exist_ok=True)
-    with (base() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        directory().touch()
-        prune()
+    """Score a small picture of every sample type; to be called before anything else imports the kernels."""
+    with compiling("kernels"):
         from engine.kernels.score import score
 
         for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):

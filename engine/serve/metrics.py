@@ -44,6 +44,12 @@ _TABLE = (
     MetricKind("patrol_checks_total", "counter", ("state",), "Verdicts given, by the visit's own state."),
     MetricKind("patrol_stage_seconds", "histogram", ("stage",), "Time spent in one stage of a check."),
     MetricKind(
+        "patrol_stage_cpu_seconds_total",
+        "counter",
+        ("stage",),
+        "Processor time spent in decode, kernels and judge: what they cost, without waiting for a core.",
+    ),
+    MetricKind(
         "patrol_intake_dropped_frames_total", "counter", ("reason",), "Frames that ended without a measurement."
     ),
     MetricKind("patrol_intake_queue_frames", "gauge", (), "Frames that wait for a worker."),
@@ -118,6 +124,9 @@ STAGES = (
 )  # fmt: skip
 
 
+CPU_STAGES = ("decode", "kernels", "judge")
+
+
 class Metrics:
     """The metrics of one hub, in a registry of their own. Methods may be called from any thread."""
 
@@ -136,6 +145,8 @@ class Metrics:
             if m.kind == "histogram"
         }
         self._stages = {stage: self._histograms["patrol_stage_seconds"].labels(stage) for stage in STAGES}
+        cpu = self._counters["patrol_stage_cpu_seconds_total"]
+        self._cpu = {stage: cpu.labels(stage) for stage in CPU_STAGES}
         lags = self._histograms["patrol_visit_lag_seconds"]
         self._lags = {kind: lags.labels(kind) for kind in ("key_point", "ordinary", "suspicious", "offline")}
         self._camera_labels: set[tuple[str, str]] = set()
@@ -154,6 +165,10 @@ class Metrics:
     def stage(self, stage: str, seconds: float) -> None:
         """One of STAGES took this long."""
         self._stages[stage].observe(seconds)
+
+    def stage_cpu(self, stage: str, seconds: float) -> None:
+        """One of CPU_STAGES took so much processor time."""
+        self._cpu[stage].inc(seconds)
 
     def dropped(self, reason: str, number: int = 1) -> None:
         """Frames ended without a measurement."""

@@ -6,13 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from engine.judge.baseline import BASELINE_BYTES, LAYOUT, SETTLING, Baseline, Look, Usual, learn, look_of
+from engine.judge.baseline import BASELINE_BYTES, CELLS, Baseline, Usual
 from engine.judge.history import History
+from engine.judge.learn import SETTLING, learn
+from engine.judge.look import look_of
 from engine.judge.rules import judge_measurement
 from engine.types import Cause, FaultKind, Measurement, State, UnknownReason
 from tests.camera_memory import (
     ACUTANCE,
-    COLOUR,
     MINUTE_NS,
     SCENE,
     SETTINGS,
@@ -358,14 +359,14 @@ def test_a_cleaned_camera_is_ok_again() -> None:
 
 
 def test_steps_smaller_than_a_unit_are_not_lost() -> None:
-    one = look_of(SCENE.astype(np.float32), STRUCTURE, ACUTANCE, COLOUR, COLOUR, Usual())
-    higher = Look(one.codes + 6.0, Usual())
+    picture = a_measurement()
+    one = look_of(picture.signature, picture.tiles).codes
     baseline = Baseline()
     for visit in range(SETTLING + 1):
-        baseline = learn(baseline, one, visit * MINUTE_NS, 1.5, 120.0)
+        baseline = learn(baseline, one, Usual(), visit * MINUTE_NS, 1.5, 120.0)
     for visit in range(720):  # half a day, a visit a minute: each weighs 1/2160
-        baseline = learn(baseline, higher, (100 + visit) * MINUTE_NS, 1.5, 120.0)
-    risen = baseline.codes[LAYOUT["cells"]].astype(float) - one.codes[LAYOUT["cells"]]
+        baseline = learn(baseline, one + np.float32(6.0), Usual(), (100 + visit) * MINUTE_NS, 1.5, 120.0)
+    risen = baseline.codes[:CELLS].astype(float) - one[:CELLS]
     assert float(risen.mean()) == pytest.approx(6 * (1 - math.exp(-720 / 2160)), abs=0.3)
 
 

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from engine.config.judge import JudgeSettings
-from engine.judge.freeze import SIGNATURE_VERSION, UNITS_PER_LEVEL
+from engine.judge.baseline import LEVEL_UNITS
+from engine.judge.freeze import SIGNATURE_VERSION
 from engine.judge.history import HISTORY_BYTES_MAX, OUTCOMES_MAX, History
 from engine.judge.rules import RULES_VERSION, judge_failure, judge_measurement, judge_undecoded
 from engine.kernels import signature
@@ -197,4 +198,4 @@ def test_the_memory_of_a_camera_stays_small() -> None:
 
 
 def test_the_judge_reads_signatures_as_the_kernels_write_them() -> None:
-    assert (SIGNATURE_VERSION, UNITS_PER_LEVEL) == (signature.VERSION, signature.UNITS_PER_LEVEL)
+    assert (SIGNATURE_VERSION, LEVEL_UNITS) == (signature.VERSION, signature.UNITS_PER_LEVEL)

@@ -154,10 +154,11 @@ def test_the_signature_holds_the_mean_of_every_cell() -> None:
     assert cells.reshape(9, 2, 16, 2).mean(axis=(1, 3)) == pytest.approx(of.tiles.luma, abs=1 / 128)
 
 
-def test_processes_that_start_together_compile_once_and_the_next_start_is_quick(tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["kernels", "judge"])
+def test_processes_that_start_together_compile_once_and_the_next_start_is_quick(tmp_path: Path, package: str) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     environment.pop("NUMBA_CACHE_DIR", None)
-    command = [sys.executable, "-c", "from engine.kernels.warmup import warm_up; warm_up()"]
+    command = [sys.executable, "-c", f"from engine.{package}.warmup import warm_up; warm_up()"]
     both = [subprocess.Popen(command, env=environment, cwd=ROOT) for _ in range(2)]
     assert [one.wait() for one in both] == [0, 0]
     assert list(tmp_path.rglob("*.nbc"))
