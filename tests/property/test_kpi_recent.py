@@ -32,7 +32,7 @@ def changes(draw: st.DrawFn) -> tuple[KpiChanges, int]:
     days = st.tuples(DAYS.map(lambda day: FIRST + day), st.sampled_from(COUNTIES))
     closed = draw(st.lists(DAYS.map(lambda day: FIRST + day), max_size=1))
     return KpiChanges(counties=draw(st.dictionaries(days, COUNTS, max_size=12)), closed=tuple(closed)), draw(
-        st.sampled_from((32, RECENT_DAYS + 10, 400))
+        st.sampled_from((32, RECENT_DAYS, 400))
     )
 
 
