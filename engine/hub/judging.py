@@ -117,11 +117,10 @@ class Judging:
         camera = self._registry.cameras.get(camera_id)
         if camera is None:
             return None
-        began_ns = monotonic_ns()
         old = self._memories.of(camera_id)
+        began_ns = monotonic_ns()
         verdict, history = rule(old)
         changed = self._registry.announce(camera_id, verdict.announced)
-        memory = self._memories.put(camera_id, history)
         self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
         if keyframe is not None:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
@@ -133,7 +132,7 @@ class Judging:
         news = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
         record = VisitRecord(
             verdict,
-            memory,
+            self._memories.put(camera_id, history),
             changed,
             measurement,
             working,
