@@ -26,7 +26,7 @@ from engine.kpi.book import Book
 from engine.kpi.count import count_canteens
 from engine.kpi.days import Days, days_between
 from engine.kpi.rates import league, rates, table_of
-from engine.kpi.recent import RecentDays
+from engine.kpi.recent import RECENT_DAYS, RecentDays
 from engine.record.kpis import Kpis, Transaction
 from engine.record.store import VisitRecord
 from engine.types import Camera
@@ -59,7 +59,7 @@ class KpiOffice:
         self._book = Book(timezone, cameras, now_wall_ns, under_way.pop(today, {}))
         for day, facts in under_way.items():
             self._book.restore(day, facts)
-        self._recent = record.recent()
+        self._recent = RecentDays(*record.latest(RECENT_DAYS))
         self._unwritten = KpiChanges()
         self._joined_keep_days = keep_days
         self._passed: SimpleQueue[Mapping[str, tuple[int, int]]] = SimpleQueue()

@@ -26,7 +26,7 @@ class RecentDays:
 
     def __init__(self, days: Iterable[int] = (), counties: Mapping[int, _Counties] = MappingProxyType({})) -> None:
         self._days = tuple(sorted(days))
-        self._held_from = held_from(self._days[-1]) if self._days else 0
+        self._held_from = self._days[-1] - RECENT_DAYS + 1 if self._days else 0
         self._counties = {day: some for day, some in counties.items() if day >= self._held_from}
 
     def after(self, changes: KpiChanges, keep_days: int) -> "RecentDays":
@@ -87,8 +87,3 @@ class RecentDays:
     @staticmethod
     def _within(days: tuple[int, ...], first: int, last: int) -> tuple[int, ...]:
         return days[bisect_left(days, first) : bisect_right(days, last)]
-
-
-def held_from(newest: int) -> int:
-    """The first day that is held where this is the newest."""
-    return newest - RECENT_DAYS + 1

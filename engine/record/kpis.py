@@ -11,7 +11,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.indicators import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
-from engine.kpi.recent import RecentDays, held_from
 from engine.record.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
 from engine.types import KeyPoint
 
@@ -73,18 +72,16 @@ class Kpis:
             first, last = connection.execute(sa.select(*ends)).one()
         return None if first is None else (date.fromordinal(first), date.fromordinal(last))
 
-    def recent(self) -> RecentDays:
-        """The counts of the latest days, as they are written now."""
+    def latest(self, days: int) -> tuple[Sequence[int], dict[int, dict[str, Counts]]]:
+        """All days that there are counts of; those of the last `days` days up to the newest, by day, by county."""
+        wanted = sa.select(kpi_counties.c.day, kpi_counties.c.county, *(kpi_counties.c[one] for one in Counts._fields))
+        counties: dict[int, dict[str, Counts]] = {}
         with self._engine.connect() as connection:
-            days = connection.scalars(sa.select(kpi_counties.c.day).distinct()).all()
-            counties: dict[int, dict[str, Counts]] = {}
-            wanted = sa.select(
-                kpi_counties.c.day, kpi_counties.c.county, *(kpi_counties.c[one] for one in Counts._fields)
-            )
-            since = held_from(max(days, default=0))
-            for day, county, *counts in connection.execute(wanted.where(kpi_counties.c.day >= since)):
+            known = connection.scalars(sa.select(kpi_counties.c.day).distinct()).all()
+            since = kpi_counties.c.day > max(known, default=0) - days
+            for day, county, *counts in connection.execute(wanted.where(since)):
                 counties.setdefault(day, {})[county] = Counts._make(counts)
-        return RecentDays(days, counties)
+        return known, counties
 
     def days(self, first: date, last: date, region_prefix: str = "") -> int:
         """Days of the span that have counts."""

@@ -237,9 +237,8 @@ class Scheduler:
             elif was != self._nature(slot) and not table.flags[slot] & URGENT:
                 timing.after_change(slot, now_ns)
             self._put_due(slot)
-        spread_ns = timing.first_spread_ns(len(table))
+        timing.first(fresh, now_ns)
         for slot in fresh:
-            timing.first(slot, now_ns, spread_ns)
             table.place[slot] = _DUE
         self.due.push_all(fresh)
 

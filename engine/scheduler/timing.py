@@ -6,6 +6,7 @@ added) is when it wants its visit, `deadline` orders those that wait.
 """
 
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -128,12 +129,14 @@ class Timing:
         quickest_ns = round(2 * cameras / self._settings.starts_per_s_max * NS_PER_S)
         return min(self._periods[CameraClass.KEY_POINT], quickest_ns)
 
-    def first(self, slot: int, now_ns: int, spread_ns: int) -> None:
-        """A camera never seen is looked at soon, whatever the hour."""
-        if self._table.flags[slot] & PUSH:
-            self.after_arrival(slot, now_ns)
-        else:
-            self._once(slot, now_ns + round(share(self._table.seed[slot], 0) * spread_ns))
+    def first(self, slots: Iterable[int], now_ns: int) -> None:
+        """Cameras never seen are looked at soon, whatever the hour."""
+        spread_ns = self.first_spread_ns(len(self._table))
+        for slot in slots:
+            if self._table.flags[slot] & PUSH:
+                self.after_arrival(slot, now_ns)
+            else:
+                self._once(slot, now_ns + round(share(self._table.seed[slot], 0) * spread_ns))
 
     def after_success(self, slot: int, now_ns: int) -> None:
         """A keyframe came."""
