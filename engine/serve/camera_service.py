@@ -10,7 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from engine.errors import ExistsError, InvalidArgumentError
 from engine.replies import CameraMark, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.serve import fields
-from engine.serve.coding import page_bytes, status_bytes
+from engine.serve.coding import CameraCoder
 from engine.serve.convert import Redact, camera_message, camera_of, state_of, status_message
 from engine.serve.fields import check_mask
 from engine.serve.gate import Call
@@ -34,6 +34,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
 
     def __init__(self, redact: Redact, page_size_max: int) -> None:
         self._redact = redact
+        self._coder = CameraCoder(redact)
         self._page_size_max = page_size_max
         self._changing = asyncio.Lock()  # of two who create the same camera the second is told
 
@@ -42,7 +43,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         check_mask(request.read_mask, _CAMERA, "read_mask")
         status = await _known(call, camera_id_of(request.name))
         whole = _whole(request.read_mask)
-        return status_bytes(status, self._redact) if whole else self._masked(status, request.read_mask)
+        return self._coder.camera(status) if whole else self._masked(status, request.read_mask)
 
     async def ListCameras(
         self, request: cameras_pb2.ListCamerasRequest, call: Call
@@ -58,7 +59,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         mark = page.next_after
         token = pages.token(None if mark is None else (mark.camera_id, mark.value))
         if _whole(request.read_mask):
-            return await asyncio.to_thread(page_bytes, page.cameras, self._redact, token, page.total)
+            return await asyncio.to_thread(self._coder.page, page.cameras, token, page.total)
         return cameras_pb2.ListCamerasResponse(
             cameras=[self._masked(status, request.read_mask) for status in page.cameras],
             next_page_token=token,

@@ -6,16 +6,20 @@ once a set of names. The bytes are of the same messages (a message is the concat
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.packing import Packed, Shape, parts
 from engine.replies import CameraStatus
 from engine.serve.convert import Redact, camera_message, scores_message, timestamp, verdict_message
 from engine.serve.names import verdict_name
-from engine.types import Verdict
+from engine.types import Camera, Verdict
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
 
+CODED_MAX = 32_768
 _DOUBLE_BYTES = 8
 _THRESHOLDS_MAX = 1024
 _LENGTH_DELIMITED = 2
@@ -40,6 +44,72 @@ def verdict_bytes(verdict: Verdict) -> bytes:
 
 def packed_bytes(camera_id: str, packed: Packed) -> bytes:
     """The same of one that is packed, without opening it."""
+    return b"".join(_packed_parts(camera_id, packed))
+
+
+def watch_bytes(verdict: Verdict) -> bytes:
+    """A WatchVerdictsResponse that holds it and nothing else; they can be joined."""
+    return _field(_WATCHED, verdict_bytes(verdict))
+
+
+class CameraCoder:
+    """Cameras with their latest verdicts as bytes. Those that were coded last are kept, up to `most`, some 1.5 KB each:
+    lists are asked for over and over, and between two times few of their cameras were visited.
+
+    Any thread may call.
+    """
+
+    def __init__(self, redact: Redact, most: int = CODED_MAX) -> None:
+        self._redact = redact
+        self._most = most
+        self._lock = threading.Lock()
+        self._coded: OrderedDict[str, _Coded] = OrderedDict()
+
+    def camera(self, status: CameraStatus) -> bytes:
+        """The serialised Camera."""
+        return b"".join(self._parts(status))
+
+    def page(self, cameras: Sequence[CameraStatus], next_page_token: str, total: int) -> bytes:
+        """The serialised ListCamerasResponse."""
+        pieces: list[bytes] = []
+        for status in cameras:
+            coded = self._kept(status)
+            pieces += (_LISTED, _varint(sum(map(len, coded))), *coded)
+        rest = cameras_pb2.ListCamerasResponse(next_page_token=next_page_token, total_size=total)
+        return b"".join((*pieces, rest.SerializeToString()))
+
+    def _kept(self, status: CameraStatus) -> tuple[bytes, ...]:
+        camera_id = status.camera.camera_id
+        known = self._coded.get(camera_id)
+        # The same values, not equal ones: to compare them would take as long as to code them.
+        if known is not None and known.camera is status.camera and known.verdict is status.known:
+            return known.parts
+        parts = self._parts(status)
+        with self._lock:
+            self._coded.pop(camera_id, None)
+            self._coded[camera_id] = _Coded(status.camera, status.known, parts)
+            if len(self._coded) > self._most:
+                self._coded.popitem(last=False)
+        return parts
+
+    def _parts(self, status: CameraStatus) -> tuple[bytes, ...]:
+        camera, known = camera_message(status.camera, self._redact).SerializeToString(), status.known
+        if known is None:
+            return (camera,)
+        whose = status.camera.camera_id
+        coded = _packed_parts(whose, known) if isinstance(known, Packed) else (verdict_bytes(known),)
+        return (camera, _LATEST, _varint(sum(map(len, coded))), *coded)
+
+
+class _Coded(NamedTuple):
+    """`parts`: what a shape has in common is one object for all of its verdicts."""
+
+    camera: Camera
+    verdict: Verdict | Packed | None
+    parts: tuple[bytes, ...]
+
+
+def _packed_parts(camera_id: str, packed: Packed) -> tuple[bytes, ...]:
     of, own = packed.shape, parts(packed.shape, packed.body)
     scalars = verdicts_pb2.Verdict(
         name=verdict_name(camera_id, own.visit_id),
@@ -58,28 +128,7 @@ def packed_bytes(camera_id: str, packed: Packed) -> bytes:
             _shapes.clear()
         shared = _shapes[id(of)] = of, _coded_shape(of)
     # Of a field that stands twice the later one counts.
-    return b"".join((shared[1], scalars.SerializeToString(), _coded_numbers(of.key.names, own.figures)))
-
-
-def watch_bytes(verdict: Verdict) -> bytes:
-    """A WatchVerdictsResponse that holds it and nothing else; they can be joined."""
-    return _field(_WATCHED, verdict_bytes(verdict))
-
-
-def status_bytes(status: CameraStatus, redact: Redact) -> bytes:
-    """The serialised Camera, with its latest verdict."""
-    camera = camera_message(status.camera, redact).SerializeToString()
-    known = status.known
-    if known is None:
-        return camera
-    coded = packed_bytes(status.camera.camera_id, known) if isinstance(known, Packed) else verdict_bytes(known)
-    return camera + _field(_LATEST, coded)
-
-
-def page_bytes(cameras: "tuple[CameraStatus, ...]", redact: Redact, next_page_token: str, total: int) -> bytes:
-    """The serialised ListCamerasResponse."""
-    rest = cameras_pb2.ListCamerasResponse(next_page_token=next_page_token, total_size=total).SerializeToString()
-    return b"".join([*(_field(_LISTED, status_bytes(one, redact)) for one in cameras), rest])
+    return shared[1], scalars.SerializeToString() + _coded_numbers(of.key.names, own.figures)
 
 
 def _varint(number: int) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.packing import Packed, Shape, pack, shape_key
 from engine.replies import CameraStatus
-from engine.serve.coding import packed_bytes, page_bytes, status_bytes, verdict_bytes, watch_bytes
+from engine.serve.coding import CameraCoder, packed_bytes, verdict_bytes, watch_bytes
 from engine.serve.convert import status_message, verdict_message
 from engine.types import Camera, Cause, Codec, FaultKind, Scores, Severity, State, Verdict
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
@@ -37,7 +37,7 @@ def test_a_packed_verdict_is_the_message_of_the_one_in_it(verdict: Verdict) -> N
     assert verdicts_pb2.Verdict.FromString(raw) == verdict_message(opened)
     camera = Camera(verdict.camera_id, "rtsp://h/1")
     assert CameraStatus(camera, packed) == CameraStatus(camera, opened) != CameraStatus(camera)
-    assert cameras_pb2.Camera.FromString(status_bytes(CameraStatus(camera, packed), str)) == status_message(
+    assert cameras_pb2.Camera.FromString(CameraCoder(str).camera(CameraStatus(camera, packed))) == status_message(
         CameraStatus(camera, opened), str
     )
 
@@ -69,12 +69,39 @@ def test_a_page_is_the_same_message_and_shows_no_password() -> None:
         CameraStatus(Camera("c2", "rtsp://h/2"), PLAIN),
         CameraStatus(Camera("c3", "rtsp://h/3")),
     )
-    raw = page_bytes(statuses, redact, "next", 17)
+    raw = CameraCoder(redact).page(statuses, "next", 17)
     assert b"secret" not in raw
     assert cameras_pb2.ListCamerasResponse.FromString(raw) == cameras_pb2.ListCamerasResponse(
         cameras=[status_message(one, redact) for one in statuses], next_page_token="next", total_size=17
     )
 
 
+def test_what_is_kept_of_a_camera_is_coded_anew_when_it_or_its_verdict_changes() -> None:
+    coder = CameraCoder(str)
+    packed = Packed(5, Shape(shape_key(PLAIN), PLAIN.thresholds), pack(PLAIN))
+    camera = Camera("c2", "rtsp://h/2")
+
+    def shown(status: CameraStatus) -> cameras_pb2.Camera:
+        (one,) = cameras_pb2.ListCamerasResponse.FromString(coder.page([status], "", 1)).cameras
+        return one
+
+    first = shown(CameraStatus(camera, packed))
+    assert shown(CameraStatus(camera, packed)) == first
+    assert shown(CameraStatus(camera, packed._replace(at_wall_ns=6))).latest_verdict.visit_time.nanos == 6
+    assert shown(CameraStatus(replace(camera, name="炒锅"), packed)).display_name == "炒锅"
+    assert not shown(CameraStatus(camera)).HasField("latest_verdict")
+
+
+def test_no_more_cameras_are_kept_than_may_be() -> None:
+    coder = CameraCoder(str, most=10)
+    statuses = [CameraStatus(Camera(f"c{number}", "rtsp://h/2"), PLAIN) for number in range(25)]
+    for _ in range(2):
+        assert len(cameras_pb2.ListCamerasResponse.FromString(coder.page(statuses, "", 25)).cameras) == 25
+    assert len(coder._coded) == 10
+
+
 def test_an_empty_page_is_one() -> None:
-    assert cameras_pb2.ListCamerasResponse.FromString(page_bytes((), str, "", 0)) == cameras_pb2.ListCamerasResponse()
+    assert (
+        cameras_pb2.ListCamerasResponse.FromString(CameraCoder(str).page((), "", 0))
+        == cameras_pb2.ListCamerasResponse()
+    )
