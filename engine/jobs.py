@@ -216,4 +216,5 @@ def _tiles(message: measurement_pb2.TileMap) -> TileMap:
 
 
 def _grid(raw: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    return np.frombuffer(raw, dtype="<f4").reshape(shape)
+    """A copy, since Numba takes several times as long to accept an array that must not be written."""
+    return np.frombuffer(raw, dtype="<f4").reshape(shape).copy()

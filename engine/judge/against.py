@@ -156,7 +156,7 @@ def _scene(found: _Found, baseline: Baseline, history: History, settings: JudgeS
         fell = fell or change.spread < settings.covered_spread_max
         kept = kept_match(change)
         here = kept is not None and kept >= settings.kept_match_min
-        shift = find_shift(change.high, change.usual_high)
+        shift = find_shift(*change.highs)
         if not here and _is_turned(shift, settings):
             found.figures |= {"shift_across": shift.across, "shift_down": shift.down, "shift_match": shift.match}
             found.add(FaultKind.MOVED, margin(shift.match, settings.moved_match_min, 1.0))

@@ -58,13 +58,17 @@ REACH = 2
 _HIGH, _WIDE = 2 * ROWS, 2 * COLUMNS
 _f32 = np.float32
 
-# Places of the numbers that the compiled call gives; nan where there is none. First come ranks over tiles.
-(
-    _LIFTED, _RISE, _RISE_TOP, _ALONG, _ACROSS, _SOFTENED, _SHIFT_U, _SHIFT_V, _LIGHT, _PLAIN,
-    _MATCH, _SPREAD, _CONTRAST, _VEIL, _HIDDEN, _TOLD,
-) = range(16)  # fmt: skip
+# Ranks over tiles, and the shares at which they are asked.
+(_LIFTED, _RISE, _RISE_TOP, _ALONG, _ACROSS, _SOFTENED, _SHIFT_U, _SHIFT_V, _GAIN, _PLAIN) = range(10)
 _SHARES = (HALF, HALF, TOP, HALF, HALF, HALF, HALF, HALF, TOP, FIFTH)
-_RANKS, _NUMBERS = len(_SHARES), 16
+_RANKS = len(_SHARES)
+
+# Places of the numbers that the compiled call gives, as Change has them; nan where there is none.
+(
+    _MATCH, _SPREAD, _CONTRAST, _VEIL, _SHARPNESS, _SIDEDNESS, _SEASON, _STRUCTURE, _STRUCTURE_TOP, _TOLD, _HIDDEN,
+    _CAST, _LIGHT,
+) = range(13)  # fmt: skip
+_NUMBERS = 13
 
 _SIGNATURE = types.void(
     types.Array(types.float32, 1, "C"), types.Bytes(types.uint8, 1, "C", readonly=True),
@@ -81,10 +85,11 @@ class Change(NamedTuple):
     usual one, of the weaker direction, 1 is as ever; None where too few tiles have edges. `sidedness`: octaves by which
     the directions differ in it. `season`: the same against the season's memory, both directions together. `structure`:
     octaves of gradient energy that the middle tile of those that have any gained, `structure_top` the least affected
-    ones; None where few have. `hidden`: tiles where the scene is gone, flat; `telling`: those of them that tell it by
-    what they usually show, `told_share` of those with structure; `hidden_share` of all. `cast`: shift of colour in the
-    middle tile, levels. `light`: against the usual in the tiles that kept most of it, black and clipped ones left out;
-    1 is as ever. `high`, `usual_high`: cells without the mean of their neighbourhood, bounded, now and usually, flat.
+    ones; None where few have. `told_share`: of the tiles with structure, those that tell that the scene is gone by what
+    they usually show; `hidden_share`: of all tiles, those where it is gone. `cast`: shift of colour in the middle tile,
+    levels. `light`: against the usual in the tiles that kept most of it, black and clipped ones left out; 1 is as ever.
+    `masks`: bool, shape (2, TILES), see `hidden` and `telling`. `highs`: float32, shape (2, CELLS): cells without the
+    mean of their neighbourhood, bounded, now and usually.
     """
 
     match: float
@@ -96,14 +101,24 @@ class Change(NamedTuple):
     season: float | None
     structure: float | None
     structure_top: float | None
-    hidden: Mask
-    telling: Mask
     told_share: float
     hidden_share: float
     cast: float
     light: float
-    high: Grid
-    usual_high: Grid
+    masks: Mask
+    highs: Grid
+
+    @property
+    def hidden(self) -> Mask:
+        """Tiles where the scene is gone, flat."""
+        hidden: Mask = self.masks[0]
+        return hidden
+
+    @property
+    def telling(self) -> Mask:
+        """Those of them that tell it by what they usually show."""
+        telling: Mask = self.masks[1]
+        return telling
 
 
 def compare(codes: Grid, baseline: Baseline) -> Change:
@@ -112,29 +127,7 @@ def compare(codes: Grid, baseline: Baseline) -> Change:
     masks = np.empty((2, TILES), np.bool_)
     highs = np.empty((2, CELLS), np.float32)
     _compare(codes, baseline.packed, numbers, masks, highs)
-    (
-        _, rise, rise_top, along, across, softened, u, v, light, _, match, spread, contrast, veil, hidden_share, told
-    ) = numbers.tolist()  # fmt: skip
-    steeper = [one / ACUTANCE_UNITS for one in (along, across) if not math.isnan(one)]
-    return Change(
-        match=match,
-        spread=spread,
-        contrast=contrast,
-        veil=veil,
-        sharpness=2.0 ** min(steeper) if steeper else None,
-        sidedness=abs(steeper[0] - steeper[1]) if len(steeper) == 2 else 0.0,
-        season=None if math.isnan(softened) else 2.0 ** (softened / ACUTANCE_UNITS),
-        structure=None if math.isnan(rise) else rise / STRUCTURE_UNITS,
-        structure_top=None if math.isnan(rise_top) else rise_top / STRUCTURE_UNITS,
-        hidden=masks[0],
-        telling=masks[1],
-        told_share=told,
-        hidden_share=hidden_share,
-        cast=math.hypot(u, v),
-        light=light,
-        high=highs[0],
-        usual_high=highs[1],
-    )
+    return Change._make([*[None if one != one else one for one in numbers.tolist()], masks, highs])
 
 
 def match_of(high: Grid, usual_high: Grid) -> float:
@@ -148,7 +141,7 @@ def kept_match(change: Change) -> float | None:
     left = ~change.hidden.reshape(ROWS, COLUMNS).repeat(2, axis=0).repeat(2, axis=1).ravel()
     if 4 * np.count_nonzero(left) < left.size:
         return None
-    return match_of(change.high[left], change.usual_high[left])
+    return match_of(change.highs[0, left], change.highs[1, left])
 
 
 @numba.njit(nogil=True, cache=CACHED)
@@ -222,8 +215,8 @@ def _gather(now: Any, usual: Any, contrast: float, levels: Any, samples: Any, co
         usual_level = _f32(0.25) * (usual[corner] + usual[corner + 1] + usual[below] + usual[below + 1])
         levels[0, tile], levels[1, tile] = level, usual_level
         if BLACK_LEVELS <= usual_level < WHITE_LEVELS:
-            samples[_LIGHT, counts[_LIGHT]] = (level + _f32(DARK_LEVELS)) / (usual_level + _f32(DARK_LEVELS))
-            counts[_LIGHT] += 1
+            samples[_GAIN, counts[_GAIN]] = (level + _f32(DARK_LEVELS)) / (usual_level + _f32(DARK_LEVELS))
+            counts[_GAIN] += 1
         samples[_LIFTED, tile] = now[corner] - contrast * usual[corner]
         if usual[STRUCTURE + tile] >= STRUCTURED:
             rise = now[STRUCTURE + tile] - usual[STRUCTURE + tile]
@@ -257,18 +250,28 @@ def _compare(now: Any, packed: Any, numbers: Any, masks: Any, highs: Any) -> Non
     samples = np.empty((_RANKS, TILES), np.float32)
     counts = np.zeros(_RANKS, np.int64)
     _gather(now, usual, contrast, levels, samples, counts)
+    ranks = np.empty(_RANKS)
     for index in range(_RANKS):
         known = counts[index] >= EDGES_MIN
-        numbers[index] = rank(samples[index], counts[index], _SHARES[index]) if known else np.nan
-    lifted = max(0.0, numbers[_LIFTED])
-    numbers[_CONTRAST] = contrast
-    numbers[_VEIL] = np.log2(1.0 + lifted / (max(contrast, 0.05) * AIR_LEVEL)) if contrast > 0 else 0.0
-    if counts[_LIGHT] < EDGES_MIN:
-        numbers[_LIGHT] = levels[0].sum() / (levels[1].sum() + DARK_LEVELS * TILES)
-    hide(now, usual, levels, left, marked, contrast, plain_below(numbers[_PLAIN]), some, masks)
+        ranks[index] = rank(samples[index], counts[index], _SHARES[index]) if known else np.nan
+    hide(now, usual, levels, left, marked, contrast, plain_below(ranks[_PLAIN]), some, masks)
     hidden = telling = 0
     for tile in range(TILES):
         hidden += masks[0, tile]
         telling += masks[1, tile] and usual[STRUCTURE + tile] >= STRUCTURED
-    numbers[_HIDDEN] = hidden / TILES
+    lifted = max(0.0, ranks[_LIFTED])
+    along, across = ranks[_ALONG] / ACUTANCE_UNITS, ranks[_ACROSS] / ACUTANCE_UNITS
+    weaker = along if along < across or np.isnan(across) else across
+    apart = abs(along - across)
+    numbers[_CONTRAST] = contrast
+    numbers[_VEIL] = np.log2(1.0 + lifted / (max(contrast, 0.05) * AIR_LEVEL)) if contrast > 0 else 0.0
+    numbers[_SHARPNESS] = 2.0**weaker
+    numbers[_SIDEDNESS] = 0.0 if np.isnan(apart) else apart
+    numbers[_SEASON] = 2.0 ** (ranks[_SOFTENED] / ACUTANCE_UNITS)
+    numbers[_STRUCTURE] = ranks[_RISE] / STRUCTURE_UNITS
+    numbers[_STRUCTURE_TOP] = ranks[_RISE_TOP] / STRUCTURE_UNITS
     numbers[_TOLD] = telling / max(ABLE_MIN, counts[_RISE])
+    numbers[_HIDDEN] = hidden / TILES
+    numbers[_CAST] = np.hypot(ranks[_SHIFT_U], ranks[_SHIFT_V])
+    few = counts[_GAIN] < EDGES_MIN
+    numbers[_LIGHT] = levels[0].sum() / (levels[1].sum() + DARK_LEVELS * TILES) if few else ranks[_GAIN]

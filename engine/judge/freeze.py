@@ -50,30 +50,26 @@ def compare(
     """
     at_ns, stream_ns = measurement.arrival_wall_ns, measurement.stream_time_ns
     clock_ns = stream_ns if measurement.source == FeedKind.GATEWAY and stream_ns is not None else -1
-    fresh = Stillness(look.means, 1, 1, at_ns, clock_ns, 1, None)
     if not history.signature:
-        return fresh
+        return Stillness(look.means, 1, 1, at_ns, clock_ns, 1, None)
     gap_ns = at_ns - history.signature_wall_ns
     if clock_ns > history.stream_time_ns >= 0:
         gap_ns = min(gap_ns, clock_ns - history.stream_time_ns)
     apart = gap_ns > 0 and gap_ns >= settings.frozen_gap_s * NS_PER_S
-    if clock_ns >= 0 and clock_ns == history.stream_time_ns and apart:
-        fresh = fresh._replace(clock_still_visits=history.clock_still_visits + 1)
+    clock_still = history.clock_still_visits if clock_ns >= 0 and clock_ns == history.stream_time_ns and apart else 0
     moved = look.moved
     if moved.able < TILES_MIN:
-        return fresh
+        return Stillness(look.means, 1, 1, at_ns, clock_ns, clock_still + 1, None)
     limit = min(settings.frozen_change_max, settings.frozen_change_ratio * usual_change)
     still = moved.three_quarters <= limit and moved.nearly_all <= _NEARLY_ALL_RATIO * limit
     same = moved.steady >= settings.frozen_tiles_share_min * moved.able
     if not same and not still:
-        return fresh._replace(change=moved.middle)
+        return Stillness(look.means, 1, 1, at_ns, clock_ns, clock_still + 1, moved.middle)
     if not apart:
         return _unmoved(history)  # too soon after the last one to prove anything
-    return fresh._replace(
-        signature=history.signature,
-        same_visits=history.same_visits + 1 if same else 1,
-        still_visits=history.still_visits + 1,
-        change=moved.middle,
+    same_visits = history.same_visits + 1 if same else 1
+    return Stillness(
+        history.signature, same_visits, history.still_visits + 1, at_ns, clock_ns, clock_still + 1, moved.middle
     )
 
 

@@ -57,10 +57,10 @@ def _mind_gaps(new: Any, old: Any, begin: int, end: int, out: Any) -> None:
     nogil=True, cache=CACHED,
 )  # fmt: skip
 def _renew(new: Any, old: Any, weight: float, season_weight: float, phase: float, out: Any) -> None:
-    _step(new, old, 0, SEASON, _f32(weight), _f32(phase), out)
-    _step(new, old, SEASON, CODES, _f32(season_weight), _f32(phase), out)
-    _mind_gaps(new, old, ACUTANCE, ACUTANCE + 2 * TILES, out)
-    _mind_gaps(new, old, SEASON_ACUTANCE, SEASON_ACUTANCE + TILES, out)
+    for begin, end, weighs in ((0, SEASON, weight), (SEASON, CODES, season_weight)):
+        _step(new, old, begin, end, _f32(weighs), _f32(phase), out)
+    for begin, end in ((ACUTANCE, ACUTANCE + 2 * TILES), (SEASON_ACUTANCE, SEASON_ACUTANCE + TILES)):
+        _mind_gaps(new, old, begin, end, out)
 
 
 def learn(

@@ -135,14 +135,12 @@ class Difference:
     season: float
     structure: float
     structure_top: float
-    hidden: Mask
-    telling: Mask
     told_share: float
     hidden_share: float
     cast: float
     light: float
-    high: Grid
-    usual_high: Grid
+    masks: Mask
+    highs: Grid
 
 
 def compare(now: Grid, packed: bytes) -> Difference:
@@ -171,8 +169,6 @@ def compare(now: Grid, packed: bytes) -> Difference:
         season=2.0 ** _steeper(now, usual, SEASON_ACUTANCE),
         structure=rank(fallen, HALF) / STRUCTURE_UNITS if told else math.nan,
         structure_top=rank(fallen, TOP) / STRUCTURE_UNITS if told else math.nan,
-        hidden=hidden,
-        telling=telling,
         told_share=int((telling & able).sum()) / max(ABLE_MIN, fallen.size),
         hidden_share=float(hidden.mean()),
         cast=math.hypot(
@@ -180,8 +176,8 @@ def compare(now: Grid, packed: bytes) -> Difference:
             rank((now - usual)[COLOUR_V:SEASON], HALF),
         ),
         light=_light(_tiles(cells), _tiles(usual_cells)),
-        high=high.ravel(),
-        usual_high=usual_high.ravel(),
+        masks=np.stack((hidden, telling)),
+        highs=np.stack((high.ravel(), usual_high.ravel())),
     )
 
 
