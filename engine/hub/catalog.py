@@ -8,8 +8,9 @@ some 400 bytes a camera with all that goes with it; it is opened when somebody a
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, compress
+from typing import Any, NamedTuple
 
 from engine.hub.registry import Registry
 from engine.packing import Packed, Shape, ShapeKey, pack, shape_key
@@ -20,22 +21,28 @@ from engine.types import State, Verdict
 _LISTS_MAX = 64
 """Lists in order that are kept: a region, or a canteen, each; at most an entry a camera in each."""
 _SHAPES_MAX = 4096
+_FIELD = {CameraOrder.NAME: "camera_id", CameraOrder.REGION: "region", CameraOrder.SITE_ID: "site_id"}
 
-Place = tuple[str, str]
-"""What a list is ordered by: the value and the camera id; by name the value is empty."""
+
+class _Ordered(NamedTuple):
+    """Cameras in ascending order. `keys`: what they are ordered by: the ids themselves, or pairs of value and id."""
+
+    keys: Sequence[Any]
+    ids: Sequence[str]
 
 
 class Catalog:
     """Any thread may ask. `latest`: the verdicts that are stored, by camera id."""
 
-    def __init__(self, registry: Registry, latest: Iterable[tuple[str, Packed]]) -> None:
+    def __init__(self, registry: Registry, latest: Mapping[str, Packed]) -> None:
         self._registry = registry
         self._latest: dict[str, Packed] = dict(latest)
         self._shapes: dict[ShapeKey, Shape] = {}
         self._lock = threading.Lock()
         self._version = -1
         self._by_region: dict[str, list[str]] = {}
-        self._lists: OrderedDict[tuple[str, str, CameraOrder], list[Place]] = OrderedDict()
+        self._lists: OrderedDict[tuple[str, str, CameraOrder], _Ordered] = OrderedDict()
+        self._read_registry()  # now, or the first who asks would wait for it
 
     def stored(self, records: Sequence[VisitRecord]) -> None:
         """These were committed; in order, from one thread."""
@@ -62,26 +69,28 @@ class Catalog:
 
     def page(self, query: CameraQuery) -> CameraPage:
         """A page of cameras in the order asked for, after `query.after`."""
-        places: Sequence[Place] = self._places(query)
+        keys, ids = self._ordered(query)
         if query.state is not None:
-            places = [one for one in places if self._announced(one[1]) == query.state]
-        total = len(places)
-        mark = query.after
+            wanted = [self._announced(one) == query.state for one in ids]
+            keys, ids = list(compress(keys, wanted)), list(compress(ids, wanted))
+        total, mark = len(ids), query.after
         if query.descending:
-            end = total if mark is None else bisect_left(places, _place(mark, query.order))
-            found = places[max(0, end - query.page_size - 1) : end][::-1]
+            end = total if mark is None else bisect_left(keys, _key(mark, query.order))
+            found = ids[max(0, end - query.page_size - 1) : end][::-1]
         else:
-            begin = 0 if mark is None else bisect_right(places, _place(mark, query.order))
-            found = places[begin : begin + query.page_size + 1]
+            begin = 0 if mark is None else bisect_right(keys, _key(mark, query.order))
+            found = ids[begin : begin + query.page_size + 1]
         shown = found[: query.page_size]
         cameras = self._registry.cameras
         statuses = tuple(
             CameraStatus(camera, self._latest.get(camera_id) if query.with_verdict else None)
-            for _, camera_id in shown
+            for camera_id in shown
             if (camera := cameras.get(camera_id)) is not None  # it may have left meanwhile
         )
-        more = len(found) > query.page_size
-        return CameraPage(statuses, CameraMark(shown[-1][1], shown[-1][0]) if more else None, total)
+        if len(found) <= query.page_size:
+            return CameraPage(statuses, None, total)
+        last = end - query.page_size if query.descending else begin + query.page_size - 1
+        return CameraPage(statuses, _mark(keys[last], query.order), total)
 
     def _announced(self, camera_id: str) -> State | None:
         packed = self._latest.get(camera_id)
@@ -97,15 +106,15 @@ class Catalog:
             known = self._shapes[key] = Shape(key, verdict.thresholds)
         return known
 
-    def _places(self, query: CameraQuery) -> list[Place]:
-        """All cameras of a region or canteen in ascending order; worked out once, until the registry changes."""
+    def _ordered(self, query: CameraQuery) -> _Ordered:
+        """All cameras of a region or canteen; worked out once, until the registry changes."""
         wanted = (query.region_prefix, query.site_id, query.order)
         with self._lock:
             if self._version != self._registry.version:
                 self._read_registry()
             known = self._lists.get(wanted)
             if known is None:
-                known = self._lists[wanted] = self._ordered(*wanted)
+                known = self._lists[wanted] = self._order(*wanted)
                 if len(self._lists) > _LISTS_MAX:
                     self._lists.popitem(last=False)
             self._lists.move_to_end(wanted)
@@ -117,19 +126,30 @@ class Catalog:
         by_region: defaultdict[str, list[str]] = defaultdict(list)
         for camera in list(self._registry.cameras.values()):  # at one go: the hub's thread may change it meanwhile
             by_region[camera.region].append(camera.camera_id)
+        for ids in by_region.values():
+            ids.sort()
         self._by_region = by_region
 
-    def _ordered(self, region_prefix: str, site_id: str, order: CameraOrder) -> list[Place]:
-        regions = [one for one in self._by_region if one.startswith(region_prefix)]
-        cameras = self._registry.cameras
-        found = (
-            camera
-            for camera_id in chain.from_iterable(self._by_region[one] for one in regions)
-            if (camera := cameras.get(camera_id)) is not None and (not site_id or camera.site_id == site_id)
+    def _order(self, region_prefix: str, site_id: str, order: CameraOrder) -> _Ordered:
+        regions = [ids for region, ids in self._by_region.items() if region.startswith(region_prefix)]
+        found = chain.from_iterable(regions)
+        if order is CameraOrder.NAME and not site_id:
+            ids = sorted(found)  # of parts that are in order: they are merged
+            return _Ordered(ids, ids)
+        known = self._registry.cameras
+        cameras = (camera for one in found if (camera := known.get(one)) is not None)
+        keys = sorted(
+            (getattr(camera, _FIELD[order]), camera.camera_id)
+            for camera in cameras
+            if not site_id or camera.site_id == site_id
         )
-        by_name = order is CameraOrder.NAME
-        return sorted(("" if by_name else getattr(one, order.value), one.camera_id) for one in found)
+        ids = [camera_id for _, camera_id in keys]
+        return _Ordered(ids if order is CameraOrder.NAME else keys, ids)
 
 
-def _place(mark: CameraMark, order: CameraOrder) -> Place:
-    return ("" if order is CameraOrder.NAME else mark.value, mark.camera_id)
+def _key(mark: CameraMark, order: CameraOrder) -> Any:
+    return mark.camera_id if order is CameraOrder.NAME else (mark.value, mark.camera_id)
+
+
+def _mark(key: Any, order: CameraOrder) -> CameraMark:
+    return CameraMark(key) if order is CameraOrder.NAME else CameraMark(key[1], key[0])

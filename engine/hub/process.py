@@ -29,6 +29,7 @@ from engine.hub.reload import Configuration
 from engine.hub.visits import Visits
 from engine.interchange.regions import hebei
 from engine.log import logger
+from engine.packing import Packed
 from engine.record.evidence import Evidence
 from engine.record.pauses import removed
 from engine.record.quarantine import Quarantine
@@ -85,8 +86,13 @@ def _serve(
         Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
     )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
-    registry = Registry(store.cameras(), store.announced())
-    catalog = Catalog(registry, store.packed())
+    verdicts: dict[str, Packed] = {}
+    memories: dict[str, bytes] = {}
+    for camera_id, packed, memory in store.latest():  # in one reading: it is half a gigabyte
+        verdicts[camera_id], memories[camera_id] = packed, memory
+    announced = {one: packed.shape.key.announced for one, packed in verdicts.items()}
+    registry = Registry(store.cameras(), announced)
+    catalog = Catalog(registry, verdicts)
 
     kpis = KpiOffice(
         store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
@@ -118,7 +124,7 @@ def _serve(
     )
     stack.callback(writer.close)
     findings = FindingsOffice(settings, store.findings, writer, metrics, notices.finding_notice)
-    judging = Judging(settings, registry, Memories(store.histories()), writer, findings, metrics)
+    judging = Judging(settings, registry, Memories(memories.items()), writer, findings, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working

@@ -25,7 +25,7 @@ from engine.record.tables import about, cameras, latest, measurements, verdict_l
 from engine.record.terms import Terms
 from engine.record.upkeep import Upkeep
 from engine.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
-from engine.types import Camera, KeyPoint, SiteKind, State, Verdict
+from engine.types import Camera, KeyPoint, SiteKind, Verdict
 
 _CHUNK_ROWS = 500
 _REGION_DIGITS = 6
@@ -33,7 +33,6 @@ _LAST_BATCH = "last_batch"
 _CAMERA_COLUMNS = tuple(one.name for one in fields(Camera))
 _KEY_POINT = {one.value: one for one in KeyPoint}
 _SITE_KIND = {one.value: one for one in SiteKind}
-_STATE = {one.value: one for one in State}
 _CAMERA = tuple(cameras.c[name] for name in _CAMERA_COLUMNS)
 """The columns that a camera is read from, in the order of its fields."""
 _KEY_POINT_AT, _SITE_KIND_AT = map(_CAMERA_COLUMNS.index, ("key_point", "site_kind"))
@@ -174,11 +173,22 @@ class Store:
                     connection.execute(sa.delete(table).where(table.c.camera_id.in_(chunk)))
         return tuple(removed)
 
+    def latest(self) -> Iterator[tuple[str, Packed, bytes]]:
+        """Of each camera that was visited its id, the latest verdict as it is stored, and the judge's memory."""
+        query = sa.select(*_VERDICT, latest.c.history)
+        with self._engine.connect() as connection:
+            for whose, at_wall_ns, shape_no, body, memory in connection.execution_options(
+                yield_per=_CHUNK_ROWS
+            ).execute(query):
+                yield whose, Packed(at_wall_ns, self._terms.shape(connection, shape_no), body), memory
+
     def histories(self) -> Iterator[tuple[str, bytes]]:
         """The judge's memory of each camera."""
-        with self._engine.connect() as connection:
-            query = sa.select(latest.c.camera_id, latest.c.history)
-            yield from map(tuple, connection.execution_options(yield_per=_CHUNK_ROWS).execute(query))
+        return ((camera_id, memory) for camera_id, _, memory in self.latest())
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """The latest verdict of each camera."""
+        return (packed.verdict(camera_id) for camera_id, packed, _ in self.latest())
 
     def put_histories(self, histories: Mapping[str, bytes]) -> None:
         """Replace the judge's memory of cameras that have one; in one transaction."""
@@ -189,23 +199,6 @@ class Store:
         )
         with writing(self._engine) as connection:
             connection.execute(change, [{"whose": one, "new": blob} for one, blob in histories.items()])
-
-    def announced(self) -> dict[str, State]:
-        """What is announced of each camera that has a verdict."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(latest.c.camera_id, latest.c.announced))
-            return {camera_id: _STATE[word] for camera_id, word in rows}
-
-    def packed(self) -> Iterator[tuple[str, Packed]]:
-        """The latest verdict of each camera, as it is stored, by camera id."""
-        with self._engine.connect() as connection:
-            query = sa.select(*_VERDICT)
-            for whose, at_wall_ns, shape_no, body in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                yield whose, Packed(at_wall_ns, self._terms.shape(connection, shape_no), body)
-
-    def verdicts(self) -> Iterator[Verdict]:
-        """The latest verdict of each camera."""
-        return (packed.verdict(camera_id) for camera_id, packed in self.packed())
 
     def camera(self, camera_id: str) -> CameraStatus | None:
         """One camera with its latest verdict; None if the registry does not know it."""

@@ -64,12 +64,12 @@ def test_pages_and_cameras_are_those_of_the_database(
     store = Store.open(f"sqlite:///{folder}/patrol.db")
     try:
         registry = Registry([], {})
-        catalog = Catalog(registry, ())
+        catalog = Catalog(registry, {})
         for step in before:
             _do(step, store, registry, catalog)
         # A restart in the middle: from here on it stands on what was stored.
         registry = Registry(store.cameras(), {})
-        catalog = Catalog(registry, store.packed())
+        catalog = Catalog(registry, {one: packed for one, packed, _ in store.latest()})
         for step in after:
             _do(step, store, registry, catalog)
             for query in asked:

@@ -9,7 +9,7 @@ from engine.types import Camera, State, Verdict
 
 def catalog_of(*camera_ids: str) -> tuple[Catalog, Registry]:
     registry = Registry([Camera(one, "rtsp://h/1", region="130102") for one in camera_ids], {})
-    return Catalog(registry, ()), registry
+    return Catalog(registry, {}), registry
 
 
 def verdict(camera_id: str, visit_id: int, limit: dict[str, float] | None = None) -> VisitRecord:
