@@ -199,7 +199,6 @@ def _reads(path: Path, visits: Visits) -> dict[str, Any]:
     store.history.last_seq()
     opened_s = time.perf_counter() - began_s
     calls: dict[str, tuple[int, Callable[[], Any]]] = {
-        "camera_ms": (1000, lambda: store.camera(rng.choice(ids))),
         "history_ms": (300, lambda: store.history.of_camera(rng.choice(ids), limit=100)),
         "resume_ms": (30, lambda: store.history.after(rng.randrange(store.history.last_seq()), 1000)),
         "page_ms": (

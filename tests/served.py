@@ -11,6 +11,7 @@ from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
 from engine.feed.source import check_url
 from engine.findings import Finding, FindingPage, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
+from engine.hub.catalog import Catalog
 from engine.hub.news import VerdictLog
 from engine.hub.registry import Registry
 from engine.indicators import Counts, KpiName, KpiRow, KpiTable, LeagueRow, LeagueTable, Rate
@@ -203,7 +204,8 @@ class SmallHub:
     async def camera(self, camera_id):
         if self.error is not None:
             raise self.error
-        return self.store.camera(camera_id)
+        latest = {one: packed for one, packed, _ in self.store.latest()}
+        return Catalog(self.registry, latest).camera(camera_id)
 
     async def regions(self, camera_ids):
         known = self.registry.cameras

@@ -38,6 +38,7 @@ class Catalog:
         self._registry = registry
         self._latest: dict[str, Packed] = dict(latest)
         self._shapes: dict[ShapeKey, Shape] = {}
+        self._changing = threading.Lock()
         self._lock = threading.Lock()
         self._version = -1
         self._by_region: dict[str, list[str]] = {}
@@ -48,14 +49,16 @@ class Catalog:
         """These were committed; in order, from one thread."""
         for record in records:
             verdict = record.verdict
-            if verdict.camera_id in self._registry.cameras:  # it may have left while its verdict was on the way
-                packed = Packed(verdict.at_wall_ns, self._shape(verdict), pack(verdict))
-                self._latest[verdict.camera_id] = packed
+            packed = Packed(verdict.at_wall_ns, self._shape(verdict), pack(verdict))
+            with self._changing:  # not between the look and the entry
+                if verdict.camera_id in self._registry.cameras:  # it may have left while its verdict was on the way
+                    self._latest[verdict.camera_id] = packed
 
     def forget(self, camera_ids: Iterable[str]) -> None:
-        """These left the registry."""
-        for camera_id in camera_ids:
-            self._latest.pop(camera_id, None)
+        """These have left the registry."""
+        with self._changing:
+            for camera_id in camera_ids:
+                self._latest.pop(camera_id, None)
 
     def camera(self, camera_id: str) -> CameraStatus | None:
         """One camera with its latest verdict; None if the registry does not know it."""

@@ -13,7 +13,7 @@ from engine import packing
 from engine.packing import Packed
 from engine.record.access import Access
 from engine.record.claim import WriterClaim
-from engine.record.database import AwayError, connect, looking, parse, refused, writing
+from engine.record.database import AwayError, connect, parse, refused, writing
 from engine.record.findings import FindingRecord
 from engine.record.history import VerdictHistory
 from engine.record.kpis import Kpis
@@ -182,14 +182,6 @@ class Store:
             ).execute(query):
                 yield whose, Packed(at_wall_ns, self._terms.shape(connection, shape_no), body), memory
 
-    def histories(self) -> Iterator[tuple[str, bytes]]:
-        """The judge's memory of each camera."""
-        return ((camera_id, memory) for camera_id, _, memory in self.latest())
-
-    def verdicts(self) -> Iterator[Verdict]:
-        """The latest verdict of each camera."""
-        return (packed.verdict(camera_id) for camera_id, packed, _ in self.latest())
-
     def put_histories(self, histories: Mapping[str, bytes]) -> None:
         """Replace the judge's memory of cameras that have one; in one transaction."""
         if not histories:
@@ -199,12 +191,6 @@ class Store:
         )
         with writing(self._engine) as connection:
             connection.execute(change, [{"whose": one, "new": blob} for one, blob in histories.items()])
-
-    def camera(self, camera_id: str) -> CameraStatus | None:
-        """One camera with its latest verdict; None if the registry does not know it."""
-        with looking(self._engine) as connection:
-            row = connection.execute(_joined().where(cameras.c.camera_id == camera_id)).first()
-            return None if row is None else self._status(connection, row)
 
     def page(self, query: CameraQuery) -> CameraPage:
         """A page of cameras in the order asked for, after `query.after`."""

@@ -20,6 +20,7 @@ from engine.types import Camera, Verdict
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
 
 CODED_MAX = 32_768
+"""Cameras that are kept coded, in some 50 MB."""
 _DOUBLE_BYTES = 8
 _THRESHOLDS_MAX = 1024
 _LENGTH_DELIMITED = 2
@@ -40,11 +41,6 @@ def verdict_bytes(verdict: Verdict) -> bytes:
             _coded_thresholds(verdict.thresholds),
         )
     )
-
-
-def packed_bytes(camera_id: str, packed: Packed) -> bytes:
-    """The same of one that is packed, without opening it."""
-    return b"".join(_packed_parts(camera_id, packed))
 
 
 def watch_bytes(verdict: Verdict) -> bytes:
@@ -84,13 +80,13 @@ class CameraCoder:
         # The same values, not equal ones: to compare them would take as long as to code them.
         if known is not None and known.camera is status.camera and known.verdict is status.known:
             return known.parts
-        parts = self._parts(status)
+        coded = self._parts(status)
         with self._lock:
             self._coded.pop(camera_id, None)
-            self._coded[camera_id] = _Coded(status.camera, status.known, parts)
+            self._coded[camera_id] = _Coded(status.camera, status.known, coded)
             if len(self._coded) > self._most:
                 self._coded.popitem(last=False)
-        return parts
+        return coded
 
     def _parts(self, status: CameraStatus) -> tuple[bytes, ...]:
         camera, known = camera_message(status.camera, self._redact).SerializeToString(), status.known
@@ -110,6 +106,7 @@ class _Coded(NamedTuple):
 
 
 def _packed_parts(camera_id: str, packed: Packed) -> tuple[bytes, ...]:
+    """A verdict, without opening it: what its shape has in common, and its own."""
     of, own = packed.shape, parts(packed.shape, packed.body)
     scalars = verdicts_pb2.Verdict(
         name=verdict_name(camera_id, own.visit_id),

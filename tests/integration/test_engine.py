@@ -29,14 +29,18 @@ from engine.demo.county import County
 from engine.desk import EngineDesk
 from engine.errors import ListenError, StoreError
 from engine.feed import wire
+from engine.hub.visits import Visits
 from engine.interchange.platforms import Channel, Roll
 from engine.record.store import Store
 from engine.registrar.platforms import Pulled, PullOrder, pull, standing
+from engine.scheduler.core import Scheduler
+from engine.scheduler.events import Action, Event
 from engine.serve.channel import CallError
 from engine.serve.client import PatrolClient
 from engine.transport import Transport
 from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
 from tests.clips import encode, scene
+from tests.hub_at_hand import HubAtHand
 
 HEALTHY, DARK, LOCKED = 0, 1, 6
 PICTURE = encode(Codec.H264, [scene(640, 360)])[0]
@@ -297,6 +301,33 @@ def test_verdicts_and_registry_survive_a_restart(tmp_path: Path) -> None:
         assert client.verdict("pushed") == first
         assert client.status().cameras == 1
         assert client.picture("pushed").width == 640
+
+
+def test_the_schedulers_time_never_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when the patrol begins either, in the middle of a turn; it once made an idle engine die at its stop."""
+    told_ns: list[int] = []
+    handle = Scheduler.handle
+
+    def listen(scheduler: Scheduler, event: Event, now_ns: int) -> list[Action]:
+        told_ns.append(now_ns)
+        return handle(scheduler, event, now_ns)
+
+    turn = Visits.advance
+
+    def ask(visits: Visits, now_ns: int, room: int) -> None:
+        told_ns.append(now_ns)
+        turn(visits, now_ns, room)
+
+    monkeypatch.setattr(Scheduler, "handle", listen)
+    monkeypatch.setattr(Visits, "advance", ask)
+    chosen = settings(tmp_path)
+    store = Store.open(chosen.record.url)
+    store.put_cameras([Camera("pushed", "", push=True)])
+    store.close()
+    with HubAtHand(chosen):
+        time.sleep(0.5)
+    assert len(told_ns) > 3
+    assert told_ns == sorted(told_ns)
 
 
 def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> None:

@@ -74,8 +74,9 @@ def test_pages_and_cameras_are_those_of_the_database(
             _do(step, store, registry, catalog)
             for query in asked:
                 _same_pages(store, catalog, query)
+        known = {status.camera.camera_id: status for status in store.page(CameraQuery()).cameras}
         for camera_id in IDS:
-            assert catalog.camera(camera_id) == store.camera(camera_id)
+            assert catalog.camera(camera_id) == known.get(camera_id)
     finally:
         store.close()
 

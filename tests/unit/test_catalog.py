@@ -1,5 +1,7 @@
 """The catalog: what it holds, and what it lets go."""
 
+import threading
+
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
 from engine.record.store import VisitRecord
@@ -26,6 +28,32 @@ def test_a_verdict_that_comes_after_its_camera_left_is_not_kept_for_one_that_tak
     registry.put([Camera("a", "rtsp://h/2")])
     assert catalog.camera("a").latest is None
     assert catalog.verdict("a") is None
+
+
+def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind() -> None:
+    catalog, registry = catalog_of("a")
+
+    def leave() -> None:
+        registry.remove(["a"])
+        catalog.forget(["a"])
+
+    class Leaving(dict[str, Camera]):
+        """Somebody takes the camera out just after the writer has seen that it is there."""
+
+        leaver = threading.Thread(target=leave)
+
+        def __contains__(self, camera_id: object) -> bool:
+            known = super().__contains__(camera_id)
+            if self.leaver.ident is None:
+                self.leaver.start()
+                self.leaver.join(0.2)
+            return known
+
+    registry.cameras = Leaving(registry.cameras)
+    catalog.stored([verdict("a", 1)])
+    registry.cameras.leaver.join(5)
+    registry.put([Camera("a", "rtsp://h/2")])
+    assert catalog.camera("a").latest is None
 
 
 def test_of_two_verdicts_the_later_stands_with_its_own_thresholds() -> None:
