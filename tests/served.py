@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.clock import wall_ns
 from engine.config.serve import ServeSettings
+from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckReport
 from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
 from engine.feed.source import check_url
 from engine.findings import Finding, FindingPage, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
@@ -28,9 +29,6 @@ from engine.replies import (
     PauseStatus,
     RenderedPicture,
     SchedulerStatus,
-    SpotCheck,
-    SpotCheckHeader,
-    SpotCheckReport,
 )
 from engine.serve import finding_service, patrol_service
 from engine.serve.client import PatrolClient

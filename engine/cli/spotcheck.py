@@ -21,8 +21,8 @@ from engine.cli.options import (
 )
 from engine.console.tables import show_table
 from engine.console.words import day_text
+from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.errors import ConfigError, PatrolError
-from engine.replies import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.types import SPOT_CHECK_SITES_MAX
 
 _CSV_COLUMNS = ("draw_id", "county", "kind", "with_findings", "site_id", "site_name", "findings", "round")

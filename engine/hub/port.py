@@ -9,6 +9,7 @@ from typing import TypeVar
 from engine import __version__
 from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.clock import monotonic_ns, wall_ns
+from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.errors import ConfigError, NotFoundError, RegistryError
 from engine.feed.source import check_url
 from engine.hub.catalog import Catalog
@@ -46,10 +47,6 @@ from engine.replies import (
     RenderedPicture,
     RowProblem,
     SchedulerStatus,
-    SpotCheck,
-    SpotCheckHeader,
-    SpotCheckOrder,
-    SpotCheckReport,
 )
 from engine.types import Camera, Verdict
 

@@ -7,17 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from engine.clock import wall_ns
 from engine.config.schema import SchedulerSettings
+from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.errors import ConflictError, NotFoundError
 from engine.log import logger
 from engine.record.spotchecks import SpotChecks
-from engine.replies import (
-    CheckNowCounts,
-    CheckNowReport,
-    SpotCheck,
-    SpotCheckHeader,
-    SpotCheckOrder,
-    SpotCheckReport,
-)
+from engine.replies import CheckNowCounts, CheckNowReport
 from engine.scheduler.spotcheck import draw
 
 _SEED_BITS = 32

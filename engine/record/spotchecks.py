@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from engine.draws import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
 from engine.record.database import writing
 from engine.record.tables import cameras, latest, spot_checks, spot_sites
-from engine.replies import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
 from engine.types import SiteKind, State
 
 DRAWS_KEPT = 60

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from engine.replies import Canteen, DrawnCanteen, StratumShare
+from engine.draws import Canteen, DrawnCanteen, StratumShare
 from engine.scheduler.draws import seed_of, share
 from engine.types import SiteKind
 

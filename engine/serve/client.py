@@ -12,6 +12,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.indicators import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.replies import (
     CameraOrder,
@@ -26,10 +27,6 @@ from engine.replies import (
     RenderedPicture,
     RowProblem,
     SchedulerStatus,
-    SpotCheck,
-    SpotCheckHeader,
-    SpotCheckOrder,
-    SpotCheckReport,
 )
 from engine.serve.access_client import AccessClient
 from engine.serve.channel import CallError, Channel

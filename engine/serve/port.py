@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
 from engine.indicators import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.replies import (
@@ -24,10 +25,6 @@ from engine.replies import (
     PauseStatus,
     RenderedPicture,
     SchedulerStatus,
-    SpotCheck,
-    SpotCheckHeader,
-    SpotCheckOrder,
-    SpotCheckReport,
 )
 from engine.types import Camera, Verdict
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.errors import DeniedError, InvalidArgumentError, NotFoundError
 from engine.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
 from engine.indicators import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
@@ -28,10 +29,6 @@ from engine.replies import (
     RenderedPicture,
     RowProblem,
     SchedulerStatus,
-    SpotCheck,
-    SpotCheckHeader,
-    SpotCheckOrder,
-    SpotCheckReport,
     VerdictNews,
 )
 from engine.serve.filters import FindingFilter, VerdictFilter

@@ -2,16 +2,9 @@
 
 from typing import Any
 
+from engine.draws import DrawnCanteen, SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport, StratumShare
 from engine.errors import InvalidArgumentError
-from engine.replies import (
-    CheckNowCounts,
-    DrawnCanteen,
-    SpotCheck,
-    SpotCheckHeader,
-    SpotCheckOrder,
-    SpotCheckReport,
-    StratumShare,
-)
+from engine.replies import CheckNowCounts
 from engine.serve.convert import site_kind_number, site_kind_of, timestamp, wall_ns_of
 from engine.serve.names import number_of, numbered_name
 from patrol.v1 import scheduler_pb2

@@ -14,10 +14,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from engine.actors import AuditQuery, Role, TokenOrder
 from engine.clock import wall_ns
+from engine.draws import SpotCheckOrder
 from engine.findings import FindingQuery
 from engine.indicators import KpiBy, KpiQuery, LeagueQuery
 from engine.record.store import Store
-from engine.replies import CameraQuery, PauseKind, PauseScope, SpotCheckOrder
+from engine.replies import CameraQuery, PauseKind, PauseScope
 from engine.serve.channel import CallError
 from engine.serve.client import PatrolClient
 from engine.serve.rules import RULES, Reach

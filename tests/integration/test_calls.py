@@ -13,8 +13,8 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from engine.actors import Role, TokenOrder
 from engine.clock import wall_ns
+from engine.draws import SpotCheck, SpotCheckHeader
 from engine.record.store import Store
-from engine.replies import SpotCheck, SpotCheckHeader
 from engine.serve.client import PatrolClient
 from engine.serve.fields import bounds_of, is_output_only, is_required
 from engine.serve.paging import Pages

@@ -15,10 +15,11 @@ import pytest
 from PIL import Image
 
 from engine.actors import Role
+from engine.draws import SpotCheckOrder
 from engine.findings import Finding, FindingQuery, FindingState, Level, Step
 from engine.indicators import KpiName, KpiQuery, LeagueQuery
 from engine.record.evidence import Evidence
-from engine.replies import CameraQuery, SpotCheckOrder
+from engine.replies import CameraQuery
 from engine.serve.channel import CallError
 from engine.serve.client import PatrolClient
 from engine.types import Camera, KeyPoint, Severity

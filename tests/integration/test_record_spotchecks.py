@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.draws import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
 from engine.record import spotchecks
 from engine.record.store import Store, VisitRecord
-from engine.replies import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
 from engine.types import Camera, SiteKind, State, Verdict
 
 HIGH, OTHER = SiteKind.HIGH, SiteKind.OTHER

@@ -22,10 +22,11 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.draws import SpotCheck, SpotCheckOrder
 from engine.errors import ConflictError
 from engine.hub.spotcheck import SpotCheckOffice
 from engine.record.store import Store, VisitRecord
-from engine.replies import CheckNowReport, SpotCheck, SpotCheckOrder
+from engine.replies import CheckNowReport
 from engine.serve.channel import CallError
 from engine.serve.client import PatrolClient
 from engine.types import Camera, SiteKind, State, Verdict

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.replies import Canteen
+from engine.draws import Canteen
 from engine.scheduler.spotcheck import Stratum, allocate, draw, stratum_of
 from engine.types import SiteKind
 

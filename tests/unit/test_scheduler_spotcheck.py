@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.replies import Canteen
+from engine.draws import Canteen
 from engine.scheduler.spotcheck import Draw, Stratum, allocate, draw
 from engine.types import SiteKind
 
