@@ -32,8 +32,6 @@ from engine.record.store import VisitRecord
 from engine.types import Camera
 
 _SHOW_INTERVAL_NS = 15_000_000_000
-_AT_ONCE_COUNTS = 512
-"""An answer made of so few counts, a day or two of a province, takes 2 ms: it is given without a thread's detour."""
 _Span = tuple[date, date]
 
 
@@ -127,8 +125,6 @@ class KpiOffice:
         span = _span(recent, query.from_day, query.to_day)
         if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
             return await asyncio.to_thread(kpi_table, self._record, query, self._canteens)
-        if _is_quick(recent, span):
-            return region_table(recent, query)
         return await asyncio.to_thread(region_table, recent, query)
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
@@ -137,10 +133,7 @@ class KpiOffice:
         span = _with_before(_span(recent, query.from_day, query.to_day))
         if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
             return await asyncio.to_thread(league_table, self._record, query)
-        ask = partial(region_table, recent)
-        if _is_quick(recent, span):
-            return _league(ask, query)
-        return await asyncio.to_thread(_league, ask, query)
+        return await asyncio.to_thread(_league, partial(region_table, recent), query)
 
     def _canteens(self, first: date, last: date, region_prefix: str) -> Iterator[RegionCounts]:
         for day in range(max(first.toordinal(), self._book.today - 1), last.toordinal() + 1):
@@ -226,10 +219,6 @@ def _with_before(span: _Span | None) -> _Span | None:
     """Both together, as a league compares them."""
     before = span and _before(*span)
     return (before[0], span[1]) if span and before else span
-
-
-def _is_quick(recent: RecentDays, span: _Span | None) -> bool:
-    return span is None or recent.size(*span) <= _AT_ONCE_COUNTS
 
 
 def _span(counted: Counted, first: date | None, last: date | None) -> _Span | None:

@@ -51,8 +51,9 @@ _SWITCH_S = 0.0005
 """A thread that computes makes way for another so soon. With Python's 5 ms a caller who asks for one camera would wait
 through a page that another's thread codes, the judge and the writer, a turn each."""
 
-_GARBAGE_THRESHOLD = 10_000
-"""New objects before the collector looks at them, a millisecond's work. With Python's 700 it would at every message."""
+_GARBAGE_THRESHOLD = 50_000
+"""So many objects more than there were, before the collector looks at them. A page of cameras alone makes thousands for
+a moment; at 10,000 it was often looked through, 5 to 20 ms in which nobody was answered."""
 
 
 def run(settings: Settings, calendar: Calendar, run_dir: str, control: Control) -> int:

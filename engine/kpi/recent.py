@@ -48,10 +48,6 @@ class RecentDays:
         """Whether every day of the span that has counts is held here."""
         return not self._within(self._days, first.toordinal(), min(last.toordinal(), self._held_from - 1))
 
-    def size(self, first: date, last: date) -> int:
-        """Counts that an answer on these days is made of, at most."""
-        return sum(len(self._counties[day]) for day in self._held(first, last))
-
     def span(self) -> tuple[date, date] | None:
         """First and last day there are counts of; None before any."""
         return (date.fromordinal(self._days[0]), date.fromordinal(self._days[-1])) if self._days else None
