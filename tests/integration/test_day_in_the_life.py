@@ -225,7 +225,8 @@ def _morning_to_noon(
     assert list(province.cameras()) == []
     assert province.import_cameras([*cameras, *neighbours_cameras(lenses)]).added == 6
     wait_for(
-        lambda: stands(county, clarity=(3, 3), online=(3, 4), key_point_coverage=(2, 2), display_screen=(1, 2)), 40
+        lambda: stands(county, clarity=(3, 3), online=(3, 4), key_point_coverage=(2, 2), display_screen=(1, 2)),
+        timeout_s=40,
     )
     province.update_camera(replace(cameras[3], url=lenses.url("clear")), ["url"])
     wait_for(lambda: stands(county, clarity=(4, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)))
@@ -235,7 +236,9 @@ def _morning_to_noon(
     shown = ("covered", "covered", "blurred")
     faulty = [replace(one, url=lenses.url(what)) for one, what in zip(cameras, shown, strict=False)]
     assert province.import_cameras(faulty).changed == 3
-    hob, screen, board = (wait_for(lambda camera_id=one.camera_id: finding_of(county, camera_id), 30) for one in faulty)
+    hob, screen, board = (
+        wait_for(lambda camera_id=one.camera_id: finding_of(county, camera_id), timeout_s=30) for one in faulty
+    )
     assert (hob.subject.cause_key, hob.severity, hob.level) == ("covered", Severity.BLIND, Level.SCHOOL)
     assert board.severity is Severity.IMPAIRED
     opening = next(county.findings.events(hob.finding_id))
@@ -251,7 +254,7 @@ def _morning_to_noon(
     wait_for(lambda: league(province) == [NEIGHBOUR, OWN])
 
     last = wait_for(lambda: (one := in_state(county, board.finding_id, FindingState.SUPERVISED))
-                    and one.level is Level.PROVINCE and one.overdue and one, 30)  # fmt: skip
+                    and one.level is Level.PROVINCE and one.overdue and one, timeout_s=30)  # fmt: skip
     assert last.supervised
     assert steps(county, board.finding_id).count(Step.ESCALATED) == 3
     return hob.finding_id, board.finding_id, screen.finding_id
@@ -267,7 +270,7 @@ def _the_claim_that_came_too_early(county: PatrolClient, hob: int) -> None:
         county.findings.close(hob, "就当没事")
     assert caught.value.status == "PERMISSION_DENIED"
     county.findings.claim(hob, "布已取下", request_id="too-early")
-    wait_for(lambda: Step.RECHECK_FAILED in steps(county, hob), 30)
+    wait_for(lambda: Step.RECHECK_FAILED in steps(county, hob), timeout_s=30)
     handed_back = county.findings.get(hob)
     assert (handed_back.state, handed_back.claims) == (FindingState.ACKNOWLEDGED, 1)
 
@@ -277,13 +280,14 @@ def _the_claim_that_holds(lenses: Lenses, province: PatrolClient, county: Patrol
         province.update_camera(replace(camera, url=lenses.url("clear")), ["url"])
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
-    closed = wait_for(lambda: in_state(county, hob, FindingState.CLOSED), 30)
+    closed = wait_for(lambda: in_state(county, hob, FindingState.CLOSED), timeout_s=30)
     assert closed.number == len(steps(county, hob))
     assert steps(county, hob)[-4:] == [Step.CLAIMED, Step.RECHECK_BEGUN, Step.RECHECK_PASSED, Step.CLOSED]
     who = [event.who for event in county.findings.events(hob)]
     assert set(who) == {"engine", f"inspector-{OWN}"}
     wait_for(
-        lambda: stands(county, clarity=(3, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)), 30
+        lambda: stands(county, clarity=(3, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)),
+        timeout_s=30,
     )
     wait_for(lambda: league(province) == [OWN, NEIGHBOUR])
 

@@ -3,12 +3,11 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,13 @@ from engine.transport import Transport
 from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
 from tests.clips import encode, scene
 from tests.hub_at_hand import HubAtHand
+from tests.served import wait_until
 
 HEALTHY, DARK, LOCKED = 0, 1, 6
 PICTURE = encode(Codec.H264, [scene(640, 360)])[0]
 PATIENT = SchedulerSettings(key_period_s=600, ordinary_period_s=600)
 """Nobody is missed while a test runs."""
+wait_for = partial(wait_until, timeout_s=20)
 
 
 def fast(**changes) -> SchedulerSettings:
@@ -80,16 +81,6 @@ def world(tmp_path_factory):
         client.import_cameras([one.camera for one in county.cameras])
         client.import_cameras([Camera("pushed", "", push=True, site_id="gateway", region="130102")])
         yield engine, client, county, folder
-
-
-def wait_for(what, timeout_s: float = 20.0):
-    give_up_s = time.monotonic() + timeout_s
-    while time.monotonic() < give_up_s:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come about in time")
 
 
 def latest(client: PatrolClient, camera_id: str) -> Verdict | None:
@@ -377,52 +368,6 @@ def test_a_database_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None
     (tmp_path / "patrol.db").write_text("not a database" * 100)
     with pytest.raises(StoreError, match="not a database"), Engine(settings(tmp_path)):
         pass
-
-
-def children(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(word) for word in listed.stdout.split()]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.mark.parametrize("delay_s", [0.3, 1.0, 4.0])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_at_any_moment_stops_cleanly_and_leaves_no_orphan(tmp_path: Path, delay_s: float, number: int) -> None:
-    config = tmp_path / "patrol.toml"
-    config.write_text(
-        f'[record]\nurl = "sqlite:///{tmp_path}/p.db"\nevidence_dir = "{tmp_path}/ev"\n'
-        '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n[intake]\nlisten = "tcp://127.0.0.1:0"\n'
-    )
-    command = [sys.executable, "-m", "engine.cli", "run", "--config", str(config)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(delay_s)
-        offspring = children(process.pid)
-        process.send_signal(number)
-        began = time.monotonic()
-        code = process.wait(timeout=10)
-        assert time.monotonic() - began < 5
-    assert code in (0, 130, -number), process.stderr.read() if process.stderr else ""
-    wait_for(lambda: not any(alive(pid) for pid in offspring), 3)
-
-
-def test_when_the_supervisor_is_killed_its_children_go_too(tmp_path: Path) -> None:
-    config = tmp_path / "patrol.toml"
-    config.write_text(
-        f'[record]\nurl = "sqlite:///{tmp_path}/p.db"\nevidence_dir = "{tmp_path}/ev"\n'
-        '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n[intake]\nlisten = "tcp://127.0.0.1:0"\n'
-    )
-    command = [sys.executable, "-m", "engine.cli", "run", "--config", str(config)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        offspring = wait_for(lambda: len(found := children(process.pid)) >= 4 and found)
-        time.sleep(2)
-        process.kill()
-    wait_for(lambda: not any(alive(pid) for pid in offspring), 5)
 
 
 def test_a_registry_in_the_database_is_patrolled_from_the_start(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_an_evidence_is_the_keyframe_that_was_judged(tmp_path: Path, lens: list[
         # every second the camera shows another picture of its twelve
         seen = {hashlib.sha256(keyframe.payload).hexdigest()}
         wait_for(lambda: seen.add(hashlib.sha256(engine.port._evidence.get(CAMERA.camera_id).payload).hexdigest())
-                 or event.evidence[0] in seen, 60)  # fmt: skip
+                 or event.evidence[0] in seen, timeout_s=60)  # fmt: skip
 
 
 def test_it_runs_overdue_and_up_the_levels(tmp_path: Path, lens: list[str]) -> None:

@@ -38,9 +38,9 @@ def patrolled(tmp_path_factory) -> Path:
         client.import_cameras([one.camera for one in county.cameras])
         store = Store.open(f"sqlite:///{folder}/patrol.db")
         stack.callback(store.close)
-        wait_for(lambda: counted(store).cameras_visited == 3 and counted(store).periods_due > 0, 40)
-        wait_for(lambda: Exhibits(folder / "ev" / "exhibits").digests(), 40)
-        wait_for(lambda: any(name == "patrol_kpi_ratio" for name, _ in scrape(engine)), 40)
+        wait_for(lambda: counted(store).cameras_visited == 3 and counted(store).periods_due > 0, timeout_s=40)
+        wait_for(lambda: Exhibits(folder / "ev" / "exhibits").digests(), timeout_s=40)
+        wait_for(lambda: any(name == "patrol_kpi_ratio" for name, _ in scrape(engine)), timeout_s=40)
     return folder
 
 

@@ -10,9 +10,10 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,11 @@ from engine.errors import ConfigError
 from engine.serve.channel import CallError
 from engine.serve.client import PatrolClient
 from engine.types import Camera
+from tests.served import wait_until
 
 NUMBERS = frozenset(range(10))
 BY_SIGNAL, BY_WATCH, BY_CALL = 16, 14, 70
+wait_for = partial(wait_until, timeout_s=20)
 BAD = [
     ("[scheduler", "is not TOML"),
     ("[scheduler]\nkey_perod_s = 3\n", "did you mean key_period_s?"),
@@ -50,7 +53,7 @@ class Running:
         command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self.config)]
         with self.log_path.open("w") as log:
             self.process = subprocess.Popen(command, stderr=log)
-        self.ready = wait_for(lambda: self.logged("ready"), 60)[0]
+        self.ready = wait_for(lambda: self.logged("ready"), timeout_s=60)[0]
         self.client = PatrolClient(self.ready["grpc"])
 
     def file_text(self, key_period_s: float, more: str = "") -> str:
@@ -89,16 +92,6 @@ class Running:
         self.client.close()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
-
-
-def wait_for(what: Callable[[], object], timeout_s: float = 20.0):
-    give_up_s = time.monotonic() + timeout_s
-    while time.monotonic() < give_up_s:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not come about in time")
 
 
 def seen(client: PatrolClient) -> dict[str, int]:
@@ -257,7 +250,7 @@ def test_a_hub_that_is_started_anew_has_the_calendar_in_force_though_the_file_ha
             assert not client.plan("c").window_open
         calendar.write_text('timezone = "Mars"\n')
         os.kill(engine.pids()["hub"], signal.SIGKILL)
-        wait_for(lambda: engine.addresses["grpc"] != first, 30)
+        wait_for(lambda: engine.addresses["grpc"] != first, timeout_s=30)
         with PatrolClient(engine.addresses["grpc"]) as client:
             wait_for(lambda: "c" in {one.camera.camera_id for one in client.cameras()})
             assert not wait_for(lambda: client.schedule().cameras and client.plan("c")).window_open
