@@ -91,6 +91,21 @@ def _total(row: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
+def folded(columns: Any) -> Any:
+    """The sum of contiguous columns in 64 bits, in a function of its own: only so does the loop fill whole vectors."""
+    total = np.int64(0)
+    for x in range(columns.shape[0]):
+        total += np.int64(columns[x])
+    return total
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _add_to_band(columns: Any, band: Any) -> None:
+    for x in range(columns.shape[0]):
+        band[x] = _i32(band[x] + _i32(columns[x]))
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
 def _differentiate(up: Any, here: Any, down: Any, sums: Any, magnitude: Any) -> None:
     """Add one row's derivatives to the sums of its columns."""
     n = here.shape[0] - 2
@@ -120,13 +135,8 @@ def _fold_cells(columns: Any, cell_row: int, cells: Any, profile: Any) -> None:
     """A row of cells is complete: its column sums go to the cells and to the profile of their band."""
     width = columns.shape[0]
     for cell in range(_CELL_COLUMNS):
-        folded = 0
-        for x in range(cell * width // _CELL_COLUMNS, (cell + 1) * width // _CELL_COLUMNS):
-            folded += columns[x]
-        cells[cell_row, cell] = folded
-    band = profile[cell_row * BANDS // _CELL_ROWS]
-    for x in range(width):
-        band[x] = _i32(band[x] + _i32(columns[x]))
+        cells[cell_row, cell] = folded(columns[cell * width // _CELL_COLUMNS : (cell + 1) * width // _CELL_COLUMNS])
+    _add_to_band(columns, profile[cell_row * BANDS // _CELL_ROWS])
     columns[:] = 0
 
 
@@ -139,10 +149,7 @@ def _fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> Non
         end = min(width - 1, (column + 1) * width // _COLUMNS) - 1
         tiles[0, tile_row, column] = (end - begin) * count
         for plane in range(PLANES - 1):
-            folded = 0
-            for x in range(begin, end):
-                folded += accumulators[plane, x]
-            tiles[1 + plane, tile_row, column] = folded
+            tiles[1 + plane, tile_row, column] = folded(accumulators[plane, begin:end])
     accumulators[:] = 0
 
 
