@@ -23,7 +23,7 @@ from numba import types
 
 from engine.compiled import CACHED
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
-from engine.kernels.luma import folded, row_step
+from engine.kernels.luma import row_step, total_of
 from engine.kernels.plane import Plane
 
 WINDOW = 6
@@ -95,7 +95,7 @@ def _fold(columns: Any, offset: int, width: int, row: int, direction: int, sums:
         begin = max(0, column * width // _COLUMNS - offset)
         end = min(n, (column + 1) * width // _COLUMNS - offset)
         for kind in range(3):
-            sums[kind, direction, row, column] = folded(columns[kind, begin:end])
+            sums[kind, direction, row, column] = total_of(columns[kind, begin:end])
     columns[:] = 0
 
 
