@@ -22,26 +22,26 @@ import numpy.typing as npt
 from numba import types
 
 from engine.compiled import CACHED
+from engine.kernels import strips
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
-from engine.kernels.luma import row_step, total_of
-from engine.kernels.plane import Plane
+from engine.kernels.luma import total_of
+from engine.kernels.plane import AnalysisPlane
 
-WINDOW = 6
+WINDOW = strips.ROWS
 """Samples of the window, the edge's own step in its middle."""
 STRONG = 0.7
-_SAMPLED_STEP = 4
-"""Of the rows that are looked at, every so many-th tells what is strong."""
+SAMPLED = 2
+"""Of the strips, every so many-th tells what is strong."""
 ROWS_SAMPLED = (2, 7)
 """From and up to which row of tiles: clock and name are burnt in above and below."""
 
 _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
-_BEFORE, _BEHIND = 2, 3
 _i16 = np.int16
 _i32 = np.int32
 _u16 = np.uint16
 
 _SIGNATURE = types.void(
-    types.Array(types.uint16, 2, "C"), types.int64, types.float64, types.Array(types.int64, 4, "C"),
+    types.Array(types.uint16, 2, "C"), types.int64, types.int64, types.float64, types.Array(types.int64, 4, "C"),
     types.Array(types.float64, 1, "C"),
 )  # fmt: skip
 
@@ -110,15 +110,17 @@ def _strong(sums: Any, least: float) -> float:
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def add(plane: Any, step: int, least: float, sums: Any, thresholds: Any) -> None:
-    """Fill counts, steps and heights in `sums`, and the two thresholds."""
+def add(plane: Any, lines: int, step: int, least: float, sums: Any, thresholds: Any) -> None:
+    """Fill counts, steps and heights in `sums`, and the two thresholds. `plane`: what is kept of `lines` rows."""
     height, width = plane.shape
     n = width - WINDOW + 1
     along = np.zeros((2, n), np.int32)
     across = np.zeros((2, width), np.int32)
-    first = max(ROWS_SAMPLED[0] * height // _ROWS, _BEFORE)
+    apart = strips.spacing(step)
+    first = -(-max(ROWS_SAMPLED[0] * lines // _ROWS, strips.BEFORE) // step)
     floor = _i16(least)
-    for y in range(first, min(ROWS_SAMPLED[1] * height // _ROWS, height - _BEHIND), _SAMPLED_STEP * step):
+    for strip in range(first, -(-min(ROWS_SAMPLED[1] * lines // _ROWS, lines - strips.BEHIND) // step), SAMPLED):
+        y = strip * apart
         row = plane[y]
         _heights(row[0:n], row[1 : n + 1], row[2 : n + 2], row[3 : n + 3], row[4 : n + 4], row[5:], floor, along)
         _heights(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], floor, across)
@@ -128,15 +130,16 @@ def add(plane: Any, step: int, least: float, sums: Any, thresholds: Any) -> None
     columns_y = np.zeros((3, width), np.uint16)
     tile = 0
     for y in range(height):
-        if y % step == 0:
+        if y % apart == 0:
             row = plane[y]
             _mark(
                 row[0:n], row[1 : n + 1], row[2 : n + 2], row[3 : n + 3], row[4 : n + 4], row[5:], strong_x, columns_x
             )
-            if _BEFORE <= y < height - _BEHIND:
+            if strips.BEFORE <= y < height - strips.BEHIND:
                 _mark(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], strong_y, columns_y)
-        if y + 1 == (tile + 1) * height // _ROWS:
-            _fold(columns_x, _BEFORE, width, tile, 0, sums)
+        following = strips.line_of(y + 1, step) if y + 1 < height else lines
+        if following >= (tile + 1) * lines // _ROWS:
+            _fold(columns_x, strips.BEFORE, width, tile, 0, sums)
             _fold(columns_y, 0, width, tile, 1, sums)
             tile += 1
 
@@ -151,9 +154,9 @@ class EdgeSums:
     thresholds: npt.NDArray[np.float64]
 
 
-def measure(plane: Plane, least: float) -> EdgeSums:
+def measure(plane: AnalysisPlane, least: float) -> EdgeSums:
     """Run the pass over an analysis plane. `least`: quarter levels that an edge must rise at least, 1..1023."""
     sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
-    add(plane, row_step(plane.shape[0]), least, sums, thresholds)
+    add(plane.samples, plane.lines, plane.step, least, sums, thresholds)
     return EdgeSums(sums[0], sums[1], sums[2], thresholds)

@@ -1,11 +1,13 @@
-"""How well a picture is lit, 0..100, from its histogram. Pure.
+"""How well a picture is lit, 0..100, from its histogram; compiled.
 
 100 where the mean level lies in MEAN_GOOD and at least RANGE_GOOD levels are used; less in proportion outside, and less
 again for what is clipped, and for shadows that are missing from a bright picture: it is washed out long before much of
 it clips. Level and clipping after ITU-R BT.601 ranges; percentiles are robust to a lamp or a window.
 """
 
-from collections.abc import Mapping
+import numba
+
+from engine.compiled import CACHED
 
 MEAN_GOOD = (70.0, 185.0)
 RANGE_GOOD = 100.0
@@ -17,14 +19,16 @@ WASHED_COST = 0.7
 _WASHED_FROM, _WASHED_SPAN = 140.0, 60.0
 
 
-def exposure(named: Mapping[str, float]) -> float:
-    """100 is best. Always a number: light can be judged in any picture."""
-    mean = named["luma_mean"]
+@numba.njit(nogil=True, cache=CACHED)
+def exposure(mean: float, shadow: float, highlight: float, dark_share: float, bright_share: float) -> float:
+    """100 is best. Always a number: light can be judged in any picture.
+
+    `shadow`, `highlight`: levels below which 5 and 95 % of the picture lie; shares are those that are clipped.
+    """
     low, high = MEAN_GOOD
     level = min(1.0, mean / low, (255.0 - mean) / (255.0 - high))
-    span = min(1.0, (named["luma_p95"] - named["luma_p5"]) / RANGE_GOOD)
-    clipped = max(named["clipped_dark_share"], named["clipped_bright_share"])
-    kept = 1.0 - max(0.0, clipped - CLIPPED_GOOD) / (1.0 - CLIPPED_GOOD)
-    missing = (named["luma_p5"] - SHADOW_GOOD) / (SHADOW_GONE - SHADOW_GOOD)
+    span = min(1.0, (highlight - shadow) / RANGE_GOOD)
+    kept = 1.0 - max(0.0, max(dark_share, bright_share) - CLIPPED_GOOD) / (1.0 - CLIPPED_GOOD)
+    missing = (shadow - SHADOW_GOOD) / (SHADOW_GONE - SHADOW_GOOD)
     washed = max(0.0, min(1.0, missing)) * max(0.0, min(1.0, (mean - _WASHED_FROM) / _WASHED_SPAN))
     return 100.0 * max(0.0, level) * (0.5 + 0.5 * span) * kept * (1.0 - WASHED_COST * washed)

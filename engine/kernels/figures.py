@@ -1,13 +1,13 @@
-"""From a picture to its figures: levels of a full-range 8-bit scale, per picture and per tile. Pure.
+"""From a picture to its figures and scores: levels of a full-range 8-bit scale, per picture and per tile. Pure.
 
 All passes and what follows from their sums run in one compiled call: between two pictures the decoder has taken the
-caches, and every piece of code that has to come back into them costs more than what it does. What each figure means
+caches, and every piece of code that has to come back into them costs more than what it does; that of Python most. What
+each figure means
 stands in engine/kernels/registry.py, its definition, as NumPy says it, in engine/kernels/reference.py.
 """
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -15,10 +15,13 @@ import numpy.typing as npt
 from numba import types
 
 from engine.compiled import CACHED
-from engine.kernels import chroma, edges, luma, pattern, plane, summary
+from engine.kernels import chroma, edges, luma, pattern, plane, strips, summary
+from engine.kernels.exposure import exposure
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
+from engine.kernels.occlusion import occlusion
+from engine.kernels.sharpness import sharpness
 from engine.kernels.summary import TILES
-from engine.types import LumaPlane, Picture
+from engine.types import LumaPlane, Picture, Scores
 
 NOISE_TAKEN = 1.0
 """How much of the noise that was measured is taken out of energies and edges; 0 is the bug that bench.accuracy plants.
@@ -43,23 +46,32 @@ _OPTIONAL = ("acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std")
 LUMA, STRUCTURE, ACUTANCE, U, V = 0, 1, 2, 4, 5
 """Rows of `Figures.grids`; of the acutance, edges that x crosses come first."""
 _GRIDS = 6
-_LIGHT, _DETAIL = 0, 6 + len(PERCENTILES)
+_DETAIL = 6 + len(PERCENTILES)
 _COLOUR = len(NAMES) - 3
+_SCORES = len(NAMES)
+"""Behind the figures stand sharpness, exposure and occlusion."""
+_MEAN, _DARK, _BRIGHT, _SHADOW, _HIGHLIGHT, _SPREAD, _STRUCTURELESS, _ACUTANCE = (
+    NAMES.index(name)
+    for name in (
+        "luma_mean", "clipped_dark_share", "clipped_bright_share", "luma_p5", "luma_p95", "tile_luma_std",
+        "structureless_share", "acutance",
+    )
+)  # fmt: skip
 
-_ints = [types.int64] * 9
+_ints = [types.int64] * 10
 _floats = [types.float64] * 7
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All raw figures of one picture.
+class Figures(NamedTuple):
+    """All raw figures of one picture, and its scores.
 
     `named`: by the names of the registry. `grids`: float32 (6, TILE_ROWS, TILE_COLUMNS), row-major from the top left:
     mean level, noise-corrected gradient energy, acutance of the edges that x and that y crosses (nan where too few),
-    mean colour around neutral. `cells`: uint16 (CELL_ROWS, CELL_COLUMNS), mean levels in 1/UNITS_PER_LEVEL.
+    mean colour around neutral. `cells`: uint16, CELL_ROWS x CELL_COLUMNS row by row, mean levels in 1/UNITS_PER_LEVEL.
     """
 
     named: dict[str, float]
+    scores: Scores
     grids: npt.NDArray[np.float32]
     cells: npt.NDArray[np.uint16]
 
@@ -68,7 +80,7 @@ def _signature(sample: Any) -> Any:
     samples = types.Array(sample, 1, "C", readonly=True)
     return types.void(
         samples, *_ints, samples, samples, *[types.int64] * 4, *_floats,
-        types.Array(types.float64, 1, "C"), types.Array(types.float32, 2, "C"), types.Array(types.uint16, 1, "C"),
+        types.Array(types.float64, 1, "C"), types.Array(types.float32, 3, "C"), types.Array(types.uint16, 1, "C"),
     )  # fmt: skip
 
 
@@ -100,23 +112,24 @@ def _tell_colour(
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
 def _measure(
     samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int,
-    height: int, columns: int, u: Any, v: Any, colour_stride: int, colour_step: int, colour_rows: int,
+    lines: int, step: int, columns: int, u: Any, v: Any, colour_stride: int, colour_step: int, colour_rows: int,
     colour_columns: int, gain: float, black: float, colour_gain: float, unit: float, noise_taken: float,
-    edge_levels: float, structure_min: float, named: Any, grids: Any, cells_out: Any,
+    edge_levels: float, structure_min: float, named: Any, tile_grids: Any, cells_out: Any,
 ) -> None:  # fmt: skip
+    grids = tile_grids.reshape((_GRIDS, TILES))
+    height = strips.kept(lines, step)
     shrunk = np.empty((height, columns), np.uint16)
-    plane.shrink(samples, stride, width, over_x, under_x, over_y, under_y, shift, shrunk)
-    step = max(1, height // luma.ROWS_ASKED)
+    plane.shrink(samples, stride, width, over_x, under_x, over_y, under_y, shift, step, shrunk)
     sums = np.zeros((luma.PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
     cell_sums = np.zeros((CELL_ROWS, CELL_COLUMNS), np.int64)
     bins = np.zeros(luma.BINS, np.int64)
     row_profile = np.empty((luma.BANDS, height), np.int32)
     column_profile = np.zeros((luma.BANDS, columns), np.int32)
-    magnitude = luma.add(shrunk, step, sums, cell_sums, bins, row_profile, column_profile)
+    magnitude = luma.add(shrunk, lines, step, sums, cell_sums, bins, row_profile, column_profile)
     scale = gain / plane.UNITS_PER_LEVEL
     summary.light(bins, gain, black, named)
     levels = np.empty(TILES)
-    spread = summary.cells(cell_sums, height, columns, scale, black * gain, UNITS_PER_LEVEL, cells_out, levels)
+    spread = summary.cells(cell_sums, lines, step, columns, scale, black * gain, UNITS_PER_LEVEL, cells_out, levels)
     noise, raw, grain = np.empty(TILES), np.empty(TILES), np.empty(TILES)
     floor = summary.tile_noise(sums, scale, noise)
     summary.tile_gradient(sums, noise, floor, scale, raw, grain)
@@ -133,11 +146,12 @@ def _measure(
     named[_DETAIL + 9] = pattern.shared(row_profile, _segments(height), columns) * scale
     named[_DETAIL + 10] = pattern.shared(column_profile, _segments(columns), height) * scale
     found = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
-    edges.add(shrunk, step, max(edge_levels, EDGE_NOISE_MIN * floor * noise_taken) / scale, found, np.empty(2))
+    least = max(edge_levels, EDGE_NOISE_MIN * floor * noise_taken) / scale
+    edges.add(shrunk, lines, step, least, found, np.empty(2))
     told, weaker = summary.acutance(found, scale, _STEP_NOISE * floor * noise_taken, grids[ACUTANCE:U].reshape(-1))
     named[_DETAIL + 11] = told
     named[_DETAIL + 12] = weaker
-    named[_COLOUR:] = np.nan
+    named[_COLOUR:_SCORES] = np.nan
     if colour_rows:
         mean_u, variance_u = _tell_colour(
             u, colour_stride, colour_step, colour_rows, colour_columns, unit, colour_gain, grids[U]
@@ -147,32 +161,44 @@ def _measure(
         )
         named[_COLOUR], named[_COLOUR + 1] = mean_u, mean_v
         named[_COLOUR + 2] = np.sqrt(max(0.0, variance_u + variance_v))
+    named[_SCORES] = sharpness(named[_MEAN], named[_ACUTANCE], named[_SPREAD])
+    named[_SCORES + 1] = exposure(named[_MEAN], named[_SHADOW], named[_HIGHLIGHT], named[_DARK], named[_BRIGHT])
+    named[_SCORES + 2] = occlusion(named[_STRUCTURELESS])
+
+
+@lru_cache(maxsize=64)
+def _geometry(rows: int, width: int, height: int) -> tuple[int, ...]:
+    """Arguments of `_measure` from `over_x` to `columns`, but for the shift: of cameras there are a few sizes."""
+    across, down = plane.factors(rows, width, height)
+    lines, columns = down.length(rows), across.length(width)
+    return across.over, across.under, down.over, down.under, lines, strips.step_of(lines, columns), columns
 
 
 def figures(picture: Picture) -> Figures:
     """Measure a picture of 64 to 8192 pixels a side; rows of its planes contiguous, line padding and NV12 allowed."""
     samples = picture.luma
     rows, width = samples.shape
-    across, down = plane.factors(picture)
+    over_x, under_x, over_y, under_y, lines, step, columns = _geometry(rows, width, picture.height)
     stride = samples.strides[0] // samples.itemsize
     flat = plane.flattened(samples, stride, (rows - 1) * stride + width)
     u, v, colour_stride, colour_step, colour_rows, colour_columns = _colour_planes(picture, flat)
-    named = np.empty(len(NAMES))
-    grids = np.zeros((_GRIDS, TILES), np.float32)
+    named = np.empty(_SCORES + 3)
+    grids = np.zeros((_GRIDS, TILE_ROWS, TILE_COLUMNS), np.float32)
     cells = np.empty(CELL_ROWS * CELL_COLUMNS, np.uint16)
     full = picture.full_range
     _measure(
-        flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth,
-        down.length(rows), across.length(width), u, v, colour_stride, colour_step, colour_rows, colour_columns,
-        1.0 if full else 255.0 / _LIMITED_SPAN, 0.0 if full else _LIMITED_BLACK,
-        1.0 if full else 255.0 / _LIMITED_COLOUR_SPAN, 2.0 ** (picture.bit_depth - 8), NOISE_TAKEN, EDGE_LEVELS_MIN,
-        summary.STRUCTURE_MIN, named, grids, cells,
+        flat, stride, width, over_x, under_x, over_y, under_y, 10 - picture.bit_depth, lines, step, columns, u, v,
+        colour_stride, colour_step, colour_rows, colour_columns, 1.0 if full else 255.0 / _LIMITED_SPAN,
+        0.0 if full else _LIMITED_BLACK, 1.0 if full else 255.0 / _LIMITED_COLOUR_SPAN,
+        2.0 ** (picture.bit_depth - 8), NOISE_TAKEN, EDGE_LEVELS_MIN, summary.STRUCTURE_MIN, named, grids, cells,
     )  # fmt: skip
-    told = dict(zip(NAMES, named.tolist(), strict=True))
+    values = named.tolist()
+    told = dict(zip(NAMES, values, strict=False))
     for name in _OPTIONAL:
-        if math.isnan(told[name]):
+        if told[name] != told[name]:  # nan
             del told[name]
-    return Figures(told, grids.reshape(_GRIDS, TILE_ROWS, TILE_COLUMNS), cells.reshape(CELL_ROWS, CELL_COLUMNS))
+    sharp, *others = values[_SCORES:]
+    return Figures(told, Scores(None if sharp != sharp else sharp, *others), grids, cells)
 
 
 def _colour_planes(picture: Picture, nothing: LumaPlane) -> tuple[LumaPlane, LumaPlane, int, int, int, int]:

@@ -1,15 +1,17 @@
 """The pass over the analysis plane: integer sums per tile and per cell, a histogram, and the profiles of bands.
 
-Row `k` of `tiles` (shape (PLANES, TILE_ROWS, TILE_COLUMNS), int64), of every `row_step`-th row:
+Of the plane's kept rows (engine/kernels/strips.py). Row `k` of `tiles` (shape (PLANES, TILE_ROWS, TILE_COLUMNS),
+int64), of one row a strip:
 
     0 samples  1 Sobel magnitude^2  2 Laplacian^2  3 |Immerkaer|
 
 Derivatives exist at samples with eight neighbours only. `cells` (shape (CELL_ROWS, CELL_COLUMNS), int64) are the sums
-of all samples of the picture cut four times as fine. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are
-the sums of each row in four bands side by side, and of each column in four bands above each other. All sums but that of
-the gradient's magnitude are exact integers: linear parts fit 16 bits and squares 32, so that the inner loops fill whole
-vectors; columns are summed first and folded into tiles once a tile row. Sources: Sobel and SI, ITU-T P.910 (10/2023)
-7.7; noise, J. Immerkaer, Fast Noise Variance Estimation, CVIU 64(2), 1996.
+of all samples of the picture cut four times as fine; `bins` is the histogram of every second sample of the anchors'
+rows. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are the sums of each row in four bands side by side,
+and of each column in four bands above each other. All sums but that of the gradient's magnitude are exact integers:
+linear parts fit 16 bits and squares 32, so that the inner loops fill whole vectors; columns are summed first and folded
+into tiles once a tile row. Sources: Sobel and SI, ITU-T P.910 (10/2023) 7.7; noise, J. Immerkaer, Fast Noise Variance
+Estimation, CVIU 64(2), 1996.
 """
 
 from dataclasses import dataclass
@@ -21,20 +23,15 @@ import numpy.typing as npt
 from numba import types
 
 from engine.compiled import CACHED
+from engine.kernels import strips
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
-from engine.kernels.plane import SAMPLE_MAX, Plane
+from engine.kernels.plane import SAMPLE_MAX, AnalysisPlane
 
 PLANES = 4
 SOBEL, LAPLACIAN, NOISE = 1, 2, 3
 BINS = SAMPLE_MAX + 1
 """Of the histogram: one a quarter level."""
 BANDS = 4
-ROWS_ASKED = 128
-"""Derivatives are taken at so many rows at least, evenly spread: a hundred thousand samples of a picture tell as much
-as half a million (measured)."""
-
-COUNTED = 2
-"""The histogram takes every so many-th of these rows."""
 
 _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
 _CELL_ROWS, _CELL_COLUMNS = CELL_ROWS, CELL_COLUMNS
@@ -47,6 +44,7 @@ _array = types.Array
 _SIGNATURE = types.float64(
     _array(types.uint16, 2, "C"),
     types.int64,
+    types.int64,
     _array(types.int64, 3, "C"),
     _array(types.int64, 2, "C"),
     _array(types.int64, 1, "C"),
@@ -55,23 +53,18 @@ _SIGNATURE = types.float64(
 )
 
 
-def row_step(rows: int) -> int:
-    """Derivatives are taken at every so many-th row."""
-    return max(1, rows // ROWS_ASKED)
-
-
 @numba.njit(nogil=True, cache=CACHED, inline="never")
 def _count(row: Any, bins: Any) -> None:
-    """Add a row to four histograms in turn: one alone would wait for its own last write in flat areas."""
-    quarter = row.shape[0] // 4
-    head = row[: 4 * quarter]
+    """Add every second sample to four histograms in turn: one alone would wait for its last write in flat areas."""
+    eighth = row.shape[0] // 8
+    head = row[: 8 * eighth]
     one, two, three, four = bins[0], bins[1], bins[2], bins[3]
-    for x in range(quarter):
-        one[head[4 * x]] += _i32(1)
-        two[head[4 * x + 1]] += _i32(1)
-        three[head[4 * x + 2]] += _i32(1)
-        four[head[4 * x + 3]] += _i32(1)
-    for x in range(4 * quarter, row.shape[0]):
+    for x in range(eighth):
+        one[head[8 * x]] += _i32(1)
+        two[head[8 * x + 2]] += _i32(1)
+        three[head[8 * x + 4]] += _i32(1)
+        four[head[8 * x + 6]] += _i32(1)
+    for x in range(8 * eighth, row.shape[0], 2):
         one[row[x]] += _i32(1)
 
 
@@ -155,9 +148,10 @@ def _fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> Non
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def add(plane: Any, step: int, tiles: Any, cells: Any, bins: Any, rows: Any, columns: Any) -> float:
-    """Fill the sums; returns the sum of the Sobel magnitude."""
+def add(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, rows: Any, columns: Any) -> float:
+    """Fill the sums; returns the sum of the Sobel magnitude. `plane`: what is kept of `lines` rows."""
     height, width = plane.shape
+    apart = strips.spacing(step)
     counts = np.zeros((4, BINS), np.int32)
     values = np.zeros(width, np.uint16)
     accumulators = np.zeros((PLANES - 1, width - 2), np.int32)
@@ -166,18 +160,19 @@ def add(plane: Any, step: int, tiles: Any, cells: Any, bins: Any, rows: Any, col
     cell = tile = used = 0
     for y in range(height):
         row = plane[y]
-        if y % (COUNTED * step) == 0:
+        if y % apart == 0:
             _count(row, counts)
         _add_row(row, values)
         for band in range(BANDS):
             rows[band, y] = total_of(row[band * width // BANDS : (band + 1) * width // BANDS])
-        if y % step == step - 1 and 1 <= y < height - 1:
+        if y % apart == apart - 1 and 1 <= y < height - 1:
             _differentiate(plane[y - 1], row, plane[y + 1], accumulators, magnitude)
             used += 1
-        if y + 1 == (cell + 1) * height // _CELL_ROWS:
+        following = strips.line_of(y + 1, step) if y + 1 < height else lines
+        if following >= (cell + 1) * lines // _CELL_ROWS:
             _fold_cells(values, cell, cells, columns)
             cell += 1
-        if y + 1 == (tile + 1) * height // _ROWS:
+        if following >= (tile + 1) * lines // _ROWS:
             _fold_tiles(accumulators, used, tile, tiles)
             for x in range(width - 2):
                 total += magnitude[x]
@@ -201,13 +196,13 @@ class LumaSums:
     magnitude: float
 
 
-def measure(plane: Plane) -> LumaSums:
+def measure(plane: AnalysisPlane) -> LumaSums:
     """Run the pass over an analysis plane of at least 32 x 64 samples."""
-    height, width = plane.shape
+    height, width = plane.samples.shape
     tiles = np.zeros((PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
     cells = np.zeros((CELL_ROWS, CELL_COLUMNS), np.int64)
     bins = np.zeros(BINS, np.int64)
     rows = np.empty((BANDS, height), np.int32)
     columns = np.zeros((BANDS, width), np.int32)
-    magnitude = add(plane, row_step(height), tiles, cells, bins, rows, columns)
+    magnitude = add(plane.samples, plane.lines, plane.step, tiles, cells, bins, rows, columns)
     return LumaSums(tiles, cells, bins, rows, columns, float(magnitude))

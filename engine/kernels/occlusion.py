@@ -1,12 +1,15 @@
-"""How much of a picture is hidden, 0..100, from the tiles without structure. Pure.
+"""How much of a picture is hidden, 0..100, from the tiles without structure; compiled.
 
 Without a baseline this is an upper bound: a plain wall has no structure either. The judge, which knows the camera's
 past, counts only tiles that lost theirs.
 """
 
-from collections.abc import Mapping
+import numba
+
+from engine.compiled import CACHED
 
 
-def occlusion(named: Mapping[str, float]) -> float:
+@numba.njit(nogil=True, cache=CACHED)
+def occlusion(structureless_share: float) -> float:
     """0 is best: the share of the picture, in percent, that shows no structure."""
-    return 100.0 * named["structureless_share"]
+    return 100.0 * structureless_share

@@ -31,30 +31,24 @@ def shared(profile: Any, borders: Any, samples: int) -> float:
     """
     bands, rows = profile.shape
     half = max(1, rows // WINDOW_SHARE // 2)
+    whole, own = np.zeros(rows), np.zeros(rows)
+    for band in range(bands):
+        window = 0
+        for y in range(min(half, rows)):
+            window += profile[band, y]
+        for y in range(rows):
+            if y + half < rows:
+                window += profile[band, y + half]
+            if y - half > 0:
+                window -= profile[band, y - half - 1]
+            high = profile[band, y] - window / (min(rows, y + half + 1) - max(0, y - half))
+            whole[y] += high
+            own[y] += high * high
     energies = np.zeros(borders.shape[0] - 1)
-    window = np.zeros(bands, np.int64)
-    for y in range(min(half, rows)):
-        for band in range(bands):
-            window[band] += profile[band, y]
-    segment = 0
-    for y in range(rows):
-        if y + half < rows:
-            for band in range(bands):
-                window[band] += profile[band, y + half]
-        if y - half > 0:
-            for band in range(bands):
-                window[band] -= profile[band, y - half - 1]
-        count = min(rows, y + half + 1) - max(0, y - half)
-        whole = own = 0.0
-        for band in range(bands):
-            high = profile[band, y] - window[band] / count
-            whole += high
-            own += high * high
-        if y >= borders[segment + 1]:
-            segment += 1
-        energies[segment] += (whole * whole - own) / (bands * (bands - 1))
     for segment in range(energies.shape[0]):
-        energies[segment] /= borders[segment + 1] - borders[segment]
+        for y in range(borders[segment], borders[segment + 1]):
+            energies[segment] += whole[y] * whole[y] - own[y]
+        energies[segment] /= bands * (bands - 1) * (borders[segment + 1] - borders[segment])
     middle = np.sort(energies)[energies.shape[0] // 2]
     deviation: float = np.sqrt(max(0.0, middle)) * bands / samples
     return deviation

@@ -1,10 +1,10 @@
 """The analysis plane: a picture's luma, area averaged to about 540 lines, in 10-bit samples (quarter levels).
 
 Every pass but that over chroma reads this plane and not the picture, so that a 4 K camera costs what a D1 camera does,
-but for this one reading.
+but for this one reading. Of the lines only those are made that a pass asks for (engine/kernels/strips.py).
 """
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numba
 import numpy as np
@@ -12,10 +12,9 @@ import numpy.typing as npt
 from numba import types
 
 from engine.compiled import CACHED
+from engine.kernels import strips
 from engine.kernels.grid import TILE_COLUMNS, Factor, factor
 from engine.types import LumaPlane, Picture
-
-Plane = npt.NDArray[np.uint16]
 
 SAMPLE_MAX = 1023
 UNITS_PER_LEVEL = 4
@@ -26,9 +25,21 @@ _u16 = np.uint16
 _f32 = np.float32
 
 
+class AnalysisPlane(NamedTuple):
+    """`samples`: uint16, 0..SAMPLE_MAX, shape (rows kept of `lines`, columns)."""
+
+    samples: npt.NDArray[np.uint16]
+    lines: int
+
+    @property
+    def step(self) -> int:
+        """Lines from the anchor of a strip to that of the next."""
+        return strips.step_of(self.lines, self.samples.shape[1])
+
+
 def _signature(sample: Any) -> Any:
     samples = types.Array(sample, 1, "C", readonly=True)
-    return types.void(samples, *[types.int64] * 7, types.Array(types.uint16, 2, "C"))
+    return types.void(samples, *[types.int64] * 8, types.Array(types.uint16, 2, "C"))
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
@@ -84,55 +95,60 @@ def _narrow(line: Any, over: int, under: int, scale: float, out: Any) -> None:
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
 def shrink(
-    samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int, out: Any
-) -> None:
-    """Area average in whole numbers.
+    samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int, step: int,
+    out: Any,
+) -> None:  # fmt: skip
+    """Area average in whole numbers, of the rows that are kept.
 
     Input row i covers [i * under, (i + 1) * under) of a ruler on which output row y covers [y * over, (y + 1) * over).
     """
     rows = out.shape[0]
     if shift == 2 and over_x == 2 and over_y == 2 and under_x == 1 and under_y == 1:
-        for y in range(rows):
-            start = 2 * y * stride
-            _halve(samples[start : start + width], samples[start + stride : start + stride + width], out[y])
+        for row in range(rows):
+            start = 2 * strips.line_of(row, step) * stride
+            _halve(samples[start : start + width], samples[start + stride : start + stride + width], out[row])
         return
     if shift == 2 and over_x == under_x and over_y == under_y:
-        for y in range(rows):
-            _copy(samples[y * stride : y * stride + width], out[y])
+        for row in range(rows):
+            start = strips.line_of(row, step) * stride
+            _copy(samples[start : start + width], out[row])
         return
     scale: Any = _f32(4.0) / _f32(over_x * over_y)
     if shift != 2:
         scale = scale * _f32(0.25) * _f32(2.0) ** _f32(shift)
     line = np.zeros(width, np.int32)
-    for y in range(rows):
+    for row in range(rows):
         line[:] = 0
+        y = strips.line_of(row, step)
         low, high = y * over_y, (y + 1) * over_y
         for i in range(low // under_y, (high + under_y - 1) // under_y):
             weight: Any = _i32(min(high, (i + 1) * under_y) - max(low, i * under_y))
             _weigh(samples[i * stride : i * stride + width], weight, line)
-        _narrow(line, over_x, under_x, scale, out[y])
+        _narrow(line, over_x, under_x, scale, out[row])
 
 
-def factors(picture: Picture) -> tuple[Factor, Factor]:
-    """Horizontal and vertical. A field has half the lines at full width, so each side has its own."""
-    rows, columns = picture.luma.shape
-    across = factor(picture.height)
+def factors(rows: int, columns: int, height: int) -> tuple[Factor, Factor]:
+    """Horizontal and vertical, of luma and the picture's height. A field has half the lines at full width, so each side
+    has its own."""
+    across = factor(height)
     if across.length(columns) < COLUMNS_MIN:
         # A tall strip would be left without a column for each tile; it keeps more of its width instead.
         across = Factor(max(1, columns // COLUMNS_MIN), 1)
     return across, factor(rows)
 
 
-def analysis_plane(picture: Picture) -> Plane:
-    """Shape (rows, columns) by `factors`, 0..SAMPLE_MAX. `picture.luma`: rows contiguous, line padding allowed."""
+def analysis_plane(picture: Picture) -> AnalysisPlane:
+    """Lines and columns by `factors`. `picture.luma`: rows contiguous, line padding allowed."""
     luma = picture.luma
     rows, width = luma.shape
-    across, down = factors(picture)
+    across, down = factors(rows, width, picture.height)
     stride = luma.strides[0] // luma.itemsize
-    out = np.empty((down.length(rows), across.length(width)), np.uint16)
+    lines, columns = down.length(rows), across.length(width)
+    step = strips.step_of(lines, columns)
+    out = np.empty((strips.kept(lines, step), columns), np.uint16)
     flat = flattened(luma, stride, (rows - 1) * stride + width)
-    shrink(flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth, out)
-    return out
+    shrink(flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth, step, out)
+    return AnalysisPlane(out, lines)
 
 
 def flattened(plane: LumaPlane, stride: int, span: int) -> LumaPlane:

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.kernels import strips
 from engine.kernels.chroma import ROWS_A_TILE, ChromaSums
-from engine.kernels.edges import ROWS_SAMPLED, STRONG, WINDOW, EdgeSums
+from engine.kernels.edges import ROWS_SAMPLED, SAMPLED, STRONG, WINDOW, EdgeSums
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_edges
-from engine.kernels.luma import BANDS, BINS, COUNTED, PLANES, LumaSums, row_step
+from engine.kernels.luma import BANDS, BINS, PLANES, LumaSums
 from engine.kernels.pattern import SEGMENTS, WINDOW_SHARE
-from engine.kernels.plane import SAMPLE_MAX, Plane, factors
+from engine.kernels.plane import SAMPLE_MAX, AnalysisPlane, factors
 from engine.kernels.summary import (
     ACUTANCE_QUANTILE,
     CLIPPED_HIGH,
@@ -27,10 +28,12 @@ from engine.types import LumaPlane, Picture
 Samples = npt.NDArray[np.int64]
 
 
-def analysis_plane(picture: Picture) -> Plane:
+def analysis_plane(picture: Picture) -> AnalysisPlane:
     """What engine.kernels.plane.analysis_plane gives, bit for bit: area average, rounded half up in 32 bits."""
-    across, down = factors(picture)
-    return _scale(picture.luma, across, down, picture.bit_depth).astype(np.uint16)
+    rows, columns = picture.luma.shape
+    across, down = factors(rows, columns, picture.height)
+    whole = _scale(picture.luma, across, down, picture.bit_depth).astype(np.uint16)
+    return AnalysisPlane(whole[strips.lines_kept(whole.shape[0], strips.step_of(*whole.shape))], whole.shape[0])
 
 
 def _scale(plane: LumaPlane, across: Factor, down: Factor, bit_depth: int) -> Samples:
@@ -44,37 +47,46 @@ def _scale(plane: LumaPlane, across: Factor, down: Factor, bit_depth: int) -> Sa
     return clamped
 
 
-def measure_luma(plane: Plane) -> LumaSums:
+def measure_luma(plane: AnalysisPlane) -> LumaSums:
     """What engine.kernels.luma.measure gives, bit for bit but for the rounding of `magnitude`."""
-    s = plane.astype(np.int64)
+    s = plane.samples.astype(np.int64)
     rows, columns = s.shape
-    step = row_step(rows)
+    lines = _lines(plane)
     planes, magnitude = derivatives(s)
-    used = np.arange(1, rows - 1) % step == step - 1
+    used = lines[1:-1] % plane.step == plane.step - 1
     tiles = np.zeros((PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
-    row_edges, column_edges = tile_edges(rows, TILE_ROWS), tile_edges(columns, TILE_COLUMNS)
+    row_edges, column_edges = _kept_edges(plane, TILE_ROWS), tile_edges(columns, TILE_COLUMNS)
     for row in range(TILE_ROWS):
         for column in range(TILE_COLUMNS):
             # Derivatives exist from sample 1 on, so that sample y stands at y - 1 in their arrays.
             tall = slice(max(1, row_edges[row]) - 1, min(rows - 1, row_edges[row + 1]) - 1)
             wide = slice(max(1, column_edges[column]) - 1, min(columns - 1, column_edges[column + 1]) - 1)
             tiles[:, row, column] = [one[tall, wide][used[tall]].sum() for one in planes]
-    counted = s[:: COUNTED * step].ravel()
     bands = tile_edges(columns, BANDS)
-    cell_rows = tile_edges(rows, CELL_ROWS)
+    cell_rows = _kept_edges(plane, CELL_ROWS)
     upright = [cell_rows[-(-band * CELL_ROWS // BANDS)] for band in range(BANDS)]
     return LumaSums(
         tiles=tiles,
-        cells=_blocks(s, CELL_ROWS, CELL_COLUMNS),
-        bins=np.bincount(counted, minlength=BINS).astype(np.int64),
+        cells=_blocks(s, plane, CELL_ROWS, CELL_COLUMNS),
+        bins=np.bincount(s[lines % plane.step == 0, ::2].ravel(), minlength=BINS).astype(np.int64),
         rows=np.add.reduceat(s, bands[:-1], axis=1).T.astype(np.int32),
         columns=np.add.reduceat(s, upright, axis=0).astype(np.int32),
         magnitude=float(magnitude[used].sum()),
     )
 
 
-def _blocks(s: Samples, rows: int, columns: int) -> Samples:
-    tall = np.add.reduceat(s, tile_edges(s.shape[0], rows)[:-1], axis=0)
+def _lines(plane: AnalysisPlane) -> Samples:
+    return strips.lines_kept(plane.lines, plane.step)
+
+
+def _kept_edges(plane: AnalysisPlane, tiles: int) -> list[int]:
+    """Where the rows of tiles begin among the rows that are kept."""
+    return [int(edge) for edge in np.searchsorted(_lines(plane), tile_edges(plane.lines, tiles))]
+
+
+def _blocks(s: Samples, plane: AnalysisPlane, rows: int, columns: int) -> Samples:
+    """Sums of blocks; `s`: a value for each sample of the plane."""
+    tall = np.add.reduceat(s, _kept_edges(plane, rows)[:-1], axis=0)
     blocks: Samples = np.add.reduceat(tall, tile_edges(s.shape[1], columns)[:-1], axis=1)
     return blocks
 
@@ -91,15 +103,14 @@ def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
     return [np.ones_like(c), sobel, (left + right + up + down - 4 * c) ** 2, np.abs(noise)], np.sqrt(sobel)
 
 
-def measure_edges(plane: Plane, least: float) -> EdgeSums:
+def measure_edges(plane: AnalysisPlane, least: float) -> EdgeSums:
     """What engine.kernels.edges.measure gives, bit for bit but for the rounding of `thresholds`."""
-    s = plane.astype(np.int64)
-    rows, _ = s.shape
-    step = row_step(rows)
-    first, end = (row * rows // TILE_ROWS for row in ROWS_SAMPLED)
-    sampled = np.zeros(rows, bool)
-    sampled[max(first, WINDOW // 2 - 1) : min(end, rows - WINDOW // 2) : 4 * step] = True
-    used = np.arange(rows) % step == 0
+    s = plane.samples.astype(np.int64)
+    lines = _lines(plane)
+    used = lines % plane.step == 0
+    first, end = (row * plane.lines // TILE_ROWS for row in ROWS_SAMPLED)
+    asked = (lines >= max(first, WINDOW // 2 - 1)) & (lines < min(end, plane.lines - WINDOW // 2))
+    sampled = np.flatnonzero(used & asked)[::SAMPLED]
     sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
     for direction, turned in enumerate((s, s.T)):
@@ -108,7 +119,7 @@ def measure_edges(plane: Plane, least: float) -> EdgeSums:
         thresholds[direction] = max(least, STRONG * (tall**2).sum() / tall.sum()) if tall.any() else least
         edge = peak & (heights > int(thresholds[direction])) & used[:, None]
         for kind, plane_of in enumerate((edge.astype(np.int64), np.where(edge, steps, 0), np.where(edge, heights, 0))):
-            sums[kind, direction] = _blocks(plane_of, TILE_ROWS, TILE_COLUMNS)
+            sums[kind, direction] = _blocks(plane_of, plane, TILE_ROWS, TILE_COLUMNS)
     return EdgeSums(sums[0], sums[1], sums[2], thresholds)
 
 
@@ -184,8 +195,8 @@ def summary(picture: Picture) -> dict[str, Any]:
     raw = sobel / count * (scale / 8) ** 2
     grain = 2 * 12 / 64 * np.minimum(np.minimum(noise, 6.0), 2.0 * floor) ** 2
     gradient = np.maximum(raw - grain, 0.0)
-    samples = _blocks(np.ones(plane.shape, np.int64), CELL_ROWS, CELL_COLUMNS)
-    cells = np.clip((sums.cells / samples / 4 - black) * gain, 0, 255)
+    samples = _blocks(np.ones(plane.samples.shape, np.int64), plane, CELL_ROWS, CELL_COLUMNS)
+    cells = np.clip(sums.cells * (scale / samples) - black * gain, 0, 255)  # in this order: half a unit is rounded
     luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
     found = measure_edges(plane, max(12.0, 6.0 * floor) / scale)
     told = found.counts >= EDGES_MIN
@@ -208,8 +219,8 @@ def summary(picture: Picture) -> dict[str, Any]:
         "tile_luma_std": luma.std(),
         "flat_share": float(((raw < FLAT_MAX) & (luma < LIT_MAX)).mean()),
         "structureless_share": float((gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain).mean()),
-        "row_pattern": pattern_strength(sums.rows, plane.shape[1]) * scale,
-        "column_pattern": pattern_strength(sums.columns, plane.shape[0]) * scale,
+        "row_pattern": pattern_strength(sums.rows, plane.samples.shape[1]) * scale,
+        "column_pattern": pattern_strength(sums.columns, plane.samples.shape[0]) * scale,
         "edge_tiles": told.reshape(2, -1).sum(axis=1).max(),
         "cells": np.rint(cells * 128),
         "luma": luma,

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.kernels import chroma, edges, luma, pattern, plane, reference
 from engine.kernels.figures import PERCENTILES, figures
+from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS
 from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
 from engine.types import Picture
 
@@ -32,14 +33,14 @@ LEAST_EDGE = 48.0
 """Quarter levels that an edge rises at least, where the registry runs the pass over edges."""
 
 
-def _luma(measure: Callable[[plane.Plane], luma.LumaSums]) -> Pass:
+def _luma(measure: Callable[[plane.AnalysisPlane], luma.LumaSums]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
         return _fields(measure(plane.analysis_plane(picture)))
 
     return run
 
 
-def _edges(measure: Callable[[plane.Plane, float], edges.EdgeSums]) -> Pass:
+def _edges(measure: Callable[[plane.AnalysisPlane, float], edges.EdgeSums]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
         return _fields(measure(plane.analysis_plane(picture), LEAST_EDGE))
 
@@ -48,8 +49,8 @@ def _edges(measure: Callable[[plane.Plane, float], edges.EdgeSums]) -> Pass:
 
 def _pattern(strength: Callable[[Any, int], float]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
-        samples = plane.analysis_plane(picture)
-        return {"rows": strength(luma.measure(samples).rows, samples.shape[1])}
+        whole = plane.analysis_plane(picture)
+        return {"rows": strength(luma.measure(whole).rows, whole.samples.shape[1])}
 
     return run
 
@@ -66,7 +67,7 @@ def _summary(picture: Picture) -> Mapping[str, Any]:
     measured = figures(picture)
     luma, structure, *acutances, u, v = measured.grids
     grids = {"luma": luma, "structure": structure, "acutances": np.nan_to_num(acutances), "u": u, "v": v}
-    return {"acutance": 0.0, "cells": measured.cells} | grids | measured.named
+    return {"acutance": 0.0, "cells": measured.cells.reshape(CELL_ROWS, CELL_COLUMNS)} | grids | measured.named
 
 
 def _fields(sums: Any) -> dict[str, Any]:
@@ -77,8 +78,8 @@ KERNELS: tuple[Kernel, ...] = (
     Kernel(
         "plane",
         "The analysis plane: luma at about 540 lines.",
-        lambda picture: {"plane": plane.analysis_plane(picture)},
-        lambda picture: {"plane": reference.analysis_plane(picture)},
+        lambda picture: {"plane": plane.analysis_plane(picture).samples},
+        lambda picture: {"plane": reference.analysis_plane(picture).samples},
     ),
     Kernel(
         "luma",

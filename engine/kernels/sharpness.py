@@ -1,4 +1,4 @@
-"""How sharp a picture is, 0..100, from how steep its strong edges are at the analysis scale. Pure.
+"""How sharp a picture is, 0..100, from how steep its strong edges are at the analysis scale; compiled.
 
 The acutance of a tile is the share of its edges' height that their steepest steps take (engine/kernels/edges.py): it
 tells the width of edges whatever their height, so one threshold does for a white kitchen and a dim corridor, where
@@ -12,7 +12,10 @@ measure the same).
 - Of x and y the weaker counts: a motion blur leaves the edges along its path sharp.
 """
 
-from collections.abc import Mapping
+import numba
+import numpy as np
+
+from engine.compiled import CACHED
 
 LIGHT_MIN = 20.0
 """Mean level below which a picture has too little light to say anything of its edges."""
@@ -22,14 +25,14 @@ SHADED_MIN = 30.0
 """Deviation of the tiles' mean levels from which a scene must have edges somewhere."""
 
 
-def sharpness(named: Mapping[str, float]) -> float | None:
-    """100 is best, in proportion to the acutance. None: too dark, or too little to have edges.
+@numba.njit(nogil=True, cache=CACHED)
+def sharpness(luma_mean: float, acutance: float, tile_luma_std: float) -> float:
+    """100 is best, in proportion to the acutance, nan where none was found. nan: too dark, or too little to have edges.
 
     Light and shade in plenty, but hardly a tile with an edge in it, is a picture far out of focus: 0.
     """
-    if named["luma_mean"] < LIGHT_MIN:
-        return None
-    found = named.get("acutance")
-    if found is None:
-        return 0.0 if named["tile_luma_std"] >= SHADED_MIN else None
-    return 100.0 * min(1.0, max(0.0, (found - ACUTANCE_ZERO) / (ACUTANCE_FULL - ACUTANCE_ZERO)))
+    if luma_mean < LIGHT_MIN:
+        return np.nan
+    if np.isnan(acutance):
+        return 0.0 if tile_luma_std >= SHADED_MIN else np.nan
+    return 100.0 * min(1.0, max(0.0, (acutance - ACUTANCE_ZERO) / (ACUTANCE_FULL - ACUTANCE_ZERO)))

@@ -14,9 +14,12 @@ from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS
 VERSION = 2
 SIGNATURE_BYTES = 1 + 2 * CELL_ROWS * CELL_COLUMNS
 
+_HEAD = bytes([VERSION])
+_CODED = np.dtype("<u2")
+
 __all__ = ["SIGNATURE_BYTES", "UNITS_PER_LEVEL", "VERSION", "pack"]
 
 
 def pack(cells: npt.NDArray[np.uint16]) -> bytes:
-    """Cell means (CELL_ROWS, CELL_COLUMNS) in 1/UNITS_PER_LEVEL as a signature."""
-    return bytes([VERSION]) + cells.astype("<u2", copy=False).tobytes()
+    """Cell means in 1/UNITS_PER_LEVEL, row-major, as a signature."""
+    return _HEAD + cells.astype(_CODED, copy=False).tobytes()

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from engine.compiled import CACHED
+from engine.kernels import strips
 from engine.kernels.edges import ROWS_SAMPLED
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 
@@ -32,7 +33,7 @@ STRUCTURE_MIN = 0.6
 """Gradient energy (levels^2, noise taken out) below which a tile of a well lit picture shows nothing."""
 GRAIN_SHARE = 0.25
 """A codec colours noise, so that much of what noise should give may be left when it is taken out."""
-EDGES_MIN = 8
+EDGES_MIN = 4
 """Fewer edges of a direction tell nothing of a tile."""
 TILES_MIN = 6
 """Fewer tiles with edges tell nothing of a direction."""
@@ -86,11 +87,15 @@ def light(bins: Any, gain: float, black: float, out: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def cells(sums: Any, rows: int, columns: int, scale: float, black: float, units: int, out: Any, levels: Any) -> float:
+def cells(
+    sums: Any, lines: int, step: int, columns: int, scale: float, black: float, units: int, out: Any, levels: Any
+) -> float:
     """Mean level of each cell in 1/`units` into `out`, of each tile into `levels`, flat; returns their deviation."""
     levels[:] = 0
+    below = 0
     for row in range(CELL_ROWS):
-        tall = (row + 1) * rows // CELL_ROWS - row * rows // CELL_ROWS
+        above, below = below, strips.kept((row + 1) * lines // CELL_ROWS, step)
+        tall = below - above
         for column in range(CELL_COLUMNS):
             wide = (column + 1) * columns // CELL_COLUMNS - column * columns // CELL_COLUMNS
             level = min(255.0, max(0.0, sums[row, column] * (scale / (tall * wide)) - black))
