@@ -129,7 +129,10 @@ class JudgeSettings(Section):
         ge=0, le=144,
     )  # fmt: skip
     covered_hidden_share_min: float = key(0.78, "Covered, and not partly, from this share on ...", ge=0, le=1)
-    covered_told_share_min: float = key(0.85, "... or of the tiles that usually show structure.", ge=0, le=1)
+    covered_told_share_min: float = key(0.85, "... or of the tiles that usually show structure ...", ge=0, le=1)
+    covered_top_fall: float = key(
+        2.6, "... or where even the least affected tiles lost so much structure.", unit="octaves", ge=0, le=16
+    )
     veil_min: float = key(
         0.28, "Steam or another veil if added light takes so much contrast ...", unit="octaves", ge=0, le=8
     )

@@ -198,6 +198,7 @@ def _part(found: _Found, baseline: Baseline, history: History, settings: JudgeSe
     if ratio is not None and ratio < settings.sharpness_ratio_min:
         found.add(FaultKind.BLURRED, margin(ratio, settings.sharpness_ratio_min, settings.sharpness_ratio_min / 2))
     whole = share >= settings.covered_hidden_share_min or change.told_share >= settings.covered_told_share_min
+    whole = whole or (change.structure_top is not None and change.structure_top <= -settings.covered_top_fall)
     found.tiles = hidden
     found.add(FaultKind.COVERED if whole else FaultKind.PARTLY_COVERED, margin(share, settings.hidden_share_min, 0.5))
 

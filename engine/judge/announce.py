@@ -11,20 +11,22 @@ from collections import Counter
 
 from engine.config.judge import JudgeSettings
 from engine.faults import SAME
-from engine.judge.history import OUTCOMES_MAX, History, Outcome
+from engine.judge.history import OUTCOME_BYTES, OUTCOMES_MAX, History, Outcome, outcomes_of, pack_outcomes
 from engine.types import Cause, FaultKind, State
 
 
 def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> History:
     """The memory with this visit's outcome in it and the announcement brought up to date."""
-    outcomes = (*history.outcomes, outcome)[-OUTCOMES_MAX:]
+    past = (history.past + pack_outcomes((outcome,)))[-OUTCOMES_MAX * OUTCOME_BYTES :]
+    asked = max(settings.confirm_m, settings.confirm_n, settings.recover_n)
+    outcomes = outcomes_of(past[-asked * OUTCOME_BYTES :])
     # fewer visits than confirm_n could never confirm anything
     recent = outcomes[-max(settings.confirm_m, settings.confirm_n) :]
     state, kinds = _announcement(history, outcomes, recent, settings)
     cause = _cause(history, recent, kinds) if state == State.FAULT else None
     since = history.since_wall_ns if state == history.announced else at_wall_ns
     return history._replace(
-        outcomes=outcomes, announced=state, announced_kinds=kinds, announced_cause=cause, since_wall_ns=since
+        past=past, announced=state, announced_kinds=kinds, announced_cause=cause, since_wall_ns=since
     )
 
 

@@ -1,6 +1,7 @@
 """What the judge remembers of one camera, as a value and as bytes. Under 4 KB a camera. Pure."""
 
 import struct
+from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -29,6 +30,9 @@ _UINT16_MAX = 0xFFFF
 _Member = TypeVar("_Member", bound=Enum)
 
 
+OUTCOME_BYTES = _OUTCOME.size
+
+
 class Outcome(NamedTuple):
     """What one past visit said."""
 
@@ -37,11 +41,28 @@ class Outcome(NamedTuple):
     cause: Cause | None = None
 
 
+def pack_outcomes(outcomes: Iterable[Outcome]) -> bytes:
+    """As History.past has them, OUTCOME_BYTES each."""
+    return b"".join(
+        _OUTCOME.pack(_STATES.index(one.state), _number(one.cause, _CAUSES), _mask(one.kinds)) for one in outcomes
+    )
+
+
+@lru_cache(maxsize=4096)
+def outcomes_of(past: bytes) -> tuple[Outcome, ...]:
+    """The values again; of most cameras the latest visits said the same. Whole outcomes of known states."""
+    return tuple(
+        Outcome(_STATES[state], _kinds(kinds), _member(cause, _CAUSES))
+        for state, cause, kinds in _OUTCOME.iter_unpack(past)
+    )
+
+
 class History(NamedTuple):
     """A camera's memory; `History()` is that of one never seen.
 
     `announced`, with its kinds and cause: what the engine stands by, None before the first visit; `since_wall_ns`: when
-    it began. `outcomes`: the latest visits, oldest first, OUTCOMES_MAX at most. `signature`: tile means of the first of
+    it began. `past`: the latest visits, oldest first, OUTCOMES_MAX at most; as bytes, since a verdict asks for few of
+    them (`outcomes`: as values). `signature`: tile means of the first of
     `same_visits` visits whose picture did not change at all and of `still_visits` whose picture changed less than this
     camera's ever does; the last of them was at `signature_wall_ns` and carried the stream's time `stream_time_ns`,
     which had not advanced for `clock_still_visits`. `hidden`: a bit a tile, row-major, that the last picture showed as
@@ -53,7 +74,7 @@ class History(NamedTuple):
     announced_kinds: tuple[FaultKind, ...] = ()
     announced_cause: Cause | None = None
     since_wall_ns: int = 0
-    outcomes: tuple[Outcome, ...] = ()
+    past: bytes = b""
     signature: bytes = b""
     same_visits: int = 0
     still_visits: int = 0
@@ -65,6 +86,11 @@ class History(NamedTuple):
     soft_since_wall_ns: int = 0
     day: bytes = b""
     infrared: bytes = b""
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What the latest visits said, oldest first."""
+        return outcomes_of(self.past)
 
     def baseline(self, *, infrared: bool) -> Baseline:
         """What the camera usually shows in a mode."""
@@ -86,7 +112,7 @@ class History(NamedTuple):
 
     def before_last(self) -> "History":
         """Nearly the memory before the last visit: without its outcome; what it taught the baseline stays."""
-        return self._replace(outcomes=self.outcomes[:-1], soft_visits=max(0, self.soft_visits - 1))
+        return self._replace(past=self.past[:-OUTCOME_BYTES], soft_visits=max(0, self.soft_visits - 1))
 
     def to_bytes(self) -> bytes:
         """For the store; `from_bytes` gives an equal value back."""
@@ -96,7 +122,7 @@ class History(NamedTuple):
             _number(self.announced_cause, _CAUSES),
             _mask(self.announced_kinds),
             self.since_wall_ns,
-            len(self.outcomes),
+            len(self.past) // OUTCOME_BYTES,
             min(self.same_visits, _UINT16_MAX),
             min(self.still_visits, _UINT16_MAX),
             self.signature_wall_ns,
@@ -109,11 +135,7 @@ class History(NamedTuple):
             len(self.day),
             len(self.infrared),
         )
-        outcomes = b"".join(
-            _OUTCOME.pack(_STATES.index(one.state), _number(one.cause, _CAUSES), _mask(one.kinds))
-            for one in self.outcomes
-        )
-        return head + outcomes + self.signature + self.hidden + self.day + self.infrared
+        return head + self.past + self.signature + self.hidden + self.day + self.infrared
 
     @staticmethod
     def from_bytes(blob: bytes) -> "History":
@@ -130,12 +152,12 @@ class History(NamedTuple):
             _HEAD.unpack_from(blob)
         )
         signature, hidden, day, infrared = sizes
-        after = _HEAD.size + count * _OUTCOME.size
+        after = _HEAD.size + count * OUTCOME_BYTES
         if len(blob) != after + signature + hidden + day + infrared or count > OUTCOMES_MAX:
             return History()
-        past = list(_OUTCOME.iter_unpack(blob[_HEAD.size : after]))
+        past = blob[_HEAD.size : after]
         sizes_fit = signature in (0, SIGNATURE_BYTES) and hidden in (0, HIDDEN_BYTES)
-        if not sizes_fit or announced > len(_STATES) or any(state >= len(_STATES) for state, _, _ in past):
+        if not sizes_fit or announced > len(_STATES) or max(past[::OUTCOME_BYTES], default=0) >= len(_STATES):
             return History()
         if not {day, infrared} <= {0, BASELINE_BYTES}:
             return History()
@@ -145,7 +167,7 @@ class History(NamedTuple):
             announced_kinds=_kinds(kinds),
             announced_cause=_member(cause, _CAUSES),
             since_wall_ns=since,
-            outcomes=tuple(_outcome(*one) for one in past),
+            past=past,
             signature=blob[after : ends[0]],
             same_visits=same,
             still_visits=still,
@@ -175,13 +197,8 @@ def _first(blob: bytes) -> History:
         announced=_member(announced, _STATES),
         announced_kinds=_kinds(kinds),
         since_wall_ns=since,
-        outcomes=tuple(Outcome(_STATES[state], _kinds(mask)) for state, mask in past),
+        past=pack_outcomes(Outcome(_STATES[state], _kinds(mask)) for state, mask in past),
     )
-
-
-@lru_cache(maxsize=1024)
-def _outcome(state: int, cause: int, kinds: int) -> Outcome:
-    return Outcome(_STATES[state], _kinds(kinds), _member(cause, _CAUSES))
 
 
 def _number(member: _Member | None, members: tuple[_Member, ...]) -> int:
@@ -197,4 +214,4 @@ def _mask(kinds: tuple[FaultKind, ...]) -> int:
 
 
 def _kinds(mask: int) -> tuple[FaultKind, ...]:
-    return tuple(kind for bit, kind in enumerate(_KINDS) if mask >> bit & 1)
+    return tuple(kind for bit, kind in enumerate(_KINDS) if mask >> bit & 1) if mask else ()

@@ -27,7 +27,7 @@ from engine.types import (
     VisitFailure,
 )
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Changes whenever the same figures, thresholds and memory could give another verdict."""
 
 INFRARED_CHROMA_MAX = 1.5

@@ -2,7 +2,7 @@
 
 from engine.config.judge import JudgeSettings
 from engine.judge.announce import announce
-from engine.judge.history import History, Outcome
+from engine.judge.history import History, Outcome, outcomes_of, pack_outcomes
 from engine.types import FaultKind, State
 
 _OK = Outcome(State.OK)
@@ -14,7 +14,8 @@ class Pictures:
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings
-        self._in_order = History(announced=State.OK, outcomes=(_OK,) * max(settings.confirm_m, settings.recover_n))
+        in_order = (_OK,) * max(settings.confirm_m, settings.recover_n)
+        self._in_order = History(announced=State.OK, past=pack_outcomes(in_order))
         self._histories: dict[int, History] = {}
 
     def remembers(self, camera: int) -> bool:
@@ -30,7 +31,7 @@ class Pictures:
             history = self._in_order
         outcome = _FAULT if fault else _OK
         history = announce(history, outcome, now_ns, self._settings)
-        recent = history.outcomes[-len(self._in_order.outcomes) :]
+        recent = outcomes_of(history.past[-len(self._in_order.past) :])
         if history.announced == State.OK and all(one.state == State.OK for one in recent):
             self._histories.pop(camera, None)
         else:

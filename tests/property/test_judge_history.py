@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from engine.config.judge import JudgeSettings
 from engine.judge.announce import announce
 from engine.judge.baseline import BASELINE_BYTES, Baseline
-from engine.judge.history import HIDDEN_BYTES, HISTORY_BYTES_MAX, OUTCOMES_MAX, SIGNATURE_BYTES, History, Outcome
+from engine.judge.history import (
+    HIDDEN_BYTES,
+    HISTORY_BYTES_MAX,
+    OUTCOMES_MAX,
+    SIGNATURE_BYTES,
+    History,
+    Outcome,
+    pack_outcomes,
+)
 from engine.types import Cause, FaultKind, State
 
 KINDS = st.sets(st.sampled_from(FaultKind)).map(lambda kinds: tuple(kind for kind in FaultKind if kind in kinds))
@@ -23,7 +31,7 @@ HISTORIES = st.builds(
     announced_kinds=KINDS,
     announced_cause=CAUSES,
     since_wall_ns=NS,
-    outcomes=st.lists(OUTCOMES, max_size=OUTCOMES_MAX).map(tuple),
+    past=st.lists(OUTCOMES, max_size=OUTCOMES_MAX).map(pack_outcomes),
     signature=st.just(b"") | st.binary(min_size=SIGNATURE_BYTES, max_size=SIGNATURE_BYTES),
     same_visits=COUNTS,
     still_visits=COUNTS,
@@ -43,6 +51,12 @@ HISTORIES = st.builds(
 def test_a_memory_comes_back_from_its_bytes(history: History) -> None:
     assert History.from_bytes(history.to_bytes()) == history
     assert len(history.to_bytes()) <= HISTORY_BYTES_MAX
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(OUTCOMES, max_size=OUTCOMES_MAX))
+def test_what_past_visits_said_comes_back_from_its_bytes(outcomes: list[Outcome]) -> None:
+    assert History(past=pack_outcomes(outcomes)).outcomes == tuple(outcomes)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -292,6 +292,16 @@ def test_a_cover_before_all_that_has_structure_is_whole_though_plain_walls_look_
     assert announced(learned(**usual), *twice(**cover)) == (FaultKind.COVERED,)
 
 
+def test_a_cover_that_lets_light_and_shade_through_in_part_is_whole_where_all_lost_their_structure() -> None:
+    cells = np.full(SCENE.shape, 100.0)
+    cells[:, :10] += 0.3 * (SCENE[:, :10] - SCENE.mean())
+    structure = np.full(SHAPE, 0.2)
+    structure[:, :5] = 4.6  # three octaves less than ever, and still the least affected
+    assert announced(learned(), *twice(cells=cells, structure=structure)) == (FaultKind.COVERED,)
+    structure[:, :5] = STRUCTURE[:, :5]
+    assert announced(learned(), *twice(cells=cells, structure=structure)) == (FaultKind.PARTLY_COVERED,)
+
+
 def test_a_plain_part_of_a_noisy_scene_is_hidden_beside_what_tells_it() -> None:
     noisy = np.full(SHAPE, 9.0)
     noisy[:, 12:], noisy[3:6, 1] = 200.0, 60.0

@@ -1,11 +1,15 @@
 """The judge's memories in the hub: kept as bytes, given as values."""
 
 from engine.hub.memories import Memories
-from engine.judge.history import HIDDEN_BYTES, History, Outcome
+from engine.judge.history import HIDDEN_BYTES, History, Outcome, pack_outcomes
 from engine.types import FaultKind, State
 
 SEEN = History(
-    State.FAULT, (FaultKind.BLURRED,), since_wall_ns=7, outcomes=(Outcome(State.FAULT),), hidden=b"\1" * HIDDEN_BYTES
+    State.FAULT,
+    (FaultKind.BLURRED,),
+    since_wall_ns=7,
+    past=pack_outcomes([Outcome(State.FAULT)]),
+    hidden=b"\1" * HIDDEN_BYTES,
 )
 
 
