@@ -1,6 +1,7 @@
 """From what a visit brought to a stored verdict: judge, remember, hand to the writer, count."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from engine.clock import monotonic_ns, seconds, thread_cpu_ns, wall_ns
 from engine.config.schema import Settings
@@ -14,6 +15,19 @@ from engine.record.store import VisitRecord
 from engine.record.writer import Writer
 from engine.serve.metrics import Metrics
 from engine.types import Camera, Keyframe, Measurement, State, UnknownReason, Verdict, VisitFailure
+
+
+class _Judged(NamedTuple):
+    """A verdict and what is to be kept with it; `news`: another fault is announced than before."""
+
+    camera: Camera
+    verdict: Verdict
+    memory: bytes
+    changed: bool
+    news: bool
+    working: bool
+    took_ns: int
+    took_cpu_ns: int
 
 
 class Judging:
@@ -38,19 +52,24 @@ class Judging:
         """Whether a kitchen works at a moment; the schedule knows."""
         self.checks_total = 0
 
-    def measured(self, keyframe: Keyframe, measurement: Measurement) -> Verdict | None:
-        """A keyframe was scored."""
-        self._metrics.stage("decode", seconds(measurement.decode_ns))
-        self._metrics.stage("kernels", seconds(measurement.kernels_ns))
-        self._metrics.stage_cpu("decode", seconds(measurement.decode_cpu_ns))
-        self._metrics.stage_cpu("kernels", seconds(measurement.kernels_cpu_ns))
+    def measured(self, batch: Sequence[tuple[Keyframe, Measurement]]) -> list[Verdict | None]:
+        """Keyframes were scored; judged one right after the other, which takes half the time that each alone takes."""
+        judged = [self._judge_measured(keyframe, measurement) for keyframe, measurement in batch]
+        verdicts = []
+        for (keyframe, measurement), one in zip(batch, judged, strict=True):
+            self._metrics.stage("decode", seconds(measurement.decode_ns))
+            self._metrics.stage("kernels", seconds(measurement.kernels_ns))
+            self._metrics.stage_cpu("decode", seconds(measurement.decode_cpu_ns))
+            self._metrics.stage_cpu("kernels", seconds(measurement.kernels_cpu_ns))
+            kept = pack_measurement(measurement) if self.settings.record.measurements else b""
+            verdicts.append(None if one is None else self._keep(one, keyframe, kept))
+        return verdicts
+
+    def _judge_measured(self, keyframe: Keyframe, measurement: Measurement) -> _Judged | None:
         working = self._works(keyframe)
-        kept = pack_measurement(measurement) if self.settings.record.measurements else b""
         return self._judge(
             keyframe.camera_id,
-            keyframe,
             lambda old: judge_measurement(measurement, old, self.settings.judge, working=working),
-            kept,
             working,
         )
 
@@ -69,7 +88,9 @@ class Judging:
     def failed(self, failure: VisitFailure) -> None:
         """A visit brought no keyframe."""
         at_ns = wall_ns()
-        self._judge(failure.camera_id, None, lambda old: judge_failure(failure, at_ns, old, self.settings.judge))
+        judged = self._judge(failure.camera_id, lambda old: judge_failure(failure, at_ns, old, self.settings.judge))
+        if judged is not None:
+            self._keep(judged, None)
 
     def forget(self, camera_id: str) -> None:
         """The camera left the registry."""
@@ -87,9 +108,8 @@ class Judging:
         return reset, tuple(unknown)
 
     def _unknown(self, keyframe: Keyframe, reason: UnknownReason, detail: str) -> Verdict | None:
-        return self._judge(
+        judged = self._judge(
             keyframe.camera_id,
-            keyframe,
             lambda old: judge_undecoded(
                 keyframe.camera_id,
                 keyframe.visit_id,
@@ -101,6 +121,7 @@ class Judging:
             ),
             working=self._works(keyframe),
         )
+        return None if judged is None else self._keep(judged, keyframe)
 
     def _works(self, keyframe: Keyframe) -> bool:
         """Whether the camera's kitchen worked when the keyframe came."""
@@ -108,14 +129,9 @@ class Judging:
         return camera is None or self.is_working(camera, keyframe.arrival_wall_ns)
 
     def _judge(
-        self,
-        camera_id: str,
-        keyframe: Keyframe | None,
-        rule: Callable[[History], tuple[Verdict, History]],
-        measurement: bytes = b"",
-        working: bool = True,
-    ) -> Verdict | None:
-        """The verdict; None if the camera was removed while its visit was under way."""
+        self, camera_id: str, rule: Callable[[History], tuple[Verdict, History]], working: bool = True
+    ) -> _Judged | None:
+        """None if the camera was removed while its visit was under way."""
         camera = self._registry.cameras.get(camera_id)
         if camera is None:
             return None
@@ -124,23 +140,29 @@ class Judging:
         verdict, history = rule(old)
         changed = self._registry.announce(camera_id, verdict.announced)
         memory = self._memories.put(camera_id, history)
-        self._metrics.stage("judge", seconds(monotonic_ns() - began_ns))
-        self._metrics.stage_cpu("judge", seconds(thread_cpu_ns() - began_cpu_ns))
+        news = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
+        took_cpu_ns, took_ns = thread_cpu_ns() - began_cpu_ns, monotonic_ns() - began_ns
+        return _Judged(camera, verdict, memory, changed, news, working, took_ns, took_cpu_ns)
+
+    def _keep(self, judged: _Judged, keyframe: Keyframe | None, measurement: bytes = b"") -> Verdict:
+        """Count it, and hand it to the writer."""
+        verdict = judged.verdict
+        self._metrics.stage("judge", seconds(judged.took_ns))
+        self._metrics.stage_cpu("judge", seconds(judged.took_cpu_ns))
         if keyframe is not None:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(verdict.state)
         self.checks_total += 1
         evidence = self._evidence(keyframe, verdict)
         # The ledger cites only what is kept, and what it may cite is kept for good.
-        also = self._findings.heard(verdict, camera, evidence)
-        news = history.announced == State.FAULT and _stands_by(history) != _stands_by(old)
+        also = self._findings.heard(verdict, judged.camera, evidence)
         record = VisitRecord(
             verdict,
-            memory,
-            changed,
+            judged.memory,
+            judged.changed,
             measurement,
-            working,
-            exhibit=news or (bool(also) and evidence is not None),
+            judged.working,
+            exhibit=judged.news or (bool(also) and evidence is not None),
         )
         self._writer.submit(record, evidence, also)
         return verdict

@@ -16,6 +16,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
 from engine.hub.findings import FindingsOffice
+from engine.hub.gather import Gather
 from engine.hub.judging import Judging
 from engine.hub.kpis import KpiOffice
 from engine.hub.registry import Registry
@@ -74,6 +75,7 @@ class Hub:
         limits = settings.intake
         self._intake = Intake(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
         self._renders = Renders()
+        self._gather = Gather()
         self._workers: deque[str] = deque()
         self._questions: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -111,6 +113,7 @@ class Hub:
         self._poller.watch("wake", self._wake_read)
         while not self._stopping:
             self._turn()
+        self._judge_gathered(at_once=True)
         for dropped in self._intake.shut_down():
             self._metrics.dropped(dropped.reason)
         self._intake.check_invariants()
@@ -135,9 +138,11 @@ class Hub:
             self._hear_supervisor()
         if "wake" in stirred:
             os.read(self._wake_read, 65_536)
+            self._judge_gathered(at_once=True)  # who asks is told of all that was seen before
             self._answer_questions()
         self._take("feed", self._feed, self._on_feeder, stirred)
         self._take("work", self._work, self._on_worker, stirred)
+        self._judge_gathered()
         if self._gateways is not None:
             self._take("gateways", self._gateways, self._on_gateway, stirred)
         if self._may_begin and not self._begun and self._workers:
@@ -153,11 +158,11 @@ class Hub:
             self._each_second(now_ns)
 
     def _wait_ms(self) -> int:
-        wakeup_ns = self._visits.next_wakeup_ns()
-        if wakeup_ns is None:
+        wakeups_ns = [one for one in (self._visits.next_wakeup_ns(), self._gather.until_ns) if one is not None]
+        if not wakeups_ns:
             return _WAIT_MS_MAX
         # Rounded up: a turn that comes a moment early would find nothing to do and spin.
-        left_ms = -(-(wakeup_ns - monotonic_ns()) // 1_000_000)
+        left_ms = -(-(min(wakeups_ns) - monotonic_ns()) // 1_000_000)
         return max(0, min(_WAIT_MS_MAX, left_ms))
 
     def _take(self, name: str, channel: Channel, on_message: Callable[[list[Frame]], None], stirred: set[str]) -> None:
@@ -231,9 +236,15 @@ class Hub:
         if keyframe is None:
             return  # a worker that was given up answers late; its frame went out again
         if isinstance(result.outcome, Measurement):
-            self._judged(self._judging.measured(keyframe, result.outcome))
+            self._gather.add(keyframe, result.outcome, monotonic_ns())
+            self._judge_gathered()
         elif isinstance(result.outcome, jobs.Failed):
             self._judged(self._judging.undecoded(keyframe, result.outcome))
+
+    def _judge_gathered(self, *, at_once: bool = False) -> None:
+        if at_once or self._gather.due(monotonic_ns(), self._intake.held_frames):
+            for verdict in self._judging.measured(self._gather.take()):
+                self._judged(verdict)
 
     def _judged(self, verdict: Verdict | None) -> None:
         if verdict is not None:
