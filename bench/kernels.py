@@ -4,11 +4,13 @@
 
 `fused_ms`: every figure, score, the tile map and the signature, of a picture that was decoded just before, as a worker
 has it. `luma_ms`, `edges_ms`, ...: the passes alone, each with the shrinking to the analysis plane before it.
-`judge_ms`: a measurement against a learned baseline, to a verdict and the new memory in bytes, camera after camera, a
-picture decoded before each, as in a hub beside its workers. `decode_ms`: bare libavcodec with its default options and
-one thread, its context kept. `decode_share` = (fused_ms + judge_ms) / decode_ms. `opencv_ms`:
-`cv2.Laplacian(y, cv2.CV_64F).var()` and `cv2.calcHist`; `ratio` = fused_ms / opencv_ms. The picture is the first
-keyframe of a clip in DIR (camera/canteen_1080p_h264_2M.mp4) where there is one, else a generated one.
+`judge_ms`: a measurement against a learned baseline, to a verdict and the new memory in bytes; GATHERED cameras in a
+row, a picture decoded before them, as a hub beside its workers gathers them at 200 a second (engine/hub/gather.py);
+`judge_alone_ms`: the first of them, which comes back into caches that the decoder took.
+`decode_ms`: bare libavcodec with its default options and one thread, its context kept. `decode_share` = (fused_ms +
+judge_ms) / decode_ms. `opencv_ms`: `cv2.Laplacian(y, cv2.CV_64F).var()` and `cv2.calcHist`; `ratio` = fused_ms /
+opencv_ms. The picture is the first keyframe of a clip in DIR (camera/canteen_1080p_h264_2M.mp4) where there is one,
+else a generated one.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +44,7 @@ from engine.worker import measure as measure_keyframe
 ROWS, COLUMNS = 1080, 1920
 CLIP = "camera/canteen_1080p_h264_2M.mp4"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+GATHERED = 4
 _CAMERAS, _LEARNED_VISITS = 64, 8
 _NS_PER_H = 3_600_000_000_000
 
@@ -95,13 +98,20 @@ def measure(payload: bytes, rounds: int) -> dict[str, float]:
 def _cold_ms(payload: bytes, judges: Sequence[Callable[[], object]], rounds: int) -> dict[str, float]:
     """Each after a decode, which takes the caches."""
     decoder = Decoder()
-    scored, judged = [], []
-    for _, judge in zip(range(4 * rounds), cycle(judges), strict=False):
+    scored, judged, alone = [], [], []
+    turn = cycle(judges)
+    for _ in range(4 * rounds):
         picture = decoder.decode(Codec.H264, payload)
         scored.append(_cpu_ms(partial(score, picture)))
         decoder.decode(Codec.H264, payload)
-        judged.append(_cpu_ms(judge))
-    return {"fused_ms": statistics.median(scored), "judge_ms": statistics.median(judged)}
+        took = [_cpu_ms(judge) for judge in islice(turn, GATHERED)]
+        judged.append(statistics.fmean(took))
+        alone.append(took[0])
+    return {
+        "fused_ms": statistics.median(scored),
+        "judge_ms": statistics.median(judged),
+        "judge_alone_ms": statistics.median(alone),
+    }
 
 
 def _cpu_ms(run: Callable[[], object]) -> float:
