@@ -239,6 +239,7 @@ class Hub:
             self._gather.add(keyframe, result.outcome, monotonic_ns())
             self._judge_gathered()
         elif isinstance(result.outcome, jobs.Failed):
+            self._judge_gathered(at_once=True)  # a camera's visits are judged in their order
             self._judged(self._judging.undecoded(keyframe, result.outcome))
 
     def _judge_gathered(self, *, at_once: bool = False) -> None:

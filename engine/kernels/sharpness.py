@@ -27,7 +27,8 @@ SHADED_MIN = 30.0
 
 @numba.njit(nogil=True, cache=CACHED)
 def sharpness(luma_mean: float, acutance: float, tile_luma_std: float) -> float:
-    """100 is best, in proportion to the acutance, nan where none was found. nan: too dark, or too little to have edges.
+    """100 is best, in proportion to the acutance (nan: none was found). Gives nan if it is too dark, or too little has
+    edges.
 
     Light and shade in plenty, but hardly a tile with an edge in it, is a picture far out of focus: 0.
     """
