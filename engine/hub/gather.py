@@ -8,7 +8,7 @@ does not wait.
 from engine.types import Keyframe, Measurement
 
 GATHER_NS = 20_000_000
-GATHER_MAX = 16
+GATHER_MAX = 8
 
 
 class Gather:

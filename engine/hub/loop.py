@@ -244,6 +244,7 @@ class Hub:
 
     def _judge_gathered(self, *, at_once: bool = False) -> None:
         if at_once or self._gather.due(monotonic_ns(), self._intake.held_frames):
+            self._hand_out(monotonic_ns())  # workers go on meanwhile
             for verdict in self._judging.measured(self._gather.take()):
                 self._judged(verdict)
 

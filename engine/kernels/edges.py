@@ -129,6 +129,7 @@ def add(plane: Any, lines: int, step: int, least: float, sums: Any, thresholds: 
     columns_x = np.zeros((3, n), np.uint16)
     columns_y = np.zeros((3, width), np.uint16)
     tile = 0
+    tile_end = strips.kept(lines // _ROWS, step)
     for y in range(height):
         if y % apart == 0:
             row = plane[y]
@@ -137,11 +138,11 @@ def add(plane: Any, lines: int, step: int, least: float, sums: Any, thresholds: 
             )
             if strips.BEFORE <= y < height - strips.BEHIND:
                 _mark(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], strong_y, columns_y)
-        following = strips.line_of(y + 1, step) if y + 1 < height else lines
-        if following >= (tile + 1) * lines // _ROWS:
+        if y + 1 == tile_end:
             _fold(columns_x, strips.BEFORE, width, tile, 0, sums)
             _fold(columns_y, 0, width, tile, 1, sums)
             tile += 1
+            tile_end = strips.kept((tile + 1) * lines // _ROWS, step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 All passes and what follows from their sums run in one compiled call: between two pictures the decoder has taken the
 caches, and every piece of code that has to come back into them costs more than what it does; that of Python most. What
-each figure means stands in engine/kernels/registry.py, its definition, as NumPy says it, in engine/kernels/reference.py.
+each figure means stands in engine/kernels/registry.py; its definition, as NumPy says it, in engine/kernels/reference.py
+and in the files of the scores.
 """
 
 from functools import lru_cache

@@ -158,6 +158,7 @@ def add(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, ro
     magnitude = np.zeros(width - 2, np.float32)
     total = 0.0
     cell = tile = used = 0
+    cell_end, tile_end = strips.kept(lines // _CELL_ROWS, step), strips.kept(lines // _ROWS, step)
     for y in range(height):
         row = plane[y]
         if y % apart == 0:
@@ -168,16 +169,17 @@ def add(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, ro
         if y % apart == apart - 1 and 1 <= y < height - 1:
             _differentiate(plane[y - 1], row, plane[y + 1], accumulators, magnitude)
             used += 1
-        following = strips.line_of(y + 1, step) if y + 1 < height else lines
-        if following >= (cell + 1) * lines // _CELL_ROWS:
+        if y + 1 == cell_end:
             _fold_cells(values, cell, cells, columns)
             cell += 1
-        if following >= (tile + 1) * lines // _ROWS:
+            cell_end = strips.kept((cell + 1) * lines // _CELL_ROWS, step)
+        if y + 1 == tile_end:
             _fold_tiles(accumulators, used, tile, tiles)
             for x in range(width - 2):
                 total += magnitude[x]
             magnitude[:] = 0
             tile += 1
+            tile_end = strips.kept((tile + 1) * lines // _ROWS, step)
             used = 0
     for index in range(BINS):
         bins[index] += counts[0, index] + counts[1, index] + counts[2, index] + counts[3, index]
