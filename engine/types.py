@@ -7,6 +7,7 @@ are durations or monotonic. Grey levels are 8-bit full range (0 black, 255 white
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -263,8 +264,7 @@ class Picture:
     """Empty, or what was seen: corrupt_flag, several_pictures, truncated, slice_groups, missing_area."""
 
 
-@dataclass(frozen=True, slots=True)
-class TileMap:
+class TileMap(NamedTuple):
     """Per-tile figures, `rows` x `columns`, row-major from the top left.
 
     All float32, shape (rows, columns). `luma`: mean grey level. `structure`: noise-corrected gradient energy at the

@@ -58,9 +58,6 @@ _MEAN, _DARK, _BRIGHT, _SHADOW, _HIGHLIGHT, _SPREAD, _STRUCTURELESS, _ACUTANCE =
     )
 )  # fmt: skip
 
-_ints = [types.int64] * 10
-_floats = [types.float64] * 7
-
 
 class Figures(NamedTuple):
     """All raw figures of one picture, and its scores.
@@ -79,8 +76,9 @@ class Figures(NamedTuple):
 def _signature(sample: Any) -> Any:
     samples = types.Array(sample, 1, "C", readonly=True)
     return types.void(
-        samples, *_ints, samples, samples, *[types.int64] * 4, *_floats,
-        types.Array(types.float64, 1, "C"), types.Array(types.float32, 3, "C"), types.Array(types.uint16, 1, "C"),
+        samples, *[types.int64] * 7, types.boolean, *[types.int64] * 3, samples, samples, *[types.int64] * 4,
+        types.float64, types.Array(types.float64, 1, "C"), types.Array(types.float32, 3, "C"),
+        types.Array(types.uint16, 1, "C"),
     )  # fmt: skip
 
 
@@ -111,15 +109,18 @@ def _tell_colour(
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
 def _measure(
-    samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int,
-    lines: int, step: int, columns: int, u: Any, v: Any, colour_stride: int, colour_step: int, colour_rows: int,
-    colour_columns: int, gain: float, black: float, colour_gain: float, unit: float, noise_taken: float,
-    edge_levels: float, structure_min: float, named: Any, tile_grids: Any, cells_out: Any,
+    samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, depth: int,
+    full_range: bool, lines: int, step: int, columns: int, u: Any, v: Any, colour_stride: int, colour_step: int,
+    colour_rows: int, colour_columns: int, noise_taken: float, named: Any, tile_grids: Any, cells_out: Any,
 ) -> None:  # fmt: skip
+    black, gain, colour_gain = 0.0, 1.0, 1.0
+    if not full_range:
+        black, gain, colour_gain = _LIMITED_BLACK, 255.0 / _LIMITED_SPAN, 255.0 / _LIMITED_COLOUR_SPAN
+    unit = 2.0 ** (depth - 8)
     grids = tile_grids.reshape((_GRIDS, TILES))
     height = strips.kept(lines, step)
     shrunk = np.empty((height, columns), np.uint16)
-    plane.shrink(samples, stride, width, over_x, under_x, over_y, under_y, shift, step, shrunk)
+    plane.shrink(samples, stride, width, over_x, under_x, over_y, under_y, 10 - depth, step, shrunk)
     sums = np.zeros((luma.PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
     cell_sums = np.zeros((CELL_ROWS, CELL_COLUMNS), np.int64)
     bins = np.zeros(luma.BINS, np.int64)
@@ -142,11 +143,11 @@ def _measure(
     named[_DETAIL + 5] = floor
     named[_DETAIL + 6] = spread
     named[_DETAIL + 7] = summary.flat_share(raw, levels)
-    named[_DETAIL + 8] = summary.structureless_share(levels, gradient, grain, structure_min)
+    named[_DETAIL + 8] = summary.structureless_share(levels, gradient, grain, summary.STRUCTURE_MIN)
     named[_DETAIL + 9] = pattern.shared(row_profile, _segments(height), columns) * scale
     named[_DETAIL + 10] = pattern.shared(column_profile, _segments(columns), height) * scale
     found = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
-    least = max(edge_levels, EDGE_NOISE_MIN * floor * noise_taken) / scale
+    least = max(EDGE_LEVELS_MIN, EDGE_NOISE_MIN * floor * noise_taken) / scale
     edges.add(shrunk, lines, step, least, found, np.empty(2))
     told, weaker = summary.acutance(found, scale, _STEP_NOISE * floor * noise_taken, grids[ACUTANCE:U].reshape(-1))
     named[_DETAIL + 11] = told
@@ -168,7 +169,7 @@ def _measure(
 
 @lru_cache(maxsize=64)
 def _geometry(rows: int, width: int, height: int) -> tuple[int, ...]:
-    """Arguments of `_measure` from `over_x` to `columns`, but for the shift: of cameras there are a few sizes."""
+    """Factors, lines, step and columns of the analysis plane: of cameras there are a few sizes."""
     across, down = plane.factors(rows, width, height)
     lines, columns = down.length(rows), across.length(width)
     return across.over, across.under, down.over, down.under, lines, strips.step_of(lines, columns), columns
@@ -185,12 +186,9 @@ def figures(picture: Picture) -> Figures:
     named = np.empty(_SCORES + 3)
     grids = np.zeros((_GRIDS, TILE_ROWS, TILE_COLUMNS), np.float32)
     cells = np.empty(CELL_ROWS * CELL_COLUMNS, np.uint16)
-    full = picture.full_range
     _measure(
-        flat, stride, width, over_x, under_x, over_y, under_y, 10 - picture.bit_depth, lines, step, columns, u, v,
-        colour_stride, colour_step, colour_rows, colour_columns, 1.0 if full else 255.0 / _LIMITED_SPAN,
-        0.0 if full else _LIMITED_BLACK, 1.0 if full else 255.0 / _LIMITED_COLOUR_SPAN,
-        2.0 ** (picture.bit_depth - 8), NOISE_TAKEN, EDGE_LEVELS_MIN, summary.STRUCTURE_MIN, named, grids, cells,
+        flat, stride, width, over_x, under_x, over_y, under_y, picture.bit_depth, picture.full_range, lines, step,
+        columns, u, v, colour_stride, colour_step, colour_rows, colour_columns, NOISE_TAKEN, named, grids, cells,
     )  # fmt: skip
     values = named.tolist()
     told = dict(zip(NAMES, values, strict=False))

@@ -49,7 +49,8 @@ def shared(profile: Any, borders: Any, samples: int) -> float:
         for y in range(borders[segment], borders[segment + 1]):
             energies[segment] += whole[y] * whole[y] - own[y]
         energies[segment] /= bands * (bands - 1) * (borders[segment + 1] - borders[segment])
-    middle = np.sort(energies)[energies.shape[0] // 2]
+    half = energies.shape[0] // 2
+    middle = np.partition(energies, half)[half]
     deviation: float = np.sqrt(max(0.0, middle)) * bands / samples
     return deviation
 

@@ -44,8 +44,8 @@ ACUTANCE_QUANTILE = 0.75
 @numba.njit(nogil=True, cache=CACHED)
 def quantile(values: Any, share: float) -> float:
     """The value below which `share` of them lie, the lower of two neighbours."""
-    ordered = np.sort(values)
-    found: float = ordered[int(share * (ordered.shape[0] - 1))]
+    place = int(share * (values.shape[0] - 1))
+    found: float = np.partition(values, place)[place]
     return found
 
 
