@@ -6,12 +6,12 @@ int64), of one row a strip:
     0 samples  1 Sobel magnitude^2  2 Laplacian^2  3 |Immerkaer|
 
 Derivatives exist at samples with eight neighbours only. `cells` (shape (CELL_ROWS, CELL_COLUMNS), int64) are the sums
-of all samples of the picture cut four times as fine; `bins` is the histogram of every second sample of the anchors'
-rows. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are the sums of each row in four bands side by side,
-and of each column in four bands above each other. All sums but that of the gradient's magnitude are exact integers:
-linear parts fit 16 bits and squares 32, so that the inner loops fill whole vectors; columns are summed first and folded
-into tiles once a tile row. Sources: Sobel and SI, ITU-T P.910 (10/2023) 7.7; noise, J. Immerkaer, Fast Noise Variance
-Estimation, CVIU 64(2), 1996.
+of all kept samples, of the picture cut four times as fine; `bins` is the histogram of every second sample of the
+anchors' rows. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are the sums of each row in four bands side
+by side, and of each column in four bands above each other. All sums but that of the gradient's magnitude are exact
+integers: linear parts fit 16 bits and squares 32, so that the inner loops fill whole vectors; columns are summed first
+and folded into tiles once a tile row. Sources: Sobel and SI, ITU-T P.910 (10/2023) 7.7; noise, J. Immerkaer, Fast Noise
+Variance Estimation, CVIU 64(2), 1996.
 """
 
 from dataclasses import dataclass
