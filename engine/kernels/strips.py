@@ -18,6 +18,8 @@ SAMPLES = STRIPS * 960
 """Of the anchors' rows together, at least: they tell nearly as much of a picture as half a million do."""
 LINES_MAX = 576
 """Of more lines no more than every second is an anchor: a column of a tile is summed in 16 bits, which hold 64 rows."""
+CLOSE = 4
+"""Anchors are no further apart where every row is kept anyhow: small pictures have fewer samples, and cost little."""
 BEFORE, BEHIND = 2, 3
 """Rows of a strip before and behind its anchor."""
 ROWS = BEFORE + 1 + BEHIND
@@ -25,7 +27,8 @@ ROWS = BEFORE + 1 + BEHIND
 
 def step_of(lines: int, columns: int) -> int:
     """Anchors are so many rows apart."""
-    return max(min(lines // STRIPS, lines * columns // SAMPLES), -(-lines // LINES_MAX))
+    step = max(min(lines // STRIPS, lines * columns // SAMPLES), -(-lines // LINES_MAX))
+    return min(step, CLOSE) if step <= ROWS else step
 
 
 @numba.njit(nogil=True, cache=CACHED)

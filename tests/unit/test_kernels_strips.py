@@ -47,6 +47,7 @@ def test_a_camera_of_1080_lines_has_six_of_eight_rows_read_and_a_small_one_all()
     assert factor(1080).length(1080) == 540
     step = strips.step_of(540, 960)
     assert (step, strips.kept(540, step)) == (8, 406)
+    assert strips.step_of(576, 704) == strips.CLOSE
     assert strips.step_of(288, 352) == 1
     assert strips.kept(288, 1) == 288
     assert strips.kept(576, strips.step_of(576, 704)) == 576
