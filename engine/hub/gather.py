@@ -35,6 +35,10 @@ class Gather:
             return False
         return now_ns >= self._until_ns or len(self._scored) >= GATHER_MAX or held_frames == 0
 
+    def holds(self, camera_id: str) -> bool:
+        """Whether one of this camera waits."""
+        return any(keyframe.camera_id == camera_id for keyframe, _ in self._scored)
+
     def take(self) -> list[tuple[Keyframe, Measurement]]:
         """All of them, to be judged."""
         taken, self._scored = self._scored, []

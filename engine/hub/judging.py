@@ -56,6 +56,7 @@ class Judging:
         """Keyframes were scored; judged one right after the other, which takes half the time that each alone takes."""
         judged = [self._judge_measured(keyframe, measurement) for keyframe, measurement in batch]
         verdicts = []
+        # Only now: what counts and stores one verdict takes the caches from the next.
         for (keyframe, measurement), one in zip(batch, judged, strict=True):
             self._metrics.stage("decode", seconds(measurement.decode_ns))
             self._metrics.stage("kernels", seconds(measurement.kernels_ns))

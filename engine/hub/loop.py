@@ -113,7 +113,7 @@ class Hub:
         self._poller.watch("wake", self._wake_read)
         while not self._stopping:
             self._turn()
-        self._judge_gathered(at_once=True)
+        self._judge_gathered()
         for dropped in self._intake.shut_down():
             self._metrics.dropped(dropped.reason)
         self._intake.check_invariants()
@@ -138,11 +138,11 @@ class Hub:
             self._hear_supervisor()
         if "wake" in stirred:
             os.read(self._wake_read, 65_536)
-            self._judge_gathered(at_once=True)  # who asks is told of all that was seen before
+            self._judge_gathered()  # who asks is told of all that was seen before
             self._answer_questions()
         self._take("feed", self._feed, self._on_feeder, stirred)
         self._take("work", self._work, self._on_worker, stirred)
-        self._judge_gathered()
+        self._judge_due()
         if self._gateways is not None:
             self._take("gateways", self._gateways, self._on_gateway, stirred)
         if self._may_begin and not self._begun and self._workers:
@@ -193,6 +193,7 @@ class Hub:
         elif tag == wire.FAILED:
             failure = self._visits.failed(wire.unpack_failure(rest), now_ns)
             if failure is not None:
+                self._catch_up(failure.camera_id)
                 self._judging.failed(failure)
         elif tag == wire.STATUS:
             self._visits.heartbeat(name, wire.unpack_status(rest), now_ns)
@@ -237,16 +238,24 @@ class Hub:
             return  # a worker that was given up answers late; its frame went out again
         if isinstance(result.outcome, Measurement):
             self._gather.add(keyframe, result.outcome, monotonic_ns())
-            self._judge_gathered()
+            self._judge_due()
         elif isinstance(result.outcome, jobs.Failed):
-            self._judge_gathered(at_once=True)  # a camera's visits are judged in their order
+            self._catch_up(keyframe.camera_id)
             self._judged(self._judging.undecoded(keyframe, result.outcome))
 
-    def _judge_gathered(self, *, at_once: bool = False) -> None:
-        if at_once or self._gather.due(monotonic_ns(), self._intake.held_frames):
+    def _judge_due(self) -> None:
+        if self._gather.due(monotonic_ns(), self._intake.held_frames):
             self._hand_out(monotonic_ns())  # workers go on meanwhile
-            for verdict in self._judging.measured(self._gather.take()):
-                self._judged(verdict)
+            self._judge_gathered()
+
+    def _catch_up(self, camera_id: str) -> None:
+        """What is said of a camera's visits is said in their order."""
+        if self._gather.holds(camera_id):
+            self._judge_gathered()
+
+    def _judge_gathered(self) -> None:
+        for verdict in self._judging.measured(self._gather.take()):
+            self._judged(verdict)
 
     def _judged(self, verdict: Verdict | None) -> None:
         if verdict is not None:
@@ -269,6 +278,7 @@ class Hub:
             if end.reason == DropReason.QUARANTINED:
                 path = self._quarantine.keep(end.keyframe, "two workers died over it")
                 logger().error("keyframe quarantined", camera_id=end.keyframe.camera_id, file=str(path))
+                self._catch_up(end.keyframe.camera_id)
                 self._judged(self._judging.quarantined(end.keyframe))
 
     def _worker_lost(self, name: str, unreached: int | None = None) -> None:

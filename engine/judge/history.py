@@ -23,14 +23,12 @@ _HEAD = struct.Struct("<BBBIQBHHQqHHQHBHH")
 # version, announced + 1, announced cause + 1, announced kinds, since, outcomes, same visits, still visits, signature
 # time, stream time, clock still visits, soft visits, soft since, sizes of signature, hidden tiles and both baselines
 _OUTCOME = struct.Struct("<BBI")
+OUTCOME_BYTES = _OUTCOME.size
 _FIRST_HEAD = struct.Struct("<BBHQBHQHHH")
 _FIRST_OUTCOME = struct.Struct("<BH")
 _UINT16_MAX = 0xFFFF
 
 _Member = TypeVar("_Member", bound=Enum)
-
-
-OUTCOME_BYTES = _OUTCOME.size
 
 
 class Outcome(NamedTuple):
@@ -62,12 +60,12 @@ class History(NamedTuple):
 
     `announced`, with its kinds and cause: what the engine stands by, None before the first visit; `since_wall_ns`: when
     it began. `past`: the latest visits, oldest first, OUTCOMES_MAX at most; as bytes, since a verdict asks for few of
-    them (`outcomes`: as values). `signature`: tile means of the first of
-    `same_visits` visits whose picture did not change at all and of `still_visits` whose picture changed less than this
-    camera's ever does; the last of them was at `signature_wall_ns` and carried the stream's time `stream_time_ns`,
-    which had not advanced for `clock_still_visits`. `hidden`: a bit a tile, row-major, that the last picture showed as
-    hidden; empty if none. `soft_visits`: visits in a row, the last ones, that were softer than the season, all later
-    than `soft_since_wall_ns`. `day`, `infrared`: the baselines, layout in engine/judge/baseline.py.
+    them (`outcomes`: as values). `signature`: tile means of the first of `same_visits` visits whose picture did not
+    change at all and of `still_visits` whose picture changed less than this camera's ever does; the last of them was at
+    `signature_wall_ns` and carried the stream's time `stream_time_ns`, which had not advanced for `clock_still_visits`.
+    `hidden`: a bit a tile, row-major, that the last picture showed as hidden; empty if none. `soft_visits`: visits in a
+    row, the last ones, that were softer than the season, all later than `soft_since_wall_ns`. `day`, `infrared`: the
+    baselines, layout in engine/judge/baseline.py.
     """
 
     announced: State | None = None

@@ -1,4 +1,4 @@
-"""How well a picture is lit, 0..100, from its histogram; compiled.
+"""How well a picture is lit, 0..100, from its histogram. Pure but for the compiler.
 
 100 where the mean level lies in MEAN_GOOD and at least RANGE_GOOD levels are used; less in proportion outside, and less
 again for what is clipped, and for shadows that are missing from a bright picture: it is washed out long before much of

@@ -1,4 +1,4 @@
-"""How much of a picture is hidden, 0..100, from the tiles without structure; compiled.
+"""How much of a picture is hidden, 0..100, from the tiles without structure. Pure but for the compiler.
 
 Without a baseline this is an upper bound: a plain wall has no structure either. The judge, which knows the camera's
 past, counts only tiles that lost theirs.

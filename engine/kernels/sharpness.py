@@ -1,4 +1,4 @@
-"""How sharp a picture is, 0..100, from how steep its strong edges are at the analysis scale; compiled.
+"""How sharp a picture is, 0..100, from how steep its strong edges are at the analysis scale. Pure but for the compiler.
 
 The acutance of a tile is the share of its edges' height that their steepest steps take (engine/kernels/edges.py): it
 tells the width of edges whatever their height, so one threshold does for a white kitchen and a dim corridor, where

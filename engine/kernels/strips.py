@@ -1,4 +1,4 @@
-"""Which rows of the analysis plane are made and read: strips of ROWS rows, evenly spread. Pure.
+"""Which rows of the analysis plane are made and read: strips of ROWS rows, evenly spread. Pure but for the compiler.
 
 Reading a picture that has just been decoded costs as much as measuring it, so rows that no window asks for are left
 out. Strip `k` surrounds row `k * step`, its anchor: two rows before it and three behind it, as many as the window over

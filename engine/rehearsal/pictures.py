@@ -2,7 +2,7 @@
 
 from engine.config.judge import JudgeSettings
 from engine.judge.announce import announce
-from engine.judge.history import History, Outcome, outcomes_of, pack_outcomes
+from engine.judge.history import History, Outcome, pack_outcomes
 from engine.types import FaultKind, State
 
 _OK = Outcome(State.OK)
@@ -31,7 +31,7 @@ class Pictures:
             history = self._in_order
         outcome = _FAULT if fault else _OK
         history = announce(history, outcome, now_ns, self._settings)
-        recent = outcomes_of(history.past[-len(self._in_order.past) :])
+        recent = history.outcomes[-len(self._in_order.outcomes) :]
         if history.announced == State.OK and all(one.state == State.OK for one in recent):
             self._histories.pop(camera, None)
         else:

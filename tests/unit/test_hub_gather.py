@@ -1,13 +1,12 @@
 """Measurements wait a moment for others, and no longer."""
 
-from typing import Any, cast
-
 from engine.hub.gather import GATHER_MAX, GATHER_NS, Gather
-from engine.types import Keyframe, Measurement
+from engine.types import Codec, FeedKind, Keyframe, Measurement
+from tests.camera_memory import a_measurement
 
 
 def scored(number: int) -> tuple[Keyframe, Measurement]:
-    return cast(Any, (f"keyframe {number}", f"measurement {number}"))
+    return Keyframe(f"c{number}", number, Codec.H264, b"", 0, None, FeedKind.RTSP), a_measurement(number)
 
 
 def test_nothing_is_due_where_nothing_was_scored() -> None:
@@ -24,7 +23,7 @@ def test_what_came_first_says_how_long_all_wait() -> None:
     assert gather.until_ns == 1_000 + GATHER_NS
     assert not gather.due(1_000 + GATHER_NS - 1, 1)
     assert gather.due(1_000 + GATHER_NS, 1)
-    assert gather.take() == [scored(1), scored(2)]
+    assert [keyframe.camera_id for keyframe, _ in gather.take()] == ["c1", "c2"]
     assert gather.until_ns is None
     gather.add(*scored(3), now_ns=5 * GATHER_NS)
     assert gather.until_ns == 6 * GATHER_NS
@@ -44,3 +43,12 @@ def test_what_has_nothing_behind_it_does_not_wait() -> None:
     gather.add(*scored(1), now_ns=0)
     assert not gather.due(0, 1)
     assert gather.due(0, 0)
+
+
+def test_it_is_known_whose_pictures_wait() -> None:
+    gather = Gather()
+    gather.add(*scored(1), now_ns=0)
+    assert gather.holds("c1")
+    assert not gather.holds("c2")
+    gather.take()
+    assert not gather.holds("c1")
