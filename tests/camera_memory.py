@@ -8,7 +8,7 @@ from engine.config.judge import JudgeSettings
 from engine.judge.history import History
 from engine.judge.rules import judge_measurement
 from engine.kernels import signature
-from engine.types import Codec, FeedKind, Measurement, Scores, TileMap, Verdict
+from engine.types import Codec, FaultKind, FeedKind, Measurement, Scores, TileMap, Verdict
 
 SETTINGS = JudgeSettings()
 MINUTE_NS = 60 * 10**9
@@ -90,3 +90,33 @@ def learned(visits: int = 12, **picture: object) -> History:
 def at_minute(measurement: Measurement, minute: float) -> Measurement:
     """The same picture at another time."""
     return dataclasses.replace(measurement, arrival_wall_ns=round(minute * MINUTE_NS))
+
+
+def announced(history: History, *pictures: Measurement) -> tuple[FaultKind, ...]:
+    """What is announced after the pictures were seen one after the other, an hour apart."""
+    visits = [at_minute(one, 1000 + 60 * number) for number, one in enumerate(pictures)]
+    return judge_all(visits, history)[0][-1].announced_kinds
+
+
+def twice(**picture: object) -> list[Measurement]:
+    """The picture at two visits, as many as a fault takes to be announced."""
+    return [a_measurement(1000 + 60 * number, **picture) for number in (0, 1)]  # type: ignore[arg-type]
+
+
+def covered_cells(columns: slice, level: float = 70.0) -> np.ndarray:
+    """A soft cover over some columns of cells."""
+    cells = SCENE.copy()
+    cells[:, columns] = level + np.linspace(0, 6, 18)[:, None]
+    return cells
+
+
+def structure_where(columns: slice, energy: float) -> np.ndarray:
+    """As ever but for some columns of tiles."""
+    structure = STRUCTURE.copy()
+    structure[:, columns] = energy
+    return structure
+
+
+def lost(columns: slice) -> np.ndarray:
+    """As ever but for some columns of tiles that show nothing any more."""
+    return structure_where(columns, 0.2)
