@@ -50,8 +50,8 @@ from bench.api_watchers import Watched, watch
 from bench.history import append
 from engine.clock import wall_ns
 from engine.feed import wire
-from engine.transport import Transport
-from engine.types import Codec, FeedKind, Keyframe
+from engine.model.types import Codec, FeedKind, Keyframe
+from engine.runtime.transport import Transport
 
 DEMANDS = {
     "get_camera_ms_p99": 10.0, "list_page_ms_p99": 60.0, "kpi_ms_p99": 200.0, "start_s": 10.0, "watch_lost": 0,

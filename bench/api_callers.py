@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from engine.serve.names import camera_name
+from engine.serve.messages.resource_names import camera_name
 from patrol.v1 import cameras_pb2, patrol_pb2
 
 SHARES = {"get_camera": 0.94, "list_page": 0.03, "kpi": 0.03}

@@ -14,8 +14,8 @@ from typing import Any
 import grpc
 
 from bench.api_callers import OWN_CONNECTION
-from engine.serve.names import verdict_name
-from engine.serve.watch import seq_of
+from engine.serve.messages.resource_names import verdict_name
+from engine.serve.streams.watch import seq_of
 from patrol.v1 import patrol_pb2
 
 _AGAIN_S = 0.2

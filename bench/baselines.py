@@ -19,11 +19,11 @@ import numpy as np
 
 from bench.history import append
 from engine.config.judge import JudgeSettings
-from engine.judge.history import History
 from engine.judge.rules import judge_measurement
+from engine.judge.state import History
 from engine.kernels import signature
-from engine.record.store import Store, VisitRecord
-from engine.types import Camera, Codec, FeedKind, Measurement, Scores, TileMap, Verdict
+from engine.model.types import Camera, Codec, FeedKind, Measurement, Scores, TileMap, Verdict
+from engine.storage.db.store import Store, VisitRecord
 
 CAMERAS = 131_072
 _BATCH = 2_000

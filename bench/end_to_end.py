@@ -30,7 +30,7 @@ import av
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.history import append
-from engine.app import Engine
+from engine.client.patrol import PatrolClient
 from engine.config import Settings
 from engine.config.judge import JudgeSettings
 from engine.config.schema import (
@@ -42,12 +42,12 @@ from engine.config.schema import (
 )
 from engine.config.serve import ServeSettings
 from engine.feed import wire
+from engine.feed.camera_url import source_url
 from engine.feed.demux import fetch_now
-from engine.feed.source import source_url
-from engine.replies import MachineStatus
-from engine.serve.client import PatrolClient
-from engine.transport import Poller, Transport
-from engine.types import Camera, Codec, FeedKind, Keyframe
+from engine.model.replies import MachineStatus
+from engine.model.types import Camera, Codec, FeedKind, Keyframe
+from engine.runtime.transport import Poller, Transport
+from engine.supervisor.app import Engine
 
 CASES = ("1080p_h264_2M", "1080p_h265_2M", "720p_h264_1M", "D1_h264_512k")
 HEADLINE = "1080p_h264_2M"

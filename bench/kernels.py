@@ -5,7 +5,8 @@
 `fused_ms`: every figure, score, the tile map and the signature, of a picture that was decoded just before, as a worker
 has it. `luma_ms`, `edges_ms`, ...: the passes alone, each with the shrinking to the analysis plane before it.
 `judge_ms`: a measurement against a learned baseline, to a verdict and the new memory in bytes; GATHERED cameras in a
-row, a picture decoded before them, as a hub beside its workers gathers them at 200 a second (engine/hub/gather.py);
+row, a picture decoded before them, as a hub beside its workers judges them at 200 a second
+(engine/hub/micro_batch.py);
 `judge_alone_ms`: the first of them, which comes back into caches that the decoder took.
 `decode_ms`: bare libavcodec with its default options and one thread, its context kept. `decode_share` = (fused_ms +
 judge_ms) / decode_ms. `opencv_ms`: `cv2.Laplacian(y, cv2.CV_64F).var()` and `cv2.calcHist`; `ratio` = fused_ms /
@@ -33,13 +34,13 @@ from bench.history import append
 from bench.timing import interleaved_medians_ms
 from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
-from engine.judge.history import History
 from engine.judge.rules import judge_measurement
+from engine.judge.state import History
 from engine.kernels.registry import KERNELS
 from engine.kernels.score import score
 from engine.kernels.warmup import warm_up
-from engine.types import Codec, FeedKind, Keyframe, Measurement
-from engine.worker import measure as measure_keyframe
+from engine.model.types import Codec, FeedKind, Keyframe, Measurement
+from engine.worker.process import measure as measure_keyframe
 
 ROWS, COLUMNS = 1080, 1920
 CLIP = "camera/canteen_1080p_h264_2M.mp4"

@@ -21,15 +21,15 @@ from random import Random
 from typing import Any
 
 from engine.clock import NS_PER_S
-from engine.hub.kpis import KpiOffice, kpi_table, league_table
-from engine.indicators import Counts, KpiBy, KpiChanges, KpiQuery, LeagueQuery
+from engine.hub.kpi_service import KpiOffice, kpi_table, league_table
 from engine.interchange.regions import hebei
-from engine.kpi.book import LATE_NS, Book
-from engine.kpi.count import NOTHING
+from engine.kpi.counting import NOTHING
+from engine.kpi.daily_counts import LATE_NS, Book
 from engine.kpi.days import Days
-from engine.record.database import connect, parse, writing
-from engine.record.store import Store, VisitRecord
-from engine.types import Camera, FaultKind, KeyPoint, State, Verdict
+from engine.model.kpi import Counts, KpiBy, KpiChanges, KpiQuery, LeagueQuery
+from engine.model.types import Camera, FaultKind, KeyPoint, State, Verdict
+from engine.storage.db.database import connect, parse, writing
+from engine.storage.db.store import Store, VisitRecord
 
 TIMEZONE = "Asia/Shanghai"
 _CAMERAS_A_CANTEEN = 8

@@ -21,12 +21,12 @@ from bench.kpis import fill as fill_kpis
 from engine.clock import wall_ns
 from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
-from engine.jobs import pack_measurement
-from engine.judge.history import History
 from engine.judge.rules import judge_measurement
-from engine.record.store import Store, VisitRecord
-from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, Measurement, State, Verdict
-from engine.worker import measure
+from engine.judge.state import History
+from engine.model.types import Camera, Codec, FaultKind, FeedKind, Keyframe, Measurement, State, Verdict
+from engine.storage.db.store import Store, VisitRecord
+from engine.worker.process import measure
+from engine.worker.wire import pack_measurement
 
 PERIOD_NS = 900_000_000_000
 """Between two verdicts of a camera in the log."""

@@ -32,7 +32,7 @@ from rich.table import Table
 
 from bench.history import append
 from bench.visits import CAMERAS, CLIP, apart, load_server
-from engine.app import Engine
+from engine.client.patrol import PatrolClient
 from engine.clock import ns
 from engine.config import Settings
 from engine.config.calendar import Calendar
@@ -46,13 +46,13 @@ from engine.config.schema import (
 )
 from engine.config.serve import ServeSettings
 from engine.feed.visit import visit
-from engine.rehearsal.faults import PRESETS
-from engine.rehearsal.fleet import registered
-from engine.rehearsal.play import Play, Stage
-from engine.rehearsal.world import Interval, World
-from engine.replies import SchedulerStatus
-from engine.serve.client import PatrolClient
-from engine.types import Camera, FeedKind, Keyframe, KeyPoint, VisitOrder
+from engine.model.replies import SchedulerStatus
+from engine.model.types import Camera, FeedKind, Keyframe, KeyPoint, VisitOrder
+from engine.simulation.faults import PRESETS
+from engine.simulation.fleet import registered
+from engine.simulation.simulation import Play, Stage
+from engine.simulation.world import Interval, World
+from engine.supervisor.app import Engine
 
 INTERVAL_S = 2.0
 WARM_S = 60.0

@@ -23,6 +23,7 @@ from bench.history import append
 from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
+from engine.model.types import FailureReason, KeyPoint, State
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
@@ -35,7 +36,6 @@ from engine.scheduler.events import (
     Tick,
     VisitEnded,
 )
-from engine.types import FailureReason, KeyPoint, State
 
 SIZES = (1_000, 16_384, 131_072, 1_000_000)
 _CHUNK = 4096

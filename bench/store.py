@@ -33,13 +33,13 @@ from bench.history import append
 from bench.visits import CLIP, live, load_server
 from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
-from engine.jobs import pack_measurement
 from engine.kernels.registry import FIGURES
-from engine.record.evidence import Evidence
-from engine.record.store import Store, VisitRecord
-from engine.record.writer import Writer
-from engine.replies import CameraMark, CameraQuery
-from engine.types import Camera, FaultKind, State
+from engine.model.replies import CameraMark, CameraQuery
+from engine.model.types import Camera, FaultKind, State
+from engine.storage.db.store import Store, VisitRecord
+from engine.storage.evidence.store import Evidence
+from engine.storage.writer.writer import Writer
+from engine.worker.wire import pack_measurement
 
 CAMERAS = 131_072
 _FILL_ROWS = 2_000

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.history import append
-from engine.app import Engine
+from engine.client.patrol import PatrolClient
 from engine.clock import monotonic_ns
 from engine.config import Settings
 from engine.config.schema import (
@@ -39,9 +39,9 @@ from engine.config.schema import (
 from engine.config.serve import ServeSettings
 from engine.feed.demux import DemuxPool
 from engine.feed.visit import visit
-from engine.replies import EngineStatus
-from engine.serve.client import PatrolClient
-from engine.types import Camera, FeedKind, Keyframe, VisitFailure, VisitOrder
+from engine.model.replies import EngineStatus
+from engine.model.types import Camera, FeedKind, Keyframe, VisitFailure, VisitOrder
+from engine.supervisor.app import Engine
 
 CAMERAS = 200
 CLIP = "camera/canteen_1080p_h264_2M.mp4"

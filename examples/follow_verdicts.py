@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-from engine.serve.client import PatrolClient
+from engine.client.patrol import PatrolClient
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Breaks one rule of the scheduler at a time and shows that a checker notices: `python -m tests.planted_bugs`.
 
 A checker that lets a broken scheduler pass is worth nothing. Each bug is put into the core by patching one function;
-then small worlds run until one of three says so: the scheduler's own invariants, the auditor (tests/auditor.py) that
-sees only events and actions, or a replay of the log. The core as it is must pass the same worlds. Exit 1 if a bug
-escapes, or if the core as it is does not pass.
+then small worlds run until one of three says so: the scheduler's own invariants, the auditor
+(tests/support/scheduler_auditor.py) that sees only events and actions, or a replay of the log. The core as it is must
+pass the same worlds. Exit 1 if a bug escapes, or if the core as it is does not pass.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
-from engine.replies import CheckNowReport
+from engine.model.replies import CheckNowReport
 from engine.scheduler import overload, timing
 from engine.scheduler.backoff import first_wait_s
 from engine.scheduler.classes import CameraClass
@@ -26,11 +26,11 @@ from engine.scheduler.dispatch import Dispatch
 from engine.scheduler.events import CheckNowAnswered
 from engine.scheduler.gates import Hosts, Rate
 from engine.scheduler.invariants import SchedulerInvariantError
-from engine.scheduler.tally import Tally
+from engine.scheduler.statistics import Tally
 from engine.scheduler.timing import NEVER_NS, Timing
-from tests.auditor import AuditError
-from tests.scheduling import SECOND
-from tests.worlds import WORLDS, ReplayError, World
+from tests.support.scheduler_auditor import AuditError
+from tests.support.scheduling import SECOND
+from tests.support.worlds import WORLDS, ReplayError, World
 
 SEEDS = range(3)
 

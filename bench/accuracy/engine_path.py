@@ -10,18 +10,18 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from engine.check import check_sources
+from engine.batch.check import check_sources
 from engine.config.judge import JudgeSettings
 from engine.config.schema import FeedSettings, Settings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
-from engine.feed.keyframe_check import carries_keyframe
-from engine.judge.history import History
 from engine.judge.rules import judge_measurement, judge_undecoded
+from engine.judge.state import History
 from engine.kernels import figures
 from engine.kernels.warmup import warm_up
-from engine.types import Codec, FeedKind, Keyframe, Measurement, UnknownReason, Verdict
-from engine.worker import measure
+from engine.media.keyframe_check import carries_keyframe
+from engine.model.types import Codec, FeedKind, Keyframe, Measurement, UnknownReason, Verdict
+from engine.worker.process import measure
 
 NEVER_SEEN: Final = History()
 SHARPNESS_MIN: Final = JudgeSettings().sharpness_min

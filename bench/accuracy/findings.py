@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.accuracy.camera import Rig
-from engine.types import Codec, TileMap, Verdict
+from engine.model.types import Codec, TileMap, Verdict
 
 
 @dataclass(frozen=True, slots=True)

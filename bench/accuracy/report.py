@@ -12,9 +12,9 @@ from bench.accuracy import acceptance
 from bench.accuracy.engine_path import structure_min
 from bench.accuracy.findings import Example, Findings
 from bench.accuracy.plots import LABELS, draw
-from engine.console.picture import draw_check
 from engine.decode.render import decode_rgb
 from engine.errors import DecodeError
+from engine.worker.annotate import draw_check
 
 _WIDTH_PX: Final = 760
 _JPEG_QUALITY: Final = 82

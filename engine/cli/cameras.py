@@ -22,12 +22,12 @@ from engine.cli.options import (
     settings_of,
 )
 from engine.cli.platforms import disagree, pull_app
-from engine.console.tables import Cell, show_table
-from engine.console.words import clock_text, score_text, state_of, state_text, why
 from engine.errors import ConfigError
-from engine.interchange.files import Form, form_of
-from engine.replies import CameraQuery, RowProblem
-from engine.types import State
+from engine.interchange.camera_files import Form, form_of
+from engine.model.replies import CameraQuery, RowProblem
+from engine.model.types import State
+from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why
+from engine.terminal.tables import Cell, show_table
 
 app = typer.Typer(no_args_is_help=True, help="The registry of cameras of a running engine, or of its database.")
 
@@ -55,9 +55,9 @@ def import_cameras(
 
     `***` in a url stands for the password that is known. Exit 1: some rows are bad. docs/interchange.md has the rest.
     """
-    from engine.desk import open_desk
-    from engine.interchange.streams import StreamUrl
-    from engine.registrar.files import RegistryFile
+    from engine.batch.registry import open_desk
+    from engine.batch.registry_files import RegistryFile
+    from engine.interchange.stream_url import StreamUrl
 
     settings = settings_of(config)
     rows = RegistryFile(file, settings, StreamUrl(stream_url) if stream_url else None)
@@ -94,8 +94,8 @@ def export_cameras(
     ca: CaOption = None,
 ) -> None:
     """Write the registry to a file that `patrol cameras import` takes back. Passwords of URLs are `***` in it."""
-    from engine.desk import open_desk, open_store_desk
-    from engine.registrar.files import new_file, write_cameras
+    from engine.batch.registry import open_desk, open_store_desk
+    from engine.batch.registry_files import new_file, write_cameras
 
     if with_passwords and server:
         raise ConfigError("--with-passwords reads the database: passwords never leave an engine; leave --server out")
@@ -137,7 +137,7 @@ def list_cameras(
     ca: CaOption = None,
 ) -> None:
     """Cameras with what the engine says of them."""
-    from engine.desk import camera_json, open_desk
+    from engine.batch.registry import camera_json, open_desk
 
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
-from engine.console.progress import progress
-from engine.console.tables import show_table
-from engine.console.words import score_text, state_text
 from engine.errors import ConfigError, PatrolError
+from engine.terminal.formatting import score_text, state_text
+from engine.terminal.progress import progress
+from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.check import Checked  # its imports compile kernels; only `check` shall wait for that
+    from engine.batch.check import Checked  # its imports compile kernels; only `check` shall wait for that
 
 
 def check(
@@ -27,7 +27,7 @@ def check(
     """Look at sources once, without an engine. Exit 0: all ok; 1: a fault or unknown; 2: one without a picture."""
     if picture is not None and len(sources) != 1:
         raise ConfigError(f"--picture draws one source, {len(sources)} were given; check them one by one")
-    from engine.check import Checked, check_sources, exit_code
+    from engine.batch.check import Checked, check_sources, exit_code
 
     settings = settings_of(config)
     feed = settings.feed.model_copy(update={"schemes": tuple({*settings.feed.schemes, "file"})})
@@ -62,9 +62,9 @@ def _show_checks(answers: "list[Checked]") -> None:
 
 
 def _draw(answer: "Checked", path: Path) -> None:
-    from engine.console.picture import draw_check
     from engine.decode.render import decode_rgb
     from engine.kernels.summary import STRUCTURE_MIN
+    from engine.worker.annotate import draw_check
 
     if answer.keyframe is None or answer.measurement is None:
         raise PatrolError(f"{answer.json()['source']}: no picture to draw")

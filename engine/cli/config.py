@@ -24,9 +24,9 @@ from engine.config import Settings, load
 from engine.config.calendar import load_calendar
 from engine.config.describe import rows, toml
 from engine.config.diff import diff
-from engine.console.tables import show_table
 from engine.errors import ConfigError
-from engine.replies import ConfigChange, ConfigReport
+from engine.model.replies import ConfigChange, ConfigReport
+from engine.terminal.tables import show_table
 
 app = typer.Typer(no_args_is_help=True, help="Check, compare and apply configuration files.")
 FileArgument = Annotated[Path, typer.Argument(help="TOML file.")]
@@ -119,7 +119,7 @@ def config_apply(
 
     Exit 0: taken, or nothing to change (warnings are printed); 2: refused, with every reason; the old settings stand.
     """
-    from engine.serve.channel import CallError
+    from engine.client.channel import CallError
 
     load(file)  # what is wrong with the file itself is said with its name, and all of it
     with client_of(settings_of(config), server, token, ca) as client:
@@ -140,7 +140,7 @@ def _warnings(
     settings: Settings, registry: Path | None, cameras: int | None, cores: int
 ) -> tuple[int | None, list[str]]:
     """How many cameras it was checked for, if any, and what would be wrong."""
-    from engine.config.scale import Fleet, Load, cannot_keep
+    from engine.config.capacity import Fleet, Load, cannot_keep
     from engine.scheduler.windows import calendar_never_open
 
     if registry is not None and cameras is not None:
@@ -149,16 +149,16 @@ def _warnings(
     if registry is None:
         warnings = calendar_never_open(calendar, settings.scheduler.hours, wall_ns())
         return cameras, [*cannot_keep(settings, Fleet(Load(cameras or 0)), cores), *warnings]
-    from engine.hub.plans import plan_of
-    from engine.registrar.files import read_registry
-    from engine.scheduler import survey
+    from engine.batch.registry_files import read_registry
+    from engine.hub.camera_plan import plan_of
+    from engine.scheduler import capacity_warnings
     from engine.scheduler.core import Scheduler
     from engine.scheduler.events import CamerasPut
 
     known, problems = read_registry(registry, settings)
     scheduler = Scheduler(settings.scheduler, calendar)
     scheduler.handle(CamerasPut([plan_of(camera) for camera in known]), 0)
-    warnings = survey.warnings(scheduler, settings, calendar, cores, wall_ns())
+    warnings = capacity_warnings.warnings(scheduler, settings, calendar, cores, wall_ns())
     if problems:
         bad = len({problem.index for problem in problems})
         warnings.append(f"{registry}: {bad:,} bad rows were left out; `patrol cameras import` names them")

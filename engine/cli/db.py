@@ -16,7 +16,7 @@ def upgrade(config: ConfigOption = None) -> None:
 
     Stop the engine first. It is one transaction: all of it is done, or nothing.
     """
-    from engine.record import schema
+    from engine.storage.db import schema
 
     before, after = schema.upgrade(settings_of(config).record.url)
     if before == after:
@@ -28,7 +28,7 @@ def upgrade(config: ConfigOption = None) -> None:
 @app.command()
 def current(config: ConfigOption = None) -> None:
     """The schema of the database, and the one that this program needs."""
-    from engine.record import schema
+    from engine.storage.db import schema
 
     found = schema.current(settings_of(config).record.url)
     OUT.out(f"schema {found or 'empty'}, this program needs {schema.head()}", highlight=False)
@@ -37,7 +37,7 @@ def current(config: ConfigOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Whether `patrol run` would take the database as it is; exit 2 and a sentence if not."""
-    from engine.record import schema
+    from engine.storage.db import schema
 
     schema.check(settings_of(config).record.url)
     OUT.out("the engine can start on this database", highlight=False)
@@ -52,7 +52,7 @@ def backup(
 
     For PostgreSQL use pg_dump. Keyframes are files of their own (record.evidence_dir): copy that directory beside it.
     """
-    from engine.record.backup import backup as copy
+    from engine.storage.db.backup import backup as copy
 
     size = copy(settings_of(config).record.url, file)
     OUT.out(f"{file}: {size} bytes", highlight=False)
@@ -67,8 +67,8 @@ def restore(
 
     A copy of an older schema needs `patrol db upgrade` afterwards.
     """
-    from engine.record import schema
-    from engine.record.backup import restore as put_back
+    from engine.storage.db import schema
+    from engine.storage.db.backup import restore as put_back
 
     url = settings_of(config).record.url
     kept = put_back(url, file)

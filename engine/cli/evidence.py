@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
-from engine.console.progress import progress
-from engine.console.tables import show_table
-from engine.console.words import day_text
+from engine.terminal.formatting import day_text
+from engine.terminal.progress import progress
+from engine.terminal.tables import show_table
 
 app = typer.Typer(no_args_is_help=True, help="Keyframes of announced faults, kept bit for bit; docs/evidence.md.")
 
@@ -22,7 +22,7 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """Exhibits with camera, time and what was said; --json prints all that is known, a line each."""
-    from engine.record.exhibits import Exhibits
+    from engine.storage.evidence.exhibits import Exhibits
 
     sightings = (one for one in Exhibits(_folder(config)).sightings() if camera in ("", one["camera_id"]))
     if as_json:
@@ -41,7 +41,7 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
     It may run beside the engine.
     """
-    from engine.record.exhibits import Exhibits
+    from engine.storage.evidence.exhibits import Exhibits
 
     exhibits = Exhibits(_folder(config))
     digests = exhibits.digests()
@@ -65,7 +65,7 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _folder(config: Path | None) -> Path:
-    from engine.record.evidence import EXHIBITS_FOLDER
+    from engine.storage.evidence.store import EXHIBITS_FOLDER
 
     return Path(settings_of(config).record.evidence_dir) / EXHIBITS_FOLDER
 

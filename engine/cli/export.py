@@ -33,8 +33,8 @@ def export(
     Verdicts come in the order in which they were stored, sums by time and camera. docs/store.md names the columns.
     """
     from engine.config.calendar import load_calendar
-    from engine.record import parquet
-    from engine.record.store import Store
+    from engine.storage import parquet
+    from engine.storage.db.store import Store
 
     settings = settings_of(config)
     zone = ZoneInfo(load_calendar(settings.scheduler.calendar_file).timezone)

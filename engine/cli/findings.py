@@ -18,13 +18,13 @@ from engine.cli.options import (
     client_of,
     settings_of,
 )
-from engine.console.findings import COLUMNS, EVENT_COLUMNS, event_json, event_row, finding_json, finding_row
-from engine.console.tables import show_table
 from engine.errors import ConfigError
-from engine.findings import WHY_CHARS_MAX, Finding, FindingQuery, FindingState, Level
+from engine.model.findings import WHY_CHARS_MAX, Finding, FindingQuery, FindingState, Level
+from engine.terminal.findings import COLUMNS, EVENT_COLUMNS, event_json, event_row, finding_json, finding_row
+from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.serve.finding_client import FindingClient
+    from engine.client.findings import FindingClient
 
 app = typer.Typer(no_args_is_help=True, help="Findings of a running engine, and what becomes of them; docs/ledger.md.")
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
-from engine.console import kpis as shown
-from engine.console.tables import show_table
 from engine.errors import ConfigError, PatrolError
-from engine.indicators import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery
 from engine.interchange.regions import hebei
+from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery
+from engine.terminal import kpis as shown
+from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.record.kpis import Kpis
+    from engine.storage.db.kpis import Kpis
 
 app = typer.Typer(help="KPIs, each with numerator, denominator and what was measured; docs/kpis.md.")
 
@@ -48,7 +48,7 @@ def kpi(
         return
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv are two ways to print the same; give one")
-    from engine.hub.kpis import kpi_table
+    from engine.hub.kpi_service import kpi_table
 
     query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)
     with _record(config) as record:
@@ -79,7 +79,7 @@ def league(
     """Counties, best first, with the rate of as many days before; equal rates share a place."""
     if by == KpiBy.CANTEEN:
         raise ConfigError("--by canteen: a league is of provinces, cities or counties; `patrol kpi --by canteen` lists")
-    from engine.hub.kpis import league_table
+    from engine.hub.kpi_service import league_table
 
     query = LeagueQuery(_region(region), name, by, _day("--from", first), _day("--to", last), measured_min)
     with _record(config) as record:
@@ -97,7 +97,7 @@ def league(
 
 @contextmanager
 def _record(config: Path | None) -> "Iterator[Kpis]":
-    from engine.record.store import Store
+    from engine.storage.db.store import Store
 
     store = Store.open(settings_of(config).record.url)
     try:

@@ -10,10 +10,10 @@ from engine.cli import cameras, config, db, evidence, findings, kpi, notices, to
 from engine.cli.check import check
 from engine.cli.export import export
 from engine.cli.options import ERR, OUT
-from engine.cli.patrol import demo, run
 from engine.cli.pause import pause, resume
 from engine.cli.rejudge import rejudge
 from engine.cli.report import report
+from engine.cli.run import demo, run
 from engine.cli.scheduler import plan, top
 from engine.cli.simulate import simulate
 from engine.cli.spotcheck import spot_check

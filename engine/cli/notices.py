@@ -8,10 +8,10 @@ import typer
 
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.clock import wall_ns
-from engine.console.tables import show_table
-from engine.console.words import day_text, utc_text
 from engine.errors import ConfigError
-from engine.outbox import DeliveryState, Parcel
+from engine.model.notice import DeliveryState, Parcel
+from engine.terminal.formatting import day_text, utc_text
+from engine.terminal.tables import show_table
 
 app = typer.Typer(no_args_is_help=True, help="Notices (webhooks) of an engine, straight from its database.")
 EndpointOption = Annotated[str, typer.Option(help="Only this endpoint.")]
@@ -27,7 +27,7 @@ def list_notices(
     config: ConfigOption = None,
 ) -> None:
     """What was delivered, waits or was given up, the latest first, by endpoint; and how much of it in all."""
-    from engine.record.store import Store
+    from engine.storage.db.store import Store
 
     if dead and waiting:
         raise ConfigError("--dead and --waiting: a notice is one or the other; give one of them, or neither for all")
@@ -59,7 +59,7 @@ def replay(
 
     Exit 1: some of them are not among those that were given up.
     """
-    from engine.record.store import Store
+    from engine.storage.db.store import Store
 
     if everything == bool(notices):
         raise ConfigError("replay: give notices as `patrol notices list --dead` shows them, or --all")
@@ -82,8 +82,8 @@ def try_out(
 
     Exit 1: it was not delivered.
     """
-    from engine.notices.answers import Outcome
-    from engine.notices.events import trial_notice
+    from engine.notices.attempt import Outcome
+    from engine.notices.cloud_events import trial_notice
     from engine.notices.webhook import send_once
 
     notices = settings_of(config).notices

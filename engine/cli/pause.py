@@ -6,9 +6,9 @@ import typer
 
 from engine.cli.options import OUT, CaOption, ConfigOption, ServerOption, TokenOption, client_of, settings_of
 from engine.clock import ns, wall_ns
-from engine.console.words import day_text
 from engine.errors import ConfigError
-from engine.replies import PauseKind, PauseScope, PauseStatus
+from engine.model.replies import PauseKind, PauseScope, PauseStatus
+from engine.terminal.formatting import day_text
 
 RegionOption = Annotated[str | None, typer.Option(help="GB/T 2260 prefix; empty: all cameras.")]
 UplinkOption = Annotated[str, typer.Option(help="A recorder, as the registry calls it, or its host:port.")]

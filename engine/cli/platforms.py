@@ -18,15 +18,15 @@ from engine.cli.options import (
     TokenOption,
     settings_of,
 )
-from engine.console.tables import show_table
-from engine.console.words import day_text, state_text, utc_text
 from engine.errors import ConfigError
 from engine.interchange.regions import hebei
-from engine.interchange.streams import StreamUrl
+from engine.interchange.stream_url import StreamUrl
+from engine.terminal.formatting import day_text, state_text, utc_text
+from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.interchange.fetch import PlatformHttp
-    from engine.registrar.platforms import Pulled, PullOrder, PullReport
+    from engine.batch.platforms import Pulled, PullOrder, PullReport
+    from engine.interchange.http_json import PlatformHttp
 
 pull_app = typer.Typer(no_args_is_help=True, help="Ask a media platform what it claims of its channels.")
 
@@ -78,8 +78,8 @@ def pull_zlmediakit(
     A stream is a camera's by its id (`camera` or `device_camera`), its origin, or the URL it is served at.
     Exit 1: some rows could not be written.
     """
-    from engine.interchange.fetch import PlatformHttp
-    from engine.registrar.platforms import ask_zlmediakit
+    from engine.batch.platforms import ask_zlmediakit
+    from engine.interchange.http_json import PlatformHttp
 
     order = _order(region, add, stream_url, mark_absent, dry_run)
     query = {"secret": _secret(secret_env)}
@@ -112,8 +112,8 @@ def pull_wvp(
 
     Exit 1: some rows could not be written.
     """
-    from engine.interchange.fetch import PlatformHttp
-    from engine.registrar.platforms import ask_wvp
+    from engine.batch.platforms import ask_wvp
+    from engine.interchange.http_json import PlatformHttp
 
     order = _order(region, add, stream_url, mark_absent, dry_run)
     headers = {"access-token": _secret(token_env)}
@@ -130,8 +130,8 @@ def disagree(
     ca: CaOption = None,
 ) -> None:
     """Cameras that the platform calls online while we call them offline, or the reverse, and since when we do."""
-    from engine.desk import open_desk
-    from engine.registrar.platforms import standing
+    from engine.batch.platforms import standing
+    from engine.batch.registry import open_desk
 
     with open_desk(settings_of(config), server, token, ca) as desk:
         found = standing(desk, region)
@@ -179,7 +179,7 @@ def _secret(variable: str) -> str:
 
 
 def _order(region: str, add: bool, stream_url: str, mark_absent: bool, dry_run: bool) -> "PullOrder":
-    from engine.registrar.platforms import PullOrder
+    from engine.batch.platforms import PullOrder
 
     if add != bool(stream_url):
         raise ConfigError("--add and --stream-url: a camera that is added needs its URL; give both, or neither")
@@ -193,8 +193,8 @@ def _pull(
     as_json: bool,
     where: tuple[Path | None, str, str, Path | None],
 ) -> None:
-    from engine.desk import open_desk
-    from engine.registrar.platforms import pull
+    from engine.batch.platforms import pull
+    from engine.batch.registry import open_desk
 
     config, server, token, ca = where
     settings = settings_of(config)

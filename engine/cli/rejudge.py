@@ -7,11 +7,11 @@ import typer
 
 from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
 from engine.clock import wall_ns
-from engine.console.tables import show_table
-from engine.console.words import clock_text
+from engine.terminal.formatting import clock_text
+from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.rejudge import Totals
+    from engine.batch.rejudge import Totals
 
 
 def rejudge(
@@ -26,8 +26,8 @@ def rejudge(
 
     Reads the database that the configuration names and changes nothing. Exit 0: nothing would change, 1: something.
     """
-    from engine import rejudge as again
-    from engine.record.store import Store
+    from engine.batch import rejudge as again
+    from engine.storage.db.store import Store
 
     settings = settings_of(config)
     earliest_ns = again.since_ns(since, wall_ns())

@@ -11,7 +11,7 @@ from engine.clock import wall_ns
 from engine.config.calendar import load_calendar
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
-from engine.notices.words import Lang
+from engine.notices.vocabulary import Lang
 
 
 def report(
@@ -30,12 +30,12 @@ def report(
 
     Of a county, its canteens stand in place of the counties. Reads the database, whether the engine runs or not.
     """
+    from engine.batch.report import report as make
+    from engine.notices.csv_report import findings_csv, league_csv
     from engine.notices.digest import Period
-    from engine.notices.page import html as page
-    from engine.notices.sheet import findings_csv, league_csv
-    from engine.notices.words import Words
-    from engine.record.store import Store
-    from engine.reports import report as make
+    from engine.notices.html_page import html as page
+    from engine.notices.vocabulary import Words
+    from engine.storage.db.store import Store
 
     if bool(week) == bool(day):
         raise ConfigError("report: give one of --week 2026-W47 and --day 2026-11-24")

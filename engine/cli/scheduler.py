@@ -21,13 +21,13 @@ from engine.cli.options import (
     stop_on_signals,
 )
 from engine.clock import wall_ns
-from engine.console.plan import show_plan
-from engine.console.schedule import render_schedule, show_schedule
-from engine.console.words import clock_text
 from engine.errors import PatrolError
+from engine.terminal.camera_plan import show_plan
+from engine.terminal.formatting import clock_text
+from engine.terminal.scheduler_view import render_schedule, show_schedule
 
 if TYPE_CHECKING:
-    from engine.serve.client import PatrolClient
+    from engine.client.patrol import PatrolClient
 
 _LIVE_INTERVAL_S = 2.0
 

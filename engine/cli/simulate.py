@@ -12,8 +12,8 @@ import typer
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.clock import NS_PER_S, ns
 from engine.config import Settings, load
-from engine.console.progress import progress
 from engine.errors import ConfigError
+from engine.terminal.progress import progress
 
 _CAMERAS = 4096
 _HOURS_MAX = 24 * 31
@@ -43,12 +43,12 @@ def simulate(
 ) -> None:
     """Rehearse a configuration: the very same scheduler in virtual time. Exit 1 if a promise was broken."""
     from engine.config.calendar import load_calendar
-    from engine.rehearsal.faults import load_faults
-    from engine.rehearsal.fleet import Fleet, made_up, registered
-    from engine.rehearsal.play import Stage
-    from engine.rehearsal.report import rehearse
-    from engine.rehearsal.show import show
-    from engine.rehearsal.world import load_world
+    from engine.simulation.faults import load_faults
+    from engine.simulation.fleet import Fleet, made_up, registered
+    from engine.simulation.report import rehearse
+    from engine.simulation.simulation import Stage
+    from engine.simulation.tables import show
+    from engine.simulation.world import load_world
 
     if cameras is not None and registry is not None:
         raise ConfigError("--cameras and --registry: give one of them")
@@ -62,7 +62,7 @@ def simulate(
     def fleet_of(settings: Settings) -> Fleet:
         if registry is None:
             return made_up(_CAMERAS if cameras is None else cameras, model, settings.scheduler, seed)
-        from engine.registrar.files import read_registry
+        from engine.batch.registry_files import read_registry
 
         known, problems = read_registry(registry, settings)
         for problem in problems[:10]:
@@ -95,7 +95,7 @@ def simulate(
     else:
         show(OUT, reports)
     if plot is not None:
-        from engine.rehearsal.plot import draw
+        from engine.simulation.plot import draw
 
         draw(reports, plot)
         ERR.out(f"drew {plot}", highlight=False)
@@ -104,7 +104,7 @@ def simulate(
 
 def _drawable(plot: Path) -> None:
     """Better said before the rehearsal than after it."""
-    from engine.rehearsal.plot import ENDINGS
+    from engine.simulation.plot import ENDINGS
 
     if plot.suffix.lower() not in ENDINGS:
         raise ConfigError(f"--plot {plot}: its ending is not known; allowed: {', '.join(ENDINGS)}")

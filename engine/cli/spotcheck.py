@@ -19,11 +19,11 @@ from engine.cli.options import (
     client_of,
     settings_of,
 )
-from engine.console.tables import show_table
-from engine.console.words import day_text
-from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.errors import ConfigError, PatrolError
-from engine.types import SPOT_CHECK_SITES_MAX
+from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.types import SPOT_CHECK_SITES_MAX
+from engine.terminal.formatting import day_text
+from engine.terminal.tables import show_table
 
 _CSV_COLUMNS = ("draw_id", "county", "kind", "with_findings", "site_id", "site_name", "findings", "round")
 

@@ -9,7 +9,6 @@ from typing import Annotated, Protocol
 
 import typer
 
-from engine.actors import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.cli.options import (
     ERR,
     OUT,
@@ -23,9 +22,10 @@ from engine.cli.options import (
 )
 from engine.clock import NS_PER_S, wall_ns
 from engine.config import Settings
-from engine.console.tables import show_table
-from engine.console.words import day_text
 from engine.errors import ConfigError, PatrolError
+from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
+from engine.terminal.formatting import day_text
+from engine.terminal.tables import show_table
 
 app = typer.Typer(no_args_is_help=True, help="Bearer tokens of the API: in the database, engine running or not.")
 
@@ -153,7 +153,7 @@ class _Book:
     """The database itself. What is changed goes to the audit log as done by local."""
 
     def __init__(self, settings: Settings) -> None:
-        from engine.record.store import Store
+        from engine.storage.db.store import Store
 
         self._store = Store.open(settings.record.url)
         self._access = self._store.access

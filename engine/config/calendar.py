@@ -23,9 +23,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import field_validator, model_validator
 
-from engine.config.sections import read_section
 from engine.config.setting import Section, key
-from engine.hours import parse_hours
+from engine.config.toml_section import read_section
+from engine.model.hours import parse_hours
 
 _FILE_BYTES_MAX = 16 * 1024 * 1024
 _REGION = r"^(\d{2}){0,3}$"

@@ -4,15 +4,15 @@ import fnmatch
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from engine.config.listen import host_port, is_loopback
+from engine.config.address import host_port, is_loopback
 from engine.config.notices import EndpointSettings
 from engine.config.schema import Settings
 from engine.errors import ConfigError
-from engine.findings import Level
-from engine.hours import parse_hours
-from engine.outbox import NOTICE_KINDS
+from engine.model.findings import Level
+from engine.model.hours import parse_hours
+from engine.model.notice import NOTICE_KINDS
+from engine.model.types import Severity
 from engine.redact import redact
-from engine.types import Severity
 
 _HOST_VISITS_MAX = 100_000
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")

@@ -5,8 +5,8 @@ import hashlib
 from engine.config.describe import rows
 from engine.config.schema import Settings
 from engine.config.setting import Section
+from engine.model.replies import ConfigChange
 from engine.redact import redact
-from engine.replies import ConfigChange
 
 
 def diff(old: Settings, new: Settings) -> list[ConfigChange]:

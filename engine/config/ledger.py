@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from engine.config.setting import Section, key
-from engine.findings import Level
-from engine.types import Severity
+from engine.model.findings import Level
+from engine.model.types import Severity
 
 Hours = Annotated[float, Field(gt=0, le=8760)]
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from engine.config.checks import problems
 from engine.config.schema import Settings
-from engine.config.sections import unknown_key
+from engine.config.toml_section import unknown_key
 from engine.errors import ConfigError
 from engine.redact import redact
 

@@ -1,7 +1,7 @@
 """Settings of notices (通报): who is told, and how stubbornly."""
 
 from engine.config.setting import Section, key
-from engine.outbox import FINDING_KINDS
+from engine.model.notice import FINDING_KINDS
 
 
 class EndpointSettings(Section):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.types import Picture
+from engine.model.types import Picture
 
 AREA_SHARE_MAX = 0.002
 _STEP = 4

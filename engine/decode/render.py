@@ -10,8 +10,8 @@ from PIL import Image
 
 from engine.decode.decoder import DECODER_NAMES
 from engine.errors import DecodeError
-from engine.replies import RenderedPicture
-from engine.types import Codec
+from engine.model.replies import RenderedPicture
+from engine.model.types import Codec
 
 QUALITY = 90
 

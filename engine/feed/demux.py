@@ -13,7 +13,7 @@ import structlog
 from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
 from engine.feed.demux_visit import Progress, demux_visit
-from engine.types import FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder
+from engine.model.types import FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder
 
 Ended = Keyframe | VisitFailure
 

@@ -10,11 +10,10 @@ import av.error
 
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.schema import FeedSettings
-from engine.feed.keyframe_check import carries_keyframe
+from engine.feed.camera_url import file_path
 from engine.feed.snapshot import get_jpeg
-from engine.feed.source import file_path
-from engine.redact import redact
-from engine.types import (
+from engine.media.keyframe_check import carries_keyframe
+from engine.model.types import (
     PAYLOAD_BYTES_MAX,
     Codec,
     FailureReason,
@@ -24,6 +23,7 @@ from engine.types import (
     VisitOrder,
     VisitTimings,
 )
+from engine.redact import redact
 
 av.logging.set_level(av.logging.PANIC)
 

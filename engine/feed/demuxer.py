@@ -9,13 +9,13 @@ import queue
 
 from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
-from engine.control import EXIT_RECYCLE, Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.demux import DemuxPool
-from engine.log import logger
-from engine.transport import Channel, Poller, Transport
-from engine.types import FailureReason, Keyframe, VisitFailure
+from engine.model.types import FailureReason, Keyframe, VisitFailure
+from engine.runtime.control import EXIT_RECYCLE, Control
+from engine.runtime.log import logger
+from engine.runtime.transport import Channel, Poller, Transport
 from patrol.v1 import feed_pb2
 
 _STATUS_INTERVAL_NS = 1_000_000_000

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.config.schema import FeedSettings
-from engine.control import Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.visit import visit
-from engine.log import logger
-from engine.transport import AsyncReceiver, Channel, Frame, Transport
-from engine.types import FailureReason, VisitFailure, VisitOrder
+from engine.model.types import FailureReason, VisitFailure, VisitOrder
+from engine.runtime.control import Control
+from engine.runtime.log import logger
+from engine.runtime.transport import AsyncReceiver, Channel, Frame, Transport
 from patrol.v1 import feed_pb2
 
 STATUS_INTERVAL_S = 1.0

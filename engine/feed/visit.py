@@ -15,10 +15,10 @@ from urllib.parse import urljoin, urlsplit
 from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
+from engine.feed.camera_url import check_url
 from engine.feed.rtsp.session import Failure, Session
-from engine.feed.source import check_url
+from engine.model.types import FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder, VisitTimings
 from engine.redact import redact
-from engine.types import FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder, VisitTimings
 
 _RTSP_PORT, _RTSPS_PORT = 554, 322
 _SECURE = ("rtsps",)

@@ -13,10 +13,10 @@ from itertools import chain, compress
 from typing import Any, NamedTuple
 
 from engine.hub.registry import Registry
-from engine.packing import Packed, Shape, ShapeKey, pack, shape_key
-from engine.record.store import VisitRecord
-from engine.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
-from engine.types import State, Verdict
+from engine.model.packed_verdict import Packed, Shape, ShapeKey, pack, shape_key
+from engine.model.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.types import State, Verdict
+from engine.storage.db.store import VisitRecord
 
 _LISTS_MAX = 64
 """Lists in order that are kept: a region, or a canteen, each; at most an entry a camera in each."""

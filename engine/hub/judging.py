@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 from engine.clock import monotonic_ns, seconds, thread_cpu_ns, wall_ns
 from engine.config.schema import Settings
-from engine.hub.findings import FindingsOffice
-from engine.hub.memories import Memories
+from engine.hub.findings_service import FindingsOffice
+from engine.hub.judge_state_store import Memories
 from engine.hub.registry import Registry
-from engine.jobs import Failed, pack_measurement
-from engine.judge.history import History
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
-from engine.record.store import VisitRecord
-from engine.record.writer import Writer
-from engine.serve.metrics import Metrics
-from engine.types import Camera, Keyframe, Measurement, State, UnknownReason, Verdict, VisitFailure
+from engine.judge.state import History
+from engine.metrics import Metrics
+from engine.model.types import Camera, Keyframe, Measurement, State, UnknownReason, Verdict, VisitFailure
+from engine.storage.db.store import VisitRecord
+from engine.storage.writer.writer import Writer
+from engine.worker.wire import Failed, pack_measurement
 
 
 class _Judged(NamedTuple):

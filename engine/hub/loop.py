@@ -7,29 +7,29 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from engine import jobs
 from engine.clock import monotonic_ns, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
-from engine.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
-from engine.hub.findings import FindingsOffice
-from engine.hub.gather import Gather
+from engine.hub.findings_service import FindingsOffice
 from engine.hub.judging import Judging
-from engine.hub.kpis import KpiOffice
+from engine.hub.kpi_service import KpiOffice
+from engine.hub.micro_batch import Gather
 from engine.hub.registry import Registry
-from engine.hub.renders import FIRST_JOB_ID, Renders
+from engine.hub.render_jobs import FIRST_JOB_ID, Renders
 from engine.hub.visits import Visits
-from engine.log import logger
-from engine.record.quarantine import Quarantine
-from engine.record.writer import Writer
-from engine.replies import RenderedPicture, VerdictNews
-from engine.serve.metrics import Metrics
-from engine.serve.watch import Watch
-from engine.transport import Channel, Frame, Poller
-from engine.types import DropReason, FeedKind, Keyframe, Measurement, Verdict
+from engine.metrics import Metrics
+from engine.model.replies import RenderedPicture, VerdictNews
+from engine.model.types import DropReason, FeedKind, Keyframe, Measurement, Verdict
+from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
+from engine.runtime.log import logger
+from engine.runtime.transport import Channel, Frame, Poller
+from engine.serve.streams.watch import Watch
+from engine.storage.evidence.quarantine import Quarantine
+from engine.storage.writer.writer import Writer
+from engine.worker import wire as jobs
 
 Answer = TypeVar("Answer")
 

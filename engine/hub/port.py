@@ -7,30 +7,23 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from engine import __version__
-from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.clock import monotonic_ns, wall_ns
-from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.errors import ConfigError, NotFoundError, RegistryError
-from engine.feed.source import check_url
+from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
-from engine.hub.findings import FindingsOffice
+from engine.hub.configuration import Configuration
+from engine.hub.findings_service import FindingsOffice
 from engine.hub.judging import Judging
-from engine.hub.kpis import KpiOffice
+from engine.hub.kpi_service import KpiOffice
 from engine.hub.loop import Hub
 from engine.hub.registry import Registry
-from engine.hub.reload import Configuration
-from engine.hub.renders import stamped
-from engine.hub.spotcheck import SpotCheckOffice
+from engine.hub.render_jobs import stamped
+from engine.hub.spot_check_service import SpotCheckOffice
 from engine.hub.visits import Visits
+from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
-from engine.record.evidence import Evidence
-from engine.record.keyframe_file import verdict_of
-from engine.record.pauses import put as put_pause
-from engine.record.registry import check_cameras, restore_passwords
-from engine.record.store import Store
-from engine.record.writer import Writer
-from engine.redact import MASK
-from engine.replies import (
+from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.model.replies import (
     CameraPage,
     CameraPlanReport,
     CameraQuery,
@@ -48,7 +41,14 @@ from engine.replies import (
     RowProblem,
     SchedulerStatus,
 )
-from engine.types import Camera, Verdict
+from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.types import Camera, Verdict
+from engine.redact import MASK
+from engine.storage.db.pauses import put as put_pause
+from engine.storage.db.store import Store
+from engine.storage.evidence.keyframe_file import verdict_of
+from engine.storage.evidence.store import Evidence
+from engine.storage.writer.writer import Writer
 
 Answer = TypeVar("Answer")
 

@@ -11,38 +11,39 @@ from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import IntakeSettings, Settings
-from engine.control import FAILED, RELOADED, Control
 from engine.errors import PatrolError
-from engine.findings import LoggedEvent
 from engine.hub.catalog import Catalog
-from engine.hub.findings import FindingsOffice
+from engine.hub.configuration import Configuration
+from engine.hub.evidence_retention import Pins
+from engine.hub.findings_service import FindingsOffice
+from engine.hub.judge_state_store import Memories
 from engine.hub.judging import Judging
-from engine.hub.kpis import KpiOffice
+from engine.hub.kpi_service import KpiOffice
 from engine.hub.loop import Hub
-from engine.hub.memories import Memories
-from engine.hub.news import VerdictLog
-from engine.hub.notices import NoticesOffice
-from engine.hub.pins import Pins
+from engine.hub.notices_service import NoticesOffice
 from engine.hub.port import Port
 from engine.hub.registry import Registry
-from engine.hub.reload import Configuration
+from engine.hub.verdict_log import VerdictLog
 from engine.hub.visits import Visits
 from engine.interchange.regions import hebei
-from engine.log import logger
-from engine.packing import Packed
-from engine.record.evidence import Evidence
-from engine.record.pauses import removed
-from engine.record.quarantine import Quarantine
-from engine.record.store import Store, VisitRecord
-from engine.record.writer import Writer
+from engine.metrics import Metrics
+from engine.model.findings import LoggedEvent
+from engine.model.packed_verdict import Packed
+from engine.model.replies import Pause
 from engine.redact import redact
-from engine.replies import Pause
+from engine.runtime.control import FAILED, RELOADED, Control
+from engine.runtime.log import logger
+from engine.runtime.transport import Channel, Curve, Transport
 from engine.scheduler.core import Scheduler
-from engine.serve import finding_service, patrol_service
-from engine.serve.metrics import Metrics
 from engine.serve.server import GrpcServer
-from engine.serve.watch import Watch
-from engine.transport import Channel, Curve, Transport
+from engine.serve.services import findings as finding_service
+from engine.serve.services import patrol as patrol_service
+from engine.serve.streams.watch import Watch
+from engine.storage.db.pauses import removed
+from engine.storage.db.store import Store, VisitRecord
+from engine.storage.evidence.quarantine import Quarantine
+from engine.storage.evidence.store import Evidence
+from engine.storage.writer.writer import Writer
 
 EXIT_CANNOT_RUN = 2
 _GRPC_GRACE_S = 1.0

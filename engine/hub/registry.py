@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from engine.types import Camera, State
+from engine.model.types import Camera, State
 
 UNSEEN = "unseen"
 """The state of a camera before its first verdict."""

@@ -6,13 +6,24 @@ from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
-from engine.feed.source import route
-from engine.hub.board import FeederBoard, visits_allowed
-from engine.hub.plans import plan_of, site_of
+from engine.feed.camera_url import route
+from engine.hub.camera_plan import plan_of, site_of
+from engine.hub.feeder_pool import FeederBoard, visits_allowed
 from engine.hub.registry import Registry
-from engine.log import logger
-from engine.replies import CameraPlanReport, CheckNowReport, Pause, PauseScope, PauseStatus, SchedulerStatus
-from engine.scheduler import survey
+from engine.metrics import Metrics
+from engine.model.replies import CameraPlanReport, CheckNowReport, Pause, PauseScope, PauseStatus, SchedulerStatus
+from engine.model.types import (
+    Camera,
+    FailureReason,
+    FeedKind,
+    Keyframe,
+    Verdict,
+    VisitFailure,
+    VisitOrder,
+    VisitTimings,
+)
+from engine.runtime.log import logger
+from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
@@ -39,8 +50,6 @@ from engine.scheduler.events import (
     WallClock,
 )
 from engine.scheduler.status import pause_status
-from engine.serve.metrics import Metrics
-from engine.types import Camera, FailureReason, FeedKind, Keyframe, Verdict, VisitFailure, VisitOrder, VisitTimings
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
@@ -142,7 +151,7 @@ class Visits:
 
     def warnings(self, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
         """What the operator should know of such settings, given the cameras that there are."""
-        return survey.warnings(self._scheduler, settings, calendar, cores, wall_ns)
+        return capacity_warnings.warnings(self._scheduler, settings, calendar, cores, wall_ns)
 
     def next_wakeup_ns(self) -> int | None:
         """When the scheduler wants a turn."""

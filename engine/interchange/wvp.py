@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from engine.errors import PlatformError
 from engine.interchange.gbt28181 import code_of
-from engine.interchange.platforms import Channel, status_word
+from engine.interchange.platform_claims import Channel, status_word
 from engine.interchange.zlmediakit import Fetch
 
 PATH = "/api/common/channel/list"

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.errors import PlatformError
 from engine.interchange.gbt28181 import OFF, ON, code_of
-from engine.interchange.platforms import Channel, place_of, stream_place
+from engine.interchange.platform_claims import Channel, place_of, stream_place
 
 PATH = "/index/api/getMediaList"
 _CODE = re.compile(r"(?<!\d)\d{20}(?!\d)", re.ASCII)

@@ -8,7 +8,7 @@ come and go leave little behind.
 
 Everything is kept in bytes, and steps below one unit are not lost: rounding thresholds run through 0..1 from visit to
 visit (a Kronecker sequence), so that a mean moves by a unit as often as its steps add up to one. This is the memory as
-a value and as bytes; engine/judge/learn.py has how a picture gets into it.
+a value and as bytes; engine/judge/baseline_update.py has how a picture gets into it.
 """
 
 import math

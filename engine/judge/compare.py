@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.compiled import CACHED
 from engine.judge.baseline import (
     ACUTANCE,
     ACUTANCE_UNITS,
@@ -35,8 +34,9 @@ from engine.judge.baseline import (
     Baseline,
     Grid,
 )
-from engine.judge.hidden import DARK_LEVELS, EDGES_MIN, FIFTH, STRUCTURED, hide, plain_below
-from engine.judge.rank import HALF, TOP, rank
+from engine.judge.occlusion import DARK_LEVELS, EDGES_MIN, FIFTH, STRUCTURED, hide, plain_below
+from engine.judge.order_statistics import HALF, TOP, rank
+from engine.runtime.numba_cache import CACHED
 
 Mask = npt.NDArray[np.bool_]
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
-from engine.judge.history import History
-from engine.judge.look import Look
-from engine.types import FeedKind, Measurement
+from engine.judge.features import Look
+from engine.judge.state import History
+from engine.model.types import FeedKind, Measurement
 
 SIGNATURE_VERSION = 2
 TILES_MIN = 32

@@ -26,6 +26,7 @@ from engine.judge.baseline import (
     Codes,
     Grid,
 )
+from engine.judge.baseline_update import GOLDEN, STEP_MAX
 from engine.judge.compare import (
     ABLE_MIN,
     AIR_LEVEL,
@@ -38,7 +39,8 @@ from engine.judge.compare import (
     WHITE_LEVELS,
     Mask,
 )
-from engine.judge.hidden import (
+from engine.judge.features import LEVEL_MAX, LEVEL_MIN, NEARLY_ALL, QUARTILE, Moved
+from engine.judge.occlusion import (
     DARK_LEVELS,
     EDGES_MIN,
     FELL_OCTAVES,
@@ -54,10 +56,8 @@ from engine.judge.hidden import (
     STRUCTURED,
     plain_below,
 )
-from engine.judge.learn import GOLDEN, STEP_MAX
-from engine.judge.look import LEVEL_MAX, LEVEL_MIN, NEARLY_ALL, QUARTILE, Moved
-from engine.judge.rank import HALF, TOP
-from engine.types import TileMap
+from engine.judge.order_statistics import HALF, TOP
+from engine.model.types import TileMap
 
 _HIGH, _WIDE = 2 * ROWS, 2 * COLUMNS
 
@@ -73,7 +73,7 @@ def cells_of(signature: bytes) -> npt.NDArray[np.uint16]:
 
 
 def encode(signature: bytes, tiles: TileMap) -> Grid:
-    """What engine.judge.look.look_of gives as codes."""
+    """What engine.judge.features.look_of gives as codes."""
     codes = np.empty(CODES, np.float32)
     codes[:CELLS] = cells_of(signature).ravel() * np.float32(1 / LEVEL_UNITS)
     codes[STRUCTURE:ACUTANCE] = np.log2(tiles.structure.ravel() + 1.0) * STRUCTURE_UNITS
@@ -87,14 +87,14 @@ def encode(signature: bytes, tiles: TileMap) -> Grid:
 
 
 def means_of(signature: bytes) -> bytes:
-    """What engine.judge.look.look_of gives as means: of tiles, in 1/LEVEL_UNITS, rounded down."""
+    """What engine.judge.features.look_of gives as means: of tiles, in 1/LEVEL_UNITS, rounded down."""
     cells = cells_of(signature).astype(np.uint32)
     means: npt.NDArray[np.uint32] = cells.reshape(ROWS, 2, COLUMNS, 2).sum(axis=(1, 3)) // 4
     return means.astype("<u2").tobytes()
 
 
 def moved(means: bytes, before: bytes, tolerance: float) -> Moved:
-    """What engine.judge.look.look_of says of what moved."""
+    """What engine.judge.features.look_of says of what moved."""
     now, past = (np.frombuffer(one, "<u2").astype(np.float64) for one in (means, before))
     lit = (now > LEVEL_MIN * LEVEL_UNITS) & (now < LEVEL_MAX * LEVEL_UNITS)
     if not before or not lit.any():
@@ -110,7 +110,7 @@ def moved(means: bytes, before: bytes, tolerance: float) -> Moved:
 
 
 def renew(new: Grid, old: Codes, weight: float, season_weight: float, phase: float) -> Codes:
-    """What engine.judge.learn makes of a baseline's codes and a look's."""
+    """What engine.judge.baseline_update makes of a baseline's codes and a look's."""
     weights = np.where(np.arange(CODES) < SEASON, np.float32(weight), np.float32(season_weight))
     thresholds = (np.arange(CODES) * GOLDEN % 1.0).astype(np.float32) + np.float32(phase)
     thresholds -= np.floor(thresholds)

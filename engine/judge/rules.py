@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 
 from engine.config.judge import JudgeSettings
-from engine.faults import severity
 from engine.judge import freeze
-from engine.judge.against import look_against
-from engine.judge.announce import announce
 from engine.judge.baseline import CELLS, COLUMNS, ROWS, Baseline, Grid, Usual
+from engine.judge.baseline_rules import look_against
+from engine.judge.baseline_update import learn
 from engine.judge.compare import compare
-from engine.judge.history import History, Outcome
-from engine.judge.learn import learn
-from engine.judge.look import look_of
-from engine.judge.picture import Seen, look_alone, ordered
-from engine.types import (
+from engine.judge.confirmation import announce
+from engine.judge.features import look_of
+from engine.judge.picture_rules import Seen, look_alone, ordered
+from engine.judge.state import History, Outcome
+from engine.model.faults import severity
+from engine.model.types import (
     Cause,
     FaultKind,
     Measurement,

@@ -2,7 +2,7 @@
 
 import importlib
 
-from engine.compiled import compiling
+from engine.runtime.numba_cache import compiling
 
 
 def warm_up() -> None:

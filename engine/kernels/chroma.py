@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.compiled import CACHED
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import flattened
-from engine.types import LumaPlane
+from engine.model.types import LumaPlane
+from engine.runtime.numba_cache import CACHED
 
 ROWS_A_TILE = 2
 """Rows that are looked at in each row of tiles, at most."""

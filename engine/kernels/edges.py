@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.compiled import CACHED
-from engine.kernels import strips
+from engine.kernels import row_sampling
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
 from engine.kernels.luma import total_of
 from engine.kernels.plane import AnalysisPlane
+from engine.runtime.numba_cache import CACHED
 
-WINDOW = strips.ROWS
+WINDOW = row_sampling.ROWS
 """Samples of the window, the edge's own step in its middle."""
 STRONG = 0.7
 SAMPLED = 2
@@ -116,10 +116,10 @@ def add(plane: Any, lines: int, step: int, least: float, sums: Any, thresholds: 
     n = width - WINDOW + 1
     along = np.zeros((2, n), np.int32)
     across = np.zeros((2, width), np.int32)
-    apart = strips.spacing(step)
-    first = -(-max(ROWS_SAMPLED[0] * lines // _ROWS, strips.BEFORE) // step)
+    apart = row_sampling.spacing(step)
+    first = -(-max(ROWS_SAMPLED[0] * lines // _ROWS, row_sampling.BEFORE) // step)
     floor = _i16(least)
-    for strip in range(first, -(-min(ROWS_SAMPLED[1] * lines // _ROWS, lines - strips.BEHIND) // step), SAMPLED):
+    for strip in range(first, -(-min(ROWS_SAMPLED[1] * lines // _ROWS, lines - row_sampling.BEHIND) // step), SAMPLED):
         y = strip * apart
         row = plane[y]
         _heights(row[0:n], row[1 : n + 1], row[2 : n + 2], row[3 : n + 3], row[4 : n + 4], row[5:], floor, along)
@@ -129,20 +129,20 @@ def add(plane: Any, lines: int, step: int, least: float, sums: Any, thresholds: 
     columns_x = np.zeros((3, n), np.uint16)
     columns_y = np.zeros((3, width), np.uint16)
     tile = 0
-    tile_end = strips.kept(lines // _ROWS, step)
+    tile_end = row_sampling.kept(lines // _ROWS, step)
     for y in range(height):
         if y % apart == 0:
             row = plane[y]
             _mark(
                 row[0:n], row[1 : n + 1], row[2 : n + 2], row[3 : n + 3], row[4 : n + 4], row[5:], strong_x, columns_x
             )
-            if strips.BEFORE <= y < height - strips.BEHIND:
+            if row_sampling.BEFORE <= y < height - row_sampling.BEHIND:
                 _mark(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], strong_y, columns_y)
         if y + 1 == tile_end:
-            _fold(columns_x, strips.BEFORE, width, tile, 0, sums)
+            _fold(columns_x, row_sampling.BEFORE, width, tile, 0, sums)
             _fold(columns_y, 0, width, tile, 1, sums)
             tile += 1
-            tile_end = strips.kept((tile + 1) * lines // _ROWS, step)
+            tile_end = row_sampling.kept((tile + 1) * lines // _ROWS, step)
 
 
 @dataclass(frozen=True, slots=True)

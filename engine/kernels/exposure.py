@@ -7,7 +7,7 @@ it clips. Level and clipping after ITU-R BT.601 ranges; percentiles are robust t
 
 import numba
 
-from engine.compiled import CACHED
+from engine.runtime.numba_cache import CACHED
 
 MEAN_GOOD = (70.0, 185.0)
 RANGE_GOOD = 100.0

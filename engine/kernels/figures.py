@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.compiled import CACHED
-from engine.kernels import chroma, edges, luma, pattern, plane, strips, summary
+from engine.kernels import chroma, edges, luma, pattern, plane, row_sampling, summary
 from engine.kernels.exposure import exposure
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.occlusion import occlusion
 from engine.kernels.sharpness import sharpness
 from engine.kernels.summary import TILES
-from engine.types import LumaPlane, Picture, Scores
+from engine.model.types import LumaPlane, Picture, Scores
+from engine.runtime.numba_cache import CACHED
 
 NOISE_TAKEN = 1.0
 """How much of the noise that was measured is taken out of energies and edges; 0 is the bug that bench.accuracy plants.
@@ -118,7 +118,7 @@ def _measure(
         black, gain, colour_gain = _LIMITED_BLACK, 255.0 / _LIMITED_SPAN, 255.0 / _LIMITED_COLOUR_SPAN
     unit = 2.0 ** (depth - 8)
     grids = tile_grids.reshape((_GRIDS, TILES))
-    height = strips.kept(lines, step)
+    height = row_sampling.kept(lines, step)
     shrunk = np.empty((height, columns), np.uint16)
     plane.shrink(samples, stride, width, over_x, under_x, over_y, under_y, 10 - depth, step, shrunk)
     sums = np.zeros((luma.PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
@@ -172,7 +172,7 @@ def _geometry(rows: int, width: int, height: int) -> tuple[int, ...]:
     """Factors, lines, step and columns of the analysis plane: of cameras there are a few sizes."""
     across, down = plane.factors(rows, width, height)
     lines, columns = down.length(rows), across.length(width)
-    return across.over, across.under, down.over, down.under, lines, strips.step_of(lines, columns), columns
+    return across.over, across.under, down.over, down.under, lines, row_sampling.step_of(lines, columns), columns
 
 
 def figures(picture: Picture) -> Figures:

@@ -1,6 +1,6 @@
 """The pass over the analysis plane: integer sums per tile and per cell, a histogram, and the profiles of bands.
 
-Of the plane's kept rows (engine/kernels/strips.py). Row `k` of `tiles` (shape (PLANES, TILE_ROWS, TILE_COLUMNS),
+Of the plane's kept rows (engine/kernels/row_sampling.py). Row `k` of `tiles` (shape (PLANES, TILE_ROWS, TILE_COLUMNS),
 int64), of one row a strip:
 
     0 samples  1 Sobel magnitude^2  2 Laplacian^2  3 |Immerkaer|
@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.compiled import CACHED
-from engine.kernels import strips
+from engine.kernels import row_sampling
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import SAMPLE_MAX, AnalysisPlane
+from engine.runtime.numba_cache import CACHED
 
 PLANES = 4
 SOBEL, LAPLACIAN, NOISE = 1, 2, 3
@@ -151,14 +151,14 @@ def _fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> Non
 def add(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, rows: Any, columns: Any) -> float:
     """Fill the sums; returns the sum of the Sobel magnitude. `plane`: what is kept of `lines` rows."""
     height, width = plane.shape
-    apart = strips.spacing(step)
+    apart = row_sampling.spacing(step)
     counts = np.zeros((4, BINS), np.int32)
     values = np.zeros(width, np.uint16)
     accumulators = np.zeros((PLANES - 1, width - 2), np.int32)
     magnitude = np.zeros(width - 2, np.float32)
     total = 0.0
     cell = tile = used = 0
-    cell_end, tile_end = strips.kept(lines // _CELL_ROWS, step), strips.kept(lines // _ROWS, step)
+    cell_end, tile_end = row_sampling.kept(lines // _CELL_ROWS, step), row_sampling.kept(lines // _ROWS, step)
     for y in range(height):
         row = plane[y]
         if y % apart == 0:
@@ -172,14 +172,14 @@ def add(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, ro
         if y + 1 == cell_end:
             _fold_cells(values, cell, cells, columns)
             cell += 1
-            cell_end = strips.kept((cell + 1) * lines // _CELL_ROWS, step)
+            cell_end = row_sampling.kept((cell + 1) * lines // _CELL_ROWS, step)
         if y + 1 == tile_end:
             _fold_tiles(accumulators, used, tile, tiles)
             for x in range(width - 2):
                 total += magnitude[x]
             magnitude[:] = 0
             tile += 1
-            tile_end = strips.kept((tile + 1) * lines // _ROWS, step)
+            tile_end = row_sampling.kept((tile + 1) * lines // _ROWS, step)
             used = 0
     for index in range(BINS):
         bins[index] += counts[0, index] + counts[1, index] + counts[2, index] + counts[3, index]

@@ -6,7 +6,7 @@ past, counts only tiles that lost theirs.
 
 import numba
 
-from engine.compiled import CACHED
+from engine.runtime.numba_cache import CACHED
 
 
 @numba.njit(nogil=True, cache=CACHED)

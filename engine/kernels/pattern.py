@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.compiled import CACHED
+from engine.runtime.numba_cache import CACHED
 
 SEGMENTS = 8
 WINDOW_SHARE = 12

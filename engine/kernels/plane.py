@@ -1,7 +1,7 @@
 """The analysis plane: a picture's luma, area averaged to about 540 lines, in 10-bit samples (quarter levels).
 
 Every pass but that over chroma reads this plane and not the picture, so that a 4 K camera costs what a D1 camera does,
-but for this one reading. Of the lines only those are made that a pass asks for (engine/kernels/strips.py).
+but for this one reading. Of the lines only those are made that a pass asks for (engine/kernels/row_sampling.py).
 """
 
 from typing import Any, NamedTuple, cast
@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.compiled import CACHED
-from engine.kernels import strips
+from engine.kernels import row_sampling
 from engine.kernels.grid import TILE_COLUMNS, Factor, factor
-from engine.types import LumaPlane, Picture
+from engine.model.types import LumaPlane, Picture
+from engine.runtime.numba_cache import CACHED
 
 SAMPLE_MAX = 1023
 UNITS_PER_LEVEL = 4
@@ -34,7 +34,7 @@ class AnalysisPlane(NamedTuple):
     @property
     def step(self) -> int:
         """Lines from the anchor of a strip to that of the next."""
-        return strips.step_of(self.lines, self.samples.shape[1])
+        return row_sampling.step_of(self.lines, self.samples.shape[1])
 
 
 def _signature(sample: Any) -> Any:
@@ -105,12 +105,12 @@ def shrink(
     rows = out.shape[0]
     if shift == 2 and over_x == 2 and over_y == 2 and under_x == 1 and under_y == 1:
         for row in range(rows):
-            start = 2 * strips.line_of(row, step) * stride
+            start = 2 * row_sampling.line_of(row, step) * stride
             _halve(samples[start : start + width], samples[start + stride : start + stride + width], out[row])
         return
     if shift == 2 and over_x == under_x and over_y == under_y:
         for row in range(rows):
-            start = strips.line_of(row, step) * stride
+            start = row_sampling.line_of(row, step) * stride
             _copy(samples[start : start + width], out[row])
         return
     scale: Any = _f32(4.0) / _f32(over_x * over_y)
@@ -119,7 +119,7 @@ def shrink(
     line = np.zeros(width, np.int32)
     for row in range(rows):
         line[:] = 0
-        y = strips.line_of(row, step)
+        y = row_sampling.line_of(row, step)
         low, high = y * over_y, (y + 1) * over_y
         for i in range(low // under_y, (high + under_y - 1) // under_y):
             weight: Any = _i32(min(high, (i + 1) * under_y) - max(low, i * under_y))
@@ -144,8 +144,8 @@ def analysis_plane(picture: Picture) -> AnalysisPlane:
     across, down = factors(rows, width, picture.height)
     stride = luma.strides[0] // luma.itemsize
     lines, columns = down.length(rows), across.length(width)
-    step = strips.step_of(lines, columns)
-    out = np.empty((strips.kept(lines, step), columns), np.uint16)
+    step = row_sampling.step_of(lines, columns)
+    out = np.empty((row_sampling.kept(lines, step), columns), np.uint16)
     flat = flattened(luma, stride, (rows - 1) * stride + width)
     shrink(flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth, step, out)
     return AnalysisPlane(out, lines)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import strips
+from engine.kernels import row_sampling
 from engine.kernels.chroma import ROWS_A_TILE, ChromaSums
 from engine.kernels.edges import ROWS_SAMPLED, SAMPLED, STRONG, WINDOW, EdgeSums
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_edges
@@ -23,7 +23,7 @@ from engine.kernels.summary import (
     STRUCTURE_MIN,
     TILES_MIN,
 )
-from engine.types import LumaPlane, Picture
+from engine.model.types import LumaPlane, Picture
 
 Samples = npt.NDArray[np.int64]
 
@@ -33,7 +33,9 @@ def analysis_plane(picture: Picture) -> AnalysisPlane:
     rows, columns = picture.luma.shape
     across, down = factors(rows, columns, picture.height)
     whole = _scale(picture.luma, across, down, picture.bit_depth).astype(np.uint16)
-    return AnalysisPlane(whole[strips.lines_kept(whole.shape[0], strips.step_of(*whole.shape))], whole.shape[0])
+    return AnalysisPlane(
+        whole[row_sampling.lines_kept(whole.shape[0], row_sampling.step_of(*whole.shape))], whole.shape[0]
+    )
 
 
 def _scale(plane: LumaPlane, across: Factor, down: Factor, bit_depth: int) -> Samples:
@@ -76,7 +78,7 @@ def measure_luma(plane: AnalysisPlane) -> LumaSums:
 
 
 def _lines(plane: AnalysisPlane) -> Samples:
-    return strips.lines_kept(plane.lines, plane.step)
+    return row_sampling.lines_kept(plane.lines, plane.step)
 
 
 def _kept_edges(plane: AnalysisPlane, tiles: int) -> list[int]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from engine.kernels.figures import ACUTANCE, LUMA, STRUCTURE, U, V, figures
 from engine.kernels.signature import pack
-from engine.types import Picture, Scores, TileMap
+from engine.model.types import Picture, Scores, TileMap
 
 
 class Scored(NamedTuple):

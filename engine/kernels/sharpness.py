@@ -15,7 +15,7 @@ measure the same).
 import numba
 import numpy as np
 
-from engine.compiled import CACHED
+from engine.runtime.numba_cache import CACHED
 
 LIGHT_MIN = 20.0
 """Mean level below which a picture has too little light to say anything of its edges."""

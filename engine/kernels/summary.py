@@ -5,10 +5,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from engine.compiled import CACHED
-from engine.kernels import strips
+from engine.kernels import row_sampling
 from engine.kernels.edges import ROWS_SAMPLED
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
+from engine.runtime.numba_cache import CACHED
 
 TILES = TILE_ROWS * TILE_COLUMNS
 NOISE_QUANTILE = 0.25
@@ -94,7 +94,7 @@ def cells(
     levels[:] = 0
     below = 0
     for row in range(CELL_ROWS):
-        above, below = below, strips.kept((row + 1) * lines // CELL_ROWS, step)
+        above, below = below, row_sampling.kept((row + 1) * lines // CELL_ROWS, step)
         tall = below - above
         for column in range(CELL_COLUMNS):
             wide = (column + 1) * columns // CELL_COLUMNS - column * columns // CELL_COLUMNS

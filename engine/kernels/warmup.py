@@ -4,8 +4,8 @@ from typing import cast
 
 import numpy as np
 
-from engine.compiled import compiling
-from engine.types import Codec, LumaPlane, Picture
+from engine.model.types import Codec, LumaPlane, Picture
+from engine.runtime.numba_cache import compiling
 
 _SIDE = 64
 

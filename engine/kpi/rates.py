@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from engine.indicators import (
+from engine.kpi.counting import NOTHING
+from engine.model.kpi import (
     Counts,
     KpiName,
     KpiQuery,
@@ -16,7 +17,6 @@ from engine.indicators import (
     Rate,
     RegionCounts,
 )
-from engine.kpi.count import NOTHING
 
 _Key = tuple[str, str, int]
 """Region, canteen, day (0: all of them)."""

@@ -1,8 +1,8 @@
 """What people may do to a finding: who, in which state, with what said. Every refusal says why and what to do."""
 
-from engine.actors import ENGINE, Actor, Role
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
-from engine.findings import (
+from engine.model.access import ENGINE, Actor, Role
+from engine.model.findings import (
     REQUEST_ID_CHARS_MAX,
     WHY_CHARS_MAX,
     Finding,

@@ -10,10 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from engine.actors import ENGINE, Actor
 from engine.config.ledger import LedgerSettings
-from engine.faults import OFFLINE, family_of
-from engine.findings import (
+from engine.ledger import commands
+from engine.ledger.policy import LEVELS, Policy, next_level
+from engine.ledger.projection import apply
+from engine.ledger.recheck import NEVER_NS, Recheck
+from engine.ledger.recheck_evidence import Fault, announced_faults, settled, shows, sign
+from engine.model.access import ENGINE, Actor
+from engine.model.faults import OFFLINE, family_of
+from engine.model.findings import (
     WHY_CHARS_MAX,
     Finding,
     FindingCommand,
@@ -24,12 +29,7 @@ from engine.findings import (
     Step,
     Subject,
 )
-from engine.ledger import commands
-from engine.ledger.fold import apply
-from engine.ledger.looks import Fault, announced_faults, settled, shows, sign
-from engine.ledger.policy import LEVELS, Policy, next_level
-from engine.ledger.recheck import NEVER_NS, Recheck
-from engine.types import Camera, Severity, Verdict
+from engine.model.types import Camera, Severity, Verdict
 
 REQUESTS_MAX = 10_000
 """Commands whose request ids are remembered; older ones are in the record only."""

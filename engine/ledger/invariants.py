@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from engine.faults import family_of
-from engine.findings import Finding, FindingState
 from engine.ledger.core import ARMED_SLACK, REQUESTS_MAX, Ledger
 from engine.ledger.recheck import NEVER_NS
+from engine.model.faults import family_of
+from engine.model.findings import Finding, FindingState
 
 _STANDINGS = {
     FindingState.OPEN,

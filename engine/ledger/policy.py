@@ -2,8 +2,8 @@
 
 from engine.clock import ns
 from engine.config.ledger import LedgerSettings, RegionPolicy
-from engine.findings import Level
-from engine.types import Severity
+from engine.model.findings import Level
+from engine.model.types import Severity
 
 LEVELS = tuple(Level)
 _S_PER_H = 3600

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from engine.clock import NS_PER_S
-from engine.ledger.looks import Sign
 from engine.ledger.policy import Policy
+from engine.ledger.recheck_evidence import Sign
 
 NEVER_NS = 2**62
 _WAIT_NS_MAX = 3600 * NS_PER_S

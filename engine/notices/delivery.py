@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from engine.clock import ns
 from engine.config.notices import NoticesSettings
-from engine.notices.answers import Answer, Outcome
-from engine.outbox import LAST_ERROR_CHARS_MAX, DeliveryState, Mark, Parcel
+from engine.model.notice import LAST_ERROR_CHARS_MAX, DeliveryState, Mark, Parcel
+from engine.notices.attempt import Answer, Outcome
 
 _S_PER_H = 3600
 _NEVER_NS = 1 << 62

@@ -7,14 +7,14 @@ from engine.clock import NS_PER_S
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.config.pages import table, with_block
 from engine.errors import ConfigError
-from engine.findings import Finding, FindingState, LedgerEvent, Level, Step, Subject
-from engine.notices.answers import Answer, Outcome
+from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Step, Subject
+from engine.model.notice import NOTICE_KINDS, TEST, VERDICT_CHANGED, DeliveryState, Notice, Parcel
+from engine.model.types import Camera, FaultKind, KeyPoint, Scores, Severity, State, Verdict
+from engine.notices.attempt import Answer, Outcome
+from engine.notices.cloud_events import CONTENT_TYPE, event, event_bytes, event_id, event_type, schema
 from engine.notices.delivery import Delivery
-from engine.notices.events import CONTENT_TYPE, event, event_bytes, event_id, event_type, schema
 from engine.notices.payload import Data, FindingData, VerdictData, finding_data, verdict_data
 from engine.notices.signature import headers, parse_secrets
-from engine.outbox import NOTICE_KINDS, TEST, VERDICT_CHANGED, DeliveryState, Notice, Parcel
-from engine.types import Camera, FaultKind, KeyPoint, Scores, Severity, State, Verdict
 
 _AT_NS = 1_795_585_500 * NS_PER_S + 250_000_000
 _S_PER_H = 3600

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from engine.clock import NS_PER_S
 from engine.errors import ConfigError
-from engine.findings import Finding, FindingState, Level
-from engine.indicators import KpiName, Rate
-from engine.types import Severity
+from engine.model.findings import Finding, FindingState, Level
+from engine.model.kpi import KpiName, Rate
+from engine.model.types import Severity
 
 PROVINCE_DIGITS, COUNTY_DIGITS = 2, 6
 CASES_MAX = 5000

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.findings import Finding, LedgerEvent
-from engine.types import Camera, Verdict
+from engine.model.findings import Finding, LedgerEvent
+from engine.model.types import Camera, Verdict
 
 
 class Data(BaseModel):

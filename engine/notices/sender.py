@@ -15,12 +15,12 @@ from typing import Protocol, TypeVar
 
 from engine.clock import ns, seconds, wall_ns
 from engine.config.notices import EndpointSettings, NoticesSettings
-from engine.log import logger
-from engine.notices.answers import Answer, Outcome
+from engine.model.notice import OPENED, PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
+from engine.notices.attempt import Answer, Outcome
 from engine.notices.delivery import Delivery
-from engine.notices.routes import listeners
+from engine.notices.routing import listeners
 from engine.notices.webhook import Webhook
-from engine.outbox import OPENED, PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
+from engine.runtime.log import logger
 
 Result = TypeVar("Result")
 
@@ -35,7 +35,7 @@ _S_PER_DAY = 86_400
 
 
 class Box(Protocol):
-    """The outbox of the store: engine.record.outbox.Outbox."""
+    """The outbox of the store: engine.storage.db.outbox.Outbox."""
 
     def route(
         self, listeners: Callable[[Notice], Sequence[str]], now_wall_ns: int, rows_max: int, waiting_max: int
@@ -56,7 +56,7 @@ class Box(Protocol):
 
 
 class Gauge(Protocol):
-    """Who counts: engine.serve.metrics.Metrics."""
+    """Who counts: engine.metrics.Metrics."""
 
     def notice_ended(self, endpoint: str, outcome: str) -> None:
         """An attempt ended, or a notice was given up (`dead`)."""

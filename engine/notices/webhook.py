@@ -12,10 +12,10 @@ from engine import __version__
 from engine.clock import NS_PER_S, monotonic_ns
 from engine.config.notices import EndpointSettings
 from engine.errors import ConfigError
-from engine.notices.answers import Answer, Outcome, outcome_of, retry_after_ns
-from engine.notices.events import CONTENT_TYPE, event_bytes, event_id
+from engine.model.notice import Notice
+from engine.notices.attempt import Answer, Outcome, outcome_of, retry_after_ns
+from engine.notices.cloud_events import CONTENT_TYPE, event_bytes, event_id
 from engine.notices.signature import headers, parse_secrets
-from engine.outbox import Notice
 from engine.redact import redact
 
 _READ_BYTES_MAX = 65_536

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
-from engine.types import FailureReason, KeyPoint, State
+from engine.model.types import FailureReason, KeyPoint, State
 
 
 class CameraClass(IntEnum):

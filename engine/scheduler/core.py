@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.replies import CameraPlanReport, SchedulerStatus
+from engine.model.replies import CameraPlanReport, SchedulerStatus
+from engine.model.types import FailureReason
 from engine.scheduler import invariants, requests, status
 from engine.scheduler.classes import REASONS, is_suspicious
+from engine.scheduler.deterministic_random import seed_of
 from engine.scheduler.dispatch import Dispatch
-from engine.scheduler.draws import seed_of
 from engine.scheduler.events import (
     Action,
     Arrived,
@@ -44,10 +45,9 @@ from engine.scheduler.events import (
 from engine.scheduler.heap import SlotHeap, ms_of
 from engine.scheduler.overload import Overload
 from engine.scheduler.pauses import Pauses
+from engine.scheduler.statistics import Tally
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, URGENT, Place, Table
-from engine.scheduler.tally import Tally
 from engine.scheduler.timing import Timing
-from engine.types import FailureReason
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
 _DUE, _FLIGHT, _IDLE = int(Place.DUE), int(Place.FLIGHT), int(Place.IDLE)

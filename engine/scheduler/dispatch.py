@@ -10,14 +10,14 @@ from heapq import heappop, heappush
 
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
+from engine.model.types import FailureReason
 from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
 from engine.scheduler.heap import SlotHeap
+from engine.scheduler.statistics import Tally
 from engine.scheduler.table import FAILING, PROBE, URGENT, Place, Table
-from engine.scheduler.tally import Tally
 from engine.scheduler.timing import Timing
-from engine.types import FailureReason
 
 BLOCKED = ("", "overload", "uplink_cap", "host_cap", "host_rate", "outage")
 """What a camera last waited for; its missed periods are counted under it."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.replies import CheckNowReport, Pause, PauseScope
+from engine.model.replies import CheckNowReport, Pause, PauseScope
+from engine.model.types import FailureReason, KeyPoint, State
 from engine.scheduler.classes import CameraClass
-from engine.types import FailureReason, KeyPoint, State
 
 
 class CameraPlan(NamedTuple):

@@ -14,15 +14,15 @@ import numpy.typing as npt
 from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
+from engine.model.types import FailureReason, KeyPoint
 from engine.scheduler.backoff import backoff_ns, ceiling_ns, failures_of, first_wait_s, remember
 from engine.scheduler.classes import CLASSES, CameraClass, base_class, periods_ns
-from engine.scheduler.draws import share
+from engine.scheduler.deterministic_random import share
 from engine.scheduler.events import CameraPlan
 from engine.scheduler.overload import Overload
 from engine.scheduler.sites import Sites
+from engine.scheduler.statistics import Tally
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, Place, Table
-from engine.scheduler.tally import Tally
-from engine.types import FailureReason, KeyPoint
 
 NEVER_NS = (1 << 37) * 1_000_000
 """Beyond any uptime: the release of a camera whose window does not open."""

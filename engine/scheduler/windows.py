@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar, Span
-from engine.hours import DAYS, Hours, Intervals, parse_hours
+from engine.model.hours import DAYS, Hours, Intervals, parse_hours
 
 SEARCH_DAYS = 400
 """A window that does not open in this many days never opens."""

@@ -11,8 +11,8 @@ from typing import Any
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
-from engine.serve.fields import bounds_of, is_output_only, is_required
-from engine.serve.rules import PACKAGE, RULES, Reach
+from engine.serve.access.request_fields import bounds_of, is_output_only, is_required
+from engine.serve.access.rules import PACKAGE, RULES, Reach
 from patrol.v1 import access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2, verdicts_pb2
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"

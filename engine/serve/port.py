@@ -6,11 +6,10 @@ Services never see the hub itself, but scope.Scoped, which asks it on behalf of 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from engine.actors import Actor, AuditEntry, AuditQuery, Token, TokenOrder
-from engine.draws import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
-from engine.indicators import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.replies import (
+from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
+from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
+from engine.model.replies import (
     CameraPage,
     CameraPlanReport,
     CameraQuery,
@@ -26,7 +25,8 @@ from engine.replies import (
     RenderedPicture,
     SchedulerStatus,
 )
-from engine.types import Camera, Verdict
+from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.types import Camera, Verdict
 
 
 class HubPort(Protocol):

@@ -11,25 +11,25 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from engine.actors import Actor
 from engine.clock import NS_PER_S, wall_ns
-from engine.config.listen import host_port, is_loopback
+from engine.config.address import host_port, is_loopback
 from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ListenError, PatrolError
-from engine.findings import LoggedEvent
-from engine.replies import VerdictNews
-from engine.serve.access_service import AccessService
-from engine.serve.camera_service import CameraService
-from engine.serve.finding_service import FindingService
-from engine.serve.gate import Gate
-from engine.serve.metrics import Metrics
-from engine.serve.patrol_service import PatrolService
+from engine.metrics import Metrics
+from engine.model.access import Actor
+from engine.model.findings import LoggedEvent
+from engine.model.replies import VerdictNews
+from engine.serve.access.gate import Gate
+from engine.serve.access.rules import PACKAGE, RULES
+from engine.serve.access.scope import Scoped
+from engine.serve.access.tokens import REFRESH_S, Tokens
 from engine.serve.port import AccessBook, HubPort
-from engine.serve.rules import PACKAGE, RULES
-from engine.serve.scheduler_service import SchedulerService
-from engine.serve.scope import Scoped
-from engine.serve.tokens import REFRESH_S, Tokens
-from engine.serve.watch import Watch
+from engine.serve.services.access import AccessService
+from engine.serve.services.cameras import CameraService
+from engine.serve.services.findings import FindingService
+from engine.serve.services.patrol import PatrolService
+from engine.serve.services.scheduler import SchedulerService
+from engine.serve.streams.watch import Watch
 from patrol.v1 import access_pb2_grpc, cameras_pb2_grpc, findings_pb2_grpc, patrol_pb2_grpc, scheduler_pb2_grpc
 
 SERVICES = tuple(f"{PACKAGE}.{name}" for name in RULES)

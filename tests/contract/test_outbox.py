@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from engine.outbox import PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice
-from engine.record.outbox import Outbox
-from engine.record.store import Store
+from engine.model.notice import PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice
+from engine.storage.db.outbox import Outbox
+from engine.storage.db.store import Store
 
 DAY = 86_400 * 10**9
 NOW = 1_764_000_000 * 10**9

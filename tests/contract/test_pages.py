@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import metrics
 from engine.cli import describe as commands
 from engine.config import describe as config
 from engine.config.calendar import Calendar
@@ -12,11 +13,10 @@ from engine.config.pages import key_table
 from engine.config.setting import Section
 from engine.kernels import registry as figures
 from engine.notices import describe as notices
-from engine.rehearsal import describe as rehearsal
-from engine.rehearsal.faults import Faults
-from engine.rehearsal.world import World, load_world
 from engine.serve import describe as api
-from engine.serve import metrics
+from engine.simulation import describe as rehearsal
+from engine.simulation.faults import Faults
+from engine.simulation.world import World, load_world
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -7,17 +7,20 @@ import re
 import pytest
 from google.api import resource_pb2
 
-from engine.actors import Actor, Role
-from engine.findings import FindingState, Level, Step
-from engine.indicators import KpiBy, KpiName
-from engine.serve import access_messages, finding_messages, kpi_messages, schedule_messages
-from engine.serve.fields import bounds_of, is_output_only
-from engine.serve.names import camera_id_of, camera_name, verdict_ids_of, verdict_name
+from engine.model.access import Actor, Role
+from engine.model.findings import FindingState, Level, Step
+from engine.model.kpi import KpiBy, KpiName
+from engine.serve.access.request_fields import bounds_of, is_output_only
+from engine.serve.access.rules import RULES, Reach, rule_of
+from engine.serve.access.scope import Scoped
+from engine.serve.messages import access as access_messages
+from engine.serve.messages import findings as finding_messages
+from engine.serve.messages import kpis as kpi_messages
+from engine.serve.messages import schedule as schedule_messages
+from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
 from engine.serve.port import HubPort, KpiPort, LedgerPort
-from engine.serve.rules import RULES, Reach, rule_of
-from engine.serve.scope import Scoped
 from engine.serve.server import SERVICES
-from tests.calls import FILES, RPCS
+from tests.support.calls import FILES, RPCS
 
 NOT_ASKED_BY_SERVICES = {"ledger", "indicators", "regions"}
 """Of the port: what only Scoped itself looks at."""
@@ -52,8 +55,8 @@ def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
 def test_a_service_cannot_reach_the_hub_past_the_scope() -> None:
     scoped = Scoped(None, Actor("a", Role.VIEWER), None, None)  # type: ignore[arg-type]
     assert all(name.startswith("_") for name in vars(scoped))
-    for module in ("camera_service", "patrol_service", "finding_service", "scheduler_service", "access_service"):
-        source = inspect.getsource(__import__(f"engine.serve.{module}", fromlist=["x"]))
+    for module in ("cameras", "patrol", "findings", "scheduler", "access"):
+        source = inspect.getsource(__import__(f"engine.serve.services.{module}", fromlist=["x"]))
         assert not re.search(r"port\._|HubPort|LedgerPort|KpiPort", source), module
 
 

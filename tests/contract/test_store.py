@@ -8,14 +8,11 @@ from datetime import UTC, timedelta, timezone
 import pytest
 import sqlalchemy as sa
 
-from engine.actors import Actor, AuditEntry, AuditQuery, Role, TokenOrder, digest_of
 from engine.config.schema import RecordSettings
 from engine.errors import ExistsError, StoreError
-from engine.record import claim, pauses, upkeep
-from engine.record.database import connect, parse
-from engine.record.store import Store, VisitRecord
-from engine.replies import CameraOrder, CameraQuery, LoggedVerdict, Pause, PauseKind, PauseScope
-from engine.types import (
+from engine.model.access import Actor, AuditEntry, AuditQuery, Role, TokenOrder, digest_of
+from engine.model.replies import CameraOrder, CameraQuery, LoggedVerdict, Pause, PauseKind, PauseScope
+from engine.model.types import (
     Camera,
     Cause,
     Codec,
@@ -27,6 +24,9 @@ from engine.types import (
     State,
     Verdict,
 )
+from engine.storage.db import maintenance, pauses, writer_lock
+from engine.storage.db.database import connect, parse
+from engine.storage.db.store import Store, VisitRecord
 
 AT_NS = 1_700_000_000_000_000_000
 HOUR_NS = 3_600_000_000_000
@@ -330,7 +330,7 @@ def test_nothing_is_summed_up_twice(store: Store, url: str) -> None:
 
 
 def test_a_step_of_upkeep_is_small(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "STEP_ROWS", 10)
+    monkeypatch.setattr(maintenance, "STEP_ROWS", 10)
     store.write([scored("c", AT_NS, State.OK, 1.0) for _ in range(35)])
     left = []
     for _ in range(40):
@@ -364,7 +364,7 @@ def test_verdicts_share_what_they_have_in_common(store: Store, url: str) -> None
 
 
 def test_only_one_process_writes(store: Store, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(writer_lock, "_PATIENCE_S", 0.2)
     store.claim()
     store.write([VisitRecord(verdict("c"), b"")])
     other = Store.open(url)

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import jobs
 from engine.errors import WireError
 from engine.feed import wire
-from engine.replies import RenderedPicture
-from engine.types import (
+from engine.model.replies import RenderedPicture
+from engine.model.types import (
     Cause,
     Codec,
     FailureReason,
@@ -28,6 +27,7 @@ from engine.types import (
     VisitOrder,
     VisitTimings,
 )
+from engine.worker import wire as jobs
 
 MIB = 1024 * 1024
 KEYFRAME = Keyframe(

@@ -12,21 +12,21 @@ from google.protobuf import text_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from engine.actors import AuditQuery, Role, TokenOrder
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
-from engine.draws import SpotCheckOrder
-from engine.findings import FindingQuery
-from engine.indicators import KpiBy, KpiQuery, LeagueQuery
-from engine.record.store import Store
-from engine.replies import CameraQuery, PauseKind, PauseScope
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
-from engine.serve.rules import RULES, Reach
-from engine.serve.tokens import REFRESH_S
-from engine.types import Camera
+from engine.model.access import AuditQuery, Role, TokenOrder
+from engine.model.findings import FindingQuery
+from engine.model.kpi import KpiBy, KpiQuery, LeagueQuery
+from engine.model.replies import CameraQuery, PauseKind, PauseScope
+from engine.model.spot_check import SpotCheckOrder
+from engine.model.types import Camera
+from engine.serve.access.rules import RULES, Reach
+from engine.serve.access.tokens import REFRESH_S
+from engine.storage.db.store import Store
 from patrol.v1 import patrol_pb2
-from tests.calls import RPCS, good, send
-from tests.served import Served, SmallHub, county, serving, wait_until
+from tests.support.calls import RPCS, good, send
+from tests.support.served import Served, SmallHub, county, serving, wait_until
 
 HERE, THERE = "130102", "130203"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.app import Engine
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
 from engine.config import Settings
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import (
@@ -22,14 +23,13 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
-from engine.findings import FindingQuery
-from engine.indicators import KpiName, KpiQuery, LeagueQuery
-from engine.record.store import Store
-from engine.replies import PauseKind, PauseScope
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
-from engine.types import Camera
-from tests.served import wait_until
+from engine.model.findings import FindingQuery
+from engine.model.kpi import KpiName, KpiQuery, LeagueQuery
+from engine.model.replies import PauseKind, PauseScope
+from engine.model.types import Camera
+from engine.storage.db.store import Store
+from engine.supervisor.app import Engine
+from tests.support.served import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 CAMERAS = 12

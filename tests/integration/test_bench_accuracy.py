@@ -20,8 +20,8 @@ from bench.accuracy.labels import Label, read_labels
 from bench.accuracy.light import DAY, NIGHT, levels, linear
 from bench.accuracy.optics import Defocus
 from bench.accuracy.scenes import Scene, native_picture, sources, views
-from engine.types import Codec, Measurement
-from tests.clips import encode
+from engine.model.types import Codec, Measurement
+from tests.support.clips import encode
 
 PHOTOS = Path(skimage.__file__).parent / "data"
 GOOD = ("coffee.png", "motorcycle_left.png", "astronaut.png", "chelsea.png")

@@ -12,7 +12,7 @@ import pytest
 
 from bench import province
 from bench.api_watchers import Watched
-from engine.record.store import Store
+from engine.storage.db.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 CAMERAS, ROWS, DAYS = 64, 1_000, 2

@@ -1,6 +1,6 @@
 """Every call with a field that is missing, empty, too large, or malformed; nothing of it harms the server.
 
-What is tried follows from the descriptors; a call without a good request in tests/calls.py fails.
+What is tried follows from the descriptors; a call without a good request in tests/support/calls.py fails.
 """
 
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from engine.actors import Role, TokenOrder
+from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
-from engine.draws import SpotCheck, SpotCheckHeader
-from engine.record.store import Store
-from engine.serve.client import PatrolClient
-from engine.serve.fields import bounds_of, is_output_only, is_required
-from engine.serve.paging import Pages
-from engine.serve.watch import token_of
-from tests.calls import GOOD, RPCS, Answer, good, send
-from tests.served import SmallHub, county, serving
+from engine.model.access import Role, TokenOrder
+from engine.model.spot_check import SpotCheck, SpotCheckHeader
+from engine.serve.access.request_fields import bounds_of, is_output_only, is_required
+from engine.serve.messages.paging import Pages
+from engine.serve.streams.watch import token_of
+from engine.storage.db.store import Store
+from tests.support.calls import GOOD, RPCS, Answer, good, send
+from tests.support.served import SmallHub, county, serving
 
 NESTED_MAX = 3
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.cli.describe import commands
-from engine.types import Codec
-from tests.clips import write_clip
+from engine.model.types import Codec
+from tests.support.clips import write_clip
 
 
 def patrol(*arguments: str, cwd: Path | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
@@ -272,7 +272,7 @@ def test_the_demo_names_every_fault(tmp_path: Path) -> None:
 
 def test_the_gateway_example_runs_as_it_is(clip: Path, tmp_path: Path) -> None:
     from engine.feed import wire
-    from engine.transport import Poller, Transport
+    from engine.runtime.transport import Poller, Transport
 
     del tmp_path
     transport = Transport()

@@ -1,6 +1,7 @@
 """A day in the life of a county, over gRPC alone: `patrol run`, real cameras, a real receiver of webhooks, SQLite.
 
-The neighbour has a camera that is covered too, and all the day long the county learns nothing of it (tests/routes.py).
+The neighbour has a camera that is covered too, and all the day long the county learns nothing of it
+(tests/support/routes.py).
 """
 
 import hashlib
@@ -14,21 +15,21 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engine.actors import Role
-from engine.draws import SpotCheckOrder
-from engine.findings import Finding, FindingQuery, FindingState, Level, Step
-from engine.indicators import KpiName, KpiQuery, LeagueQuery
-from engine.record.evidence import Evidence
-from engine.replies import CameraQuery
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
-from engine.types import Camera, KeyPoint, Severity
-from tests.calls import RPCS
-from tests.county_day import Heard, Lenses, Patrol, Tokens, following, streaming
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
+from engine.model.access import Role
+from engine.model.findings import Finding, FindingQuery, FindingState, Level, Step
+from engine.model.kpi import KpiName, KpiQuery, LeagueQuery
+from engine.model.replies import CameraQuery
+from engine.model.spot_check import SpotCheckOrder
+from engine.model.types import Camera, KeyPoint, Severity
+from engine.storage.evidence.store import Evidence
 from tests.integration.test_api_live import free_port
 from tests.integration.test_engine import wait_for
-from tests.receivers import SECRET_LINE, Receiver, Reply, receiving
-from tests.routes import ROUTES, Things, leaks_of
+from tests.support.calls import RPCS
+from tests.support.county_day import Heard, Lenses, Patrol, Tokens, following, streaming
+from tests.support.routes import ROUTES, Things, leaks_of
+from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
 OWN, NEIGHBOUR = "130102", "130103"
 HOB, SCREEN, BOARD, HATCH = (f"1301020000132000000{n}" for n in range(1, 5))

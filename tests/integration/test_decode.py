@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.decode.access_unit import look
 from engine.decode.decoder import Decoder
 from engine.decode.render import decode_rgb, render_jpeg
 from engine.errors import DecodeError
-from engine.types import Codec, Picture
-from tests.clips import encode, scene, units
+from engine.media.access_unit import look
+from engine.model.types import Codec, Picture
+from tests.support.clips import encode, scene, units
 
 CODECS = [Codec.H264, Codec.H265, Codec.MJPEG]
 
@@ -234,9 +234,9 @@ def test_pictures_for_people_are_true_to_colour_and_size(codec: Codec) -> None:
 
 def test_good_clips_are_whole_and_broken_ones_are_not(shared_data: Path, decoder: Decoder) -> None:
     from engine.config.schema import FeedSettings
+    from engine.feed.camera_url import source_url
     from engine.feed.demux import fetch_now
-    from engine.feed.source import source_url
-    from engine.types import Keyframe
+    from engine.model.types import Keyframe
 
     settings = FeedSettings(schemes=("file",), deadline_s=5)
     for path in sorted((shared_data / "camera").glob("*.mp4")):

@@ -16,10 +16,10 @@ import pytest
 
 from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
+from engine.feed.camera_url import source_url
 from engine.feed.demux import DemuxPool, fetch_now
-from engine.feed.source import source_url
-from engine.types import Codec, FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder
-from tests.clips import encode, scene, units, write_clip
+from engine.model.types import Codec, FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder
+from tests.support.clips import encode, scene, units, write_clip
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.app import Engine
+from engine.batch.platforms import Pulled, PullOrder, pull, standing
+from engine.batch.registry import EngineDesk
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
 from engine.config import Settings
 from engine.config.schema import (
     FeedSettings,
@@ -25,22 +28,19 @@ from engine.config.schema import (
 )
 from engine.config.serve import ServeSettings
 from engine.demo.county import County
-from engine.desk import EngineDesk
 from engine.errors import ListenError, StoreError
 from engine.feed import wire
 from engine.hub.visits import Visits
-from engine.interchange.platforms import Channel, Roll
-from engine.record.store import Store
-from engine.registrar.platforms import Pulled, PullOrder, pull, standing
+from engine.interchange.platform_claims import Channel, Roll
+from engine.model.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
+from engine.runtime.transport import Transport
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import Action, Event
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
-from engine.transport import Transport
-from engine.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
-from tests.clips import encode, scene
-from tests.hub_at_hand import HubAtHand
-from tests.served import wait_until
+from engine.storage.db.store import Store
+from engine.supervisor.app import Engine
+from tests.support.clips import encode, scene
+from tests.support.hub_in_process import HubAtHand
+from tests.support.served import wait_until
 
 HEALTHY, DARK, LOCKED = 0, 1, 6
 PICTURE = encode(Codec.H264, [scene(640, 360)])[0]

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from engine.actors import ENGINE, Actor, Role
 from engine.clock import NS_PER_S, wall_ns
 from engine.config import Settings
 from engine.config.ledger import LedgerSettings
 from engine.demo.clips import ClipPlan
 from engine.demo.server import serve
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, NotFoundError, StateError
-from engine.findings import Finding, FindingCommand, FindingQuery, FindingState, Level, Step
-from engine.ledger.fold import replay
-from engine.record.evidence import Evidence
-from engine.record.store import Store
-from engine.types import Camera, KeyPoint, Severity
-from tests.hub_at_hand import HubAtHand
+from engine.ledger.projection import replay
+from engine.model.access import ENGINE, Actor, Role
+from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, Level, Step
+from engine.model.types import Camera, KeyPoint, Severity
+from engine.storage.db.store import Store
+from engine.storage.evidence.store import Evidence
 from tests.integration.test_engine import scrape, settings, wait_for
+from tests.support.hub_in_process import HubAtHand
 
 CLEAR, COVERED = 0, 1
 INSPECTOR = Actor("wang", Role.INSPECTOR, "130102")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served import Served, county, serving
+from tests.support.served import Served, county, serving
 
 
 @pytest.fixture

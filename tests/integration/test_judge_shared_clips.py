@@ -12,10 +12,10 @@ from PIL import Image
 from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
-from engine.judge.history import History
 from engine.judge.rules import judge_measurement
+from engine.judge.state import History
 from engine.kernels.score import score
-from engine.types import Codec, FaultKind, FeedKind, Measurement, Picture, State, Verdict
+from engine.model.types import Codec, FaultKind, FeedKind, Measurement, Picture, State, Verdict
 
 pytestmark = pytest.mark.shared
 

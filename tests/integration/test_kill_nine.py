@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.app import Engine
-from engine.serve.client import PatrolClient
+from engine.client.patrol import PatrolClient
+from engine.supervisor.app import Engine
 from tests.integration.test_api_live import cameras, free_port, settings
 from tests.kill_nine.run import Run
-from tests.served import wait_until
+from tests.support.served import wait_until
 
 MOMENTS = 6
 

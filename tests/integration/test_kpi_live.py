@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.app import Engine
 from engine.cli.main import app
+from engine.client.patrol import PatrolClient
 from engine.decode.decoder import Decoder
 from engine.demo.county import County
-from engine.hub.kpis import kpi_table
-from engine.indicators import Counts, KpiQuery
-from engine.record.exhibits import Exhibits
-from engine.record.store import Store
-from engine.serve.client import PatrolClient
-from engine.types import Codec, FaultKind, FeedKind, Keyframe, Scores, State, Verdict
-from engine.worker import annotated
-from tests.clips import encode, scene
+from engine.hub.kpi_service import kpi_table
+from engine.model.kpi import Counts, KpiQuery
+from engine.model.types import Codec, FaultKind, FeedKind, Keyframe, Scores, State, Verdict
+from engine.storage.db.store import Store
+from engine.storage.evidence.exhibits import Exhibits
+from engine.supervisor.app import Engine
+from engine.worker.process import annotated
 from tests.integration.test_engine import DARK, HEALTHY, LOCKED, scrape, settings, wait_for
+from tests.support.clips import encode, scene
 
 
 @pytest.fixture(scope="module")

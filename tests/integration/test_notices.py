@@ -16,13 +16,13 @@ import sqlalchemy as sa
 
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.errors import StoreError
+from engine.model.notice import DeliveryState, Mark, Notice, Parcel
 from engine.notices.sender import Sender
-from engine.outbox import DeliveryState, Mark, Notice, Parcel
-from engine.record.outbox import Outbox
-from engine.record.store import Store
-from tests.certificates import certificate
-from tests.receivers import SECRET_LINE, Received, Receiver, Reply, receiving
-from tests.senders import Tally, nobody, wait_until
+from engine.storage.db.outbox import Outbox
+from engine.storage.db.store import Store
+from tests.support.certificates import certificate
+from tests.support.notice_senders import Tally, nobody, wait_until
+from tests.support.webhook_receivers import SECRET_LINE, Received, Receiver, Reply, receiving
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -394,7 +394,7 @@ def test_kill_9_of_the_sender_loses_nothing_and_repeats_only_with_the_same_id(
     while len(set(numbers(receiver))) < total:
         assert kills < 40
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.senders", database, str(config)], cwd=ROOT, env=environment,
+            [sys.executable, "-m", "tests.support.notice_senders", database, str(config)], cwd=ROOT, env=environment,
             stdout=subprocess.PIPE,
         )  # fmt: skip
         try:

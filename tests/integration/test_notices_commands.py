@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from engine.config.notices import EndpointSettings
-from engine.notices.events import event_bytes, event_id, trial_notice
+from engine.model.notice import DeliveryState, Mark, Notice
+from engine.notices.cloud_events import event_bytes, event_id, trial_notice
 from engine.notices.signature import headers
 from engine.notices.webhook import send_once
-from engine.outbox import DeliveryState, Mark, Notice
-from engine.record.store import Store
-from tests.receivers import SECRET, SECRET_LINE
+from engine.storage.db.store import Store
+from tests.support.webhook_receivers import SECRET, SECRET_LINE
 
 ROOT = Path(__file__).resolve().parents[2]
 

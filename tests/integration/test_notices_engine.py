@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.app import Engine
 from engine.config import Settings
 from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
@@ -25,12 +24,13 @@ from engine.config.schema import (
     ServeSettings,
     WorkerSettings,
 )
-from engine.findings import FindingState, Step
+from engine.model.findings import FindingState, Step
+from engine.model.types import Camera
 from engine.notices.payload import FindingData, VerdictData
-from engine.record.store import Store
-from engine.types import Camera
-from tests.receivers import SECRET_LINE, Receiver, Reply, receiving
-from tests.senders import wait_until
+from engine.storage.db.store import Store
+from engine.supervisor.app import Engine
+from tests.support.notice_senders import wait_until
+from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
 QUICK = (
     "key_period_s", "ordinary_period_s", "suspicious_period_s", "confirm_spacing_s", "backoff_stream_first_s",

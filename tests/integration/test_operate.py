@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.app import Engine
+from engine.client.patrol import PatrolClient
 from engine.config.describe import toml
 from engine.config.schema import FeedSettings
-from engine.serve.client import PatrolClient
-from engine.types import Camera, Codec, KeyPoint
-from tests.clips import write_clip
+from engine.model.types import Camera, Codec, KeyPoint
+from engine.supervisor.app import Engine
 from tests.integration.test_cli import patrol
 from tests.integration.test_engine import fast, scrape, settings, wait_for
+from tests.support.clips import write_clip
 
 FILES, REFUSED = 6, 9
 COMMAND = [sys.executable, "-m", "engine.cli"]

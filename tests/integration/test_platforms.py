@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from engine.batch.platforms import PullOrder, ask_wvp, ask_zlmediakit, pull, standing
+from engine.batch.registry import StoreDesk, open_store_desk
 from engine.config.schema import RecordSettings, Settings
-from engine.desk import StoreDesk, open_store_desk
 from engine.errors import ConfigError, PlatformError
-from engine.interchange.fetch import PlatformHttp
-from engine.interchange.streams import StreamUrl
+from engine.interchange.http_json import PlatformHttp
+from engine.interchange.stream_url import StreamUrl
 from engine.interchange.wvp import WvpList
-from engine.record.store import Store, VisitRecord
-from engine.registrar.platforms import PullOrder, ask_wvp, ask_zlmediakit, pull, standing
-from engine.replies import CameraQuery
-from engine.types import Camera, FailureReason, State, Verdict
-from tests.certificates import certificate
-from tests.platforms import channel, media, old_wvp, serving, wvp, zlmediakit
+from engine.model.replies import CameraQuery
+from engine.model.types import Camera, FailureReason, State, Verdict
+from engine.storage.db.store import Store, VisitRecord
+from tests.support.certificates import certificate
+from tests.support.platforms import channel, media, old_wvp, serving, wvp, zlmediakit
 
 SECRET = "platform-secret-0123456789"
 KITCHEN, STORE_ROOM, NEW = "13010200001310000001", "13010200001310000002", "13020200001320000003"

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.batch.rejudge import Totals, label, rejudge, since_ns
 from engine.clock import wall_ns
 from engine.errors import ConfigError
-from engine.jobs import pack_measurement, unpack_measurement
-from engine.judge.history import History
 from engine.judge.rules import judge_failure, judge_measurement
-from engine.record.store import Store, VisitRecord
-from engine.rejudge import Totals, label, rejudge, since_ns
-from engine.types import Camera, FailureReason, Measurement, State, VisitFailure
-from tests.camera_memory import ACUTANCE, SCENE, SETTINGS, STRUCTURE, a_measurement, at_minute
+from engine.judge.state import History
+from engine.model.types import Camera, FailureReason, Measurement, State, VisitFailure
+from engine.storage.db.store import Store, VisitRecord
+from engine.worker.wire import pack_measurement, unpack_measurement
 from tests.integration.test_cli import patrol
+from tests.support.judge_states import ACUTANCE, SCENE, SETTINGS, STRUCTURE, a_measurement, at_minute
 
 NOW_NS = wall_ns()
 SCENES: dict[str, dict[str, object]] = {

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.batch.report import report
 from engine.clock import NS_PER_S
-from engine.findings import FindingQuery
-from engine.indicators import KpiName
 from engine.interchange.regions import hebei
+from engine.model.findings import FindingQuery
+from engine.model.kpi import KpiName
 from engine.notices.digest import Period
-from engine.record.store import Store
-from engine.reports import report
-from tests.digests import COUNTIES, WEEK, a_city
+from engine.storage.db.store import Store
+from tests.support.digests import COUNTIES, WEEK, a_city
 
 ZONE = "Asia/Shanghai"
 LATER_NS = 1_800_000_000 * NS_PER_S

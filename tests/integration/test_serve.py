@@ -17,18 +17,18 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.actors import Role, TokenOrder
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
 from engine.errors import ConfigError, ListenError, StoreError
-from engine.record.store import Store
-from engine.replies import CameraOrder, CameraQuery
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
-from engine.serve.metrics import Metrics
+from engine.metrics import Metrics
+from engine.model.access import Role, TokenOrder
+from engine.model.replies import CameraOrder, CameraQuery
+from engine.model.types import Camera, Scores
 from engine.serve.server import SERVICES
-from engine.types import Camera, Scores
+from engine.storage.db.store import Store
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
-from tests.served import STATUS, VERDICT, Served, SmallHub, county, serving
+from tests.support.served import STATUS, VERDICT, Served, SmallHub, county, serving
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import zmq
 import zmq.auth
 
 from engine.errors import ListenError
-from engine.transport import AsyncReceiver, Channel, Curve, Poller, Transport
+from engine.runtime.transport import AsyncReceiver, Channel, Curve, Poller, Transport
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from pathlib import Path
 import grpc
 import pytest
 
-from engine.record.store import Store, VisitRecord
-from engine.serve import streams, watch
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
-from engine.serve.watch import seq_of, token_of
-from engine.types import Camera
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
+from engine.model.types import Camera
+from engine.serve.streams import streams, watch
+from engine.serve.streams.watch import seq_of, token_of
+from engine.storage.db.store import Store, VisitRecord
 from patrol.v1 import patrol_pb2, patrol_pb2_grpc
-from tests.served import VERDICT, Served, SmallHub, county, serving, wait_until
+from tests.support.served import VERDICT, Served, SmallHub, county, serving, wait_until
 
 
 @pytest.fixture

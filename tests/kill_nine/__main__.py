@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 import tests.kill_nine
-from tests import postgres
 from tests.kill_nine.run import Run
+from tests.support import postgres
 
 
 def main() -> int:

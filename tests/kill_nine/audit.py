@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import PatrolError
-from engine.findings import LoggedEvent
-from engine.ledger.fold import replay
-from engine.record.evidence import Evidence
-from engine.record.store import Store
-from engine.replies import LoggedVerdict
-from engine.types import Camera, Verdict
+from engine.ledger.projection import replay
+from engine.model.findings import LoggedEvent
+from engine.model.replies import LoggedVerdict
+from engine.model.types import Camera, Verdict
+from engine.storage.db.store import Store
+from engine.storage.evidence.store import Evidence
 from tests.kill_nine.clients import Command, FindingWatcher, VerdictWatcher
 
 Row = TypeVar("Row", LoggedVerdict, LoggedEvent)

@@ -12,16 +12,16 @@ from itertools import count
 
 import numpy as np
 
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
 from engine.demo.pictures import damaged, frame, passing, photo
 from engine.feed import wire
-from engine.findings import FindingQuery, Step
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
-from engine.serve.watch import seq_of, token_of
-from engine.transport import Poller, Transport
-from engine.types import Camera, Codec, FeedKind, Keyframe, Verdict
-from tests.clips import encode
+from engine.model.findings import FindingQuery, Step
+from engine.model.types import Camera, Codec, FeedKind, Keyframe, Verdict
+from engine.runtime.transport import Poller, Transport
+from engine.serve.streams.watch import seq_of, token_of
+from tests.support.clips import encode
 
 PUSHED, VISITED = 200, 12
 REGIONS = ("130102", "130203")

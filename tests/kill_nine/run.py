@@ -17,9 +17,9 @@ from typing import Any
 
 import psycopg
 
-from engine.record.store import Store
-from engine.serve.channel import CallError
-from engine.serve.client import PatrolClient
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
+from engine.storage.db.store import Store
 from tests.kill_nine.audit import Books
 from tests.kill_nine.clients import (
     Checker,
@@ -32,7 +32,7 @@ from tests.kill_nine.clients import (
     VerdictWatcher,
     cameras,
 )
-from tests.postgres import PostgresServer
+from tests.support.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
@@ -196,7 +196,7 @@ class Run:
 
     def log(self) -> str:
         """What the engine said."""
-        return (self._folder / "engine.log").read_text(errors="replace")
+        return (self._folder / "engine.runtime.log").read_text(errors="replace")
 
     def _moments(self, engine: "subprocess.Popen[bytes]", store: Store, moments: int) -> None:
         if not _until(lambda: _head(store) > 2 * _FLOWING, START_S):
@@ -253,7 +253,7 @@ class Run:
     def _engine(self) -> "Iterator[subprocess.Popen[bytes]]":
         config = self._folder / "patrol.toml"
         config.write_text(_CONFIG.format(url=self._url, folder=self._folder, **self._ports), encoding="utf-8")
-        with (self._folder / "engine.log").open("wb") as log:
+        with (self._folder / "engine.runtime.log").open("wb") as log:
             engine = subprocess.Popen(
                 [sys.executable, "-m", "engine.cli", "run", "--config", str(config)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT,

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
-from engine.record.store import Store, VisitRecord
-from engine.replies import CameraOrder, CameraQuery
-from engine.types import Camera, FaultKind, Scores, State, Verdict
+from engine.model.replies import CameraOrder, CameraQuery
+from engine.model.types import Camera, FaultKind, Scores, State, Verdict
+from engine.storage.db.store import Store, VisitRecord
 
 IDS = [f"c{n}" for n in range(12)]
 REGIONS = ["", "13", "130102", "130104", "130200", "140100"]

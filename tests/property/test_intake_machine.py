@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.feed.intake import Intake
-from engine.types import Codec, FeedKind, Keyframe
+from engine.model.types import Codec, FeedKind, Keyframe
 
 EVENTS = st.lists(
     st.one_of(

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.batch.registry_files import RegistryFile, new_file, write_cameras
 from engine.config.schema import Settings
-from engine.feed.source import check_url
-from engine.interchange.files import Form
-from engine.record.registry import check_cameras
-from engine.registrar.files import RegistryFile, new_file, write_cameras
-from engine.replies import CameraStatus
-from engine.types import Camera, KeyPoint, SiteKind
+from engine.feed.camera_url import check_url
+from engine.interchange.camera_files import Form
+from engine.interchange.registry_rules import check_cameras
+from engine.model.replies import CameraStatus
+from engine.model.types import Camera, KeyPoint, SiteKind
 
 CODES = ("13010200001310000001", "13010200001180000001", "13010200002160000001", "13010200001180000001/x")
 printable = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")) | st.sampled_from(' ,"')

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from engine.judge import reference
 from engine.judge.baseline import CODES, LEVEL_UNITS, Baseline, Usual
+from engine.judge.baseline_update import PLASTIC, learn
 from engine.judge.compare import compare
-from engine.judge.learn import PLASTIC, learn
-from engine.judge.look import look_of
-from engine.judge.rank import nth
-from engine.types import TileMap
+from engine.judge.features import look_of
+from engine.judge.order_statistics import nth
+from engine.model.types import TileMap
 
 HOUR_NS = 3600 * 10**9
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.kernels.registry import KERNELS, Kernel
-from engine.types import Codec, Picture
+from engine.model.types import Codec, Picture
 
 
 def a_plane(rng: np.random.Generator, rows: int, columns: int, depth: int, padding: int) -> np.ndarray:

@@ -4,16 +4,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from engine.actors import ENGINE, Actor, Role
 from engine.config.ledger import LedgerSettings
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
-from engine.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
 from engine.ledger.core import Action, Ledger, RecheckWanted
-from engine.ledger.fold import replay
 from engine.ledger.invariants import check_invariants
-from engine.types import Camera, Cause, FaultKind, State, Verdict
-from tests.ledger_auditor import Auditor
-from tests.ledgers import HOUR, MINUTE, START
+from engine.ledger.projection import replay
+from engine.model.access import ENGINE, Actor, Role
+from engine.model.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
+from engine.model.types import Camera, Cause, FaultKind, State, Verdict
+from tests.support.ledger_auditor import Auditor
+from tests.support.ledgers import HOUR, MINUTE, START
 
 IDS = st.sampled_from(["c1", "c1", "c2"])
 KINDS = st.sampled_from(

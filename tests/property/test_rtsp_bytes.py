@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from engine.feed.rtsp.rtp import parse
 from engine.feed.rtsp.session import Session
 from engine.feed.visit import _Visit  # noqa: F401 (the shell imports with it)
-from engine.types import Codec
-from tests.clips import encode, scene
-from tests.rtp_packets import interleave, rtp, stream
+from engine.model.types import Codec
+from tests.support.clips import encode, scene
+from tests.support.rtp_packets import interleave, rtp, stream
 
 PICTURES = [scene(128, 96, seed) for seed in range(1, 5)]
 CODED = {codec: encode(codec, PICTURES, gop=2) for codec in (Codec.H264, Codec.H265)}

@@ -6,7 +6,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.replies import Pause, PauseKind, PauseScope
+from engine.model.replies import Pause, PauseKind, PauseScope
+from engine.model.types import FailureReason, KeyPoint, State
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Arrived,
@@ -29,8 +30,7 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
-from engine.types import FailureReason, KeyPoint, State
-from tests.scheduling import SECOND, wall_ns
+from tests.support.scheduling import SECOND, wall_ns
 
 NOON_NS = wall_ns("2026-03-02T12:00")
 IDS = st.sampled_from([f"c{n}" for n in range(12)])

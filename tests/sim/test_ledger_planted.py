@@ -7,16 +7,16 @@ from unittest.mock import patch
 
 import pytest
 
-from engine.actors import Actor, Role
 from engine.config.ledger import LedgerSettings
-from engine.findings import Level, Step
 from engine.ledger import commands, core
 from engine.ledger.core import Ledger
-from engine.ledger.looks import Sign
 from engine.ledger.recheck import Recheck
-from engine.types import FaultKind, State
-from tests.ledgers import HOUR, MINUTE
+from engine.ledger.recheck_evidence import Sign
+from engine.model.access import Actor, Role
+from engine.model.findings import Level, Step
+from engine.model.types import FaultKind, State
 from tests.property.test_ledger_machine import LedgerMachine
+from tests.support.ledgers import HOUR, MINUTE
 
 Plant = Callable[[], Any]
 SEEDS, STEPS = range(30), 150

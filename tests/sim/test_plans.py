@@ -9,13 +9,13 @@ import pytest
 from engine.clock import NS_PER_S, ns
 from engine.config import Settings, load
 from engine.config.calendar import Calendar, load_calendar
-from engine.config.scale import Fleet, Load, cannot_keep
-from engine.rehearsal.faults import Faults
-from engine.rehearsal.fleet import made_up
-from engine.rehearsal.play import Stage
-from engine.rehearsal.report import Report, rehearse
-from engine.rehearsal.world import World
+from engine.config.capacity import Fleet, Load, cannot_keep
 from engine.scheduler.windows import Windows
+from engine.simulation.faults import Faults
+from engine.simulation.fleet import made_up
+from engine.simulation.report import Report, rehearse
+from engine.simulation.simulation import Stage
+from engine.simulation.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANS = ROOT / "examples" / "plans"
@@ -61,7 +61,7 @@ def test_periods_that_the_sessions_cannot_carry_are_named_with_the_arithmetic() 
 
 
 def test_two_plans_are_drawn_to_one_scale_that_holds_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.rehearsal import plot
+    from engine.simulation import plot
 
     drawn = []
     monkeypatch.setattr(plot.plt, "close", drawn.append)

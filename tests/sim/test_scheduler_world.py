@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.worlds import WORLDS, Plan, World
+from tests.support.worlds import WORLDS, Plan, World
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,9 +8,9 @@ Sources: RFC 6184 (H.264: single, STAP-A, FU-A), RFC 7798 (H.265: single, AP, FU
 
 from dataclasses import dataclass
 
-from engine.feed.rtsp import nal
 from engine.feed.rtsp.rtp import Packet
-from engine.types import PAYLOAD_BYTES_MAX, Codec
+from engine.media import nal
+from engine.model.types import PAYLOAD_BYTES_MAX, Codec
 
 START_CODE = b"\0\0\0\1"
 _UNITS_MAX = 2048

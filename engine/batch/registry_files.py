@@ -1,0 +1,179 @@
+"""Cameras from a file, and into one. A row at a time: memory does not grow with the file."""
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from engine.config.schema import Settings
+from engine.errors import ConfigError, RegistryError
+from engine.feed.camera_url import check_url
+from engine.interchange.camera_files import FileRow, Form, Sheet, encoding_of, form_of, read_rows
+from engine.interchange.gbt28181 import GB_COLUMNS, OWN_COLUMNS, PARENT, check_names, to_gb, to_own
+from engine.interchange.regions import hebei
+from engine.interchange.registry_rules import Rows
+from engine.interchange.stream_url import StreamUrl
+from engine.model.replies import CameraStatus, RowProblem
+from engine.model.types import Camera
+from engine.terminal.formatting import state_of, utc_text, why
+
+_FILE_BYTES_MAX = 512 * 1024 * 1024
+_VERDICT_COLUMNS = (
+    "verdict_state",
+    "verdict_why",
+    "verdict_since",
+    "verdict_at",
+    "verdict_sharpness",
+    "verdict_exposure",
+    "verdict_occlusion",
+)
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What stands in a file. `notes`: what will not be taken as it stands, and in how many rows."""
+
+    good: int = 0
+    problems: list[RowProblem] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+class RegistryFile:
+    """A file of cameras, CSV or JSON Lines, in our names or those of GB/T 28181. Gone through once a call."""
+
+    def __init__(self, path: Path, settings: Settings, stream_url: StreamUrl | None = None) -> None:
+        self._path = path
+        self._form = form_of(path)
+        self._schemes = settings.feed.schemes
+        self._stream_url = stream_url
+        self._mark: tuple[int, int, int] | None = None
+        self._good = 0
+
+    def check(self) -> FileReport:
+        """All that is wrong with it. Raises ConfigError or RegistryError if it cannot be read at all."""
+        report = FileReport()
+        for camera, problems, notes in self._rows():
+            report.good += not problems
+            report.problems += problems
+            report.notes.update(notes)
+            if camera.region.startswith("13") and camera.region not in hebei():
+                report.notes[f"region {camera.region} is not in the table of Hebei"] += 1
+        self._good = report.good
+        return report
+
+    def cameras(self) -> Iterator[Camera]:
+        """The good rows, as `check` found them; raises RegistryError if the file is not the same any more."""
+        good = 0
+        for camera, problems, _ in self._rows():
+            if not problems:
+                good += 1
+                yield camera
+        if good != self._good:
+            raise self._changed()
+
+    def _rows(self) -> Iterator[tuple[Camera, list[RowProblem], list[str]]]:
+        rules = Rows(partial(check_url, schemes=self._schemes))
+        required = ("camera_id",) if self._stream_url is not None or self._form is Form.JSONL else ("camera_id", "url")
+        with self._opened() as file:
+            for row in read_rows(file, self._form, partial(check_names, required=required)):
+                yield self._read(row, rules)
+
+    def _read(self, row: FileRow, rules: Rows) -> tuple[Camera, list[RowProblem], list[str]]:
+        if row.problem is not None:
+            column, value, message = row.problem
+            return Camera("", ""), [RowProblem(row.index, column, value, message, row.line)], []
+        own = to_own(row.cells)
+        cells = own.cells
+        if own.problems:
+            foreign = [RowProblem(row.index, column, value, said, row.line) for column, value, said in own.problems]
+            return Camera("", ""), foreign, own.notes
+        if self._stream_url is not None and not cells.get("url"):
+            cells["url"] = self._stream_url.of(cells.get("camera_id", ""), row.cells.get(PARENT, ""))
+        camera, problems = rules.read(cells, row.index, row.line)
+        named = [replace(one, column=own.given.get(one.column, one.column)) for one in problems]
+        if "url" not in own.given:
+            named = [_without_url(one) if one.column == "url" else one for one in named]
+        return camera, named, own.notes
+
+    @contextmanager
+    def _opened(self) -> Iterator[TextIO]:
+        try:
+            file = self._path.open("rb")
+        except OSError as error:
+            raise ConfigError(f"{self._path}: {error.strerror}; give the path of a CSV or JSON Lines file") from error
+        with file:
+            about = os.fstat(file.fileno())
+            if about.st_size > _FILE_BYTES_MAX:
+                raise RegistryError(f"{self._path}: more than {_FILE_BYTES_MAX} bytes; split it")
+            mark = (about.st_ino, about.st_size, about.st_mtime_ns)
+            if self._mark not in (None, mark):
+                raise self._changed()
+            self._mark = mark
+            # A wrapper closes what it wraps, also when it is thrown away.
+            yield io.TextIOWrapper(file, encoding=encoding_of(file), newline="")
+
+    def _changed(self) -> RegistryError:
+        return RegistryError(f"{self._path}: changed while it was read; import it again")
+
+
+def read_registry(path: Path, settings: Settings) -> tuple[list[Camera], list[RowProblem]]:
+    """All good cameras of a file at once, and what is wrong with the others."""
+    file = RegistryFile(path, settings)
+    problems = file.check().problems
+    return list(file.cameras()), problems
+
+
+def write_cameras(
+    statuses: Iterable[CameraStatus], out: TextIO, form: Form, *, gb_names: bool, with_verdict: bool
+) -> int:
+    """Write cameras, in our columns or under the names of GB/T 28181; returns how many there were."""
+    columns = (*(GB_COLUMNS if gb_names else OWN_COLUMNS), *(_VERDICT_COLUMNS if with_verdict else ()))
+    sheet = Sheet(out, form, columns)
+    number = 0
+    for number, status in enumerate(statuses, 1):  # noqa: B007 (the last one is the count)
+        camera = status.camera
+        row = to_gb(camera) if gb_names else {name: getattr(camera, name) for name in OWN_COLUMNS}
+        sheet.write(row | _verdict_cells(status) if with_verdict else row)
+    return number
+
+
+@contextmanager
+def new_file(path: Path, form: Form, *, private: bool) -> Iterator[TextIO]:
+    """A file that takes its name when it is whole. CSV begins with the mark that tells Excel of UTF-8.
+
+    `private`: only its owner may read it. Raises ConfigError if it cannot be written.
+    """
+    partial_path = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(partial_path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666)
+        try:
+            encoding = "utf-8-sig" if form is Form.CSV else "utf-8"
+            with os.fdopen(descriptor, "w", encoding=encoding, newline="") as file:
+                yield file
+            partial_path.replace(path)
+        except BaseException:
+            partial_path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give the path of a file we may write") from error
+
+
+def _without_url(problem: RowProblem) -> RowProblem:
+    message = "the row has none; add a column url, or say with --stream-url where the platform serves its channels"
+    return problem if problem.value else replace(problem, message=message)
+
+
+def _verdict_cells(status: CameraStatus) -> dict[str, object]:
+    latest = status.latest
+    values: tuple[object, ...] = (state_of(latest), *(None for _ in _VERDICT_COLUMNS[1:]))
+    if latest is not None:
+        scores = latest.scores
+        reason = ", ".join(latest.announced_kinds) or why(latest)
+        times = (utc_text(latest.since_wall_ns), utc_text(latest.at_wall_ns))
+        values = (state_of(latest), reason, *times, scores.sharpness, scores.exposure, scores.occlusion)
+    return dict(zip(_VERDICT_COLUMNS, values, strict=True))

@@ -1,0 +1,46 @@
+"""`patrol run`, `patrol demo`: the whole engine."""
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import OUT, ConfigOption, settings_of, stop_on_signals
+from engine.errors import PatrolError
+
+
+def run(config: ConfigOption = None) -> None:
+    """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reads the configuration anew."""
+    from engine.runtime.config_watch import FileWatch, Hangups
+    from engine.runtime.log import configure_logging, logger
+    from engine.supervisor.app import Engine
+
+    watched = FileWatch(config)  # before the file is read, so that no change is missed
+    settings = settings_of(config)
+    configure_logging(settings.log.level, settings.log.format, process="patrol")
+    stop, hangups = stop_on_signals(), Hangups()
+    with Engine(settings, stop) as engine:
+        logger().info("ready", **engine.addresses, processes=len(engine.pids()))
+        while not stop.wait(0.5):
+            if not engine.running:
+                raise engine.failure or PatrolError("the engine ended; its log says why")
+            calendar_file, watch_s = engine.settings.scheduler.calendar_file, engine.settings.reload.watch_s
+            asked = hangups.take()
+            if asked:
+                watched.look(calendar_file)  # what is read now need not be read again because it has changed
+            if asked or watched.changed(watch_s, calendar_file):
+                if config is None:
+                    logger().warning("nothing to reload: patrol run was started without --config")
+                else:
+                    engine.reload(config)
+        logger().info("stopping")
+    logger().info("stopped")
+
+
+def demo(
+    seconds: Annotated[float, typer.Option(help="End after so long with a summary; 0: until Ctrl-C.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another county.")] = 0,
+) -> None:
+    """Patrol a made-up county of 32 cameras that stream over real RTSP on this machine; some are faulty."""
+    from engine.demo.runner import play
+
+    raise typer.Exit(play(OUT, seconds, seed, stop_on_signals()))

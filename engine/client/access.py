@@ -1,0 +1,58 @@
+"""Tokens and the audit log for programs in Python."""
+
+from collections.abc import Iterator
+
+from engine.client.channel import Channel
+from engine.model.access import AuditEntry, AuditQuery, Token, TokenOrder
+from engine.serve.messages.access import entry_of, order_message, token_of
+from engine.serve.messages.convert import timestamp
+from engine.serve.messages.resource_names import numbered_name
+from patrol.v1 import access_pb2, access_pb2_grpc
+
+
+class AccessClient:
+    """Everything raises CallError."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stub = access_pb2_grpc.AccessServiceStub(channel.raw)
+
+    def create_token(self, order: TokenOrder) -> tuple[Token, str]:
+        """A new token, and its secret, which is shown this once; ALREADY_EXISTS."""
+        request = access_pb2.CreateTokenRequest(token=order_message(order))
+        reply = self._channel.call(self._stub.CreateToken, request)
+        return token_of(reply.token), reply.secret
+
+    def tokens(self, show_ended: bool = False) -> Iterator[Token]:
+        """Tokens by number, page by page."""
+        request = access_pb2.ListTokensRequest(show_ended=show_ended)
+        while True:
+            reply = self._channel.call(self._stub.ListTokens, request)
+            yield from map(token_of, reply.tokens)
+            request.page_token = reply.next_page_token
+            if not request.page_token:
+                return
+
+    def revoke_token(self, token_id: int) -> Token:
+        """The token holds no longer."""
+        request = access_pb2.RevokeTokenRequest(name=numbered_name("tokens", token_id))
+        return token_of(self._channel.call(self._stub.RevokeToken, request))
+
+    def audit_entries(self, query: AuditQuery | None = None) -> Iterator[AuditEntry]:
+        """What was changed, newest first, page by page (`region_prefix` and `before_id` are the engine's)."""
+        query = query or AuditQuery()
+        request = access_pb2.ListAuditEntriesRequest(
+            filter=access_pb2.AuditFilter(
+                actor=query.actor,
+                method=query.method,
+                start_time=timestamp(query.from_wall_ns),
+                end_time=timestamp(query.until_wall_ns),
+            ),
+            page_size=query.page_size,
+        )
+        while True:
+            reply = self._channel.call(self._stub.ListAuditEntries, request)
+            yield from map(entry_of, reply.audit_entries)
+            request.page_token = reply.next_page_token
+            if not request.page_token:
+                return

@@ -1,0 +1,97 @@
+"""The ledger for programs in Python."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from engine.client.channel import Channel
+from engine.model.findings import Finding, FindingQuery, LedgerEvent
+from engine.serve.messages.findings import COLLECTION, event_of, filter_message, finding_of
+from engine.serve.messages.resource_names import numbered_name
+from patrol.v1 import findings_pb2, findings_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True)
+class FindingChanges:
+    """Events that were stored together, each with its finding. `resume_token`: where to go on after them."""
+
+    changes: tuple[tuple[LedgerEvent, Finding], ...]
+    resume_token: str
+
+
+class FindingClient:
+    """Everything raises CallError. Of a command FAILED_PRECONDITION: not in this state; ABORTED: somebody acted first.
+
+    `number`: the finding's, as the caller knows it; 0: whatever it is. `request_id`: the same again is the same
+    command.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stub = findings_pb2_grpc.FindingServiceStub(channel.raw)
+
+    def get(self, finding_id: int) -> Finding:
+        """One finding."""
+        request = findings_pb2.GetFindingRequest(name=numbered_name(COLLECTION, finding_id))
+        return finding_of(self._channel.call(self._stub.GetFinding, request))
+
+    def list(self, query: FindingQuery | None = None) -> Iterator[Finding]:
+        """All findings of a filter, newest first, page by page."""
+        query = query or FindingQuery()
+        request = findings_pb2.ListFindingsRequest(filter=filter_message(query), page_size=query.page_size)
+        while True:
+            reply = self._channel.call(self._stub.ListFindings, request)
+            yield from map(finding_of, reply.findings)
+            request.page_token = reply.next_page_token
+            if not request.page_token:
+                return
+
+    def events(self, finding_id: int) -> Iterator[LedgerEvent]:
+        """What happened to a finding, oldest first."""
+        request = findings_pb2.ListFindingEventsRequest(parent=numbered_name(COLLECTION, finding_id))
+        while True:
+            reply = self._channel.call(self._stub.ListFindingEvents, request)
+            yield from map(event_of, reply.events)
+            request.page_token = reply.next_page_token
+            if not request.page_token:
+                return
+
+    def acknowledge(self, finding_id: int, why: str = "", *, number: int = 0, request_id: str = "") -> Finding:
+        """Take it on."""
+        return self._act(
+            self._stub.AcknowledgeFinding, findings_pb2.AcknowledgeFindingRequest, finding_id, why, number, request_id
+        )
+
+    def claim(self, finding_id: int, why: str = "", *, number: int = 0, request_id: str = "") -> Finding:
+        """Say that it is mended."""
+        return self._act(self._stub.ClaimFinding, findings_pb2.ClaimFindingRequest, finding_id, why, number, request_id)
+
+    def close(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
+        """Strike it off by decision."""
+        return self._act(self._stub.CloseFinding, findings_pb2.CloseFindingRequest, finding_id, why, number, request_id)
+
+    def dismiss(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
+        """It was no fault, or is none of ours."""
+        return self._act(
+            self._stub.DismissFinding, findings_pb2.DismissFindingRequest, finding_id, why, number, request_id
+        )
+
+    def supervise(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
+        """Have a higher level watch over it."""
+        return self._act(
+            self._stub.SuperviseFinding, findings_pb2.SuperviseFindingRequest, finding_id, why, number, request_id
+        )
+
+    def watch(self, query: FindingQuery | None = None, resume_token: str = "") -> Generator[FindingChanges, None, None]:
+        """Events as they are stored, with the places to go on at; close the iterator to end."""
+        request = findings_pb2.WatchFindingsRequest(
+            filter=filter_message(query or FindingQuery()), resume_token=resume_token
+        )
+        for reply in self._channel.stream(self._stub.WatchFindings, request):
+            changes = tuple((event_of(one.event), finding_of(one.finding)) for one in reply.changes)
+            yield FindingChanges(changes, reply.resume_token)
+
+    def _act(self, method: Any, request: Any, finding_id: int, why: str, number: int, request_id: str) -> Finding:
+        name = numbered_name(COLLECTION, finding_id)
+        message = request(name=name, why=why, expected_number=number, request_id=request_id)
+        return finding_of(self._channel.call(method, message))

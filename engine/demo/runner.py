@@ -1,0 +1,176 @@
+"""`patrol demo`: the county, an engine beside it, and a view of both."""
+
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
+from engine.config import Settings
+from engine.config.judge import JudgeSettings
+from engine.config.schema import (
+    FeedSettings,
+    IntakeSettings,
+    LogSettings,
+    RecordSettings,
+    SchedulerSettings,
+)
+from engine.config.serve import ServeSettings
+from engine.demo.county import County, DemoCamera, tally
+from engine.model.replies import CameraStatus
+from engine.model.types import Verdict
+from engine.supervisor.app import Engine
+from engine.terminal.formatting import clock_text, state_of, state_text
+from engine.terminal.live import render_patrol
+from engine.terminal.progress import progress
+from engine.terminal.tables import Cell, show_table
+
+_REFRESH_S = 0.5
+_EVENTS = 6
+
+
+def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> int:
+    """Run until `stop`, or for `seconds` (0: no end); returns 0 if every fault was named and nobody else accused."""
+    with tempfile.TemporaryDirectory(prefix="patrol-demo-") as folder, ExitStack() as stack:
+        with progress(console, "filming the county", 32) as filmed:
+            county = stack.enter_context(County(seed, lambda done, _: filmed(done)))
+        if stop.is_set():
+            return 0
+        engine = stack.enter_context(Engine(_settings(Path(folder)), stop))
+        if stop.is_set():
+            return 0
+        client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
+        client.import_cameras([one.camera for one in county.cameras])
+        return _watch(console, client, engine, county.cameras, seconds, stop)
+
+
+def _settings(folder: Path) -> Settings:
+    """A small county, looked at every few seconds; everything it keeps is gone afterwards."""
+    return Settings(
+        feed=FeedSettings(deadline_s=3.0, connect_timeout_s=1.5, demuxers=0),
+        intake=IntakeSettings(listen="tcp://127.0.0.1:0"),
+        scheduler=SchedulerSettings(
+            key_period_s=4.0,
+            ordinary_period_s=4.0,
+            suspicious_period_s=4.0,
+            confirm_spacing_s=2.0,
+            backoff_stream_first_s=4.0,
+            backoff_connect_first_s=4.0,
+            backoff_lasting_first_s=4.0,
+            backoff_max_s=8.0,
+            order_timeout_s=6.0,
+        ),
+        judge=JudgeSettings(frozen_gap_s=2.0),  # a province waits longer before it calls a still picture frozen
+        record=RecordSettings(
+            url=f"sqlite:///{folder}/patrol.db",
+            evidence_dir=str(folder / "evidence"),
+            quarantine_dir=str(folder / "quarantine"),
+        ),
+        serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        log=LogSettings(level="error"),
+    )
+
+
+def _watch(
+    console: Console,
+    client: PatrolClient,
+    engine: Engine,
+    cameras: Sequence[DemoCamera],
+    seconds: float,
+    stop: threading.Event,
+) -> int:
+    addresses = engine.addresses
+    footer = f"gRPC {addresses['grpc']}   metrics http://{addresses['metrics']}/metrics   Ctrl-C ends"
+    end_s = time.monotonic() + seconds if seconds else float("inf")
+    view = _View(console, footer)
+    with view:
+        while not stop.wait(_REFRESH_S) and time.monotonic() < end_s and engine.running:
+            try:
+                view.show(client)
+            except CallError:
+                break
+    statuses = list(client.cameras()) if engine.running else []
+    return _summary(console, cameras, statuses)
+
+
+class _View:
+    """A live picture on a terminal; on a pipe, a line for each change."""
+
+    def __init__(self, console: Console, footer: str) -> None:
+        self._console = console
+        self._footer = footer
+        self._live = Live(console=console, auto_refresh=False, screen=False) if console.is_terminal else None
+        self._announced: dict[str, str] = {}
+        self._recent: deque[Verdict] = deque(maxlen=_EVENTS)
+
+    def __enter__(self) -> None:
+        if self._live is not None:
+            self._live.start()
+        else:
+            self._console.out(self._footer, highlight=False)
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, client: PatrolClient) -> None:
+        """Ask the engine, and show."""
+        statuses = list(client.cameras())
+        for one in statuses:
+            if one.latest is not None and self._note(one, one.latest) and self._live is None:
+                self._print(one, one.latest)
+        if self._live is not None:
+            view = render_patrol(client.status(), statuses, list(self._recent), self._footer)
+            self._live.update(view, refresh=True)
+
+    def _note(self, status: CameraStatus, latest: Verdict) -> bool:
+        """Whether what is announced has changed."""
+        said = f"{latest.announced} {' '.join(latest.announced_kinds)}"
+        if self._announced.get(status.camera.camera_id) == said:
+            return False
+        self._announced[status.camera.camera_id] = said
+        self._recent.append(latest)
+        return True
+
+    def _print(self, status: CameraStatus, latest: Verdict) -> None:
+        why = ", ".join(latest.announced_kinds) or latest.reason
+        camera = status.camera
+        line = f"{clock_text(latest.at_wall_ns)}  {latest.announced:8}{camera.site_name} {camera.name}  {why}"
+        self._console.out(line.rstrip(), highlight=False)
+
+
+def _summary(console: Console, cameras: Sequence[DemoCamera], statuses: Sequence[CameraStatus]) -> int:
+    latest = {one.camera.camera_id: one.latest for one in statuses}
+    rows: list[list[Cell]] = []
+    for one in cameras:
+        if not one.fault:
+            continue
+        verdict = latest.get(one.camera.camera_id)
+        said = "" if verdict is None else ", ".join(verdict.announced_kinds) or verdict.reason
+        named = one.is_named(verdict)
+        rows.append(
+            [
+                one.camera.name,
+                one.camera.site_name,
+                one.fault,
+                state_text(state_of(verdict)),
+                said,
+                Text("yes", style="green") if named else Text("NO", style="bold red"),
+            ]
+        )
+    show_table(console, ["camera", "canteen", "injected", "state", "announced", "named"], rows)
+    named_count, faults, accused = tally(cameras, latest)
+    healthy = len(cameras) - faults
+    console.out(
+        f"{named_count} of {faults} injected faults named, {accused} of {healthy} healthy cameras accused",
+        highlight=False,
+    )
+    return 0 if named_count == faults and accused == 0 else 1

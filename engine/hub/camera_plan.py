@@ -1,0 +1,31 @@
+"""What the scheduler is told of a registry row. Pure."""
+
+from engine.feed.camera_url import route, uplink_and_host
+from engine.model.types import Camera, FeedKind
+from engine.scheduler.events import CameraPlan
+
+_COUNTY_DIGITS = 6
+
+
+def site_of(camera: Camera) -> tuple[str, str, str]:
+    """Canteen, county and hours: what decides when its kitchen works."""
+    return camera.site_id, camera.region[:_COUNTY_DIGITS], camera.hours
+
+
+def plan_of(camera: Camera) -> CameraPlan:
+    """The part of a row that decides when and how gently it is visited."""
+    site_id, county, hours = site_of(camera)
+    uplink, host = uplink_and_host(camera.url)
+    return CameraPlan(
+        camera_id=camera.camera_id,
+        uplink=camera.uplink or uplink,
+        host=host,
+        county=county,
+        site_id=site_id,
+        hours=hours,
+        key_point=camera.key_point,
+        required=camera.required,
+        enabled=camera.enabled,
+        push=camera.push,
+        demux=route(camera.url) == FeedKind.DEMUX,
+    )

@@ -1,0 +1,62 @@
+"""Counts from scratch: of one canteen's cameras, and of a whole registry. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from engine.model.kpi import CameraFacts, CameraPlace, Counts
+from engine.model.types import KeyPoint
+
+NOTHING = Counts()
+NO_FACTS = CameraFacts()
+_Seen = tuple[CameraPlace, CameraFacts]
+
+
+def count_group(cameras: Iterable[_Seen], *, canteen: bool) -> Counts:
+    """The counts of the cameras of one canteen; without `canteen`, of cameras that belong to none."""
+    registered = enabled = visited = measured = online = clear = due = kept = 0
+    required: set[KeyPoint] = set()
+    points_visited: set[KeyPoint] = set()
+    points_shown: set[KeyPoint] = set()
+    screen = False
+    for place, facts in cameras:
+        registered += 1
+        if place.required:
+            required.add(place.key_point)
+        if place.key_point == KeyPoint.DINING_SCREEN:
+            screen = True
+        if not place.enabled:
+            continue
+        enabled += 1
+        due += facts.periods_due
+        kept += facts.periods_kept
+        if facts.visited:
+            visited += 1
+            points_visited.add(place.key_point)
+        measured += facts.measured
+        clear += facts.clear
+        if facts.online:
+            online += 1
+            if facts.unobstructed:
+                points_shown.add(place.key_point)
+    counts = Counts(registered, enabled, visited, measured, online, clear, periods_due=due, periods_kept=kept)
+    if not canteen:
+        return counts
+    return counts._replace(
+        canteens=1,
+        canteens_required=bool(required) + 0,
+        canteens_measured=int(bool(required) and required <= points_visited),
+        canteens_covered=int(bool(required) and required <= points_shown),
+        screens_registered=int(screen),
+        screens_measured=int(KeyPoint.DINING_SCREEN in points_visited),
+        screens_shown=int(KeyPoint.DINING_SCREEN in points_shown),
+    )
+
+
+def count_canteens(
+    places: Mapping[str, CameraPlace], facts: Mapping[str, CameraFacts]
+) -> dict[tuple[str, str], Counts]:
+    """By county and canteen; cameras of no canteen under an empty name. By camera id."""
+    groups: dict[tuple[str, str], list[_Seen]] = {}
+    for camera_id, place in places.items():
+        seen = (place, facts.get(camera_id, NO_FACTS))
+        groups.setdefault((place.county, place.canteen), []).append(seen)
+    return {group: count_group(cameras, canteen=bool(group[1])) for group, cameras in groups.items()}

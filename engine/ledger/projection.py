@@ -1,0 +1,103 @@
+"""From events to findings: the one place that says what an event does, in the live ledger as in a replay."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from engine.errors import LedgerError
+from engine.model.findings import Finding, FindingState, LedgerEvent, Step
+
+
+def apply(finding: Finding | None, event: LedgerEvent) -> Finding:
+    """The finding after an event; `finding` is None before its opening. Raises LedgerError for one out of turn."""
+    if event.step is Step.OPENED:
+        return _opened(finding, event)
+    if finding is None or event.number != finding.number + 1:
+        before = "no event" if finding is None else f"event {finding.number}"
+        raise LedgerError(
+            f"event {event.number} ({event.step}) of finding {event.finding_id} comes after {before}; events of a "
+            "finding are numbered 1, 2, ...: give all of them, in order"
+        )
+    if finding.state.ended:
+        raise LedgerError(
+            f"event {event.number} ({event.step}) of finding {event.finding_id} comes after it was {finding.state}; "
+            "nothing happens to a finding that ended"
+        )
+    after = replace(
+        finding,
+        number=event.number,
+        changed_wall_ns=event.at_wall_ns,
+        severity=event.severity or finding.severity,
+        level=event.level or finding.level,
+    )
+    if event.deadline_wall_ns is not None:
+        after = replace(after, deadline_wall_ns=event.deadline_wall_ns, overdue=False)
+    return _stepped(after, event)
+
+
+def replay(events: Iterable[LedgerEvent], until_wall_ns: int | None = None) -> dict[int, Finding]:
+    """All findings, ended ones too, as they were at a moment, itself included; None: after all events.
+
+    `events` in the order of each finding's numbers. Raises LedgerError for a log with a gap.
+    """
+    findings: dict[int, Finding] = {}
+    for event in events:
+        if until_wall_ns is None or event.at_wall_ns <= until_wall_ns:
+            findings[event.finding_id] = apply(findings.get(event.finding_id), event)
+    return findings
+
+
+def _opened(finding: Finding | None, event: LedgerEvent) -> Finding:
+    if finding is not None or event.number != 1:
+        raise LedgerError(
+            f"finding {event.finding_id} is opened by event {event.number}; it is opened once, by event 1"
+        )
+    if event.subject is None or event.severity is None or event.level is None or event.deadline_wall_ns is None:
+        raise LedgerError(
+            f"the opening of finding {event.finding_id} lacks subject, severity, level or deadline; it must have all"
+        )
+    return Finding(
+        finding_id=event.finding_id,
+        subject=event.subject,
+        state=FindingState.OPEN,
+        severity=event.severity,
+        level=event.level,
+        deadline_wall_ns=event.deadline_wall_ns,
+        opened_wall_ns=event.at_wall_ns,
+        changed_wall_ns=event.at_wall_ns,
+    )
+
+
+def _stepped(finding: Finding, event: LedgerEvent) -> Finding:
+    """State, standing and marks after the step."""
+    standing = finding.standing
+    match event.step:
+        case Step.CLAIMED:
+            # Who claims has taken it on; the engine's own claim leaves it with whoever has it.
+            if event.role and standing in (FindingState.OPEN, FindingState.NOTIFIED):
+                standing = FindingState.ACKNOWLEDGED
+            return replace(
+                finding,
+                state=FindingState.RECTIFIED,
+                standing=standing,
+                claims=finding.claims + 1,
+                claimed_by=event.who,
+            )
+        case Step.RECHECK_BEGUN:
+            return replace(finding, state=FindingState.RECHECKING)
+        case Step.RECHECK_FAILED:
+            return replace(finding, state=standing, claimed_by="")
+        case Step.CLOSED:
+            return replace(finding, state=FindingState.CLOSED)
+        case Step.DISMISSED:
+            return replace(finding, state=FindingState.DISMISSED)
+        case Step.NOTIFIED if standing is FindingState.OPEN:
+            standing = FindingState.NOTIFIED
+        case Step.ACKNOWLEDGED:
+            standing = FindingState.ACKNOWLEDGED
+        case Step.FELL_OVERDUE:
+            standing = FindingState.SUPERVISED if finding.supervised else FindingState.OVERDUE
+            finding = replace(finding, overdue=True)
+        case Step.SUPERVISED:
+            standing = FindingState.SUPERVISED
+            finding = replace(finding, supervised=True)
+    return replace(finding, standing=standing, state=finding.state if finding.state.claimed else standing)

@@ -1,0 +1,63 @@
+"""What one verdict says of a finding: is the fault announced, does this look show it, does it show that it is gone."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.model.faults import BLIND, OFFLINE, by_family, cause_key, family, severity
+from engine.model.types import Severity, State, Verdict
+
+
+class Sign(Enum):
+    """What a look tells of a claim."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One announced fault. An offline camera is blind."""
+
+    cause_key: str
+    severity: Severity
+
+
+def announced_faults(verdict: Verdict) -> dict[str, Fault]:
+    """What the engine stands by, by family."""
+    if verdict.announced is State.OFFLINE:
+        return {OFFLINE: Fault(OFFLINE, Severity.BLIND)}
+    if verdict.announced is not State.FAULT:
+        return {}
+    return {
+        word: Fault(cause_key(kinds[0], verdict.announced_cause), severity(kinds) or Severity.IMPAIRED)
+        for word, kinds in by_family(verdict.announced_kinds).items()
+    }
+
+
+def shows(verdict: Verdict, word: str) -> bool:
+    """Whether this very look shows the fault of a family."""
+    if word == OFFLINE:
+        return verdict.state is State.OFFLINE
+    return any(family(kind) == word for kind in verdict.kinds)
+
+
+def sign(verdict: Verdict, word: str) -> Sign:
+    """What this look tells of the claim that the fault of a family is mended.
+
+    It is good if it is ok, or shows other faults only, none of which blinds: grease beside a cover that was taken off.
+    What cannot be judged, and a camera that is offline, tell nothing; of a camera that was offline any picture is good.
+    """
+    if shows(verdict, word):
+        return Sign.BAD
+    if verdict.state is State.OK:
+        return Sign.GOOD
+    if verdict.state is State.FAULT and (word == OFFLINE or BLIND.isdisjoint(verdict.kinds)):
+        return Sign.GOOD
+    return Sign.NOTHING
+
+
+def settled(verdict: Verdict, word: str, settle_ns: int) -> bool:
+    """Whether the camera has been announced free of the fault for so long. Unknown is never free of anything."""
+    free = (State.OK, State.FAULT) if word == OFFLINE else (State.OK,)
+    return verdict.announced in free and verdict.at_wall_ns - verdict.since_wall_ns >= settle_ns

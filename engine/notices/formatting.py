@@ -1,0 +1,76 @@
+"""How a digest writes rates, times and findings, on a page as in a sheet. Pure."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.clock import NS_PER_S, seconds
+from engine.model.kpi import Rate
+from engine.notices.digest import Case, Digest, Period
+from engine.notices.vocabulary import Lang, Words
+
+_S_PER_H = 3600
+_H_PER_DAY = 24
+_MONDAY_TO_SUNDAY = 7
+
+
+def percent(rate: Rate | None) -> str:
+    """`97.4%`; nothing short of all is 100.0%; empty where there is nothing to divide by."""
+    if rate is None or not rate.denominator:
+        return ""
+    tenths = (2000 * rate.numerator + rate.denominator) // (2 * rate.denominator)
+    if rate.numerator < rate.denominator:
+        tenths = min(tenths, 999)
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def change(now: Rate, before: Rate | None, words: Words) -> str:
+    """Against the period before, in percentage points, with a sign that needs no colour."""
+    if now.value is None or before is None or before.value is None:
+        return words["no_before"]
+    points = round(100 * (now.value - before.value), 1)
+    if not points:
+        return f"{words['before']} {words['unchanged']}"
+    text = f"{'▲' if points > 0 else '▼'} {points:+.1f} {words['points']}"
+    return f"{words['before']} {text}" if words.lang == Lang.ZH else f"{text} {words['before']}"
+
+
+def moment(wall_ns: int, timezone: str, *, year: bool = False) -> str:
+    """Date and minute; empty for never."""
+    if not wall_ns:
+        return ""
+    at = datetime.fromtimestamp(wall_ns // NS_PER_S, ZoneInfo(timezone))
+    return f"{at:%Y-%m-%d %H:%M}" if year else f"{at:%m-%d %H:%M}"
+
+
+def late(case: Case, end_wall_ns: int, words: Words) -> str:
+    """How long a finding has been overdue at a moment; empty if it is not."""
+    if not case.missed_wall_ns:
+        return ""
+    hours = int(seconds(max(0, end_wall_ns - case.missed_wall_ns)) // _S_PER_H)
+    days, rest = divmod(hours, _H_PER_DAY)
+    parts = ([f"{days} {words['days']}"] if days else []) + ([f"{rest} {words['hours']}"] if rest or not days else [])
+    return " ".join(parts)
+
+
+def dates(period: Period, words: Words) -> str:
+    """The days of a period for people."""
+    first, last = period.first, period.last
+    if words.lang == Lang.EN:
+        return f"{first:%Y-%m-%d}" if first == last else f"{period.name}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    text = f"{first.year}年{first.month}月{first.day}日"
+    if first == last:
+        return text
+    year = "" if first.year == last.year else f"{last.year}年"
+    week = f"{period.first.isocalendar().year}年第{period.first.isocalendar().week}周，"
+    return f"{week}{text}至{year}{last.month}月{last.day}日"
+
+
+def title(digest: Digest, words: Words) -> str:
+    """What the digest is called."""
+    return words["week_title" if digest.period.days == _MONDAY_TO_SUNDAY else "day_title"]
+
+
+def looked_at_ns(digest: Digest) -> int:
+    """The moment that the state of findings is of: the end of the period, or now if that is not yet."""
+    end_ns = digest.period.wall_ns(digest.timezone)[1]
+    return min(end_ns, digest.made_wall_ns) if digest.so_far else end_ns

@@ -1,1 +1,0 @@
-"""Changes of the tables, in order; engine.record.schema runs them."""

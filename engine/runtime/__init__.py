@@ -1,0 +1,1 @@
+"""What every process of the engine is built on: ZeroMQ transport, control pipe, logs, compiled-code cache."""

@@ -1,0 +1,80 @@
+"""Tokens and entries of the audit log as messages of patrol.v1. Pure."""
+
+from engine.model.access import Actor, AuditEntry, Role, Token, TokenOrder
+from engine.serve.messages.convert import timestamp, wall_ns_of
+from engine.serve.messages.resource_names import number_of, numbered_name
+from patrol.v1 import access_pb2
+
+_ROLE_NUMBER = {role: getattr(access_pb2, f"ROLE_{role.name}") for role in Role}
+_ROLE = {number: role for role, number in _ROLE_NUMBER.items()}
+
+
+def token_message(token: Token) -> access_pb2.Token:
+    """Noun to message."""
+    return access_pb2.Token(
+        name=numbered_name("tokens", token.token_id),
+        display_name=token.name,
+        role=_ROLE_NUMBER[token.role],
+        region=token.region,
+        expire_time=timestamp(token.expires_wall_ns),
+        create_time=timestamp(token.created_wall_ns),
+        creator=token.creator,
+        revoke_time=timestamp(token.revoked_wall_ns),
+    )
+
+
+def token_of(message: access_pb2.Token) -> Token:
+    """The same the other way."""
+    return Token(
+        token_id=number_of(message.name),
+        name=message.display_name,
+        role=_ROLE[message.role],
+        region=message.region,
+        created_wall_ns=wall_ns_of(message.create_time),
+        creator=message.creator,
+        expires_wall_ns=wall_ns_of(message.expire_time),
+        revoked_wall_ns=wall_ns_of(message.revoke_time),
+    )
+
+
+def order_of(message: access_pb2.Token) -> TokenOrder:
+    """What a new token is to be; the role was checked to be one."""
+    return TokenOrder(message.display_name, _ROLE[message.role], message.region, wall_ns_of(message.expire_time))
+
+
+def order_message(order: TokenOrder) -> access_pb2.Token:
+    """The same the other way."""
+    return access_pb2.Token(
+        display_name=order.name,
+        role=_ROLE_NUMBER[order.role],
+        region=order.region,
+        expire_time=timestamp(order.expires_wall_ns),
+    )
+
+
+def entry_message(entry: AuditEntry) -> access_pb2.AuditEntry:
+    """Noun to message."""
+    return access_pb2.AuditEntry(
+        name=numbered_name("auditEntries", entry.entry_id),
+        time=timestamp(entry.at_wall_ns),
+        actor=entry.actor.name,
+        role=_ROLE_NUMBER[entry.actor.role],
+        region=entry.actor.region,
+        method=entry.method,
+        resource=entry.resource,
+        outcome=entry.outcome,
+        peer=entry.peer,
+    )
+
+
+def entry_of(message: access_pb2.AuditEntry) -> AuditEntry:
+    """The same the other way."""
+    return AuditEntry(
+        at_wall_ns=wall_ns_of(message.time),
+        actor=Actor(message.actor, _ROLE[message.role], message.region),
+        method=message.method,
+        resource=message.resource,
+        outcome=message.outcome,
+        peer=message.peer,
+        entry_id=number_of(message.name),
+    )

@@ -1,0 +1,245 @@
+"""Proto messages <-> the engine's nouns. Pure."""
+
+from collections.abc import Callable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from engine.clock import NS_PER_S
+from engine.model.replies import CameraStatus, EngineStatus, MachineStatus, RenderedPicture
+from engine.model.types import Camera, Cause, Codec, FaultKind, KeyPoint, Scores, Severity, SiteKind, State, Verdict
+from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
+from patrol.v1 import cameras_pb2, feed_pb2, measurement_pb2, patrol_pb2, verdicts_pb2
+
+Redact = Callable[[str], str]
+
+_STATE_NUMBER = {state: getattr(verdicts_pb2, f"VERDICT_STATE_{state.name}") for state in State}
+_KIND_NUMBER = {kind: getattr(verdicts_pb2, f"FAULT_KIND_{kind.name}") for kind in FaultKind}
+_CAUSE_NUMBER = {cause: getattr(verdicts_pb2, f"FAULT_CAUSE_{cause.name}") for cause in Cause}
+_SEVERITY_NUMBER = {one: getattr(verdicts_pb2, f"FAULT_SEVERITY_{one.name}") for one in Severity}
+_KEY_POINT_NUMBER = {point: getattr(cameras_pb2, f"KEY_POINT_{point.name}") for point in KeyPoint}
+_SITE_KIND_NUMBER = {kind: getattr(cameras_pb2, f"SITE_KIND_{kind.name}") for kind in SiteKind}
+_CODEC_NUMBER = {codec: getattr(feed_pb2, f"CODEC_{codec.name}") for codec in Codec}
+_STATE = {number: state for state, number in _STATE_NUMBER.items()}
+_KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
+_CAUSE = {number: cause for cause, number in _CAUSE_NUMBER.items()}
+_SEVERITY = {number: one for one, number in _SEVERITY_NUMBER.items()}
+_KEY_POINT = {number: point for point, number in _KEY_POINT_NUMBER.items()}
+_SITE_KIND = {number: kind for kind, number in _SITE_KIND_NUMBER.items()}
+_CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
+
+
+def timestamp(wall_ns: int) -> Timestamp | None:
+    """A moment as a message; None for 0, which says that there is none."""
+    return Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S) if wall_ns else None
+
+
+def wall_ns_of(moment: Timestamp) -> int:
+    """The same the other way; 0 for a message that is not there."""
+    return moment.seconds * NS_PER_S + moment.nanos
+
+
+def state_of(number: int) -> State | None:
+    """The state a number stands for; None for UNSPECIFIED and numbers unknown."""
+    return _STATE.get(number)
+
+
+def state_number(state: State) -> verdicts_pb2.VerdictState:
+    """The number of a state."""
+    number: verdicts_pb2.VerdictState = _STATE_NUMBER[state]
+    return number
+
+
+def site_kind_of(number: int) -> SiteKind:
+    """The kind of school a number stands for; other for UNSPECIFIED and numbers unknown."""
+    return _SITE_KIND.get(number, SiteKind.OTHER)
+
+
+def site_kind_number(kind: SiteKind) -> cameras_pb2.SiteKind:
+    """The number of a kind of school."""
+    number: cameras_pb2.SiteKind = _SITE_KIND_NUMBER[kind]
+    return number
+
+
+def severity_of(number: int) -> Severity | None:
+    """The severity a number stands for; None for UNSPECIFIED and numbers unknown."""
+    return _SEVERITY.get(number)
+
+
+def severity_number(severity: Severity) -> verdicts_pb2.FaultSeverity:
+    """The number of a severity."""
+    number: verdicts_pb2.FaultSeverity = _SEVERITY_NUMBER[severity]
+    return number
+
+
+def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_pb2.Camera:
+    """A camera as callers see it, its URL passed through `redact`."""
+    return cameras_pb2.Camera(
+        name=camera_name(camera.camera_id),
+        display_name=camera.name,
+        url=redact(camera.url),
+        site_id=camera.site_id,
+        site_name=camera.site_name,
+        site_kind=site_kind_number(camera.site_kind),
+        region=camera.region,
+        key_point=_KEY_POINT_NUMBER[camera.key_point],
+        required=camera.required,
+        uplink=camera.uplink,
+        hours=camera.hours,
+        platform_status=camera.platform_status,
+        push=camera.push,
+        disabled=not camera.enabled,
+    )
+
+
+def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
+    """The camera in a message; what it holds is checked elsewhere."""
+    return Camera(
+        camera_id=camera_id,
+        url=message.url,
+        name=message.display_name,
+        site_id=message.site_id,
+        site_name=message.site_name,
+        region=message.region,
+        key_point=_KEY_POINT.get(message.key_point, KeyPoint.OTHER),
+        required=message.required,
+        uplink=message.uplink,
+        hours=message.hours,
+        platform_status=message.platform_status,
+        push=message.push,
+        enabled=not message.disabled,
+        site_kind=site_kind_of(message.site_kind),
+    )
+
+
+def verdict_message(verdict: Verdict, *, with_numbers: bool = True) -> verdicts_pb2.Verdict:
+    """A verdict as callers see it. `with_numbers`: figures and thresholds too."""
+    message = verdicts_pb2.Verdict(
+        name=verdict_name(verdict.camera_id, verdict.visit_id),
+        visit_time=timestamp(verdict.at_wall_ns),
+        state=_STATE_NUMBER[verdict.state],
+        kinds=[_KIND_NUMBER[kind] for kind in verdict.kinds],
+        reason=verdict.reason,
+        detail=verdict.detail,
+        announced=_STATE_NUMBER[verdict.announced],
+        announced_kinds=[_KIND_NUMBER[kind] for kind in verdict.announced_kinds],
+        since_time=timestamp(verdict.since_wall_ns),
+        scores=scores_message(verdict.scores),
+        figures=verdict.figures if with_numbers else None,
+        thresholds=verdict.thresholds if with_numbers else None,
+        rules_version=verdict.rules_version,
+        width=verdict.width,
+        height=verdict.height,
+        confidence=verdict.confidence,
+        tiles=verdict.tiles,
+    )
+    if verdict.codec is not None:
+        message.codec = _CODEC_NUMBER[verdict.codec]
+    if verdict.cause is not None:
+        message.cause = _CAUSE_NUMBER[verdict.cause]
+    if verdict.announced_cause is not None:
+        message.announced_cause = _CAUSE_NUMBER[verdict.announced_cause]
+    if verdict.severity is not None:
+        message.severity = _SEVERITY_NUMBER[verdict.severity]
+    return message
+
+
+def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
+    """The verdict in a message."""
+    scores = message.scores
+    camera_id, visit_id = verdict_ids_of(message.name)
+    return Verdict(
+        camera_id=camera_id,
+        visit_id=visit_id,
+        at_wall_ns=wall_ns_of(message.visit_time),
+        state=_STATE.get(message.state, State.UNKNOWN),
+        kinds=tuple(_KIND[number] for number in message.kinds if number in _KIND),
+        reason=message.reason,
+        detail=message.detail,
+        announced=_STATE.get(message.announced, State.UNKNOWN),
+        announced_kinds=tuple(_KIND[number] for number in message.announced_kinds if number in _KIND),
+        since_wall_ns=wall_ns_of(message.since_time),
+        scores=Scores(
+            scores.sharpness if scores.HasField("sharpness") else None,
+            scores.exposure if scores.HasField("exposure") else None,
+            scores.occlusion if scores.HasField("occlusion") else None,
+        ),
+        figures=dict(message.figures),
+        thresholds=dict(message.thresholds),
+        rules_version=message.rules_version,
+        width=message.width,
+        height=message.height,
+        codec=_CODEC.get(message.codec),
+        cause=_CAUSE.get(message.cause),
+        announced_cause=_CAUSE.get(message.announced_cause),
+        severity=_SEVERITY.get(message.severity),
+        confidence=message.confidence,
+        tiles=tuple(message.tiles),
+    )
+
+
+def status_message(status: CameraStatus, redact: Redact) -> cameras_pb2.Camera:
+    """A camera with its latest verdict."""
+    message = camera_message(status.camera, redact)
+    if status.latest is not None:
+        message.latest_verdict.CopyFrom(verdict_message(status.latest))
+    return message
+
+
+def status_of(message: cameras_pb2.Camera) -> CameraStatus:
+    """The same the other way."""
+    latest = verdict_of(message.latest_verdict) if message.HasField("latest_verdict") else None
+    return CameraStatus(camera_of(message, camera_id_of(message.name)), latest)
+
+
+def picture_message(picture: RenderedPicture, camera_id: str) -> patrol_pb2.Picture:
+    """A picture as callers see it."""
+    return patrol_pb2.Picture(
+        verdict=verdict_name(camera_id, picture.visit_id),
+        jpeg=picture.jpeg,
+        width=picture.width,
+        height=picture.height,
+        arrival_time=timestamp(picture.arrival_wall_ns),
+    )
+
+
+def picture_of(message: patrol_pb2.Picture) -> RenderedPicture:
+    """The same the other way."""
+    _, visit_id = verdict_ids_of(message.verdict)
+    return RenderedPicture(message.jpeg, message.width, message.height, visit_id, wall_ns_of(message.arrival_time))
+
+
+def engine_message(status: EngineStatus) -> patrol_pb2.PatrolStatus:
+    """How the patrol goes."""
+    message = patrol_pb2.PatrolStatus(
+        version=status.version,
+        rules_version=status.rules_version,
+        start_time=timestamp(status.started_wall_ns),
+        cameras=status.cameras,
+        cameras_enabled=status.cameras_enabled,
+        cameras_by_state=status.cameras_by_state,
+    )
+    if status.machine is not None:
+        figures = {name: getattr(status.machine, name) for name in MachineStatus.__slots__}
+        message.machine.CopyFrom(patrol_pb2.MachineStatus(**figures))
+    return message
+
+
+def engine_of(message: patrol_pb2.PatrolStatus) -> EngineStatus:
+    """The same the other way."""
+    machine = None
+    if message.HasField("machine"):
+        machine = MachineStatus(**{name: getattr(message.machine, name) for name in MachineStatus.__slots__})
+    return EngineStatus(
+        version=message.version,
+        rules_version=message.rules_version,
+        started_wall_ns=wall_ns_of(message.start_time),
+        cameras=message.cameras,
+        cameras_enabled=message.cameras_enabled,
+        cameras_by_state=dict(message.cameras_by_state),
+        machine=machine,
+    )
+
+
+def scores_message(scores: Scores) -> measurement_pb2.Scores:
+    """Scores as callers see them."""
+    return measurement_pb2.Scores(sharpness=scores.sharpness, exposure=scores.exposure, occlusion=scores.occlusion)

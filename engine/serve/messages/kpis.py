@@ -1,0 +1,189 @@
+"""KPIs and league tables as messages of patrol.v1. Pure."""
+
+from datetime import date
+
+from google.type.date_pb2 import Date
+
+from engine.errors import InvalidArgumentError
+from engine.model.kpi import (
+    Counts,
+    KpiBy,
+    KpiName,
+    KpiQuery,
+    KpiRow,
+    KpiTable,
+    LeagueQuery,
+    LeagueRow,
+    LeagueTable,
+    Rate,
+)
+from patrol.v1 import patrol_pb2
+
+_KPI_NUMBER = {one: getattr(patrol_pb2, f"KPI_{one.name}") for one in KpiName}
+_BY_NUMBER = {one: getattr(patrol_pb2, f"KPI_BY_{one.name}") for one in KpiBy}
+_KPI = {number: one for one, number in _KPI_NUMBER.items()}
+_BY = {number: one for one, number in _BY_NUMBER.items()}
+
+
+def day_of(message: Date, field: str) -> date | None:
+    """The day in a message; None where there is none. Raises InvalidArgumentError for what is no day."""
+    if not (message.year or message.month or message.day):
+        return None
+    try:
+        return date(message.year, message.month, message.day)
+    except ValueError as error:
+        raise InvalidArgumentError(field, f"{error}; give year, month and day of a day that there is") from error
+
+
+def _day_message(day: date | None) -> Date | None:
+    return None if day is None else Date(year=day.year, month=day.month, day=day.day)
+
+
+def query_of(request: patrol_pb2.QueryKpisRequest) -> KpiQuery:
+    """What a request asks for; the page is the caller's to fill in. Raises InvalidArgumentError."""
+    from_day, to_day = _span_of(request)
+    return KpiQuery(
+        region_prefix=request.region_prefix,
+        by=_BY.get(request.by, KpiBy.COUNTY),
+        from_day=from_day,
+        to_day=to_day,
+        each_day=request.each_day,
+    )
+
+
+def query_message(query: KpiQuery) -> patrol_pb2.QueryKpisRequest:
+    """The same the other way, page and all."""
+    return patrol_pb2.QueryKpisRequest(
+        region_prefix=query.region_prefix,
+        by=_BY_NUMBER[query.by],
+        from_day=_day_message(query.from_day),
+        to_day=_day_message(query.to_day),
+        each_day=query.each_day,
+        page_size=query.page_size,
+        page_token=query.page_token,
+    )
+
+
+def league_query_of(request: patrol_pb2.QueryLeagueRequest) -> LeagueQuery:
+    """What a request asks for. Raises InvalidArgumentError."""
+    from_day, to_day = _span_of(request)
+    least = request.measured_share_min if request.HasField("measured_share_min") else LeagueQuery().measured_min
+    if not 0.0 <= least <= 1.0:
+        raise InvalidArgumentError("measured_share_min", f"{least:g}; allowed: 0 to 1")
+    return LeagueQuery(
+        region_prefix=request.region_prefix,
+        kpi=_KPI.get(request.kpi, KpiName.CLARITY),
+        by=_BY.get(request.by, KpiBy.COUNTY),
+        from_day=from_day,
+        to_day=to_day,
+        measured_min=least,
+    )
+
+
+def league_query_message(query: LeagueQuery) -> patrol_pb2.QueryLeagueRequest:
+    """The same the other way."""
+    return patrol_pb2.QueryLeagueRequest(
+        region_prefix=query.region_prefix,
+        kpi=_KPI_NUMBER[query.kpi],
+        by=_BY_NUMBER[query.by],
+        from_day=_day_message(query.from_day),
+        to_day=_day_message(query.to_day),
+        measured_share_min=query.measured_min,
+    )
+
+
+def table_message(table: KpiTable, next_page_token: str) -> patrol_pb2.QueryKpisResponse:
+    """Noun to message."""
+    return patrol_pb2.QueryKpisResponse(
+        rows=map(_row_message, table.rows),
+        total=_row_message(table.total),
+        from_day=_day_message(table.from_day),
+        to_day=_day_message(table.to_day),
+        next_page_token=next_page_token,
+    )
+
+
+def table_of(message: patrol_pb2.QueryKpisResponse, by: KpiBy) -> KpiTable:
+    """The same the other way; counts do not travel, rates do."""
+    return KpiTable(
+        by=by,
+        rows=tuple(map(_row_of, message.rows)),
+        total=_row_of(message.total),
+        from_day=day_of(message.from_day, "from_day"),
+        to_day=day_of(message.to_day, "to_day"),
+        next_page_token=message.next_page_token,
+    )
+
+
+def league_message(table: LeagueTable) -> patrol_pb2.QueryLeagueResponse:
+    """Noun to message."""
+    rows = []
+    for one in table.rows:
+        row = patrol_pb2.LeagueRow(
+            place=one.place or 0, row=_row_message(one.row), rate=_rate_message(table.kpi, one.rate)
+        )
+        if one.before is not None:
+            row.before.CopyFrom(_rate_message(table.kpi, one.before))
+        rows.append(row)
+    return patrol_pb2.QueryLeagueResponse(
+        rows=rows, from_day=_day_message(table.from_day), to_day=_day_message(table.to_day)
+    )
+
+
+def league_of(message: patrol_pb2.QueryLeagueResponse, kpi: KpiName) -> LeagueTable:
+    """The same the other way."""
+    rows = tuple(
+        LeagueRow(
+            place=one.place or None,
+            row=_row_of(one.row),
+            rate=_rate_of(one.rate),
+            before=_rate_of(one.before) if one.HasField("before") else None,
+        )
+        for one in message.rows
+    )
+    return LeagueTable(kpi, rows, day_of(message.from_day, "from_day"), day_of(message.to_day, "to_day"))
+
+
+def _span_of(request: patrol_pb2.QueryKpisRequest | patrol_pb2.QueryLeagueRequest) -> tuple[date | None, date | None]:
+    from_day, to_day = day_of(request.from_day, "from_day"), day_of(request.to_day, "to_day")
+    if from_day is not None and to_day is not None and to_day < from_day:
+        raise InvalidArgumentError("to_day", f"{to_day} lies before from_day, {from_day}")
+    return from_day, to_day
+
+
+def _row_message(row: KpiRow) -> patrol_pb2.KpiRow:
+    return patrol_pb2.KpiRow(
+        region=row.region,
+        site_id=row.site_id,
+        site_name=row.site_name,
+        day=_day_message(row.day),
+        days=row.days,
+        rates=[_rate_message(kpi, rate) for kpi, rate in row.rates.items()],
+    )
+
+
+def _row_of(message: patrol_pb2.KpiRow) -> KpiRow:
+    return KpiRow(
+        region=message.region,
+        rates={_KPI[one.kpi]: _rate_of(one) for one in message.rates if one.kpi in _KPI},
+        counts=Counts(),
+        site_id=message.site_id,
+        site_name=message.site_name,
+        day=day_of(message.day, "day"),
+        days=message.days,
+    )
+
+
+def _rate_message(kpi: KpiName, rate: Rate) -> patrol_pb2.Rate:
+    return patrol_pb2.Rate(
+        kpi=_KPI_NUMBER[kpi],
+        numerator=rate.numerator,
+        denominator=rate.denominator,
+        registered=rate.registered,
+        not_measured=rate.not_measured,
+        value=rate.value,
+    )
+
+
+def _rate_of(message: patrol_pb2.Rate) -> Rate:
+    return Rate(message.numerator, message.denominator, message.registered, message.not_measured)

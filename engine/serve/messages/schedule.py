@@ -1,0 +1,133 @@
+"""The scheduler's nouns as messages of patrol.v1. Pure."""
+
+from typing import Any
+
+from engine.errors import InvalidArgumentError
+from engine.model.replies import (
+    CameraPlanReport,
+    ClassStatus,
+    ConfigChange,
+    ConfigReport,
+    HostStatus,
+    Pause,
+    PauseKind,
+    PauseScope,
+    PauseStatus,
+    SchedulerStatus,
+)
+from engine.serve.messages.convert import timestamp, wall_ns_of
+from engine.serve.messages.resource_names import camera_id_of, camera_name
+from patrol.v1 import scheduler_pb2
+
+_SCOPE_FIELD = {
+    PauseKind.REGION: "region_prefix",
+    PauseKind.UPLINK: "uplink",
+    PauseKind.HOST: "host",
+    PauseKind.CAMERA: "camera",
+}
+_PAUSE_KIND = {field: kind for kind, field in _SCOPE_FIELD.items()}
+_PLAN_SAME = tuple(
+    name for name in CameraPlanReport.__slots__ if name not in ("camera_id", "because", "window_opens_wall_ns")
+)
+
+
+def schedule_message(status: SchedulerStatus) -> scheduler_pb2.SchedulerStatus:
+    """Noun to message; the two share their names."""
+    fields = _fields(status, SchedulerStatus)
+    fields["classes"] = [scheduler_pb2.ClassStatus(**_fields(one, ClassStatus)) for one in status.classes]
+    fields["busy_hosts"] = [scheduler_pb2.HostStatus(**_fields(one, HostStatus)) for one in status.busy_hosts]
+    fields["pauses"] = map(pause_message, status.pauses)
+    return scheduler_pb2.SchedulerStatus(**fields)
+
+
+def schedule_of(message: scheduler_pb2.SchedulerStatus) -> SchedulerStatus:
+    """The same the other way."""
+    fields = _fields(message, SchedulerStatus)
+    fields |= {name: dict(fields[name]) for name in ("county_lags", "shed", "failing")}
+    fields["outages"] = tuple(message.outages)
+    fields["classes"] = tuple(ClassStatus(**_fields(one, ClassStatus)) for one in message.classes)
+    fields["busy_hosts"] = tuple(HostStatus(**_fields(one, HostStatus)) for one in message.busy_hosts)
+    fields["pauses"] = tuple(map(pause_of, message.pauses))
+    return SchedulerStatus(**fields)
+
+
+def scope_message(scope: PauseScope) -> scheduler_pb2.PauseScope:
+    """Noun to message."""
+    value = camera_name(scope.value) if scope.kind is PauseKind.CAMERA else scope.value
+    return scheduler_pb2.PauseScope(**{_SCOPE_FIELD[scope.kind]: value})
+
+
+def scope_of(message: scheduler_pb2.PauseScope) -> PauseScope:
+    """The same the other way; raises InvalidArgumentError where none is chosen, or it is empty."""
+    chosen = message.WhichOneof("scope")
+    if chosen is None:
+        raise InvalidArgumentError("scope", f"names nothing; give one of {', '.join(_PAUSE_KIND)}")
+    kind, value = _PAUSE_KIND[chosen], getattr(message, chosen)
+    if not value and kind is not PauseKind.REGION:
+        raise InvalidArgumentError(f"scope.{chosen}", "is empty; name one, or give region_prefix for all cameras")
+    return PauseScope(kind, camera_id_of(value, f"scope.{chosen}") if kind is PauseKind.CAMERA else value)
+
+
+def pause_message(status: PauseStatus) -> scheduler_pb2.Pause:
+    """Noun to message."""
+    pause = status.pause
+    return scheduler_pb2.Pause(
+        scope=scope_message(pause.scope),
+        reason=pause.reason,
+        who=pause.who,
+        start_time=timestamp(pause.since_wall_ns),
+        end_time=timestamp(pause.until_wall_ns),
+        cameras=status.cameras,
+    )
+
+
+def pause_of(message: scheduler_pb2.Pause) -> PauseStatus:
+    """The same the other way."""
+    since_ns, until_ns = wall_ns_of(message.start_time), wall_ns_of(message.end_time)
+    pause = Pause(scope_of(message.scope), message.reason, message.who, since_ns, until_ns)
+    return PauseStatus(pause, message.cameras)
+
+
+def plan_message(plan: CameraPlanReport) -> scheduler_pb2.CameraPlan:
+    """Noun to message; the two share most names."""
+    return scheduler_pb2.CameraPlan(
+        camera=camera_name(plan.camera_id),
+        because=plan.because,
+        window_open_time=timestamp(plan.window_opens_wall_ns),
+        **{name: getattr(plan, name) for name in _PLAN_SAME},
+    )
+
+
+def plan_of(message: scheduler_pb2.CameraPlan) -> CameraPlanReport:
+    """The same the other way."""
+    fields = {name: getattr(message, name) for name in _PLAN_SAME}
+    for name in ("last_visit_ago_s", "last_keyframe_ago_s"):
+        fields[name] = fields[name] if message.HasField(name) else None
+    return CameraPlanReport(
+        camera_id=camera_id_of(message.camera),
+        because=tuple(message.because),
+        window_opens_wall_ns=wall_ns_of(message.window_open_time),
+        **fields,
+    )
+
+
+def report_message(report: ConfigReport) -> scheduler_pb2.ConfigReport:
+    """Noun to message."""
+    changes = [
+        scheduler_pb2.ConfigChange(key=one.key, old_value=one.old, new_value=one.new, hot=one.hot)
+        for one in report.changes
+    ]
+    return scheduler_pb2.ConfigReport(
+        revision=report.revision, changes=changes, warnings=report.warnings, applied=report.applied
+    )
+
+
+def report_of(message: scheduler_pb2.ConfigReport) -> ConfigReport:
+    """The same the other way."""
+    changes = tuple(ConfigChange(one.key, one.old_value, one.new_value, one.hot) for one in message.changes)
+    return ConfigReport(message.revision, changes, tuple(message.warnings), message.applied)
+
+
+def _fields(source: Any, noun: Any) -> dict[str, Any]:
+    """Noun and message call their fields the same."""
+    return {name: getattr(source, name) for name in noun.__slots__}

@@ -1,0 +1,1 @@
+"""The gRPC services of patrol.v1, one module each."""

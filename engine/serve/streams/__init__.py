@@ -1,0 +1,1 @@
+"""Streams of verdicts and findings to watchers."""

@@ -1,0 +1,54 @@
+"""The ledger's tables: its events, which only ever grow, the findings as these left them."""
+
+import sqlalchemy as sa
+
+from engine.storage.db.tables import SEQ, metadata
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("finding_id", SEQ, primary_key=True, autoincrement=False),
+    sa.Column("camera_id", sa.String(64), nullable=False),
+    sa.Column("cause_key", sa.String(64), nullable=False),
+    sa.Column("site_id", sa.String(64), nullable=False),
+    sa.Column("site_name", sa.String(200), nullable=False),
+    sa.Column("region", sa.String(6), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("standing", sa.String(16), nullable=False),
+    sa.Column("severity", sa.String(16), nullable=False),
+    sa.Column("level", sa.String(16), nullable=False),
+    sa.Column("deadline_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("opened_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("changed_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("claims", sa.Integer, nullable=False),
+    sa.Column("claimed_by", sa.String(64), nullable=False),
+    sa.Column("overdue", sa.Boolean, nullable=False),
+    sa.Column("supervised", sa.Boolean, nullable=False),
+    sa.Index("findings_by_region", "region", "finding_id"),
+    sa.Index("findings_by_camera", "camera_id", "finding_id"),
+    sa.Index("findings_by_site", "site_id", "finding_id"),
+    sa.Index("findings_by_state", "state", "finding_id"),
+)
+"""Can be worked out again from finding_events at any time."""
+
+finding_events = sa.Table(
+    "finding_events",
+    metadata,
+    sa.Column("seq", SEQ, primary_key=True, autoincrement=False),
+    sa.Column("finding_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("step", sa.String(16), nullable=False),
+    sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("why", sa.String(500), nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("severity", sa.String(16)),
+    sa.Column("level", sa.String(16)),
+    sa.Column("deadline_wall_ns", sa.BigInteger),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.UniqueConstraint("finding_id", "number", name="finding_events_by_number"),
+    sa.Index("finding_events_by_request", "request_id", "who"),
+)
+"""Append-only. `evidence`: SHA-256, one a line. A finding's subject stands in findings and never changes."""

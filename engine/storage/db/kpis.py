@@ -1,0 +1,217 @@
+"""What is kept of KPIs: the day under way by camera, every day by county, days that are over by canteen as well."""
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+
+from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
+from engine.model.types import KeyPoint
+from engine.storage.db.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
+
+Transaction = Connection
+"""The one in which the writer writes its records."""
+_CHUNK_ROWS = 500
+FORGOTTEN_ROWS = 2000
+"""Rows of cameras on days that are over, taken away with one batch; a day of a province is gone within a minute."""
+_FLAGS = ("visited", "measured", "online", "clear", "unobstructed", "in_hours")
+_FLAGS_OF = [tuple(bool(seen >> bit & 1) for bit in range(len(_FLAGS))) for seen in range(1 << len(_FLAGS))]
+_FACTS = tuple(
+    kpi_cameras.c[name]
+    for name in ("camera_id", "seen", "decided_wall_ns", "decided_visit_id", "periods_due", "periods_kept")
+)
+_POINTS = {point.value: point for point in KeyPoint}
+_CODE_DIGITS = 6
+
+
+class Kpis:
+    """The KPIs of one database. Any thread may read; `put` belongs in the writer's transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._forgotten = False
+
+    def put(self, transaction: Transaction, changes: KpiChanges, keep_days: int) -> None:
+        """Write what has changed; of counties and canteens the last `keep_days` days are kept."""
+        for begin in range(0, len(changes.removed), _CHUNK_ROWS):
+            gone = sa.tuple_(kpi_cameras.c.day, kpi_cameras.c.camera_id).in_(
+                changes.removed[begin : begin + _CHUNK_ROWS]
+            )
+            transaction.execute(sa.delete(kpi_cameras).where(gone))
+        _upsert(transaction, kpi_cameras, [_camera_row(*one, facts) for one, facts in changes.cameras.items()])
+        counties = [{"day": day, "county": one, **counts._asdict()} for (day, one), counts in changes.counties.items()]
+        _upsert(transaction, kpi_counties, counties)
+        canteens = [{"day": day, "county": one, "body": _pack(rows)} for (day, one), rows in changes.canteens.items()]
+        _upsert(transaction, kpi_canteens, canteens)
+        if changes.closed:
+            self._forgotten = False
+            for table in (kpi_counties, kpi_canteens):
+                transaction.execute(sa.delete(table).where(table.c.day <= max(changes.closed) - keep_days))
+        if not self._forgotten:
+            self._forgotten = self._forget_some(transaction)
+
+    def restore(self, today: int) -> Iterator[tuple[int, dict[str, CameraFacts]]]:
+        """Days that were under way at the last stop, oldest first, with what they have shown of each camera."""
+        over = sa.select(kpi_canteens.c.day).distinct()
+        days = sa.select(kpi_cameras.c.day).distinct().where(kpi_cameras.c.day <= today)
+        with self._engine.connect() as connection:
+            for day in connection.scalars(days.where(kpi_cameras.c.day.not_in(over)).order_by(kpi_cameras.c.day)).all():
+                rows = connection.execute(sa.select(*_FACTS).where(kpi_cameras.c.day == day))
+                yield day, _facts(rows)
+
+    def span(self) -> tuple[date, date] | None:
+        """First and last day there are counts of; None before any."""
+        # Each on its own, or SQLite would read the whole index for the two of them.
+        ends = (sa.select(end(kpi_counties.c.day)).scalar_subquery() for end in (sa.func.min, sa.func.max))
+        with self._engine.connect() as connection:
+            first, last = connection.execute(sa.select(*ends)).one()
+        return None if first is None else (date.fromordinal(first), date.fromordinal(last))
+
+    def latest(self, days: int) -> tuple[Sequence[int], dict[int, dict[str, Counts]]]:
+        """All days that there are counts of; those of the last `days` days up to the newest, by day, by county."""
+        wanted = sa.select(kpi_counties.c.day, kpi_counties.c.county, *(kpi_counties.c[one] for one in Counts._fields))
+        counties: dict[int, dict[str, Counts]] = {}
+        with self._engine.connect() as connection:
+            known = connection.scalars(sa.select(kpi_counties.c.day).distinct()).all()
+            since = kpi_counties.c.day > max(known, default=0) - days
+            for day, county, *counts in connection.execute(wanted.where(since)):
+                counties.setdefault(day, {})[county] = Counts._make(counts)
+        return known, counties
+
+    def days(self, first: date, last: date, region_prefix: str = "") -> int:
+        """Days of the span that have counts."""
+        query = sa.select(sa.func.count(kpi_counties.c.day.distinct())).where(*_counted(first, last, region_prefix))
+        with self._engine.connect() as connection:
+            return connection.scalar(query) or 0
+
+    def regions(
+        self, first: date, last: date, region_prefix: str, digits: int, *, each_day: bool = False
+    ) -> Iterator[RegionCounts]:
+        """Sums of the counties of each region, whose code has so many digits."""
+        region = sa.func.substr(kpi_counties.c.county, 1, sa.literal_column(str(int(digits)))).label("region")
+        day = kpi_counties.c.day if each_day else sa.literal_column("0").label("day")
+        sums = [sa.cast(sa.func.sum(kpi_counties.c[name]), sa.BigInteger) for name in Counts._fields]
+        query = (
+            sa.select(region, day, sa.func.count(kpi_counties.c.day.distinct()), *sums)
+            .where(*_counted(first, last, region_prefix))
+            .group_by(*([region, kpi_counties.c.day] if each_day else [region]))
+        )
+        with self._engine.connect() as connection:
+            for code, ordinal, days, *counts in connection.execute(query):
+                yield RegionCounts(code, "", ordinal, Counts(*counts), days)
+
+    def canteens(self, first: date, last: date, region_prefix: str = "") -> Iterator[RegionCounts]:
+        """Counts by day, county and canteen, of days that are over."""
+        query = sa.select(kpi_canteens).where(*_within(kpi_canteens, first, last, region_prefix))
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
+                for canteen, counts in _unpack(row.body).items():
+                    yield RegionCounts(row.county, canteen, row.day, counts)
+
+    def under_way(
+        self, first: date, last: date, region_prefix: str = ""
+    ) -> Iterator[tuple[int, dict[str, CameraPlace], dict[str, CameraFacts]]]:
+        """Days that are not over yet: day, places as the registry has them now, facts; both by camera id."""
+        counted = sa.select(kpi_counties.c.day).distinct().where(*_within(kpi_counties, first, last, ""))
+        over = sa.select(kpi_canteens.c.day).distinct()
+        columns = ("camera_id", "region", "site_id", "site_name", "key_point", "required", "enabled")
+        here = _inside(cameras.c.region, region_prefix)
+        with self._engine.connect() as connection:
+            days = connection.scalars(counted.where(kpi_counties.c.day.not_in(over))).all()
+            if not days:
+                return
+            places: dict[str, CameraPlace] = {}
+            for camera_id, *row in connection.execute(sa.select(*(cameras.c[name] for name in columns)).where(here)):
+                region, site_id, site_name, point, required, enabled = row
+                places[camera_id] = CameraPlace.of(
+                    region=region,
+                    site_id=site_id,
+                    site_name=site_name,
+                    key_point=_POINTS[point],
+                    required=required,
+                    enabled=enabled,
+                )
+            for day in sorted(days):
+                query = sa.select(*_FACTS).where(kpi_cameras.c.day == day)
+                if region_prefix:
+                    query = query.where(kpi_cameras.c.camera_id.in_(sa.select(cameras.c.camera_id).where(here)))
+                yield day, places, _facts(connection.execute(query))
+
+    def names(self, region_prefix: str = "") -> dict[str, str]:
+        """Names of canteens, as the registry has them now; of several the first in order."""
+        columns = (cameras.c.region, cameras.c.site_id, cameras.c.site_name)
+        query = sa.select(*columns).distinct().where(_inside(cameras.c.region, region_prefix))
+        found: dict[str, str] = {}
+        with self._engine.connect() as connection:
+            for region, site_id, site_name in connection.execute(query.order_by(cameras.c.site_name.desc())):
+                if site_name:
+                    found[site_id or f"{region}/{site_name}"] = site_name
+        return found
+
+    def _forget_some(self, connection: Connection) -> bool:
+        """Rows of cameras on days that are over go in small steps; True when none is left."""
+        over = sa.select(kpi_canteens.c.day).distinct()
+        key = (kpi_cameras.c.day, kpi_cameras.c.camera_id)
+        some = connection.execute(sa.select(*key).where(kpi_cameras.c.day.in_(over)).limit(FORGOTTEN_ROWS)).all()
+        for begin in range(0, len(some), _CHUNK_ROWS):
+            chunk = [tuple(row) for row in some[begin : begin + _CHUNK_ROWS]]
+            connection.execute(sa.delete(kpi_cameras).where(sa.tuple_(*key).in_(chunk)))
+        return len(some) < FORGOTTEN_ROWS
+
+
+def _within(table: sa.Table, first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
+    return [table.c.day.between(first.toordinal(), last.toordinal()), _inside(table.c.county, region_prefix)]
+
+
+def _counted(first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
+    """Counties that the last of their cameras has left are none any more."""
+    return [*_within(kpi_counties, first, last, region_prefix), kpi_counties.c.cameras > 0]
+
+
+def _inside(region: "sa.ColumnElement[str]", prefix: str) -> "sa.ColumnElement[bool]":
+    """Codes that begin with the prefix, in a way that an index serves."""
+    return region.between(prefix, prefix.ljust(_CODE_DIGITS, "9")) if prefix else sa.true()
+
+
+def _upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    key = [column.name for column in table.primary_key]
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+
+
+def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
+    return {
+        "day": day,
+        "camera_id": camera_id,
+        "seen": sum(1 << bit for bit, name in enumerate(_FLAGS) if getattr(facts, name)),
+        "decided_wall_ns": facts.decided_wall_ns,
+        "decided_visit_id": facts.decided_visit_id,
+        "periods_due": facts.periods_due,
+        "periods_kept": facts.periods_kept,
+    }
+
+
+def _facts(rows: Iterable[Any]) -> dict[str, CameraFacts]:
+    """Rows of `_FACTS`, of which a start reads one a camera."""
+    return {
+        camera_id: CameraFacts._make((*_FLAGS_OF[seen], at_wall_ns, visit_id, due, kept))
+        for camera_id, seen, at_wall_ns, visit_id, due, kept in rows
+    }
+
+
+def _pack(canteens: Mapping[str, Counts]) -> bytes:
+    """Counts by canteen as deflated JSON: much of one canteen stands in the next one too."""
+    return zlib.compress(json.dumps(canteens, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _unpack(body: bytes) -> dict[str, Counts]:
+    return {canteen: Counts(*counts) for canteen, counts in json.loads(zlib.decompress(body)).items()}

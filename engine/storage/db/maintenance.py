@@ -1,0 +1,169 @@
+"""The log's upkeep in small steps: verdicts are rolled up by hour and day, and what is past its time goes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from engine.clock import NS_PER_S
+from engine.config.schema import RecordSettings
+from engine.model import packed_verdict
+from engine.model.types import Scores, State
+from engine.storage.db.day_numbers import day_at
+from engine.storage.db.interning import Terms
+from engine.storage.db.tables import about, verdict_days, verdict_hours, verdict_log
+from engine.storage.db.writer_lock import WriterClaim
+
+STEP_ROWS = 2_000
+"""Rows that one step reads or removes at most; some tens of milliseconds."""
+_ROLLED_SEQ = "rolled_seq"
+_S_PER_H = 3600
+_H_PER_D = 24
+_NS_PER_D = _H_PER_D * _S_PER_H * NS_PER_S
+_AHEAD_NS_MAX = 2 * _NS_PER_D
+"""A verdict from further in the future was seen by a clock that was wrong; its time is past."""
+_STATES = tuple(state.value for state in State)
+_SCORES = ("sharpness", "exposure", "occlusion")
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Of one camera in one hour or day."""
+
+    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_STATES, 0))
+    scores: tuple[list[float], list[float], list[float]] = field(default_factory=lambda: ([], [], []))
+
+    def add(self, state: State, scores: Scores) -> None:
+        self.states[state.value] += 1
+        given = (scores.sharpness, scores.exposure, scores.occlusion)
+        for values, score in zip(self.scores, given, strict=True):
+            if score is not None:
+                values.append(score)
+
+    def row(self) -> dict[str, Any]:
+        row: dict[str, Any] = dict(self.states)
+        for name, values in zip(_SCORES, self.scores, strict=True):
+            row |= {
+                f"{name}_count": len(values),
+                f"{name}_sum": sum(values),
+                f"{name}_min": min(values, default=None),
+                f"{name}_max": max(values, default=None),
+            }
+        return row
+
+
+class Upkeep:
+    """What is to be done to the log besides writing it. For the writer's thread."""
+
+    def __init__(self, claim: WriterClaim, terms: Terms) -> None:
+        self._claim = claim
+        self._terms = terms
+        self._turn = -1
+        self._more = [True] * 4
+
+    def step(self, settings: RecordSettings, now_wall_ns: int, zone: tzinfo) -> bool:
+        """Do one of the things that are to be done, each in its turn; whether one of them has more to do.
+
+        `zone`: where a day begins. Every step is a transaction of its own and ends where it would have begun again.
+        """
+        turn = self._turn = (self._turn + 1) % len(self._more)
+        with self._claim.transaction() as connection:
+            if turn == 0:
+                done = self._roll_up(connection, zone)
+            elif turn == 1:
+                done = _forget_verdicts(connection, _ago(now_wall_ns, settings.keep_verdicts_days), now_wall_ns)
+            elif turn == 2:
+                oldest_s = _ago(now_wall_ns, settings.keep_hourly_days) // NS_PER_S
+                done = _forget_sums(connection, verdict_hours, oldest_s // _S_PER_H)
+            else:
+                oldest_s = _ago(now_wall_ns, settings.keep_daily_days) // NS_PER_S
+                done = _forget_sums(connection, verdict_days, day_at(oldest_s, zone))
+        self._more[turn] = done >= STEP_ROWS
+        return any(self._more)
+
+    def _roll_up(self, connection: Connection, zone: tzinfo) -> int:
+        rolled_seq = _rolled_seq(connection)
+        query = sa.select(verdict_log).where(verdict_log.c.seq > rolled_seq).order_by(verdict_log.c.seq)
+        rows = connection.execute(query.limit(STEP_ROWS)).all()
+        if not rows:
+            return 0
+        hours: dict[tuple[int, int], _Sums] = {}
+        days: dict[tuple[int, int], _Sums] = {}
+        day_of: dict[int, int] = {}
+        for row in rows:
+            hour = row.at_wall_ns // (_S_PER_H * NS_PER_S)
+            if hour not in day_of:
+                day_of[hour] = day_at(hour * _S_PER_H, zone)
+            state = self._terms.shape(connection, row.shape_no).key.state
+            scores = packed_verdict.scores(row.body)
+            hours.setdefault((hour, row.camera_no), _Sums()).add(state, scores)
+            days.setdefault((day_of[hour], row.camera_no), _Sums()).add(state, scores)
+        _add(connection, verdict_hours, "hour", hours)
+        _add(connection, verdict_days, "day", days)
+        connection.execute(_set_rolled_seq(connection), {"key": _ROLLED_SEQ, "value": str(rows[-1].seq)})
+        return len(rows)
+
+
+def _forget_verdicts(connection: Connection, before_wall_ns: int, now_wall_ns: int) -> int:
+    """The last one stays, however old: the next number follows from it."""
+    query = sa.select(verdict_log.c.seq, verdict_log.c.at_wall_ns).order_by(verdict_log.c.seq).limit(STEP_ROWS + 1)
+    rows = connection.execute(query).all()
+    upto, gone = _rolled_seq(connection), 0
+    for row in rows[:-1]:
+        if row.seq > upto or before_wall_ns <= row.at_wall_ns <= now_wall_ns + _AHEAD_NS_MAX:
+            break
+        gone += 1
+    if gone:
+        connection.execute(sa.delete(verdict_log).where(verdict_log.c.seq <= rows[gone - 1].seq))
+    return gone
+
+
+def _forget_sums(connection: Connection, table: sa.Table, before: int) -> int:
+    key = tuple(table.primary_key.columns)
+    old = sa.select(*key).where(key[0] < before).order_by(*key).limit(STEP_ROWS)
+    gone = connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(old)))
+    return int(gone.rowcount)
+
+
+def _add(connection: Connection, table: sa.Table, span: str, sums: dict[tuple[int, int], _Sums]) -> None:
+    dialect, least, most = (
+        (sqlite, sa.func.min, sa.func.max)
+        if connection.dialect.name == "sqlite"
+        else (postgresql, sa.func.least, sa.func.greatest)
+    )
+    statement = dialect.insert(table)
+    new, old = statement.excluded, table.c
+    changes: dict[str, Any] = {}
+    for name in _value_names(table):
+        if name.endswith(("_min", "_max")):
+            pick = least if name.endswith("_min") else most
+            changes[name] = pick(sa.func.coalesce(old[name], new[name]), sa.func.coalesce(new[name], old[name]))
+        else:
+            changes[name] = old[name] + new[name]
+    rows = [{span: begin, "camera_no": number, **one.row()} for (begin, number), one in sorted(sums.items(), key=_key)]
+    connection.execute(statement.on_conflict_do_update(index_elements=[span, "camera_no"], set_=changes), rows)
+
+
+def _key(item: tuple[tuple[int, int], _Sums]) -> tuple[int, int]:
+    return item[0]
+
+
+def _value_names(table: sa.Table) -> Iterable[str]:
+    return (column.name for column in table.columns if not column.primary_key)
+
+
+def _rolled_seq(connection: Connection) -> int:
+    return int(connection.scalar(sa.select(about.c.value).where(about.c.key == _ROLLED_SEQ)) or 0)
+
+
+def _set_rolled_seq(connection: Connection) -> Any:
+    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(about)
+    return statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
+
+
+def _ago(now_wall_ns: int, days: float) -> int:
+    return max(0, now_wall_ns - int(days * _NS_PER_D))

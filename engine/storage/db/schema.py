@@ -1,0 +1,140 @@
+"""Which schema a database is of, and how it becomes this program's. Alembic does the work; it is loaded only then.
+
+Revisions are numbers in one line, `0001` and on; those that this program knows stand in migrations/versions.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from engine.errors import StoreError
+from engine.storage.db.database import AwayError, connect, parse, refused, shown, sqlite_file, writing
+from engine.storage.db.tables import about
+from engine.storage.db.writer_lock import WriterClaim
+
+EMPTY = ""
+"""The revision of a database that holds nothing yet."""
+BEFORE_REVISIONS = "0000"
+"""Files of before there were revisions: those of schema version 1."""
+_SCRIPTS = Path(__file__).parent / "migrations"
+_VERSION_TABLE = "alembic_version"
+_UPGRADE_LOCK = 0x7061_7472_6F6C
+"""Of PostgreSQL's advisory locks the one that who changes tables holds ("patrol" in ASCII)."""
+
+
+def head() -> str:
+    """The revision that this program reads and writes."""
+    return max(path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
+
+
+def current(url: str) -> str:
+    """The revision of a database; EMPTY if there is nothing in it, or no such file. Raises StoreError."""
+    parsed = parse(url)
+    path = sqlite_file(parsed)
+    if path is not None and not path.exists():
+        return EMPTY
+    try:
+        engine = connect(parsed)
+        try:
+            with engine.connect() as connection:
+                return _revision(connection, shown(parsed))
+        finally:
+            engine.dispose()
+    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise refused(parsed, error) from error
+
+
+def check(url: str) -> None:
+    """Raises StoreError where a program that starts would not take the database as it is."""
+    parsed = parse(url)
+    _judge(current(url), shown(parsed))
+
+
+def upgrade(url: str) -> tuple[str, str]:
+    """Bring a database to `head()`, an empty one too; its revision before and after. Raises StoreError.
+
+    It is one transaction: whatever happens, the database is of one revision or of the other. Not while an engine runs.
+    """
+    parsed = parse(url)
+    try:
+        engine = connect(parsed)
+        claim = WriterClaim(engine)
+        try:
+            claim.take()
+            with claim.transaction() as connection:
+                return _upgrade(connection, shown(parsed))
+        finally:
+            claim.give_back()
+            engine.dispose()
+    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise refused(parsed, error) from error
+
+
+def prepare(engine: Engine) -> None:
+    """Make the tables in an empty database; raises StoreError for one of another revision, or of somebody else."""
+    name = shown(engine.url)
+    with engine.connect() as connection:
+        revision = _revision(connection, name)
+    if revision != EMPTY:
+        _judge(revision, name)
+        return
+    with writing(engine) as connection:
+        _upgrade(connection, name)
+
+
+def _judge(revision: str, name: str) -> None:
+    if revision > head():
+        raise _newer(revision, name)
+    if EMPTY < revision < head():
+        raise StoreError(
+            f"record.url = {name!r}: is of schema {_spoken(revision)}, this program needs {head()}; stop the engine, "
+            "keep a backup (`patrol db backup FILE`), then run `patrol db upgrade`"
+        )
+
+
+def _upgrade(connection: Connection, name: str) -> tuple[str, str]:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+    before = _revision(connection, name)
+    if before > head():
+        raise _newer(before, name)
+    if before != head():
+        _run_alembic(connection)
+    return before, head()
+
+
+def _run_alembic(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection, name: str) -> str:
+    present = set(sa.inspect(connection).get_table_names())
+    if not present:
+        return EMPTY
+    if about.name not in present:
+        raise StoreError(
+            f"record.url = {name!r}: holds tables of somebody else ({', '.join(sorted(present)[:3])}); "
+            "give a database of its own"
+        )
+    if _VERSION_TABLE not in present:
+        return BEFORE_REVISIONS
+    version = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSION_TABLE}").scalar()  # noqa: S608 (ours)
+    return BEFORE_REVISIONS if version is None else str(version)
+
+
+def _newer(revision: str, name: str) -> StoreError:
+    return StoreError(
+        f"record.url = {name!r}: is of schema {revision}, this program knows {head()}; "
+        "use the program that wrote it, or another database"
+    )
+
+
+def _spoken(revision: str) -> str:
+    return "version 1 (before revisions)" if revision == BEFORE_REVISIONS else revision

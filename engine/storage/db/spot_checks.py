@@ -1,0 +1,164 @@
+"""What is kept of spot checks: the latest draws, and of every canteen when it was last drawn. The canteens to draw from
+come from the registry and the latest verdicts."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from engine.model.spot_check import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
+from engine.model.types import SiteKind, State
+from engine.storage.db.database import writing
+from engine.storage.db.tables import cameras, latest, spot_checks, spot_sites
+
+DRAWS_KEPT = 60
+"""Draws that can be read back: five years of one a month. Who was drawn when is kept for as long as the canteen is."""
+_CHUNK_ROWS = 500
+_HEADER_COLUMNS = tuple(one.name for one in fields(SpotCheckHeader))
+
+_NONE: sa.ColumnElement[str] = sa.literal_column("''")
+_SLASH: sa.ColumnElement[str] = sa.literal_column("'/'")
+"""Written out, not bound: PostgreSQL groups only by what it can see to be the same."""
+_SITE = sa.case(
+    (cameras.c.site_id != _NONE, cameras.c.site_id),
+    (cameras.c.site_name != _NONE, cameras.c.region + _SLASH + cameras.c.site_name),
+    else_=_NONE,
+)
+"""Whose camera it is: the canteen's id; where there is none, region and name; else nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Canteens, each once, and cameras that belong to none of them, by reason."""
+
+    canteens: tuple[Canteen, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+class SpotChecks:
+    """The spot checks of one database. Any thread may call; every call is its own transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def population(self, region_prefix: str = "") -> Population:
+        """The canteens of a region with their findings and rounds.
+
+        Where the cameras of a canteen disagree on its name, county or kind of school, the most common word counts, of
+        equally common ones the first in order; empty ones and `other` only where there is nothing else.
+        """
+        faulty = sa.case((latest.c.announced == State.FAULT.value, 1), else_=0)
+        alike = (_SITE.label("site"), cameras.c.site_name, cameras.c.region, cameras.c.site_kind)
+        joined = cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
+        query = sa.select(*alike, sa.func.count().label("number"), sa.func.sum(faulty).label("findings"))
+        query = query.select_from(joined).where(cameras.c.enabled).group_by(*alike)
+        disabled = sa.select(sa.func.count()).select_from(cameras).where(~cameras.c.enabled)
+        parts: defaultdict[str, list[Any]] = defaultdict(list)
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                parts[row.site].append(row)
+            remembered = {row.site_id: row for row in connection.execute(sa.select(spot_sites))}
+            left_out = {"disabled": connection.scalar(disabled) or 0}
+        left_out["no_site"] = sum(row.number for row in parts.pop("", ()))
+        canteens = []
+        for site_id, rows in parts.items():
+            canteen = _canteen(site_id, rows)
+            before = remembered.get(site_id)
+            if before is not None:
+                canteen = replace(canteen, round=before.round, past_findings=before.findings)
+            if canteen.county.startswith(region_prefix):
+                canteens.append(canteen)
+        return Population(tuple(canteens), {reason: number for reason, number in left_out.items() if number})
+
+    def put(self, check: SpotCheck) -> SpotCheck:
+        """Keep a draw, give it its id, and remember its canteens as drawn; the oldest draws go."""
+        at_wall_ns = check.header.at_wall_ns
+        with writing(self._engine) as connection:
+            draw_id = (connection.scalar(sa.select(sa.func.max(spot_checks.c.draw_id))) or 0) + 1
+            header = replace(check.header, draw_id=draw_id)
+            connection.execute(sa.insert(spot_checks).values(**asdict(header), body=_pack(check)))
+            for begin in range(0, len(check.drawn), _CHUNK_ROWS):
+                chunk = check.drawn[begin : begin + _CHUNK_ROWS]
+                known = spot_sites.c.site_id.in_([one.site_id for one in chunk])
+                connection.execute(sa.delete(spot_sites).where(known))
+                rows = [
+                    {
+                        "site_id": one.site_id,
+                        "round": one.round,
+                        "findings": one.findings,
+                        "draw_id": draw_id,
+                        "at_wall_ns": at_wall_ns,
+                    }
+                    for one in chunk
+                ]
+                connection.execute(sa.insert(spot_sites), rows)
+            _forget(connection, draw_id - DRAWS_KEPT)
+        return replace(check, header=header)
+
+    def headers(self) -> tuple[SpotCheckHeader, ...]:
+        """The draws that are kept, newest first."""
+        query = sa.select(*(spot_checks.c[name] for name in _HEADER_COLUMNS)).order_by(spot_checks.c.draw_id.desc())
+        with self._engine.connect() as connection:
+            return tuple(SpotCheckHeader(**row._mapping) for row in connection.execute(query))
+
+    def get(self, draw_id: int) -> SpotCheck | None:
+        """One draw, 0 the latest; None if it is not kept."""
+        query = sa.select(spot_checks).order_by(spot_checks.c.draw_id.desc()).limit(1)
+        if draw_id:
+            query = query.where(spot_checks.c.draw_id == draw_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _unpack(row._mapping)
+
+    def cameras_of(self, site_ids: Iterable[str]) -> list[str]:
+        """The enabled cameras of some canteens."""
+        wanted = frozenset(site_ids) - {""}
+        query = sa.select(cameras.c.camera_id, _SITE.label("site")).where(cameras.c.enabled)
+        with self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=_CHUNK_ROWS).execute(query)
+            return [row.camera_id for row in rows if row.site in wanted]
+
+
+def _canteen(site_id: str, rows: Sequence[Any]) -> Canteen:
+    return Canteen(
+        site_id=site_id,
+        site_name=_most_common(((row.site_name, row.number) for row in rows), ""),
+        county=_most_common(((row.region, row.number) for row in rows), ""),
+        kind=SiteKind(_most_common(((row.site_kind, row.number) for row in rows), SiteKind.OTHER.value)),
+        findings=sum(row.findings for row in rows),
+    )
+
+
+def _most_common(words: Iterable[tuple[str, int]], nothing: str) -> str:
+    counted: Counter[str] = Counter()
+    for word, number in words:
+        counted[word] += number
+    return min(counted, key=lambda word: (word == nothing, -counted[word], word))
+
+
+def _forget(connection: Connection, newest_gone: int) -> None:
+    """Draws past their number, and what they remember of canteens that have left the registry since."""
+    if newest_gone < 1:
+        return
+    connection.execute(sa.delete(spot_checks).where(spot_checks.c.draw_id <= newest_gone))
+    gone = spot_sites.c.site_id.not_in(sa.select(_SITE))
+    connection.execute(sa.delete(spot_sites).where(spot_sites.c.draw_id <= newest_gone, gone))
+
+
+def _pack(check: SpotCheck) -> bytes:
+    body = {"strata": check.strata, "drawn": check.drawn, "left_out": dict(check.left_out)}
+    return json.dumps(body, default=asdict, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _unpack(row: Any) -> SpotCheck:
+    body = json.loads(row["body"])
+    return SpotCheck(
+        header=SpotCheckHeader(**{name: row[name] for name in _HEADER_COLUMNS}),
+        strata=tuple(StratumShare(**(one | {"kind": SiteKind(one["kind"])})) for one in body["strata"]),
+        drawn=tuple(DrawnCanteen(**(one | {"kind": SiteKind(one["kind"])})) for one in body["drawn"]),
+        left_out=body["left_out"],
+    )

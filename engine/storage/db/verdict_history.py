@@ -1,0 +1,138 @@
+"""The log of verdicts: every one, in the order of commits. `seq` is the place in it, and the token to go on at."""
+
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from engine.clock import NS_PER_S
+from engine.model import packed_verdict
+from engine.model.replies import LoggedVerdict
+from engine.storage.db.day_numbers import as_date, first_day_from
+from engine.storage.db.interning import Terms
+from engine.storage.db.tables import camera_nos, cameras, verdict_days, verdict_hours, verdict_log
+
+_EXPORT_ROWS = 5_000
+_NS_PER_H = 3600 * NS_PER_S
+
+
+class VerdictHistory:
+    """The log of one database. Any thread may call; every call is its own transaction."""
+
+    def __init__(self, engine: Engine, terms: Terms) -> None:
+        self._engine = engine
+        self._terms = terms
+
+    def last_seq(self) -> int:
+        """Of the verdict that was committed last; 0 if there is none yet."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0
+
+    def oldest_seq(self) -> int:
+        """The first that is still there; 0 if there is none yet. Whoever stopped before it has missed some."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.min(verdict_log.c.seq))) or 0
+
+    def of_camera(self, camera_id: str, before_seq: int = 0, limit: int = 100) -> tuple[LoggedVerdict, ...]:
+        """A camera's verdicts, newest first; `before_seq`: only those below it, 0: from the newest on."""
+        query = (
+            _rows()
+            .where(camera_nos.c.camera_id == camera_id, *((verdict_log.c.seq < before_seq,) if before_seq else ()))
+            .order_by(verdict_log.c.seq.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return self._read(connection, connection.execute(query).all())
+
+    def after(self, seq: int, limit: int = 1000) -> tuple[LoggedVerdict, ...]:
+        """What was committed after `seq`, oldest first."""
+        query = _rows().where(verdict_log.c.seq > seq).order_by(verdict_log.c.seq).limit(limit)
+        with self._engine.connect() as connection:
+            return self._read(connection, connection.execute(query).all())
+
+    def between(
+        self, from_wall_ns: int, until_wall_ns: int, region_prefix: str = ""
+    ) -> Iterator[tuple[LoggedVerdict, ...]]:
+        """Verdicts of a time (its end left out) and region, some thousands at a time, in the order of commits.
+
+        Each piece is a transaction of its own: a long one would keep SQLite's log from being folded in. A region finds
+        only cameras that the registry still knows.
+        """
+        query = (
+            _rows()
+            .where(verdict_log.c.at_wall_ns >= from_wall_ns, verdict_log.c.at_wall_ns < until_wall_ns)
+            .order_by(verdict_log.c.seq)
+            .limit(_EXPORT_ROWS)
+        )
+        if region_prefix:
+            query = query.where(camera_nos.c.camera_id.in_(_within(region_prefix)))
+        seq = 0
+        while True:
+            with self._engine.connect() as connection:
+                piece = self._read(connection, connection.execute(query.where(verdict_log.c.seq > seq)).all())
+            if piece:
+                yield piece
+            if len(piece) < _EXPORT_ROWS:
+                return
+            seq = piece[-1].seq
+
+    def sums(
+        self, span: str, from_wall_ns: int, until_wall_ns: int, region_prefix: str, zone: tzinfo
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Each camera's sums of hours (`hour`, a time in UTC) or days (`day`, a date of `zone`), some thousands at a
+        time, ordered by time and camera. A span counts if it begins within the time; scores come with their mean."""
+        table = verdict_hours if span == "hour" else verdict_days
+        began, number = table.c[span], table.c.camera_no
+        first, end = (_span_at(span, at_ns, zone) for at_ns in (from_wall_ns, until_wall_ns))
+        query = sa.select(table, camera_nos.c.camera_id).join(camera_nos, number == camera_nos.c.camera_no)
+        query = query.where(began >= first, began < end).order_by(began, number).limit(_EXPORT_ROWS)
+        if region_prefix:
+            query = query.where(camera_nos.c.camera_id.in_(_within(region_prefix)))
+        after = (first - 1, 0)
+        while True:
+            piece = query.where(sa.tuple_(began, number) > sa.tuple_(*map(sa.literal, after)))
+            with self._engine.connect() as connection:
+                rows = connection.execute(piece).all()
+            if rows:
+                yield [_sums_row(span, row._mapping) for row in rows]
+            if len(rows) < _EXPORT_ROWS:
+                return
+            after = (rows[-1][0], rows[-1][1])
+
+    def _read(self, connection: Connection, rows: Sequence[Any]) -> tuple[LoggedVerdict, ...]:
+        shape = self._terms.shape
+        return tuple(
+            LoggedVerdict(
+                row.seq,
+                packed_verdict.unpack(row.camera_id, row.at_wall_ns, shape(connection, row.shape_no), row.body),
+                row.changed,
+            )
+            for row in rows
+        )
+
+
+def _within(region_prefix: str) -> "sa.Select[Any]":
+    return sa.select(cameras.c.camera_id).where(cameras.c.region.startswith(region_prefix, autoescape=True))
+
+
+def _span_at(span: str, at_wall_ns: int, zone: tzinfo) -> int:
+    """The first hour or day that begins at this time or later."""
+    if span == "hour":
+        return -(-at_wall_ns // _NS_PER_H)
+    return first_day_from(-(-at_wall_ns // NS_PER_S), zone)
+
+
+def _sums_row(span: str, of: Any) -> dict[str, Any]:
+    row = dict(of)
+    row[span] = row["hour"] * _NS_PER_H if span == "hour" else as_date(row["day"])
+    for score in ("sharpness", "exposure", "occlusion"):
+        count, total = row[f"{score}_count"], row.pop(f"{score}_sum")
+        row[f"{score}_mean"] = total / count if count else None
+    return row
+
+
+def _rows() -> "sa.Select[Any]":
+    joined = verdict_log.join(camera_nos, verdict_log.c.camera_no == camera_nos.c.camera_no)
+    return sa.select(verdict_log, camera_nos.c.camera_id).select_from(joined)

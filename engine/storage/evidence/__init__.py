@@ -1,0 +1,1 @@
+"""Keyframes on disk: the latest of each camera, exhibits of faults, quarantine."""

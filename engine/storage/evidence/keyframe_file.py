@@ -1,0 +1,115 @@
+"""A keyframe as bytes of a file, with what was said of it. Pure.
+
+Layout: "PKE2", the length of the header in four bytes (big-endian), the header (JSON), the payload as it came, the
+visit id in eight bytes. A file is written over in place; the id at its end tells a reader that it saw the whole of it.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from engine.model.types import Cause, Codec, FaultKind, FeedKind, Keyframe, Scores, Severity, State, Verdict
+
+_MAGIC = b"PKE2"
+_LENGTH_BYTES = 4
+_MARK_BYTES = 8
+_HEADER_BYTES_MAX = 64 * 1024
+
+Facts = Mapping[str, Any]
+"""What a verdict said, as JSON has it: words, numbers, lists of them; `figures` are the raw ones."""
+
+
+def facts_of(verdict: Verdict) -> Facts:
+    """What the verdict says; thresholds are left out, since `rules_version` and the verdict's own row have them."""
+    scores = verdict.scores
+    return {
+        "at_wall_ns": verdict.at_wall_ns,
+        "state": verdict.state,
+        "kinds": verdict.kinds,
+        "reason": verdict.reason,
+        "detail": verdict.detail,
+        "cause": verdict.cause,
+        "confidence": verdict.confidence,
+        "announced": verdict.announced,
+        "announced_kinds": verdict.announced_kinds,
+        "announced_cause": verdict.announced_cause,
+        "severity": verdict.severity,
+        "scores": [scores.sharpness, scores.exposure, scores.occlusion],
+        "figures": dict(verdict.figures),
+        "tiles": verdict.tiles,
+        "rules_version": verdict.rules_version,
+        "width": verdict.width,
+        "height": verdict.height,
+    }
+
+
+def verdict_of(facts: Facts, camera_id: str, visit_id: int) -> Verdict:
+    """The verdict that these facts are of, without its thresholds. Raises KeyError, TypeError or ValueError."""
+    return Verdict(
+        camera_id=camera_id,
+        visit_id=visit_id,
+        at_wall_ns=facts["at_wall_ns"],
+        state=State(facts["state"]),
+        kinds=tuple(FaultKind(kind) for kind in facts["kinds"]),
+        reason=facts["reason"],
+        detail=facts["detail"],
+        announced=State(facts["announced"]),
+        announced_kinds=tuple(FaultKind(kind) for kind in facts["announced_kinds"]),
+        scores=Scores(*facts["scores"]),
+        figures=facts["figures"],
+        rules_version=facts["rules_version"],
+        width=facts["width"],
+        height=facts["height"],
+        cause=Cause(facts["cause"]) if facts["cause"] else None,
+        announced_cause=Cause(facts["announced_cause"]) if facts["announced_cause"] else None,
+        severity=Severity(facts["severity"]) if facts["severity"] else None,
+        confidence=facts["confidence"],
+        tiles=tuple(facts["tiles"]),
+    )
+
+
+def origin_of(keyframe: Keyframe) -> dict[str, Any]:
+    """Where and when it came from, as JSON has it."""
+    return {
+        "camera_id": keyframe.camera_id,
+        "visit_id": keyframe.visit_id,
+        "codec": keyframe.codec,
+        "arrival_wall_ns": keyframe.arrival_wall_ns,
+        "stream_time_ns": keyframe.stream_time_ns,
+        "source": keyframe.source,
+    }
+
+
+def keyframe_of(origin: Facts, payload: bytes) -> Keyframe:
+    """The keyframe of this origin. Raises KeyError or ValueError."""
+    return Keyframe(
+        camera_id=origin["camera_id"],
+        visit_id=origin["visit_id"],
+        codec=Codec(origin["codec"]),
+        payload=payload,
+        arrival_wall_ns=origin["arrival_wall_ns"],
+        stream_time_ns=origin["stream_time_ns"],
+        source=FeedKind(origin["source"]),
+    )
+
+
+def pack(keyframe: Keyframe, facts: Facts) -> list[bytes | memoryview]:
+    """The parts of the file, in order; the payload is not copied."""
+    header = json.dumps({**origin_of(keyframe), "verdict": facts}, ensure_ascii=False, separators=(",", ":")).encode()
+    mark = keyframe.visit_id.to_bytes(_MARK_BYTES, "big")
+    return [_MAGIC + len(header).to_bytes(_LENGTH_BYTES, "big") + header, keyframe.payload, mark]
+
+
+def unpack(raw: bytes) -> tuple[Keyframe, Facts] | None:
+    """The keyframe and what was said of it; None if the file is not whole, or none of ours."""
+    begin = len(_MAGIC) + _LENGTH_BYTES
+    length = int.from_bytes(raw[len(_MAGIC) : begin], "big")
+    if raw[: len(_MAGIC)] != _MAGIC or length > _HEADER_BYTES_MAX:
+        return None
+    try:
+        header = json.loads(raw[begin : begin + length])
+        if int.from_bytes(raw[-_MARK_BYTES:], "big") != header["visit_id"]:
+            return None
+        return keyframe_of(header, raw[begin + length : -_MARK_BYTES]), header["verdict"]
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,37 @@
+"""Keyframes that took workers down, kept for whoever looks into it."""
+
+import json
+from pathlib import Path
+
+from engine.model.types import Keyframe
+from engine.redact import redact
+
+
+class Quarantine:
+    """A directory with the payload and a .json beside it, for at most `files_max` keyframes; the oldest go."""
+
+    def __init__(self, folder: Path, files_max: int) -> None:
+        self._folder = folder
+        self._files_max = files_max
+
+    def keep(self, keyframe: Keyframe, reason: str) -> Path:
+        """Put the keyframe aside; returns where. Raises OSError if the directory cannot be written."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{keyframe.arrival_wall_ns:020d}-{keyframe.visit_id}.{keyframe.codec}"
+        path.write_bytes(keyframe.payload)
+        facts = {
+            "camera_id": keyframe.camera_id,
+            "visit_id": keyframe.visit_id,
+            "codec": keyframe.codec,
+            "arrival_wall_ns": keyframe.arrival_wall_ns,
+            "source": keyframe.source,
+            "reason": redact(reason),
+        }
+        path.with_name(path.name + ".json").write_text(
+            json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+        kept = sorted(one for one in self._folder.iterdir() if one.suffix != ".json")
+        for oldest in kept[: max(0, len(kept) - self._files_max)]:
+            oldest.unlink(missing_ok=True)
+            oldest.with_name(oldest.name + ".json").unlink(missing_ok=True)
+        return path

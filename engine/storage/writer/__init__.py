@@ -1,0 +1,1 @@
+"""The thread that writes verdicts to the database, and its queue."""

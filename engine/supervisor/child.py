@@ -1,0 +1,82 @@
+"""What a child process begins with: `python -m engine.supervisor.child ROLE NAME PIPE`, as the supervisor starts it."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+from engine.runtime.control import Control
+
+
+def child_command(role: str, name: str, pipe: int) -> list[str]:
+    """The command line of a child; `ps` shows role and name."""
+    return [sys.executable, "-m", "engine.supervisor.child", role, name, str(pipe)]
+
+
+def main(arguments: list[str]) -> int:
+    """Entry of a child: role, name, descriptor of the pipe; the first message on the pipe is its task as JSON."""
+    # Ctrl-C reaches the whole terminal group; the parent decides, the children wait for its word.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    role, name, pipe = arguments
+    connection = Connection(int(pipe))
+    task: Mapping[str, Any] = json.loads(connection.recv())
+    _die_with_parent(task["parent_pid"])
+    from engine.runtime.log import configure_logging
+
+    configure_logging(task["log"]["level"], task["log"]["format"], process=name)
+    return _run(role, name, task, Control(connection))
+
+
+def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int:
+    """Each role imports only what it needs: a worker no gRPC, a feeder no Numba.
+
+    What is compiled is so when its modules are imported; that is done under a lock, before anything else imports them.
+    """
+    if role == "worker":
+        from engine.kernels import warmup as kernels
+
+        kernels.warm_up()
+        from engine.worker import process as worker
+
+        worker.run(name, task["address"], task["credit"], control)
+        return 0
+    from engine.config import Settings
+
+    settings = Settings.model_validate(task["settings"])
+    if role == "hub":
+        from engine.judge import warmup as judge
+
+        judge.warm_up()
+        from engine.config.calendar import Calendar
+        from engine.hub import process
+
+        return process.run(settings, Calendar.model_validate(task["calendar"]), task["run_dir"], control)
+    if role == "feeder":
+        from engine.feed import feeder
+
+        feeder.run(name, task["address"], settings.feed, control)
+        return 0
+    if role == "demuxer":
+        from engine.feed import demuxer
+
+        return demuxer.run(name, task["address"], settings.feed, control)
+    raise SystemExit(f"unknown role {role!r}; allowed: hub, feeder, demuxer, worker")
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    """A worker in the middle of a decode does not read its pipe; the kernel ends it when the parent is gone."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it went before the line above
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

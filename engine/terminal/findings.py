@@ -1,0 +1,100 @@
+"""Findings and their events as rows of a table and as JSON."""
+
+from typing import Any
+
+from rich.text import Text
+
+from engine.model.findings import Finding, FindingState, LedgerEvent
+from engine.terminal.formatting import day_text, utc_text
+from engine.terminal.tables import Cell
+
+COLUMNS = ("finding", "camera", "canteen", "region", "cause", "severity", "state", "level", "deadline", "opened")
+EVENT_COLUMNS = ("#", "step", "at", "who", "role", "why", "evidence")
+_STYLES = {
+    FindingState.OPEN: "bold red",
+    FindingState.OVERDUE: "bold red",
+    FindingState.SUPERVISED: "bold red",
+    FindingState.NOTIFIED: "yellow",
+    FindingState.ACKNOWLEDGED: "yellow",
+    FindingState.CLOSED: "green",
+}
+_DIGEST_CHARS = 12
+
+
+def finding_row(finding: Finding) -> list[Cell]:
+    """One line of COLUMNS. What holds beside the state stands behind it."""
+    subject = finding.subject
+    return [
+        str(finding.finding_id),
+        subject.camera_id,
+        subject.site_name or subject.site_id,
+        subject.region,
+        subject.cause_key,
+        finding.severity.value,
+        Text(", ".join((finding.state, *_beside(finding))), style=_STYLES.get(finding.state, "")),
+        finding.level.value,
+        "" if finding.state.ended else day_text(finding.deadline_wall_ns),
+        day_text(finding.opened_wall_ns),
+    ]
+
+
+def event_row(event: LedgerEvent) -> list[Cell]:
+    """One line of EVENT_COLUMNS; of a digest its beginning."""
+    evidence = ", ".join(digest[:_DIGEST_CHARS] for digest in event.evidence)
+    return [
+        str(event.number),
+        event.step.value,
+        day_text(event.at_wall_ns),
+        event.who,
+        event.role,
+        event.why,
+        evidence,
+    ]
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """For programs; times are RFC 3339 in UTC."""
+    subject = finding.subject
+    return {
+        "finding": finding.finding_id,
+        "camera_id": subject.camera_id,
+        "cause_key": subject.cause_key,
+        "site_id": subject.site_id,
+        "site_name": subject.site_name,
+        "region": subject.region,
+        "state": finding.state,
+        "severity": finding.severity,
+        "level": finding.level,
+        "deadline": utc_text(finding.deadline_wall_ns),
+        "opened": utc_text(finding.opened_wall_ns),
+        "changed": utc_text(finding.changed_wall_ns),
+        "number": finding.number,
+        "claims": finding.claims,
+        "overdue": finding.overdue,
+        "supervised": finding.supervised,
+    }
+
+
+def event_json(event: LedgerEvent) -> dict[str, Any]:
+    """The same of an event; null where it leaves severity, level or deadline as they were."""
+    return {
+        "number": event.number,
+        "step": event.step,
+        "at": utc_text(event.at_wall_ns),
+        "who": event.who,
+        "role": event.role,
+        "why": event.why,
+        "evidence": event.evidence,
+        "severity": event.severity,
+        "level": event.level,
+        "deadline": None if event.deadline_wall_ns is None else utc_text(event.deadline_wall_ns),
+    }
+
+
+def _beside(finding: Finding) -> list[str]:
+    words = []
+    if finding.overdue and finding.state is not FindingState.OVERDUE:
+        words.append("overdue")
+    if finding.supervised and finding.state is not FindingState.SUPERVISED:
+        words.append("supervised")
+    return words

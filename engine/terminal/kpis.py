@@ -1,0 +1,92 @@
+"""KPIs for people and spreadsheets: one row a region or canteen, with measured / registered beside every rate."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from engine.model.kpi import KpiName, KpiRow, KpiTable, LeagueTable, Rate
+
+COLUMNS = ("region", "name", "days", *(column for name in KpiName for column in (name.value, "measured")))
+CSV_COLUMNS = (
+    "from_day", "to_day", "day", "region", "name", "site_id", "days",
+    *(f"{name}_{part}" for name in KpiName for part in ("rate", "numerator", "denominator", "measured", "registered")),
+)  # fmt: skip
+
+
+def rate_text(rate: Rate) -> str:
+    """`97.4 % 95/98`; a dash where there is nothing to divide by."""
+    return "-" if rate.value is None else f"{100 * rate.value:.1f} % {rate.numerator}/{rate.denominator}"
+
+
+def measured_text(rate: Rate) -> str:
+    """`98/100`: measured of registered."""
+    return f"{rate.measured}/{rate.registered}"
+
+
+def table_rows(table: KpiTable, region_name: Callable[[str], str]) -> list[list[str]]:
+    """Cells under COLUMNS; the sum comes last if there is more than one row."""
+    rows = [_cells(row, row.site_name or region_name(row.region)) for row in table.rows]
+    if len(rows) != 1:
+        rows.append(_cells(table.total, "all"))
+    return rows
+
+
+def league_rows(table: LeagueTable, region_name: Callable[[str], str]) -> list[list[str]]:
+    """Place, region, name, rate, measured, the rate before."""
+    return [
+        [
+            "-" if line.place is None else str(line.place),
+            line.row.region or "-",
+            region_name(line.row.region),
+            rate_text(line.rate),
+            measured_text(line.rate),
+            "-" if line.before is None else rate_text(line.before),
+        ]
+        for line in table.rows
+    ]
+
+
+def csv_rows(table: KpiTable, region_name: Callable[[str], str]) -> Iterator[Sequence[str]]:
+    """Cells under CSV_COLUMNS; an empty rate has nothing to divide by."""
+    for row in table.rows:
+        yield (
+            str(table.from_day or ""), str(table.to_day or ""), str(row.day or ""), row.region,
+            row.site_name or region_name(row.region), row.site_id, str(row.days),
+            *(str(cell) for name in KpiName for cell in _csv_rate(row.rates[name])),
+        )  # fmt: skip
+
+
+def row_json(row: KpiRow, region_name: Callable[[str], str]) -> dict[str, Any]:
+    """One row for programs."""
+    return {
+        "region": row.region,
+        "region_name": region_name(row.region),
+        "site_id": row.site_id,
+        "site_name": row.site_name,
+        "day": None if row.day is None else row.day.isoformat(),
+        "days": row.days,
+        "kpis": {name.value: rate_json(row.rates[name]) for name in KpiName},
+        "counts": row.counts._asdict(),
+    }
+
+
+def rate_json(rate: Rate) -> dict[str, Any]:
+    """One rate for programs; `value` is null where there is nothing to divide by."""
+    return {
+        "value": None if rate.value is None else round(rate.value, 6),
+        "numerator": rate.numerator,
+        "denominator": rate.denominator,
+        "measured": rate.measured,
+        "registered": rate.registered,
+        "not_measured": rate.not_measured,
+    }
+
+
+def _cells(row: KpiRow, name: str) -> list[str]:
+    rates = [text for one in KpiName for text in (rate_text(row.rates[one]), measured_text(row.rates[one]))]
+    when = str(row.days) if row.day is None else row.day.isoformat()
+    return [row.region or "-", f"{name} {row.site_id}".strip(), when, *rates]
+
+
+def _csv_rate(rate: Rate) -> tuple[object, ...]:
+    value = "" if rate.value is None else f"{rate.value:.6f}"
+    return value, rate.numerator, rate.denominator, rate.measured, rate.registered

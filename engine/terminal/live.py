@@ -1,0 +1,93 @@
+"""The patrol as it goes: counts, rate, what is wrong, what happened last. Rendered anew each time."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from engine.model.replies import CameraStatus, EngineStatus, MachineStatus
+from engine.model.types import State, Verdict
+from engine.terminal.formatting import STYLES, clock_text, score_text, state_of, why
+
+_ORDER = ("ok", "fault", "unknown", "offline", "unseen")
+_EVENTS = 6
+
+
+def render_patrol(
+    status: EngineStatus, cameras: Sequence[CameraStatus], recent: Sequence[Verdict], footer: str, rows_max: int = 14
+) -> RenderableType:
+    """The whole view; fits 80 columns and up."""
+    names = {one.camera.camera_id: one.camera.name or one.camera.camera_id for one in cameras}
+    return Group(
+        _headline(status),
+        _strip(cameras),
+        _troubles(cameras, rows_max),
+        _events(recent, names),
+        Text(footer, style="bright_black"),
+    )
+
+
+def _headline(status: EngineStatus) -> Panel:
+    counts = Text("  ").join(
+        Text(f"{state} {status.cameras_by_state.get(state, 0)}", style=STYLES[state])
+        for state in _ORDER
+        if status.cameras_by_state.get(state, 0)
+    )
+    machine = status.machine or MachineStatus()
+    flow = Text(
+        f"{machine.checks_per_s:.1f} checks/s   {machine.checks_total} checks   {machine.visits_in_flight} visits in "
+        f"flight   lag {machine.period_lag_s_max:.1f} s"
+    )
+    return Panel(Group(counts, flow), title=f"patrol · {status.cameras} cameras", title_align="left")
+
+
+def _strip(cameras: Sequence[CameraStatus]) -> Text:
+    """One mark a camera, so that a change anywhere catches the eye."""
+    strip = Text(" ")
+    for one in cameras[:600]:
+        strip.append("■", style=STYLES[state_of(one.latest)])
+        strip.append(" ")
+    return strip
+
+
+def _troubles(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
+    table = Table(expand=True, box=None, pad_edge=False, header_style="bold bright_black")
+    table.add_column("camera", ratio=2, no_wrap=True)
+    table.add_column("canteen", ratio=4, no_wrap=True)
+    table.add_column("state", width=8)
+    table.add_column("why", ratio=3, no_wrap=True)
+    table.add_column("sharp", justify="right", width=5)
+    table.add_column("expo", justify="right", width=5)
+    table.add_column("seen", width=8)
+    troubles = [one for one in cameras if one.latest is not None and one.latest.announced != State.OK]
+    for one in troubles[:rows_max]:
+        latest = one.latest
+        if latest is None:
+            continue
+        kinds = ", ".join(latest.announced_kinds) or why(latest)
+        table.add_row(
+            one.camera.name or one.camera.camera_id,
+            one.camera.site_name,
+            Text(latest.announced, style=STYLES[latest.announced]),
+            kinds,
+            score_text(latest.scores.sharpness),
+            score_text(latest.scores.exposure),
+            clock_text(latest.at_wall_ns),
+        )
+    if len(troubles) > rows_max:
+        table.add_row(Text(f"and {len(troubles) - rows_max} more", style="bright_black"))
+    return table
+
+
+def _events(recent: Sequence[Verdict], names: dict[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for verdict in recent[-_EVENTS:]:
+        table.add_row(
+            Text(clock_text(verdict.at_wall_ns), style="bright_black"),
+            names.get(verdict.camera_id, verdict.camera_id),
+            Text(verdict.announced, style=STYLES[verdict.announced]),
+            ", ".join(verdict.announced_kinds) or verdict.reason,
+        )
+    return table

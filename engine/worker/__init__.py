@@ -1,0 +1,1 @@
+"""The worker process: decodes keyframes and measures them."""

@@ -1,0 +1,92 @@
+"""A worker process: takes a job, decodes, scores, answers. One picture at a time; nothing of a camera stays behind."""
+
+from engine.clock import monotonic_ns, thread_cpu_ns
+from engine.decode.decoder import Decoder
+from engine.decode.render import decode_rgb, jpeg_of, render_jpeg
+from engine.errors import DecodeError
+from engine.kernels.score import score
+from engine.kernels.summary import STRUCTURE_MIN
+from engine.model.replies import RenderedPicture
+from engine.model.types import PAYLOAD_BYTES_MAX, Keyframe, Measurement, Verdict
+from engine.runtime.control import Control
+from engine.runtime.transport import Poller, Transport
+from engine.terminal.formatting import utc_text
+from engine.worker import wire as jobs
+from engine.worker.annotate import draw_check
+
+_WAIT_MS = 1000
+
+
+def run(name: str, address: str, credit: int, control: Control) -> None:
+    """Serve the hub at `address` until `control` says stop."""
+    transport = Transport()
+    hub = transport.connect_dealer(address, name)
+    poller = Poller()
+    poller.watch("hub", hub)
+    poller.watch("control", control.descriptor)
+    decoder = Decoder()
+    hub.send([jobs.READY, str(credit).encode()])
+    control.ready()
+    try:
+        while True:
+            stirred = poller.wait(_WAIT_MS)
+            if "control" in stirred and control.stop_asked():
+                return
+            while (frames := hub.receive()) is not None:
+                job = jobs.unpack_job(frames, PAYLOAD_BYTES_MAX)
+                hub.send(jobs.pack_result(jobs.Result(job.job_id, _answer(decoder, job))))
+                del frames, job  # the payload is borrowed from the socket; give it back before waiting
+    finally:
+        decoder.close()
+        transport.close()
+
+
+def _answer(decoder: Decoder, job: jobs.Job) -> Measurement | jobs.Failed | RenderedPicture:
+    keyframe = job.keyframe
+    try:
+        if job.annotate is not None:
+            return annotated(decoder, keyframe, job.annotate, job.side_px_max)
+        if job.render:
+            return render_jpeg(keyframe.codec, bytes(keyframe.payload), side_px_max=job.side_px_max)
+        return measure(decoder, keyframe)
+    except DecodeError as error:
+        return jobs.Failed(error.reason, str(error))
+
+
+def annotated(decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_max: int) -> RenderedPicture:
+    """The keyframe with its tile map and what the verdict says drawn in. Raises DecodeError if it gives no picture."""
+    tiles = measure(decoder, keyframe).tiles
+    rgb = decode_rgb(keyframe.codec, bytes(keyframe.payload))
+    title = f"{keyframe.camera_id}  {utc_text(keyframe.arrival_wall_ns)}"
+    return jpeg_of(draw_check(rgb, tiles, verdict, title, STRUCTURE_MIN), side_px_max=side_px_max)
+
+
+def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
+    """Decode and score one keyframe. Raises DecodeError if no picture comes out of it."""
+    began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
+    picture = decoder.decode(keyframe.codec, keyframe.payload)
+    decoded_ns, decoded_cpu_ns = monotonic_ns(), thread_cpu_ns()
+    scored = score(picture)
+    scored_ns, scored_cpu_ns = monotonic_ns(), thread_cpu_ns()
+    return Measurement(
+        camera_id=keyframe.camera_id,
+        visit_id=keyframe.visit_id,
+        arrival_wall_ns=keyframe.arrival_wall_ns,
+        stream_time_ns=keyframe.stream_time_ns,
+        source=keyframe.source,
+        codec=keyframe.codec,
+        width=picture.width,
+        height=picture.height,
+        pixel_format=picture.pixel_format,
+        full_range=picture.full_range,
+        interlaced=picture.interlaced,
+        damage=picture.damage,
+        figures=scored.figures,
+        scores=scored.scores,
+        tiles=scored.tiles,
+        signature=scored.signature,
+        decode_ns=decoded_ns - began_ns,
+        kernels_ns=scored_ns - decoded_ns,
+        decode_cpu_ns=decoded_cpu_ns - began_cpu_ns,
+        kernels_cpu_ns=scored_cpu_ns - decoded_cpu_ns,
+    )

@@ -1,0 +1,270 @@
+"""KPIs in a real database: written with the verdicts, there after a restart, asked for by region and day."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from engine.hub.kpi_service import KpiOffice, kpi_table, league_table
+from engine.model.kpi import Counts, KpiBy, KpiName, KpiQuery, LeagueQuery
+from engine.model.types import Camera, FaultKind, KeyPoint, State, Verdict
+from engine.storage.db.kpis import FORGOTTEN_ROWS
+from engine.storage.db.store import Store, VisitRecord
+
+S = 10**9
+NOON_NS = (1_700_409_600 + 12 * 3600) * S  # Monday, 2023-11-20 in Shanghai
+DAY_NS = 86_400 * S
+MONDAY, TUESDAY = date(2023, 11, 20), date(2023, 11, 21)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_wall_ns = NOON_NS
+
+    def __call__(self) -> int:
+        return self.now_wall_ns
+
+
+def camera(number: int, county: str = "130102", **columns: object) -> Camera:
+    values = {
+        "site_id": f"s{number // 4}",
+        "site_name": f"第{number // 4}食堂",
+        "key_point": KeyPoint.COOKING,
+        "required": True,
+    }
+    return Camera(f"{county}-c{number}", "rtsp://h/1", region=county, **(values | columns))
+
+
+def saw(camera_id: str, state: State, at_wall_ns: int, *kinds: FaultKind) -> VisitRecord:
+    verdict = Verdict(camera_id, at_wall_ns, at_wall_ns, state, kinds, announced=state, announced_kinds=kinds)
+    return VisitRecord(verdict, b"")
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    one = Store.open(database_url)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiOffice:
+    office = KpiOffice(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
+    store.riders[:] = [office.join]
+    return office
+
+
+def write(store: Store, office: KpiOffice, records: list[VisitRecord]) -> None:
+    store.write(records, [] if records else [lambda transaction: office.join(transaction, [])])
+    office.committed()
+
+
+def counties(store: Store, **query: object) -> dict[str, Counts]:
+    return {row.region: row.counts for row in kpi_table(store.kpis, KpiQuery(**query)).rows}
+
+
+def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0), camera(1), camera(2, "130103")])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c2", State.OFFLINE, NOON_NS)])
+    here = counties(store)
+    assert (here["130102"].cameras_clear, here["130102"].cameras, here["130103"].cameras_visited) == (1, 2, 1)
+    assert counties(store, region_prefix="130103").keys() == {"130103"}
+    rate = kpi_table(store.kpis, KpiQuery(by=KpiBy.PROVINCE)).rows[0].rates[KpiName.ONLINE]
+    assert (rate.numerator, rate.denominator, rate.measured, rate.registered) == (1, 3, 2, 3)
+
+
+def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0), camera(1, "130103"), camera(2, "130202"), camera(3, "1301")])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    clock.now_wall_ns += DAY_NS
+    write(store, office, [saw("130202-c2", State.OK, clock.now_wall_ns)])
+    days = {"from_day": MONDAY, "to_day": TUESDAY}
+    cities = kpi_table(store.kpis, KpiQuery(by=KpiBy.CITY, **days))
+    assert [(row.region, row.counts.cameras, row.counts.cameras_clear, row.days) for row in cities.rows] == [
+        ("1301", 6, 1, 2), ("1302", 2, 1, 2),
+    ]  # fmt: skip
+    (province,) = kpi_table(store.kpis, KpiQuery(by=KpiBy.PROVINCE, **days)).rows
+    assert (province.region, province.counts, province.days) == ("13", cities.total.counts, 2)
+    daily = kpi_table(store.kpis, KpiQuery("1302", KpiBy.CITY, each_day=True, **days))
+    assert [(row.day, row.counts.cameras_clear) for row in daily.rows] == [(MONDAY, 0), (TUESDAY, 1)]
+    (asked,) = kpi_table(store.kpis, KpiQuery("130103", KpiBy.PROVINCE, **days)).rows
+    assert (asked.region, asked.counts.cameras) == ("130103", 2)
+
+
+def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock)
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    store.riders.append(fail)
+    with pytest.raises(OSError, match="disk full"):
+        store.write([saw("130102-c0", State.OK, NOON_NS)])
+    assert kpi_table(store.kpis, KpiQuery()).rows == ()
+    store.riders.remove(fail)
+    write(store, office, [])
+    assert counties(store)["130102"].cameras_clear == 1
+
+
+def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0), camera(1)])
+    office = office_of(store, clock)
+    office.periods({"130102-c0": (4, 3)})
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130102-c1", State.OK, NOON_NS)])
+    store.remove_cameras(["130102-c1"])  # while no engine ran
+    again = office_of(store, clock)
+    write(store, again, [])
+    assert counties(store)["130102"] == Counts(
+        cameras=1, cameras_enabled=1, cameras_visited=1, cameras_measured=1, cameras_online=1, cameras_clear=1,
+        canteens=1, canteens_required=1, canteens_measured=1, canteens_covered=1, periods_due=4, periods_kept=3,
+    )  # fmt: skip
+
+
+def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    office.remove(["130102-c0"])
+    office.put([camera(0)])
+    write(store, office, [])
+    again = office_of(store, clock)
+    write(store, again, [])
+    assert counties(store)["130102"].cameras_visited == 0
+
+
+def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: Store, clock: Clock) -> None:
+    many = FORGOTTEN_ROWS + 100
+    store.put_cameras([camera(number) for number in range(many)])
+    office = office_of(store, clock)
+    write(store, office, [saw(f"130102-c{number}", State.OK, NOON_NS) for number in range(many)])
+    monday = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
+    clock.now_wall_ns += DAY_NS
+    for _ in range(3):
+        write(store, office, [])
+    assert list(store.kpis.restore(TUESDAY.toordinal())) == []
+    assert kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=MONDAY)) == monday
+    assert asyncio.run(office.table(KpiQuery(by=KpiBy.CANTEEN))) == kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
+    assert (monday.rows[1].site_id, monday.rows[1].site_name, monday.rows[1].counts.cameras_clear) == (
+        "s1",
+        "第1食堂",
+        4,
+    )
+    both = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=TUESDAY, page_size=1))
+    assert (both.rows[0].days, both.rows[0].counts.cameras, both.rows[0].counts.cameras_clear) == (2, 8, 4)
+
+
+def test_a_day_that_ended_while_the_engine_was_down_is_closed_at_the_next_start(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    clock.now_wall_ns += 3 * DAY_NS
+    again = office_of(store, clock)
+    write(store, again, [])
+    (row,) = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=MONDAY)).rows
+    assert row.counts.cameras_clear == 1
+    assert list(store.kpis.restore(10**6)) == []
+
+
+def test_days_older_than_kept_go(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock, keep_days=2)
+    for _ in range(5):
+        write(store, office, [saw("130102-c0", State.OK, clock.now_wall_ns)])
+        clock.now_wall_ns += DAY_NS
+    span = store.kpis.span()
+    assert span is not None
+    assert (span[1] - span[0]).days == 2
+
+
+def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0), camera(1, "130103")])
+    office = office_of(store, clock)
+    write(
+        store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c1", State.FAULT, NOON_NS, FaultKind.COVERED)]
+    )
+    clock.now_wall_ns += DAY_NS
+    now = clock.now_wall_ns
+    write(store, office, [saw("130102-c0", State.FAULT, now, FaultKind.BLURRED), saw("130103-c1", State.OK, now)])
+    lines = asyncio.run(office.league(LeagueQuery(kpi=KpiName.CLARITY))).rows
+    assert [(line.place, line.row.region, line.rate.value, line.before and line.before.value) for line in lines] == [
+        (1, "130103", 1.0, 0.0), (2, "130102", 0.0, 1.0),
+    ]  # fmt: skip
+    assert league_table(store.kpis, LeagueQuery(region_prefix="130102")).rows[0].place == 1
+
+
+def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(number, county) for number, county in enumerate(("130102", "130103", "130202") * 4)])
+    office = office_of(store, clock, keep_days=5)
+    asked = [
+        KpiQuery(prefix, by, first, last, each_day)
+        for prefix in ("13", "130103")
+        for by in (KpiBy.PROVINCE, KpiBy.COUNTY)
+        for first in (None, MONDAY, date(2023, 11, 25))
+        for last in (None, date(2023, 11, 26))
+        for each_day in (False, True)
+    ]
+    leagues = [
+        LeagueQuery("13", KpiName.ONLINE, by, first)
+        for by in (KpiBy.CITY, KpiBy.COUNTY)
+        for first in (None, date(2023, 11, 25))
+    ]
+    for day in range(9):
+        ids = list(store.urls(one.camera_id for one in store.cameras()))
+        now = clock.now_wall_ns
+        write(store, office, [saw(one, State.OK if (int(one[-1]) + day) % 3 else State.OFFLINE, now) for one in ids])
+        if day == 2:
+            gone = [one for one in ids if one.startswith("130103")]
+            office.remove(gone)
+            store.remove_cameras(gone)
+            write(store, office, [])
+        if day == 4:
+            office.configure("America/New_York", 3)
+        if day == 6:
+            office = office_of(store, clock, keep_days=3)
+        for query in asked:
+            assert asyncio.run(office.table(query)) == kpi_table(store.kpis, query), (day, query)
+        for wanted in leagues:
+            assert asyncio.run(office.league(wanted)) == league_table(store.kpis, wanted), (day, wanted)
+        clock.now_wall_ns += DAY_NS
+    span = store.kpis.span()
+    assert span is not None
+    assert span[0] > MONDAY
+
+
+def test_recent_days_are_answered_without_the_database_and_only_once_they_are_committed(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OFFLINE, NOON_NS)])
+    store.write([saw("130102-c0", State.OK, NOON_NS + S)])
+    for way in ("span", "days", "regions"):
+        monkeypatch.setattr(store.kpis, way, lambda *_, **__: pytest.fail("asked the database"))
+    online = [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
+    office.committed()
+    online += [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
+    (row,) = asyncio.run(office.league(LeagueQuery("13", KpiName.ONLINE))).rows
+    assert (online, row.rate.numerator, row.before) == ([0, 1], 1, None)
+
+
+def test_a_league_from_the_first_day_of_the_calendar_has_none_before(store: Store, clock: Clock) -> None:
+    store.put_cameras([camera(0)])
+    office = office_of(store, clock)
+    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    wanted = LeagueQuery("13", from_day=date.min)
+    assert asyncio.run(office.league(wanted)).rows[0].before is None
+    assert league_table(store.kpis, wanted).rows[0].before is None
+
+
+def test_asking_before_there_is_a_day_gives_an_empty_table(store: Store) -> None:
+    table = kpi_table(store.kpis, KpiQuery())
+    assert (table.rows, table.from_day, table.total.rates[KpiName.CLARITY].value) == ((), None, None)
+    assert league_table(store.kpis, LeagueQuery()).rows == ()

@@ -1,0 +1,198 @@
+"""Databases of every age, in SQLite and in a real PostgreSQL: made, brought up to date, refused."""
+
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from typer.testing import CliRunner
+
+from engine.cli.main import app
+from engine.errors import StoreError
+from engine.model.types import Camera, Cause, Codec, FaultKind, Scores, Severity, SiteKind, State, Verdict
+from engine.storage.db import schema
+from engine.storage.db.database import connect, parse
+from engine.storage.db.store import Store
+from engine.storage.db.tables import metadata
+
+VERSION_1 = """
+CREATE TABLE patrol_about (key VARCHAR(32) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY (key));
+CREATE TABLE cameras (
+    camera_id VARCHAR(64) NOT NULL, url VARCHAR(2048) NOT NULL, name VARCHAR(200) NOT NULL,
+    site_id VARCHAR(64) NOT NULL, site_name VARCHAR(200) NOT NULL, region VARCHAR(6) NOT NULL,
+    key_point VARCHAR(32) NOT NULL, required BOOLEAN NOT NULL, uplink VARCHAR(200) NOT NULL,
+    hours VARCHAR(64) NOT NULL, platform_status VARCHAR(64) NOT NULL, push BOOLEAN NOT NULL,
+    enabled BOOLEAN NOT NULL, PRIMARY KEY (camera_id)
+);
+CREATE INDEX cameras_by_region ON cameras (region, camera_id);
+CREATE INDEX cameras_by_site ON cameras (site_id, camera_id);
+CREATE TABLE latest (
+    camera_id VARCHAR(64) NOT NULL, visit_id BIGINT NOT NULL, at_wall_ns BIGINT NOT NULL,
+    announced VARCHAR(16) NOT NULL, since_wall_ns BIGINT NOT NULL, verdict BLOB NOT NULL, history BLOB NOT NULL,
+    PRIMARY KEY (camera_id)
+);
+CREATE INDEX latest_by_announced ON latest (announced, camera_id);
+INSERT INTO patrol_about VALUES ('schema', '1');
+INSERT INTO cameras (camera_id, url, name, site_id, site_name, region, key_point, required, uplink, hours,
+    platform_status, push, enabled)
+VALUES ('a', 'rtsp://h/1', '', '', '', '130102', 'other', 0, '', '', '', 0, 1);
+"""
+"""The oldest file there is of schema version 1: the later ones have all of this and more."""
+
+
+VERDICT_1 = {
+    "camera_id": "a", "visit_id": 7, "at_wall_ns": 1_700_000_000_000_000_000, "state": "fault", "kinds": ["blurred"],
+    "reason": "", "detail": "为何", "announced": "fault", "announced_kinds": ["blurred"], "since_wall_ns": 5,
+    "scores": [1.5, None, 0.0], "figures": {"luma_mean": 12.25}, "thresholds": {"limit": 3.0}, "rules_version": "1",
+    "width": 640, "height": 480, "codec": "h265",
+}  # fmt: skip
+VERDICT_2 = VERDICT_1 | {
+    "camera_id": "b", "cause": "defocus", "announced_cause": None, "severity": "blind", "confidence": 0.875,
+    "tiles": [0, 17],
+}  # fmt: skip
+"""As the first rules gave them, and the second."""
+PACKED_1 = Verdict(
+    "a", 7, 1_700_000_000_000_000_000, State.FAULT, (FaultKind.BLURRED,), "", "为何", State.FAULT, (FaultKind.BLURRED,),
+    5, Scores(1.5, None, 0.0), {"luma_mean": 12.25}, {"limit": 3.0}, "1", 640, 480, Codec.H265,
+)  # fmt: skip
+PACKED_2 = replace(
+    PACKED_1, camera_id="b", cause=Cause.DEFOCUS, severity=Severity.BLIND, confidence=0.875, tiles=(0, 17)
+)
+
+
+def differences(url: str) -> list[object]:
+    with connect(parse(url)).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+
+def set_revision(url: str, revision: str) -> None:
+    with connect(parse(url)).begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+
+
+def old_file(folder: Path) -> str:
+    with sqlite3.connect(folder / "old.db") as old:
+        old.executescript(VERSION_1)
+        for one in (VERDICT_1, VERDICT_2):
+            row = (one["camera_id"], 7, one["at_wall_ns"], "fault", 5, json.dumps(one).encode(), b"memory")
+            old.execute("INSERT INTO latest VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    return f"sqlite:///{folder}/old.db"
+
+
+def test_the_migrations_make_the_tables_that_the_program_knows(database_url: str) -> None:
+    assert schema.upgrade(database_url) == (schema.EMPTY, schema.head())
+    assert differences(database_url) == []
+    assert schema.upgrade(database_url) == (schema.head(), schema.head())
+
+
+def test_an_empty_database_is_made_at_the_start(database_url: str) -> None:
+    assert schema.current(database_url) == schema.EMPTY
+    schema.check(database_url)
+    Store.open(database_url).close()
+    assert schema.current(database_url) == schema.head()
+    assert differences(database_url) == []
+
+
+def test_asking_for_the_schema_of_a_file_does_not_make_it(tmp_path: Path) -> None:
+    assert schema.current(f"sqlite:///{tmp_path}/no/patrol.db") == schema.EMPTY
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_database_is_refused(database_url: str) -> None:
+    schema.upgrade(database_url)
+    set_revision(database_url, "9999")
+    for open_it in (Store.open, schema.check, schema.upgrade):
+        with pytest.raises(StoreError, match="is of schema 9999, this program knows"):
+            open_it(database_url)
+
+
+def test_an_older_database_is_refused_at_the_start_with_the_remedy(database_url: str) -> None:
+    schema.upgrade(database_url)
+    set_revision(database_url, "0000")
+    for open_it in (Store.open, schema.check):
+        with pytest.raises(StoreError, match="patrol db upgrade"):
+            open_it(database_url)
+
+
+def test_a_file_of_version_1_opens_after_an_upgrade_and_keeps_what_it_has(tmp_path: Path) -> None:
+    url = old_file(tmp_path)
+    with pytest.raises(StoreError, match=r"version 1.*patrol db upgrade"):
+        Store.open(url)
+    assert schema.upgrade(url) == (schema.BEFORE_REVISIONS, schema.head())
+    assert differences(url) == []
+    store = Store.open(url)
+    assert list(store.cameras()) == [Camera("a", "rtsp://h/1", region="130102")]
+    kept = [(packed.verdict(camera_id), memory) for camera_id, packed, memory in store.latest()]
+    assert kept == [(PACKED_1, b"memory"), (PACKED_2, b"memory")]
+    assert store.put_cameras([Camera("a", "rtsp://h/1", site_kind=SiteKind.KINDERGARTEN)]) == (0, 1, 0)
+    store.close()
+
+
+def test_an_upgrade_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    url = old_file(tmp_path)
+    with sqlite3.connect(tmp_path / "old.db") as old:
+        old.execute("CREATE VIEW spot_sites AS SELECT 1")
+    with pytest.raises(StoreError, match="spot_sites"):
+        schema.upgrade(url)
+    with sqlite3.connect(tmp_path / "old.db") as old:
+        tables = {name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert tables == {"patrol_about", "cameras", "latest"}
+        assert old.execute("SELECT value FROM patrol_about").fetchall() == [("1",)]
+
+
+def test_somebody_elses_database_is_left_alone(database_url: str) -> None:
+    engine = connect(parse(database_url))
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE invoices (id INTEGER)"))
+    for open_it in (Store.open, schema.check, schema.upgrade):
+        with pytest.raises(StoreError, match="invoices"):
+            open_it(database_url)
+    assert sa.inspect(engine).get_table_names() == ["invoices"]
+
+
+def test_a_password_is_in_no_error() -> None:
+    with pytest.raises(StoreError) as told:
+        Store.open("postgresql://patrol:sesame@127.0.0.1:1/patrol")
+    assert "sesame" not in str(told.value)
+    assert "***" in str(told.value)
+
+
+def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    path.write_text("these are notes, not a database " * 50)
+    with pytest.raises(StoreError, match=r"notes\.db.*not a database"):
+        Store.open(f"sqlite:///{path}")
+    assert path.read_text().startswith("these are notes")
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "sqlite:////proc/nowhere/patrol.db"])
+def test_a_url_that_leads_nowhere_is_refused(bad: str) -> None:
+    with pytest.raises(StoreError, match=r"record\.url"):
+        Store.open(bad)
+
+
+def test_another_kind_of_database_is_refused() -> None:
+    with pytest.raises(StoreError, match="sqlite or postgresql"):
+        Store.open("mysql://h/patrol")
+
+
+def test_patrol_db_says_checks_and_upgrades(tmp_path: Path) -> None:
+    url = old_file(tmp_path)
+    config = tmp_path / "patrol.toml"
+    config.write_text(f'[record]\nurl = "{url}"\n', encoding="utf-8")
+    run = CliRunner()
+
+    def patrol(*words: str) -> str:
+        done = run.invoke(app, ["db", *words, "-c", str(config)])
+        return done.output if done.exception is None else str(done.exception)
+
+    assert "schema 0000, this program needs" in patrol("current")
+    assert "patrol db upgrade" in patrol("check")
+    assert f"schema 0000 -> {schema.head()}" in patrol("upgrade")
+    assert "nothing to do" in patrol("upgrade")
+    assert "can start" in patrol("check")

@@ -1,0 +1,111 @@
+"""A camera's memory survives the store, and bytes that are not one cost nothing but the memory."""
+
+import struct
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.config.judge import JudgeSettings
+from engine.judge.baseline import BASELINE_BYTES, Baseline
+from engine.judge.confirmation import announce
+from engine.judge.state import (
+    HIDDEN_BYTES,
+    HISTORY_BYTES_MAX,
+    OUTCOMES_MAX,
+    SIGNATURE_BYTES,
+    History,
+    Outcome,
+    pack_outcomes,
+)
+from engine.model.types import Cause, FaultKind, State
+
+KINDS = st.sets(st.sampled_from(FaultKind)).map(lambda kinds: tuple(kind for kind in FaultKind if kind in kinds))
+CAUSES = st.none() | st.sampled_from(Cause)
+OUTCOMES = st.builds(Outcome, st.sampled_from(State), KINDS, CAUSES)
+NS = st.integers(0, 2**63)
+COUNTS = st.integers(0, 65535)
+BLOBS = st.sampled_from([b"", bytes(range(256)) * 8]).map(lambda blob: blob[:BASELINE_BYTES])
+HISTORIES = st.builds(
+    History,
+    announced=st.none() | st.sampled_from(State),
+    announced_kinds=KINDS,
+    announced_cause=CAUSES,
+    since_wall_ns=NS,
+    past=st.lists(OUTCOMES, max_size=OUTCOMES_MAX).map(pack_outcomes),
+    signature=st.just(b"") | st.binary(min_size=SIGNATURE_BYTES, max_size=SIGNATURE_BYTES),
+    same_visits=COUNTS,
+    still_visits=COUNTS,
+    signature_wall_ns=NS,
+    stream_time_ns=st.integers(-1, 2**62),
+    clock_still_visits=COUNTS,
+    hidden=st.just(b"") | st.binary(min_size=HIDDEN_BYTES, max_size=HIDDEN_BYTES),
+    soft_visits=COUNTS,
+    soft_since_wall_ns=NS,
+    day=BLOBS,
+    infrared=BLOBS,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(HISTORIES)
+def test_a_memory_comes_back_from_its_bytes(history: History) -> None:
+    assert History.from_bytes(history.to_bytes()) == history
+    assert len(history.to_bytes()) <= HISTORY_BYTES_MAX
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(OUTCOMES, max_size=OUTCOMES_MAX))
+def test_what_past_visits_said_comes_back_from_its_bytes(outcomes: list[Outcome]) -> None:
+    assert History(past=pack_outcomes(outcomes)).outcomes == tuple(outcomes)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(HISTORIES, st.integers(0, 4000))
+def test_cut_bytes_are_a_camera_never_seen(history: History, length: int) -> None:
+    blob = history.to_bytes()
+    if length < len(blob):
+        assert History.from_bytes(blob[:length]) == History()
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.tuples(st.sampled_from([b"\x01", b"\x02"]), st.binary(max_size=200)).map(b"".join))
+def test_any_bytes_are_read_without_an_error(blob: bytes) -> None:
+    assert isinstance(History.from_bytes(blob), History)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary(min_size=BASELINE_BYTES - 1, max_size=BASELINE_BYTES))
+def test_any_bytes_are_a_baseline_or_none(blob: bytes) -> None:
+    baseline = Baseline.from_bytes(blob)
+    assert baseline.to_bytes() in (b"", blob)
+
+
+def test_no_bytes_and_another_version_are_a_camera_never_seen() -> None:
+    assert History.from_bytes(b"") == History()
+    assert History.from_bytes(b"\x03" + History(same_visits=3).to_bytes()[1:]) == History()
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.builds(Outcome, st.sampled_from([State.OK, State.OFFLINE, State.UNKNOWN])), min_size=1, max_size=30))
+def test_what_is_announced_was_seen_and_kept_its_beginning(outcomes: list[Outcome]) -> None:
+    history, judge = History(), JudgeSettings()
+    for at, outcome in enumerate(outcomes, start=1):
+        before = history
+        history = announce(history, outcome, at, judge)
+        if history.announced == before.announced:
+            assert history.since_wall_ns == before.since_wall_ns
+        else:
+            assert history.since_wall_ns == at
+            assert history.announced in (outcome.state, State.UNKNOWN)
+
+
+def test_the_memory_of_the_first_version_keeps_what_was_announced() -> None:
+    first = struct.pack("<BBHQBHQHHH", 1, 2, 1, 77, 2, 3, 99, 5, 4, 6) + struct.pack("<BHBH", 0, 0, 1, 1) + bytes(10)
+    history = History.from_bytes(first)
+    assert (history.announced, history.announced_kinds, history.since_wall_ns) == (
+        State.FAULT,
+        (FaultKind.BLURRED,),
+        77,
+    )
+    assert history.outcomes == (Outcome(State.OK), Outcome(State.FAULT, (FaultKind.BLURRED,)))
+    assert not history.day

@@ -1,0 +1,114 @@
+"""Any counties, sizes, seeds: the shares add up, the order of the input is nothing, nobody comes too early."""
+
+import random
+from collections import defaultdict
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.model.spot_check import Canteen
+from engine.model.types import SiteKind
+from engine.scheduler.spot_check import Stratum, allocate, draw, stratum_of
+
+KINDS = st.sampled_from([SiteKind.PRIMARY, SiteKind.HIGH, SiteKind.OTHER])
+COUNTIES = st.sampled_from(["130102", "130203", "1304", ""])
+STRATA = st.dictionaries(st.builds(Stratum, COUNTIES, KINDS, st.booleans()), st.integers(1, 300), min_size=1)
+WEIGHTS = st.sampled_from([1.0, 1.5, 2.0, 100.0])
+SEEDS = st.integers(0, 2**32 - 1)
+WORLDS = st.lists(
+    st.builds(
+        Canteen,
+        site_id=st.integers(0, 10_000).map(str),
+        county=COUNTIES,
+        kind=KINDS,
+        findings=st.integers(0, 2),
+        past_findings=st.integers(0, 1),
+        round=st.integers(0, 4),
+    ),
+    unique_by=lambda one: one.site_id,
+    max_size=60,
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(STRATA, st.integers(1, 4000), SEEDS, WEIGHTS)
+def test_the_shares_add_up_and_every_county_is_in_when_the_sample_allows(
+    strata: dict[Stratum, int], size: int, seed: int, weight: float
+) -> None:
+    shares = allocate(strata, size, seed, weight)
+    assert sum(shares.values()) == min(size, sum(strata.values()))
+    assert all(0 <= shares[one] <= strata[one] for one in strata)
+    if size >= 2 * len(strata):
+        assert all(shares.values())
+    if size >= len({one.county for one in strata}):
+        assert {one.county for one, share in shares.items() if share} == {one.county for one in strata}
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(STRATA, st.integers(1, 4000), SEEDS, WEIGHTS)
+def test_no_stratum_is_further_than_one_canteen_from_its_proportion(
+    strata: dict[Stratum, int], size: int, seed: int, weight: float
+) -> None:
+    shares = allocate(strata, size, seed, weight)
+    weights = {one: canteens * (weight if one.with_findings else 1.0) for one, canteens in strata.items()}
+    # One factor for all: shares between their bounds are weight times factor, rounded down or up.
+    lows = [(shares[one] - 1) / weights[one] for one in strata if shares[one] > 1]
+    highs = [(shares[one] + 1) / weights[one] for one in strata if shares[one] < strata[one]]
+    assert not lows or not highs or max(lows) <= min(highs) * (1 + 1e-9)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(WORLDS, st.integers(1, 70), SEEDS, WEIGHTS, st.integers(0, 1000))
+def test_the_order_of_the_input_is_nothing(
+    world: list[Canteen], size: int, seed: int, weight: float, shuffle: int
+) -> None:
+    shuffled = random.Random(shuffle).sample(world, len(world))
+    assert draw(shuffled, size, seed, weight) == draw(world, size, seed, weight)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(WORLDS, st.lists(st.tuples(st.integers(1, 40), SEEDS), max_size=12))
+def test_nobody_comes_twice_before_the_stratum_is_exhausted(world: list[Canteen], draws: list[tuple[int, int]]) -> None:
+    world = [replace(one, round=0) for one in world]
+    members: defaultdict[Stratum, set[str]] = defaultdict(set)
+    for one in world:
+        members[stratum_of(one)].add(one.site_id)
+    had: dict[Stratum, set[str]] = {stratum: set() for stratum in members}
+    for size, seed in draws:
+        drawn: defaultdict[Stratum, list[str]] = defaultdict(list)
+        rounds = {}
+        for one in draw(world, size, seed, 2.0).drawn:
+            drawn[Stratum(one.county, one.kind, one.with_findings)].append(one.site_id)
+            rounds[one.site_id] = one.round
+        for stratum, chosen in drawn.items():
+            assert len(set(chosen)) == len(chosen)
+            for site_id in chosen:
+                if had[stratum] == members[stratum]:
+                    had[stratum] = set()
+                assert site_id not in had[stratum]
+                had[stratum].add(site_id)
+        world = [replace(one, round=rounds.get(one.site_id, one.round)) for one in world]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(WORLDS, st.data())
+def test_nobody_passes_by_one_of_an_earlier_round_while_canteens_come_go_and_change(
+    world: list[Canteen], data: st.DataObject
+) -> None:
+    pool = {one.site_id: one for one in world}
+    for _ in range(data.draw(st.integers(1, 6))):
+        here = [one for one in pool.values() if data.draw(st.booleans())]
+        here = [replace(one, findings=data.draw(st.integers(0, 1))) for one in here]
+        done = draw(here, data.draw(st.integers(1, 40)), data.draw(SEEDS), 2.0)
+        rounds = {one.site_id: one.round for one in done.drawn}
+        passed: defaultdict[Stratum, list[int]] = defaultdict(list)
+        for one in here:
+            if one.site_id not in rounds:
+                passed[stratum_of(one)].append(one.round)
+        for one in here:
+            if one.site_id in rounds:
+                assert all(one.round <= waiting for waiting in passed[stratum_of(one)])
+                assert rounds[one.site_id] > one.round
+                drawn = replace(one, round=rounds[one.site_id], past_findings=one.findings)
+                pool[one.site_id] = drawn

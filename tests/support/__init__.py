@@ -1,0 +1,1 @@
+"""What tests share: servers, clips, worlds, checkers. No tests here."""

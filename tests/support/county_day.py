@@ -1,0 +1,178 @@
+"""For a day in the life of a county: cameras over RTSP that can be covered, `patrol run`, followers of watches."""
+
+import multiprocessing
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.client.channel import CallError
+from engine.client.patrol import PatrolClient
+from engine.demo.clips import ClipPlan
+from engine.demo.server import serve
+from engine.model.access import Role, TokenOrder
+from engine.model.findings import Finding, LedgerEvent
+from engine.model.types import Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+PHOTO, SHIFT = "astronaut.png", 0.741
+CLIPS = {
+    "clear": (0, ""),
+    "covered": (1, "covered"),
+    "blurred": (2, "blurred"),
+    "covered next door": (3, "covered"),
+    "clear next door": (4, ""),
+}
+"""By what they show; next door the very bits are others."""
+
+
+@dataclass
+class Lenses:
+    """Ports of the cameras, and of one where nobody answers."""
+
+    port: int
+    refusing: int
+
+    def url(self, shows: str) -> str:
+        """Of a camera that shows this, a key of CLIPS, or nothing."""
+        if shows == "nothing":
+            return f"rtsp://inspector:geheim@127.0.0.1:{self.refusing}/cam0"
+        return f"rtsp://inspector:geheim@127.0.0.1:{self.port}/cam{CLIPS[shows][0]}"
+
+
+@contextmanager
+def streaming() -> Iterator[Lenses]:
+    """The demo's RTSP server with one room, clear, covered and blurred."""
+    plans = [ClipPlan(number, PHOTO, SHIFT, 640, 360, "libx264", fault) for number, fault in CLIPS.values()]
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(plans, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    while (heard := ours.recv())[0] != "ports":
+        pass
+    yield Lenses(heard[1][0], heard[1][2])
+    ours.close()
+    process.join(2)
+    if process.is_alive():
+        process.kill()
+
+
+class Patrol:
+    """`patrol run` with a configuration file, as a process that can be stopped and started again."""
+
+    def __init__(self, config: Path, address: str) -> None:
+        self.address = address
+        self._config = config
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, token: str = "") -> None:
+        """Returns once it answers."""
+        command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self._config)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        give_up_s = time.monotonic() + 40
+        with PatrolClient(self.address, token=token, timeout_s=5) as client:
+            while True:
+                try:
+                    client.status()
+                    return
+                except CallError as error:
+                    if error.status != "UNAVAILABLE":
+                        raise
+                    assert self._process.poll() is None, "the engine ended"
+                    assert time.monotonic() < give_up_s, "the engine does not answer"
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """As an operator does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(40) == 0
+            self._process = None
+
+
+class Tokens:
+    """Secrets by the name of the token, made over AccessService; the first is the admin's."""
+
+    def __init__(self, patrol: Patrol) -> None:
+        self._patrol = patrol
+        self.secrets: dict[str, str] = {}
+        self.numbers: dict[str, int] = {}
+        self.make("root", Role.ADMIN, "")
+
+    def make(self, name: str, role: Role, region: str) -> None:
+        """One more."""
+        with self.client("root" if self.secrets else "") as client:
+            token, self.secrets[name] = client.access.create_token(TokenOrder(name, role, region))
+            self.numbers[name] = token.token_id
+
+    @property
+    def address(self) -> str:
+        """Of the engine."""
+        return self._patrol.address
+
+    def client(self, name: str) -> PatrolClient:
+        """A client with this token."""
+        return PatrolClient(self._patrol.address, token=self.secrets.get(name, ""))
+
+
+@dataclass
+class Heard:
+    """What the watches of a token brought, in order, whatever the engine did meanwhile. `error`: why one ended."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    changes: list[tuple[LedgerEvent, Finding]] = field(default_factory=list)
+    resumed: int = 0
+    error: str = ""
+
+
+@contextmanager
+def following(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[Heard]:
+    """Follow both watches from now on; where the engine goes away they go on from their tokens."""
+    heard, stop = Heard(), threading.Event()
+    began = threading.Barrier(3)
+
+    def follow(take: Callable[[str], Iterator[str]]) -> None:
+        token, waited = "", False
+        while not stop.is_set():
+            try:
+                for token in take(token):  # noqa: B020, B007 (where to go on at, should it end)
+                    if not waited:
+                        waited = True
+                        began.wait(20)
+            except CallError as error:
+                if stop.is_set():
+                    return
+                if error.status not in ("UNAVAILABLE", "CANCELLED"):
+                    heard.error = str(error)
+                    return
+                heard.resumed += 1
+                time.sleep(0.2)
+            except ValueError:  # the channel was closed: the day is over
+                return
+
+    def take_verdicts(token: str) -> Iterator[str]:
+        for batch in verdicts.watch_batches(resume_token=token):
+            heard.verdicts += batch.verdicts
+            yield batch.resume_token
+
+    def take_findings(token: str) -> Iterator[str]:
+        for batch in findings.findings.watch(resume_token=token):
+            heard.changes += batch.changes
+            yield batch.resume_token
+
+    threads = [threading.Thread(target=follow, args=(one,), daemon=True) for one in (take_verdicts, take_findings)]
+    for thread in threads:
+        thread.start()
+    began.wait(20)
+    yield heard
+    stop.set()
+    verdicts.close()
+    findings.close()
+    for thread in threads:
+        thread.join(10)

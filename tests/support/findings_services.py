@@ -1,0 +1,104 @@
+"""The office of findings with a real database and writer, and a thread that stands for the hub's."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from engine.clock import wall_ns
+from engine.config import Settings
+from engine.config.ledger import LedgerSettings
+from engine.config.schema import RecordSettings
+from engine.errors import PatrolError
+from engine.hub.findings_service import FindingsOffice
+from engine.hub.notices_service import NoticesOffice
+from engine.interchange.regions import hebei
+from engine.metrics import Metrics
+from engine.model.access import Actor, Role
+from engine.model.findings import Finding, FindingCommand, Step
+from engine.model.types import Camera, FaultKind, State, Verdict
+from engine.storage.db.store import Store, VisitRecord
+from engine.storage.evidence.store import Evidence
+from engine.storage.writer.writer import Writer
+
+INSPECTOR = Actor("wang", Role.INSPECTOR)
+
+
+class Bench:
+    """`look` and `act` go through the thread, as in the hub."""
+
+    def __init__(self, store: Store, writer: Writer, office: FindingsOffice, metrics: Metrics) -> None:
+        self.store, self.writer, self.office, self.metrics = store, writer, office, metrics
+        self.hub = ThreadPoolExecutor(1)
+        self.wanted: list[str] = []
+        office.ask = self.hub.submit
+        office.check_now = self.wanted.extend
+
+    def look(self, camera_id: str, *kinds: FaultKind) -> None:
+        """A verdict on a camera, announced at once."""
+        state = State.FAULT if kinds else State.OK
+        verdict = Verdict(camera_id, 1, wall_ns(), state, kinds, announced=state, announced_kinds=kinds)
+
+        def judged() -> None:
+            also = self.office.heard(verdict, Camera(camera_id, "", region="130102"), None)
+            self.writer.submit(VisitRecord(verdict, b""), None, also)
+
+        self.hub.submit(judged).result()
+
+    async def act(self, finding_id: int, step: Step, request_id: str = "") -> Finding:
+        return await self.office.act(FindingCommand(finding_id, step, request_id=request_id), INSPECTOR)
+
+
+@contextmanager
+def bench(folder: Path, **record) -> Iterator[Bench]:
+    """All of it on a SQLite file in `folder`."""
+    settings = Settings(
+        record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", batch_wait_s=0.02, **record),
+        ledger=LedgerSettings(recheck_n=1, recheck_m=1),
+    )
+    store = Store.open(settings.record.url)
+    metrics = Metrics("test")
+    offices: list[FindingsOffice] = []
+    writer = Writer(store, Evidence(folder / "ev", 10**6), settings.record, lambda _: offices[0].ring())
+    notices = NoticesOffice(settings.notices, {}, hebei())
+    offices.append(FindingsOffice(settings, store.findings, writer, metrics, notices.finding_notice))
+    one = Bench(store, writer, offices[0], metrics)
+    try:
+        yield one
+    finally:
+        one.hub.shutdown()
+        writer.flush(5)
+        writer.close()
+        store.close()
+
+
+def work(folder: Path, seed: int) -> None:
+    """Find, claim and re-check until killed; every command that was answered is printed."""
+    chance = Random(seed)
+
+    async def callers(one: Bench) -> None:
+        for round_ in range(1_000_000):
+            camera_id = f"c{chance.randrange(20)}"
+            one.look(camera_id, *([FaultKind.COVERED] if chance.random() < 0.6 else []))
+            finding_id = chance.randrange(1, 40)
+            step = chance.choice([Step.ACKNOWLEDGED, Step.CLAIMED])
+            request_id = f"{seed}-{round_}"
+            try:
+                finding = await one.act(finding_id, step, request_id)
+            except PatrolError:
+                continue
+            sys.stdout.write(json.dumps([finding_id, step, finding.number, request_id]) + "\n")
+            sys.stdout.flush()
+
+    with bench(folder) as one:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        asyncio.run(callers(one))
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,77 @@
+"""An engine whose hub runs in this process, so that a test can call its port; feeders and workers are processes."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from multiprocessing import connection
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+from engine.config import Settings
+from engine.config.calendar import Calendar
+from engine.hub import process
+from engine.hub.port import Port
+from engine.runtime.control import Control
+from engine.supervisor import app
+from engine.supervisor.app import Engine
+
+Answer = TypeVar("Answer")
+
+
+class HubAtHand(Engine):
+    """As Engine; `port` is the hub's."""
+
+    port: Port
+
+    def __enter__(self) -> "HubAtHand":
+        with patch.object(process, "Port", self._keep_port):
+            super().__enter__()
+        return self
+
+    def ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
+        """The answer to a call of the port."""
+
+        async def bounded() -> Answer:
+            return await asyncio.wait_for(question, 20)
+
+        return asyncio.run(bounded())
+
+    def _keep_port(self, *parts: Any) -> Port:
+        self.port = Port(*parts)
+        return self.port
+
+    def _start(self, child: Any) -> None:
+        if child.role != "hub":
+            super()._start(child)
+            return
+        ours, theirs = connection.Pipe()
+        child.generation += 1
+        child.running = app._Running(_Thread(child.task, theirs), ours)
+        child.ready = False
+
+
+class _Thread:
+    """What a supervisor asks of a process, of a hub that is a thread."""
+
+    def __init__(self, task: dict[str, Any], pipe: Any) -> None:
+        self.pid = os.getpid()
+        self._code: int | None = None
+        self._pipe = pipe
+        settings, calendar = Settings.model_validate(task["settings"]), Calendar.model_validate(task["calendar"])
+        self._thread = threading.Thread(target=self._run, args=(settings, calendar, task["run_dir"]), name="hub")
+        self._thread.start()
+
+    def poll(self) -> int | None:
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._thread.join(timeout)
+        return self._code or 0
+
+    def kill(self) -> None:
+        raise AssertionError("the hub is a thread of the test and did not stop by itself")
+
+    def _run(self, settings: Settings, calendar: Calendar, run_dir: str) -> None:
+        self._code = process.run(settings, calendar, run_dir, Control(self._pipe))
+        self._pipe.close()

@@ -1,0 +1,111 @@
+"""A ledger in virtual time, a sentence a test: what is announced, what looks show, who does what."""
+
+from engine.config.ledger import LedgerSettings
+from engine.ledger.core import Action, Ledger, RecheckWanted
+from engine.ledger.invariants import check_invariants
+from engine.ledger.projection import replay
+from engine.model.access import Actor, Role
+from engine.model.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
+from engine.model.types import Camera, Cause, FaultKind, State, Verdict
+
+MINUTE = 60 * 10**9
+HOUR = 60 * MINUTE
+START = 1_772_438_400 * 10**9
+"""2026-03-02 08:00 UTC."""
+
+INSPECTOR = Actor("wang", Role.INSPECTOR, "130102")
+OPERATOR = Actor("li", Role.OPERATOR)
+VIEWER = Actor("zhao", Role.VIEWER)
+
+
+def camera(camera_id: str = "c1", region: str = "130102") -> Camera:
+    return Camera(camera_id, "rtsp://h/1", site_id="s1", site_name="第一中学食堂", region=region)
+
+
+class Desk:
+    """One ledger, its clock, and all that it said."""
+
+    def __init__(self, **settings) -> None:
+        self.settings = LedgerSettings(**settings)
+        self.now_ns = START
+        self.ledger = Ledger(self.settings, START)
+        self.log: list[LedgerEvent] = []
+        self.wanted: list[str] = []
+
+    def take(self, actions: list[Action]) -> list[Step]:
+        """Keep what was said; the steps of it."""
+        events = [action.event for action in actions if isinstance(action, Recorded)]
+        self.log += events
+        self.wanted += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
+        check_invariants(self.ledger)
+        return [event.step for event in events]
+
+    def wait(self, duration_ns: int) -> list[Step]:
+        """Time goes by; the ledger wakes whenever it wants to."""
+        end_ns = self.now_ns + duration_ns
+        steps: list[Step] = []
+        while (wakeup_ns := self.ledger.next_wakeup_wall_ns()) is not None and wakeup_ns <= end_ns:
+            self.now_ns = max(self.now_ns, wakeup_ns)
+            steps += self.take(self.ledger.tick(self.now_ns))
+        self.now_ns = end_ns
+        return steps
+
+    def look(
+        self,
+        *kinds: FaultKind,
+        state: State | None = None,
+        announced: tuple[FaultKind, ...] | State | None = None,
+        cause: Cause | None = None,
+        since_h: float = 10.0,
+        at: Camera | None = None,
+        late_ns: int = 0,
+    ) -> list[Step]:
+        """A visit a minute on. `announced`: kinds, or a state; what this look shows unless it says otherwise."""
+        self.now_ns += MINUTE
+        seen = state or (State.FAULT if kinds else State.OK)
+        told: State = seen
+        told_kinds: tuple[FaultKind, ...] = kinds
+        if isinstance(announced, State):
+            told, told_kinds = announced, ()
+        elif announced is not None:
+            told, told_kinds = (State.FAULT if announced else State.OK), announced
+        whose = at or camera()
+        verdict = Verdict(
+            camera_id=whose.camera_id,
+            visit_id=1,
+            at_wall_ns=self.now_ns - late_ns,
+            state=seen,
+            kinds=kinds,
+            announced=told,
+            announced_kinds=told_kinds,
+            announced_cause=cause,
+            since_wall_ns=self.now_ns - round(since_h * HOUR),
+        )
+        return self.take(self.ledger.observe(verdict, whose, self.now_ns))
+
+    def act(
+        self, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, *, why: str = "seen", number: int = 0,
+        request_id: str = "",
+    ) -> list[Step]:  # fmt: skip
+        command = FindingCommand(finding_id, step, why, number, request_id)
+        if self.ledger.repeats(command, actor):
+            return []
+        _, actions = self.ledger.act(command, actor, self.now_ns)
+        return self.take(actions)
+
+    def finding(self, finding_id: int = 1) -> Finding:
+        """As a replay of the log has it, which is what the ledger holds until it ends."""
+        found = replay(self.log)[finding_id]
+        assert self.ledger.findings.get(finding_id) == (None if found.state.ended else found)
+        return found
+
+    def restart(self) -> None:
+        """A new ledger from what is kept."""
+        findings = [one for one in replay(self.log).values() if not one.state.ended]
+        next_id = max((event.finding_id for event in self.log), default=0) + 1
+        self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id)
+        check_invariants(self.ledger)
+
+    def configure(self, **changes) -> None:
+        self.settings = LedgerSettings(**(self.settings.model_dump() | changes))
+        self.ledger.configure(self.settings)

@@ -1,0 +1,48 @@
+"""A sender in a process of its own, so that it can be killed.
+
+`python -m tests.support.notice_senders DATABASE CONFIG` runs it.
+"""
+
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from engine.config import load
+from engine.notices.sender import Sender
+from engine.storage.db.store import Store
+
+
+class Tally:
+    """Counts as the metrics do."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.waiting: dict[str, tuple[int, float, bool]] = defaultdict(lambda: (0, 0.0, False))
+
+    def notice_ended(self, endpoint: str, outcome: str) -> None:
+        self.outcomes[endpoint, str(outcome)] += 1
+
+    def notices_waiting(self, endpoint: str, waiting: int, oldest_s: float, circuit_open: bool) -> None:
+        self.waiting[endpoint] = (waiting, oldest_s, circuit_open)
+
+
+def nobody(delivered: Mapping[int, str]) -> None:
+    """Told of openings, and does nothing."""
+
+
+def wait_until(done: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+    give_up_s = time.monotonic() + timeout_s
+    while not done():
+        if time.monotonic() > give_up_s:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+if __name__ == "__main__":
+    store = Store.open(sys.argv[1])
+    sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, nobody, Tally())
+    print("ready", flush=True)
+    time.sleep(120)

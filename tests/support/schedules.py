@@ -1,0 +1,94 @@
+"""Real schedulers in virtual time, brought into the states that operators look at."""
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine.clock import NS_PER_S
+from engine.config.calendar import Calendar
+from engine.config.schema import SchedulerSettings
+from engine.model.types import FailureReason, KeyPoint
+from engine.scheduler.core import Scheduler
+from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, StartVisit, Tick, VisitEnded
+
+Answer = Callable[[str, int], FailureReason | None]
+"""How a camera's visit that begins at this nanosecond ends."""
+
+
+@dataclass
+class Patrol:
+    """One scheduler; every visit takes `visit_s` and ends as `answer` says."""
+
+    settings: SchedulerSettings
+    cameras: Sequence[CameraPlan]
+    answer: Answer = lambda camera_id, now_ns: None
+    visit_s: float = 3.0
+    capacity: int = 100_000
+    calendar: Calendar = field(default_factory=Calendar)
+    wall_offset_ns: int = 0
+    now_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self.scheduler = Scheduler(self.settings, self.calendar, wall_offset_ns=self.wall_offset_ns)
+        self._landings: list[tuple[int, int, FailureReason | None]] = []
+        self.feed(CapacityChanged(self.capacity))
+        self.feed(CamerasPut(self.cameras))
+
+    def feed(self, event: object) -> None:
+        for action in self.scheduler.handle(event, self.now_ns):
+            if isinstance(action, StartVisit):
+                ends_ns = self.now_ns + round(self.visit_s * NS_PER_S)
+                outcome = self.answer(action.camera_id, self.now_ns)
+                heapq.heappush(self._landings, (ends_ns, action.visit_id, outcome))
+
+    def run(self, until_s: float) -> "Patrol":
+        while True:
+            wakeup_ns = self.scheduler.next_wakeup_ns()
+            times = [*([] if wakeup_ns is None else [wakeup_ns]), *(one[0] for one in self._landings[:1])]
+            if not times or min(times) > until_s * NS_PER_S:
+                self.now_ns = round(until_s * NS_PER_S)
+                return self
+            self.now_ns = max(self.now_ns, min(times))
+            if self._landings and self._landings[0][0] <= self.now_ns:
+                _, visit_id, outcome = heapq.heappop(self._landings)
+                self.feed(VisitEnded(visit_id, outcome))
+            else:
+                self.feed(Tick())
+
+    @property
+    def status(self):
+        return self.scheduler.status(self.now_ns)
+
+    def plan(self, camera_id: str):
+        return self.scheduler.plan(camera_id, self.now_ns)
+
+
+def camera(number: int, **changes) -> CameraPlan:
+    """One of many: eight to a recorder, forty to a platform, a hundred to a county; every other one a key point."""
+    plain = {
+        "uplink": f"nvr-{number // 8}",
+        "host": f"10.0.0.{number // 40}",
+        "county": f"{130102 + number // 100}",
+        "key_point": KeyPoint.COOKING if number % 2 else KeyPoint.STORAGE,
+    }
+    return CameraPlan(f"c{number:03}", **(plain | changes))
+
+
+def calm() -> Patrol:
+    """400 cameras, periods kept, one in a hundred without a keyframe."""
+    quick = SchedulerSettings(key_period_s=120, ordinary_period_s=240, backoff_max_s=240)
+    hurt = dict.fromkeys(("c150", "c250"), FailureReason.UNAUTHORIZED) | {"c050": FailureReason.TIMEOUT_KEYFRAME}
+    return Patrol(quick, [camera(n) for n in range(400)], lambda one, _: hurt.get(one)).run(900)
+
+
+def overloaded() -> Patrol:
+    """The same cameras where only 4 visits may be in flight, one platform out and one short of connections."""
+    settings = SchedulerSettings(
+        key_period_s=60, ordinary_period_s=120, backoff_max_s=240, visits_max=16, host_visits_max={"10.0.0.3": 1}
+    )
+    dead = {f"c{n:03}" for n in range(200, 240)}
+
+    def answer(camera_id: str, now_ns: int) -> FailureReason | None:
+        return FailureReason.UNREACHABLE if camera_id in dead and now_ns > 300 * NS_PER_S else None
+
+    return Patrol(settings, [camera(n) for n in range(400)], answer, capacity=12).run(1200)

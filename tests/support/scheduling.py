@@ -1,0 +1,173 @@
+"""A scheduler in virtual time, with cameras that answer as a test wants them to."""
+
+import heapq
+import itertools
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from engine.config.calendar import Calendar
+from engine.config.schema import SchedulerSettings
+from engine.model.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
+from engine.model.types import FailureReason, KeyPoint, State
+from engine.scheduler.core import Scheduler
+from engine.scheduler.events import (
+    Action,
+    CameraPlan,
+    CamerasPut,
+    CheckNow,
+    CheckNowAnswered,
+    Event,
+    Judged,
+    StartVisit,
+    Tick,
+    VisitEnded,
+)
+
+SECOND = 1_000_000_000
+HOUR_S = 3600.0
+LOST = "lost"
+"""As an answer: nobody ever answers the order."""
+
+Answer = Callable[[str, float], "FailureReason | str | None"]
+Watch = Callable[[Event, list[Action], int], None]
+Verdicts = Callable[[str, float], "tuple[State, State] | None"]
+
+
+class Start(NamedTuple):
+    """A visit that began."""
+
+    at_s: float
+    camera_id: str
+    kind: str
+    lag_s: float
+
+
+def settings(period_s: float = 100, **changes) -> SchedulerSettings:
+    """Key points and ordinary cameras once in `period_s` unless said, no jitter, no limit on starts."""
+    plain = {"jitter": 0, "starts_per_s_max": 10_000, "host_starts_per_s_max": 10_000}
+    return SchedulerSettings(**{"key_period_s": period_s, "ordinary_period_s": period_s, **plain, **changes})
+
+
+def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes) -> CamerasPut:
+    """So many cameras, each on a recorder of its own unless `uplink` is given."""
+    return CamerasPut([CameraPlan(f"{name}{n:03}", uplink or f"{name}u{n}", host, **changes) for n in range(count)])
+
+
+def key_cameras(count: int, **changes) -> CamerasPut:
+    """The same for key points."""
+    return cameras(count, **{"name": "k", "key_point": KeyPoint.COOKING, **changes})
+
+
+def wall_ns(text: str, zone: str = "Asia/Shanghai") -> int:
+    """Nanoseconds since 1970 of a local time like 2026-10-01T05:30."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()) * SECOND
+
+
+class Patrol:
+    """Feeds one scheduler and keeps its books; every event is followed by a check of all invariants.
+
+    `answer(camera, at_s)`: how a visit ends (None: a keyframe), `takes_s` after it began. `verdict(camera, at_s)`: what
+    the judge then says (state, announced), None: nothing. `began`: the local time at which monotonic time is 0.
+    `watch(event, actions, now_ns)` hears of everything.
+    """
+
+    def __init__(
+        self,
+        chosen: SchedulerSettings | None = None,
+        calendar: Calendar | None = None,
+        *,
+        answer: Answer = lambda camera, at_s: None,
+        verdict: Verdicts = lambda camera, at_s: None,
+        takes_s: "float | Callable[[], float]" = 0.0,
+        began: str = "",
+        checked: bool = True,
+        watch: Watch = lambda event, actions, now_ns: None,
+    ) -> None:
+        zone = (calendar or Calendar()).timezone
+        self.scheduler = Scheduler(chosen or settings(), calendar, wall_offset_ns=wall_ns(began, zone) if began else 0)
+        self.answer, self.verdict, self.takes_s = answer, verdict, takes_s
+        self.now_ns = 0
+        self.starts: list[Start] = []
+        self.actions: list[tuple[float, Action]] = []
+        self.flights: dict[int, str] = {}
+        self.in_flight_max = 0
+        self._checked = checked
+        self._watch = watch
+        self._ends: list[tuple[int, int]] = []
+
+    @property
+    def now_s(self) -> float:
+        return self.now_ns / SECOND
+
+    def tell(self, event: Event, at_s: float | None = None) -> list[Action]:
+        """Hand it over, now or after everything that comes before `at_s`."""
+        if at_s is not None:
+            self.run(at_s)
+        actions = self.scheduler.handle(event, self.now_ns)
+        if self._checked:
+            self.scheduler.check_invariants(self.now_ns)
+        self._watch(event, actions, self.now_ns)
+        for action in actions:
+            self.actions.append((self.now_s, action))
+            if isinstance(action, StartVisit):
+                self.flights[action.visit_id] = action.camera_id
+                self.starts.append(Start(self.now_s, action.camera_id, action.kind.word, action.lag_ns / SECOND))
+                takes_s = self.takes_s() if callable(self.takes_s) else self.takes_s
+                heapq.heappush(self._ends, (self.now_ns + round(takes_s * SECOND), action.visit_id))
+        self.in_flight_max = max(self.in_flight_max, len(self.scheduler.dispatch.flights))
+        return actions
+
+    def run(self, until_s: float) -> "Patrol":
+        """Let time pass."""
+        until_ns = round(until_s * SECOND)
+        while True:
+            wakeup_ns = self.scheduler.next_wakeup_ns()
+            times = [self._ends[0][0]] if self._ends else []
+            times += [wakeup_ns] if wakeup_ns is not None else []
+            if not times or min(times) > until_ns:
+                self.now_ns = max(self.now_ns, until_ns)
+                return self
+            self.now_ns = max(self.now_ns, min(times))
+            if self._ends and self._ends[0][0] <= self.now_ns:
+                self._end(heapq.heappop(self._ends)[1])
+            else:
+                self.tell(Tick())
+
+    def check_now(self, *camera_ids: str) -> CheckNowReport:
+        answers = [one.report for one in self.tell(CheckNow(camera_ids)) if isinstance(one, CheckNowAnswered)]
+        assert len(answers) == 1
+        return answers[0]
+
+    def status(self) -> SchedulerStatus:
+        return self.scheduler.status(self.now_ns)
+
+    def plan(self, camera_id: str) -> CameraPlanReport:
+        return self.scheduler.plan(camera_id, self.now_ns)
+
+    def stretch(self) -> dict[str, float]:
+        """By class."""
+        return {one.name: one.stretch for one in self.status().classes}
+
+    def times(self, camera_id: str) -> list[float]:
+        """When its visits began, in seconds."""
+        return [one.at_s for one in self.starts if one.camera_id == camera_id]
+
+    def gaps(self, camera_id: str) -> list[int]:
+        """Whole seconds from each of its visits to the next."""
+        return [round(later - earlier) for earlier, later in itertools.pairwise(self.times(camera_id))]
+
+    def seen(self, kind: type[Action]) -> list[tuple[float, Action]]:
+        """Actions of one kind, each with its time in seconds."""
+        return [(at_s, action) for at_s, action in self.actions if isinstance(action, kind)]
+
+    def _end(self, visit_id: int) -> None:
+        camera_id = self.flights.pop(visit_id)
+        how = self.answer(camera_id, self.now_s)
+        if how == LOST:
+            return
+        self.tell(VisitEnded(visit_id, FailureReason(how) if how is not None else None))
+        said = self.verdict(camera_id, self.now_s) if how is None else None
+        if said is not None:
+            self.tell(Judged(camera_id, *said))

@@ -1,0 +1,333 @@
+"""The gRPC server by itself: a real store behind it, and a small hub that answers what the patrol would."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.client.patrol import PatrolClient
+from engine.clock import wall_ns
+from engine.config.serve import ServeSettings
+from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
+from engine.feed.camera_url import check_url
+from engine.hub.catalog import Catalog
+from engine.hub.registry import Registry
+from engine.hub.verdict_log import VerdictLog
+from engine.interchange.registry_rules import check_cameras
+from engine.metrics import Metrics
+from engine.model.findings import Finding, FindingPage, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
+from engine.model.kpi import Counts, KpiName, KpiRow, KpiTable, LeagueRow, LeagueTable, Rate
+from engine.model.replies import (
+    CameraPlanReport,
+    CheckNowReport,
+    ConfigReport,
+    EngineStatus,
+    ImportReport,
+    MachineStatus,
+    PauseStatus,
+    RenderedPicture,
+    SchedulerStatus,
+)
+from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckReport
+from engine.model.types import Camera, Cause, Codec, FaultKind, Scores, Severity, State, Verdict
+from engine.redact import redact
+from engine.serve.server import GrpcServer
+from engine.serve.services import findings as finding_service
+from engine.serve.services import patrol as patrol_service
+from engine.serve.streams.filters import wants_finding
+from engine.serve.streams.watch import Watch
+from engine.storage.db.store import Store, VisitRecord
+
+MINUTE_NS = 60 * 1_000_000_000
+VERDICT = Verdict(
+    "c1", 1001, 5, State.FAULT, (FaultKind.BLURRED,), "", "d", State.FAULT, (FaultKind.FROZEN,), 4,
+    Scores(1.5, None, 3.0), {"luma_mean": 2.0}, {"limit": 1.0}, "1", 640, 480, Codec.H265,
+    Cause.DEFOCUS, Cause.PICTURE_STILL, Severity.BLIND, 0.75, (3, 143),
+)  # fmt: skip
+STATUS = EngineStatus("v", "r", 7, 25, 24, {"ok": 25}, MachineStatus(1, 2, 3, 4, 5, 6.5, 7.5))
+
+
+class Ledger:
+    """Findings in a dictionary, and the log of their events."""
+
+    def __init__(self) -> None:
+        self.all: dict[int, Finding] = {}
+        self.log: list[LoggedEvent] = []
+        self.watch: Watch[LoggedEvent] | None = None
+
+    def open(self, camera: Camera) -> Finding:
+        number, now_ns = len(self.all) + 1, wall_ns()
+        subject = Subject(camera.camera_id, "covered", camera.site_id, camera.site_name, camera.region)
+        deadline_ns = now_ns + MINUTE_NS
+        finding = Finding(number, subject, FindingState.OPEN, Severity.BLIND, Level.SCHOOL, deadline_ns, now_ns, now_ns)
+        event = LedgerEvent(
+            number, 1, Step.OPENED, now_ns, "engine", severity=Severity.BLIND, level=Level.SCHOOL,
+            deadline_wall_ns=deadline_ns,
+        )  # fmt: skip
+        self._put(finding, event)
+        return finding
+
+    async def finding(self, finding_id):
+        return self.all.get(finding_id)
+
+    async def findings(self, query):
+        found = sorted((one for one in self.all.values() if wants_finding(query, one)), key=lambda one: -one.finding_id)
+        left = [one for one in found if not query.page_token or one.finding_id < query.page_token]
+        page = left[: query.page_size]
+        return FindingPage(tuple(page), page[-1].finding_id if len(left) > len(page) else 0, len(found))
+
+    async def finding_events(self, finding_id):
+        return tuple(one.event for one in self.log if one.event.finding_id == finding_id)
+
+    async def act(self, command, actor):
+        finding = self.all[command.finding_id]
+        if command.expected_number not in (0, finding.number):
+            raise ConflictError(f"finding {finding.finding_id} has moved on to event {finding.number}")
+        if finding.state.ended:
+            raise StateError(f"finding {finding.finding_id} is {finding.state}")
+        state = FindingState.RECTIFIED if command.step is Step.CLAIMED else FindingState(command.step.value)
+        after = replace(finding, state=state, number=finding.number + 1, changed_wall_ns=wall_ns())
+        self._put(
+            after,
+            LedgerEvent(finding.finding_id, after.number, command.step, wall_ns(), actor.name, actor.role, command.why),
+        )
+        return after
+
+    async def span(self):
+        return 0, len(self.log)
+
+    async def after(self, seq, limit):
+        return self.log[seq : seq + limit]
+
+    def _put(self, finding: Finding, event: LedgerEvent) -> None:
+        self.all[finding.finding_id] = finding
+        self.log.append(LoggedEvent(len(self.log) + 1, event, finding))
+        if self.watch is not None:
+            self.watch.publish(self.log[-1:])
+
+
+class Kpis:
+    """One row a county: as many cameras as there are."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def table(self, query):
+        rows = [self._row(one) for one in self._regions(query.region_prefix)]
+        begin = int(query.page_token or 0)
+        page = tuple(rows[begin : begin + query.page_size])
+        more = str(begin + len(page)) if begin + len(page) < len(rows) else ""
+        return KpiTable(query.by, page, self._row(query.region_prefix), next_page_token=more)
+
+    async def league(self, query):
+        rows = [self._row(one) for one in self._regions(query.region_prefix)]
+        lines = tuple(LeagueRow(place, row, row.rates[query.kpi]) for place, row in enumerate(rows, 1))
+        return LeagueTable(query.kpi, lines)
+
+    def _regions(self, prefix: str) -> list[str]:
+        regions = {one.region for one in self._registry.cameras.values()}
+        return sorted(one for one in regions if one.startswith(prefix))
+
+    def _row(self, region: str) -> KpiRow:
+        number = sum(1 for one in self._registry.cameras.values() if one.region.startswith(region))
+        return KpiRow(region, {kpi: Rate(number, number, number) for kpi in KpiName}, Counts())
+
+
+class SmallHub:
+    """Behaves as the port promises; verdicts are what a test says they are."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.registry = Registry(store.cameras(), {})
+        self.ledger = Ledger()
+        self.indicators = Kpis(self.registry)
+        self.log = VerdictLog(store.history, self.registry)
+        self.watch: Watch | None = None
+        self.error: Exception | None = None
+        self.next_visit_id = 2000
+        self.checked: list[str] = []
+        self.in_flight: dict[str, int] = {}
+        self.pauses: dict = {}
+        self.draws: list[SpotCheck] = []
+
+    def put(self, *cameras: Camera) -> None:
+        self.store.put_cameras(cameras)
+        self.registry.put(cameras)
+
+    def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other) -> Verdict:
+        """A verdict is stored and published."""
+        self.next_visit_id += 1
+        verdict = replace(VERDICT, camera_id=camera_id, visit_id=visit_id or self.next_visit_id, **other)
+        self.write([VisitRecord(verdict, b"", changed)])
+        return verdict
+
+    def write(self, records: list[VisitRecord]) -> None:
+        stored = self.log.stored(self.store.write(records))
+        if self.watch is not None:
+            self.watch.publish(stored)
+
+    async def import_cameras(self, cameras, keep_good, validate_only=False):
+        problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
+        bad = {one.index for one in problems}
+        if validate_only or (problems and not keep_good):
+            return ImportReport(problems=problems)
+        good = [one for index, one in enumerate(cameras) if index not in bad]
+        counts = self.store.put_cameras(good)
+        self.registry.put(good)
+        return ImportReport(*counts, problems)
+
+    async def remove_cameras(self, camera_ids):
+        removed = self.store.remove_cameras(camera_ids)
+        self.registry.remove(removed)
+        return len(removed), tuple(one for one in camera_ids if one not in removed)
+
+    async def reset_baselines(self, camera_ids):
+        known = [one for one in camera_ids if one in self.registry.cameras]
+        return len(known), tuple(one for one in camera_ids if one not in known)
+
+    async def check_now(self, camera_ids):
+        self.checked += camera_ids
+        known = [one for one in camera_ids if one in self.registry.cameras]
+        paused = tuple(one for one in known if one in {scope.value for scope in self.pauses})
+        visited = [one for one in known if self.registry.cameras[one].enabled and one not in paused]
+        return CheckNowReport(
+            accepted=tuple(one for one in visited if one not in self.in_flight),
+            in_flight={one: self.in_flight[one] for one in visited if one in self.in_flight},
+            unknown_ids=tuple(one for one in camera_ids if one not in known),
+            not_visited_ids=tuple(one for one in known if not self.registry.cameras[one].enabled),
+            paused_ids=paused,
+            first_visit_id=self.next_visit_id + 1,
+        )
+
+    async def camera(self, camera_id):
+        if self.error is not None:
+            raise self.error
+        latest = {one: packed for one, packed, _ in self.store.latest()}
+        return Catalog(self.registry, latest).camera(camera_id)
+
+    async def regions(self, camera_ids):
+        known = self.registry.cameras
+        return {one: known[one].region for one in camera_ids if one in known}
+
+    async def list_cameras(self, query):
+        return self.store.page(query)
+
+    async def verdict(self, camera_id, visit_id):
+        kept = self.store.history.of_camera(camera_id, 0, 1000)
+        return next((one.verdict for one in kept if visit_id in (0, one.verdict.visit_id)), None)
+
+    async def verdicts(self, camera_id, before_seq, limit):
+        return self.store.history.of_camera(camera_id, before_seq, limit)
+
+    async def picture(self, camera_id, visit_id, side_px_max, *, annotated=False, sha256=""):
+        return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
+
+    async def status(self, region_prefix):
+        number = sum(self.registry.by_state(region_prefix).values())
+        return replace(STATUS, cameras=number, cameras_by_state={"ok": number})
+
+    async def schedule(self):
+        return SchedulerStatus(cameras=len(self.registry.cameras), pauses=tuple(self.pauses.values()))
+
+    async def plan(self, camera_id):
+        if camera_id not in self.registry.cameras:
+            raise NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
+        return CameraPlanReport(camera_id, "ordinary", "due", 1.0, 2.0, 1.0, 0, "", None, None, True, ("so",), 0, "UTC")
+
+    async def pause(self, pause):
+        self.pauses[pause.scope] = PauseStatus(pause, 1)
+        return self.pauses[pause.scope]
+
+    async def resume(self, scope):
+        if scope not in self.pauses:
+            raise NotFoundError(f"{scope.kind} {scope.value!r} is not paused")
+        return self.pauses.pop(scope)
+
+    async def validate_config(self, text):
+        return (("config: no",), ()) if "bad" in text else ((), ("careful",))
+
+    async def apply_config(self, text, expected_revision, dry_run):
+        if "bad" in text:
+            raise ConfigError("toml: first\ntoml: second")
+        if expected_revision not in ("", "r1"):
+            raise ConflictError("somebody changed them")
+        return ConfigReport("r1", (), (), not dry_run)
+
+    async def draw_spot_check(self, order):
+        header = SpotCheckHeader(
+            0 if order.dry_run else len(self.draws) + 1, wall_ns(), order.size, order.seed or 7, order.region_prefix,
+            1.0, 0, 0,
+        )  # fmt: skip
+        check = SpotCheck(header, (), ())
+        if not order.dry_run:
+            self.draws.insert(0, check)
+        return SpotCheckReport(check)
+
+    async def spot_check(self, draw_id):
+        return next((one for one in self.draws if draw_id in (0, one.header.draw_id)), None)
+
+    async def spot_checks(self):
+        return tuple(one.header for one in self.draws)
+
+    async def create_token(self, order, creator):
+        return self.store.access.create_token(order, creator.name, wall_ns())
+
+    async def tokens(self):
+        return self.store.access.tokens()
+
+    async def revoke_token(self, token_id):
+        return self.store.access.revoke_token(token_id, wall_ns())
+
+    async def audit_entries(self, query):
+        return self.store.access.entries(query)
+
+
+@dataclass
+class Served:
+    """A server that runs. `client`: without a token."""
+
+    hub: SmallHub
+    watch: Watch
+    metrics: Metrics
+    server: GrpcServer
+    address: str
+    client: PatrolClient
+
+
+@contextmanager
+def serving(
+    folder: Path, ring: int = 64, watchers_max: int = 4, hub: SmallHub | None = None, **settings
+) -> Iterator[Served]:
+    """A server over a database in `folder`."""
+    own = hub or SmallHub(Store.open(f"sqlite:///{folder}/patrol.db"))
+    metrics = Metrics("test")
+    watch = Watch(own.log, patrol_service.watch_body, patrol_service.watch_mark, ring, watchers_max)
+    own.watch = watch
+    findings = own.ledger.watch = Watch(
+        own.ledger, finding_service.watch_body, finding_service.watch_mark, ring, watchers_max
+    )
+    chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10} | settings)
+    server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact)
+    address = server.start()
+    try:
+        with PatrolClient(address, timeout_s=10) as client:
+            yield Served(own, watch, metrics, server, address, client)
+    finally:
+        server.stop(0.5)
+        if hub is None:
+            own.store.close()
+
+
+def county(number: int = 25, region: str = "130102", name: str = "c") -> list[Camera]:
+    """So many cameras in a county."""
+    return [Camera(f"{name}{n}", f"rtsp://u:secret@h/{n}", region=region, site_id=f"s{n % 5}") for n in range(number)]
+
+
+def wait_until(what, timeout_s: float = 10.0):
+    """What is true at last."""
+    give_up_s = time.monotonic() + timeout_s
+    while not (found := what()):
+        assert time.monotonic() < give_up_s, "it did not come about in time"
+        time.sleep(0.01)
+    return found

@@ -1,0 +1,85 @@
+"""Rehearsals as tests want them: a made-up province, a few hours from seven in the morning on."""
+
+from collections.abc import Sequence
+
+from engine.clock import ns
+from engine.config.calendar import Calendar
+from engine.config.schema import SchedulerSettings, Settings
+from engine.model.types import Camera, Codec
+from engine.scheduler.core import Scheduler
+from engine.scheduler.events import CamerasPut
+from engine.simulation.camera_model import Nature
+from engine.simulation.faults import PRESETS, Faults
+from engine.simulation.fleet import Fleet, made_up, registered
+from engine.simulation.report import Report, rehearse
+from engine.simulation.simulation import Play, Stage
+from engine.simulation.world import Interval, Pattern, Stream, World
+from tests.support.scheduling import SECOND, wall_ns
+
+SEVEN = "2026-11-23T07:00"
+PLAIN = World(
+    connect_s_min=0.5,
+    connect_s_max=0.5,
+    streams=(Stream(name="plain", codec=Codec.H264, kbit_s=2000, cpu_ms=10, share=1),),
+    intervals=(Interval(seconds=2, share=1),),
+    hours=(Pattern(hours="", share=1),),
+)
+"""Every visit connects in half a second and waits for its keyframe up to two; every check costs 10 ms; always open."""
+
+
+def settings(**scheduler) -> Settings:
+    return Settings(scheduler=SchedulerSettings(**scheduler))
+
+
+def stage(
+    cameras: int | Sequence[Camera] = 1000,
+    hours: float = 2.0,
+    *,
+    plan: Settings | None = None,
+    faults: str | Faults = "none",
+    world: World | None = None,
+    cores: int = 2,
+    seed: int = 1,
+    began: str = SEVEN,
+) -> Stage:
+    plan, world = plan or Settings(), world or World()
+    if isinstance(cameras, int):
+        fleet = made_up(cameras, world, plan.scheduler, seed)
+    else:
+        fleet = registered(cameras, world, plan.scheduler, seed)
+    return Stage(
+        settings=plan,
+        calendar=Calendar(),
+        fleet=fleet,
+        world=world,
+        faults=PRESETS[faults] if isinstance(faults, str) else faults,
+        cores=cores,
+        span_ns=ns(hours * 3600),
+        seed=seed,
+        wall_ns=wall_ns(began),
+    )
+
+
+def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Report:
+    return rehearse("plan", stage(cameras, hours, **chosen))
+
+
+def played(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Play:
+    play = Play(stage(cameras, hours, **chosen))
+    play.run()
+    return play
+
+
+def nature(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings | None = None) -> Nature:
+    return Nature(fleet, PLAIN, faults, (plan or Settings()).feed, ns(hours * 3600), seed=3)
+
+
+def core_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
+    """A scheduler that has heard of these cameras and of nothing else."""
+    core = Scheduler(plan, wall_offset_ns=wall_ns(SEVEN))
+    core.handle(CamerasPut(fleet.plans), 0)
+    return core
+
+
+def at(seconds: float) -> int:
+    return round(seconds * SECOND)

@@ -1,0 +1,57 @@
+"""A process that writes verdicts until it is killed, and says what it was told is committed.
+
+    python -m tests.support.storage_crash URL FOLDER FIRST_VISIT
+
+One line for each: `SEQ VISIT` of a record, `note VISIT` of a command that was answered.
+"""
+
+import itertools
+import sys
+import threading
+import time
+from datetime import UTC
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from engine.clock import wall_ns
+from engine.config.schema import RecordSettings
+from engine.model.types import State, Verdict
+from engine.storage.db.store import Store, VisitRecord
+from engine.storage.evidence.store import Evidence
+from engine.storage.writer.writer import Writer
+
+
+def main(url: str, folder: str, first_visit: int) -> None:
+    store = Store.open(url)
+    store.claim()
+    lock = threading.Lock()
+
+    def say(lines: str) -> None:
+        with lock:
+            sys.stdout.write(lines)
+            sys.stdout.flush()
+
+    writer = Writer(
+        store, Evidence(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
+        lambda records: say("".join(f"{one.seq} {one.verdict.visit_id}\n" for one in records)),
+        tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
+    )  # fmt: skip
+    for visit in itertools.count(first_visit):
+        verdict = Verdict(f"c{visit % 100}", visit, wall_ns(), State.OK, figures={"visit": float(visit)})
+        writer.submit(VisitRecord(verdict, bytes(500)), None)
+        if visit % 40 == 0:
+            done = writer.transact(note(visit))
+            done.add_done_callback(lambda _, visit=visit: say(f"note {visit}\n"))
+        time.sleep(0.0003)
+
+
+def note(visit: int):
+    def write(connection: sa.Connection) -> None:
+        connection.execute(sa.text("INSERT INTO patrol_about VALUES (:key, 'note')"), {"key": f"note {visit}"})
+
+    return write
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,313 @@
+"""The RTSP client without a server: what it asks, what it takes, what it refuses."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from engine.feed.rtsp import auth, message, sdp
+from engine.feed.rtsp.assembler import Assembler
+from engine.feed.rtsp.reorder import WINDOW, Reorder
+from engine.feed.rtsp.rtp import parse
+from engine.feed.rtsp.session import Session
+from engine.model.types import Codec, FailureReason
+from tests.support.clips import encode, scene, units
+from tests.support.rtp_packets import aggregate, interleave, payloads, rtp, stream
+
+CODECS = [Codec.H264, Codec.H265]
+NAMES = {Codec.H264: "H264", Codec.H265: "H265"}
+
+
+@pytest.fixture(scope="module")
+def clips() -> dict[Codec, list[bytes]]:
+    pictures = [scene(160, 128, seed) for seed in range(1, 8)]
+    return {codec: encode(codec, pictures, gop=3) for codec in CODECS}
+
+
+def description(codec: Codec, access_unit: bytes | None = None) -> bytes:
+    fmtp = ""
+    if access_unit is not None:
+        sets = [base64.b64encode(u).decode() for u in units(access_unit) if is_set(codec, u)]
+        if codec is Codec.H264:
+            fmtp = f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={','.join(sets)}\r\n"
+        else:
+            fmtp = f"a=fmtp:96 sprop-vps={sets[0]};sprop-sps={sets[1]};sprop-pps={sets[2]}\r\n"
+    return (
+        f"v=0\r\ns=x\r\na=control:*\r\nm=audio 0 RTP/AVP 8\r\na=control:track0\r\nm=video 0 RTP/AVP 96\r\n"
+        f"a=rtpmap:96 {NAMES[codec]}/90000\r\n{fmtp}a=control:track1\r\n"
+    ).encode()
+
+
+def is_set(codec: Codec, unit: bytes) -> bool:
+    return unit[0] & 31 in (7, 8) if codec is Codec.H264 else unit[0] >> 1 & 63 in (32, 33, 34)
+
+
+def reply(session: Session, status: str, *headers: str, body: bytes = b"") -> None:
+    sequence = re.search(rb"CSeq: (\d+)", session.take_outgoing()).group(1).decode()
+    lines = [f"RTSP/1.0 {status}", f"CSeq: {sequence}", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    session.receive(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
+
+
+def playing(codec: Codec, body: bytes) -> Session:
+    session = Session("rtsp://10.0.0.1/live", "nonce")
+    session.begin()
+    reply(session, "200 OK", body=body)
+    reply(session, "200 OK", "Session: 7;timeout=60", "Transport: RTP/AVP/TCP;interleaved=0-1")
+    reply(session, "200 OK")
+    assert session.playing
+    return session
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("mtu", [200, 1400, 100_000])
+def test_the_first_whole_keyframe_is_taken_with_its_parameter_sets(codec: Codec, mtu: int, clips: dict) -> None:
+    session = playing(codec, description(codec))
+    session.receive(interleave(stream(codec, clips[codec][1:4], mtu=mtu)))
+    assert session.failure is None
+    assert session.codec is codec
+    assert units(session.keyframe.payload) == units(clips[codec][3])
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_it_stops_at_the_marker_and_wants_nothing_more(codec: Codec, clips: dict) -> None:
+    session = playing(codec, description(codec))
+    packets = stream(codec, clips[codec][:1])
+    session.receive(interleave(packets[:-1]))
+    assert not session.over
+    session.receive(interleave(packets[-1:]))
+    assert session.over
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_camera_that_sets_no_marker_ends_the_picture_with_the_next(codec: Codec, clips: dict) -> None:
+    session = playing(codec, description(codec))
+    session.receive(interleave(stream(codec, clips[codec][:2], markers=False)))
+    assert units(session.keyframe.payload) == units(clips[codec][0])
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_parameter_sets_of_the_description_do_where_none_come_in_band(codec: Codec, clips: dict) -> None:
+    first = clips[codec][0]
+    bare = b"".join(b"\0\0\0\1" + unit for unit in units(first) if not is_set(codec, unit))
+    session = playing(codec, description(codec, first))
+    session.receive(interleave(stream(codec, [bare])))
+    assert [u for u in units(session.keyframe.payload) if is_set(codec, u)] == [
+        u for u in units(first) if is_set(codec, u)
+    ]
+
+
+def test_without_any_parameter_sets_there_is_no_keyframe(clips: dict) -> None:
+    bare = b"".join(b"\0\0\0\1" + unit for unit in units(clips[Codec.H264][0]) if not is_set(Codec.H264, unit))
+    session = playing(Codec.H264, description(Codec.H264))
+    session.receive(interleave(stream(Codec.H264, [bare])))
+    assert session.keyframe is None
+    assert session.damaged == 1
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_keyframe_with_a_lost_packet_is_thrown_away_and_the_next_is_taken(codec: Codec, clips: dict) -> None:
+    unhurt = stream(codec, clips[codec][:4], mtu=200)
+    keyframe_packets = len(stream(codec, clips[codec][:1], mtu=200))
+    for lost in range(0, keyframe_packets, max(1, keyframe_packets // 7)):
+        session = playing(codec, description(codec, clips[codec][0]))
+        session.receive(interleave(unhurt[:lost] + unhurt[lost + 1 :]))
+        got = units(session.keyframe.payload)
+        # What was lost may have been a parameter set, which the description has too, or the supplement; else the next.
+        pictures = [[u for u in units(clips[codec][n]) if not is_set(codec, u)][-1] for n in (0, 3)]
+        assert got[-1] in pictures
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_joining_in_the_middle_of_a_keyframe_waits_for_the_next(codec: Codec, clips: dict) -> None:
+    packets = stream(codec, clips[codec][:4], mtu=200)
+    session = playing(codec, description(codec, clips[codec][0]))
+    session.receive(interleave(packets[6:]))
+    assert units(session.keyframe.payload)[-1] == units(clips[codec][3])[-1]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_aggregated_units_are_taken_apart(codec: Codec, clips: dict) -> None:
+    found = units(clips[codec][0])
+    small, large = found[:-1], found[-1]
+    parts = [aggregate(codec, small), *payloads(codec, large, 300)]
+    packets = [rtp(part, 10 + n, 5, n == len(parts) - 1) for n, part in enumerate(parts)]
+    session = playing(codec, description(codec))
+    session.receive(interleave(packets))
+    assert units(session.keyframe.payload) == found
+
+
+def test_a_recovery_point_without_idr_is_a_keyframe() -> None:
+    pictures = [scene(160, 128, seed) for seed in range(1, 6)]
+    options = {"x264-params": "repeat-headers=1:scenecut=0:open-gop=1:bframes=0:keyint=3:min-keyint=1"}
+    coded = encode(Codec.H264, pictures, gop=3, options=options)
+    sets = [u for u in units(coded[0]) if u[0] & 31 in (7, 8)]
+    intra = next(u for u in units(coded[3]) if u[0] & 31 in (1, 5))
+    not_idr = bytes([intra[0] & 0xE0 | 1]) + intra[1:]
+    supplement = bytes([6, 6, 1, 0x84, 0x80])
+    assembler = Assembler(Codec.H264, sets)
+    packets = [parse(rtp(unit, n, 9, n == 1)) for n, unit in enumerate([supplement, not_idr])]
+    assert assembler.push(packets[0]) is None
+    assert units(assembler.push(packets[1]).payload)[-1] == not_idr
+
+
+def test_a_hundred_megabyte_keyframe_is_given_up_within_bounds() -> None:
+    assembler = Assembler(Codec.H264, [b"\x67abc", b"\x68abc"])
+    head = bytes([28 | 0x60])
+    piece = bytes(60_000)
+    for number in range(1700):
+        flags = 0x80 if number == 0 else 0x40 if number == 1699 else 0
+        packet = parse(rtp(head + bytes([flags | 5]) + piece, number, 1, number == 1699))
+        assert assembler.push(packet) is None
+        assert assembler._size < 9_000_000
+    assert assembler.damaged == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("404 Not Found", FailureReason.NOT_FOUND),
+        ("403 Forbidden", FailureReason.UNAUTHORIZED),
+        ("415 Unsupported Media Type", FailureReason.UNSUPPORTED_CODEC),
+        ("500 Internal Server Error", FailureReason.PROTOCOL_ERROR),
+        ("454 Session Not Found", FailureReason.PROTOCOL_ERROR),
+    ],
+)
+def test_refusals_have_their_reason(status: str, reason: FailureReason) -> None:
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    reply(session, status)
+    assert session.failure.reason is reason
+    assert status in session.failure.detail
+
+
+def test_a_session_without_video_says_what_it_has() -> None:
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    reply(session, "200 OK", body=b"v=0\r\nm=audio 0 RTP/AVP 8\r\na=control:1\r\n")
+    assert session.failure.reason is FailureReason.NO_VIDEO
+    assert "audio" in session.failure.detail
+
+
+def test_a_codec_that_is_not_ours_is_named() -> None:
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    reply(session, "200 OK", body=b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/90000\r\n")
+    assert session.failure.reason is FailureReason.UNSUPPORTED_CODEC
+    assert "MP4V-ES" in session.failure.detail
+
+
+def test_a_redirect_is_handed_to_the_shell() -> None:
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    reply(session, "302 Moved", "Location: rtsp://other/2")
+    assert session.redirect == "rtsp://other/2"
+
+
+def test_a_server_that_speaks_http_is_told_from_rtsp() -> None:
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    session.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert session.failure.reason is FailureReason.PROTOCOL_ERROR
+
+
+def test_noise_between_packets_is_passed_over_but_not_for_ever(clips: dict) -> None:
+    session = playing(Codec.H264, description(Codec.H264))
+    session.receive(b"\x11" * 5000 + interleave(stream(Codec.H264, clips[Codec.H264][:1])))
+    assert session.keyframe is not None
+    session = playing(Codec.H264, description(Codec.H264))
+    for _ in range(30):
+        session.receive(b"\x11" * 5000)
+    assert session.failure.reason is FailureReason.PROTOCOL_ERROR
+
+
+def test_basic_authentication_is_answered_without_the_password_in_the_url() -> None:
+    session = Session("rtsp://user:p%40ss@h/1", "n")
+    session.begin()
+    first = session._outgoing[0]
+    assert b"p%40ss" not in first
+    reply(session, "401 Unauthorized", 'WWW-Authenticate: Basic realm="cam"')
+    sent = session.take_outgoing().decode()
+    assert base64.b64encode(b"user:p@ss").decode() in sent
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("qop", [True, False])
+def test_digest_answers_are_those_of_the_standard(algorithm: str, qop: bool) -> None:
+    header = f'Digest realm="r", nonce="abc", algorithm={algorithm}' + (', qop="auth,auth-int"' if qop else "")
+    challenge = auth.choose(header)
+    text = auth.answer(challenge, "me", "secret", "DESCRIBE", "rtsp://h/1", 1, "cn")
+    digest = hashlib.md5 if algorithm == "MD5" else hashlib.sha256
+    one, two = digest(b"me:r:secret").hexdigest(), digest(b"DESCRIBE:rtsp://h/1").hexdigest()
+    middle = "abc:00000001:cn:auth" if qop else "abc"
+    assert f'response="{digest(f"{one}:{middle}:{two}".encode()).hexdigest()}"' in text
+
+
+def test_the_digest_of_rfc_7616_is_met() -> None:
+    challenge = auth.Challenge(
+        "SHA-256", False, "http-auth@example.org", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "", True
+    )
+    text = auth.answer(
+        challenge, "Mufasa", "Circle of Life", "GET", "/dir/index.html", 1,
+        "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+    )  # fmt: skip
+    assert "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1" in text
+
+
+def test_the_stronger_of_two_challenges_is_answered() -> None:
+    lines = (
+        'Basic realm="a"\nDigest realm="a", nonce="n", algorithm=MD5\nDigest realm="a", nonce="n", algorithm=SHA-256'
+    )
+    assert auth.choose(lines).algorithm == "SHA-256"
+    assert auth.choose('Negotiate abc\nDigest realm="a", nonce="n", algorithm=SHA-512-256') is None
+
+
+def test_a_stale_nonce_is_answered_once_more_and_a_wrong_password_is_not_tried_for_ever() -> None:
+    session = Session("rtsp://u:p@h/1", "n")
+    session.begin()
+    reply(session, "401 Unauthorized", 'WWW-Authenticate: Digest realm="a", nonce="1"')
+    reply(session, "401 Unauthorized", 'WWW-Authenticate: Digest realm="a", nonce="2", stale=true')
+    assert session.failure is None
+    reply(session, "401 Unauthorized", 'WWW-Authenticate: Digest realm="a", nonce="3"')
+    assert session.failure.reason is FailureReason.UNAUTHORIZED
+    assert "p@" not in session.failure.detail
+
+
+def test_teardown_names_the_session_and_is_empty_before_there_is_one() -> None:
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    assert session.teardown() == b""
+    assert b"TEARDOWN" in playing(Codec.H264, description(Codec.H264)).teardown()
+
+
+@pytest.mark.parametrize(
+    ("base", "control", "url"),
+    [
+        ("rtsp://h/a/", "track1", "rtsp://h/a/track1"),
+        ("rtsp://h/a", "track1", "rtsp://h/a/track1"),
+        ("rtsp://h/a?x=1", "*", "rtsp://h/a?x=1"),
+        ("rtsp://h/a", "rtsp://h/b", "rtsp://h/b"),
+        ("rtsp://h:554/a", "/c", "rtsp://h:554/c"),
+        ("rtsp://h/a", "", "rtsp://h/a"),
+    ],
+)
+def test_control_urls_are_resolved_as_servers_mean_them(base: str, control: str, url: str) -> None:
+    assert sdp.control_url(base, control) == url
+
+
+@pytest.mark.parametrize("head", [b"RTSP/1.0 abc OK\r\n\r\n", b"RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n"])
+def test_messages_that_make_no_sense_are_refused(head: bytes) -> None:
+    with pytest.raises(message.MessageError):
+        message.parse(head)
+
+
+def test_udp_packets_are_put_in_order_and_late_ones_left_out() -> None:
+    packets = [parse(rtp(b"x", n, 1, False)) for n in range(100)]
+    reorder = Reorder()
+    order = [0, 2, 1, 1, 5, 4, 3, 0, 6]
+    got = [one.sequence for n in order for one in reorder.push(packets[n])]
+    assert got == [0, 1, 2, 3, 4, 5, 6]
+    got = [one.sequence for n in range(8, 9 + WINDOW) for one in reorder.push(packets[n])]
+    assert got == list(range(8, 9 + WINDOW))

@@ -1,0 +1,201 @@
+"""From measurements to verdicts by single pictures: what is seen, what several visits confirm, what is announced."""
+
+import dataclasses
+
+import pytest
+
+from engine.config.judge import JudgeSettings
+from engine.judge.baseline import LEVEL_UNITS
+from engine.judge.freeze import SIGNATURE_VERSION
+from engine.judge.rules import RULES_VERSION, judge_failure, judge_measurement, judge_undecoded
+from engine.judge.state import HISTORY_BYTES_MAX, OUTCOMES_MAX, History
+from engine.kernels import signature
+from engine.model.types import (
+    Cause,
+    Codec,
+    FailureReason,
+    FaultKind,
+    Severity,
+    State,
+    UnknownReason,
+    VisitFailure,
+)
+from tests.support.judge_states import GOOD, MINUTE_NS, SETTINGS, a_measurement, judge_all, judge_one
+
+
+def test_a_good_picture_is_ok_and_announced_at_once() -> None:
+    verdict = judge_one(a_measurement(3))
+    assert (verdict.state, verdict.kinds, verdict.reason) == (State.OK, (), "")
+    assert (verdict.announced, verdict.since_wall_ns) == (State.OK, 3 * MINUTE_NS)
+    assert verdict.severity is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({"sharpness": 20.0}, {FaultKind.BLURRED}),
+        ({"luma_mean": 35.0}, {FaultKind.TOO_DARK}),
+        ({"luma_mean": 4.0, "structureless_share": 1.0, "sharpness": None}, {FaultKind.TOO_DARK}),
+        ({"luma_mean": 35.0, "sharpness": 20.0}, {FaultKind.TOO_DARK}),
+        ({"luma_mean": 175.0, "luma_p5": 80.0, "luma_p99": 252.0}, {FaultKind.TOO_BRIGHT}),
+        ({"luma_mean": 230.0}, {FaultKind.TOO_BRIGHT}),
+        ({"clipped_bright_share": 0.4}, {FaultKind.TOO_BRIGHT}),
+        ({"luma_p5": 110.0, "luma_p95": 125.0}, {FaultKind.LOW_CONTRAST}),
+        ({"structureless_share": 0.95, "sharpness": None}, {FaultKind.COVERED}),
+        ({"structureless_share": 0.95, "sharpness": 10.0, "luma_p5": 110.0, "luma_p95": 125.0}, {FaultKind.COVERED}),
+        ({"structureless_share": 0.7}, {FaultKind.PARTLY_COVERED}),
+        ({"structureless_share": 0.95, "luma_mean": 35.0, "sharpness": None}, {FaultKind.COVERED, FaultKind.TOO_DARK}),
+        ({"flat_share": 0.95, "luma_mean": 60.0}, {FaultKind.SIGNAL_LOSS}),
+        ({"flat_share": 0.95, "luma_mean": 3.0}, {FaultKind.SIGNAL_LOSS, FaultKind.TOO_DARK}),
+    ],
+)
+def test_a_fault_is_named_for_what_it_is(changes: dict[str, float], kinds: set[FaultKind]) -> None:
+    verdict = judge_one(a_measurement(**changes))
+    assert verdict.state == State.FAULT
+    assert set(verdict.kinds) == kinds
+    assert 0.5 <= verdict.confidence <= 1
+
+
+def test_bright_lamps_in_a_picture_with_shadows_are_no_fault() -> None:
+    assert judge_one(a_measurement(luma_mean=173.0, luma_p5=41.0, luma_p99=255.0)).state == State.OK
+
+
+@pytest.mark.parametrize("darkest", [{"luma_p1": 100.0, "luma_p5": 127.0}, {"luma_p1": 4.0, "luma_p5": 80.0}])
+def test_a_bright_scene_without_shadows_or_with_black_is_doubtful_and_no_fault(darkest: dict[str, float]) -> None:
+    verdict = judge_one(a_measurement(luma_mean=200.0, luma_p99=252.0, **darkest))
+    assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
+
+
+def test_a_tiny_picture_shows_too_little_to_be_judged() -> None:
+    tiny = dataclasses.replace(a_measurement(sharpness=10.0), width=176, height=144)
+    verdict = judge_one(tiny)
+    assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
+
+
+def test_a_dark_picture_with_burnt_lights_looks_against_the_light() -> None:
+    verdict = judge_one(a_measurement(luma_mean=40.0, luma_p50=20.0, clipped_bright_share=0.08))
+    assert (verdict.kinds, verdict.cause) == ((FaultKind.TOO_DARK,), Cause.BACKLIGHT)
+
+
+def test_a_picture_without_edges_is_unknown_and_not_blurred() -> None:
+    verdict = judge_one(a_measurement(sharpness=None))
+    assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.FEATURELESS)
+
+
+def test_few_edges_are_not_enough_to_call_a_picture_blurred() -> None:
+    verdict = judge_one(a_measurement(sharpness=20.0, edge_tiles=20.0))
+    assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.FEATURELESS)
+
+
+def test_between_blurred_and_sharp_lies_doubt() -> None:
+    verdict = judge_one(a_measurement(sharpness=50.0))
+    assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
+
+
+def test_a_night_that_is_no_fault_is_still_too_dark_to_judge() -> None:
+    lenient = JudgeSettings(dark_mean_max=5.0)
+    verdict, _ = judge_measurement(a_measurement(luma_mean=12.0, sharpness=None), History(), lenient)
+    assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.TOO_DARK_TO_JUDGE)
+
+
+@pytest.mark.parametrize("changes", [{"luma_mean": 3.0, "sharpness": None}, {"flat_share": 1.0, "luma_mean": 0.0}])
+def test_darkness_is_no_fault_while_the_kitchen_rests(changes: dict[str, float]) -> None:
+    dark = a_measurement(**changes)
+    resting, _ = judge_measurement(dark, History(), SETTINGS, working=False)
+    assert (resting.state, resting.reason) == (State.UNKNOWN, UnknownReason.TOO_DARK_TO_JUDGE)
+    assert judge_one(dark).state == State.FAULT
+
+
+def test_a_blue_screen_is_a_fault_by_night_too() -> None:
+    blue, _ = judge_measurement(a_measurement(flat_share=1.0, luma_mean=60.0), History(), SETTINGS, working=False)
+    assert blue.kinds == (FaultKind.SIGNAL_LOSS,)
+
+
+@pytest.mark.parametrize("figures", [{"sharpness": 1.0}, {"structureless_share": 1.0}, {"luma_mean": 3.0}])
+def test_a_damaged_picture_is_unknown_whatever_it_shows(figures: dict[str, float]) -> None:
+    verdict = judge_one(a_measurement(damage=("corrupt_flag",), **figures))
+    assert (verdict.state, verdict.kinds, verdict.reason) == (State.UNKNOWN, (), UnknownReason.DAMAGED)
+    assert "corrupt_flag" in verdict.detail
+
+
+def test_a_damaged_picture_teaches_nothing() -> None:
+    _, before = judge_all([a_measurement(0)])
+    _, after = judge_measurement(a_measurement(1, damage=("incomplete",)), before, SETTINGS)
+    assert (after.day, after.signature, after.same_visits) == (before.day, before.signature, 1)
+
+
+def test_a_verdict_carries_what_it_takes_to_audit_it() -> None:
+    verdict = judge_one(a_measurement(sharpness=20.0))
+    assert verdict.rules_version == RULES_VERSION
+    assert verdict.thresholds["sharpness_min"] == SETTINGS.sharpness_min
+    assert verdict.figures.items() >= GOOD.items()
+    assert (verdict.width, verdict.height, verdict.codec) == (1920, 1080, Codec.H264)
+
+
+def test_one_bad_picture_raises_no_alarm_and_two_do() -> None:
+    verdicts, _ = judge_all([a_measurement(0), a_measurement(1, sharpness=20.0), a_measurement(2, sharpness=20.0)])
+    assert [one.state for one in verdicts] == [State.OK, State.FAULT, State.FAULT]
+    assert [one.announced for one in verdicts] == [State.OK, State.OK, State.FAULT]
+    assert verdicts[2].announced_kinds == (FaultKind.BLURRED,)
+    assert verdicts[2].severity == Severity.IMPAIRED
+    assert verdicts[2].since_wall_ns == 2 * MINUTE_NS
+
+
+def test_different_faults_do_not_confirm_each_other() -> None:
+    verdicts, _ = judge_all([a_measurement(0), a_measurement(1, sharpness=20.0), a_measurement(2, luma_mean=30.0)])
+    assert verdicts[-1].announced == State.OK
+
+
+def test_a_lens_that_is_covered_bit_by_bit_is_announced_by_its_latest_name() -> None:
+    half, whole = a_measurement(1, structureless_share=0.7), a_measurement(2, structureless_share=0.95, sharpness=None)
+    verdicts, _ = judge_all([a_measurement(0), half, whole])
+    assert verdicts[-1].announced_kinds == (FaultKind.COVERED,)
+    assert verdicts[-1].severity == Severity.BLIND
+
+
+def test_a_camera_whose_first_picture_is_bad_begins_as_unknown() -> None:
+    verdicts, _ = judge_all([a_measurement(0, sharpness=20.0)])
+    assert verdicts[0].announced == State.UNKNOWN
+
+
+def test_a_fault_is_taken_back_after_two_good_visits_and_flapping_keeps_it() -> None:
+    bad = [a_measurement(0, sharpness=20.0), a_measurement(1, sharpness=20.0)]
+    flapping = [a_measurement(at, sharpness=80.0 if at % 2 == 0 else 20.0) for at in range(2, 8)]
+    verdicts, _ = judge_all([*bad, *flapping])
+    assert {one.announced for one in verdicts[1:]} == {State.FAULT}
+    assert verdicts[-1].since_wall_ns == MINUTE_NS
+    verdicts, _ = judge_all([*bad, a_measurement(2), a_measurement(3)])
+    assert [one.announced for one in verdicts[2:]] == [State.FAULT, State.OK]
+    assert (verdicts[-1].announced_kinds, verdicts[-1].since_wall_ns) == ((), 3 * MINUTE_NS)
+
+
+def test_a_camera_that_fails_twice_is_announced_offline_with_the_reason() -> None:
+    _, history = judge_all([a_measurement(0)])
+    failure = VisitFailure("c1", 9, FailureReason.REFUSED, "connection refused")
+    first, history = judge_failure(failure, 2 * MINUTE_NS, history, SETTINGS)
+    second, history = judge_failure(failure, 3 * MINUTE_NS, history, SETTINGS)
+    assert (first.state, first.reason, first.announced) == (State.OFFLINE, "refused", State.OK)
+    assert (second.announced, second.since_wall_ns) == (State.OFFLINE, 3 * MINUTE_NS)
+    assert second.detail == "connection refused"
+
+
+def test_a_keyframe_without_a_picture_is_unknown_and_not_offline() -> None:
+    verdict, history = judge_undecoded(
+        "c1", 4, MINUTE_NS, UnknownReason.QUARANTINED, "two workers died", History(), SETTINGS
+    )
+    assert (verdict.state, verdict.reason, verdict.visit_id) == (State.UNKNOWN, "quarantined", 4)
+    assert history.outcomes[-1].state == State.UNKNOWN
+
+
+def test_the_memory_of_a_camera_stays_small() -> None:
+    day = [a_measurement(at) for at in range(50)]
+    night = [a_measurement(at, grey=True) for at in range(50, 80)]
+    _, history = judge_all([*day, *night])
+    assert len(history.outcomes) == OUTCOMES_MAX
+    assert history.day
+    assert history.infrared
+    assert len(history.to_bytes()) <= HISTORY_BYTES_MAX
+
+
+def test_the_judge_reads_signatures_as_the_kernels_write_them() -> None:
+    assert (SIGNATURE_VERSION, LEVEL_UNITS) == (signature.VERSION, signature.UNITS_PER_LEVEL)

@@ -1,0 +1,194 @@
+"""Digests: periods, what counts when, how it is written."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.model.findings import Finding, FindingState, Level, Subject
+from engine.model.kpi import KpiName, Rate
+from engine.model.types import Cause, FaultKind, Severity
+from engine.notices import formatting
+from engine.notices.csv_report import MARK, findings_csv, league_csv
+from engine.notices.digest import Case, Digest, Findings, Period, Standing, Tally, with_findings
+from engine.notices.html_page import html
+from engine.notices.vocabulary import _TEXTS, Lang, Words
+
+ZONE = "Asia/Shanghai"
+WEEK = Period.of_week("2026-W10")
+BEGIN, END = WEEK.wall_ns(ZONE)
+HOUR = 3600 * 10**9
+ZH, EN = Words(Lang.ZH), Words(Lang.EN)
+
+
+def finding(number: int = 1, state: FindingState = FindingState.OPEN, opened_ns: int = BEGIN + HOUR, **more) -> Finding:
+    subject = Subject("c1", more.pop("cause_key", "covered"), "s1", "第一中学食堂", more.pop("region", "130102"))
+    base = Finding(
+        number, subject, state, Severity.BLIND, Level.SCHOOL, BEGIN + 25 * HOUR, opened_ns, opened_ns,
+        standing=FindingState.OPEN,
+    )  # fmt: skip
+    return replace(base, **more)
+
+
+def digest(*cases: Case, **more) -> Digest:
+    findings = Findings(cases, BEGIN)
+    chapters, left_out = findings.chapters({"130102": "石家庄市长安区"})
+    base = Digest(
+        "1301", "石家庄市", WEEK, ZONE, END + HOUR, False, (), 7, (), findings.total, findings.by_severity,
+        findings.by_level, chapters, left_out,
+    )  # fmt: skip
+    return replace(base, **more)
+
+
+def test_a_week_is_that_of_iso_8601_in_the_kitchens_time_zone() -> None:
+    assert (WEEK.first, WEEK.last) == (date(2026, 3, 2), date(2026, 3, 8))
+    assert formatting.moment(BEGIN, ZONE, year=True) == "2026-03-02 00:00"
+    assert formatting.moment(END, ZONE, year=True) == "2026-03-09 00:00"
+    assert Period.of_week("2026-w01").first == date(2025, 12, 29)
+    assert Period.of_week("2026-W53").last == date(2027, 1, 3)
+
+
+def test_before_a_week_comes_the_week_before() -> None:
+    assert (WEEK.before.first, WEEK.before.last) == (date(2026, 2, 23), date(2026, 3, 1))
+
+
+@pytest.mark.parametrize("text", ["2026-W54", "2025-W53", "2026W10", "W10", "2026-W", "2026-10"])
+def test_what_is_no_week_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="like 2026-W47"):
+        Period.of_week(text)
+
+
+@pytest.mark.parametrize("text", ["2026-02-29", "yesterday", ""])
+def test_what_is_no_day_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="like 2026-11-24"):
+        Period.of_day(text)
+
+
+def test_findings_count_for_the_period_in_which_it_happened() -> None:
+    earlier = BEGIN - 100 * HOUR
+    closed, dismissed = FindingState.CLOSED, FindingState.DISMISSED
+    findings = Findings(
+        [
+            Case(finding(1)),
+            Case(finding(2, closed, changed_wall_ns=BEGIN + 2 * HOUR)),
+            Case(finding(3, closed, earlier, changed_wall_ns=BEGIN + 2 * HOUR)),
+            Case(finding(4, dismissed, earlier, changed_wall_ns=BEGIN)),
+            Case(finding(5, FindingState.OVERDUE, earlier, overdue=True), BEGIN - HOUR),
+            Case(finding(6, FindingState.SUPERVISED, earlier, supervised=True, level=Level.CITY), BEGIN - HOUR),
+            Case(finding(7, closed, earlier, changed_wall_ns=BEGIN + HOUR, supervised=True), BEGIN - HOUR),
+        ],
+        BEGIN,
+    )
+    assert findings.total == Tally(opened=2, closed=3, dismissed=1, standing=3, overdue=2, supervised=1)
+    assert findings.by_level[Level.CITY] == Tally(standing=1, overdue=1, supervised=1)
+    assert [case.finding.finding_id for case in findings.pressing] == [6, 5]
+
+
+def test_a_finding_that_was_escalated_is_overdue_although_the_next_level_still_has_time() -> None:
+    case = Case(finding(level=Level.COUNTY, deadline_wall_ns=END + HOUR), missed_wall_ns=BEGIN)
+    assert case.overdue
+    assert not Case(finding()).overdue
+
+
+def test_how_long_something_is_overdue_is_said_in_days_and_hours() -> None:
+    assert formatting.late(Case(finding(), END - 50 * HOUR), END, ZH) == "2 天 2 小时"
+    assert formatting.late(Case(finding(), END - 48 * HOUR), END, EN) == "2 d"
+    assert formatting.late(Case(finding(), END - HOUR // 2), END, EN) == "0 h"
+    assert formatting.late(Case(finding()), END, EN) == ""
+
+
+def test_a_rate_short_of_all_is_never_a_hundred_per_cent() -> None:
+    assert formatting.percent(Rate(9999, 10_000)) == "99.9%"
+    assert formatting.percent(Rate(10_000, 10_000)) == "100.0%"
+    assert formatting.percent(Rate(2, 3)) == "66.7%"
+    assert formatting.percent(Rate(0, 0)) == ""
+
+
+def test_a_change_is_told_by_a_sign_and_not_by_colour() -> None:
+    assert formatting.change(Rate(95, 100), Rate(90, 100), ZH) == "较上期 ▲ +5.0 个百分点"
+    assert formatting.change(Rate(90, 100), Rate(95, 100), EN) == "▼ -5.0 points on the period before"
+    assert formatting.change(Rate(1, 2), Rate(2, 4), ZH) == "较上期 持平"
+    assert formatting.change(Rate(1, 2), Rate(0, 0), EN) == "nothing to compare with"
+    assert formatting.change(Rate(1, 2), None, EN) == "nothing to compare with"
+
+
+def test_every_text_is_there_in_both_languages() -> None:
+    for key, (zh, en) in _TEXTS.items():
+        assert zh, key
+        assert en, key
+        assert en.isascii(), key
+    for words in (ZH, EN):
+        assert all(words.kpi(name) and words.kpi_short(name) and words.kpi_formula(name) for name in KpiName)
+        assert all(words.severity(one) for one in Severity)
+        assert all(words.level(one) for one in Level)
+        assert all(words.state(one) for one in FindingState)
+        assert all(words.problem(kind) for kind in FaultKind)
+    assert not [kind for kind in FaultKind if ZH.problem(kind) == kind]
+    assert not [cause for cause in Cause if cause in ZH.problem(f"blurred/{cause}")]
+
+
+def test_a_cause_is_named_beside_its_fault_and_an_unknown_word_stays() -> None:
+    assert ZH.problem("too_dark/lights_off") == "过暗（未开灯）"
+    assert EN.problem("offline") == "offline"
+    assert EN.problem("melted/sun") == "melted (sun)"
+
+
+def test_a_county_without_rates_stands_in_the_league_with_its_findings() -> None:
+    league = with_findings(
+        [Standing(1, "130102", "长安区", {})],
+        {"130102": Tally(opened=2), "130104": Tally(opened=1)},
+        {"130104": "桥西区"},
+    )
+    assert [(one.place, one.name, one.tally.opened) for one in league] == [(1, "长安区", 2), (None, "桥西区", 1)]
+
+
+def test_what_a_registry_says_is_text_and_never_markup() -> None:
+    evil = "<script>alert(1)</script>"
+    one = finding(overdue=True)
+    case = Case(replace(one, subject=replace(one.subject, site_name=evil)), BEGIN + 30 * HOUR, evil)
+    page = html(digest(case, region_name=evil), Lang.ZH)
+    assert evil not in page
+    assert page.count("&lt;script&gt;") >= 3
+
+
+def test_a_page_needs_nothing_else_and_can_be_printed() -> None:
+    page = html(digest(Case(finding(overdue=True), BEGIN + 30 * HOUR, "切配间")), Lang.ZH)
+    assert "http" not in page.replace("http-equiv", "")
+    assert "@page" in page
+    assert "break-before: page" in page
+    assert '<html lang="zh-CN">' in page
+    for word in ("石家庄市长安区", "镜头遮挡", "■ 无法看清", "切配间", "03-03 01:00", "5 天 18 小时"):
+        assert word in page
+    assert '<html lang="en">' in html(digest(), Lang.EN)
+
+
+def test_without_findings_and_figures_a_page_says_so() -> None:
+    page = html(digest(), Lang.ZH)
+    assert "期末无逾期或挂牌督办的问题。" in page
+    assert "期内无指标数据。" in page
+
+
+def test_a_page_lists_so_many_findings_and_says_how_many_are_left_out() -> None:
+    findings = Findings([Case(finding(number, overdue=True), BEGIN) for number in range(1, 6)], BEGIN)
+    chapters, left_out = findings.chapters({}, cases_max=3)
+    assert ([len(one.cases) for one in chapters], left_out) == ([3], 2)
+    assert "not listed here (the CSV has them): 2" in html(digest(chapters=chapters, left_out=left_out), Lang.EN)
+
+
+def test_a_period_that_is_not_over_is_told_as_of_now() -> None:
+    made = BEGIN + 40 * HOUR
+    page = html(digest(Case(finding(overdue=True), BEGIN + 30 * HOUR), so_far=True, made_wall_ns=made), Lang.ZH)
+    assert "（截至制表时）" in page
+    assert "10 小时" in page
+
+
+def test_a_sheet_opens_in_excel_and_no_name_is_a_formula() -> None:
+    one = finding(overdue=True)
+    case = Case(replace(one, subject=replace(one.subject, site_name='=HYPERLINK("x")')), BEGIN, "+1")
+    text = findings_csv(digest(case), ZH, [case])
+    assert text.startswith(f"{MARK}编号,代码,区县,")
+    assert '"\'=HYPERLINK(""x"")"' in text
+    assert ",'+1," in text
+    rows = league_csv(digest(league=(Standing(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}),)), EN)
+    assert "1,130102,长安区,0.750000,3,4,2,6," in rows

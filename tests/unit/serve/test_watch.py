@@ -1,0 +1,284 @@
+"""Watchers by themselves: what they are told, in which turns, and that those who want the same share it."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from engine.model.findings import FindingQuery
+from engine.model.replies import VerdictNews
+from engine.serve.status import LostError, TooManyError, TooSlowError
+from engine.serve.streams import watch
+from engine.serve.streams.filters import FindingFilter, VerdictFilter
+from engine.serve.streams.watch import Watch, seq_of
+from tests.support.served import VERDICT
+
+
+class ListLog:
+    """A log of news in a list."""
+
+    def __init__(self) -> None:
+        self.rows: list[VerdictNews] = []
+        self.floor = 0
+
+    def add(self, number: int) -> list[VerdictNews]:
+        first = len(self.rows) + 1
+        self.rows += [VerdictNews(seq, replace(VERDICT, visit_id=seq)) for seq in range(first, first + number)]
+        return self.rows[-number:]
+
+    async def span(self):
+        return self.floor, len(self.rows)
+
+    async def after(self, seq, limit):
+        await asyncio.sleep(0)
+        return [one for one in self.rows if one.seq > max(seq, self.floor)][:limit]
+
+
+def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
+    async def story() -> tuple[list[int], str]:
+        log = ListLog()
+        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1)
+        with feed.place(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.place():
+            pass
+        bodies = feed.bodies(0, VerdictFilter())
+        feed.publish(log.add(3))
+        seen = [int(one) for one in (await anext(bodies)).split()]
+        feed.publish(log.add(5))
+        with pytest.raises(TooSlowError, match="5 waited and 4 may") as caught:
+            await anext(bodies)
+        return seen, caught.value.resume_token
+
+    seen, token = asyncio.run(story())
+    assert (seen, seq_of(token)) == ([1, 2, 3], 3)
+
+
+def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
+    async def story() -> list[int]:
+        log = ListLog()
+        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1)
+        log.add(1234)
+        for _ in range(9):
+            feed.publish(log.add(3))
+        seen: list[int] = []
+        bodies = feed.bodies(0, VerdictFilter())
+        while len(seen) < 1234 + 27:
+            seen += [int(one) for one in (await anext(bodies)).split()]
+            if len(seen) == 1000:
+                feed.publish(log.add(2))
+        return seen
+
+    seen = asyncio.run(story())
+    assert seen[: 1234 + 27] == list(range(1, 1234 + 28))
+
+
+def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
+    async def story() -> None:
+        log = ListLog()
+        feed: Watch[VerdictNews] = Watch(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
+        log.add(10)
+        log.floor = 5
+        with pytest.raises(LostError, match="goes from 5 to 10"):
+            await anext(feed.bodies(3, VerdictFilter()))
+
+    asyncio.run(story())
+
+
+class Feed:
+    """A watch over a log in a list; `told`: what each watcher was told, as bytes."""
+
+    def __init__(self, ring_max: int = 64) -> None:
+        self.log = ListLog()
+        self.coded: list[int] = []
+        self.watch: Watch[VerdictNews] = Watch(self.log, self._code, lambda token: b"|", ring_max, watchers_max=99)
+        self.told: list[list[bytes]] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def _code(self, one: VerdictNews) -> bytes:
+        self.coded.append(one.seq)
+        return b"%d " % one.seq
+
+    async def follow(self, *filters: VerdictFilter) -> None:
+        """Watchers who have met the ring, and wait."""
+        self.commit(1)
+        for wanted in filters:
+            self.told.append([])
+            self.tasks.append(asyncio.create_task(self._one(wanted, self.told[-1])))
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    def commit(self, number: int, region: str = "130102") -> None:
+        self.watch.publish([replace(one, region=region) for one in self.log.add(number)])
+
+    async def _one(self, wanted: VerdictFilter, told: list[bytes]) -> None:
+        with self.watch.place():
+            async for body in self.watch.bodies(self.log.rows[-1].seq, wanted):
+                told.append(body)  # noqa: PERF401 (one by one, as they come)
+
+    async def settle(self) -> None:
+        async with asyncio.timeout(5):
+            while not all(self.told):
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
+
+    async def end(self) -> list[BaseException | None]:
+        self.watch.close()
+        async with asyncio.timeout(5):
+            return await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def test_those_with_equal_filters_are_given_the_very_same_bytes_joined_once() -> None:
+    async def story() -> list[list[bytes]]:
+        feed = Feed()
+        await feed.follow(*(VerdictFilter("13", camera_ids=frozenset({"c1", "c2"})) for _ in range(20)))
+        feed.commit(3)
+        await feed.settle()
+        await feed.end()
+        assert feed.coded == [2, 3, 4]
+        return feed.told
+
+    told = asyncio.run(story())
+    assert [b"".join(one) for one in told] == [b"2 3 4 |"] * 20
+    assert len({id(one[0]) for one in told}) == 1
+
+
+def test_those_of_other_regions_never_share() -> None:
+    async def story() -> list[list[bytes]]:
+        feed = Feed()
+        scopes = ("", "13", "14", "1301", "130102", "130103")
+        await feed.follow(*(VerdictFilter(scope=scope) for scope in scopes), VerdictFilter("13", scope="14"))
+        feed.commit(1, "130102")
+        feed.commit(1, "130103")
+        feed.commit(1, "140101")
+        await asyncio.sleep(0.1)
+        await feed.end()
+        return feed.told
+
+    told = [b"".join(one) for one in asyncio.run(story())]
+    assert told == [b"2 3 4 |", b"2 3 |", b"4 |", b"2 3 |", b"2 |", b"3 |", b""]
+    assert FindingFilter(FindingQuery(), "13") != FindingFilter(FindingQuery(), "14")
+
+
+@pytest.mark.parametrize("name", ["_JOINED_BYTES_MAX", "_FILTERS_MAX"])
+def test_what_is_kept_joined_has_a_bound_and_beyond_it_everybody_hears_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, name, 0)
+
+    async def story() -> list[list[bytes]]:
+        feed = Feed()
+        await feed.follow(VerdictFilter(), VerdictFilter())
+        feed.commit(2)
+        await feed.settle()
+        await feed.end()
+        return feed.told
+
+    told = asyncio.run(story())
+    assert told == [[b"2 3 |"], [b"2 3 |"]]
+    assert told[0][0] is not told[1][0]
+
+
+def test_a_few_are_told_at_a_time_and_others_have_their_turn_between() -> None:
+    async def story() -> list[int]:
+        feed = Feed()
+        await feed.follow(*(VerdictFilter() for _ in range(10)))
+        feed.commit(1)
+        seen = []
+        async with asyncio.timeout(5):
+            while sum(map(len, feed.told)) < 10:
+                await asyncio.sleep(0)
+                seen.append(sum(map(len, feed.told)))
+        await feed.end()
+        return sorted(set(seen) - {0})
+
+    assert asyncio.run(story()) == [4, 8, 10]
+
+
+def test_what_is_stored_during_a_round_is_told_in_the_next_to_all_and_once() -> None:
+    async def story() -> list[list[bytes]]:
+        feed = Feed()
+        await feed.follow(*(VerdictFilter() for _ in range(10)))
+        feed.commit(2)
+        async with asyncio.timeout(5):
+            while not any(feed.told):
+                await asyncio.sleep(0)
+            feed.commit(3)  # six of them are yet to be told of the first two
+            while min(map(len, feed.told)) < 2:
+                await asyncio.sleep(0.001)
+        await feed.end()
+        return feed.told
+
+    assert asyncio.run(story()) == [[b"2 3 |", b"4 5 6 |"]] * 10
+
+
+def test_an_end_during_a_round_ends_everybody_at_once() -> None:
+    async def story() -> list[BaseException | None]:
+        feed = Feed()
+        await feed.follow(*(VerdictFilter() for _ in range(10)))
+        feed.commit(1)
+        async with asyncio.timeout(5):
+            while not any(feed.told):
+                await asyncio.sleep(0)
+        return await feed.end()
+
+    assert {str(one) for one in asyncio.run(story())} == {"the engine stops; watch again with the last resume_token"}
+
+
+def test_those_who_go_away_before_their_turn_hold_up_nobody() -> None:
+    async def story() -> list[list[bytes]]:
+        feed = Feed()
+        await feed.follow(*(VerdictFilter() for _ in range(12)))
+        for task in feed.tasks[:4]:
+            task.cancel()
+        feed.commit(1)
+        async with asyncio.timeout(5):
+            while not any(feed.told):
+                await asyncio.sleep(0)
+        for task in feed.tasks[8:10]:
+            task.cancel()  # their turn is near
+        await asyncio.sleep(0.05)
+        feed.commit(1)
+        await asyncio.sleep(0.05)
+        await feed.end()
+        return feed.told
+
+    told = [b"".join(one) for one in asyncio.run(story())]
+    assert told == [b""] * 4 + [b"2 |3 |"] * 4 + [b""] * 2 + [b"2 |3 |"] * 2
+
+
+def test_news_that_come_while_a_watcher_reads_the_log_are_not_slept_through() -> None:
+    async def story() -> bytes:
+        feed = Feed()
+
+        async def after(seq: int, limit: int) -> list[VerdictNews]:
+            found = await ListLog.after(feed.log, seq, limit)
+            if not found and len(feed.log.rows) < 3:
+                feed.commit(1)  # after the look, and before the watcher sleeps
+                await asyncio.sleep(0.01)
+            return found
+
+        feed.log.after = after  # type: ignore[method-assign]
+        feed.log.add(2)
+        async with asyncio.timeout(5):
+            return await anext(feed.watch.bodies(2, VerdictFilter()))
+
+    assert asyncio.run(story()) == b"3 |"
+
+
+def test_nothing_is_kept_of_those_who_went_nor_of_places_that_nobody_shares() -> None:
+    async def story() -> None:
+        feed = Feed(ring_max=512)
+        await feed.follow(*(VerdictFilter() for _ in range(10)))
+        for task in feed.tasks:
+            task.cancel()
+        await asyncio.wait(feed.tasks)
+        assert not feed.watch._waiting
+        for number in range(50):  # each at a place of its own, in no round
+            feed.commit(1)
+            assert await anext(feed.watch.bodies(number, VerdictFilter()))
+        assert len(feed.watch._spans) <= watch._SPANS_MAX
+        assert [len(span.entries) for span in feed.watch._spans.values()][-1] == 2
+        feed.commit(1)
+        await asyncio.sleep(0.01)  # a round, of nobody
+        assert not feed.watch._spans
+
+    asyncio.run(story())

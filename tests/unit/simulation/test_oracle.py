@@ -1,0 +1,216 @@
+"""The promises of a rehearsal: each that is broken is noticed, by books of its own."""
+
+from array import array
+
+import numpy as np
+import pytest
+
+from engine.config.schema import SchedulerSettings
+from engine.model.types import Camera, FailureReason, KeyPoint
+from engine.scheduler.core import Scheduler
+from engine.scheduler.events import Tick, VisitEnded
+from engine.simulation.camera_model import Nature
+from engine.simulation.faults import Faults
+from engine.simulation.fleet import Fleet, registered
+from engine.simulation.oracle import SENTENCES_MAX, Promises
+from tests.support.simulations import PLAIN, at, core_of, nature
+
+PLAN = SchedulerSettings(
+    key_period_s=100,
+    ordinary_period_s=200,
+    visits_max=5,
+    visits_per_host_max=3,
+    host_starts_per_s_max=8,
+    starts_per_s_max=100,
+)
+
+
+def fleet() -> Fleet:
+    """Key points k0 to k9 on platform p0, others o0 to o9 on p1; two on a recorder."""
+    cameras = [
+        Camera(f"{kind}{n}", f"rtsp://p{number}/{n}", uplink=f"nvr-{kind}{n // 2}", key_point=point)
+        for number, (kind, point) in enumerate((("k", KeyPoint.COOKING), ("o", KeyPoint.OTHER)))
+        for n in range(10)
+    ]
+    return registered(cameras, PLAIN, PLAN, 1)
+
+
+def promises(plan: SchedulerSettings = PLAN, crowded: set[int] = frozenset()) -> Promises:
+    marks = np.array([camera in crowded for camera in range(20)])
+    return Promises(fleet(), plan, marks)
+
+
+def quiet_world() -> tuple[Scheduler, Nature]:
+    cameras = fleet()
+    return core_of(cameras, PLAN), nature(cameras, Faults())
+
+
+def test_what_is_kept_is_not_called_broken() -> None:
+    kept = promises()
+    for visit_id, camera in enumerate((0, 2, 4, 10, 12), start=1):
+        kept.begun(visit_id, camera, at(visit_id))
+    assert [kept.over(visit_id) for visit_id in (1, 2, 3, 4, 5)] == [True] * 5
+    assert kept.ended == 5
+    assert kept.broken == []
+
+
+def test_a_visit_that_begins_twice_is_noticed() -> None:
+    broken = promises()
+    broken.begun(7, 0, at(1))
+    broken.begun(7, 4, at(2))
+    assert broken.broken == ["visit 7 began twice"]
+
+
+def test_an_order_that_ends_twice_is_counted_once_and_one_that_expires_late_is_noticed() -> None:
+    broken = promises()
+    broken.begun(1, 0, at(1))
+    assert broken.over(1)
+    assert not broken.over(1)
+    broken.expire(1)
+    assert broken.broken == ["visit 1 expired, and had ended before"]
+    assert (broken.ended, broken.expired) == (1, 0)
+
+
+def test_a_cap_in_all_that_is_exceeded_is_noticed() -> None:
+    broken = promises()
+    for visit_id, camera in enumerate((0, 2, 4, 10, 12, 14)):
+        broken.begun(visit_id, camera, at(visit_id))
+    assert broken.broken == ["6 visits in flight, scheduler.visits_max is 5"]
+
+
+def test_a_recorder_with_two_visits_is_noticed() -> None:
+    broken = promises()
+    broken.begun(1, 0, at(1))
+    broken.begun(2, 1, at(2))
+    assert broken.broken == ["2 visits on recorder nvr-k0, scheduler.visits_per_uplink_max is 1"]
+
+
+def test_a_platform_with_too_many_visits_is_noticed_by_its_own_cap() -> None:
+    broken = promises(PLAN.model_copy(update={"host_visits_max": {"p1": 1}}))
+    for visit_id, camera in enumerate((0, 2, 4, 10)):
+        broken.begun(visit_id, camera, at(visit_id))
+    assert broken.broken == []
+    broken.begun(9, 12, at(9))
+    assert broken.broken == ["2 visits on platform p1, allowed 1"]
+
+
+def test_connections_that_come_too_fast_are_noticed_even_within_a_second() -> None:
+    broken = promises(PLAN.model_copy(update={"visits_max": 100, "visits_per_host_max": 100}))
+    for visit_id, camera in enumerate((0, 2)):  # 8 a second, a quarter of a second's worth at once
+        broken.begun(visit_id, camera, at(1))
+    broken.begun(2, 4, at(1.125))
+    assert broken.broken == []
+    broken.begun(3, 6, at(1.2))
+    assert broken.broken == [
+        "more connections to platform p0 than scheduler.host_starts_per_s_max allows (8)"
+    ]  # fmt: skip
+
+
+def test_starts_that_come_too_fast_in_all_are_noticed() -> None:
+    plan = PLAN.model_copy(update={"starts_per_s_max": 4, "host_starts_per_s_max": 100})
+    broken = promises(plan)
+    broken.begun(1, 0, at(1))
+    broken.begun(2, 10, at(1.25))
+    assert broken.broken == []
+    broken.begun(3, 12, at(1.4))
+    assert broken.broken == ["more visits began than scheduler.starts_per_s_max allows (4)"]
+
+
+def test_books_of_the_scheduler_that_say_otherwise_are_noticed() -> None:
+    core, _ = quiet_world()
+    kept = promises()
+    kept.balance(core, 0)
+    assert kept.broken == []
+    core.tally.ended += 1
+    kept.balance(core, 0)
+    assert "the scheduler counts 0 visits, 1 ended, 0 expired; 0 ended, 0 expired, 0 are in flight" in kept.broken
+    assert len(kept.broken) == 2, "the scheduler's own invariants notice it too"
+
+
+def patrolled(core: Scheduler, watched: Promises, unseen: set[str], until_s: float) -> None:
+    """Visits that take no time; those of `unseen` bring a keyframe that nobody tells the promises of."""
+    now_ns, index = 0, watched._fleet.index
+    while now_ns < at(until_s):
+        now_ns = max(now_ns, core.next_wakeup_ns() or 0)
+        actions = core.handle(Tick(), now_ns)
+        while actions:
+            action = actions.pop(0)
+            if action.camera_id not in unseen:
+                watched.seen[index[action.camera_id]] = now_ns
+            actions += core.handle(VisitEnded(action.visit_id, None), now_ns)
+
+
+@pytest.mark.parametrize(("unseen", "kind"), [("k3", "key point"), ("o3", "ordinary")])
+def test_a_camera_that_is_not_seen_within_twice_its_period_is_noticed(unseen: str, kind: str) -> None:
+    core, world = quiet_world()
+    watched = promises()
+    until_s = 230 if kind == "key point" else 430
+    patrolled(core, watched, {unseen}, until_s)
+    watched.bounds(core, world, at(until_s))
+    (sentence,) = watched.broken
+    assert sentence.startswith(f"{kind} camera {unseen} can be reached and was not seen for 2.")
+    assert sentence.endswith("promised are 2")
+
+
+def test_nobody_is_promised_a_camera_that_cannot_be_reached() -> None:
+    core, world = quiet_world()
+    watched = promises()
+    patrolled(core, watched, {"k3"}, 230)
+    world.why[watched._fleet.index["k3"]] = 1
+    watched.bounds(core, world, at(230))
+    assert watched.broken == []
+    world.why[watched._fleet.index["k3"]] = 0
+    world.reachable_since[watched._fleet.index["k3"]] = at(100)
+    watched.bounds(core, world, at(230))
+    assert watched.broken == [], "it is back for 130 s"
+
+
+def test_no_bound_is_promised_behind_a_gate_that_cannot_carry_its_cameras() -> None:
+    core, world = quiet_world()
+    for crowded, many in ((set(), 1), ({3}, 0)):
+        watched = promises(crowded=crowded)
+        patrolled(core_of(fleet(), PLAN), watched, {"k3"}, 230)
+        watched.bounds(core, world, at(230))
+        assert len(watched.broken) == many
+        assert watched.unseen_periods_max[0] > 2, "it is told all the same"
+
+
+def test_a_stretched_period_is_waited_for_as_much_longer_and_a_while_after_it_is_over() -> None:
+    core, world = quiet_world()
+    watched = promises()
+
+    def unseen_since(seen_s: float, now_s: float) -> list[str]:
+        """What is said of key points that were seen then; the others are seen all the time."""
+        watched.seen[:] = array("q", [at(seen_s)] * 10 + [at(now_s)] * 10)
+        watched.broken.clear()
+        watched.bounds(core, world, at(now_s))
+        return watched.broken
+
+    core.overload.stretch[0] = 2.5
+    assert unseen_since(0, 290) == []
+    core.overload.stretch[0] = 1.0
+    assert unseen_since(0, 480) == [], "2 periods and 3 more: one in 2.5 of its own, rounded up"
+    (sentence,) = unseen_since(0, 510)
+    assert sentence.endswith("was not seen for 5.10 periods, promised are 5")
+    (sentence,) = unseen_since(600, 810)
+    assert sentence.endswith("was not seen for 2.10 periods, promised are 2"), "what excused it is over"
+
+
+def test_a_failure_is_no_keyframe() -> None:
+    core, world = quiet_world()
+    watched = promises()
+    now_ns = 0
+    while now_ns < at(230):
+        now_ns = max(now_ns, core.next_wakeup_ns() or 0)
+        for action in core.handle(Tick(), now_ns):
+            if hasattr(action, "visit_id"):
+                core.handle(VisitEnded(action.visit_id, FailureReason.REFUSED), now_ns)
+    watched.bounds(core, world, at(230))
+    assert watched.broken, "all cameras can be reached, and none was seen"
+
+
+def test_the_list_of_broken_promises_is_bounded() -> None:
+    broken = promises()
+    for _ in range(3 * SENTENCES_MAX):
+        broken.expire(1)
+    assert len(broken.broken) == SENTENCES_MAX
