@@ -50,7 +50,8 @@ from bench.api_watchers import Watched, watch
 from bench.history import append
 from engine.clock import wall_ns
 from engine.feed import wire
-from engine.model.types import Codec, FeedKind, Keyframe
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FeedKind
 from engine.runtime.transport import Transport
 
 DEMANDS = {

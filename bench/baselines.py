@@ -22,7 +22,12 @@ from engine.config.judge import JudgeSettings
 from engine.judge.rules import judge_measurement
 from engine.judge.state import History
 from engine.kernels import signature
-from engine.model.types import Camera, Codec, FeedKind, Measurement, Scores, TileMap, Verdict
+from engine.model.camera import Camera
+from engine.model.keyframe import Codec
+from engine.model.measurement import Measurement, Scores
+from engine.model.picture import TileMap
+from engine.model.verdict import Verdict
+from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 
 CAMERAS = 131_072

@@ -19,7 +19,8 @@ from bench.history import append
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
 from engine.kernels.warmup import warm_up
-from engine.model.types import Codec, FeedKind, Keyframe
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FeedKind
 from engine.worker.process import measure
 
 SIZES = ((1920, 1080), (1280, 720), (704, 576), (640, 360), (352, 288), (322, 242), (960, 540), (720, 480))

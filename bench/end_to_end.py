@@ -44,8 +44,10 @@ from engine.config.serve import ServeSettings
 from engine.feed import wire
 from engine.feed.camera_url import source_url
 from engine.feed.demux import fetch_now
-from engine.model.replies import MachineStatus
-from engine.model.types import Camera, Codec, FeedKind, Keyframe
+from engine.model.camera import Camera
+from engine.model.engine_status import MachineStatus
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FeedKind
 from engine.runtime.transport import Poller, Transport
 from engine.supervisor.app import Engine
 

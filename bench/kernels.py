@@ -39,7 +39,9 @@ from engine.judge.state import History
 from engine.kernels.registry import KERNELS
 from engine.kernels.score import score
 from engine.kernels.warmup import warm_up
-from engine.model.types import Codec, FeedKind, Keyframe, Measurement
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.visit import FeedKind
 from engine.worker.process import measure as measure_keyframe
 
 ROWS, COLUMNS = 1080, 1920

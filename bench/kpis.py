@@ -26,8 +26,9 @@ from engine.interchange.regions import hebei
 from engine.kpi.counting import NOTHING
 from engine.kpi.daily_counts import LATE_NS, Book
 from engine.kpi.days import Days
+from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiChanges, KpiQuery, LeagueQuery
-from engine.model.types import Camera, FaultKind, KeyPoint, State, Verdict
+from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.database import connect, parse, writing
 from engine.storage.db.store import Store, VisitRecord
 

@@ -23,7 +23,11 @@ from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.judge.rules import judge_measurement
 from engine.judge.state import History
-from engine.model.types import Camera, Codec, FaultKind, FeedKind, Keyframe, Measurement, State, Verdict
+from engine.model.camera import Camera
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.verdict import FaultKind, State, Verdict
+from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.worker.process import measure
 from engine.worker.wire import pack_measurement

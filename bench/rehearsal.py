@@ -46,8 +46,10 @@ from engine.config.schema import (
 )
 from engine.config.serve import ServeSettings
 from engine.feed.visit import visit
-from engine.model.replies import SchedulerStatus
-from engine.model.types import Camera, FeedKind, Keyframe, KeyPoint, VisitOrder
+from engine.model.camera import Camera, KeyPoint
+from engine.model.keyframe import Keyframe
+from engine.model.schedule import SchedulerStatus
+from engine.model.visit import FeedKind, VisitOrder
 from engine.simulation.faults import PRESETS
 from engine.simulation.fleet import registered
 from engine.simulation.simulation import Play, Stage

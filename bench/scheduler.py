@@ -23,7 +23,9 @@ from bench.history import append
 from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason, KeyPoint, State
+from engine.model.camera import KeyPoint
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,

@@ -34,8 +34,9 @@ from bench.visits import CLIP, live, load_server
 from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
 from engine.kernels.registry import FIGURES
-from engine.model.replies import CameraMark, CameraQuery
-from engine.model.types import Camera, FaultKind, State
+from engine.model.camera import Camera
+from engine.model.registry import CameraMark, CameraQuery
+from engine.model.verdict import FaultKind, State
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import Evidence
 from engine.storage.writer.writer import Writer

@@ -39,8 +39,10 @@ from engine.config.schema import (
 from engine.config.serve import ServeSettings
 from engine.feed.demux import DemuxPool
 from engine.feed.visit import visit
-from engine.model.replies import EngineStatus
-from engine.model.types import Camera, FeedKind, Keyframe, VisitFailure, VisitOrder
+from engine.model.camera import Camera
+from engine.model.engine_status import EngineStatus
+from engine.model.keyframe import Keyframe
+from engine.model.visit import FeedKind, VisitFailure, VisitOrder
 from engine.supervisor.app import Engine
 
 CAMERAS = 200

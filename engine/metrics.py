@@ -21,7 +21,7 @@ from prometheus_client.process_collector import ProcessCollector
 from engine.config.address import host_port
 from engine.errors import ListenError
 from engine.model.kpi import KpiName, Rate
-from engine.model.replies import SchedulerStatus
+from engine.model.schedule import SchedulerStatus
 
 REGIONS_MAX = 500
 """Regions that get a label value of their own; a province has fewer than 200 counties. The rest is `other`."""

@@ -17,7 +17,7 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
-from engine.model.replies import CheckNowReport
+from engine.model.visit import CheckNowReport
 from engine.scheduler import overload, timing
 from engine.scheduler.backoff import first_wait_s
 from engine.scheduler.classes import CameraClass

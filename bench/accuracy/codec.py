@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import av
 
 from bench.accuracy.light import Rgb
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 GOP_S: Final = 2.0
 FRAMES_PER_S: Final = 25

@@ -20,7 +20,10 @@ from engine.judge.state import History
 from engine.kernels import figures
 from engine.kernels.warmup import warm_up
 from engine.media.keyframe_check import carries_keyframe
-from engine.model.types import Codec, FeedKind, Keyframe, Measurement, UnknownReason, Verdict
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.verdict import UnknownReason, Verdict
+from engine.model.visit import FeedKind
 from engine.worker.process import measure
 
 NEVER_SEEN: Final = History()

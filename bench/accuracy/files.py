@@ -19,7 +19,8 @@ from bench.accuracy.light import DAY, linear
 from bench.accuracy.scenes import Scene
 from bench.accuracy.visitor import BEGIN_WALL_NS, NS_PER_H, VISITS_A_DAY, Visitor
 from engine.config.judge import JudgeSettings
-from engine.model.types import Codec, Measurement
+from engine.model.keyframe import Codec
+from engine.model.measurement import Measurement
 
 _REFERENCE_VISITS: Final = 8
 _REFERENCE_CODING: Final = Coding(Codec.H264, 4000, 0.4)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.accuracy.camera import Rig
-from engine.model.types import Codec, TileMap, Verdict
+from engine.model.keyframe import Codec
+from engine.model.picture import TileMap
+from engine.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.accuracy.engine_path import taken_keyframe
 from bench.accuracy.light import Rgb
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 PHOTO_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _CODECS: Final = {"h264": Codec.H264, "hevc": Codec.H265}

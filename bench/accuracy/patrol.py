@@ -16,7 +16,7 @@ from bench.accuracy.peers import peers
 from bench.accuracy.plan import COUNTED, CameraPlan
 from bench.accuracy.visitor import VISITS_A_DAY, Visitor
 from engine.config.judge import JudgeSettings
-from engine.model.types import Measurement
+from engine.model.measurement import Measurement
 
 _EXAMPLES_MAX: Final = 6
 _HITS_SHOWN_OF: Final = 7

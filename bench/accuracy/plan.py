@@ -21,7 +21,7 @@ from bench.accuracy.electronics import (
 from bench.accuracy.light import SENSORS, Sensor
 from bench.accuracy.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
 from bench.accuracy.scenes import SMALL, Scene
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 DEFOCUS_PX: Final = (1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0)
 MOTION_PX: Final = (4.0, 8.0, 12.0, 18.0, 28.0, 45.0)

@@ -8,7 +8,7 @@ from bench.accuracy.camera import Camera
 from bench.accuracy.damage import Damage
 from bench.accuracy.electronics import Frozen, InfraredNight
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine, Memory
-from engine.model.types import Measurement
+from engine.model.measurement import Measurement
 
 NS_PER_H: Final = 3_600_000_000_000
 BEGIN_WALL_NS: Final = 1_772_436_000_000_000_000

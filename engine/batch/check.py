@@ -14,16 +14,10 @@ from engine.feed.demux import fetch_now
 from engine.feed.visit import visit
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import History
-from engine.model.types import (
-    FeedKind,
-    Keyframe,
-    Measurement,
-    State,
-    UnknownReason,
-    Verdict,
-    VisitFailure,
-    VisitOrder,
-)
+from engine.model.keyframe import Keyframe
+from engine.model.measurement import Measurement
+from engine.model.verdict import State, UnknownReason, Verdict
+from engine.model.visit import FeedKind, VisitFailure, VisitOrder
 from engine.redact import redact
 from engine.worker.process import measure
 

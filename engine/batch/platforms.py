@@ -16,8 +16,8 @@ from engine.interchange.registry_rules import check_cameras
 from engine.interchange.stream_url import StreamUrl
 from engine.interchange.wvp import WvpList
 from engine.interchange.zlmediakit import channels as zlm_channels
-from engine.model.replies import CameraQuery, RowProblem
-from engine.model.types import Camera
+from engine.model.camera import Camera
+from engine.model.registry import CameraQuery, RowProblem
 
 _PUT_ROWS = 1000
 _NAME_CHARS = 200

@@ -12,8 +12,8 @@ from engine.client.patrol import PatrolClient
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.interchange.registry_rules import restore_passwords
-from engine.model.replies import CameraQuery, CameraStatus, ImportReport, RowProblem
-from engine.model.types import Camera
+from engine.model.camera import Camera
+from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.redact import MASK, redact
 from engine.storage.db.store import Store
 

@@ -18,8 +18,8 @@ from engine.interchange.gbt28181 import GB_COLUMNS, OWN_COLUMNS, PARENT, check_n
 from engine.interchange.regions import hebei
 from engine.interchange.registry_rules import Rows
 from engine.interchange.stream_url import StreamUrl
-from engine.model.replies import CameraStatus, RowProblem
-from engine.model.types import Camera
+from engine.model.camera import Camera
+from engine.model.registry import CameraStatus, RowProblem
 from engine.terminal.formatting import state_of, utc_text, why
 
 _FILE_BYTES_MAX = 512 * 1024 * 1024

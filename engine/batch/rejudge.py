@@ -14,7 +14,7 @@ from engine.config.judge import JudgeSettings
 from engine.errors import ConfigError, WireError
 from engine.judge.rules import judge_measurement
 from engine.judge.state import History
-from engine.model.types import Verdict
+from engine.model.verdict import Verdict
 from engine.storage.db.store import VisitRecord
 from engine.worker.wire import unpack_measurement
 

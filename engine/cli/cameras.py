@@ -24,8 +24,8 @@ from engine.cli.options import (
 from engine.cli.platforms import disagree, pull_app
 from engine.errors import ConfigError
 from engine.interchange.camera_files import Form, form_of
-from engine.model.replies import CameraQuery, RowProblem
-from engine.model.types import State
+from engine.model.registry import CameraQuery, RowProblem
+from engine.model.verdict import State
 from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why
 from engine.terminal.tables import Cell, show_table
 

@@ -25,7 +25,7 @@ from engine.config.calendar import load_calendar
 from engine.config.describe import rows, toml
 from engine.config.diff import diff
 from engine.errors import ConfigError
-from engine.model.replies import ConfigChange, ConfigReport
+from engine.model.config_report import ConfigChange, ConfigReport
 from engine.terminal.tables import show_table
 
 app = typer.Typer(no_args_is_help=True, help="Check, compare and apply configuration files.")

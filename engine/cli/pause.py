@@ -7,7 +7,7 @@ import typer
 from engine.cli.options import OUT, CaOption, ConfigOption, ServerOption, TokenOption, client_of, settings_of
 from engine.clock import ns, wall_ns
 from engine.errors import ConfigError
-from engine.model.replies import PauseKind, PauseScope, PauseStatus
+from engine.model.schedule import PauseKind, PauseScope, PauseStatus
 from engine.terminal.formatting import day_text
 
 RegionOption = Annotated[str | None, typer.Option(help="GB/T 2260 prefix; empty: all cameras.")]

@@ -20,8 +20,7 @@ from engine.cli.options import (
     settings_of,
 )
 from engine.errors import ConfigError, PatrolError
-from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.types import SPOT_CHECK_SITES_MAX
+from engine.model.spot_check import SPOT_CHECK_SITES_MAX, SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.terminal.formatting import day_text
 from engine.terminal.tables import show_table
 

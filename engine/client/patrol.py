@@ -15,23 +15,15 @@ from typing import Self
 from engine.client.access import AccessClient
 from engine.client.channel import CallError, Channel
 from engine.client.findings import FindingClient
+from engine.model.camera import Camera
+from engine.model.config_report import ConfigReport
+from engine.model.engine_status import EngineStatus
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.model.replies import (
-    CameraOrder,
-    CameraPlanReport,
-    CameraQuery,
-    CameraStatus,
-    ConfigReport,
-    EngineStatus,
-    ImportReport,
-    PauseScope,
-    PauseStatus,
-    RenderedPicture,
-    RowProblem,
-    SchedulerStatus,
-)
+from engine.model.picture import RenderedPicture
+from engine.model.registry import CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.types import Camera, Verdict
+from engine.model.verdict import Verdict
 from engine.serve.messages.convert import (
     camera_message,
     engine_of,

@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 from engine.model.findings import Level
 from engine.model.hours import parse_hours
 from engine.model.notice import NOTICE_KINDS
-from engine.model.types import Severity
+from engine.model.verdict import Severity
 from engine.redact import redact
 
 _HOST_VISITS_MAX = 100_000

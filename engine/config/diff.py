@@ -5,7 +5,7 @@ import hashlib
 from engine.config.describe import rows
 from engine.config.schema import Settings
 from engine.config.setting import Section
-from engine.model.replies import ConfigChange
+from engine.model.config_report import ConfigChange
 from engine.redact import redact
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from engine.config.setting import Section, key
 from engine.model.findings import Level
-from engine.model.types import Severity
+from engine.model.verdict import Severity
 
 Hours = Annotated[float, Field(gt=0, le=8760)]
 

@@ -7,7 +7,8 @@ from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
-from engine.model.types import SPOT_CHECK_SITES_MAX, KeyPoint
+from engine.model.camera import KeyPoint
+from engine.model.spot_check import SPOT_CHECK_SITES_MAX
 
 
 class FeedSettings(Section):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.model.types import Picture
+from engine.model.picture import Picture
 
 AREA_SHARE_MAX = 0.002
 _STEP = 4

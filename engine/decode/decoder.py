@@ -10,7 +10,8 @@ from engine.decode.damage import missing_area
 from engine.decode.planes import picture_of
 from engine.errors import DecodeError
 from engine.media.access_unit import AccessUnit, look
-from engine.model.types import PICTURE_SIDE_PX_MAX, PICTURE_SIDE_PX_MIN, Codec, Picture
+from engine.model.keyframe import Codec
+from engine.model.picture import PICTURE_SIDE_PX_MAX, PICTURE_SIDE_PX_MIN, Picture
 
 av.logging.set_level(av.logging.PANIC)  # what FFmpeg says of broken streams we say ourselves, once, with the camera
 

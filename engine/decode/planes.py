@@ -4,7 +4,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from engine.model.types import Codec, LumaPlane, Picture
+from engine.model.keyframe import Codec
+from engine.model.picture import LumaPlane, Picture
 
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG

@@ -10,8 +10,8 @@ from PIL import Image
 
 from engine.decode.decoder import DECODER_NAMES
 from engine.errors import DecodeError
-from engine.model.replies import RenderedPicture
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
+from engine.model.picture import RenderedPicture
 
 QUALITY = 90
 

@@ -11,7 +11,9 @@ from engine.demo.clips import ClipPlan
 from engine.demo.pictures import PHOTOS
 from engine.demo.server import serve
 from engine.errors import PatrolError
-from engine.model.types import Camera, FailureReason, FaultKind, KeyPoint, SiteKind, State, Verdict
+from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.verdict import FaultKind, State, Verdict
+from engine.model.visit import FailureReason
 
 REGION = "139901"
 _SCHOOLS = ("第一小学", "第二小学", "实验小学", "河湾小学", "第一中学", "第二中学", "职业中学", "中心幼儿园")

@@ -25,8 +25,8 @@ from engine.config.schema import (
 )
 from engine.config.serve import ServeSettings
 from engine.demo.county import County, DemoCamera, tally
-from engine.model.replies import CameraStatus
-from engine.model.types import Verdict
+from engine.model.registry import CameraStatus
+from engine.model.verdict import Verdict
 from engine.supervisor.app import Engine
 from engine.terminal.formatting import clock_text, state_of, state_text
 from engine.terminal.live import render_patrol

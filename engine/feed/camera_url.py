@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from engine.errors import SourceRefusedError
-from engine.model.types import FeedKind
+from engine.model.visit import FeedKind
 from engine.redact import redact
 
 KNOWN_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")

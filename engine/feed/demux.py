@@ -13,7 +13,8 @@ import structlog
 from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
 from engine.feed.demux_visit import Progress, demux_visit
-from engine.model.types import FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder
+from engine.model.keyframe import Keyframe
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
 Ended = Keyframe | VisitFailure
 

@@ -13,16 +13,8 @@ from engine.config.schema import FeedSettings
 from engine.feed.camera_url import file_path
 from engine.feed.snapshot import get_jpeg
 from engine.media.keyframe_check import carries_keyframe
-from engine.model.types import (
-    PAYLOAD_BYTES_MAX,
-    Codec,
-    FailureReason,
-    FeedKind,
-    Keyframe,
-    VisitFailure,
-    VisitOrder,
-    VisitTimings,
-)
+from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.redact import redact
 
 av.logging.set_level(av.logging.PANIC)

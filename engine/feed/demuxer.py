@@ -12,7 +12,8 @@ from engine.config.schema import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.demux import DemuxPool
-from engine.model.types import FailureReason, Keyframe, VisitFailure
+from engine.model.keyframe import Keyframe
+from engine.model.visit import FailureReason, VisitFailure
 from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Poller, Transport

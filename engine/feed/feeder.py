@@ -9,7 +9,7 @@ from engine.config.schema import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.visit import visit
-from engine.model.types import FailureReason, VisitFailure, VisitOrder
+from engine.model.visit import FailureReason, VisitFailure, VisitOrder
 from engine.runtime.control import Control
 from engine.runtime.log import logger
 from engine.runtime.transport import AsyncReceiver, Channel, Frame, Transport

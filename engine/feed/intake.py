@@ -9,7 +9,7 @@ with a reason, or quarantined.
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from engine.model.types import DropReason, Keyframe
+from engine.model.keyframe import DropReason, Keyframe
 
 LIVES = 2
 """How many workers a frame may take down with it before it is put aside."""

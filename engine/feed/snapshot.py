@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
-from engine.model.types import PAYLOAD_BYTES_MAX
+from engine.model.keyframe import PAYLOAD_BYTES_MAX
 
 _START = b"\xff\xd8\xff"
 _CHUNK_BYTES = 65_536

@@ -17,7 +17,8 @@ from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url
 from engine.feed.rtsp.session import Failure, Session
-from engine.model.types import FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder, VisitTimings
+from engine.model.keyframe import Keyframe
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.redact import redact
 
 _RTSP_PORT, _RTSPS_PORT = 554, 322

@@ -12,16 +12,8 @@ from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message
 
 from engine.errors import WireError
-from engine.model.types import (
-    Codec,
-    DropReason,
-    FailureReason,
-    FeedKind,
-    Keyframe,
-    VisitFailure,
-    VisitOrder,
-    VisitTimings,
-)
+from engine.model.keyframe import Codec, DropReason, Keyframe
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from patrol.v1 import feed_pb2
 
 KEYFRAME = b"PK1"

@@ -1,7 +1,8 @@
 """What the scheduler is told of a registry row. Pure."""
 
 from engine.feed.camera_url import route, uplink_and_host
-from engine.model.types import Camera, FeedKind
+from engine.model.camera import Camera
+from engine.model.visit import FeedKind
 from engine.scheduler.events import CameraPlan
 
 _COUNTY_DIGITS = 6

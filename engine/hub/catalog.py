@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from engine.hub.registry import Registry
 from engine.model.packed_verdict import Packed, Shape, ShapeKey, pack, shape_key
-from engine.model.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
-from engine.model.types import State, Verdict
+from engine.model.registry import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
 
 _LISTS_MAX = 64

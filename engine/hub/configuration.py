@@ -12,7 +12,7 @@ from engine.config.checks import problems
 from engine.config.diff import diff, hot_part, revision
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ConflictError
-from engine.model.replies import ConfigReport
+from engine.model.config_report import ConfigReport
 from engine.runtime.log import logger
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from engine.model.types import FeedKind, VisitOrder
+from engine.model.visit import FeedKind, VisitOrder
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from engine.ledger.core import REQUESTS_MAX, Action, Ledger, RecheckWanted
 from engine.ledger.invariants import check_invariants
 from engine.metrics import Metrics
 from engine.model.access import Actor
+from engine.model.camera import Camera
 from engine.model.findings import (
     TOLD,
     Finding,
@@ -31,7 +32,8 @@ from engine.model.findings import (
     Recorded,
     Step,
 )
-from engine.model.types import Camera, Keyframe, Verdict
+from engine.model.keyframe import Keyframe
+from engine.model.verdict import Verdict
 from engine.storage.db.findings import Entry, FindingRecord, append
 from engine.storage.db.store import Write
 from engine.storage.writer.writer import Writer

@@ -11,7 +11,11 @@ from engine.hub.registry import Registry
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import History
 from engine.metrics import Metrics
-from engine.model.types import Camera, Keyframe, Measurement, State, UnknownReason, Verdict, VisitFailure
+from engine.model.camera import Camera
+from engine.model.keyframe import Keyframe
+from engine.model.measurement import Measurement
+from engine.model.verdict import State, UnknownReason, Verdict
+from engine.model.visit import VisitFailure
 from engine.storage.db.store import VisitRecord
 from engine.storage.writer.writer import Writer
 from engine.worker.wire import Failed, pack_measurement

@@ -16,6 +16,7 @@ from engine.kpi.daily_counts import Book
 from engine.kpi.days import Days, days_between
 from engine.kpi.rates import league, rates, table_of
 from engine.kpi.recent_days import RECENT_DAYS, RecentDays
+from engine.model.camera import Camera
 from engine.model.kpi import (
     KpiBy,
     KpiChanges,
@@ -27,7 +28,6 @@ from engine.model.kpi import (
     Rate,
     RegionCounts,
 )
-from engine.model.types import Camera
 from engine.storage.db.kpis import Kpis, Transaction
 from engine.storage.db.store import VisitRecord
 

@@ -21,8 +21,11 @@ from engine.hub.registry import Registry
 from engine.hub.render_jobs import FIRST_JOB_ID, Renders
 from engine.hub.visits import Visits
 from engine.metrics import Metrics
-from engine.model.replies import RenderedPicture, VerdictNews
-from engine.model.types import DropReason, FeedKind, Keyframe, Measurement, Verdict
+from engine.model.keyframe import DropReason, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.picture import RenderedPicture
+from engine.model.verdict import Verdict, VerdictNews
+from engine.model.visit import FeedKind
 from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller

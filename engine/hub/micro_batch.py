@@ -5,7 +5,8 @@ right after another one. What comes within GATHER_NS is judged together, GATHER_
 does not wait.
 """
 
-from engine.model.types import Keyframe, Measurement
+from engine.model.keyframe import Keyframe
+from engine.model.measurement import Measurement
 
 GATHER_NS = 20_000_000
 GATHER_MAX = 8

@@ -7,9 +7,9 @@ from engine.config.notices import NoticesSettings
 from engine.hub.findings_service import FindingsOffice
 from engine.interchange.regions import Regions
 from engine.metrics import Metrics
+from engine.model.camera import Camera
 from engine.model.findings import Finding, LedgerEvent
 from engine.model.notice import VERDICT_CHANGED, Notice
-from engine.model.types import Camera
 from engine.notices.payload import finding_data, verdict_data
 from engine.notices.sender import Sender
 from engine.storage.db.kpis import Transaction

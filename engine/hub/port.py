@@ -23,26 +23,15 @@ from engine.hub.visits import Visits
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
-from engine.model.replies import (
-    CameraPage,
-    CameraPlanReport,
-    CameraQuery,
-    CameraStatus,
-    CheckNowReport,
-    ConfigReport,
-    EngineStatus,
-    ImportReport,
-    LoggedVerdict,
-    MachineStatus,
-    Pause,
-    PauseScope,
-    PauseStatus,
-    RenderedPicture,
-    RowProblem,
-    SchedulerStatus,
-)
+from engine.model.camera import Camera
+from engine.model.config_report import ConfigReport
+from engine.model.engine_status import EngineStatus, MachineStatus
+from engine.model.picture import RenderedPicture
+from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.types import Camera, Verdict
+from engine.model.verdict import LoggedVerdict, Verdict
+from engine.model.visit import CheckNowReport
 from engine.redact import MASK
 from engine.storage.db.pauses import put as put_pause
 from engine.storage.db.store import Store

@@ -29,7 +29,7 @@ from engine.interchange.regions import hebei
 from engine.metrics import Metrics
 from engine.model.findings import LoggedEvent
 from engine.model.packed_verdict import Packed
-from engine.model.replies import Pause
+from engine.model.schedule import Pause
 from engine.redact import redact
 from engine.runtime.control import FAILED, RELOADED, Control
 from engine.runtime.log import logger

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from engine.model.types import Camera, State
+from engine.model.camera import Camera
+from engine.model.verdict import State
 
 UNSEEN = "unseen"
 """The state of a camera before its first verdict."""

@@ -4,8 +4,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine.errors import StoreError
-from engine.model.replies import RenderedPicture
-from engine.model.types import Keyframe
+from engine.model.keyframe import Keyframe
+from engine.model.picture import RenderedPicture
 from engine.worker.wire import Failed
 
 RENDERS_MAX = 32

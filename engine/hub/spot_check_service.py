@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from engine.clock import wall_ns
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConflictError, NotFoundError
-from engine.model.replies import CheckNowCounts, CheckNowReport
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.visit import CheckNowCounts, CheckNowReport
 from engine.runtime.log import logger
 from engine.scheduler.spot_check import draw
 from engine.storage.db.spot_checks import SpotChecks

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from engine.hub.registry import Registry
-from engine.model.replies import VerdictNews
-from engine.model.types import Verdict
+from engine.model.verdict import Verdict, VerdictNews
 from engine.storage.db.store import VisitRecord
 from engine.storage.db.verdict_history import VerdictHistory
 

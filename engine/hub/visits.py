@@ -11,17 +11,11 @@ from engine.hub.camera_plan import plan_of, site_of
 from engine.hub.feeder_pool import FeederBoard, visits_allowed
 from engine.hub.registry import Registry
 from engine.metrics import Metrics
-from engine.model.replies import CameraPlanReport, CheckNowReport, Pause, PauseScope, PauseStatus, SchedulerStatus
-from engine.model.types import (
-    Camera,
-    FailureReason,
-    FeedKind,
-    Keyframe,
-    Verdict,
-    VisitFailure,
-    VisitOrder,
-    VisitTimings,
-)
+from engine.model.camera import Camera
+from engine.model.keyframe import Keyframe
+from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
+from engine.model.verdict import Verdict
+from engine.model.visit import CheckNowReport, FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.runtime.log import logger
 from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler

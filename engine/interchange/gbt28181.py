@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 
 from engine.errors import RegistryError
 from engine.interchange.regions import short
-from engine.model.types import Camera
+from engine.model.camera import Camera
 
 OWN_COLUMNS = tuple(one.name for one in fields(Camera))
 

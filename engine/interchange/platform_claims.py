@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from engine.interchange.gbt28181 import OFF, ON
-from engine.model.replies import CameraStatus
-from engine.model.types import Camera, State, Verdict
+from engine.model.camera import Camera
+from engine.model.registry import CameraStatus
+from engine.model.verdict import State, Verdict
 from engine.redact import redact
 
 _ONLINE = frozenset({"on", "online", "ok", "true", "1", "在线"})

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.errors import SourceRefusedError
+from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.hours import parse_hours
-from engine.model.replies import RowProblem
-from engine.model.types import Camera, KeyPoint, SiteKind
+from engine.model.registry import RowProblem
 from engine.redact import MASK, redact
 
 _TEXT_CHARS_MAX = {

@@ -20,7 +20,8 @@ from engine.judge.compare import Change, kept_match
 from engine.judge.displacement import Shift, find_shift
 from engine.judge.picture_rules import Mask, Seen, light_cause, look_alone, margin, ordered, signal_lost, too_bright
 from engine.judge.state import History
-from engine.model.types import Cause, FaultKind, Measurement, UnknownReason
+from engine.model.measurement import Measurement
+from engine.model.verdict import Cause, FaultKind, UnknownReason
 
 _NS_PER_H = 3_600 * NS_PER_S
 _STRUCTURE_DOUBT = 0.05

@@ -12,7 +12,7 @@ from collections import Counter
 from engine.config.judge import JudgeSettings
 from engine.judge.state import OUTCOME_BYTES, OUTCOMES_MAX, History, Outcome, outcomes_of, pack_outcomes
 from engine.model.faults import SAME
-from engine.model.types import Cause, FaultKind, State
+from engine.model.verdict import Cause, FaultKind, State
 
 
 def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> History:

@@ -28,7 +28,7 @@ from engine.judge.baseline import (
     Grid,
 )
 from engine.judge.order_statistics import nth
-from engine.model.types import TileMap
+from engine.model.picture import TileMap
 from engine.runtime.numba_cache import CACHED
 
 LEVEL_MIN, LEVEL_MAX = 8, 247

@@ -15,7 +15,8 @@ from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
 from engine.judge.features import Look
 from engine.judge.state import History
-from engine.model.types import FeedKind, Measurement
+from engine.model.measurement import Measurement
+from engine.model.visit import FeedKind
 
 SIGNATURE_VERSION = 2
 TILES_MIN = 32

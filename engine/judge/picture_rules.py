@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.judge import JudgeSettings
-from engine.model.types import Cause, FaultKind, Measurement, UnknownReason
+from engine.model.measurement import Measurement
+from engine.model.verdict import Cause, FaultKind, UnknownReason
 
 Mask = npt.NDArray[np.bool_]
 

@@ -57,7 +57,7 @@ from engine.judge.occlusion import (
     plain_below,
 )
 from engine.judge.order_statistics import HALF, TOP
-from engine.model.types import TileMap
+from engine.model.picture import TileMap
 
 _HIGH, _WIDE = 2 * ROWS, 2 * COLUMNS
 

@@ -16,16 +16,9 @@ from engine.judge.features import look_of
 from engine.judge.picture_rules import Seen, look_alone, ordered
 from engine.judge.state import History, Outcome
 from engine.model.faults import severity
-from engine.model.types import (
-    Cause,
-    FaultKind,
-    Measurement,
-    Scores,
-    State,
-    UnknownReason,
-    Verdict,
-    VisitFailure,
-)
+from engine.model.measurement import Measurement, Scores
+from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
+from engine.model.visit import VisitFailure
 
 RULES_VERSION = "4"
 """Changes whenever the same figures, thresholds and memory could give another verdict."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
-from engine.model.types import Cause, FaultKind, State
+from engine.model.verdict import Cause, FaultKind, State
 
 VERSION = 2
 OUTCOMES_MAX = 20

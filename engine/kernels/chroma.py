@@ -10,7 +10,7 @@ from numba import types
 
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import flattened
-from engine.model.types import LumaPlane
+from engine.model.picture import LumaPlane
 from engine.runtime.numba_cache import CACHED
 
 ROWS_A_TILE = 2

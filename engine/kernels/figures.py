@@ -20,7 +20,8 @@ from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.occlusion import occlusion
 from engine.kernels.sharpness import sharpness
 from engine.kernels.summary import TILES
-from engine.model.types import LumaPlane, Picture, Scores
+from engine.model.measurement import Scores
+from engine.model.picture import LumaPlane, Picture
 from engine.runtime.numba_cache import CACHED
 
 NOISE_TAKEN = 1.0

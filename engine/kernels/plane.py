@@ -13,7 +13,7 @@ from numba import types
 
 from engine.kernels import row_sampling
 from engine.kernels.grid import TILE_COLUMNS, Factor, factor
-from engine.model.types import LumaPlane, Picture
+from engine.model.picture import LumaPlane, Picture
 from engine.runtime.numba_cache import CACHED
 
 SAMPLE_MAX = 1023

@@ -23,7 +23,7 @@ from engine.kernels.summary import (
     STRUCTURE_MIN,
     TILES_MIN,
 )
-from engine.model.types import LumaPlane, Picture
+from engine.model.picture import LumaPlane, Picture
 
 Samples = npt.NDArray[np.int64]
 

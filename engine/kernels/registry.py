@@ -13,7 +13,7 @@ from engine.kernels import chroma, edges, luma, pattern, plane, reference
 from engine.kernels.figures import PERCENTILES, figures
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS
 from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
-from engine.model.types import Picture
+from engine.model.picture import Picture
 
 Pass = Callable[[Picture], Mapping[str, Any]]
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from engine.kernels.figures import ACUTANCE, LUMA, STRUCTURE, U, V, figures
 from engine.kernels.signature import pack
-from engine.model.types import Picture, Scores, TileMap
+from engine.model.measurement import Scores
+from engine.model.picture import Picture, TileMap
 
 
 class Scored(NamedTuple):

@@ -4,7 +4,8 @@ from typing import cast
 
 import numpy as np
 
-from engine.model.types import Codec, LumaPlane, Picture
+from engine.model.keyframe import Codec
+from engine.model.picture import LumaPlane, Picture
 from engine.runtime.numba_cache import compiling
 
 _SIDE = 64

@@ -1,7 +1,8 @@
 """What a verdict says of its camera's day. Pure; docs/kpis.md has the definitions in words."""
 
+from engine.model.camera import Camera
 from engine.model.kpi import CameraFacts, CameraPlace
-from engine.model.types import Camera, FaultKind, State, Verdict
+from engine.model.verdict import FaultKind, State, Verdict
 
 NOT_FRESH = frozenset({FaultKind.FROZEN, FaultKind.SIGNAL_LOSS})
 """Keyframes that show nothing of now: the same picture again and again, or a recorder's word that it has none."""

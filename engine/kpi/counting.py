@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts
-from engine.model.types import KeyPoint
 
 NOTHING = Counts()
 NO_FACTS = CameraFacts()

@@ -12,8 +12,9 @@ from types import MappingProxyType
 from engine.kpi.camera_day import add_periods, observe, place_of
 from engine.kpi.counting import NO_FACTS, NOTHING, count_canteens, count_group
 from engine.kpi.days import Days
+from engine.model.camera import Camera
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges
-from engine.model.types import Camera, Verdict
+from engine.model.verdict import Verdict
 
 LATE_NS = 15 * 60 * 1_000_000_000
 """A verdict of yesterday may come so late after midnight; what comes later counts for no day."""

@@ -17,6 +17,7 @@ from engine.ledger.projection import apply
 from engine.ledger.recheck import NEVER_NS, Recheck
 from engine.ledger.recheck_evidence import Fault, announced_faults, settled, shows, sign
 from engine.model.access import ENGINE, Actor
+from engine.model.camera import Camera
 from engine.model.faults import OFFLINE, family_of
 from engine.model.findings import (
     WHY_CHARS_MAX,
@@ -29,7 +30,7 @@ from engine.model.findings import (
     Step,
     Subject,
 )
-from engine.model.types import Camera, Severity, Verdict
+from engine.model.verdict import Severity, Verdict
 
 REQUESTS_MAX = 10_000
 """Commands whose request ids are remembered; older ones are in the record only."""

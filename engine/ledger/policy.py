@@ -3,7 +3,7 @@
 from engine.clock import ns
 from engine.config.ledger import LedgerSettings, RegionPolicy
 from engine.model.findings import Level
-from engine.model.types import Severity
+from engine.model.verdict import Severity
 
 LEVELS = tuple(Level)
 _S_PER_H = 3600

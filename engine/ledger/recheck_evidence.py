@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.model.faults import BLIND, OFFLINE, by_family, cause_key, family, severity
-from engine.model.types import Severity, State, Verdict
+from engine.model.verdict import Severity, State, Verdict
 
 
 class Sign(Enum):

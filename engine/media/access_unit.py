@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.media.bits import BitReader, unescape
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 _NALS_MAX = 4096
 _PARAMETER_BYTES_MAX = 4096

@@ -1,7 +1,7 @@
 """What FFmpeg calls a keyframe, looked at again: it must stand by itself, with its parameter sets. Pure."""
 
 from engine.media import nal
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 _START = b"\0\0\1"
 _START_CODE = b"\0\0\0\1"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ first kind, `offline` for a camera without a picture.
 
 from collections.abc import Iterable, Mapping
 
-from engine.model.types import Cause, FaultKind, Severity
+from engine.model.verdict import Cause, FaultKind, Severity
 
 SAME: tuple[frozenset[FaultKind], ...] = (
     frozenset({FaultKind.BLURRED, FaultKind.GREASE, FaultKind.STEAM}),

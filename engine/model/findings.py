@@ -6,7 +6,7 @@ A finding is the sum of its events; nothing of it is known that no event says. T
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.model.types import Severity
+from engine.model.verdict import Severity
 
 WHY_CHARS_MAX = 500
 REQUEST_ID_CHARS_MAX = 64

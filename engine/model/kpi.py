@@ -11,7 +11,7 @@ from enum import StrEnum
 from operator import add
 from typing import NamedTuple
 
-from engine.model.types import KeyPoint
+from engine.model.camera import KeyPoint
 
 _COUNTY_DIGITS = 6
 

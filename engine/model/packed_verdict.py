@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from engine.model.types import Cause, Codec, FaultKind, Scores, Severity, State, Verdict
+from engine.model.keyframe import Codec
+from engine.model.measurement import Scores
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 
 _HEAD = struct.Struct("<QqHHHfff")
 _SCORES = struct.Struct("<fff")

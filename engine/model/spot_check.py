@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.model.replies import CheckNowCounts
-from engine.model.types import SiteKind
+from engine.model.camera import SiteKind
+from engine.model.visit import CheckNowCounts
+
+SPOT_CHECK_SITES_MAX = 20_000
+"""Canteens that one spot check draws at most; more than a province has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from engine.clock import NS_PER_S
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.config.pages import table, with_block
 from engine.errors import ConfigError
+from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Step, Subject
+from engine.model.measurement import Scores
 from engine.model.notice import NOTICE_KINDS, TEST, VERDICT_CHANGED, DeliveryState, Notice, Parcel
-from engine.model.types import Camera, FaultKind, KeyPoint, Scores, Severity, State, Verdict
+from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.notices.attempt import Answer, Outcome
 from engine.notices.cloud_events import CONTENT_TYPE, event, event_bytes, event_id, event_type, schema
 from engine.notices.delivery import Delivery

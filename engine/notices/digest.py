@@ -10,7 +10,7 @@ from engine.clock import NS_PER_S
 from engine.errors import ConfigError
 from engine.model.findings import Finding, FindingState, Level
 from engine.model.kpi import KpiName, Rate
-from engine.model.types import Severity
+from engine.model.verdict import Severity
 
 PROVINCE_DIGITS, COUNTY_DIGITS = 2, 6
 CASES_MAX = 5000

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.model.camera import Camera
 from engine.model.findings import Finding, LedgerEvent
-from engine.model.types import Camera, Verdict
+from engine.model.verdict import Verdict
 
 
 class Data(BaseModel):

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from engine.model.findings import FindingState, Level
 from engine.model.kpi import KpiName
-from engine.model.types import Cause, FaultKind, Severity
+from engine.model.verdict import Cause, FaultKind, Severity
 
 
 class Lang(StrEnum):

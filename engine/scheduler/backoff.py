@@ -2,7 +2,7 @@
 
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 
 _CONNECT = frozenset(
     {FailureReason.REFUSED, FailureReason.DNS, FailureReason.UNREACHABLE, FailureReason.TIMEOUT_CONNECT}

@@ -4,7 +4,9 @@ from enum import IntEnum
 
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason, KeyPoint, State
+from engine.model.camera import KeyPoint
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 
 
 class CameraClass(IntEnum):

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.replies import CameraPlanReport, SchedulerStatus
-from engine.model.types import FailureReason
+from engine.model.schedule import CameraPlanReport, SchedulerStatus
+from engine.model.visit import FailureReason
 from engine.scheduler import invariants, requests, status
 from engine.scheduler.classes import REASONS, is_suspicious
 from engine.scheduler.deterministic_random import seed_of

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.replies import CheckNowReport, Pause, PauseScope
-from engine.model.types import FailureReason, KeyPoint, State
+from engine.model.camera import KeyPoint
+from engine.model.schedule import Pause, PauseScope
+from engine.model.verdict import State
+from engine.model.visit import CheckNowReport, FailureReason
 from engine.scheduler.classes import CameraClass
 
 

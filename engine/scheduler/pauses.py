@@ -6,7 +6,7 @@ comes. Ends are moments of the wall clock, since people gave them.
 
 from collections.abc import Iterator
 
-from engine.model.replies import Pause, PauseKind, PauseScope
+from engine.model.schedule import Pause, PauseKind, PauseScope
 from engine.scheduler.gates import Hosts, Uplinks
 from engine.scheduler.statistics import Counties
 from engine.scheduler.table import Table

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.model.replies import CheckNowReport
+from engine.model.visit import CheckNowReport
 from engine.scheduler.table import ENABLED, PUSH, REGULAR, URGENT, Place
 from engine.scheduler.timing import NEVER_NS
 

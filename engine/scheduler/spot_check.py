@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from engine.model.camera import SiteKind
 from engine.model.spot_check import Canteen, DrawnCanteen, StratumShare
-from engine.model.types import SiteKind
 from engine.scheduler.deterministic_random import seed_of, share
 
 _SAMPLE_PER_STRATUM_MIN = 2

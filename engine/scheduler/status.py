@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from engine.clock import NS_PER_S, seconds
 from engine.errors import RegistryError
-from engine.model.replies import CameraPlanReport, ClassStatus, HostStatus, Pause, PauseStatus, SchedulerStatus
+from engine.model.schedule import CameraPlanReport, ClassStatus, HostStatus, Pause, PauseStatus, SchedulerStatus
 from engine.scheduler.backoff import ceiling_ns, failures_of
 from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
 from engine.scheduler.dispatch import BLOCKED

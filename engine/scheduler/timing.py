@@ -14,7 +14,8 @@ import numpy.typing as npt
 from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason, KeyPoint
+from engine.model.camera import KeyPoint
+from engine.model.visit import FailureReason
 from engine.scheduler.backoff import backoff_ns, ceiling_ns, failures_of, first_wait_s, remember
 from engine.scheduler.classes import CLASSES, CameraClass, base_class, periods_ns
 from engine.scheduler.deterministic_random import share

@@ -7,26 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.model.camera import Camera
+from engine.model.config_report import ConfigReport
+from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.model.replies import (
-    CameraPage,
-    CameraPlanReport,
-    CameraQuery,
-    CameraStatus,
-    CheckNowReport,
-    ConfigReport,
-    EngineStatus,
-    ImportReport,
-    LoggedVerdict,
-    Pause,
-    PauseScope,
-    PauseStatus,
-    RenderedPicture,
-    SchedulerStatus,
-)
+from engine.model.picture import RenderedPicture
+from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.types import Camera, Verdict
+from engine.model.verdict import LoggedVerdict, Verdict
+from engine.model.visit import CheckNowReport
 
 
 class HubPort(Protocol):

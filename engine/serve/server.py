@@ -18,7 +18,7 @@ from engine.errors import ConfigError, ListenError, PatrolError
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
-from engine.model.replies import VerdictNews
+from engine.model.verdict import VerdictNews
 from engine.serve.access.gate import Gate
 from engine.serve.access.rules import PACKAGE, RULES
 from engine.serve.access.scope import Scoped

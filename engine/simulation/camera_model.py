@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from engine.clock import NS_PER_S, ns
 from engine.config.schema import FeedSettings
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 from engine.scheduler.classes import REASONS
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import Fleet

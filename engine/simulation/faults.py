@@ -9,7 +9,7 @@ from pydantic import field_validator
 from engine.config.setting import Section, key
 from engine.config.toml_section import read_section
 from engine.errors import ConfigError
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 
 
 def _at_share() -> Any:

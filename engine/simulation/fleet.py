@@ -10,7 +10,7 @@ from engine.clock import ns
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
 from engine.hub.camera_plan import plan_of
-from engine.model.types import Camera, KeyPoint
+from engine.model.camera import Camera, KeyPoint
 from engine.scheduler.classes import CameraClass, base_class
 from engine.scheduler.deterministic_random import seed_of, share
 from engine.scheduler.events import CameraPlan

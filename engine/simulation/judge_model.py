@@ -3,7 +3,7 @@
 from engine.config.judge import JudgeSettings
 from engine.judge.confirmation import announce
 from engine.judge.state import History, Outcome, pack_outcomes
-from engine.model.types import FaultKind, State
+from engine.model.verdict import FaultKind, State
 
 _OK = Outcome(State.OK)
 _FAULT = Outcome(State.FAULT, (FaultKind.BLURRED,))

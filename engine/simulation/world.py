@@ -20,7 +20,8 @@ from pydantic import field_validator, model_validator
 from engine.config.setting import Section, key
 from engine.config.toml_section import read_section
 from engine.model.hours import parse_hours
-from engine.model.types import Codec, FailureReason
+from engine.model.keyframe import Codec
+from engine.model.visit import FailureReason
 
 
 class Stream(Section):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import StoreError
-from engine.model.replies import LoggedVerdict
+from engine.model.verdict import LoggedVerdict
 
 _GROUP_ROWS = 50_000
 _WORD = pa.dictionary(pa.int32(), pa.string())

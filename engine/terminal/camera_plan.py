@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.model.replies import CameraPlanReport
+from engine.model.schedule import CameraPlanReport
 from engine.terminal.formatting import duration_text, zoned_text
 
 _PLACES = {

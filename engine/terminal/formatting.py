@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from engine.model.types import State, Verdict
+from engine.model.verdict import State, Verdict
 
 STYLES = {"ok": "green", "fault": "bold red", "unknown": "yellow", "offline": "magenta", "unseen": "bright_black"}
 _NEVER_S = 366 * 86_400

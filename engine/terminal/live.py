@@ -7,8 +7,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from engine.model.replies import CameraStatus, EngineStatus, MachineStatus
-from engine.model.types import State, Verdict
+from engine.model.engine_status import EngineStatus, MachineStatus
+from engine.model.registry import CameraStatus
+from engine.model.verdict import State, Verdict
 from engine.terminal.formatting import STYLES, clock_text, score_text, state_of, why
 
 _ORDER = ("ok", "fault", "unknown", "offline", "unseen")

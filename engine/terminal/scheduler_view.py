@@ -8,7 +8,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from engine.model.replies import ClassStatus, EngineStatus, MachineStatus, SchedulerStatus
+from engine.model.engine_status import EngineStatus, MachineStatus
+from engine.model.schedule import ClassStatus, SchedulerStatus
 from engine.terminal.formatting import STYLES, duration_text
 from engine.terminal.tables import Cell, show_lines, text_width
 

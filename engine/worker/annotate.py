@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.model.types import TileMap, Verdict
+from engine.model.picture import TileMap
+from engine.model.verdict import Verdict
 from engine.terminal.formatting import score_text, why
 
 _STRIP_SHARE = 0.075

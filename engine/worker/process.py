@@ -6,8 +6,10 @@ from engine.decode.render import decode_rgb, jpeg_of, render_jpeg
 from engine.errors import DecodeError
 from engine.kernels.score import score
 from engine.kernels.summary import STRUCTURE_MIN
-from engine.model.replies import RenderedPicture
-from engine.model.types import PAYLOAD_BYTES_MAX, Keyframe, Measurement, Verdict
+from engine.model.keyframe import PAYLOAD_BYTES_MAX, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.picture import RenderedPicture
+from engine.model.verdict import Verdict
 from engine.runtime.control import Control
 from engine.runtime.transport import Poller, Transport
 from engine.terminal.formatting import utc_text

@@ -15,8 +15,11 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from engine.errors import WireError
 from engine.feed import wire
-from engine.model.replies import RenderedPicture
-from engine.model.types import Codec, DropReason, FeedKind, Keyframe, Measurement, Scores, TileMap, Verdict
+from engine.model.keyframe import Codec, DropReason, Keyframe
+from engine.model.measurement import Measurement, Scores
+from engine.model.picture import RenderedPicture, TileMap
+from engine.model.verdict import Verdict
+from engine.model.visit import FeedKind
 from engine.storage.evidence.keyframe_file import facts_of, verdict_of
 from patrol.v1 import feed_pb2, measurement_pb2
 

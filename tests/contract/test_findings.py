@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from engine.ledger.projection import replay
 from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, LedgerEvent, Level, Step
-from engine.model.types import FaultKind, State, Verdict
+from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.database import connect, parse, writing
 from engine.storage.db.finding_tables import findings
 from engine.storage.db.findings import Entry, append

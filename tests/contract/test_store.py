@@ -11,19 +11,12 @@ import sqlalchemy as sa
 from engine.config.schema import RecordSettings
 from engine.errors import ExistsError, StoreError
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, TokenOrder, digest_of
-from engine.model.replies import CameraOrder, CameraQuery, LoggedVerdict, Pause, PauseKind, PauseScope
-from engine.model.types import (
-    Camera,
-    Cause,
-    Codec,
-    FaultKind,
-    KeyPoint,
-    Scores,
-    Severity,
-    SiteKind,
-    State,
-    Verdict,
-)
+from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.keyframe import Codec
+from engine.model.measurement import Scores
+from engine.model.registry import CameraOrder, CameraQuery
+from engine.model.schedule import Pause, PauseKind, PauseScope
+from engine.model.verdict import Cause, FaultKind, LoggedVerdict, Severity, State, Verdict
 from engine.storage.db import maintenance, pauses, writer_lock
 from engine.storage.db.database import connect, parse
 from engine.storage.db.store import Store, VisitRecord

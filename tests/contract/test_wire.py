@@ -9,24 +9,11 @@ from hypothesis import strategies as st
 
 from engine.errors import WireError
 from engine.feed import wire
-from engine.model.replies import RenderedPicture
-from engine.model.types import (
-    Cause,
-    Codec,
-    FailureReason,
-    FaultKind,
-    FeedKind,
-    Keyframe,
-    Measurement,
-    Scores,
-    Severity,
-    State,
-    TileMap,
-    Verdict,
-    VisitFailure,
-    VisitOrder,
-    VisitTimings,
-)
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.measurement import Measurement, Scores
+from engine.model.picture import RenderedPicture, TileMap
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.worker import wire as jobs
 
 MIB = 1024 * 1024

@@ -16,11 +16,12 @@ from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
 from engine.model.access import AuditQuery, Role, TokenOrder
+from engine.model.camera import Camera
 from engine.model.findings import FindingQuery
 from engine.model.kpi import KpiBy, KpiQuery, LeagueQuery
-from engine.model.replies import CameraQuery, PauseKind, PauseScope
+from engine.model.registry import CameraQuery
+from engine.model.schedule import PauseKind, PauseScope
 from engine.model.spot_check import SpotCheckOrder
-from engine.model.types import Camera
 from engine.serve.access.rules import RULES, Reach
 from engine.serve.access.tokens import REFRESH_S
 from engine.storage.db.store import Store

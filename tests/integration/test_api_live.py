@@ -23,10 +23,10 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.model.camera import Camera
 from engine.model.findings import FindingQuery
 from engine.model.kpi import KpiName, KpiQuery, LeagueQuery
-from engine.model.replies import PauseKind, PauseScope
-from engine.model.types import Camera
+from engine.model.schedule import PauseKind, PauseScope
 from engine.storage.db.store import Store
 from engine.supervisor.app import Engine
 from tests.support.served import wait_until

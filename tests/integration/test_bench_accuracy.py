@@ -20,7 +20,8 @@ from bench.accuracy.labels import Label, read_labels
 from bench.accuracy.light import DAY, NIGHT, levels, linear
 from bench.accuracy.optics import Defocus
 from bench.accuracy.scenes import Scene, native_picture, sources, views
-from engine.model.types import Codec, Measurement
+from engine.model.keyframe import Codec
+from engine.model.measurement import Measurement
 from tests.support.clips import encode
 
 PHOTOS = Path(skimage.__file__).parent / "data"

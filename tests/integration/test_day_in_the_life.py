@@ -18,11 +18,12 @@ from PIL import Image
 from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
 from engine.model.access import Role
+from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingQuery, FindingState, Level, Step
 from engine.model.kpi import KpiName, KpiQuery, LeagueQuery
-from engine.model.replies import CameraQuery
+from engine.model.registry import CameraQuery
 from engine.model.spot_check import SpotCheckOrder
-from engine.model.types import Camera, KeyPoint, Severity
+from engine.model.verdict import Severity
 from engine.storage.evidence.store import Evidence
 from tests.integration.test_api_live import free_port
 from tests.integration.test_engine import wait_for

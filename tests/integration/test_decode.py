@@ -9,7 +9,8 @@ from engine.decode.decoder import Decoder
 from engine.decode.render import decode_rgb, render_jpeg
 from engine.errors import DecodeError
 from engine.media.access_unit import look
-from engine.model.types import Codec, Picture
+from engine.model.keyframe import Codec
+from engine.model.picture import Picture
 from tests.support.clips import encode, scene, units
 
 CODECS = [Codec.H264, Codec.H265, Codec.MJPEG]
@@ -236,7 +237,7 @@ def test_good_clips_are_whole_and_broken_ones_are_not(shared_data: Path, decoder
     from engine.config.schema import FeedSettings
     from engine.feed.camera_url import source_url
     from engine.feed.demux import fetch_now
-    from engine.model.types import Keyframe
+    from engine.model.keyframe import Keyframe
 
     settings = FeedSettings(schemes=("file",), deadline_s=5)
     for path in sorted((shared_data / "camera").glob("*.mp4")):

@@ -18,7 +18,8 @@ from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
 from engine.feed.camera_url import source_url
 from engine.feed.demux import DemuxPool, fetch_now
-from engine.model.types import Codec, FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from tests.support.clips import encode, scene, units, write_clip
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")

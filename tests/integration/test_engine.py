@@ -32,7 +32,10 @@ from engine.errors import ListenError, StoreError
 from engine.feed import wire
 from engine.hub.visits import Visits
 from engine.interchange.platform_claims import Channel, Roll
-from engine.model.types import Camera, Codec, FaultKind, FeedKind, Keyframe, State, Verdict
+from engine.model.camera import Camera
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.verdict import FaultKind, State, Verdict
+from engine.model.visit import FeedKind
 from engine.runtime.transport import Transport
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import Action, Event

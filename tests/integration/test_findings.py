@@ -17,8 +17,9 @@ from engine.demo.server import serve
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, NotFoundError, StateError
 from engine.ledger.projection import replay
 from engine.model.access import ENGINE, Actor, Role
+from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, Level, Step
-from engine.model.types import Camera, KeyPoint, Severity
+from engine.model.verdict import Severity
 from engine.storage.db.store import Store
 from engine.storage.evidence.store import Evidence
 from tests.integration.test_engine import scrape, settings, wait_for

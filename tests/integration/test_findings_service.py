@@ -18,7 +18,7 @@ import pytest
 from engine.errors import StoreError
 from engine.ledger.projection import replay
 from engine.model.findings import FindingQuery, FindingState, LoggedEvent, Step
-from engine.model.types import FaultKind
+from engine.model.verdict import FaultKind
 from engine.storage.db.store import Store, VisitRecord, Write
 from tests.support.findings_services import Bench, bench
 

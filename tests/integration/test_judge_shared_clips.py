@@ -15,7 +15,11 @@ from engine.errors import DecodeError
 from engine.judge.rules import judge_measurement
 from engine.judge.state import History
 from engine.kernels.score import score
-from engine.model.types import Codec, FaultKind, FeedKind, Measurement, Picture, State, Verdict
+from engine.model.keyframe import Codec
+from engine.model.measurement import Measurement
+from engine.model.picture import Picture
+from engine.model.verdict import FaultKind, State, Verdict
+from engine.model.visit import FeedKind
 
 pytestmark = pytest.mark.shared
 

@@ -14,8 +14,11 @@ from engine.client.patrol import PatrolClient
 from engine.decode.decoder import Decoder
 from engine.demo.county import County
 from engine.hub.kpi_service import kpi_table
+from engine.model.keyframe import Codec, Keyframe
 from engine.model.kpi import Counts, KpiQuery
-from engine.model.types import Codec, FaultKind, FeedKind, Keyframe, Scores, State, Verdict
+from engine.model.measurement import Scores
+from engine.model.verdict import FaultKind, State, Verdict
+from engine.model.visit import FeedKind
 from engine.storage.db.store import Store
 from engine.storage.evidence.exhibits import Exhibits
 from engine.supervisor.app import Engine

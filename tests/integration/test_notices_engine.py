@@ -24,8 +24,8 @@ from engine.config.schema import (
     ServeSettings,
     WorkerSettings,
 )
+from engine.model.camera import Camera
 from engine.model.findings import FindingState, Step
-from engine.model.types import Camera
 from engine.notices.payload import FindingData, VerdictData
 from engine.storage.db.store import Store
 from engine.supervisor.app import Engine

@@ -15,7 +15,8 @@ import pytest
 from engine.client.patrol import PatrolClient
 from engine.config.describe import toml
 from engine.config.schema import FeedSettings
-from engine.model.types import Camera, Codec, KeyPoint
+from engine.model.camera import Camera, KeyPoint
+from engine.model.keyframe import Codec
 from engine.supervisor.app import Engine
 from tests.integration.test_cli import patrol
 from tests.integration.test_engine import fast, scrape, settings, wait_for

@@ -20,8 +20,10 @@ from engine.errors import ConfigError, PlatformError
 from engine.interchange.http_json import PlatformHttp
 from engine.interchange.stream_url import StreamUrl
 from engine.interchange.wvp import WvpList
-from engine.model.replies import CameraQuery
-from engine.model.types import Camera, FailureReason, State, Verdict
+from engine.model.camera import Camera
+from engine.model.registry import CameraQuery
+from engine.model.verdict import State, Verdict
+from engine.model.visit import FailureReason
 from engine.storage.db.store import Store, VisitRecord
 from tests.support.certificates import certificate
 from tests.support.platforms import channel, media, old_wvp, serving, wvp, zlmediakit

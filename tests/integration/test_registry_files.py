@@ -14,8 +14,10 @@ from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError, RegistryError
 from engine.interchange.camera_files import Form
 from engine.interchange.stream_url import StreamUrl
-from engine.model.replies import CameraQuery
-from engine.model.types import Camera, FaultKind, Scores, State, Verdict
+from engine.model.camera import Camera
+from engine.model.measurement import Scores
+from engine.model.registry import CameraQuery
+from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.store import Store, VisitRecord
 
 CAMERA, NVR = "13010200001310000001", "13010200001180000001"

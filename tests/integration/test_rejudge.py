@@ -13,7 +13,10 @@ from engine.clock import wall_ns
 from engine.errors import ConfigError
 from engine.judge.rules import judge_failure, judge_measurement
 from engine.judge.state import History
-from engine.model.types import Camera, FailureReason, Measurement, State, VisitFailure
+from engine.model.camera import Camera
+from engine.model.measurement import Measurement
+from engine.model.verdict import State
+from engine.model.visit import FailureReason, VisitFailure
 from engine.storage.db.store import Store, VisitRecord
 from engine.worker.wire import pack_measurement, unpack_measurement
 from tests.integration.test_cli import patrol

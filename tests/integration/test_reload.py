@@ -25,7 +25,7 @@ from engine.config import loads
 from engine.config.diff import revision
 from engine.demo.county import County
 from engine.errors import ConfigError
-from engine.model.types import Camera
+from engine.model.camera import Camera
 from engine.supervisor.app import Engine
 from tests.support.served import wait_until
 

@@ -23,8 +23,9 @@ from engine.clock import wall_ns
 from engine.errors import ConfigError, ListenError, StoreError
 from engine.metrics import Metrics
 from engine.model.access import Role, TokenOrder
-from engine.model.replies import CameraOrder, CameraQuery
-from engine.model.types import Camera, Scores
+from engine.model.camera import Camera
+from engine.model.measurement import Scores
+from engine.model.registry import CameraOrder, CameraQuery
 from engine.serve.server import SERVICES
 from engine.storage.db.store import Store
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc

@@ -25,9 +25,10 @@ from engine.config.schema import (
 from engine.config.serve import ServeSettings
 from engine.errors import ConflictError
 from engine.hub.spot_check_service import SpotCheckOffice
-from engine.model.replies import CheckNowReport
+from engine.model.camera import Camera, SiteKind
 from engine.model.spot_check import SpotCheck, SpotCheckOrder
-from engine.model.types import Camera, SiteKind, State, Verdict
+from engine.model.verdict import State, Verdict
+from engine.model.visit import CheckNowReport
 from engine.storage.db.store import Store, VisitRecord
 from engine.supervisor.app import Engine
 

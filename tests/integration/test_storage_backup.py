@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 from engine.cli.main import app
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
-from engine.model.types import Camera, Cause, FaultKind, Scores, State, Verdict
+from engine.model.camera import Camera
+from engine.model.measurement import Scores
+from engine.model.verdict import Cause, FaultKind, State, Verdict
 from engine.storage import parquet
 from engine.storage.db import schema, writer_lock
 from engine.storage.db.backup import backup, restore

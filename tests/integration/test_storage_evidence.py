@@ -16,8 +16,12 @@ from engine.config.schema import RecordSettings
 from engine.decode.render import render_jpeg
 from engine.errors import StoreError
 from engine.hub.evidence_retention import Pins
+from engine.model.camera import Camera
 from engine.model.findings import LedgerEvent, Step
-from engine.model.types import Camera, Codec, FaultKind, FeedKind, Keyframe, Scores, Severity, State, Verdict
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.measurement import Scores
+from engine.model.verdict import FaultKind, Severity, State, Verdict
+from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.exhibits import SIGHTINGS_MAX, Exhibits
 from engine.storage.evidence.store import Evidence

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from engine.hub.kpi_service import KpiOffice, kpi_table, league_table
+from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiName, KpiQuery, LeagueQuery
-from engine.model.types import Camera, FaultKind, KeyPoint, State, Verdict
+from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.kpis import FORGOTTEN_ROWS
 from engine.storage.db.store import Store, VisitRecord
 

@@ -13,7 +13,10 @@ from typer.testing import CliRunner
 
 from engine.cli.main import app
 from engine.errors import StoreError
-from engine.model.types import Camera, Cause, Codec, FaultKind, Scores, Severity, SiteKind, State, Verdict
+from engine.model.camera import Camera, SiteKind
+from engine.model.keyframe import Codec
+from engine.model.measurement import Scores
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.storage.db import schema
 from engine.storage.db.database import connect, parse
 from engine.storage.db.store import Store

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.model.camera import Camera, SiteKind
 from engine.model.spot_check import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
-from engine.model.types import Camera, SiteKind, State, Verdict
+from engine.model.verdict import State, Verdict
 from engine.storage.db import spot_checks
 from engine.storage.db.store import Store, VisitRecord
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from engine.model.types import Codec, FeedKind, Keyframe
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FeedKind
 from engine.storage.evidence.quarantine import Quarantine
 
 

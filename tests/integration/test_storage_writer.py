@@ -12,7 +12,10 @@ import sqlalchemy as sa
 
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
-from engine.model.types import Camera, Codec, FeedKind, Keyframe, State, Verdict
+from engine.model.camera import Camera
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.verdict import State, Verdict
+from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import Evidence
 from engine.storage.writer.queue import Entry, WriteQueue

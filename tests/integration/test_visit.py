@@ -14,7 +14,8 @@ import pytest
 
 from engine.config.schema import FeedSettings
 from engine.feed.visit import visit
-from engine.model.types import Codec, FailureReason, FeedKind, Keyframe, VisitFailure, VisitOrder
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from tests.support.clips import units, write_clip
 
 SERVER = Path(__file__).with_name("gst_server.py")

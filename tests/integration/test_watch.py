@@ -11,7 +11,7 @@ import pytest
 
 from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
-from engine.model.types import Camera
+from engine.model.camera import Camera
 from engine.serve.streams import streams, watch
 from engine.serve.streams.watch import seq_of, token_of
 from engine.storage.db.store import Store, VisitRecord

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from engine.errors import PatrolError
 from engine.ledger.projection import replay
+from engine.model.camera import Camera
 from engine.model.findings import LoggedEvent
-from engine.model.replies import LoggedVerdict
-from engine.model.types import Camera, Verdict
+from engine.model.verdict import LoggedVerdict, Verdict
 from engine.storage.db.store import Store
 from engine.storage.evidence.store import Evidence
 from tests.kill_nine.clients import Command, FindingWatcher, VerdictWatcher

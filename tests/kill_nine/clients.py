@@ -17,8 +17,11 @@ from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
 from engine.demo.pictures import damaged, frame, passing, photo
 from engine.feed import wire
+from engine.model.camera import Camera
 from engine.model.findings import FindingQuery, Step
-from engine.model.types import Camera, Codec, FeedKind, Keyframe, Verdict
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.verdict import Verdict
+from engine.model.visit import FeedKind
 from engine.runtime.transport import Poller, Transport
 from engine.serve.streams.watch import seq_of, token_of
 from tests.support.clips import encode

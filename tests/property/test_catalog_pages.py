@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
-from engine.model.replies import CameraOrder, CameraQuery
-from engine.model.types import Camera, FaultKind, Scores, State, Verdict
+from engine.model.camera import Camera
+from engine.model.measurement import Scores
+from engine.model.registry import CameraOrder, CameraQuery
+from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.store import Store, VisitRecord
 
 IDS = [f"c{n}" for n in range(12)]

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.feed.intake import Intake
-from engine.model.types import Codec, FeedKind, Keyframe
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FeedKind
 
 EVENTS = st.lists(
     st.one_of(

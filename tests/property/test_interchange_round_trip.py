@@ -11,8 +11,8 @@ from engine.config.schema import Settings
 from engine.feed.camera_url import check_url
 from engine.interchange.camera_files import Form
 from engine.interchange.registry_rules import check_cameras
-from engine.model.replies import CameraStatus
-from engine.model.types import Camera, KeyPoint, SiteKind
+from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.registry import CameraStatus
 
 CODES = ("13010200001310000001", "13010200001180000001", "13010200002160000001", "13010200001180000001/x")
 printable = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")) | st.sampled_from(' ,"')

@@ -17,7 +17,7 @@ from engine.judge.state import (
     Outcome,
     pack_outcomes,
 )
-from engine.model.types import Cause, FaultKind, State
+from engine.model.verdict import Cause, FaultKind, State
 
 KINDS = st.sets(st.sampled_from(FaultKind)).map(lambda kinds: tuple(kind for kind in FaultKind if kind in kinds))
 CAUSES = st.none() | st.sampled_from(Cause)

@@ -16,7 +16,7 @@ from engine.judge.baseline_update import PLASTIC, learn
 from engine.judge.compare import compare
 from engine.judge.features import look_of
 from engine.judge.order_statistics import nth
-from engine.model.types import TileMap
+from engine.model.picture import TileMap
 
 HOUR_NS = 3600 * 10**9
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.kernels.registry import KERNELS, Kernel
-from engine.model.types import Codec, Picture
+from engine.model.keyframe import Codec
+from engine.model.picture import Picture
 
 
 def a_plane(rng: np.random.Generator, rows: int, columns: int, depth: int, padding: int) -> np.ndarray:

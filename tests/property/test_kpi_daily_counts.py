@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from engine.kpi.camera_day import observe
 from engine.kpi.daily_counts import Book
+from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import CameraFacts, Counts, KpiChanges
-from engine.model.types import Camera, FaultKind, KeyPoint, State, Verdict
+from engine.model.verdict import FaultKind, State, Verdict
 
 DAY_NS = 86_400 * 10**9
 MONDAY_NS = 1_700_438_400 * 10**9 - 8 * 3600 * 10**9  # 2023-11-20 00:00 in Shanghai

@@ -10,8 +10,9 @@ from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.invariants import check_invariants
 from engine.ledger.projection import replay
 from engine.model.access import ENGINE, Actor, Role
+from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
-from engine.model.types import Camera, Cause, FaultKind, State, Verdict
+from engine.model.verdict import Cause, FaultKind, State, Verdict
 from tests.support.ledger_auditor import Auditor
 from tests.support.ledgers import HOUR, MINUTE, START
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.model import packed_verdict
-from engine.model.types import Cause, Codec, FaultKind, Scores, Severity, State, Verdict
+from engine.model.keyframe import Codec
+from engine.model.measurement import Scores
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 
 FLOATS = st.floats(-1e7, 1e7, width=32)
 WORDS = st.text(max_size=40)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engine.feed.rtsp.rtp import parse
 from engine.feed.rtsp.session import Session
 from engine.feed.visit import _Visit  # noqa: F401 (the shell imports with it)
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 from tests.support.clips import encode, scene
 from tests.support.rtp_packets import interleave, rtp, stream
 

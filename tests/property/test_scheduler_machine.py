@@ -6,8 +6,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.replies import Pause, PauseKind, PauseScope
-from engine.model.types import FailureReason, KeyPoint, State
+from engine.model.camera import KeyPoint
+from engine.model.schedule import Pause, PauseKind, PauseScope
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Arrived,

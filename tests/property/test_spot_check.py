@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.model.camera import SiteKind
 from engine.model.spot_check import Canteen
-from engine.model.types import SiteKind
 from engine.scheduler.spot_check import Stratum, allocate, draw, stratum_of
 
 KINDS = st.sampled_from([SiteKind.PRIMARY, SiteKind.HIGH, SiteKind.OTHER])

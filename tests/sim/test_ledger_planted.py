@@ -14,7 +14,7 @@ from engine.ledger.recheck import Recheck
 from engine.ledger.recheck_evidence import Sign
 from engine.model.access import Actor, Role
 from engine.model.findings import Level, Step
-from engine.model.types import FaultKind, State
+from engine.model.verdict import FaultKind, State
 from tests.property.test_ledger_machine import LedgerMachine
 from tests.support.ledgers import HOUR, MINUTE
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.batch.registry_files import read_registry
 from engine.config.schema import FeedSettings, IntakeSettings, Settings
-from engine.model.types import Camera, KeyPoint
+from engine.model.camera import Camera, KeyPoint
 from engine.simulation.faults import PRESETS, Faults, PlatformRestart
 from engine.simulation.report import Report
 from engine.simulation.simulation import LOOK_NS

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265", Codec.MJPEG: "mjpeg"}
 QUIET = "log-level=none:pools=none:frame-threads=1"

@@ -17,7 +17,7 @@ from engine.demo.clips import ClipPlan
 from engine.demo.server import serve
 from engine.model.access import Role, TokenOrder
 from engine.model.findings import Finding, LedgerEvent
-from engine.model.types import Verdict
+from engine.model.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO, SHIFT = "astronaut.png", 0.741

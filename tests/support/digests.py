@@ -4,9 +4,10 @@ import random
 from datetime import date, timedelta
 
 from engine.ledger.projection import apply
+from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingState, LedgerEvent, Step
 from engine.model.kpi import Counts, KpiChanges
-from engine.model.types import Camera, Cause, FaultKind, KeyPoint, State
+from engine.model.verdict import Cause, FaultKind, State
 from engine.storage.db.database import writing
 from engine.storage.db.findings import Entry, append
 from engine.storage.db.store import Store

@@ -19,8 +19,9 @@ from engine.hub.notices_service import NoticesOffice
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics
 from engine.model.access import Actor, Role
+from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingCommand, Step
-from engine.model.types import Camera, FaultKind, State, Verdict
+from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import Evidence
 from engine.storage.writer.writer import Writer

@@ -8,7 +8,11 @@ from engine.config.judge import JudgeSettings
 from engine.judge.rules import judge_measurement
 from engine.judge.state import History
 from engine.kernels import signature
-from engine.model.types import Codec, FaultKind, FeedKind, Measurement, Scores, TileMap, Verdict
+from engine.model.keyframe import Codec
+from engine.model.measurement import Measurement, Scores
+from engine.model.picture import TileMap
+from engine.model.verdict import FaultKind, Verdict
+from engine.model.visit import FeedKind
 
 SETTINGS = JudgeSettings()
 MINUTE_NS = 60 * 10**9

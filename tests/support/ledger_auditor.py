@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.faults import BLIND, OFFLINE, by_family, family, family_of
 from engine.model.findings import Finding, LedgerEvent, Level, Step
-from engine.model.types import State, Verdict
+from engine.model.verdict import State, Verdict
 
 LEVELS = list(Level)
 

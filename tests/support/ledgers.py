@@ -5,8 +5,9 @@ from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.invariants import check_invariants
 from engine.ledger.projection import replay
 from engine.model.access import Actor, Role
+from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
-from engine.model.types import Camera, Cause, FaultKind, State, Verdict
+from engine.model.verdict import Cause, FaultKind, State, Verdict
 
 MINUTE = 60 * 10**9
 HOUR = 60 * MINUTE

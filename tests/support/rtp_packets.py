@@ -1,6 +1,6 @@
 """Access units to RTP packets, the camera's side of RFC 6184 and RFC 7798, for tests."""
 
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 from tests.support.clips import units
 
 

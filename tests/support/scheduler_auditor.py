@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 from engine.scheduler.backoff import ceiling_ns, first_wait_s
 from engine.scheduler.classes import base_class
 from engine.scheduler.core import Scheduler

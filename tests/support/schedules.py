@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason, KeyPoint
+from engine.model.camera import KeyPoint
+from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, StartVisit, Tick, VisitEnded
 

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.replies import CameraPlanReport, CheckNowReport, SchedulerStatus
-from engine.model.types import FailureReason, KeyPoint, State
+from engine.model.camera import KeyPoint
+from engine.model.schedule import CameraPlanReport, SchedulerStatus
+from engine.model.verdict import State
+from engine.model.visit import CheckNowReport, FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,

@@ -16,21 +16,19 @@ from engine.hub.registry import Registry
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
+from engine.model.camera import Camera
+from engine.model.config_report import ConfigReport
+from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.findings import Finding, FindingPage, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
+from engine.model.keyframe import Codec
 from engine.model.kpi import Counts, KpiName, KpiRow, KpiTable, LeagueRow, LeagueTable, Rate
-from engine.model.replies import (
-    CameraPlanReport,
-    CheckNowReport,
-    ConfigReport,
-    EngineStatus,
-    ImportReport,
-    MachineStatus,
-    PauseStatus,
-    RenderedPicture,
-    SchedulerStatus,
-)
+from engine.model.measurement import Scores
+from engine.model.picture import RenderedPicture
+from engine.model.registry import ImportReport
+from engine.model.schedule import CameraPlanReport, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckReport
-from engine.model.types import Camera, Cause, Codec, FaultKind, Scores, Severity, State, Verdict
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
+from engine.model.visit import CheckNowReport
 from engine.redact import redact
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service

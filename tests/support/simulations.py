@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from engine.clock import ns
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings, Settings
-from engine.model.types import Camera, Codec
+from engine.model.camera import Camera
+from engine.model.keyframe import Codec
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CamerasPut
 from engine.simulation.camera_model import Nature

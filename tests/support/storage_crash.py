@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
-from engine.model.types import State, Verdict
+from engine.model.verdict import State, Verdict
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import Evidence
 from engine.storage.writer.writer import Writer

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason, KeyPoint, State
+from engine.model.camera import KeyPoint
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.feed.rtsp.rtp import Packet
 from engine.media import nal
-from engine.model.types import PAYLOAD_BYTES_MAX, Codec
+from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec
 
 START_CODE = b"\0\0\0\1"
 _UNITS_MAX = 2048

@@ -5,7 +5,7 @@ import binascii
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from engine.model.types import Codec
+from engine.model.keyframe import Codec
 
 _CODECS = {"H264": Codec.H264, "H265": Codec.H265, "HEVC": Codec.H265}
 _STATIC = {26: "JPEG", 32: "MPV", 33: "MP2T"}

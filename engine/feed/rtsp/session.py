@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 from engine.feed.rtsp import auth, message, rtp, sdp
 from engine.feed.rtsp.assembler import Assembler, WholeKeyframe
 from engine.feed.rtsp.reorder import Reorder
-from engine.model.types import Codec, FailureReason
+from engine.model.keyframe import Codec
+from engine.model.visit import FailureReason
 
 _AGENT = "kitchen-patrol"
 _NOISE_BYTES_MAX = 65_536

@@ -9,29 +9,17 @@ from dataclasses import replace
 
 from engine.errors import DeniedError, InvalidArgumentError, NotFoundError
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.model.camera import Camera
+from engine.model.config_report import ConfigReport
+from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
-from engine.model.replies import (
-    CameraPage,
-    CameraPlanReport,
-    CameraQuery,
-    CameraStatus,
-    CheckNowReport,
-    ConfigReport,
-    EngineStatus,
-    ImportReport,
-    LoggedVerdict,
-    Pause,
-    PauseKind,
-    PauseScope,
-    PauseStatus,
-    RenderedPicture,
-    RowProblem,
-    SchedulerStatus,
-    VerdictNews,
-)
+from engine.model.picture import RenderedPicture
+from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.types import Camera, Verdict
+from engine.model.verdict import LoggedVerdict, Verdict, VerdictNews
+from engine.model.visit import CheckNowReport
 from engine.serve.port import HubPort
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
 from engine.serve.streams.watch import Watch

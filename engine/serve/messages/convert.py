@@ -5,8 +5,13 @@ from collections.abc import Callable
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from engine.clock import NS_PER_S
-from engine.model.replies import CameraStatus, EngineStatus, MachineStatus, RenderedPicture
-from engine.model.types import Camera, Cause, Codec, FaultKind, KeyPoint, Scores, Severity, SiteKind, State, Verdict
+from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.engine_status import EngineStatus, MachineStatus
+from engine.model.keyframe import Codec
+from engine.model.measurement import Scores
+from engine.model.picture import RenderedPicture
+from engine.model.registry import CameraStatus
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
 from patrol.v1 import cameras_pb2, feed_pb2, measurement_pb2, patrol_pb2, verdicts_pb2
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from engine.model.camera import Camera
 from engine.model.packed_verdict import Packed, Shape, parts
-from engine.model.replies import CameraStatus
-from engine.model.types import Camera, Verdict
+from engine.model.registry import CameraStatus
+from engine.model.verdict import Verdict
 from engine.serve.messages.convert import Redact, camera_message, scores_message, timestamp, verdict_message
 from engine.serve.messages.resource_names import verdict_name
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2

@@ -1,7 +1,7 @@
 """Findings and lines of the ledger as messages of patrol.v1. Pure."""
 
 from engine.model.findings import Finding, FindingQuery, FindingState, LedgerEvent, Level, Step, Subject
-from engine.model.types import Severity
+from engine.model.verdict import Severity
 from engine.serve.messages.convert import severity_number, severity_of, timestamp, wall_ns_of
 from engine.serve.messages.resource_names import camera_id_of, camera_name, number_of, numbered_name
 from patrol.v1 import findings_pb2

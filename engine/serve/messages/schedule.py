@@ -3,11 +3,10 @@
 from typing import Any
 
 from engine.errors import InvalidArgumentError
-from engine.model.replies import (
+from engine.model.config_report import ConfigChange, ConfigReport
+from engine.model.schedule import (
     CameraPlanReport,
     ClassStatus,
-    ConfigChange,
-    ConfigReport,
     HostStatus,
     Pause,
     PauseKind,

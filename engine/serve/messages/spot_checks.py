@@ -3,7 +3,6 @@
 from typing import Any
 
 from engine.errors import InvalidArgumentError
-from engine.model.replies import CheckNowCounts
 from engine.model.spot_check import (
     DrawnCanteen,
     SpotCheck,
@@ -12,6 +11,7 @@ from engine.model.spot_check import (
     SpotCheckReport,
     StratumShare,
 )
+from engine.model.visit import CheckNowCounts
 from engine.serve.messages.convert import site_kind_number, site_kind_of, timestamp, wall_ns_of
 from engine.serve.messages.resource_names import number_of, numbered_name
 from patrol.v1 import scheduler_pb2

@@ -8,8 +8,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from engine.errors import ExistsError, InvalidArgumentError
-from engine.model.replies import CameraMark, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
-from engine.model.types import Camera
+from engine.model.camera import Camera
+from engine.model.registry import CameraMark, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.serve.access import request_fields
 from engine.serve.access.gate import Call
 from engine.serve.access.request_fields import check_mask

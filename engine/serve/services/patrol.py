@@ -6,7 +6,9 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from engine.errors import InvalidArgumentError, NotFoundError
-from engine.model.replies import CameraMark, CameraQuery, CheckNowReport, VerdictNews
+from engine.model.registry import CameraMark, CameraQuery
+from engine.model.verdict import VerdictNews
+from engine.model.visit import CheckNowReport
 from engine.serve.access.gate import Call
 from engine.serve.access.scope import no_camera
 from engine.serve.messages.convert import engine_message, picture_message, verdict_message

@@ -2,7 +2,7 @@
 
 from engine.clock import wall_ns
 from engine.errors import ConfigError, InvalidArgumentError, NotFoundError
-from engine.model.replies import Pause
+from engine.model.schedule import Pause
 from engine.serve.access.gate import Call
 from engine.serve.messages.convert import wall_ns_of
 from engine.serve.messages.paging import Pages, page_size_of

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.model.findings import Finding, FindingQuery, LoggedEvent
-from engine.model.replies import VerdictNews
+from engine.model.verdict import VerdictNews
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from engine.errors import InvalidArgumentError, WireError
-from engine.model.types import DropReason
+from engine.model.keyframe import DropReason
 from engine.serve.status import LostError, TooManyError, TooSlowError
 
 HEARTBEAT_S = 10.0

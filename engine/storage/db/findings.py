@@ -25,7 +25,7 @@ from engine.model.findings import (
     Step,
     Subject,
 )
-from engine.model.types import Severity, State
+from engine.model.verdict import Severity, State
 from engine.storage.db.finding_tables import finding_events, findings
 from engine.storage.db.tables import latest, outbox
 

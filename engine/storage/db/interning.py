@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from engine.model import packed_verdict
 from engine.model.packed_verdict import Shape, ShapeKey
-from engine.model.types import Verdict
+from engine.model.verdict import Verdict
 from engine.storage.db.tables import camera_nos, terms
 
 _CHUNK_ROWS = 500

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
+from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
-from engine.model.types import KeyPoint
 from engine.storage.db.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
 
 Transaction = Connection

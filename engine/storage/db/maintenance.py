@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from engine.clock import NS_PER_S
 from engine.config.schema import RecordSettings
 from engine.model import packed_verdict
-from engine.model.types import Scores, State
+from engine.model.measurement import Scores
+from engine.model.verdict import State
 from engine.storage.db.day_numbers import day_at
 from engine.storage.db.interning import Terms
 from engine.storage.db.tables import about, verdict_days, verdict_hours, verdict_log

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from engine.model.replies import Pause, PauseKind, PauseScope
+from engine.model.schedule import Pause, PauseKind, PauseScope
 from engine.storage.db.tables import pauses
 
 Write = Callable[[Connection], None]

@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from engine.model.camera import SiteKind
 from engine.model.spot_check import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
-from engine.model.types import SiteKind, State
+from engine.model.verdict import State
 from engine.storage.db.database import writing
 from engine.storage.db.tables import cameras, latest, spot_checks, spot_sites
 

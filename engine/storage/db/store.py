@@ -10,9 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model import packed_verdict
+from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.packed_verdict import Packed
-from engine.model.replies import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
-from engine.model.types import Camera, KeyPoint, SiteKind, Verdict
+from engine.model.registry import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.verdict import Verdict
 from engine.storage.db.access import Access
 from engine.storage.db.database import AwayError, connect, parse, refused, writing
 from engine.storage.db.findings import FindingRecord

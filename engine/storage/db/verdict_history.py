@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.clock import NS_PER_S
 from engine.model import packed_verdict
-from engine.model.replies import LoggedVerdict
+from engine.model.verdict import LoggedVerdict
 from engine.storage.db.day_numbers import as_date, first_day_from
 from engine.storage.db.interning import Terms
 from engine.storage.db.tables import camera_nos, cameras, verdict_days, verdict_hours, verdict_log

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import StoreError
-from engine.model.types import Keyframe
+from engine.model.keyframe import Keyframe
 from engine.storage.evidence.keyframe_file import Facts, keyframe_of, origin_of
 
 SIGHTINGS_MAX = 32

@@ -8,7 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from engine.model.types import Cause, Codec, FaultKind, FeedKind, Keyframe, Scores, Severity, State, Verdict
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.measurement import Scores
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
+from engine.model.visit import FeedKind
 
 _MAGIC = b"PKE2"
 _LENGTH_BYTES = 4

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from engine.model.types import Keyframe
+from engine.model.keyframe import Keyframe
 from engine.redact import redact
 
 

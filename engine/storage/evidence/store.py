@@ -17,7 +17,8 @@ import structlog
 
 from engine.clock import wall_ns
 from engine.errors import StoreError
-from engine.model.types import Keyframe, State, Verdict
+from engine.model.keyframe import Keyframe
+from engine.model.verdict import State, Verdict
 from engine.storage.evidence import keyframe_file
 from engine.storage.evidence.exhibits import Exhibit, Exhibits
 from engine.storage.evidence.keyframe_file import Facts

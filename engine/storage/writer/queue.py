@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 
-from engine.model.types import Keyframe
+from engine.model.keyframe import Keyframe
 from engine.storage.db.store import VisitRecord, Write
 
 _VERDICT_BYTES = 5_000

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
-from engine.model.types import Keyframe
+from engine.model.keyframe import Keyframe
 from engine.storage.db.database import AwayError
 from engine.storage.db.store import Store, VisitRecord, Write
 from engine.storage.db.writer_lock import TakenError

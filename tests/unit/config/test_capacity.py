@@ -9,7 +9,7 @@ from engine.config.calendar import Calendar, Span
 from engine.config.capacity import Fleet, Load, cannot_keep
 from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, WorkerSettings
 from engine.hub.camera_plan import plan_of
-from engine.model.types import Camera, KeyPoint
+from engine.model.camera import Camera, KeyPoint
 from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CamerasPut, CamerasRemoved

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url, file_path, host_of, route, source_url, uplink_and_host
-from engine.model.types import FeedKind
+from engine.model.visit import FeedKind
 from engine.redact import redact
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https")

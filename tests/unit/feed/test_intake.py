@@ -3,7 +3,8 @@
 import pytest
 
 from engine.feed.intake import Intake
-from engine.model.types import Codec, DropReason, FeedKind, Keyframe
+from engine.model.keyframe import Codec, DropReason, Keyframe
+from engine.model.visit import FeedKind
 
 SECOND = 1_000_000_000
 

@@ -11,7 +11,8 @@ from engine.feed.rtsp.assembler import Assembler
 from engine.feed.rtsp.reorder import WINDOW, Reorder
 from engine.feed.rtsp.rtp import parse
 from engine.feed.rtsp.session import Session
-from engine.model.types import Codec, FailureReason
+from engine.model.keyframe import Codec
+from engine.model.visit import FailureReason
 from tests.support.clips import encode, scene, units
 from tests.support.rtp_packets import aggregate, interleave, payloads, rtp, stream
 

@@ -4,8 +4,9 @@ import threading
 
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
-from engine.model.replies import CameraQuery
-from engine.model.types import Camera, State, Verdict
+from engine.model.camera import Camera
+from engine.model.registry import CameraQuery
+from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
 
 

@@ -2,7 +2,7 @@
 
 from engine.hub.judge_state_store import Memories
 from engine.judge.state import HIDDEN_BYTES, History, Outcome, pack_outcomes
-from engine.model.types import FaultKind, State
+from engine.model.verdict import FaultKind, State
 
 SEEN = History(
     State.FAULT,

@@ -1,7 +1,9 @@
 """Measurements wait a moment for others, and no longer."""
 
 from engine.hub.micro_batch import GATHER_MAX, GATHER_NS, Gather
-from engine.model.types import Codec, FeedKind, Keyframe, Measurement
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.visit import FeedKind
 from tests.support.judge_states import a_measurement
 
 

@@ -8,7 +8,8 @@ from engine.config.schema import Settings
 from engine.hub.registry import Registry
 from engine.hub.visits import Visits
 from engine.metrics import Metrics
-from engine.model.types import Camera, State, Verdict
+from engine.model.camera import Camera
+from engine.model.verdict import State, Verdict
 from engine.scheduler.core import Scheduler
 from engine.scheduler.invariants import SchedulerInvariantError
 

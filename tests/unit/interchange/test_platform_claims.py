@@ -12,8 +12,9 @@ from engine.interchange.platform_claims import (
     status_word,
     stream_place,
 )
-from engine.model.replies import CameraStatus
-from engine.model.types import Camera, FaultKind, State, Verdict
+from engine.model.camera import Camera
+from engine.model.registry import CameraStatus
+from engine.model.verdict import FaultKind, State, Verdict
 
 CAMERA = "13010200001310000001"
 

@@ -6,8 +6,8 @@ import pytest
 
 from engine.feed.camera_url import check_url
 from engine.interchange.registry_rules import Rows, check_cameras, restore_passwords
-from engine.model.replies import RowProblem
-from engine.model.types import Camera, KeyPoint, SiteKind
+from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.registry import RowProblem
 
 
 def allow(url: str) -> None:

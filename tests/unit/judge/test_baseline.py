@@ -10,7 +10,7 @@ from engine.judge.baseline import BASELINE_BYTES, CELLS, Baseline, Usual
 from engine.judge.baseline_update import SETTLING, learn
 from engine.judge.features import look_of
 from engine.judge.rules import judge_measurement
-from engine.model.types import Cause, FaultKind, State, UnknownReason
+from engine.model.verdict import Cause, FaultKind, State, UnknownReason
 from tests.support.judge_states import (
     ACUTANCE,
     MINUTE_NS,

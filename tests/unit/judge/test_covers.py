@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.model.types import FaultKind, State
+from engine.model.verdict import FaultKind, State
 from tests.support.judge_states import (
     SCENE,
     SHAPE,

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from engine.judge.rules import judge_measurement
-from engine.model.types import Cause, FaultKind, FeedKind, Measurement, State
+from engine.model.measurement import Measurement
+from engine.model.verdict import Cause, FaultKind, State
+from engine.model.visit import FeedKind
 from tests.support.judge_states import HOUR_NS, SCENE, SETTINGS, a_measurement, judge_all, learned
 
 

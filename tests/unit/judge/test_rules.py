@@ -10,16 +10,9 @@ from engine.judge.freeze import SIGNATURE_VERSION
 from engine.judge.rules import RULES_VERSION, judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import HISTORY_BYTES_MAX, OUTCOMES_MAX, History
 from engine.kernels import signature
-from engine.model.types import (
-    Cause,
-    Codec,
-    FailureReason,
-    FaultKind,
-    Severity,
-    State,
-    UnknownReason,
-    VisitFailure,
-)
+from engine.model.keyframe import Codec
+from engine.model.verdict import Cause, FaultKind, Severity, State, UnknownReason
+from engine.model.visit import FailureReason, VisitFailure
 from tests.support.judge_states import GOOD, MINUTE_NS, SETTINGS, a_measurement, judge_all, judge_one
 
 

@@ -11,7 +11,8 @@ import pytest
 from engine.kernels import chroma, luma
 from engine.kernels.figures import figures
 from engine.kernels.plane import analysis_plane
-from engine.model.types import Codec, Picture
+from engine.model.keyframe import Codec
+from engine.model.picture import Picture
 
 SI_OF_TESTSRC2 = (106.72, 109.40, 109.29, 113.27, 110.87)
 SI_TOLERANCE = 0.015

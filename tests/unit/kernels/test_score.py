@@ -13,7 +13,8 @@ import pytest
 from engine.kernels import registry, signature
 from engine.kernels.grid import factor
 from engine.kernels.score import Scored, score
-from engine.model.types import Codec, Picture
+from engine.model.keyframe import Codec
+from engine.model.picture import Picture
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,6 +9,7 @@ from engine.kpi.camera_day import observe
 from engine.kpi.daily_counts import LATE_NS, Book
 from engine.kpi.days import Days
 from engine.kpi.rates import league, rates, table_of
+from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import (
     CameraFacts,
     Counts,
@@ -20,7 +21,7 @@ from engine.model.kpi import (
     Rate,
     RegionCounts,
 )
-from engine.model.types import Camera, FaultKind, KeyPoint, State, Verdict
+from engine.model.verdict import FaultKind, State, Verdict
 
 S = 10**9
 MIDNIGHT_NS = 1_700_409_600 * S  # 2023-11-20 00:00 in Shanghai

@@ -4,7 +4,7 @@ import pytest
 
 from engine.model.access import ENGINE
 from engine.model.findings import FindingState, Step
-from engine.model.types import FaultKind, State
+from engine.model.verdict import FaultKind, State
 from tests.support.ledgers import HOUR, MINUTE, OPERATOR, Desk
 
 COVERED, GREASE = FaultKind.COVERED, FaultKind.GREASE

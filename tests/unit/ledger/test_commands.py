@@ -8,7 +8,7 @@ from engine.ledger.core import REQUESTS_MAX
 from engine.ledger.projection import apply, replay
 from engine.model.access import ENGINE, Actor
 from engine.model.findings import FindingState, LedgerEvent, Step
-from engine.model.types import FaultKind
+from engine.model.verdict import FaultKind
 from tests.support.ledgers import INSPECTOR, OPERATOR, VIEWER, Desk
 
 COVERED = FaultKind.COVERED

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.model.findings import FindingState, Level, Step
-from engine.model.types import Cause, FaultKind, Severity, State
+from engine.model.verdict import Cause, FaultKind, Severity, State
 from tests.support.ledgers import HOUR, INSPECTOR, MINUTE, OPERATOR, Desk, camera
 
 COVERED, PARTLY, GREASE, BLURRED = FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.GREASE, FaultKind.BLURRED

@@ -10,7 +10,7 @@ from engine.config.describe import toml
 from engine.errors import ConfigError
 from engine.ledger.policy import Policy, hours_ns, next_level
 from engine.model.findings import Level
-from engine.model.types import Severity
+from engine.model.verdict import Severity
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "ledger.md"
 

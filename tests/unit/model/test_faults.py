@@ -3,7 +3,7 @@
 import pytest
 
 from engine.model.faults import OFFLINE, SAME, by_family, cause_key, family, family_of, severity
-from engine.model.types import Cause, FaultKind, Severity
+from engine.model.verdict import Cause, FaultKind, Severity
 
 
 def test_every_kind_is_of_one_family_and_those_that_confirm_each_other_of_the_same() -> None:

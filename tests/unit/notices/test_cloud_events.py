@@ -11,9 +11,10 @@ import pytest
 from engine.config import loads
 from engine.config.notices import EndpointSettings
 from engine.errors import ConfigError
+from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import TOLD, Finding, FindingState, LedgerEvent, Level, Step, Subject
 from engine.model.notice import NOTICE_KINDS, Notice
-from engine.model.types import Camera, FaultKind, KeyPoint, Severity, State, Verdict
+from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.notices.attempt import Outcome, outcome_of, retry_after_ns
 from engine.notices.cloud_events import event, event_bytes, event_id, trial_notice
 from engine.notices.payload import FindingData, finding_data, rfc3339, verdict_data

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import ConfigError
 from engine.model.findings import Finding, FindingState, Level, Subject
 from engine.model.kpi import KpiName, Rate
-from engine.model.types import Cause, FaultKind, Severity
+from engine.model.verdict import Cause, FaultKind, Severity
 from engine.notices import formatting
 from engine.notices.csv_report import MARK, findings_csv, league_csv
 from engine.notices.digest import Case, Digest, Findings, Period, Standing, Tally, with_findings

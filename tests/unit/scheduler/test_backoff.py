@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 from engine.scheduler.backoff import backoff_ns, ceiling_ns, failures_of, remember
 from tests.support.scheduling import LOST, SECOND, Patrol, cameras, key_cameras, settings
 

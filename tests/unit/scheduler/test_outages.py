@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from engine.config.calendar import Calendar
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 from engine.scheduler.events import (
     CameraPlan,
     CamerasPut,

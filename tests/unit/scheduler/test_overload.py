@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 import pytest
 
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason, State
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 from engine.scheduler.events import CapacityChanged
 from engine.scheduler.overload import INTERVAL_NS, Overload
 from tests.support.scheduling import Patrol, cameras, key_cameras, settings

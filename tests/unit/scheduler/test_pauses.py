@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.model.replies import Pause, PauseKind, PauseScope
+from engine.model.schedule import Pause, PauseKind, PauseScope
 from engine.scheduler.events import (
     CameraPlan,
     CamerasPut,

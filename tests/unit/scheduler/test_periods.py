@@ -6,7 +6,9 @@ from collections import Counter
 
 import pytest
 
-from engine.model.types import FailureReason, KeyPoint, State
+from engine.model.camera import KeyPoint
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 from engine.scheduler.events import CameraPlan, CamerasPut
 from tests.support.scheduling import SECOND, Patrol, cameras, key_cameras, settings
 

@@ -6,7 +6,8 @@ import pytest
 
 from engine.config.calendar import Calendar
 from engine.errors import RegistryError
-from engine.model.types import FailureReason, KeyPoint
+from engine.model.camera import KeyPoint
+from engine.model.visit import FailureReason
 from engine.scheduler.events import CameraPlan, CamerasPut, CamerasRemoved, PushMissing, SettingsChanged, VisitEnded
 from engine.scheduler.table import Place
 from tests.support.scheduling import HOUR_S, LOST, Patrol, cameras, settings

@@ -7,7 +7,8 @@ import pytest
 from engine.config.judge import JudgeSettings
 from engine.judge.confirmation import announce
 from engine.judge.state import History, Outcome
-from engine.model.types import FailureReason, FaultKind, State
+from engine.model.verdict import FaultKind, State
+from engine.model.visit import FailureReason
 from engine.scheduler.events import Arrived, CameraPlan, CamerasPut, Judged, PushMissing, StartVisit
 from tests.support.scheduling import Patrol, cameras, key_cameras, settings
 

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.config.calendar import Calendar
-from engine.model.types import FailureReason, State
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 from engine.scheduler.events import PushMissing, SettingsChanged, VisitExpired, WallClock
 from tests.support.scheduling import HOUR_S, LOST, SECOND, Patrol, cameras, key_cameras, settings, wall_ns
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from engine.model.camera import SiteKind
 from engine.model.spot_check import Canteen
-from engine.model.types import SiteKind
 from engine.scheduler.spot_check import Draw, Stratum, allocate, draw
 
 PRIMARY, HIGH = SiteKind.PRIMARY, SiteKind.HIGH

@@ -7,7 +7,7 @@ import pytest
 
 from engine.clock import NS_PER_S
 from engine.config.schema import SchedulerSettings
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 from engine.scheduler.events import CheckNow
 from tests.support.schedules import Patrol, calm, camera, overloaded
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.config.calendar import Calendar
-from engine.model.types import FailureReason, State
+from engine.model.verdict import State
+from engine.model.visit import FailureReason
 from engine.scheduler.capacity_warnings import never_open
 from engine.scheduler.events import CameraPlan, CamerasPut, CheckNow, PushMissing
 from engine.scheduler.sites import Sites

@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from engine.model.camera import Camera
+from engine.model.keyframe import Codec
+from engine.model.measurement import Scores
 from engine.model.packed_verdict import Packed, Shape, pack, shape_key
-from engine.model.replies import CameraStatus
-from engine.model.types import Camera, Cause, Codec, FaultKind, Scores, Severity, State, Verdict
+from engine.model.registry import CameraStatus
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.serve.messages.convert import status_message, verdict_message
 from engine.serve.messages.encoding import CameraCoder, verdict_bytes, watch_bytes
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from engine.model.findings import FindingQuery
-from engine.model.replies import VerdictNews
+from engine.model.verdict import VerdictNews
 from engine.serve.status import LostError, TooManyError, TooSlowError
 from engine.serve.streams import watch
 from engine.serve.streams.filters import FindingFilter, VerdictFilter

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.config.schema import FeedSettings, Settings
-from engine.model.types import FailureReason
+from engine.model.visit import FailureReason
 from engine.scheduler.classes import REASONS
 from engine.simulation.camera_model import NEVER_ANSWERED, Nature
 from engine.simulation.faults import Faults, PlatformRestart, PowerCut, Storm

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.model.types import Codec, FailureReason
+from engine.model.keyframe import Codec
+from engine.model.visit import FailureReason
 from engine.simulation.faults import PRESETS, Faults, load_faults
 from engine.simulation.world import World, load_world
 

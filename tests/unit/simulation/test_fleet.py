@@ -6,7 +6,7 @@ import pytest
 
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
-from engine.model.types import Camera, KeyPoint
+from engine.model.camera import Camera, KeyPoint
 from engine.simulation.fleet import Fleet, made_up, registered
 from engine.simulation.world import World
 from tests.support.simulations import PLAIN

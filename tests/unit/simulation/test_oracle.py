@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.config.schema import SchedulerSettings
-from engine.model.types import Camera, FailureReason, KeyPoint
+from engine.model.camera import Camera, KeyPoint
+from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import Tick, VisitEnded
 from engine.simulation.camera_model import Nature

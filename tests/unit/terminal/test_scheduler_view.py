@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.config.schema import SchedulerSettings
-from engine.model.replies import EngineStatus, MachineStatus
-from engine.model.types import FailureReason
+from engine.model.engine_status import EngineStatus, MachineStatus
+from engine.model.visit import FailureReason
 from engine.scheduler.events import CheckNow
 from engine.terminal.camera_plan import show_plan
 from engine.terminal.formatting import duration_text
