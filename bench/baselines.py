@@ -20,7 +20,7 @@ import numpy as np
 from bench.history import append
 from engine.config.judge import JudgeSettings
 from engine.judge.rules import judge_measurement
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.kernels import signature
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec
@@ -63,7 +63,7 @@ def measure(url: str, cameras: int) -> dict[str, Any]:
     began_s = time.perf_counter()
     store = Store.open(url)
     opened_s = time.perf_counter()
-    histories = {camera_id: History.from_bytes(memory) for camera_id, _, memory in store.latest()}
+    histories = {camera_id: JudgeState.from_bytes(memory) for camera_id, _, memory in store.latest()}
     ended_s = time.perf_counter()
     store.close()
     if len(histories) != cameras or next(iter(histories.values())) != history:
@@ -94,9 +94,9 @@ def _of(verdict: Verdict, camera_id: str) -> Verdict:
     return Verdict(**{name: getattr(verdict, name) for name in Verdict.__slots__} | {"camera_id": camera_id})
 
 
-def learned() -> tuple[Verdict, History]:
+def learned() -> tuple[Verdict, JudgeState]:
     """A camera that was seen by day and by night, with as many outcomes as are kept."""
-    history, settings = History(), JudgeSettings()
+    history, settings = JudgeState(), JudgeSettings()
     for visit in range(24):
         verdict, history = judge_measurement(seen(visit, grey=visit % 2 == 1), history, settings)
     return verdict, history

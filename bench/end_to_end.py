@@ -49,7 +49,7 @@ from engine.model.engine_status import MachineStatus
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FeedKind
 from engine.runtime.transport import Poller, Transport
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 
 CASES = ("1080p_h264_2M", "1080p_h265_2M", "720p_h264_1M", "D1_h264_512k")
 HEADLINE = "1080p_h264_2M"
@@ -101,7 +101,7 @@ def measure(frames: dict[str, list[Keyframe]], rounds: int, seconds: float) -> d
     """All cases; one engine serves them all."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-bench-")))
-        engine = stack.enter_context(Engine(_settings(folder)))
+        engine = stack.enter_context(Supervisor(_settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
         cases = [
             _case(case, frames[case], engine.addresses, client, rounds, seconds) for case in CASES if case in frames

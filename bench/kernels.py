@@ -35,7 +35,7 @@ from bench.timing import interleaved_medians_ms
 from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.judge.rules import judge_measurement
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.kernels.registry import KERNELS
 from engine.kernels.score import score
 from engine.kernels.warmup import warm_up
@@ -125,7 +125,7 @@ def _cpu_ms(run: Callable[[], object]) -> float:
 
 def _judging(measurement: Measurement, camera: int, settings: JudgeSettings) -> Callable[[], object]:
     """One more visit to a camera whose baseline is learned; its picture differs from the last, as a live one does."""
-    history = History()
+    history = JudgeState()
     for visit in range(_LEARNED_VISITS):
         _, history = judge_measurement(_nudged(measurement, visit, camera), history, settings)
     latest = _nudged(measurement, _LEARNED_VISITS, camera)

@@ -21,10 +21,10 @@ from random import Random
 from typing import Any
 
 from engine.clock import NS_PER_S
-from engine.hub.kpi_service import KpiOffice, kpi_table, league_table
+from engine.hub.kpi_service import KpiService, kpi_table, league_table
 from engine.interchange.regions import hebei
 from engine.kpi.counting import NOTHING
-from engine.kpi.daily_counts import LATE_NS, Book
+from engine.kpi.daily_counts import LATE_NS, DailyCounts
 from engine.kpi.days import Days
 from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiChanges, KpiQuery, LeagueQuery
@@ -87,14 +87,14 @@ def fill(store: Store, url: str, number: int, days: int, now_wall_ns: int, seed:
         with writing(engine) as transaction:
             store.kpis.put(transaction, KpiChanges(counties=totals, canteens=rows, closed=(day,)), keep_days=10**5)
     engine.dispose()
-    office = KpiOffice(store.kpis, TIMEZONE, 10**5, registry, lambda: now_wall_ns)
-    store.riders[:] = [office.join]
+    office = KpiService(store.kpis, TIMEZONE, 10**5, registry, lambda: now_wall_ns)
+    store.transaction_hooks[:] = [office.join]
     waiting = iter(registry)
     while batch := list(islice(waiting, _BATCH)):
         office.periods({one.camera_id: (4, 4 - (random.random() < 0.02)) for one in batch})
         store.write([VisitRecord(verdict(one.camera_id, now_wall_ns, random), b"") for one in batch])
         office.committed()
-    store.riders.clear()
+    store.transaction_hooks.clear()
 
 
 def main() -> None:
@@ -159,11 +159,11 @@ def _counted(store: Store, now_wall_ns: int) -> dict[str, Any]:
     """Start, a verdict, midnight, memory; of the day that `fill` left."""
     registry = list(store.cameras())
     began = time.perf_counter()
-    KpiOffice(store.kpis, TIMEZONE, 400, registry, lambda: now_wall_ns)
+    KpiService(store.kpis, TIMEZONE, 400, registry, lambda: now_wall_ns)
     start_s = time.perf_counter() - began
     random = Random(2)
     tracemalloc.start()
-    book = Book(TIMEZONE, registry, now_wall_ns)
+    book = DailyCounts(TIMEZONE, registry, now_wall_ns)
     book_bytes, _ = tracemalloc.get_traced_memory()
     verdicts = [verdict(one.camera_id, now_wall_ns, random) for one in registry]
     before, _ = tracemalloc.get_traced_memory()

@@ -22,7 +22,7 @@ from engine.clock import wall_ns
 from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.judge.rules import judge_measurement
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement
@@ -76,9 +76,9 @@ def picture(number: int) -> bytes:
     return keyframe(Coding(Codec.H264, 128, 0.3), rgb, 30, 4)[0]
 
 
-def _remembered() -> tuple[Verdict, History, Measurement]:
+def _remembered() -> tuple[Verdict, JudgeState, Measurement]:
     """What a camera that has seen that scene for a day remembers, and its last visit."""
-    history, settings, decoder = History(), JudgeSettings(), Decoder()
+    history, settings, decoder = JudgeState(), JudgeSettings(), Decoder()
     now_ns = wall_ns()
     for visit in range(_VISITS):
         at_ns = now_ns - (_VISITS - visit) * PERIOD_NS

@@ -52,9 +52,9 @@ from engine.model.schedule import SchedulerStatus
 from engine.model.visit import FeedKind, VisitOrder
 from engine.simulation.faults import PRESETS
 from engine.simulation.fleet import registered
-from engine.simulation.simulation import Play, Stage
+from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.world import Interval, World
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 
 INTERVAL_S = 2.0
 WARM_S = 60.0
@@ -206,7 +206,7 @@ def measured(samples: Iterator[Sample], seconds: float) -> dict[str, float]:
 
 
 def _live(settings: Settings, cameras: Sequence[Camera]) -> Iterator[Sample]:
-    with Engine(settings) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+    with Supervisor(settings) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras(cameras)
         at_s = time.monotonic()
         while True:
@@ -224,7 +224,7 @@ def rehearsed(settings: Settings, cameras: Sequence[Camera], connect_s: float, s
         streams=World().streams[:1],
         intervals=(Interval(seconds=INTERVAL_S, share=1),),
     )
-    stage = Stage(
+    stage = Scenario(
         settings=settings,
         calendar=Calendar(),
         fleet=registered(cameras, world, settings.scheduler, seed),
@@ -235,7 +235,7 @@ def rehearsed(settings: Settings, cameras: Sequence[Camera], connect_s: float, s
         seed=seed,
         wall_ns=START_WALL_NS,
     )
-    play = Play(stage)
+    play = Simulation(stage)
     number = 0
     while True:
         number += 1

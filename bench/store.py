@@ -38,7 +38,7 @@ from engine.model.camera import Camera
 from engine.model.registry import CameraMark, CameraQuery
 from engine.model.verdict import FaultKind, State
 from engine.storage.db.store import Store, VisitRecord
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 from engine.worker.wire import pack_measurement
 
@@ -157,7 +157,7 @@ def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
     taken_s: list[float] = []
     settings = RecordSettings()
     writer = Writer(
-        store, Evidence(path.parent / "evidence", 10**9), settings, lambda _: None, on_batch=taken_s.append,
+        store, EvidenceStore(path.parent / "evidence", 10**9), settings, lambda _: None, on_batch=taken_s.append,
         tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
     )  # fmt: skip
     coming, before = visits.records(), store.history.last_seq()

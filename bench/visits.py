@@ -43,7 +43,7 @@ from engine.model.camera import Camera
 from engine.model.engine_status import EngineStatus
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FeedKind, VisitFailure, VisitOrder
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 
 CAMERAS = 200
 CLIP = "camera/canteen_1080p_h264_2M.mp4"
@@ -94,7 +94,7 @@ def live(url: str, seconds: float) -> dict[str, Any]:
     """From 200 cameras to stored verdicts, with the load server on the same cores."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-bench-"))
-        engine = stack.enter_context(Engine(_settings(folder)))
+        engine = stack.enter_context(Supervisor(_settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
         client.import_cameras([Camera(f"cam{n}", f"{url}{n}", uplink=f"u{n}") for n in range(CAMERAS)])
         time.sleep(3)

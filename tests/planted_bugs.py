@@ -26,7 +26,7 @@ from engine.scheduler.dispatch import Dispatch
 from engine.scheduler.events import CheckNowAnswered
 from engine.scheduler.gates import Hosts, Rate
 from engine.scheduler.invariants import SchedulerInvariantError
-from engine.scheduler.statistics import Tally
+from engine.scheduler.statistics import Statistics
 from engine.scheduler.timing import NEVER_NS, Timing
 from tests.support.scheduler_auditor import AuditError
 from tests.support.scheduling import SECOND
@@ -140,7 +140,7 @@ def _forget_some(real: Wrapper, self: Scheduler, slot: int) -> None:
         real(self, slot)
 
 
-def _hide_what_was_shed(real: Wrapper, self: Tally, *args: Any) -> None:
+def _hide_what_was_shed(real: Wrapper, self: Statistics, *args: Any) -> None:
     real(self, *args)
     self.shed.clear()
 
@@ -200,7 +200,7 @@ BUGS = (
     Bug("a removed camera is visited", ("whims",), instead(Scheduler, "_on_removed", lambda *_: None)),
     Bug("check now is promised only", ("calm",), around(Scheduler, "_on_check_now", _promise_only)),
     Bug("a push is never missed", ("calm",), around(Timing, "after_arrival", _expect_no_push)),
-    Bug("lost periods are hidden", ("broken",), around(Tally, "periods", _hide_what_was_shed)),
+    Bug("lost periods are hidden", ("broken",), around(Statistics, "periods", _hide_what_was_shed)),
     Bug("classes are miscounted", ("broken",), around(Timing, "count", _count_up_only)),
     Bug("draws differ from run to run", ("calm",), _draw_anew),
 )

@@ -16,7 +16,7 @@ from engine.config.schema import FeedSettings, Settings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
 from engine.judge.rules import judge_measurement, judge_undecoded
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.kernels import figures
 from engine.kernels.warmup import warm_up
 from engine.media.keyframe_check import carries_keyframe
@@ -26,10 +26,10 @@ from engine.model.verdict import UnknownReason, Verdict
 from engine.model.visit import FeedKind
 from engine.worker.process import measure
 
-NEVER_SEEN: Final = History()
+NEVER_SEEN: Final = JudgeState()
 SHARPNESS_MIN: Final = JudgeSettings().sharpness_min
 """The shipped threshold: blurred below this score."""
-Memory = History
+Memory = JudgeState
 
 EVIDENCE: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "defocus": (("sharpness", -1.0),),

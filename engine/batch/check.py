@@ -13,7 +13,7 @@ from engine.feed.camera_url import check_url, route, source_url
 from engine.feed.demux import fetch_now
 from engine.feed.visit import visit
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import State, UnknownReason, Verdict
@@ -76,7 +76,7 @@ def exit_code(answers: Sequence[Checked]) -> int:
 
 
 def _check(source: str, decoder: Decoder, settings: Settings) -> Checked:
-    judge, history = settings.judge, History()
+    judge, history = settings.judge, JudgeState()
     url = source_url(source)
     try:
         check_url(url, settings.feed.schemes)

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from engine.batch.registry import Desk
+from engine.batch.registry import RegistryAccess
 from engine.config.schema import Settings
 from engine.errors import PlatformError
 from engine.feed.camera_url import check_url, host_of
 from engine.interchange.gbt28181 import OFF, parents_of
 from engine.interchange.http_json import PlatformHttp
-from engine.interchange.platform_claims import Channel, Disagreement, Roll, claims, disagreement, sees
+from engine.interchange.platform_claims import Channel, ClaimedChannels, Disagreement, claims, disagreement, sees
 from engine.interchange.regions import short
 from engine.interchange.registry_rules import check_cameras
 from engine.interchange.stream_url import StreamUrl
@@ -27,7 +27,7 @@ _NAME_CHARS = 200
 class Pulled:
     """What a platform lists. `notes`: what was odd about the list."""
 
-    roll: Roll
+    roll: ClaimedChannels
     hosts: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -99,7 +99,7 @@ def ask_wvp(http: PlatformHttp, stream_hosts: Sequence[str], page_rows: int, pag
     return Pulled(roll, (http.host, *(host.lower() for host in stream_hosts)), tuple(notes))
 
 
-def pull(desk: Desk, pulled: Pulled, order: PullOrder, settings: Settings) -> PullReport:
+def pull(desk: RegistryAccess, pulled: Pulled, order: PullOrder, settings: Settings) -> PullReport:
     """Go through the registry, write what the platform claims, and name or add what it has and we have not."""
     report = PullReport(channels=len(pulled.roll))
     found: set[str] = set()
@@ -125,7 +125,7 @@ def pull(desk: Desk, pulled: Pulled, order: PullOrder, settings: Settings) -> Pu
     return report
 
 
-def standing(desk: Desk, region: str) -> Standing:
+def standing(desk: RegistryAccess, region: str) -> Standing:
     """Where the platform's word and ours differ."""
     found = Standing()
     for status in desk.list(CameraQuery(region)):
@@ -139,9 +139,9 @@ def standing(desk: Desk, region: str) -> Standing:
     return found
 
 
-def _roll(http: PlatformHttp, channels: Iterator[Channel]) -> Roll:
+def _roll(http: PlatformHttp, channels: Iterator[Channel]) -> ClaimedChannels:
     try:
-        return Roll(channels)
+        return ClaimedChannels(channels)
     except PlatformError as error:
         raise PlatformError(http.masked(str(error)), error.status) from error
 
@@ -157,13 +157,13 @@ def _claim(camera: Camera, channel: Channel | None, pulled: Pulled, order: PullO
     return camera.platform_status
 
 
-def _put(desk: Desk, waiting: list[Camera], order: PullOrder, report: PullReport) -> None:
+def _put(desk: RegistryAccess, waiting: list[Camera], order: PullOrder, report: PullReport) -> None:
     if waiting and not order.dry_run:
         report.problems += desk.put(waiting, keep_good=True).problems
     waiting.clear()
 
 
-def _add(desk: Desk, order: PullOrder, stream_url: StreamUrl, report: PullReport, settings: Settings) -> None:
+def _add(desk: RegistryAccess, order: PullOrder, stream_url: StreamUrl, report: PullReport, settings: Settings) -> None:
     rows = [_camera(channel, stream_url) for channel in report.unknown]
     problems = check_cameras(rows, partial(check_url, schemes=settings.feed.schemes))
     bad = {problem.index for problem in problems}

@@ -25,7 +25,7 @@ Problems = list[RowProblem]
 """The desks have a method `list`, so that the word means another thing inside them."""
 
 
-class Desk(Protocol):
+class RegistryAccess(Protocol):
     """Where cameras are put and listed. `name` says which for people."""
 
     name: str
@@ -37,7 +37,7 @@ class Desk(Protocol):
         """Cameras of a filter, all pages."""
 
 
-class EngineDesk:
+class ApiRegistry:
     """A running engine."""
 
     def __init__(self, client: PatrolClient, address: str) -> None:
@@ -56,7 +56,7 @@ class EngineDesk:
         return self._client.cameras(replace(query, page_size=_PAGE_ROWS_MAX))
 
 
-class StoreDesk:
+class DatabaseRegistry:
     """The database itself; of an engine that does not run, as a rule."""
 
     def __init__(self, store: Store, url: str, with_passwords: bool = False) -> None:
@@ -95,7 +95,7 @@ class StoreDesk:
 
 
 @contextmanager
-def open_desk(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[Desk]:
+def open_registry(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[RegistryAccess]:
     """The engine if it answers; the database if it does not and no `server` was named."""
     address = server or settings.serve.grpc_listen
     authority = ca.read_bytes() if ca is not None else b""
@@ -106,19 +106,19 @@ def open_desk(settings: Settings, server: str, token: str, ca: Path | None) -> I
             if server or error.status != "UNAVAILABLE":
                 raise
         else:
-            yield EngineDesk(client, address)
+            yield ApiRegistry(client, address)
             return
-    with open_store_desk(settings) as desk:
+    with open_database_registry(settings) as desk:
         desk.name += " (no engine is running)"
         yield desk
 
 
 @contextmanager
-def open_store_desk(settings: Settings, with_passwords: bool = False) -> Iterator[StoreDesk]:
+def open_database_registry(settings: Settings, with_passwords: bool = False) -> Iterator[DatabaseRegistry]:
     """The database, whether an engine runs or not."""
     store = Store.open(settings.record.url)
     try:
-        yield StoreDesk(store, settings.record.url, with_passwords)
+        yield DatabaseRegistry(store, settings.record.url, with_passwords)
     finally:
         store.close()
 

@@ -13,7 +13,7 @@ from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
 from engine.errors import ConfigError, WireError
 from engine.judge.rules import judge_measurement
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.model.verdict import Verdict
 from engine.storage.db.store import VisitRecord
 from engine.worker.wire import unpack_measurement
@@ -71,7 +71,7 @@ def rejudge(records: Iterable[VisitRecord], settings: JudgeSettings, totals: Tot
         except WireError:
             totals.unreadable += 1
             continue
-        memory = History.from_bytes(record.history).before_last()
+        memory = JudgeState.from_bytes(record.history).before_last()
         would, _ = judge_measurement(measurement, memory, settings, working=record.working)
         one = Rejudged(record.verdict, would)
         totals.judged += 1

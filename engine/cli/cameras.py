@@ -55,7 +55,7 @@ def import_cameras(
 
     `***` in a url stands for the password that is known. Exit 1: some rows are bad. docs/interchange.md has the rest.
     """
-    from engine.batch.registry import open_desk
+    from engine.batch.registry import open_registry
     from engine.batch.registry_files import RegistryFile
     from engine.interchange.stream_url import StreamUrl
 
@@ -68,7 +68,7 @@ def import_cameras(
     if found.problems and not keep_good:
         ERR.out(f"{len(found.problems)} problems; nothing was taken (--keep-good takes the good rows)", highlight=False)
         raise typer.Exit(1)
-    with open_desk(settings, server, token, ca) as desk:
+    with open_registry(settings, server, token, ca) as desk:
         report = desk.put(rows.cameras(), keep_good)
         _name_problems(report.problems)
         OUT.out(
@@ -94,7 +94,7 @@ def export_cameras(
     ca: CaOption = None,
 ) -> None:
     """Write the registry to a file that `patrol cameras import` takes back. Passwords of URLs are `***` in it."""
-    from engine.batch.registry import open_desk, open_store_desk
+    from engine.batch.registry import open_database_registry, open_registry
     from engine.batch.registry_files import new_file, write_cameras
 
     if with_passwords and server:
@@ -103,7 +103,11 @@ def export_cameras(
     to_stdout = str(file) == "-"
     form = form or form_of(file)
     out = nullcontext(sys.stdout) if to_stdout else new_file(file, form, private=with_passwords)
-    reading = open_store_desk(settings, with_passwords) if with_passwords else open_desk(settings, server, token, ca)
+    reading = (
+        open_database_registry(settings, with_passwords)
+        if with_passwords
+        else open_registry(settings, server, token, ca)
+    )
     with reading as desk, out as sheet:
         statuses = desk.list(CameraQuery(region))
         number = write_cameras(statuses, sheet, form, gb_names=names is Names.GBT28181, with_verdict=with_verdict)
@@ -137,12 +141,12 @@ def list_cameras(
     ca: CaOption = None,
 ) -> None:
     """Cameras with what the engine says of them."""
-    from engine.batch.registry import camera_json, open_desk
+    from engine.batch.registry import camera_json, open_registry
 
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
     query = CameraQuery(region, site, State(state) if state else None)
-    with open_desk(settings_of(config), server, token, ca) as desk:
+    with open_registry(settings_of(config), server, token, ca) as desk:
         if as_json:
             for status in desk.list(query):
                 OUT.out(json.dumps(camera_json(status), ensure_ascii=False), highlight=False)

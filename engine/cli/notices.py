@@ -9,7 +9,7 @@ import typer
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.clock import wall_ns
 from engine.errors import ConfigError
-from engine.model.notice import DeliveryState, Parcel
+from engine.model.notice import DeliveryState, PendingDelivery
 from engine.terminal.formatting import day_text, utc_text
 from engine.terminal.tables import show_table
 
@@ -106,7 +106,7 @@ def _named(name: str) -> tuple[str, int | None]:
     return endpoint, int(number) if slash else None
 
 
-def _row(parcel: Parcel) -> list[str]:
+def _row(parcel: PendingDelivery) -> list[str]:
     notice = parcel.notice
     waits = parcel.state == DeliveryState.WAITING and parcel.next_wall_ns
     return [
@@ -121,7 +121,7 @@ def _row(parcel: Parcel) -> list[str]:
     ]
 
 
-def _json(parcel: Parcel) -> dict[str, object]:
+def _json(parcel: PendingDelivery) -> dict[str, object]:
     notice = parcel.notice
     return {
         "notice": parcel.name,

@@ -131,9 +131,9 @@ def disagree(
 ) -> None:
     """Cameras that the platform calls online while we call them offline, or the reverse, and since when we do."""
     from engine.batch.platforms import standing
-    from engine.batch.registry import open_desk
+    from engine.batch.registry import open_registry
 
-    with open_desk(settings_of(config), server, token, ca) as desk:
+    with open_registry(settings_of(config), server, token, ca) as desk:
         found = standing(desk, region)
     if as_json:
         for one in found.disagree:
@@ -194,11 +194,11 @@ def _pull(
     where: tuple[Path | None, str, str, Path | None],
 ) -> None:
     from engine.batch.platforms import pull
-    from engine.batch.registry import open_desk
+    from engine.batch.registry import open_registry
 
     config, server, token, ca = where
     settings = settings_of(config)
-    with open_desk(settings, server, token, ca) as desk:
+    with open_registry(settings, server, token, ca) as desk:
         report = pull(desk, pulled, order, settings)
     if as_json:
         OUT.out(json.dumps(_report_json(report, order.dry_run), ensure_ascii=False), highlight=False)

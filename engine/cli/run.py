@@ -12,13 +12,13 @@ def run(config: ConfigOption = None) -> None:
     """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reads the configuration anew."""
     from engine.runtime.config_watch import FileWatch, Hangups
     from engine.runtime.log import configure_logging, logger
-    from engine.supervisor.app import Engine
+    from engine.supervisor.app import Supervisor
 
     watched = FileWatch(config)  # before the file is read, so that no change is missed
     settings = settings_of(config)
     configure_logging(settings.log.level, settings.log.format, process="patrol")
     stop, hangups = stop_on_signals(), Hangups()
-    with Engine(settings, stop) as engine:
+    with Supervisor(settings, stop) as engine:
         logger().info("ready", **engine.addresses, processes=len(engine.pids()))
         while not stop.wait(0.5):
             if not engine.running:

@@ -45,8 +45,8 @@ def simulate(
     from engine.config.calendar import load_calendar
     from engine.simulation.faults import load_faults
     from engine.simulation.fleet import Fleet, made_up, registered
-    from engine.simulation.report import rehearse
-    from engine.simulation.simulation import Stage
+    from engine.simulation.report import simulate
+    from engine.simulation.simulation import Scenario
     from engine.simulation.tables import show
     from engine.simulation.world import load_world
 
@@ -75,7 +75,7 @@ def simulate(
     for name, settings in plans:
         calendar = load_calendar(settings.scheduler.calendar_file)
         begins = model.start if model.start.tzinfo else model.start.replace(tzinfo=ZoneInfo(calendar.timezone))
-        stage = Stage(
+        stage = Scenario(
             settings=settings,
             calendar=calendar,
             fleet=fleet_of(settings),
@@ -88,7 +88,7 @@ def simulate(
         )
         gc.freeze()
         with progress(ERR, f"rehearsing {name}, minutes", round(60 * hours)) as done:
-            reports.append(rehearse(name, stage, done))
+            reports.append(simulate(name, stage, done))
     if as_json:
         answer = [report.json() for report in reports]
         OUT.out(json.dumps(answer[0] if against is None else answer, ensure_ascii=False), highlight=False)

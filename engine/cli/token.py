@@ -33,7 +33,7 @@ _DAY_NS = 86_400 * NS_PER_S
 _OPERATOR = Actor("local", Role.ADMIN)
 
 
-class Office(Protocol):
+class TokenAccess(Protocol):
     """Where tokens are made: the database itself, or an engine elsewhere by its API."""
 
     def create_token(self, order: TokenOrder) -> tuple[Token, str]:
@@ -149,7 +149,7 @@ def audit(
     show_table(OUT, ["at", "who", "role", "what", "of", "outcome", "from"], table)
 
 
-class _Book:
+class _DatabaseTokens:
     """The database itself. What is changed goes to the audit log as done by local."""
 
     def __init__(self, settings: Settings) -> None:
@@ -187,13 +187,13 @@ class _Book:
 
 
 @contextmanager
-def _office(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[Office]:
+def _office(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[TokenAccess]:
     """The engine at `server` if one is named, else the database of the configuration."""
     if server:
         with client_of(settings, server, token, ca) as client:
             yield client.access
         return
-    book = _Book(settings)
+    book = _DatabaseTokens(settings)
     try:
         yield book
     finally:

@@ -27,7 +27,7 @@ from engine.config.serve import ServeSettings
 from engine.demo.county import County, DemoCamera, tally
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from engine.terminal.formatting import clock_text, state_of, state_text
 from engine.terminal.live import render_patrol
 from engine.terminal.progress import progress
@@ -44,7 +44,7 @@ def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> 
             county = stack.enter_context(County(seed, lambda done, _: filmed(done)))
         if stop.is_set():
             return 0
-        engine = stack.enter_context(Engine(_settings(Path(folder)), stop))
+        engine = stack.enter_context(Supervisor(_settings(Path(folder)), stop))
         if stop.is_set():
             return 0
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
@@ -82,7 +82,7 @@ def _settings(folder: Path) -> Settings:
 def _watch(
     console: Console,
     client: PatrolClient,
-    engine: Engine,
+    engine: Supervisor,
     cameras: Sequence[DemoCamera],
     seconds: float,
     stop: threading.Event,

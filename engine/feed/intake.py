@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from engine.model.keyframe import DropReason, Keyframe
 
-LIVES = 2
+MAX_ATTEMPTS = 2
 """How many workers a frame may take down with it before it is put aside."""
 
 
@@ -37,7 +37,7 @@ class HandOut:
 class _Waiting:
     keyframe: Keyframe
     since_ns: int
-    lives: int = LIVES
+    attempts_left: int = MAX_ATTEMPTS
 
 
 @dataclass(slots=True)
@@ -132,8 +132,8 @@ class Intake:
         quarantined: list[Dropped] = []
         for job_id in sorted(gone.jobs, reverse=True):
             entry = self._held.pop(job_id).waiting
-            entry.lives -= job_id != unreached
-            if entry.lives > 0:
+            entry.attempts_left -= job_id != unreached
+            if entry.attempts_left > 0:
                 self._again.appendleft(entry)
                 self._waiting_bytes += len(entry.keyframe.payload)
             else:

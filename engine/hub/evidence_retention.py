@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.model.findings import LedgerEvent, Step
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 
 _ENDS = (Step.CLOSED, Step.DISMISSED)
 
 
-class Pins:
+class EvidenceRetention:
     """`cited`: digests by open finding, as the ledger has them at the start. For one thread."""
 
-    def __init__(self, evidence: Evidence, cited: Mapping[int, Iterable[str]]) -> None:
+    def __init__(self, evidence: EvidenceStore, cited: Mapping[int, Iterable[str]]) -> None:
         self._evidence = evidence
         self._cited = {finding_id: list(dict.fromkeys(digests)) for finding_id, digests in cited.items()}
         for digests in self._cited.values():

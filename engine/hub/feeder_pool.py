@@ -24,7 +24,7 @@ def visits_allowed(capacity: int, room: int) -> int:
     return max(0, min(capacity, room))
 
 
-class FeederBoard:
+class FeederPool:
     """The books of visits in flight: every order that begins here ends here, once.
 
     An order waits while no feeder of its kind has room; the scheduler's cap on visits in flight bounds how many do.

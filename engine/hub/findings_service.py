@@ -60,7 +60,7 @@ class _Taken:
     repeated: bool = False
 
 
-class FindingsOffice:
+class FindingsService:
     """`check_now` orders visits and `ask` runs a question in the hub's thread; the hub sets both.
 
     `heard`, `advance`, `configure`, `delivered`, `measure` and `check_invariants` are for the hub's thread, the

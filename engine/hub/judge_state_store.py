@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 
 
-class Memories:
+class JudgeStateStore:
     """As bytes, they need not be read one by one at a start, and no collector of garbage walks them: of 131,072 cameras
     that took two seconds. To read one at a visit takes 10 us; to write it, it is made into bytes in any case.
 
@@ -15,11 +15,11 @@ class Memories:
     def __init__(self, stored: Iterable[tuple[str, bytes]] = ()) -> None:
         self._blobs = dict(stored)
 
-    def of(self, camera_id: str) -> History:
+    def of(self, camera_id: str) -> JudgeState:
         """That of a camera never seen, where there is none."""
-        return History.from_bytes(self._blobs.get(camera_id, b""))
+        return JudgeState.from_bytes(self._blobs.get(camera_id, b""))
 
-    def put(self, camera_id: str, history: History) -> bytes:
+    def put(self, camera_id: str, history: JudgeState) -> bytes:
         """It is this from now on; as it is to be stored."""
         blob = self._blobs[camera_id] = history.to_bytes()
         return blob

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from engine.clock import monotonic_ns, seconds, thread_cpu_ns, wall_ns
 from engine.config.schema import Settings
-from engine.hub.findings_service import FindingsOffice
-from engine.hub.judge_state_store import Memories
+from engine.hub.findings_service import FindingsService
+from engine.hub.judge_state_store import JudgeStateStore
 from engine.hub.registry import Registry
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe
@@ -41,9 +41,9 @@ class Judging:
         self,
         settings: Settings,
         registry: Registry,
-        memories: Memories,
+        memories: JudgeStateStore,
         writer: Writer,
-        findings: FindingsOffice,
+        findings: FindingsService,
         metrics: Metrics,
     ) -> None:
         self.settings = settings
@@ -134,7 +134,7 @@ class Judging:
         return camera is None or self.is_working(camera, keyframe.arrival_wall_ns)
 
     def _judge(
-        self, camera_id: str, rule: Callable[[History], tuple[Verdict, History]], working: bool = True
+        self, camera_id: str, rule: Callable[[JudgeState], tuple[Verdict, JudgeState]], working: bool = True
     ) -> _Judged | None:
         """None if the camera was removed while its visit was under way."""
         camera = self._registry.cameras.get(camera_id)
@@ -179,6 +179,6 @@ class Judging:
         return keyframe
 
 
-def _stands_by(history: History) -> tuple[object, ...]:
+def _stands_by(history: JudgeState) -> tuple[object, ...]:
     """What is announced: a change of it is news, with a picture to be kept."""
     return history.announced, history.announced_kinds, history.announced_cause

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from engine.clock import wall_ns
 from engine.kpi.counting import count_canteens
-from engine.kpi.daily_counts import Book
+from engine.kpi.daily_counts import DailyCounts
 from engine.kpi.days import Days, days_between
 from engine.kpi.rates import league, rates, table_of
 from engine.kpi.recent_days import RECENT_DAYS, RecentDays
@@ -35,7 +35,7 @@ _SHOW_INTERVAL_NS = 15_000_000_000
 _Span = tuple[date, date]
 
 
-class KpiOffice:
+class KpiService:
     """Any thread may call. `keep_days`: of counties and canteens. `show` hears the day's rates now and then."""
 
     def __init__(
@@ -54,7 +54,7 @@ class KpiOffice:
         now_wall_ns = clock_wall_ns()
         today = Days(timezone).of(now_wall_ns)
         under_way = dict(record.restore(today))
-        self._book = Book(timezone, cameras, now_wall_ns, under_way.pop(today, {}))
+        self._book = DailyCounts(timezone, cameras, now_wall_ns, under_way.pop(today, {}))
         for day, facts in under_way.items():
             self._book.restore(day, facts)
         self._recent = RecentDays(*record.latest(RECENT_DAYS))

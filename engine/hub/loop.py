@@ -13,18 +13,18 @@ from engine.config.schema import Settings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
-from engine.hub.findings_service import FindingsOffice
+from engine.hub.findings_service import FindingsService
 from engine.hub.judging import Judging
-from engine.hub.kpi_service import KpiOffice
-from engine.hub.micro_batch import Gather
+from engine.hub.kpi_service import KpiService
+from engine.hub.micro_batch import MicroBatch
 from engine.hub.registry import Registry
-from engine.hub.render_jobs import FIRST_JOB_ID, Renders
+from engine.hub.render_jobs import FIRST_JOB_ID, RenderJobs
 from engine.hub.visits import Visits
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
-from engine.model.verdict import Verdict, VerdictNews
+from engine.model.verdict import PublishedVerdict, Verdict
 from engine.model.visit import FeedKind
 from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.runtime.log import logger
@@ -56,12 +56,12 @@ class Hub:
         registry: Registry,
         visits: Visits,
         judging: Judging,
-        findings: FindingsOffice,
+        findings: FindingsService,
         quarantine: Quarantine,
         writer: Writer,
-        watch: Watch[VerdictNews],
+        watch: Watch[PublishedVerdict],
         metrics: Metrics,
-        kpis: KpiOffice,
+        kpis: KpiService,
     ) -> None:
         self._settings = settings
         self._control = control
@@ -77,8 +77,8 @@ class Hub:
         self._kpis = kpis
         limits = settings.intake
         self._intake = Intake(limits.queue_frames_max, limits.queue_bytes_max, ns(limits.stale_after_s))
-        self._renders = Renders()
-        self._gather = Gather()
+        self._renders = RenderJobs()
+        self._gather = MicroBatch()
         self._workers: deque[str] = deque()
         self._questions: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

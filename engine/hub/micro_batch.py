@@ -8,11 +8,11 @@ does not wait.
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 
-GATHER_NS = 20_000_000
-GATHER_MAX = 8
+BATCH_WAIT_NS = 20_000_000
+BATCH_MAX = 8
 
 
-class Gather:
+class MicroBatch:
     """Scored keyframes, oldest first; bounded by GATHER_MAX."""
 
     def __init__(self) -> None:
@@ -27,14 +27,14 @@ class Gather:
     def add(self, keyframe: Keyframe, measurement: Measurement, now_ns: int) -> None:
         """One more was scored."""
         if not self._scored:
-            self._until_ns = now_ns + GATHER_NS
+            self._until_ns = now_ns + BATCH_WAIT_NS
         self._scored.append((keyframe, measurement))
 
     def due(self, now_ns: int, held_frames: int) -> bool:
         """Whether to judge now. `held_frames`: in the hands of workers."""
         if not self._scored:
             return False
-        return now_ns >= self._until_ns or len(self._scored) >= GATHER_MAX or held_frames == 0
+        return now_ns >= self._until_ns or len(self._scored) >= BATCH_MAX or held_frames == 0
 
     def holds(self, camera_id: str) -> bool:
         """Whether one of this camera waits."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from engine.config.notices import NoticesSettings
-from engine.hub.findings_service import FindingsOffice
+from engine.hub.findings_service import FindingsService
 from engine.interchange.regions import Regions
 from engine.metrics import Metrics
 from engine.model.camera import Camera
@@ -20,7 +20,7 @@ _TOLD_S = 2.0
 """How long the hub's thread may take to hear of deliveries; it is told again later."""
 
 
-class NoticesOffice:
+class NoticesService:
     """`cameras`: the registry's, by id; `finding_notice` and `join` are called while notices are written."""
 
     def __init__(self, settings: NoticesSettings, cameras: Mapping[str, Camera], regions: Regions) -> None:
@@ -51,7 +51,7 @@ class NoticesOffice:
     def start(
         self,
         outbox: Outbox,
-        findings: FindingsOffice,
+        findings: FindingsService,
         metrics: Metrics,
         ask: "Callable[[Callable[[], None]], Future[None]]",
     ) -> None:

@@ -12,13 +12,13 @@ from engine.errors import ConfigError, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
-from engine.hub.findings_service import FindingsOffice
+from engine.hub.findings_service import FindingsService
 from engine.hub.judging import Judging
-from engine.hub.kpi_service import KpiOffice
+from engine.hub.kpi_service import KpiService
 from engine.hub.loop import Hub
 from engine.hub.registry import Registry
 from engine.hub.render_jobs import stamped
-from engine.hub.spot_check_service import SpotCheckOffice
+from engine.hub.spot_check_service import SpotCheckService
 from engine.hub.visits import Visits
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
@@ -36,7 +36,7 @@ from engine.redact import MASK
 from engine.storage.db.pauses import put as put_pause
 from engine.storage.db.store import Store
 from engine.storage.evidence.keyframe_file import verdict_of
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 
 Answer = TypeVar("Answer")
@@ -57,12 +57,12 @@ class Port:
         catalog: Catalog,
         visits: Visits,
         judging: Judging,
-        findings: FindingsOffice,
+        findings: FindingsService,
         store: Store,
         writer: Writer,
-        evidence: Evidence,
+        evidence: EvidenceStore,
         configuration: Configuration,
-        kpis: KpiOffice,
+        kpis: KpiService,
     ) -> None:
         self._hub = hub
         self._registry = registry
@@ -75,7 +75,9 @@ class Port:
         self._evidence = evidence
         self._configuration = configuration
         self._kpis = kpis
-        self._spot_checks = SpotCheckOffice(store.spot_checks, lambda: configuration.settings.scheduler, self.check_now)
+        self._spot_checks = SpotCheckService(
+            store.spot_checks, lambda: configuration.settings.scheduler, self.check_now
+        )
         self._started_wall_ns = wall_ns()
 
     async def import_cameras(
@@ -240,12 +242,12 @@ class Port:
         return await asyncio.to_thread(self._store.access.entries, query)
 
     @property
-    def ledger(self) -> FindingsOffice:
+    def ledger(self) -> FindingsService:
         """The findings."""
         return self._findings
 
     @property
-    def indicators(self) -> KpiOffice:
+    def indicators(self) -> KpiService:
         """The KPIs."""
         return self._kpis
 

@@ -14,13 +14,13 @@ from engine.config.schema import IntakeSettings, Settings
 from engine.errors import PatrolError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
-from engine.hub.evidence_retention import Pins
-from engine.hub.findings_service import FindingsOffice
-from engine.hub.judge_state_store import Memories
+from engine.hub.evidence_retention import EvidenceRetention
+from engine.hub.findings_service import FindingsService
+from engine.hub.judge_state_store import JudgeStateStore
 from engine.hub.judging import Judging
-from engine.hub.kpi_service import KpiOffice
+from engine.hub.kpi_service import KpiService
 from engine.hub.loop import Hub
-from engine.hub.notices_service import NoticesOffice
+from engine.hub.notices_service import NoticesService
 from engine.hub.port import Port
 from engine.hub.registry import Registry
 from engine.hub.verdict_log import VerdictLog
@@ -42,7 +42,7 @@ from engine.serve.streams.watch import Watch
 from engine.storage.db.pauses import removed
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.quarantine import Quarantine
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 
 EXIT_CANNOT_RUN = 2
@@ -84,7 +84,7 @@ def _serve(
     store = Store.open(settings.record.url)
     stack.callback(store.close)
     store.claim()
-    evidence = Evidence(
+    evidence = EvidenceStore(
         Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
     )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
@@ -96,12 +96,12 @@ def _serve(
     registry = Registry(store.cameras(), announced)
     catalog = Catalog(registry, verdicts)
 
-    kpis = KpiOffice(
+    kpis = KpiService(
         store.kpis, calendar.timezone, settings.record.kpi_days, registry.cameras.values(), show=metrics.kpis
     )
-    notices = NoticesOffice(settings.notices, registry.cameras, hebei())
+    notices = NoticesService(settings.notices, registry.cameras, hebei())
     stack.callback(notices.close)
-    store.riders += [kpis.join, notices.join]
+    store.transaction_hooks += [kpis.join, notices.join]
     log = VerdictLog(store.history, registry)
     sizes = settings.serve.watch_queue_max, settings.serve.watchers_max
     watch = Watch(log, patrol_service.watch_body, patrol_service.watch_mark, *sizes)
@@ -125,8 +125,8 @@ def _serve(
         lambda record: store.upkeep.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
-    findings = FindingsOffice(settings, store.findings, writer, metrics, notices.finding_notice)
-    judging = Judging(settings, registry, Memories(memories.items()), writer, findings, metrics)
+    findings = FindingsService(settings, store.findings, writer, metrics, notices.finding_notice)
+    judging = Judging(settings, registry, JudgeStateStore(memories.items()), writer, findings, metrics)
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
     visits = Visits(settings, registry, scheduler, feed.send, metrics, judging.failed)
     judging.is_working = visits.is_working
@@ -156,7 +156,7 @@ def _serve(
     )
     findings.ask = hub.ask
     ledger_watch: Watch[LoggedEvent] = Watch(findings, finding_service.watch_body, finding_service.watch_mark, *sizes)
-    pins = Pins(evidence, store.findings.cited())
+    pins = EvidenceRetention(evidence, store.findings.cited())
     findings.listeners += [lambda news: pins.hear([one.event for one in news]), ledger_watch.publish]
 
     def take(settings: Settings, calendar: Calendar) -> None:

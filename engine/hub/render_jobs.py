@@ -15,16 +15,16 @@ FIRST_JOB_ID = 1 << 62
 
 
 @dataclass(slots=True)
-class _Render:
+class _RenderJob:
     worker: str
     answer: "Future[RenderedPicture]"
 
 
-class Renders:
+class RenderJobs:
     """Render jobs in flight."""
 
     def __init__(self) -> None:
-        self._jobs: dict[int, _Render] = {}
+        self._jobs: dict[int, _RenderJob] = {}
         self._next = FIRST_JOB_ID
 
     def begin(self, worker: str, answer: "Future[RenderedPicture]") -> int:
@@ -33,7 +33,7 @@ class Renders:
             raise StoreError(f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second")
         job_id = self._next
         self._next += 1
-        self._jobs[job_id] = _Render(worker, answer)
+        self._jobs[job_id] = _RenderJob(worker, answer)
         return job_id
 
     def finished(self, job_id: int, outcome: RenderedPicture | Failed) -> None:

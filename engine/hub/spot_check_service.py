@@ -21,7 +21,7 @@ _IDS_A_CALL = 1000
 CheckNow = Callable[[Sequence[str]], Awaitable[CheckNowReport]]
 
 
-class SpotCheckOffice:
+class SpotCheckService:
     """One draw at a time: the second of two at once could draw the same canteens again."""
 
     def __init__(self, record: SpotChecks, settings: Callable[[], SchedulerSettings], check_now: CheckNow) -> None:

@@ -8,7 +8,7 @@ from engine.config.schema import Settings
 from engine.feed import wire
 from engine.feed.camera_url import route
 from engine.hub.camera_plan import plan_of, site_of
-from engine.hub.feeder_pool import FeederBoard, visits_allowed
+from engine.hub.feeder_pool import FeederPool, visits_allowed
 from engine.hub.registry import Registry
 from engine.metrics import Metrics
 from engine.model.camera import Camera
@@ -74,7 +74,7 @@ class Visits:
         self._on_unvisited = on_unvisited
         self.on_pause_ended: Callable[[Pause], None] = lambda _: None
         self._wall_offset_ns: int | None = None
-        self._board = FeederBoard()
+        self._board = FeederPool()
         self._capacity = 0
         self._turn_ns = 0
         self._fallbacks: set[int] = set()

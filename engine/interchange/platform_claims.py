@@ -41,7 +41,7 @@ class Channel:
     vhost: str = ""
 
 
-class Roll:
+class ClaimedChannels:
     """Channels of one platform. One that is listed several times (a stream in several protocols) is ON if any is.
 
     A name or place that two channels share (the same stream name in two apps) leads to neither.

@@ -47,7 +47,7 @@ SEASON_ACUTANCE = SEASON + TILES
 CODES = SEASON_ACUTANCE + TILES
 
 
-class Usual(NamedTuple):
+class UsualView(NamedTuple):
     """Figures of the whole picture as they usually are, by their names in docs/figures.md.
 
     `change`: median change of a tile from one visit to the next, in levels.
@@ -61,8 +61,8 @@ class Usual(NamedTuple):
     change: float = 0.0
 
 
-_NOTHING_USUAL = Usual()
-_HEAD = struct.Struct(f"<HHQQ{len(Usual._fields)}f")
+_NOTHING_USUAL = UsualView()
+_HEAD = struct.Struct(f"<HHQQ{len(UsualView._fields)}f")
 BASELINE_BYTES = _HEAD.size + CODES
 
 
@@ -78,7 +78,7 @@ class Baseline:
     season_visits: int = 0
     at_wall_ns: int = 0
     season_wall_ns: int = 0
-    usual: Usual = _NOTHING_USUAL
+    usual: UsualView = _NOTHING_USUAL
     packed: bytes = b""
 
     @property
@@ -101,4 +101,4 @@ class Baseline:
         visits, season_visits, at_ns, season_ns, *usual = _HEAD.unpack_from(blob)
         if not visits or not math.isfinite(sum(usual)):
             return Baseline()
-        return Baseline(visits, season_visits, at_ns, season_ns, Usual(*usual), blob[_HEAD.size :])
+        return Baseline(visits, season_visits, at_ns, season_ns, UsualView(*usual), blob[_HEAD.size :])

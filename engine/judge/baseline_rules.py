@@ -17,9 +17,18 @@ from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
 from engine.judge.baseline import Baseline
 from engine.judge.compare import Change, kept_match
-from engine.judge.displacement import Shift, find_shift
-from engine.judge.picture_rules import Mask, Seen, light_cause, look_alone, margin, ordered, signal_lost, too_bright
-from engine.judge.state import History
+from engine.judge.displacement import Displacement, find_shift
+from engine.judge.picture_rules import (
+    Mask,
+    PictureFindings,
+    light_cause,
+    look_alone,
+    margin,
+    ordered,
+    signal_lost,
+    too_bright,
+)
+from engine.judge.state import JudgeState
 from engine.model.measurement import Measurement
 from engine.model.verdict import Cause, FaultKind, UnknownReason
 
@@ -39,12 +48,12 @@ _BLURS = frozenset({FaultKind.BLURRED, FaultKind.GREASE})
 
 
 def look_against(
-    measurement: Measurement, change: Change, baseline: Baseline, history: History, settings: JudgeSettings
-) -> Seen:
+    measurement: Measurement, change: Change, baseline: Baseline, history: JudgeState, settings: JudgeSettings
+) -> PictureFindings:
     """Compare a whole picture with what the camera usually shows."""
     if signal_lost(measurement, settings):
         return look_alone(measurement, settings)
-    found = _Found(change)
+    found = _BaselineFindings(change)
     _light(found, measurement, baseline, settings)
     lit = measurement.figures["luma_mean"] >= settings.light_min
     light = not found.kinds.isdisjoint(_LIGHT)
@@ -57,7 +66,7 @@ def look_against(
     if found.kinds and FaultKind.MOVED in found.kinds and FaultKind.BLURRED in look_alone(measurement, settings).kinds:
         found.add(FaultKind.BLURRED, 0.0)  # another scene has no past to be compared with
     if not found.kinds and not lit:
-        return Seen(unknown=UnknownReason.TOO_DARK_TO_JUDGE, figures=found.figures)
+        return PictureFindings(unknown=UnknownReason.TOO_DARK_TO_JUDGE, figures=found.figures)
     if found.kinds and found.cause is None:
         found.cause = light_cause(measurement, found.kinds, settings)
         if FaultKind.TOO_DARK in found.kinds and found.cause is None and change.match >= settings.dark_match_min:
@@ -66,10 +75,10 @@ def look_against(
         alone = look_alone(measurement, settings)
         return replace(alone, figures=found.figures)
     sure = found.confidence(settings)
-    return Seen(ordered(found.kinds), found.cause, None, sure, found.tiles, found.hidden, found.figures)
+    return PictureFindings(ordered(found.kinds), found.cause, None, sure, found.tiles, found.hidden, found.figures)
 
 
-class _Found:
+class _BaselineFindings:
     """What was found so far."""
 
     def __init__(self, change: Change) -> None:
@@ -129,7 +138,7 @@ def _structure_ratio(change: Change) -> float | None:
     return float(2.0 ** (fell / 3.0))
 
 
-def _light(found: _Found, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
+def _light(found: _BaselineFindings, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
     figures, usual, change = measurement.figures, baseline.usual, found.change
     mean = figures["luma_mean"]
     plain = change.hidden_share >= settings.hidden_share_min  # bright cloth is no light, and black paint no want of it
@@ -148,7 +157,7 @@ def _light(found: _Found, measurement: Measurement, baseline: Baseline, settings
         found.add(FaultKind.TOO_BRIGHT, margin(risen, settings.bright_rise_min, 2 * settings.bright_rise_min))
 
 
-def _scene(found: _Found, baseline: Baseline, history: History, settings: JudgeSettings) -> None:
+def _scene(found: _BaselineFindings, baseline: Baseline, history: JudgeState, settings: JudgeSettings) -> None:
     """Is the usual scene there, elsewhere in the picture, or gone?"""
     change = found.change
     light = not found.kinds.isdisjoint(_LIGHT)
@@ -173,7 +182,7 @@ def _scene(found: _Found, baseline: Baseline, history: History, settings: JudgeS
         _part(found, baseline, history, settings)
 
 
-def _part(found: _Found, baseline: Baseline, history: History, settings: JudgeSettings) -> None:
+def _part(found: _BaselineFindings, baseline: Baseline, history: JudgeState, settings: JudgeSettings) -> None:
     """People come and go: after a visit that showed something hidden, only what is hidden still counts.
 
     Who stood there when the baseline was young has left a trace in it, and what hides a trace hides nothing.
@@ -204,12 +213,12 @@ def _part(found: _Found, baseline: Baseline, history: History, settings: JudgeSe
     found.add(FaultKind.COVERED if whole else FaultKind.PARTLY_COVERED, margin(share, settings.hidden_share_min, 0.5))
 
 
-def _is_turned(shift: Shift, settings: JudgeSettings) -> bool:
+def _is_turned(shift: Displacement, settings: JudgeSettings) -> bool:
     apart = max(abs(shift.across), abs(shift.down))
     return shift.match >= settings.moved_match_min and apart >= settings.moved_share_min
 
 
-def _optics(found: _Found, history: History, at_wall_ns: int, settings: JudgeSettings) -> None:
+def _optics(found: _BaselineFindings, history: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> None:
     change, held = found.change, history.announced_kinds
     ratio, structure = sharpness_ratio(change), _structure_ratio(change)
     blur_held = not _BLURS.isdisjoint(held)
@@ -237,7 +246,7 @@ def _blur_cause(change: Change) -> Cause:
     return Cause.MOTION if change.sidedness >= _ONE_SIDED else Cause.DEFOCUS
 
 
-def _is_greasing(change: Change, history: History, at_wall_ns: int, settings: JudgeSettings) -> bool:
+def _is_greasing(change: Change, history: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> bool:
     """Softer than in the season, a little, but at every visit and for long."""
     if change.season is None:
         return False
@@ -248,7 +257,7 @@ def _is_greasing(change: Change, history: History, at_wall_ns: int, settings: Ju
     return change.season < least and history.soft_visits + 1 >= settings.season_visits_min and lasting
 
 
-def _signal(found: _Found, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
+def _signal(found: _BaselineFindings, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
     figures, usual, change = measurement.figures, baseline.usual, found.change
     noise = figures["noise_floor"]
     if noise >= settings.noise_ratio_min * usual.noise_floor and noise - usual.noise_floor >= settings.noise_rise_min:

@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from engine.clock import NS_PER_S
-from engine.judge.baseline import ACUTANCE, CODES, SEASON, SEASON_ACUTANCE, TILES, Baseline, Grid, Usual
+from engine.judge.baseline import ACUTANCE, CODES, SEASON, SEASON_ACUTANCE, TILES, Baseline, Grid, UsualView
 from engine.runtime.numba_cache import CACHED
 
 SETTLING = 32
@@ -64,7 +64,7 @@ def _renew(new: Any, old: Any, weight: float, season_weight: float, phase: float
 
 
 def learn(
-    baseline: Baseline, codes: Grid, usual: Usual, at_wall_ns: int, memory_days: float, season_days: float
+    baseline: Baseline, codes: Grid, usual: UsualView, at_wall_ns: int, memory_days: float, season_days: float
 ) -> Baseline:
     """The memory after one more good visit. `codes`: as Look has them; `usual`: the picture's own figures."""
     visits, season_visits = baseline.visits, baseline.season_visits
@@ -81,7 +81,7 @@ def learn(
         season_visits=min(season_visits + season_due, _UINT16_MAX),
         at_wall_ns=at_wall_ns,
         season_wall_ns=at_wall_ns if season_due else baseline.season_wall_ns,
-        usual=Usual(*[was + weight * (new - was) for was, new in zip(baseline.usual, usual, strict=True)]),
+        usual=UsualView(*[was + weight * (new - was) for was, new in zip(baseline.usual, usual, strict=True)]),
         packed=packed.tobytes(),
     )
 

@@ -10,12 +10,12 @@ at once too; anything else begins as unknown.
 from collections import Counter
 
 from engine.config.judge import JudgeSettings
-from engine.judge.state import OUTCOME_BYTES, OUTCOMES_MAX, History, Outcome, outcomes_of, pack_outcomes
+from engine.judge.state import OUTCOME_BYTES, OUTCOMES_MAX, JudgeState, Outcome, outcomes_of, pack_outcomes
 from engine.model.faults import SAME
 from engine.model.verdict import Cause, FaultKind, State
 
 
-def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> History:
+def announce(history: JudgeState, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> JudgeState:
     """The memory with this visit's outcome in it and the announcement brought up to date."""
     past = (history.past + pack_outcomes((outcome,)))[-OUTCOMES_MAX * OUTCOME_BYTES :]
     asked = max(settings.confirm_m, settings.confirm_n, settings.recover_n)
@@ -31,7 +31,7 @@ def announce(history: History, outcome: Outcome, at_wall_ns: int, settings: Judg
 
 
 def _announcement(
-    history: History, outcomes: tuple[Outcome, ...], recent: tuple[Outcome, ...], settings: JudgeSettings
+    history: JudgeState, outcomes: tuple[Outcome, ...], recent: tuple[Outcome, ...], settings: JudgeSettings
 ) -> tuple[State, tuple[FaultKind, ...]]:
     now = outcomes[-1]
     if now.state == State.OK:
@@ -62,7 +62,7 @@ def _confirmed(recent: tuple[Outcome, ...], confirm_n: int) -> tuple[FaultKind, 
     return tuple(kinds)
 
 
-def _cause(history: History, recent: tuple[Outcome, ...], kinds: tuple[FaultKind, ...]) -> Cause | None:
+def _cause(history: JudgeState, recent: tuple[Outcome, ...], kinds: tuple[FaultKind, ...]) -> Cause | None:
     """The cause that most of the visits with these kinds named, the latest of equals."""
     named = [one.cause for one in recent if one.cause is not None and not set(kinds).isdisjoint(one.kinds)]
     if not named:

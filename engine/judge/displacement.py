@@ -20,7 +20,7 @@ _FLOOR = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class Displacement:
     """`across`, `down`: share of the picture's width and height by which the scene moved, right and down positive.
     `match`: correlation there, -1..1."""
 
@@ -29,7 +29,7 @@ class Shift:
     match: float
 
 
-def find_shift(high: Grid, usual_high: Grid) -> Shift:
+def find_shift(high: Grid, usual_high: Grid) -> Displacement:
     """Where high-passed cells, flat as Change has them, fit the usual ones best."""
     high, usual_high = high.reshape(_SHAPE), usual_high.reshape(_SHAPE)
     ones, overlap = _overlap()
@@ -43,7 +43,7 @@ def find_shift(high: Grid, usual_high: Grid) -> Shift:
     row, column = (int(one) for one in np.unravel_index(int(np.argmax(scores)), _PADDED))
     down = _signed(row + _bend(scores[:, column], row), _PADDED[0])
     across = _signed(column + _bend(scores[row], column), _PADDED[1])
-    return Shift(across / _SHAPE[1], down / _SHAPE[0], float(scores[row, column]))
+    return Displacement(across / _SHAPE[1], down / _SHAPE[0], float(scores[row, column]))
 
 
 @lru_cache(maxsize=1)

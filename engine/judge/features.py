@@ -47,7 +47,7 @@ _SIGNATURE = _MOVED(
 )  # fmt: skip
 
 
-class Moved(NamedTuple):
+class Motion(NamedTuple):
     """What tiles did since an earlier picture.
 
     `able`: how many could move, being neither black nor white; 0 without an earlier picture. Levels by which the
@@ -62,15 +62,15 @@ class Moved(NamedTuple):
     steady: int
 
 
-class Look(NamedTuple):
+class Features(NamedTuple):
     """`codes`: float32, shape (CODES,), 0..255. `means`: of the tiles, as History.signature has them."""
 
     codes: Grid
     means: bytes
-    moved: Moved
+    moved: Motion
 
 
-def look_of(signature: bytes, tiles: TileMap, before: bytes = b"", tolerance: float = 0.0) -> Look:
+def features_of(signature: bytes, tiles: TileMap, before: bytes = b"", tolerance: float = 0.0) -> Features:
     """A picture of which `signature`, as engine/kernels/signature.py packs it, can be read.
 
     `before`: `means` of an earlier one, or empty. `tolerance`: in levels.
@@ -78,7 +78,7 @@ def look_of(signature: bytes, tiles: TileMap, before: bytes = b"", tolerance: fl
     codes: Grid = np.empty(CODES, np.float32)
     means = np.empty(2 * TILES, np.uint8)
     moved = _read(signature, before, tolerance, tiles.structure, tiles.acutance, tiles.u, tiles.v, codes, means)
-    return Look(codes, means.tobytes(), Moved(*moved))
+    return Features(codes, means.tobytes(), Motion(*moved))
 
 
 @numba.njit(nogil=True, cache=CACHED)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
-from engine.judge.features import Look
-from engine.judge.state import History
+from engine.judge.features import Features
+from engine.judge.state import JudgeState
 from engine.model.measurement import Measurement
 from engine.model.visit import FeedKind
 
@@ -42,7 +42,7 @@ class Stillness(NamedTuple):
 
 
 def compare(
-    history: History, measurement: Measurement, look: Look, usual_change: float, settings: JudgeSettings
+    history: JudgeState, measurement: Measurement, look: Features, usual_change: float, settings: JudgeSettings
 ) -> Stillness:
     """One more picture, and the look at it beside the one that `history` has.
 
@@ -74,7 +74,7 @@ def compare(
     )
 
 
-def _unmoved(history: History) -> Stillness:
+def _unmoved(history: JudgeState) -> Stillness:
     return Stillness(
         history.signature,
         history.same_visits,

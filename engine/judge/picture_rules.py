@@ -16,7 +16,7 @@ _BACKLIT_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PictureFindings:
     """The answer of one picture.
 
     `kinds`: the faults seen; `cause`: why, where they leave it open. `unknown`: with no fault, why the picture is not
@@ -76,21 +76,23 @@ def light_cause(measurement: Measurement, kinds: set[FaultKind], settings: Judge
     return None
 
 
-def look_alone(measurement: Measurement, settings: JudgeSettings) -> Seen:
+def look_alone(measurement: Measurement, settings: JudgeSettings) -> PictureFindings:
     """Compare a whole (undamaged) picture's figures with the thresholds."""
     figures = measurement.figures
     mean, sharpness = figures["luma_mean"], measurement.scores.sharpness
     dark = mean < settings.dark_mean_max
     if signal_lost(measurement, settings):
         lost = {FaultKind.SIGNAL_LOSS, FaultKind.TOO_DARK} if dark else {FaultKind.SIGNAL_LOSS}
-        return Seen(ordered(lost), confidence=0.5 + 0.5 * margin(figures["flat_share"], settings.flat_share_min, 1.0))
+        return PictureFindings(
+            ordered(lost), confidence=0.5 + 0.5 * margin(figures["flat_share"], settings.flat_share_min, 1.0)
+        )
     if measurement.height < settings.lines_min:
-        return Seen(unknown=UnknownReason.DOUBTFUL)
+        return PictureFindings(unknown=UnknownReason.DOUBTFUL)
     if mean < settings.light_min:
         # Without light nothing else shows: a covered lens at night is a dark picture.
         if dark:
-            return Seen((FaultKind.TOO_DARK,), confidence=_dark(mean, settings))
-        return Seen(unknown=UnknownReason.TOO_DARK_TO_JUDGE)
+            return PictureFindings((FaultKind.TOO_DARK,), confidence=_dark(mean, settings))
+        return PictureFindings(unknown=UnknownReason.TOO_DARK_TO_JUDGE)
     kinds: set[FaultKind] = set()
     cause: Cause | None = None
     bright = too_bright(measurement, settings)
@@ -110,8 +112,10 @@ def look_alone(measurement: Measurement, settings: JudgeSettings) -> Seen:
         kinds.add(hidden)
     if kinds:
         cause = light_cause(measurement, kinds, settings)
-        return Seen(ordered(kinds), cause, confidence=_confidence(measurement, kinds, settings))
-    return Seen(unknown=_doubt(measurement, bright, settings), confidence=_confidence(measurement, kinds, settings))
+        return PictureFindings(ordered(kinds), cause, confidence=_confidence(measurement, kinds, settings))
+    return PictureFindings(
+        unknown=_doubt(measurement, bright, settings), confidence=_confidence(measurement, kinds, settings)
+    )
 
 
 def _doubt(

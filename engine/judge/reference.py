@@ -39,7 +39,7 @@ from engine.judge.compare import (
     WHITE_LEVELS,
     Mask,
 )
-from engine.judge.features import LEVEL_MAX, LEVEL_MIN, NEARLY_ALL, QUARTILE, Moved
+from engine.judge.features import LEVEL_MAX, LEVEL_MIN, NEARLY_ALL, QUARTILE, Motion
 from engine.judge.occlusion import (
     DARK_LEVELS,
     EDGES_MIN,
@@ -93,14 +93,14 @@ def means_of(signature: bytes) -> bytes:
     return means.astype("<u2").tobytes()
 
 
-def moved(means: bytes, before: bytes, tolerance: float) -> Moved:
+def moved(means: bytes, before: bytes, tolerance: float) -> Motion:
     """What engine.judge.features.look_of says of what moved."""
     now, past = (np.frombuffer(one, "<u2").astype(np.float64) for one in (means, before))
     lit = (now > LEVEL_MIN * LEVEL_UNITS) & (now < LEVEL_MAX * LEVEL_UNITS)
     if not before or not lit.any():
-        return Moved(0, 0.0, 0.0, 0.0, 0)
+        return Motion(0, 0.0, 0.0, 0.0, 0)
     apart = np.sort(np.abs(now - past)[lit]) / LEVEL_UNITS
-    return Moved(
+    return Motion(
         able=apart.size,
         middle=float(apart[apart.size // 2]),
         three_quarters=float(apart[int(QUARTILE * (apart.size - 1))]),

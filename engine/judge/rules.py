@@ -7,14 +7,14 @@ import numpy as np
 
 from engine.config.judge import JudgeSettings
 from engine.judge import freeze
-from engine.judge.baseline import CELLS, COLUMNS, ROWS, Baseline, Grid, Usual
+from engine.judge.baseline import CELLS, COLUMNS, ROWS, Baseline, Grid, UsualView
 from engine.judge.baseline_rules import look_against
 from engine.judge.baseline_update import learn
 from engine.judge.compare import compare
 from engine.judge.confirmation import announce
-from engine.judge.features import look_of
-from engine.judge.picture_rules import Seen, look_alone, ordered
-from engine.judge.state import History, Outcome
+from engine.judge.features import features_of
+from engine.judge.picture_rules import PictureFindings, look_alone, ordered
+from engine.judge.state import JudgeState, Outcome
 from engine.model.faults import severity
 from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
@@ -32,8 +32,8 @@ _PLACES = ("top left", "top", "top right", "left", "middle", "right", "bottom le
 
 
 def judge_measurement(
-    measurement: Measurement, history: History, settings: JudgeSettings, *, working: bool = True
-) -> tuple[Verdict, History]:
+    measurement: Measurement, history: JudgeState, settings: JudgeSettings, *, working: bool = True
+) -> tuple[Verdict, JudgeState]:
     """A picture was scored. A damaged one is unknown(damaged): what it shows is the decoder's doing, not the camera's.
 
     `working`: whether people work in the kitchen at that time; without them darkness is no fault, and a picture that
@@ -43,7 +43,7 @@ def judge_measurement(
     """
     at_ns = measurement.arrival_wall_ns
     if measurement.damage:
-        seen, detail = Seen(unknown=UnknownReason.DAMAGED), "damaged: " + ", ".join(measurement.damage)
+        seen, detail = PictureFindings(unknown=UnknownReason.DAMAGED), "damaged: " + ", ".join(measurement.damage)
         figures = dict(measurement.figures)
     else:
         seen, history = _look(measurement, history, settings, working)
@@ -79,8 +79,8 @@ def judge_measurement(
 
 
 def judge_failure(
-    failure: VisitFailure, at_wall_ns: int, history: History, settings: JudgeSettings
-) -> tuple[Verdict, History]:
+    failure: VisitFailure, at_wall_ns: int, history: JudgeState, settings: JudgeSettings
+) -> tuple[Verdict, JudgeState]:
     """A visit brought no keyframe: offline(reason)."""
     return _without_picture(
         failure.camera_id,
@@ -100,9 +100,9 @@ def judge_undecoded(
     at_wall_ns: int,
     reason: UnknownReason,
     detail: str,
-    history: History,
+    history: JudgeState,
     settings: JudgeSettings,
-) -> tuple[Verdict, History]:
+) -> tuple[Verdict, JudgeState]:
     """A keyframe came, and no picture out of it: unknown(reason). The camera is there, so it is not offline."""
     return _without_picture(camera_id, visit_id, at_wall_ns, State.UNKNOWN, reason, detail, history, settings)
 
@@ -117,14 +117,16 @@ def thresholds(settings: JudgeSettings) -> Mapping[str, float]:
     return values
 
 
-def _look(measurement: Measurement, history: History, settings: JudgeSettings, working: bool) -> tuple[Seen, History]:
+def _look(
+    measurement: Measurement, history: JudgeState, settings: JudgeSettings, working: bool
+) -> tuple[PictureFindings, JudgeState]:
     """What the picture shows, and the memory with it in."""
     tiles = measurement.tiles
     if tiles is None or not _readable(measurement.signature):
         return look_alone(measurement, settings), history
     infrared = measurement.figures.get("chroma_std", 0.0) < INFRARED_CHROMA_MAX
     baseline = history.baseline(infrared=infrared)
-    look = look_of(measurement.signature, tiles, history.signature, settings.frozen_tolerance)
+    look = features_of(measurement.signature, tiles, history.signature, settings.frozen_tolerance)
     still = freeze.compare(history, measurement, look, baseline.usual.change if working else 0.0, settings)
     seen = _see(measurement, look.codes, baseline, infrared, history, settings)
     if not working:
@@ -158,8 +160,13 @@ def _look(measurement: Measurement, history: History, settings: JudgeSettings, w
 
 
 def _see(
-    measurement: Measurement, codes: Grid, baseline: Baseline, infrared: bool, history: History, settings: JudgeSettings
-) -> Seen:
+    measurement: Measurement,
+    codes: Grid,
+    baseline: Baseline,
+    infrared: bool,
+    history: JudgeState,
+    settings: JudgeSettings,
+) -> PictureFindings:
     """Against the baseline of the picture's mode; before there is one, by itself if the other mode's scene is there."""
     if baseline.visits >= settings.baseline_visits_min:
         return look_against(measurement, compare(codes, baseline), baseline, history, settings)
@@ -172,7 +179,7 @@ def _see(
     return look_alone(measurement, settings)
 
 
-def _softened(seen: Seen, history: History, at_wall_ns: int, settings: JudgeSettings) -> tuple[int, int]:
+def _softened(seen: PictureFindings, history: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> tuple[int, int]:
     """How long edges have been softer than in the season: visits in a row, and since when."""
     ratio = seen.figures.get("season_ratio")
     if ratio is None:
@@ -182,7 +189,7 @@ def _softened(seen: Seen, history: History, at_wall_ns: int, settings: JudgeSett
     return history.soft_visits + 1, history.soft_since_wall_ns
 
 
-def _frozen(seen: Seen, still: freeze.Stillness, settings: JudgeSettings) -> Seen:
+def _frozen(seen: PictureFindings, still: freeze.Stillness, settings: JudgeSettings) -> PictureFindings:
     if FaultKind.SIGNAL_LOSS in seen.kinds:
         return seen
     cause = None
@@ -195,9 +202,9 @@ def _frozen(seen: Seen, still: freeze.Stillness, settings: JudgeSettings) -> See
     return replace(seen, kinds=ordered({*seen.kinds, FaultKind.FROZEN}), cause=cause, unknown=None, confidence=1.0)
 
 
-def _usual(measurement: Measurement, change: float) -> Usual:
+def _usual(measurement: Measurement, change: float) -> UsualView:
     named = measurement.figures
-    return Usual(
+    return UsualView(
         luma_mean=named["luma_mean"],
         noise_floor=named["noise_floor"],
         row_pattern=named["row_pattern"],
@@ -211,7 +218,7 @@ def _readable(signature: bytes) -> bool:
     return len(signature) == 1 + 2 * CELLS and signature[0] == freeze.SIGNATURE_VERSION
 
 
-def _where(seen: Seen) -> str:
+def _where(seen: PictureFindings) -> str:
     """In words, how much of the picture is hidden and where."""
     if seen.tiles is None or not seen.tiles.any():
         return ""
@@ -229,9 +236,9 @@ def _without_picture(
     state: State,
     reason: str,
     detail: str,
-    history: History,
+    history: JudgeState,
     settings: JudgeSettings,
-) -> tuple[Verdict, History]:
+) -> tuple[Verdict, JudgeState]:
     history = announce(history, Outcome(state), at_wall_ns, settings)
     verdict = Verdict(
         camera_id=camera_id,

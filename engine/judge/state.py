@@ -55,7 +55,7 @@ def outcomes_of(past: bytes) -> tuple[Outcome, ...]:
     )
 
 
-class History(NamedTuple):
+class JudgeState(NamedTuple):
     """A camera's memory; `History()` is that of one never seen.
 
     `announced`, with its kinds and cause: what the engine stands by, None before the first visit; `since_wall_ns`: when
@@ -94,7 +94,7 @@ class History(NamedTuple):
         """What the camera usually shows in a mode."""
         return Baseline.from_bytes(self.infrared if infrared else self.day)
 
-    def without_baseline(self) -> "History":
+    def without_baseline(self) -> "JudgeState":
         """The memory of a camera that was moved, cleaned or exchanged on purpose: what it shows is learned anew."""
         return self._replace(
             day=b"",
@@ -108,7 +108,7 @@ class History(NamedTuple):
             soft_since_wall_ns=0,
         )
 
-    def before_last(self) -> "History":
+    def before_last(self) -> "JudgeState":
         """Nearly the memory before the last visit: without its outcome; what it taught the baseline stays."""
         return self._replace(past=self.past[:-OUTCOME_BYTES], soft_visits=max(0, self.soft_visits - 1))
 
@@ -136,7 +136,7 @@ class History(NamedTuple):
         return head + self.past + self.signature + self.hidden + self.day + self.infrared
 
     @staticmethod
-    def from_bytes(blob: bytes) -> "History":
+    def from_bytes(blob: bytes) -> "JudgeState":
         """The value that was stored. Empty bytes, an unknown version or a cut blob: a camera never seen.
 
         Memory can always be learned anew, so a row that cannot be read costs a few visits and not the hub. Of version 1
@@ -145,22 +145,22 @@ class History(NamedTuple):
         if blob and blob[0] == 1:
             return _first(blob)
         if len(blob) < _HEAD.size or blob[0] != VERSION:
-            return History()
+            return JudgeState()
         (_, announced, cause, kinds, since, count, same, still, seen_at, stream_ns, clock, soft, soft_since, *sizes) = (
             _HEAD.unpack_from(blob)
         )
         signature, hidden, day, infrared = sizes
         after = _HEAD.size + count * OUTCOME_BYTES
         if len(blob) != after + signature + hidden + day + infrared or count > OUTCOMES_MAX:
-            return History()
+            return JudgeState()
         past = blob[_HEAD.size : after]
         sizes_fit = signature in (0, SIGNATURE_BYTES) and hidden in (0, HIDDEN_BYTES)
         if not sizes_fit or announced > len(_STATES) or max(past[::OUTCOME_BYTES], default=0) >= len(_STATES):
-            return History()
+            return JudgeState()
         if not {day, infrared} <= {0, BASELINE_BYTES}:
-            return History()
+            return JudgeState()
         ends = [after + signature, after + signature + hidden, after + signature + hidden + day]
-        return History(
+        return JudgeState(
             announced=_member(announced, _STATES),
             announced_kinds=_kinds(kinds),
             announced_cause=_member(cause, _CAUSES),
@@ -180,18 +180,18 @@ class History(NamedTuple):
         )
 
 
-def _first(blob: bytes) -> History:
+def _first(blob: bytes) -> JudgeState:
     """Version 1: what was announced, and the latest visits."""
     if len(blob) < _FIRST_HEAD.size:
-        return History()
+        return JudgeState()
     (_, announced, kinds, since, count, _, _, _, signature, baseline) = _FIRST_HEAD.unpack_from(blob)
     after = _FIRST_HEAD.size + count * _FIRST_OUTCOME.size
     if len(blob) != after + signature + baseline or announced > len(_STATES) or count > OUTCOMES_MAX:
-        return History()
+        return JudgeState()
     past = list(_FIRST_OUTCOME.iter_unpack(blob[_FIRST_HEAD.size : after]))
     if any(state >= len(_STATES) for state, _ in past):
-        return History()
-    return History(
+        return JudgeState()
+    return JudgeState(
         announced=_member(announced, _STATES),
         announced_kinds=_kinds(kinds),
         since_wall_ns=since,

@@ -125,7 +125,7 @@ class _Day:
         self.counties[county] = Counts(*(a + b - c for a, b, c in zip(total, now, was, strict=True)))
 
 
-class Book:
+class DailyCounts:
     """The day under way, and yesterday while it may still change.
 
     `now_wall_ns`: opens the first day. `facts`: what was written of it before a restart, by camera id.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.clock import NS_PER_S
 from engine.ledger.policy import Policy
-from engine.ledger.recheck_evidence import Sign
+from engine.ledger.recheck_evidence import RecheckSign
 
 NEVER_NS = 2**62
 _WAIT_NS_MAX = 3600 * NS_PER_S
@@ -34,12 +34,12 @@ class Recheck:
         """When something must happen without a look."""
         return min(self.ends_wall_ns, self.look_wall_ns)
 
-    def count(self, sign: Sign, now_wall_ns: int, policy: Policy) -> None:
+    def count(self, sign: RecheckSign, now_wall_ns: int, policy: Policy) -> None:
         """A look that was made after the claim."""
-        if sign is Sign.NOTHING:
+        if sign is RecheckSign.NOTHING:
             return
-        self.good += sign is Sign.GOOD
-        self.bad += sign is Sign.BAD
+        self.good += sign is RecheckSign.GOOD
+        self.bad += sign is RecheckSign.BAD
         self.fruitless = 0
         if self.ordered:
             self.look_wall_ns = now_wall_ns + policy.recheck_spacing_ns

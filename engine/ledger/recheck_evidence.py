@@ -7,7 +7,7 @@ from engine.model.faults import BLIND, OFFLINE, by_family, cause_key, family, se
 from engine.model.verdict import Severity, State, Verdict
 
 
-class Sign(Enum):
+class RecheckSign(Enum):
     """What a look tells of a claim."""
 
     GOOD = "good"
@@ -42,19 +42,19 @@ def shows(verdict: Verdict, word: str) -> bool:
     return any(family(kind) == word for kind in verdict.kinds)
 
 
-def sign(verdict: Verdict, word: str) -> Sign:
+def sign(verdict: Verdict, word: str) -> RecheckSign:
     """What this look tells of the claim that the fault of a family is mended.
 
     It is good if it is ok, or shows other faults only, none of which blinds: grease beside a cover that was taken off.
     What cannot be judged, and a camera that is offline, tell nothing; of a camera that was offline any picture is good.
     """
     if shows(verdict, word):
-        return Sign.BAD
+        return RecheckSign.BAD
     if verdict.state is State.OK:
-        return Sign.GOOD
+        return RecheckSign.GOOD
     if verdict.state is State.FAULT and (word == OFFLINE or BLIND.isdisjoint(verdict.kinds)):
-        return Sign.GOOD
-    return Sign.NOTHING
+        return RecheckSign.GOOD
+    return RecheckSign.NOTHING
 
 
 def settled(verdict: Verdict, word: str, settle_ns: int) -> bool:

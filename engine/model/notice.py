@@ -45,7 +45,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PendingDelivery:
     """A notice on its way to one endpoint. `queued_wall_ns`: since when it waits; `next_wall_ns`: not sent before."""
 
     endpoint: str
@@ -63,7 +63,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DeliveryUpdate:
     """What became of a parcel: where it stands now, how often it was sent, when it may be sent again."""
 
     endpoint: str

@@ -111,7 +111,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictNews:
+class PublishedVerdict:
     """A verdict that was committed, with its place in the log. `region`, `site_id`: of its camera, as the registry has
     it now; empty where it is gone. `changed`: the announced state was news.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from engine.clock import ns
 from engine.config.notices import NoticesSettings
-from engine.model.notice import LAST_ERROR_CHARS_MAX, DeliveryState, Mark, Parcel
+from engine.model.notice import LAST_ERROR_CHARS_MAX, DeliveryState, DeliveryUpdate, PendingDelivery
 from engine.notices.attempt import Answer, Outcome
 
 _S_PER_H = 3600
@@ -24,7 +24,7 @@ class Link:
     """One endpoint. `failures`: in a row, that count for the circuit; `streak`: attempts in a row without delivery."""
 
     name: str
-    parcel: Parcel | None = None
+    parcel: PendingDelivery | None = None
     in_flight: bool = False
     not_before_ns: int = 0
     streak: int = 0
@@ -39,8 +39,8 @@ class Link:
 class Due:
     """What is to be done now."""
 
-    send: list[Parcel] = field(default_factory=list)
-    given_up: list[Mark] = field(default_factory=list)
+    send: list[PendingDelivery] = field(default_factory=list)
+    given_up: list[DeliveryUpdate] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class Delivery:
         """Endpoints without a parcel at their head, for which the oldest that waits is to be fetched."""
         return tuple(link.name for link in self._links.values() if link.parcel is None and link.configured)
 
-    def take(self, parcel: Parcel) -> None:
+    def take(self, parcel: PendingDelivery) -> None:
         """Put a parcel at the head of its endpoint. One that was tried before a restart goes on where it was."""
         link = self._links.get(parcel.endpoint)
         if link is None or not link.configured or link.parcel is not None:
@@ -115,7 +115,7 @@ class Delivery:
             due.send.append(parcel)
         return due
 
-    def ended(self, endpoint: str, answer: Answer, now_ns: int, jitter: float) -> Mark:
+    def ended(self, endpoint: str, answer: Answer, now_ns: int, jitter: float) -> DeliveryUpdate:
         """An attempt came to this. `jitter`, 0 to 1, is drawn anew each time: it takes up to half of a wait away."""
         link = self._links[endpoint]
         parcel = link.parcel
@@ -149,8 +149,8 @@ class Delivery:
             assert link.configured or link.in_flight, link  # noqa: S101
             assert link.failures <= link.streak, link  # noqa: S101
 
-    def _judge(self, link: Link, parcel: Parcel, answer: Answer, now_ns: int, jitter: float) -> Mark:
-        tried = Parcel(
+    def _judge(self, link: Link, parcel: PendingDelivery, answer: Answer, now_ns: int, jitter: float) -> DeliveryUpdate:
+        tried = PendingDelivery(
             parcel.endpoint,
             parcel.notice,
             parcel.queued_wall_ns,
@@ -197,7 +197,7 @@ class Delivery:
         settings = self._settings
         return _Slots(settings.in_flight_max - len(flying), settings.probes_max - sum(flying))
 
-    def _expires_ns(self, link: Link, parcel: Parcel) -> int:
+    def _expires_ns(self, link: Link, parcel: PendingDelivery) -> int:
         """When a parcel is given up: tried at least once, or on a way that is known to be shut.
 
         So after days of standstill all are sent once.
@@ -214,8 +214,8 @@ class Delivery:
         self._next_start_ns = min(self._next_start_ns, now_ns + ns(1 / self._settings.per_s_max))
 
 
-def _mark(parcel: Parcel, state: DeliveryState, error: str, next_wall_ns: int = 0) -> Mark:
-    return Mark(parcel.endpoint, parcel.notice.seq, state, parcel.attempts, next_wall_ns, error)
+def _mark(parcel: PendingDelivery, state: DeliveryState, error: str, next_wall_ns: int = 0) -> DeliveryUpdate:
+    return DeliveryUpdate(parcel.endpoint, parcel.notice.seq, state, parcel.attempts, next_wall_ns, error)
 
 
 def _turn(link: Link) -> tuple[int, str]:

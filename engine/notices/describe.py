@@ -10,7 +10,7 @@ from engine.errors import ConfigError
 from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Step, Subject
 from engine.model.measurement import Scores
-from engine.model.notice import NOTICE_KINDS, TEST, VERDICT_CHANGED, DeliveryState, Notice, Parcel
+from engine.model.notice import NOTICE_KINDS, TEST, VERDICT_CHANGED, DeliveryState, Notice, PendingDelivery
 from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.notices.attempt import Answer, Outcome
 from engine.notices.cloud_events import CONTENT_TYPE, event, event_bytes, event_id, event_type, schema
@@ -116,7 +116,7 @@ def _waits() -> list[str]:
     endpoint = EndpointSettings(name="county", url="https://county.example/", secret_file="-")  # noqa: S106 (none)
     settings = NoticesSettings(endpoints=(endpoint,))
     delivery, now_ns, rows = Delivery(settings), 0, []
-    delivery.take(Parcel("county", _finding_notice(), 0))
+    delivery.take(PendingDelivery("county", _finding_notice(), 0))
     while not (due := delivery.due(now_ns)).given_up:
         if due.send:
             mark = delivery.ended("county", Answer(Outcome.SERVER_ERROR), now_ns, 0.0)

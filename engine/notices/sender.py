@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from engine.clock import ns, seconds, wall_ns
 from engine.config.notices import EndpointSettings, NoticesSettings
-from engine.model.notice import OPENED, PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
+from engine.model.notice import OPENED, PRUNE_ROWS, Backlog, DeliveryState, DeliveryUpdate, Notice, PendingDelivery
 from engine.notices.attempt import Answer, Outcome
 from engine.notices.delivery import Delivery
 from engine.notices.routing import listeners
@@ -34,7 +34,7 @@ _NAMES_THREADS = 32
 _S_PER_DAY = 86_400
 
 
-class Box(Protocol):
+class OutboxPort(Protocol):
     """The outbox of the store: engine.storage.db.outbox.Outbox."""
 
     def route(
@@ -42,7 +42,7 @@ class Box(Protocol):
     ) -> tuple[int, int]:
         """Choose the endpoints of new notices; how many there were, and how many deliveries found no room."""
 
-    def settle(self, marks: Sequence[Mark], endpoints: Collection[str]) -> list[Parcel]:
+    def settle(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str]) -> list[PendingDelivery]:
         """Write down what became of parcels; then the oldest that waits for each endpoint."""
 
     def backlogs(self) -> dict[str, Backlog]:
@@ -55,7 +55,7 @@ class Box(Protocol):
         """Let old rows go; how many went."""
 
 
-class Gauge(Protocol):
+class DeliveryMetrics(Protocol):
     """Who counts: engine.metrics.Metrics."""
 
     def notice_ended(self, endpoint: str, outcome: str) -> None:
@@ -72,7 +72,11 @@ class Sender:
     """
 
     def __init__(
-        self, box: Box, settings: NoticesSettings, told: Callable[[Mapping[int, str]], None], gauge: Gauge
+        self,
+        box: OutboxPort,
+        settings: NoticesSettings,
+        told: Callable[[Mapping[int, str]], None],
+        gauge: DeliveryMetrics,
     ) -> None:
         self._box = box
         self._settings = self._wanted = settings
@@ -83,7 +87,7 @@ class Sender:
         self._news = asyncio.Event()
         self._stopping = False
         self._flights: set[asyncio.Task[None]] = set()
-        self._marks: list[Mark] = []
+        self._marks: list[DeliveryUpdate] = []
         self._to_tell: dict[int, str] = {}
         self._look_ns = self._backlog_ns = self._prune_ns = 0
         # One thread, so that what is asked of the database is asked in order.
@@ -217,7 +221,7 @@ class Sender:
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
 
-    async def _fly(self, webhook: Webhook, endpoint: EndpointSettings, parcel: Parcel) -> None:
+    async def _fly(self, webhook: Webhook, endpoint: EndpointSettings, parcel: PendingDelivery) -> None:
         try:
             answer = await webhook.send(endpoint, parcel.notice, self._settings.source, wall_ns())
         except Exception as error:  # noqa: BLE001 (a mistake of ours is one endpoint's failure, and is tried again)
@@ -229,7 +233,7 @@ class Sender:
             self._to_tell[parcel.notice.finding_id] = endpoint.name
         self._note(mark)
 
-    def _note(self, mark: Mark) -> None:
+    def _note(self, mark: DeliveryUpdate) -> None:
         self._marks.append(mark)
         self._news.set()
         if mark.state == DeliveryState.DEAD:

@@ -9,7 +9,7 @@ from engine.config.calendar import Calendar
 from engine.config.capacity import Fleet, Gates, Load, cannot_keep
 from engine.config.schema import SchedulerSettings, Settings
 from engine.scheduler.classes import CameraClass
-from engine.scheduler.table import ENABLED, GONE, PUSH, Place
+from engine.scheduler.table import ENABLED, GONE, PUSH, CameraState
 from engine.scheduler.timing import DEMUX, class_of_point
 from engine.scheduler.windows import SEARCH_DAYS
 
@@ -60,5 +60,5 @@ def never_open(core: "Scheduler", settings: SchedulerSettings, calendar: Calenda
 def _enabled(core: "Scheduler") -> npt.NDArray[np.bool_]:
     flags = np.frombuffer(core.table.flags, dtype=np.uint8)
     place = np.frombuffer(core.table.place, dtype=np.uint8)
-    enabled: npt.NDArray[np.bool_] = (place != Place.FREE) & ((flags & (ENABLED | GONE)) == ENABLED)
+    enabled: npt.NDArray[np.bool_] = (place != CameraState.FREE) & ((flags & (ENABLED | GONE)) == ENABLED)
     return enabled

@@ -45,12 +45,12 @@ from engine.scheduler.events import (
 from engine.scheduler.heap import SlotHeap, ms_of
 from engine.scheduler.overload import Overload
 from engine.scheduler.pauses import Pauses
-from engine.scheduler.statistics import Tally
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, URGENT, Place, Table
+from engine.scheduler.statistics import Statistics
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, URGENT, CameraState, Table
 from engine.scheduler.timing import Timing
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
-_DUE, _FLIGHT, _IDLE = int(Place.DUE), int(Place.FLIGHT), int(Place.IDLE)
+_DUE, _FLIGHT, _IDLE = int(CameraState.DUE), int(CameraState.FLIGHT), int(CameraState.IDLE)
 
 
 class Scheduler:
@@ -67,13 +67,13 @@ class Scheduler:
         self.settings = settings
         self.table = Table()
         self.overload = Overload(settings)
-        self.tally = Tally()
+        self.tally = Statistics()
         self.timing = Timing(self.table, settings, calendar or Calendar(), wall_offset_ns, self.overload, self.tally)
         self.dispatch = Dispatch(
             self.table, settings, self.timing, self.tally, first_visit_id, self._presume, self._revive
         )
         self.pauses = Pauses(self.table, self.dispatch.uplinks, self.dispatch.hosts, self.tally.counties)
-        self.due = SlotHeap(self.table.place, self.table.release, Place.DUE)
+        self.due = SlotHeap(self.table.place, self.table.release, CameraState.DUE)
         self._handlers: dict[type[Any], Callable[[Any, int, list[Action]], None]] = {
             VisitEnded: self._on_end,
             Judged: self._on_judged,
@@ -199,7 +199,9 @@ class Scheduler:
     def _on_paused(self, event: PatrolPaused, now_ns: int, actions: list[Action]) -> None:
         self.pauses.put(event.pause)
         for slot, place in enumerate(self.table.place):
-            if place in (Place.READY, Place.UPLINK, Place.HOST) and self.pauses.holds(event.pause.scope, slot):
+            if place in (CameraState.READY, CameraState.UPLINK, CameraState.HOST) and self.pauses.holds(
+                event.pause.scope, slot
+            ):
                 self.dispatch.leave(slot, now_ns)
                 self._pass_over(slot, now_ns)
 
@@ -220,7 +222,7 @@ class Scheduler:
             slot = table.slots.get(plan.camera_id)
             if slot is None:
                 slot = self._add(plan.camera_id)
-            place, was = table.place[slot], self._nature(slot)
+            place, was = table.place[slot], self._schedule_key(slot)
             if place == _FLIGHT:
                 self._describe(slot, plan)  # it is placed anew when it lands
                 continue
@@ -234,7 +236,7 @@ class Scheduler:
                 continue
             if place == _IDLE or was[0] != plan.push:
                 timing.anew(slot, now_ns)
-            elif was != self._nature(slot) and not table.flags[slot] & URGENT:
+            elif was != self._schedule_key(slot) and not table.flags[slot] & URGENT:
                 timing.after_change(slot, now_ns)
             self._put_due(slot)
         timing.first(fresh, now_ns)
@@ -242,7 +244,7 @@ class Scheduler:
             table.place[slot] = _DUE
         self.due.push_all(fresh)
 
-    def _nature(self, slot: int) -> tuple[bool, int, int]:
+    def _schedule_key(self, slot: int) -> tuple[bool, int, int]:
         """What its times depend on: whether it is pushed, its class, its window."""
         table = self.table
         return bool(table.flags[slot] & PUSH), table.base[slot], table.window[slot]

@@ -15,8 +15,8 @@ from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
 from engine.scheduler.heap import SlotHeap
-from engine.scheduler.statistics import Tally
-from engine.scheduler.table import FAILING, PROBE, URGENT, Place, Table
+from engine.scheduler.statistics import Statistics
+from engine.scheduler.table import FAILING, PROBE, URGENT, CameraState, Table
 from engine.scheduler.timing import Timing
 
 BLOCKED = ("", "overload", "uplink_cap", "host_cap", "host_rate", "outage")
@@ -25,8 +25,12 @@ _OVERLOAD, _UPLINK_CAP, _HOST_CAP, _HOST_RATE, _OUTAGE = range(1, len(BLOCKED))
 _URGENT_QUEUE = len(CLASSES)
 _QUEUES = range(len(CLASSES))
 _READY, _UPLINK, _HOST, _FLIGHT, _IDLE = (
-    int(Place.READY), int(Place.UPLINK), int(Place.HOST), int(Place.FLIGHT), int(Place.IDLE),
-)  # fmt: skip
+    int(CameraState.READY),
+    int(CameraState.UPLINK),
+    int(CameraState.HOST),
+    int(CameraState.FLIGHT),
+    int(CameraState.IDLE),
+)
 
 
 class Dispatch:
@@ -40,7 +44,7 @@ class Dispatch:
         table: Table,
         settings: SchedulerSettings,
         timing: Timing,
-        tally: Tally,
+        tally: Statistics,
         first_visit_id: int,
         presume: Callable[[int, int, list[Action]], None],
         revive: Callable[[int, int], None],
@@ -211,7 +215,7 @@ class Dispatch:
 
     def _ready_heap(self, queue: int) -> SlotHeap:
         queues = self._table.queue
-        return SlotHeap(self._table.place, self._table.deadline, Place.READY, lambda slot: queues[slot] == queue)
+        return SlotHeap(self._table.place, self._table.deadline, CameraState.READY, lambda slot: queues[slot] == queue)
 
     def _free_uplink(self, index: int) -> None:
         """A recorder has room, or may have: who waits longest for it is ready."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from engine.clock import NS_PER_S, ns
 from engine.config.schema import SchedulerSettings
 from engine.scheduler.heap import SlotHeap
-from engine.scheduler.table import Place, Table
+from engine.scheduler.table import CameraState, Table
 
 
 class Rate:
@@ -87,7 +87,9 @@ class Uplinks:
         heap = self._parked.get(index)
         if heap is None:
             uplink = self._table.uplink
-            heap = SlotHeap(self._table.place, self._table.deadline, Place.UPLINK, lambda one: uplink[one] == index)
+            heap = SlotHeap(
+                self._table.place, self._table.deadline, CameraState.UPLINK, lambda one: uplink[one] == index
+            )
             self._parked[index] = heap
         heap.push(slot)
 
@@ -188,7 +190,7 @@ class Hosts:
         if host.parked is None:
             column = self._table.host
             host.parked = SlotHeap(
-                self._table.place, self._table.deadline, Place.HOST, lambda one: column[one] == index
+                self._table.place, self._table.deadline, CameraState.HOST, lambda one: column[one] == index
             )
         host.parked.push(slot)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.clock import ns
 from engine.scheduler.backoff import ceiling_ns
 from engine.scheduler.classes import CLASSES, CameraClass, periods_ns
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, PROBE, PUSH, URGENT, Place
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PROBE, PUSH, URGENT, CameraState
 from engine.scheduler.timing import NEVER_NS
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _orders(core: "Scheduler") -> None:
         )
     waiting = {visit_id for _, visit_id in core.dispatch.expiry}
     for visit_id, slot in core.dispatch.flights.items():
-        if core.table.visit_id[slot] != visit_id or core.table.place[slot] != Place.FLIGHT:
+        if core.table.visit_id[slot] != visit_id or core.table.place[slot] != CameraState.FLIGHT:
             _fail(f"visit {visit_id} is in flight, its camera does not say so")
         if visit_id not in waiting:
             _fail(f"visit {visit_id} would never expire")
@@ -76,29 +76,29 @@ def _places(core: "Scheduler") -> None:
         found[heap.slots()] += 1
     np.add.at(found, list(dispatch.flights.values()), 1)
     place = _column(table.place)
-    wanted = (place != Place.FREE) & (place != Place.IDLE)
+    wanted = (place != CameraState.FREE) & (place != CameraState.IDLE)
     for slot in np.flatnonzero(found != wanted)[:1]:
-        _fail(f"camera {table.ids[slot]!r} is {Place(place[slot]).name} and found in {found[slot]} places")
-    for slot in np.flatnonzero((place == Place.IDLE) & ((_column(table.flags) & ENABLED) != 0))[:1]:
+        _fail(f"camera {table.ids[slot]!r} is {CameraState(place[slot]).name} and found in {found[slot]} places")
+    for slot in np.flatnonzero((place == CameraState.IDLE) & ((_column(table.flags) & ENABLED) != 0))[:1]:
         _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
     _flags(core, place)
     known = np.fromiter(table.slots.values(), dtype=np.int64, count=len(table.slots))
     ids = map(table.ids.__getitem__, table.slots.values())
-    if np.any(place[known] == Place.FREE) or not all(map(eq, ids, table.slots)):
+    if np.any(place[known] == CameraState.FREE) or not all(map(eq, ids, table.slots)):
         _fail("a camera's id points to a slot that is not its own")
 
 
 def _flags(core: "Scheduler", place: npt.NDArray[Any]) -> None:
     table, flags = core.table, _column(core.table.flags)
-    waiting = np.isin(place, (Place.READY, Place.UPLINK, Place.HOST))
+    waiting = np.isin(place, (CameraState.READY, CameraState.UPLINK, CameraState.HOST))
     if core.pauses:
         for slot in np.flatnonzero(waiting).tolist():
             if core.pauses.of(slot) is not None:
                 _fail(f"camera {table.ids[slot]!r} is paused and waits for a visit")
     for slot in np.flatnonzero(((flags & URGENT) != 0) & ~waiting)[:1]:
-        _fail(f"camera {table.ids[slot]!r} was asked for and is {Place(place[slot]).name}")
-    for slot in np.flatnonzero(((flags & PROBE) != 0) & (place != Place.FLIGHT))[:1]:
-        _fail(f"camera {table.ids[slot]!r} probes its platform and is {Place(place[slot]).name}")
+        _fail(f"camera {table.ids[slot]!r} was asked for and is {CameraState(place[slot]).name}")
+    for slot in np.flatnonzero(((flags & PROBE) != 0) & (place != CameraState.FLIGHT))[:1]:
+        _fail(f"camera {table.ids[slot]!r} probes its platform and is {CameraState(place[slot]).name}")
 
 
 def _caps(core: "Scheduler") -> None:
@@ -168,7 +168,7 @@ def _times(core: "Scheduler", now_ns: int) -> None:
     table, settings = core.table, core.settings
     flags = _column(table.flags)
     release = _column(table.release)
-    due = _column(table.place) == Place.DUE
+    due = _column(table.place) == CameraState.DUE
     for slot in np.flatnonzero(due & (release < now_ns - _SLACK_NS))[:1]:
         _fail(f"camera {table.ids[slot]!r} was due {now_ns - release[slot]} ns ago and was passed over")
     base = _column(table.base)
@@ -211,7 +211,7 @@ def _opening_after(core: "Scheduler", number: int, at_ns: int) -> int:
 def _counts(core: "Scheduler") -> None:
     table = core.table
     flags = _column(table.flags)
-    counted = (_column(table.place) != Place.FREE) & ((flags & (ENABLED | PUSH)) == ENABLED)
+    counted = (_column(table.place) != CameraState.FREE) & ((flags & (ENABLED | PUSH)) == ENABLED)
     kinds = np.where(flags & DOUBT, CameraClass.SUSPICIOUS, _column(table.base).astype(np.int64))
     kinds = np.where(flags & FAILING, CameraClass.OFFLINE, kinds)
     windows = len(core.timing.sites.windows)

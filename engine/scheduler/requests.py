@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.model.visit import CheckNowReport
-from engine.scheduler.table import ENABLED, PUSH, REGULAR, URGENT, Place
+from engine.scheduler.table import ENABLED, PUSH, REGULAR, URGENT, CameraState
 from engine.scheduler.timing import NEVER_NS
 
 if TYPE_CHECKING:
     from engine.scheduler.core import Scheduler
 
-_FLIGHT = int(Place.FLIGHT)
+_FLIGHT = int(CameraState.FLIGHT)
 
 
 def check_now(core: "Scheduler", camera_ids: Sequence[str], now_ns: int) -> CheckNowReport:

@@ -145,7 +145,7 @@ class Counties:
         return [max(pair) for pair in zip(self._now, self._before, strict=True)]
 
 
-class Tally:
+class Statistics:
     """Counters since the start, one a class where a list stands."""
 
     def __init__(self) -> None:

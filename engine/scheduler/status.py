@@ -13,7 +13,7 @@ from engine.model.schedule import CameraPlanReport, ClassStatus, HostStatus, Pau
 from engine.scheduler.backoff import ceiling_ns, failures_of
 from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
 from engine.scheduler.dispatch import BLOCKED
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, URGENT, Place
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, URGENT, CameraState
 from engine.scheduler.timing import NEVER_NS
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ def status(core: "Scheduler", now_ns: int) -> SchedulerStatus:
     table, tally = core.table, core.tally
     place = np.frombuffer(table.place, dtype=np.uint8)
     flags = np.frombuffer(table.flags, dtype=np.uint8)
-    waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
-    waiting |= (place == Place.DUE) & ((flags & PUSH) == 0)
+    waiting = (place == CameraState.READY) | (place == CameraState.UPLINK) | (place == CameraState.HOST)
+    waiting |= (place == CameraState.DUE) & ((flags & PUSH) == 0)
     released = np.frombuffer(table.release, dtype=np.int64)[waiting]
-    failing = ((flags & FAILING) != 0) & (place != Place.FREE)
+    failing = ((flags & FAILING) != 0) & (place != CameraState.FREE)
     reasons = np.bincount(np.frombuffer(table.reason, dtype=np.uint8)[failing], minlength=len(REASONS))
     return SchedulerStatus(
         cameras=len(table),
         in_flight=len(core.dispatch.flights),
         visits_allowed=core.dispatch.visits_allowed,
-        ready=int((place == Place.READY).sum()),
-        waiting_uplink=int((place == Place.UPLINK).sum()),
-        waiting_host=int((place == Place.HOST).sum()),
+        ready=int((place == CameraState.READY).sum()),
+        waiting_uplink=int((place == CameraState.UPLINK).sum()),
+        waiting_host=int((place == CameraState.HOST).sum()),
         lag_s_max=max(0.0, seconds(now_ns - int(released.min()))) if released.size else 0.0,
         started_total=tally.started,
         ended_total=tally.ended,
@@ -110,7 +110,7 @@ def plan(core: "Scheduler", camera_id: str, now_ns: int) -> CameraPlanReport:
     return CameraPlanReport(
         camera_id=camera_id,
         kind="push" if flags & PUSH else kind.word,
-        place=Place(table.place[slot]).name.lower(),
+        place=CameraState(table.place[slot]).name.lower(),
         due_in_s=seconds(table.release[slot] - now_ns),
         period_s=seconds(periods_ns(core.settings)[table.base[slot]]),
         stretch=core.overload.stretch[kind],
@@ -129,7 +129,7 @@ def _gone_by(core: "Scheduler", now_ns: int) -> tuple[npt.NDArray[np.int64], npt
     """Slots of cameras whose period has gone by while they wait, and how many periods."""
     table = core.table
     place = np.frombuffer(table.place, dtype=np.uint8)
-    waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
+    waiting = (place == CameraState.READY) | (place == CameraState.UPLINK) | (place == CameraState.HOST)
     waiting &= (np.frombuffer(table.flags, dtype=np.uint8) & REGULAR) != 0
     slots = np.flatnonzero(waiting)
     late_ns = now_ns - np.frombuffer(table.nominal, dtype=np.int64)[slots]
@@ -160,9 +160,9 @@ def _class(core: "Scheduler", kind: CameraClass, coverage: float, now_ns: int) -
 def _busy_hosts(core: "Scheduler", place: npt.NDArray[np.uint8]) -> Iterator[HostStatus]:
     """Those with most cameras waiting, then with most visits in flight."""
     table, hosts = core.table, core.dispatch.hosts.all
-    flying = np.frombuffer(table.flight_host, dtype=np.int32)[place == Place.FLIGHT]
+    flying = np.frombuffer(table.flight_host, dtype=np.int32)[place == CameraState.FLIGHT]
     in_flight = np.bincount(flying[flying >= 0], minlength=len(hosts))
-    waiting = np.bincount(np.frombuffer(table.host, dtype=np.int32)[place == Place.HOST], minlength=len(hosts))
+    waiting = np.bincount(np.frombuffer(table.host, dtype=np.int32)[place == CameraState.HOST], minlength=len(hosts))
     busy = np.flatnonzero(in_flight + waiting)
     for index in busy[np.lexsort((-in_flight[busy], -waiting[busy]))][:HOSTS_SHOWN]:
         host = hosts[index]
@@ -193,7 +193,7 @@ def _because(core: "Scheduler", slot: int, kind: CameraClass, now_ns: int) -> li
     if table.release[slot] >= NEVER_NS:
         return [*said, "its hours never come: see the calendar, and `hours` in the registry"]
     window = core.timing.sites.windows[table.window[slot]]
-    if place == Place.DUE and not window.is_open(now_ns + core.timing.wall_offset_ns):
+    if place == CameraState.DUE and not window.is_open(now_ns + core.timing.wall_offset_ns):
         rest = settings.offhours_period_s
         said.append(f"its kitchen rests now: {f'one look in {rest:g} s' if rest else 'no looks'} until it works again")
     if flags & FAILING:
@@ -225,17 +225,17 @@ def _until(pause: Pause) -> str:
 
 def _waits(core: "Scheduler", slot: int, place: int) -> list[str]:
     table, settings = core.table, core.settings
-    if place == Place.FLIGHT:
+    if place == CameraState.FLIGHT:
         return [f"it is being visited (visit {table.visit_id[slot]})"]
-    if place == Place.UPLINK:
+    if place == CameraState.UPLINK:
         name = core.dispatch.uplinks.names[table.uplink[slot]]
         return [f"it waits for its recorder {name}: {settings.visits_per_uplink_max} visits at a time"]
-    if place == Place.HOST:
+    if place == CameraState.HOST:
         host = core.dispatch.hosts.all[table.host[slot]]
         if BLOCKED[table.blocked[slot]] == "host_rate":
             return [f"it waits for its platform {host.name}: {settings.host_starts_per_s_max:g} connections a second"]
         return [f"it waits for its platform {host.name}: {host.in_flight} of {host.cap} visits under way"]
-    if place == Place.READY:
+    if place == CameraState.READY:
         return [
             f"it waits for a free slot: {len(core.dispatch.flights)} of {core.dispatch.visits_allowed} visits under way"
         ]

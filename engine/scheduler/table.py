@@ -10,7 +10,7 @@ DOUBT, URGENT, REGULAR, PROBE, PUSH, ENABLED, GONE, FAILING = (1 << n for n in r
 probes its platform; pushed by a gateway; visited at all; left the registry in flight; last visit failed."""
 
 
-class Place(IntEnum):
+class CameraState(IntEnum):
     """Where a camera stands. Exactly one."""
 
     FREE = 0  # no camera in this slot, all columns 0

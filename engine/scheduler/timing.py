@@ -22,8 +22,8 @@ from engine.scheduler.deterministic_random import share
 from engine.scheduler.events import CameraPlan
 from engine.scheduler.overload import Overload
 from engine.scheduler.sites import Sites
-from engine.scheduler.statistics import Tally
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, Place, Table
+from engine.scheduler.statistics import Statistics
+from engine.scheduler.table import DOUBT, ENABLED, FAILING, PUSH, REGULAR, CameraState, Table
 
 NEVER_NS = (1 << 37) * 1_000_000
 """Beyond any uptime: the release of a camera whose window does not open."""
@@ -51,7 +51,7 @@ class Timing:
         calendar: Calendar,
         wall_offset_ns: int,
         overload: Overload,
-        tally: Tally,
+        tally: Statistics,
     ) -> None:
         self._table = table
         self._overload = overload
@@ -67,7 +67,7 @@ class Timing:
         self.counts = [{} for _ in CLASSES]
         table = self._table
         for slot in range(table.size):
-            if table.place[slot] == Place.FREE:
+            if table.place[slot] == CameraState.FREE:
                 continue  # not by id: a camera that left the registry in flight still counts
             table.base[slot] = self._base[table.point[slot]]
             table.window[slot] = self.sites.window(table.site[slot])

@@ -134,7 +134,7 @@ class KpiPort(Protocol):
         """Who does best."""
 
 
-class AccessBook(Protocol):
+class AccessStore(Protocol):
     """Where tokens and the audit log are kept. Called in threads."""
 
     def digests(self) -> dict[bytes, Token]:

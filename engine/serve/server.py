@@ -18,12 +18,12 @@ from engine.errors import ConfigError, ListenError, PatrolError
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
-from engine.model.verdict import VerdictNews
+from engine.model.verdict import PublishedVerdict
 from engine.serve.access.gate import Gate
 from engine.serve.access.rules import PACKAGE, RULES
 from engine.serve.access.scope import Scoped
 from engine.serve.access.tokens import REFRESH_S, Tokens
-from engine.serve.port import AccessBook, HubPort
+from engine.serve.port import AccessStore, HubPort
 from engine.serve.services.access import AccessService
 from engine.serve.services.cameras import CameraService
 from engine.serve.services.findings import FindingService
@@ -56,8 +56,8 @@ class GrpcServer:
         self,
         settings: ServeSettings,
         port: HubPort,
-        book: AccessBook,
-        verdicts: Watch[VerdictNews],
+        book: AccessStore,
+        verdicts: Watch[PublishedVerdict],
         findings: Watch[LoggedEvent],
         metrics: Metrics,
         redact: Callable[[str], str],

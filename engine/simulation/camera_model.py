@@ -37,7 +37,7 @@ class Trouble:
     reason: FailureReason
 
 
-class Nature:
+class CameraModel:
     """The state of the world. Troubles may overlap, and fall on cameras that flap or are dead anyhow."""
 
     def __init__(self, fleet: Fleet, world: World, faults: Faults, feed: FeedSettings, span_ns: int, seed: int) -> None:
@@ -201,12 +201,12 @@ class Nature:
 
 _TROUBLE_BEGINS, _TROUBLE_ENDS, _FLAP_DOWN, _FLAP_UP, _PICTURE_BAD, _PICTURE_GOOD = range(6)
 _HAPPENINGS = (
-    Nature._trouble_begins,
-    Nature._trouble_ends,
-    Nature._flap_down,
-    Nature._flap_up,
-    Nature._picture_bad,
-    Nature._picture_good,
+    CameraModel._trouble_begins,
+    CameraModel._trouble_ends,
+    CameraModel._flap_down,
+    CameraModel._flap_up,
+    CameraModel._picture_bad,
+    CameraModel._picture_good,
 )
 
 

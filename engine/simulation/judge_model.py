@@ -2,21 +2,21 @@
 
 from engine.config.judge import JudgeSettings
 from engine.judge.confirmation import announce
-from engine.judge.state import History, Outcome, pack_outcomes
+from engine.judge.state import JudgeState, Outcome, pack_outcomes
 from engine.model.verdict import FaultKind, State
 
 _OK = Outcome(State.OK)
 _FAULT = Outcome(State.FAULT, (FaultKind.BLURRED,))
 
 
-class Pictures:
+class JudgeModel:
     """Keeps a memory only for cameras that are not plainly in order."""
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings
         in_order = (_OK,) * max(settings.confirm_m, settings.recover_n)
-        self._in_order = History(announced=State.OK, past=pack_outcomes(in_order))
-        self._histories: dict[int, History] = {}
+        self._in_order = JudgeState(announced=State.OK, past=pack_outcomes(in_order))
+        self._histories: dict[int, JudgeState] = {}
 
     def remembers(self, camera: int) -> bool:
         """Whether the next verdict on it may change anything, even a good one."""

@@ -22,7 +22,7 @@ from engine.config.schema import SchedulerSettings
 from engine.scheduler.classes import CameraClass
 from engine.scheduler.core import Scheduler
 from engine.scheduler.invariants import SchedulerInvariantError
-from engine.simulation.camera_model import Nature
+from engine.simulation.camera_model import CameraModel
 from engine.simulation.fleet import Fleet
 
 SENTENCES_MAX = 100
@@ -32,7 +32,7 @@ _BURST_S = 0.25
 _NATURES = (CameraClass.KEY_POINT, CameraClass.ORDINARY)
 
 
-class Promises:
+class Oracle:
     """Told of every start and end of a visit; `look` from time to time. `crowded`: see bottlenecks.py, by camera."""
 
     def __init__(self, fleet: Fleet, settings: SchedulerSettings, crowded: npt.NDArray[np.bool_]) -> None:
@@ -117,14 +117,14 @@ class Promises:
                 f"{self.ended} ended, {self.expired} expired, {len(self.flights)} are in flight"
             )
 
-    def look(self, core: Scheduler, nature: Nature, now_ns: int) -> None:
+    def look(self, core: Scheduler, nature: CameraModel, now_ns: int) -> None:
         """All of it, and who has not been seen for how long."""
         self.looks += 1
         self.balance(core, now_ns)
         self.bounds(core, nature, now_ns)
         self._looked_ns = now_ns
 
-    def bounds(self, core: Scheduler, nature: Nature, now_ns: int) -> None:
+    def bounds(self, core: Scheduler, nature: CameraModel, now_ns: int) -> None:
         """Cameras that can be reached and whose kitchens work: the longest time unseen, in their periods."""
         opened_ns = np.array(self._opened(core, now_ns), dtype=np.int64)
         opened = opened_ns[_column(core.table.window)]  # slots of a fresh core follow the fleet

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from engine.clock import ns, seconds
 from engine.config.schema import SchedulerSettings
-from engine.simulation.camera_model import Nature, Trouble
+from engine.simulation.camera_model import CameraModel, Trouble
 from engine.simulation.fleet import Fleet
 
 
@@ -25,7 +25,7 @@ class Recovered:
 class Recovery:
     """Looks at troubles that are over and not yet forgotten."""
 
-    def __init__(self, fleet: Fleet, nature: Nature, seen: "array[int]", settings: SchedulerSettings) -> None:
+    def __init__(self, fleet: Fleet, nature: CameraModel, seen: "array[int]", settings: SchedulerSettings) -> None:
         self._behind_ns = ns(settings.key_period_s * (1 + settings.jitter))
         self._key_point = np.array(fleet.key_point, dtype=bool)
         self._nature = nature

@@ -12,7 +12,7 @@ from engine.clock import seconds
 from engine.config.diff import revision
 from engine.scheduler.classes import CLASSES, CameraClass
 from engine.scheduler.status import coverage_by_class, coverage_by_county
-from engine.simulation.simulation import Play, Stage
+from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.timeline import LagHistogram, Row
 
 CORE_SHARE_MAX = 0.9
@@ -25,7 +25,7 @@ class Report:
     """`rows`: the course, for plots; the first `first_rows` of them are the first round. `figures`: see `json`."""
 
     plan: str
-    stage: Stage
+    stage: Scenario
     rows: tuple[Row, ...]
     first_rows: int
     figures: dict[str, Any]
@@ -40,18 +40,18 @@ class Report:
         return {"plan": self.plan, **self.figures}
 
 
-def rehearse(plan: str, stage: Stage, on_progress: Callable[[int], None] = lambda _: None) -> Report:
+def simulate(plan: str, stage: Scenario, on_progress: Callable[[int], None] = lambda _: None) -> Report:
     """Play it through."""
-    play = Play(stage, on_progress)
+    play = Simulation(stage, on_progress)
     play.run()
     return Report(plan, stage, tuple(play.course.rows), play.course.first_rows, _figures(play))
 
 
-def _figures(play: Play) -> dict[str, Any]:
+def _figures(play: Simulation) -> dict[str, Any]:
     return {**_stage(play.stage), **_patrol(play), **_needs(play), **_trouble(play), **_proof(play)}
 
 
-def _stage(stage: Stage) -> dict[str, Any]:
+def _stage(stage: Scenario) -> dict[str, Any]:
     return {
         "cameras": len(stage.fleet),
         "uplinks": len(stage.fleet.uplinks),
@@ -64,7 +64,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
     }
 
 
-def _patrol(play: Play) -> dict[str, Any]:
+def _patrol(play: Simulation) -> dict[str, Any]:
     """How the periods were kept."""
     core, course = play.core, play.course
     tally, now_ns = core.tally, play.stage.span_ns
@@ -97,7 +97,7 @@ def _patrol(play: Play) -> dict[str, Any]:
     }
 
 
-def _needs(play: Play) -> dict[str, Any]:
+def _needs(play: Simulation) -> dict[str, Any]:
     """What was used, what is needed, and what cannot be had."""
     stage, rows = play.stage, play.course.settled
     span_s = seconds(stage.span_ns)
@@ -126,7 +126,7 @@ def _needs(play: Play) -> dict[str, Any]:
     }
 
 
-def _trouble(play: Play) -> dict[str, Any]:
+def _trouble(play: Simulation) -> dict[str, Any]:
     """What went wrong, and how long after it all was well."""
     return {
         "failures": dict(sorted(play.failures.items())),
@@ -146,7 +146,7 @@ def _trouble(play: Play) -> dict[str, Any]:
     }
 
 
-def _proof(play: Play) -> dict[str, Any]:
+def _proof(play: Simulation) -> dict[str, Any]:
     promises = play.promises
     return {
         "promises": {
@@ -173,12 +173,12 @@ def _lags(lags: list[LagHistogram]) -> dict[str, dict[str, float]]:
     }
 
 
-def _demand(play: Play) -> float:
+def _demand(play: Simulation) -> float:
     """Visits a second that the configured periods ask for in the busiest step."""
     return max((row.demand_per_s for row in play.course.rows), default=0.0)
 
 
-def _cores_needed(play: Play) -> int:
+def _cores_needed(play: Simulation) -> int:
     """The fewest cores that carry the busiest step's demand without being fuller than CORE_SHARE_MAX."""
     if not play.visits:
         return 1
@@ -186,7 +186,7 @@ def _cores_needed(play: Play) -> int:
     return max(1, math.ceil(_demand(play) * cost_s / CORE_SHARE_MAX))
 
 
-def _connections_needed(play: Play) -> int:
+def _connections_needed(play: Simulation) -> int:
     """Visits in flight by Little's law (rate times duration), and three standard deviations of a Poisson number."""
     if not play.visits:
         return 1

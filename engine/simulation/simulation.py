@@ -27,16 +27,16 @@ from engine.scheduler.events import (
     VisitEnded,
     VisitExpired,
 )
-from engine.scheduler.table import Place
+from engine.scheduler.table import CameraState
 from engine.simulation.bottlenecks import bottlenecks
-from engine.simulation.camera_model import NEVER_ANSWERED, Nature
+from engine.simulation.camera_model import NEVER_ANSWERED, CameraModel
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import Fleet
-from engine.simulation.judge_model import Pictures
+from engine.simulation.judge_model import JudgeModel
 from engine.simulation.machine import Machine
-from engine.simulation.oracle import Promises
+from engine.simulation.oracle import Oracle
 from engine.simulation.recovery import Recovery
-from engine.simulation.timeline import Course
+from engine.simulation.timeline import Timeline
 from engine.simulation.world import World
 
 LOOK_NS = 60 * NS_PER_S
@@ -49,7 +49,7 @@ _TICK = Tick()
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Scenario:
     """What is rehearsed, where, for how long. `wall_ns`: the wall clock at the beginning."""
 
     settings: Settings
@@ -63,24 +63,24 @@ class Stage:
     wall_ns: int
 
 
-class Play:
+class Simulation:
     """One run. `core`, `promises`, `course` and the totals say how it went."""
 
-    def __init__(self, stage: Stage, on_progress: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, stage: Scenario, on_progress: Callable[[int], None] = lambda _: None) -> None:
         self.stage = stage
         settings, fleet = stage.settings, stage.fleet
         self.core = Scheduler(settings.scheduler, stage.calendar, wall_offset_ns=stage.wall_ns)
-        self.nature = Nature(fleet, stage.world, stage.faults, settings.feed, stage.span_ns, stage.seed)
+        self.nature = CameraModel(fleet, stage.world, stage.faults, settings.feed, stage.span_ns, stage.seed)
         self.machine = Machine(settings, stage.world, stage.cores)
         self.bottlenecks, crowded = bottlenecks(fleet, settings.scheduler, stage.world)
-        self.promises = Promises(fleet, settings.scheduler, crowded)
+        self.promises = Oracle(fleet, settings.scheduler, crowded)
         self.recovery = Recovery(fleet, self.nature, self.promises.seen, settings.scheduler)
-        self.course = Course(self.core, self.machine)
+        self.course = Timeline(self.core, self.machine)
         self.failures: Counter[str] = Counter()
         self.presumed: Counter[str] = Counter()
         self.outages = self.events = self.visits = 0
         self.duration_ns = 0
-        self._pictures = Pictures(settings.judge)
+        self._pictures = JudgeModel(settings.judge)
         self._progress = on_progress
         self._kbit_s = [one.kbit_s for one in stage.world.streams]
         self._heap: list[tuple[int, int, int, int]] = []  # when, visit, camera, what: see _answer
@@ -230,7 +230,7 @@ class Play:
             return False
         table = self.core.table
         place = np.frombuffer(table.place, dtype=np.uint8)
-        waiting = (place == Place.READY) | (place == Place.UPLINK) | (place == Place.HOST)
+        waiting = (place == CameraState.READY) | (place == CameraState.UPLINK) | (place == CameraState.HOST)
         waiting &= np.frombuffer(table.visits, dtype=np.uint32) == 0
         return now_ns >= self._first_round_ns or not waiting.any()
 

@@ -65,7 +65,7 @@ class Row:
     allowed: int = 0
 
 
-class Course:
+class Timeline:
     """Keeps the rows. The first round, in which every camera is looked at as fast as the caps allow, is set apart: what
     an engine does that has just begun says nothing of how it keeps its periods.
     """

@@ -70,7 +70,7 @@ class _Child:
         return f"{self.name}.{self.generation}"
 
 
-class Engine:
+class Supervisor:
     """All processes of one patrol. One thread of its own starts and watches them, so that they die with it.
 
     Raises ConfigError where the calendar cannot be used. It is read here and not by the hub: one that turns bad later

@@ -262,9 +262,9 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_is_whole(store
     assert [one.verdict for one in store.history.after(0)] == [verdict("c", 2)]
 
 
-def test_riders_and_further_writes_are_in_the_same_transaction(store: Store) -> None:
+def test_hooks_and_further_writes_are_in_the_same_transaction(store: Store) -> None:
     seen = []
-    store.riders.append(lambda connection, records: seen.append([one.seq for one in records]))
+    store.transaction_hooks.append(lambda connection, records: seen.append([one.seq for one in records]))
     logged = sa.text("SELECT count(*) FROM verdict_log")
     store.write([VisitRecord(verdict("c"), b"")], [lambda connection: seen.append(connection.scalar(logged))])
     assert seen == [[1], 1]

@@ -28,7 +28,7 @@ from engine.model.findings import FindingQuery
 from engine.model.kpi import KpiName, KpiQuery, LeagueQuery
 from engine.model.schedule import PauseKind, PauseScope
 from engine.storage.db.store import Store
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from tests.support.served import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,14 +87,14 @@ def place(tmp_path: Path):
 
 def test_a_pause_holds_over_a_restart_and_a_resume_ends_it(place) -> None:
     chosen, config, address = place
-    with Engine(chosen), PatrolClient(address) as client:
+    with Supervisor(chosen), PatrolClient(address) as client:
         client.import_cameras(cameras(free_port()))
         wait_until(lambda: client.status().cameras_by_state.get("offline") == CAMERAS, 30)
         assert "paused: region 130102, 6 cameras" in patrol(config, "pause", "--region", "130102", "--reason", "works")
         assert "paused by local (works)" in client.plan("c0").because[0]
         told = {one.camera_id: one.outcome for one in client.check_now(["c0", "c1"], timeout_s=20)}
         assert told == {"c0": "paused", "c1": "verdict"}
-    with Engine(chosen), PatrolClient(address) as client:
+    with Supervisor(chosen), PatrolClient(address) as client:
         (status,) = client.schedule().pauses
         assert (status.pause.scope, status.pause.reason) == (PauseScope(PauseKind.REGION, "130102"), "works")
         before = client.verdict("c0").visit_id
@@ -102,13 +102,13 @@ def test_a_pause_holds_over_a_restart_and_a_resume_ends_it(place) -> None:
         assert client.verdict("c0").visit_id == before
         assert "resumed" in patrol(config, "resume", "--region", "130102")
         wait_until(lambda: client.verdict("c0").visit_id > before, 20)
-    with Engine(chosen), PatrolClient(address) as client:
+    with Supervisor(chosen), PatrolClient(address) as client:
         assert client.schedule().pauses == ()
 
 
 def test_a_token_made_on_the_command_line_beside_the_engine_is_asked_for_within_seconds(place) -> None:
     chosen, config, address = place
-    with Engine(chosen), PatrolClient(address) as client:
+    with Supervisor(chosen), PatrolClient(address) as client:
         client.import_cameras(cameras(free_port()))
         secret = patrol(config, "token", "create", "--name", "county", "--role", "viewer", "--region", "130102").strip()
 
@@ -134,7 +134,7 @@ def test_a_watch_hears_every_verdict_once_though_the_hub_is_killed(place, tmp_pa
     heard: list[tuple[str, int, int]] = []
     stop = threading.Event()
 
-    with Engine(chosen) as engine, PatrolClient(address) as client:
+    with Supervisor(chosen) as engine, PatrolClient(address) as client:
         client.import_cameras(cameras(free_port()))
 
         def follow() -> None:
@@ -165,7 +165,7 @@ def test_a_watch_hears_every_verdict_once_though_the_hub_is_killed(place, tmp_pa
 
 def test_what_is_announced_can_be_worked_on_watched_and_counted_over_the_api(place) -> None:
     chosen, _, address = place
-    with Engine(chosen), PatrolClient(address) as client:
+    with Supervisor(chosen), PatrolClient(address) as client:
         changes = client.findings.watch()
         place_before = next(changes).resume_token
         client.import_cameras(cameras(free_port()))
@@ -214,7 +214,7 @@ def test_the_examples_do_what_they_say(place, tmp_path: Path) -> None:
             command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=environment
         )
 
-    with Engine(chosen):
+    with Supervisor(chosen):
         bad = example("import_registry.py", str(tmp_path / "bad.csv"))
         assert (bad.returncode, bad.stdout) == (1, "0 added, 0 changed, 0 unchanged, 1 problems\n")
         assert bad.stderr.startswith("row 4: url 'gopher://x': ")

@@ -24,7 +24,7 @@ from engine.model.kpi import KpiName, KpiQuery, LeagueQuery
 from engine.model.registry import CameraQuery
 from engine.model.spot_check import SpotCheckOrder
 from engine.model.verdict import Severity
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from tests.integration.test_api_live import free_port
 from tests.integration.test_engine import wait_for
 from tests.support.calls import RPCS
@@ -208,7 +208,7 @@ def test_a_day_in_the_life(lenses: Lenses, patrol: Patrol, tokens: Tokens, recei
         _the_receiver_heard_of_the_county_alone(receiver, county, hob, board)
         _nobody_looks_over_the_fence(lenses, tokens, province, next_door, hob)
     patrol.stop()
-    evidence = Evidence(tmp_path / "ev", 10**9)
+    evidence = EvidenceStore(tmp_path / "ev", 10**9)
     told = [event for event, _ in heard.changes if event.finding_id == hob]
     for digest in (digest for event in told for digest in event.evidence):
         kept = evidence.exhibited(digest, HOB)

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.batch.platforms import Pulled, PullOrder, pull, standing
-from engine.batch.registry import EngineDesk
+from engine.batch.registry import ApiRegistry
 from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
 from engine.config import Settings
@@ -31,7 +31,7 @@ from engine.demo.county import County
 from engine.errors import ListenError, StoreError
 from engine.feed import wire
 from engine.hub.visits import Visits
-from engine.interchange.platform_claims import Channel, Roll
+from engine.interchange.platform_claims import Channel, ClaimedChannels
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.verdict import FaultKind, State, Verdict
@@ -40,7 +40,7 @@ from engine.runtime.transport import Transport
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import Action, Event
 from engine.storage.db.store import Store
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from tests.support.clips import encode, scene
 from tests.support.hub_in_process import HubAtHand
 from tests.support.served import wait_until
@@ -79,7 +79,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("engine")
     with ExitStack() as stack:
         county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
-        engine = stack.enter_context(Engine(settings(folder)))
+        engine = stack.enter_context(Supervisor(settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
         client.import_cameras([one.camera for one in county.cameras])
         client.import_cameras([Camera("pushed", "", push=True, site_id="gateway", region="130102")])
@@ -116,7 +116,7 @@ def keyframe(camera_id: str, payload: bytes = PICTURE, codec: Codec = Codec.H264
     return wire.pack_keyframe(Keyframe(camera_id, 0, codec, payload, 0, None, FeedKind.GATEWAY))
 
 
-def scrape(engine: Engine) -> dict[tuple[str, tuple], float]:
+def scrape(engine: Supervisor) -> dict[tuple[str, tuple], float]:
     with urllib.request.urlopen(f"http://{engine.addresses['metrics']}/metrics") as reply:
         text = reply.read().decode()
     return {
@@ -162,8 +162,8 @@ def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict
     engine, client, county, folder = world
     (locked,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
     wait_for(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
-    desk = EngineDesk(client, engine.addresses["grpc"])
-    pulled = Pulled(Roll([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",))
+    desk = ApiRegistry(client, engine.addresses["grpc"])
+    pulled = Pulled(ClaimedChannels([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",))
     report = pull(desk, pulled, PullOrder(), settings(folder))
     assert (report.known, len(report.changes), report.problems) == (len(county.cameras), len(county.cameras), [])
     store = Store.open(f"sqlite:///{folder}/patrol.db")
@@ -292,12 +292,12 @@ def test_a_removed_camera_is_gone(world) -> None:
 
 def test_verdicts_and_registry_survive_a_restart(tmp_path: Path) -> None:
     chosen = settings(tmp_path, scheduler=PATIENT)
-    with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+    with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras([Camera("pushed", "", push=True)])
         push(engine.addresses["intake"], [keyframe("pushed")])
         first = wait_for(lambda: latest(client, "pushed"))
     began = time.monotonic()
-    with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+    with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         assert time.monotonic() - began < 5, "the second start is to be ready in 5 s"
         assert client.verdict("pushed") == first
         assert client.status().cameras == 1
@@ -333,7 +333,7 @@ def test_the_schedulers_time_never_goes_back(tmp_path: Path, monkeypatch: pytest
 
 def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> None:
     chosen = settings(tmp_path, worker=WorkerSettings(count=2), scheduler=PATIENT)
-    with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+    with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras([Camera(name, "", push=True) for name in ("one", "two")])
         workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]
         wait_for(lambda: client.status().machine.workers_ready == 2)  # the last one's word may be on its way
@@ -362,14 +362,14 @@ def test_a_port_in_use_is_said_with_the_key_that_names_it(tmp_path: Path, key: s
         serve = {"grpc_listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", key: address}
         with (
             pytest.raises(ListenError, match=f"serve.{key} = '{address}'"),
-            Engine(settings(tmp_path, serve=ServeSettings(**serve))),
+            Supervisor(settings(tmp_path, serve=ServeSettings(**serve))),
         ):
             pass
 
 
 def test_a_database_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "patrol.db").write_text("not a database" * 100)
-    with pytest.raises(StoreError, match="not a database"), Engine(settings(tmp_path)):
+    with pytest.raises(StoreError, match="not a database"), Supervisor(settings(tmp_path)):
         pass
 
 
@@ -378,7 +378,7 @@ def test_a_registry_in_the_database_is_patrolled_from_the_start(tmp_path: Path) 
         store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
         store.put_cameras([one.camera for one in county.cameras])
         store.close()
-        with Engine(settings(tmp_path)) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+        with Supervisor(settings(tmp_path)) as engine, PatrolClient(engine.addresses["grpc"]) as client:
             verdict = wait_for(lambda: latest(client, county.cameras[0].camera.camera_id))
             assert verdict.state in (State.OK, State.FAULT)
             assert FaultKind.TOO_DARK not in verdict.kinds

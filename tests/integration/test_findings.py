@@ -21,7 +21,7 @@ from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, Level, Step
 from engine.model.verdict import Severity
 from engine.storage.db.store import Store
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from tests.integration.test_engine import scrape, settings, wait_for
 from tests.support.hub_in_process import HubAtHand
 
@@ -114,7 +114,7 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
     log = [logged.event for logged in store.findings.events_after(0)]
     assert replay(log)[1] == store.findings.get(1) == closed
     store.close()
-    evidence = Evidence(tmp_path / "ev", 10**9)
+    evidence = EvidenceStore(tmp_path / "ev", 10**9)
     cited = [digest for event in log for digest in event.evidence]
     assert len(set(cited)) >= 2  # what opened it, and what passed
     assert all(evidence.exhibited(digest, CAMERA.camera_id) is not None for digest in cited)

@@ -13,7 +13,7 @@ from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
 from engine.judge.rules import judge_measurement
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.kernels.score import score
 from engine.model.keyframe import Codec
 from engine.model.measurement import Measurement
@@ -47,7 +47,7 @@ def judge_picture(picture: Picture) -> Verdict:
         "c", 1, 0, None, FeedKind.GATEWAY, picture.codec, picture.width, picture.height, picture.pixel_format,
         picture.full_range, picture.interlaced, picture.damage, of.figures, of.scores, of.tiles, of.signature,
     )  # fmt: skip
-    return judge_measurement(measurement, History(), JudgeSettings())[0]
+    return judge_measurement(measurement, JudgeState(), JudgeSettings())[0]
 
 
 def verdicts(data: Path, pattern: str) -> list[tuple[str, Verdict]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.client.patrol import PatrolClient
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from tests.integration.test_api_live import cameras, free_port, settings
 from tests.kill_nine.run import Run
 from tests.support.served import wait_until
@@ -37,7 +37,7 @@ def test_a_hub_that_comes_back_before_its_database_is_started_until_it_can_run(p
     port = free_port()
     chosen = settings(tmp_path, port)
     chosen = chosen.model_copy(update={"record": chosen.record.model_copy(update={"url": postgres_server.database()})})
-    with Engine(chosen) as engine, PatrolClient(f"127.0.0.1:{port}") as client:
+    with Supervisor(chosen) as engine, PatrolClient(f"127.0.0.1:{port}") as client:
         client.import_cameras(cameras(free_port()))
         wait_until(lambda: client.status().machine.checks_total > 0, 30)
         postgres_server.stop("immediate")

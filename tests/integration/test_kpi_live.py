@@ -21,7 +21,7 @@ from engine.model.verdict import FaultKind, State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store
 from engine.storage.evidence.exhibits import Exhibits
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from engine.worker.process import annotated
 from tests.integration.test_engine import DARK, HEALTHY, LOCKED, scrape, settings, wait_for
 from tests.support.clips import encode, scene
@@ -36,7 +36,7 @@ def patrolled(tmp_path_factory) -> Path:
     )
     with ExitStack() as stack:
         county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
-        engine = stack.enter_context(Engine(settings(folder)))
+        engine = stack.enter_context(Supervisor(settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
         client.import_cameras([one.camera for one in county.cameras])
         store = Store.open(f"sqlite:///{folder}/patrol.db")

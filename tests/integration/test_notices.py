@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.errors import StoreError
-from engine.model.notice import DeliveryState, Mark, Notice, Parcel
+from engine.model.notice import DeliveryState, DeliveryUpdate, Notice, PendingDelivery
 from engine.notices.sender import Sender
 from engine.storage.db.outbox import Outbox
 from engine.storage.db.store import Store
@@ -314,7 +314,7 @@ class Away:
         self.away = threading.Event()
         self.refused = 0
 
-    def settle(self, marks: Sequence[Mark], endpoints: Collection[str]) -> list[Parcel]:
+    def settle(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str]) -> list[PendingDelivery]:
         if marks and self.away.is_set():
             self.refused += 1
             raise sa.exc.OperationalError("settle", {}, Exception("the database is away"))
@@ -357,7 +357,12 @@ def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, sen
 def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, send) -> None:
     store.outbox.put([opened(4), opened(9, kind="finding.claimed"), opened(6)])
     store.outbox.route(lambda _: ["county"], time.time_ns(), 10, 10)
-    store.outbox.settle([Mark("county", 1, DeliveryState.DELIVERED, 1), Mark("county", 2, DeliveryState.DELIVERED, 1)])
+    store.outbox.settle(
+        [
+            DeliveryUpdate("county", 1, DeliveryState.DELIVERED, 1),
+            DeliveryUpdate("county", 2, DeliveryState.DELIVERED, 1),
+        ]
+    )
     told: dict[int, str] = {}
     send(settings({}), told.update)
     assert wait_until(lambda: told == {4: "county"})

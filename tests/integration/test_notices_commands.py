@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.notices import EndpointSettings
-from engine.model.notice import DeliveryState, Mark, Notice
+from engine.model.notice import DeliveryState, DeliveryUpdate, Notice
 from engine.notices.cloud_events import event_bytes, event_id, trial_notice
 from engine.notices.signature import headers
 from engine.notices.webhook import send_once
@@ -68,10 +68,10 @@ def kept(tmp_path: Path, config: Path) -> Path:
         store.outbox.route(lambda _: ["county"], now, 10, 10)
         store.outbox.settle(
             [
-                Mark("county", 1, DeliveryState.DELIVERED, 1),
-                Mark("county", 2, DeliveryState.DEAD, 3, 0, "refused: HTTP 422"),
-                Mark("county", 3, DeliveryState.DEAD, 81, 0, "expired; timeout"),
-                Mark("county", 4, DeliveryState.WAITING, 2, now, "timeout"),
+                DeliveryUpdate("county", 1, DeliveryState.DELIVERED, 1),
+                DeliveryUpdate("county", 2, DeliveryState.DEAD, 3, 0, "refused: HTTP 422"),
+                DeliveryUpdate("county", 3, DeliveryState.DEAD, 81, 0, "expired; timeout"),
+                DeliveryUpdate("county", 4, DeliveryState.WAITING, 2, now, "timeout"),
             ]
         )
     return config

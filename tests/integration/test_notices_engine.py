@@ -28,7 +28,7 @@ from engine.model.camera import Camera
 from engine.model.findings import FindingState, Step
 from engine.notices.payload import FindingData, VerdictData
 from engine.storage.db.store import Store
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from tests.support.notice_senders import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
@@ -93,7 +93,7 @@ def state(finding_id: int) -> Callable[[Store], FindingState | None]:
 
 def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: Path, gone: int) -> None:
     cameras(tmp_path, gone)
-    with receiving(Receiver()) as receiver, Engine(settings(tmp_path, receiver)) as engine:
+    with receiving(Receiver()) as receiver, Supervisor(settings(tmp_path, receiver)) as engine:
         assert receiver.wait_taken(2, 60)
         events = {one.event["type"]: one for one in receiver.taken}
         assert all(one.genuine for one in receiver.taken)
@@ -121,7 +121,7 @@ def test_kill_9_of_the_hub_between_delivery_and_ledger_loses_neither(tmp_path: P
     cameras(tmp_path, gone)
     with receiving(Receiver()) as receiver:
         receiver.reply = lambda _: Reply(hang_s=60)  # what is delivered is never marked
-        with Engine(settings(tmp_path, receiver, timeout_s=100)) as engine:
+        with Supervisor(settings(tmp_path, receiver, timeout_s=100)) as engine:
             assert receiver.wait(lambda: len(receiver.requests) > 0, 60)
             receiver.reply = lambda _: Reply()
             os.kill(engine.pids()["hub"], signal.SIGKILL)

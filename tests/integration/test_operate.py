@@ -17,7 +17,7 @@ from engine.config.describe import toml
 from engine.config.schema import FeedSettings
 from engine.model.camera import Camera, KeyPoint
 from engine.model.keyframe import Codec
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from tests.integration.test_cli import patrol
 from tests.integration.test_engine import fast, scrape, settings, wait_for
 from tests.support.clips import write_clip
@@ -27,7 +27,7 @@ COMMAND = [sys.executable, "-m", "engine.cli"]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[tuple[Engine, PatrolClient, Path]]:
+def world(tmp_path_factory) -> Iterator[tuple[Supervisor, PatrolClient, Path]]:
     """Six cameras that answer, nine of one platform that do not."""
     folder = tmp_path_factory.mktemp("operate")
     clip = write_clip(folder / "clip.mp4", Codec.H264, frames=3, size=(640, 360))
@@ -41,14 +41,14 @@ def world(tmp_path_factory) -> Iterator[tuple[Engine, PatrolClient, Path]]:
         for n in range(FILES)
     ]
     cameras += [Camera(f"refused-{n}", f"rtsp://127.0.0.1:1/{n}", region="130181") for n in range(REFUSED)]
-    with Engine(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+    with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras(cameras)
         wait_for(lambda: client.status().cameras_by_state.get("offline", 0) == REFUSED)
         wait_for(lambda: client.schedule().outages and client.schedule().classes[0].achieved_period_s)
         yield engine, client, folder
 
 
-def at(engine: Engine) -> list[str]:
+def at(engine: Supervisor) -> list[str]:
     return ["--server", engine.addresses["grpc"]]
 
 
@@ -139,7 +139,7 @@ def test_plan_of_a_camera_that_is_not_there_is_one_sentence_and_2(world) -> None
         assert len(done.stderr.splitlines()) == 1
 
 
-def changed(engine: Engine, folder: Path, **scheduler) -> Path:
+def changed(engine: Supervisor, folder: Path, **scheduler) -> Path:
     """The engine's settings with other keys of the scheduler, as a file."""
     now = engine.settings.model_copy(update={"scheduler": engine.settings.scheduler.model_copy(update=scheduler)})
     file = folder / "changed.toml"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.batch.platforms import PullOrder, ask_wvp, ask_zlmediakit, pull, standing
-from engine.batch.registry import StoreDesk, open_store_desk
+from engine.batch.registry import DatabaseRegistry, open_database_registry
 from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError, PlatformError
 from engine.interchange.http_json import PlatformHttp
@@ -44,7 +44,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def desk(settings: Settings):
-    with open_store_desk(settings) as one:
+    with open_database_registry(settings) as one:
         one.put(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
@@ -56,7 +56,7 @@ def desk(settings: Settings):
         yield one
 
 
-def statuses(desk: StoreDesk) -> dict[str, str]:
+def statuses(desk: DatabaseRegistry) -> dict[str, str]:
     return {one.camera.camera_id: one.camera.platform_status for one in desk.list(CameraQuery())}
 
 
@@ -64,7 +64,7 @@ def zlm(url: str, secret: str = SECRET, **more) -> PlatformHttp:
     return PlatformHttp(url, query={"secret": secret}, **more)
 
 
-def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: StoreDesk, settings: Settings) -> None:
+def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: DatabaseRegistry, settings: Settings) -> None:
     streams = [
         media("rtp", f"{NVR}_{KITCHEN}", "rtsp"),
         media("rtp", f"{NVR}_{KITCHEN}", "fmp4", key_frames=0),
@@ -85,7 +85,7 @@ def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: StoreDe
     assert [one.ids[0] for one in report.unknown] == ["live/other"]
 
 
-def test_nothing_but_platform_status_is_written(desk: StoreDesk, settings: Settings) -> None:
+def test_nothing_but_platform_status_is_written(desk: DatabaseRegistry, settings: Settings) -> None:
     store = Store.open(settings.record.url)
     before = {one.camera_id: one for one in store.cameras()}
     listed = [channel(KITCHEN, "OFF", "another name", gbCivilCode="1399", gbParentId=NVR), channel(STORE_ROOM, "OFF")]
@@ -174,7 +174,7 @@ def test_a_wvp_that_wraps_no_answer_is_understood() -> None:
 
 
 def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
-    desk: StoreDesk, settings: Settings
+    desk: DatabaseRegistry, settings: Settings
 ) -> None:
     listed = [
         channel(NEW, "ON", " 新摄像头 ", gbCivilCode="13020200", gbParentId=NVR),
@@ -200,7 +200,7 @@ def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
     assert (again.added, again.changes) == (0, [])
 
 
-def test_streams_without_a_code_are_added_under_app_and_stream(desk: StoreDesk, settings: Settings) -> None:
+def test_streams_without_a_code_are_added_under_app_and_stream(desk: DatabaseRegistry, settings: Settings) -> None:
     with serving(zlmediakit([media("live", "gate")])) as (url, _):
         pulled = ask_zlmediakit(zlm(url), (), "")
     pull(desk, pulled, PullOrder(stream_url=StreamUrl("rtsp://m/{app}/{stream}")), settings)
@@ -208,7 +208,7 @@ def test_streams_without_a_code_are_added_under_app_and_stream(desk: StoreDesk, 
     assert pull(desk, pulled, PullOrder(), settings).unknown == []
 
 
-def test_a_dry_run_writes_nothing(desk: StoreDesk, settings: Settings) -> None:
+def test_a_dry_run_writes_nothing(desk: DatabaseRegistry, settings: Settings) -> None:
     before = statuses(desk)
     with serving(wvp([channel(KITCHEN)])) as (url, _):
         report = pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(dry_run=True), settings)
@@ -216,7 +216,7 @@ def test_a_dry_run_writes_nothing(desk: StoreDesk, settings: Settings) -> None:
     assert statuses(desk) == before
 
 
-def test_only_cameras_of_the_region_are_written(desk: StoreDesk, settings: Settings) -> None:
+def test_only_cameras_of_the_region_are_written(desk: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel("served", "OFF")])) as (url, _):
         report = pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(region="1302"), settings)
     assert [one.camera_id for one in report.changes] == ["served"]
@@ -224,7 +224,7 @@ def test_only_cameras_of_the_region_are_written(desk: StoreDesk, settings: Setti
 
 
 def test_cameras_of_the_platform_that_it_does_not_list_are_counted_and_off_where_asked(
-    desk: StoreDesk, settings: Settings
+    desk: DatabaseRegistry, settings: Settings
 ) -> None:
     with serving(zlmediakit([])) as (url, _):
         pulled = ask_zlmediakit(zlm(url), ["10.9.9.9"], "")
@@ -375,7 +375,7 @@ def test_https_is_verified(tmp_path: Path) -> None:
         PlatformHttp("https://h", ca=tmp_path / "absent.pem")
 
 
-def test_where_platform_and_engine_differ_is_told_by_region(desk: StoreDesk, settings: Settings) -> None:
+def test_where_platform_and_engine_differ_is_told_by_region(desk: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel(STORE_ROOM, "OFF"), channel("served"), channel("elsewhere")])) as (
         url,
         _,
@@ -406,7 +406,7 @@ def patrol(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_the_commands_pull_and_disagree(desk: StoreDesk, settings: Settings, tmp_path: Path) -> None:
+def test_the_commands_pull_and_disagree(desk: DatabaseRegistry, settings: Settings, tmp_path: Path) -> None:
     config = tmp_path / "patrol.toml"
     config.write_text(f'[record]\nurl = "{settings.record.url}"\n[serve]\ngrpc_listen = "127.0.0.1:1"\n')
     common = ("--config", str(config))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.batch.registry import StoreDesk, open_store_desk
+from engine.batch.registry import DatabaseRegistry, open_database_registry
 from engine.batch.registry_files import RegistryFile, new_file, read_registry, write_cameras
 from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError, RegistryError
@@ -35,12 +35,12 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def desk(settings: Settings):
-    with open_store_desk(settings) as one:
+    with open_database_registry(settings) as one:
         one.put(CAMERAS)
         yield one
 
 
-def export(desk: StoreDesk, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
+def export(desk: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
     form = Form(path.suffix[1:])
     with new_file(path, form, private=False) as out:
         assert write_cameras(desk.list(CameraQuery()), out, form, gb_names=gb_names, with_verdict=with_verdict) == len(
@@ -53,7 +53,7 @@ def export(desk: StoreDesk, path: Path, *, gb_names: bool = False, with_verdict:
 @pytest.mark.parametrize("gb_names", [False, True])
 @pytest.mark.parametrize("with_verdict", [False, True])
 def test_an_export_hides_passwords_and_its_import_changes_nothing(
-    desk: StoreDesk, settings: Settings, tmp_path: Path, name: str, gb_names: bool, with_verdict: bool
+    desk: DatabaseRegistry, settings: Settings, tmp_path: Path, name: str, gb_names: bool, with_verdict: bool
 ) -> None:
     path = export(desk, tmp_path / name, gb_names=gb_names, with_verdict=with_verdict)
     text = path.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def test_an_export_hides_passwords_and_its_import_changes_nothing(
 
 
 def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
-    desk: StoreDesk, settings: Settings, tmp_path: Path
+    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
 ) -> None:
     path = export(desk, tmp_path / "e.csv")
     path.write_text(path.read_text(encoding="utf-8").replace("烹饪间", "热菜间"), encoding="utf-8")
@@ -82,7 +82,7 @@ def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
 
 def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings) -> None:
     rows = [Camera("a", "rtsp://h/1"), Camera("b", "rtsp://u:***@h/2")]
-    with open_store_desk(settings) as desk:
+    with open_database_registry(settings) as desk:
         with pytest.raises(RegistryError, match=r"camera 'b' has none such.*nothing was taken"):
             desk.put(rows)
         assert list(desk.list(CameraQuery())) == []
@@ -91,7 +91,9 @@ def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings)
         assert [(one.index, one.column) for one in report.problems] == [(1, "url")]
 
 
-def test_an_export_with_verdicts_says_what_the_engine_says(desk: StoreDesk, settings: Settings, tmp_path: Path) -> None:
+def test_an_export_with_verdicts_says_what_the_engine_says(
+    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+) -> None:
     store = Store.open(settings.record.url)
     verdict = Verdict(
         "c2", 1, 1_700_000_000_000_000_000, State.FAULT, announced=State.FAULT, announced_kinds=(FaultKind.BLURRED,),
@@ -109,9 +111,14 @@ def test_an_export_with_verdicts_says_what_the_engine_says(desk: StoreDesk, sett
     assert lines["c3"]["verdict_state"] == "unseen"
 
 
-def test_passwords_are_in_an_export_only_where_asked_for(desk: StoreDesk, settings: Settings, tmp_path: Path) -> None:
+def test_passwords_are_in_an_export_only_where_asked_for(
+    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+) -> None:
     path = tmp_path / "e.csv"
-    with open_store_desk(settings, with_passwords=True) as open_desk, new_file(path, Form.CSV, private=True) as out:
+    with (
+        open_database_registry(settings, with_passwords=True) as open_desk,
+        new_file(path, Form.CSV, private=True) as out,
+    ):
         write_cameras(open_desk.list(CameraQuery()), out, Form.CSV, gb_names=False, with_verdict=False)
     assert "secret" in path.read_text(encoding="utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -187,7 +194,7 @@ def test_a_file_that_changes_between_looking_and_taking_is_not_taken(settings: S
     assert file.check().good == 1
     path.write_text("camera_id,url\na,rtsp://h/1\nb,rtsp://h/2\n")
     os.utime(path, ns=(1, 1))
-    with open_store_desk(settings) as desk:
+    with open_database_registry(settings) as desk:
         with pytest.raises(RegistryError, match="changed while it was read"):
             desk.put(file.cameras())
         assert list(desk.list(CameraQuery())) == []

@@ -12,7 +12,7 @@ from engine.batch.rejudge import Totals, label, rejudge, since_ns
 from engine.clock import wall_ns
 from engine.errors import ConfigError
 from engine.judge.rules import judge_failure, judge_measurement
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.model.camera import Camera
 from engine.model.measurement import Measurement
 from engine.model.verdict import State
@@ -50,13 +50,13 @@ def url(tmp_path: Path) -> str:
     store = Store.open(url)
     store.put_cameras([Camera(name, "rtsp://h/1", region="130102") for name in [*SCENES, "gone"]])
     for name in SCENES:
-        history = History()
+        history = JudgeState()
         for one in visits(name):
             verdict, history = judge_measurement(one, history, SETTINGS)
             store.write([VisitRecord(verdict, history.to_bytes(), False, pack_measurement(one), True)])
     (seen, *_) = visits("ok")
     seen = replace(seen, camera_id="gone")
-    verdict, history = judge_measurement(seen, History(), SETTINGS)
+    verdict, history = judge_measurement(seen, JudgeState(), SETTINGS)
     kept = VisitRecord(verdict, history.to_bytes(), False, pack_measurement(seen), True)
     failure = VisitFailure("gone", 99, FailureReason.REFUSED, "")
     offline, history = judge_failure(failure, NOW_NS, history, SETTINGS)
@@ -109,7 +109,7 @@ def test_only_pictures_of_the_last_visit_count_and_only_recent_ones(url: str) ->
 
 
 def test_what_cannot_be_read_is_counted_and_left_out() -> None:
-    verdict, history = judge_measurement(a_measurement(), History(), SETTINGS)
+    verdict, history = judge_measurement(a_measurement(), JudgeState(), SETTINGS)
     totals = Totals()
     assert list(rejudge([VisitRecord(verdict, history.to_bytes(), False, b"\xff")], SETTINGS, totals)) == []
     assert (totals.judged, totals.unreadable) == (0, 1)

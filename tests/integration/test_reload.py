@@ -26,7 +26,7 @@ from engine.config.diff import revision
 from engine.demo.county import County
 from engine.errors import ConfigError
 from engine.model.camera import Camera
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 from tests.support.served import wait_until
 
 NUMBERS = frozenset(range(10))
@@ -243,7 +243,7 @@ def test_a_hub_that_is_started_anew_has_the_calendar_in_force_though_the_file_ha
         "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = ''\n[intake]\nlisten = ''\n[feed]\ndemuxers = 0\n"
         f"[scheduler]\ncalendar_file = '{calendar}'\n"
     )
-    with Engine(loads(text)) as engine:
+    with Supervisor(loads(text)) as engine:
         first = engine.addresses["grpc"]
         with PatrolClient(first) as client:
             client.import_cameras([Camera("c", "rtsp://127.0.0.1:1/c")])
@@ -259,4 +259,4 @@ def test_a_hub_that_is_started_anew_has_the_calendar_in_force_though_the_file_ha
 def test_a_calendar_that_is_bad_from_the_start_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     (tmp_path / "calendar.toml").write_text('timezone = "Mars"\n')
     with pytest.raises(ConfigError, match="no such time zone"):
-        Engine(loads(f"[scheduler]\ncalendar_file = '{tmp_path}/calendar.toml'\n"))
+        Supervisor(loads(f"[scheduler]\ncalendar_file = '{tmp_path}/calendar.toml'\n"))

@@ -24,13 +24,13 @@ from engine.config.schema import (
 )
 from engine.config.serve import ServeSettings
 from engine.errors import ConflictError
-from engine.hub.spot_check_service import SpotCheckOffice
+from engine.hub.spot_check_service import SpotCheckService
 from engine.model.camera import Camera, SiteKind
 from engine.model.spot_check import SpotCheck, SpotCheckOrder
 from engine.model.verdict import State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.storage.db.store import Store, VisitRecord
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 
 COUNTIES, KINDS = ("130102", "130203"), (SiteKind.PRIMARY, SiteKind.HIGH)
 SITES = 24
@@ -74,7 +74,7 @@ def fill(folder: Path) -> None:
 def engine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("spot")
     fill(folder)
-    with Engine(settings(folder)) as running, PatrolClient(running.addresses["grpc"]) as client:
+    with Supervisor(settings(folder)) as running, PatrolClient(running.addresses["grpc"]) as client:
         yield running.addresses["grpc"], client
 
 
@@ -164,7 +164,7 @@ def test_nobody_comes_twice_until_all_were_drawn_also_over_a_restart(tmp_path: P
     fill(tmp_path)
     chosen, seen, kept = settings(tmp_path), [], []
     for half in range(2):
-        with Engine(chosen) as running, PatrolClient(running.addresses["grpc"]) as client:
+        with Supervisor(chosen) as running, PatrolClient(running.addresses["grpc"]) as client:
             assert client.spot_checks() == tuple(one.header for one in reversed(kept))
             for _ in range(2):
                 kept.append(client.draw_spot_check(SpotCheckOrder(size=4, seed=half)).spot_check)
@@ -194,7 +194,7 @@ def test_of_two_draws_at_once_one_is_told_to_come_again(tmp_path: Path) -> None:
         return CheckNowReport()
 
     async def story() -> None:
-        office = SpotCheckOffice(store.spot_checks, slow_settings, nobody)
+        office = SpotCheckService(store.spot_checks, slow_settings, nobody)
         first = asyncio.create_task(office.draw(SpotCheckOrder(size=2)))
         assert await asyncio.to_thread(begun.wait, 10)
         with pytest.raises(ConflictError, match="ask again"):

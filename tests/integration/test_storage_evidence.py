@@ -15,7 +15,7 @@ import pytest
 from engine.config.schema import RecordSettings
 from engine.decode.render import render_jpeg
 from engine.errors import StoreError
-from engine.hub.evidence_retention import Pins
+from engine.hub.evidence_retention import EvidenceRetention
 from engine.model.camera import Camera
 from engine.model.findings import LedgerEvent, Step
 from engine.model.keyframe import Codec, Keyframe
@@ -24,7 +24,7 @@ from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.exhibits import SIGHTINGS_MAX, Exhibits
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 from tests.support.clips import encode, scene
 
@@ -55,7 +55,7 @@ def keyframe(payload: bytes, visit_id: int, codec: Codec = Codec.H264, camera_id
 
 
 def see(
-    evidence: Evidence, payload: bytes, visit_id: int, state: State, announced: State, camera_id: str = "c"
+    evidence: EvidenceStore, payload: bytes, visit_id: int, state: State, announced: State, camera_id: str = "c"
 ) -> None:
     evidence.put(keyframe(payload, visit_id, camera_id=camera_id), verdict(state, announced, visit_id, camera_id))
 
@@ -68,13 +68,13 @@ def sha256(payload: bytes) -> str:
 def test_a_fault_is_kept_bit_for_bit_with_all_that_is_known_of_it(
     tmp_path: Path, bitstreams: dict[Codec, list[bytes]], codec: Codec
 ) -> None:
-    evidence = Evidence(tmp_path, 10**9)
+    evidence = EvidenceStore(tmp_path, 10**9)
     frame = keyframe(bitstreams[codec][0], 7, codec)
     (digest,) = evidence.exhibit(frame, verdict(FAULT, FAULT, 7))
     evidence.settle()
     assert digest == sha256(bitstreams[codec][0])
     assert (tmp_path / "exhibits" / digest[:2] / f"{digest}.{codec}").read_bytes() == bitstreams[codec][0]
-    exhibit = Evidence(tmp_path, 10**9).exhibited(digest)
+    exhibit = EvidenceStore(tmp_path, 10**9).exhibited(digest)
     assert exhibit is not None
     assert exhibit.keyframe == frame
     assert exhibit.facts["figures"] == {"edge_width": 3.25, "luma_mean": 101.0}
@@ -86,13 +86,13 @@ def test_beside_the_fault_stand_the_last_picture_announced_ok_and_the_last_good_
     tmp_path: Path, bitstreams: dict[Codec, list[bytes]]
 ) -> None:
     old, baseline, good, bad = bitstreams[Codec.H264]
-    evidence = Evidence(tmp_path, 10**9)
+    evidence = EvidenceStore(tmp_path, 10**9)
     see(evidence, old, 1, OK, OK)
     see(evidence, baseline, 2, OK, OK)
     see(evidence, bad, 3, FAULT, OK)
     assert evidence.get("c").visit_id == 3
     see(evidence, good, 4, OK, FAULT)  # it flaps: a good look, while the fault is announced
-    again = Evidence(tmp_path, 10**9)  # and the engine was restarted in between
+    again = EvidenceStore(tmp_path, 10**9)  # and the engine was restarted in between
     assert again.get("c").visit_id == 4
     digests = again.exhibit(keyframe(bad, 5), verdict(FAULT, FAULT, 5))
     assert digests == (sha256(bad), sha256(baseline), sha256(good))
@@ -102,7 +102,7 @@ def test_beside_the_fault_stand_the_last_picture_announced_ok_and_the_last_good_
 
 def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_path: Path) -> None:
     baseline, bad, worse = (os.urandom(5000) for _ in range(3))
-    evidence = Evidence(tmp_path, 10**6)
+    evidence = EvidenceStore(tmp_path, 10**6)
     assert evidence.pin([sha256(bad)]) == (sha256(bad),)  # the ledger knows the digest before the file is there
     see(evidence, baseline, 1, OK, OK)
     evidence.exhibit(keyframe(bad, 2), verdict(FAULT, FAULT, 2))
@@ -116,16 +116,16 @@ def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_pa
     assert evidence.numbers()["pinned"] == 2  # the baseline is held along with the other fault
     evidence.unpin([sha256(worse), sha256(worse), "0" * 64])
     assert evidence.numbers()["pinned"] == 0
-    again = Evidence(tmp_path, 10**6, pinned=[sha256(worse)])
+    again = EvidenceStore(tmp_path, 10**6, pinned=[sha256(worse)])
     assert again.numbers()["pinned"] == 2
 
 
 def test_evidence_is_held_while_its_finding_is_open(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 10**6)
+    evidence = EvidenceStore(tmp_path, 10**6)
     first, second, third = (
         evidence.exhibit(keyframe(os.urandom(100), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(3)
     )
-    pins = Pins(evidence, {7: [first, first]})
+    pins = EvidenceRetention(evidence, {7: [first, first]})
     pins.hear(
         [
             LedgerEvent(8, 1, Step.OPENED, 1, "engine", evidence=(first, second)),
@@ -141,7 +141,7 @@ def test_evidence_is_held_while_its_finding_is_open(tmp_path: Path) -> None:
 
 
 def test_a_good_look_that_the_ledger_cites_is_kept_alone(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 10**6)
+    evidence = EvidenceStore(tmp_path, 10**6)
     see(evidence, b"before", 1, OK, OK)
     assert evidence.exhibit(keyframe(b"now", 2), verdict(OK, FAULT, 2)) == (sha256(b"now"),)
 
@@ -149,7 +149,7 @@ def test_a_good_look_that_the_ledger_cites_is_kept_alone(tmp_path: Path) -> None
 def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_it(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     store.put_cameras([Camera("c", "rtsp://h/1")])
-    evidence = Evidence(tmp_path / "ev", 10**6)
+    evidence = EvidenceStore(tmp_path / "ev", 10**6)
     riders: list[tuple[str, ...]] = []
     there: list[bool] = []
 
@@ -157,7 +157,7 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
         riders.extend(one.evidence for one in records)
         there.extend(evidence.exhibited(digest) is not None for one in records for digest in one.evidence)
 
-    store.riders.append(ride)
+    store.transaction_hooks.append(ride)
     written: list[VisitRecord] = []
     writer = Writer(store, evidence, RecordSettings(), written.extend)
     writer.submit(VisitRecord(verdict(OK, OK, 1), b"h"), keyframe(b"good", 1))
@@ -172,7 +172,7 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
 
 def test_a_camera_that_is_well_again_keeps_one_file(tmp_path: Path, bitstreams: dict[Codec, list[bytes]]) -> None:
     first, second, third, fourth = bitstreams[Codec.H264]
-    evidence = Evidence(tmp_path, 10**9)
+    evidence = EvidenceStore(tmp_path, 10**9)
     for visit_id, (payload, state, announced) in enumerate(
         [(first, OK, OK), (second, FAULT, FAULT), (third, OK, FAULT), (fourth, OK, OK)], 1
     ):
@@ -186,7 +186,7 @@ def test_the_same_picture_is_kept_once_with_a_sighting_for_each_visit(
     tmp_path: Path, bitstreams: dict[Codec, list[bytes]]
 ) -> None:
     payload = bitstreams[Codec.H264][0]
-    evidence = Evidence(tmp_path, 10**9)
+    evidence = EvidenceStore(tmp_path, 10**9)
     for visit_id in range(1, SIGHTINGS_MAX + 20):
         evidence.exhibit(keyframe(payload, visit_id), verdict(FAULT, FAULT, visit_id))
     evidence.exhibit(keyframe(payload, 900, camera_id="d"), verdict(FAULT, FAULT, 900, "d"))
@@ -200,7 +200,7 @@ def test_the_same_picture_is_kept_once_with_a_sighting_for_each_visit(
 
 
 def test_bits_that_have_changed_are_told_and_never_shown(tmp_path: Path, bitstreams: dict[Codec, list[bytes]]) -> None:
-    evidence = Evidence(tmp_path, 10**9)
+    evidence = EvidenceStore(tmp_path, 10**9)
     flipped, gone, whole = (
         evidence.exhibit(keyframe(payload, 1), verdict(FAULT, FAULT, 1))[0] for payload in bitstreams[Codec.H264][:3]
     )
@@ -221,7 +221,7 @@ def test_bits_that_have_changed_are_told_and_never_shown(tmp_path: Path, bitstre
 
 def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_told(tmp_path: Path) -> None:
     gone: list[str] = []
-    evidence = Evidence(tmp_path, 40_000, on_out=gone.append)
+    evidence = EvidenceStore(tmp_path, 40_000, on_out=gone.append)
     frames = [os.urandom(5000) for _ in range(12)]
     (pinned,) = evidence.exhibit(keyframe(frames[0], 1), verdict(FAULT, FAULT, 1))
     assert evidence.pin([pinned]) == ()
@@ -241,17 +241,17 @@ def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_t
     late = [evidence.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1)) for _ in range(3)]
     assert late[-1] == ()  # no room is left but that of open findings, so it is not kept
     assert "pinned" not in gone
-    smaller = Evidence(tmp_path, 12_000, [pinned, *newer], gone.append)
+    smaller = EvidenceStore(tmp_path, 12_000, [pinned, *newer], gone.append)
     see(smaller, b"x", 2, OK, OK)
     assert gone.count("pinned") >= 4
     assert smaller.bytes_kept <= 12_000
 
 
 def test_a_finding_that_was_open_before_a_restart_still_holds_its_evidence(tmp_path: Path) -> None:
-    first = Evidence(tmp_path, 10**6)
+    first = EvidenceStore(tmp_path, 10**6)
     held, other = (first.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(2))
     gone: list[str] = []
-    again = Evidence(tmp_path, 6500, pinned=[held, "0" * 64], on_out=gone.append)
+    again = EvidenceStore(tmp_path, 6500, pinned=[held, "0" * 64], on_out=gone.append)
     see(again, b"x", 1, OK, OK)
     assert (again.exhibited(other), gone) == (None, ["latest", "exhibit"])
     assert again.exhibited(held) is not None
@@ -260,7 +260,7 @@ def test_a_finding_that_was_open_before_a_restart_still_holds_its_evidence(tmp_p
 
 
 def test_the_good_pictures_of_a_camera_in_doubt_outlast_latest_ones(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 20_000)
+    evidence = EvidenceStore(tmp_path, 20_000)
     see(evidence, os.urandom(3000), 1, OK, OK)
     see(evidence, os.urandom(3000), 2, FAULT, OK)
     for number in range(10):
@@ -271,14 +271,14 @@ def test_the_good_pictures_of_a_camera_in_doubt_outlast_latest_ones(tmp_path: Pa
 
 
 def test_what_a_crash_left_half_done_is_cleared_up_at_the_next_start(tmp_path: Path) -> None:
-    first = Evidence(tmp_path, 10**6)
+    first = EvidenceStore(tmp_path, 10**6)
     (digest,) = first.exhibit(keyframe(b"payload", 1), verdict(FAULT, FAULT, 1))
     folder = tmp_path / "exhibits" / digest[:2]
     (folder / f"{digest}.json.part").write_bytes(b"{")
     orphan = "ab" + "0" * 62
     (tmp_path / "exhibits" / "ab").mkdir(exist_ok=True)
     (tmp_path / "exhibits" / "ab" / f"{orphan}.h264").write_bytes(b"never described")
-    again = Evidence(tmp_path, 10**6)
+    again = EvidenceStore(tmp_path, 10**6)
     assert sorted(path.name for path in (tmp_path / "exhibits").rglob("*.*")) == [f"{digest}.h264", f"{digest}.json"]
     assert again.bytes_kept == first.bytes_kept
 
@@ -316,7 +316,7 @@ def test_kill_9_in_the_middle_of_a_put_loses_nothing_that_was_answered(tmp_path:
         answered += writer.stdout.read().split()
         writer.wait()
     assert all(len(digest) == 64 for digest in answered)
-    evidence = Evidence(tmp_path, 10**9)
+    evidence = EvidenceStore(tmp_path, 10**9)
     exhibits = Exhibits(tmp_path / "exhibits")
     assert [flaw for digest in exhibits.digests() if (flaw := exhibits.verify(digest))] == []
     assert {digest for digest in answered if evidence.exhibited(digest) is None} == set()
@@ -324,7 +324,7 @@ def test_kill_9_in_the_middle_of_a_put_loses_nothing_that_was_answered(tmp_path:
 
 
 def test_a_file_that_is_not_whole_reads_as_none(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 10_000)
+    evidence = EvidenceStore(tmp_path, 10_000)
     see(evidence, b"payload", 1, OK, OK)
     (path,) = tmp_path.rglob("*.ok")
     whole = path.read_bytes()
@@ -336,7 +336,7 @@ def test_a_file_that_is_not_whole_reads_as_none(tmp_path: Path) -> None:
 
 
 def test_the_json_beside_an_exhibit_is_for_other_programs_too(tmp_path: Path) -> None:
-    evidence = Evidence(tmp_path, 10_000)
+    evidence = EvidenceStore(tmp_path, 10_000)
     (digest,) = evidence.exhibit(keyframe(b"payload", 9), verdict(FAULT, FAULT, 9))
     described = json.loads((tmp_path / "exhibits" / digest[:2] / f"{digest}.json").read_text())
     assert (described["sha256"], described["bytes"], described["codec"]) == (digest, 7, "h264")

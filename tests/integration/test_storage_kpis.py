@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from engine.hub.kpi_service import KpiOffice, kpi_table, league_table
+from engine.hub.kpi_service import KpiService, kpi_table, league_table
 from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiName, KpiQuery, LeagueQuery
 from engine.model.verdict import FaultKind, State, Verdict
@@ -54,13 +54,13 @@ def clock() -> Clock:
     return Clock()
 
 
-def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiOffice:
-    office = KpiOffice(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
-    store.riders[:] = [office.join]
+def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiService:
+    office = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
+    store.transaction_hooks[:] = [office.join]
     return office
 
 
-def write(store: Store, office: KpiOffice, records: list[VisitRecord]) -> None:
+def write(store: Store, office: KpiService, records: list[VisitRecord]) -> None:
     store.write(records, [] if records else [lambda transaction: office.join(transaction, [])])
     office.committed()
 
@@ -106,11 +106,11 @@ def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(s
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    store.riders.append(fail)
+    store.transaction_hooks.append(fail)
     with pytest.raises(OSError, match="disk full"):
         store.write([saw("130102-c0", State.OK, NOON_NS)])
     assert kpi_table(store.kpis, KpiQuery()).rows == ()
-    store.riders.remove(fail)
+    store.transaction_hooks.remove(fail)
     write(store, office, [])
     assert counties(store)["130102"].cameras_clear == 1
 

@@ -17,7 +17,7 @@ from engine.model.keyframe import Codec, Keyframe
 from engine.model.verdict import State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.queue import Entry, WriteQueue
 from engine.storage.writer.writer import Writer
 
@@ -37,7 +37,7 @@ class Heard:
         self.seqs: list[int] = []
         self.visits: list[int] = []
         self.errors: Counter[str] = Counter()
-        self.evidence = Evidence(folder / "evidence", 10_000_000)
+        self.evidence = EvidenceStore(folder / "evidence", 10_000_000)
         self.writer = Writer(
             store, self.evidence, RecordSettings(**settings), self._written, lambda part: self.errors.update([part])
         )
@@ -150,7 +150,7 @@ def test_a_listener_that_fails_does_not_make_it_write_again(store: Store, tmp_pa
     def fail(_) -> None:
         raise ZeroDivisionError
 
-    writer = Writer(store, Evidence(tmp_path / "ev", 10), RecordSettings(), fail)
+    writer = Writer(store, EvidenceStore(tmp_path / "ev", 10), RecordSettings(), fail)
     for visit in range(1, 4):
         writer.submit(record(visit), None)
         assert writer.flush(10)

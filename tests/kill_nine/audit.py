@@ -12,7 +12,7 @@ from engine.model.camera import Camera
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.storage.db.store import Store
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from tests.kill_nine.clients import Command, FindingWatcher, VerdictWatcher
 
 Row = TypeVar("Row", LoggedVerdict, LoggedEvent)
@@ -26,7 +26,7 @@ class Books:
 
     def __init__(self, url: str, cameras: Sequence[Camera], evidence: Path) -> None:
         self._regions = {one.camera_id: one.region for one in cameras}
-        self._evidence = Evidence(evidence, 10**9)
+        self._evidence = EvidenceStore(evidence, 10**9)
         store = Store.open(url)
         self.verdicts = list(_all(store.history.after))
         self.events = list(_all(store.findings.events_after))

@@ -13,7 +13,7 @@ from engine.judge.state import (
     HISTORY_BYTES_MAX,
     OUTCOMES_MAX,
     SIGNATURE_BYTES,
-    History,
+    JudgeState,
     Outcome,
     pack_outcomes,
 )
@@ -26,7 +26,7 @@ NS = st.integers(0, 2**63)
 COUNTS = st.integers(0, 65535)
 BLOBS = st.sampled_from([b"", bytes(range(256)) * 8]).map(lambda blob: blob[:BASELINE_BYTES])
 HISTORIES = st.builds(
-    History,
+    JudgeState,
     announced=st.none() | st.sampled_from(State),
     announced_kinds=KINDS,
     announced_cause=CAUSES,
@@ -48,29 +48,29 @@ HISTORIES = st.builds(
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(HISTORIES)
-def test_a_memory_comes_back_from_its_bytes(history: History) -> None:
-    assert History.from_bytes(history.to_bytes()) == history
+def test_a_memory_comes_back_from_its_bytes(history: JudgeState) -> None:
+    assert JudgeState.from_bytes(history.to_bytes()) == history
     assert len(history.to_bytes()) <= HISTORY_BYTES_MAX
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(OUTCOMES, max_size=OUTCOMES_MAX))
 def test_what_past_visits_said_comes_back_from_its_bytes(outcomes: list[Outcome]) -> None:
-    assert History(past=pack_outcomes(outcomes)).outcomes == tuple(outcomes)
+    assert JudgeState(past=pack_outcomes(outcomes)).outcomes == tuple(outcomes)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(HISTORIES, st.integers(0, 4000))
-def test_cut_bytes_are_a_camera_never_seen(history: History, length: int) -> None:
+def test_cut_bytes_are_a_camera_never_seen(history: JudgeState, length: int) -> None:
     blob = history.to_bytes()
     if length < len(blob):
-        assert History.from_bytes(blob[:length]) == History()
+        assert JudgeState.from_bytes(blob[:length]) == JudgeState()
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.tuples(st.sampled_from([b"\x01", b"\x02"]), st.binary(max_size=200)).map(b"".join))
 def test_any_bytes_are_read_without_an_error(blob: bytes) -> None:
-    assert isinstance(History.from_bytes(blob), History)
+    assert isinstance(JudgeState.from_bytes(blob), JudgeState)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -81,14 +81,14 @@ def test_any_bytes_are_a_baseline_or_none(blob: bytes) -> None:
 
 
 def test_no_bytes_and_another_version_are_a_camera_never_seen() -> None:
-    assert History.from_bytes(b"") == History()
-    assert History.from_bytes(b"\x03" + History(same_visits=3).to_bytes()[1:]) == History()
+    assert JudgeState.from_bytes(b"") == JudgeState()
+    assert JudgeState.from_bytes(b"\x03" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.builds(Outcome, st.sampled_from([State.OK, State.OFFLINE, State.UNKNOWN])), min_size=1, max_size=30))
 def test_what_is_announced_was_seen_and_kept_its_beginning(outcomes: list[Outcome]) -> None:
-    history, judge = History(), JudgeSettings()
+    history, judge = JudgeState(), JudgeSettings()
     for at, outcome in enumerate(outcomes, start=1):
         before = history
         history = announce(history, outcome, at, judge)
@@ -101,7 +101,7 @@ def test_what_is_announced_was_seen_and_kept_its_beginning(outcomes: list[Outcom
 
 def test_the_memory_of_the_first_version_keeps_what_was_announced() -> None:
     first = struct.pack("<BBHQBHQHHH", 1, 2, 1, 77, 2, 3, 99, 5, 4, 6) + struct.pack("<BHBH", 0, 0, 1, 1) + bytes(10)
-    history = History.from_bytes(first)
+    history = JudgeState.from_bytes(first)
     assert (history.announced, history.announced_kinds, history.since_wall_ns) == (
         State.FAULT,
         (FaultKind.BLURRED,),

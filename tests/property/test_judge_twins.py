@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.judge import reference
-from engine.judge.baseline import CODES, LEVEL_UNITS, Baseline, Usual
+from engine.judge.baseline import CODES, LEVEL_UNITS, Baseline, UsualView
 from engine.judge.baseline_update import PLASTIC, learn
 from engine.judge.compare import compare
-from engine.judge.features import look_of
+from engine.judge.features import features_of
 from engine.judge.order_statistics import nth
 from engine.model.picture import TileMap
 
@@ -61,18 +61,18 @@ def assert_twins_agree(seed: int) -> None:
     usual_cells, usual_tiles = a_picture(rng)
     cells, tiles = changed(rng, usual_cells, usual_tiles) if rng.random() < 0.9 else a_picture(rng)
     before, signature = signature_of(usual_cells), signature_of(cells)
-    past = look_of(before, usual_tiles)
+    past = features_of(before, usual_tiles)
     assert past.moved == (0, 0.0, 0.0, 0.0, 0)
     tolerance = float(rng.choice([0.0, 0.3, 1.5]))
-    look = look_of(signature, tiles, past.means, tolerance)
+    look = features_of(signature, tiles, past.means, tolerance)
     assert look.means == reference.means_of(signature)
     assert look.moved == reference.moved(look.means, past.means, tolerance)
     assert look.codes == pytest.approx(reference.encode(signature, tiles), abs=1e-4)
 
-    first = learn(Baseline(), past.codes, Usual(), 0, 1.5, 120.0)
+    first = learn(Baseline(), past.codes, UsualView(), 0, 1.5, 120.0)
     assert_difference_agrees(look.codes, first)
     hours = int(rng.integers(1, 20))
-    second = learn(first, look.codes, Usual(), hours * HOUR_NS, 1.5, 120.0)
+    second = learn(first, look.codes, UsualView(), hours * HOUR_NS, 1.5, 120.0)
     twin = reference.renew(look.codes, first.codes, 0.5, 0.5, PLASTIC % 1.0)
     assert np.array_equal(second.codes, twin)
 
@@ -106,7 +106,7 @@ def test_codes_stay_within_a_byte() -> None:
     white = np.full(CODES, 255.0, np.float32)
     baseline = Baseline()
     for visit in range(2000):
-        baseline = learn(baseline, white, Usual(), visit * HOUR_NS, 1.5, 120.0)
+        baseline = learn(baseline, white, UsualView(), visit * HOUR_NS, 1.5, 120.0)
     assert baseline.codes.min() == 255
 
 

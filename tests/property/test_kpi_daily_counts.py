@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.kpi.camera_day import observe
-from engine.kpi.daily_counts import Book
+from engine.kpi.daily_counts import DailyCounts
 from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import CameraFacts, Counts, KpiChanges
 from engine.model.verdict import FaultKind, State, Verdict
@@ -138,7 +138,7 @@ def _standing(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> tu
     return clear, not kinds & {FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.FROZEN}
 
 
-def play(book: Book, happenings: list[object], now_ns: int = NOW_NS) -> None:
+def play(book: DailyCounts, happenings: list[object], now_ns: int = NOW_NS) -> None:
     for one in happenings:
         if isinstance(one, Camera):
             book.put([one], now_ns)
@@ -167,7 +167,7 @@ def one_verdict_a_visit(happenings: list[object]) -> list[object]:
 @given(st.lists(HAPPENINGS, max_size=60).map(one_verdict_a_visit))
 @settings(max_examples=300, deadline=None)
 def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -> None:
-    book = Book("Asia/Shanghai", [], NOW_NS)
+    book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     play(book, happenings)
     book.check_invariants()
     kept = {county: counts for (_, county), counts in book.take().counties.items() if any(counts)}
@@ -177,7 +177,7 @@ def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -
 @given(st.lists(HAPPENINGS, max_size=40), st.lists(HAPPENINGS, max_size=40).map(one_verdict_a_visit))
 @settings(max_examples=150, deadline=None)
 def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[object], after: list[object]) -> None:
-    book = Book("Asia/Shanghai", [], NOW_NS)
+    book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     play(book, before)
     book.advance(NOW_NS + DAY_NS)
     book.check_invariants()
@@ -198,7 +198,7 @@ def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[obj
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings: list[object], cuts: list[int]) -> None:
     written = KpiChanges()
-    book = Book("Asia/Shanghai", [], NOW_NS)
+    book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     registry: dict[str, Camera] = {}
     begin = 0
     for end in (*sorted(cuts), len(happenings)):
@@ -211,7 +211,7 @@ def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings:
         begin = max(begin, end)
         written = written.then(book.take())
         facts = {camera_id: known for (_, camera_id), known in written.cameras.items()}
-        again = Book("Asia/Shanghai", registry.values(), NOW_NS, facts)
+        again = DailyCounts("Asia/Shanghai", registry.values(), NOW_NS, facts)
         again.check_invariants()
         assert {k: c for k, c in again.take().counties.items() if any(c)} == {
             k: c for k, c in written.counties.items() if any(c)

@@ -11,7 +11,7 @@ from engine.config.ledger import LedgerSettings
 from engine.ledger import commands, core
 from engine.ledger.core import Ledger
 from engine.ledger.recheck import Recheck
-from engine.ledger.recheck_evidence import Sign
+from engine.ledger.recheck_evidence import RecheckSign
 from engine.model.access import Actor, Role
 from engine.model.findings import Level, Step
 from engine.model.verdict import FaultKind, State
@@ -104,7 +104,7 @@ def _a_claim_stops_no_deadline(real: Any, self: Ledger, finding_id: int) -> int:
 
 BUGS: dict[str, Plant] = {
     "what cannot be judged counts as good": around(
-        core, "sign", lambda real, *args: Sign.GOOD if real(*args) is Sign.NOTHING else real(*args)
+        core, "sign", lambda real, *args: RecheckSign.GOOD if real(*args) is RecheckSign.NOTHING else real(*args)
     ),
     "a re-check never fails": instead(Recheck, "failed", lambda self, policy: False),
     "a re-check passes with one look too few": instead(

@@ -13,8 +13,8 @@ from engine.config.capacity import Fleet, Load, cannot_keep
 from engine.scheduler.windows import Windows
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import made_up
-from engine.simulation.report import Report, rehearse
-from engine.simulation.simulation import Stage
+from engine.simulation.report import Report, simulate
+from engine.simulation.simulation import Scenario
 from engine.simulation.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ def rehearsed(settings: Settings, cameras: int, cores: int, hours: float) -> Rep
     world = World(start=MORNING)
     fleet = made_up(cameras, world, settings.scheduler, seed=1)
     wall_ns = round(MORNING.timestamp()) * NS_PER_S
-    return rehearse("plan", Stage(settings, Calendar(), fleet, world, Faults(), cores, ns(hours * 3600), 1, wall_ns))
+    return simulate("plan", Scenario(settings, Calendar(), fleet, world, Faults(), cores, ns(hours * 3600), 1, wall_ns))
 
 
 @pytest.mark.parametrize(

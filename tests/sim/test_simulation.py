@@ -27,10 +27,10 @@ def test_the_same_seed_gives_the_same_digest_and_another_gives_another() -> None
 
 
 def test_the_digest_does_not_depend_on_how_often_somebody_looks() -> None:
-    from engine.simulation.simulation import Play
+    from engine.simulation.simulation import Simulation
     from tests.support.simulations import stage
 
-    whole, steps = Play(stage(600, 1)), Play(stage(600, 1))
+    whole, steps = Simulation(stage(600, 1)), Simulation(stage(600, 1))
     for now_ns in range(0, 3600 * 10**9, 7 * 10**9):
         steps.advance(now_ns)
         steps.core.status(now_ns)

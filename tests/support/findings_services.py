@@ -14,8 +14,8 @@ from engine.config import Settings
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import RecordSettings
 from engine.errors import PatrolError
-from engine.hub.findings_service import FindingsOffice
-from engine.hub.notices_service import NoticesOffice
+from engine.hub.findings_service import FindingsService
+from engine.hub.notices_service import NoticesService
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics
 from engine.model.access import Actor, Role
@@ -23,7 +23,7 @@ from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingCommand, Step
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.store import Store, VisitRecord
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 
 INSPECTOR = Actor("wang", Role.INSPECTOR)
@@ -32,7 +32,7 @@ INSPECTOR = Actor("wang", Role.INSPECTOR)
 class Bench:
     """`look` and `act` go through the thread, as in the hub."""
 
-    def __init__(self, store: Store, writer: Writer, office: FindingsOffice, metrics: Metrics) -> None:
+    def __init__(self, store: Store, writer: Writer, office: FindingsService, metrics: Metrics) -> None:
         self.store, self.writer, self.office, self.metrics = store, writer, office, metrics
         self.hub = ThreadPoolExecutor(1)
         self.wanted: list[str] = []
@@ -63,10 +63,10 @@ def bench(folder: Path, **record) -> Iterator[Bench]:
     )
     store = Store.open(settings.record.url)
     metrics = Metrics("test")
-    offices: list[FindingsOffice] = []
-    writer = Writer(store, Evidence(folder / "ev", 10**6), settings.record, lambda _: offices[0].ring())
-    notices = NoticesOffice(settings.notices, {}, hebei())
-    offices.append(FindingsOffice(settings, store.findings, writer, metrics, notices.finding_notice))
+    offices: list[FindingsService] = []
+    writer = Writer(store, EvidenceStore(folder / "ev", 10**6), settings.record, lambda _: offices[0].ring())
+    notices = NoticesService(settings.notices, {}, hebei())
+    offices.append(FindingsService(settings, store.findings, writer, metrics, notices.finding_notice))
     one = Bench(store, writer, offices[0], metrics)
     try:
         yield one

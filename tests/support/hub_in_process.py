@@ -14,12 +14,12 @@ from engine.hub import process
 from engine.hub.port import Port
 from engine.runtime.control import Control
 from engine.supervisor import app
-from engine.supervisor.app import Engine
+from engine.supervisor.app import Supervisor
 
 Answer = TypeVar("Answer")
 
 
-class HubAtHand(Engine):
+class HubAtHand(Supervisor):
     """As Engine; `port` is the hub's."""
 
     port: Port

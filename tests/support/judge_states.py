@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.config.judge import JudgeSettings
 from engine.judge.rules import judge_measurement
-from engine.judge.state import History
+from engine.judge.state import JudgeState
 from engine.kernels import signature
 from engine.model.keyframe import Codec
 from engine.model.measurement import Measurement, Scores
@@ -70,23 +70,23 @@ def a_measurement(
 
 
 def judge_all(
-    measurements: list[Measurement], history: History | None = None, settings: JudgeSettings = SETTINGS
-) -> tuple[list[Verdict], History]:
+    measurements: list[Measurement], history: JudgeState | None = None, settings: JudgeSettings = SETTINGS
+) -> tuple[list[Verdict], JudgeState]:
     """Visits one after the other; every one may be the last before a restart."""
-    history, verdicts = history or History(), []
+    history, verdicts = history or JudgeState(), []
     for measurement in measurements:
         verdict, history = judge_measurement(measurement, history, settings)
-        history = History.from_bytes(history.to_bytes())
+        history = JudgeState.from_bytes(history.to_bytes())
         verdicts.append(verdict)
     return verdicts, history
 
 
 def judge_one(measurement: Measurement) -> Verdict:
     """A picture of a camera never seen."""
-    return judge_measurement(measurement, History(), SETTINGS)[0]
+    return judge_measurement(measurement, JudgeState(), SETTINGS)[0]
 
 
-def learned(visits: int = 12, **picture: object) -> History:
+def learned(visits: int = 12, **picture: object) -> JudgeState:
     """The memory of a camera after good visits a quarter of an hour apart."""
     return judge_all([a_measurement(15 * at, **picture) for at in range(visits)])[1]  # type: ignore[arg-type]
 
@@ -96,7 +96,7 @@ def at_minute(measurement: Measurement, minute: float) -> Measurement:
     return dataclasses.replace(measurement, arrival_wall_ns=round(minute * MINUTE_NS))
 
 
-def announced(history: History, *pictures: Measurement) -> tuple[FaultKind, ...]:
+def announced(history: JudgeState, *pictures: Measurement) -> tuple[FaultKind, ...]:
     """What is announced after the pictures were seen one after the other, an hour apart."""
     visits = [at_minute(one, 1000 + 60 * number) for number, one in enumerate(pictures)]
     return judge_all(visits, history)[0][-1].announced_kinds

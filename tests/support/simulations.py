@@ -9,11 +9,11 @@ from engine.model.camera import Camera
 from engine.model.keyframe import Codec
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CamerasPut
-from engine.simulation.camera_model import Nature
+from engine.simulation.camera_model import CameraModel
 from engine.simulation.faults import PRESETS, Faults
 from engine.simulation.fleet import Fleet, made_up, registered
-from engine.simulation.report import Report, rehearse
-from engine.simulation.simulation import Play, Stage
+from engine.simulation.report import Report, simulate
+from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.world import Interval, Pattern, Stream, World
 from tests.support.scheduling import SECOND, wall_ns
 
@@ -42,13 +42,13 @@ def stage(
     cores: int = 2,
     seed: int = 1,
     began: str = SEVEN,
-) -> Stage:
+) -> Scenario:
     plan, world = plan or Settings(), world or World()
     if isinstance(cameras, int):
         fleet = made_up(cameras, world, plan.scheduler, seed)
     else:
         fleet = registered(cameras, world, plan.scheduler, seed)
-    return Stage(
+    return Scenario(
         settings=plan,
         calendar=Calendar(),
         fleet=fleet,
@@ -62,17 +62,17 @@ def stage(
 
 
 def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Report:
-    return rehearse("plan", stage(cameras, hours, **chosen))
+    return simulate("plan", stage(cameras, hours, **chosen))
 
 
-def played(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Play:
-    play = Play(stage(cameras, hours, **chosen))
+def played(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Simulation:
+    play = Simulation(stage(cameras, hours, **chosen))
     play.run()
     return play
 
 
-def nature(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings | None = None) -> Nature:
-    return Nature(fleet, PLAIN, faults, (plan or Settings()).feed, ns(hours * 3600), seed=3)
+def nature(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings | None = None) -> CameraModel:
+    return CameraModel(fleet, PLAIN, faults, (plan or Settings()).feed, ns(hours * 3600), seed=3)
 
 
 def core_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:

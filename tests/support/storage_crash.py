@@ -18,7 +18,7 @@ from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import Store, VisitRecord
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 
 
@@ -33,7 +33,7 @@ def main(url: str, folder: str, first_visit: int) -> None:
             sys.stdout.flush()
 
     writer = Writer(
-        store, Evidence(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
+        store, EvidenceStore(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
         lambda records: say("".join(f"{one.seq} {one.verdict.visit_id}\n" for one in records)),
         tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
     )  # fmt: skip

@@ -25,7 +25,7 @@ from engine.serve.access.idempotency import Requests
 from engine.serve.access.rules import Reach, Rule, rule_of
 from engine.serve.access.scope import Scoped
 from engine.serve.access.tokens import Tokens
-from engine.serve.port import AccessBook
+from engine.serve.port import AccessStore
 from engine.serve.status import status_code, status_of
 from engine.serve.streams.streams import Context, Streams
 
@@ -54,7 +54,7 @@ class Call:
 class Gate(grpc.aio.ServerInterceptor):
     """Wraps every method. `scoped(actor)`: the hub as they may see it."""
 
-    def __init__(self, tokens: Tokens, book: AccessBook, scoped: Callable[[Actor], Scoped], metrics: Metrics) -> None:
+    def __init__(self, tokens: Tokens, book: AccessStore, scoped: Callable[[Actor], Scoped], metrics: Metrics) -> None:
         self._tokens = tokens
         self._book = book
         self._scoped = scoped

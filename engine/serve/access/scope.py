@@ -18,7 +18,7 @@ from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.verdict import LoggedVerdict, Verdict, VerdictNews
+from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.serve.port import HubPort
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
@@ -38,7 +38,9 @@ def no_finding(finding_id: int) -> NotFoundError:
 class Scoped:
     """The hub on behalf of one caller."""
 
-    def __init__(self, hub: HubPort, actor: Actor, verdicts: Watch[VerdictNews], findings: Watch[LoggedEvent]) -> None:
+    def __init__(
+        self, hub: HubPort, actor: Actor, verdicts: Watch[PublishedVerdict], findings: Watch[LoggedEvent]
+    ) -> None:
         self._hub = hub
         self._actor = actor
         self._region = actor.region
@@ -134,7 +136,7 @@ class Scoped:
             async for one in self._verdict_watch.bodies(after, replace(wanted, scope=self._region)):
                 yield one
 
-    async def verdict_news(self, after: int) -> AsyncGenerator[Sequence[VerdictNews], None]:
+    async def verdict_news(self, after: int) -> AsyncGenerator[Sequence[PublishedVerdict], None]:
         """The same as values; the first is empty and says that there was a place, later ones that time goes by."""
         with self._verdict_watch.place():
             yield ()

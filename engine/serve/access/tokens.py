@@ -12,7 +12,7 @@ import structlog
 from engine.clock import wall_ns
 from engine.errors import PatrolError, UnauthenticatedError
 from engine.model.access import Actor, Role, Token, digest_of
-from engine.serve.port import AccessBook
+from engine.serve.port import AccessStore
 
 REFRESH_S = 2.0
 """So long a token that was made or revoked elsewhere may go unnoticed."""
@@ -24,7 +24,7 @@ _SCHEME = "bearer "
 class Tokens:
     """The tokens that were ever made. While there are none, callers are LOCAL, if `open_without`."""
 
-    def __init__(self, book: AccessBook, open_without: bool) -> None:
+    def __init__(self, book: AccessStore, open_without: bool) -> None:
         self._book = book
         self._open_without = open_without
         self._known: Mapping[bytes, Token] = book.digests()

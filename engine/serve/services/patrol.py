@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from engine.errors import InvalidArgumentError, NotFoundError
 from engine.model.registry import CameraMark, CameraQuery
-from engine.model.verdict import VerdictNews
+from engine.model.verdict import PublishedVerdict
 from engine.model.visit import CheckNowReport
 from engine.serve.access.gate import Call
 from engine.serve.access.scope import no_camera
@@ -164,7 +164,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         return engine_message(await call.port.status(request.region_prefix))
 
 
-def watch_body(one: VerdictNews) -> bytes:
+def watch_body(one: PublishedVerdict) -> bytes:
     """A verdict as a part of the reply of WatchVerdicts."""
     return watch_bytes(one.verdict)
 
@@ -193,7 +193,7 @@ async def _current(wanted: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb
             return
 
 
-def _checked(one: VerdictNews) -> patrol_pb2.CheckNowResponse:
+def _checked(one: PublishedVerdict) -> patrol_pb2.CheckNowResponse:
     return patrol_pb2.CheckNowResponse(
         camera=camera_name(one.verdict.camera_id),
         outcome=patrol_pb2.CHECK_OUTCOME_VERDICT,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.model.findings import Finding, FindingQuery, LoggedEvent
-from engine.model.verdict import VerdictNews
+from engine.model.verdict import PublishedVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class VerdictFilter:
     changes_only: bool = False
     scope: str = ""
 
-    def wants(self, one: VerdictNews) -> bool:
+    def wants(self, one: PublishedVerdict) -> bool:
         """Whether a verdict is for this watcher."""
         return (
             one.region.startswith(self.scope)

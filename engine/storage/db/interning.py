@@ -19,7 +19,7 @@ _CHUNK_ROWS = 500
 _THRESHOLDS_MAX = 64
 
 
-class Terms:
+class Interning:
     """The numbers of one database. Reading is for any thread, giving numbers for one at a time."""
 
     def __init__(self) -> None:

@@ -15,9 +15,9 @@ from engine.model import packed_verdict
 from engine.model.measurement import Scores
 from engine.model.verdict import State
 from engine.storage.db.day_numbers import day_at
-from engine.storage.db.interning import Terms
-from engine.storage.db.tables import about, verdict_days, verdict_hours, verdict_log
-from engine.storage.db.writer_lock import WriterClaim
+from engine.storage.db.interning import Interning
+from engine.storage.db.tables import patrol_metadata, verdict_days, verdict_hours, verdict_log
+from engine.storage.db.writer_lock import WriterLock
 
 STEP_ROWS = 2_000
 """Rows that one step reads or removes at most; some tens of milliseconds."""
@@ -57,10 +57,10 @@ class _Sums:
         return row
 
 
-class Upkeep:
+class Maintenance:
     """What is to be done to the log besides writing it. For the writer's thread."""
 
-    def __init__(self, claim: WriterClaim, terms: Terms) -> None:
+    def __init__(self, claim: WriterLock, terms: Interning) -> None:
         self._claim = claim
         self._terms = terms
         self._turn = -1
@@ -158,11 +158,11 @@ def _value_names(table: sa.Table) -> Iterable[str]:
 
 
 def _rolled_seq(connection: Connection) -> int:
-    return int(connection.scalar(sa.select(about.c.value).where(about.c.key == _ROLLED_SEQ)) or 0)
+    return int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROLLED_SEQ)) or 0)
 
 
 def _set_rolled_seq(connection: Connection) -> Any:
-    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(about)
+    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(patrol_metadata)
     return statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
 
 

@@ -7,9 +7,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from engine.model.notice import LAST_ERROR_CHARS_MAX, OPENED, PRUNE_ROWS, Backlog, DeliveryState, Mark, Notice, Parcel
+from engine.model.notice import (
+    LAST_ERROR_CHARS_MAX,
+    OPENED,
+    PRUNE_ROWS,
+    Backlog,
+    DeliveryState,
+    DeliveryUpdate,
+    Notice,
+    PendingDelivery,
+)
 from engine.storage.db.database import writing
-from engine.storage.db.tables import about, deliveries, outbox
+from engine.storage.db.tables import deliveries, outbox, patrol_metadata
 
 _ROUTED = "notices_routed"
 """Key in patrol_about: up to which row of the outbox the endpoints were chosen."""
@@ -48,7 +57,9 @@ class Outbox:
         `waiting_max` wait for the endpoint.
         """
         with writing(self._engine) as connection:
-            routed = int(connection.scalar(sa.select(about.c.value).where(about.c.key == _ROUTED)) or 0)
+            routed = int(
+                connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED)) or 0
+            )
             query = sa.select(outbox).where(outbox.c.seq > routed).order_by(outbox.c.seq).limit(rows_max)
             news = [_notice(row) for row in connection.execute(query)]
             if not news:
@@ -66,7 +77,7 @@ class Outbox:
             self._set_routed(connection, news[-1].seq)
         return len(news), full
 
-    def settle(self, marks: Sequence[Mark], endpoints: Collection[str] = ()) -> list[Parcel]:
+    def settle(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()) -> list[PendingDelivery]:
         """Write down what became of parcels; then the oldest that waits for each of these endpoints."""
         if not marks:
             with self._engine.connect() as connection:
@@ -80,7 +91,9 @@ class Outbox:
         with self._engine.connect() as connection:
             return _backlogs(connection)
 
-    def parcels(self, state: DeliveryState | None = None, endpoint: str = "", limit: int = 1000) -> list[Parcel]:
+    def parcels(
+        self, state: DeliveryState | None = None, endpoint: str = "", limit: int = 1000
+    ) -> list[PendingDelivery]:
         """Deliveries, the latest first."""
         query = _parcels().order_by(deliveries.c.seq.desc(), deliveries.c.endpoint).limit(limit)
         if state is not None:
@@ -138,12 +151,12 @@ class Outbox:
         return gone
 
     def _set_routed(self, connection: Connection, seq: int) -> None:
-        change = sa.update(about).where(about.c.key == _ROUTED).values(value=str(seq))
+        change = sa.update(patrol_metadata).where(patrol_metadata.c.key == _ROUTED).values(value=str(seq))
         if not connection.execute(change).rowcount:
-            connection.execute(sa.insert(about).values(key=_ROUTED, value=str(seq)))
+            connection.execute(sa.insert(patrol_metadata).values(key=_ROUTED, value=str(seq)))
 
 
-def _heads(connection: Connection, endpoints: Collection[str]) -> list[Parcel]:
+def _heads(connection: Connection, endpoints: Collection[str]) -> list[PendingDelivery]:
     if not endpoints:
         return []
     oldest = (
@@ -158,7 +171,7 @@ def _heads(connection: Connection, endpoints: Collection[str]) -> list[Parcel]:
 
 def _prune_notices(connection: Connection, before_wall_ns: int) -> int:
     """Notices that were routed long ago and are on no way any more."""
-    routed = int(connection.scalar(sa.select(about.c.value).where(about.c.key == _ROUTED)) or 0)
+    routed = int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED)) or 0)
     on_their_way = sa.select(deliveries.c.seq).where(deliveries.c.seq == outbox.c.seq).exists()
     old = (
         sa.select(outbox.c.seq)
@@ -203,8 +216,8 @@ def _parcels() -> "sa.Select[Any]":
     return sa.select(*columns, outbox).select_from(deliveries).join(outbox, outbox.c.seq == deliveries.c.seq)
 
 
-def _parcel(row: Any) -> Parcel:
-    return Parcel(
+def _parcel(row: Any) -> PendingDelivery:
+    return PendingDelivery(
         row.endpoint,
         _notice(row),
         row.queued_wall_ns,
@@ -230,7 +243,7 @@ def _notice_row(notice: Notice) -> Mapping[str, Any]:
     }
 
 
-def _mark_row(mark: Mark) -> Mapping[str, Any]:
+def _mark_row(mark: DeliveryUpdate) -> Mapping[str, Any]:
     return {
         "of_endpoint": mark.endpoint,
         "of_seq": mark.seq,

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
 from engine.storage.db.database import AwayError, connect, parse, refused, shown, sqlite_file, writing
-from engine.storage.db.tables import about
-from engine.storage.db.writer_lock import WriterClaim
+from engine.storage.db.tables import patrol_metadata
+from engine.storage.db.writer_lock import WriterLock
 
 EMPTY = ""
 """The revision of a database that holds nothing yet."""
@@ -59,7 +59,7 @@ def upgrade(url: str) -> tuple[str, str]:
     parsed = parse(url)
     try:
         engine = connect(parsed)
-        claim = WriterClaim(engine)
+        claim = WriterLock(engine)
         try:
             claim.take()
             with claim.transaction() as connection:
@@ -118,7 +118,7 @@ def _revision(connection: Connection, name: str) -> str:
     present = set(sa.inspect(connection).get_table_names())
     if not present:
         return EMPTY
-    if about.name not in present:
+    if patrol_metadata.name not in present:
         raise StoreError(
             f"record.url = {name!r}: holds tables of somebody else ({', '.join(sorted(present)[:3])}); "
             "give a database of its own"

@@ -17,16 +17,16 @@ from engine.model.verdict import Verdict
 from engine.storage.db.access import Access
 from engine.storage.db.database import AwayError, connect, parse, refused, writing
 from engine.storage.db.findings import FindingRecord
-from engine.storage.db.interning import Terms
+from engine.storage.db.interning import Interning
 from engine.storage.db.kpis import Kpis
-from engine.storage.db.maintenance import Upkeep
+from engine.storage.db.maintenance import Maintenance
 from engine.storage.db.outbox import Outbox
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.schema import prepare
 from engine.storage.db.spot_checks import SpotChecks
-from engine.storage.db.tables import about, cameras, latest, measurements, verdict_log
+from engine.storage.db.tables import cameras, latest, measurements, patrol_metadata, verdict_log
 from engine.storage.db.verdict_history import VerdictHistory
-from engine.storage.db.writer_lock import WriterClaim
+from engine.storage.db.writer_lock import WriterLock
 
 _CHUNK_ROWS = 500
 _REGION_DIGITS = 6
@@ -65,7 +65,7 @@ class VisitRecord:
 Write = Callable[[Connection], None]
 """Something to be written in the same transaction. It may run again, if the transaction had to be."""
 
-Rider = Callable[[Connection, Sequence[VisitRecord]], None]
+TransactionHook = Callable[[Connection, Sequence[VisitRecord]], None]
 """What is worked out of every batch of verdicts (with their `seq`; perhaps none) and written in its transaction."""
 
 
@@ -75,16 +75,16 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.findings = FindingRecord(engine)
-        self._terms = Terms()
-        self._claim = WriterClaim(engine)
-        self.riders: list[Rider] = []
+        self._terms = Interning()
+        self._claim = WriterLock(engine)
+        self.transaction_hooks: list[TransactionHook] = []
         self.history = VerdictHistory(engine, self._terms)
         self.spot_checks = SpotChecks(engine)
         self.access = Access(engine)
         self.pauses = Pauses(engine)
         self.outbox = Outbox(engine)
         self.kpis = Kpis(engine)
-        self.upkeep = Upkeep(self._claim, self._terms)
+        self.upkeep = Maintenance(self._claim, self._terms)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -214,19 +214,19 @@ class Store:
     def write(
         self, records: Sequence[VisitRecord], also: Sequence[Write] = (), batch_id: str = ""
     ) -> list[VisitRecord]:
-        """Log verdicts, keep the last of each camera with its memory, let riders and `also` write; one transaction.
+        """Log verdicts, keep the last of each camera with its memory, let transaction hooks and `also` write; one transaction.
 
         Returns the records with their places in the log. `batch_id`: what `committed` may be asked for.
         """
         try:
             with self._claim.transaction() as connection:
                 stored = self._append(connection, records) if records else []
-                for rider in self.riders:
-                    rider(connection, stored)
+                for hook in self.transaction_hooks:
+                    hook(connection, stored)
                 for write in also:
                     write(connection)
                 if batch_id:
-                    _upsert(connection, about, [{"key": _LAST_BATCH, "value": batch_id}], "key")
+                    _upsert(connection, patrol_metadata, [{"key": _LAST_BATCH, "value": batch_id}], "key")
         except BaseException:
             self._terms.forget()
             raise
@@ -235,7 +235,10 @@ class Store:
     def committed(self, batch_id: str, records: Sequence[VisitRecord]) -> list[VisitRecord] | None:
         """Whether the last `write`, of which no answer came, was committed: its records as it would have given them."""
         with self._claim.transaction() as connection:
-            if connection.scalar(sa.select(about.c.value).where(about.c.key == _LAST_BATCH)) != batch_id:
+            if (
+                connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _LAST_BATCH))
+                != batch_id
+            ):
                 return None
             last = connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0
         return [replace(record, seq=seq) for seq, record in enumerate(records, last - len(records) + 1)]

@@ -10,7 +10,7 @@ SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 metadata = sa.MetaData()
 
-about = sa.Table(
+patrol_metadata = sa.Table(
     "patrol_about",
     metadata,
     sa.Column("key", sa.String(32), primary_key=True),

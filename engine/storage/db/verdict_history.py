@@ -11,7 +11,7 @@ from engine.clock import NS_PER_S
 from engine.model import packed_verdict
 from engine.model.verdict import LoggedVerdict
 from engine.storage.db.day_numbers import as_date, first_day_from
-from engine.storage.db.interning import Terms
+from engine.storage.db.interning import Interning
 from engine.storage.db.tables import camera_nos, cameras, verdict_days, verdict_hours, verdict_log
 
 _EXPORT_ROWS = 5_000
@@ -21,7 +21,7 @@ _NS_PER_H = 3600 * NS_PER_S
 class VerdictHistory:
     """The log of one database. Any thread may call; every call is its own transaction."""
 
-    def __init__(self, engine: Engine, terms: Terms) -> None:
+    def __init__(self, engine: Engine, terms: Interning) -> None:
         self._engine = engine
         self._terms = terms
 

@@ -23,7 +23,7 @@ class TakenError(StoreError):
     """Another process writes to the database."""
 
 
-class WriterClaim:
+class WriterLock:
     """The writer's way into the database. `take` makes sure that there is no other; without it anybody may write.
 
     In SQLite it is a lock on a file beside the database, in PostgreSQL one that the server holds for the connection

@@ -37,7 +37,7 @@ class _Held:
     along: list[str] = field(default_factory=list)
 
 
-class Evidence:
+class EvidenceStore:
     """Files within a budget of bytes. Any thread.
 
     When it is spent, the latest keyframes go first, then the good ones beside doubtful ones, then exhibits that no open

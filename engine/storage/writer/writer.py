@@ -18,7 +18,7 @@ from engine.model.keyframe import Keyframe
 from engine.storage.db.database import AwayError
 from engine.storage.db.store import Store, VisitRecord, Write
 from engine.storage.db.writer_lock import TakenError
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.queue import Entry, WriteQueue
 
 _RETRY_FIRST_S = 0.1
@@ -48,7 +48,7 @@ class Writer:
     def __init__(
         self,
         store: Store,
-        evidence: Evidence,
+        evidence: EvidenceStore,
         settings: RecordSettings,
         on_written: Callable[[Sequence[VisitRecord]], None],
         on_error: Callable[[str], None] = lambda _: None,

@@ -4,7 +4,7 @@ import pytest
 
 from engine.interchange.platform_claims import (
     Channel,
-    Roll,
+    ClaimedChannels,
     claims,
     disagreement,
     place_of,
@@ -131,7 +131,7 @@ def test_a_camera_is_found_by_id_then_by_origin_then_by_where_it_is_served() -> 
     by_id = Channel((CAMERA, "rtp/x"), "ON")
     by_origin = Channel(("live/o",), "ON", places=(place_of("rtsp://10.0.0.1/1"),))
     by_stream = Channel(("live/s",), "OFF", places=(stream_place("Media.Example", "live", "s"),))
-    roll = Roll([by_id, by_origin, by_stream])
+    roll = ClaimedChannels([by_id, by_origin, by_stream])
     assert roll.find(Camera(CAMERA, "rtsp://10.0.0.1/1")) is by_id
     assert roll.find(Camera("a", "rtsp://u:***@10.0.0.1:554/1")) is by_origin
     for path in ("live/s", "live/s.live.flv", "live/s/hls.m3u8", "live/s/hls.fmp4.m3u8", "live/s.live.ts"):
@@ -142,13 +142,13 @@ def test_a_camera_is_found_by_id_then_by_origin_then_by_where_it_is_served() -> 
 
 
 def test_a_stream_that_is_listed_in_several_protocols_counts_once_and_is_on_if_any_is() -> None:
-    roll = Roll([Channel(("a",), "OFF"), Channel(("a",), "ON"), Channel(("a",), "OFF")])
+    roll = ClaimedChannels([Channel(("a",), "OFF"), Channel(("a",), "ON"), Channel(("a",), "OFF")])
     assert [one.status for one in roll] == ["ON"]
     assert len(roll) == 1
 
 
 def test_a_name_that_two_channels_share_leads_to_neither() -> None:
-    roll = Roll([Channel(("live/1", "1"), "ON"), Channel(("record/1", "1"), "OFF")])
+    roll = ClaimedChannels([Channel(("live/1", "1"), "ON"), Channel(("record/1", "1"), "OFF")])
     assert roll.find(Camera("1", "rtsp://h/9")) is None
     found = roll.find(Camera("record/1", "rtsp://h/9"))
     assert found is not None

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from engine.judge.baseline import BASELINE_BYTES, CELLS, Baseline, Usual
+from engine.judge.baseline import BASELINE_BYTES, CELLS, Baseline, UsualView
 from engine.judge.baseline_update import SETTLING, learn
-from engine.judge.features import look_of
+from engine.judge.features import features_of
 from engine.judge.rules import judge_measurement
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason
 from tests.support.judge_states import (
@@ -157,12 +157,12 @@ def test_a_cleaned_camera_is_ok_again() -> None:
 
 def test_steps_smaller_than_a_unit_are_not_lost() -> None:
     picture = a_measurement()
-    one = look_of(picture.signature, picture.tiles).codes
+    one = features_of(picture.signature, picture.tiles).codes
     baseline = Baseline()
     for visit in range(SETTLING + 1):
-        baseline = learn(baseline, one, Usual(), visit * MINUTE_NS, 1.5, 120.0)
+        baseline = learn(baseline, one, UsualView(), visit * MINUTE_NS, 1.5, 120.0)
     for visit in range(720):  # half a day, a visit a minute: each weighs 1/2160
-        baseline = learn(baseline, one + np.float32(6.0), Usual(), (100 + visit) * MINUTE_NS, 1.5, 120.0)
+        baseline = learn(baseline, one + np.float32(6.0), UsualView(), (100 + visit) * MINUTE_NS, 1.5, 120.0)
     risen = baseline.codes[:CELLS].astype(float) - one[:CELLS]
     assert float(risen.mean()) == pytest.approx(6 * (1 - math.exp(-720 / 2160)), abs=0.3)
 

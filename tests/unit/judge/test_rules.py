@@ -8,7 +8,7 @@ from engine.config.judge import JudgeSettings
 from engine.judge.baseline import LEVEL_UNITS
 from engine.judge.freeze import SIGNATURE_VERSION
 from engine.judge.rules import RULES_VERSION, judge_failure, judge_measurement, judge_undecoded
-from engine.judge.state import HISTORY_BYTES_MAX, OUTCOMES_MAX, History
+from engine.judge.state import HISTORY_BYTES_MAX, OUTCOMES_MAX, JudgeState
 from engine.kernels import signature
 from engine.model.keyframe import Codec
 from engine.model.verdict import Cause, FaultKind, Severity, State, UnknownReason
@@ -87,20 +87,20 @@ def test_between_blurred_and_sharp_lies_doubt() -> None:
 
 def test_a_night_that_is_no_fault_is_still_too_dark_to_judge() -> None:
     lenient = JudgeSettings(dark_mean_max=5.0)
-    verdict, _ = judge_measurement(a_measurement(luma_mean=12.0, sharpness=None), History(), lenient)
+    verdict, _ = judge_measurement(a_measurement(luma_mean=12.0, sharpness=None), JudgeState(), lenient)
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.TOO_DARK_TO_JUDGE)
 
 
 @pytest.mark.parametrize("changes", [{"luma_mean": 3.0, "sharpness": None}, {"flat_share": 1.0, "luma_mean": 0.0}])
 def test_darkness_is_no_fault_while_the_kitchen_rests(changes: dict[str, float]) -> None:
     dark = a_measurement(**changes)
-    resting, _ = judge_measurement(dark, History(), SETTINGS, working=False)
+    resting, _ = judge_measurement(dark, JudgeState(), SETTINGS, working=False)
     assert (resting.state, resting.reason) == (State.UNKNOWN, UnknownReason.TOO_DARK_TO_JUDGE)
     assert judge_one(dark).state == State.FAULT
 
 
 def test_a_blue_screen_is_a_fault_by_night_too() -> None:
-    blue, _ = judge_measurement(a_measurement(flat_share=1.0, luma_mean=60.0), History(), SETTINGS, working=False)
+    blue, _ = judge_measurement(a_measurement(flat_share=1.0, luma_mean=60.0), JudgeState(), SETTINGS, working=False)
     assert blue.kinds == (FaultKind.SIGNAL_LOSS,)
 
 
@@ -174,7 +174,7 @@ def test_a_camera_that_fails_twice_is_announced_offline_with_the_reason() -> Non
 
 def test_a_keyframe_without_a_picture_is_unknown_and_not_offline() -> None:
     verdict, history = judge_undecoded(
-        "c1", 4, MINUTE_NS, UnknownReason.QUARANTINED, "two workers died", History(), SETTINGS
+        "c1", 4, MINUTE_NS, UnknownReason.QUARANTINED, "two workers died", JudgeState(), SETTINGS
     )
     assert (verdict.state, verdict.reason, verdict.visit_id) == (State.UNKNOWN, "quarantined", 4)
     assert history.outcomes[-1].state == State.UNKNOWN

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from engine.kpi.camera_day import observe
-from engine.kpi.daily_counts import LATE_NS, Book
+from engine.kpi.daily_counts import LATE_NS, DailyCounts
 from engine.kpi.days import Days
 from engine.kpi.rates import league, rates, table_of
 from engine.model.camera import Camera, KeyPoint
@@ -61,11 +61,11 @@ def canteen(
     return Camera(camera_id, "rtsp://h/1", site_id=site, region=region, key_point=point, required=required)
 
 
-def book_of(*cameras: Camera, now: int = NOON_NS) -> Book:
-    return Book("Asia/Shanghai", cameras, now)
+def book_of(*cameras: Camera, now: int = NOON_NS) -> DailyCounts:
+    return DailyCounts("Asia/Shanghai", cameras, now)
 
 
-def county(book: Book, region: str = "130102") -> Counts:
+def county(book: DailyCounts, region: str = "130102") -> Counts:
     return {place: counts for (_, place), counts in book.take().counties.items()}[region]
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 
 from engine.config.notices import EndpointSettings, NoticesSettings
-from engine.model.notice import DeliveryState, Mark, Notice, Parcel
+from engine.model.notice import DeliveryState, DeliveryUpdate, Notice, PendingDelivery
 from engine.notices.attempt import Answer, Outcome
 from engine.notices.delivery import Delivery
 
@@ -25,15 +25,15 @@ def settings(*names: str, **more) -> NoticesSettings:
     return NoticesSettings(endpoints=endpoints, **({"per_s_max": 1000.0} | more))
 
 
-def parcel(endpoint: str = "a", seq: int = 1, at_ns: int = T0, **more) -> Parcel:
-    return Parcel(endpoint, Notice(seq, "finding.opened", seq, 1, at_ns, "13", "{}"), at_ns, **more)
+def parcel(endpoint: str = "a", seq: int = 1, at_ns: int = T0, **more) -> PendingDelivery:
+    return PendingDelivery(endpoint, Notice(seq, "finding.opened", seq, 1, at_ns, "13", "{}"), at_ns, **more)
 
 
 def sent(delivery: Delivery, now_ns: int) -> list[str]:
     return [one.name for one in delivery.due(now_ns).send]
 
 
-def fail(delivery: Delivery, now_ns: int, answer: Answer = DOWN, jitter: float = 0.0) -> Mark:
+def fail(delivery: Delivery, now_ns: int, answer: Answer = DOWN, jitter: float = 0.0) -> DeliveryUpdate:
     assert sent(delivery, now_ns), "nothing was due"
     return delivery.ended("a", answer, now_ns, jitter)
 
@@ -45,7 +45,7 @@ def test_a_notice_is_sent_at_once_and_its_delivery_marked() -> None:
     assert delivery.wanting() == ()
     assert sent(delivery, T0) == ["a/1"]
     assert sent(delivery, T0 + S) == []  # it is on the wire
-    assert delivery.ended("a", OK, T0 + S, 0.0) == Mark("a", 1, DeliveryState.DELIVERED, 1)
+    assert delivery.ended("a", OK, T0 + S, 0.0) == DeliveryUpdate("a", 1, DeliveryState.DELIVERED, 1)
     assert delivery.wanting() == ("a",)
 
 
@@ -110,7 +110,7 @@ def test_a_notice_that_is_refused_again_and_again_lets_the_next_one_pass() -> No
         mark = fail(delivery, now, BAD)
         assert mark.state == DeliveryState.WAITING
         now = mark.next_wall_ns
-    assert fail(delivery, now, BAD) == Mark("a", 1, DeliveryState.DEAD, 3, 0, "refused: HTTP 422")
+    assert fail(delivery, now, BAD) == DeliveryUpdate("a", 1, DeliveryState.DEAD, 3, 0, "refused: HTTP 422")
     delivery.take(parcel(seq=2))
     assert sent(delivery, now + S) == ["a/2"]
     assert delivery.circuits_open() == ()
@@ -249,11 +249,11 @@ def test_in_any_weather_nothing_is_lost_and_every_endpoint_hears_in_order(seed: 
     heard: dict[str, list[int]] = defaultdict(list)
     delivery, flying, now = Delivery(rules), [], T0
 
-    def write(marks: list[Mark]) -> None:
+    def write(marks: list[DeliveryUpdate]) -> None:
         for one in marks:
             old = box[one.endpoint, one.seq]
             assert old.state == DeliveryState.WAITING
-            box[one.endpoint, one.seq] = Parcel(
+            box[one.endpoint, one.seq] = PendingDelivery(
                 one.endpoint, old.notice, old.queued_wall_ns, one.state, one.attempts, one.next_wall_ns
             )
 

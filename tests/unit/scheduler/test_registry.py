@@ -9,7 +9,7 @@ from engine.errors import RegistryError
 from engine.model.camera import KeyPoint
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CameraPlan, CamerasPut, CamerasRemoved, PushMissing, SettingsChanged, VisitEnded
-from engine.scheduler.table import Place
+from engine.scheduler.table import CameraState
 from tests.support.scheduling import HOUR_S, LOST, Patrol, cameras, settings
 
 
@@ -257,7 +257,7 @@ def test_slots_recorders_and_platforms_are_given_anew() -> None:
     assert scheduler.table.size <= 100
     assert len(scheduler.dispatch.uplinks.names) <= 100
     assert len(scheduler.dispatch.hosts.all) <= 2
-    assert list(scheduler.table.place) == [Place.FREE] * scheduler.table.size
+    assert list(scheduler.table.place) == [CameraState.FREE] * scheduler.table.size
 
 
 def test_every_canteen_may_have_hours_and_a_county_of_its_own() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from engine.model.findings import FindingQuery
-from engine.model.verdict import VerdictNews
+from engine.model.verdict import PublishedVerdict
 from engine.serve.status import LostError, TooManyError, TooSlowError
 from engine.serve.streams import watch
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
@@ -18,12 +18,12 @@ class ListLog:
     """A log of news in a list."""
 
     def __init__(self) -> None:
-        self.rows: list[VerdictNews] = []
+        self.rows: list[PublishedVerdict] = []
         self.floor = 0
 
-    def add(self, number: int) -> list[VerdictNews]:
+    def add(self, number: int) -> list[PublishedVerdict]:
         first = len(self.rows) + 1
-        self.rows += [VerdictNews(seq, replace(VERDICT, visit_id=seq)) for seq in range(first, first + number)]
+        self.rows += [PublishedVerdict(seq, replace(VERDICT, visit_id=seq)) for seq in range(first, first + number)]
         return self.rows[-number:]
 
     async def span(self):
@@ -37,7 +37,9 @@ class ListLog:
 def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
     async def story() -> tuple[list[int], str]:
         log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1)
+        feed: Watch[PublishedVerdict] = Watch(
+            log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
+        )
         with feed.place(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.place():
             pass
         bodies = feed.bodies(0, VerdictFilter())
@@ -55,7 +57,9 @@ def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
 def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
     async def story() -> list[int]:
         log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1)
+        feed: Watch[PublishedVerdict] = Watch(
+            log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
+        )
         log.add(1234)
         for _ in range(9):
             feed.publish(log.add(3))
@@ -74,7 +78,7 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
 def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
     async def story() -> None:
         log = ListLog()
-        feed: Watch[VerdictNews] = Watch(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
+        feed: Watch[PublishedVerdict] = Watch(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
         log.add(10)
         log.floor = 5
         with pytest.raises(LostError, match="goes from 5 to 10"):
@@ -89,11 +93,11 @@ class Feed:
     def __init__(self, ring_max: int = 64) -> None:
         self.log = ListLog()
         self.coded: list[int] = []
-        self.watch: Watch[VerdictNews] = Watch(self.log, self._code, lambda token: b"|", ring_max, watchers_max=99)
+        self.watch: Watch[PublishedVerdict] = Watch(self.log, self._code, lambda token: b"|", ring_max, watchers_max=99)
         self.told: list[list[bytes]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    def _code(self, one: VerdictNews) -> bytes:
+    def _code(self, one: PublishedVerdict) -> bytes:
         self.coded.append(one.seq)
         return b"%d " % one.seq
 
@@ -249,7 +253,7 @@ def test_news_that_come_while_a_watcher_reads_the_log_are_not_slept_through() ->
     async def story() -> bytes:
         feed = Feed()
 
-        async def after(seq: int, limit: int) -> list[VerdictNews]:
+        async def after(seq: int, limit: int) -> list[PublishedVerdict]:
             found = await ListLog.after(feed.log, seq, limit)
             if not found and len(feed.log.rows) < 3:
                 feed.commit(1)  # after the look, and before the watcher sleeps

@@ -8,7 +8,7 @@ import pytest
 from engine.config.schema import FeedSettings, Settings
 from engine.model.visit import FailureReason
 from engine.scheduler.classes import REASONS
-from engine.simulation.camera_model import NEVER_ANSWERED, Nature
+from engine.simulation.camera_model import NEVER_ANSWERED, CameraModel
 from engine.simulation.faults import Faults, PlatformRestart, PowerCut, Storm
 from engine.simulation.fleet import Fleet, made_up
 from tests.support.simulations import PLAIN, at, nature, settings
@@ -23,11 +23,11 @@ def fleet() -> Fleet:
     return made_up(14_000, PLAIN, settings().scheduler, 1)
 
 
-def why(world: Nature, camera: int) -> str:
+def why(world: CameraModel, camera: int) -> str:
     return REASONS[world.why[camera] - 1].value if world.why[camera] else UP
 
 
-def lasted(world: Nature, camera: int, visits: int = 400) -> list[float]:
+def lasted(world: CameraModel, camera: int, visits: int = 400) -> list[float]:
     return sorted(world.visit(camera)[1] / 1e9 for _ in range(visits))
 
 
@@ -166,7 +166,7 @@ def test_the_seed_makes_the_world(fleet: Fleet) -> None:
     faults = Faults(offline_share=0.05)
 
     def dead(seed: int) -> list[int]:
-        return list(Nature(fleet, PLAIN, faults, FeedSettings(), at(HOUR_S), seed).why)
+        return list(CameraModel(fleet, PLAIN, faults, FeedSettings(), at(HOUR_S), seed).why)
 
     assert dead(1) == dead(1)
     assert dead(1) != dead(2)

@@ -10,10 +10,10 @@ from engine.model.camera import Camera, KeyPoint
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import Tick, VisitEnded
-from engine.simulation.camera_model import Nature
+from engine.simulation.camera_model import CameraModel
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import Fleet, registered
-from engine.simulation.oracle import SENTENCES_MAX, Promises
+from engine.simulation.oracle import SENTENCES_MAX, Oracle
 from tests.support.simulations import PLAIN, at, core_of, nature
 
 PLAN = SchedulerSettings(
@@ -36,12 +36,12 @@ def fleet() -> Fleet:
     return registered(cameras, PLAIN, PLAN, 1)
 
 
-def promises(plan: SchedulerSettings = PLAN, crowded: set[int] = frozenset()) -> Promises:
+def promises(plan: SchedulerSettings = PLAN, crowded: set[int] = frozenset()) -> Oracle:
     marks = np.array([camera in crowded for camera in range(20)])
-    return Promises(fleet(), plan, marks)
+    return Oracle(fleet(), plan, marks)
 
 
-def quiet_world() -> tuple[Scheduler, Nature]:
+def quiet_world() -> tuple[Scheduler, CameraModel]:
     cameras = fleet()
     return core_of(cameras, PLAN), nature(cameras, Faults())
 
@@ -128,7 +128,7 @@ def test_books_of_the_scheduler_that_say_otherwise_are_noticed() -> None:
     assert len(kept.broken) == 2, "the scheduler's own invariants notice it too"
 
 
-def patrolled(core: Scheduler, watched: Promises, unseen: set[str], until_s: float) -> None:
+def patrolled(core: Scheduler, watched: Oracle, unseen: set[str], until_s: float) -> None:
     """Visits that take no time; those of `unseen` bring a keyframe that nobody tells the promises of."""
     now_ns, index = 0, watched._fleet.index
     while now_ns < at(until_s):
