@@ -214,7 +214,8 @@ class Store:
     def write(
         self, records: Sequence[VisitRecord], also: Sequence[Write] = (), batch_id: str = ""
     ) -> list[VisitRecord]:
-        """Log verdicts, keep the last of each camera with its memory, let transaction hooks and `also` write; one transaction.
+        """Log verdicts, keep the last of each camera with its memory, let transaction hooks and
+        `also` write; one transaction.
 
         Returns the records with their places in the log. `batch_id`: what `committed` may be asked for.
         """
