@@ -88,10 +88,10 @@ def fill(store: Store, url: str, number: int, days: int, now_wall_ns: int, seed:
             store.kpis.put(transaction, KpiChanges(counties=totals, canteens=rows, closed=(day,)), keep_days=10**5)
     engine.dispose()
     office = KpiService(store.kpis, TIMEZONE, 10**5, registry, lambda: now_wall_ns)
-    store.transaction_hooks[:] = [office.join]
+    store.transaction_hooks[:] = [office.count_in]
     waiting = iter(registry)
     while batch := list(islice(waiting, _BATCH)):
-        office.periods({one.camera_id: (4, 4 - (random.random() < 0.02)) for one in batch})
+        office.add_periods({one.camera_id: (4, 4 - (random.random() < 0.02)) for one in batch})
         store.write([VisitRecord(verdict(one.camera_id, now_wall_ns, random), b"") for one in batch])
         office.committed()
     store.transaction_hooks.clear()

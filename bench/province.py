@@ -26,11 +26,11 @@ from engine.judge.state import JudgeState
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement
+from engine.model.packed_measurement import pack_measurement
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.worker.process import measure
-from engine.worker.wire import pack_measurement
 
 PERIOD_NS = 900_000_000_000
 """Between two verdicts of a camera in the log."""

@@ -35,12 +35,12 @@ from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
 from engine.kernels.registry import FIGURES
 from engine.model.camera import Camera
+from engine.model.packed_measurement import pack_measurement
 from engine.model.registry import CameraMark, CameraQuery
 from engine.model.verdict import FaultKind, State
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
-from engine.worker.wire import pack_measurement
 
 CAMERAS = 131_072
 _FILL_ROWS = 2_000
@@ -157,9 +157,10 @@ def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
     taken_s: list[float] = []
     settings = RecordSettings()
     writer = Writer(
-        store, EvidenceStore(path.parent / "evidence", 10**9), settings, lambda _: None, on_batch=taken_s.append,
+        store, EvidenceStore(path.parent / "evidence", 10**9), settings, on_batch=taken_s.append,
         tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
     )  # fmt: skip
+    writer.start(lambda _: None)
     coming, before = visits.records(), store.history.last_seq()
     cpu_s, began_s = time.process_time(), time.monotonic()
     number = 0

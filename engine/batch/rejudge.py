@@ -14,9 +14,9 @@ from engine.config.judge import JudgeSettings
 from engine.errors import ConfigError, WireError
 from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
+from engine.model.packed_measurement import unpack_measurement
 from engine.model.verdict import Verdict
 from engine.storage.db.store import VisitRecord
-from engine.worker.wire import unpack_measurement
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

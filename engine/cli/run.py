@@ -24,9 +24,9 @@ def run(config: ConfigOption = None) -> None:
             if not engine.running:
                 raise engine.failure or PatrolError("the engine ended; its log says why")
             calendar_file, watch_s = engine.settings.scheduler.calendar_file, engine.settings.reload.watch_s
-            asked = hangups.take()
+            asked = hangups.received()
             if asked:
-                watched.look(calendar_file)  # what is read now need not be read again because it has changed
+                watched.check(calendar_file)  # what is read now need not be read again because it has changed
             if asked or watched.changed(watch_s, calendar_file):
                 if config is None:
                     logger().warning("nothing to reload: patrol run was started without --config")

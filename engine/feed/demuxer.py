@@ -51,7 +51,7 @@ def run(name: str, address: str, settings: FeedSettings, control: Control) -> in
                 _report(name, hub, pool)
                 next_status_ns = now_ns + _STATUS_INTERVAL_NS
             stirred = poller.wait(_TICK_MS)
-            if "control" in stirred and control.stop_asked(
+            if "control" in stirred and control.stop_requested(
                 lambda tree: pool.configure(FeedSettings.model_validate(tree["feed"]))
             ):
                 return 0

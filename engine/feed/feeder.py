@@ -34,7 +34,7 @@ async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Contr
     stopped = asyncio.Event()
 
     def hear() -> None:
-        if control.stop_asked(feeder.reload):
+        if control.stop_requested(feeder.reload):
             loop.remove_reader(control.descriptor)
             stopped.set()
 

@@ -1,4 +1,4 @@
-"""The configuration in force: a changed one is read, checked, compared, and taken as one event, or refused whole."""
+"""Holds the configuration in force; a new one is read, checked, compared, and applied as a whole or refused."""
 
 import os
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from engine.runtime.log import logger
 
 
 class Configuration:
-    """Used in the hub's thread only, so that of two reloads at once one comes after the other.
+    """For the hub's thread, so that two reloads never run at once.
 
-    `warn(settings, calendar, cores, wall_ns)`: what the operator should know of them; `take(settings, calendar)` brings
-    them into force; `told(outcome)`: applied, unchanged or refused; `say(settings, calendar)` tells the supervisor,
-    both as trees: it tells the feeders, and remembers them for a hub that is started anew.
+    `warn(settings, calendar, cores, wall_ns)` returns what the operator should know about them. `apply(settings,
+    calendar)` brings them into force. `count(outcome)` counts a reload: applied, unchanged or refused.
+    `tell_supervisor(settings, calendar)`, both as trees: it tells the feeders, and gives them to a hub it starts later.
     """
 
     def __init__(
@@ -29,23 +29,23 @@ class Configuration:
         settings: Settings,
         calendar: Calendar,
         warn: Callable[[Settings, Calendar, int, int], list[str]],
-        take: Callable[[Settings, Calendar], None],
-        told: Callable[[str], None],
-        say: Callable[[dict[str, Any], dict[str, Any]], None],
+        apply: Callable[[Settings, Calendar], None],
+        count: Callable[[str], None],
+        tell_supervisor: Callable[[dict[str, Any], dict[str, Any]], None],
     ) -> None:
         self.settings = settings
         self._calendar = calendar
         self._warn = warn
-        self._take = take
-        self._told = told
-        self._say = say
+        self._apply = apply
+        self._count = count
+        self._tell_supervisor = tell_supervisor
 
     def reload(self, path: str) -> None:
-        """SIGHUP, or the file has changed: take it, or keep what is in force and say why in log and metric."""
+        """Apply a configuration file, or keep the old configuration and say why in log and metric."""
         try:
             report = self._change(load(Path(path)), dry_run=False)
         except ConfigError as error:
-            self._told("refused")
+            self._count("refused")
             logger().error("configuration refused, the old one stands", file=path, detail=str(error))
             return
         logger().info(
@@ -53,13 +53,16 @@ class Configuration:
             file=path,
             applied=report.applied,
             revision=report.revision,
-            changes=[f"{one.key} = {one.new}" for one in report.changes],
+            changes=[f"{change.key} = {change.new}" for change in report.changes],
         )
         for warning in report.warnings:
             logger().warning("configuration", detail=warning)
 
     def apply(self, text: str, *, expected_revision: str = "", dry_run: bool = False) -> ConfigReport:
-        """Take a TOML text, or say what it would change. Raises ConfigError, or ConflictError if another came first."""
+        """Apply a TOML text, or with `dry_run` only return what it would change.
+
+        Raises ConfigError if it cannot be used, ConflictError if `expected_revision` is not the one in force.
+        """
         if expected_revision and expected_revision != revision(self.settings):
             raise ConflictError(
                 f"the settings in force have revision {revision(self.settings)}, not {expected_revision}: somebody "
@@ -69,11 +72,11 @@ class Configuration:
             return self._change(loads(text, name="request"), dry_run)
         except ConfigError:
             if not dry_run:
-                self._told("refused")
+                self._count("refused")
             raise
 
     def warnings(self) -> list[str]:
-        """What the operator should know of the settings in force."""
+        """Return what the operator should know about the settings in force."""
         return self._warnings(self.settings, self._calendar)
 
     def _change(self, wanted: Settings, dry_run: bool) -> ConfigReport:
@@ -81,19 +84,23 @@ class Configuration:
         calendar = load_calendar(settings.scheduler.calendar_file)
         wrong = problems(settings)
         if wrong:
-            raise ConfigError("\n".join(f"together with the keys that wait for a restart: {one}" for one in wrong))
+            raise ConfigError(
+                "\n".join(f"together with the keys that wait for a restart: {problem}" for problem in wrong)
+            )
         changes = tuple(diff(self.settings, wanted))
         warnings = [
-            f"{one.key}: needs a restart; {one.old} stays in force until then" for one in changes if not one.hot
+            f"{change.key}: needs a restart; {change.old} stays in force until then"
+            for change in changes
+            if not change.hot
         ]
         changed = settings != self.settings or calendar != self._calendar
         if dry_run:
             return ConfigReport(revision(self.settings), changes, (*warnings, *self._warnings(settings, calendar)))
         if changed:
-            self._take(settings, calendar)
+            self._apply(settings, calendar)
             self.settings, self._calendar = settings, calendar
-            self._say(settings.model_dump(mode="json"), calendar.model_dump(mode="json"))
-        self._told("applied" if changed else "unchanged")
+            self._tell_supervisor(settings.model_dump(mode="json"), calendar.model_dump(mode="json"))
+        self._count("applied" if changed else "unchanged")
         return ConfigReport(revision(settings), changes, (*warnings, *self._warnings(settings, calendar)), changed)
 
     def _warnings(self, settings: Settings, calendar: Calendar) -> list[str]:

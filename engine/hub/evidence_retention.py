@@ -1,15 +1,15 @@
-"""What open findings refer to is held on to; what ended ones refer to may go when room is needed."""
+"""Keeps the exhibits that open findings cite; those of ended findings may be deleted when room is needed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.model.findings import LedgerEvent, Step
+from engine.model.findings import LoggedEvent, Step
 from engine.storage.evidence.store import EvidenceStore
 
-_ENDS = (Step.CLOSED, Step.DISMISSED)
+_ENDING_STEPS = (Step.CLOSED, Step.DISMISSED)
 
 
 class EvidenceRetention:
-    """`cited`: digests by open finding, as the ledger has them at the start. For one thread."""
+    """For one thread. `cited`: digests that open findings cite, by finding id, as stored at the start."""
 
     def __init__(self, evidence: EvidenceStore, cited: Mapping[int, Iterable[str]]) -> None:
         self._evidence = evidence
@@ -17,12 +17,13 @@ class EvidenceRetention:
         for digests in self._cited.values():
             evidence.pin(digests)
 
-    def hear(self, events: Sequence[LedgerEvent]) -> None:
-        """Events were committed, in this order."""
-        for event in events:
+    def update(self, events: Sequence[LoggedEvent]) -> None:
+        """Pin what these committed events cite, and unpin what findings cited that they end."""
+        for logged in events:
+            event = logged.event
             cited = self._cited.setdefault(event.finding_id, [])
             new = [digest for digest in dict.fromkeys(event.evidence) if digest not in cited]
-            if event.step in _ENDS:
+            if event.step in _ENDING_STEPS:
                 del self._cited[event.finding_id]
                 self._evidence.unpin(cited)
             elif new:

@@ -1,4 +1,4 @@
-"""Which feeders there are, and which orders each holds. Pure; `now_ns` is monotonic."""
+"""Keeps track of the feeders and the visit orders that each holds. Pure; `now_ns` is monotonic."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ class _Feeder:
 
 
 def visits_allowed(capacity: int, room: int) -> int:
-    """Visits that may be in flight. `room`: frames the intake can still take, and every visit may bring one at once.
+    """Return how many visits may be in flight. `room`: keyframes the intake can still take; each visit may bring one.
 
-    It may be less than are in flight: then as many must end before one begins, or workers that fall behind would be
-    brought more and more keyframes that nobody looks at.
+    The result may be less than the visits in flight now: then some must end before the next one starts. Otherwise
+    workers that fall behind would be sent ever more keyframes that are never decoded.
     """
     return max(0, min(capacity, room))
 
 
 class FeederPool:
-    """The books of visits in flight: every order that begins here ends here, once.
+    """Visit orders that wait for a feeder or are in flight; each leaves exactly once.
 
-    An order waits while no feeder of its kind has room; the scheduler's cap on visits in flight bounds how many do.
+    An order waits while no feeder of its kind has room. The scheduler's cap on visits in flight bounds how many wait.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class FeederPool:
         self._waiting: dict[FeedKind, deque[VisitOrder]] = {kind: deque() for kind in FeedKind}
 
     def heartbeat(self, name: str, kind: FeedKind, capacity: int, stuck_threads: int, now_ns: int) -> bool:
-        """A feeder is alive. True if it is new."""
+        """Note that a feeder is alive; returns True if it is new."""
         feeder = self._feeders.get(name)
         if feeder is None:
             self._feeders[name] = _Feeder(kind, capacity, now_ns, stuck_threads=stuck_threads)
@@ -44,16 +44,16 @@ class FeederPool:
         feeder.capacity, feeder.seen_ns, feeder.stuck_threads = capacity, now_ns, stuck_threads
         return False
 
-    def begin(self, order: VisitOrder) -> None:
-        """An order waits for a feeder."""
+    def enqueue(self, order: VisitOrder) -> None:
+        """Add an order; it waits for a feeder."""
         self._waiting[order.via].append(order)
 
     def place(self) -> list[tuple[str, VisitOrder]]:
-        """Orders that go out now, each with its feeder: the one of its kind with most room."""
+        """Assign waiting orders to feeders; each goes to the feeder of its kind with the most room."""
         placed: list[tuple[str, VisitOrder]] = []
         for kind, waiting in self._waiting.items():
             while waiting:
-                name = self._roomiest(kind)
+                name = self._least_busy(kind)
                 if name is None:
                     break
                 order = waiting.popleft()
@@ -63,12 +63,12 @@ class FeederPool:
         return placed
 
     def end(self, visit_id: int) -> VisitOrder | None:
-        """The order's feeder is done with it. None if it is not in flight: ended before, or never given."""
+        """Remove an order from its feeder and return it; None if it is not in flight."""
         name = self._holder.pop(visit_id, None)
         return None if name is None else self._feeders[name].orders.pop(visit_id)
 
     def drop_waiting(self, visit_id: int) -> VisitOrder | None:
-        """Take back an order that still waits for a feeder."""
+        """Remove an order that waits for a feeder and return it; None if it does not wait."""
         for waiting in self._waiting.values():
             for order in waiting:
                 if order.visit_id == visit_id:
@@ -77,7 +77,7 @@ class FeederPool:
         return None
 
     def lost(self, name: str) -> list[VisitOrder]:
-        """A feeder is gone; the orders it held."""
+        """Remove a feeder that ended; returns the orders it held."""
         feeder = self._feeders.pop(name, None)
         if feeder is None:
             return []
@@ -86,7 +86,7 @@ class FeederPool:
         return list(feeder.orders.values())
 
     def silent(self, now_ns: int, limit_ns: int) -> set[str]:
-        """Feeders not heard of for longer than `limit_ns`."""
+        """Return the feeders whose last heartbeat is older than `limit_ns`."""
         return {name for name, feeder in self._feeders.items() if now_ns - feeder.seen_ns > limit_ns}
 
     @property
@@ -99,18 +99,17 @@ class FeederPool:
         """Orders that wait for a feeder."""
         return sum(map(len, self._waiting.values()))
 
-    @property
-    def feeders(self) -> int:
-        """Feeders alive."""
+    def __len__(self) -> int:
+        """Feeders that are alive."""
         return len(self._feeders)
 
     @property
     def stuck_threads(self) -> int:
-        """Threads given up in feeders that live."""
+        """Threads that feeders have given up and that still run."""
         return sum(feeder.stuck_threads for feeder in self._feeders.values())
 
     def capacity(self) -> int:
-        """Visits that all feeders can hold together."""
+        """Return how many visits all feeders together can hold."""
         return sum(feeder.capacity for feeder in self._feeders.values())
 
     def check_invariants(self) -> None:
@@ -122,7 +121,7 @@ class FeederPool:
         if len(set(waiting)) != len(waiting) or held.keys() & set(waiting):
             raise AssertionError("an order waits twice, or waits while a feeder holds it")
 
-    def _roomiest(self, kind: FeedKind) -> str | None:
+    def _least_busy(self, kind: FeedKind) -> str | None:
         best: str | None = None
         most_room = 0
         for name, feeder in self._feeders.items():

@@ -1,11 +1,10 @@
-"""The ledger of the running engine: hears verdicts, takes commands, wakes for deadlines, orders re-checks.
+"""The ledger of the running engine: it observes verdicts, carries out commands, keeps deadlines and orders rechecks.
 
-The ledger lives in the hub's thread; what it says goes to the writer, which commits it with the verdict that it came
-of. A command is answered after its events are committed, and not before.
+The ledger itself belongs to the hub's thread. Its events go to the writer, which commits them together with the verdict
+that caused them. A command is answered only after its events are committed.
 """
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -15,6 +14,8 @@ from typing import Any
 from engine.clock import wall_ns
 from engine.config.schema import Settings
 from engine.errors import NotFoundError, StoreError
+from engine.hub.finding_log import CommitFlag
+from engine.hub.thread_calls import ThreadCalls
 from engine.ledger.commands import check, check_state, is_repeated
 from engine.ledger.core import REQUESTS_MAX, Action, Ledger, RecheckWanted
 from engine.ledger.invariants import check_invariants
@@ -28,32 +29,32 @@ from engine.model.findings import (
     FindingPage,
     FindingQuery,
     LedgerEvent,
-    LoggedEvent,
     Recorded,
     Step,
 )
-from engine.model.keyframe import Keyframe
+from engine.model.keyframe import EvidenceKeyframe
 from engine.model.verdict import Verdict
 from engine.storage.db.findings import Entry, FindingRecord, append
 from engine.storage.db.store import Write
 from engine.storage.writer.writer import Writer
 
 EVENTS_MAX = 20_000
-"""Events that may wait for the database. Beyond it, or a share of the writer's queue if that is smaller, nothing new is
-begun, so that none of them is ever dropped."""
+"""Ledger events that may wait for the database. Beyond it, or beyond a share of the writer's queue if that is smaller,
+the ledger accepts nothing new, so that it never has to drop an event."""
 _QUEUE_BYTES = 20_000
-"""What an event and its verdict take of the writer's queue at most."""
-_NEWS_MAX = 500
-_SHOWN = (Step.OPENED, Step.CHANGED, Step.RECHECK_FAILED, Step.RECHECK_PASSED)
-"""Steps that the keyframe of their look is the evidence of."""
+"""Bytes of the writer's queue that an event and its verdict take at most."""
+_STEPS_WITH_EVIDENCE = (Step.OPENED, Step.CHANGED, Step.RECHECK_FAILED, Step.RECHECK_PASSED)
+"""Steps whose evidence is the keyframe of the visit that caused them."""
+_AWAY = "the database is away, and nothing can be promised without it; ask again later"
 
-Notice = Callable[[LedgerEvent, Finding], str]
-"""What the outside is told of an event, a JSON object."""
+NoticeBody = Callable[[LedgerEvent, Finding], str]
+"""Returns what other systems are told of an event, as a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """A command was taken: what became of the finding, and when that is committed; None: the record says it then."""
+class _Accepted:
+    """A command that the ledger took. `finding`: its new state; None if only the database knows the finding.
+    `committed`: done when the events are committed. `repeated`: the request was carried out before."""
 
     finding: Finding | None
     committed: "Future[Any]"
@@ -61,24 +62,26 @@ class _Taken:
 
 
 class FindingsService:
-    """`check_now` orders visits and `ask` runs a question in the hub's thread; the hub sets both.
-
-    `heard`, `advance`, `configure`, `delivered`, `measure` and `check_invariants` are for the hub's thread, the
-    coroutines for any loop. `listeners` hear of events in the order of their places, each once, after the commit and in
-    the writer's thread; `span` and `after` are the log behind them.
-    """
+    """`observe`, `advance`, `confirm_delivery`, `configure`, `measure` and `check_invariants` are for the hub's thread;
+    the coroutines are for any event loop."""
 
     def __init__(
-        self, settings: Settings, record: FindingRecord, writer: Writer, metrics: Metrics, notice: Notice
+        self,
+        settings: Settings,
+        record: FindingRecord,
+        writer: Writer,
+        written: CommitFlag,
+        calls: ThreadCalls,
+        metrics: Metrics,
+        notice_body: NoticeBody,
     ) -> None:
-        self.check_now: Callable[[Sequence[str]], object] = lambda _: None
-        self.ask: Callable[[Callable[[], _Taken]], Future[_Taken]]
-        self.listeners: list[Callable[[Sequence[LoggedEvent]], None]] = []
         self._settings = settings
         self._record = record
         self._writer = writer
+        self._written = written
+        self._calls = calls
         self._metrics = metrics
-        self._notice = notice
+        self._notice_body = notice_body
         self._ledger = Ledger(
             settings.ledger,
             wall_ns(),
@@ -87,116 +90,92 @@ class FindingsService:
             record.requests(REQUESTS_MAX),
             record.next_id(),
         )
-        self._orders: list[RecheckWanted] = []
+        self._rechecks: list[str] = []
         self._lock = threading.Lock()
         self._waiting = 0
-        self._unrung = False
-        self._published_seq = record.last_seq()
 
-    def heard(self, verdict: Verdict, camera: Camera, keyframe: Keyframe | None) -> tuple[Write, ...]:
-        """A verdict was given. Returns what is to be written with it."""
+    def observe(self, verdict: Verdict, camera: Camera, evidence: EvidenceKeyframe | None) -> tuple[Write, ...]:
+        """Update the ledger with a verdict; returns what must be written in the verdict's transaction."""
         if not self._has_room():
             self._metrics.finding_unheard()
             return ()
         actions = self._ledger.observe(verdict, camera, wall_ns())
-        write = self._write(actions, keyframe) if actions else None
+        write = self._write(actions, evidence) if actions else None
         return () if write is None else (write,)
 
-    def advance(self, now_wall_ns: int) -> None:
-        """The hub's turn: deadlines that passed, looks that are wanted."""
+    def advance(self, now_wall_ns: int) -> Sequence[str]:
+        """Act on deadlines that have passed; returns the cameras to recheck now."""
         wakeup_ns = self._ledger.next_wakeup_wall_ns()
         if wakeup_ns is not None and now_wall_ns >= wakeup_ns and self._has_room():
             self._commit(self._ledger.tick(now_wall_ns))
-        if self._orders:
-            orders, self._orders = self._orders, []
-            self.check_now([order.camera_id for order in orders])
+        camera_ids, self._rechecks = self._rechecks, []
+        return camera_ids
 
-    def delivered(self, finding_id: int, why: str) -> None:
-        """A notice of the finding reached somebody; StoreError while nothing can be written: tell it again."""
+    def confirm_delivery(self, finding_id: int, why: str) -> None:
+        """Record that a notice of the finding reached an endpoint. Raises StoreError while nothing can be written."""
         if not self._has_room():
-            raise StoreError("the database is away, and nothing can be promised without it; ask again later")
+            raise StoreError(_AWAY)
         self._commit(self._ledger.delivered(finding_id, why, wall_ns()))
 
     def configure(self, settings: Settings) -> None:
-        """New settings, for what begins from now on."""
+        """Apply new settings to findings and deadlines that begin from now on."""
         self._settings = settings
         self._ledger.configure(settings.ledger)
 
     def measure(self) -> None:
-        """Findings by state and level, as they are now."""
+        """Set the gauges of findings by state and level."""
         counts = self._ledger.counts.items()
         self._metrics.findings({(state.value, level.value): number for (state, level), number in counts})
 
     def check_invariants(self) -> None:
-        """Raise if the books do not balance."""
+        """Raise AssertionError if the ledger contradicts itself."""
         check_invariants(self._ledger)
 
-    def ring(self) -> None:
-        """The writer has committed something: tell the listeners what of it was the ledger's. In its thread."""
-        with self._lock:
-            unrung, self._unrung = self._unrung, False
-        try:
-            while unrung and (news := self._record.events_after(self._published_seq, _NEWS_MAX)):
-                for listener in self.listeners:
-                    listener(news)
-                self._published_seq = news[-1].seq
-        except BaseException:
-            self._unrung = True
-            raise
-
-    async def span(self) -> tuple[int, int]:
-        """(floor, head): events with floor < seq <= head are kept. None ever goes."""
-        return 0, await asyncio.to_thread(self._record.last_seq)
-
-    async def after(self, seq: int, limit: int) -> tuple[LoggedEvent, ...]:
-        """The first events with a greater seq, at most `limit`."""
-        return await asyncio.to_thread(self._record.events_after, seq, limit)
-
     async def finding(self, finding_id: int) -> Finding | None:
-        """One finding; None if there is none."""
+        """Return one finding; None if there is no such finding."""
         return await asyncio.to_thread(self._record.get, finding_id)
 
     async def findings(self, query: FindingQuery) -> FindingPage:
-        """A page of them, newest first."""
+        """Return a page of findings, newest first."""
         return await asyncio.to_thread(self._record.page, query)
 
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """All events of a finding; empty if there is none such."""
+        """Return all events of a finding; empty if there is no such finding."""
         return await asyncio.to_thread(self._record.events_of, finding_id)
 
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
-        """Do what a caller wants to a finding, and answer when it is committed.
+        """Carry out a caller's command; returns the finding once that is committed.
 
-        NotFoundError for one that is not there or not in the actor's region; InvalidArgumentError, DeniedError,
-        StateError and ConflictError for what may not be done; StoreError while the database is away.
+        Raises NotFoundError if the finding does not exist or is outside the actor's region; InvalidArgumentError,
+        DeniedError, StateError or ConflictError if the command is not allowed; StoreError while the database is away.
         """
-        before = None
+        earlier = None
         if command.request_id:
-            before = await asyncio.to_thread(self._record.request, actor.name, command.request_id)
-        if is_repeated(command, before):
-            return await self._kept(command.finding_id, actor)
-        taken = await asyncio.wrap_future(self.ask(lambda: self._act(command, actor)))
-        await asyncio.wrap_future(taken.committed)
-        if taken.finding is not None:
-            return taken.finding
-        finding = await self._kept(command.finding_id, actor)
-        if not taken.repeated:
+            earlier = await asyncio.to_thread(self._record.request, actor.name, command.request_id)
+        if is_repeated(command, earlier):
+            return await self._visible(command.finding_id, actor)
+        accepted = await asyncio.wrap_future(self._calls.ask(lambda: self._act(command, actor)))
+        await asyncio.wrap_future(accepted.committed)
+        if accepted.finding is not None:
+            return accepted.finding
+        finding = await self._visible(command.finding_id, actor)
+        if not accepted.repeated:
             check(command, actor)
             check_state(command, finding)
         return finding
 
-    def _act(self, command: FindingCommand, actor: Actor) -> _Taken:
+    def _act(self, command: FindingCommand, actor: Actor) -> _Accepted:
         repeated = self._ledger.repeats(command, actor)
-        held = self._ledger.findings.get(command.finding_id)
-        if repeated or held is None or not actor.sees(held.subject.region):
-            # What is committed says which it is; all that came before is committed with an empty write.
-            return _Taken(None, self._writer.transact(), repeated)
+        open_finding = self._ledger.findings.get(command.finding_id)
+        if repeated or open_finding is None or not actor.sees(open_finding.subject.region):
+            # The database knows the finding. An empty write is done when all writes before it are committed.
+            return _Accepted(None, self._writer.transact(), repeated)
         if not self._has_room():
-            raise StoreError("the database is away, and nothing can be promised without it; ask again later")
+            raise StoreError(_AWAY)
         finding, actions = self._ledger.act(command, actor, wall_ns())
-        return _Taken(finding, self._commit(actions))
+        return _Accepted(finding, self._commit(actions))
 
-    async def _kept(self, finding_id: int, actor: Actor) -> Finding:
+    async def _visible(self, finding_id: int, actor: Actor) -> Finding:
         finding = await self.finding(finding_id)
         if finding is None or not actor.sees(finding.subject.region):
             raise NotFoundError(f"findings/{finding_id}: there is none such; list them for those that there are")
@@ -207,43 +186,40 @@ class FindingsService:
         return self._waiting < min(EVENTS_MAX, record.queue_records_max, record.queue_bytes_max // _QUEUE_BYTES)
 
     def _commit(self, actions: Sequence[Action]) -> "Future[Any]":
-        """Write what was said, by itself; done when it is committed."""
+        """Write events that no verdict caused; the future is done when they are committed."""
         write = self._write(actions, None)
-        committed: Future[Any] = Future()
-        if write is None:
-            committed.set_result(None)
-            return committed
-        return self._writer.transact(write)
+        if write is not None:
+            return self._writer.transact(write)
+        nothing_to_write: Future[Any] = Future()
+        nothing_to_write.set_result(None)
+        return nothing_to_write
 
-    def _write(self, actions: Sequence[Action], keyframe: Keyframe | None) -> Write | None:
-        """What the writer is to do about them; looks that are wanted are ordered at the next turn."""
-        self._orders += [action for action in actions if isinstance(action, RecheckWanted)]
-        recorded = [action for action in actions if isinstance(action, Recorded)]
-        if not recorded:
-            return None
-        entries = [self._entry(one, keyframe) for one in recorded]
+    def _write(self, actions: Sequence[Action], evidence: EvidenceKeyframe | None) -> Write | None:
+        """Return the write of these actions' events; rechecks are ordered at the next `advance`."""
+        self._rechecks += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
+        entries = [self._entry(action, evidence) for action in actions if isinstance(action, Recorded)]
         for entry in entries:
             self._metrics.finding_event(entry.event.step)
-        return self._counted(entries)
+        return self._counted(entries) if entries else None
 
-    def _entry(self, recorded: Recorded, keyframe: Keyframe | None) -> Entry:
+    def _entry(self, recorded: Recorded, evidence: EvidenceKeyframe | None) -> Entry:
         event, finding = recorded.event, recorded.finding
-        if keyframe is not None and event.step in _SHOWN:
-            event = replace(event, evidence=(hashlib.sha256(keyframe.payload).hexdigest(),))
-        return Entry(event, finding, self._notice(event, finding) if event.step in TOLD else "")
+        if evidence is not None and event.step in _STEPS_WITH_EVIDENCE:
+            event = replace(event, evidence=(evidence.sha256,))
+        return Entry(event, finding, self._notice_body(event, finding) if event.step in TOLD else "")
 
     def _counted(self, entries: Sequence[Entry]) -> Write:
-        """The write, counted as waiting until it was carried out; a transaction that fails runs it again."""
+        """Return the write; its events count as waiting until it ran. A transaction that fails runs it again."""
         with self._lock:
             self._waiting += len(entries)
-        waiting = len(entries)
+        uncounted = len(entries)
 
         def write(connection: Any) -> None:
-            nonlocal waiting
+            nonlocal uncounted
             append(connection, entries)
             with self._lock:
-                self._waiting -= waiting
-                self._unrung = True
-            waiting = 0
+                self._waiting -= uncounted
+            uncounted = 0
+            self._written.set()
 
         return write

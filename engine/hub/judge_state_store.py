@@ -1,4 +1,4 @@
-"""What the judge remembers of each camera, as the bytes that are stored."""
+"""Holds the judge state of every camera in memory, as the bytes that are stored."""
 
 from collections.abc import Iterable
 
@@ -6,24 +6,24 @@ from engine.judge.state import JudgeState
 
 
 class JudgeStateStore:
-    """As bytes, they need not be read one by one at a start, and no collector of garbage walks them: of 131,072 cameras
-    that took two seconds. To read one at a visit takes 10 us; to write it, it is made into bytes in any case.
+    """Judge states by camera id. For one thread. `stored`: as the database has them at the start.
 
-    `stored`: by camera id. For one thread.
+    States stay bytes: a start need not parse 131,072 of them, and the garbage collector does not walk them (that took
+    two seconds). Parsing one takes 10 us a visit; packing it is needed for the database in any case.
     """
 
     def __init__(self, stored: Iterable[tuple[str, bytes]] = ()) -> None:
-        self._blobs = dict(stored)
+        self._packed = dict(stored)
 
-    def of(self, camera_id: str) -> JudgeState:
-        """That of a camera never seen, where there is none."""
-        return JudgeState.from_bytes(self._blobs.get(camera_id, b""))
+    def get(self, camera_id: str) -> JudgeState:
+        """Return a camera's state; the empty one if it was never judged."""
+        return JudgeState.from_bytes(self._packed.get(camera_id, b""))
 
-    def put(self, camera_id: str, history: JudgeState) -> bytes:
-        """It is this from now on; as it is to be stored."""
-        blob = self._blobs[camera_id] = history.to_bytes()
-        return blob
+    def replace(self, camera_id: str, state: JudgeState) -> bytes:
+        """Replace a camera's state; returns its bytes, as they are stored."""
+        packed = self._packed[camera_id] = state.to_bytes()
+        return packed
 
     def forget(self, camera_id: str) -> None:
-        """The camera left the registry."""
-        self._blobs.pop(camera_id, None)
+        """Drop a camera's state."""
+        self._packed.pop(camera_id, None)

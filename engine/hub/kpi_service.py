@@ -1,5 +1,5 @@
-"""KPIs of the running engine: verdicts, periods and registry changes go into the pure book, what changes is written in
-the writer's transaction, and questions are answered from what is written."""
+"""KPIs of the running engine: counts verdicts, periods and registry changes, writes the counts in the writer's
+transaction, and answers queries from what is written."""
 
 import asyncio
 import threading
@@ -36,7 +36,10 @@ _Span = tuple[date, date]
 
 
 class KpiService:
-    """Any thread may call. `keep_days`: of counties and canteens. `show` hears the day's rates now and then."""
+    """Any thread may call. `keep_days`: days of counts that are kept.
+
+    `show` is called with the day's rates, by county and KPI, every 15 s at most.
+    """
 
     def __init__(
         self,
@@ -54,73 +57,76 @@ class KpiService:
         now_wall_ns = clock_wall_ns()
         today = Days(timezone).of(now_wall_ns)
         under_way = dict(record.restore(today))
-        self._book = DailyCounts(timezone, cameras, now_wall_ns, under_way.pop(today, {}))
+        self._counts = DailyCounts(timezone, cameras, now_wall_ns, under_way.pop(today, {}))
         for day, facts in under_way.items():
-            self._book.restore(day, facts)
+            self._counts.restore(day, facts)
         self._recent = RecentDays(*record.latest(RECENT_DAYS))
         self._unwritten = KpiChanges()
-        self._joined_keep_days = keep_days
-        self._passed: SimpleQueue[Mapping[str, tuple[int, int]]] = SimpleQueue()
+        self._written_keep_days = keep_days
+        self._periods: SimpleQueue[Mapping[str, tuple[int, int]]] = SimpleQueue()
         self._show = show
         self._show_after_ns = 0
 
     def configure(self, timezone: str, keep_days: int) -> None:
-        """New settings."""
+        """Apply new settings."""
         with self._lock:
-            self._book.configure(timezone)
+            self._counts.configure(timezone)
             self._keep_days = keep_days
 
-    def put(self, cameras: Iterable[Camera]) -> None:
-        """Cameras are new or changed in the registry."""
+    def upsert(self, cameras: Iterable[Camera]) -> None:
+        """Add cameras, or replace those whose id is known."""
         with self._lock:
-            self._book.put(cameras, self._clock_wall_ns())
+            self._counts.put(cameras, self._clock_wall_ns())
 
     def remove(self, camera_ids: Iterable[str]) -> None:
-        """Cameras left the registry."""
+        """Remove cameras that left the registry."""
         with self._lock:
-            self._book.remove(camera_ids, self._clock_wall_ns())
+            self._counts.remove(camera_ids, self._clock_wall_ns())
 
-    def periods(self, passed: Mapping[str, tuple[int, int]]) -> None:
-        """Periods due and kept since the last call, by camera; counted with the next batch. Never waits."""
+    def add_periods(self, passed: Mapping[str, tuple[int, int]]) -> None:
+        """Add periods due and periods kept, by camera; they are counted with the next transaction. Never blocks."""
         if passed:
-            self._passed.put(passed)
+            self._periods.put(passed)
 
-    def join(self, transaction: Transaction, records: Sequence[VisitRecord]) -> None:
+    def count_in(self, transaction: Transaction, records: Sequence[VisitRecord]) -> None:
         """Count these records and write what they change, in the transaction that writes them.
 
-        Until `committed` is called, the same is written again with the next records: a transaction that failed loses
-        nothing, and a record counted twice counts once.
+        Until `committed` is called, the same counts are written again with the next records: a transaction that fails
+        loses nothing, and a record that comes twice counts once.
         """
         with self._lock:
             now_wall_ns = self._clock_wall_ns()
-            self._book.advance(now_wall_ns)
-            while not self._passed.empty():
-                for camera_id, (due, kept) in self._passed.get().items():
-                    self._book.periods(camera_id, due, kept, now_wall_ns)
+            self._counts.advance(now_wall_ns)
+            while not self._periods.empty():
+                for camera_id, (due, kept) in self._periods.get().items():
+                    self._counts.periods(camera_id, due, kept, now_wall_ns)
             for record in records:
-                self._book.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
-            self._unwritten = self._unwritten.then(self._book.take())
-            self._joined_keep_days = self._keep_days
-        self._record.put(transaction, self._unwritten, self._joined_keep_days)
+                self._counts.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
+            self._unwritten = self._unwritten.then(self._counts.take())
+            self._written_keep_days = self._keep_days
+        self._record.put(transaction, self._unwritten, self._written_keep_days)
 
     def committed(self) -> None:
-        """The transaction of the last `join` is in the database; from the thread that wrote it."""
-        self._recent = self._recent.after(self._unwritten, self._joined_keep_days)
+        """Note that the transaction of the last `count_in` is committed. For the thread that wrote it."""
+        self._recent = self._recent.after(self._unwritten, self._written_keep_days)
         self._unwritten = KpiChanges()
         now_wall_ns = self._clock_wall_ns()
         if now_wall_ns >= self._show_after_ns:
             self._show_after_ns = now_wall_ns + _SHOW_INTERVAL_NS
             with self._lock:
-                counties = self._book.counties()
+                counties = self._counts.counties()
             self._show({county: rates(counts) for county, counts in counties.items()})
 
     def take_late(self) -> int:
-        """Verdicts since the last call that came when their day was over; they count for none."""
+        """Return how many verdicts since the last call came after their day was over; they count for no day."""
         with self._lock:
-            return self._book.take_late()
+            return self._counts.take_late()
 
     async def table(self, query: KpiQuery) -> KpiTable:
-        """The KPIs that are wanted, from what is written; canteens of a day that is not over yet, as they stand."""
+        """Return KPIs from what is written; canteens of a day that is not over yet, from memory.
+
+        Raises ValueError for a page token that is not of this list.
+        """
         recent = self._recent
         span = _span(recent, query.from_day, query.to_day)
         if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
@@ -128,7 +134,7 @@ class KpiService:
         return await asyncio.to_thread(region_table, recent, query)
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
-        """The league table, from what is written."""
+        """Return a league table from what is written."""
         recent = self._recent
         span = _with_before(_span(recent, query.from_day, query.to_day))
         if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
@@ -136,9 +142,9 @@ class KpiService:
         return await asyncio.to_thread(_league, partial(region_table, recent), query)
 
     def _canteens(self, first: date, last: date, region_prefix: str) -> Iterator[RegionCounts]:
-        for day in range(max(first.toordinal(), self._book.today - 1), last.toordinal() + 1):
+        for day in range(max(first.toordinal(), self._counts.today - 1), last.toordinal() + 1):
             with self._lock:
-                counties = self._book.canteens(day)
+                counties = self._counts.canteens(day)
             for (_, county), canteens in counties.items():
                 if county.startswith(region_prefix):
                     for canteen, counts in canteens.items():
@@ -146,29 +152,27 @@ class KpiService:
 
 
 Canteens = Callable[[date, date, str], Iterable[RegionCounts]]
-"""Counts of canteens on those of these days that are not over yet, in a region."""
+"""Returns counts of canteens in a region, for those of these days that are not over yet."""
 
 
 class Counted(Protocol):
-    """Who knows the counts of counties: the database, or the memory of its latest days."""
+    """A source of counties' counts: the database, or its latest days in memory."""
 
     def span(self) -> _Span | None:
-        """First and last day; None before any."""
+        """Return the first and last day with counts; None if there is none."""
 
     def days(self, first: date, last: date, region_prefix: str = "") -> int:
-        """Days of the span that have counts."""
+        """Return how many days of the span have counts."""
 
     def regions(
         self, first: date, last: date, region_prefix: str, digits: int, *, each_day: bool = False
     ) -> Iterable[RegionCounts]:
-        """Sums of the counties of each region, whose code has so many digits."""
+        """Return the sums of counties by region; a region's code has `digits` digits."""
 
 
 def kpi_table(record: Kpis, query: KpiQuery, under_way: Canteens | None = None) -> KpiTable:
-    """The KPIs that are wanted. `under_way`: who knows them; without it they are counted from the database.
-
-    Raises ValueError for a page token that is none of this list.
-    """
+    """Return KPIs from the database. `under_way`: counts of days that are not over; without it they are counted
+    from the database. Raises ValueError for a page token that is not of this list."""
     if query.by != KpiBy.CANTEEN:
         return region_table(record, query)
     span = _span(record, query.from_day, query.to_day)
@@ -180,12 +184,12 @@ def kpi_table(record: Kpis, query: KpiQuery, under_way: Canteens | None = None) 
         counted += under_way(*span, prefix)
     else:
         for day, places, facts in record.under_way(*span, prefix):
-            counted += (RegionCounts(*one, day, counts) for one, counts in count_canteens(places, facts).items())
+            counted += (RegionCounts(*place, day, counts) for place, counts in count_canteens(places, facts).items())
     return table_of(query, counted, span, record.days(*span, prefix), record.names(prefix))
 
 
 def region_table(counted: Counted, query: KpiQuery) -> KpiTable:
-    """The KPIs of regions, which are what counties add up to; ValueError as above."""
+    """Return KPIs of regions as sums of counties. Raises ValueError for a page token that is not of this list."""
     span = _span(counted, query.from_day, query.to_day)
     if span is None:
         return table_of(query, (), None, 0)
@@ -197,32 +201,32 @@ def region_table(counted: Counted, query: KpiQuery) -> KpiTable:
 
 
 def league_table(record: Kpis, query: LeagueQuery) -> LeagueTable:
-    """The league table; beside each rate that of as many days before."""
+    """Return a league table; beside each rate stands the rate of as many days before."""
     return _league(partial(kpi_table, record), query)
 
 
-def _league(ask: Callable[[KpiQuery], KpiTable], query: LeagueQuery) -> LeagueTable:
+def _league(table: Callable[[KpiQuery], KpiTable], query: LeagueQuery) -> LeagueTable:
     wanted = KpiQuery(query.region_prefix, query.by, query.from_day, query.to_day)
-    now = ask(wanted)
+    now = table(wanted)
     before = None if now.from_day is None or now.to_day is None else _before(now.from_day, now.to_day)
-    return league(query, now, before and ask(replace(wanted, from_day=before[0], to_day=before[1])))
+    return league(query, now, before and table(replace(wanted, from_day=before[0], to_day=before[1])))
 
 
 def _before(first: date, last: date) -> _Span | None:
-    """As many days just before these; None before the first day of the calendar."""
+    """Return the span of as many days just before these; None if it would begin before the calendar does."""
     end = first.toordinal() - 1
     begin = max(date.min.toordinal(), end - days_between(first, last) + 1)
     return (date.fromordinal(begin), date.fromordinal(end)) if end >= date.min.toordinal() else None
 
 
 def _with_before(span: _Span | None) -> _Span | None:
-    """Both together, as a league compares them."""
+    """Return a span that also covers the days it is compared with."""
     before = span and _before(*span)
     return (before[0], span[1]) if span and before else span
 
 
 def _span(counted: Counted, first: date | None, last: date | None) -> _Span | None:
-    """The days that are meant: those given; without them the latest that there is."""
+    """Return the days given; without them the latest day that has counts."""
     if first is not None and last is not None:
         return first, last
     known = counted.span()

@@ -1,9 +1,11 @@
-"""Measurements that wait a moment for others, to be judged one right after the other. Pure.
+"""Collects measurements for a moment, so that the judge takes several right after one another. Pure.
 
-Between two pictures the decoders take the caches of the processor, and a verdict costs two to four times what it costs
-right after another one. What comes within GATHER_NS is judged together, GATHER_MAX at most; what has nothing behind it
-does not wait.
+Decoding evicts the processor's caches: a verdict costs two to four times as much as one that follows another verdict
+directly. So measurements that arrive within BATCH_WAIT_NS are judged together, BATCH_MAX at most. A measurement does
+not wait when no worker holds a keyframe, since no other can follow it.
 """
+
+from typing import NamedTuple
 
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
@@ -12,35 +14,43 @@ BATCH_WAIT_NS = 20_000_000
 BATCH_MAX = 8
 
 
+class Measured(NamedTuple):
+    """A keyframe with its measurement. `packed`: the measurement as the worker serialised it; the store keeps it."""
+
+    keyframe: Keyframe
+    measurement: Measurement
+    packed: bytes
+
+
 class MicroBatch:
-    """Scored keyframes, oldest first; bounded by GATHER_MAX."""
+    """Measurements, oldest first; at most BATCH_MAX."""
 
     def __init__(self) -> None:
-        self._scored: list[tuple[Keyframe, Measurement]] = []
-        self._until_ns = 0
+        self._waiting: list[Measured] = []
+        self._deadline_ns = 0
 
     @property
-    def until_ns(self) -> int | None:
-        """When they are due at the latest; None: there are none."""
-        return self._until_ns if self._scored else None
+    def deadline_ns(self) -> int | None:
+        """When the batch must be judged at the latest; None if it is empty."""
+        return self._deadline_ns if self._waiting else None
 
-    def add(self, keyframe: Keyframe, measurement: Measurement, now_ns: int) -> None:
-        """One more was scored."""
-        if not self._scored:
-            self._until_ns = now_ns + BATCH_WAIT_NS
-        self._scored.append((keyframe, measurement))
+    def add(self, measured: Measured, now_ns: int) -> None:
+        """Add a measurement; the first one starts the wait."""
+        if not self._waiting:
+            self._deadline_ns = now_ns + BATCH_WAIT_NS
+        self._waiting.append(measured)
 
-    def due(self, now_ns: int, held_frames: int) -> bool:
-        """Whether to judge now. `held_frames`: in the hands of workers."""
-        if not self._scored:
+    def is_due(self, now_ns: int, held_frames: int) -> bool:
+        """Whether to judge now. `held_frames`: keyframes that workers hold."""
+        if not self._waiting:
             return False
-        return now_ns >= self._until_ns or len(self._scored) >= BATCH_MAX or held_frames == 0
+        return now_ns >= self._deadline_ns or len(self._waiting) >= BATCH_MAX or held_frames == 0
 
-    def holds(self, camera_id: str) -> bool:
-        """Whether one of this camera waits."""
-        return any(keyframe.camera_id == camera_id for keyframe, _ in self._scored)
+    def contains(self, camera_id: str) -> bool:
+        """Whether a measurement of this camera waits."""
+        return any(measured.keyframe.camera_id == camera_id for measured in self._waiting)
 
-    def take(self) -> list[tuple[Keyframe, Measurement]]:
-        """All of them, to be judged."""
-        taken, self._scored = self._scored, []
-        return taken
+    def drain(self) -> list[Measured]:
+        """Remove and return all measurements."""
+        drained, self._waiting = self._waiting, []
+        return drained

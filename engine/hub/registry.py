@@ -1,4 +1,4 @@
-"""The cameras the hub knows, and what it announces of each. Pure; the store holds the truth across restarts."""
+"""Holds the cameras the hub knows and their announced states. Pure; the database keeps both across restarts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ _REGION_DIGITS = 6
 
 
 class Registry:
-    """Cameras by id, with counts by state and region that are kept up as they change."""
+    """Cameras by id, with counts by announced state and county."""
 
     def __init__(self, cameras: Iterable[Camera], announced: Mapping[str, State]) -> None:
         self.cameras: dict[str, Camera] = {}
@@ -20,11 +20,11 @@ class Registry:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._enabled: Counter[str] = Counter()
         self.version = 0
-        """Another one after every change of cameras."""
-        self.put(cameras)
+        """Counts up with every change of cameras."""
+        self.upsert(cameras)
 
-    def put(self, cameras: Iterable[Camera]) -> None:
-        """Add cameras, or change those whose id is known."""
+    def upsert(self, cameras: Iterable[Camera]) -> None:
+        """Add cameras, or replace those whose id is known."""
         for camera in cameras:
             self._uncount(camera.camera_id)
             self.cameras[camera.camera_id] = camera
@@ -32,7 +32,7 @@ class Registry:
         self.version += 1
 
     def remove(self, camera_ids: Iterable[str]) -> None:
-        """Forget cameras; unknown ids are passed over."""
+        """Remove cameras; unknown ids are ignored."""
         for camera_id in camera_ids:
             self._uncount(camera_id)
             self.cameras.pop(camera_id, None)
@@ -40,7 +40,7 @@ class Registry:
         self.version += 1
 
     def announce(self, camera_id: str, state: State) -> bool:
-        """The engine stands by this state now. True if it is news."""
+        """Set the announced state of a camera. Returns True if it changed. Raises KeyError for an unknown id."""
         camera = self.cameras[camera_id]
         if self._announced.get(camera_id) == state:
             return False
@@ -50,7 +50,7 @@ class Registry:
         return True
 
     def by_state(self, region_prefix: str = "") -> dict[str, int]:
-        """Cameras by announced state, within a region."""
+        """Return the number of cameras by announced state, within a region."""
         totals: Counter[str] = Counter()
         for (state, region), number in self.counts.items():
             if region.startswith(region_prefix):
@@ -58,7 +58,7 @@ class Registry:
         return {state: number for state, number in totals.items() if number or not region_prefix}
 
     def enabled(self, region_prefix: str = "") -> int:
-        """Cameras that are visited, or pushed, within a region."""
+        """Return the number of enabled cameras within a region."""
         return sum(number for region, number in self._enabled.items() if region.startswith(region_prefix))
 
     def _count(self, camera: Camera) -> None:

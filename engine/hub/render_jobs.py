@@ -1,4 +1,4 @@
-"""Pictures that callers asked for, rendered by workers between two measurements. Pure but for the futures it fills."""
+"""Tracks the pictures that callers asked for while workers render them."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from engine.model.picture import RenderedPicture
 from engine.worker.wire import Failed
 
 RENDERS_MAX = 32
-"""Renders asked for and not answered; a caller beyond is told to come again."""
+"""Renders in flight at most; beyond it a caller is refused and may try again."""
 FIRST_JOB_ID = 1 << 62
-"""Measuring counts its jobs from 1; the two never meet."""
+"""Measuring jobs count from 1, render jobs from here; the ranges never meet."""
 
 
 @dataclass(slots=True)
@@ -21,14 +21,14 @@ class _RenderJob:
 
 
 class RenderJobs:
-    """Render jobs in flight."""
+    """Render jobs in flight. Pure but for the futures it completes."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, _RenderJob] = {}
         self._next = FIRST_JOB_ID
 
-    def begin(self, worker: str, answer: "Future[RenderedPicture]") -> int:
-        """A job id for a render that goes to `worker`; raises StoreError if too many are under way."""
+    def start(self, worker: str, answer: "Future[RenderedPicture]") -> int:
+        """Return the id of a new job for `worker`. Raises StoreError if RENDERS_MAX are in flight."""
         if len(self._jobs) >= RENDERS_MAX:
             raise StoreError(f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second")
         job_id = self._next
@@ -36,22 +36,22 @@ class RenderJobs:
         self._jobs[job_id] = _RenderJob(worker, answer)
         return job_id
 
-    def finished(self, job_id: int, outcome: RenderedPicture | Failed) -> None:
-        """The worker's answer goes to the caller."""
-        render = self._jobs.pop(job_id, None)
-        if render is None or render.answer.cancelled():
+    def finish(self, job_id: int, outcome: RenderedPicture | Failed) -> None:
+        """Complete the caller's future with the worker's outcome."""
+        job = self._jobs.pop(job_id, None)
+        if job is None or job.answer.cancelled():
             return
         if isinstance(outcome, RenderedPicture):
-            render.answer.set_result(outcome)
+            job.answer.set_result(outcome)
         else:
-            render.answer.set_exception(StoreError(f"the kept keyframe gives no picture: {outcome.detail}"))
+            job.answer.set_exception(StoreError(f"the kept keyframe gives no picture: {outcome.detail}"))
 
     def worker_lost(self, worker: str) -> None:
-        """Its renders fail; the caller may ask again."""
-        for job_id in [job_id for job_id, render in self._jobs.items() if render.worker == worker]:
-            self.finished(job_id, Failed("internal", "the worker ended; ask again"))
+        """Fail the renders of a worker that ended; the caller may ask again."""
+        for job_id in [job_id for job_id, job in self._jobs.items() if job.worker == worker]:
+            self.finish(job_id, Failed("internal", "the worker ended; ask again"))
 
 
-def stamped(picture: RenderedPicture, keyframe: Keyframe) -> RenderedPicture:
-    """The picture, with the visit it shows."""
+def with_visit(picture: RenderedPicture, keyframe: Keyframe) -> RenderedPicture:
+    """Return the picture with the visit and arrival time of its keyframe."""
     return RenderedPicture(picture.jpeg, picture.width, picture.height, keyframe.visit_id, keyframe.arrival_wall_ns)

@@ -1,4 +1,4 @@
-"""What was committed, for those who watch: the log of verdicts, each with the place of its camera."""
+"""Reads the log of committed verdicts for watchers, each with the region and site of its camera."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ class VerdictLog:
         self._registry = registry
 
     async def span(self) -> tuple[int, int]:
-        """(floor, head): verdicts with floor < seq <= head are kept."""
+        """Return (floor, head): verdicts with floor < seq <= head are kept."""
         return await asyncio.to_thread(self._span)
 
     async def after(self, seq: int, limit: int) -> Sequence[PublishedVerdict]:
-        """The first verdicts with a greater seq, at most `limit`."""
+        """Return the first verdicts with a greater seq, at most `limit`."""
         rows = await asyncio.to_thread(self._history.after, seq, limit)
-        return [self._placed(one.seq, one.verdict, one.changed) for one in rows]
+        return [self._located(row.seq, row.verdict, row.changed) for row in rows]
 
-    def stored(self, records: Sequence[VisitRecord]) -> list[PublishedVerdict]:
-        """Records that were just committed, as news; in the writer's thread."""
-        return [self._placed(one.seq, one.verdict, one.changed) for one in records]
+    def published(self, records: Sequence[VisitRecord]) -> list[PublishedVerdict]:
+        """Return records that were just committed as watchers see them. For the writer's thread."""
+        return [self._located(record.seq, record.verdict, record.changed) for record in records]
 
     def _span(self) -> tuple[int, int]:
         oldest = self._history.oldest_seq()
         return max(0, oldest - 1), self._history.last_seq()
 
-    def _placed(self, seq: int, verdict: Verdict, changed: bool) -> PublishedVerdict:
-        # A single look in a dictionary that only the hub's thread changes.
+    def _located(self, seq: int, verdict: Verdict, changed: bool) -> PublishedVerdict:
+        # One lookup in a dictionary that only the hub's thread changes needs no lock.
         camera = self._registry.cameras.get(verdict.camera_id)
         if camera is None:
             return PublishedVerdict(seq, verdict, changed)

@@ -1,4 +1,4 @@
-"""Visits under way: what the scheduler orders goes to a feeder, what comes back goes to the scheduler, once."""
+"""Keeps the scheduler and the feeders in step: orders go out, and each comes back to the scheduler exactly once."""
 
 from collections.abc import Callable, Sequence
 
@@ -52,9 +52,9 @@ _FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)
 
 
 class Visits:
-    """The scheduler and the feeders' board, kept in step.
+    """The scheduler with the pool of feeders. For the hub's thread.
 
-    `on_unvisited` hears of cameras that count as offline without a visit: their platform is out, or no gateway sent.
+    `send` sends a message to a feeder and returns whether it was taken. `on_pause_ended` is called with an ended pause.
     """
 
     def __init__(
@@ -64,62 +64,63 @@ class Visits:
         scheduler: Scheduler,
         send: Callable[[Sequence[wire.Frame], bytes], bool],
         metrics: Metrics,
-        on_unvisited: Callable[[VisitFailure], object],
+        on_pause_ended: Callable[[Pause], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._scheduler = scheduler
         self._send = send
         self._metrics = metrics
-        self._on_unvisited = on_unvisited
-        self.on_pause_ended: Callable[[Pause], None] = lambda _: None
+        self._on_pause_ended = on_pause_ended
+        self._unvisited: list[VisitFailure] = []
         self._wall_offset_ns: int | None = None
-        self._board = FeederPool()
+        self._feeders = FeederPool()
         self._capacity = 0
         self._turn_ns = 0
         self._fallbacks: set[int] = set()
 
-    def put(self, cameras: Sequence[Camera], now_ns: int) -> None:
-        """Cameras are new or changed."""
+    def upsert(self, cameras: Sequence[Camera], now_ns: int) -> None:
+        """Add cameras to the schedule, or reschedule those that changed."""
         self._handle(CamerasPut([plan_of(camera) for camera in cameras]), now_ns)
 
     def remove(self, camera_ids: Sequence[str], now_ns: int) -> None:
-        """Cameras left the registry."""
+        """Remove cameras from the schedule."""
         self._handle(CamerasRemoved(tuple(camera_ids)), now_ns)
 
     def check_now(self, camera_ids: Sequence[str], now_ns: int) -> CheckNowReport:
-        """Visit these as soon as the caps allow."""
+        """Visit these cameras before all others, within the caps; returns what becomes of each."""
         for action in self._handle(CheckNow(tuple(camera_ids)), now_ns):
             if isinstance(action, CheckNowAnswered):
                 return action.report
         raise AssertionError("the scheduler did not answer a check-now")
 
     def pause(self, pause: Pause, now_ns: int) -> PauseStatus:
-        """Visit no cameras of a scope."""
+        """Stop visiting the cameras of a scope."""
         self._handle(PatrolPaused(pause), now_ns)
         return pause_status(self._scheduler, pause)
 
     def resume(self, scope: PauseScope, now_ns: int) -> PauseStatus | None:
-        """Visit them again; what was ended, None if it was not paused."""
-        ended = [one.pause for one in self._handle(PatrolResumed(scope), now_ns) if isinstance(one, PauseEnded)]
-        mine = next((one for one in ended if one.scope == scope), None)
-        return None if mine is None else pause_status(self._scheduler, mine)
+        """Visit them again; returns the pause that ended, None if the scope was not paused."""
+        actions = self._handle(PatrolResumed(scope), now_ns)
+        ended = [action.pause for action in actions if isinstance(action, PauseEnded)]
+        pause = next((pause for pause in ended if pause.scope == scope), None)
+        return None if pause is None else pause_status(self._scheduler, pause)
 
     def configure(self, settings: Settings, calendar: Calendar, now_ns: int) -> None:
-        """New settings; what is under way goes on."""
+        """Apply new settings; visits in flight go on."""
         self._settings = settings
         self._handle(SettingsChanged(settings.scheduler, calendar), now_ns)
 
     def judged(self, verdict: Verdict, now_ns: int) -> None:
-        """The judge has spoken on a picture."""
+        """Tell the scheduler the verdict on a keyframe."""
         self._handle(Judged(verdict.camera_id, verdict.state, verdict.announced), now_ns)
 
-    def arrived(self, camera_id: str, now_ns: int) -> None:
-        """A gateway pushed a keyframe."""
+    def pushed(self, camera_id: str, now_ns: int) -> None:
+        """Tell the scheduler that a gateway pushed a keyframe."""
         self._handle(Arrived(camera_id), now_ns)
 
-    def clock(self, wall_offset_ns: int, now_ns: int) -> None:
-        """Wall clock minus monotonic clock; a jump moves the kitchens' windows."""
+    def set_clock(self, wall_offset_ns: int, now_ns: int) -> None:
+        """Set wall clock minus monotonic clock. A jump moves the kitchens' windows, and is logged."""
         if self._wall_offset_ns is None or abs(wall_offset_ns - self._wall_offset_ns) > _CLOCK_JUMP_NS:
             if self._wall_offset_ns is not None:
                 jump_s = seconds(wall_offset_ns - self._wall_offset_ns)
@@ -128,32 +129,32 @@ class Visits:
             self._handle(WallClock(wall_offset_ns), now_ns)
 
     def status(self, now_ns: int) -> SchedulerStatus:
-        """How the patrol keeps its periods."""
+        """Return how the patrol keeps its periods."""
         return self._scheduler.status(now_ns)
 
-    def take_periods(self) -> dict[str, tuple[int, int]]:
-        """Periods due and kept since the last call, by camera."""
+    def drain_periods(self) -> dict[str, tuple[int, int]]:
+        """Return periods due and periods kept since the last call, by camera."""
         return self._scheduler.take_periods()
 
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
-        """Why a camera is due when it is; raises RegistryError for an unknown id."""
+        """Return why a camera is due when it is. Raises RegistryError for an unknown id."""
         return self._scheduler.plan(camera_id, now_ns)
 
     def is_working(self, camera: Camera, wall_ns: int) -> bool:
-        """Whether the camera's kitchen works at this moment."""
+        """Return whether the camera's kitchen works at this moment."""
         return self._scheduler.timing.sites.is_open(*site_of(camera), wall_ns)
 
     def warnings(self, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
-        """What the operator should know of such settings, given the cameras that there are."""
+        """Return what the operator should know about these settings, given the cameras in the schedule."""
         return capacity_warnings.warnings(self._scheduler, settings, calendar, cores, wall_ns)
 
     def next_wakeup_ns(self) -> int | None:
-        """When the scheduler wants a turn."""
+        """Return when `advance` must be called; None if nothing waits for a time."""
         return self._scheduler.next_wakeup_ns()
 
     def advance(self, now_ns: int, room: int) -> None:
-        """Give the scheduler its turn. `room`: frames that may still come before the intake is full."""
-        capacity = visits_allowed(self._board.capacity(), room)
+        """Start the visits that are due. `room`: keyframes that may still come before the intake is full."""
+        capacity = visits_allowed(self._feeders.capacity(), room)
         if capacity != self._capacity:
             self._capacity = capacity
             self._handle(CapacityChanged(capacity), now_ns)
@@ -161,9 +162,9 @@ class Visits:
         if wakeup_ns is not None and now_ns >= wakeup_ns:
             self._handle(Tick(), now_ns)
 
-    def brought(self, keyframe: Keyframe, now_ns: int) -> bool:
-        """A feeder brought a keyframe. False if no such visit is under way: the frame is not wanted."""
-        order = self._board.end(keyframe.visit_id)
+    def fetched(self, keyframe: Keyframe, now_ns: int) -> bool:
+        """End the visit that fetched this keyframe. False if no such visit is in flight: the keyframe is dropped."""
+        order = self._feeders.end(keyframe.visit_id)
         if order is None or order.camera_id != keyframe.camera_id:
             return False
         self._observe(order, keyframe.timings, "keyframe")
@@ -171,15 +172,18 @@ class Visits:
         return True
 
     def failed(self, failure: VisitFailure, now_ns: int) -> VisitFailure | None:
-        """A feeder brought none. Returns what is to be judged: nothing on a second try, or where the fault is ours."""
-        order = self._board.end(failure.visit_id)
+        """End a visit that brought no keyframe. Returns the failure if the camera is to be judged by it.
+
+        Returns None if no such visit is in flight, if FFmpeg tries once more, or if the engine is at fault.
+        """
+        order = self._feeders.end(failure.visit_id)
         if order is None:
             return None
         if self._falls_back(order, failure):
             self._fallbacks.add(order.visit_id)
             left_ns = max(NS_PER_S, order.deadline_ns - failure.timings.total_ns)
-            again = VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX)
-            self._board.begin(again)
+            retry = VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX)
+            self._feeders.enqueue(retry)
             self._place(now_ns)
             return None
         self._observe(order, failure.timings, failure.reason)
@@ -187,41 +191,50 @@ class Visits:
         return None if failure.reason == FailureReason.INTERNAL else failure
 
     def heartbeat(self, name: str, status: feed_pb2.FeederStatus, now_ns: int) -> None:
-        """A feeder is alive."""
+        """Note that a feeder is alive, and how many visits it takes."""
         kind = wire.feeder_kind(status)
-        if self._board.heartbeat(name, kind, status.capacity, status.stuck_threads, now_ns):
+        if self._feeders.heartbeat(name, kind, status.capacity, status.stuck_threads, now_ns):
             logger().info("feeder ready", name=name, kind=kind, capacity=status.capacity)
-        self._metrics.stuck_threads(self._board.stuck_threads)
+        self._metrics.stuck_threads(self._feeders.stuck_threads)
         self._place(now_ns)
 
     def feeder_lost(self, name: str, now_ns: int) -> None:
-        """A feeder is gone; its visits end as internal: no word on the cameras."""
-        for order in self._board.lost(name):
+        """End the visits of a feeder that ended, as internal: they say nothing about the cameras."""
+        for order in self._feeders.lost(name):
             self._observe(order, VisitTimings(), FailureReason.INTERNAL)
             self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
 
     def silent_feeders(self, now_ns: int) -> set[str]:
-        """Feeders that have said nothing for too long."""
-        return self._board.silent(now_ns, SILENT_AFTER_NS)
+        """Return the feeders whose heartbeat is overdue."""
+        return self._feeders.silent(now_ns, SILENT_AFTER_NS)
+
+    def drain_unvisited(self) -> list[VisitFailure]:
+        """Return cameras that count as offline without a visit since the last call: their host is out, or no gateway
+        sent a keyframe."""
+        drained, self._unvisited = self._unvisited, []
+        return drained
 
     @property
     def in_flight(self) -> int:
         """Visits ordered and not ended."""
-        return self._board.in_flight + self._board.waiting
+        return self._feeders.in_flight + self._feeders.waiting
 
     @property
     def feeders(self) -> int:
         """Feeders alive."""
-        return self._board.feeders
+        return len(self._feeders)
 
     def check_invariants(self) -> None:
-        """Raise if the books do not balance, as of the last event: whoever fell due since then has had no turn yet."""
-        self._board.check_invariants()
+        """Raise AssertionError if orders and schedule contradict each other as of the last event.
+
+        Cameras that fell due since then have not had a turn yet, and do not count as passed over.
+        """
+        self._feeders.check_invariants()
         self._scheduler.check_invariants(self._turn_ns)
 
     def _handle(self, event: Event, now_ns: int) -> list[Action]:
         actions = self._scheduler.handle(event, now_ns)
-        if not isinstance(event, Judged):  # most of these give nobody a turn
+        if not isinstance(event, Judged):  # the scheduler ignores most verdicts
             self._turn_ns = now_ns
         started = False
         for action in actions:
@@ -231,19 +244,19 @@ class Visits:
             elif isinstance(action, VisitExpired):
                 self._expire(action)
             else:
-                self._hear(action)
+                self._note(action)
         if started or isinstance(event, VisitEnded):
             self._place(now_ns)
         return actions
 
-    def _hear(self, action: Action) -> None:
-        """What the scheduler says besides orders."""
+    def _note(self, action: Action) -> None:
+        """Carry out an action that is no order."""
         if isinstance(action, Presumed):
             detail = f"its platform {action.host} does not answer; one camera probes it, this one was not visited"
-            self._on_unvisited(VisitFailure(action.camera_id, 0, action.reason, detail))
+            self._unvisited.append(VisitFailure(action.camera_id, 0, action.reason, detail))
         elif isinstance(action, PushMissing):
             detail = f"no gateway sent a keyframe for {action.period_s:g} s"
-            self._on_unvisited(VisitFailure(action.camera_id, 0, FailureReason.TIMEOUT_KEYFRAME, detail))
+            self._unvisited.append(VisitFailure(action.camera_id, 0, FailureReason.TIMEOUT_KEYFRAME, detail))
         elif isinstance(action, OutageBegan):
             logger().error("platform out", host=action.host, cameras=action.cameras)
         elif isinstance(action, OutageEnded):
@@ -251,26 +264,26 @@ class Visits:
         elif isinstance(action, PauseEnded):
             scope = action.pause.scope
             logger().info("pause ended", kind=scope.kind, value=scope.value, who=action.pause.who)
-            self.on_pause_ended(action.pause)
+            self._on_pause_ended(action.pause)
 
     def _start(self, action: StartVisit) -> None:
         self._metrics.lag(action.kind.word, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
-        self._board.begin(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))
+        self._feeders.enqueue(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))
 
     def _expire(self, action: VisitExpired) -> None:
-        """The scheduler gave the visit up: no feeder answered within deadline and grace."""
-        order = self._board.end(action.visit_id) or self._board.drop_waiting(action.visit_id)
+        """End a visit that the scheduler gave up: no feeder answered within its deadline and grace."""
+        order = self._feeders.end(action.visit_id) or self._feeders.drop_waiting(action.visit_id)
         if order is not None:
             self._observe(order, VisitTimings(), "expired")
             logger().warning("visit expired unanswered", camera_id=action.camera_id, visit_id=action.visit_id)
 
     def _place(self, now_ns: int) -> None:
-        for name, order in self._board.place():
+        for name, order in self._feeders.place():
             if not self._send(wire.pack_order(order), name.encode()):
                 logger().error("feeder does not take orders", name=name)
-                self._board.end(order.visit_id)
+                self._feeders.end(order.visit_id)
                 self._observe(order, VisitTimings(), FailureReason.INTERNAL)
                 self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
 

@@ -1,7 +1,9 @@
 """A keyframe on its way to a worker, and why one may be dropped. Pure."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from engine.model.visit import FeedKind, VisitTimings
 
@@ -46,3 +48,15 @@ class Keyframe:
     stream_time_ns: int | None
     source: FeedKind
     timings: VisitTimings = VisitTimings()
+
+
+class EvidenceKeyframe:
+    """A keyframe that is kept as evidence. Ledger and evidence store cite it by the same digest, computed once."""
+
+    def __init__(self, keyframe: Keyframe) -> None:
+        self.keyframe = keyframe
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the payload, in hexadecimal digits."""
+        return hashlib.sha256(self.keyframe.payload).hexdigest()

@@ -1,7 +1,7 @@
 """The pipe between the supervisor and a child.
 
-A child says `ready` on it; the parent says `stop` on it; and when the parent is gone, however it went, the pipe ends
-and the child goes too.
+A child sends `ready`, the parent sends `stop`. When the parent dies, in whatever way, the pipe ends, and the child ends
+too.
 """
 
 import contextlib
@@ -10,50 +10,50 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 READY = "ready"
-"""Child to parent: work can come; facts (addresses)."""
+"""Child to parent: I take work; facts (addresses)."""
 FAILED = "failed"
-"""Child to parent: cannot run at all; error code and message."""
+"""Child to parent: I cannot run; error code and message."""
 GO = "go"
 """Parent to hub: every child is ready."""
 BEGUN = "begun"
-"""Hub to parent: a worker is at hand and visits begin; callers may come."""
+"""Hub to parent: a worker is ready and visits begin; calls are answered."""
 LOST = "lost"
-"""Parent to hub: a child is gone; role, name, reason."""
+"""Parent to hub: a child ended; role, name, reason."""
 RELOAD = "reload"
-"""Parent to hub: take the settings of a file; its path. Parent to feeders: new settings, as a tree."""
+"""Parent to hub: read this configuration file; its path. Parent to feeders: new settings, as a tree."""
 RELOADED = "reloaded"
-"""Hub to parent: these settings and this calendar are in force from now on, as trees."""
+"""Hub to parent: these settings and this calendar are in force now, as trees."""
 REPLACE = "replace"
 """Hub to parent: end this child and start another; name, reason."""
 STOP = "stop"
 """Parent to child."""
 
 EXIT_RECYCLE = 3
-"""A demuxer with too many stuck threads leaves with this code."""
+"""Exit code of a demuxer that has too many stuck threads."""
 
 
 class Control:
-    """The child's end of the pipe. Messages are tuples whose first item is a word."""
+    """The child's end of the pipe. A message is a tuple; its first item is one of the words above."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @property
     def descriptor(self) -> int:
-        """For a poller."""
+        """Readable when messages wait; for a poller."""
         return self._connection.fileno()
 
     def ready(self, **facts: Any) -> None:
-        """Tell the parent that work can come, with facts it may pass on (addresses)."""
-        self.say(READY, facts)
+        """Tell the parent that this child takes work. `facts`: addresses that the parent publishes."""
+        self.send(READY, facts)
 
-    def say(self, word: str, *rest: Any) -> None:
-        """Send; silently nothing if the parent is gone, since then the child is about to go as well."""
+    def send(self, word: str, *rest: Any) -> None:
+        """Send a message. Does nothing if the parent is gone: the end of the pipe ends this child too."""
         with contextlib.suppress(OSError):
             self._connection.send((word, *rest))
 
-    def heard(self) -> list[tuple[Any, ...]]:
-        """All that has come; a parent that is gone reads as STOP."""
+    def receive(self) -> list[tuple[Any, ...]]:
+        """Return all messages that have arrived; a parent that is gone reads as STOP."""
         messages: list[tuple[Any, ...]] = []
         try:
             while self._connection.poll(0):
@@ -62,10 +62,10 @@ class Control:
             messages.append((STOP,))
         return messages
 
-    def stop_asked(self, on_reload: Callable[[Any], None] = lambda _: None) -> bool:
-        """Whether STOP is among what has come. `on_reload` is handed new settings; other words are for the hub only."""
+    def stop_requested(self, on_reload: Callable[[Any], None] = lambda _: None) -> bool:
+        """Read what has arrived; returns whether STOP is among it. `on_reload` is called with new settings."""
         stop = False
-        for word, *rest in self.heard():
+        for word, *rest in self.receive():
             if word == RELOAD:
                 on_reload(rest[0])
             stop |= word == STOP

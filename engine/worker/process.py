@@ -1,4 +1,7 @@
-"""A worker process: takes a job, decodes, scores, answers. One picture at a time; nothing of a camera stays behind."""
+"""Runs a worker process: it receives jobs, decodes and measures one keyframe at a time, and sends the results.
+
+A worker keeps nothing about a camera between two wire.
+"""
 
 from engine.clock import monotonic_ns, thread_cpu_ns
 from engine.decode.decoder import Decoder
@@ -13,50 +16,50 @@ from engine.model.verdict import Verdict
 from engine.runtime.control import Control
 from engine.runtime.transport import Poller, Transport
 from engine.terminal.formatting import utc_text
-from engine.worker import wire as jobs
+from engine.worker import wire
 from engine.worker.annotate import draw_check
 
 _WAIT_MS = 1000
 
 
 def run(name: str, address: str, credit: int, control: Control) -> None:
-    """Serve the hub at `address` until `control` says stop."""
+    """Serve the hub at `address` until the supervisor says stop. `credit`: jobs that may wait here at once."""
     transport = Transport()
     hub = transport.connect_dealer(address, name)
     poller = Poller()
     poller.watch("hub", hub)
     poller.watch("control", control.descriptor)
     decoder = Decoder()
-    hub.send([jobs.READY, str(credit).encode()])
+    hub.send([wire.READY, str(credit).encode()])
     control.ready()
     try:
         while True:
-            stirred = poller.wait(_WAIT_MS)
-            if "control" in stirred and control.stop_asked():
+            readable = poller.wait(_WAIT_MS)
+            if "control" in readable and control.stop_requested():
                 return
             while (frames := hub.receive()) is not None:
-                job = jobs.unpack_job(frames, PAYLOAD_BYTES_MAX)
-                hub.send(jobs.pack_result(jobs.Result(job.job_id, _answer(decoder, job))))
-                del frames, job  # the payload is borrowed from the socket; give it back before waiting
+                job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
+                hub.send(wire.pack_result(wire.Result(job.job_id, _run(decoder, job))))
+                del frames, job  # the payload is borrowed from the socket: release it before waiting
     finally:
         decoder.close()
         transport.close()
 
 
-def _answer(decoder: Decoder, job: jobs.Job) -> Measurement | jobs.Failed | RenderedPicture:
+def _run(decoder: Decoder, job: wire.Job) -> Measurement | wire.Failed | RenderedPicture:
     keyframe = job.keyframe
     try:
         if job.annotate is not None:
-            return annotated(decoder, keyframe, job.annotate, job.side_px_max)
+            return render_annotated(decoder, keyframe, job.annotate, job.side_px_max)
         if job.render:
             return render_jpeg(keyframe.codec, bytes(keyframe.payload), side_px_max=job.side_px_max)
         return measure(decoder, keyframe)
     except DecodeError as error:
-        return jobs.Failed(error.reason, str(error))
+        return wire.Failed(error.reason, str(error))
 
 
-def annotated(decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_max: int) -> RenderedPicture:
-    """The keyframe with its tile map and what the verdict says drawn in. Raises DecodeError if it gives no picture."""
+def render_annotated(decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_max: int) -> RenderedPicture:
+    """Render the keyframe with its tile map and the verdict drawn in. Raises DecodeError if it gives no picture."""
     tiles = measure(decoder, keyframe).tiles
     rgb = decode_rgb(keyframe.codec, bytes(keyframe.payload))
     title = f"{keyframe.camera_id}  {utc_text(keyframe.arrival_wall_ns)}"
@@ -64,7 +67,7 @@ def annotated(decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_ma
 
 
 def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
-    """Decode and score one keyframe. Raises DecodeError if no picture comes out of it."""
+    """Decode and measure one keyframe. Raises DecodeError if it gives no picture."""
     began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
     picture = decoder.decode(keyframe.codec, keyframe.payload)
     decoded_ns, decoded_cpu_ns = monotonic_ns(), thread_cpu_ns()

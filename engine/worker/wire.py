@@ -1,45 +1,38 @@
-"""Messages between hub and workers <-> bytes. Pure. The contract is proto/patrol/v1/measurement.proto.
+"""Converts the messages between hub and workers to bytes and back. Pure.
 
-Job, hub to worker:        "JB1" | Job | KeyframeHeader | payload
-Ready, worker to hub:      "RD1" | credit in decimal digits
-Result, worker to hub:     "JR1" | JobResult
-Kept by the store:         Measurement
+proto/patrol/v1/measurement.proto defines them.
+
+job       hub to worker    "JB1" | Job | KeyframeHeader | payload
+ready     worker to hub    "RD1" | credit in decimal digits
+result    worker to hub    "JR1" | JobResult
 """
 
 import json
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from google.protobuf.message import DecodeError as ProtobufError
 
 from engine.errors import WireError
 from engine.feed import wire
-from engine.model.keyframe import Codec, DropReason, Keyframe
-from engine.model.measurement import Measurement, Scores
-from engine.model.picture import RenderedPicture, TileMap
+from engine.model.keyframe import DropReason, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.packed_measurement import fill_measurement, measurement_of
+from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
-from engine.model.visit import FeedKind
 from engine.storage.evidence.keyframe_file import facts_of, verdict_of
-from patrol.v1 import feed_pb2, measurement_pb2
+from patrol.v1 import measurement_pb2
 
 JOB = b"JB1"
 READY = b"RD1"
 RESULT = b"JR1"
 
-_CODEC = {feed_pb2.CODEC_H264: Codec.H264, feed_pb2.CODEC_H265: Codec.H265, feed_pb2.CODEC_MJPEG: Codec.MJPEG}
-_CODEC_NUMBER = {codec: number for number, codec in _CODEC.items()}
-_KIND = {
-    feed_pb2.FEED_KIND_RTSP: FeedKind.RTSP,
-    feed_pb2.FEED_KIND_DEMUX: FeedKind.DEMUX,
-    feed_pb2.FEED_KIND_GATEWAY: FeedKind.GATEWAY,
-}
-_KIND_NUMBER = {kind: number for number, kind in _KIND.items()}
+_JOB_ID_BYTES = 9
+_MEASUREMENT_TAG = b"\x12"  # field 2, length-delimited
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job without a picture: one word (see DecodeError) and one sentence."""
+    """The outcome of a job that gave no picture. `reason`: a word of DecodeError; `detail`: one sentence."""
 
     reason: str
     detail: str
@@ -47,9 +40,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker is asked. `side_px_max` and `annotate` belong to rendering.
+    """One keyframe to measure, or with `render` to turn into a JPEG.
 
-    `annotate`: draw the tiles and scores in, and what this verdict said.
+    `side_px_max`: longest side of a rendered picture, 0 for its own size. `annotate`: draw the tiles, the scores and
+    this verdict in.
     """
 
     job_id: int
@@ -61,24 +55,26 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a worker answers, once for every job."""
+    """A worker's answer, one for each job. `packed`: a measurement as the worker serialised it, else empty; the store
+    keeps these bytes, so that nothing is serialised twice."""
 
     job_id: int
     outcome: Measurement | Failed | RenderedPicture
+    packed: bytes = b""
 
 
 def pack_job(
     job_id: int, keyframe: Keyframe, *, render: bool = False, side_px_max: int = 0, annotate: Verdict | None = None
 ) -> list[wire.Frame]:
-    """The four frames of a job; the payload is passed on, not copied."""
+    """Return the four frames of a job; the payload is not copied."""
     kind = measurement_pb2.Job.KIND_RENDER if render else measurement_pb2.Job.KIND_MEASURE
-    said = "" if annotate is None else json.dumps(facts_of(annotate), ensure_ascii=False)
-    message = measurement_pb2.Job(job_id=job_id, kind=kind, side_px_max=side_px_max, verdict_json=said)
+    verdict_json = "" if annotate is None else json.dumps(facts_of(annotate), ensure_ascii=False)
+    message = measurement_pb2.Job(job_id=job_id, kind=kind, side_px_max=side_px_max, verdict_json=verdict_json)
     return [JOB, message.SerializeToString(), wire.pack_header(keyframe), keyframe.payload]
 
 
 def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
-    """The job in a four-frame message; raises WireError."""
+    """Parse a job. Raises WireError if the frames are not a job."""
     if len(frames) != 4 or frames[0] != JOB:
         raise WireError(DropReason.MALFORMED, f"{len(frames)} frames; a job is four: JB1, Job, KeyframeHeader, payload")
     try:
@@ -97,11 +93,11 @@ def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
 
 
 def pack_result(result: Result) -> list[wire.Frame]:
-    """The two frames of a result."""
+    """Return the two frames of a result."""
     message = measurement_pb2.JobResult(job_id=result.job_id)
     outcome = result.outcome
     if isinstance(outcome, Measurement):
-        _fill_measurement(message.measurement, outcome)
+        fill_measurement(message.measurement, outcome)
     elif isinstance(outcome, RenderedPicture):
         picture = message.picture
         picture.jpeg, picture.width, picture.height = outcome.jpeg, outcome.width, outcome.height
@@ -112,16 +108,17 @@ def pack_result(result: Result) -> list[wire.Frame]:
 
 
 def unpack_result(frames: list[wire.Frame]) -> Result:
-    """The result in a two-frame message; raises WireError."""
+    """Parse a result. Raises WireError if the frames are not a result."""
     if len(frames) != 2 or frames[0] != RESULT:
         raise WireError(DropReason.MALFORMED, "not a JR1 message of two frames")
     try:
-        message = measurement_pb2.JobResult.FromString(bytes(frames[1]))
+        body = bytes(frames[1])
+        message = measurement_pb2.JobResult.FromString(body)
     except ProtobufError as error:
         raise WireError(DropReason.MALFORMED, f"not a JobResult: {error}") from error
     which = message.WhichOneof("outcome")
     if which == "measurement":
-        return Result(message.job_id, _measurement(message.measurement))
+        return Result(message.job_id, measurement_of(message.measurement), _measurement_bytes(body))
     if which == "picture":
         picture = message.picture
         rendered = RenderedPicture(
@@ -131,93 +128,18 @@ def unpack_result(frames: list[wire.Frame]) -> Result:
     return Result(message.job_id, Failed(message.failed.reason, message.failed.detail))
 
 
-def pack_measurement(measurement: Measurement) -> bytes:
-    """As the store keeps it."""
-    message = measurement_pb2.Measurement()
-    _fill_measurement(message, measurement)
-    return message.SerializeToString()
+def _measurement_bytes(body: bytes) -> bytes:
+    """Return the serialised measurement inside a JobResult that `pack_result` wrote.
 
-
-def unpack_measurement(raw: bytes) -> Measurement:
-    """What was kept; raises WireError."""
-    try:
-        return _measurement(measurement_pb2.Measurement.FromString(raw))
-    except (ProtobufError, KeyError, ValueError) as error:
-        raise WireError(DropReason.MALFORMED, f"not a Measurement: {error}") from error
-
-
-def _fill_measurement(message: measurement_pb2.Measurement, source: Measurement) -> None:
-    message.camera_id = source.camera_id
-    message.visit_id = source.visit_id
-    message.arrival_wall_ns = source.arrival_wall_ns
-    if source.stream_time_ns is not None:
-        message.stream_time_ns = source.stream_time_ns
-    message.source = _KIND_NUMBER[source.source]
-    message.codec = _CODEC_NUMBER[source.codec]
-    message.width, message.height = source.width, source.height
-    message.pixel_format = source.pixel_format
-    message.full_range, message.interlaced = source.full_range, source.interlaced
-    message.damage.extend(source.damage)
-    message.figures.update(source.figures)
-    scores = source.scores
-    if scores.sharpness is not None:
-        message.scores.sharpness = scores.sharpness
-    if scores.exposure is not None:
-        message.scores.exposure = scores.exposure
-    if scores.occlusion is not None:
-        message.scores.occlusion = scores.occlusion
-    if source.tiles is not None:
-        message.tiles.rows, message.tiles.columns = source.tiles.luma.shape
-        message.tiles.luma_f32 = source.tiles.luma.tobytes()
-        message.tiles.structure_f32 = source.tiles.structure.tobytes()
-        message.tiles.acutance_f32 = source.tiles.acutance.tobytes()
-        message.tiles.u_f32, message.tiles.v_f32 = source.tiles.u.tobytes(), source.tiles.v.tobytes()
-    message.signature = source.signature
-    message.decode_ns, message.kernels_ns = source.decode_ns, source.kernels_ns
-    message.decode_cpu_ns, message.kernels_cpu_ns = source.decode_cpu_ns, source.kernels_cpu_ns
-
-
-def _measurement(message: measurement_pb2.Measurement) -> Measurement:
-    scores = message.scores
-    return Measurement(
-        camera_id=message.camera_id,
-        visit_id=message.visit_id,
-        arrival_wall_ns=message.arrival_wall_ns,
-        stream_time_ns=message.stream_time_ns if message.HasField("stream_time_ns") else None,
-        source=_KIND[message.source],
-        codec=_CODEC[message.codec],
-        width=message.width,
-        height=message.height,
-        pixel_format=message.pixel_format,
-        full_range=message.full_range,
-        interlaced=message.interlaced,
-        damage=tuple(message.damage),
-        figures=dict(message.figures),
-        scores=Scores(
-            sharpness=scores.sharpness if scores.HasField("sharpness") else None,
-            exposure=scores.exposure if scores.HasField("exposure") else None,
-            occlusion=scores.occlusion if scores.HasField("occlusion") else None,
-        ),
-        tiles=_tiles(message.tiles) if message.HasField("tiles") else None,
-        signature=message.signature,
-        decode_ns=message.decode_ns,
-        kernels_ns=message.kernels_ns,
-        decode_cpu_ns=message.decode_cpu_ns,
-        kernels_cpu_ns=message.kernels_cpu_ns,
-    )
-
-
-def _tiles(message: measurement_pb2.TileMap) -> TileMap:
-    shape = (message.rows, message.columns)
-    return TileMap(
-        luma=_grid(message.luma_f32, shape),
-        structure=_grid(message.structure_f32, shape),
-        acutance=_grid(message.acutance_f32, (2, *shape)),
-        u=_grid(message.u_f32, shape),
-        v=_grid(message.v_f32, shape),
-    )
-
-
-def _grid(raw: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """A copy, since Numba takes several times as long to accept an array that must not be written."""
-    return np.frombuffer(raw, dtype="<f4").reshape(shape).copy()
+    A JobResult is `job_id` (a tag and 8 bytes), then `measurement` (a tag, its length as a varint, its bytes).
+    """
+    if body[_JOB_ID_BYTES : _JOB_ID_BYTES + 1] != _MEASUREMENT_TAG:
+        raise WireError(DropReason.MALFORMED, "not a JobResult of a worker: job_id and measurement, in this order")
+    length, shift, start = 0, 0, _JOB_ID_BYTES + 1
+    while True:
+        byte = body[start]
+        length |= (byte & 0x7F) << shift
+        start, shift = start + 1, shift + 7
+        if byte < 0x80:
+            break
+    return body[start : start + length]

@@ -11,6 +11,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement, Scores
+from engine.model.packed_measurement import pack_measurement
 from engine.model.picture import RenderedPicture, TileMap
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
@@ -123,6 +124,7 @@ def test_a_measurement_survives_the_wire() -> None:
     got = jobs.unpack_result(jobs.pack_result(jobs.Result(8, sent)))
     assert got.job_id == 8
     assert isinstance(got.outcome, Measurement)
+    assert got.packed == pack_measurement(sent)  # the store keeps the worker's bytes
     for name in Measurement.__slots__:
         if name != "tiles":
             assert getattr(got.outcome, name) == getattr(sent, name), name

@@ -22,7 +22,7 @@ from engine.model.visit import FeedKind
 from engine.storage.db.store import Store
 from engine.storage.evidence.exhibits import Exhibits
 from engine.supervisor.app import Supervisor
-from engine.worker.process import annotated
+from engine.worker.process import render_annotated
 from tests.integration.test_engine import DARK, HEALTHY, LOCKED, scrape, settings, wait_for
 from tests.support.clips import encode, scene
 
@@ -126,8 +126,8 @@ def test_an_annotated_picture_has_the_verdict_above_the_tiles() -> None:
     verdict = Verdict("c", 1, 10**18, State.FAULT, (FaultKind.BLURRED,), scores=Scores(12.0, 90.0, 0.0))
     decoder = Decoder()
     try:
-        picture = annotated(decoder, frame, verdict, 0)
-        small = annotated(decoder, frame, verdict, 320)
+        picture = render_annotated(decoder, frame, verdict, 0)
+        small = render_annotated(decoder, frame, verdict, 320)
     finally:
         decoder.close()
     assert picture.jpeg[:2] == b"\xff\xd8"

@@ -15,10 +15,10 @@ from engine.judge.rules import judge_failure, judge_measurement
 from engine.judge.state import JudgeState
 from engine.model.camera import Camera
 from engine.model.measurement import Measurement
+from engine.model.packed_measurement import pack_measurement, unpack_measurement
 from engine.model.verdict import State
 from engine.model.visit import FailureReason, VisitFailure
 from engine.storage.db.store import Store, VisitRecord
-from engine.worker.wire import pack_measurement, unpack_measurement
 from tests.integration.test_cli import patrol
 from tests.support.judge_states import ACUTANCE, SCENE, SETTINGS, STRUCTURE, a_measurement, at_minute
 

@@ -17,8 +17,8 @@ from engine.decode.render import render_jpeg
 from engine.errors import StoreError
 from engine.hub.evidence_retention import EvidenceRetention
 from engine.model.camera import Camera
-from engine.model.findings import LedgerEvent, Step
-from engine.model.keyframe import Codec, Keyframe
+from engine.model.findings import Finding, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
+from engine.model.keyframe import Codec, EvidenceKeyframe, Keyframe
 from engine.model.measurement import Scores
 from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.model.visit import FeedKind
@@ -120,23 +120,29 @@ def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_pa
     assert again.numbers()["pinned"] == 2
 
 
+def committed(*events: LedgerEvent) -> list[LoggedEvent]:
+    subject = Subject("c", "covered", "", "", "")
+    finding = Finding(1, subject, FindingState.OPEN, Severity.BLIND, Level.SCHOOL, 0, 0, 0)
+    return [LoggedEvent(seq, event, finding) for seq, event in enumerate(events, 1)]
+
+
 def test_evidence_is_held_while_its_finding_is_open(tmp_path: Path) -> None:
     evidence = EvidenceStore(tmp_path, 10**6)
     first, second, third = (
         evidence.exhibit(keyframe(os.urandom(100), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(3)
     )
     pins = EvidenceRetention(evidence, {7: [first, first]})
-    pins.hear(
-        [
+    pins.update(
+        committed(
             LedgerEvent(8, 1, Step.OPENED, 1, "engine", evidence=(first, second)),
             LedgerEvent(8, 2, Step.RECHECK_FAILED, 2, "engine", evidence=(third, second)),
             LedgerEvent(8, 3, Step.ACKNOWLEDGED, 3, "li"),
-        ]
+        )
     )
     assert evidence.numbers()["pinned"] == 3
-    pins.hear([LedgerEvent(8, 4, Step.CLOSED, 4, "li")])
+    pins.update(committed(LedgerEvent(8, 4, Step.CLOSED, 4, "li")))
     assert evidence.numbers()["pinned"] == 1  # the other finding still refers to the first
-    pins.hear([LedgerEvent(7, 2, Step.DISMISSED, 5, "li", evidence=(second,))])
+    pins.update(committed(LedgerEvent(7, 2, Step.DISMISSED, 5, "li", evidence=(second,))))
     assert evidence.numbers() == {"latest": 0, "beside": 0, "exhibit": 3, "pinned": 0}
 
 
@@ -159,9 +165,10 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
 
     store.transaction_hooks.append(ride)
     written: list[VisitRecord] = []
-    writer = Writer(store, evidence, RecordSettings(), written.extend)
-    writer.submit(VisitRecord(verdict(OK, OK, 1), b"h"), keyframe(b"good", 1))
-    writer.submit(VisitRecord(verdict(FAULT, FAULT, 2), b"h", exhibit=True), keyframe(b"bad", 2))
+    writer = Writer(store, evidence, RecordSettings())
+    writer.start(written.extend)
+    writer.submit(VisitRecord(verdict(OK, OK, 1), b"h"), EvidenceKeyframe(keyframe(b"good", 1)))
+    writer.submit(VisitRecord(verdict(FAULT, FAULT, 2), b"h", exhibit=True), EvidenceKeyframe(keyframe(b"bad", 2)))
     assert writer.flush(10)
     writer.close()
     store.close()
@@ -286,10 +293,10 @@ def test_what_a_crash_left_half_done_is_cleared_up_at_the_next_start(tmp_path: P
 KILLED = """
 import sys
 from pathlib import Path
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from tests.integration.test_storage_evidence import FAULT, keyframe, verdict
 import random
-evidence = Evidence(Path(sys.argv[1]), 10**9)
+evidence = EvidenceStore(Path(sys.argv[1]), 10**9)
 draw = random.Random(int(sys.argv[2]))
 visit = 0
 while True:

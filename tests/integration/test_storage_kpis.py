@@ -56,12 +56,12 @@ def clock() -> Clock:
 
 def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiService:
     office = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
-    store.transaction_hooks[:] = [office.join]
+    store.transaction_hooks[:] = [office.count_in]
     return office
 
 
 def write(store: Store, office: KpiService, records: list[VisitRecord]) -> None:
-    store.write(records, [] if records else [lambda transaction: office.join(transaction, [])])
+    store.write(records, [] if records else [lambda transaction: office.count_in(transaction, [])])
     office.committed()
 
 
@@ -118,7 +118,7 @@ def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(s
 def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0), camera(1)])
     office = office_of(store, clock)
-    office.periods({"130102-c0": (4, 3)})
+    office.add_periods({"130102-c0": (4, 3)})
     write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130102-c1", State.OK, NOON_NS)])
     store.remove_cameras(["130102-c1"])  # while no engine ran
     again = office_of(store, clock)
@@ -134,7 +134,7 @@ def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, c
     office = office_of(store, clock)
     write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
     office.remove(["130102-c0"])
-    office.put([camera(0)])
+    office.upsert([camera(0)])
     write(store, office, [])
     again = office_of(store, clock)
     write(store, again, [])

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
 from engine.model.camera import Camera
-from engine.model.keyframe import Codec, Keyframe
+from engine.model.keyframe import Codec, EvidenceKeyframe, Keyframe
 from engine.model.verdict import State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
@@ -38,9 +38,8 @@ class Heard:
         self.visits: list[int] = []
         self.errors: Counter[str] = Counter()
         self.evidence = EvidenceStore(folder / "evidence", 10_000_000)
-        self.writer = Writer(
-            store, self.evidence, RecordSettings(**settings), self._written, lambda part: self.errors.update([part])
-        )
+        self.writer = Writer(store, self.evidence, RecordSettings(**settings), lambda part: self.errors.update([part]))
+        self.writer.start(self._written)
 
     def _written(self, records) -> None:
         self.seqs += [record.seq for record in records]
@@ -95,7 +94,7 @@ def test_every_verdict_is_a_row_and_told_of_with_its_place(store: Store, heard: 
 def test_the_keyframe_of_a_record_is_kept(store: Store, heard: Heard) -> None:
     store.put_cameras([Camera(f"c{n}", "rtsp://h/1") for n in range(300)])
     for number in range(300):
-        heard.writer.submit(record(number, f"c{number}"), keyframe(f"c{number}"))
+        heard.writer.submit(record(number, f"c{number}"), EvidenceKeyframe(keyframe(f"c{number}")))
     assert heard.writer.flush(20)
     assert heard.evidence.get("c299") == keyframe("c299")
 
@@ -150,7 +149,8 @@ def test_a_listener_that_fails_does_not_make_it_write_again(store: Store, tmp_pa
     def fail(_) -> None:
         raise ZeroDivisionError
 
-    writer = Writer(store, EvidenceStore(tmp_path / "ev", 10), RecordSettings(), fail)
+    writer = Writer(store, EvidenceStore(tmp_path / "ev", 10), RecordSettings())
+    writer.start(fail)
     for visit in range(1, 4):
         writer.submit(record(visit), None)
         assert writer.flush(10)

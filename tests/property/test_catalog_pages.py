@@ -97,7 +97,7 @@ def _do(step: tuple, store: Store, registry: Registry, catalog: Catalog) -> None
     if what == "put":
         rows = list({one.camera_id: one for one in with_what}.values())
         store.put_cameras(rows)
-        registry.put(rows)
+        registry.upsert(rows)
     elif what == "remove":
         registry.remove(with_what)
         catalog.forget(with_what)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import select
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -14,13 +15,15 @@ from engine.config import Settings
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import RecordSettings
 from engine.errors import PatrolError
+from engine.hub.finding_log import CommitFlag, FindingPublisher, Listener
 from engine.hub.findings_service import FindingsService
-from engine.hub.notices_service import NoticesService
+from engine.hub.notices_service import NoticeBodies
+from engine.hub.thread_calls import ThreadCalls
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics
 from engine.model.access import Actor, Role
 from engine.model.camera import Camera
-from engine.model.findings import Finding, FindingCommand, Step
+from engine.model.findings import Finding, FindingCommand, LoggedEvent, Step
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
@@ -29,15 +32,36 @@ from engine.storage.writer.writer import Writer
 INSPECTOR = Actor("wang", Role.INSPECTOR)
 
 
+class HubThread:
+    """A thread that runs calls as the hub's does."""
+
+    def __init__(self) -> None:
+        self.calls = ThreadCalls()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="hub")
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.calls.ask(lambda: None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            select.select([self.calls.descriptor], [], [])
+            self.calls.run_waiting()
+
+
 class Bench:
     """`look` and `act` go through the thread, as in the hub."""
 
-    def __init__(self, store: Store, writer: Writer, office: FindingsService, metrics: Metrics) -> None:
-        self.store, self.writer, self.office, self.metrics = store, writer, office, metrics
-        self.hub = ThreadPoolExecutor(1)
-        self.wanted: list[str] = []
-        office.ask = self.hub.submit
-        office.check_now = self.wanted.extend
+    def __init__(self, store: Store, writer: Writer, office: FindingsService, metrics: Metrics, hub: HubThread) -> None:
+        self.store, self.writer, self.office, self.metrics, self.hub = store, writer, office, metrics, hub
+        self.listeners: list[Listener] = []
+
+    def publish(self, events: Sequence[LoggedEvent]) -> None:
+        for listener in self.listeners:
+            listener(events)
 
     def look(self, camera_id: str, *kinds: FaultKind) -> None:
         """A verdict on a camera, announced at once."""
@@ -45,10 +69,10 @@ class Bench:
         verdict = Verdict(camera_id, 1, wall_ns(), state, kinds, announced=state, announced_kinds=kinds)
 
         def judged() -> None:
-            also = self.office.heard(verdict, Camera(camera_id, "", region="130102"), None)
+            also = self.office.observe(verdict, Camera(camera_id, "", region="130102"), None)
             self.writer.submit(VisitRecord(verdict, b""), None, also)
 
-        self.hub.submit(judged).result()
+        self.hub.calls.ask(judged).result()
 
     async def act(self, finding_id: int, step: Step, request_id: str = "") -> Finding:
         return await self.office.act(FindingCommand(finding_id, step, request_id=request_id), INSPECTOR)
@@ -63,15 +87,17 @@ def bench(folder: Path, **record) -> Iterator[Bench]:
     )
     store = Store.open(settings.record.url)
     metrics = Metrics("test")
-    offices: list[FindingsService] = []
-    writer = Writer(store, EvidenceStore(folder / "ev", 10**6), settings.record, lambda _: offices[0].ring())
-    notices = NoticesService(settings.notices, {}, hebei())
-    offices.append(FindingsService(settings, store.findings, writer, metrics, notices.finding_notice))
-    one = Bench(store, writer, offices[0], metrics)
+    writer = Writer(store, EvidenceStore(folder / "ev", 10**6), settings.record)
+    hub, written = HubThread(), CommitFlag()
+    bodies = NoticeBodies({}, hebei())
+    office = FindingsService(settings, store.findings, writer, written, hub.calls, metrics, bodies.finding)
+    one = Bench(store, writer, office, metrics, hub)
+    publisher = FindingPublisher(store.findings, written, [one.publish])
+    writer.start(lambda _: publisher.publish())
     try:
         yield one
     finally:
-        one.hub.shutdown()
+        one.hub.stop()
         writer.flush(5)
         writer.close()
         store.close()

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from engine.config import Settings
 from engine.config.calendar import Calendar
-from engine.hub import process
+from engine.hub import composition, process
 from engine.hub.port import Port
 from engine.runtime.control import Control
 from engine.supervisor import app
@@ -25,7 +25,7 @@ class HubAtHand(Supervisor):
     port: Port
 
     def __enter__(self) -> "HubAtHand":
-        with patch.object(process, "Port", self._keep_port):
+        with patch.object(composition, "Port", self._keep_port):
             super().__enter__()
         return self
 

@@ -151,7 +151,7 @@ class SmallHub:
 
     def put(self, *cameras: Camera) -> None:
         self.store.put_cameras(cameras)
-        self.registry.put(cameras)
+        self.registry.upsert(cameras)
 
     def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other) -> Verdict:
         """A verdict is stored and published."""
@@ -161,7 +161,7 @@ class SmallHub:
         return verdict
 
     def write(self, records: list[VisitRecord]) -> None:
-        stored = self.log.stored(self.store.write(records))
+        stored = self.log.published(self.store.write(records))
         if self.watch is not None:
             self.watch.publish(stored)
 
@@ -172,7 +172,7 @@ class SmallHub:
             return ImportReport(problems=problems)
         good = [one for index, one in enumerate(cameras) if index not in bad]
         counts = self.store.put_cameras(good)
-        self.registry.put(good)
+        self.registry.upsert(good)
         return ImportReport(*counts, problems)
 
     async def remove_cameras(self, camera_ids):

@@ -34,9 +34,9 @@ def main(url: str, folder: str, first_visit: int) -> None:
 
     writer = Writer(
         store, EvidenceStore(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
-        lambda records: say("".join(f"{one.seq} {one.verdict.visit_id}\n" for one in records)),
         tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
     )  # fmt: skip
+    writer.start(lambda records: say("".join(f"{row.seq} {row.verdict.visit_id}\n" for row in records)))
     for visit in itertools.count(first_visit):
         verdict = Verdict(f"c{visit % 100}", visit, wall_ns(), State.OK, figures={"visit": float(visit)})
         writer.submit(VisitRecord(verdict, bytes(500)), None)

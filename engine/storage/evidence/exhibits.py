@@ -61,9 +61,9 @@ class Exhibits:
         self._folder = folder
         self._unsettled: set[Path] = set()
 
-    def put(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str]) -> ExhibitFile:
-        """Keep it. Raises OSError; then nothing is kept that was not before."""
-        digest = hashlib.sha256(keyframe.payload).hexdigest()
+    def put(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str], sha256: str = "") -> ExhibitFile:
+        """Keep it. `sha256`: the payload's digest, if the caller knows it. Raises OSError; then nothing new is kept."""
+        digest = sha256 or hashlib.sha256(keyframe.payload).hexdigest()
         payload, known = self._paths(digest, keyframe.codec)
         payload.parent.mkdir(parents=True, exist_ok=True)
         described = self._read(known)

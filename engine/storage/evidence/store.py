@@ -123,12 +123,12 @@ class EvidenceStore:
             for slot in _SLOTS:
                 self._drop(whose, slot)
 
-    def exhibit(self, keyframe: Keyframe, verdict: Verdict) -> tuple[str, ...]:
+    def exhibit(self, keyframe: Keyframe, verdict: Verdict, sha256: str = "") -> tuple[str, ...]:
         """A fault is announced, or the ledger cites a look: keep this keyframe bit for bit, and beside one that is not
         ok the baseline (the last that was ok while ok was announced) and the last good one.
 
         Returns their digests (SHA-256 of the payloads), the keyframe's own first; the same picture stands once. Call
-        before `put`, then `settle`. Raises OSError.
+        before `put`, then `settle`. `sha256`: digest of the payload, if the caller knows it. Raises OSError.
         """
         whose = _name_of(keyframe.camera_id)
         beside: dict[str, str] = {}
@@ -138,7 +138,7 @@ class EvidenceStore:
                 digest = "" if seen is None else self._exhibit(*seen)
                 if digest:
                     beside[name] = digest
-        fault = self._exhibit(keyframe, keyframe_file.facts_of(verdict), beside)
+        fault = self._exhibit(keyframe, keyframe_file.facts_of(verdict), beside, sha256)
         with self._lock:
             self._hold_along(fault, beside.values())
         return tuple(dict.fromkeys(one for one in (fault, *beside.values()) if one))
@@ -203,11 +203,17 @@ class EvidenceStore:
                 held.along.append(one)
                 self._hold(one, held.times)
 
-    def _exhibit(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str] = MappingProxyType({})) -> str:
+    def _exhibit(
+        self,
+        keyframe: Keyframe,
+        facts: Facts,
+        beside: Mapping[str, str] = MappingProxyType({}),
+        sha256: str = "",
+    ) -> str:
         if len(keyframe.payload) > self._bytes_max:
             return ""
         with self._exhibiting:
-            kept = self._exhibits.put(keyframe, facts, dict(beside))
+            kept = self._exhibits.put(keyframe, facts, dict(beside), sha256)
             with self._lock:
                 rank = Rank.PINNED if kept.sha256 in self._pins else Rank.EXHIBIT
                 self._quota.put(kept.sha256, kept.size_bytes, rank)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 
-from engine.model.keyframe import Keyframe
+from engine.model.keyframe import EvidenceKeyframe
 from engine.storage.db.store import VisitRecord, Write
 
 _VERDICT_BYTES = 5_000
@@ -20,7 +20,7 @@ class Entry:
     """One thing to write: a record, writes beside it, and whoever waits for the commit."""
 
     record: VisitRecord | None
-    keyframe: Keyframe | None = None
+    evidence: EvidenceKeyframe | None = None
     also: tuple[Write, ...] = ()
     done: "Future[VisitRecord | None] | None" = None
     gone: bool = field(default=False, init=False)

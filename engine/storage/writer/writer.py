@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from engine.config.schema import RecordSettings
 from engine.errors import StoreError
-from engine.model.keyframe import Keyframe
+from engine.model.keyframe import EvidenceKeyframe
 from engine.storage.db.database import AwayError
 from engine.storage.db.store import Store, VisitRecord, Write
 from engine.storage.db.writer_lock import TakenError
@@ -50,7 +50,6 @@ class Writer:
         store: Store,
         evidence: EvidenceStore,
         settings: RecordSettings,
-        on_written: Callable[[Sequence[VisitRecord]], None],
         on_error: Callable[[str], None] = lambda _: None,
         on_batch: Callable[[float], None] = lambda _: None,
         tend: Callable[[RecordSettings], bool] = lambda _: False,
@@ -58,7 +57,6 @@ class Writer:
         self._store = store
         self._evidence = evidence
         self._settings = settings
-        self._on_written = on_written
         self._on_error = on_error
         self._on_batch = on_batch
         self._tend = tend
@@ -72,12 +70,18 @@ class Writer:
         self.written_total = 0
         self._told_written = 0
         self._told_dropped: Counter[str] = Counter()
+        self._on_written: Callable[[Sequence[VisitRecord]], None] = lambda _: None
+        self._thread: threading.Thread | None = None
+
+    def start(self, on_written: Callable[[Sequence[VisitRecord]], None]) -> None:
+        """Start the thread. `on_written` is called in it with each batch of records that is committed."""
+        self._on_written = on_written
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
-    def submit(self, record: VisitRecord, keyframe: Keyframe | None, also: Sequence[Write] = ()) -> None:
+    def submit(self, record: VisitRecord, evidence: EvidenceKeyframe | None, also: Sequence[Write] = ()) -> None:
         """Take a record, the keyframe to keep with it, and what is to be written with it. Never blocks for long."""
-        self._put(Entry(record, keyframe, tuple(also)))
+        self._put(Entry(record, evidence, tuple(also)))
 
     def transact(self, *also: Write, record: VisitRecord | None = None) -> "Future[VisitRecord | None]":
         """Write, and say when it is committed: the future's result is the record with its `seq`, if there was one.
@@ -122,7 +126,8 @@ class Writer:
         with self._news:
             self._closing = True
             self._news.notify_all()
-        self._thread.join(timeout=_RETRY_MAX_S)
+        if self._thread is not None:
+            self._thread.join(timeout=_RETRY_MAX_S)
         with self._news:
             left = self._queue.take(len(self._queue))
             left += self._unsure[0] if self._unsure is not None else []
@@ -247,13 +252,16 @@ class Writer:
     def _keep_evidence(self, batch: list[Entry]) -> None:
         """Before the rows that point to it; and once, however often these are tried."""
         for entry in batch:
-            keyframe, entry.keyframe = entry.keyframe, None
-            if keyframe is None or entry.record is None:
+            evidence, entry.evidence = entry.evidence, None
+            if evidence is None or entry.record is None:
                 continue
+            keyframe = evidence.keyframe
             verdict = entry.record.verdict
             try:
                 if entry.record.exhibit:
-                    entry.record = replace(entry.record, evidence=self._evidence.exhibit(keyframe, verdict))
+                    entry.record = replace(
+                        entry.record, evidence=self._evidence.exhibit(keyframe, verdict, evidence.sha256)
+                    )
                 self._evidence.put(keyframe, verdict)
             except (OSError, StoreError) as error:
                 self._not_kept(keyframe.camera_id, error)

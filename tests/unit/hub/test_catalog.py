@@ -26,7 +26,7 @@ def test_a_verdict_that_comes_after_its_camera_left_is_not_kept_for_one_that_tak
     registry.remove(["a"])
     catalog.forget(["a"])
     catalog.stored([verdict("a", 1)])
-    registry.put([Camera("a", "rtsp://h/2")])
+    registry.upsert([Camera("a", "rtsp://h/2")])
     assert catalog.camera("a").latest is None
     assert catalog.verdict("a") is None
 
@@ -53,7 +53,7 @@ def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind
     registry.cameras = Leaving(registry.cameras)
     catalog.stored([verdict("a", 1)])
     registry.cameras.leaver.join(5)
-    registry.put([Camera("a", "rtsp://h/2")])
+    registry.upsert([Camera("a", "rtsp://h/2")])
     assert catalog.camera("a").latest is None
 
 
@@ -66,7 +66,7 @@ def test_of_two_verdicts_the_later_stands_with_its_own_thresholds() -> None:
 def test_a_list_is_that_of_the_registry_as_it_is_now() -> None:
     catalog, registry = catalog_of("a", "b")
     assert catalog.page(CameraQuery(region_prefix="13")).total == 2
-    registry.put([Camera("c", "rtsp://h/1", region="130200")])
+    registry.upsert([Camera("c", "rtsp://h/1", region="130200")])
     registry.remove(["a"])
     page = catalog.page(CameraQuery(region_prefix="13"))
     assert ([one.camera.camera_id for one in page.cameras], page.total) == (["b", "c"], 2)

@@ -303,11 +303,11 @@ def hangups() -> Iterator[Hangups]:
 
 
 def test_hangups_in_a_row_are_one(hangups: Hangups) -> None:
-    assert not hangups.take()
+    assert not hangups.received()
     for _ in range(3):
         os.kill(os.getpid(), signal.SIGHUP)
-    assert hangups.take()
-    assert not hangups.take()
+    assert hangups.received()
+    assert not hangups.received()
 
 
 def test_a_hangup_sent_by_another_is_heard_in_the_main_thread(hangups: Hangups) -> None:
@@ -315,5 +315,5 @@ def test_a_hangup_sent_by_another_is_heard_in_the_main_thread(hangups: Hangups) 
     sender.start()
     sender.join()
     give_up_s = time.monotonic() + 5
-    while not hangups.take():
+    while not hangups.received():
         assert time.monotonic() < give_up_s

@@ -18,8 +18,8 @@ def test_who_fell_due_after_the_last_turn_was_not_passed_over() -> None:
     cameras = [Camera(f"c{at}", f"rtsp://10.0.0.{at}/1") for at in range(1, 5)]
     settings = Settings()
     scheduler = Scheduler(settings.scheduler, Calendar(), first_visit_id=1)
-    visits = Visits(settings, Registry(cameras, {}), scheduler, lambda *_: True, Metrics("1"), lambda _: None)
-    visits.put(cameras, NS_PER_S)
+    visits = Visits(settings, Registry(cameras, {}), scheduler, lambda *_: True, Metrics("1"))
+    visits.upsert(cameras, NS_PER_S)
     wakeup_ns = scheduler.next_wakeup_ns()
     assert wakeup_ns is not None
     late_ns = wakeup_ns + 10 * NS_PER_S

@@ -1,0 +1,271 @@
+"""Builds the hub: opens the store and the listeners, and joins all parts by their constructors."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine import __version__
+from engine.clock import monotonic_ns, wall_ns
+from engine.config.calendar import Calendar
+from engine.config.schema import Settings
+from engine.hub.catalog import Catalog
+from engine.hub.configuration import Configuration
+from engine.hub.evidence_retention import EvidenceRetention
+from engine.hub.finding_log import CommitFlag, FindingLog, FindingPublisher
+from engine.hub.findings_service import FindingsService
+from engine.hub.judge_state_store import JudgeStateStore
+from engine.hub.judging import Judge
+from engine.hub.kpi_service import KpiService
+from engine.hub.loop import HubLoop, Sockets
+from engine.hub.notices_service import NoticeBodies, NoticesService, confirm_with
+from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
+from engine.hub.port import Port
+from engine.hub.registry import Registry
+from engine.hub.state import HubState
+from engine.hub.telemetry import Telemetry
+from engine.hub.thread_calls import ThreadCalls
+from engine.hub.verdict_log import VerdictLog
+from engine.hub.visits import Visits
+from engine.hub.worker_pool import WorkerPool
+from engine.interchange.regions import hebei
+from engine.metrics import Metrics
+from engine.model.findings import LoggedEvent
+from engine.model.packed_verdict import Packed
+from engine.model.schedule import Pause
+from engine.model.verdict import PublishedVerdict
+from engine.notices.sender import Sender
+from engine.redact import redact
+from engine.runtime.control import RELOADED, Control
+from engine.runtime.log import logger
+from engine.runtime.transport import Curve, Transport
+from engine.scheduler.core import Scheduler
+from engine.serve.server import GrpcServer
+from engine.serve.services import findings as finding_messages
+from engine.serve.services import patrol as verdict_messages
+from engine.serve.streams.watch import Watch
+from engine.storage.db.pauses import removed
+from engine.storage.db.store import Store
+from engine.storage.evidence.quarantine import Quarantine
+from engine.storage.evidence.store import EvidenceStore
+from engine.storage.writer.writer import Writer
+
+_GRPC_GRACE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub that is ready to run."""
+
+    loop: HubLoop
+    port: Port
+    grpc: GrpcServer
+    writer: Writer
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What the hub keeps in memory of what is stored."""
+
+    registry: Registry
+    catalog: Catalog
+    judge_states: JudgeStateStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """The findings, and everybody who follows them."""
+
+    findings: FindingsService
+    watch: Watch[LoggedEvent]
+    bodies: NoticeBodies
+    sender: Sender
+    publisher: FindingPublisher
+
+
+def compose(
+    settings: Settings,
+    calendar: Calendar,
+    run_dir: Path,
+    control: Control,
+    on_begin: Callable[[], None],
+    stack: contextlib.ExitStack,
+) -> Hub:
+    """Build the hub, open its listeners, and tell the supervisor that it is ready.
+
+    What is opened is closed with `stack`, the last first. `on_begin` is called in the hub's thread when visits begin.
+    Raises ConfigError, ListenError or StoreError.
+    """
+    metrics = Metrics(version=__version__)
+    sockets, intake_address = _open_sockets(settings, run_dir, control, stack)
+    storage = _open_storage(settings, calendar, metrics, stack)
+    memory = _load(storage.store)
+    calls = ThreadCalls()
+    ledger = _ledger(settings, storage, memory, calls, metrics, stack)
+    outlets = _outlets(settings, calendar, storage, memory, ledger, metrics)
+
+    visits = _visits(settings, calendar, sockets, storage, memory, metrics)
+    workers = WorkerPool(settings.intake, sockets.work, metrics)
+    judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
+    pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics)
+    storage.store.transaction_hooks.append(pipeline.stored)
+    storage.writer.start(pipeline.published)
+
+    configuration = Configuration(
+        settings,
+        calendar,
+        visits.warnings,
+        _apply(pipeline, visits, storage.writer, ledger, outlets),
+        metrics.reloaded,
+        lambda *trees: control.send(RELOADED, *trees),
+    )
+    telemetry = Telemetry(pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage.writer, metrics)
+    state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings)
+    grpc = GrpcServer(settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact)
+    stack.callback(grpc.stop, _GRPC_GRACE_S)
+
+    def begin() -> None:
+        on_begin()
+        grpc.set_ready(True)
+        for warning in configuration.warnings():
+            logger().warning("configuration", detail=warning)
+
+    loop = HubLoop(sockets, state, metrics, begin)
+    metrics_address = _serve_metrics(settings, metrics, stack)
+    control.ready(grpc=grpc.start(), intake=intake_address, metrics=metrics_address)
+    return Hub(loop, port, grpc, storage.writer)
+
+
+def _open_sockets(
+    settings: Settings, run_dir: Path, control: Control, stack: contextlib.ExitStack
+) -> tuple[Sockets, str]:
+    """Return the sockets, and the address at which gateways push; empty if they may not."""
+    transport = Transport()
+    stack.callback(transport.close)
+    feed = transport.bind_router(f"ipc://{run_dir}/feed")
+    work = transport.bind_router(f"ipc://{run_dir}/work")
+    intake = settings.intake
+    if not intake.listen:
+        return Sockets(control, feed, work, None), ""
+    curve = None
+    if intake.curve_secret_file:
+        curve = Curve(Path(intake.curve_secret_file), Path(intake.curve_clients_dir))
+    gateways, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve)
+    return Sockets(control, feed, work, gateways), address
+
+
+def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack) -> Storage:
+    record = settings.record
+    store = Store.open(record.url)
+    stack.callback(store.close)
+    store.claim()
+    evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_out=metrics.evidence_out)
+    quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
+    zone = ZoneInfo(calendar.timezone)
+    writer = Writer(
+        store,
+        evidence,
+        record,
+        metrics.store_error,
+        lambda took_s: metrics.stage("store", took_s),
+        lambda record: store.upkeep.step(record, wall_ns(), zone),
+    )
+    stack.callback(writer.close)
+    return Storage(store, writer, evidence, quarantine)
+
+
+def _load(store: Store) -> _Memory:
+    """Read the registry, and of each camera the latest verdict and the judge state."""
+    verdicts: dict[str, Packed] = {}
+    judge_states: dict[str, bytes] = {}
+    for camera_id, packed, judge_state in store.latest():  # in one pass: it may be half a gigabyte
+        verdicts[camera_id], judge_states[camera_id] = packed, judge_state
+    announced = {camera_id: packed.shape.key.announced for camera_id, packed in verdicts.items()}
+    registry = Registry(store.cameras(), announced)
+    return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()))
+
+
+def _ledger(
+    settings: Settings,
+    storage: Storage,
+    memory: _Memory,
+    calls: ThreadCalls,
+    metrics: Metrics,
+    stack: contextlib.ExitStack,
+) -> _Ledger:
+    record, written = storage.store.findings, CommitFlag()
+    bodies = NoticeBodies(memory.registry.cameras, hebei())
+    findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding)
+    sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics)
+    stack.callback(sender.close)
+    serve = settings.serve
+    watch: Watch[LoggedEvent] = Watch(
+        FindingLog(record),
+        finding_messages.watch_body,
+        finding_messages.watch_mark,
+        serve.watch_queue_max,
+        serve.watchers_max,
+    )
+    retention = EvidenceRetention(storage.evidence, record.cited())
+    listeners = (retention.update, watch.publish, lambda _events: sender.hint())
+    return _Ledger(findings, watch, bodies, sender, FindingPublisher(record, written, listeners))
+
+
+def _outlets(
+    settings: Settings, calendar: Calendar, storage: Storage, memory: _Memory, ledger: _Ledger, metrics: Metrics
+) -> Outlets:
+    store, serve = storage.store, settings.serve
+    cameras = memory.registry.cameras.values()
+    kpis = KpiService(store.kpis, calendar.timezone, settings.record.kpi_days, cameras, show=metrics.kpis)
+    verdict_log = VerdictLog(store.history, memory.registry)
+    watch: Watch[PublishedVerdict] = Watch(
+        verdict_log,
+        verdict_messages.watch_body,
+        verdict_messages.watch_mark,
+        serve.watch_queue_max,
+        serve.watchers_max,
+    )
+    notices = NoticesService(settings.notices, ledger.bodies)
+    return Outlets(kpis, notices, memory.catalog, verdict_log, watch, ledger.publisher)
+
+
+def _visits(
+    settings: Settings, calendar: Calendar, sockets: Sockets, storage: Storage, memory: _Memory, metrics: Metrics
+) -> Visits:
+    scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
+
+    def forget(pause: Pause) -> None:
+        storage.writer.transact(removed(pause))
+
+    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget)
+    for pause in storage.store.pauses.all():
+        visits.pause(pause, monotonic_ns())
+    return visits
+
+
+def _apply(
+    pipeline: KeyframePipeline, visits: Visits, writer: Writer, ledger: _Ledger, outlets: Outlets
+) -> Callable[[Settings, Calendar], None]:
+    """Return what brings new settings into force, in the hub's thread."""
+
+    def apply(settings: Settings, calendar: Calendar) -> None:
+        pipeline.configure(settings)
+        writer.configure(settings.record)
+        ledger.findings.configure(settings)
+        visits.configure(settings, calendar, monotonic_ns())
+        outlets.kpis.configure(calendar.timezone, settings.record.kpi_days)
+        outlets.notices.configure(settings.notices)
+        ledger.sender.configure(settings.notices)
+
+    return apply
+
+
+def _serve_metrics(settings: Settings, metrics: Metrics, stack: contextlib.ExitStack) -> str:
+    """Return the address of the metrics; empty if they are not served."""
+    if not settings.serve.metrics_listen:
+        return ""
+    address = metrics.serve(settings.serve.metrics_listen)
+    stack.callback(metrics.close)
+    return address

@@ -1,0 +1,74 @@
+"""The ledger's events as they are committed: read by watchers, published to listeners once each."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+from engine.model.findings import LedgerEvent, LoggedEvent
+from engine.storage.db.findings import FindingRecord
+
+_EVENTS_MAX = 500
+"""Events handed to a listener at once."""
+
+Listener = Callable[[Sequence[LoggedEvent]], None]
+
+
+class FindingLog:
+    """The log of events; watchers resume from any place in it."""
+
+    def __init__(self, record: FindingRecord) -> None:
+        self._record = record
+
+    async def span(self) -> tuple[int, int]:
+        """Return (floor, head): events with floor < seq <= head are kept. None is ever deleted."""
+        return 0, await asyncio.to_thread(self._record.last_seq)
+
+    async def after(self, seq: int, limit: int) -> tuple[LoggedEvent, ...]:
+        """Return the first events with a greater seq, at most `limit`."""
+        return await asyncio.to_thread(self._record.events_after, seq, limit)
+
+    async def events_of(self, finding_id: int) -> tuple[LedgerEvent, ...]:
+        """Return all events of a finding; empty if there is no such finding."""
+        return await asyncio.to_thread(self._record.events_of, finding_id)
+
+
+class CommitFlag:
+    """Says that ledger events were written in a transaction. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._raised = False
+
+    def set(self) -> None:
+        """Events were written."""
+        with self._lock:
+            self._raised = True
+
+    def clear(self) -> bool:
+        """Lower the flag; returns whether it was raised."""
+        with self._lock:
+            raised, self._raised = self._raised, False
+            return raised
+
+
+class FindingPublisher:
+    """Hands committed events to `listeners`, in the order of commits, each once. For the writer's thread."""
+
+    def __init__(self, record: FindingRecord, written: CommitFlag, listeners: Sequence[Listener]) -> None:
+        self._record = record
+        self._written = written
+        self._listeners = tuple(listeners)
+        self._published_seq = record.last_seq()
+
+    def publish(self) -> None:
+        """Publish what the last transaction committed. An event that a listener fails on is published again."""
+        if not self._written.clear():
+            return
+        try:
+            while events := self._record.events_after(self._published_seq, _EVENTS_MAX):
+                for listener in self._listeners:
+                    listener(events)
+                self._published_seq = events[-1].seq
+        except BaseException:
+            self._written.set()
+            raise

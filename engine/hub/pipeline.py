@@ -1,0 +1,244 @@
+"""A keyframe's way through the hub, one method a stage: arrived, measured, judged, stored, published.
+
+    arrived     waits in the intake until a worker has credit                     hub's thread
+    measured    its measurement joins a micro-batch
+    judged      it has a verdict, which goes to the scheduler, ledger and writer
+    stored      the writer's transaction counts KPIs and adds notices             writer's thread
+    published   after the commit: callers, watchers and the ledger's listeners
+
+A keyframe that does not come this far ends in `_dropped`, `_undecoded` or `visit_failed`, with a reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.clock import monotonic_ns, seconds, wall_ns
+from engine.config.schema import Settings
+from engine.feed.intake import Dropped
+from engine.hub.catalog import Catalog
+from engine.hub.finding_log import FindingPublisher
+from engine.hub.findings_service import FindingsService
+from engine.hub.judging import Judge, Judgement
+from engine.hub.kpi_service import KpiService
+from engine.hub.micro_batch import Measured, MicroBatch
+from engine.hub.notices_service import NoticesService
+from engine.hub.verdict_log import VerdictLog
+from engine.hub.visits import Visits
+from engine.hub.worker_pool import WorkerPool
+from engine.metrics import Metrics
+from engine.model.keyframe import DropReason, EvidenceKeyframe, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.verdict import PublishedVerdict, State
+from engine.model.visit import VisitFailure
+from engine.runtime.log import logger
+from engine.serve.streams.watch import Watch
+from engine.storage.db.kpis import Transaction
+from engine.storage.db.store import Store, VisitRecord
+from engine.storage.evidence.quarantine import Quarantine
+from engine.storage.evidence.store import EvidenceStore
+from engine.storage.writer.writer import Writer
+from engine.worker.wire import Failed, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Everything that outlives the process."""
+
+    store: Store
+    writer: Writer
+    evidence: EvidenceStore
+    quarantine: Quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where a stored verdict goes: `kpis` and `notices` in its transaction, the others after the commit."""
+
+    kpis: KpiService
+    notices: NoticesService
+    catalog: Catalog
+    verdict_log: VerdictLog
+    watch: Watch[PublishedVerdict]
+    findings: FindingPublisher
+
+
+class KeyframePipeline:
+    """Runs the stages. `stored` and `published` are for the writer's thread, everything else for the hub's."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        workers: WorkerPool,
+        visits: Visits,
+        judge: Judge,
+        findings: FindingsService,
+        storage: Storage,
+        outlets: Outlets,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._workers = workers
+        self._visits = visits
+        self._judge = judge
+        self._findings = findings
+        self._storage = storage
+        self._outlets = outlets
+        self._metrics = metrics
+        self._batch = MicroBatch()
+        self.checks_total = 0
+
+    def arrived(self, keyframe: Keyframe, now_ns: int) -> None:
+        """Queue a keyframe that a visit or a gateway brought."""
+        self._dropped(self._workers.intake.offer(keyframe, now_ns))
+
+    def hand_out(self, now_ns: int) -> None:
+        """Give waiting keyframes to workers that have credit."""
+        self._dropped(self._workers.hand_out(now_ns))
+
+    def measured(self, worker: str, result: Result) -> None:
+        """Add a worker's measurement to the micro-batch; a keyframe that gave no picture is judged at once."""
+        keyframe = self._workers.finish(worker, result)
+        if keyframe is None:
+            return
+        outcome = result.outcome
+        if isinstance(outcome, Measurement):
+            self._batch.add(Measured(keyframe, outcome, result.packed), monotonic_ns())
+            self.judge_due()
+        elif isinstance(outcome, Failed):
+            self._undecoded(keyframe, outcome)
+
+    def judge_due(self) -> None:
+        """Judge the micro-batch if it is full, has waited long enough, or no other measurement can join it."""
+        if self._batch.is_due(monotonic_ns(), self._workers.intake.held_frames):
+            self.hand_out(monotonic_ns())  # the workers measure while the hub judges
+            self.judge_waiting()
+
+    def judge_waiting(self) -> None:
+        """Judge all measurements that wait, then pass the verdicts on.
+
+        Two loops on purpose: passing on one verdict would evict the caches that the next judgement needs.
+        """
+        batch = self._batch.drain()
+        judgements = [self._judge.judge_measurement(item.keyframe, item.measurement) for item in batch]
+        for item, judgement in zip(batch, judgements, strict=True):
+            self._count_measurement(item.measurement)
+            if judgement is not None:
+                packed = item.packed if self._settings.record.measurements else b""
+                self.judged(judgement, item.keyframe, packed)
+
+    def judged(self, judgement: Judgement, keyframe: Keyframe | None, packed_measurement: bytes = b"") -> None:
+        """Pass a verdict to the ledger, the writer and the scheduler. `keyframe`: None if the visit brought none."""
+        verdict = judgement.verdict
+        self._count_judgement(judgement, keyframe)
+        evidence = self._evidence(keyframe, verdict.state)
+        # The ledger cites only keyframes that are kept, and those it may cite are kept as exhibits.
+        ledger_writes = self._findings.observe(verdict, judgement.camera, evidence)
+        record = VisitRecord(
+            verdict,
+            judgement.judge_state,
+            judgement.changed,
+            packed_measurement,
+            judgement.working,
+            exhibit=judgement.announcement_changed or (bool(ledger_writes) and evidence is not None),
+        )
+        self._storage.writer.submit(record, evidence, ledger_writes)
+        if keyframe is not None:
+            self._visits.judged(verdict, monotonic_ns())
+
+    def stored(self, transaction: Transaction, records: Sequence[VisitRecord]) -> None:
+        """Count the records' KPIs and add their notices, in the transaction that writes them."""
+        self._outlets.kpis.count_in(transaction, records)
+        self._outlets.notices.add_to(transaction, records)
+
+    def published(self, records: Sequence[VisitRecord]) -> None:
+        """Show committed records to callers and watchers, and their ledger events to listeners."""
+        outlets, evidence = self._outlets, self._storage.evidence
+        outlets.catalog.stored(records)
+        outlets.kpis.committed()
+        self._metrics.kpis_late(outlets.kpis.take_late())
+        self._metrics.evidence(evidence.bytes_kept, evidence.numbers())
+        outlets.watch.publish(outlets.verdict_log.published(records))
+        outlets.findings.publish()
+
+    def visit_failed(self, failure: VisitFailure) -> None:
+        """Judge a visit that brought no keyframe."""
+        self._keep_order(failure.camera_id)
+        judgement = self._judge.judge_failure(failure)
+        if judgement is not None:
+            self.judged(judgement, None)
+
+    def rechecks_due(self, now_wall_ns: int) -> Sequence[str]:
+        """Act on the ledger's deadlines; returns the cameras it wants rechecked now."""
+        return self._findings.advance(now_wall_ns)
+
+    def worker_lost(self, name: str) -> None:
+        """Take back the keyframes of a worker that ended; those that two workers died over are quarantined."""
+        self._dropped(self._workers.worker_lost(name))
+
+    def configure(self, settings: Settings) -> None:
+        """Apply new settings."""
+        self._settings = settings
+        self._workers.configure(settings.intake)
+        self._judge.configure(settings.judge)
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """When `judge_due` must run at the latest; None if nothing waits."""
+        return self._batch.deadline_ns
+
+    def shut_down(self) -> None:
+        """Judge what was measured and end all other keyframes.
+
+        Raises AssertionError if a keyframe is unaccounted for, or the ledger contradicts itself.
+        """
+        self.judge_waiting()
+        for dropped in self._workers.intake.shut_down():
+            self._metrics.dropped(dropped.reason)
+        self._workers.intake.check_invariants()
+        self._findings.check_invariants()
+
+    def _undecoded(self, keyframe: Keyframe, failed: Failed) -> None:
+        self._keep_order(keyframe.camera_id)
+        judgement = self._judge.judge_undecoded(keyframe, failed)
+        if judgement is not None:
+            self.judged(judgement, keyframe)
+
+    def _dropped(self, dropped: Sequence[Dropped]) -> None:
+        for end in dropped:
+            self._metrics.dropped(end.reason)
+            if end.reason == DropReason.QUARANTINED:
+                self._quarantined(end.keyframe)
+
+    def _quarantined(self, keyframe: Keyframe) -> None:
+        path = self._storage.quarantine.keep(keyframe, "two workers died over it")
+        logger().error("keyframe quarantined", camera_id=keyframe.camera_id, file=str(path))
+        self._keep_order(keyframe.camera_id)
+        judgement = self._judge.judge_quarantined(keyframe)
+        if judgement is not None:
+            self.judged(judgement, keyframe)
+
+    def _keep_order(self, camera_id: str) -> None:
+        """Judge the batch first if it holds this camera: a camera's visits are judged in the order they ended."""
+        if self._batch.contains(camera_id):
+            self.judge_waiting()
+
+    def _evidence(self, keyframe: Keyframe | None, state: State) -> EvidenceKeyframe | None:
+        """Wrap the keyframe if `record.evidence` says that one with this verdict is kept."""
+        policy = self._settings.record.evidence
+        if keyframe is None or policy == "none" or (policy == "faults" and state == State.OK):
+            return None
+        return EvidenceKeyframe(keyframe)
+
+    def _count_measurement(self, measurement: Measurement) -> None:
+        self._metrics.stage("decode", seconds(measurement.decode_ns))
+        self._metrics.stage("kernels", seconds(measurement.kernels_ns))
+        self._metrics.stage_cpu("decode", seconds(measurement.decode_cpu_ns))
+        self._metrics.stage_cpu("kernels", seconds(measurement.kernels_cpu_ns))
+
+    def _count_judgement(self, judgement: Judgement, keyframe: Keyframe | None) -> None:
+        self._metrics.stage("judge", seconds(judgement.took_ns))
+        self._metrics.stage_cpu("judge", seconds(judgement.took_cpu_ns))
+        if keyframe is not None:
+            self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
+        self._metrics.check_done(judgement.verdict.state)
+        self.checks_total += 1

@@ -1,0 +1,26 @@
+"""What belongs to the hub's thread, in one value."""
+
+from dataclasses import dataclass
+
+from engine.hub.configuration import Configuration
+from engine.hub.judging import Judge
+from engine.hub.pipeline import KeyframePipeline
+from engine.hub.registry import Registry
+from engine.hub.telemetry import Telemetry
+from engine.hub.thread_calls import ThreadCalls
+from engine.hub.visits import Visits
+from engine.hub.worker_pool import WorkerPool
+
+
+@dataclass(frozen=True, slots=True)
+class HubState:
+    """Only the hub's thread may touch these. Other threads reach them through `calls`."""
+
+    calls: ThreadCalls
+    registry: Registry
+    visits: Visits
+    workers: WorkerPool
+    judge: Judge
+    pipeline: KeyframePipeline
+    telemetry: Telemetry
+    configuration: Configuration

@@ -1,0 +1,70 @@
+"""Sets the hub's gauges each second and reports the load of the machine."""
+
+from collections import deque
+
+from engine.clock import seconds
+from engine.hub.findings_service import FindingsService
+from engine.hub.pipeline import KeyframePipeline, Outlets
+from engine.hub.registry import Registry
+from engine.hub.visits import Visits
+from engine.hub.worker_pool import WorkerPool
+from engine.metrics import Metrics
+from engine.model.engine_status import MachineStatus
+from engine.storage.writer.writer import Writer
+
+_RATE_WINDOW_S = 10
+
+
+class Telemetry:
+    """For the hub's thread. `update` is to be called once a second."""
+
+    def __init__(
+        self,
+        pipeline: KeyframePipeline,
+        workers: WorkerPool,
+        visits: Visits,
+        registry: Registry,
+        findings: FindingsService,
+        outlets: Outlets,
+        writer: Writer,
+        metrics: Metrics,
+    ) -> None:
+        self._pipeline = pipeline
+        self._workers = workers
+        self._visits = visits
+        self._registry = registry
+        self._findings = findings
+        self._outlets = outlets
+        self._writer = writer
+        self._metrics = metrics
+        self._checks: deque[tuple[int, int]] = deque(maxlen=_RATE_WINDOW_S + 1)
+
+    def update(self, now_ns: int) -> None:
+        """Set the gauges, and count the periods that passed since the last call."""
+        metrics, intake = self._metrics, self._workers.intake
+        self._checks.append((now_ns, self._pipeline.checks_total))
+        metrics.queue(intake.waiting_frames, intake.waiting_bytes, seconds(intake.oldest_age_ns(now_ns)))
+        metrics.cameras(self._registry.counts)
+        metrics.flow(self._visits.in_flight, len(self._workers), self._outlets.watch.watchers)
+        metrics.scheduler(self._visits.status(now_ns))
+        self._findings.measure()
+        metrics.stored(*self._writer.take_counts())
+        self._outlets.kpis.add_periods(self._visits.drain_periods())
+
+    def machine(self, now_ns: int) -> MachineStatus:
+        """Return the load of the machine, for GetStatus."""
+        return MachineStatus(
+            visits_in_flight=self._visits.in_flight,
+            feeders_ready=self._visits.feeders,
+            period_lag_s_max=self._visits.status(now_ns).lag_s_max,
+            frames_waiting=self._workers.intake.waiting_frames,
+            workers_ready=len(self._workers),
+            checks_total=self._pipeline.checks_total,
+            checks_per_s=self._checks_per_s(),
+        )
+
+    def _checks_per_s(self) -> float:
+        if len(self._checks) < 2:
+            return 0.0
+        (from_ns, before), (to_ns, after) = self._checks[0], self._checks[-1]
+        return (after - before) / seconds(to_ns - from_ns)

@@ -1,0 +1,85 @@
+"""Hands keyframes from the intake to the workers, and render jobs between them."""
+
+from collections import deque
+from concurrent.futures import Future
+
+from engine.clock import ns, seconds
+from engine.config.schema import IntakeSettings
+from engine.errors import WireError
+from engine.feed.intake import Dropped, Intake
+from engine.hub.render_jobs import FIRST_JOB_ID, RenderJobs
+from engine.metrics import Metrics
+from engine.model.keyframe import DropReason, Keyframe
+from engine.model.measurement import Measurement
+from engine.model.picture import RenderedPicture
+from engine.model.verdict import Verdict
+from engine.runtime.transport import Channel
+from engine.worker import wire
+
+
+class WorkerPool:
+    """The workers that are ready, with the intake before them. For the hub's thread."""
+
+    def __init__(self, settings: IntakeSettings, channel: Channel, metrics: Metrics) -> None:
+        self.intake = Intake(settings.queue_frames_max, settings.queue_bytes_max, ns(settings.stale_after_s))
+        self._channel = channel
+        self._metrics = metrics
+        self._renders = RenderJobs()
+        self._ready: deque[str] = deque()
+
+    def __len__(self) -> int:
+        """Workers that are ready."""
+        return len(self._ready)
+
+    def configure(self, settings: IntakeSettings) -> None:
+        """Apply new bounds to the intake."""
+        self.intake.resize(settings.queue_frames_max, settings.queue_bytes_max, ns(settings.stale_after_s))
+
+    def worker_ready(self, name: str, credit: int) -> None:
+        """Add a worker that takes `credit` keyframes at a time."""
+        self.intake.worker_ready(name, credit)
+        self._ready.append(name)
+
+    def worker_lost(self, name: str, unreached_job: int | None = None) -> list[Dropped]:
+        """Remove a worker. Its keyframes wait again; returns those that two workers died over.
+
+        `unreached_job`: a job that never reached it, so its keyframe is not to blame.
+        """
+        if name in self._ready:
+            self._ready.remove(name)
+        self._renders.worker_lost(name)
+        return self.intake.worker_lost(name, unreached_job)
+
+    def hand_out(self, now_ns: int) -> list[Dropped]:
+        """Send keyframes to workers that have credit; returns keyframes that ended instead."""
+        jobs, dropped = self.intake.hand_out(now_ns)
+        for job in jobs:
+            self._metrics.stage("queue", seconds(job.waited_ns))
+            if not self._channel.send(wire.pack_job(job.job_id, job.keyframe), job.worker.encode()):
+                dropped += self.worker_lost(job.worker, job.job_id)
+        return dropped
+
+    def finish(self, name: str, result: wire.Result) -> Keyframe | None:
+        """Take a worker's result. Returns the measured keyframe; None for a render, or from a worker given up."""
+        if result.job_id < FIRST_JOB_ID:
+            return self.intake.finished(name, result.job_id)
+        if not isinstance(result.outcome, Measurement):
+            self._renders.finish(result.job_id, result.outcome)
+        return None
+
+    def render(
+        self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None = None
+    ) -> "Future[RenderedPicture]":
+        """Have a worker render a keyframe as JPEG; with `annotate`, its tiles, scores and this verdict are drawn in.
+
+        Raises WireError if no worker is ready, StoreError if too many renders are in flight.
+        """
+        answer: Future[RenderedPicture] = Future()
+        if not self._ready:
+            raise WireError(DropReason.SHUTDOWN, "no worker is ready to render; ask again in a second")
+        self._ready.rotate(1)
+        worker = self._ready[0]
+        job_id = self._renders.start(worker, answer)
+        job = wire.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate)
+        self._channel.send(job, worker.encode())
+        return answer
