@@ -108,7 +108,7 @@ class Feeder:
     def _send(self, frames: list[Frame]) -> None:
         if not self._hub.send(frames):
             logger().error("hub does not take messages", lost=self._hub.lost_sends)
-        self._receiver.kick()
+        self._receiver.receive_all()
 
 
 def _failure(order: VisitOrder, detail: str) -> VisitFailure:

@@ -1,4 +1,4 @@
-"""What the scheduler is told of a registry row. Pure."""
+"""Turns a registry row into what the scheduler needs to know about a camera. Pure."""
 
 from engine.feed.camera_url import route, uplink_and_host
 from engine.model.camera import Camera
@@ -9,12 +9,12 @@ _COUNTY_DIGITS = 6
 
 
 def site_of(camera: Camera) -> tuple[str, str, str]:
-    """Canteen, county and hours: what decides when its kitchen works."""
+    """Return canteen, county and hours: they decide when the kitchen works."""
     return camera.site_id, camera.region[:_COUNTY_DIGITS], camera.hours
 
 
 def plan_of(camera: Camera) -> CameraPlan:
-    """The part of a row that decides when and how gently it is visited."""
+    """Return the part of a row that decides when a camera is visited, and under which caps."""
     site_id, county, hours = site_of(camera)
     uplink, host = uplink_and_host(camera.url)
     return CameraPlan(

@@ -1,8 +1,8 @@
-"""Every camera with its latest verdict as callers read them: in memory, in step with what is committed.
+"""Keeps every camera with its latest verdict in memory for callers, in step with what is committed.
 
-A database in another thread costs an interpreter lock for each row, and the hub's other threads want it too: a page of
-a thousand cameras that takes 40 ms by itself took 400 beside a patrol. A verdict stays packed, as the store has it,
-some 400 bytes a camera with all that goes with it; it is opened when somebody asks.
+Reading them from the database takes the interpreter lock once a row, and the hub's other threads need it too: a page of
+a thousand cameras that takes 40 ms alone took 400 ms beside a patrol. A verdict stays packed as the store has it, about
+400 bytes a camera in all, and is unpacked when somebody asks for it.
 """
 
 import threading
@@ -19,20 +19,20 @@ from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
 
 _LISTS_MAX = 64
-"""Lists in order that are kept: a region, or a canteen, each; at most an entry a camera in each."""
+"""Sorted lists that are kept, one for each region or canteen asked for; each has at most one entry a camera."""
 _SHAPES_MAX = 4096
 _FIELD = {CameraOrder.NAME: "camera_id", CameraOrder.REGION: "region", CameraOrder.SITE_ID: "site_id"}
 
 
 class _Ordered(NamedTuple):
-    """Cameras in ascending order. `keys`: what they are ordered by: the ids themselves, or pairs of value and id."""
+    """Cameras in ascending order. `keys`: the sort keys, which are the ids themselves or pairs of value and id."""
 
     keys: Sequence[Any]
     ids: Sequence[str]
 
 
 class Catalog:
-    """Any thread may ask. `latest`: the verdicts that are stored, by camera id."""
+    """Any thread may read. `latest`: the stored verdicts by camera id."""
 
     def __init__(self, registry: Registry, latest: Mapping[str, Packed]) -> None:
         self._registry = registry
@@ -43,39 +43,39 @@ class Catalog:
         self._version = -1
         self._by_region: dict[str, list[str]] = {}
         self._lists: OrderedDict[tuple[str, str, CameraOrder], _Ordered] = OrderedDict()
-        self._read_registry()  # now, or the first who asks would wait for it
+        self._read_registry()  # now, so that the first caller need not wait
 
     def stored(self, records: Sequence[VisitRecord]) -> None:
-        """These were committed; in order, from one thread."""
+        """Replace the latest verdicts by records that were committed. For one thread, in the order of commits."""
         for record in records:
             verdict = record.verdict
             packed = Packed(verdict.at_wall_ns, self._shape(verdict), pack(verdict))
-            with self._changing:  # not between the look and the entry
-                if verdict.camera_id in self._registry.cameras:  # it may have left while its verdict was on the way
+            with self._changing:  # so that `forget` cannot come between the lookup and the write
+                if verdict.camera_id in self._registry.cameras:  # it may have left the registry meanwhile
                     self._latest[verdict.camera_id] = packed
 
     def forget(self, camera_ids: Iterable[str]) -> None:
-        """These have left the registry."""
+        """Remove cameras that left the registry."""
         with self._changing:
             for camera_id in camera_ids:
                 self._latest.pop(camera_id, None)
 
     def camera(self, camera_id: str) -> CameraStatus | None:
-        """One camera with its latest verdict; None if the registry does not know it."""
+        """Return a camera with its latest verdict; None if the registry does not know it."""
         camera = self._registry.cameras.get(camera_id)
         return None if camera is None else CameraStatus(camera, self._latest.get(camera_id))
 
     def verdict(self, camera_id: str) -> Verdict | None:
-        """The latest verdict on a camera; None before any, or if the registry does not know it."""
+        """Return a camera's latest verdict; None if it has none, or the registry does not know it."""
         packed = self._latest.get(camera_id)
         return None if packed is None or camera_id not in self._registry.cameras else packed.verdict(camera_id)
 
     def page(self, query: CameraQuery) -> CameraPage:
-        """A page of cameras in the order asked for, after `query.after`."""
+        """Return the page of cameras that follows `query.after`, in the order asked for."""
         keys, ids = self._ordered(query)
         if query.state is not None:
-            wanted = [self._announced(one) == query.state for one in ids]
-            keys, ids = list(compress(keys, wanted)), list(compress(ids, wanted))
+            matches = [self._announced(camera_id) == query.state for camera_id in ids]
+            keys, ids = list(compress(keys, matches)), list(compress(ids, matches))
         total, mark = len(ids), query.after
         if query.descending:
             end = total if mark is None else bisect_left(keys, _key(mark, query.order))
@@ -88,7 +88,7 @@ class Catalog:
         statuses = tuple(
             CameraStatus(camera, self._latest.get(camera_id) if query.with_verdict else None)
             for camera_id in shown
-            if (camera := cameras.get(camera_id)) is not None  # it may have left meanwhile
+            if (camera := cameras.get(camera_id)) is not None  # it may have left the registry meanwhile
         )
         if len(found) <= query.page_size:
             return CameraPage(statuses, None, total)
@@ -100,7 +100,7 @@ class Catalog:
         return None if packed is None else packed.shape.key.announced
 
     def _shape(self, verdict: Verdict) -> Shape:
-        """The same one for all verdicts that have it: it is most of a verdict."""
+        """Return the verdict's shape; equal shapes are one object, because a shape is most of a verdict."""
         key = shape_key(verdict)
         known = self._shapes.get(key)
         if known is None or known.thresholds is not verdict.thresholds:
@@ -110,7 +110,7 @@ class Catalog:
         return known
 
     def _ordered(self, query: CameraQuery) -> _Ordered:
-        """All cameras of a region or canteen; worked out once, until the registry changes."""
+        """Return all cameras of a region or canteen, sorted; computed once until the registry changes."""
         wanted = (query.region_prefix, query.site_id, query.order)
         with self._lock:
             if self._version != self._registry.version:
@@ -127,7 +127,7 @@ class Catalog:
         self._lists.clear()
         self._version = self._registry.version
         by_region: defaultdict[str, list[str]] = defaultdict(list)
-        for camera in list(self._registry.cameras.values()):  # at one go: the hub's thread may change it meanwhile
+        for camera in list(self._registry.cameras.values()):  # copied in one step: the hub's thread may change it
             by_region[camera.region].append(camera.camera_id)
         for ids in by_region.values():
             ids.sort()
@@ -137,10 +137,10 @@ class Catalog:
         regions = [ids for region, ids in self._by_region.items() if region.startswith(region_prefix)]
         found = chain.from_iterable(regions)
         if order is CameraOrder.NAME and not site_id:
-            ids = sorted(found)  # of parts that are in order: they are merged
+            ids = sorted(found)  # the parts are sorted already: sorting merges them
             return _Ordered(ids, ids)
         known = self._registry.cameras
-        cameras = (camera for one in found if (camera := known.get(one)) is not None)
+        cameras = (camera for camera_id in found if (camera := known.get(camera_id)) is not None)
         keys = sorted(
             (getattr(camera, _FIELD[order]), camera.camera_id)
             for camera in cameras

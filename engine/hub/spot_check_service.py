@@ -1,4 +1,4 @@
-"""Spot checks of the running engine: the record's canteens, drawn by the pure core, kept, and visited if asked for."""
+"""Spot checks of the running engine: draws canteens, stores the draw, and visits their cameras if asked to."""
 
 import asyncio
 import secrets
@@ -16,13 +16,13 @@ from engine.storage.db.spot_checks import SpotChecks
 
 _SEED_BITS = 32
 _IDS_A_CALL = 1000
-"""Cameras handed to the hub at once; between two calls it turns to its frames."""
+"""Cameras handed to the hub in one call; between two calls it handles keyframes."""
 
 CheckNow = Callable[[Sequence[str]], Awaitable[CheckNowReport]]
 
 
 class SpotCheckService:
-    """One draw at a time: the second of two at once could draw the same canteens again."""
+    """Draws one spot check at a time: two at once could draw the same canteens."""
 
     def __init__(self, record: SpotChecks, settings: Callable[[], SchedulerSettings], check_now: CheckNow) -> None:
         self._record = record
@@ -31,34 +31,37 @@ class SpotCheckService:
         self._drawing = threading.Lock()
 
     async def draw(self, order: SpotCheckOrder) -> SpotCheckReport:
-        """Draw, keep, and visit. Raises NotFoundError if there is no canteen, ConflictError while another draws."""
+        """Draw, store, and visit if `order.check_now`.
+
+        Raises NotFoundError if no canteen can be drawn, ConflictError while another spot check is drawn.
+        """
         check = await asyncio.to_thread(self._draw, order)
         if not order.check_now:
             return SpotCheckReport(check)
-        camera_ids = await asyncio.to_thread(self._record.cameras_of, [one.site_id for one in check.drawn])
+        camera_ids = await asyncio.to_thread(self._record.cameras_of, [canteen.site_id for canteen in check.drawn])
         reports = [
             await self._check_now(camera_ids[begin : begin + _IDS_A_CALL])
             for begin in range(0, len(camera_ids), _IDS_A_CALL)
         ]
-        return SpotCheckReport(check, _together(reports))
+        return SpotCheckReport(check, _totals(reports))
 
     async def get(self, draw_id: int) -> SpotCheck | None:
-        """One draw, 0 the latest; None if it is not kept."""
+        """Return a spot check; 0 means the latest. None if it is not kept."""
         return await asyncio.to_thread(self._record.get, draw_id)
 
     async def headers(self) -> tuple[SpotCheckHeader, ...]:
-        """The draws that are kept, newest first."""
+        """Return the spot checks that are kept, newest first."""
         return await asyncio.to_thread(self._record.headers)
 
     def _draw(self, order: SpotCheckOrder) -> SpotCheck:
         if not self._drawing.acquire(blocking=False):
             raise ConflictError("another spot check is being drawn; ask again in a second")
         try:
-            return self._draw_alone(order)
+            return self._draw_locked(order)
         finally:
             self._drawing.release()
 
-    def _draw_alone(self, order: SpotCheckOrder) -> SpotCheck:
+    def _draw_locked(self, order: SpotCheckOrder) -> SpotCheck:
         settings = self._settings()
         size = order.size or settings.spot_check_sites
         seed = secrets.randbits(_SEED_BITS) if order.seed is None else order.seed
@@ -87,9 +90,11 @@ class SpotCheckService:
         return check
 
 
-def _together(reports: Sequence[CheckNowReport]) -> CheckNowCounts:
+def _totals(reports: Sequence[CheckNowReport]) -> CheckNowCounts:
     return CheckNowCounts(
-        accepted=sum(len(one.accepted) for one in reports),
-        already_in_flight=sum(len(one.in_flight) for one in reports),
-        not_visited=sum(len(one.unknown_ids) + len(one.not_visited_ids) + len(one.paused_ids) for one in reports),
+        accepted=sum(len(report.accepted) for report in reports),
+        already_in_flight=sum(len(report.in_flight) for report in reports),
+        not_visited=sum(
+            len(report.unknown_ids) + len(report.not_visited_ids) + len(report.paused_ids) for report in reports
+        ),
     )

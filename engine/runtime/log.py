@@ -1,4 +1,4 @@
-"""Structured logs on stderr: one event a line, with passwords of URLs taken out, whoever wrote them."""
+"""Writes structured logs to stderr, one event a line, with the passwords of URLs removed."""
 
 import logging
 import sys
@@ -11,7 +11,10 @@ from engine.redact import redact
 
 
 def configure_logging(level: str, layout: str, process: str) -> None:
-    """`layout`: console, json, or auto (console on a terminal). Every line carries `process`."""
+    """Set up logging for this process. `layout`: console, json, or auto (console on a terminal).
+
+    Every line carries `process`. Raises KeyError for an unknown level.
+    """
     console = layout == "console" or (layout == "auto" and sys.stderr.isatty())
     renderer: Any = (
         structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -33,7 +36,7 @@ def configure_logging(level: str, layout: str, process: str) -> None:
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:
-    """The logger; bind nothing to it that differs from camera to camera in a loop."""
+    """Return the logger. Do not bind values to it that differ from camera to camera: binding copies it."""
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return log
 

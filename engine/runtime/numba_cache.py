@@ -1,7 +1,7 @@
-"""Where compiled functions are kept between starts: the user's cache directory, not the installed package.
+"""Keeps compiled functions between starts, in the user's cache directory and not in the installed package.
 
-Kernels and judge compile when their modules are imported, for the signatures that stand there. A process that imports
-them within `compiling()` pays the compiler once a machine: the first compiles and stores, all others load.
+Kernels and judge compile when their modules are imported, for the signatures written there. Processes import them
+within `compiling()`: the first one compiles and stores the result, all others load it.
 """
 
 import contextlib
@@ -15,34 +15,35 @@ from pathlib import Path
 import numba
 
 _PACKAGES = ("kernels", "judge")
-_KEPT_MAX = 4
+_VERSIONS_MAX = 4
+"""Versions of the compiled code that are kept."""
 
 
 def _digest() -> str:
-    """Of all that is compiled: Numba looks at the file of a function alone, and not at those of functions it calls."""
-    whole = hashlib.sha256()
+    """Digest all compiled source: Numba checks only a function's own file, not the files of functions it calls."""
+    digest = hashlib.sha256()
     for package in _PACKAGES:
         for file in sorted((Path(__file__).parents[1] / package).glob("*.py")):
-            whole.update(file.read_bytes())
-    return whole.hexdigest()[:16]
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def base() -> Path:
-    """Per user and honouring XDG_CACHE_HOME."""
+    """Return the user's cache directory; XDG_CACHE_HOME is honoured."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "kitchen-patrol" / "numba"
 
 
 def directory() -> Path:
-    """Of these very functions; created by Numba when first written."""
+    """Return the directory of this version's functions; Numba creates it when it first writes."""
     return base() / _DIGEST
 
 
 @contextlib.contextmanager
 def compiling(package: str) -> Iterator[None]:
-    """Import what is compiled of a package in here: of processes that start together, the others wait for the first.
+    """Import the compiled modules of a package in this context: processes that start together wait for the first.
 
-    Each package has a lock of its own, so that a hub, which needs the judge, does not wait for a worker's kernels.
+    Each package has its own lock, so that a hub, which needs the judge, does not wait for a worker's kernels.
     """
     directory().mkdir(parents=True, exist_ok=True)
     with (base() / f"{package}.lock").open("w") as lock:
@@ -53,10 +54,10 @@ def compiling(package: str) -> Iterator[None]:
 
 
 def _prune() -> None:
-    """Forget versions that were not used for longest; a process of another role may do so at the same time."""
+    """Delete the versions that were unused for longest. A process of another role may do the same at this moment."""
     with contextlib.suppress(FileNotFoundError):
-        known = sorted((one for one in base().iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-        for old in known[:-_KEPT_MAX]:
+        known = sorted((path for path in base().iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+        for old in known[:-_VERSIONS_MAX]:
             if old != directory():
                 shutil.rmtree(old, ignore_errors=True)
 
@@ -66,4 +67,4 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     setattr(numba.config, "CACHE_DIR", str(directory()))  # noqa: B010 (set at run time by Numba itself)
 
 CACHED = True
-"""Decorators take it from here, so that the directory above is set before the first of them runs."""
+"""Decorators read this constant from here, so that the directory is set before the first of them runs."""

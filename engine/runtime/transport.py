@@ -1,7 +1,8 @@
-"""The only door to ZeroMQ. Sockets that are bounded, never block, and give frames without a copy where it pays.
+"""Wraps ZeroMQ sockets: bounded, never blocking, without a copy of large frames. The only import of zmq.
 
-Inside the engine the hub binds two ROUTER sockets on Unix sockets in a private directory (orders and keyframes with
-feeders; jobs and results with workers); feeders and workers connect a DEALER each. Gateways reach a PULL socket.
+Inside the engine the hub binds two ROUTER sockets on Unix sockets in a private directory: one for feeders (orders and
+keyframes), one for workers (jobs and results). Each feeder and worker connects a DEALER. Gateways push
+to a PULL socket.
 """
 
 import asyncio
@@ -19,14 +20,14 @@ from engine.errors import ConfigError, ListenError
 Frame = bytes | memoryview
 
 FRAMES_MAX = 8
-"""No message of ours has more parts; the rest of a longer one is read and thrown away."""
+"""No message of the engine has more frames; further frames are read and discarded."""
 _QUEUE_MESSAGES_MAX = 4096
 _GATEWAY_MESSAGES_MAX = 16
 _LARGE_BYTES = 65_536
 
 
 class Channel:
-    """One socket. All calls return at once."""
+    """One socket. No call blocks."""
 
     def __init__(self, socket: "zmq.Socket[bytes]", routed: bool) -> None:
         self._socket = socket
@@ -34,7 +35,7 @@ class Channel:
         self.lost_sends = 0
 
     def receive(self) -> list[Frame] | None:
-        """The next message, or None. Of a ROUTER the first frame is the peer's name. Large frames are borrowed."""
+        """Return the next message, or None. A ROUTER's first frame is the peer's name. Large frames are borrowed."""
         frames: list[Frame] = []
         try:
             part = self._socket.recv(zmq.NOBLOCK, copy=False)
@@ -49,12 +50,12 @@ class Channel:
             part = self._socket.recv(copy=False)
 
     def send(self, frames: Sequence[Frame], to: bytes = b"") -> bool:
-        """Queue a message; False if the peer is gone or its queue is full (the caller accounts for it)."""
+        """Queue a message. Returns False if the peer is gone or its queue is full; the caller counts that."""
         message = [to, *frames] if self._routed else list(frames)
         try:
             for frame in message[:-1]:
                 self._socket.send(frame, zmq.NOBLOCK | zmq.SNDMORE, copy=True)
-            last = _whole(message[-1])
+            last = _uncopied(message[-1])
             self._socket.send(last, zmq.NOBLOCK, copy=len(last) <= _LARGE_BYTES)
         except (zmq.Again, zmq.ZMQError):
             self.lost_sends += 1
@@ -68,48 +69,48 @@ class Channel:
 
     @property
     def descriptor(self) -> int:
-        """The file descriptor that stirs when something happened (edge-triggered)."""
+        """The file descriptor that signals activity; edge-triggered."""
         return int(self._socket.getsockopt(zmq.FD))
 
     def close(self) -> None:
-        """Throw away what waits, and close."""
+        """Close, and discard what waits."""
         self._socket.close(linger=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Keys of a public intake. `clients_dir`: public keys of the gateways that may push."""
+    """Keys of an intake with CURVE. `clients_dir`: public keys of the gateways that may push."""
 
     secret_file: Path
     clients_dir: Path
 
 
 class Poller:
-    """Waits on channels and on plain file descriptors together."""
+    """Waits for channels and plain file descriptors together."""
 
     def __init__(self) -> None:
         self._poller = zmq.Poller()
         self._names: dict[object, str] = {}
 
     def watch(self, name: str, source: Channel | int) -> None:
-        """From now on `wait` names this source when it can be read."""
+        """Add a source; `wait` returns its name when it is readable."""
         key: object = source.socket if isinstance(source, Channel) else source
         self._names[key] = name
         self._poller.register(key, zmq.POLLIN)
 
     def watch_writable(self, name: str, channel: Channel) -> None:
-        """From now on `wait` names this channel when it takes another message."""
+        """Add a channel; `wait` returns its name when it takes another message."""
         self._names[channel.socket] = name
         self._poller.register(channel.socket, zmq.POLLOUT)
 
     def ignore(self, source: Channel | int) -> None:
-        """Stop watching it."""
+        """Remove a source."""
         key: object = source.socket if isinstance(source, Channel) else source
         if self._names.pop(key, None) is not None:
             self._poller.unregister(key)
 
     def wait(self, timeout_ms: int) -> set[str]:
-        """Names of what can be read now, or the empty set after `timeout_ms`."""
+        """Return the names of readable sources; empty after `timeout_ms`."""
         return {self._names[key] for key, _ in self._poller.poll(timeout_ms)}
 
 
@@ -121,7 +122,7 @@ class Transport:
         self._authenticator: ThreadAuthenticator | None = None
 
     def bind_router(self, address: str) -> Channel:
-        """The hub's end towards feeders or workers. A send to a peer that is gone fails instead of vanishing."""
+        """Bind the hub's end for feeders or workers; a send to a peer that is gone fails. Raises ListenError."""
         socket = self._socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
@@ -129,16 +130,17 @@ class Transport:
         return Channel(socket, routed=True)
 
     def connect_dealer(self, address: str, name: str) -> Channel:
-        """A feeder's or a worker's end; the hub sees it under `name`."""
+        """Connect a feeder's or worker's end; the hub sees it as `name`."""
         socket = self._socket(zmq.DEALER)
         socket.setsockopt(zmq.IDENTITY, name.encode())
         socket.connect(address)
         return Channel(socket, routed=False)
 
     def bind_pull(self, address: str, frame_bytes_max: int, curve: Curve | None = None) -> tuple[Channel, str]:
-        """The intake for gateways; returns the address really bound (port 0 and `*` are filled in).
+        """Bind the intake for gateways. Returns it with the address bound; port 0 and `*` are filled in.
 
-        libzmq cuts a peer that sends a frame beyond twice `frame_bytes_max`; up to there we refuse and count it.
+        libzmq disconnects a peer that sends a frame beyond twice `frame_bytes_max`; smaller ones that are still too
+        large are refused and counted. Raises ListenError, or ConfigError if the CURVE keys cannot be used.
         """
         socket = self._socket(zmq.PULL)
         socket.setsockopt(zmq.RCVHWM, _GATEWAY_MESSAGES_MAX)
@@ -150,14 +152,14 @@ class Transport:
         return Channel(socket, routed=False), socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
-        """A gateway's end, as the benchmark and the tests use it."""
+        """Connect a gateway's end; benchmarks and tests use it."""
         socket = self._socket(zmq.PUSH)
         socket.setsockopt(zmq.SNDHWM, queue_messages_max)
         socket.connect(address)
         return Channel(socket, routed=False)
 
     def close(self) -> None:
-        """Close everything; what waits is thrown away."""
+        """Close all sockets and discard what waits."""
         if self._authenticator is not None:
             self._authenticator.stop()
         self._context.destroy(linger=0)
@@ -187,9 +189,9 @@ class Transport:
 
 
 class AsyncReceiver:
-    """Drains a channel whenever its file descriptor stirs, in a running asyncio loop (uvloop too).
+    """Calls `on_message` with each message of a channel, in a running asyncio or uvloop event loop.
 
-    libzmq's descriptor is edge-triggered: after every send, `kick` must be called, or a message may lie unseen.
+    libzmq's descriptor is edge-triggered: call `receive_all` after every send, or a message may go unnoticed.
     """
 
     def __init__(self, channel: Channel, on_message: Callable[[list[Frame]], None]) -> None:
@@ -197,21 +199,21 @@ class AsyncReceiver:
         self._on_message = on_message
         self._loop = asyncio.get_running_loop()
         self._descriptor = channel.descriptor
-        self._loop.add_reader(self._descriptor, self.kick)
-        self._loop.call_soon(self.kick)
+        self._loop.add_reader(self._descriptor, self.receive_all)
+        self._loop.call_soon(self.receive_all)
 
-    def kick(self) -> None:
-        """Take all that is there."""
+    def receive_all(self) -> None:
+        """Receive every message that has arrived."""
         while (message := self._channel.receive()) is not None:
             self._on_message(message)
 
     def close(self) -> None:
-        """Stop listening; the channel stays open."""
+        """Stop receiving; the channel stays open."""
         self._loop.remove_reader(self._descriptor)
 
 
-def _whole(frame: Frame) -> "Frame | zmq.Frame":
-    """A borrowed frame as the message it came in: libzmq then counts a reference where it would copy."""
+def _uncopied(frame: Frame) -> "Frame | zmq.Frame":
+    """Return a borrowed frame as the zmq.Frame it came in: libzmq then counts a reference instead of copying."""
     if isinstance(frame, memoryview) and isinstance(frame.obj, zmq.Frame) and frame.nbytes == len(frame.obj):
         return frame.obj
     return frame

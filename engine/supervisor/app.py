@@ -1,7 +1,7 @@
-"""The supervisor: one hub, feeders, demuxers, workers, each a process; started, watched, replaced, ended.
+"""Starts the engine's processes (one hub, feeders, demuxers, workers), replaces those that die, and stops them all.
 
-with Engine(settings) as engine:          # children run when this returns, and are ready
-    print(engine.addresses["grpc"])
+with Supervisor(settings) as supervisor:  # returns when all processes are ready
+    print(supervisor.addresses["grpc"])
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from engine.runtime.log import logger
 from engine.supervisor.child import child_command
 
 START_TIMEOUT_S = 120.0
-"""The very first start of a machine compiles the kernels; later ones take seconds."""
+"""The first start on a machine compiles the kernels; later ones take seconds."""
 STOP_TIMEOUT_S = 4.0
 _RESTART_WAIT_FIRST_S = 0.1
 _RESTART_WAIT_MAX_S = 10.0
@@ -40,20 +40,20 @@ Pipe = connection.Connection
 
 @dataclass(slots=True)
 class _Running:
-    """A process and our end of its pipe."""
+    """A process and the parent's end of its control pipe."""
 
     process: "subprocess.Popen[bytes]"
     pipe: "Pipe[Any, Any]"
 
-    def tell(self, *message: Any) -> None:
-        """Send; a process that is gone will be noticed by the end of its pipe."""
+    def send(self, *message: Any) -> None:
+        """Send a message. A process that died shows by the end of its pipe, not here."""
         with contextlib.suppress(OSError):
             self.pipe.send(message)
 
 
 @dataclass(slots=True)
 class _Child:
-    """One place in the plan; `running` is who holds it now."""
+    """One process of the plan. `running`: its current incarnation; None while it waits for a restart."""
 
     role: str
     name: str
@@ -66,33 +66,36 @@ class _Child:
 
     @property
     def alias(self) -> str:
-        """The name of this generation: a successor must not be taken for the one that died."""
+        """The name of this incarnation: a successor must not be mistaken for the process that died."""
         return f"{self.name}.{self.generation}"
 
 
 class Supervisor:
-    """All processes of one patrol. One thread of its own starts and watches them, so that they die with it.
+    """All processes of one patrol. A thread of its own starts and watches them, so that they die with it.
 
-    Raises ConfigError where the calendar cannot be used. It is read here and not by the hub: one that turns bad later
-    must not keep a hub from being started anew.
+    Raises ConfigError if the calendar cannot be used. The calendar is read here and not in the hub, so that a file that
+    breaks later cannot keep a hub from being restarted.
     """
 
     def __init__(self, settings: Settings, cancel: threading.Event | None = None) -> None:
         self._cancel = cancel or threading.Event()
         self.settings = settings
         calendar = load_calendar(settings.scheduler.calendar_file)
-        self._run_dir = Path(tempfile.mkdtemp(prefix="patrol-"))  # mode 0700: the sockets in it are ours alone
+        self._run_dir = Path(tempfile.mkdtemp(prefix="patrol-"))  # mode 0700: only this user reaches the sockets
         self._children = self._plan(calendar)
         self._wake_read, self._wake_write = connection.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._supervise, name="supervisor")
         self._ready = threading.Event()
-        self._stop_asked = False
+        self._stopping = False
         self._failure: PatrolError | None = None
         self.addresses: dict[str, str] = {}
         self.restarts = 0
 
     def __enter__(self) -> Self:
-        """Start, unless `cancel` is set meanwhile; raises ListenError, StoreError, ConfigError, or PatrolError."""
+        """Start all processes and wait until they are ready, or until `cancel` is set.
+
+        Raises ConfigError, ListenError, StoreError, or PatrolError after START_TIMEOUT_S.
+        """
         self._thread.start()
         give_up_ns = monotonic_ns() + ns(START_TIMEOUT_S)
         while not self._ready.wait(0.1) and not self._cancel.is_set():
@@ -111,8 +114,8 @@ class Supervisor:
         self.stop()
 
     def stop(self) -> None:
-        """End every process within STOP_TIMEOUT_S and a little; a second call does nothing."""
-        self._stop_asked = True
+        """Stop every process; those that do not stop within STOP_TIMEOUT_S are killed. A second call does nothing."""
+        self._stopping = True
         if self._thread.is_alive():
             self._wake_write.send(None)
             self._thread.join()
@@ -120,20 +123,20 @@ class Supervisor:
 
     @property
     def failure(self) -> PatrolError | None:
-        """Why the engine gave up, if it did."""
+        """Why the engine gave up; None if it did not."""
         return self._failure
 
     @property
     def running(self) -> bool:
-        """Whether the supervisor is at work."""
+        """Whether the supervisor's thread runs."""
         return self._thread.is_alive()
 
     def reload(self, path: Path) -> None:
-        """Have the hub take the settings of this file, or refuse them; its log and metrics say which."""
-        self._tell_hub(RELOAD, str(path.absolute()))
+        """Make the hub read this configuration file. Its log and metrics say whether it was applied or refused."""
+        self._send_to_hub(RELOAD, str(path.absolute()))
 
     def pids(self) -> dict[str, int]:
-        """Process ids by child name, of those alive; tests and `patrol demo` use it."""
+        """Return the process ids of the children that are alive, by name."""
         running = {child.name: child.running.process for child in self._children if child.running is not None}
         return {name: process.pid for name, process in running.items() if process.poll() is None}
 
@@ -159,7 +162,7 @@ class Supervisor:
         try:
             for child in self._children:
                 self._start(child)
-            while not self._stop_asked and self._failure is None:
+            while not self._stopping and self._failure is None:
                 self._turn()
         finally:
             self._end_all()
@@ -171,12 +174,12 @@ class Supervisor:
             if child.running is None and now_ns >= child.start_at_ns:
                 self._start(child)
         running = [(child, child.running) for child in self._children if child.running is not None]
-        stirred = connection.wait([self._wake_read, *(one.pipe for _, one in running)], timeout=0.5)
-        if self._wake_read in stirred:
+        readable = connection.wait([self._wake_read, *(process.pipe for _, process in running)], timeout=0.5)
+        if self._wake_read in readable:
             self._wake_read.recv()
-        for child, one in running:
-            if one.pipe in stirred and child.running is one:
-                self._hear(child, one)
+        for child, process in running:
+            if process.pipe in readable and child.running is process:
+                self._receive(child, process)
 
     def _start(self, child: _Child) -> None:
         ours, theirs = connection.Pipe()
@@ -190,7 +193,7 @@ class Supervisor:
         child.ready = False
         ours.send(json.dumps(child.task))
 
-    def _hear(self, child: _Child, running: _Running) -> None:
+    def _receive(self, child: _Child, running: _Running) -> None:
         try:
             word, *rest = running.pipe.recv()
         except (EOFError, OSError):
@@ -199,30 +202,30 @@ class Supervisor:
         if word == READY:
             child.ready = True
             self.addresses.update(rest[0])
-            if all(one.ready for one in self._children):
-                self._tell_hub(GO)
+            if all(child.ready for child in self._children):
+                self._send_to_hub(GO)
         elif word == BEGUN:
             self._ready.set()
         elif word == RELOADED:
-            self._take(*rest)
+            self._store_settings(*rest)
         elif word == REPLACE:
             self._replace(*rest)
         elif word == FAILED and not self._ready.is_set():
             code, message = rest
             self._failure = _ERRORS.get(code, PatrolError)(message)
-        # A hub that has run and cannot start again now, because its database is away, is started until it can.
+        # A hub that ran before and cannot start now, say because its database is away, is restarted until it can.
 
-    def _take(self, tree: dict[str, Any], calendar: dict[str, Any]) -> None:
-        """The hub has new settings in force: feeders hear of them, and whoever is started from now on has them."""
+    def _store_settings(self, tree: dict[str, Any], calendar: dict[str, Any]) -> None:
+        """Send settings that the hub applied to the feeders, and give them to every process started from now on."""
         self.settings = Settings.model_validate(tree)
         self._children[0].task["calendar"] = calendar
         for child in self._children:
             child.task["settings"] = tree
             if child.role in ("feeder", "demuxer") and child.running is not None:
-                child.running.tell(RELOAD, tree)
+                child.running.send(RELOAD, tree)
 
     def _replace(self, alias: str, reason: str) -> None:
-        """The hub has given a child up; it ends here, and its pipe's end brings the successor."""
+        """Kill a child that the hub gave up; the end of its pipe starts the successor."""
         for child in self._children:
             if child.alias == alias and child.running is not None:
                 logger().warning("replacing a process", name=alias, reason=reason)
@@ -230,24 +233,24 @@ class Supervisor:
 
     def _lost(self, child: _Child, running: _Running) -> None:
         code = running.process.wait()
-        if self._stop_asked:
+        if self._stopping:
             return
         reason = "recycled" if code == EXIT_RECYCLE else f"signal_{-code}" if code < 0 else f"exit_{code}"
         logger().error("process ended", name=child.alias, reason=reason)
         self.restarts += 1
-        self._vacate(child, running)
+        self._schedule_restart(child, running)
         if child.role == "hub":
-            # Feeders and workers hold orders and frames of the hub that died: all begin afresh.
+            # Feeders and workers hold orders and keyframes of the hub that died: restart them all.
             for other in self._children:
                 if other.running is not None:
                     other.running.process.kill()
                     other.running.process.wait()
-                    self._vacate(other, other.running)
+                    self._schedule_restart(other, other.running)
             return
-        self._tell_hub(LOST, child.role, child.alias, reason)
+        self._send_to_hub(LOST, child.role, child.alias, reason)
 
-    def _vacate(self, child: _Child, running: _Running) -> None:
-        """Nobody holds the place for a while that doubles with every loss of the last minute."""
+    def _schedule_restart(self, child: _Child, running: _Running) -> None:
+        """Restart the child after a wait that doubles with every loss of the last minute."""
         now_ns = monotonic_ns()
         running.pipe.close()
         child.running = None
@@ -256,15 +259,15 @@ class Supervisor:
         child.lost_ns.append(now_ns)
         child.start_at_ns = now_ns + ns(min(_RESTART_WAIT_MAX_S, _RESTART_WAIT_FIRST_S * 2**recent))
 
-    def _tell_hub(self, *message: Any) -> None:
+    def _send_to_hub(self, *message: Any) -> None:
         hub = self._children[0].running
         if hub is not None:
-            hub.tell(*message)
+            hub.send(*message)
 
     def _end_all(self) -> None:
         alive = [(child, child.running) for child in self._children if child.running is not None]
         for _, running in alive:
-            running.tell(STOP)
+            running.send(STOP)
         give_up_ns = monotonic_ns() + ns(STOP_TIMEOUT_S)
         for child, running in alive:
             try:

@@ -1,4 +1,4 @@
-"""What a child process begins with: `python -m engine.supervisor.child ROLE NAME PIPE`, as the supervisor starts it."""
+"""The entry of every child process: `python -m engine.supervisor.child ROLE NAME PIPE`, as the supervisor starts it."""
 
 import json
 import os
@@ -12,13 +12,16 @@ from engine.runtime.control import Control
 
 
 def child_command(role: str, name: str, pipe: int) -> list[str]:
-    """The command line of a child; `ps` shows role and name."""
+    """Return the command line of a child. `pipe`: descriptor of its control pipe. `ps` shows role and name."""
     return [sys.executable, "-m", "engine.supervisor.child", role, name, str(pipe)]
 
 
 def main(arguments: list[str]) -> int:
-    """Entry of a child: role, name, descriptor of the pipe; the first message on the pipe is its task as JSON."""
-    # Ctrl-C reaches the whole terminal group; the parent decides, the children wait for its word.
+    """Run a child and return its exit code. `arguments`: role, name, descriptor of the control pipe.
+
+    The first message on the pipe is the child's task as JSON.
+    """
+    # Ctrl-C reaches the whole process group of a terminal; only the parent reacts, and tells its children to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     role, name, pipe = arguments
     connection = Connection(int(pipe))
@@ -31,9 +34,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int:
-    """Each role imports only what it needs: a worker no gRPC, a feeder no Numba.
+    """Import what the role needs, and no more: a worker needs no gRPC, a feeder no Numba.
 
-    What is compiled is so when its modules are imported; that is done under a lock, before anything else imports them.
+    Importing a compiled module compiles it, so that happens first and under a lock.
     """
     if role == "worker":
         from engine.kernels import warmup as kernels
@@ -67,14 +70,14 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
 
 
 def _die_with_parent(parent_pid: int) -> None:
-    """A worker in the middle of a decode does not read its pipe; the kernel ends it when the parent is gone."""
+    """Have the kernel kill this process when its parent dies: a worker in a decode does not read its pipe."""
     if sys.platform != "linux":
         return
     import ctypes
 
     parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
     ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it went before the line above
+    if os.getppid() != parent_pid:  # the parent died before the line above
         os._exit(1)
 
 
