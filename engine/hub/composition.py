@@ -56,9 +56,10 @@ _GRPC_GRACE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A hub that is ready to run."""
+    """A hub that is ready to run. `state` is for the thread that runs `loop`."""
 
     loop: HubLoop
+    state: HubState
     port: Port
     grpc: GrpcServer
     writer: Writer
@@ -135,7 +136,7 @@ def compose(
     loop = HubLoop(sockets, state, metrics, begin)
     metrics_address = _serve_metrics(settings, metrics, stack)
     control.ready(grpc=grpc.start(), intake=intake_address, metrics=metrics_address)
-    return Hub(loop, port, grpc, storage.writer)
+    return Hub(loop, state, port, grpc, storage.writer)
 
 
 def _open_sockets(
