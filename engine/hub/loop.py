@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from engine.clock import monotonic_ns, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
-from engine.errors import WireError
+from engine.errors import UnavailableError, WireError
 from engine.feed import wire
 from engine.feed.intake import Dropped, Intake
 from engine.hub.findings_service import FindingsService
@@ -294,10 +294,14 @@ class Hub:
         self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None = None
     ) -> "Future[RenderedPicture]":
         """Have a worker make a JPEG of a keyframe, with tiles, scores and a verdict drawn in if one is given; in the
-        hub's thread."""
+        hub's thread.
+
+        Raises UnavailableError if no worker is ready, or if RENDERS_MAX renders are in flight. The future ends with
+        UnavailableError if the worker is lost, with IntegrityError if the keyframe gives no picture.
+        """
         answer: Future[RenderedPicture] = Future()
         if not self._workers:
-            raise WireError(DropReason.SHUTDOWN, "no worker is ready to render; ask again in a second")
+            raise UnavailableError("no worker is ready to render; ask again in a second")
         self._workers.rotate(1)
         worker = self._workers[0]
         job_id = self._renders.begin(worker, answer)

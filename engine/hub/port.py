@@ -157,7 +157,7 @@ class Port:
     ) -> RenderedPicture | None:
         """A kept keyframe as JPEG; None if there is none, or a newer one took its place.
 
-        With `sha256`, the exhibit of this name as this camera brought it; StoreError if its bits have changed.
+        With `sha256`, the exhibit of this name as this camera brought it; IntegrityError if its bits have changed.
         `annotated`: with the tile map, and what the verdict said of it.
         """
         if sha256:

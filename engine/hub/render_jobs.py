@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engine.errors import StoreError
+from engine.errors import IntegrityError, UnavailableError
 from engine.model.keyframe import Keyframe
 from engine.model.picture import RenderedPicture
 from engine.worker.wire import Failed
@@ -28,28 +28,32 @@ class RenderJobs:
         self._next = FIRST_JOB_ID
 
     def begin(self, worker: str, answer: "Future[RenderedPicture]") -> int:
-        """A job id for a render that goes to `worker`; raises StoreError if too many are under way."""
+        """A job id for a render that goes to `worker`; raises UnavailableError if too many are under way."""
         if len(self._jobs) >= RENDERS_MAX:
-            raise StoreError(f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second")
+            raise UnavailableError(
+                f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second"
+            )
         job_id = self._next
         self._next += 1
         self._jobs[job_id] = _RenderJob(worker, answer)
         return job_id
 
     def finished(self, job_id: int, outcome: RenderedPicture | Failed) -> None:
-        """The worker's answer goes to the caller."""
+        """Hand the worker's answer to the caller: the picture, or IntegrityError if the keyframe gives none."""
         render = self._jobs.pop(job_id, None)
         if render is None or render.answer.cancelled():
             return
         if isinstance(outcome, RenderedPicture):
             render.answer.set_result(outcome)
         else:
-            render.answer.set_exception(StoreError(f"the kept keyframe gives no picture: {outcome.detail}"))
+            render.answer.set_exception(IntegrityError(f"the kept keyframe gives no picture: {outcome.detail}"))
 
     def worker_lost(self, worker: str) -> None:
-        """Its renders fail; the caller may ask again."""
+        """Fail the renders of a worker that ended with UnavailableError: the caller may ask again."""
         for job_id in [job_id for job_id, render in self._jobs.items() if render.worker == worker]:
-            self.finished(job_id, Failed("internal", "the worker ended; ask again"))
+            render = self._jobs.pop(job_id)
+            if not render.answer.cancelled():
+                render.answer.set_exception(UnavailableError("the worker that rendered the picture ended; ask again"))
 
 
 def stamped(picture: RenderedPicture, keyframe: Keyframe) -> RenderedPicture:

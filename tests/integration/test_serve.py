@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
-from engine.errors import ConfigError, ListenError, StoreError
+from engine.errors import ConfigError, IntegrityError, ListenError, StoreError, UnavailableError
 from engine.metrics import Metrics
 from engine.model.access import Role, TokenOrder
 from engine.model.camera import Camera
@@ -222,6 +222,8 @@ def test_status_carries_all_its_figures(served: Served) -> None:
     ("error", "status", "said"),
     [
         (StoreError("disk full"), "UNAVAILABLE", "disk full"),
+        (UnavailableError("no worker is ready"), "UNAVAILABLE", "no worker is ready"),
+        (IntegrityError("the file has other bits"), "DATA_LOSS", "other bits"),
         (RuntimeError("secret detail"), "INTERNAL", "internal error; the engine's log says more"),
         (TimeoutError("late"), "DEADLINE_EXCEEDED", "late"),
     ],

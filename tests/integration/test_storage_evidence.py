@@ -14,7 +14,7 @@ import pytest
 
 from engine.config.schema import RecordSettings
 from engine.decode.render import render_jpeg
-from engine.errors import StoreError
+from engine.errors import IntegrityError
 from engine.hub.evidence_retention import EvidenceRetention
 from engine.model.camera import Camera
 from engine.model.findings import LedgerEvent, Step
@@ -209,9 +209,9 @@ def test_bits_that_have_changed_are_told_and_never_shown(tmp_path: Path, bitstre
     raw[len(raw) // 2] ^= 1
     path.write_bytes(raw)
     (tmp_path / "exhibits" / gone[:2] / f"{gone}.h264").unlink()
-    with pytest.raises(StoreError, match="other bits"):
+    with pytest.raises(IntegrityError, match="other bits"):
         evidence.exhibited(flipped)
-    with pytest.raises(StoreError, match="gone"):
+    with pytest.raises(IntegrityError, match="gone"):
         evidence.exhibited(gone)
     exhibits = Exhibits(tmp_path / "exhibits")
     assert {digest for digest in exhibits.digests() if exhibits.verify(digest)} == {flipped, gone}
@@ -286,10 +286,10 @@ def test_what_a_crash_left_half_done_is_cleared_up_at_the_next_start(tmp_path: P
 KILLED = """
 import sys
 from pathlib import Path
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from tests.integration.test_storage_evidence import FAULT, keyframe, verdict
 import random
-evidence = Evidence(Path(sys.argv[1]), 10**9)
+evidence = EvidenceStore(Path(sys.argv[1]), 10**9)
 draw = random.Random(int(sys.argv[2]))
 visit = 0
 while True:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StoreError
+from engine.errors import IntegrityError
 from engine.model.keyframe import Keyframe
 from engine.storage.evidence.keyframe_file import Facts, keyframe_of, origin_of
 
@@ -91,7 +91,7 @@ class Exhibits:
     def get(self, sha256: str, camera_id: str = "") -> Exhibit | None:
         """One exhibit as this camera's latest sighting has it (empty: any camera's); None if it is not kept.
 
-        Raises StoreError if its bits are not those that it is named by.
+        Raises IntegrityError if its keyframe is gone, or its bits are not those that it is named by.
         """
         known = self._known(sha256)
         described = None if known is None else self._read(known)
@@ -103,9 +103,9 @@ class Exhibits:
         try:
             payload = known.with_suffix("." + described["codec"]).read_bytes()
         except FileNotFoundError:
-            raise StoreError(f"exhibit {sha256}: its keyframe is gone from {known.parent}") from None
+            raise IntegrityError(f"exhibit {sha256}: its keyframe is gone from {known.parent}") from None
         if hashlib.sha256(payload).hexdigest() != sha256:
-            raise StoreError(f"exhibit {sha256}: the file in {known.parent} has other bits than when it was kept")
+            raise IntegrityError(f"exhibit {sha256}: the file in {known.parent} has other bits than when it was kept")
         latest = sightings[-1]
         return Exhibit(sha256, keyframe_of(latest, payload), latest["verdict"], latest["beside"])
 
@@ -149,7 +149,7 @@ class Exhibits:
         try:
             if self.get(digest) is None:
                 return Flaw(digest, "its JSON names no sighting")
-        except StoreError as error:
+        except IntegrityError as error:
             return Flaw(digest, str(error))
         except (OSError, KeyError, ValueError) as error:
             return Flaw(digest, f"cannot be read: {error}")

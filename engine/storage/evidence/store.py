@@ -154,7 +154,7 @@ class EvidenceStore:
             self._exhibits.settle()
 
     def exhibited(self, sha256: str, camera_id: str = "") -> Exhibit | None:
-        """One exhibit, its bits checked against its name; of any camera, or of this one. Raises StoreError."""
+        """One exhibit, its bits checked against its name; of any camera, or of this one. Raises IntegrityError."""
         return self._exhibits.get(sha256, camera_id)
 
     def pin(self, digests: Iterable[str]) -> tuple[str, ...]:
