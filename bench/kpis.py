@@ -29,7 +29,7 @@ from engine.kpi.days import Days
 from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiChanges, KpiQuery, LeagueQuery
 from engine.model.verdict import FaultKind, State, Verdict
-from engine.storage.db.database import connect, parse, writing
+from engine.storage.db.database import connect, parse_url, write_transaction
 from engine.storage.db.store import Store, VisitRecord
 
 TIMEZONE = "Asia/Shanghai"
@@ -77,15 +77,15 @@ def fill(store: Store, url: str, number: int, days: int, now_wall_ns: int, seed:
     """An empty store becomes that of a province: `days` days of KPIs, of which the last is under way."""
     random = Random(seed)
     registry = list(cameras(number))
-    store.put_cameras(registry)
+    store.registry.upsert(registry)
     today = Days(TIMEZONE).of(now_wall_ns)
     canteens = _canteens(registry, random)
-    engine = connect(parse(url))
+    engine = connect(parse_url(url))
     for day in range(today - days + 1, today):
         rows = {(day, county): dict(_as_of(day, rows)) for county, rows in canteens.items()}
         totals = {place: _sum(list(some.values())) for place, some in rows.items()}
-        with writing(engine) as transaction:
-            store.kpis.put(transaction, KpiChanges(counties=totals, canteens=rows, closed=(day,)), keep_days=10**5)
+        with write_transaction(engine) as transaction:
+            store.kpis.write(transaction, KpiChanges(counties=totals, canteens=rows, closed=(day,)), keep_days=10**5)
     engine.dispose()
     office = KpiService(store.kpis, TIMEZONE, 10**5, registry, lambda: now_wall_ns)
     store.transaction_hooks[:] = [office.join]
@@ -157,7 +157,7 @@ def _asked(store: Store, days: int, asks: int) -> dict[str, Any]:
 
 def _counted(store: Store, now_wall_ns: int) -> dict[str, Any]:
     """Start, a verdict, midnight, memory; of the day that `fill` left."""
-    registry = list(store.cameras())
+    registry = list(store.registry.cameras())
     began = time.perf_counter()
     KpiService(store.kpis, TIMEZONE, 400, registry, lambda: now_wall_ns)
     start_s = time.perf_counter() - began

@@ -92,7 +92,7 @@ def _remembered() -> tuple[Verdict, JudgeState, Measurement]:
 def _put_registry(path: Path, number: int, days: int) -> None:
     store = Store.open(f"sqlite:///{path}")
     fill_kpis(store, f"sqlite:///{path}", number, days, wall_ns())
-    store.put_cameras(pushed(number))
+    store.registry.upsert(pushed(number))
     store.close()
 
 

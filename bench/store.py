@@ -118,7 +118,7 @@ class Visits:
 def _fill(path: Path, visits: Visits, rows: int) -> float:
     began_s = time.perf_counter()
     store = Store.open(f"sqlite:///{path}")
-    store.put_cameras(Camera(one, f"rtsp://h/{one}", region=f"13{int(one[-4:]) % 11:02}01") for one in visits.ids())
+    store.registry.upsert(Camera(one, f"rtsp://h/{one}", region=f"13{int(one[-4:]) % 11:02}01") for one in visits.ids())
     coming = visits.records()
     if rows:
         _fill_log(path, store, coming, rows)
@@ -153,12 +153,12 @@ def _fill_log(path: Path, store: Store, coming: Iterator[VisitRecord], rows: int
 
 def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
     store = Store.open(f"sqlite:///{path}")
-    store.claim()
+    store.acquire_writer_lock()
     taken_s: list[float] = []
     settings = RecordSettings()
     writer = Writer(
         store, EvidenceStore(path.parent / "evidence", 10**9), settings, lambda _: None, on_batch=taken_s.append,
-        tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
+        maintain=lambda record: store.maintenance.step(record, wall_ns(), UTC),
     )  # fmt: skip
     coming, before = visits.records(), store.history.last_seq()
     cpu_s, began_s = time.process_time(), time.monotonic()
@@ -171,7 +171,7 @@ def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
         number += 1
     writer.flush(60)
     ended_s, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
-    written, dropped = writer.take_counts()
+    written, dropped = writer.drain_counts()
     writer.close()
     if written != number or dropped or store.history.last_seq() - before != number:
         raise AssertionError(f"{number} submitted, {written} written, dropped {dropped}")
@@ -204,7 +204,7 @@ def _reads(path: Path, visits: Visits) -> dict[str, Any]:
         "resume_ms": (30, lambda: store.history.after(rng.randrange(store.history.last_seq()), 1000)),
         "page_ms": (
             15,
-            lambda: store.page(
+            lambda: store.registry.page(
                 CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, after=CameraMark(rng.choice(ids)))
             ),
         ),

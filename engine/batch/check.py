@@ -25,7 +25,7 @@ EXIT_OK, EXIT_FAULT, EXIT_NO_PICTURE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """One source's answer. `measurement` and `keyframe` are None where it did not come so far."""
 
     source: str
@@ -57,7 +57,7 @@ class Checked:
 
 def check_sources(
     sources: Sequence[str], settings: Settings, on_done: Callable[[int], None] = lambda _: None
-) -> Iterator[Checked]:
+) -> Iterator[CheckResult]:
     """Check one after the other; a source that cannot be had is an answer too, never an exception."""
     decoder = Decoder()
     try:
@@ -68,33 +68,33 @@ def check_sources(
         decoder.close()
 
 
-def exit_code(answers: Sequence[Checked]) -> int:
+def exit_code(answers: Sequence[CheckResult]) -> int:
     """0: all ok. 1: some fault or unknown. 2: some without a picture."""
     if any(answer.measurement is None for answer in answers):
         return EXIT_NO_PICTURE
     return EXIT_OK if all(answer.verdict.state is State.OK for answer in answers) else EXIT_FAULT
 
 
-def _check(source: str, decoder: Decoder, settings: Settings) -> Checked:
+def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:
     judge, history = settings.judge, JudgeState()
     url = source_url(source)
     try:
         check_url(url, settings.feed.schemes)
     except PatrolError as error:
         verdict, _ = judge_undecoded(source, 0, wall_ns(), UnknownReason.NO_PICTURE, str(error), history, judge)
-        return Checked(source, verdict, error=(error.code, str(error)))
+        return CheckResult(source, verdict, error=(error.code, str(error)))
     end = _fetch(url, settings)
     if isinstance(end, VisitFailure):
         verdict, _ = judge_failure(end, wall_ns(), history, judge)
-        return Checked(source, verdict, error=(end.reason.value, end.detail))
+        return CheckResult(source, verdict, error=(end.reason.value, end.detail))
     try:
         measurement = measure(decoder, end)
     except DecodeError as error:
         reason = UnknownReason.DAMAGED if error.reason in ("damaged", "empty") else UnknownReason.NO_PICTURE
         verdict, _ = judge_undecoded(source, 0, wall_ns(), reason, str(error), history, judge)
-        return Checked(source, verdict, end, None, (error.reason, str(error)))
+        return CheckResult(source, verdict, end, None, (error.reason, str(error)))
     verdict, _ = judge_measurement(measurement, history, judge)
-    return Checked(source, verdict, end, measurement)
+    return CheckResult(source, verdict, end, measurement)
 
 
 def _fetch(url: str, settings: Settings) -> Keyframe | VisitFailure:

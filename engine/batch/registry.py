@@ -17,12 +17,9 @@ from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowPr
 from engine.redact import MASK, redact
 from engine.storage.db.store import Store
 
-_PUT_ROWS = 1000
+_CHUNK_ROWS = 1000
 _PAGE_ROWS_MAX = 1000
 _PROBLEMS_NAMED = 20
-
-Problems = list[RowProblem]
-"""The desks have a method `list`, so that the word means another thing inside them."""
 
 
 class RegistryAccess(Protocol):
@@ -30,10 +27,10 @@ class RegistryAccess(Protocol):
 
     name: str
 
-    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
         """Add and change cameras; raises if one cannot be taken, unless `keep_good`."""
 
-    def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
+    def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Cameras of a filter, all pages."""
 
 
@@ -44,14 +41,14 @@ class ApiRegistry:
         self._client = client
         self.name = f"the engine at {address}"
 
-    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
         """Add and change cameras; it visits them from now on."""
         report = self._client.import_cameras(cameras, keep_good=keep_good)
         if report.problems and not keep_good:
-            raise RegistryError(f"{_named(report.problems)}; nothing was taken")
+            raise RegistryError(f"{_summary(report.problems)}; nothing was taken")
         return report
 
-    def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
+    def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Cameras of a filter, all pages."""
         return self._client.cameras(replace(query, page_size=_PAGE_ROWS_MAX))
 
@@ -64,17 +61,17 @@ class DatabaseRegistry:
         self._with_passwords = with_passwords
         self.name = f"the database {redact(url)}"
 
-    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
         """Add and change cameras, all or none; the engine visits them from its next start on."""
-        problems: Problems = []
-        counts = self._store.put_cameras(self._restored(cameras, problems, keep_good))
+        problems: list[RowProblem] = []
+        counts = self._store.registry.upsert(self._restored(cameras, problems, keep_good))
         return ImportReport(*counts, tuple(problems))
 
-    def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
+    def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Cameras of a filter, all pages; passwords of URLs taken out as the API does, unless they were asked for."""
         query = replace(query, page_size=_PAGE_ROWS_MAX)
         while True:
-            page = self._store.page(query)
+            page = self._store.registry.page(query)
             for one in page.cameras:
                 url = one.camera.url if self._with_passwords else redact(one.camera.url)
                 yield replace(one, camera=replace(one.camera, url=url))
@@ -82,13 +79,13 @@ class DatabaseRegistry:
                 return
             query = replace(query, after=page.next_after)
 
-    def _restored(self, cameras: Iterable[Camera], problems: Problems, keep_good: bool) -> Iterator[Camera]:
+    def _restored(self, cameras: Iterable[Camera], problems: list[RowProblem], keep_good: bool) -> Iterator[Camera]:
         """With passwords put back; rows where there is none go to `problems`."""
         for put, chunk in _chunks(cameras):
             masked = [camera.camera_id for camera in chunk if MASK in camera.url]
-            restored, bad = restore_passwords(chunk, self._store.urls(masked) if masked else {})
+            restored, bad = restore_passwords(chunk, self._store.registry.urls(masked) if masked else {})
             if bad and not keep_good:
-                raise RegistryError(f"{_named(bad)}; nothing was taken")
+                raise RegistryError(f"{_summary(bad)}; nothing was taken")
             problems += [replace(one, index=put + one.index) for one in bad]
             left_out = {one.index for one in bad}
             yield from (camera for index, camera in enumerate(restored) if index not in left_out)
@@ -108,9 +105,9 @@ def open_registry(settings: Settings, server: str, token: str, ca: Path | None) 
         else:
             yield ApiRegistry(client, address)
             return
-    with open_database_registry(settings) as desk:
-        desk.name += " (no engine is running)"
-        yield desk
+    with open_database_registry(settings) as registry:
+        registry.name += " (no engine is running)"
+        yield registry
 
 
 @contextmanager
@@ -128,13 +125,13 @@ def camera_json(status: CameraStatus) -> dict[str, Any]:
     return {"camera": asdict(status.camera), "latest": None if status.latest is None else asdict(status.latest)}
 
 
-def _named(problems: Sequence[RowProblem]) -> str:
+def _summary(problems: Sequence[RowProblem]) -> str:
     return "; ".join(f"{one.value}: {one.message}" for one in problems[:_PROBLEMS_NAMED])
 
 
 def _chunks(cameras: Iterable[Camera]) -> Iterator[tuple[int, list[Camera]]]:
     """Some rows at a time, each with the number of rows before it."""
     coming, before = iter(cameras), 0
-    while chunk := list(islice(coming, _PUT_ROWS)):
+    while chunk := list(islice(coming, _CHUNK_ROWS)):
         yield before, chunk
         before += len(chunk)

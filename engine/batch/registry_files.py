@@ -13,10 +13,10 @@ from typing import TextIO
 from engine.config.schema import Settings
 from engine.errors import ConfigError, RegistryError
 from engine.feed.camera_url import check_url
-from engine.interchange.camera_files import FileRow, Form, Sheet, encoding_of, form_of, read_rows
-from engine.interchange.gbt28181 import GB_COLUMNS, OWN_COLUMNS, PARENT, check_names, to_gb, to_own
+from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, file_format, read_rows
+from engine.interchange.gbt28181 import GB_COLUMNS, PARENT, REGISTRY_COLUMNS, check_names, to_gb, to_registry_row
 from engine.interchange.regions import hebei
-from engine.interchange.registry_rules import Rows
+from engine.interchange.registry_rules import RowReader
 from engine.interchange.stream_url import StreamUrl
 from engine.model.camera import Camera
 from engine.model.registry import CameraStatus, RowProblem
@@ -48,7 +48,7 @@ class RegistryFile:
 
     def __init__(self, path: Path, settings: Settings, stream_url: StreamUrl | None = None) -> None:
         self._path = path
-        self._form = form_of(path)
+        self._form = file_format(path)
         self._schemes = settings.feed.schemes
         self._stream_url = stream_url
         self._mark: tuple[int, int, int] | None = None
@@ -77,17 +77,19 @@ class RegistryFile:
             raise self._changed()
 
     def _rows(self) -> Iterator[tuple[Camera, list[RowProblem], list[str]]]:
-        rules = Rows(partial(check_url, schemes=self._schemes))
-        required = ("camera_id",) if self._stream_url is not None or self._form is Form.JSONL else ("camera_id", "url")
+        rules = RowReader(partial(check_url, schemes=self._schemes))
+        required = (
+            ("camera_id",) if self._stream_url is not None or self._form is FileFormat.JSONL else ("camera_id", "url")
+        )
         with self._opened() as file:
             for row in read_rows(file, self._form, partial(check_names, required=required)):
                 yield self._read(row, rules)
 
-    def _read(self, row: FileRow, rules: Rows) -> tuple[Camera, list[RowProblem], list[str]]:
+    def _read(self, row: FileRow, rules: RowReader) -> tuple[Camera, list[RowProblem], list[str]]:
         if row.problem is not None:
             column, value, message = row.problem
             return Camera("", ""), [RowProblem(row.index, column, value, message, row.line)], []
-        own = to_own(row.cells)
+        own = to_registry_row(row.cells)
         cells = own.cells
         if own.problems:
             foreign = [RowProblem(row.index, column, value, said, row.line) for column, value, said in own.problems]
@@ -115,7 +117,7 @@ class RegistryFile:
                 raise self._changed()
             self._mark = mark
             # A wrapper closes what it wraps, also when it is thrown away.
-            yield io.TextIOWrapper(file, encoding=encoding_of(file), newline="")
+            yield io.TextIOWrapper(file, encoding=detect_encoding(file), newline="")
 
     def _changed(self) -> RegistryError:
         return RegistryError(f"{self._path}: changed while it was read; import it again")
@@ -129,21 +131,21 @@ def read_registry(path: Path, settings: Settings) -> tuple[list[Camera], list[Ro
 
 
 def write_cameras(
-    statuses: Iterable[CameraStatus], out: TextIO, form: Form, *, gb_names: bool, with_verdict: bool
+    statuses: Iterable[CameraStatus], out: TextIO, form: FileFormat, *, gb_names: bool, with_verdict: bool
 ) -> int:
     """Write cameras, in our columns or under the names of GB/T 28181; returns how many there were."""
-    columns = (*(GB_COLUMNS if gb_names else OWN_COLUMNS), *(_VERDICT_COLUMNS if with_verdict else ()))
-    sheet = Sheet(out, form, columns)
+    columns = (*(GB_COLUMNS if gb_names else REGISTRY_COLUMNS), *(_VERDICT_COLUMNS if with_verdict else ()))
+    sheet = RowWriter(out, form, columns)
     number = 0
     for number, status in enumerate(statuses, 1):  # noqa: B007 (the last one is the count)
         camera = status.camera
-        row = to_gb(camera) if gb_names else {name: getattr(camera, name) for name in OWN_COLUMNS}
+        row = to_gb(camera) if gb_names else {name: getattr(camera, name) for name in REGISTRY_COLUMNS}
         sheet.write(row | _verdict_cells(status) if with_verdict else row)
     return number
 
 
 @contextmanager
-def new_file(path: Path, form: Form, *, private: bool) -> Iterator[TextIO]:
+def atomic_file(path: Path, form: FileFormat, *, private: bool) -> Iterator[TextIO]:
     """A file that takes its name when it is whole. CSV begins with the mark that tells Excel of UTF-8.
 
     `private`: only its owner may read it. Raises ConfigError if it cannot be written.
@@ -152,7 +154,7 @@ def new_file(path: Path, form: Form, *, private: bool) -> Iterator[TextIO]:
     try:
         descriptor = os.open(partial_path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666)
         try:
-            encoding = "utf-8-sig" if form is Form.CSV else "utf-8"
+            encoding = "utf-8-sig" if form is FileFormat.CSV else "utf-8"
             with os.fdopen(descriptor, "w", encoding=encoding, newline="") as file:
                 yield file
             partial_path.replace(path)

@@ -31,7 +31,7 @@ class Rejudged:
     @property
     def changed(self) -> bool:
         """Whether state, kinds or reason differ."""
-        return _said(self.was) != _said(self.would)
+        return _outcome(self.was) != _outcome(self.would)
 
     def json(self) -> dict[str, Any]:
         """As `patrol rejudge --json` prints it; thresholds are those that differ, as they were and would be."""
@@ -71,7 +71,7 @@ def rejudge(records: Iterable[VisitRecord], settings: JudgeSettings, totals: Tot
         except WireError:
             totals.unreadable += 1
             continue
-        memory = JudgeState.from_bytes(record.history).before_last()
+        memory = JudgeState.from_bytes(record.judge_state).before_last()
         would, _ = judge_measurement(measurement, memory, settings, working=record.working)
         one = Rejudged(record.verdict, would)
         totals.judged += 1
@@ -84,7 +84,7 @@ def label(verdict: Verdict) -> str:
     return ", ".join(verdict.kinds) or (f"{verdict.state} ({verdict.reason})" if verdict.reason else verdict.state)
 
 
-def since_ns(text: str, now_ns: int) -> int:
+def parse_since(text: str, now_ns: int) -> int:
     """`90m`, `24h`, `7d` before `now_ns`; raises ConfigError."""
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdigit() and unit in _UNIT_S):
@@ -92,7 +92,7 @@ def since_ns(text: str, now_ns: int) -> int:
     return now_ns - int(number) * _UNIT_S[unit] * NS_PER_S
 
 
-def _said(verdict: Verdict) -> tuple[object, ...]:
+def _outcome(verdict: Verdict) -> tuple[object, ...]:
     return verdict.state, verdict.kinds, verdict.reason
 
 

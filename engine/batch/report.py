@@ -91,7 +91,7 @@ def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[Case]:
 def _with_cameras(store: Store, pressing: Iterable[Case]) -> tuple[Case, ...]:
     """With the names that the registry has for the cameras now."""
     found = tuple(pressing)
-    names = store.camera_names({case.finding.subject.camera_id for case in found})
+    names = store.registry.names({case.finding.subject.camera_id for case in found})
     return tuple(replace(one, camera_name=names.get(one.finding.subject.camera_id, "")) for one in found)
 
 

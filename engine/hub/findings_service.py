@@ -34,7 +34,7 @@ from engine.model.findings import (
 )
 from engine.model.keyframe import Keyframe
 from engine.model.verdict import Verdict
-from engine.storage.db.findings import Entry, FindingRecord, append
+from engine.storage.db.findings import FindingStore, LedgerEntry, append
 from engine.storage.db.store import Write
 from engine.storage.writer.writer import Writer
 
@@ -69,7 +69,7 @@ class FindingsService:
     """
 
     def __init__(
-        self, settings: Settings, record: FindingRecord, writer: Writer, metrics: Metrics, notice: Notice
+        self, settings: Settings, record: FindingStore, writer: Writer, metrics: Metrics, notice: Notice
     ) -> None:
         self.check_now: Callable[[Sequence[str]], object] = lambda _: None
         self.ask: Callable[[Callable[[], _Taken]], Future[_Taken]]
@@ -226,13 +226,13 @@ class FindingsService:
             self._metrics.finding_event(entry.event.step)
         return self._counted(entries)
 
-    def _entry(self, recorded: Recorded, keyframe: Keyframe | None) -> Entry:
+    def _entry(self, recorded: Recorded, keyframe: Keyframe | None) -> LedgerEntry:
         event, finding = recorded.event, recorded.finding
         if keyframe is not None and event.step in _SHOWN:
             event = replace(event, evidence=(hashlib.sha256(keyframe.payload).hexdigest(),))
-        return Entry(event, finding, self._notice(event, finding) if event.step in TOLD else "")
+        return LedgerEntry(event, finding, self._notice(event, finding) if event.step in TOLD else "")
 
-    def _counted(self, entries: Sequence[Entry]) -> Write:
+    def _counted(self, entries: Sequence[LedgerEntry]) -> Write:
         """The write, counted as waiting until it was carried out; a transaction that fails runs it again."""
         with self._lock:
             self._waiting += len(entries)

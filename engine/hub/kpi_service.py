@@ -101,7 +101,7 @@ class KpiService:
                 self._book.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
             self._unwritten = self._unwritten.then(self._book.take())
             self._joined_keep_days = self._keep_days
-        self._record.put(transaction, self._unwritten, self._joined_keep_days)
+        self._record.write(transaction, self._unwritten, self._joined_keep_days)
 
     def committed(self) -> None:
         """The transaction of the last `join` is in the database; from the thread that wrote it."""

@@ -279,7 +279,7 @@ class Hub:
         for end in dropped:
             self._metrics.dropped(end.reason)
             if end.reason == DropReason.QUARANTINED:
-                path = self._quarantine.keep(end.keyframe, "two workers died over it")
+                path = self._quarantine.add(end.keyframe, "two workers died over it")
                 logger().error("keyframe quarantined", camera_id=end.keyframe.camera_id, file=str(path))
                 self._catch_up(end.keyframe.camera_id)
                 self._judged(self._judging.quarantined(end.keyframe))
@@ -370,7 +370,7 @@ class Hub:
         self._metrics.flow(self._visits.in_flight, len(self._workers), self._watch.watchers)
         self._metrics.scheduler(self._visits.status(now_ns))
         self._findings.measure()
-        self._metrics.stored(*self._writer.take_counts())
+        self._metrics.stored(*self._writer.drain_counts())
         self._kpis.periods(self._visits.take_periods())
         for worker in self._intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._control.say(REPLACE, worker, "job_timeout")

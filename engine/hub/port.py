@@ -33,7 +33,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import MASK
-from engine.storage.db.pauses import put as put_pause
+from engine.storage.db.pauses import upsert_pause
 from engine.storage.db.store import Store
 from engine.storage.evidence.keyframe_file import verdict_of
 from engine.storage.evidence.store import EvidenceStore
@@ -92,7 +92,7 @@ class Port:
         counts = (0, 0, 0)
         for begin in range(0, len(good), _PUT_ROWS):
             rows = good[begin : begin + _PUT_ROWS]
-            put = await asyncio.to_thread(self._store.put_cameras, rows)
+            put = await asyncio.to_thread(self._store.registry.upsert, rows)
             counts = (counts[0] + put[0], counts[1] + put[1], counts[2] + put[2])
             await self._ask(lambda rows=rows: self._put(rows))  # type: ignore[misc]
             await asyncio.to_thread(self._kpis.put, rows)
@@ -110,7 +110,7 @@ class Port:
 
         await self._ask(drop)
         await asyncio.to_thread(self._kpis.remove, camera_ids)
-        removed = await asyncio.to_thread(self._store.remove_cameras, camera_ids)
+        removed = await asyncio.to_thread(self._store.registry.remove, camera_ids)
         for camera_id in removed:
             await asyncio.to_thread(self._evidence.remove, camera_id)
         unknown = set(camera_ids) - set(removed)
@@ -121,7 +121,7 @@ class Port:
         reset, unknown = await self._ask(lambda: self._judging.reset_baselines(camera_ids))
         # What was judged before this call is written first, or it would bring the old memory back.
         await asyncio.to_thread(self._writer.flush, _FLUSH_S)
-        await asyncio.to_thread(self._store.put_histories, reset)
+        await asyncio.to_thread(self._store.replace_judge_states, reset)
         return len(reset), unknown
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
@@ -161,7 +161,7 @@ class Port:
         `annotated`: with the tile map, and what the verdict said of it.
         """
         if sha256:
-            exhibit = await asyncio.to_thread(self._evidence.exhibited, sha256, camera_id)
+            exhibit = await asyncio.to_thread(self._evidence.get_exhibit, sha256, camera_id)
             seen = None if exhibit is None else (exhibit.keyframe, exhibit.facts)
         else:
             seen = await asyncio.to_thread(self._evidence.latest, camera_id)
@@ -189,7 +189,7 @@ class Port:
 
     async def pause(self, pause: Pause) -> PauseStatus:
         """Visit no cameras of a scope; answers once that outlives a restart."""
-        await asyncio.wrap_future(self._writer.transact(put_pause(pause)))
+        await asyncio.wrap_future(self._writer.transact(upsert_pause(pause)))
         return await self._ask(lambda: self._visits.pause(pause, monotonic_ns()))
 
     async def resume(self, scope: PauseScope) -> PauseStatus:
@@ -257,7 +257,7 @@ class Port:
 
     def _checked(self, cameras: Sequence[Camera]) -> tuple[Sequence[Camera], tuple[RowProblem, ...]]:
         masked = [camera.camera_id for camera in cameras if MASK in camera.url]
-        cameras, unknown = restore_passwords(cameras, self._store.urls(masked) if masked else {})
+        cameras, unknown = restore_passwords(cameras, self._store.registry.urls(masked) if masked else {})
         return cameras, (*check_cameras(cameras, self._check_url), *unknown)
 
     def _check_url(self, url: str) -> None:

@@ -39,7 +39,7 @@ from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.watch import Watch
-from engine.storage.db.pauses import removed
+from engine.storage.db.pauses import delete_pause
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.evidence.store import EvidenceStore
@@ -83,9 +83,9 @@ def _serve(
 
     store = Store.open(settings.record.url)
     stack.callback(store.close)
-    store.claim()
+    store.acquire_writer_lock()
     evidence = EvidenceStore(
-        Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
+        Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_evicted=metrics.evidence_out
     )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
     verdicts: dict[str, Packed] = {}
@@ -93,7 +93,7 @@ def _serve(
     for camera_id, packed, memory in store.latest():  # in one reading: it is half a gigabyte
         verdicts[camera_id], memories[camera_id] = packed, memory
     announced = {one: packed.shape.key.announced for one, packed in verdicts.items()}
-    registry = Registry(store.cameras(), announced)
+    registry = Registry(store.registry.cameras(), announced)
     catalog = Catalog(registry, verdicts)
 
     kpis = KpiService(
@@ -110,7 +110,7 @@ def _serve(
         catalog.stored(records)
         kpis.committed()
         metrics.kpis_late(kpis.take_late())
-        metrics.evidence(evidence.bytes_kept, evidence.numbers())
+        metrics.evidence(evidence.bytes_kept, evidence.counts())
         watch.publish(log.stored(records))
         findings.ring()
 
@@ -122,7 +122,7 @@ def _serve(
         publish,
         metrics.store_error,
         lambda taken_s: metrics.stage("store", taken_s),
-        lambda record: store.upkeep.step(record, wall_ns(), zone),
+        lambda record: store.maintenance.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
     findings = FindingsService(settings, store.findings, writer, metrics, notices.finding_notice)
@@ -132,7 +132,7 @@ def _serve(
     judging.is_working = visits.is_working
 
     def forget(pause: Pause) -> None:
-        writer.transact(removed(pause))
+        writer.transact(delete_pause(pause))
 
     visits.on_pause_ended = forget
     for pause in store.pauses.all():

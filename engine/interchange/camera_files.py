@@ -22,21 +22,21 @@ _CELL_CHARS_MAX = 4096
 _LINE_CHARS_MAX = 65_536
 _CHUNK_BYTES = 1 << 20
 _SHOWN_CHARS = 80
-_NAME_SETS_MAX = 1000
+_CHECKED_NAMES_MAX = 1000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 CheckNames = Callable[[Iterable[str]], None]
 """Raises RegistryError for names that cannot be the columns of a file."""
 
 
-class Form(StrEnum):
+class FileFormat(StrEnum):
     """What a file is written in."""
 
     CSV = "csv"
     JSONL = "jsonl"
 
 
-_FORMS = {".csv": Form.CSV, ".jsonl": Form.JSONL, ".ndjson": Form.JSONL}
+_FORMATS = {".csv": FileFormat.CSV, ".jsonl": FileFormat.JSONL, ".ndjson": FileFormat.JSONL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class FileRow:
     problem: tuple[str, str, str] | None = None
 
 
-def form_of(path: Path) -> Form:
+def file_format(path: Path) -> FileFormat:
     """By the suffix; what has another is CSV."""
-    return _FORMS.get(path.suffix.lower(), Form.CSV)
+    return _FORMATS.get(path.suffix.lower(), FileFormat.CSV)
 
 
-def encoding_of(file: BinaryIO) -> str:
+def detect_encoding(file: BinaryIO) -> str:
     """The encoding that the whole file can be read with; leaves it at its beginning. Raises RegistryError."""
     for encoding in ("utf-8-sig", "gb18030"):
         file.seek(0)
@@ -71,22 +71,22 @@ def encoding_of(file: BinaryIO) -> str:
     raise RegistryError("the file is neither UTF-8 nor GB 18030 (GBK); save it as UTF-8")
 
 
-def read_rows(file: TextIO, form: Form, check_names: CheckNames) -> Iterator[FileRow]:
+def read_rows(file: TextIO, form: FileFormat, check_names: CheckNames) -> Iterator[FileRow]:
     """The rows of a file. Raises RegistryError where no row can be had: a header, a quote, a line without an end."""
-    rows = _csv_rows(file, check_names) if form is Form.CSV else _jsonl_rows(file, check_names)
+    rows = _csv_rows(file, check_names) if form is FileFormat.CSV else _jsonl_rows(file, check_names)
     for row in rows:
         if row.index >= ROWS_MAX:
             raise RegistryError(f"line {row.line}: more than {ROWS_MAX} rows; split the file")
         yield row
 
 
-class Sheet:
+class RowWriter:
     """A file being written: every row has the same columns."""
 
-    def __init__(self, file: TextIO, form: Form, columns: Sequence[str]) -> None:
+    def __init__(self, file: TextIO, form: FileFormat, columns: Sequence[str]) -> None:
         self._file = file
         self._columns = columns
-        self._csv = csv.writer(file) if form is Form.CSV else None
+        self._csv = csv.writer(file) if form is FileFormat.CSV else None
         if self._csv is not None:
             self._csv.writerow(columns)
 
@@ -134,12 +134,12 @@ def _jsonl_rows(file: TextIO, check_names: CheckNames) -> Iterator[FileRow]:
             # Most lines have the same names; each set of them is looked at once.
             key = tuple(cells)
             if key not in names:
-                if len(names) >= _NAME_SETS_MAX:
+                if len(names) >= _CHECKED_NAMES_MAX:
                     names.clear()
-                names[key] = _said(check_names, key)
+                names[key] = _names_problem(check_names, key)
             problem = ("", "", names[key]) if names[key] else None
         except (ValueError, RecursionError) as error:
-            cells, problem = {}, ("", redact(text.strip())[:_SHOWN_CHARS], _sentence(error))
+            cells, problem = {}, ("", redact(text.strip())[:_SHOWN_CHARS], _line_problem(error))
         yield FileRow(index, index + 1, {} if problem else cells, problem)
 
 
@@ -157,7 +157,7 @@ def _cells(value: Any) -> dict[str, str]:
     return cells
 
 
-def _said(check_names: CheckNames, names: Iterable[str]) -> str:
+def _names_problem(check_names: CheckNames, names: Iterable[str]) -> str:
     try:
         check_names(names)
     except RegistryError as error:
@@ -165,7 +165,7 @@ def _said(check_names: CheckNames, names: Iterable[str]) -> str:
     return ""
 
 
-def _sentence(error: Exception) -> str:
+def _line_problem(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON at character {error.pos + 1}: {error.msg}; mend the line"
     return "nested too deeply; one flat object a line is wanted" if isinstance(error, RecursionError) else str(error)

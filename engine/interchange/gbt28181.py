@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from engine.errors import RegistryError
-from engine.interchange.regions import short
+from engine.interchange.regions import short_code
 from engine.model.camera import Camera
 
-OWN_COLUMNS = tuple(one.name for one in fields(Camera))
+REGISTRY_COLUMNS = tuple(one.name for one in fields(Camera))
 
-OWN_NAME = {
+REGISTRY_NAME = {
     "gbDeviceId": "camera_id",
     "gbName": "name",
     "gbCivilCode": "region",
@@ -23,7 +23,7 @@ OWN_NAME = {
 """Fields that are a column of ours, value for value."""
 PARENT = "gbParentId"
 """A recorder is our `uplink`, a virtual organisation our `site_id`; anything else the registry does not keep."""
-GB_COLUMNS = (*OWN_NAME, PARENT, *(name for name in OWN_COLUMNS if name not in OWN_NAME.values()))
+GB_COLUMNS = (*REGISTRY_NAME, PARENT, *(name for name in REGISTRY_COLUMNS if name not in REGISTRY_NAME.values()))
 """A camera in GB/T 28181 names: what has one goes by it, the rest by ours, so that nothing is lost."""
 NOT_KEPT = frozenset({
     "gbManufacturer", "gbModel", "gbOwner", "gbBlock", "gbAddress", "gbParental", "gbSafetyWay",
@@ -119,7 +119,7 @@ def code_of(text: str) -> GbCode | None:
 
 
 @dataclass(slots=True)
-class OwnRow:
+class RegistryRow:
     """A row under our columns' names. `given`: what the file calls a column. `notes`: what was left or changed."""
 
     cells: dict[str, str]
@@ -131,8 +131,8 @@ class OwnRow:
 def check_names(names: Iterable[str], required: Iterable[str] = ("camera_id", "url")) -> None:
     """Raise RegistryError unless these can be the columns of a file: known, each once, with what must be there."""
     listed = list(names)
-    own = [OWN_NAME.get(name, name) for name in listed]
-    known = {*OWN_COLUMNS, *OWN_NAME, PARENT, *NOT_KEPT}
+    own = [REGISTRY_NAME.get(name, name) for name in listed]
+    known = {*REGISTRY_COLUMNS, *REGISTRY_NAME, PARENT, *NOT_KEPT}
     unknown = [name for name in listed if name not in known and not name.startswith(VERDICT_PREFIX)]
     missing = [name for name in required if name not in own]
     twice = [name for name in dict.fromkeys(own) if own.count(name) > 1]
@@ -143,28 +143,28 @@ def check_names(names: Iterable[str], required: Iterable[str] = ("camera_id", "u
         *(f"column {name!r} is missing" for name in missing),
         *(f"column {name!r} stands twice" for name in twice),
     ]
-    allowed = f"{', '.join(OWN_COLUMNS)}, or the GB/T 28181 names {', '.join((*OWN_NAME, PARENT))}"
+    allowed = f"{', '.join(REGISTRY_COLUMNS)}, or the GB/T 28181 names {', '.join((*REGISTRY_NAME, PARENT))}"
     raise RegistryError(f"{', '.join(what)}; allowed: {allowed}; mend the names of the columns")
 
 
-def to_own(cells: Mapping[str, str]) -> OwnRow:
+def to_registry_row(cells: Mapping[str, str]) -> RegistryRow:
     """A row under our columns' names, whichever names it came with.
 
     Empty cells of fields that the registry does not keep are passed over. A column of ours that the file does not have
     is filled from the code: the region from its first 6 digits, uplink or site from gbParentId.
     """
-    row = OwnRow({}, {})
+    row = RegistryRow({}, {})
     in_gb_names = False
     for name, cell in cells.items():
-        own = OWN_NAME.get(name, name)
-        in_gb_names |= name in OWN_NAME or name == PARENT
-        if own in OWN_COLUMNS:
+        own = REGISTRY_NAME.get(name, name)
+        in_gb_names |= name in REGISTRY_NAME or name == PARENT
+        if own in REGISTRY_COLUMNS:
             row.cells[own] = cell
             row.given[own] = name
         elif cell and name != PARENT:
             row.notes.append(f"{name} is not kept by the registry")
     if in_gb_names:
-        _mend(row, cells.get(PARENT, ""))
+        _fill_from_code(row, cells.get(PARENT, ""))
     return row
 
 
@@ -180,8 +180,8 @@ def parents_of(parent: str) -> dict[str, str]:
 
 
 def to_gb(camera: Camera) -> dict[str, object]:
-    """A camera under GB_COLUMNS. Loss-free: `to_own` gives its columns back."""
-    values: dict[str, object] = {given: getattr(camera, own) for given, own in OWN_NAME.items()}
+    """A camera under GB_COLUMNS. Loss-free: `to_registry_row` gives its columns back."""
+    values: dict[str, object] = {given: getattr(camera, own) for given, own in REGISTRY_NAME.items()}
     values[PARENT] = _parent(camera)
     return values | {name: getattr(camera, name) for name in GB_COLUMNS if name not in values}
 
@@ -193,7 +193,7 @@ def _parent(camera: Camera) -> str:
     return camera.site_id if organisation is not None and organisation.is_organisation else ""
 
 
-def _mend(row: OwnRow, parent: str) -> None:
+def _fill_from_code(row: RegistryRow, parent: str) -> None:
     camera_id = row.cells.get("camera_id", "")
     code = code_of(camera_id)
     if code is None:
@@ -206,7 +206,7 @@ def _mend(row: OwnRow, parent: str) -> None:
         row.cells["region"] = region[:6]
         row.notes.append(f"{row.given['region']} has 8 digits, the county's 6 are kept")
     if "region" not in row.cells and code is not None:
-        row.cells["region"] = short(code.county)
+        row.cells["region"] = short_code(code.county)
     above = parents_of(parent)
     if parent and not above:
         row.notes.append(f"{PARENT} is neither a recorder nor a virtual organisation, and not kept")

@@ -17,7 +17,7 @@ from engine.redact import redact
 _ONLINE = frozenset({"on", "online", "ok", "true", "1", "在线"})
 _OFFLINE = frozenset({"off", "offline", "false", "0", "vlost", "defect", "离线"})
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
-_PLAYED = re.compile(r"(\.live)?\.(flv|ts|mp4)$|/hls(\.fmp4)?\.m3u8$")
+_PLAYBACK_SUFFIX = re.compile(r"(\.live)?\.(flv|ts|mp4)$|/hls(\.fmp4)?\.m3u8$")
 """What ZLMediaKit puts behind app/stream where a player wants HTTP-FLV, -TS, -fMP4 or HLS."""
 _STATUS_CHARS_MAX = 64
 
@@ -53,7 +53,7 @@ class ClaimedChannels:
         self._by_place: dict[str, str] = {}
         for channel in channels:
             first = channel.ids[0]
-            if first not in self._channels or claims(channel.status):
+            if first not in self._channels or claimed_online(channel.status):
                 self._channels[first] = channel
             for names, led in ((channel.ids, self._by_id), (channel.places, self._by_place)):
                 for name in names:
@@ -86,13 +86,13 @@ class Disagreement:
     since_wall_ns: int
 
 
-def claims(status: str) -> bool | None:
+def claimed_online(status: str) -> bool | None:
     """Whether a word means online or offline; None for no word, or one that says neither."""
     word = status.strip().lower()
     return True if word in _ONLINE else False if word in _OFFLINE else None
 
 
-def sees(verdict: Verdict | None) -> bool | None:
+def seen_online(verdict: Verdict | None) -> bool | None:
     """Whether we get a picture, by what is announced; None where we stand by nothing (unseen, unknown)."""
     if verdict is None or verdict.announced is State.UNKNOWN:
         return None
@@ -104,7 +104,7 @@ def disagreement(status: CameraStatus) -> Disagreement | None:
 
     Cameras that are not visited (disabled) have no word of ours.
     """
-    claimed, seen = claims(status.camera.platform_status), sees(status.latest)
+    claimed, seen = claimed_online(status.camera.platform_status), seen_online(status.latest)
     latest = status.latest
     if claimed is None or seen is None or claimed == seen or latest is None or not status.camera.enabled:
         return None
@@ -112,12 +112,12 @@ def disagreement(status: CameraStatus) -> Disagreement | None:
     return Disagreement(status.camera, claimed, latest.announced, reason, latest.since_wall_ns)
 
 
-def status_word(value: object) -> str:
+def normalise_status(value: object) -> str:
     """A platform's status as we keep it: ON and OFF where it means one of them, else its own word, cut to what fits."""
     if value is None:
         return ""
     word = str(value).strip()
-    claimed = claims(word)
+    claimed = claimed_online(word)
     if claimed is None:
         return "".join(one for one in word if one.isprintable())[:_STATUS_CHARS_MAX].strip()
     return ON if claimed else OFF
@@ -147,5 +147,5 @@ def _stream_place_of(url: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return ""
-    app, _, stream = _PLAYED.sub("", parts.path.strip("/")).partition("/")
+    app, _, stream = _PLAYBACK_SUFFIX.sub("", parts.path.strip("/")).partition("/")
     return stream_place(host, app, stream)

@@ -32,36 +32,36 @@ class Regions:
 
     def __contains__(self, code: str) -> bool:
         """Whether the table has this code."""
-        return short(code) in self._names
+        return short_code(code) in self._names
 
     def name(self, code: str) -> str:
         """The name by itself (`长安区`); the code where the table has none."""
-        return self._names.get(short(code), code)
+        return self._names.get(short_code(code), code)
 
     def label(self, code: str) -> str:
         """The name with that of the city before it (`石家庄市长安区`); the code where the table has none."""
         if code not in self:
             return code
-        own = short(code)
+        own = short_code(code)
         city = own[:4] if len(own) == 6 else ""
         return self._names.get(city, "") + self._names[own]
 
     def parents(self, code: str) -> tuple[str, ...]:
         """Codes that contain this one, the province first; also of a code that is in no table."""
-        own = short(code)
+        own = short_code(code)
         return tuple(own[:digits] for digits in (2, 4) if digits < len(own))
 
     def children(self, code: str = "") -> tuple[str, ...]:
         """Codes one level below, in order; without a code, the provinces."""
-        own = short(code)
+        own = short_code(code)
         return tuple(one for one in sorted(self._names) if len(one) == len(own) + 2 and one.startswith(own))
 
     def contains(self, outer: str, inner: str) -> bool:
         """Whether a region lies in another, or is it. Everything lies in the empty one."""
-        return short(inner).startswith(short(outer))
+        return short_code(inner).startswith(short_code(outer))
 
 
-def short(code: str) -> str:
+def short_code(code: str) -> str:
     """A code without the pairs of zeros that fill it up: 130100 is 1301. What is no code stays as it is."""
     while len(code) > 2 and len(code) % 2 == 0 and code.endswith("00"):
         code = code[:-2]

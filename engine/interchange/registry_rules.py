@@ -18,7 +18,7 @@ _TEXT_CHARS_MAX = {
     "hours": 64,
     "platform_status": 64,
 }
-_WORDS: dict[str, type[KeyPoint] | type[SiteKind]] = {"key_point": KeyPoint, "site_kind": SiteKind}
+_ENUMS: dict[str, type[KeyPoint] | type[SiteKind]] = {"key_point": KeyPoint, "site_kind": SiteKind}
 _REGION = re.compile(r"(\d{2}){0,3}", re.ASCII)
 _TRUE = {"true", "1", "yes", "是"}
 _FALSE = {"false", "0", "no", "否"}
@@ -28,7 +28,7 @@ CheckUrl = Callable[[str], None]
 """Raises SourceRefusedError for a URL that is not allowed."""
 
 
-class Rows:
+class RowReader:
     """The rows of one file: each by itself, and none twice."""
 
     def __init__(self, check_url: CheckUrl) -> None:
@@ -93,8 +93,8 @@ def _read_row(cells: Mapping[str, str], index: int, line: int) -> tuple[Camera, 
             elif cell:
                 allowed = "true, false, 1, 0, yes, no, 是, 否 or empty"
                 problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {allowed}", line))
-        elif name in _WORDS:
-            words = _WORDS[name]
+        elif name in _ENUMS:
+            words = _ENUMS[name]
             if cell and cell not in set(words):
                 problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {', '.join(words)}", line))
             elif cell:

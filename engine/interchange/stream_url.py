@@ -6,7 +6,7 @@ from urllib.parse import quote
 from engine.errors import ConfigError
 from engine.redact import redact
 
-_PLACE = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _ALLOWED = ("camera_id", "parent_id", "app", "stream", "vhost")
 
 
@@ -14,8 +14,8 @@ class StreamUrl:
     """`rtsp://media:554/rtp/{parent_id}_{camera_id}`: the URL of every channel of a platform."""
 
     def __init__(self, template: str) -> None:
-        unknown = [name for name in _PLACE.findall(template) if name not in _ALLOWED]
-        if unknown or not _PLACE.search(template):
+        unknown = [name for name in _PLACEHOLDER.findall(template) if name not in _ALLOWED]
+        if unknown or not _PLACEHOLDER.search(template):
             allowed = ", ".join(f"{{{name}}}" for name in _ALLOWED)
             wrong = f"unknown {', '.join(unknown)}" if unknown else "the same for every camera"
             raise ConfigError(
@@ -27,6 +27,6 @@ class StreamUrl:
     def of(self, camera_id: str, parent_id: str = "", *, app: str = "", stream: str = "", vhost: str = "") -> str:
         """The URL of one channel; empty if it lacks what a place asks for."""
         values = dict(zip(_ALLOWED, (camera_id, parent_id, app, stream, vhost), strict=True))
-        if not all(values[name] for name in _PLACE.findall(self._template)):
+        if not all(values[name] for name in _PLACEHOLDER.findall(self._template)):
             return ""
-        return _PLACE.sub(lambda place: quote(values[place[1]], safe="/"), self._template)
+        return _PLACEHOLDER.sub(lambda place: quote(values[place[1]], safe="/"), self._template)

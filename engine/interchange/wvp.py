@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from engine.errors import PlatformError
 from engine.interchange.gbt28181 import code_of
-from engine.interchange.platform_claims import Channel, status_word
+from engine.interchange.platform_claims import Channel, normalise_status
 from engine.interchange.zlmediakit import Fetch
 
 PATH = "/api/common/channel/list"
@@ -106,7 +106,7 @@ class WvpList:
         region = text("gbCivilCode", "civilCode")
         yield Channel(
             ids=(camera_id,),
-            status=status_word(status),
+            status=normalise_status(status),
             name=text("gbName", "name"),
             region=region or ("" if code is None else code.county),
             parent_id=text("parentDeviceId", "gbParentId", "parentId"),

@@ -11,17 +11,17 @@ from engine.errors import StoreError
 from engine.model.verdict import LoggedVerdict
 
 _GROUP_ROWS = 50_000
-_WORD = pa.dictionary(pa.int32(), pa.string())
+_ENUM = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("ns", tz="UTC")
 VERDICTS = pa.schema(
     [
         ("seq", pa.int64()), ("camera_id", pa.string()), ("at", _TIME), ("visit_id", pa.uint64()),
-        ("changed", pa.bool_()), ("state", _WORD), ("kinds", pa.list_(pa.string())), ("reason", _WORD),
-        ("detail", pa.string()), ("announced", _WORD), ("announced_kinds", pa.list_(pa.string())), ("since", _TIME),
-        ("cause", _WORD), ("announced_cause", _WORD), ("severity", _WORD), ("confidence", pa.float32()),
+        ("changed", pa.bool_()), ("state", _ENUM), ("kinds", pa.list_(pa.string())), ("reason", _ENUM),
+        ("detail", pa.string()), ("announced", _ENUM), ("announced_kinds", pa.list_(pa.string())), ("since", _TIME),
+        ("cause", _ENUM), ("announced_cause", _ENUM), ("severity", _ENUM), ("confidence", pa.float32()),
         ("sharpness", pa.float32()), ("exposure", pa.float32()), ("occlusion", pa.float32()),
-        ("tiles", pa.list_(pa.uint16())), ("width", pa.uint16()), ("height", pa.uint16()), ("codec", _WORD),
-        ("figures", pa.map_(pa.string(), pa.float32())), ("rules_version", _WORD),
+        ("tiles", pa.list_(pa.uint16())), ("width", pa.uint16()), ("height", pa.uint16()), ("codec", _ENUM),
+        ("figures", pa.map_(pa.string(), pa.float32())), ("rules_version", _ENUM),
     ]
 )  # fmt: skip
 """A row a verdict, in the order of commits. The thresholds are those of the rules' version and the configuration."""
@@ -46,7 +46,7 @@ def _write(pieces: Iterable[Iterable[dict[str, Any]]], of: Any, to: Path) -> int
     part, written = to.with_name(to.name + ".part"), 0
     try:
         with pq.ParquetWriter(part, of, compression="zstd") as writer:
-            for rows in _groups(pieces):
+            for rows in _row_groups(pieces):
                 writer.write_table(pa.Table.from_pylist(rows, schema=of))
                 written += len(rows)
         part.replace(to)
@@ -57,7 +57,7 @@ def _write(pieces: Iterable[Iterable[dict[str, Any]]], of: Any, to: Path) -> int
     return written
 
 
-def _groups(pieces: Iterable[Iterable[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+def _row_groups(pieces: Iterable[Iterable[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
     group: list[dict[str, Any]] = []
     for piece in pieces:
         group += piece

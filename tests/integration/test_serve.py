@@ -84,7 +84,7 @@ def test_pages_neither_skip_nor_repeat_when_cameras_come_and_go_meanwhile(served
     first = client.page(CameraQuery(page_size=5))
     served.hub.put(Camera("a0", "rtsp://h/0", region="130102"), Camera("c29", "rtsp://h/0", region="130102"))
     last_seen = first.cameras[-1].camera.camera_id
-    served.hub.store.remove_cameras([last_seen])
+    served.hub.store.registry.remove([last_seen])
     seen, token = [one.camera.camera_id for one in first.cameras], first.next_page_token
     while token:
         page = client.page(CameraQuery(page_size=5), token)

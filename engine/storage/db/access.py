@@ -8,7 +8,7 @@ from sqlalchemy.engine import Engine
 
 from engine.errors import ExistsError, StoreError
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder, digest_of
-from engine.storage.db.database import writing
+from engine.storage.db.database import write_transaction
 from engine.storage.db.tables import audit, tokens
 
 SECRET_BYTES = 32
@@ -41,13 +41,13 @@ class Access:
             "revoked_wall_ns": 0,
         }
         try:
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 same = connection.execute(sa.select(tokens).where(tokens.c.name == order.name))
                 if any(_token(one).holds(now_wall_ns) for one in same):
                     raise ExistsError(f"a token named {order.name!r} holds already; revoke it, or choose another name")
                 token_id = connection.execute(sa.insert(tokens).values(**row)).inserted_primary_key
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         if token_id is None:
             raise StoreError("the database gave the token no number; look at its log")
         return (
@@ -65,7 +65,7 @@ class Access:
             with self._engine.connect() as connection:
                 rows = connection.execute(sa.select(tokens).order_by(tokens.c.token_id)).all()
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return {bytes(row.digest): _token(row) for row in rows}
 
     def revoke_token(self, token_id: int, now_wall_ns: int) -> Token | None:
@@ -76,11 +76,11 @@ class Access:
             .values(revoked_wall_ns=now_wall_ns)
         )
         try:
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 connection.execute(change)
                 row = connection.execute(sa.select(tokens).where(tokens.c.token_id == token_id)).first()
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return None if row is None else _token(row)
 
     def note(self, entry: AuditEntry) -> None:
@@ -96,10 +96,10 @@ class Access:
             "peer": entry.peer,
         }
         try:
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 connection.execute(sa.insert(audit).values(**row))
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
     def entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Changes, newest first."""
@@ -118,7 +118,7 @@ class Access:
             with self._engine.connect() as connection:
                 return tuple(_entry(row) for row in connection.execute(rows))
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
     def prune(self, before_wall_ns: int) -> int:
         """Forget some entries that are older, or too many; how many. 0: none are left."""
@@ -130,11 +130,11 @@ class Access:
             .limit(_PRUNE_ROWS)
         )
         try:
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 ids = connection.scalars(gone).all()
                 connection.execute(sa.delete(audit).where(audit.c.entry_id.in_(ids)))
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return len(ids)
 
 
@@ -156,5 +156,5 @@ def _entry(row: Any) -> AuditEntry:
     return AuditEntry(row.at_wall_ns, actor, row.method, row.resource, row.outcome, row.peer, row.entry_id)
 
 
-def _away(error: Exception) -> StoreError:
+def _unavailable(error: Exception) -> StoreError:
     return StoreError(f"the database does not answer ({getattr(error, 'orig', error)}); ask again in a moment")

@@ -9,11 +9,11 @@ from sqlalchemy.engine import URL
 
 from engine.errors import StoreError
 from engine.storage.db import schema
-from engine.storage.db.database import connect, parse, shown, sqlite_file
+from engine.storage.db.database import connect, display_url, parse_url, sqlite_file
 from engine.storage.db.writer_lock import lock_file
 
 _PART = ".part"
-_KEPT = ".before-restore"
+_REPLACED = ".before-restore"
 
 
 def backup(url: str, to: Path) -> int:
@@ -21,7 +21,7 @@ def backup(url: str, to: Path) -> int:
 
     The copy is checked, and has its name only when it is whole. A file of that name is not overwritten.
     """
-    path = _file_of(parse(url), f"pg_dump --format=custom --file={to}")
+    path = _sqlite_file(parse_url(url), f"pg_dump --format=custom --file={to}")
     if to.exists():
         raise StoreError(f"{to}: exists already; give another name, or move it away")
     if not path.is_file():
@@ -36,8 +36,8 @@ def restore(url: str, source: Path) -> Path | None:
     Raises StoreError while an engine runs on it, and for a copy that is damaged, is not ours, or is of a newer schema:
     the database is left as it is then. At every moment the one or the other stands under its name.
     """
-    parsed = parse(url)
-    path = _file_of(parsed, f"pg_restore --clean --if-exists --dbname=... {source}")
+    parsed = parse_url(url)
+    path = _sqlite_file(parsed, f"pg_restore --clean --if-exists --dbname=... {source}")
     if not source.is_file():
         raise StoreError(f"{source}: no such file; give one that `patrol db backup` made")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,17 +47,17 @@ def restore(url: str, source: Path) -> Path | None:
         coming.unlink(missing_ok=True)
         _copy(source, coming)
         try:
-            _check_ours(source, coming)
-            _drop_log(coming)
-            return _exchange(path, coming)
+            _check_revision(source, coming)
+            _remove_side_files(coming)
+            return _swap_in(path, coming)
         finally:
             coming.unlink(missing_ok=True)
-            _drop_log(coming)
+            _remove_side_files(coming)
     finally:
         os.close(lock)
 
 
-def _check_ours(source: Path, copy: Path) -> None:
+def _check_revision(source: Path, copy: Path) -> None:
     revision = schema.current(URL.create("sqlite", database=str(copy)).render_as_string())
     if revision == schema.EMPTY:
         raise StoreError(f"{source}: is empty; give one that `patrol db backup` made")
@@ -67,23 +67,23 @@ def _check_ours(source: Path, copy: Path) -> None:
         )
 
 
-def _exchange(path: Path, coming: Path) -> Path | None:
+def _swap_in(path: Path, coming: Path) -> Path | None:
     """The old one gets another name beside its own, then the new one takes its name."""
     kept: Path | None = None
     if path.exists():
         # What its log still holds is folded in: left beside the new file, it would be taken for the new file's own.
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as old:
             old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        kept = path.with_name(path.name + _KEPT)
+        kept = path.with_name(path.name + _REPLACED)
         kept.unlink(missing_ok=True)
         os.link(path, kept)
-    _drop_log(path)
+    _remove_side_files(path)
     coming.replace(path)
     _sync(path.parent)
     return kept
 
 
-def _drop_log(path: Path) -> None:
+def _remove_side_files(path: Path) -> None:
     """SQLite's own files beside a database that nobody has open."""
     for name in ("-wal", "-shm"):
         path.with_name(path.name + name).unlink(missing_ok=True)
@@ -122,8 +122,10 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _file_of(url: URL, tool: str) -> Path:
+def _sqlite_file(url: URL, tool: str) -> Path:
     path = sqlite_file(url)
     if path is None:
-        raise StoreError(f"record.url = {shown(url)!r}: is no SQLite file; use PostgreSQL's own tools, like `{tool}`")
+        raise StoreError(
+            f"record.url = {display_url(url)!r}: is no SQLite file; use PostgreSQL's own tools, like `{tool}`"
+        )
     return path

@@ -1,10 +1,12 @@
 """The way to a database: URL, connections, transactions. SQLite by default, PostgreSQL by its URL."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from engine.errors import StoreError
@@ -17,10 +19,9 @@ _CHECKPOINT_PAGES = 8000
 _CACHE_KB = 16_384
 _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
-_ONE_LOOK = "patrol_one_look"
 
 
-class AwayError(StoreError):
+class DatabaseUnavailableError(StoreError):
     """The database cannot be reached, or has gone away. Nothing is wrong with what was asked; it can be asked again.
     `orig`: what the driver said."""
 
@@ -30,7 +31,7 @@ class AwayError(StoreError):
         self.orig = orig
 
 
-def parse(url: str) -> URL:
+def parse_url(url: str) -> URL:
     """The URL in parts. Raises StoreError for what is none, or names a database that is neither of the two."""
     try:
         parsed = make_url(url)
@@ -38,14 +39,14 @@ def parse(url: str) -> URL:
         raise StoreError(f"record.url: not a database URL; give one like sqlite:///var/patrol.db ({error})") from error
     if parsed.get_backend_name() not in _BACKENDS:
         raise StoreError(
-            f"record.url = {shown(parsed)!r}: the database is {' or '.join(_BACKENDS)}; give a URL like "
+            f"record.url = {display_url(parsed)!r}: the database is {' or '.join(_BACKENDS)}; give a URL like "
             "sqlite:///var/patrol.db or postgresql+psycopg://user@host/patrol"
         )
     # The one driver that we bring.
     return parsed.set(drivername="postgresql+psycopg") if parsed.get_backend_name() == "postgresql" else parsed
 
 
-def shown(url: URL) -> str:
+def display_url(url: URL) -> str:
     """The URL for people: without its password."""
     return url.render_as_string(hide_password=True)
 
@@ -65,28 +66,33 @@ def connect(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         # A connection of before the server's restart is told from one that works before it is used.
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
-        sa.event.listen(engine, "handle_error", _say_away, retval=True)
+        sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
         return engine
     engine = sa.create_engine(url)
-    sa.event.listen(engine, "handle_error", _say_away, retval=True)
+    sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
     sa.event.listen(engine, "connect", _tune_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def writing(engine: Engine) -> AbstractContextManager[Connection]:
+def write_transaction(engine: Engine) -> AbstractContextManager[Connection]:
     """A transaction that writes. In SQLite it takes its turn at once: one that read first and writes then would be
     refused when somebody else wrote in between."""
     return engine.execution_options(**{_WRITES: True}).begin()
 
 
-def looking(engine: Engine) -> AbstractContextManager[Connection]:
-    """For a single query. SQLite gives it a transaction of its own anyway; with BEGIN and ROLLBACK around it a thread
-    would have to wait for its turn at Python's lock twice more."""
-    return engine.execution_options(**{_ONE_LOOK: True}).connect()
+def upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows; replace those whose primary key is there already."""
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    key = [column.name for column in table.primary_key]
+    changes = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), rows)
 
 
-def refused(url: URL, error: Exception) -> StoreError:
+def unusable_error(url: URL, error: Exception) -> StoreError:
     """What to say where the database cannot be used."""
     why = str(getattr(error, "orig", error)).strip()
     remedy = (
@@ -94,13 +100,13 @@ def refused(url: URL, error: Exception) -> StoreError:
         if url.get_backend_name() == "sqlite"
         else "give the URL of a database that runs and that we may write to"
     )
-    return StoreError(f"record.url = {shown(url)!r}: {why}; {remedy}")
+    return StoreError(f"record.url = {display_url(url)!r}: {why}; {remedy}")
 
 
-def _say_away(context: sa.engine.ExceptionContext) -> BaseException | None:
+def _raise_unavailable(context: sa.engine.ExceptionContext) -> BaseException | None:
     error = context.sqlalchemy_exception
     away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
-    return AwayError(context.original_exception) if away else None
+    return DatabaseUnavailableError(context.original_exception) if away else None
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:
@@ -118,6 +124,4 @@ def _tune_sqlite(connection: Any, _: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get(_ONE_LOOK):
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model.faults import family_of
@@ -26,6 +25,7 @@ from engine.model.findings import (
     Subject,
 )
 from engine.model.verdict import Severity, State
+from engine.storage.db.database import upsert
 from engine.storage.db.finding_tables import finding_events, findings
 from engine.storage.db.tables import latest, outbox
 
@@ -34,13 +34,13 @@ _ENDED = (FindingState.CLOSED.value, FindingState.DISMISSED.value)
 _SUBJECT = ("camera_id", "cause_key", "site_id", "site_name", "region")
 _PLAIN = ("finding_id", "deadline_wall_ns", "opened_wall_ns", "changed_wall_ns", "number", "claims", "claimed_by",
           "overdue", "supervised")  # fmt: skip
-_WORDS = ("state", "standing", "severity", "level")
-_OF_FINDING = "finding__"
+_ENUMS = ("state", "standing", "severity", "level")
+_FINDING_PREFIX = "finding__"
 """What columns of findings begin with where they stand beside those of events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """What is written of one event. `finding`: as it is after it; `notice`: what the outside is told, a JSON object, or
     nothing."""
 
@@ -49,7 +49,7 @@ class Entry:
     notice: str = ""
 
 
-class FindingRecord:
+class FindingStore:
     """The ledger of one database. Any thread may call; every call is its own transaction."""
 
     def __init__(self, engine: Engine) -> None:
@@ -80,13 +80,13 @@ class FindingRecord:
         """All events of a finding, in their order; empty if there is none such."""
         with self._engine.connect() as connection:
             rows = connection.execute(_events().where(finding_events.c.finding_id == finding_id)).all()
-        return tuple(_logged(row._mapping).event for row in rows)
+        return tuple(_logged_event(row._mapping).event for row in rows)
 
     def events_after(self, seq: int, limit: int = 1000, region_prefix: str = "") -> tuple[LoggedEvent, ...]:
         """Events that were committed after `seq`, in the order of commits."""
         query = _events().where(finding_events.c.seq > seq, *_within(region_prefix)).limit(limit)
         with self._engine.connect() as connection:
-            return tuple(_logged(row._mapping) for row in connection.execute(query))
+            return tuple(_logged_event(row._mapping) for row in connection.execute(query))
 
     def last_seq(self) -> int:
         """Of the event that was committed last; 0 if there is none yet."""
@@ -126,7 +126,7 @@ class FindingRecord:
         )
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                yield _logged(row._mapping).event
+                yield _logged_event(row._mapping).event
 
     def next_id(self) -> int:
         """Above every id that was given."""
@@ -166,7 +166,7 @@ class FindingRecord:
         return None if row is None else _command(row)
 
 
-def append(connection: Connection, entries: Sequence[Entry]) -> None:
+def append(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
     """Write events, findings and notices in the writer's transaction."""
     seq = connection.scalar(sa.select(sa.func.max(finding_events.c.seq))) or 0
     events = [_event_row(seq + place, entry.event) for place, entry in enumerate(entries, 1)]
@@ -174,16 +174,12 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     connection.execute(sa.insert(finding_events), events)
     if notices := [_notice_row(entry) for entry in entries if entry.notice]:
         connection.execute(sa.insert(outbox), notices)
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(findings)
-    changed = {column.name: statement.excluded[column.name] for column in findings.columns if not column.primary_key}
-    statement = statement.on_conflict_do_update(index_elements=["finding_id"], set_=changed)
-    connection.execute(statement, list(newest.values()))
+    upsert(connection, findings, list(newest.values()))
 
 
 def _events() -> "sa.Select[Any]":
     joined = finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id)
-    finding = (column.label(f"{_OF_FINDING}{column.name}") for column in findings.columns)
+    finding = (column.label(f"{_FINDING_PREFIX}{column.name}") for column in findings.columns)
     return sa.select(finding_events, *finding).select_from(joined).order_by(finding_events.c.seq)
 
 
@@ -226,7 +222,7 @@ def _finding(row: Any) -> Finding:
 def _finding_row(finding: Finding) -> dict[str, Any]:
     return {
         **{name: getattr(finding.subject, name) for name in _SUBJECT},
-        **{name: getattr(finding, name).value for name in _WORDS},
+        **{name: getattr(finding, name).value for name in _ENUMS},
         **{name: getattr(finding, name) for name in _PLAIN},
     }
 
@@ -249,8 +245,8 @@ def _event_row(seq: int, event: LedgerEvent) -> dict[str, Any]:
     }
 
 
-def _logged(row: Any) -> LoggedEvent:
-    finding = _finding({column.name: row[f"{_OF_FINDING}{column.name}"] for column in findings.columns})
+def _logged_event(row: Any) -> LoggedEvent:
+    finding = _finding({column.name: row[f"{_FINDING_PREFIX}{column.name}"] for column in findings.columns})
     step = Step(row["step"])
     event = LedgerEvent(
         finding_id=row["finding_id"],
@@ -274,7 +270,7 @@ def _command(row: Any) -> FindingCommand:
     return FindingCommand(row.finding_id, Step(row.step), row.why, request_id=row.request_id)
 
 
-def _notice_row(entry: Entry) -> dict[str, Any]:
+def _notice_row(entry: LedgerEntry) -> dict[str, Any]:
     event, finding = entry.event, entry.finding
     return {
         "event_kind": f"finding.{event.step}",

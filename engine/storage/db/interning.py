@@ -36,7 +36,7 @@ class Interning:
         self._shape_nos: dict[tuple[ShapeKey, int], int] = {}
         self._thresholds: dict[int, tuple[Mapping[str, float], int]] = {}
 
-    def cameras(self, connection: Connection, camera_ids: Iterable[str]) -> dict[str, int]:
+    def camera_nos(self, connection: Connection, camera_ids: Iterable[str]) -> dict[str, int]:
         """The number of each camera; new ones get theirs."""
         wanted = list(camera_ids)
         missing = [one for one in dict.fromkeys(wanted) if one not in self._cameras]

@@ -7,20 +7,20 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
+from engine.storage.db.database import upsert
 from engine.storage.db.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
 
 Transaction = Connection
 """The one in which the writer writes its records."""
 _CHUNK_ROWS = 500
-FORGOTTEN_ROWS = 2000
+PRUNE_ROWS = 2000
 """Rows of cameras on days that are over, taken away with one batch; a day of a province is gone within a minute."""
 _FLAGS = ("visited", "measured", "online", "clear", "unobstructed", "in_hours")
-_FLAGS_OF = [tuple(bool(seen >> bit & 1) for bit in range(len(_FLAGS))) for seen in range(1 << len(_FLAGS))]
+_FLAGS_BY_BITS = [tuple(bool(seen >> bit & 1) for bit in range(len(_FLAGS))) for seen in range(1 << len(_FLAGS))]
 _FACTS = tuple(
     kpi_cameras.c[name]
     for name in ("camera_id", "seen", "decided_wall_ns", "decided_visit_id", "periods_due", "periods_kept")
@@ -30,30 +30,30 @@ _CODE_DIGITS = 6
 
 
 class Kpis:
-    """The KPIs of one database. Any thread may read; `put` belongs in the writer's transaction."""
+    """The KPIs of one database. Any thread may read; `write` belongs in the writer's transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._forgotten = False
+        self._pruned = False
 
-    def put(self, transaction: Transaction, changes: KpiChanges, keep_days: int) -> None:
+    def write(self, transaction: Transaction, changes: KpiChanges, keep_days: int) -> None:
         """Write what has changed; of counties and canteens the last `keep_days` days are kept."""
         for begin in range(0, len(changes.removed), _CHUNK_ROWS):
             gone = sa.tuple_(kpi_cameras.c.day, kpi_cameras.c.camera_id).in_(
                 changes.removed[begin : begin + _CHUNK_ROWS]
             )
             transaction.execute(sa.delete(kpi_cameras).where(gone))
-        _upsert(transaction, kpi_cameras, [_camera_row(*one, facts) for one, facts in changes.cameras.items()])
+        upsert(transaction, kpi_cameras, [_camera_row(*one, facts) for one, facts in changes.cameras.items()])
         counties = [{"day": day, "county": one, **counts._asdict()} for (day, one), counts in changes.counties.items()]
-        _upsert(transaction, kpi_counties, counties)
+        upsert(transaction, kpi_counties, counties)
         canteens = [{"day": day, "county": one, "body": _pack(rows)} for (day, one), rows in changes.canteens.items()]
-        _upsert(transaction, kpi_canteens, canteens)
+        upsert(transaction, kpi_canteens, canteens)
         if changes.closed:
-            self._forgotten = False
+            self._pruned = False
             for table in (kpi_counties, kpi_canteens):
                 transaction.execute(sa.delete(table).where(table.c.day <= max(changes.closed) - keep_days))
-        if not self._forgotten:
-            self._forgotten = self._forget_some(transaction)
+        if not self._pruned:
+            self._pruned = self._prune_closed_days(transaction)
 
     def restore(self, today: int) -> Iterator[tuple[int, dict[str, CameraFacts]]]:
         """Days that were under way at the last stop, oldest first, with what they have shown of each camera."""
@@ -120,7 +120,7 @@ class Kpis:
         counted = sa.select(kpi_counties.c.day).distinct().where(*_within(kpi_counties, first, last, ""))
         over = sa.select(kpi_canteens.c.day).distinct()
         columns = ("camera_id", "region", "site_id", "site_name", "key_point", "required", "enabled")
-        here = _inside(cameras.c.region, region_prefix)
+        here = _in_region(cameras.c.region, region_prefix)
         with self._engine.connect() as connection:
             days = connection.scalars(counted.where(kpi_counties.c.day.not_in(over))).all()
             if not days:
@@ -145,7 +145,7 @@ class Kpis:
     def names(self, region_prefix: str = "") -> dict[str, str]:
         """Names of canteens, as the registry has them now; of several the first in order."""
         columns = (cameras.c.region, cameras.c.site_id, cameras.c.site_name)
-        query = sa.select(*columns).distinct().where(_inside(cameras.c.region, region_prefix))
+        query = sa.select(*columns).distinct().where(_in_region(cameras.c.region, region_prefix))
         found: dict[str, str] = {}
         with self._engine.connect() as connection:
             for region, site_id, site_name in connection.execute(query.order_by(cameras.c.site_name.desc())):
@@ -153,19 +153,19 @@ class Kpis:
                     found[site_id or f"{region}/{site_name}"] = site_name
         return found
 
-    def _forget_some(self, connection: Connection) -> bool:
+    def _prune_closed_days(self, connection: Connection) -> bool:
         """Rows of cameras on days that are over go in small steps; True when none is left."""
         over = sa.select(kpi_canteens.c.day).distinct()
         key = (kpi_cameras.c.day, kpi_cameras.c.camera_id)
-        some = connection.execute(sa.select(*key).where(kpi_cameras.c.day.in_(over)).limit(FORGOTTEN_ROWS)).all()
+        some = connection.execute(sa.select(*key).where(kpi_cameras.c.day.in_(over)).limit(PRUNE_ROWS)).all()
         for begin in range(0, len(some), _CHUNK_ROWS):
             chunk = [tuple(row) for row in some[begin : begin + _CHUNK_ROWS]]
             connection.execute(sa.delete(kpi_cameras).where(sa.tuple_(*key).in_(chunk)))
-        return len(some) < FORGOTTEN_ROWS
+        return len(some) < PRUNE_ROWS
 
 
 def _within(table: sa.Table, first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
-    return [table.c.day.between(first.toordinal(), last.toordinal()), _inside(table.c.county, region_prefix)]
+    return [table.c.day.between(first.toordinal(), last.toordinal()), _in_region(table.c.county, region_prefix)]
 
 
 def _counted(first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
@@ -173,19 +173,9 @@ def _counted(first: date, last: date, region_prefix: str) -> "list[sa.ColumnElem
     return [*_within(kpi_counties, first, last, region_prefix), kpi_counties.c.cameras > 0]
 
 
-def _inside(region: "sa.ColumnElement[str]", prefix: str) -> "sa.ColumnElement[bool]":
+def _in_region(region: "sa.ColumnElement[str]", prefix: str) -> "sa.ColumnElement[bool]":
     """Codes that begin with the prefix, in a way that an index serves."""
     return region.between(prefix, prefix.ljust(_CODE_DIGITS, "9")) if prefix else sa.true()
-
-
-def _upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    key = [column.name for column in table.primary_key]
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
 
 
 def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
@@ -203,7 +193,7 @@ def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
 def _facts(rows: Iterable[Any]) -> dict[str, CameraFacts]:
     """Rows of `_FACTS`, of which a start reads one a camera."""
     return {
-        camera_id: CameraFacts._make((*_FLAGS_OF[seen], at_wall_ns, visit_id, due, kept))
+        camera_id: CameraFacts._make((*_FLAGS_BY_BITS[seen], at_wall_ns, visit_id, due, kept))
         for camera_id, seen, at_wall_ns, visit_id, due, kept in rows
     }
 

@@ -17,19 +17,19 @@ from engine.model.notice import (
     Notice,
     PendingDelivery,
 )
-from engine.storage.db.database import writing
+from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.tables import deliveries, outbox, patrol_metadata
 
-_ROUTED = "notices_routed"
+_ROUTED_KEY = "notices_routed"
 """Key in patrol_about: up to which row of the outbox the endpoints were chosen."""
 
-_MARK = (
+_UPDATE = (
     sa.update(deliveries)
     .where(deliveries.c.endpoint == sa.bindparam("of_endpoint"), deliveries.c.seq == sa.bindparam("of_seq"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("state", "attempts", "next_wall_ns", "last_error")})
 )
 
-Listeners = Callable[[Notice], Sequence[str]]
+Router = Callable[[Notice], Sequence[str]]
 """Endpoints that are to hear of a notice."""
 
 
@@ -45,63 +45,63 @@ class Outbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put(self, notices: Sequence[Notice]) -> None:
+    def add(self, notices: Sequence[Notice]) -> None:
         """Write rows by themselves."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             add_notices(connection, notices)
 
-    def route(self, listeners: Listeners, now_wall_ns: int, rows_max: int, waiting_max: int) -> tuple[int, int]:
+    def route(self, listeners: Router, now_wall_ns: int, rows_max: int, waiting_max: int) -> tuple[int, int]:
         """Choose the endpoints of notices that are new, oldest first.
 
         Returns how many notices there were (`rows_max`: ask again), and how many deliveries were given up at once since
         `waiting_max` wait for the endpoint.
         """
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             routed = int(
-                connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED)) or 0
+                connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED_KEY)) or 0
             )
             query = sa.select(outbox).where(outbox.c.seq > routed).order_by(outbox.c.seq).limit(rows_max)
-            news = [_notice(row) for row in connection.execute(query)]
-            if not news:
+            notices = [_notice(row) for row in connection.execute(query)]
+            if not notices:
                 return 0, 0
             waiting = {name: one.waiting for name, one in _backlogs(connection).items()}
             rows, full = [], 0
-            for notice in news:
+            for notice in notices:
                 for name in listeners(notice):
                     waiting[name] = waiting.get(name, 0) + 1
                     dead = waiting[name] > waiting_max
                     full += dead
-                    rows.append(_new_row(name, notice.seq, now_wall_ns, dead))
+                    rows.append(_delivery_row(name, notice.seq, now_wall_ns, dead))
             if rows:
                 connection.execute(sa.insert(deliveries), rows)
-            self._set_routed(connection, news[-1].seq)
-        return len(news), full
+            upsert(connection, patrol_metadata, [{"key": _ROUTED_KEY, "value": str(notices[-1].seq)}])
+        return len(notices), full
 
     def settle(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()) -> list[PendingDelivery]:
         """Write down what became of parcels; then the oldest that waits for each of these endpoints."""
         if not marks:
             with self._engine.connect() as connection:
-                return _heads(connection, endpoints)
-        with writing(self._engine) as connection:
-            connection.execute(_MARK, [_mark_row(one) for one in marks])
-            return _heads(connection, endpoints)
+                return _oldest_waiting(connection, endpoints)
+        with write_transaction(self._engine) as connection:
+            connection.execute(_UPDATE, [_update_row(one) for one in marks])
+            return _oldest_waiting(connection, endpoints)
 
     def backlogs(self) -> dict[str, Backlog]:
         """What waits and what was given up, by endpoint; also of endpoints that are configured no longer."""
         with self._engine.connect() as connection:
             return _backlogs(connection)
 
-    def parcels(
+    def deliveries(
         self, state: DeliveryState | None = None, endpoint: str = "", limit: int = 1000
     ) -> list[PendingDelivery]:
         """Deliveries, the latest first."""
-        query = _parcels().order_by(deliveries.c.seq.desc(), deliveries.c.endpoint).limit(limit)
+        query = _deliveries().order_by(deliveries.c.seq.desc(), deliveries.c.endpoint).limit(limit)
         if state is not None:
             query = query.where(deliveries.c.state == state.value)
         if endpoint:
             query = query.where(deliveries.c.endpoint == endpoint)
         with self._engine.connect() as connection:
-            return [_parcel(row) for row in connection.execute(query)]
+            return [_delivery(row) for row in connection.execute(query)]
 
     def replay(self, endpoint: str, seq: int | None, now_wall_ns: int) -> int:
         """Send dead parcels on their way again, as if they were new; how many were dead. Empty, None: any."""
@@ -111,7 +111,7 @@ class Outbox:
         if seq is not None:
             change = change.where(deliveries.c.seq == seq)
         fresh = {"state": DeliveryState.WAITING.value, "attempts": 0, "queued_wall_ns": now_wall_ns, "next_wall_ns": 0}
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             return connection.execute(change.values(fresh)).rowcount
 
     def delivered_openings(self) -> dict[int, str]:
@@ -133,7 +133,7 @@ class Outbox:
         """
         kept = {DeliveryState.DELIVERED: keep_ns, DeliveryState.DEAD: dead_keep_ns, DeliveryState.WAITING: dead_keep_ns}
         gone = 0
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             for state, age_ns in kept.items():
                 old = (
                     sa.select(deliveries.c.endpoint, deliveries.c.seq)
@@ -150,13 +150,8 @@ class Outbox:
             gone += _prune_notices(connection, now_wall_ns - keep_ns)
         return gone
 
-    def _set_routed(self, connection: Connection, seq: int) -> None:
-        change = sa.update(patrol_metadata).where(patrol_metadata.c.key == _ROUTED).values(value=str(seq))
-        if not connection.execute(change).rowcount:
-            connection.execute(sa.insert(patrol_metadata).values(key=_ROUTED, value=str(seq)))
 
-
-def _heads(connection: Connection, endpoints: Collection[str]) -> list[PendingDelivery]:
+def _oldest_waiting(connection: Connection, endpoints: Collection[str]) -> list[PendingDelivery]:
     if not endpoints:
         return []
     oldest = (
@@ -166,12 +161,12 @@ def _heads(connection: Connection, endpoints: Collection[str]) -> list[PendingDe
         .subquery()
     )
     same = sa.and_(deliveries.c.endpoint == oldest.c.endpoint, deliveries.c.seq == oldest.c.seq)
-    return [_parcel(row) for row in connection.execute(_parcels().join(oldest, same))]
+    return [_delivery(row) for row in connection.execute(_deliveries().join(oldest, same))]
 
 
 def _prune_notices(connection: Connection, before_wall_ns: int) -> int:
     """Notices that were routed long ago and are on no way any more."""
-    routed = int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED)) or 0)
+    routed = int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED_KEY)) or 0)
     on_their_way = sa.select(deliveries.c.seq).where(deliveries.c.seq == outbox.c.seq).exists()
     old = (
         sa.select(outbox.c.seq)
@@ -211,12 +206,12 @@ def _backlog(waiting: Any, dead: Any) -> Backlog:
     )
 
 
-def _parcels() -> "sa.Select[Any]":
+def _deliveries() -> "sa.Select[Any]":
     columns = [column for column in deliveries.c if column.name != "seq"]
     return sa.select(*columns, outbox).select_from(deliveries).join(outbox, outbox.c.seq == deliveries.c.seq)
 
 
-def _parcel(row: Any) -> PendingDelivery:
+def _delivery(row: Any) -> PendingDelivery:
     return PendingDelivery(
         row.endpoint,
         _notice(row),
@@ -243,7 +238,7 @@ def _notice_row(notice: Notice) -> Mapping[str, Any]:
     }
 
 
-def _mark_row(mark: DeliveryUpdate) -> Mapping[str, Any]:
+def _update_row(mark: DeliveryUpdate) -> Mapping[str, Any]:
     return {
         "of_endpoint": mark.endpoint,
         "of_seq": mark.seq,
@@ -254,7 +249,7 @@ def _mark_row(mark: DeliveryUpdate) -> Mapping[str, Any]:
     }
 
 
-def _new_row(endpoint: str, seq: int, now_wall_ns: int, dead: bool) -> Mapping[str, Any]:
+def _delivery_row(endpoint: str, seq: int, now_wall_ns: int, dead: bool) -> Mapping[str, Any]:
     return {
         "endpoint": endpoint,
         "seq": seq,

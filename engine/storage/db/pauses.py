@@ -28,7 +28,7 @@ class Pauses:
         )
 
 
-def put(pause: Pause) -> Write:
+def upsert_pause(pause: Pause) -> Write:
     """To be written: a scope is paused, or has another reason or end."""
     row: dict[str, Any] = {
         "kind": pause.scope.kind.value,
@@ -46,7 +46,7 @@ def put(pause: Pause) -> Write:
     return write
 
 
-def removed(pause: Pause) -> Write:
+def delete_pause(pause: Pause) -> Write:
     """To be written: this pause is over; one that was put in its place since stays."""
 
     def write(connection: Connection) -> None:

@@ -9,7 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
-from engine.storage.db.database import AwayError, connect, parse, refused, shown, sqlite_file, writing
+from engine.storage.db.database import (
+    DatabaseUnavailableError,
+    connect,
+    display_url,
+    parse_url,
+    sqlite_file,
+    unusable_error,
+    write_transaction,
+)
 from engine.storage.db.tables import patrol_metadata
 from engine.storage.db.writer_lock import WriterLock
 
@@ -30,7 +38,7 @@ def head() -> str:
 
 def current(url: str) -> str:
     """The revision of a database; EMPTY if there is nothing in it, or no such file. Raises StoreError."""
-    parsed = parse(url)
+    parsed = parse_url(url)
     path = sqlite_file(parsed)
     if path is not None and not path.exists():
         return EMPTY
@@ -38,17 +46,17 @@ def current(url: str) -> str:
         engine = connect(parsed)
         try:
             with engine.connect() as connection:
-                return _revision(connection, shown(parsed))
+                return _revision(connection, display_url(parsed))
         finally:
             engine.dispose()
-    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
-        raise refused(parsed, error) from error
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
 
 
 def check(url: str) -> None:
     """Raises StoreError where a program that starts would not take the database as it is."""
-    parsed = parse(url)
-    _judge(current(url), shown(parsed))
+    parsed = parse_url(url)
+    _require_head(current(url), display_url(parsed))
 
 
 def upgrade(url: str) -> tuple[str, str]:
@@ -56,39 +64,39 @@ def upgrade(url: str) -> tuple[str, str]:
 
     It is one transaction: whatever happens, the database is of one revision or of the other. Not while an engine runs.
     """
-    parsed = parse(url)
+    parsed = parse_url(url)
     try:
         engine = connect(parsed)
-        claim = WriterLock(engine)
+        lock = WriterLock(engine)
         try:
-            claim.take()
-            with claim.transaction() as connection:
-                return _upgrade(connection, shown(parsed))
+            lock.acquire()
+            with lock.transaction() as connection:
+                return _upgrade(connection, display_url(parsed))
         finally:
-            claim.give_back()
+            lock.release()
             engine.dispose()
-    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
-        raise refused(parsed, error) from error
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
 
 
 def prepare(engine: Engine) -> None:
     """Make the tables in an empty database; raises StoreError for one of another revision, or of somebody else."""
-    name = shown(engine.url)
+    name = display_url(engine.url)
     with engine.connect() as connection:
         revision = _revision(connection, name)
     if revision != EMPTY:
-        _judge(revision, name)
+        _require_head(revision, name)
         return
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         _upgrade(connection, name)
 
 
-def _judge(revision: str, name: str) -> None:
+def _require_head(revision: str, name: str) -> None:
     if revision > head():
-        raise _newer(revision, name)
+        raise _newer_error(revision, name)
     if EMPTY < revision < head():
         raise StoreError(
-            f"record.url = {name!r}: is of schema {_spoken(revision)}, this program needs {head()}; stop the engine, "
+            f"record.url = {name!r}: is of schema {_revision_name(revision)}, this program needs {head()}; stop the engine, "
             "keep a backup (`patrol db backup FILE`), then run `patrol db upgrade`"
         )
 
@@ -98,7 +106,7 @@ def _upgrade(connection: Connection, name: str) -> tuple[str, str]:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
     before = _revision(connection, name)
     if before > head():
-        raise _newer(before, name)
+        raise _newer_error(before, name)
     if before != head():
         _run_alembic(connection)
     return before, head()
@@ -129,12 +137,12 @@ def _revision(connection: Connection, name: str) -> str:
     return BEFORE_REVISIONS if version is None else str(version)
 
 
-def _newer(revision: str, name: str) -> StoreError:
+def _newer_error(revision: str, name: str) -> StoreError:
     return StoreError(
         f"record.url = {name!r}: is of schema {revision}, this program knows {head()}; "
         "use the program that wrote it, or another database"
     )
 
 
-def _spoken(revision: str) -> str:
+def _revision_name(revision: str) -> str:
     return "version 1 (before revisions)" if revision == BEFORE_REVISIONS else revision

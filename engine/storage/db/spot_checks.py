@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.model.camera import SiteKind
 from engine.model.spot_check import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
 from engine.model.verdict import State
-from engine.storage.db.database import writing
+from engine.storage.db.database import write_transaction
 from engine.storage.db.tables import cameras, latest, spot_checks, spot_sites
 
 DRAWS_KEPT = 60
@@ -75,10 +75,10 @@ class SpotChecks:
                 canteens.append(canteen)
         return Population(tuple(canteens), {reason: number for reason, number in left_out.items() if number})
 
-    def put(self, check: SpotCheck) -> SpotCheck:
+    def add(self, check: SpotCheck) -> SpotCheck:
         """Keep a draw, give it its id, and remember its canteens as drawn; the oldest draws go."""
         at_wall_ns = check.header.at_wall_ns
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             draw_id = (connection.scalar(sa.select(sa.func.max(spot_checks.c.draw_id))) or 0) + 1
             header = replace(check.header, draw_id=draw_id)
             connection.execute(sa.insert(spot_checks).values(**asdict(header), body=_pack(check)))
@@ -97,7 +97,7 @@ class SpotChecks:
                     for one in chunk
                 ]
                 connection.execute(sa.insert(spot_sites), rows)
-            _forget(connection, draw_id - DRAWS_KEPT)
+            _prune(connection, draw_id - DRAWS_KEPT)
         return replace(check, header=header)
 
     def headers(self) -> tuple[SpotCheckHeader, ...]:
@@ -141,7 +141,7 @@ def _most_common(words: Iterable[tuple[str, int]], nothing: str) -> str:
     return min(counted, key=lambda word: (word == nothing, -counted[word], word))
 
 
-def _forget(connection: Connection, newest_gone: int) -> None:
+def _prune(connection: Connection, newest_gone: int) -> None:
     """Draws past their number, and what they remember of canteens that have left the registry since."""
     if newest_gone < 1:
         return

@@ -84,7 +84,7 @@ verdict_log = sa.Table(
 """Every verdict, in the order of commits."""
 
 
-def _rolled_up(name: str, span: str) -> sa.Table:
+def _rollup_table(name: str, span: str) -> sa.Table:
     return sa.Table(
         name,
         metadata,
@@ -105,10 +105,10 @@ def _rolled_up(name: str, span: str) -> sa.Table:
     )
 
 
-verdict_hours = _rolled_up("verdict_hours", "hour")
+verdict_hours = _rollup_table("verdict_hours", "hour")
 """Verdicts of a camera in an hour, counted from 1970 UTC. A score's min and max are empty where there was none."""
 
-verdict_days = _rolled_up("verdict_days", "day")
+verdict_days = _rollup_table("verdict_days", "day")
 """The same of a day; `day` is the date as a number, 20261124, in the calendar's time zone."""
 
 measurements = sa.Table(

@@ -21,9 +21,9 @@ _NS_PER_H = 3600 * NS_PER_S
 class VerdictHistory:
     """The log of one database. Any thread may call; every call is its own transaction."""
 
-    def __init__(self, engine: Engine, terms: Interning) -> None:
+    def __init__(self, engine: Engine, interning: Interning) -> None:
         self._engine = engine
-        self._terms = terms
+        self._interning = interning
 
     def last_seq(self) -> int:
         """Of the verdict that was committed last; 0 if there is none yet."""
@@ -102,7 +102,7 @@ class VerdictHistory:
             after = (rows[-1][0], rows[-1][1])
 
     def _read(self, connection: Connection, rows: Sequence[Any]) -> tuple[LoggedVerdict, ...]:
-        shape = self._terms.shape
+        shape = self._interning.shape
         return tuple(
             LoggedVerdict(
                 row.seq,

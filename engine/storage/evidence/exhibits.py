@@ -4,7 +4,7 @@
     ab/ab12...ef.json    digest, size, codec, and its sightings: camera, visit, times, what the verdict said
 
 The JSON comes last, by a rename: with it the exhibit is there, without it there was none. A payload that several visits
-brought stands once, with a sighting for each. `settle` makes what was kept outlast a power cut.
+brought stands once, with a sighting for each. `sync` makes what was kept outlast a power cut.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from engine.storage.evidence.keyframe_file import Facts, keyframe_of, origin_of
 SIGHTINGS_MAX = 32
 """Kept of one payload: the first and the latest ones."""
 _TEMPORARY = ".part"
-_SYNCS_AT_ONCE_MAX = 16
+_SYNC_THREADS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ExhibitFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class ExhibitProblem:
     """Something wrong with an exhibit, in a sentence."""
 
     sha256: str
@@ -59,9 +59,9 @@ class Exhibits:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._unsettled: set[Path] = set()
+        self._unsynced: set[Path] = set()
 
-    def put(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str]) -> ExhibitFile:
+    def add(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str]) -> ExhibitFile:
         """Keep it. Raises OSError; then nothing is kept that was not before."""
         digest = hashlib.sha256(keyframe.payload).hexdigest()
         payload, known = self._paths(digest, keyframe.codec)
@@ -72,19 +72,19 @@ class Exhibits:
         if not payload.exists() or payload.stat().st_size != len(keyframe.payload):
             self._write(payload, keyframe.payload)
         sighting = {**origin_of(keyframe), "verdict": facts, "beside": beside}
-        others = [one for one in described["sightings"] if not _same(one, keyframe)]
+        others = [one for one in described["sightings"] if not _same_visit(one, keyframe)]
         described["sightings"] = [*others[:1], *others[1:][-(SIGHTINGS_MAX - 2) :], sighting]
         self._write(known, json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode())
         facts_of_file = payload.stat()
         return ExhibitFile(digest, facts_of_file.st_size + known.stat().st_size, facts_of_file.st_mtime_ns)
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Make what was kept since the last call outlast a power cut. Raises OSError."""
-        files, self._unsettled = self._unsettled, set()
+        files, self._unsynced = self._unsynced, set()
         if not files:
             return
         # Side by side: a disk that is asked for many at once brings them home in one go.
-        with ThreadPoolExecutor(min(len(files), _SYNCS_AT_ONCE_MAX)) as pool:
+        with ThreadPoolExecutor(min(len(files), _SYNC_THREADS_MAX)) as pool:
             for some in (files, {path.parent for path in files}):
                 list(pool.map(_sync, some))
 
@@ -123,13 +123,13 @@ class Exhibits:
             for path in (known, *known.parent.glob(f"{sha256}.*")):
                 path.unlink(missing_ok=True)
 
-    def clear_up(self) -> list[ExhibitFile]:
+    def clean_up(self) -> list[ExhibitFile]:
         """What is there, oldest first; what a crash left half done is taken away. Only for who writes here."""
-        return sorted(self._look(clearing=True), key=lambda one: one.kept_ns)
+        return sorted(self._scan(clearing=True), key=lambda one: one.kept_ns)
 
     def digests(self) -> list[str]:
         """All exhibits, in order."""
-        return sorted(one.sha256 for one in self._look(clearing=False))
+        return sorted(one.sha256 for one in self._scan(clearing=False))
 
     def sightings(self) -> Iterator[dict[str, Any]]:
         """Every sighting of every exhibit, with digest, size and codec, as JSON has it."""
@@ -139,23 +139,23 @@ class Exhibits:
             for sighting in () if described is None else described["sightings"]:
                 yield {"sha256": digest, "bytes": described["bytes"] if described else 0, **sighting}
 
-    def verify(self, digest: str) -> Flaw | None:
+    def verify(self, digest: str) -> ExhibitProblem | None:
         """Whether the exhibit is what it is named by; None if it is, or has gone meanwhile."""
         known = self._known(digest)
         if known is None or not known.exists():
             return None
         if self._read(known) is None:
-            return Flaw(digest, "its JSON cannot be read")
+            return ExhibitProblem(digest, "its JSON cannot be read")
         try:
             if self.get(digest) is None:
-                return Flaw(digest, "its JSON names no sighting")
+                return ExhibitProblem(digest, "its JSON names no sighting")
         except IntegrityError as error:
-            return Flaw(digest, str(error))
+            return ExhibitProblem(digest, str(error))
         except (OSError, KeyError, ValueError) as error:
-            return Flaw(digest, f"cannot be read: {error}")
+            return ExhibitProblem(digest, f"cannot be read: {error}")
         return None
 
-    def _look(self, *, clearing: bool) -> Iterator[ExhibitFile]:
+    def _scan(self, *, clearing: bool) -> Iterator[ExhibitFile]:
         if not self._folder.is_dir():
             return
         for shard in self._folder.iterdir():
@@ -192,7 +192,7 @@ class Exhibits:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        self._unsettled.add(path)
+        self._unsynced.add(path)
 
     def _known(self, sha256: str) -> Path | None:
         """Where its JSON would be; None for what is no digest."""
@@ -212,7 +212,7 @@ class Exhibits:
         return described if isinstance(described, dict) and isinstance(described.get("sightings"), list) else None
 
 
-def _same(sighting: Facts, keyframe: Keyframe) -> bool:
+def _same_visit(sighting: Facts, keyframe: Keyframe) -> bool:
     return bool(sighting["camera_id"] == keyframe.camera_id and sighting["visit_id"] == keyframe.visit_id)
 
 

@@ -14,7 +14,7 @@ class Quarantine:
         self._folder = folder
         self._files_max = files_max
 
-    def keep(self, keyframe: Keyframe, reason: str) -> Path:
+    def add(self, keyframe: Keyframe, reason: str) -> Path:
         """Put the keyframe aside; returns where. Raises OSError if the directory cannot be written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{keyframe.arrival_wall_ns:020d}-{keyframe.visit_id}.{keyframe.codec}"

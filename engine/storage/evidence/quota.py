@@ -34,11 +34,11 @@ class Quota:
         """Whether it is kept."""
         return name in self._where
 
-    def number(self, rank: Rank) -> int:
+    def count(self, rank: Rank) -> int:
         """How many of a rank there are."""
         return len(self._ranks[rank])
 
-    def put(self, name: str, size_bytes: int, rank: Rank) -> None:
+    def add(self, name: str, size_bytes: int, rank: Rank) -> None:
         """It is kept now, as the youngest of its rank; whatever was known of it is forgotten."""
         self.remove(name)
         self._ranks[rank][name] = size_bytes
@@ -49,7 +49,7 @@ class Quota:
         """It has another rank now, as the youngest of it; nothing happens to one that is of this rank, or not kept."""
         where = self._where.get(name)
         if where is not None and where != rank:
-            self.put(name, self._ranks[where][name], rank)
+            self.add(name, self._ranks[where][name], rank)
 
     def remove(self, name: str) -> bool:
         """It is gone. Whether it was there."""
@@ -59,7 +59,7 @@ class Quota:
         self.total_bytes -= self._ranks[rank].pop(name)
         return True
 
-    def first_out(self, bytes_max: int) -> tuple[str, Rank] | None:
+    def evict(self, bytes_max: int) -> tuple[str, Rank] | None:
         """Who goes next, and is forgotten here; None while the budget holds."""
         if self.total_bytes <= bytes_max:
             return None

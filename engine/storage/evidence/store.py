@@ -30,7 +30,7 @@ EXHIBITS_FOLDER = "exhibits"
 
 
 @dataclass(slots=True)
-class _Held:
+class _Pin:
     """How often an exhibit is pinned, and what is held along with it."""
 
     times: int = 0
@@ -42,7 +42,7 @@ class EvidenceStore:
 
     When it is spent, the latest keyframes go first, then the good ones beside doubtful ones, then exhibits that no open
     finding refers to, at last those that one does, which is logged for each; of a kind the oldest. `pinned`: digests
-    that open findings refer to now. `on_out` hears of everything that goes, by the word of its rank.
+    that open findings refer to now. `on_evicted` hears of everything that goes, by the word of its rank.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class EvidenceStore:
         folder: Path,
         bytes_max: int,
         pinned: Iterable[str] = (),
-        on_out: Callable[[str], None] = lambda _: None,
+        on_evicted: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._bytes_max = bytes_max
-        self._on_out = on_out
+        self._on_out = on_evicted
         self._lock = threading.Lock()
         self._exhibiting = threading.Lock()
         self._quota = Quota()
         self._newest: dict[str, str] = {}
         self._pins: dict[str, int] = {}
-        self._held: dict[str, _Held] = {}
+        self._pinned: dict[str, _Pin] = {}
         self._exhibits = Exhibits(folder / EXHIBITS_FOLDER)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._look()
+            self._load()
         except OSError as error:
             raise StoreError(
                 f"record.evidence_dir = {str(folder)!r}: {error.strerror}; give a directory we may write to"
@@ -78,14 +78,14 @@ class EvidenceStore:
         """Size of all files."""
         return self._quota.total_bytes
 
-    def numbers(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Files by the word of their rank; an exhibit counts as one."""
         with self._lock:
-            return {rank.word: self._quota.number(rank) for rank in Rank}
+            return {rank.word: self._quota.count(rank) for rank in Rank}
 
-    def put(self, keyframe: Keyframe, verdict: Verdict) -> None:
+    def store(self, keyframe: Keyframe, verdict: Verdict) -> None:
         """Keep this keyframe as the camera's latest. Raises OSError."""
-        whose = _name_of(keyframe.camera_id)
+        whose = _file_stem(keyframe.camera_id)
         slot = _slot_of(verdict)
         parts = keyframe_file.pack(keyframe, keyframe_file.facts_of(verdict))
         size = sum(map(len, parts))
@@ -93,7 +93,7 @@ class EvidenceStore:
             return
         self._write_over(self._path(whose, slot), parts, size)
         with self._lock:
-            self._quota.put(_entry(whose, slot), size, Rank.LATEST)
+            self._quota.add(_quota_name(whose, slot), size, Rank.LATEST)
             self._newest[whose] = slot
             for other in _SLOTS:
                 if other == slot:
@@ -101,7 +101,7 @@ class EvidenceStore:
                 if slot == _OK:
                     self._drop(whose, other)
                 else:
-                    self._quota.move(_entry(whose, other), Rank.LATEST if other == _DOUBT else Rank.BESIDE)
+                    self._quota.move(_quota_name(whose, other), Rank.LATEST if other == _DOUBT else Rank.BESIDE)
             self._make_room()
 
     def get(self, camera_id: str) -> Keyframe | None:
@@ -111,49 +111,44 @@ class EvidenceStore:
 
     def latest(self, camera_id: str) -> tuple[Keyframe, Facts] | None:
         """The same, with what was said of it."""
-        whose = _name_of(camera_id)
+        whose = _file_stem(camera_id)
         slot = self._newest.get(whose)
         return None if slot is None else self._read(whose, slot)
 
     def remove(self, camera_id: str) -> None:
         """Let the camera's keyframes go; exhibits stay, they belong to the ledger."""
-        whose = _name_of(camera_id)
+        whose = _file_stem(camera_id)
         with self._lock:
             self._newest.pop(whose, None)
             for slot in _SLOTS:
                 self._drop(whose, slot)
 
-    def exhibit(self, keyframe: Keyframe, verdict: Verdict) -> tuple[str, ...]:
+    def add_exhibit(self, keyframe: Keyframe, verdict: Verdict) -> tuple[str, ...]:
         """A fault is announced, or the ledger cites a look: keep this keyframe bit for bit, and beside one that is not
         ok the baseline (the last that was ok while ok was announced) and the last good one.
 
         Returns their digests (SHA-256 of the payloads), the keyframe's own first; the same picture stands once. Call
-        before `put`, then `settle`. Raises OSError.
+        before `store`, then `sync`. Raises OSError.
         """
-        whose = _name_of(keyframe.camera_id)
+        whose = _file_stem(keyframe.camera_id)
         beside: dict[str, str] = {}
         if verdict.state != State.OK:
             for name, slots in (("baseline", (_OK,)), ("good", (_GOOD, _OK))):
                 seen = next((one for slot in slots if (one := self._read(whose, slot)) is not None), None)
-                digest = "" if seen is None else self._exhibit(*seen)
+                digest = "" if seen is None else self._add_exhibit(*seen)
                 if digest:
                     beside[name] = digest
-        fault = self._exhibit(keyframe, keyframe_file.facts_of(verdict), beside)
+        fault = self._add_exhibit(keyframe, keyframe_file.facts_of(verdict), beside)
         with self._lock:
-            self._hold_along(fault, beside.values())
+            self._pin_beside(fault, beside.values())
         return tuple(dict.fromkeys(one for one in (fault, *beside.values()) if one))
 
-    def exhibit_latest(self, camera_id: str) -> str:
-        """Keep the camera's latest keyframe as an exhibit, as after a re-check; its digest, empty if there is none."""
-        seen = self.latest(camera_id)
-        return "" if seen is None else self._exhibit(*seen)
-
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Make exhibits outlast a power cut before anything that refers to them is committed. Raises OSError."""
         with self._exhibiting:
-            self._exhibits.settle()
+            self._exhibits.sync()
 
-    def exhibited(self, sha256: str, camera_id: str = "") -> Exhibit | None:
+    def get_exhibit(self, sha256: str, camera_id: str = "") -> Exhibit | None:
         """One exhibit, its bits checked against its name; of any camera, or of this one. Raises IntegrityError."""
         return self._exhibits.get(sha256, camera_id)
 
@@ -165,27 +160,27 @@ class EvidenceStore:
         wanted = [(digest, self._exhibits.beside(digest)) for digest in digests]
         with self._lock:
             for digest, beside in wanted:
-                held = self._held.setdefault(digest, _Held())
+                held = self._pinned.setdefault(digest, _Pin())
                 held.times += 1
                 for one in (digest, *held.along):
-                    self._hold(one, 1)
-                self._hold_along(digest, beside)
+                    self._repin(one, 1)
+                self._pin_beside(digest, beside)
             return tuple(digest for digest, _ in wanted if digest not in self._quota)
 
     def unpin(self, digests: Iterable[str]) -> None:
         """The finding has ended."""
         with self._lock:
             for digest in digests:
-                held = self._held.get(digest)
+                held = self._pinned.get(digest)
                 if held is None:
                     continue
                 held.times -= 1
                 if not held.times:
-                    del self._held[digest]
+                    del self._pinned[digest]
                 for one in (digest, *held.along):
-                    self._hold(one, -1)
+                    self._repin(one, -1)
 
-    def _hold(self, digest: str, times: int) -> None:
+    def _repin(self, digest: str, times: int) -> None:
         left = self._pins.get(digest, 0) + times
         if left:
             self._pins[digest] = left
@@ -193,24 +188,24 @@ class EvidenceStore:
             del self._pins[digest]
         self._quota.move(digest, Rank.PINNED if left else Rank.EXHIBIT)
 
-    def _hold_along(self, digest: str, beside: Iterable[str]) -> None:
+    def _pin_beside(self, digest: str, beside: Iterable[str]) -> None:
         """What stands beside an exhibit is held as often as it is itself."""
-        held = self._held.get(digest)
+        held = self._pinned.get(digest)
         if held is None:
             return
         for one in beside:
             if one != digest and one not in held.along:
                 held.along.append(one)
-                self._hold(one, held.times)
+                self._repin(one, held.times)
 
-    def _exhibit(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str] = MappingProxyType({})) -> str:
+    def _add_exhibit(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str] = MappingProxyType({})) -> str:
         if len(keyframe.payload) > self._bytes_max:
             return ""
         with self._exhibiting:
-            kept = self._exhibits.put(keyframe, facts, dict(beside))
+            kept = self._exhibits.add(keyframe, facts, dict(beside))
             with self._lock:
                 rank = Rank.PINNED if kept.sha256 in self._pins else Rank.EXHIBIT
-                self._quota.put(kept.sha256, kept.size_bytes, rank)
+                self._quota.add(kept.sha256, kept.size_bytes, rank)
                 self._make_room()
                 return kept.sha256 if kept.sha256 in self._quota else ""
 
@@ -239,7 +234,7 @@ class EvidenceStore:
             raise OSError(f"{written} of {size} bytes written to {path}; is the disk full?")
 
     def _make_room(self) -> None:
-        while (gone := self._quota.first_out(self._bytes_max)) is not None:
+        while (gone := self._quota.evict(self._bytes_max)) is not None:
             name, rank = gone
             if rank in (Rank.EXHIBIT, Rank.PINNED):
                 self._exhibits.remove(name)
@@ -255,13 +250,13 @@ class EvidenceStore:
             self._on_out(rank.word)
 
     def _drop(self, whose: str, slot: str) -> None:
-        if self._quota.remove(_entry(whose, slot)):
+        if self._quota.remove(_quota_name(whose, slot)):
             self._path(whose, slot).unlink(missing_ok=True)
 
     def _path(self, whose: str, slot: str) -> Path:
         return self._folder / whose[:2] / f"{whose}.{slot}"
 
-    def _look(self) -> None:
+    def _load(self) -> None:
         """Sizes and ages of what an earlier run left."""
         found: list[tuple[int, str, str, int]] = []
         for shard in self._folder.iterdir():
@@ -274,19 +269,19 @@ class EvidenceStore:
                     found.append((facts.st_mtime_ns, whose, slot, facts.st_size))
         for _, whose, slot, size in sorted(found):
             self._newest[whose] = slot
-            self._quota.put(_entry(whose, slot), size, Rank.LATEST)
+            self._quota.add(_quota_name(whose, slot), size, Rank.LATEST)
         for _, whose, slot, _ in found:
             if slot != _DOUBT and self._newest[whose] != slot:
-                self._quota.move(_entry(whose, slot), Rank.BESIDE)
-        for kept in self._exhibits.clear_up():
-            self._quota.put(kept.sha256, kept.size_bytes, Rank.EXHIBIT)
+                self._quota.move(_quota_name(whose, slot), Rank.BESIDE)
+        for kept in self._exhibits.clean_up():
+            self._quota.add(kept.sha256, kept.size_bytes, Rank.EXHIBIT)
 
 
-def _name_of(camera_id: str) -> str:
+def _file_stem(camera_id: str) -> str:
     return hashlib.blake2b(camera_id.encode(), digest_size=16).hexdigest()
 
 
-def _entry(whose: str, slot: str) -> str:
+def _quota_name(whose: str, slot: str) -> str:
     return f"{whose}.{slot}"
 
 

@@ -11,31 +11,31 @@ from engine.storage.db.store import VisitRecord, Write
 _VERDICT_BYTES = 5_000
 """What a verdict with its figures takes in memory, about."""
 _WRITE_BYTES = 2_000
-_VALUABLE_SHARE = 2
+_NEEDED_FACTOR = 2
 """What must not be lost may take this many times the room before it is refused."""
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class WriteEntry:
     """One thing to write: a record, writes beside it, and whoever waits for the commit."""
 
     record: VisitRecord | None
     keyframe: Keyframe | None = None
-    also: tuple[Write, ...] = ()
+    writes: tuple[Write, ...] = ()
     done: "Future[VisitRecord | None] | None" = None
-    gone: bool = field(default=False, init=False)
+    dropped: bool = field(default=False, init=False)
 
     @property
-    def plain(self) -> bool:
+    def droppable(self) -> bool:
         """A verdict that nothing hangs on: if one must go, it is such a one."""
-        return not self.also and self.done is None
+        return not self.writes and self.done is None
 
     @property
     def bytes(self) -> int:
         """Memory it takes, about; the keyframe is another matter, it goes to its file at the first try."""
-        size = _WRITE_BYTES * len(self.also)
+        size = _WRITE_BYTES * len(self.writes)
         if self.record is not None:
-            size += _VERDICT_BYTES + len(self.record.history) + len(self.record.measurement)
+            size += _VERDICT_BYTES + len(self.record.judge_state) + len(self.record.measurement)
         return size
 
     def succeed(self, record: VisitRecord | None) -> None:
@@ -66,9 +66,9 @@ class WriteQueue:
     def __init__(self, records_max: int, bytes_max: int, dropped: Counter[str]) -> None:
         self._records_max, self._bytes_max = records_max, bytes_max
         self._dropped = dropped
-        self._entries: deque[Entry] = deque()
-        self._plain: deque[Entry] = deque()
-        self._count = self._urgent = 0
+        self._entries: deque[WriteEntry] = deque()
+        self._droppable: deque[WriteEntry] = deque()
+        self._count = self._awaited = 0
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -76,71 +76,71 @@ class WriteQueue:
         return self._count
 
     @property
-    def urgent(self) -> bool:
+    def has_awaited(self) -> bool:
         """Somebody waits for a commit."""
-        return self._urgent > 0
+        return self._awaited > 0
 
     def resize(self, records_max: int, bytes_max: int) -> None:
         """New bounds, for what comes from now on."""
         self._records_max, self._bytes_max = records_max, bytes_max
 
-    def put(self, entry: Entry) -> Entry | None:
+    def add(self, entry: WriteEntry) -> WriteEntry | None:
         """Take an entry. Returns the one that is refused, if any: it is not in the queue."""
         size = entry.bytes
         while self._too_much(size, 1):
-            victim = self._oldest_plain()
+            victim = self._oldest_droppable()
             if victim is not None:
-                self._leave(victim)
-                victim.gone = True
+                self._count_out(victim)
+                victim.dropped = True
                 self._dropped["queue_full"] += 1
-            elif entry.plain:
+            elif entry.droppable:
                 self._dropped["queue_full"] += 1
                 return entry
-            elif self._too_much(size, _VALUABLE_SHARE):
+            elif self._too_much(size, _NEEDED_FACTOR):
                 self._dropped["queue_full_ledger"] += 1
                 return entry
             else:
                 break
         self._entries.append(entry)
-        if entry.plain:
-            self._plain.append(entry)
-        self._enter(entry)
+        if entry.droppable:
+            self._droppable.append(entry)
+        self._count_in(entry)
         return None
 
-    def take(self, limit: int) -> list[Entry]:
+    def pop(self, limit: int) -> list[WriteEntry]:
         """The first entries."""
-        taken: list[Entry] = []
+        taken: list[WriteEntry] = []
         while self._entries and len(taken) < limit:
             entry = self._entries.popleft()
-            if entry.gone:
+            if entry.dropped:
                 continue
-            self._leave(entry)
-            if entry.plain and self._plain and self._plain[0] is entry:
-                self._plain.popleft()
+            self._count_out(entry)
+            if entry.droppable and self._droppable and self._droppable[0] is entry:
+                self._droppable.popleft()
             taken.append(entry)
         return taken
 
-    def put_back(self, entries: Sequence[Entry]) -> None:
+    def requeue(self, entries: Sequence[WriteEntry]) -> None:
         """They were not written, and stay the first."""
         self._entries.extendleft(reversed(entries))
-        self._plain.extendleft(entry for entry in reversed(entries) if entry.plain)
+        self._droppable.extendleft(entry for entry in reversed(entries) if entry.droppable)
         for entry in entries:
-            self._enter(entry)
+            self._count_in(entry)
 
     def _too_much(self, size: int, share: int) -> bool:
         return self._count >= share * self._records_max or (
             self.bytes + size > share * self._bytes_max and self._count > 0
         )
 
-    def _oldest_plain(self) -> Entry | None:
-        return self._plain.popleft() if self._plain else None
+    def _oldest_droppable(self) -> WriteEntry | None:
+        return self._droppable.popleft() if self._droppable else None
 
-    def _enter(self, entry: Entry) -> None:
+    def _count_in(self, entry: WriteEntry) -> None:
         self._count += 1
-        self._urgent += entry.done is not None
+        self._awaited += entry.done is not None
         self.bytes += entry.bytes
 
-    def _leave(self, entry: Entry) -> None:
+    def _count_out(self, entry: WriteEntry) -> None:
         self._count -= 1
-        self._urgent -= entry.done is not None
+        self._awaited -= entry.done is not None
         self.bytes -= entry.bytes
