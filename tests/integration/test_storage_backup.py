@@ -151,7 +151,7 @@ def test_a_copy_that_cannot_be_used_changes_nothing(store: Store, url: str, tmp_
             else:
                 theirs.execute("VACUUM")
     store.close()
-    with pytest.raises(StoreError, match=r"damaged|somebody else|9999|not a database|is empty|malformed"):
+    with pytest.raises(StoreError, match=r"damaged|holds other tables|9999|not a database|is empty|malformed"):
         restore(url, copy)
     assert visits(url) == list(range(1, 31))
     assert sorted(path.name for path in tmp_path.iterdir() if "restoring" in path.name) == []

@@ -1,4 +1,4 @@
-"""The way to a database: URL, connections, transactions. SQLite by default, PostgreSQL by its URL."""
+"""Connects to the database and begins transactions: SQLite by default, PostgreSQL if the URL says so."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -14,25 +14,27 @@ from engine.errors import StoreError
 _BUSY_MS = 5000
 _CONNECT_S = 10
 _CHECKPOINT_PAGES = 8000
-"""32 MB of log before it is folded in: pages that are written again and again are folded in once. With SQLite's own
-1000 the same writer is less than half as fast (bench.store)."""
+"""The write-ahead log grows to 32 MB before it is copied into the file: pages that are written repeatedly are then
+copied once. With SQLite's default of 1000 the same writer is less than half as fast (bench.store)."""
 _CACHE_KB = 16_384
 _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
 
 
 class DatabaseUnavailableError(StoreError):
-    """The database cannot be reached, or has gone away. Nothing is wrong with what was asked; it can be asked again.
-    `orig`: what the driver said."""
+    """The database cannot be reached, or the connection was lost. The request itself is fine and may be repeated.
+
+    `orig`: the driver's error.
+    """
 
     def __init__(self, orig: BaseException | None) -> None:
-        # Without the statement: it may hold what is nobody's business.
+        # Without the SQL statement, which may hold private data.
         super().__init__(f"the database does not answer ({str(orig).strip()}); ask again in a moment")
         self.orig = orig
 
 
 def parse_url(url: str) -> URL:
-    """The URL in parts. Raises StoreError for what is none, or names a database that is neither of the two."""
+    """Parse a database URL. Raises StoreError if it is not one, or not of SQLite or PostgreSQL."""
     try:
         parsed = make_url(url)
     except sa.exc.ArgumentError as error:
@@ -42,29 +44,29 @@ def parse_url(url: str) -> URL:
             f"record.url = {display_url(parsed)!r}: the database is {' or '.join(_BACKENDS)}; give a URL like "
             "sqlite:///var/patrol.db or postgresql+psycopg://user@host/patrol"
         )
-    # The one driver that we bring.
+    # The only PostgreSQL driver that is installed with the engine.
     return parsed.set(drivername="postgresql+psycopg") if parsed.get_backend_name() == "postgresql" else parsed
 
 
 def display_url(url: URL) -> str:
-    """The URL for people: without its password."""
+    """Return the URL without its password, for messages."""
     return url.render_as_string(hide_password=True)
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file of a SQLite database; None if it is another, or in memory."""
+    """Return the file of a SQLite database; None for another database, or one in memory."""
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return None
     return Path(str(url.database))
 
 
 def connect(url: URL) -> Engine:
-    """Connections to it. Nothing is opened yet; the folder of a SQLite file is made. Raises OSError."""
+    """Create the connection pool; nothing is connected yet. Creates the directory of a SQLite file; raises OSError."""
     path = sqlite_file(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     if url.get_backend_name() != "sqlite":
-        # A connection of before the server's restart is told from one that works before it is used.
+        # Pre-ping replaces connections from before a restart of the server before they are used.
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
         sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
         return engine
@@ -76,13 +78,16 @@ def connect(url: URL) -> Engine:
 
 
 def write_transaction(engine: Engine) -> AbstractContextManager[Connection]:
-    """A transaction that writes. In SQLite it takes its turn at once: one that read first and writes then would be
-    refused when somebody else wrote in between."""
+    """Begin a transaction that writes.
+
+    In SQLite it waits for the write lock at its beginning: a transaction that first reads and then writes is refused if
+    somebody else wrote in between.
+    """
     return engine.execution_options(**{_WRITES: True}).begin()
 
 
 def upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows; replace those whose primary key is there already."""
+    """Insert rows; replace those whose primary key exists already."""
     if not rows:
         return
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -93,26 +98,30 @@ def upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any
 
 
 def unusable_error(url: URL, error: Exception) -> StoreError:
-    """What to say where the database cannot be used."""
+    """Return the error for a database that cannot be used, with the remedy."""
     why = str(getattr(error, "orig", error)).strip()
     remedy = (
-        "give the path of a SQLite file of ours, or of one yet to be made, in a directory we may write to"
+        "give the path of a SQLite file of the engine, or of a new one, in a directory that can be written to"
         if url.get_backend_name() == "sqlite"
-        else "give the URL of a database that runs and that we may write to"
+        else "give the URL of a running database that can be written to"
     )
     return StoreError(f"record.url = {display_url(url)!r}: {why}; {remedy}")
 
 
 def _raise_unavailable(context: sa.engine.ExceptionContext) -> BaseException | None:
+    """Replace the driver's error by DatabaseUnavailableError if the database cannot be reached."""
     error = context.sqlalchemy_exception
-    away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
-    return DatabaseUnavailableError(context.original_exception) if away else None
+    unavailable = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
+    return DatabaseUnavailableError(context.original_exception) if unavailable else None
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:
-    """WAL lets readers go on while the writer writes. FULL: what is committed stands after a power cut too; with
-    hundreds of rows a commit it cost nothing that could be measured."""
-    # Transactions begin where we say; by itself the driver leaves changes of tables outside of them.
+    """Set the pragmas of a new SQLite connection.
+
+    WAL: readers do not wait for the writer. synchronous=FULL: a commit survives a power cut; with hundreds of rows a
+    commit its cost was not measurable.
+    """
+    # The driver's own transactions are off: they do not cover changes of the schema. `_begin_sqlite` begins ours.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")

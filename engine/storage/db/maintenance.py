@@ -1,4 +1,4 @@
-"""The log's upkeep in small steps: verdicts are rolled up by hour and day, and what is past its time goes."""
+"""Maintains the verdict log in small steps: adds verdicts to hourly and daily sums, deletes what is too old."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,20 +21,20 @@ from engine.storage.db.tables import patrol_metadata, verdict_days, verdict_hour
 from engine.storage.db.writer_lock import WriterLock
 
 STEP_ROWS = 2_000
-"""Rows that one step reads or removes at most; some tens of milliseconds."""
+"""Rows that one step reads or deletes at most; that takes some tens of milliseconds."""
 _ROLLED_SEQ = "rolled_seq"
 _S_PER_H = 3600
 _H_PER_D = 24
 _NS_PER_D = _H_PER_D * _S_PER_H * NS_PER_S
 _FUTURE_NS_MAX = 2 * _NS_PER_D
-"""A verdict from further in the future was seen by a clock that was wrong; its time is past."""
+"""A verdict from further in the future comes from a clock that was wrong, and is deleted like an old one."""
 _STATES = tuple(state.value for state in State)
 _SCORES = ("sharpness", "exposure", "occlusion")
 
 
 @dataclass(slots=True)
 class _Sums:
-    """Of one camera in one hour or day."""
+    """Verdicts by state and scores of one camera in one hour or day."""
 
     states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_STATES, 0))
     scores: tuple[list[float], list[float], list[float]] = field(default_factory=lambda: ([], [], []))
@@ -59,7 +59,7 @@ class _Sums:
 
 
 class Maintenance:
-    """What is to be done to the log besides writing it. For the writer's thread."""
+    """Maintains the log. Only for the writer's thread."""
 
     def __init__(self, writer_lock: WriterLock, interning: Interning) -> None:
         self._writer_lock = writer_lock
@@ -68,9 +68,9 @@ class Maintenance:
         self._more = [True] * 4
 
     def step(self, settings: RecordSettings, now_wall_ns: int, zone: tzinfo) -> bool:
-        """Do one of the things that are to be done, each in its turn; whether one of them has more to do.
+        """Do the next of the four tasks, in turn; return whether any of them has more to do.
 
-        `zone`: where a day begins. Every step is a transaction of its own and ends where it would have begun again.
+        `zone`: the time zone in which days begin. Every step is its own transaction; one that fails is repeated later.
         """
         turn = self._turn = (self._turn + 1) % len(self._more)
         with self._writer_lock.transaction() as connection:
@@ -111,24 +111,24 @@ class Maintenance:
 
 
 def _prune_verdicts(connection: Connection, before_wall_ns: int, now_wall_ns: int) -> int:
-    """The last one stays, however old: the next number follows from it."""
+    """Delete the oldest rows that are too old; return how many. The last row stays: the next `seq` follows from it."""
     query = sa.select(verdict_log.c.seq, verdict_log.c.at_wall_ns).order_by(verdict_log.c.seq).limit(STEP_ROWS + 1)
     rows = connection.execute(query).all()
-    upto, gone = _rolled_seq(connection), 0
+    rolled_seq, number = _rolled_seq(connection), 0
     for row in rows[:-1]:
-        if row.seq > upto or before_wall_ns <= row.at_wall_ns <= now_wall_ns + _FUTURE_NS_MAX:
+        if row.seq > rolled_seq or before_wall_ns <= row.at_wall_ns <= now_wall_ns + _FUTURE_NS_MAX:
             break
-        gone += 1
-    if gone:
-        connection.execute(sa.delete(verdict_log).where(verdict_log.c.seq <= rows[gone - 1].seq))
-    return gone
+        number += 1
+    if number:
+        connection.execute(sa.delete(verdict_log).where(verdict_log.c.seq <= rows[number - 1].seq))
+    return number
 
 
 def _prune_sums(connection: Connection, table: sa.Table, before: int) -> int:
     key = tuple(table.primary_key.columns)
     old = sa.select(*key).where(key[0] < before).order_by(*key).limit(STEP_ROWS)
-    gone = connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(old)))
-    return int(gone.rowcount)
+    result = connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(old)))
+    return int(result.rowcount)
 
 
 def _add(connection: Connection, table: sa.Table, span: str, sums: dict[tuple[int, int], _Sums]) -> None:
@@ -147,7 +147,8 @@ def _add(connection: Connection, table: sa.Table, span: str, sums: dict[tuple[in
         else:
             changes[name] = old[name] + new[name]
     rows = [
-        {span: begin, "camera_no": number, **one.row()} for (begin, number), one in sorted(sums.items(), key=_item_key)
+        {span: begin, "camera_no": number, **span_sums.row()}
+        for (begin, number), span_sums in sorted(sums.items(), key=_item_key)
     ]
     connection.execute(statement.on_conflict_do_update(index_elements=[span, "camera_no"], set_=changes), rows)
 
