@@ -1,4 +1,4 @@
-"""Writes off the hot path: one thread, one transaction a batch, keyframes beside it; tends the log when it is idle."""
+"""Writes verdicts off the hot path: one thread, one transaction per batch; maintains the log when it is idle."""
 
 import threading
 import time
@@ -24,25 +24,26 @@ from engine.storage.writer.queue import WriteEntry, WriteQueue
 _RETRY_FIRST_S = 0.1
 _RETRY_MAX_S = 5.0
 _IDLE_S = 0.05
-"""A writer that has been idle for so long does a step of the log's upkeep, while there is more to do."""
+"""A writer that has been idle for so long does a step of maintenance, while there is more to do."""
 _MAINTENANCE_INTERVAL_S = 0.5
-"""One that is never idle does one all the same, this often."""
+"""A writer that is never idle does a step of maintenance this often."""
 _MAINTENANCE_REST_S = 10.0
-"""How long after there was nothing more to do it looks again."""
+"""When there was nothing to maintain, it looks again after this time."""
 _REFUSED_ERRORS = (IntegrityError, ProgrammingError, DataError)
-"""What the database says of an entry rather than of itself."""
+"""Errors that mean that an entry cannot be written."""
 _UNAVAILABLE_ERRORS = (DatabaseUnavailableError, DBAPIError, PoolTimeoutError, WriterLockedError, OSError)
-"""What it says when it cannot be written to at all, for now."""
+"""Errors that mean that the database cannot be written to for now."""
 
 
 class Writer:
-    """Takes records, and writes them all in the order they came; hands them to `on_written`, each with its `seq`, once
-    they are committed, in the writer's thread; none where other things alone were written.
+    """Writes records in the order they came, in batches, in a thread of its own.
 
-    While the store refuses, they wait; what becomes of them when they are too many, WriteQueue says, and `dropped`
-    counts. An entry that alone makes a transaction fail is dropped too, as `refused`. `on_batch` hears the seconds a
-    batch took. Evidence is written before the verdict that refers to it; what cannot be is counted and gone: the
-    verdict matters more. `tend` does a small step of upkeep and says whether there is more to do.
+    `on_written` is called in that thread with each committed batch of records with their `seq`, an empty one if only
+    other writes were committed. While the database is unavailable entries wait; WriteQueue says what happens when there
+    are too many. `dropped` counts, by reason, what was not written; an entry that alone makes a transaction fail is
+    dropped as `refused`. `on_error` is called with the kind of each error, `on_batch` with the seconds a batch took.
+    Evidence is stored before the verdict that cites it; evidence that cannot be stored is counted and given up, since
+    the verdict matters more. `maintain` does a small step of maintenance and returns whether there is more to do.
     """
 
     def __init__(
@@ -76,27 +77,28 @@ class Writer:
         self._thread.start()
 
     def submit(self, record: VisitRecord, keyframe: Keyframe | None, writes: Sequence[Write] = ()) -> None:
-        """Take a record, the keyframe to keep with it, and what is to be written with it. Never blocks for long."""
+        """Queue a record, the keyframe to store with it, and what to write with it. Never blocks for long."""
         self._enqueue(WriteEntry(record, keyframe, tuple(writes)))
 
     def transact(self, *writes: Write, record: VisitRecord | None = None) -> "Future[VisitRecord | None]":
-        """Write, and say when it is committed: the future's result is the record with its `seq`, if there was one.
+        """Queue writes; the future completes when they are committed, with the record and its `seq` if there was one.
 
-        Before it is done nothing may be answered that rests on it. StoreError comes out of it where the queue is full
-        or the database refuses what is to be written; what a `Write` raises comes out as it is, and is not tried again.
+        Nothing that depends on the commit may be answered before. The future fails with StoreError if the queue is
+        full, the database refuses the writes or the writer is closed, and with what a `Write` raises; it is then not
+        repeated.
         """
         done: Future[VisitRecord | None] = Future()
         self._enqueue(WriteEntry(record, None, writes, done))
         return done
 
     def configure(self, settings: RecordSettings) -> None:
-        """New sizes of batches and queue, from the next batch on."""
+        """Use new sizes of batches and queue, from the next batch on."""
         with self._condition:
             self._settings = settings
             self._queue.resize(settings.queue_records_max, settings.queue_bytes_max)
 
     def drain_counts(self) -> tuple[int, dict[str, int]]:
-        """Records written, and not written by reason, since the last call."""
+        """Return how many records were written, and how many were dropped by reason, since the last call."""
         with self._condition:
             written, dropped = self.written_total - self._reported_written, self.dropped - self._reported_dropped
             self._reported_written, self._reported_dropped = self.written_total, Counter(self.dropped)
@@ -104,12 +106,12 @@ class Writer:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Entries that wait, and their bytes."""
+        """The number of waiting entries, and their bytes."""
         with self._condition:
             return len(self._queue), self._queue.bytes
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until all is written; False if it is not in time."""
+        """Wait until everything is written; return False if that takes longer than `timeout_s`."""
         with self._condition:
             self._flushes += 1
             self._condition.notify_all()
@@ -118,26 +120,26 @@ class Writer:
             return done
 
     def close(self) -> None:
-        """End the thread; what still waits is lost (flush first), and whoever waits for it is told."""
+        """End the thread. What still waits is lost (call `flush` first), and its futures fail with StoreError."""
         with self._condition:
             self._closing = True
             self._condition.notify_all()
         self._thread.join(timeout=_RETRY_MAX_S)
         with self._condition:
-            left = self._queue.pop(len(self._queue))
-            left += self._unsure[0] if self._unsure is not None else []
-        for entry in left:
-            entry.fail(StoreError("the engine stops before it is sure that this was written; ask again"))
+            unwritten = self._queue.pop(len(self._queue))
+            unwritten += self._unsure[0] if self._unsure is not None else []
+        for entry in unwritten:
+            entry.fail(StoreError("the engine stops, and does not know whether this was written; ask again"))
 
     def _enqueue(self, entry: WriteEntry) -> None:
         with self._condition:
             refused = self._queue.add(entry)
-            # Whoever waits for the commit is not made to wait for company.
+            # An awaited commit does not wait until the batch is full.
             urgent = entry.done is not None or len(self._queue) >= self._settings.batch_rows_max
             if urgent or len(self._queue) == 1:
                 self._condition.notify_all()
         if refused is not None:
-            refused.fail(StoreError("the database is away and too much waits for it already; ask again later"))
+            refused.fail(StoreError("the database is unavailable and the queue for it is full; ask again later"))
 
     def _run(self) -> None:
         retry_s, maintained_s, more = _RETRY_FIRST_S, time.monotonic(), True
@@ -156,7 +158,10 @@ class Writer:
                 more, maintained_s = self._maintain_once(), time.monotonic()
 
     def _resolve_unsure(self) -> bool:
-        """A commit that failed may stand all the same, if only its answer was lost. False: that cannot be known yet."""
+        """Find out whether a batch whose commit failed is committed after all: its answer may have been lost.
+
+        Returns False if that cannot be known yet.
+        """
         if self._unsure is None:
             return True
         batch, batch_id = self._unsure
@@ -175,8 +180,11 @@ class Writer:
         return True
 
     def _next_batch(self, idle_s: float) -> list[WriteEntry] | None:
-        """The next batch: full, in a hurry, or `batch_wait_s` after its first entry; empty after `idle_s` without one;
-        None at the end."""
+        """Wait for the next batch and remove it from the queue; None when the writer closes.
+
+        A batch is due when it is full, somebody waits for it, or `batch_wait_s` after its first entry. Empty if no
+        entry came within `idle_s`.
+        """
         limit = self._settings.batch_rows_max
         with self._condition:
             self._busy = False
@@ -193,7 +201,8 @@ class Writer:
             return self._queue.pop(limit)
 
     def _write(self, batch: list[WriteEntry]) -> bool:
-        """False if the database is away: what became of the batch is in `_unsure` then, or it is back in the queue."""
+        """Write a batch; return False if the database is unavailable: the batch is in `_unsure` then, or back in the
+        queue."""
         self._store_evidence(batch)
         records = [entry.record for entry in batch if entry.record is not None]
         batch_id = uuid.uuid4().hex
@@ -206,14 +215,14 @@ class Writer:
             self._unsure = batch, batch_id
             self._log_unavailable(error, len(batch))
             return False
-        except Exception as error:  # noqa: BLE001 (what one entry does must not end the writer)
+        except Exception as error:  # noqa: BLE001 (a bad entry must not end the writer)
             return self._write_apart(batch, error)
         self._on_batch(time.monotonic() - began_s)
         self._complete(batch, stored)
         return True
 
     def _write_apart(self, batch: list[WriteEntry], error: Exception) -> bool:
-        """One of the batch is at fault: in halves, until it is alone; then it goes."""
+        """Find the entry that makes the batch fail by writing halves, and drop it. Returns False as `_write` does."""
         if len(batch) > 1:
             half = len(batch) // 2
             for part, rest in ((batch[:half], batch[half:]), (batch[half:], [])):
@@ -223,7 +232,7 @@ class Writer:
                     return False
             return True
         self._on_error("refused")
-        structlog.get_logger().error("not stored, and not tried again", detail=_short_message(error))
+        structlog.get_logger().error("entry refused by the database, not stored", detail=_short_message(error))
         with self._condition:
             self.dropped["refused"] += 1
         batch[0].fail(
@@ -234,7 +243,7 @@ class Writer:
         return True
 
     def _complete(self, batch: list[WriteEntry], stored: list[VisitRecord]) -> None:
-        """It is committed, whatever becomes of those who hear of it."""
+        """Complete the futures of a committed batch and call `on_written`; an error of that is only logged."""
         with self._condition:
             self.written_total += len(stored)
         seqs = iter(stored)
@@ -242,16 +251,16 @@ class Writer:
             entry.succeed(None if entry.record is None else next(seqs))
         try:
             self._on_written(stored)
-        except Exception as error:  # noqa: BLE001 (to write them again would be worse)
+        except Exception as error:  # noqa: BLE001 (writing them again would be worse)
             self._on_error("watchers")
-            structlog.get_logger().error("verdicts stored, and not told of", detail=_short_message(error))
+            structlog.get_logger().error("verdicts stored, but watchers not notified", detail=_short_message(error))
 
     def _log_unavailable(self, error: Exception, rows: int) -> None:
         self._on_error("store")
         structlog.get_logger().error("verdicts not stored, trying again", rows=rows, detail=_short_message(error))
 
     def _store_evidence(self, batch: list[WriteEntry]) -> None:
-        """Before the rows that point to it; and once, however often these are tried."""
+        """Store a batch's keyframes before the rows that cite them, and only once however often those are retried."""
         for entry in batch:
             keyframe, entry.keyframe = entry.keyframe, None
             if keyframe is None or entry.record is None:
@@ -272,17 +281,19 @@ class Writer:
         with self._condition:
             self.dropped["evidence"] += 1
         self._on_error("evidence")
-        structlog.get_logger().error("keyframe not kept", camera_id=camera_id, detail=str(error))
+        structlog.get_logger().error("keyframe not stored", camera_id=camera_id, detail=str(error))
 
     def _maintain_once(self) -> bool:
         try:
             return self._maintain(self._settings)
-        except Exception as error:  # noqa: BLE001 (old rows can wait; the verdicts that come now cannot)
+        except Exception as error:  # noqa: BLE001 (old rows can wait, new verdicts cannot)
             self._on_error("upkeep")
-            structlog.get_logger().error("old verdicts not tended, trying again later", detail=_short_message(error))
+            structlog.get_logger().error(
+                "maintenance of old verdicts failed, trying again later", detail=_short_message(error)
+            )
             return False
 
 
 def _short_message(error: Exception) -> str:
-    """Without the rows that SQLAlchemy quotes: they are long, and may hold what is nobody's business."""
+    """Return the driver's message, without the rows that SQLAlchemy quotes: they are long, and may be private."""
     return str(getattr(error, "orig", error)).strip()
