@@ -1,4 +1,4 @@
-"""What the KPIs of a province cost: asked for by county and canteen, counted at every verdict, at midnight, at a start.
+"""Measures what the KPIs of a province cost: queries by county and canteen, each verdict, midnight, and a start.
 
     python -m bench.kpis --json [--cameras 131072] [--days 365] [--asks 50]
 
@@ -40,12 +40,12 @@ _KINDS = ((), (), (), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,), (F
 
 
 def counties() -> list[str]:
-    """Codes of Hebei's counties."""
+    """Return the codes of Hebei's counties."""
     return [county for city in hebei().children("13") for county in hebei().children(city)]
 
 
 def cameras(number: int) -> Iterator[Camera]:
-    """A registry of so many cameras: canteens of eight, dealt out to the counties in turn."""
+    """Yield a registry of so many cameras: canteens of eight, distributed over the counties in turn."""
     places = counties()
     for index in range(number):
         canteen = index // _CAMERAS_A_CANTEEN
@@ -62,7 +62,7 @@ def cameras(number: int) -> Iterator[Camera]:
 
 
 def verdict(camera_id: str, at_wall_ns: int, random: Random) -> Verdict:
-    """A verdict as a patrol gives them: two in three ok, some offline, some unknown."""
+    """Return a verdict as a patrol gives them: two in three ok, some offline, some unknown."""
     draw = random.random()
     if draw < 0.04:
         return Verdict(camera_id, at_wall_ns, at_wall_ns, State.OFFLINE, announced=State.OFFLINE)
@@ -74,7 +74,7 @@ def verdict(camera_id: str, at_wall_ns: int, random: Random) -> Verdict:
 
 
 def fill(store: Store, url: str, number: int, days: int, now_wall_ns: int, seed: int = 1) -> None:
-    """An empty store becomes that of a province: `days` days of KPIs, of which the last is under way."""
+    """Fill an empty store with `days` days of KPIs of a province; the last day is under way."""
     random = Random(seed)
     registry = list(cameras(number))
     store.registry.upsert(registry)
@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def run(number: int, days: int, asks: int) -> dict[str, Any]:
-    """All figures, by name; the unit is the name's last part."""
+    """Return all figures by name; the unit is the last part of the name."""
     now_wall_ns = time.time_ns()
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/patrol.db"
@@ -156,7 +156,7 @@ def _asked(store: Store, days: int, asks: int) -> dict[str, Any]:
 
 
 def _counted(store: Store, now_wall_ns: int) -> dict[str, Any]:
-    """Start, a verdict, midnight, memory; of the day that `fill` left."""
+    """Measure a start, a verdict, midnight and memory, on the day that `fill` left."""
     registry = list(store.registry.cameras())
     began = time.perf_counter()
     KpiService(store.kpis, TIMEZONE, 400, registry, lambda: now_wall_ns)
@@ -208,7 +208,7 @@ def _timed(ask: Callable[[], object]) -> float:
 
 
 def _canteens(registry: list[Camera], random: Random) -> dict[str, dict[str, Counts]]:
-    """Counts of each canteen on a good day, by county."""
+    """Return the counts of each canteen on a good day, by county."""
     found: dict[str, dict[str, Counts]] = {}
     for index in range(0, len(registry), _CAMERAS_A_CANTEEN):
         some = registry[index : index + _CAMERAS_A_CANTEEN]
@@ -222,7 +222,7 @@ def _canteens(registry: list[Camera], random: Random) -> dict[str, dict[str, Cou
 
 
 def _as_of(day: int, canteens: Mapping[str, Counts]) -> Iterator[tuple[str, Counts]]:
-    """The same with a few cameras missing, other ones every day."""
+    """Yield the same counts with a few cameras missing, other ones every day."""
     for number, (site, counts) in enumerate(canteens.items()):
         missing = (day * 31 + number * 17) % 11 < 2
         yield (

@@ -1,7 +1,7 @@
-"""A province in a database: registry, a year of KPIs, each camera's latest verdict and memory, and a log of verdicts.
+"""Makes the database of a province: registry, a year of KPIs, latest verdicts with judge states, and a verdict log.
 
-Making one takes minutes, so that a folder is used again by whoever asks for the same, and what was broken off goes on
-where the last transaction ended.
+That takes minutes, so a folder is reused when the same is asked for again, and an interrupted run continues after its
+last transaction.
 """
 
 import random
@@ -38,14 +38,16 @@ _NOTE = "bench_province"
 _KINDS: tuple[tuple[FaultKind, ...], ...] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
 _WRITE_ROWS = 2_000
 _VISITS = 24
-"""That a camera remembers."""
+"""Visits that a camera's judge state has seen."""
 _LOG_ROWS = 1_000_000
 _INDEX = "verdict_log_by_camera"
 
 
 def make(path: Path, cameras: int, rows: int, days: int) -> float:
-    """A SQLite file of so many cameras, all of them pushed by a gateway, verdicts in the log, and days of KPIs; returns
-    the seconds it took, 0 if it was there. Rows come in the order of time, the newest of each camera last."""
+    """Make a SQLite file with so many cameras, all pushed by a gateway, verdicts in the log, and days of KPIs.
+
+    Returns the seconds it took, 0 if it existed. Rows are in the order of time, the newest of each camera last.
+    """
     began_s = time.perf_counter()
     wanted = f"{cameras} {rows} {days}"
     stage = _stage(path, wanted)
@@ -63,12 +65,12 @@ def make(path: Path, cameras: int, rows: int, days: int) -> float:
 
 
 def pushed(number: int) -> Iterator[Camera]:
-    """The cameras of such a province."""
+    """Yield the cameras of such a province."""
     return (replace(one, push=True) for one in registry(number))
 
 
 def picture(number: int) -> bytes:
-    """A keyframe of 352 x 288: the same scene each time, edges and flat parts, under another noise and light."""
+    """Encode a keyframe of 352 x 288: always the same scene of edges and flat parts, with other noise and light."""
     blocks = np.kron(np.random.default_rng(1).integers(30, 220, (18, 22)), np.ones((16, 16)))
     noise = np.random.default_rng(number + 2)
     seen = blocks * noise.uniform(0.95, 1.05) + noise.normal(0, 3, blocks.shape)
@@ -77,7 +79,7 @@ def picture(number: int) -> bytes:
 
 
 def _remembered() -> tuple[Verdict, JudgeState, Measurement]:
-    """What a camera that has seen that scene for a day remembers, and its last visit."""
+    """Return the last verdict, the judge state and the measurement of a camera that has seen that scene for a day."""
     history, settings, decoder = JudgeState(), JudgeSettings(), Decoder()
     now_ns = wall_ns()
     for visit in range(_VISITS):
@@ -97,8 +99,11 @@ def _put_registry(path: Path, number: int, days: int) -> None:
 
 
 def _fill_log(path: Path, cameras: int, rows: int) -> None:
-    """Straight into the table, with bodies of some verdicts again and again, each with a visit id of its own. The index
-    comes last, and the file is not in WAL mode meanwhile: a transaction of a million rows would be written twice."""
+    """Insert into the table directly, repeating the bodies of some verdicts, each with a visit id of its own.
+
+    The index is made last, and the file is not in WAL mode meanwhile: a transaction of a million rows would be written
+    twice.
+    """
     samples = _samples(path)
     with _opened(path) as connection:
         _fill_open_log(connection, cameras, rows, samples)
@@ -120,7 +125,7 @@ def _fill_open_log(connection: sqlite3.Connection, cameras: int, rows: int, samp
         connection.execute("COMMIT")
         last = end
     connection.execute(f"CREATE INDEX {_INDEX} ON verdict_log (camera_no, seq)")
-    # An engine that had written these would have added them to the hours and days of each camera as it went.
+    # An engine would have added these to the hourly and daily sums as it wrote them.
     connection.execute("INSERT OR REPLACE INTO patrol_about VALUES ('rolled_seq', ?)", (str(rows),))
     connection.execute("PRAGMA journal_mode=WAL")
 
@@ -136,8 +141,10 @@ def _log_rows(
 
 
 def _samples(path: Path) -> list[tuple[int, bytes]]:
-    """Shape and body, without the visit id that it begins with, of some verdicts; the log is empty afterwards if it
-    held those of the day under way, which `fill_kpis` has written."""
+    """Return shape and body, without the visit id at its beginning, of some verdicts.
+
+    The log is empty afterwards if it held only those of the day under way, which `fill_kpis` has written.
+    """
     if _log_begun(path):
         with _opened(path) as connection:
             rows = connection.execute("SELECT shape_no, body FROM verdict_log WHERE seq <= 64").fetchall()
@@ -161,7 +168,7 @@ def _log_begun(path: Path) -> bool:
 
 
 def _put_latest(path: Path, cameras: int) -> None:
-    """Every camera's newest verdict with a full memory and a measurement, as the engine writes them."""
+    """Write every camera's newest verdict with a full judge state and a measurement, as the engine does."""
     store = Store.open(f"sqlite:///{path}")
     coming = _records(cameras)
     while some := list(islice(coming, _WRITE_ROWS)):
@@ -187,7 +194,7 @@ def _records(cameras: int) -> Iterator[VisitRecord]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Each statement is its own transaction."""
+    """Open the file; each statement is its own transaction."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
 

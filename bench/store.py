@@ -1,14 +1,16 @@
-"""How fast the writer puts visits into a SQLite file, by itself and with a patrol running on the same cores.
+"""Measures how fast the writer stores visits in a SQLite file, alone and beside a patrol on the same cores.
 
     python -m bench.store --json [--record] [--cameras N] [--seconds 10] [--rows N] [--dir DIR] [--data ../shared/data]
 
-Every camera of a province has a latest verdict, a memory and a measurement already (and the log holds `--rows` more
-verdicts, if they are asked for); visits come in no order of cameras, each with a new verdict of forty figures, a full
-memory and a measurement, as the hub submits them. `writes_per_s`: visits committed a second, with the patrol of
-bench.visits (200 live cameras, as fast as it goes) beside; `alone`: without. `cpu_us_per_record`: of the whole
-process, making and submitting the record, upkeep and checkpoints included. `bytes_per_row`: of the log with its index.
-`batch_ms_p99`: how long a transaction of 500 takes. Reads are those of one caller: a camera, a hundred of its
-verdicts, a thousand verdicts from any place in the log, a page of a thousand cameras of a region.
+Every camera of a province has a latest verdict, a judge state and a measurement already, and the log holds `--rows`
+more verdicts. Visits come in random order of cameras, each with a new verdict of forty figures, a full judge state and
+a measurement, as the hub submits them.
+
+`writes_per_s`: visits committed a second beside the patrol of bench.visits (200 live cameras, as fast as it goes);
+`alone`: without it. `cpu_us_per_record`: of the whole process, including making and submitting the record, maintenance
+and checkpoints. `bytes_per_row`: of the log with its index. `batch_ms_p99`: how long a transaction of 500 takes. Reads
+are those of one caller: a hundred verdicts of a camera, a thousand verdicts from any position in the log, a page of a
+thousand cameras of a region.
 """
 
 import argparse
@@ -49,7 +51,7 @@ _PERIOD_NS = 900_000_000_000
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run and print."""
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="patrol-store-") as folder:
         result = {"bench": "store", "cameras": options.cameras, **measure(Path(folder), options)}
@@ -87,16 +89,16 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Visits:
-    """Records without end, as a province's cameras give them."""
+    """Endless visit records, like those of a province's cameras."""
 
     cameras: int
 
     def ids(self) -> list[str]:
-        """Of all cameras, in order."""
+        """Return the ids of all cameras, in order."""
         return [f"1301{number:016}" for number in range(self.cameras)]
 
     def records(self) -> Iterator[VisitRecord]:
-        """One after the other, every camera once before any comes again."""
+        """Yield records; every camera has one before any has a second."""
         rng, noise = random.Random(1), np.random.default_rng(1)
         verdict, history = learned()
         body, memory = pack_measurement(seen(1, grey=False)), history.to_bytes()
@@ -129,7 +131,7 @@ def _fill(path: Path, visits: Visits, rows: int) -> float:
 
 
 def _fill_log(path: Path, store: Store, coming: Iterator[VisitRecord], rows: int) -> None:
-    """Rows of before, straight into the log: one body is as good as another, and a visit a camera every 15 minutes."""
+    """Insert older rows into the log directly: one visit per camera every 15 minutes, all with the same body."""
     (first,) = store.write([next(coming)])
     with sqlite3.connect(path, isolation_level=None) as connection:
         query = "SELECT shape_no, body FROM verdict_log WHERE seq = ?"
@@ -187,13 +189,13 @@ def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
 
 
 def _patrol(url: str, seconds: float, pipe: Any) -> None:
-    """The whole engine on live cameras, for as long as the writer is measured and a little more."""
+    """Run the whole engine on live cameras for a little longer than the writer is measured."""
     pipe.send("begun")
     pipe.send(live(url, seconds + 2))
 
 
 def _reads(path: Path, visits: Visits) -> dict[str, Any]:
-    """One caller, nothing else going on; the engine's own start loads verdicts and memories besides."""
+    """Measure reads of one caller with nothing else running."""
     rng, ids = random.Random(2), visits.ids()
     began_s = time.perf_counter()
     store = Store.open(f"sqlite:///{path}")

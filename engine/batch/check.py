@@ -1,4 +1,4 @@
-"""`patrol check`: one visit to each source, decoded, scored and judged in this process, without hub or database."""
+"""`patrol check`: visits each source once, and decodes, scores and judges the keyframe in this process."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ EXIT_OK, EXIT_FAULT, EXIT_NO_PICTURE = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One source's answer. `measurement` and `keyframe` are None where it did not come so far."""
+    """The result for one source. `keyframe` and `measurement` are None if the check failed before; `error` says why."""
 
     source: str
     verdict: Verdict
@@ -35,7 +35,7 @@ class CheckResult:
     error: tuple[str, str] | None = None
 
     def json(self) -> dict[str, Any]:
-        """The answer as `patrol check --json` prints it."""
+        """Return the result as `patrol check --json` prints it."""
         verdict, measured = self.verdict, self.measurement
         return {
             "source": redact(self.source),
@@ -58,7 +58,8 @@ class CheckResult:
 def check_sources(
     sources: Sequence[str], settings: Settings, on_done: Callable[[int], None] = lambda _: None
 ) -> Iterator[CheckResult]:
-    """Check one after the other; a source that cannot be had is an answer too, never an exception."""
+    """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
+    too."""
     decoder = Decoder()
     try:
         for number, source in enumerate(sources, 1):
@@ -68,33 +69,33 @@ def check_sources(
         decoder.close()
 
 
-def exit_code(answers: Sequence[CheckResult]) -> int:
-    """0: all ok. 1: some fault or unknown. 2: some without a picture."""
-    if any(answer.measurement is None for answer in answers):
+def exit_code(results: Sequence[CheckResult]) -> int:
+    """Return the exit code: 0 if all are ok, 1 if there is a fault or an unknown, 2 if a source gave no picture."""
+    if any(result.measurement is None for result in results):
         return EXIT_NO_PICTURE
-    return EXIT_OK if all(answer.verdict.state is State.OK for answer in answers) else EXIT_FAULT
+    return EXIT_OK if all(result.verdict.state is State.OK for result in results) else EXIT_FAULT
 
 
 def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:
-    judge, history = settings.judge, JudgeState()
+    judge, judge_state = settings.judge, JudgeState()
     url = source_url(source)
     try:
         check_url(url, settings.feed.schemes)
     except PatrolError as error:
-        verdict, _ = judge_undecoded(source, 0, wall_ns(), UnknownReason.NO_PICTURE, str(error), history, judge)
+        verdict, _ = judge_undecoded(source, 0, wall_ns(), UnknownReason.NO_PICTURE, str(error), judge_state, judge)
         return CheckResult(source, verdict, error=(error.code, str(error)))
-    end = _fetch(url, settings)
-    if isinstance(end, VisitFailure):
-        verdict, _ = judge_failure(end, wall_ns(), history, judge)
-        return CheckResult(source, verdict, error=(end.reason.value, end.detail))
+    fetched = _fetch(url, settings)
+    if isinstance(fetched, VisitFailure):
+        verdict, _ = judge_failure(fetched, wall_ns(), judge_state, judge)
+        return CheckResult(source, verdict, error=(fetched.reason.value, fetched.detail))
     try:
-        measurement = measure(decoder, end)
+        measurement = measure(decoder, fetched)
     except DecodeError as error:
         reason = UnknownReason.DAMAGED if error.reason in ("damaged", "empty") else UnknownReason.NO_PICTURE
-        verdict, _ = judge_undecoded(source, 0, wall_ns(), reason, str(error), history, judge)
-        return CheckResult(source, verdict, end, None, (error.reason, str(error)))
-    verdict, _ = judge_measurement(measurement, history, judge)
-    return CheckResult(source, verdict, end, measurement)
+        verdict, _ = judge_undecoded(source, 0, wall_ns(), reason, str(error), judge_state, judge)
+        return CheckResult(source, verdict, fetched, None, (error.reason, str(error)))
+    verdict, _ = judge_measurement(measurement, judge_state, judge)
+    return CheckResult(source, verdict, fetched, measurement)
 
 
 def _fetch(url: str, settings: Settings) -> Keyframe | VisitFailure:

@@ -23,7 +23,7 @@ from engine.cli.options import (
 )
 from engine.cli.platforms import disagree, pull_app
 from engine.errors import ConfigError
-from engine.interchange.camera_files import FileFormat, file_format
+from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem
 from engine.model.verdict import State
 from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why
@@ -101,7 +101,7 @@ def export_cameras(
         raise ConfigError("--with-passwords reads the database: passwords never leave an engine; leave --server out")
     settings = settings_of(config)
     to_stdout = str(file) == "-"
-    form = form or file_format(file)
+    form = form or format_of(file)
     out = nullcontext(sys.stdout) if to_stdout else atomic_file(file, form, private=with_passwords)
     reading = (
         open_database_registry(settings, with_passwords)

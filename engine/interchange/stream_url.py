@@ -1,4 +1,4 @@
-"""Where a platform serves a channel: a URL with places to fill in. Pure."""
+"""Fills in the URL template under which a media platform serves its channels. Pure."""
 
 import re
 from urllib.parse import quote
@@ -11,7 +11,7 @@ _ALLOWED = ("camera_id", "parent_id", "app", "stream", "vhost")
 
 
 class StreamUrl:
-    """`rtsp://media:554/rtp/{parent_id}_{camera_id}`: the URL of every channel of a platform."""
+    """A template for the URLs of a platform's channels, like `rtsp://media:554/rtp/{parent_id}_{camera_id}`."""
 
     def __init__(self, template: str) -> None:
         unknown = [name for name in _PLACEHOLDER.findall(template) if name not in _ALLOWED]
@@ -25,7 +25,7 @@ class StreamUrl:
         self._template = template
 
     def of(self, camera_id: str, parent_id: str = "", *, app: str = "", stream: str = "", vhost: str = "") -> str:
-        """The URL of one channel; empty if it lacks what a place asks for."""
+        """Return the URL of one channel; empty if it lacks a value that the template needs."""
         values = dict(zip(_ALLOWED, (camera_id, parent_id, app, stream, vhost), strict=True))
         if not all(values[name] for name in _PLACEHOLDER.findall(self._template)):
             return ""

@@ -152,7 +152,7 @@ def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world)
     report = client.import_cameras([masked])
     assert (report.changed, report.unchanged) == (0, 1)
     (problem,) = client.import_cameras([replace(masked, camera_id="other", url="rtsp://u:***@h/1")]).problems
-    assert "has none such" in problem.message
+    assert "is none" in problem.message
     store = Store.open(f"sqlite:///{folder}/patrol.db")
     assert store.registry.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
     store.close()

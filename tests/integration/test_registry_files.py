@@ -83,7 +83,7 @@ def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
 def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings) -> None:
     rows = [Camera("a", "rtsp://h/1"), Camera("b", "rtsp://u:***@h/2")]
     with open_database_registry(settings) as desk:
-        with pytest.raises(RegistryError, match=r"camera 'b' has none such.*nothing was taken"):
+        with pytest.raises(RegistryError, match=r"camera 'b' is none.*nothing was taken"):
             desk.upsert(rows)
         assert list(desk.cameras(CameraQuery())) == []
         report = desk.upsert(rows, keep_good=True)

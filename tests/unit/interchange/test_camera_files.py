@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import RegistryError
 from engine.interchange import camera_files
-from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, file_format, read_rows
+from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, format_of, read_rows
 from engine.interchange.gbt28181 import check_names
 
 
@@ -37,8 +37,8 @@ def test_a_csv_row_with_too_few_cells_is_named_without_its_password() -> None:
         ("", "column 'camera_id' is missing"),
         ("camera_id\n", "column 'url' is missing"),
         ("camera_id,url,colour\n", "unknown column 'colour'"),
-        ("camera_id,url,url\n", "column 'url' stands twice"),
-        ("camera_id,gbDeviceId,url\n", "column 'camera_id' stands twice"),
+        ("camera_id,url,url\n", "column 'url' appears twice"),
+        ("camera_id,gbDeviceId,url\n", "column 'camera_id' appears twice"),
         ('camera_id,url\n"a,rtsp://h/1\n', "not CSV"),
         (f"camera_id,url\na,{'x' * 5000}\n", "not CSV"),
         (f"camera_id,url\n{'x,' * 40_000}\n", "more than 65536 characters"),
@@ -116,7 +116,7 @@ def test_bytes_of_no_known_encoding_are_refused() -> None:
 
 
 def test_the_suffix_says_the_form_and_what_has_another_is_csv(tmp_path) -> None:
-    forms = {name: file_format(tmp_path / name) for name in ("a.csv", "a.JSONL", "a.ndjson", "a.txt", "a")}
+    forms = {name: format_of(tmp_path / name) for name in ("a.csv", "a.JSONL", "a.ndjson", "a.txt", "a")}
     assert forms == {
         "a.csv": FileFormat.CSV, "a.JSONL": FileFormat.JSONL, "a.ndjson": FileFormat.JSONL, "a.txt": FileFormat.CSV,
         "a": FileFormat.CSV,
