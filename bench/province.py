@@ -34,7 +34,7 @@ from engine.worker.wire import pack_measurement
 
 PERIOD_NS = 900_000_000_000
 """Between two verdicts of a camera in the log."""
-_NOTE = "bench_province"
+_STAGE_KEY = "bench_province"
 _KINDS: tuple[tuple[FaultKind, ...], ...] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
 _WRITE_ROWS = 2_000
 _VISITS = 24
@@ -49,49 +49,49 @@ def make(path: Path, cameras: int, rows: int, days: int) -> float:
     Returns the seconds it took, 0 if it existed. Rows are in the order of time, the newest of each camera last.
     """
     began_s = time.perf_counter()
-    wanted = f"{cameras} {rows} {days}"
-    stage = _stage(path, wanted)
+    parameters = f"{cameras} {rows} {days}"
+    stage = _stage(path, parameters)
     if stage == "done":
         return 0.0
     if stage == "":
-        for one in path.parent.glob(f"{path.name}*"):
-            one.unlink()
-        _put_registry(path, cameras, days)
-        _note(path, wanted, "log")
+        for leftover in path.parent.glob(f"{path.name}*"):
+            leftover.unlink()
+        _fill_registry(path, cameras, days)
+        _set_stage(path, parameters, "log")
     _fill_log(path, cameras, rows - cameras)
-    _put_latest(path, cameras)
-    _note(path, wanted, "done")
+    _fill_latest(path, cameras)
+    _set_stage(path, parameters, "done")
     return time.perf_counter() - began_s
 
 
 def pushed(number: int) -> Iterator[Camera]:
     """Yield the cameras of such a province."""
-    return (replace(one, push=True) for one in registry(number))
+    return (replace(camera, push=True) for camera in registry(number))
 
 
 def picture(number: int) -> bytes:
     """Encode a keyframe of 352 x 288: always the same scene of edges and flat parts, with other noise and light."""
     blocks = np.kron(np.random.default_rng(1).integers(30, 220, (18, 22)), np.ones((16, 16)))
     noise = np.random.default_rng(number + 2)
-    seen = blocks * noise.uniform(0.95, 1.05) + noise.normal(0, 3, blocks.shape)
-    rgb = np.repeat(np.clip(seen, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    luma = blocks * noise.uniform(0.95, 1.05) + noise.normal(0, 3, blocks.shape)
+    rgb = np.repeat(np.clip(luma, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
     return keyframe(Coding(Codec.H264, 128, 0.3), rgb, 30, 4)[0]
 
 
-def _remembered() -> tuple[Verdict, JudgeState, Measurement]:
+def _learned() -> tuple[Verdict, JudgeState, Measurement]:
     """Return the last verdict, the judge state and the measurement of a camera that has seen that scene for a day."""
-    history, settings, decoder = JudgeState(), JudgeSettings(), Decoder()
+    judge_state, settings, decoder = JudgeState(), JudgeSettings(), Decoder()
     now_ns = wall_ns()
     for visit in range(_VISITS):
         at_ns = now_ns - (_VISITS - visit) * PERIOD_NS
-        end = Keyframe("bench", visit + 1, Codec.H264, picture(visit), at_ns, None, FeedKind.GATEWAY)
-        measurement = measure(decoder, end)
-        verdict, history = judge_measurement(measurement, history, settings)
+        visited = Keyframe("bench", visit + 1, Codec.H264, picture(visit), at_ns, None, FeedKind.GATEWAY)
+        measurement = measure(decoder, visited)
+        verdict, judge_state = judge_measurement(measurement, judge_state, settings)
     decoder.close()
-    return verdict, history, measurement
+    return verdict, judge_state, measurement
 
 
-def _put_registry(path: Path, number: int, days: int) -> None:
+def _fill_registry(path: Path, number: int, days: int) -> None:
     store = Store.open(f"sqlite:///{path}")
     fill_kpis(store, f"sqlite:///{path}", number, days, wall_ns())
     store.registry.upsert(pushed(number))
@@ -145,7 +145,7 @@ def _samples(path: Path) -> list[tuple[int, bytes]]:
 
     The log is empty afterwards if it held only those of the day under way, which `fill_kpis` has written.
     """
-    if _log_begun(path):
+    if _log_has_begun(path):
         with _opened(path) as connection:
             rows = connection.execute("SELECT shape_no, body FROM verdict_log WHERE seq <= 64").fetchall()
     else:
@@ -160,36 +160,36 @@ def _samples(path: Path) -> list[tuple[int, bytes]]:
     return [(shape_no, body[8:]) for shape_no, body in rows]
 
 
-def _log_begun(path: Path) -> bool:
+def _log_has_begun(path: Path) -> bool:
     with _opened(path) as connection:
         begun = connection.execute("SELECT value FROM patrol_about WHERE key = 'bench_log'").fetchone()
         (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM verdict_log").fetchone()
     return begun is not None and last >= 64
 
 
-def _put_latest(path: Path, cameras: int) -> None:
+def _fill_latest(path: Path, cameras: int) -> None:
     """Write every camera's newest verdict with a full judge state and a measurement, as the engine does."""
     store = Store.open(f"sqlite:///{path}")
-    coming = _records(cameras)
-    while some := list(islice(coming, _WRITE_ROWS)):
-        store.write(some)
+    records = _records(cameras)
+    while chunk := list(islice(records, _WRITE_ROWS)):
+        store.write(chunk)
     store.close()
 
 
 def _records(cameras: int) -> Iterator[VisitRecord]:
-    chance = random.Random(1)
-    verdict, history, measurement = _remembered()
-    body, memory = pack_measurement(measurement), history.to_bytes()
+    rng = random.Random(1)
+    verdict, judge_state, measurement = _learned()
+    body, packed_state = pack_measurement(measurement), judge_state.to_bytes()
     for camera in registry(cameras):
-        kinds = chance.choice(_KINDS)
+        kinds = rng.choice(_KINDS)
         state = State.FAULT if kinds else State.OK
         now_ns = wall_ns()
-        figures = {name: chance.random() for name in verdict.figures}
-        one = replace(
+        figures = {name: rng.random() for name in verdict.figures}
+        varied = replace(
             verdict, camera_id=camera.camera_id, visit_id=now_ns, at_wall_ns=now_ns, figures=figures, kinds=kinds,
             state=state,
         )  # fmt: skip
-        yield VisitRecord(one, memory, False, body, True)
+        yield VisitRecord(varied, packed_state, False, body, True)
 
 
 @contextmanager
@@ -199,18 +199,18 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _stage(path: Path, wanted: str) -> str:
+def _stage(path: Path, parameters: str) -> str:
     if not path.is_file():
         return ""
     with _opened(path) as connection:
         tables = "SELECT 1 FROM sqlite_master WHERE name = 'patrol_about'"
         if connection.execute(tables).fetchone() is None:
             return ""
-        row = connection.execute("SELECT value FROM patrol_about WHERE key = ?", (_NOTE,)).fetchone()
+        row = connection.execute("SELECT value FROM patrol_about WHERE key = ?", (_STAGE_KEY,)).fetchone()
     made, _, stage = ("" if row is None else str(row[0])).rpartition(" ")
-    return stage if made == wanted else ""
+    return stage if made == parameters else ""
 
 
-def _note(path: Path, wanted: str, stage: str) -> None:
+def _set_stage(path: Path, parameters: str, stage: str) -> None:
     with _opened(path) as connection:
-        connection.execute("INSERT OR REPLACE INTO patrol_about VALUES (?, ?)", (_NOTE, f"{wanted} {stage}"))
+        connection.execute("INSERT OR REPLACE INTO patrol_about VALUES (?, ?)", (_STAGE_KEY, f"{parameters} {stage}"))

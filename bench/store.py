@@ -73,13 +73,13 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         result["writes_per_s"] = result["alone"]["writes_per_s"]
     else:
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        parent_end, child_end = context.Pipe()
         with load_server(options.server, clip) as url:
-            process = context.Process(target=_patrol, args=(url, options.seconds, theirs))
+            process = context.Process(target=_patrol, args=(url, options.seconds, child_end))
             process.start()
-            ours.recv()
+            parent_end.recv()
             result["with_patrol"] = _run(path, visits, options.seconds)
-            result["patrol"] = ours.recv()
+            result["patrol"] = parent_end.recv()
             process.join()
         result["writes_per_s"] = result["with_patrol"]["writes_per_s"]
     result |= _reads(path, visits)
@@ -100,39 +100,42 @@ class Visits:
     def records(self) -> Iterator[VisitRecord]:
         """Yield records; every camera has one before any has a second."""
         rng, noise = random.Random(1), np.random.default_rng(1)
-        verdict, history = learned()
-        body, memory = pack_measurement(seen(1, grey=False)), history.to_bytes()
+        verdict, judge_state = learned()
+        measurement, packed_state = pack_measurement(seen(1, grey=False)), judge_state.to_bytes()
         names = list(dict.fromkeys([*verdict.figures, *(figure.name for figure in FIGURES)]))
         kinds: Sequence[tuple[FaultKind, ...]] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
         ids = self.ids()
         for number in itertools.count():
             if number % len(ids) == 0:
                 rng.shuffle(ids)
-            of = rng.choice(kinds)
+            chosen = rng.choice(kinds)
             figures = dict(zip(names, noise.random(len(names)).tolist(), strict=True))
-            one = replace(
+            varied = replace(
                 verdict, camera_id=ids[number % len(ids)], visit_id=number + 1, at_wall_ns=wall_ns(), figures=figures,
-                kinds=of, state=State.FAULT if of else State.OK,
+                kinds=chosen, state=State.FAULT if chosen else State.OK,
             )  # fmt: skip
-            yield VisitRecord(one, memory, rng.random() < 0.01, body, True)
+            yield VisitRecord(varied, packed_state, rng.random() < 0.01, measurement, True)
 
 
 def _fill(path: Path, visits: Visits, rows: int) -> float:
     began_s = time.perf_counter()
     store = Store.open(f"sqlite:///{path}")
-    store.registry.upsert(Camera(one, f"rtsp://h/{one}", region=f"13{int(one[-4:]) % 11:02}01") for one in visits.ids())
-    coming = visits.records()
+    store.registry.upsert(
+        Camera(camera_id, f"rtsp://h/{camera_id}", region=f"13{int(camera_id[-4:]) % 11:02}01")
+        for camera_id in visits.ids()
+    )
+    records = visits.records()
     if rows:
-        _fill_log(path, store, coming, rows)
+        _fill_log(path, store, records, rows)
     for begin in range(0, visits.cameras, _FILL_ROWS):
-        store.write(list(itertools.islice(coming, min(_FILL_ROWS, visits.cameras - begin))))
+        store.write(list(itertools.islice(records, min(_FILL_ROWS, visits.cameras - begin))))
     store.close()
     return time.perf_counter() - began_s
 
 
-def _fill_log(path: Path, store: Store, coming: Iterator[VisitRecord], rows: int) -> None:
+def _fill_log(path: Path, store: Store, records: Iterator[VisitRecord], rows: int) -> None:
     """Insert older rows into the log directly: one visit per camera every 15 minutes, all with the same body."""
-    (first,) = store.write([next(coming)])
+    (first,) = store.write([next(records)])
     with sqlite3.connect(path, isolation_level=None) as connection:
         query = "SELECT shape_no, body FROM verdict_log WHERE seq = ?"
         (shape_no, body), cameras = connection.execute(query, (first.seq,)).fetchone(), CAMERAS
@@ -156,20 +159,20 @@ def _fill_log(path: Path, store: Store, coming: Iterator[VisitRecord], rows: int
 def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
     store = Store.open(f"sqlite:///{path}")
     store.acquire_writer_lock()
-    taken_s: list[float] = []
+    batches_s: list[float] = []
     settings = RecordSettings()
     writer = Writer(
-        store, EvidenceStore(path.parent / "evidence", 10**9), settings, lambda _: None, on_batch=taken_s.append,
+        store, EvidenceStore(path.parent / "evidence", 10**9), settings, lambda _: None, on_batch=batches_s.append,
         maintain=lambda record: store.maintenance.step(record, wall_ns(), UTC),
     )  # fmt: skip
-    coming, before = visits.records(), store.history.last_seq()
+    records, before = visits.records(), store.history.last_seq()
     cpu_s, began_s = time.process_time(), time.monotonic()
     number = 0
     while time.monotonic() - began_s < seconds:
         if writer.waiting[0] >= _WAITING_MAX:
             time.sleep(0.001)
             continue
-        writer.submit(next(coming), None)
+        writer.submit(next(records), None)
         number += 1
     writer.flush(60)
     ended_s, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
@@ -178,13 +181,13 @@ def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
     if written != number or dropped or store.history.last_seq() - before != number:
         raise AssertionError(f"{number} submitted, {written} written, dropped {dropped}")
     store.close()
-    cuts = statistics.quantiles(taken_s, n=100)
+    cuts = statistics.quantiles(batches_s, n=100)
     return {
         "writes_per_s": round(number / ended_s, 1),
         "cpu_us_per_record": round(1e6 * cpu_s / number, 1),
         "batch_ms_p50": round(1e3 * cuts[49], 1),
         "batch_ms_p99": round(1e3 * cuts[98], 1),
-        "batch_ms_max": round(1e3 * max(taken_s), 1),
+        "batch_ms_max": round(1e3 * max(batches_s), 1),
     }
 
 
