@@ -106,8 +106,7 @@ class Kpis:
     def regions(
         self, first: date, last: date, region_prefix: str, digits: int, *, each_day: bool = False
     ) -> Iterator[RegionCounts]:
-        """Yield the sums of the counties of each region, whose code has `digits` digits; with `each_day` by day as
-        well."""
+        """Yield the sums of the counties of each region whose code has `digits` digits; by day if `each_day`."""
         region = sa.func.substr(kpi_counties.c.county, 1, sa.literal_column(str(int(digits)))).label("region")
         day = kpi_counties.c.day if each_day else sa.literal_column("0").label("day")
         sums = [sa.cast(sa.func.sum(kpi_counties.c[name]), sa.BigInteger) for name in Counts._fields]
@@ -131,8 +130,7 @@ class Kpis:
     def under_way(
         self, first: date, last: date, region_prefix: str = ""
     ) -> Iterator[tuple[int, dict[str, CameraPlace], dict[str, CameraFacts]]]:
-        """Yield the days that are not closed: the day, places as the registry has them now, and facts; both by camera
-        id."""
+        """Yield the days that are not closed, with places as the registry has them now, and facts, by camera id."""
         counted = sa.select(kpi_counties.c.day).distinct().where(*_within(kpi_counties, first, last, ""))
         closed = sa.select(kpi_canteens.c.day).distinct()
         columns = ("camera_id", "region", "site_id", "site_name", "key_point", "required", "enabled")

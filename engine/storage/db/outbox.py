@@ -132,8 +132,7 @@ class Outbox:
             return {row.finding_id: row.endpoint for row in connection.execute(query)}
 
     def prune(self, now_wall_ns: int, keep_ns: int, dead_keep_ns: int) -> int:
-        """Delete, in one small step, deliveries that were queued long ago, and notices that no delivery
-        needs.
+        """Delete, in one small step, deliveries that were queued long ago, and old notices without deliveries.
 
         Returns how many rows were deleted; if PRUNE_ROWS or more, there may be others.
         """

@@ -201,8 +201,7 @@ class Writer:
             return self._queue.pop(limit)
 
     def _write(self, batch: list[WriteEntry]) -> bool:
-        """Write a batch; return False if the database is unavailable: the batch is in `_unsure` then, or back in the
-        queue."""
+        """Write a batch. Returns False if the database is unavailable: the batch is then in `_unsure` or the queue."""
         self._store_evidence(batch)
         records = [entry.record for entry in batch if entry.record is not None]
         batch_id = uuid.uuid4().hex
@@ -232,7 +231,7 @@ class Writer:
                     return False
             return True
         self._on_error("refused")
-        structlog.get_logger().error("entry refused by the database, not stored", detail=_short_message(error))
+        structlog.get_logger().error("entry not stored, and not retried", detail=_short_message(error))
         with self._condition:
             self.dropped["refused"] += 1
         batch[0].fail(
@@ -246,9 +245,9 @@ class Writer:
         """Complete the futures of a committed batch and call `on_written`; an error of that is only logged."""
         with self._condition:
             self.written_total += len(stored)
-        seqs = iter(stored)
+        records = iter(stored)
         for entry in batch:
-            entry.succeed(None if entry.record is None else next(seqs))
+            entry.succeed(None if entry.record is None else next(records))
         try:
             self._on_written(stored)
         except Exception as error:  # noqa: BLE001 (writing them again would be worse)
