@@ -84,7 +84,7 @@ def _fill(url: str, cameras: int, verdict: Verdict, blob: bytes) -> float:
     store = Store.open(url)
     for begin in range(0, cameras, _BATCH):
         ids = [f"1301{number:016}" for number in range(begin, min(cameras, begin + _BATCH))]
-        store.put_cameras([Camera(one, f"rtsp://h/{one}") for one in ids])
+        store.registry.upsert([Camera(one, f"rtsp://h/{one}") for one in ids])
         store.write([VisitRecord(_of(verdict, one), blob) for one in ids])
     store.close()
     return time.perf_counter() - began_s

@@ -1,4 +1,4 @@
-"""What the KPIs of a province cost: asked for by county and canteen, counted at every verdict, at midnight, at a start.
+"""Measures what the KPIs of a province cost: queries by county and canteen, each verdict, midnight, and a start.
 
     python -m bench.kpis --json [--cameras 131072] [--days 365] [--asks 50]
 
@@ -29,30 +29,30 @@ from engine.kpi.days import Days
 from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiChanges, KpiQuery, LeagueQuery
 from engine.model.verdict import FaultKind, State, Verdict
-from engine.storage.db.database import connect, parse, writing
+from engine.storage.db.database import connect, parse_url, write_transaction
 from engine.storage.db.store import Store, VisitRecord
 
 TIMEZONE = "Asia/Shanghai"
-_CAMERAS_A_CANTEEN = 8
+_CAMERAS_PER_CANTEEN = 8
 _POINTS = tuple(KeyPoint)
 _BATCH = 500
 _KINDS = ((), (), (), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,), (FaultKind.PARTLY_COVERED,))
 
 
 def counties() -> list[str]:
-    """Codes of Hebei's counties."""
+    """Return the codes of Hebei's counties."""
     return [county for city in hebei().children("13") for county in hebei().children(city)]
 
 
 def cameras(number: int) -> Iterator[Camera]:
-    """A registry of so many cameras: canteens of eight, dealt out to the counties in turn."""
+    """Yield a registry of so many cameras: canteens of eight, distributed over the counties in turn."""
     places = counties()
     for index in range(number):
-        canteen = index // _CAMERAS_A_CANTEEN
+        canteen = index // _CAMERAS_PER_CANTEEN
         point = _POINTS[index % len(_POINTS)]
         yield Camera(
             camera_id=f"13{index:018d}",
-            url=f"rtsp://nvr{canteen}.example/{index % _CAMERAS_A_CANTEEN}",
+            url=f"rtsp://nvr{canteen}.example/{index % _CAMERAS_PER_CANTEEN}",
             site_id=f"site-{canteen:05d}",
             site_name=f"第{canteen}学校食堂",
             region=places[canteen % len(places)],
@@ -62,7 +62,7 @@ def cameras(number: int) -> Iterator[Camera]:
 
 
 def verdict(camera_id: str, at_wall_ns: int, random: Random) -> Verdict:
-    """A verdict as a patrol gives them: two in three ok, some offline, some unknown."""
+    """Return a verdict as a patrol gives them: two in three ok, some offline, some unknown."""
     draw = random.random()
     if draw < 0.04:
         return Verdict(camera_id, at_wall_ns, at_wall_ns, State.OFFLINE, announced=State.OFFLINE)
@@ -74,26 +74,26 @@ def verdict(camera_id: str, at_wall_ns: int, random: Random) -> Verdict:
 
 
 def fill(store: Store, url: str, number: int, days: int, now_wall_ns: int, seed: int = 1) -> None:
-    """An empty store becomes that of a province: `days` days of KPIs, of which the last is under way."""
+    """Fill an empty store with `days` days of KPIs of a province; the last day is under way."""
     random = Random(seed)
     registry = list(cameras(number))
-    store.put_cameras(registry)
+    store.registry.upsert(registry)
     today = Days(TIMEZONE).of(now_wall_ns)
     canteens = _canteens(registry, random)
-    engine = connect(parse(url))
+    engine = connect(parse_url(url))
     for day in range(today - days + 1, today):
-        rows = {(day, county): dict(_as_of(day, rows)) for county, rows in canteens.items()}
-        totals = {place: _sum(list(some.values())) for place, some in rows.items()}
-        with writing(engine) as transaction:
-            store.kpis.put(transaction, KpiChanges(counties=totals, canteens=rows, closed=(day,)), keep_days=10**5)
+        rows = {(day, county): dict(_varied(day, rows)) for county, rows in canteens.items()}
+        totals = {place: _sum(list(canteen_counts.values())) for place, canteen_counts in rows.items()}
+        with write_transaction(engine) as transaction:
+            store.kpis.write(transaction, KpiChanges(counties=totals, canteens=rows, closed=(day,)), keep_days=10**5)
     engine.dispose()
-    office = KpiService(store.kpis, TIMEZONE, 10**5, registry, lambda: now_wall_ns)
-    store.transaction_hooks[:] = [office.count_in]
-    waiting = iter(registry)
-    while batch := list(islice(waiting, _BATCH)):
-        office.add_periods({one.camera_id: (4, 4 - (random.random() < 0.02)) for one in batch})
-        store.write([VisitRecord(verdict(one.camera_id, now_wall_ns, random), b"") for one in batch])
-        office.committed()
+    service = KpiService(store.kpis, TIMEZONE, 10**5, registry, lambda: now_wall_ns)
+    store.transaction_hooks[:] = [service.count_in]
+    remaining = iter(registry)
+    while batch := list(islice(remaining, _BATCH)):
+        service.add_periods({camera.camera_id: (4, 4 - (random.random() < 0.02)) for camera in batch})
+        store.write([VisitRecord(verdict(camera.camera_id, now_wall_ns, random), b"") for camera in batch])
+        service.committed()
     store.transaction_hooks.clear()
 
 
@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def run(number: int, days: int, asks: int) -> dict[str, Any]:
-    """All figures, by name; the unit is the name's last part."""
+    """Return all figures by name; the unit is the last part of the name."""
     now_wall_ns = time.time_ns()
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/patrol.db"
@@ -125,17 +125,17 @@ def run(number: int, days: int, asks: int) -> dict[str, Any]:
             filled_s = time.perf_counter() - began
             size = sum(path.stat().st_size for path in Path(folder).iterdir())
             result = {"cameras": number, "days": days, "filled_s": round(filled_s, 1), "database_mb": round(size / 1e6)}
-            return result | _asked(store, days, asks) | _counted(store, now_wall_ns)
+            return result | _query_times(store, days, asks) | _counting_times(store, now_wall_ns)
         finally:
             store.close()
 
 
-def _asked(store: Store, days: int, asks: int) -> dict[str, Any]:
+def _query_times(store: Store, days: int, asks: int) -> dict[str, Any]:
     last = _last_day(store)
     county = counties()[0]
     month, year = last - timedelta(days=29), last - timedelta(days=days - 1)
     yesterday = last - timedelta(days=1)
-    wanted: dict[str, tuple[Callable[[], object], int]] = {
+    queries: dict[str, tuple[Callable[[], object], int]] = {
         "counties_day": (lambda: kpi_table(store.kpis, KpiQuery("13")), asks),
         "counties_month": (lambda: kpi_table(store.kpis, KpiQuery("13", from_day=month, to_day=last)), asks),
         "counties_all_days": (lambda: kpi_table(store.kpis, KpiQuery("13", from_day=year, to_day=last)), 5),
@@ -148,48 +148,48 @@ def _asked(store: Store, days: int, asks: int) -> dict[str, Any]:
         ),
     }
     result: dict[str, Any] = {}
-    for name, (ask, times) in wanted.items():
-        taken = sorted(_timed(ask) for _ in range(times))
+    for name, (query, times) in queries.items():
+        taken = sorted(_timed(query) for _ in range(times))
         result[f"{name}_ms_p50"] = round(1e3 * statistics.median(taken), 2)
         result[f"{name}_ms_p99"] = round(1e3 * taken[math.ceil(0.99 * times) - 1], 2)
     return result
 
 
-def _counted(store: Store, now_wall_ns: int) -> dict[str, Any]:
-    """Start, a verdict, midnight, memory; of the day that `fill` left."""
-    registry = list(store.cameras())
+def _counting_times(store: Store, now_wall_ns: int) -> dict[str, Any]:
+    """Measure a start, a verdict, midnight and memory, on the day that `fill` left."""
+    registry = list(store.registry.cameras())
     began = time.perf_counter()
     KpiService(store.kpis, TIMEZONE, 400, registry, lambda: now_wall_ns)
     start_s = time.perf_counter() - began
     random = Random(2)
     tracemalloc.start()
-    book = DailyCounts(TIMEZONE, registry, now_wall_ns)
-    book_bytes, _ = tracemalloc.get_traced_memory()
-    verdicts = [verdict(one.camera_id, now_wall_ns, random) for one in registry]
+    counts = DailyCounts(TIMEZONE, registry, now_wall_ns)
+    counts_bytes, _ = tracemalloc.get_traced_memory()
+    verdicts = [verdict(camera.camera_id, now_wall_ns, random) for camera in registry]
     before, _ = tracemalloc.get_traced_memory()
-    for one in verdicts:
-        book.observe(one, working=True, now_wall_ns=now_wall_ns)
+    for first in verdicts:
+        counts.observe(first, working=True, now_wall_ns=now_wall_ns)
     facts_bytes = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    again = [verdict(one.camera_id, now_wall_ns + NS_PER_S, random) for one in registry]
-    book.take()
+    next_verdicts = [verdict(camera.camera_id, now_wall_ns + NS_PER_S, random) for camera in registry]
+    counts.take()
     began = time.perf_counter()
-    for one in again:
-        book.observe(one, working=True, now_wall_ns=now_wall_ns + NS_PER_S)
+    for second in next_verdicts:
+        counts.observe(second, working=True, now_wall_ns=now_wall_ns + NS_PER_S)
     took_s = time.perf_counter() - began
     began = time.perf_counter()
-    book.advance(Days(TIMEZONE).begin_ns(book.today + 1))
+    counts.advance(Days(TIMEZONE).begin_ns(counts.today + 1))
     midnight_s = time.perf_counter() - began
     began = time.perf_counter()
-    book.advance(Days(TIMEZONE).begin_ns(book.today) + LATE_NS)
-    book.take()
+    counts.advance(Days(TIMEZONE).begin_ns(counts.today) + LATE_NS)
+    counts.take()
     closed_s = time.perf_counter() - began
     return {
         "start_s": round(start_s, 2),
-        "verdict_us": round(1e6 * took_s / len(again), 1),
+        "verdict_us": round(1e6 * took_s / len(next_verdicts), 1),
         "midnight_s": round(midnight_s, 2),
         "day_closed_s": round(closed_s, 2),
-        "book_bytes_a_camera": round(book_bytes / len(registry)),
+        "book_bytes_a_camera": round(counts_bytes / len(registry)),
         "facts_bytes_a_camera": round(facts_bytes / len(registry)),
     }
 
@@ -201,28 +201,28 @@ def _last_day(store: Store) -> date:
     return span[1]
 
 
-def _timed(ask: Callable[[], object]) -> float:
+def _timed(call: Callable[[], object]) -> float:
     began = time.perf_counter()
-    ask()
+    call()
     return time.perf_counter() - began
 
 
 def _canteens(registry: list[Camera], random: Random) -> dict[str, dict[str, Counts]]:
-    """Counts of each canteen on a good day, by county."""
-    found: dict[str, dict[str, Counts]] = {}
-    for index in range(0, len(registry), _CAMERAS_A_CANTEEN):
-        some = registry[index : index + _CAMERAS_A_CANTEEN]
-        number = len(some)
-        screen = int(any(one.key_point == KeyPoint.DINING_SCREEN for one in some))
+    """Return the counts of each canteen on a good day, by county."""
+    by_county: dict[str, dict[str, Counts]] = {}
+    for index in range(0, len(registry), _CAMERAS_PER_CANTEEN):
+        canteen = registry[index : index + _CAMERAS_PER_CANTEEN]
+        number = len(canteen)
+        screen = int(any(camera.key_point == KeyPoint.DINING_SCREEN for camera in canteen))
         due = number * random.randint(20, 40)
-        found.setdefault(some[0].region, {})[some[0].site_id] = Counts(
+        by_county.setdefault(canteen[0].region, {})[canteen[0].site_id] = Counts(
             number, number, number, number, number, number, 1, 1, 1, 1, screen, screen, screen, due, due
         )
-    return found
+    return by_county
 
 
-def _as_of(day: int, canteens: Mapping[str, Counts]) -> Iterator[tuple[str, Counts]]:
-    """The same with a few cameras missing, other ones every day."""
+def _varied(day: int, canteens: Mapping[str, Counts]) -> Iterator[tuple[str, Counts]]:
+    """Yield the same counts with a few cameras missing, other ones every day."""
     for number, (site, counts) in enumerate(canteens.items()):
         missing = (day * 31 + number * 17) % 11 < 2
         yield (
@@ -236,9 +236,9 @@ def _as_of(day: int, canteens: Mapping[str, Counts]) -> Iterator[tuple[str, Coun
         )
 
 
-def _sum(some: list[Counts]) -> Counts:
+def _sum(parts: list[Counts]) -> Counts:
     total = NOTHING
-    for counts in some:
+    for counts in parts:
         total = total.plus(counts)
     return total
 

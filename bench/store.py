@@ -1,14 +1,16 @@
-"""How fast the writer puts visits into a SQLite file, by itself and with a patrol running on the same cores.
+"""Measures how fast the writer stores visits in a SQLite file, alone and beside a patrol on the same cores.
 
     python -m bench.store --json [--record] [--cameras N] [--seconds 10] [--rows N] [--dir DIR] [--data ../shared/data]
 
-Every camera of a province has a latest verdict, a memory and a measurement already (and the log holds `--rows` more
-verdicts, if they are asked for); visits come in no order of cameras, each with a new verdict of forty figures, a full
-memory and a measurement, as the hub submits them. `writes_per_s`: visits committed a second, with the patrol of
-bench.visits (200 live cameras, as fast as it goes) beside; `alone`: without. `cpu_us_per_record`: of the whole
-process, making and submitting the record, upkeep and checkpoints included. `bytes_per_row`: of the log with its index.
-`batch_ms_p99`: how long a transaction of 500 takes. Reads are those of one caller: a camera, a hundred of its
-verdicts, a thousand verdicts from any place in the log, a page of a thousand cameras of a region.
+Every camera of a province has a latest verdict, a judge state and a measurement already, and the log holds `--rows`
+more verdicts. Visits come in random order of cameras, each with a new verdict of forty figures, a full judge state and
+a measurement, as the hub submits them.
+
+`writes_per_s`: visits committed a second beside the patrol of bench.visits (200 live cameras, as fast as it goes);
+`alone`: without it. `cpu_us_per_record`: of the whole process, including making and submitting the record, maintenance
+and checkpoints. `bytes_per_row`: of the log with its index. `batch_ms_p99`: how long a transaction of 500 takes. Reads
+are those of one caller: a hundred verdicts of a camera, a thousand verdicts from any position in the log, a page of a
+thousand cameras of a region.
 """
 
 import argparse
@@ -49,7 +51,7 @@ _PERIOD_NS = 900_000_000_000
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run and print."""
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="patrol-store-") as folder:
         result = {"bench": "store", "cameras": options.cameras, **measure(Path(folder), options)}
@@ -71,13 +73,13 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         result["writes_per_s"] = result["alone"]["writes_per_s"]
     else:
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        parent_end, child_end = context.Pipe()
         with load_server(options.server, clip) as url:
-            process = context.Process(target=_patrol, args=(url, options.seconds, theirs))
+            process = context.Process(target=_patrol, args=(url, options.seconds, child_end))
             process.start()
-            ours.recv()
+            parent_end.recv()
             result["with_patrol"] = _run(path, visits, options.seconds)
-            result["patrol"] = ours.recv()
+            result["patrol"] = parent_end.recv()
             process.join()
         result["writes_per_s"] = result["with_patrol"]["writes_per_s"]
     result |= _reads(path, visits)
@@ -87,50 +89,53 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Visits:
-    """Records without end, as a province's cameras give them."""
+    """Endless visit records, like those of a province's cameras."""
 
     cameras: int
 
     def ids(self) -> list[str]:
-        """Of all cameras, in order."""
+        """Return the ids of all cameras, in order."""
         return [f"1301{number:016}" for number in range(self.cameras)]
 
     def records(self) -> Iterator[VisitRecord]:
-        """One after the other, every camera once before any comes again."""
+        """Yield records; every camera has one before any has a second."""
         rng, noise = random.Random(1), np.random.default_rng(1)
-        verdict, history = learned()
-        body, memory = pack_measurement(seen(1, grey=False)), history.to_bytes()
+        verdict, judge_state = learned()
+        measurement, packed_state = pack_measurement(seen(1, grey=False)), judge_state.to_bytes()
         names = list(dict.fromkeys([*verdict.figures, *(figure.name for figure in FIGURES)]))
         kinds: Sequence[tuple[FaultKind, ...]] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
         ids = self.ids()
         for number in itertools.count():
             if number % len(ids) == 0:
                 rng.shuffle(ids)
-            of = rng.choice(kinds)
+            chosen = rng.choice(kinds)
             figures = dict(zip(names, noise.random(len(names)).tolist(), strict=True))
-            one = replace(
+            varied = replace(
                 verdict, camera_id=ids[number % len(ids)], visit_id=number + 1, at_wall_ns=wall_ns(), figures=figures,
-                kinds=of, state=State.FAULT if of else State.OK,
+                kinds=chosen, state=State.FAULT if chosen else State.OK,
             )  # fmt: skip
-            yield VisitRecord(one, memory, rng.random() < 0.01, body, True)
+            yield VisitRecord(varied, packed_state, rng.random() < 0.01, measurement, True)
 
 
 def _fill(path: Path, visits: Visits, rows: int) -> float:
     began_s = time.perf_counter()
     store = Store.open(f"sqlite:///{path}")
-    store.put_cameras(Camera(one, f"rtsp://h/{one}", region=f"13{int(one[-4:]) % 11:02}01") for one in visits.ids())
-    coming = visits.records()
+    store.registry.upsert(
+        Camera(camera_id, f"rtsp://h/{camera_id}", region=f"13{int(camera_id[-4:]) % 11:02}01")
+        for camera_id in visits.ids()
+    )
+    records = visits.records()
     if rows:
-        _fill_log(path, store, coming, rows)
+        _fill_log(path, store, records, rows)
     for begin in range(0, visits.cameras, _FILL_ROWS):
-        store.write(list(itertools.islice(coming, min(_FILL_ROWS, visits.cameras - begin))))
+        store.write(list(itertools.islice(records, min(_FILL_ROWS, visits.cameras - begin))))
     store.close()
     return time.perf_counter() - began_s
 
 
-def _fill_log(path: Path, store: Store, coming: Iterator[VisitRecord], rows: int) -> None:
-    """Rows of before, straight into the log: one body is as good as another, and a visit a camera every 15 minutes."""
-    (first,) = store.write([next(coming)])
+def _fill_log(path: Path, store: Store, records: Iterator[VisitRecord], rows: int) -> None:
+    """Insert older rows into the log directly: one visit per camera every 15 minutes, all with the same body."""
+    (first,) = store.write([next(records)])
     with sqlite3.connect(path, isolation_level=None) as connection:
         query = "SELECT shape_no, body FROM verdict_log WHERE seq = ?"
         (shape_no, body), cameras = connection.execute(query, (first.seq,)).fetchone(), CAMERAS
@@ -153,48 +158,48 @@ def _fill_log(path: Path, store: Store, coming: Iterator[VisitRecord], rows: int
 
 def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
     store = Store.open(f"sqlite:///{path}")
-    store.claim()
-    taken_s: list[float] = []
+    store.acquire_writer_lock()
+    batches_s: list[float] = []
     settings = RecordSettings()
     writer = Writer(
-        store, EvidenceStore(path.parent / "evidence", 10**9), settings, on_batch=taken_s.append,
-        tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
+        store, EvidenceStore(path.parent / "evidence", 10**9), settings, on_batch=batches_s.append,
+        maintain=lambda record: store.maintenance.step(record, wall_ns(), UTC),
     )  # fmt: skip
     writer.start(lambda _: None)
-    coming, before = visits.records(), store.history.last_seq()
+    records, before = visits.records(), store.history.last_seq()
     cpu_s, began_s = time.process_time(), time.monotonic()
     number = 0
     while time.monotonic() - began_s < seconds:
         if writer.waiting[0] >= _WAITING_MAX:
             time.sleep(0.001)
             continue
-        writer.submit(next(coming), None)
+        writer.submit(next(records), None)
         number += 1
     writer.flush(60)
     ended_s, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
-    written, dropped = writer.take_counts()
+    written, dropped = writer.drain_counts()
     writer.close()
     if written != number or dropped or store.history.last_seq() - before != number:
         raise AssertionError(f"{number} submitted, {written} written, dropped {dropped}")
     store.close()
-    cuts = statistics.quantiles(taken_s, n=100)
+    cuts = statistics.quantiles(batches_s, n=100)
     return {
         "writes_per_s": round(number / ended_s, 1),
         "cpu_us_per_record": round(1e6 * cpu_s / number, 1),
         "batch_ms_p50": round(1e3 * cuts[49], 1),
         "batch_ms_p99": round(1e3 * cuts[98], 1),
-        "batch_ms_max": round(1e3 * max(taken_s), 1),
+        "batch_ms_max": round(1e3 * max(batches_s), 1),
     }
 
 
 def _patrol(url: str, seconds: float, pipe: Any) -> None:
-    """The whole engine on live cameras, for as long as the writer is measured and a little more."""
+    """Run the whole engine on live cameras for a little longer than the writer is measured."""
     pipe.send("begun")
     pipe.send(live(url, seconds + 2))
 
 
 def _reads(path: Path, visits: Visits) -> dict[str, Any]:
-    """One caller, nothing else going on; the engine's own start loads verdicts and memories besides."""
+    """Measure reads of one caller with nothing else running."""
     rng, ids = random.Random(2), visits.ids()
     began_s = time.perf_counter()
     store = Store.open(f"sqlite:///{path}")
@@ -205,7 +210,7 @@ def _reads(path: Path, visits: Visits) -> dict[str, Any]:
         "resume_ms": (30, lambda: store.history.after(rng.randrange(store.history.last_seq()), 1000)),
         "page_ms": (
             15,
-            lambda: store.page(
+            lambda: store.registry.page(
                 CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, after=CameraMark(rng.choice(ids)))
             ),
         ),

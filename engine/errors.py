@@ -57,6 +57,18 @@ class StoreError(PatrolError):
     code = "store"
 
 
+class UnavailableError(PatrolError):
+    """Something the call needs is not available right now; the caller may try the same call again."""
+
+    code = "unavailable"
+
+
+class IntegrityError(PatrolError):
+    """Stored data has changed since it was stored, or cannot be read back. Trying again does not help."""
+
+    code = "integrity"
+
+
 class PlatformError(PatrolError):
     """A media platform cannot be asked, or its answer cannot be used. `status`: that of HTTP, 0 if there was none."""
 

@@ -1,1 +1,1 @@
-"""What runs without a running engine: one-shot checks, rejudging, reports, the registry from the command line."""
+"""Commands that need no running engine: one-shot checks, rejudging, reports, registry files, media platforms."""

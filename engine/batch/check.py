@@ -1,4 +1,4 @@
-"""`patrol check`: one visit to each source, decoded, scored and judged in this process, without hub or database."""
+"""`patrol check`: visits each source once, and decodes, scores and judges the keyframe in this process."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -25,8 +25,8 @@ EXIT_OK, EXIT_FAULT, EXIT_NO_PICTURE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """One source's answer. `measurement` and `keyframe` are None where it did not come so far."""
+class CheckResult:
+    """The result for one source. `keyframe` and `measurement` are None if the check failed before; `error` says why."""
 
     source: str
     verdict: Verdict
@@ -35,7 +35,7 @@ class Checked:
     error: tuple[str, str] | None = None
 
     def json(self) -> dict[str, Any]:
-        """The answer as `patrol check --json` prints it."""
+        """Return the result as `patrol check --json` prints it."""
         verdict, measured = self.verdict, self.measurement
         return {
             "source": redact(self.source),
@@ -57,8 +57,9 @@ class Checked:
 
 def check_sources(
     sources: Sequence[str], settings: Settings, on_done: Callable[[int], None] = lambda _: None
-) -> Iterator[Checked]:
-    """Check one after the other; a source that cannot be had is an answer too, never an exception."""
+) -> Iterator[CheckResult]:
+    """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
+    too."""
     decoder = Decoder()
     try:
         for number, source in enumerate(sources, 1):
@@ -68,33 +69,33 @@ def check_sources(
         decoder.close()
 
 
-def exit_code(answers: Sequence[Checked]) -> int:
-    """0: all ok. 1: some fault or unknown. 2: some without a picture."""
-    if any(answer.measurement is None for answer in answers):
+def exit_code(results: Sequence[CheckResult]) -> int:
+    """Return the exit code: 0 if all are ok, 1 if there is a fault or an unknown, 2 if a source gave no picture."""
+    if any(result.measurement is None for result in results):
         return EXIT_NO_PICTURE
-    return EXIT_OK if all(answer.verdict.state is State.OK for answer in answers) else EXIT_FAULT
+    return EXIT_OK if all(result.verdict.state is State.OK for result in results) else EXIT_FAULT
 
 
-def _check(source: str, decoder: Decoder, settings: Settings) -> Checked:
-    judge, history = settings.judge, JudgeState()
+def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:
+    judge, judge_state = settings.judge, JudgeState()
     url = source_url(source)
     try:
         check_url(url, settings.feed.schemes)
     except PatrolError as error:
-        verdict, _ = judge_undecoded(source, 0, wall_ns(), UnknownReason.NO_PICTURE, str(error), history, judge)
-        return Checked(source, verdict, error=(error.code, str(error)))
-    end = _fetch(url, settings)
-    if isinstance(end, VisitFailure):
-        verdict, _ = judge_failure(end, wall_ns(), history, judge)
-        return Checked(source, verdict, error=(end.reason.value, end.detail))
+        verdict, _ = judge_undecoded(source, 0, wall_ns(), UnknownReason.NO_PICTURE, str(error), judge_state, judge)
+        return CheckResult(source, verdict, error=(error.code, str(error)))
+    fetched = _fetch(url, settings)
+    if isinstance(fetched, VisitFailure):
+        verdict, _ = judge_failure(fetched, wall_ns(), judge_state, judge)
+        return CheckResult(source, verdict, error=(fetched.reason.value, fetched.detail))
     try:
-        measurement = measure(decoder, end)
+        measurement = measure(decoder, fetched)
     except DecodeError as error:
         reason = UnknownReason.DAMAGED if error.reason in ("damaged", "empty") else UnknownReason.NO_PICTURE
-        verdict, _ = judge_undecoded(source, 0, wall_ns(), reason, str(error), history, judge)
-        return Checked(source, verdict, end, None, (error.reason, str(error)))
-    verdict, _ = judge_measurement(measurement, history, judge)
-    return Checked(source, verdict, end, measurement)
+        verdict, _ = judge_undecoded(source, 0, wall_ns(), reason, str(error), judge_state, judge)
+        return CheckResult(source, verdict, fetched, None, (error.reason, str(error)))
+    verdict, _ = judge_measurement(measurement, judge_state, judge)
+    return CheckResult(source, verdict, fetched, measurement)
 
 
 def _fetch(url: str, settings: Settings) -> Keyframe | VisitFailure:

@@ -1,4 +1,7 @@
-"""Platforms asked, and what they claim put beside ours. Only `platform_status` of known cameras is ever written."""
+"""Pulls the channels of media platforms, and compares their claims with the registry and with what the engine sees.
+
+Of cameras that are in the registry only `platform_status` is ever written.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,8 +13,15 @@ from engine.errors import PlatformError
 from engine.feed.camera_url import check_url, host_of
 from engine.interchange.gbt28181 import OFF, parents_of
 from engine.interchange.http_json import PlatformHttp
-from engine.interchange.platform_claims import Channel, ClaimedChannels, Disagreement, claims, disagreement, sees
-from engine.interchange.regions import short
+from engine.interchange.platform_claims import (
+    Channel,
+    ClaimedChannels,
+    Disagreement,
+    claimed_online,
+    disagreement,
+    seen_online,
+)
+from engine.interchange.regions import short_code
 from engine.interchange.registry_rules import check_cameras
 from engine.interchange.stream_url import StreamUrl
 from engine.interchange.wvp import WvpList
@@ -19,22 +29,22 @@ from engine.interchange.zlmediakit import channels as zlm_channels
 from engine.model.camera import Camera
 from engine.model.registry import CameraQuery, RowProblem
 
-_PUT_ROWS = 1000
+_CHUNK_ROWS = 1000
 _NAME_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
-    """What a platform lists. `notes`: what was odd about the list."""
+class PlatformListing:
+    """What a platform lists. `hosts`: host names it serves streams from. `notes`: what was odd about the list."""
 
-    roll: ClaimedChannels
+    channels: ClaimedChannels
     hosts: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A camera whose platform says another thing than the registry had."""
+    """A camera whose `platform_status` changes."""
 
     camera_id: str
     name: str
@@ -45,9 +55,10 @@ class Change:
 
 @dataclass(slots=True)
 class PullReport:
-    """What a pull did or would do. `unknown`: channels that no camera of the registry goes by.
+    """What a pull changed, or with `dry_run` would change.
 
-    `absent`: cameras of this platform, by their URL or uplink, that it does not list.
+    `known`: cameras of the registry that the platform lists. `absent`: cameras of this platform, by their URL or
+    uplink, that it does not list. `unknown`: channels that are no camera of the registry; `added` of them were added.
     """
 
     channels: int = 0
@@ -60,10 +71,11 @@ class PullReport:
 
 
 @dataclass(frozen=True, slots=True)
-class PullOrder:
-    """`region`: of the cameras to write, and of those to add. `mark_absent`: OFF for cameras it does not list.
+class PullOptions:
+    """What a pull writes.
 
-    `stream_url`: add channels that are unknown, with this URL; None: only name them.
+    `region`: only cameras of this region are changed and added. `mark_absent`: write OFF for cameras that the platform
+    does not list. `stream_url`: add unknown channels with this URL; None: only report them.
     """
 
     region: str = ""
@@ -73,107 +85,118 @@ class PullOrder:
 
 
 @dataclass(slots=True)
-class Standing:
-    """How platform and engine compare over the cameras of a region. `unclear`: one of them says nothing."""
+class ClaimComparison:
+    """How the platform's claims compare with what the engine sees. `unclear`: one of the two says nothing."""
 
     agree: int = 0
     unclear: int = 0
     disagree: list[Disagreement] = field(default_factory=list)
 
 
-def ask_zlmediakit(http: PlatformHttp, stream_hosts: Sequence[str], schema: str) -> Pulled:
-    """The streams of a ZLMediaKit; raises PlatformError."""
+def list_zlmediakit(http: PlatformHttp, stream_hosts: Sequence[str], schema: str) -> PlatformListing:
+    """Return the streams of a ZLMediaKit. Raises PlatformError."""
     hosts = (http.host, *(host.lower() for host in stream_hosts))
-    return Pulled(_roll(http, zlm_channels(http.get, hosts, schema)), hosts)
+    return PlatformListing(_claimed_channels(http, zlm_channels(http.get, hosts, schema)), hosts)
 
 
-def ask_wvp(http: PlatformHttp, stream_hosts: Sequence[str], page_rows: int, pages_max: int) -> Pulled:
-    """The channels of a WVP-PRO; raises PlatformError."""
+def list_wvp(http: PlatformHttp, stream_hosts: Sequence[str], page_rows: int, pages_max: int) -> PlatformListing:
+    """Return the channels of a WVP-PRO. Raises PlatformError."""
     listing = WvpList(http.get, page_rows, pages_max)
-    roll = _roll(http, listing.channels())
+    channels = _claimed_channels(http, listing.channels())
     tally, notes = listing.tally, []
     if tally.left_out:
         notes.append(f"{tally.left_out} entries are no cameras (groups, recorders, entries without an id)")
     if tally.listed < tally.promised:
         notes.append(f"{tally.promised} entries were promised, {tally.listed} came; it changed meanwhile, pull again")
-    return Pulled(roll, (http.host, *(host.lower() for host in stream_hosts)), tuple(notes))
+    return PlatformListing(channels, (http.host, *(host.lower() for host in stream_hosts)), tuple(notes))
 
 
-def pull(desk: RegistryAccess, pulled: Pulled, order: PullOrder, settings: Settings) -> PullReport:
-    """Go through the registry, write what the platform claims, and name or add what it has and we have not."""
-    report = PullReport(channels=len(pulled.roll))
-    found: set[str] = set()
-    waiting: list[Camera] = []
-    for status in desk.list(CameraQuery()):
-        camera = status.camera
-        channel = pulled.roll.find(camera)
+def pull(registry: RegistryAccess, listing: PlatformListing, options: PullOptions, settings: Settings) -> PullReport:
+    """Write the platform's claims into the registry, and report or add its unknown channels."""
+    report = PullReport(channels=len(listing.channels))
+    listed: set[str] = set()
+    changed: list[Camera] = []
+    for camera_status in registry.cameras(CameraQuery()):
+        camera = camera_status.camera
+        channel = listing.channels.find(camera)
         if channel is not None:
-            found.add(channel.ids[0])
-        if not camera.region.startswith(order.region):
+            listed.add(channel.ids[0])
+        if not camera.region.startswith(options.region):
             continue
-        now = _claim(camera, channel, pulled, order, report)
-        if now == camera.platform_status:
+        status_now = _claimed_status(camera, channel, listing, options, report)
+        if status_now == camera.platform_status:
             continue
-        report.changes.append(Change(camera.camera_id, camera.name, camera.region, camera.platform_status, now))
-        waiting.append(replace(camera, platform_status=now))
-        if len(waiting) >= _PUT_ROWS:
-            _put(desk, waiting, order, report)
-    _put(desk, waiting, order, report)
-    report.unknown = [one for one in pulled.roll if one.ids[0] not in found and one.region.startswith(order.region)]
-    if order.stream_url is not None:
-        _add(desk, order, order.stream_url, report, settings)
+        report.changes.append(Change(camera.camera_id, camera.name, camera.region, camera.platform_status, status_now))
+        changed.append(replace(camera, platform_status=status_now))
+        if len(changed) >= _CHUNK_ROWS:
+            _flush(registry, changed, options, report)
+    _flush(registry, changed, options, report)
+    report.unknown = [
+        channel
+        for channel in listing.channels
+        if channel.ids[0] not in listed and channel.region.startswith(options.region)
+    ]
+    if options.stream_url is not None:
+        _add_unknown(registry, options, options.stream_url, report, settings)
     return report
 
 
-def standing(desk: RegistryAccess, region: str) -> Standing:
-    """Where the platform's word and ours differ."""
-    found = Standing()
-    for status in desk.list(CameraQuery(region)):
-        differs = disagreement(status)
-        if differs is not None:
-            found.disagree.append(differs)
-        elif None in (claims(status.camera.platform_status), sees(status.latest)) or not status.camera.enabled:
-            found.unclear += 1
+def compare_claims(registry: RegistryAccess, region: str) -> ClaimComparison:
+    """Compare the platform's claims with what the engine sees, over the cameras of a region."""
+    comparison = ClaimComparison()
+    for status in registry.cameras(CameraQuery(region)):
+        differing = disagreement(status)
+        if differing is not None:
+            comparison.disagree.append(differing)
+        elif (
+            None in (claimed_online(status.camera.platform_status), seen_online(status.latest))
+            or not status.camera.enabled
+        ):
+            comparison.unclear += 1
         else:
-            found.agree += 1
-    return found
+            comparison.agree += 1
+    return comparison
 
 
-def _roll(http: PlatformHttp, channels: Iterator[Channel]) -> ClaimedChannels:
+def _claimed_channels(http: PlatformHttp, channels: Iterator[Channel]) -> ClaimedChannels:
     try:
         return ClaimedChannels(channels)
     except PlatformError as error:
         raise PlatformError(http.masked(str(error)), error.status) from error
 
 
-def _claim(camera: Camera, channel: Channel | None, pulled: Pulled, order: PullOrder, report: PullReport) -> str:
+def _claimed_status(
+    camera: Camera, channel: Channel | None, listing: PlatformListing, options: PullOptions, report: PullReport
+) -> str:
     if channel is not None:
         report.known += 1
         return channel.status
-    if host_of(camera.url) in pulled.hosts or camera.uplink.partition(":")[0].lower() in pulled.hosts:
+    if host_of(camera.url) in listing.hosts or camera.uplink.partition(":")[0].lower() in listing.hosts:
         report.absent += 1
-        if order.mark_absent:
+        if options.mark_absent:
             return OFF
     return camera.platform_status
 
 
-def _put(desk: RegistryAccess, waiting: list[Camera], order: PullOrder, report: PullReport) -> None:
-    if waiting and not order.dry_run:
-        report.problems += desk.put(waiting, keep_good=True).problems
-    waiting.clear()
+def _flush(registry: RegistryAccess, changed: list[Camera], options: PullOptions, report: PullReport) -> None:
+    if changed and not options.dry_run:
+        report.problems += registry.upsert(changed, keep_good=True).problems
+    changed.clear()
 
 
-def _add(desk: RegistryAccess, order: PullOrder, stream_url: StreamUrl, report: PullReport, settings: Settings) -> None:
+def _add_unknown(
+    registry: RegistryAccess, options: PullOptions, stream_url: StreamUrl, report: PullReport, settings: Settings
+) -> None:
     rows = [_camera(channel, stream_url) for channel in report.unknown]
     problems = check_cameras(rows, partial(check_url, schemes=settings.feed.schemes))
     bad = {problem.index for problem in problems}
     good = [row for index, row in enumerate(rows) if index not in bad]
     report.problems += problems
     report.added = len(good)
-    if good and not order.dry_run:
-        done = desk.put(good, keep_good=True)
-        report.added = done.added
-        report.problems += done.problems
+    if good and not options.dry_run:
+        upserted = registry.upsert(good, keep_good=True)
+        report.added = upserted.added
+        report.problems += upserted.problems
 
 
 def _camera(channel: Channel, stream_url: StreamUrl) -> Camera:
@@ -183,7 +206,7 @@ def _camera(channel: Channel, stream_url: StreamUrl) -> Camera:
         url=stream_url.of(camera_id, channel.parent_id, app=channel.app, stream=channel.stream, vhost=channel.vhost),
         name=channel.name[:_NAME_CHARS].strip(),
         site_id=above.get("site_id", ""),
-        region=short(region) if region.isdecimal() else "",
+        region=short_code(region) if region.isdecimal() else "",
         uplink=above.get("uplink", ""),
         platform_status=channel.status,
     )

@@ -1,4 +1,4 @@
-"""The registry for the command line: through the engine's API if it runs, else straight from its database."""
+"""Gives commands access to the registry: through the engine's API if it runs, else in its database."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,86 +17,87 @@ from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowPr
 from engine.redact import MASK, redact
 from engine.storage.db.store import Store
 
-_PUT_ROWS = 1000
+_CHUNK_ROWS = 1000
 _PAGE_ROWS_MAX = 1000
-_PROBLEMS_NAMED = 20
-
-Problems = list[RowProblem]
-"""The desks have a method `list`, so that the word means another thing inside them."""
+_PROBLEMS_SHOWN = 20
 
 
 class RegistryAccess(Protocol):
-    """Where cameras are put and listed. `name` says which for people."""
+    """Where a command reads and writes cameras. `name` says for people where that is."""
 
     name: str
 
-    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
-        """Add and change cameras; raises if one cannot be taken, unless `keep_good`."""
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+        """Add or replace cameras. Raises RegistryError if one is not allowed, unless `keep_good`; then nothing is
+        written."""
 
-    def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
-        """Cameras of a filter, all pages."""
+    def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
+        """Yield the cameras that match the query, over all pages."""
 
 
 class ApiRegistry:
-    """A running engine."""
+    """The registry of a running engine, through its API."""
 
     def __init__(self, client: PatrolClient, address: str) -> None:
         self._client = client
         self.name = f"the engine at {address}"
 
-    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
-        """Add and change cameras; it visits them from now on."""
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+        """Add or replace cameras; the engine visits them from now on. Raises RegistryError as RegistryAccess says."""
         report = self._client.import_cameras(cameras, keep_good=keep_good)
         if report.problems and not keep_good:
-            raise RegistryError(f"{_named(report.problems)}; nothing was taken")
+            raise RegistryError(f"{_summary(report.problems)}; nothing was taken")
         return report
 
-    def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
-        """Cameras of a filter, all pages."""
+    def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
+        """Yield the cameras that match the query, over all pages."""
         return self._client.cameras(replace(query, page_size=_PAGE_ROWS_MAX))
 
 
 class DatabaseRegistry:
-    """The database itself; of an engine that does not run, as a rule."""
+    """The registry in the database, usually of an engine that is not running."""
 
     def __init__(self, store: Store, url: str, with_passwords: bool = False) -> None:
         self._store = store
         self._with_passwords = with_passwords
         self.name = f"the database {redact(url)}"
 
-    def put(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
-        """Add and change cameras, all or none; the engine visits them from its next start on."""
-        problems: Problems = []
-        counts = self._store.put_cameras(self._restored(cameras, problems, keep_good))
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+        """Add or replace cameras in one transaction; the engine visits them from its next start on.
+
+        Raises RegistryError if a masked password cannot be restored, unless `keep_good`; then nothing is written.
+        """
+        problems: list[RowProblem] = []
+        counts = self._store.registry.upsert(self._restored(cameras, problems, keep_good))
         return ImportReport(*counts, tuple(problems))
 
-    def list(self, query: CameraQuery) -> Iterator[CameraStatus]:
-        """Cameras of a filter, all pages; passwords of URLs taken out as the API does, unless they were asked for."""
+    def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
+        """Yield the cameras that match the query, over all pages; passwords are masked unless `with_passwords`."""
         query = replace(query, page_size=_PAGE_ROWS_MAX)
         while True:
-            page = self._store.page(query)
-            for one in page.cameras:
-                url = one.camera.url if self._with_passwords else redact(one.camera.url)
-                yield replace(one, camera=replace(one.camera, url=url))
+            page = self._store.registry.page(query)
+            for status in page.cameras:
+                url = status.camera.url if self._with_passwords else redact(status.camera.url)
+                yield replace(status, camera=replace(status.camera, url=url))
             if page.next_after is None:
                 return
             query = replace(query, after=page.next_after)
 
-    def _restored(self, cameras: Iterable[Camera], problems: Problems, keep_good: bool) -> Iterator[Camera]:
-        """With passwords put back; rows where there is none go to `problems`."""
-        for put, chunk in _chunks(cameras):
+    def _restored(self, cameras: Iterable[Camera], problems: list[RowProblem], keep_good: bool) -> Iterator[Camera]:
+        """Yield cameras with their passwords restored; rows where that fails are left out and added to `problems`."""
+        for offset, chunk in _chunks(cameras):
             masked = [camera.camera_id for camera in chunk if MASK in camera.url]
-            restored, bad = restore_passwords(chunk, self._store.urls(masked) if masked else {})
+            restored, bad = restore_passwords(chunk, self._store.registry.urls(masked) if masked else {})
             if bad and not keep_good:
-                raise RegistryError(f"{_named(bad)}; nothing was taken")
-            problems += [replace(one, index=put + one.index) for one in bad]
-            left_out = {one.index for one in bad}
+                raise RegistryError(f"{_summary(bad)}; nothing was taken")
+            problems += [replace(problem, index=offset + problem.index) for problem in bad]
+            left_out = {problem.index for problem in bad}
             yield from (camera for index, camera in enumerate(restored) if index not in left_out)
 
 
 @contextmanager
 def open_registry(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[RegistryAccess]:
-    """The engine if it answers; the database if it does not and no `server` was named."""
+    """Open the registry of the engine if it answers; else, unless `server` names one, the database."""
     address = server or settings.serve.grpc_listen
     authority = ca.read_bytes() if ca is not None else b""
     with PatrolClient(address, token=token, ca=authority) as client:
@@ -108,14 +109,14 @@ def open_registry(settings: Settings, server: str, token: str, ca: Path | None) 
         else:
             yield ApiRegistry(client, address)
             return
-    with open_database_registry(settings) as desk:
-        desk.name += " (no engine is running)"
-        yield desk
+    with open_database_registry(settings) as registry:
+        registry.name += " (no engine is running)"
+        yield registry
 
 
 @contextmanager
 def open_database_registry(settings: Settings, with_passwords: bool = False) -> Iterator[DatabaseRegistry]:
-    """The database, whether an engine runs or not."""
+    """Open the registry in the database, whether an engine runs or not."""
     store = Store.open(settings.record.url)
     try:
         yield DatabaseRegistry(store, settings.record.url, with_passwords)
@@ -124,17 +125,17 @@ def open_database_registry(settings: Settings, with_passwords: bool = False) -> 
 
 
 def camera_json(status: CameraStatus) -> dict[str, Any]:
-    """A camera and its latest verdict as JSON."""
+    """Return a camera and its latest verdict as JSON."""
     return {"camera": asdict(status.camera), "latest": None if status.latest is None else asdict(status.latest)}
 
 
-def _named(problems: Sequence[RowProblem]) -> str:
-    return "; ".join(f"{one.value}: {one.message}" for one in problems[:_PROBLEMS_NAMED])
+def _summary(problems: Sequence[RowProblem]) -> str:
+    return "; ".join(f"{problem.value}: {problem.message}" for problem in problems[:_PROBLEMS_SHOWN])
 
 
 def _chunks(cameras: Iterable[Camera]) -> Iterator[tuple[int, list[Camera]]]:
-    """Some rows at a time, each with the number of rows before it."""
-    coming, before = iter(cameras), 0
-    while chunk := list(islice(coming, _PUT_ROWS)):
+    """Yield chunks of rows, each with the number of rows before it."""
+    pending, before = iter(cameras), 0
+    while chunk := list(islice(pending, _CHUNK_ROWS)):
         yield before, chunk
         before += len(chunk)

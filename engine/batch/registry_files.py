@@ -1,4 +1,4 @@
-"""Cameras from a file, and into one. A row at a time: memory does not grow with the file."""
+"""Reads cameras from files and writes them to files, row by row, so that memory does not grow with the file."""
 
 import io
 import os
@@ -13,10 +13,10 @@ from typing import TextIO
 from engine.config.schema import Settings
 from engine.errors import ConfigError, RegistryError
 from engine.feed.camera_url import check_url
-from engine.interchange.camera_files import FileRow, Form, Sheet, encoding_of, form_of, read_rows
-from engine.interchange.gbt28181 import GB_COLUMNS, OWN_COLUMNS, PARENT, check_names, to_gb, to_own
+from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, format_of, read_rows
+from engine.interchange.gbt28181 import GB_COLUMNS, PARENT, REGISTRY_COLUMNS, check_names, to_gb, to_registry_row
 from engine.interchange.regions import hebei
-from engine.interchange.registry_rules import Rows
+from engine.interchange.registry_rules import RowReader
 from engine.interchange.stream_url import StreamUrl
 from engine.model.camera import Camera
 from engine.model.registry import CameraStatus, RowProblem
@@ -36,7 +36,8 @@ _VERDICT_COLUMNS = (
 
 @dataclass(slots=True)
 class FileReport:
-    """What stands in a file. `notes`: what will not be taken as it stands, and in how many rows."""
+    """What is in a file. `good`: number of good rows. `notes`: what is changed or left out when it is imported, by
+    rows."""
 
     good: int = 0
     problems: list[RowProblem] = field(default_factory=list)
@@ -44,18 +45,19 @@ class FileReport:
 
 
 class RegistryFile:
-    """A file of cameras, CSV or JSON Lines, in our names or those of GB/T 28181. Gone through once a call."""
+    """A file of cameras, CSV or JSON Lines, with the registry's columns or those of GB/T 28181. Each method reads it
+    once."""
 
     def __init__(self, path: Path, settings: Settings, stream_url: StreamUrl | None = None) -> None:
         self._path = path
-        self._form = form_of(path)
+        self._format = format_of(path)
         self._schemes = settings.feed.schemes
         self._stream_url = stream_url
         self._mark: tuple[int, int, int] | None = None
         self._good = 0
 
     def check(self) -> FileReport:
-        """All that is wrong with it. Raises ConfigError or RegistryError if it cannot be read at all."""
+        """Check every row. Raises ConfigError if the file cannot be opened, RegistryError if it cannot be parsed."""
         report = FileReport()
         for camera, problems, notes in self._rows():
             report.good += not problems
@@ -67,7 +69,7 @@ class RegistryFile:
         return report
 
     def cameras(self) -> Iterator[Camera]:
-        """The good rows, as `check` found them; raises RegistryError if the file is not the same any more."""
+        """Yield the good rows that `check` found. Raises RegistryError if the file has changed since."""
         good = 0
         for camera, problems, _ in self._rows():
             if not problems:
@@ -77,28 +79,35 @@ class RegistryFile:
             raise self._changed()
 
     def _rows(self) -> Iterator[tuple[Camera, list[RowProblem], list[str]]]:
-        rules = Rows(partial(check_url, schemes=self._schemes))
-        required = ("camera_id",) if self._stream_url is not None or self._form is Form.JSONL else ("camera_id", "url")
+        rules = RowReader(partial(check_url, schemes=self._schemes))
+        required = (
+            ("camera_id",) if self._stream_url is not None or self._format is FileFormat.JSONL else ("camera_id", "url")
+        )
         with self._opened() as file:
-            for row in read_rows(file, self._form, partial(check_names, required=required)):
+            for row in read_rows(file, self._format, partial(check_names, required=required)):
                 yield self._read(row, rules)
 
-    def _read(self, row: FileRow, rules: Rows) -> tuple[Camera, list[RowProblem], list[str]]:
+    def _read(self, row: FileRow, rules: RowReader) -> tuple[Camera, list[RowProblem], list[str]]:
         if row.problem is not None:
             column, value, message = row.problem
             return Camera("", ""), [RowProblem(row.index, column, value, message, row.line)], []
-        own = to_own(row.cells)
-        cells = own.cells
-        if own.problems:
-            foreign = [RowProblem(row.index, column, value, said, row.line) for column, value, said in own.problems]
-            return Camera("", ""), foreign, own.notes
+        registry_row = to_registry_row(row.cells)
+        cells = registry_row.cells
+        if registry_row.problems:
+            foreign = [
+                RowProblem(row.index, column, value, message, row.line)
+                for column, value, message in registry_row.problems
+            ]
+            return Camera("", ""), foreign, registry_row.notes
         if self._stream_url is not None and not cells.get("url"):
             cells["url"] = self._stream_url.of(cells.get("camera_id", ""), row.cells.get(PARENT, ""))
         camera, problems = rules.read(cells, row.index, row.line)
-        named = [replace(one, column=own.given.get(one.column, one.column)) for one in problems]
-        if "url" not in own.given:
-            named = [_without_url(one) if one.column == "url" else one for one in named]
-        return camera, named, own.notes
+        named = [
+            replace(problem, column=registry_row.given.get(problem.column, problem.column)) for problem in problems
+        ]
+        if "url" not in registry_row.given:
+            named = [_without_url(problem) if problem.column == "url" else problem for problem in named]
+        return camera, named, registry_row.notes
 
     @contextmanager
     def _opened(self) -> Iterator[TextIO]:
@@ -107,44 +116,44 @@ class RegistryFile:
         except OSError as error:
             raise ConfigError(f"{self._path}: {error.strerror}; give the path of a CSV or JSON Lines file") from error
         with file:
-            about = os.fstat(file.fileno())
-            if about.st_size > _FILE_BYTES_MAX:
+            stat = os.fstat(file.fileno())
+            if stat.st_size > _FILE_BYTES_MAX:
                 raise RegistryError(f"{self._path}: more than {_FILE_BYTES_MAX} bytes; split it")
-            mark = (about.st_ino, about.st_size, about.st_mtime_ns)
+            mark = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
             if self._mark not in (None, mark):
                 raise self._changed()
             self._mark = mark
-            # A wrapper closes what it wraps, also when it is thrown away.
-            yield io.TextIOWrapper(file, encoding=encoding_of(file), newline="")
+            # The wrapper closes the file when it is garbage-collected, too.
+            yield io.TextIOWrapper(file, encoding=detect_encoding(file), newline="")
 
     def _changed(self) -> RegistryError:
         return RegistryError(f"{self._path}: changed while it was read; import it again")
 
 
 def read_registry(path: Path, settings: Settings) -> tuple[list[Camera], list[RowProblem]]:
-    """All good cameras of a file at once, and what is wrong with the others."""
+    """Return all good cameras of a file, and what is wrong with the other rows."""
     file = RegistryFile(path, settings)
     problems = file.check().problems
     return list(file.cameras()), problems
 
 
 def write_cameras(
-    statuses: Iterable[CameraStatus], out: TextIO, form: Form, *, gb_names: bool, with_verdict: bool
+    statuses: Iterable[CameraStatus], out: TextIO, file_format: FileFormat, *, gb_names: bool, with_verdict: bool
 ) -> int:
-    """Write cameras, in our columns or under the names of GB/T 28181; returns how many there were."""
-    columns = (*(GB_COLUMNS if gb_names else OWN_COLUMNS), *(_VERDICT_COLUMNS if with_verdict else ()))
-    sheet = Sheet(out, form, columns)
+    """Write cameras, in the registry's columns or those of GB/T 28181; return how many there were."""
+    columns = (*(GB_COLUMNS if gb_names else REGISTRY_COLUMNS), *(_VERDICT_COLUMNS if with_verdict else ()))
+    writer = RowWriter(out, file_format, columns)
     number = 0
-    for number, status in enumerate(statuses, 1):  # noqa: B007 (the last one is the count)
+    for number, status in enumerate(statuses, 1):  # noqa: B007 (the last number is the count)
         camera = status.camera
-        row = to_gb(camera) if gb_names else {name: getattr(camera, name) for name in OWN_COLUMNS}
-        sheet.write(row | _verdict_cells(status) if with_verdict else row)
+        row = to_gb(camera) if gb_names else {name: getattr(camera, name) for name in REGISTRY_COLUMNS}
+        writer.write(row | _verdict_cells(status) if with_verdict else row)
     return number
 
 
 @contextmanager
-def new_file(path: Path, form: Form, *, private: bool) -> Iterator[TextIO]:
-    """A file that takes its name when it is whole. CSV begins with the mark that tells Excel of UTF-8.
+def atomic_file(path: Path, file_format: FileFormat, *, private: bool) -> Iterator[TextIO]:
+    """Open a new file that replaces `path` only when it is complete. CSV begins with a byte order mark, for Excel.
 
     `private`: only its owner may read it. Raises ConfigError if it cannot be written.
     """
@@ -152,7 +161,7 @@ def new_file(path: Path, form: Form, *, private: bool) -> Iterator[TextIO]:
     try:
         descriptor = os.open(partial_path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666)
         try:
-            encoding = "utf-8-sig" if form is Form.CSV else "utf-8"
+            encoding = "utf-8-sig" if file_format is FileFormat.CSV else "utf-8"
             with os.fdopen(descriptor, "w", encoding=encoding, newline="") as file:
                 yield file
             partial_path.replace(path)
@@ -160,7 +169,7 @@ def new_file(path: Path, form: Form, *, private: bool) -> Iterator[TextIO]:
             partial_path.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give the path of a file we may write") from error
+        raise ConfigError(f"{path}: {error.strerror}; give the path of a file that can be written") from error
 
 
 def _without_url(problem: RowProblem) -> RowProblem:

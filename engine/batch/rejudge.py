@@ -1,7 +1,7 @@
-"""`patrol rejudge`: what other thresholds would have said of the latest pictures, before they are applied.
+"""`patrol rejudge`: shows what other thresholds would say of the latest pictures, before they are applied.
 
-The kept measurements are judged again against the memory each camera has now, less the last visit's outcome. What that
-visit taught the baseline stays in it, which is little; whether a picture stood still is counted as it was counted then.
+The stored measurements are judged again with each camera's present judge state, without the last visit's outcome. What
+that visit added to the baseline stays in it, which is little; whether the picture was frozen is taken from then.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Rejudged:
-    """One camera's latest picture: what was said of it, and what would be."""
+    """The latest picture of one camera: `was`, its verdict, and `would`, the one it would get."""
 
     was: Verdict
     would: Verdict
@@ -31,10 +31,10 @@ class Rejudged:
     @property
     def changed(self) -> bool:
         """Whether state, kinds or reason differ."""
-        return _said(self.was) != _said(self.would)
+        return _outcome(self.was) != _outcome(self.would)
 
     def json(self) -> dict[str, Any]:
-        """As `patrol rejudge --json` prints it; thresholds are those that differ, as they were and would be."""
+        """Return it as `patrol rejudge --json` prints it. `thresholds`: those that differ, before and after."""
         before, after = self.was.thresholds, self.would.thresholds
         return {
             "camera_id": self.was.camera_id,
@@ -51,7 +51,7 @@ class Rejudged:
 
 @dataclass(slots=True)
 class Totals:
-    """How many pictures were judged again, could not be read, and went from what to what."""
+    """How many pictures were judged again, how many could not be read, and the numbers by verdict before and after."""
 
     judged: int = 0
     unreadable: int = 0
@@ -59,40 +59,40 @@ class Totals:
 
     @property
     def changed(self) -> int:
-        """Pictures of which something else would be said."""
+        """The number of pictures whose verdict would change."""
         return sum(number for (was, would), number in self.moves.items() if was != would)
 
 
 def rejudge(records: Iterable[VisitRecord], settings: JudgeSettings, totals: Totals) -> Iterator[Rejudged]:
-    """Judge each record again, in turn; `totals` counts along."""
+    """Judge each record again and yield the result; count in `totals`."""
     for record in records:
         try:
             measurement = unpack_measurement(record.measurement)
         except WireError:
             totals.unreadable += 1
             continue
-        memory = JudgeState.from_bytes(record.history).before_last()
-        would, _ = judge_measurement(measurement, memory, settings, working=record.working)
-        one = Rejudged(record.verdict, would)
+        judge_state = JudgeState.from_bytes(record.judge_state).before_last()
+        would, _ = judge_measurement(measurement, judge_state, settings, working=record.working)
+        rejudged = Rejudged(record.verdict, would)
         totals.judged += 1
-        totals.moves[label(one.was), label(one.would)] += 1
-        yield one
+        totals.moves[label(rejudged.was), label(rejudged.would)] += 1
+        yield rejudged
 
 
 def label(verdict: Verdict) -> str:
-    """What was said, in one word or a few."""
+    """Return a verdict in a word or a few: its kinds, else its state and reason."""
     return ", ".join(verdict.kinds) or (f"{verdict.state} ({verdict.reason})" if verdict.reason else verdict.state)
 
 
-def since_ns(text: str, now_ns: int) -> int:
-    """`90m`, `24h`, `7d` before `now_ns`; raises ConfigError."""
+def parse_since(text: str, now_ns: int) -> int:
+    """Return the time that is `text` (like `90m`, `24h`, `7d`) before `now_ns`. Raises ConfigError."""
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdigit() and unit in _UNIT_S):
         raise ConfigError(f"--since = {text!r}: give a number and a unit of s, m, h or d, like 24h")
     return now_ns - int(number) * _UNIT_S[unit] * NS_PER_S
 
 
-def _said(verdict: Verdict) -> tuple[object, ...]:
+def _outcome(verdict: Verdict) -> tuple[object, ...]:
     return verdict.state, verdict.kinds, verdict.reason
 
 

@@ -1,4 +1,4 @@
-"""`patrol report`: the digest of a region, joined from the ledger, the KPIs, the registry and the names of regions."""
+"""`patrol report`: makes the digest of a region from the ledger, the KPIs, the registry and the names of regions."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -27,27 +27,27 @@ from engine.storage.db.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A digest, and all that is overdue or supervised, the most urgent first."""
+    """A digest, and all findings that are overdue or supervised, the most urgent first."""
 
     digest: Digest
     pressing: tuple[Case, ...]
 
 
 def report(store: Store, region: str, period: Period, timezone: str, regions: Regions, now_wall_ns: int) -> Report:
-    """The digest of a region (GB/T 2260 prefix, empty: everything), from what the database holds now.
+    """Make the digest of a region (GB/T 2260 prefix; empty: everything) from the database as it is now.
 
     Findings are as they were at the end of the period: their events are replayed up to then.
     """
     begin_ns, end_ns = period.wall_ns(timezone)
     events = store.findings.events_within(begin_ns, end_ns, region)
     findings = Findings(cases(events, end_ns), begin_ns)
-    named = _with_cameras(store, findings.pressing)
-    findings.pressing = list(named)
+    pressing = _with_cameras(store, findings.pressing)
+    findings.pressing = list(pressing)
     of_canteens = len(region) == COUNTY_DIGITS
-    # Within a city its own name before that of every county says nothing.
-    called = regions.name if len(region) > PROVINCE_DIGITS else regions.label
-    names = {code: called(code) for code in findings.by_county}
-    league = _canteens(store.kpis, region, period) if of_canteens else _counties(store.kpis, region, period, called)
+    # Within one city its name before every county's would add nothing.
+    name_of = regions.name if len(region) > PROVINCE_DIGITS else regions.label
+    names = {code: name_of(code) for code in findings.by_county}
+    league = _canteens(store.kpis, region, period) if of_canteens else _counties(store.kpis, region, period, name_of)
     tallies = findings.by_canteen if of_canteens else findings.by_county
     canteens = _canteen_names(store, region, findings) if of_canteens else names
     chapters, left_out = findings.chapters(names)
@@ -68,54 +68,54 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
         chapters=chapters,
         left_out=left_out,
     )
-    return Report(digest, named)
+    return Report(digest, pressing)
 
 
 def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[Case]:
-    """Findings as their events before `end_wall_ns` left them; those that were opened later are not among them.
+    """Yield findings as their events before `end_wall_ns` left them; not those that were opened later.
 
-    `events`: finding by finding, each in its order.
+    `events` are grouped by finding and in order.
     """
     for _, of_finding in groupby(events, attrgetter("finding_id")):
         finding: Finding | None = None
-        missed_ns = 0
+        overdue_ns = 0
         for event in of_finding:
             if event.at_wall_ns < end_wall_ns:
                 finding = apply(finding, event)
                 if event.step is Step.FELL_OVERDUE:
-                    missed_ns = missed_ns or event.at_wall_ns
+                    overdue_ns = overdue_ns or event.at_wall_ns
         if finding is not None:
-            yield Case(finding, missed_ns)
+            yield Case(finding, overdue_ns)
 
 
 def _with_cameras(store: Store, pressing: Iterable[Case]) -> tuple[Case, ...]:
-    """With the names that the registry has for the cameras now."""
-    found = tuple(pressing)
-    names = store.camera_names({case.finding.subject.camera_id for case in found})
-    return tuple(replace(one, camera_name=names.get(one.finding.subject.camera_id, "")) for one in found)
+    """Add the names that the cameras have in the registry now."""
+    all_cases = tuple(pressing)
+    names = store.registry.names({case.finding.subject.camera_id for case in all_cases})
+    return tuple(replace(case, camera_name=names.get(case.finding.subject.camera_id, "")) for case in all_cases)
 
 
 def _headline(kpis: Kpis, region: str, period: Period) -> tuple[tuple[KpiLine, ...], int]:
     now, before = (
-        kpi_table(kpis, KpiQuery(region, KpiBy.COUNTY, one.first, one.last)) for one in (period, period.before)
+        kpi_table(kpis, KpiQuery(region, KpiBy.COUNTY, span.first, span.last)) for span in (period, period.before)
     )
-    had = before.total.rates if before.rows else {}
-    return tuple(KpiLine(name, now.total.rates[name], had.get(name)) for name in KpiName), _days(now.rows)
+    rates_before = before.total.rates if before.rows else {}
+    return tuple(KpiLine(name, now.total.rates[name], rates_before.get(name)) for name in KpiName), _days(now.rows)
 
 
 def _days(rows: Iterable[KpiRow]) -> int:
     return max((row.days for row in rows), default=0)
 
 
-def _counties(kpis: Kpis, region: str, period: Period, called: Callable[[str], str]) -> list[Standing]:
+def _counties(kpis: Kpis, region: str, period: Period, name_of: Callable[[str], str]) -> list[Standing]:
     table = league_table(kpis, LeagueQuery(region, KpiName.CLARITY, KpiBy.COUNTY, period.first, period.last))
     return [
-        Standing(one.place, one.row.region, called(one.row.region), one.row.rates, one.before) for one in table.rows
+        Standing(row.place, row.row.region, name_of(row.row.region), row.row.rates, row.before) for row in table.rows
     ]
 
 
 def _canteens(kpis: Kpis, region: str, period: Period) -> list[Standing]:
-    """The canteens of a county, the clearest first; they have no places, being too small to compete."""
+    """The canteens of a county, the clearest first. They are not ranked: their numbers are too small."""
     table = kpi_table(kpis, KpiQuery(region, KpiBy.CANTEEN, period.first, period.last))
     rows = sorted(table.rows, key=lambda row: (_worse(row.rates[KpiName.CLARITY]), row.site_name, row.site_id))
     return [Standing(None, row.site_id, row.site_name or row.site_id, row.rates) for row in rows]
@@ -126,5 +126,5 @@ def _worse(rate: Rate) -> float:
 
 
 def _canteen_names(store: Store, region: str, findings: Findings) -> Mapping[str, str]:
-    known = store.kpis.names(region)
-    return {code: known.get(code, code) for code in findings.by_canteen}
+    names = store.kpis.names(region)
+    return {code: names.get(code, code) for code in findings.by_canteen}

@@ -23,7 +23,7 @@ from engine.cli.options import (
 )
 from engine.cli.platforms import disagree, pull_app
 from engine.errors import ConfigError
-from engine.interchange.camera_files import Form, form_of
+from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem
 from engine.model.verdict import State
 from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why
@@ -69,7 +69,7 @@ def import_cameras(
         ERR.out(f"{len(found.problems)} problems; nothing was taken (--keep-good takes the good rows)", highlight=False)
         raise typer.Exit(1)
     with open_registry(settings, server, token, ca) as desk:
-        report = desk.put(rows.cameras(), keep_good)
+        report = desk.upsert(rows.cameras(), keep_good)
         _name_problems(report.problems)
         OUT.out(
             f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {desk.name}",
@@ -81,7 +81,7 @@ def import_cameras(
 @app.command("export")
 def export_cameras(
     file: Annotated[Path, typer.Argument(help="File to write; `-`: standard output.")],
-    form: Annotated[Form | None, typer.Option("--format", help="csv or jsonl; default: by the suffix.")] = None,
+    form: Annotated[FileFormat | None, typer.Option("--format", help="csv or jsonl; default: by the suffix.")] = None,
     names: Annotated[Names, typer.Option("--fields", help="ours, or those of GB/T 28181.")] = Names.OURS,
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
     with_verdict: Annotated[bool, typer.Option("--with-verdict", help="What the engine says of each, too.")] = False,
@@ -95,21 +95,21 @@ def export_cameras(
 ) -> None:
     """Write the registry to a file that `patrol cameras import` takes back. Passwords of URLs are `***` in it."""
     from engine.batch.registry import open_database_registry, open_registry
-    from engine.batch.registry_files import new_file, write_cameras
+    from engine.batch.registry_files import atomic_file, write_cameras
 
     if with_passwords and server:
         raise ConfigError("--with-passwords reads the database: passwords never leave an engine; leave --server out")
     settings = settings_of(config)
     to_stdout = str(file) == "-"
-    form = form or form_of(file)
-    out = nullcontext(sys.stdout) if to_stdout else new_file(file, form, private=with_passwords)
+    form = form or format_of(file)
+    out = nullcontext(sys.stdout) if to_stdout else atomic_file(file, form, private=with_passwords)
     reading = (
         open_database_registry(settings, with_passwords)
         if with_passwords
         else open_registry(settings, server, token, ca)
     )
     with reading as desk, out as sheet:
-        statuses = desk.list(CameraQuery(region))
+        statuses = desk.cameras(CameraQuery(region))
         number = write_cameras(statuses, sheet, form, gb_names=names is Names.GBT28181, with_verdict=with_verdict)
     ERR.out(f"{number} cameras of {desk.name}{'' if to_stdout else f', in {file}'}", highlight=False)
 
@@ -148,11 +148,11 @@ def list_cameras(
     query = CameraQuery(region, site, State(state) if state else None)
     with open_registry(settings_of(config), server, token, ca) as desk:
         if as_json:
-            for status in desk.list(query):
+            for status in desk.cameras(query):
                 OUT.out(json.dumps(camera_json(status), ensure_ascii=False), highlight=False)
             return
         table: list[list[Cell]] = []
-        for one in desk.list(query):
+        for one in desk.cameras(query):
             latest = one.latest
             table.append(
                 [

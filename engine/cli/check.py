@@ -13,7 +13,7 @@ from engine.terminal.progress import progress
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.batch.check import Checked  # its imports compile kernels; only `check` shall wait for that
+    from engine.batch.check import CheckResult  # its imports compile kernels; only `check` shall wait for that
 
 
 def check(
@@ -27,12 +27,12 @@ def check(
     """Look at sources once, without an engine. Exit 0: all ok; 1: a fault or unknown; 2: one without a picture."""
     if picture is not None and len(sources) != 1:
         raise ConfigError(f"--picture draws one source, {len(sources)} were given; check them one by one")
-    from engine.batch.check import Checked, check_sources, exit_code
+    from engine.batch.check import CheckResult, check_sources, exit_code
 
     settings = settings_of(config)
     feed = settings.feed.model_copy(update={"schemes": tuple({*settings.feed.schemes, "file"})})
     settings = settings.model_copy(update={"feed": feed})
-    answers: list[Checked] = []
+    answers: list[CheckResult] = []
     with progress(ERR, "checking", len(sources)) as done:
         for answer in check_sources(sources, settings, done):
             answers.append(answer)
@@ -45,7 +45,7 @@ def check(
     raise typer.Exit(exit_code(answers))
 
 
-def _show_checks(answers: "list[Checked]") -> None:
+def _show_checks(answers: "list[CheckResult]") -> None:
     table = [
         [
             answer.json()["source"],
@@ -61,7 +61,7 @@ def _show_checks(answers: "list[Checked]") -> None:
     show_table(OUT, ["source", "verdict", "why", "sharp", "expo", "hidden", "detail"], table)
 
 
-def _draw(answer: "Checked", path: Path) -> None:
+def _draw(answer: "CheckResult", path: Path) -> None:
     from engine.decode.render import decode_rgb
     from engine.kernels.summary import STRUCTURE_MIN
     from engine.worker.annotate import draw_check

@@ -34,7 +34,7 @@ def list_notices(
     state = DeliveryState.DEAD if dead else DeliveryState.WAITING if waiting else None
     settings = settings_of(config)
     with closing(Store.open(settings.record.url)) as store:
-        parcels = store.outbox.parcels(state, endpoint, limit)
+        parcels = store.outbox.deliveries(state, endpoint, limit)
         backlogs = store.outbox.backlogs()
     if as_json:
         for one in parcels:

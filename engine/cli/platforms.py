@@ -25,7 +25,7 @@ from engine.terminal.formatting import day_text, state_text, utc_text
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.batch.platforms import Pulled, PullOrder, PullReport
+    from engine.batch.platforms import PlatformListing, PullOptions, PullReport
     from engine.interchange.http_json import PlatformHttp
 
 pull_app = typer.Typer(no_args_is_help=True, help="Ask a media platform what it claims of its channels.")
@@ -78,13 +78,13 @@ def pull_zlmediakit(
     A stream is a camera's by its id (`camera` or `device_camera`), its origin, or the URL it is served at.
     Exit 1: some rows could not be written.
     """
-    from engine.batch.platforms import ask_zlmediakit
+    from engine.batch.platforms import list_zlmediakit
     from engine.interchange.http_json import PlatformHttp
 
     order = _order(region, add, stream_url, mark_absent, dry_run)
     query = {"secret": _secret(secret_env)}
     http = PlatformHttp(url, query=query, ca=platform_ca, timeout_s=timeout_s, bytes_max=bytes_max)
-    _pull(http, ask_zlmediakit(http, stream_host or (), schema), order, as_json, (config, server, token, ca))
+    _pull(http, list_zlmediakit(http, stream_host or (), schema), order, as_json, (config, server, token, ca))
 
 
 @pull_app.command("wvp")
@@ -112,13 +112,13 @@ def pull_wvp(
 
     Exit 1: some rows could not be written.
     """
-    from engine.batch.platforms import ask_wvp
+    from engine.batch.platforms import list_wvp
     from engine.interchange.http_json import PlatformHttp
 
     order = _order(region, add, stream_url, mark_absent, dry_run)
     headers = {"access-token": _secret(token_env)}
     http = PlatformHttp(url, headers=headers, ca=platform_ca, timeout_s=timeout_s, bytes_max=bytes_max)
-    _pull(http, ask_wvp(http, stream_host or (), page_rows, pages_max), order, as_json, (config, server, token, ca))
+    _pull(http, list_wvp(http, stream_host or (), page_rows, pages_max), order, as_json, (config, server, token, ca))
 
 
 def disagree(
@@ -130,11 +130,11 @@ def disagree(
     ca: CaOption = None,
 ) -> None:
     """Cameras that the platform calls online while we call them offline, or the reverse, and since when we do."""
-    from engine.batch.platforms import standing
+    from engine.batch.platforms import compare_claims
     from engine.batch.registry import open_registry
 
     with open_registry(settings_of(config), server, token, ca) as desk:
-        found = standing(desk, region)
+        found = compare_claims(desk, region)
     if as_json:
         for one in found.disagree:
             line = {
@@ -178,18 +178,18 @@ def _secret(variable: str) -> str:
     return secret
 
 
-def _order(region: str, add: bool, stream_url: str, mark_absent: bool, dry_run: bool) -> "PullOrder":
-    from engine.batch.platforms import PullOrder
+def _order(region: str, add: bool, stream_url: str, mark_absent: bool, dry_run: bool) -> "PullOptions":
+    from engine.batch.platforms import PullOptions
 
     if add != bool(stream_url):
         raise ConfigError("--add and --stream-url: a camera that is added needs its URL; give both, or neither")
-    return PullOrder(region, mark_absent, StreamUrl(stream_url) if add else None, dry_run)
+    return PullOptions(region, mark_absent, StreamUrl(stream_url) if add else None, dry_run)
 
 
 def _pull(
     http: "PlatformHttp",
-    pulled: "Pulled",
-    order: "PullOrder",
+    pulled: "PlatformListing",
+    order: "PullOptions",
     as_json: bool,
     where: tuple[Path | None, str, str, Path | None],
 ) -> None:

@@ -30,7 +30,7 @@ def rejudge(
     from engine.storage.db.store import Store
 
     settings = settings_of(config)
-    earliest_ns = again.since_ns(since, wall_ns())
+    earliest_ns = again.parse_since(since, wall_ns())
     totals = again.Totals()
     rows: list[list[str]] = []
     store = Store.open(settings.record.url)

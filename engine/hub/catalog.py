@@ -13,7 +13,7 @@ from itertools import chain, compress
 from typing import Any, NamedTuple
 
 from engine.hub.registry import Registry
-from engine.model.packed_verdict import Packed, Shape, ShapeKey, pack, shape_key
+from engine.model.packed_verdict import Packed, Shape, ShapeKey, shape_key
 from engine.model.registry import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
@@ -49,7 +49,7 @@ class Catalog:
         """Replace the latest verdicts by records that were committed. For one thread, in the order of commits."""
         for record in records:
             verdict = record.verdict
-            packed = Packed(verdict.at_wall_ns, self._shape(verdict), pack(verdict))
+            packed = Packed(verdict.at_wall_ns, self._shape(verdict), record.packed_verdict)
             with self._changing:  # so that `forget` cannot come between the lookup and the write
                 if verdict.camera_id in self._registry.cameras:  # it may have left the registry meanwhile
                     self._latest[verdict.camera_id] = packed

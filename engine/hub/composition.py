@@ -45,7 +45,7 @@ from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_messages
 from engine.serve.services import patrol as verdict_messages
 from engine.serve.streams.watch import Watch
-from engine.storage.db.pauses import removed
+from engine.storage.db.pauses import delete_pause
 from engine.storage.db.store import Store
 from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.evidence.store import EvidenceStore
@@ -161,8 +161,8 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     record = settings.record
     store = Store.open(record.url)
     stack.callback(store.close)
-    store.claim()
-    evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_out=metrics.evidence_out)
+    store.acquire_writer_lock()
+    evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
     quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
     zone = ZoneInfo(calendar.timezone)
     writer = Writer(
@@ -171,7 +171,7 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
         record,
         metrics.store_error,
         lambda took_s: metrics.stage("store", took_s),
-        lambda record: store.upkeep.step(record, wall_ns(), zone),
+        lambda record: store.maintenance.step(record, wall_ns(), zone),
     )
     stack.callback(writer.close)
     return Storage(store, writer, evidence, quarantine)
@@ -184,7 +184,7 @@ def _load(store: Store) -> _Memory:
     for camera_id, packed, judge_state in store.latest():  # in one pass: it may be half a gigabyte
         verdicts[camera_id], judge_states[camera_id] = packed, judge_state
     announced = {camera_id: packed.shape.key.announced for camera_id, packed in verdicts.items()}
-    registry = Registry(store.cameras(), announced)
+    registry = Registry(store.registry.cameras(), announced)
     return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()))
 
 
@@ -238,7 +238,7 @@ def _visits(
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
 
     def forget(pause: Pause) -> None:
-        storage.writer.transact(removed(pause))
+        storage.writer.transact(delete_pause(pause))
 
     visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget)
     for pause in storage.store.pauses.all():

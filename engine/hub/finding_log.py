@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from engine.model.findings import LedgerEvent, LoggedEvent
-from engine.storage.db.findings import FindingRecord
+from engine.storage.db.findings import FindingStore
 
 _EVENTS_MAX = 500
 """Events handed to a listener at once."""
@@ -16,7 +16,7 @@ Listener = Callable[[Sequence[LoggedEvent]], None]
 class FindingLog:
     """The log of events; watchers resume from any place in it."""
 
-    def __init__(self, record: FindingRecord) -> None:
+    def __init__(self, record: FindingStore) -> None:
         self._record = record
 
     async def span(self) -> tuple[int, int]:
@@ -54,7 +54,7 @@ class CommitFlag:
 class FindingPublisher:
     """Hands committed events to `listeners`, in the order of commits, each once. For the writer's thread."""
 
-    def __init__(self, record: FindingRecord, written: CommitFlag, listeners: Sequence[Listener]) -> None:
+    def __init__(self, record: FindingStore, written: CommitFlag, listeners: Sequence[Listener]) -> None:
         self._record = record
         self._written = written
         self._listeners = tuple(listeners)

@@ -34,7 +34,7 @@ from engine.model.findings import (
 )
 from engine.model.keyframe import EvidenceKeyframe
 from engine.model.verdict import Verdict
-from engine.storage.db.findings import Entry, FindingRecord, append
+from engine.storage.db.findings import FindingStore, LedgerEntry, append
 from engine.storage.db.store import Write
 from engine.storage.writer.writer import Writer
 
@@ -68,7 +68,7 @@ class FindingsService:
     def __init__(
         self,
         settings: Settings,
-        record: FindingRecord,
+        record: FindingStore,
         writer: Writer,
         written: CommitFlag,
         calls: ThreadCalls,
@@ -202,13 +202,13 @@ class FindingsService:
             self._metrics.finding_event(entry.event.step)
         return self._counted(entries) if entries else None
 
-    def _entry(self, recorded: Recorded, evidence: EvidenceKeyframe | None) -> Entry:
+    def _entry(self, recorded: Recorded, evidence: EvidenceKeyframe | None) -> LedgerEntry:
         event, finding = recorded.event, recorded.finding
         if evidence is not None and event.step in _STEPS_WITH_EVIDENCE:
             event = replace(event, evidence=(evidence.sha256,))
-        return Entry(event, finding, self._notice_body(event, finding) if event.step in TOLD else "")
+        return LedgerEntry(event, finding, self._notice_body(event, finding) if event.step in TOLD else "")
 
-    def _counted(self, entries: Sequence[Entry]) -> Write:
+    def _counted(self, entries: Sequence[LedgerEntry]) -> Write:
         """Return the write; its events count as waiting until it ran. A transaction that fails runs it again."""
         with self._lock:
             self._waiting += len(entries)

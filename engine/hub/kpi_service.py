@@ -104,7 +104,7 @@ class KpiService:
                 self._counts.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
             self._unwritten = self._unwritten.then(self._counts.take())
             self._written_keep_days = self._keep_days
-        self._record.put(transaction, self._unwritten, self._written_keep_days)
+        self._record.write(transaction, self._unwritten, self._written_keep_days)
 
     def committed(self) -> None:
         """Note that the transaction of the last `count_in` is committed. For the thread that wrote it."""

@@ -156,7 +156,7 @@ class KeyframePipeline:
         outlets.catalog.stored(records)
         outlets.kpis.committed()
         self._metrics.kpis_late(outlets.kpis.take_late())
-        self._metrics.evidence(evidence.bytes_kept, evidence.numbers())
+        self._metrics.evidence(evidence.bytes_kept, evidence.counts())
         outlets.watch.publish(outlets.verdict_log.published(records))
         outlets.findings.publish()
 
@@ -210,7 +210,7 @@ class KeyframePipeline:
                 self._quarantined(end.keyframe)
 
     def _quarantined(self, keyframe: Keyframe) -> None:
-        path = self._storage.quarantine.keep(keyframe, "two workers died over it")
+        path = self._storage.quarantine.add(keyframe, "two workers died over it")
         logger().error("keyframe quarantined", camera_id=keyframe.camera_id, file=str(path))
         self._keep_order(keyframe.camera_id)
         judgement = self._judge.judge_quarantined(keyframe)

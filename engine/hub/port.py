@@ -30,7 +30,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import MASK
-from engine.storage.db.pauses import put as put_pause
+from engine.storage.db.pauses import upsert_pause
 from engine.storage.evidence.keyframe_file import verdict_of
 
 Answer = TypeVar("Answer")
@@ -70,7 +70,7 @@ class Port:
         counts = (0, 0, 0)
         for begin in range(0, len(good), _IMPORT_ROWS):
             rows = good[begin : begin + _IMPORT_ROWS]
-            added, changed, unchanged = await asyncio.to_thread(self._store.put_cameras, rows)
+            added, changed, unchanged = await asyncio.to_thread(self._store.registry.upsert, rows)
             counts = (counts[0] + added, counts[1] + changed, counts[2] + unchanged)
             await self._ask(lambda rows=rows: self._upsert(rows))  # type: ignore[misc]
             await asyncio.to_thread(self._kpis.upsert, rows)
@@ -90,7 +90,7 @@ class Port:
 
         await self._ask(drop)
         await asyncio.to_thread(self._kpis.remove, camera_ids)
-        removed = await asyncio.to_thread(self._store.remove_cameras, camera_ids)
+        removed = await asyncio.to_thread(self._store.registry.remove, camera_ids)
         for camera_id in removed:
             await asyncio.to_thread(self._storage.evidence.remove, camera_id)
         unknown = set(camera_ids) - set(removed)
@@ -101,7 +101,7 @@ class Port:
         reset, unknown = await self._ask(lambda: self._state.judge.reset_baselines(camera_ids))
         # Verdicts judged before this call are written first; else they would bring the old baseline back.
         await asyncio.to_thread(self._storage.writer.flush, _FLUSH_S)
-        await asyncio.to_thread(self._store.put_histories, reset)
+        await asyncio.to_thread(self._store.replace_judge_states, reset)
         return len(reset), unknown
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
@@ -138,10 +138,11 @@ class Port:
         """Return a kept keyframe as JPEG; None if it is not kept, or a newer one has replaced it.
 
         `sha256`: return this exhibit, as this camera sent it. `annotated`: draw the tile map and the verdict in.
-        Raises StoreError if an exhibit's bits have changed or too many renders are in flight.
+        Raises IntegrityError if an exhibit's bits have changed or a keyframe gives no picture, UnavailableError if no
+        worker is ready or too many renders are in flight.
         """
         if sha256:
-            exhibit = await asyncio.to_thread(self._storage.evidence.exhibited, sha256, camera_id)
+            exhibit = await asyncio.to_thread(self._storage.evidence.get_exhibit, sha256, camera_id)
             kept = None if exhibit is None else (exhibit.keyframe, exhibit.facts)
         else:
             kept = await asyncio.to_thread(self._storage.evidence.latest, camera_id)
@@ -169,7 +170,7 @@ class Port:
 
     async def pause(self, pause: Pause) -> PauseStatus:
         """Stop visiting the cameras of a scope; returns once the pause outlives a restart."""
-        await asyncio.wrap_future(self._storage.writer.transact(put_pause(pause)))
+        await asyncio.wrap_future(self._storage.writer.transact(upsert_pause(pause)))
         return await self._ask(lambda: self._state.visits.pause(pause, monotonic_ns()))
 
     async def resume(self, scope: PauseScope) -> PauseStatus:
@@ -240,7 +241,7 @@ class Port:
 
     def _check(self, cameras: Sequence[Camera]) -> tuple[Sequence[Camera], tuple[RowProblem, ...]]:
         masked = [camera.camera_id for camera in cameras if MASK in camera.url]
-        cameras, unknown = restore_passwords(cameras, self._store.urls(masked) if masked else {})
+        cameras, unknown = restore_passwords(cameras, self._store.registry.urls(masked) if masked else {})
         return cameras, (*check_cameras(cameras, self._check_url), *unknown)
 
     def _check_url(self, url: str) -> None:

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engine.errors import StoreError
+from engine.errors import IntegrityError, UnavailableError
 from engine.model.keyframe import Keyframe
 from engine.model.picture import RenderedPicture
 from engine.worker.wire import Failed
@@ -28,28 +28,32 @@ class RenderJobs:
         self._next = FIRST_JOB_ID
 
     def start(self, worker: str, answer: "Future[RenderedPicture]") -> int:
-        """Return the id of a new job for `worker`. Raises StoreError if RENDERS_MAX are in flight."""
+        """Return the id of a new job for `worker`. Raises UnavailableError if RENDERS_MAX are in flight."""
         if len(self._jobs) >= RENDERS_MAX:
-            raise StoreError(f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second")
+            raise UnavailableError(
+                f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second"
+            )
         job_id = self._next
         self._next += 1
         self._jobs[job_id] = _RenderJob(worker, answer)
         return job_id
 
     def finish(self, job_id: int, outcome: RenderedPicture | Failed) -> None:
-        """Complete the caller's future with the worker's outcome."""
+        """Complete the caller's future: with the picture, or with IntegrityError if the keyframe gives none."""
         job = self._jobs.pop(job_id, None)
         if job is None or job.answer.cancelled():
             return
         if isinstance(outcome, RenderedPicture):
             job.answer.set_result(outcome)
         else:
-            job.answer.set_exception(StoreError(f"the kept keyframe gives no picture: {outcome.detail}"))
+            job.answer.set_exception(IntegrityError(f"the kept keyframe gives no picture: {outcome.detail}"))
 
     def worker_lost(self, worker: str) -> None:
-        """Fail the renders of a worker that ended; the caller may ask again."""
+        """Fail the renders of a worker that ended with UnavailableError: the caller may ask again."""
         for job_id in [job_id for job_id, job in self._jobs.items() if job.worker == worker]:
-            self.finish(job_id, Failed("internal", "the worker ended; ask again"))
+            job = self._jobs.pop(job_id)
+            if not job.answer.cancelled():
+                job.answer.set_exception(UnavailableError("the worker that rendered the picture ended; ask again"))
 
 
 def with_visit(picture: RenderedPicture, keyframe: Keyframe) -> RenderedPicture:

@@ -85,7 +85,7 @@ class SpotCheckService:
         check = SpotCheck(header, drawn.strata, drawn.drawn, population.left_out)
         if order.dry_run:
             return check
-        check = self._record.put(check)
+        check = self._record.add(check)
         logger().info("spot check drawn", draw_id=check.header.draw_id, seed=seed, canteens=check.header.drawn)
         return check
 

@@ -48,7 +48,7 @@ class Telemetry:
         metrics.flow(self._visits.in_flight, len(self._workers), self._outlets.watch.watchers)
         metrics.scheduler(self._visits.status(now_ns))
         self._findings.measure()
-        metrics.stored(*self._writer.take_counts())
+        metrics.stored(*self._writer.drain_counts())
         self._outlets.kpis.add_periods(self._visits.drain_periods())
 
     def machine(self, now_ns: int) -> MachineStatus:

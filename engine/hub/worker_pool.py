@@ -5,11 +5,11 @@ from concurrent.futures import Future
 
 from engine.clock import ns, seconds
 from engine.config.schema import IntakeSettings
-from engine.errors import WireError
+from engine.errors import UnavailableError
 from engine.feed.intake import Dropped, Intake
 from engine.hub.render_jobs import FIRST_JOB_ID, RenderJobs
 from engine.metrics import Metrics
-from engine.model.keyframe import DropReason, Keyframe
+from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
@@ -72,11 +72,12 @@ class WorkerPool:
     ) -> "Future[RenderedPicture]":
         """Have a worker render a keyframe as JPEG; with `annotate`, its tiles, scores and this verdict are drawn in.
 
-        Raises WireError if no worker is ready, StoreError if too many renders are in flight.
+        Raises UnavailableError if no worker is ready or too many renders are in flight. The future fails with
+        UnavailableError if the worker ends, with IntegrityError if the keyframe gives no picture.
         """
         answer: Future[RenderedPicture] = Future()
         if not self._ready:
-            raise WireError(DropReason.SHUTDOWN, "no worker is ready to render; ask again in a second")
+            raise UnavailableError("no worker is ready to render; ask again in a second")
         self._ready.rotate(1)
         worker = self._ready[0]
         job_id = self._renders.start(worker, answer)

@@ -1,1 +1,1 @@
-"""What other systems hand us and take from us: region codes, GB/T 28181 fields, files of cameras, media platforms."""
+"""Formats shared with other systems: region codes, GB/T 28181 fields, files of cameras, lists of media platforms."""

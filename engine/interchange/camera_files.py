@@ -1,7 +1,7 @@
-"""Cameras in files: CSV and JSON Lines, a row at a time, so that a province takes no more memory than a school.
+"""Reads and writes CSV and JSON Lines row by row, so that memory does not grow with the file.
 
-Cells come out as text under the file's own names; what they mean is said elsewhere (gbt28181, and the registry's
-rules). UTF-8 with or without a byte order mark, or GB 18030 as Excel writes it in China.
+Cells are strings under the file's own column names; gbt28181 and registry_rules give them a meaning. Files are UTF-8,
+with or without a byte order mark, or GB 18030 as Excel writes it in China.
 """
 
 import codecs
@@ -22,26 +22,26 @@ _CELL_CHARS_MAX = 4096
 _LINE_CHARS_MAX = 65_536
 _CHUNK_BYTES = 1 << 20
 _SHOWN_CHARS = 80
-_NAME_SETS_MAX = 1000
+_CHECKED_NAMES_MAX = 1000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 CheckNames = Callable[[Iterable[str]], None]
-"""Raises RegistryError for names that cannot be the columns of a file."""
+"""Raises RegistryError if these cannot be the columns of a file."""
 
 
-class Form(StrEnum):
-    """What a file is written in."""
+class FileFormat(StrEnum):
+    """The format of a file."""
 
     CSV = "csv"
     JSONL = "jsonl"
 
 
-_FORMS = {".csv": Form.CSV, ".jsonl": Form.JSONL, ".ndjson": Form.JSONL}
+_FORMATS = {".csv": FileFormat.CSV, ".jsonl": FileFormat.JSONL, ".ndjson": FileFormat.JSONL}
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row, its line counted from 1. `problem`: column, value and sentence where it could not be read at all."""
+    """A row. `line` counts from 1. `problem`: column, value and message if the row could not be read at all."""
 
     index: int
     line: int
@@ -49,13 +49,13 @@ class FileRow:
     problem: tuple[str, str, str] | None = None
 
 
-def form_of(path: Path) -> Form:
-    """By the suffix; what has another is CSV."""
-    return _FORMS.get(path.suffix.lower(), Form.CSV)
+def format_of(path: Path) -> FileFormat:
+    """Return the format by the suffix of the file; CSV for unknown suffixes."""
+    return _FORMATS.get(path.suffix.lower(), FileFormat.CSV)
 
 
-def encoding_of(file: BinaryIO) -> str:
-    """The encoding that the whole file can be read with; leaves it at its beginning. Raises RegistryError."""
+def detect_encoding(file: BinaryIO) -> str:
+    """Return the encoding that can decode the whole file; leave the file at its beginning. Raises RegistryError."""
     for encoding in ("utf-8-sig", "gb18030"):
         file.seek(0)
         decoder = codecs.getincrementaldecoder(encoding)()
@@ -71,27 +71,30 @@ def encoding_of(file: BinaryIO) -> str:
     raise RegistryError("the file is neither UTF-8 nor GB 18030 (GBK); save it as UTF-8")
 
 
-def read_rows(file: TextIO, form: Form, check_names: CheckNames) -> Iterator[FileRow]:
-    """The rows of a file. Raises RegistryError where no row can be had: a header, a quote, a line without an end."""
-    rows = _csv_rows(file, check_names) if form is Form.CSV else _jsonl_rows(file, check_names)
+def read_rows(file: TextIO, file_format: FileFormat, check_names: CheckNames) -> Iterator[FileRow]:
+    """Yield the rows of a file.
+
+    Raises RegistryError if it cannot be read on: bad header or quotes, an endless line, or more than ROWS_MAX rows.
+    """
+    rows = _csv_rows(file, check_names) if file_format is FileFormat.CSV else _jsonl_rows(file, check_names)
     for row in rows:
         if row.index >= ROWS_MAX:
             raise RegistryError(f"line {row.line}: more than {ROWS_MAX} rows; split the file")
         yield row
 
 
-class Sheet:
-    """A file being written: every row has the same columns."""
+class RowWriter:
+    """Writes rows of the same columns to a file."""
 
-    def __init__(self, file: TextIO, form: Form, columns: Sequence[str]) -> None:
+    def __init__(self, file: TextIO, file_format: FileFormat, columns: Sequence[str]) -> None:
         self._file = file
         self._columns = columns
-        self._csv = csv.writer(file) if form is Form.CSV else None
+        self._csv = csv.writer(file) if file_format is FileFormat.CSV else None
         if self._csv is not None:
             self._csv.writerow(columns)
 
     def write(self, row: Mapping[str, object]) -> None:
-        """Add a row. CSV: true and false in lower case, nothing for None."""
+        """Write a row. In CSV true and false are lower case, None is empty."""
         if self._csv is not None:
             self._csv.writerow([_cell(row[name]) for name in self._columns])
         else:
@@ -123,7 +126,7 @@ def _csv_rows(file: TextIO, check_names: CheckNames) -> Iterator[FileRow]:
 
 
 def _jsonl_rows(file: TextIO, check_names: CheckNames) -> Iterator[FileRow]:
-    names: dict[tuple[str, ...], str] = {}
+    checked: dict[tuple[str, ...], str] = {}
     for index, text in enumerate(_lines(file)):
         if not text.strip():
             continue
@@ -131,15 +134,15 @@ def _jsonl_rows(file: TextIO, check_names: CheckNames) -> Iterator[FileRow]:
             cells = _cells(json.loads(text))
             if "\\u" in text and any(_SURROGATE.search(cell) for cell in cells.values()):
                 raise ValueError("half a character (an escape from \\ud800 to \\udfff); mend the line")
-            # Most lines have the same names; each set of them is looked at once.
+            # Most lines have the same names; each distinct set is checked once.
             key = tuple(cells)
-            if key not in names:
-                if len(names) >= _NAME_SETS_MAX:
-                    names.clear()
-                names[key] = _said(check_names, key)
-            problem = ("", "", names[key]) if names[key] else None
+            if key not in checked:
+                if len(checked) >= _CHECKED_NAMES_MAX:
+                    checked.clear()
+                checked[key] = _names_problem(check_names, key)
+            problem = ("", "", checked[key]) if checked[key] else None
         except (ValueError, RecursionError) as error:
-            cells, problem = {}, ("", redact(text.strip())[:_SHOWN_CHARS], _sentence(error))
+            cells, problem = {}, ("", redact(text.strip())[:_SHOWN_CHARS], _line_problem(error))
         yield FileRow(index, index + 1, {} if problem else cells, problem)
 
 
@@ -147,17 +150,17 @@ def _cells(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError('one JSON object a line is wanted, like {"camera_id": "a", "url": "rtsp://host/1"}')
     cells: dict[str, str] = {}
-    for name, one in value.items():
-        if isinstance(one, bool):
-            cells[name] = str(one).lower()
-        elif isinstance(one, int | float | str):
-            cells[name] = str(one).strip()
-        elif one is not None:
+    for name, cell in value.items():
+        if isinstance(cell, bool):
+            cells[name] = str(cell).lower()
+        elif isinstance(cell, int | float | str):
+            cells[name] = str(cell).strip()
+        elif cell is not None:
             raise ValueError(f"{name!r}: allowed: text, a number, true, false or null; take it out of its brackets")
     return cells
 
 
-def _said(check_names: CheckNames, names: Iterable[str]) -> str:
+def _names_problem(check_names: CheckNames, names: Iterable[str]) -> str:
     try:
         check_names(names)
     except RegistryError as error:
@@ -165,14 +168,14 @@ def _said(check_names: CheckNames, names: Iterable[str]) -> str:
     return ""
 
 
-def _sentence(error: Exception) -> str:
+def _line_problem(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON at character {error.pos + 1}: {error.msg}; mend the line"
     return "nested too deeply; one flat object a line is wanted" if isinstance(error, RecursionError) else str(error)
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Lines of bounded length; a line without an end would fill the memory."""
+    """Yield lines of bounded length, so that a file without line ends cannot fill the memory. Raises RegistryError."""
     number = 0
     while line := file.readline(_LINE_CHARS_MAX):
         number += 1

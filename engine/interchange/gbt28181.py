@@ -1,30 +1,29 @@
-"""GB/T 28181: the 20-digit code, and its catalogue fields beside the registry's columns. Pure.
+"""Parses the 20-digit codes of GB/T 28181, and maps its catalogue fields to the registry's columns. Pure.
 
-Field names are those of WVP-PRO's channels (CommonGBChannel), which are the catalogue items of GB/T 28181-2022 (A.2.1)
-with `gb` before them. Five of them say what a column of ours says; the others the registry does not keep, and a
-reader names them.
+Field names are those of WVP-PRO's channels (CommonGBChannel): the catalogue items of GB/T 28181-2022 (A.2.1) with the
+prefix `gb`. Five of them correspond to columns of the registry; it does not keep the others, and a reader reports them.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from engine.errors import RegistryError
-from engine.interchange.regions import short
+from engine.interchange.regions import short_code
 from engine.model.camera import Camera
 
-OWN_COLUMNS = tuple(one.name for one in fields(Camera))
+REGISTRY_COLUMNS = tuple(column.name for column in fields(Camera))
 
-OWN_NAME = {
+REGISTRY_NAME = {
     "gbDeviceId": "camera_id",
     "gbName": "name",
     "gbCivilCode": "region",
     "gbStatus": "platform_status",
 }
-"""Fields that are a column of ours, value for value."""
+"""Fields that correspond to a column of the registry, value for value."""
 PARENT = "gbParentId"
-"""A recorder is our `uplink`, a virtual organisation our `site_id`; anything else the registry does not keep."""
-GB_COLUMNS = (*OWN_NAME, PARENT, *(name for name in OWN_COLUMNS if name not in OWN_NAME.values()))
-"""A camera in GB/T 28181 names: what has one goes by it, the rest by ours, so that nothing is lost."""
+"""The code of a recorder is the column `uplink`, of a virtual organisation `site_id`; other codes are not kept."""
+GB_COLUMNS = (*REGISTRY_NAME, PARENT, *(name for name in REGISTRY_COLUMNS if name not in REGISTRY_NAME.values()))
+"""Columns of a file in GB/T 28181 names: those of the standard where there is one, the registry's for the rest."""
 NOT_KEPT = frozenset({
     "gbManufacturer", "gbModel", "gbOwner", "gbBlock", "gbAddress", "gbParental", "gbSafetyWay",
     "gbRegisterWay", "gbCertNum", "gbCertifiable", "gbErrCode", "gbEndTime", "gbSecrecy", "gbIpAddress",
@@ -33,12 +32,12 @@ NOT_KEPT = frozenset({
     "gbSvcSpaceSupportMod", "gbSvcTimeSupportMode", "gbId", "recordPLan", "dataType", "dataDeviceId",
     "jtChannelId", "createTime", "updateTime",
 })  # fmt: skip
-"""Fields of GB/T 28181 and of WVP-PRO's own that the registry has no column for."""
+"""Fields of GB/T 28181 and of WVP-PRO that have no column in the registry."""
 VERDICT_PREFIX = "verdict_"
-"""What the engine says itself, in an export with verdicts: never read back."""
+"""Prefix of the columns of an export with verdicts; an import ignores them."""
 
 ON, OFF = "ON", "OFF"
-"""Values of gbStatus, and what pulls write into `platform_status`."""
+"""Values of gbStatus, and of `platform_status` after a pull."""
 
 _CODE_DIGITS = 20
 _KINDS = {
@@ -55,9 +54,10 @@ _ORGANISATION = "216"
 
 @dataclass(frozen=True, slots=True)
 class GbCode:
-    """A code taken apart: 8 digits of region, 2 of industry (11 is education), 3 of kind, 1 of network, 6 serial.
+    """A code in parts: 8 digits of region, 2 of industry (11 is education), 3 of kind, 1 of network, 6 of serial
+    number.
 
-    GB/T 28181-2022, annex E. `civil`: 6 digits of GB/T 2260 and 2 of the basic unit, 00 where there is none.
+    GB/T 28181-2022, annex E. `civil`: 6 digits of GB/T 2260 and 2 of the basic unit, 00 if there is none.
     """
 
     civil: str
@@ -73,36 +73,36 @@ class GbCode:
 
     @property
     def kind_name(self) -> str:
-        """What kind of thing it names, in a word or two; the digits where the standard leaves them open."""
+        """The name of its kind; `kind` and the digits if the standard leaves them open."""
         return _KINDS.get(self.kind, f"kind {self.kind}")
 
     @property
     def is_camera(self) -> bool:
-        """131 or 132."""
+        """Whether it is a camera: kind 131 or 132."""
         return self.kind in _CAMERA_KINDS
 
     @property
     def is_recorder(self) -> bool:
-        """What cameras hang on: DVR, video server, encoder, NVR, HVR."""
+        """Whether cameras can be connected to it: DVR, video server, encoder, NVR or HVR."""
         return self.kind in _RECORDER_KINDS
 
     @property
     def is_organisation(self) -> bool:
-        """216: a node of a platform's tree, a school as a rule."""
+        """Whether it is a virtual organisation (216): a node of a platform's tree, usually a school."""
         return self.kind == _ORGANISATION
 
     @property
     def is_platform(self) -> bool:
-        """A server, group, user or platform (kinds from 200 on), and so no device at all."""
+        """Whether it is a server, group, user or platform (kinds from 200 on), and so no device."""
         return self.kind >= "200"
 
     def __str__(self) -> str:
-        """The 20 digits."""
+        """Return the 20 digits."""
         return self.civil + self.industry + self.kind + self.network + self.serial
 
 
 def parse_code(text: str) -> GbCode:
-    """Take a code apart. Raises ValueError that says what is wrong with it."""
+    """Split a code into its parts. Raises ValueError, saying what is wrong with it."""
     if len(text) != _CODE_DIGITS or not (text.isascii() and text.isdecimal()):
         raise ValueError(f"a GB/T 28181 code has {_CODE_DIGITS} digits and nothing else")
     if text[0] == "0":
@@ -111,7 +111,7 @@ def parse_code(text: str) -> GbCode:
 
 
 def code_of(text: str) -> GbCode | None:
-    """The code, or None if this is none."""
+    """Return the code in parts; None if the text is no code."""
     try:
         return parse_code(text)
     except ValueError:
@@ -119,8 +119,11 @@ def code_of(text: str) -> GbCode | None:
 
 
 @dataclass(slots=True)
-class OwnRow:
-    """A row under our columns' names. `given`: what the file calls a column. `notes`: what was left or changed."""
+class RegistryRow:
+    """A row under the registry's column names.
+
+    `given`: the file's name of a column. `problems`: column, value and message. `notes`: what was left out or changed.
+    """
 
     cells: dict[str, str]
     given: dict[str, str]
@@ -129,59 +132,59 @@ class OwnRow:
 
 
 def check_names(names: Iterable[str], required: Iterable[str] = ("camera_id", "url")) -> None:
-    """Raise RegistryError unless these can be the columns of a file: known, each once, with what must be there."""
+    """Raise RegistryError unless these can be the columns of a file: all known, none twice, `required` included."""
     listed = list(names)
-    own = [OWN_NAME.get(name, name) for name in listed]
-    known = {*OWN_COLUMNS, *OWN_NAME, PARENT, *NOT_KEPT}
+    columns = [REGISTRY_NAME.get(name, name) for name in listed]
+    known = {*REGISTRY_COLUMNS, *REGISTRY_NAME, PARENT, *NOT_KEPT}
     unknown = [name for name in listed if name not in known and not name.startswith(VERDICT_PREFIX)]
-    missing = [name for name in required if name not in own]
-    twice = [name for name in dict.fromkeys(own) if own.count(name) > 1]
+    missing = [name for name in required if name not in columns]
+    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     if not (unknown or missing or twice):
         return
     what = [
         *(f"unknown column {name!r}" for name in unknown),
         *(f"column {name!r} is missing" for name in missing),
-        *(f"column {name!r} stands twice" for name in twice),
+        *(f"column {name!r} appears twice" for name in twice),
     ]
-    allowed = f"{', '.join(OWN_COLUMNS)}, or the GB/T 28181 names {', '.join((*OWN_NAME, PARENT))}"
+    allowed = f"{', '.join(REGISTRY_COLUMNS)}, or the GB/T 28181 names {', '.join((*REGISTRY_NAME, PARENT))}"
     raise RegistryError(f"{', '.join(what)}; allowed: {allowed}; mend the names of the columns")
 
 
-def to_own(cells: Mapping[str, str]) -> OwnRow:
-    """A row under our columns' names, whichever names it came with.
+def to_registry_row(cells: Mapping[str, str]) -> RegistryRow:
+    """Convert a row to the registry's column names, whichever names it came with.
 
-    Empty cells of fields that the registry does not keep are passed over. A column of ours that the file does not have
-    is filled from the code: the region from its first 6 digits, uplink or site from gbParentId.
+    Empty cells of fields that the registry does not keep are ignored. A column that the file does not have is filled
+    from the code: the region from its first 6 digits, uplink or site from gbParentId.
     """
-    row = OwnRow({}, {})
+    row = RegistryRow({}, {})
     in_gb_names = False
     for name, cell in cells.items():
-        own = OWN_NAME.get(name, name)
-        in_gb_names |= name in OWN_NAME or name == PARENT
-        if own in OWN_COLUMNS:
-            row.cells[own] = cell
-            row.given[own] = name
+        column = REGISTRY_NAME.get(name, name)
+        in_gb_names |= name in REGISTRY_NAME or name == PARENT
+        if column in REGISTRY_COLUMNS:
+            row.cells[column] = cell
+            row.given[column] = name
         elif cell and name != PARENT:
             row.notes.append(f"{name} is not kept by the registry")
     if in_gb_names:
-        _mend(row, cells.get(PARENT, ""))
+        _fill_from_code(row, cells.get(PARENT, ""))
     return row
 
 
 def parents_of(parent: str) -> dict[str, str]:
-    """Columns of ours that a gbParentId gives, of all the codes in it (`code/code`): uplink, site_id, both, none."""
-    found: dict[str, str] = {}
+    """Return the columns that the codes in a gbParentId (`code/code`) give: `uplink`, `site_id`, both or none."""
+    columns: dict[str, str] = {}
     for code in map(code_of, parent.split("/")):
         if code is not None and code.is_recorder:
-            found.setdefault("uplink", str(code))
+            columns.setdefault("uplink", str(code))
         elif code is not None and code.is_organisation:
-            found.setdefault("site_id", str(code))
-    return found
+            columns.setdefault("site_id", str(code))
+    return columns
 
 
 def to_gb(camera: Camera) -> dict[str, object]:
-    """A camera under GB_COLUMNS. Loss-free: `to_own` gives its columns back."""
-    values: dict[str, object] = {given: getattr(camera, own) for given, own in OWN_NAME.items()}
+    """Return a camera under GB_COLUMNS. Nothing is lost: `to_registry_row` gives the columns back."""
+    values: dict[str, object] = {given: getattr(camera, column) for given, column in REGISTRY_NAME.items()}
     values[PARENT] = _parent(camera)
     return values | {name: getattr(camera, name) for name in GB_COLUMNS if name not in values}
 
@@ -193,7 +196,7 @@ def _parent(camera: Camera) -> str:
     return camera.site_id if organisation is not None and organisation.is_organisation else ""
 
 
-def _mend(row: OwnRow, parent: str) -> None:
+def _fill_from_code(row: RegistryRow, parent: str) -> None:
     camera_id = row.cells.get("camera_id", "")
     code = code_of(camera_id)
     if code is None:
@@ -206,11 +209,11 @@ def _mend(row: OwnRow, parent: str) -> None:
         row.cells["region"] = region[:6]
         row.notes.append(f"{row.given['region']} has 8 digits, the county's 6 are kept")
     if "region" not in row.cells and code is not None:
-        row.cells["region"] = short(code.county)
-    above = parents_of(parent)
-    if parent and not above:
+        row.cells["region"] = short_code(code.county)
+    parents = parents_of(parent)
+    if parent and not parents:
         row.notes.append(f"{PARENT} is neither a recorder nor a virtual organisation, and not kept")
-    for own, value in above.items():
-        if own not in row.cells:
-            row.cells[own] = value
-            row.given[own] = PARENT
+    for column, value in parents.items():
+        if column not in row.cells:
+            row.cells[column] = value
+            row.given[column] = PARENT

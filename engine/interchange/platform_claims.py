@@ -1,6 +1,6 @@
-"""What a media platform claims of its channels, beside what we saw ourselves. Pure.
+"""Compares what a media platform claims about its channels with what the engine sees. Pure.
 
-A platform's word is kept as `platform_status` and never trusted: it says ON of dead pictures, and OFF of live ones.
+The claim is stored as `platform_status` and never trusted: platforms report dead pictures as ON, and live ones as OFF.
 """
 
 import re
@@ -17,8 +17,8 @@ from engine.redact import redact
 _ONLINE = frozenset({"on", "online", "ok", "true", "1", "在线"})
 _OFFLINE = frozenset({"off", "offline", "false", "0", "vlost", "defect", "离线"})
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
-_PLAYED = re.compile(r"(\.live)?\.(flv|ts|mp4)$|/hls(\.fmp4)?\.m3u8$")
-"""What ZLMediaKit puts behind app/stream where a player wants HTTP-FLV, -TS, -fMP4 or HLS."""
+_PLAYBACK_SUFFIX = re.compile(r"(\.live)?\.(flv|ts|mp4)$|/hls(\.fmp4)?\.m3u8$")
+"""What ZLMediaKit appends to app/stream in URLs of HTTP-FLV, -TS, -fMP4 and HLS."""
 _STATUS_CHARS_MAX = 64
 
 
@@ -26,8 +26,8 @@ _STATUS_CHARS_MAX = 64
 class Channel:
     """A channel as a platform lists it.
 
-    `ids`: camera ids it may go by, the best first. `status`: the platform's claim. `places`: where it comes from or is
-    served, as `place_of` and `stream_place` write them. `app`, `stream`, `vhost`: as ZLMediaKit calls a stream.
+    `ids`: camera ids it may have, the best first. `status`: the platform's claim. `places`: where it comes from or is
+    served, as `place_of` and `stream_place` write them. `app`, `stream`, `vhost`: ZLMediaKit's names of a stream.
     """
 
     ids: tuple[str, ...]
@@ -42,7 +42,7 @@ class Channel:
 
 
 class ClaimedChannels:
-    """Channels of one platform. One that is listed several times (a stream in several protocols) is ON if any is.
+    """The channels of one platform. One that is listed several times (a stream in several protocols) is ON if any is.
 
     A name or place that two channels share (the same stream name in two apps) leads to neither.
     """
@@ -53,22 +53,22 @@ class ClaimedChannels:
         self._by_place: dict[str, str] = {}
         for channel in channels:
             first = channel.ids[0]
-            if first not in self._channels or claims(channel.status):
+            if first not in self._channels or claimed_online(channel.status):
                 self._channels[first] = channel
-            for names, led in ((channel.ids, self._by_id), (channel.places, self._by_place)):
+            for names, index in ((channel.ids, self._by_id), (channel.places, self._by_place)):
                 for name in names:
-                    led[name] = first if led.get(name, first) == first else ""
+                    index[name] = first if index.get(name, first) == first else ""
 
     def __len__(self) -> int:
-        """Channels, each once."""
+        """The number of channels, each counted once."""
         return len(self._channels)
 
     def __iter__(self) -> Iterator[Channel]:
-        """Channels, each once, in the order of the list."""
+        """Iterate over the channels, each once, in the order of the list."""
         return iter(self._channels.values())
 
     def find(self, camera: Camera) -> Channel | None:
-        """The channel of a camera: by its id, else by where its URL leads."""
+        """Return the channel of a camera: by its id, else by the place its URL leads to; None if there is none."""
         first = self._by_id.get(camera.camera_id)
         if not first and camera.url:
             first = self._by_place.get(place_of(camera.url)) or self._by_place.get(_stream_place_of(camera.url))
@@ -77,7 +77,7 @@ class ClaimedChannels:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A camera of which the platform says one thing and we another. `since_wall_ns`: when we began to say so."""
+    """A camera on which platform and engine disagree. `since_wall_ns`: since when the engine announces its state."""
 
     camera: Camera
     platform_online: bool
@@ -86,25 +86,25 @@ class Disagreement:
     since_wall_ns: int
 
 
-def claims(status: str) -> bool | None:
-    """Whether a word means online or offline; None for no word, or one that says neither."""
+def claimed_online(status: str) -> bool | None:
+    """Return whether a status means online or offline; None if it is empty, or means neither."""
     word = status.strip().lower()
     return True if word in _ONLINE else False if word in _OFFLINE else None
 
 
-def sees(verdict: Verdict | None) -> bool | None:
-    """Whether we get a picture, by what is announced; None where we stand by nothing (unseen, unknown)."""
+def seen_online(verdict: Verdict | None) -> bool | None:
+    """Return whether the engine gets a picture, by the announced state; None if unknown or not visited yet."""
     if verdict is None or verdict.announced is State.UNKNOWN:
         return None
     return verdict.announced is not State.OFFLINE
 
 
 def disagreement(status: CameraStatus) -> Disagreement | None:
-    """What the platform and we say differently of a camera; None where they agree, or one of them says nothing.
+    """Return how platform and engine disagree on a camera; None if they agree, or one of them says nothing.
 
-    Cameras that are not visited (disabled) have no word of ours.
+    The engine says nothing of cameras that are disabled.
     """
-    claimed, seen = claims(status.camera.platform_status), sees(status.latest)
+    claimed, seen = claimed_online(status.camera.platform_status), seen_online(status.latest)
     latest = status.latest
     if claimed is None or seen is None or claimed == seen or latest is None or not status.camera.enabled:
         return None
@@ -112,19 +112,19 @@ def disagreement(status: CameraStatus) -> Disagreement | None:
     return Disagreement(status.camera, claimed, latest.announced, reason, latest.since_wall_ns)
 
 
-def status_word(value: object) -> str:
-    """A platform's status as we keep it: ON and OFF where it means one of them, else its own word, cut to what fits."""
+def normalise_status(value: object) -> str:
+    """Return a platform's status as the registry keeps it: ON, OFF, or its own word cut to what the column holds."""
     if value is None:
         return ""
     word = str(value).strip()
-    claimed = claims(word)
+    claimed = claimed_online(word)
     if claimed is None:
-        return "".join(one for one in word if one.isprintable())[:_STATUS_CHARS_MAX].strip()
+        return "".join(char for char in word if char.isprintable())[:_STATUS_CHARS_MAX].strip()
     return ON if claimed else OFF
 
 
 def place_of(url: str) -> str:
-    """host:port/path?query in a form that compares, without user and password; empty for what is no network URL."""
+    """Return host:port/path?query for comparison, without user and password; empty if it is no network URL."""
     try:
         parts = urlsplit(redact(url))
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0)
@@ -137,7 +137,7 @@ def place_of(url: str) -> str:
 
 
 def stream_place(host: str, app: str, stream: str) -> str:
-    """Where a media server serves a stream, whatever the protocol and its port."""
+    """Return where a media server serves a stream, independent of protocol and port."""
     return f"{host.lower()} {app}/{stream}"
 
 
@@ -147,5 +147,5 @@ def _stream_place_of(url: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return ""
-    app, _, stream = _PLAYED.sub("", parts.path.strip("/")).partition("/")
+    app, _, stream = _PLAYBACK_SUFFIX.sub("", parts.path.strip("/")).partition("/")
     return stream_place(host, app, stream)

@@ -1,6 +1,6 @@
-"""GB/T 2260 codes with their names. A code of 2, 4 or 6 digits: province, city, county; each contains what it prefixes.
+"""Names of the region codes of GB/T 2260. A code has 2, 4 or 6 digits: province, city, county.
 
-Only Hebei's table is shipped. A code that is in no table stays what it is, and is shown as the code.
+A region contains what its code prefixes. Only Hebei's table is shipped; a code that is in no table is shown as it is.
 """
 
 from collections.abc import Iterable
@@ -12,14 +12,15 @@ from engine.errors import RegistryError
 
 
 class Regions:
-    """A table of codes and names. Codes may come with trailing zeros (130100 is 1301)."""
+    """A table of codes and names. Codes may have trailing zeros (130100 is 1301)."""
 
     def __init__(self, names: Iterable[tuple[str, str]]) -> None:
         self._names = dict(names)
 
     @classmethod
     def of_text(cls, text: str) -> Self:
-        """Lines of `code<TAB>name`; `#` begins a comment. Raises RegistryError on what is no code, or stands twice."""
+        """Parse lines of `code<TAB>name`; `#` begins a comment. Raises RegistryError for a bad line, or a code that is
+        repeated."""
         names: dict[str, str] = {}
         for number, line in enumerate(text.splitlines(), 1):
             if not line or line.startswith("#"):
@@ -32,37 +33,37 @@ class Regions:
 
     def __contains__(self, code: str) -> bool:
         """Whether the table has this code."""
-        return short(code) in self._names
+        return short_code(code) in self._names
 
     def name(self, code: str) -> str:
-        """The name by itself (`长安区`); the code where the table has none."""
-        return self._names.get(short(code), code)
+        """Return the name alone (`长安区`); the code if the table does not have it."""
+        return self._names.get(short_code(code), code)
 
     def label(self, code: str) -> str:
-        """The name with that of the city before it (`石家庄市长安区`); the code where the table has none."""
+        """Return the name with the city's name before it (`石家庄市长安区`); the code if the table does not have it."""
         if code not in self:
             return code
-        own = short(code)
-        city = own[:4] if len(own) == 6 else ""
-        return self._names.get(city, "") + self._names[own]
+        short = short_code(code)
+        city = short[:4] if len(short) == 6 else ""
+        return self._names.get(city, "") + self._names[short]
 
     def parents(self, code: str) -> tuple[str, ...]:
-        """Codes that contain this one, the province first; also of a code that is in no table."""
-        own = short(code)
-        return tuple(own[:digits] for digits in (2, 4) if digits < len(own))
+        """Return the codes that contain this one, the province first; also for a code that is in no table."""
+        short = short_code(code)
+        return tuple(short[:digits] for digits in (2, 4) if digits < len(short))
 
     def children(self, code: str = "") -> tuple[str, ...]:
-        """Codes one level below, in order; without a code, the provinces."""
-        own = short(code)
-        return tuple(one for one in sorted(self._names) if len(one) == len(own) + 2 and one.startswith(own))
+        """Return the codes one level below, sorted; the provinces for an empty code."""
+        short = short_code(code)
+        return tuple(child for child in sorted(self._names) if len(child) == len(short) + 2 and child.startswith(short))
 
     def contains(self, outer: str, inner: str) -> bool:
-        """Whether a region lies in another, or is it. Everything lies in the empty one."""
-        return short(inner).startswith(short(outer))
+        """Return whether `inner` is in `outer`, or equal to it. An empty `outer` contains everything."""
+        return short_code(inner).startswith(short_code(outer))
 
 
-def short(code: str) -> str:
-    """A code without the pairs of zeros that fill it up: 130100 is 1301. What is no code stays as it is."""
+def short_code(code: str) -> str:
+    """Remove the trailing pairs of zeros: 130100 is 1301. Text that is no code is returned as it is."""
     while len(code) > 2 and len(code) % 2 == 0 and code.endswith("00"):
         code = code[:-2]
     return code
@@ -70,5 +71,5 @@ def short(code: str) -> str:
 
 @cache
 def hebei() -> Regions:
-    """Hebei: the province, its cities and its counties; the file says of which year."""
+    """Return Hebei's table: the province, its cities and its counties. The file names its edition."""
     return Regions.of_text(files("engine.interchange").joinpath("hebei.tsv").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The registry's rules. Pure. Every bad row is named with line, column, value and what is allowed."""
+"""Checks cameras against the rules of the registry. Pure. A problem names line, column, value and what is allowed."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,66 +18,70 @@ _TEXT_CHARS_MAX = {
     "hours": 64,
     "platform_status": 64,
 }
-_WORDS: dict[str, type[KeyPoint] | type[SiteKind]] = {"key_point": KeyPoint, "site_kind": SiteKind}
+_ENUMS: dict[str, type[KeyPoint] | type[SiteKind]] = {"key_point": KeyPoint, "site_kind": SiteKind}
 _REGION = re.compile(r"(\d{2}){0,3}", re.ASCII)
 _TRUE = {"true", "1", "yes", "是"}
 _FALSE = {"false", "0", "no", "否"}
 _SHOWN_CHARS = 80
 
 CheckUrl = Callable[[str], None]
-"""Raises SourceRefusedError for a URL that is not allowed."""
+"""Raises SourceRefusedError if the URL is not allowed."""
 
 
-class Rows:
-    """The rows of one file: each by itself, and none twice."""
+class RowReader:
+    """Reads the rows of one file: checks each by itself, and that no camera id is repeated."""
 
     def __init__(self, check_url: CheckUrl) -> None:
         self._check_url = check_url
-        self._seen: dict[str, int] = {}
+        self._line_of: dict[str, int] = {}
 
     def read(self, cells: Mapping[str, str], index: int, line: int) -> tuple[Camera, list[RowProblem]]:
-        """A camera from the cells of a row, by column; missing and empty ones take their defaults."""
+        """Build a camera from the cells of a row, by column; return it with its problems.
+
+        Missing and empty cells take their defaults, and so do those that cannot be read: the rest of the row is still
+        checked.
+        """
         camera, problems = _read_row(cells, index, line)
         problems += _problems(camera, index, line, self._check_url)
-        earlier = self._seen.setdefault(camera.camera_id, line)
+        earlier = self._line_of.setdefault(camera.camera_id, line)
         if earlier != line:
-            message = f"stands twice, first in line {earlier}; an id may stand once; remove one of the two"
+            message = f"appears twice, first in line {earlier}; an id may appear once; remove one of the two"
             problems.append(RowProblem(index, "camera_id", camera.camera_id[:_SHOWN_CHARS], message, line))
         return camera, problems
 
 
 def check_cameras(cameras: Sequence[Camera], check_url: CheckUrl) -> list[RowProblem]:
-    """What is wrong with cameras that came as values, by index."""
+    """Return what is wrong with cameras that are already objects, by index."""
     problems: list[RowProblem] = []
-    seen: dict[str, int] = {}
+    index_of: dict[str, int] = {}
     for index, camera in enumerate(cameras):
         problems += _problems(camera, index, 0, check_url)
-        first = seen.setdefault(camera.camera_id, index)
+        first = index_of.setdefault(camera.camera_id, index)
         if first != index:
-            message = f"stands twice, first as number {first}; an id may stand once; remove one of the two"
+            message = f"appears twice, first as number {first}; an id may appear once; remove one of the two"
             problems.append(RowProblem(index, "camera_id", camera.camera_id[:_SHOWN_CHARS], message))
     return problems
 
 
 def restore_passwords(cameras: Iterable[Camera], urls: Mapping[str, str]) -> tuple[list[Camera], list[RowProblem]]:
-    """Put passwords back that an export or a reply has taken out. `urls`: of the cameras that are known, by id.
+    """Restore the passwords that an export or a reply has masked; return the cameras, and problems where that fails.
 
-    A URL that holds `***` stands for the known one if that looks the same without its passwords: then nothing but the
-    password is taken from it. Otherwise there is nothing to put back, and the row is named.
+    `urls`: of the cameras in the registry, by id. A URL with `***` stands for the registered one if that is the same
+    once its passwords are masked, so that a password never gets to another URL.
     """
     restored: list[Camera] = []
     problems: list[RowProblem] = []
     for index, camera in enumerate(cameras):
-        known = urls.get(camera.camera_id, "")
-        if MASK not in camera.url or camera.url == known:
+        registered_url = urls.get(camera.camera_id, "")
+        if MASK not in camera.url or camera.url == registered_url:
             restored.append(camera)
-        elif redact(known) == camera.url:
-            restored.append(replace(camera, url=known))
+        elif redact(registered_url) == camera.url:
+            restored.append(replace(camera, url=registered_url))
         else:
             restored.append(camera)
             message = (
-                f"{MASK} stands for the password of a known camera with this very URL, and camera "
-                f"{camera.camera_id[:_SHOWN_CHARS]!r} has none such; give the URL with its password"
+                f"{MASK} stands for the password of a registered camera with exactly this URL, and camera "
+                f"{camera.camera_id[:_SHOWN_CHARS]!r} is none; give the URL with its password"
             )
             problems.append(RowProblem(index, "url", redact(camera.url)[:_SHOWN_CHARS], message))
     return restored, problems
@@ -93,15 +97,15 @@ def _read_row(cells: Mapping[str, str], index: int, line: int) -> tuple[Camera, 
             elif cell:
                 allowed = "true, false, 1, 0, yes, no, 是, 否 or empty"
                 problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {allowed}", line))
-        elif name in _WORDS:
-            words = _WORDS[name]
-            if cell and cell not in set(words):
-                problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {', '.join(words)}", line))
+        elif name in _ENUMS:
+            enum = _ENUMS[name]
+            if cell and cell not in set(enum):
+                problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {', '.join(enum)}", line))
             elif cell:
-                values[name] = words(cell)
+                values[name] = enum(cell)
         else:
             values[name] = cell
-    # What could not be read takes its default, so that the rest of the row is checked as well.
+    # A cell that could not be read takes its default, so that the rest of the row is checked as well.
     return Camera(**{"camera_id": "", "url": "", **values}), problems  # type: ignore[arg-type]
 
 

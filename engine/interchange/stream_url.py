@@ -1,4 +1,4 @@
-"""Where a platform serves a channel: a URL with places to fill in. Pure."""
+"""Fills in the URL template under which a media platform serves its channels. Pure."""
 
 import re
 from urllib.parse import quote
@@ -6,16 +6,16 @@ from urllib.parse import quote
 from engine.errors import ConfigError
 from engine.redact import redact
 
-_PLACE = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _ALLOWED = ("camera_id", "parent_id", "app", "stream", "vhost")
 
 
 class StreamUrl:
-    """`rtsp://media:554/rtp/{parent_id}_{camera_id}`: the URL of every channel of a platform."""
+    """A template for the URLs of a platform's channels, like `rtsp://media:554/rtp/{parent_id}_{camera_id}`."""
 
     def __init__(self, template: str) -> None:
-        unknown = [name for name in _PLACE.findall(template) if name not in _ALLOWED]
-        if unknown or not _PLACE.search(template):
+        unknown = [name for name in _PLACEHOLDER.findall(template) if name not in _ALLOWED]
+        if unknown or not _PLACEHOLDER.search(template):
             allowed = ", ".join(f"{{{name}}}" for name in _ALLOWED)
             wrong = f"unknown {', '.join(unknown)}" if unknown else "the same for every camera"
             raise ConfigError(
@@ -25,8 +25,8 @@ class StreamUrl:
         self._template = template
 
     def of(self, camera_id: str, parent_id: str = "", *, app: str = "", stream: str = "", vhost: str = "") -> str:
-        """The URL of one channel; empty if it lacks what a place asks for."""
+        """Return the URL of one channel; empty if it lacks a value that the template needs."""
         values = dict(zip(_ALLOWED, (camera_id, parent_id, app, stream, vhost), strict=True))
-        if not all(values[name] for name in _PLACE.findall(self._template)):
+        if not all(values[name] for name in _PLACEHOLDER.findall(self._template)):
             return ""
-        return _PLACE.sub(lambda place: quote(values[place[1]], safe="/"), self._template)
+        return _PLACEHOLDER.sub(lambda place: quote(values[place[1]], safe="/"), self._template)

@@ -1,7 +1,7 @@
-"""WVP-PRO's channels, a page at a time. Pure: the network is the caller's.
+"""Reads the channels of a WVP-PRO, page by page. Pure: the caller does the network.
 
-Since 2.7.3 GET /api/common/channel/list knows them all; before, every device is asked for its own
-(GET /api/device/query/devices/{id}/channels). Answers are {code, msg, data}, and data is a page: {total, list, ...}.
+Since 2.7.3 GET /api/common/channel/list lists all of them; older servers are asked per device (GET
+/api/device/query/devices/{id}/channels). Answers are {code, msg, data}; data is a page: {total, list, ...}.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from engine.errors import PlatformError
 from engine.interchange.gbt28181 import code_of
-from engine.interchange.platform_claims import Channel, status_word
+from engine.interchange.platform_claims import Channel, normalise_status
 from engine.interchange.zlmediakit import Fetch
 
 PATH = "/api/common/channel/list"
@@ -21,7 +21,7 @@ _NOT_FOUND = 404
 
 @dataclass(slots=True)
 class Tally:
-    """How a list was read. `left_out`: entries that are no channels of cameras (groups, devices without an id)."""
+    """What was read, in pages and entries. `left_out`: entries that are no cameras (groups, recorders)."""
 
     pages: int = 0
     listed: int = 0
@@ -30,7 +30,7 @@ class Tally:
 
 
 class WvpList:
-    """The channels of a WVP-PRO. `page_rows` a page, and never more than `pages_max` pages in all."""
+    """The channels of a WVP-PRO, in pages of `page_rows`, at most `pages_max` pages in all."""
 
     def __init__(self, fetch: Fetch, page_rows: int, pages_max: int) -> None:
         self._fetch = fetch
@@ -39,7 +39,7 @@ class WvpList:
         self.tally = Tally()
 
     def channels(self) -> Iterator[Channel]:
-        """All of them; a server that has no list of all is asked device by device."""
+        """Yield all channels, per device if the server has no list of all. Raises PlatformError."""
         try:
             for item in self._pages(PATH):
                 yield from self._channel(item)
@@ -58,7 +58,7 @@ class WvpList:
                     yield from self._channel(item | {"parentDeviceId": device_id})
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
-        number, got = 1, 0
+        number, received = 1, 0
         while True:
             if self.tally.pages >= self._pages_max:
                 raise PlatformError(
@@ -68,11 +68,11 @@ class WvpList:
             self.tally.pages += 1
             if number == 1:
                 self.tally.promised += total
-            got += len(listed)
+            received += len(listed)
             self.tally.listed += len(listed)
             yield from listed
-            # Some versions give the last page again and again: its end is known by the total too.
-            if not listed or got >= total:
+            # Some versions repeat the last page for ever, so the total ends the list as well.
+            if not listed or received >= total:
                 return
             number += 1
 
@@ -81,22 +81,22 @@ class WvpList:
         page = reply
         if isinstance(reply, dict) and "code" in reply:
             if reply["code"] != 0:
-                said = f"{path}: the server answered code {reply['code']!r}, {str(reply.get('msg'))[:200]!r}"
+                message = f"{path}: the server answered code {reply['code']!r}, {str(reply.get('msg'))[:200]!r}"
                 status = reply["code"] if isinstance(reply["code"], int) else 0
-                raise PlatformError(f"{said}; wanted: 0; is the token a valid one?", status)
+                raise PlatformError(f"{message}; wanted: 0; is the token a valid one?", status)
             page = reply.get("data")
         listed = page.get("list") if isinstance(page, dict) else None
-        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
             raise PlatformError(f"{path}: the answer is no page of a list; is this a WVP-PRO?")
         total = page.get("total") if isinstance(page, dict) else None
         return (total if isinstance(total, int) else len(listed)), listed
 
     def _channel(self, item: dict[str, Any]) -> Iterator[Channel]:
         def text(*names: str) -> str:
-            found = next((item[name] for name in names if item.get(name) not in (None, "")), "")
-            return str(found).strip()
+            value = next((item[name] for name in names if item.get(name) not in (None, "")), "")
+            return str(value).strip()
 
-        # Before 2.7 a channel's own code was channelId, and deviceId its device's.
+        # Before 2.7 the code of a channel was channelId, and deviceId that of its device.
         camera_id = text("gbDeviceId", "channelId", "deviceId")
         code = code_of(camera_id)
         if not camera_id or (code is not None and not code.is_camera):
@@ -106,7 +106,7 @@ class WvpList:
         region = text("gbCivilCode", "civilCode")
         yield Channel(
             ids=(camera_id,),
-            status=status_word(status),
+            status=normalise_status(status),
             name=text("gbName", "name"),
             region=region or ("" if code is None else code.county),
             parent_id=text("parentDeviceId", "gbParentId", "parentId"),

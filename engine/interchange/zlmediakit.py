@@ -1,7 +1,7 @@
-"""ZLMediaKit's list of streams: GET /index/api/getMediaList. Pure.
+"""Reads the streams of a ZLMediaKit: GET /index/api/getMediaList. Pure: the caller does the network.
 
-A stream is listed once for every protocol it is served in. Its claim is ON where it has a video track that is ready
-and, where the server counts them, at least one keyframe; a stream without a picture is OFF.
+A stream is listed once per protocol. It counts as ON if it has a video track that is ready and, if the server counts
+them, has had a keyframe; else as OFF.
 """
 
 import re
@@ -17,11 +17,14 @@ _CODE = re.compile(r"(?<!\d)\d{20}(?!\d)", re.ASCII)
 _VIDEO = 0
 
 Fetch = Callable[[str, Mapping[str, str]], Any]
-"""Path and query to the JSON of the answer; raises PlatformError."""
+"""Fetches the JSON of a path and query; raises PlatformError."""
 
 
 def channels(fetch: Fetch, hosts: Sequence[str], schema: str = "") -> Iterator[Channel]:
-    """The streams of a server. `hosts`: names it goes by in the URLs of cameras. `schema`: of one protocol only."""
+    """Yield the streams of a server. Raises PlatformError if the answer is none of a ZLMediaKit.
+
+    `hosts`: the server's names in the URLs of cameras. `schema`: only streams of this protocol.
+    """
     reply = fetch(PATH, {"schema": schema} if schema else {})
     if not isinstance(reply, dict) or "code" not in reply:
         raise PlatformError(f"{PATH}: the answer has no code; is this a ZLMediaKit?")
@@ -33,14 +36,14 @@ def channels(fetch: Fetch, hosts: Sequence[str], schema: str = "") -> Iterator[C
     listed = reply.get("data") or []
     if not isinstance(listed, list):
         raise PlatformError(f"{PATH}: data is no list; is this a ZLMediaKit?")
-    for one in listed:
-        if isinstance(one, dict) and one.get("stream"):
-            yield _channel(one, hosts)
+    for item in listed:
+        if isinstance(item, dict) and item.get("stream"):
+            yield _channel(item, hosts)
 
 
 def _channel(item: Mapping[str, Any], hosts: Sequence[str]) -> Channel:
     app, stream = str(item.get("app", "")), str(item["stream"])
-    # WVP-PRO calls a stream device_channel: the last code is the camera's, the one before its device's.
+    # WVP-PRO names a stream device_channel: the last code is the camera's, the one before it its device's.
     codes = _CODE.findall(stream)
     ids = (*codes[-1:], f"{app}/{stream}", stream)
     parent = codes[-2] if len(codes) > 1 else ""
@@ -64,9 +67,9 @@ def _has_picture(tracks: Any) -> bool:
     if not isinstance(tracks, list):
         return False
     return any(
-        isinstance(one, dict)
-        and one.get("codec_type") == _VIDEO
-        and one.get("ready") is not False
-        and one.get("key_frames", 1) != 0
-        for one in tracks
+        isinstance(track, dict)
+        and track.get("codec_type") == _VIDEO
+        and track.get("ready") is not False
+        and track.get("key_frames", 1) != 0
+        for track in tracks
     )

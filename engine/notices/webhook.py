@@ -1,4 +1,4 @@
-"""One attempt: a signed event is POSTed to an endpoint, within its time. The only import of httpx."""
+"""One attempt: a signed event is POSTed to an endpoint, within its time. The only import of httpx for webhooks."""
 
 import asyncio
 import ssl

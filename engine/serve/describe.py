@@ -42,7 +42,8 @@ Written by `python -m engine.serve.describe` from `proto/patrol/v1/`; a test hol
 - **Watches** give a `resume_token` with each message: what was stored since then comes first, none of it twice, none
   left out, over restarts too. A watcher that reads too slowly is cut with RESOURCE_EXHAUSTED and resumes.
 - **Errors** carry google.rpc details: ErrorInfo always (`reason`, domain `kitchen-patrol`), BadRequest with the path of
-  every field that is wrong, RetryInfo where the same call may be tried again.
+  every field that is wrong, RetryInfo where the same call may be tried again. UNAVAILABLE: the database, a worker or
+  the engine is not available right now. DATA_LOSS: a stored keyframe has changed or gives no picture; do not retry.
 - **request_id** makes a call idempotent: the same one again changes nothing and has the same reply.
 """
 _REACH = {

@@ -63,7 +63,7 @@ class HubPort(Protocol):
     async def picture(
         self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
     ) -> RenderedPicture | None:
-        """The kept keyframe as JPEG; with `sha256` the exhibit of this name; StoreError if its bits have changed."""
+        """The kept keyframe as JPEG; with `sha256` the exhibit of this name; IntegrityError if its bits changed."""
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """How the patrol goes; the cameras of a region."""

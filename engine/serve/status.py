@@ -12,6 +12,7 @@ from engine.errors import (
     ConflictError,
     DeniedError,
     ExistsError,
+    IntegrityError,
     InvalidArgumentError,
     NotFoundError,
     PatrolError,
@@ -20,7 +21,7 @@ from engine.errors import (
     StateError,
     StoreError,
     UnauthenticatedError,
-    WireError,
+    UnavailableError,
 )
 
 DOMAIN = "kitchen-patrol"
@@ -70,11 +71,12 @@ _CODES: list[tuple[type[BaseException], grpc.StatusCode]] = [
     (TooSlowError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (TooManyError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StoreError, grpc.StatusCode.UNAVAILABLE),
-    (WireError, grpc.StatusCode.UNAVAILABLE),
+    (UnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (IntegrityError, grpc.StatusCode.DATA_LOSS),
     (TimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (asyncio.CancelledError, grpc.StatusCode.CANCELLED),
 ]
-_RETRIED = (ConflictError, TooManyError, StoreError, WireError)
+_RETRIED = (ConflictError, TooManyError, StoreError, UnavailableError)
 
 
 def status_code(error: BaseException) -> grpc.StatusCode:

@@ -1,1 +1,1 @@
-"""What is kept: registry, verdicts, judge memory, keyframes. The only import of SQLAlchemy and Alembic."""
+"""Stores the registry, verdicts, judge states and keyframes. The only package that imports SQLAlchemy and Alembic."""

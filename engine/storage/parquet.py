@@ -1,4 +1,4 @@
-"""Verdicts and their sums as Parquet files, piece by piece: however many there are, memory holds one piece."""
+"""Writes verdicts and their sums as Parquet files, chunk by chunk, so that memory holds one group of rows at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,56 +11,57 @@ from engine.errors import StoreError
 from engine.model.verdict import LoggedVerdict
 
 _GROUP_ROWS = 50_000
-_WORD = pa.dictionary(pa.int32(), pa.string())
+_ENUM = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("ns", tz="UTC")
 VERDICTS = pa.schema(
     [
         ("seq", pa.int64()), ("camera_id", pa.string()), ("at", _TIME), ("visit_id", pa.uint64()),
-        ("changed", pa.bool_()), ("state", _WORD), ("kinds", pa.list_(pa.string())), ("reason", _WORD),
-        ("detail", pa.string()), ("announced", _WORD), ("announced_kinds", pa.list_(pa.string())), ("since", _TIME),
-        ("cause", _WORD), ("announced_cause", _WORD), ("severity", _WORD), ("confidence", pa.float32()),
+        ("changed", pa.bool_()), ("state", _ENUM), ("kinds", pa.list_(pa.string())), ("reason", _ENUM),
+        ("detail", pa.string()), ("announced", _ENUM), ("announced_kinds", pa.list_(pa.string())), ("since", _TIME),
+        ("cause", _ENUM), ("announced_cause", _ENUM), ("severity", _ENUM), ("confidence", pa.float32()),
         ("sharpness", pa.float32()), ("exposure", pa.float32()), ("occlusion", pa.float32()),
-        ("tiles", pa.list_(pa.uint16())), ("width", pa.uint16()), ("height", pa.uint16()), ("codec", _WORD),
-        ("figures", pa.map_(pa.string(), pa.float32())), ("rules_version", _WORD),
+        ("tiles", pa.list_(pa.uint16())), ("width", pa.uint16()), ("height", pa.uint16()), ("codec", _ENUM),
+        ("figures", pa.map_(pa.string(), pa.float32())), ("rules_version", _ENUM),
     ]
 )  # fmt: skip
-"""A row a verdict, in the order of commits. The thresholds are those of the rules' version and the configuration."""
+"""One row per verdict, in the order of commits. Without thresholds: the rules' version and the configuration have them.
+"""
 
 
-def write_verdicts(pieces: Iterable[Sequence[LoggedVerdict]], to: Path) -> int:
-    """Write verdicts; how many. Raises StoreError if the file cannot be written; then there is none."""
-    return _write(((_verdict_row(one) for one in piece) for piece in pieces), VERDICTS, to)
+def write_verdicts(chunks: Iterable[Sequence[LoggedVerdict]], to: Path) -> int:
+    """Write verdicts; return how many. Raises StoreError if the file cannot be written; no file is left then."""
+    return _write(((_verdict_row(logged) for logged in chunk) for chunk in chunks), VERDICTS, to)
 
 
-def write_sums(pieces: Iterable[Sequence[dict[str, Any]]], span: str, to: Path) -> int:
-    """Write the sums of hours or days (`span`), as they stand in their table, with the camera's id; how many."""
+def write_sums(chunks: Iterable[Sequence[dict[str, Any]]], span: str, to: Path) -> int:
+    """Write hourly or daily sums (`span`: hour or day), with the camera's id; return how many. Raises StoreError."""
     fields = [(span, _TIME if span == "hour" else pa.date32()), ("camera_id", pa.string())]
     fields += [(name, pa.int32()) for name in ("ok", "fault", "unknown", "offline")]
     for score in ("sharpness", "exposure", "occlusion"):
         fields += [(f"{score}_count", pa.int32())]
-        fields += [(f"{score}_{what}", pa.float64()) for what in ("mean", "min", "max")]
-    return _write(pieces, pa.schema(fields), to)
+        fields += [(f"{score}_{statistic}", pa.float64()) for statistic in ("mean", "min", "max")]
+    return _write(chunks, pa.schema(fields), to)
 
 
-def _write(pieces: Iterable[Iterable[dict[str, Any]]], of: Any, to: Path) -> int:
+def _write(chunks: Iterable[Iterable[dict[str, Any]]], schema: Any, to: Path) -> int:
     part, written = to.with_name(to.name + ".part"), 0
     try:
-        with pq.ParquetWriter(part, of, compression="zstd") as writer:
-            for rows in _groups(pieces):
-                writer.write_table(pa.Table.from_pylist(rows, schema=of))
+        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
+            for rows in _row_groups(chunks):
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
                 written += len(rows)
         part.replace(to)
     except OSError as error:
-        raise StoreError(f"{to}: {error.strerror or error}; give a place that we may write to") from error
+        raise StoreError(f"{to}: {error.strerror or error}; give a path that can be written to") from error
     finally:
         part.unlink(missing_ok=True)
     return written
 
 
-def _groups(pieces: Iterable[Iterable[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+def _row_groups(chunks: Iterable[Iterable[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
     group: list[dict[str, Any]] = []
-    for piece in pieces:
-        group += piece
+    for chunk in chunks:
+        group += chunk
         if len(group) >= _GROUP_ROWS:
             yield group
             group = []
@@ -68,12 +69,12 @@ def _groups(pieces: Iterable[Iterable[dict[str, Any]]]) -> Iterator[list[dict[st
         yield group
 
 
-def _verdict_row(one: LoggedVerdict) -> dict[str, Any]:
-    verdict = one.verdict
+def _verdict_row(logged: LoggedVerdict) -> dict[str, Any]:
+    verdict = logged.verdict
     row = {name: getattr(verdict, name) for name in VERDICTS.names if hasattr(verdict, name)}
     return row | {
-        "seq": one.seq,
-        "changed": one.changed,
+        "seq": logged.seq,
+        "changed": logged.changed,
         "at": verdict.at_wall_ns,
         "since": verdict.since_wall_ns,
         "sharpness": verdict.scores.sharpness,

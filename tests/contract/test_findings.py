@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from engine.ledger.projection import replay
 from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, LedgerEvent, Level, Step
 from engine.model.verdict import FaultKind, State, Verdict
-from engine.storage.db.database import connect, parse, writing
+from engine.storage.db.database import connect, parse_url, write_transaction
 from engine.storage.db.finding_tables import findings
-from engine.storage.db.findings import Entry, append
+from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.db.tables import outbox
 from tests.support.ledgers import HOUR, OPERATOR, START, Desk, camera
@@ -27,15 +27,15 @@ def store(database_url: str):
 
 @pytest.fixture
 def engine(store: Store, database_url: str):
-    one = connect(parse(database_url))
+    one = connect(parse_url(database_url))
     yield one
     one.dispose()
 
 
-def entries(log: list[LedgerEvent]) -> list[Entry]:
+def entries(log: list[LedgerEvent]) -> list[LedgerEntry]:
     """Each event with the finding as it left it."""
     return [
-        Entry(event, replay(log[: place + 1])[event.finding_id], f'{{"step":"{event.step}"}}')
+        LedgerEntry(event, replay(log[: place + 1])[event.finding_id], f'{{"step":"{event.step}"}}')
         for place, event in enumerate(log)
     ]
 
@@ -57,7 +57,7 @@ def a_story() -> Desk:
 @pytest.fixture
 def told(store: Store, engine: sa.Engine) -> Desk:
     desk = a_story()
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         append(connection, entries(desk.log))
     return desk
 
@@ -99,8 +99,8 @@ def test_what_open_findings_cite_is_known_at_a_start(store: Store, engine: sa.En
     more = [
         replace(last, finding_id=finding_id, number=50, evidence=("a" * 64, "b" * 64)) for finding_id in (2, 3, 4)
     ]  # fmt: skip
-    with writing(engine) as connection:
-        append(connection, [Entry(event, replay(told.log)[event.finding_id]) for event in more])
+    with write_transaction(engine) as connection:
+        append(connection, [LedgerEntry(event, replay(told.log)[event.finding_id]) for event in more])
     cited = store.findings.cited()
     assert set(cited) == {3, 4}, "2 was dismissed"
     assert cited[4] == ("a" * 64, "b" * 64)
@@ -129,7 +129,7 @@ def test_pages_hold_still_while_findings_are_opened(store: Store, engine: sa.Eng
     first = store.findings.page(FindingQuery(page_size=2))
     before = len(told.log)
     told.look(COVERED, at=camera("c9"))
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         append(connection, entries(told.log)[before:])
     second = store.findings.page(FindingQuery(page_size=2, page_token=first.next_page_token))
     assert [finding.finding_id for finding in first.findings + second.findings] == [4, 3, 2, 1]
@@ -160,7 +160,7 @@ def test_every_event_that_says_something_to_the_outside_is_in_the_outbox_once(en
 
 def test_an_event_can_be_written_once_only(engine: sa.Engine, told: Desk) -> None:
     again = entries(told.log)[:1]
-    with pytest.raises(sa.exc.IntegrityError), writing(engine) as connection:
+    with pytest.raises(sa.exc.IntegrityError), write_transaction(engine) as connection:
         append(connection, again)
 
 
@@ -168,7 +168,7 @@ def test_with_a_transaction_that_fails_nothing_of_it_stays(store: Store, engine:
     last, before = store.findings.last_seq(), store.findings.get(3)
     told.act(Step.ACKNOWLEDGED, finding_id=3)
     news = entries(told.log)[-1:]
-    with pytest.raises(sa.exc.IntegrityError), writing(engine) as connection:
+    with pytest.raises(sa.exc.IntegrityError), write_transaction(engine) as connection:
         append(connection, news + news)
     assert (store.findings.last_seq(), store.findings.get(3)) == (last, before)
 
@@ -188,7 +188,7 @@ def test_the_longest_that_is_allowed_fits(store: Store, engine: sa.Engine) -> No
     desk.look(COVERED, at=replace(camera("界" * 64), site_id="界" * 64, site_name="界" * 200))
     desk.act(Step.CLAIMED, why="界" * 500, request_id="界" * 64)
     log = [replace(event, evidence=("ab" * 32, "cd" * 32)) for event in desk.log]
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         append(connection, entries(log))
     assert store.findings.events_of(1) == tuple(log)
     found: Finding | None = store.findings.get(1)
@@ -196,6 +196,6 @@ def test_the_longest_that_is_allowed_fits(store: Store, engine: sa.Engine) -> No
 
 
 def test_findings_can_be_worked_out_again_from_the_events(store: Store, engine: sa.Engine, told: Desk) -> None:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(sa.update(findings).values(state="open", number=1))
     assert replay(logged.event for logged in store.findings.events_after(0)) == replay(told.log)

@@ -33,11 +33,11 @@ def heads(outbox: Outbox, *endpoints: str) -> dict[str, int]:
 
 
 def states(outbox: Outbox) -> dict[str, DeliveryState]:
-    return {one.name: one.state for one in outbox.parcels()}
+    return {one.name: one.state for one in outbox.deliveries()}
 
 
 def test_a_notice_goes_to_whom_it_is_for_once_and_in_order(outbox: Outbox) -> None:
-    outbox.put([notice(1), notice(2, "130202"), notice(3)])
+    outbox.add([notice(1), notice(2, "130202"), notice(3)])
     near = ["county"]
     assert outbox.route(lambda one: near if one.region == "130102" else ["city"], NOW, 2, 100) == (2, 0)
     assert outbox.route(everybody, NOW, 2, 100) == (1, 0)
@@ -50,7 +50,7 @@ def test_a_notice_goes_to_whom_it_is_for_once_and_in_order(outbox: Outbox) -> No
 
 
 def test_what_became_of_a_notice_is_kept(outbox: Outbox) -> None:
-    outbox.put([notice(1)])
+    outbox.add([notice(1)])
     outbox.route(everybody, NOW, 10, 100)
     outbox.settle(
         [
@@ -58,16 +58,16 @@ def test_what_became_of_a_notice_is_kept(outbox: Outbox) -> None:
             DeliveryUpdate("county", 1, DEAD, 4, 0, "refused"),
         ]
     )
-    city, county = outbox.parcels()
+    city, county = outbox.deliveries()
     assert (city.state, city.attempts, city.next_wall_ns, city.last_error) == (WAITING, 3, NOW + DAY, "e" * 300)
     assert (county.state, county.last_error) == (DEAD, "refused")
     assert outbox.backlogs() == {"city": Backlog(1, NOW, 0), "county": Backlog(0, 0, 1)}
-    assert [one.name for one in outbox.parcels(DEAD)] == ["county/1"]
-    assert [one.name for one in outbox.parcels(endpoint="city")] == ["city/1"]
+    assert [one.name for one in outbox.deliveries(DEAD)] == ["county/1"]
+    assert [one.name for one in outbox.deliveries(endpoint="city")] == ["city/1"]
 
 
 def test_a_replay_begins_as_if_it_were_new_and_goes_first(outbox: Outbox) -> None:
-    outbox.put([notice(1), notice(2)])
+    outbox.add([notice(1), notice(2)])
     outbox.route(lambda _: ["county"], NOW, 10, 100)
     outbox.settle([DeliveryUpdate("county", 1, DEAD, 4, 0, "refused")])
     assert outbox.replay("county", 2, NOW + DAY) == 0
@@ -77,13 +77,13 @@ def test_a_replay_begins_as_if_it_were_new_and_goes_first(outbox: Outbox) -> Non
 
 
 def test_beyond_the_most_that_may_wait_new_ones_are_given_up_at_once(outbox: Outbox) -> None:
-    outbox.put([notice(number) for number in range(1, 6)])
+    outbox.add([notice(number) for number in range(1, 6)])
     assert outbox.route(lambda _: ["county"], NOW, 10, 3) == (5, 2)
     assert outbox.backlogs()["county"] == Backlog(3, NOW, 2)
 
 
 def test_who_was_told_of_an_opening_is_known(outbox: Outbox) -> None:
-    outbox.put([notice(7), notice(8, kind="finding.claimed"), notice(9)])
+    outbox.add([notice(7), notice(8, kind="finding.claimed"), notice(9)])
     outbox.route(everybody, NOW, 10, 100)
     told = [
         DeliveryUpdate("county", 1, DELIVERED, 1),
@@ -95,25 +95,25 @@ def test_who_was_told_of_an_opening_is_known(outbox: Outbox) -> None:
 
 
 def test_old_rows_go_and_what_waits_or_can_be_replayed_stays(outbox: Outbox) -> None:
-    outbox.put([notice(number) for number in range(1, 5)])
+    outbox.add([notice(number) for number in range(1, 5)])
     outbox.route(lambda one: ["a"] if one.seq < 4 else [], NOW, 10, 10)
     outbox.settle([DeliveryUpdate("a", 1, DELIVERED, 1), DeliveryUpdate("a", 2, DEAD, 1)])
     assert outbox.prune(NOW + 46 * DAY, 45 * DAY, 90 * DAY) == 3  # the delivered one, its notice, the one for nobody
     assert list(states(outbox)) == ["a/3", "a/2"]
     assert outbox.prune(NOW + 91 * DAY, 45 * DAY, 90 * DAY) == 4
-    outbox.put([notice(9)])
+    outbox.add([notice(9)])
     outbox.route(lambda _: ["a"], NOW, 10, 10)
     assert list(states(outbox)) == ["a/5"], "numbers of old rows are not given again"
 
 
 def test_what_nobody_has_routed_yet_never_goes(outbox: Outbox) -> None:
-    outbox.put([notice(1)])
+    outbox.add([notice(1)])
     assert outbox.prune(NOW + 1000 * DAY, DAY, DAY) == 0
     assert outbox.route(everybody, time.time_ns(), 10, 10) == (1, 0)
 
 
 def test_old_rows_go_in_small_steps(outbox: Outbox) -> None:
-    outbox.put([notice(number) for number in range(PRUNE_ROWS + 10)])
+    outbox.add([notice(number) for number in range(PRUNE_ROWS + 10)])
     outbox.route(lambda _: [], NOW, 10_000, 10)
     assert outbox.prune(NOW + 2 * DAY, DAY, DAY) == PRUNE_ROWS
     assert outbox.prune(NOW + 2 * DAY, DAY, DAY) == 10

@@ -18,7 +18,7 @@ from engine.model.registry import CameraOrder, CameraQuery
 from engine.model.schedule import Pause, PauseKind, PauseScope
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, Severity, State, Verdict
 from engine.storage.db import maintenance, pauses, writer_lock
-from engine.storage.db.database import connect, parse
+from engine.storage.db.database import connect, parse_url
 from engine.storage.db.store import Store, VisitRecord
 
 AT_NS = 1_700_000_000_000_000_000
@@ -66,12 +66,12 @@ def tend(store: Store, now_ns: int, **settings: float) -> None:
     """Some rounds of upkeep."""
     more = True
     for _ in range(20):
-        more = store.upkeep.step(RecordSettings(**settings), now_ns, CHINA)
+        more = store.maintenance.step(RecordSettings(**settings), now_ns, CHINA)
     assert not more
 
 
 def rolled_up(url: str, table: str) -> list[dict]:
-    with connect(parse(url)).connect() as connection:
+    with connect(parse_url(url)).connect() as connection:
         rows = connection.execute(sa.text(f"SELECT * FROM {table} ORDER BY 1, 2")).all()
         return [dict(row._mapping) for row in rows]
 
@@ -82,39 +82,41 @@ def test_the_registry_survives_a_restart(url: str) -> None:
         site_kind=SiteKind.HIGH,
     )  # fmt: skip
     first = Store.open(url)
-    assert first.put_cameras([camera, Camera("d", "rtsp://h/2")]) == (2, 0, 0)
-    assert first.put_cameras([camera, Camera("d", "rtsp://h/3")]) == (0, 1, 1)
+    assert first.registry.upsert([camera, Camera("d", "rtsp://h/2")]) == (2, 0, 0)
+    assert first.registry.upsert([camera, Camera("d", "rtsp://h/3")]) == (0, 1, 1)
     first.close()
     second = Store.open(url)
-    assert list(second.cameras()) == [camera, Camera("d", "rtsp://h/3")]
+    assert list(second.registry.cameras()) == [camera, Camera("d", "rtsp://h/3")]
     second.close()
 
 
 def test_verdict_and_memory_survive_a_restart(url: str) -> None:
     first = Store.open(url)
-    first.put_cameras([Camera("c", "rtsp://h/1")])
+    first.registry.upsert([Camera("c", "rtsp://h/1")])
     first.write([VisitRecord(verdict("c", 1), b"old"), VisitRecord(verdict("c", 2), b"new")])
     first.close()
     second = Store.open(url)
     assert kept(second) == [(verdict("c", 2), b"new")]
-    (status,) = second.page(CameraQuery()).cameras
+    (status,) = second.registry.page(CameraQuery()).cameras
     assert status.latest == verdict("c", 2)
     second.close()
 
 
 def test_a_memory_is_replaced_where_there_is_one(store: Store) -> None:
-    store.put_cameras([Camera("c", "rtsp://h/1"), Camera("d", "rtsp://h/1")])
+    store.registry.upsert([Camera("c", "rtsp://h/1"), Camera("d", "rtsp://h/1")])
     store.write([VisitRecord(verdict("c"), b"old")])
-    store.put_histories({"c": b"new", "d": b"never visited"})
+    store.replace_judge_states({"c": b"new", "d": b"never visited"})
     assert kept(store) == [(verdict("c"), b"new")]
-    store.put_histories({})
+    store.replace_judge_states({})
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> None:
-    store.put_cameras([Camera(f"c{n:04}", "rtsp://h/1", region="130102" if n % 2 else "130200") for n in range(1234)])
+    store.registry.upsert(
+        [Camera(f"c{n:04}", "rtsp://h/1", region="130102" if n % 2 else "130200") for n in range(1234)]
+    )
     seen, after, total = [], None, 0
     while True:
-        page = store.page(CameraQuery(region_prefix="1301", page_size=100, after=after))
+        page = store.registry.page(CameraQuery(region_prefix="1301", page_size=100, after=after))
         seen += [status.camera.camera_id for status in page.cameras]
         total = page.total
         after = page.next_after
@@ -130,16 +132,16 @@ def test_pages_of_any_order_lose_nothing_to_cameras_that_come_meanwhile(
     store: Store, order: CameraOrder, descending: bool
 ) -> None:
     rows = [Camera(f"c{n:02}", "rtsp://h/1", region=f"13010{n % 3}", site_id=f"s{n % 4}") for n in range(40)]
-    store.put_cameras(rows)
+    store.registry.upsert(rows)
     seen, query = [], CameraQuery(page_size=7, order=order, descending=descending, with_verdict=False)
     while True:
-        page = store.page(query)
+        page = store.registry.page(query)
         seen += [status.camera for status in page.cameras]
         if page.next_after is None:
             break
         query = replace(query, after=page.next_after)
         # Behind and before the place that was reached; those behind are not missed, and nobody comes twice.
-        store.put_cameras(
+        store.registry.upsert(
             [Camera(f"a{len(seen)}", "rtsp://h/1", region="130100"), Camera("z", "rtsp://h/1", region="13")]
         )
     assert len(seen) == len(set(seen))
@@ -179,26 +181,26 @@ def test_the_audit_log_is_filtered_paged_and_pruned(store: Store) -> None:
 def test_pauses_outlive_the_program_and_an_old_one_that_ends_leaves_the_new_one(store: Store) -> None:
     scope = PauseScope(PauseKind.REGION, "1301")
     old, new = Pause(scope, "works", "ops", 1, 9), Pause(scope, "more works", "ops", 2)
-    store.write([], [pauses.put(old)])
-    store.write([], [pauses.put(new), pauses.removed(old)])
+    store.write([], [pauses.upsert_pause(old)])
+    store.write([], [pauses.upsert_pause(new), pauses.delete_pause(old)])
     assert store.pauses.all() == (new,)
-    store.write([], [pauses.removed(new)])
+    store.write([], [pauses.delete_pause(new)])
     assert store.pauses.all() == ()
 
 
 def test_filters_narrow_a_list(store: Store) -> None:
-    store.put_cameras([Camera("a", "rtsp://h/1", site_id="s1"), Camera("b", "rtsp://h/1", site_id="s2")])
+    store.registry.upsert([Camera("a", "rtsp://h/1", site_id="s1"), Camera("b", "rtsp://h/1", site_id="s2")])
     store.write([VisitRecord(verdict("b", announced=State.FAULT), b"")])
-    assert [s.camera.camera_id for s in store.page(CameraQuery(site_id="s1")).cameras] == ["a"]
-    assert [s.camera.camera_id for s in store.page(CameraQuery(state=State.FAULT)).cameras] == ["b"]
-    assert store.page(CameraQuery(region_prefix="1%")).total == 0
+    assert [s.camera.camera_id for s in store.registry.page(CameraQuery(site_id="s1")).cameras] == ["a"]
+    assert [s.camera.camera_id for s in store.registry.page(CameraQuery(state=State.FAULT)).cameras] == ["b"]
+    assert store.registry.page(CameraQuery(region_prefix="1%")).total == 0
 
 
 def test_a_removed_camera_leaves_nothing(store: Store) -> None:
-    store.put_cameras([Camera("a", "rtsp://h/1")])
+    store.registry.upsert([Camera("a", "rtsp://h/1")])
     store.write([VisitRecord(verdict("a"), b"h")])
-    assert store.remove_cameras(["a", "nobody"]) == ("a",)
-    assert "a" not in [status.camera.camera_id for status in store.page(CameraQuery()).cameras]
+    assert store.registry.remove(["a", "nobody"]) == ("a",)
+    assert "a" not in [status.camera.camera_id for status in store.registry.page(CameraQuery()).cameras]
     assert kept(store) == []
 
 
@@ -243,9 +245,9 @@ def test_numbers_go_on_after_a_restart(url: str) -> None:
 
 
 def test_the_history_of_a_camera_outlives_it(store: Store) -> None:
-    store.put_cameras([Camera("c", "rtsp://h/1")])
+    store.registry.upsert([Camera("c", "rtsp://h/1")])
     store.write([VisitRecord(verdict("c"), b"")])
-    store.remove_cameras(["c"])
+    store.registry.remove(["c"])
     assert [one.verdict for one in store.history.of_camera("c")] == [verdict("c")]
 
 
@@ -278,7 +280,7 @@ def test_whether_a_commit_stands_can_be_asked_for(store: Store) -> None:
 
 
 def test_verdicts_of_a_time_and_region_come_in_order(store: Store) -> None:
-    store.put_cameras([Camera("c", "rtsp://h/1", region="130102"), Camera("d", "rtsp://h/1", region="130200")])
+    store.registry.upsert([Camera("c", "rtsp://h/1", region="130102"), Camera("d", "rtsp://h/1", region="130200")])
     for hour in range(6):
         records = [VisitRecord(verdict(one, hour, at_ns=AT_NS + hour * HOUR_NS), b"") for one in ("c", "d")]
         store.write(records)
@@ -327,7 +329,7 @@ def test_a_step_of_upkeep_is_small(store: Store, monkeypatch: pytest.MonkeyPatch
     store.write([scored("c", AT_NS, State.OK, 1.0) for _ in range(35)])
     left = []
     for _ in range(40):
-        store.upkeep.step(RecordSettings(), AT_NS + 20 * DAY_NS, UTC)
+        store.maintenance.step(RecordSettings(), AT_NS + 20 * DAY_NS, UTC)
         left.append(len(store.history.after(0)))
     assert left[-1] == 1
     assert max(before - after for before, after in itertools.pairwise(left)) == 10
@@ -357,13 +359,13 @@ def test_verdicts_share_what_they_have_in_common(store: Store, url: str) -> None
 
 
 def test_only_one_process_writes(store: Store, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_lock, "_PATIENCE_S", 0.2)
-    store.claim()
+    monkeypatch.setattr(writer_lock, "_WAIT_S", 0.2)
+    store.acquire_writer_lock()
     store.write([VisitRecord(verdict("c"), b"")])
     other = Store.open(url)
     with pytest.raises(StoreError, match="another process writes"):
-        other.claim()
+        other.acquire_writer_lock()
     assert len(other.history.after(0)) == 1
     store.close()
-    other.claim()
+    other.acquire_writer_lock()
     other.close()

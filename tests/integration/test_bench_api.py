@@ -49,7 +49,7 @@ def test_a_province_that_is_there_is_not_made_again_and_others_are(tmp_path: Pat
     assert [seq for seq, _ in before] == list(range(1, ROWS + 1))
     store = Store.open(f"sqlite:///{path}")
     assert len(list(store.latest())) == CAMERAS
-    assert all(camera.push for camera in store.cameras())
+    assert all(camera.push for camera in store.registry.cameras())
     store.close()
     assert province.make(path, CAMERAS // 2, ROWS, DAYS) > 0
     assert len(log_of(path)) == ROWS

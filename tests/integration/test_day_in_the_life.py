@@ -211,7 +211,7 @@ def test_a_day_in_the_life(lenses: Lenses, patrol: Patrol, tokens: Tokens, recei
     evidence = EvidenceStore(tmp_path / "ev", 10**9)
     told = [event for event, _ in heard.changes if event.finding_id == hob]
     for digest in (digest for event in told for digest in event.evidence):
-        kept = evidence.exhibited(digest, HOB)
+        kept = evidence.get_exhibit(digest, HOB)
         assert kept is not None
         assert hashlib.sha256(kept.keyframe.payload).hexdigest() == digest
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.batch.platforms import Pulled, PullOrder, pull, standing
+from engine.batch.platforms import PlatformListing, PullOptions, compare_claims, pull
 from engine.batch.registry import ApiRegistry
 from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
@@ -152,9 +152,9 @@ def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world)
     report = client.import_cameras([masked])
     assert (report.changed, report.unchanged) == (0, 1)
     (problem,) = client.import_cameras([replace(masked, camera_id="other", url="rtsp://u:***@h/1")]).problems
-    assert "has none such" in problem.message
+    assert "is none" in problem.message
     store = Store.open(f"sqlite:///{folder}/patrol.db")
-    assert store.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
+    assert store.registry.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
     store.close()
 
 
@@ -163,14 +163,16 @@ def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict
     (locked,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
     wait_for(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
     desk = ApiRegistry(client, engine.addresses["grpc"])
-    pulled = Pulled(ClaimedChannels([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",))
-    report = pull(desk, pulled, PullOrder(), settings(folder))
+    pulled = PlatformListing(
+        ClaimedChannels([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",)
+    )
+    report = pull(desk, pulled, PullOptions(), settings(folder))
     assert (report.known, len(report.changes), report.problems) == (len(county.cameras), len(county.cameras), [])
     store = Store.open(f"sqlite:///{folder}/patrol.db")
-    after = {one.camera_id: one for one in store.cameras()}
+    after = {one.camera_id: one for one in store.registry.cameras()}
     store.close()
     assert after[locked.camera_id] == replace(locked, platform_status="ON")
-    (found,) = standing(desk, "").disagree
+    (found,) = compare_claims(desk, "").disagree
     assert (found.camera.camera_id, found.platform_online, found.ours, found.why) == (
         locked.camera_id, True, State.OFFLINE, "unauthorized",
     )  # fmt: skip
@@ -323,7 +325,7 @@ def test_the_schedulers_time_never_goes_back(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Visits, "advance", ask)
     chosen = settings(tmp_path)
     store = Store.open(chosen.record.url)
-    store.put_cameras([Camera("pushed", "", push=True)])
+    store.registry.upsert([Camera("pushed", "", push=True)])
     store.close()
     with HubAtHand(chosen):
         time.sleep(0.5)
@@ -376,7 +378,7 @@ def test_a_database_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None
 def test_a_registry_in_the_database_is_patrolled_from_the_start(tmp_path: Path) -> None:
     with County(only={HEALTHY}) as county:
         store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-        store.put_cameras([one.camera for one in county.cameras])
+        store.registry.upsert([one.camera for one in county.cameras])
         store.close()
         with Supervisor(settings(tmp_path)) as engine, PatrolClient(engine.addresses["grpc"]) as client:
             verdict = wait_for(lambda: latest(client, county.cameras[0].camera.camera_id))

@@ -117,7 +117,7 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
     evidence = EvidenceStore(tmp_path / "ev", 10**9)
     cited = [digest for event in log for digest in event.evidence]
     assert len(set(cited)) >= 2  # what opened it, and what passed
-    assert all(evidence.exhibited(digest, CAMERA.camera_id) is not None for digest in cited)
+    assert all(evidence.get_exhibit(digest, CAMERA.camera_id) is not None for digest in cited)
     with sqlite3.connect(tmp_path / "patrol.db") as database:
         told = [kind for (kind,) in database.execute("SELECT event_kind FROM outbox ORDER BY seq")]
     assert told == [f"finding.{event.step}" for event in log]

@@ -107,8 +107,8 @@ def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(one: Bench) -
     one.listeners.append(lambda _: threads.add(threading.current_thread().name))
     transact = one.writer.transact
 
-    def committed_at_once(*also: Write) -> "Future[VisitRecord | None]":
-        done = transact(*also)
+    def committed_at_once(*writes: Write) -> "Future[VisitRecord | None]":
+        done = transact(*writes)
         done.result(5)  # whoever asked comes by when it is long committed
         return done
 

@@ -93,11 +93,11 @@ def failing(times: int, reply: Reply) -> Callable[[Received], Reply]:
 
 
 def states(store: Store) -> list[tuple[str, DeliveryState]]:
-    return [(one.name, one.state) for one in store.outbox.parcels()]
+    return [(one.name, one.state) for one in store.outbox.deliveries()]
 
 
 def test_what_is_in_the_outbox_arrives_signed_and_in_order(store, receiver, settings, send) -> None:
-    store.outbox.put([opened(number) for number in range(1, 21)])
+    store.outbox.add([opened(number) for number in range(1, 21)])
     tally, told = Tally(), {}
     send(settings({"county": receiver.url}), told.update, tally)
     assert receiver.wait_taken(20)
@@ -112,10 +112,10 @@ def test_what_is_in_the_outbox_arrives_signed_and_in_order(store, receiver, sett
 
 def test_news_are_sent_at_once_when_the_sender_is_told_of_them(store, receiver, settings, send) -> None:
     sender = send(settings({"county": receiver.url}))
-    store.outbox.put([opened(1)])
+    store.outbox.add([opened(1)])
     assert receiver.wait_taken(1)
     began = receiver.taken[0].at_s
-    store.outbox.put([opened(2)])
+    store.outbox.add([opened(2)])
     sender.hint()
     assert receiver.wait_taken(2)
     assert receiver.taken[1].at_s - began < 5
@@ -138,7 +138,7 @@ def test_a_receiver_that_fails_gets_the_same_event_again(
     store, receiver, settings, send, reply: Reply, outcome: str
 ) -> None:
     receiver.reply = failing(3, reply)
-    store.outbox.put([opened(1), opened(2)])
+    store.outbox.add([opened(1), opened(2)])
     tally = Tally()
     send(settings({"county": receiver.url}, timeout_s=0.4), tally=tally)
     assert receiver.wait(lambda: numbers(receiver)[-2:] == [1, 2])
@@ -152,7 +152,7 @@ def test_a_receiver_that_fails_gets_the_same_event_again(
 
 def test_retry_after_is_waited_for(store, receiver, settings, send) -> None:
     receiver.reply = failing(1, Reply(429, {"retry-after": "1"}))
-    store.outbox.put([opened(1)])
+    store.outbox.add([opened(1)])
     tally = Tally()
     send(settings({"county": receiver.url}), tally=tally)
     assert receiver.wait_taken(1)
@@ -163,15 +163,15 @@ def test_retry_after_is_waited_for(store, receiver, settings, send) -> None:
 
 def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(store, receiver, settings, send) -> None:
     receiver.reply = lambda one: Reply(422, body=b"no such \x1bcanteen") if b"findings/2" in one.body else Reply()
-    store.outbox.put([opened(1), opened(2), opened(3)])
+    store.outbox.add([opened(1), opened(2), opened(3)])
     tally = Tally()
     send(settings({"county": receiver.url}, refusals_max=2), tally=tally)
     assert receiver.wait_taken(2)
     assert numbers(receiver) == [1, 3]
-    assert wait_until(lambda: store.outbox.backlogs().keys() == {"county"} and not store.outbox.parcels(
+    assert wait_until(lambda: store.outbox.backlogs().keys() == {"county"} and not store.outbox.deliveries(
         DeliveryState.WAITING
     ))  # fmt: skip
-    (dead,) = store.outbox.parcels(DeliveryState.DEAD)
+    (dead,) = store.outbox.deliveries(DeliveryState.DEAD)
     assert (dead.notice.finding_id, dead.attempts) == (2, 2)
     assert dead.last_error == "refused: HTTP 422 no such canteen"
     assert tally.outcomes["county", "dead"] == 1
@@ -179,9 +179,9 @@ def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(st
 
 def test_what_was_given_up_can_be_replayed_and_is_the_same_event(store, receiver, settings, send) -> None:
     receiver.reply = lambda _: Reply(400)
-    store.outbox.put([opened(1)])
+    store.outbox.add([opened(1)])
     sender = send(settings({"county": receiver.url}, refusals_max=1))
-    assert wait_until(lambda: bool(store.outbox.parcels(DeliveryState.DEAD)))
+    assert wait_until(lambda: bool(store.outbox.deliveries(DeliveryState.DEAD)))
     receiver.reply = lambda _: Reply()
     assert store.outbox.replay("county", 1, time.time_ns()) == 1
     assert store.outbox.replay("county", 1, time.time_ns()) == 0
@@ -194,7 +194,7 @@ def test_one_endpoint_that_hangs_holds_nobody_up(store, receiver, settings, send
     with receiving(Receiver()) as hanging:
         hanging.reply = lambda _: Reply(hang_s=60)
         urls = {f"hangs{number}": hanging.url for number in range(8)} | {"well": receiver.url}
-        store.outbox.put([opened(number) for number in range(1, 31)])
+        store.outbox.add([opened(number) for number in range(1, 31)])
         tally = Tally()
         chosen = settings(urls, timeout_s=0.5, in_flight_max=4, probes_max=2, circuit_failures=1)
         send(chosen, tally=tally)
@@ -207,9 +207,9 @@ def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(store, settings
     receiver, tally = Receiver(), Tally()
     with receiving(receiver):
         send(settings({"county": receiver.url}), tally=tally)
-        store.outbox.put([opened(number) for number in range(1, 6)])
+        store.outbox.add([opened(number) for number in range(1, 6)])
         assert receiver.wait_taken(5)
-    store.outbox.put([opened(number) for number in range(6, 11)])
+    store.outbox.add([opened(number) for number in range(6, 11)])
     assert wait_until(lambda: tally.outcomes["county", "unreachable"] > 1)
     with receiving(receiver):
         assert receiver.wait_taken(10)
@@ -219,20 +219,20 @@ def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(store, settings
 def test_who_listens_where_nobody_is_is_unreachable(store, settings, send) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
-        store.outbox.put([opened(1)])
+        store.outbox.add([opened(1)])
         url = f"http://u:geheim@127.0.0.1:{taken.getsockname()[1]}/"
         tally = Tally()
         send(settings({"county": url, "nowhere": "https://nobody.invalid/x"}), tally=tally)
         assert wait_until(lambda: tally.outcomes["county", "unreachable"] > 0)
         assert wait_until(lambda: tally.outcomes["nowhere", "unreachable"] > 0)
-    assert not any("geheim" in one.last_error for one in store.outbox.parcels())
+    assert not any("geheim" in one.last_error for one in store.outbox.deliveries())
 
 
 def test_a_password_in_the_url_is_sent_and_proxies_of_the_environment_are_not_used(
     store, receiver, settings, send, monkeypatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    store.outbox.put([opened(1)])
+    store.outbox.add([opened(1)])
     send(settings({"county": receiver.url.replace("//", "//user:geheim@")}))
     assert receiver.wait_taken(1)
     assert receiver.taken[0].headers["authorization"] == "Basic dXNlcjpnZWhlaW0="
@@ -241,11 +241,11 @@ def test_a_password_in_the_url_is_sent_and_proxies_of_the_environment_are_not_us
 def test_a_region_hears_of_itself_and_new_endpoints_of_what_comes_after_them(store, receiver, settings, send) -> None:
     with receiving(Receiver()) as other:
         sender = send(settings({"county": receiver.url}, region="130102"))
-        store.outbox.put([opened(1, "130102"), opened(2, "130202")])
+        store.outbox.add([opened(1, "130102"), opened(2, "130202")])
         assert receiver.wait_taken(1)
         sender.configure(settings({"county": receiver.url, "all": other.url}))
         assert wait_until(lambda: sender._settings.endpoints[-1].name == "all")
-        store.outbox.put([opened(3, "130202")])
+        store.outbox.add([opened(3, "130202")])
         sender.hint()
         assert other.wait_taken(1)
         assert receiver.wait_taken(2)
@@ -255,7 +255,7 @@ def test_a_region_hears_of_itself_and_new_endpoints_of_what_comes_after_them(sto
 def test_an_endpoint_that_was_taken_away_is_sent_nothing_more(store, receiver, settings, send) -> None:
     receiver.reply = lambda _: Reply(500)
     sender = send(settings({"county": receiver.url}))
-    store.outbox.put([opened(1)])
+    store.outbox.add([opened(1)])
     assert receiver.wait(lambda: len(receiver.requests) > 0)
     sender.configure(settings({}))
     assert wait_until(lambda: not sender._settings.endpoints)
@@ -270,12 +270,12 @@ def test_a_secret_that_was_exchanged_signs_the_next_notice(store, receiver, sett
     other = "whsec_" + "QUJD" * 11
     secret_file.write_text(f"{other}\n{SECRET_LINE}\n")
     sender = send(settings({"county": receiver.url}))
-    store.outbox.put([opened(1)])
+    store.outbox.add([opened(1)])
     assert receiver.wait_taken(1)
     assert receiver.taken[0].genuine, "both sign while they change"
     secret_file.write_text(other)
     time.sleep(1.1)  # the file is read once a second at most
-    store.outbox.put([opened(2)])
+    store.outbox.add([opened(2)])
     sender.hint()
     assert receiver.wait_taken(2)
     assert not receiver.taken[1].genuine
@@ -285,7 +285,7 @@ def test_without_a_usable_secret_nothing_is_sent_and_everything_waits(
     store, receiver, settings, send, secret_file: Path
 ) -> None:
     secret_file.write_text("whsec_short")
-    store.outbox.put([opened(1)])
+    store.outbox.add([opened(1)])
     tally = Tally()
     send(settings({"county": receiver.url}), tally=tally)
     assert wait_until(lambda: tally.outcomes["county", "no_secret"] > 1)
@@ -296,10 +296,10 @@ def test_without_a_usable_secret_nothing_is_sent_and_everything_waits(
 
 def test_more_than_may_wait_is_given_up_at_once_and_can_be_replayed(store, receiver, settings, send) -> None:
     receiver.reply = lambda _: Reply(500)
-    store.outbox.put([opened(number) for number in range(1, 8)])
+    store.outbox.add([opened(number) for number in range(1, 8)])
     send(settings({"county": receiver.url}, waiting_max=5))
-    assert wait_until(lambda: len(store.outbox.parcels()) == 7)
-    dead = store.outbox.parcels(DeliveryState.DEAD)
+    assert wait_until(lambda: len(store.outbox.deliveries()) == 7)
+    dead = store.outbox.deliveries(DeliveryState.DEAD)
     assert [(one.notice.finding_id, one.last_error) for one in dead] == [(7, "queue_full"), (6, "queue_full")]
     receiver.reply = lambda _: Reply()
     store.outbox.replay("", None, time.time_ns())
@@ -330,7 +330,7 @@ def test_while_the_database_is_away_nothing_is_sent_twice_and_nothing_is_told(
     monkeypatch.setattr("engine.notices.sender._TROUBLE_S", 0.1)
     box, told = Away(store.outbox), []
     box.away.set()
-    store.outbox.put([opened(1), opened(2)])
+    store.outbox.add([opened(1), opened(2)])
     send(settings({"county": receiver.url}), told.extend, box=box)
     assert wait_until(lambda: box.refused > 3)
     assert (numbers(receiver), told) == ([1], [])
@@ -349,13 +349,13 @@ def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, sen
         if len(told) < 3:
             raise StoreError("the ledger is away")
 
-    store.outbox.put([opened(5)])
+    store.outbox.add([opened(5)])
     send(settings({"county": receiver.url}), tell)
     assert wait_until(lambda: told == [5, 5, 5])
 
 
 def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, send) -> None:
-    store.outbox.put([opened(4), opened(9, kind="finding.claimed"), opened(6)])
+    store.outbox.add([opened(4), opened(9, kind="finding.claimed"), opened(6)])
     store.outbox.route(lambda _: ["county"], time.time_ns(), 10, 10)
     store.outbox.settle(
         [
@@ -372,7 +372,7 @@ def test_an_https_endpoint_is_verified(store, settings, send, tmp_path: Path) ->
     pem, context = certificate(tmp_path)
     receiver, tally = Receiver(), Tally()
     with receiving(receiver, context):
-        store.outbox.put([opened(1)])
+        store.outbox.add([opened(1)])
         url = receiver.url.replace("http:", "https:")
         own = settings({"own": url}, ca_file=str(pem))
         strangers = settings({"stranger": url})
@@ -393,7 +393,7 @@ def test_kill_9_of_the_sender_loses_nothing_and_repeats_only_with_the_same_id(
     draw = random.Random(7)
     receiver.reply = lambda _: Reply(hang_s=0.005) if draw.random() < 0.9 else Reply(500)
     total = 200
-    store.outbox.put([opened(number) for number in range(1, total + 1)])
+    store.outbox.add([opened(number) for number in range(1, total + 1)])
     database, kills = f"sqlite:///{tmp_path}/patrol.db", 0
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     while len(set(numbers(receiver))) < total:

@@ -64,7 +64,7 @@ def kept(tmp_path: Path, config: Path) -> Path:
     with closing(Store.open(f"sqlite:///{tmp_path}/patrol.db")) as store:
         now = time.time_ns()
         body = '{"finding":"findings/1"}'
-        store.outbox.put([Notice(0, "finding.opened", one, 1, now, "130102", body) for one in range(1, 5)])
+        store.outbox.add([Notice(0, "finding.opened", one, 1, now, "130102", body) for one in range(1, 5)])
         store.outbox.route(lambda _: ["county"], now, 10, 10)
         store.outbox.settle(
             [

@@ -70,7 +70,7 @@ def settings(folder: Path, receiver: Receiver, **more) -> Settings:
 
 def cameras(folder: Path, port: int) -> None:
     with closing(Store.open(f"sqlite:///{folder}/patrol.db")) as store:
-        store.put_cameras(
+        store.registry.upsert(
             [
                 Camera("c1", f"rtsp://u:geheim@127.0.0.1:{port}/1", "烹饪间", "s1", "第一中学食堂", "130102"),
                 Camera("c2", f"rtsp://u:geheim@127.0.0.1:{port}/2", "切配间", "s2", "第二中学食堂", "130202"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.batch.platforms import PullOrder, ask_wvp, ask_zlmediakit, pull, standing
+from engine.batch.platforms import PullOptions, compare_claims, list_wvp, list_zlmediakit, pull
 from engine.batch.registry import DatabaseRegistry, open_database_registry
 from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError, PlatformError
@@ -45,7 +45,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def desk(settings: Settings):
     with open_database_registry(settings) as one:
-        one.put(
+        one.upsert(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
                 Camera(STORE_ROOM, "rtsp://u:secret@10.0.0.2/1", "仓库", region="130102", platform_status="OFF"),
@@ -57,7 +57,7 @@ def desk(settings: Settings):
 
 
 def statuses(desk: DatabaseRegistry) -> dict[str, str]:
-    return {one.camera.camera_id: one.camera.platform_status for one in desk.list(CameraQuery())}
+    return {one.camera.camera_id: one.camera.platform_status for one in desk.cameras(CameraQuery())}
 
 
 def zlm(url: str, secret: str = SECRET, **more) -> PlatformHttp:
@@ -73,9 +73,9 @@ def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: Databas
         media("live", "other"),
     ]
     with serving(zlmediakit(streams)) as (url, asked):
-        pulled = ask_zlmediakit(zlm(url), (), "")
+        pulled = list_zlmediakit(zlm(url), (), "")
     assert len(asked) == 1
-    report = pull(desk, pulled, PullOrder(), settings)
+    report = pull(desk, pulled, PullOptions(), settings)
     assert statuses(desk) == {KITCHEN: "ON", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "ON"}
     assert (report.channels, report.known, report.absent, report.added) == (4, 3, 0, 0)
     assert [(one.camera_id, one.was, one.now) for one in report.changes] == [
@@ -87,11 +87,11 @@ def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: Databas
 
 def test_nothing_but_platform_status_is_written(desk: DatabaseRegistry, settings: Settings) -> None:
     store = Store.open(settings.record.url)
-    before = {one.camera_id: one for one in store.cameras()}
+    before = {one.camera_id: one for one in store.registry.cameras()}
     listed = [channel(KITCHEN, "OFF", "another name", gbCivilCode="1399", gbParentId=NVR), channel(STORE_ROOM, "OFF")]
     with serving(wvp(listed)) as (url, _):
-        pull(desk, ask_wvp(wvp_http(url), (), 500, 10), PullOrder(), settings)
-    after = {one.camera_id: one for one in store.cameras()}
+        pull(desk, list_wvp(wvp_http(url), (), 500, 10), PullOptions(), settings)
+    after = {one.camera_id: one for one in store.registry.cameras()}
     assert after == before | {KITCHEN: replace(before[KITCHEN], platform_status="OFF")}
     assert after[KITCHEN].url == "rtsp://u:secret@10.0.0.1/1"
     store.close()
@@ -104,23 +104,23 @@ def wvp_http(url: str, token: str = SECRET, **more) -> PlatformHttp:
 def test_a_wvp_is_read_page_by_page_to_its_end() -> None:
     listed = [channel(code(number), "ON" if number % 2 else "OFF") for number in range(23)]
     with serving(wvp(listed)) as (url, asked):
-        pulled = ask_wvp(wvp_http(url), (), 10, 10)
+        pulled = list_wvp(wvp_http(url), (), 10, 10)
     assert [target.split("?")[1] for target in asked] == [f"page={page}&count=10" for page in (1, 2, 3)]
-    assert {one.ids[0]: one.status for one in pulled.roll} == {one["gbDeviceId"]: one["gbStatus"] for one in listed}
+    assert {one.ids[0]: one.status for one in pulled.channels} == {one["gbDeviceId"]: one["gbStatus"] for one in listed}
     assert pulled.notes == ()
 
 
 def test_a_full_last_page_is_not_asked_for_again() -> None:
     with serving(wvp([channel(code(number)) for number in range(20)])) as (url, asked):
-        assert len(ask_wvp(wvp_http(url), (), 10, 10).roll) == 20
+        assert len(list_wvp(wvp_http(url), (), 10, 10).channels) == 20
     assert len(asked) == 2
 
 
 def test_groups_and_entries_without_an_id_are_left_out_and_counted() -> None:
     listed = [channel(KITCHEN), channel(GROUP), channel(None), channel("no-code", "OFF")]
     with serving(wvp(listed)) as (url, _):
-        pulled = ask_wvp(wvp_http(url), (), 10, 10)
-    assert [one.ids[0] for one in pulled.roll] == [KITCHEN, "no-code"]
+        pulled = list_wvp(wvp_http(url), (), 10, 10)
+    assert [one.ids[0] for one in pulled.channels] == [KITCHEN, "no-code"]
     assert pulled.notes == ("2 entries are no cameras (groups, recorders, entries without an id)",)
 
 
@@ -131,7 +131,7 @@ def test_a_list_that_shrinks_while_it_is_read_is_told() -> None:
         return 200, {"code": 0, "data": {"total": 3, "list": [channel(KITCHEN)] if first else []}}
 
     with serving(shrinking) as (url, asked):
-        pulled = ask_wvp(wvp_http(url), (), 1, 10)
+        pulled = list_wvp(wvp_http(url), (), 1, 10)
     assert len(asked) == 2
     assert pulled.notes == ("3 entries were promised, 1 came; it changed meanwhile, pull again",)
 
@@ -145,7 +145,7 @@ def test_a_list_without_an_end_is_cut() -> None:
         serving(endless) as (url, asked),
         pytest.raises(PlatformError, match=r"more than 5 pages of 1; raise --pages-max"),
     ):
-        ask_wvp(wvp_http(url), (), 1, 5)
+        list_wvp(wvp_http(url), (), 1, 5)
     assert len(asked) == 5
 
 
@@ -158,8 +158,8 @@ def test_an_older_wvp_is_asked_device_by_device() -> None:
         NVR[:-1] + "2": [{"deviceId": NEW, "name": "新", "status": "ON", "gbDeviceId": None}],
     }
     with serving(old_wvp(devices)) as (url, asked):
-        pulled = ask_wvp(wvp_http(url), (), 1, 20)
-    found = {one.ids[0]: (one.status, one.parent_id, one.region) for one in pulled.roll}
+        pulled = list_wvp(wvp_http(url), (), 1, 20)
+    found = {one.ids[0]: (one.status, one.parent_id, one.region) for one in pulled.channels}
     assert found == {
         KITCHEN: ("ON", NVR, "130102"), STORE_ROOM: ("OFF", NVR, "130102"), NEW: ("ON", NVR[:-1] + "2", "130202"),
     }  # fmt: skip
@@ -182,43 +182,43 @@ def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
         channel("13010200001320000005", "ON"),
     ]
     with serving(wvp(listed)) as (url, _):
-        pulled = ask_wvp(wvp_http(url), (), 10, 10)
+        pulled = list_wvp(wvp_http(url), (), 10, 10)
     template = StreamUrl("rtsp://m:554/rtp/{parent_id}_{camera_id}")
-    order = PullOrder(region="1302", stream_url=template, dry_run=True)
+    order = PullOptions(region="1302", stream_url=template, dry_run=True)
     report = pull(desk, pulled, order, settings)
     assert report.added == 1
     assert NEW not in statuses(desk)
-    report = pull(desk, pulled, PullOrder(region="1302", stream_url=template), settings)
+    report = pull(desk, pulled, PullOptions(region="1302", stream_url=template), settings)
     assert report.added == 1
     assert [(one.column, one.value) for one in report.problems] == [("url", "")]
-    (added,) = (one.camera for one in desk.list(CameraQuery("1302")) if one.camera.camera_id == NEW)
+    (added,) = (one.camera for one in desk.cameras(CameraQuery("1302")) if one.camera.camera_id == NEW)
     assert added == Camera(
         NEW, f"rtsp://m:554/rtp/{NVR}_{NEW}", "新摄像头", region="130202", uplink=NVR, platform_status="ON"
     )
     assert set(statuses(desk)) == {KITCHEN, STORE_ROOM, "served", "elsewhere", NEW}
-    again = pull(desk, pulled, PullOrder(region="1302", stream_url=template), settings)
+    again = pull(desk, pulled, PullOptions(region="1302", stream_url=template), settings)
     assert (again.added, again.changes) == (0, [])
 
 
 def test_streams_without_a_code_are_added_under_app_and_stream(desk: DatabaseRegistry, settings: Settings) -> None:
     with serving(zlmediakit([media("live", "gate")])) as (url, _):
-        pulled = ask_zlmediakit(zlm(url), (), "")
-    pull(desk, pulled, PullOrder(stream_url=StreamUrl("rtsp://m/{app}/{stream}")), settings)
+        pulled = list_zlmediakit(zlm(url), (), "")
+    pull(desk, pulled, PullOptions(stream_url=StreamUrl("rtsp://m/{app}/{stream}")), settings)
     assert statuses(desk)["live/gate"] == "ON"
-    assert pull(desk, pulled, PullOrder(), settings).unknown == []
+    assert pull(desk, pulled, PullOptions(), settings).unknown == []
 
 
 def test_a_dry_run_writes_nothing(desk: DatabaseRegistry, settings: Settings) -> None:
     before = statuses(desk)
     with serving(wvp([channel(KITCHEN)])) as (url, _):
-        report = pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(dry_run=True), settings)
+        report = pull(desk, list_wvp(wvp_http(url), (), 10, 10), PullOptions(dry_run=True), settings)
     assert len(report.changes) == 1
     assert statuses(desk) == before
 
 
 def test_only_cameras_of_the_region_are_written(desk: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel("served", "OFF")])) as (url, _):
-        report = pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(region="1302"), settings)
+        report = pull(desk, list_wvp(wvp_http(url), (), 10, 10), PullOptions(region="1302"), settings)
     assert [one.camera_id for one in report.changes] == ["served"]
     assert report.unknown == []
 
@@ -227,26 +227,26 @@ def test_cameras_of_the_platform_that_it_does_not_list_are_counted_and_off_where
     desk: DatabaseRegistry, settings: Settings
 ) -> None:
     with serving(zlmediakit([])) as (url, _):
-        pulled = ask_zlmediakit(zlm(url), ["10.9.9.9"], "")
-    report = pull(desk, pulled, PullOrder(), settings)
+        pulled = list_zlmediakit(zlm(url), ["10.9.9.9"], "")
+    report = pull(desk, pulled, PullOptions(), settings)
     assert (report.absent, report.changes) == (2, [])
-    pull(desk, pulled, PullOrder(mark_absent=True), settings)
+    pull(desk, pulled, PullOptions(mark_absent=True), settings)
     assert statuses(desk) == {KITCHEN: "", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "OFF"}
 
 
 def test_one_protocol_alone_can_be_asked_for() -> None:
     streams = [media("live", "a", "rtsp"), media("live", "b", "rtmp")]
     with serving(zlmediakit(streams)) as (url, asked):
-        assert [one.ids[0] for one in ask_zlmediakit(zlm(url), (), "rtmp").roll] == ["live/b"]
+        assert [one.ids[0] for one in list_zlmediakit(zlm(url), (), "rtmp").channels] == ["live/b"]
     assert "schema=rtmp" in asked[0]
 
 
 def zlm_pull(url: str, **more) -> None:
-    ask_zlmediakit(zlm(url, **more), (), "")
+    list_zlmediakit(zlm(url, **more), (), "")
 
 
 def wvp_pull(url: str, **more) -> None:
-    ask_wvp(wvp_http(url, **more), (), 10, 10)
+    list_wvp(wvp_http(url, **more), (), 10, 10)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_entries_of_another_shape_are_passed_over_and_harm_nothing() -> None:
         media("live", "b", tracks=[None, {"codec_type": 0}]),
     ]
     with serving(zlmediakit([])) as _, serving(lambda *_: (200, {"code": 0, "data": odd})) as (url, _):
-        roll = ask_zlmediakit(zlm(url), (), "").roll
+        roll = list_zlmediakit(zlm(url), (), "").channels
     assert {one.ids[0]: one.status for one in roll} == {"live/a": "OFF", "live/b": "ON"}
 
 
@@ -370,7 +370,7 @@ def test_https_is_verified(tmp_path: Path) -> None:
         with pytest.raises(PlatformError, match="its certificate does not hold"):
             zlm_pull(url)
         assert asked == []
-        assert len(ask_zlmediakit(zlm(url, ca=pem), (), "").roll) == 1
+        assert len(list_zlmediakit(zlm(url, ca=pem), (), "").channels) == 1
     with pytest.raises(ConfigError, match=r"absent\.pem"):
         PlatformHttp("https://h", ca=tmp_path / "absent.pem")
 
@@ -380,7 +380,7 @@ def test_where_platform_and_engine_differ_is_told_by_region(desk: DatabaseRegist
         url,
         _,
     ):
-        pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(), settings)
+        pull(desk, list_wvp(wvp_http(url), (), 10, 10), PullOptions(), settings)
     announced = {KITCHEN: State.OFFLINE, STORE_ROOM: State.OK, "served": State.OFFLINE, "elsewhere": State.UNKNOWN}
     store = Store.open(settings.record.url)
     reason = FailureReason.TIMEOUT_KEYFRAME.value
@@ -391,12 +391,12 @@ def test_where_platform_and_engine_differ_is_told_by_region(desk: DatabaseRegist
         ]
     )
     store.close()
-    found = standing(desk, "1301")
+    found = compare_claims(desk, "1301")
     assert (found.agree, found.unclear) == (0, 1)
     assert [(one.camera.camera_id, one.platform_online, one.ours, one.why) for one in found.disagree] == [
         (KITCHEN, True, State.OFFLINE, reason), (STORE_ROOM, False, State.OK, ""),
     ]  # fmt: skip
-    assert len(standing(desk, "").disagree) == 3
+    assert len(compare_claims(desk, "").disagree) == 3
 
 
 def patrol(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

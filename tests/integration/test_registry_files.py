@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.batch.registry import DatabaseRegistry, open_database_registry
-from engine.batch.registry_files import RegistryFile, new_file, read_registry, write_cameras
+from engine.batch.registry_files import RegistryFile, atomic_file, read_registry, write_cameras
 from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError, RegistryError
-from engine.interchange.camera_files import Form
+from engine.interchange.camera_files import FileFormat
 from engine.interchange.stream_url import StreamUrl
 from engine.model.camera import Camera
 from engine.model.measurement import Scores
@@ -36,16 +36,16 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def desk(settings: Settings):
     with open_database_registry(settings) as one:
-        one.put(CAMERAS)
+        one.upsert(CAMERAS)
         yield one
 
 
 def export(desk: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
-    form = Form(path.suffix[1:])
-    with new_file(path, form, private=False) as out:
-        assert write_cameras(desk.list(CameraQuery()), out, form, gb_names=gb_names, with_verdict=with_verdict) == len(
-            CAMERAS
-        )
+    form = FileFormat(path.suffix[1:])
+    with atomic_file(path, form, private=False) as out:
+        assert write_cameras(
+            desk.cameras(CameraQuery()), out, form, gb_names=gb_names, with_verdict=with_verdict
+        ) == len(CAMERAS)
     return path
 
 
@@ -62,7 +62,7 @@ def test_an_export_hides_passwords_and_its_import_changes_nothing(
     assert ("gbDeviceId" in text, "verdict_state" in text) == (gb_names, with_verdict)
     file = RegistryFile(path, settings)
     assert file.check().problems == []
-    report = desk.put(file.cameras())
+    report = desk.upsert(file.cameras())
     assert (report.added, report.changed, report.unchanged) == (0, 0, len(CAMERAS))
 
 
@@ -73,20 +73,20 @@ def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
     path.write_text(path.read_text(encoding="utf-8").replace("烹饪间", "热菜间"), encoding="utf-8")
     file = RegistryFile(path, settings)
     file.check()
-    report = desk.put(file.cameras())
+    report = desk.upsert(file.cameras())
     assert (report.changed, report.unchanged) == (1, 2)
     store = Store.open(settings.record.url)
-    assert {one.camera_id: one for one in store.cameras()}[CAMERA] == replace(CAMERAS[0], name="热菜间")
+    assert {one.camera_id: one for one in store.registry.cameras()}[CAMERA] == replace(CAMERAS[0], name="热菜间")
     store.close()
 
 
 def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings) -> None:
     rows = [Camera("a", "rtsp://h/1"), Camera("b", "rtsp://u:***@h/2")]
     with open_database_registry(settings) as desk:
-        with pytest.raises(RegistryError, match=r"camera 'b' has none such.*nothing was taken"):
-            desk.put(rows)
-        assert list(desk.list(CameraQuery())) == []
-        report = desk.put(rows, keep_good=True)
+        with pytest.raises(RegistryError, match=r"camera 'b' is none.*nothing was taken"):
+            desk.upsert(rows)
+        assert list(desk.cameras(CameraQuery())) == []
+        report = desk.upsert(rows, keep_good=True)
         assert report.added == 1
         assert [(one.index, one.column) for one in report.problems] == [(1, "url")]
 
@@ -117,9 +117,9 @@ def test_passwords_are_in_an_export_only_where_asked_for(
     path = tmp_path / "e.csv"
     with (
         open_database_registry(settings, with_passwords=True) as open_desk,
-        new_file(path, Form.CSV, private=True) as out,
+        atomic_file(path, FileFormat.CSV, private=True) as out,
     ):
-        write_cameras(open_desk.list(CameraQuery()), out, Form.CSV, gb_names=False, with_verdict=False)
+        write_cameras(open_desk.cameras(CameraQuery()), out, FileFormat.CSV, gb_names=False, with_verdict=False)
     assert "secret" in path.read_text(encoding="utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -129,7 +129,7 @@ def test_a_file_that_fails_half_way_leaves_the_old_one_and_no_litter(tmp_path: P
     path.write_text("old")
 
     def fail() -> None:
-        with new_file(path, Form.CSV, private=False) as out:
+        with atomic_file(path, FileFormat.CSV, private=False) as out:
             out.write("new")
             raise RuntimeError
 
@@ -142,7 +142,7 @@ def test_a_file_that_fails_half_way_leaves_the_old_one_and_no_litter(tmp_path: P
 def test_a_file_that_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(ConfigError, match=r"nowhere/e\.csv"),
-        new_file(tmp_path / "nowhere/e.csv", Form.CSV, private=False),
+        atomic_file(tmp_path / "nowhere/e.csv", FileFormat.CSV, private=False),
     ):
         pass
     with pytest.raises(ConfigError, match=r"absent\.csv: No such file"):
@@ -196,8 +196,8 @@ def test_a_file_that_changes_between_looking_and_taking_is_not_taken(settings: S
     os.utime(path, ns=(1, 1))
     with open_database_registry(settings) as desk:
         with pytest.raises(RegistryError, match="changed while it was read"):
-            desk.put(file.cameras())
-        assert list(desk.list(CameraQuery())) == []
+            desk.upsert(file.cameras())
+        assert list(desk.cameras(CameraQuery())) == []
 
 
 def test_a_whole_file_can_be_had_at_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.batch.rejudge import Totals, label, rejudge, since_ns
+from engine.batch.rejudge import Totals, label, parse_since, rejudge
 from engine.clock import wall_ns
 from engine.errors import ConfigError
 from engine.judge.rules import judge_failure, judge_measurement
@@ -48,7 +48,7 @@ def url(tmp_path: Path) -> str:
     """A database in which each camera of SCENES was visited."""
     url = f"sqlite:///{tmp_path}/patrol.db"
     store = Store.open(url)
-    store.put_cameras([Camera(name, "rtsp://h/1", region="130102") for name in [*SCENES, "gone"]])
+    store.registry.upsert([Camera(name, "rtsp://h/1", region="130102") for name in [*SCENES, "gone"]])
     for name in SCENES:
         history = JudgeState()
         for one in visits(name):
@@ -103,7 +103,7 @@ def test_only_pictures_of_the_last_visit_count_and_only_recent_ones(url: str) ->
     assert list(store.measured(NOW_NS + 1)) == []
     assert len(list(store.measured(0, "1301"))) == len(SCENES)
     assert list(store.measured(0, "1302")) == []
-    store.remove_cameras(["ok"])
+    store.registry.remove(["ok"])
     assert "ok" not in {one.verdict.camera_id for one in store.measured(0)}
     store.close()
 
@@ -117,13 +117,13 @@ def test_what_cannot_be_read_is_counted_and_left_out() -> None:
 
 @pytest.mark.parametrize(("text", "before_s"), [("90m", 5400), ("24h", 86_400), ("7d", 604_800), ("10s", 10)])
 def test_since_is_a_number_and_a_unit(text: str, before_s: int) -> None:
-    assert since_ns(text, 10**18) == 10**18 - before_s * 10**9
+    assert parse_since(text, 10**18) == 10**18 - before_s * 10**9
 
 
 @pytest.mark.parametrize("text", ["", "h", "24", "1.5h", "-1h", "24 h", "1w"])
 def test_any_other_since_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="like 24h"):
-        since_ns(text, 10**18)
+        parse_since(text, 10**18)
 
 
 def test_the_command_shows_what_would_change_and_ends_as_diff_does(url: str, tmp_path: Path) -> None:

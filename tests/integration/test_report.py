@@ -148,10 +148,10 @@ def test_a_wrong_call_is_one_sentence(database: str, tmp_path: Path, arguments: 
 def test_cameras_that_left_the_registry_keep_their_findings(database: str, store: Store) -> None:
     made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     gone = made.pressing[0].finding.subject.camera_id
-    known = {one.camera_id: one for one in store.cameras()}
-    store.remove_cameras([gone])
+    known = {one.camera_id: one for one in store.registry.cameras()}
+    store.registry.remove([gone])
     try:
         again = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     finally:
-        store.put_cameras([known[gone]])
+        store.registry.upsert([known[gone]])
     assert again.pressing[0] == replace(made.pressing[0], camera_name="")

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
-from engine.errors import ConfigError, ListenError, StoreError
+from engine.errors import ConfigError, IntegrityError, ListenError, StoreError, UnavailableError
 from engine.metrics import Metrics
 from engine.model.access import Role, TokenOrder
 from engine.model.camera import Camera
@@ -84,7 +84,7 @@ def test_pages_neither_skip_nor_repeat_when_cameras_come_and_go_meanwhile(served
     first = client.page(CameraQuery(page_size=5))
     served.hub.put(Camera("a0", "rtsp://h/0", region="130102"), Camera("c29", "rtsp://h/0", region="130102"))
     last_seen = first.cameras[-1].camera.camera_id
-    served.hub.store.remove_cameras([last_seen])
+    served.hub.store.registry.remove([last_seen])
     seen, token = [one.camera.camera_id for one in first.cameras], first.next_page_token
     while token:
         page = client.page(CameraQuery(page_size=5), token)
@@ -222,6 +222,8 @@ def test_status_carries_all_its_figures(served: Served) -> None:
     ("error", "status", "said"),
     [
         (StoreError("disk full"), "UNAVAILABLE", "disk full"),
+        (UnavailableError("no worker is ready"), "UNAVAILABLE", "no worker is ready"),
+        (IntegrityError("the file has other bits"), "DATA_LOSS", "other bits"),
         (RuntimeError("secret detail"), "INTERNAL", "internal error; the engine's log says more"),
         (TimeoutError("late"), "DEADLINE_EXCEEDED", "late"),
     ],

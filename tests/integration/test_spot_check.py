@@ -64,7 +64,7 @@ def registry() -> list[Camera]:
 def fill(folder: Path) -> None:
     """What an engine finds at its start: the registry, and a fault announced in the canteens s00 and s01."""
     store = Store.open(f"sqlite:///{folder}/patrol.db")
-    store.put_cameras([*registry(), Camera("lone", "", push=True), Camera("off", "", push=True, enabled=False)])
+    store.registry.upsert([*registry(), Camera("lone", "", push=True), Camera("off", "", push=True, enabled=False)])
     faults = [Verdict(f"{site}-2", 1, 1, State.FAULT, announced=State.FAULT) for site in ("s00", "s01")]
     store.write([VisitRecord(one, b"") for one in faults])
     store.close()

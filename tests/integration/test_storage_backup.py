@@ -44,7 +44,7 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def store(url: str):
     one = Store.open(url)
-    one.put_cameras([Camera("c0", "rtsp://h/1", region="130102"), Camera("c1", "rtsp://h/2", region="130200")])
+    one.registry.upsert([Camera("c0", "rtsp://h/1", region="130102"), Camera("c1", "rtsp://h/2", region="130200")])
     one.write([record(number) for number in range(30)])
     yield one
     one.close()
@@ -119,10 +119,10 @@ def test_what_a_killed_engine_left_in_its_log_does_not_get_into_the_restored_fil
 def test_nothing_is_restored_or_upgraded_while_an_engine_writes(
     store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_lock, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(writer_lock, "_WAIT_S", 0.2)
     backup(url, tmp_path / "copy.db")
     store.write([record(30)])
-    store.claim()
+    store.acquire_writer_lock()
     with pytest.raises(StoreError, match="another process writes"):
         restore(url, tmp_path / "copy.db")
     with pytest.raises(StoreError, match="another process writes"):
@@ -151,7 +151,7 @@ def test_a_copy_that_cannot_be_used_changes_nothing(store: Store, url: str, tmp_
             else:
                 theirs.execute("VACUUM")
     store.close()
-    with pytest.raises(StoreError, match=r"damaged|somebody else|9999|not a database|is empty|malformed"):
+    with pytest.raises(StoreError, match=r"damaged|holds other tables|9999|not a database|is empty|malformed"):
         restore(url, copy)
     assert visits(url) == list(range(1, 31))
     assert sorted(path.name for path in tmp_path.iterdir() if "restoring" in path.name) == []
@@ -180,7 +180,7 @@ def test_verdicts_are_exported_in_order(store: Store, tmp_path: Path, monkeypatc
 
 def test_sums_are_exported_with_their_means(store: Store, tmp_path: Path) -> None:
     for _ in range(8):
-        store.upkeep.step(RecordSettings(), BEGAN_NS, CHINA)
+        store.maintenance.step(RecordSettings(), BEGAN_NS, CHINA)
     sums = store.history.sums("day", BEGAN_NS, BEGAN_NS + 24 * HOUR_NS, "", CHINA)
     assert parquet.write_sums(sums, "day", tmp_path / "days.parquet") == 2
     rows = pq.read_table(tmp_path / "days.parquet").to_pylist()
@@ -200,7 +200,7 @@ def test_sums_come_whole_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(verdict_history, "_EXPORT_ROWS", 4)
     for _ in range(8):
-        store.upkeep.step(RecordSettings(), BEGAN_NS, CHINA)
+        store.maintenance.step(RecordSettings(), BEGAN_NS, CHINA)
     pieces = list(store.history.sums("hour", 0, BEGAN_NS + 1000 * HOUR_NS, "", CHINA))
     assert [len(piece) for piece in pieces] == [4] * 7 + [2]
     assert len({(row["hour"], row["camera_id"]) for piece in pieces for row in piece}) == 30

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from engine.storage.db.database import connect, parse
+from engine.storage.db.database import connect, parse_url
 from engine.storage.db.store import Store
 
 ROUNDS = 20
@@ -45,7 +45,7 @@ def test_what_was_acknowledged_survives_any_kill_once_and_in_order(database_url:
         visits = [one.verdict.visit_id for one in logged]
         assert visits == list(range(1, len(logged) + 1))
         assert {seq: visits[seq - 1] for seq in acknowledged} == acknowledged
-    with connect(parse(database_url)).connect() as connection:
+    with connect(parse_url(database_url)).connect() as connection:
         assert notes <= set(connection.scalars(sa.text("SELECT key FROM patrol_about WHERE value = 'note'")))
         summed = connection.scalar(sa.text("SELECT sum(ok) FROM verdict_days"))
         rolled = connection.scalar(sa.text("SELECT value FROM patrol_about WHERE key = 'rolled_seq'"))

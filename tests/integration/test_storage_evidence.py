@@ -14,7 +14,7 @@ import pytest
 
 from engine.config.schema import RecordSettings
 from engine.decode.render import render_jpeg
-from engine.errors import StoreError
+from engine.errors import IntegrityError
 from engine.hub.evidence_retention import EvidenceRetention
 from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
@@ -57,7 +57,7 @@ def keyframe(payload: bytes, visit_id: int, codec: Codec = Codec.H264, camera_id
 def see(
     evidence: EvidenceStore, payload: bytes, visit_id: int, state: State, announced: State, camera_id: str = "c"
 ) -> None:
-    evidence.put(keyframe(payload, visit_id, camera_id=camera_id), verdict(state, announced, visit_id, camera_id))
+    evidence.store(keyframe(payload, visit_id, camera_id=camera_id), verdict(state, announced, visit_id, camera_id))
 
 
 def sha256(payload: bytes) -> str:
@@ -70,11 +70,11 @@ def test_a_fault_is_kept_bit_for_bit_with_all_that_is_known_of_it(
 ) -> None:
     evidence = EvidenceStore(tmp_path, 10**9)
     frame = keyframe(bitstreams[codec][0], 7, codec)
-    (digest,) = evidence.exhibit(frame, verdict(FAULT, FAULT, 7))
-    evidence.settle()
+    (digest,) = evidence.add_exhibit(frame, verdict(FAULT, FAULT, 7))
+    evidence.sync()
     assert digest == sha256(bitstreams[codec][0])
     assert (tmp_path / "exhibits" / digest[:2] / f"{digest}.{codec}").read_bytes() == bitstreams[codec][0]
-    exhibit = EvidenceStore(tmp_path, 10**9).exhibited(digest)
+    exhibit = EvidenceStore(tmp_path, 10**9).get_exhibit(digest)
     assert exhibit is not None
     assert exhibit.keyframe == frame
     assert exhibit.facts["figures"] == {"edge_width": 3.25, "luma_mean": 101.0}
@@ -94,10 +94,10 @@ def test_beside_the_fault_stand_the_last_picture_announced_ok_and_the_last_good_
     see(evidence, good, 4, OK, FAULT)  # it flaps: a good look, while the fault is announced
     again = EvidenceStore(tmp_path, 10**9)  # and the engine was restarted in between
     assert again.get("c").visit_id == 4
-    digests = again.exhibit(keyframe(bad, 5), verdict(FAULT, FAULT, 5))
+    digests = again.add_exhibit(keyframe(bad, 5), verdict(FAULT, FAULT, 5))
     assert digests == (sha256(bad), sha256(baseline), sha256(good))
-    assert again.exhibited(digests[1]).keyframe.visit_id == 2
-    assert again.exhibited(digests[1]).facts["state"] == "ok"
+    assert again.get_exhibit(digests[1]).keyframe.visit_id == 2
+    assert again.get_exhibit(digests[1]).facts["state"] == "ok"
 
 
 def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_path: Path) -> None:
@@ -105,19 +105,19 @@ def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_pa
     evidence = EvidenceStore(tmp_path, 10**6)
     assert evidence.pin([sha256(bad)]) == (sha256(bad),)  # the ledger knows the digest before the file is there
     see(evidence, baseline, 1, OK, OK)
-    evidence.exhibit(keyframe(bad, 2), verdict(FAULT, FAULT, 2))
-    exhibit = evidence.exhibited(sha256(bad))
+    evidence.add_exhibit(keyframe(bad, 2), verdict(FAULT, FAULT, 2))
+    exhibit = evidence.get_exhibit(sha256(bad))
     assert exhibit.beside == {"baseline": sha256(baseline), "good": sha256(baseline)}
-    assert evidence.numbers()["pinned"] == 2
-    evidence.exhibit(keyframe(worse, 3), verdict(FAULT, FAULT, 3))
+    assert evidence.counts()["pinned"] == 2
+    evidence.add_exhibit(keyframe(worse, 3), verdict(FAULT, FAULT, 3))
     assert evidence.pin([sha256(worse), sha256(bad)]) == ()
-    assert evidence.numbers() == {"latest": 1, "beside": 0, "exhibit": 0, "pinned": 3}
+    assert evidence.counts() == {"latest": 1, "beside": 0, "exhibit": 0, "pinned": 3}
     evidence.unpin([sha256(bad), sha256(bad)])
-    assert evidence.numbers()["pinned"] == 2  # the baseline is held along with the other fault
+    assert evidence.counts()["pinned"] == 2  # the baseline is held along with the other fault
     evidence.unpin([sha256(worse), sha256(worse), "0" * 64])
-    assert evidence.numbers()["pinned"] == 0
+    assert evidence.counts()["pinned"] == 0
     again = EvidenceStore(tmp_path, 10**6, pinned=[sha256(worse)])
-    assert again.numbers()["pinned"] == 2
+    assert again.counts()["pinned"] == 2
 
 
 def committed(*events: LedgerEvent) -> list[LoggedEvent]:
@@ -129,7 +129,7 @@ def committed(*events: LedgerEvent) -> list[LoggedEvent]:
 def test_evidence_is_held_while_its_finding_is_open(tmp_path: Path) -> None:
     evidence = EvidenceStore(tmp_path, 10**6)
     first, second, third = (
-        evidence.exhibit(keyframe(os.urandom(100), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(3)
+        evidence.add_exhibit(keyframe(os.urandom(100), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(3)
     )
     pins = EvidenceRetention(evidence, {7: [first, first]})
     pins.update(
@@ -139,29 +139,29 @@ def test_evidence_is_held_while_its_finding_is_open(tmp_path: Path) -> None:
             LedgerEvent(8, 3, Step.ACKNOWLEDGED, 3, "li"),
         )
     )
-    assert evidence.numbers()["pinned"] == 3
+    assert evidence.counts()["pinned"] == 3
     pins.update(committed(LedgerEvent(8, 4, Step.CLOSED, 4, "li")))
-    assert evidence.numbers()["pinned"] == 1  # the other finding still refers to the first
+    assert evidence.counts()["pinned"] == 1  # the other finding still refers to the first
     pins.update(committed(LedgerEvent(7, 2, Step.DISMISSED, 5, "li", evidence=(second,))))
-    assert evidence.numbers() == {"latest": 0, "beside": 0, "exhibit": 3, "pinned": 0}
+    assert evidence.counts() == {"latest": 0, "beside": 0, "exhibit": 3, "pinned": 0}
 
 
 def test_a_good_look_that_the_ledger_cites_is_kept_alone(tmp_path: Path) -> None:
     evidence = EvidenceStore(tmp_path, 10**6)
     see(evidence, b"before", 1, OK, OK)
-    assert evidence.exhibit(keyframe(b"now", 2), verdict(OK, FAULT, 2)) == (sha256(b"now"),)
+    assert evidence.add_exhibit(keyframe(b"now", 2), verdict(OK, FAULT, 2)) == (sha256(b"now"),)
 
 
 def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_it(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-    store.put_cameras([Camera("c", "rtsp://h/1")])
+    store.registry.upsert([Camera("c", "rtsp://h/1")])
     evidence = EvidenceStore(tmp_path / "ev", 10**6)
     riders: list[tuple[str, ...]] = []
     there: list[bool] = []
 
     def ride(_: object, records: Sequence[VisitRecord]) -> None:
         riders.extend(one.evidence for one in records)
-        there.extend(evidence.exhibited(digest) is not None for one in records for digest in one.evidence)
+        there.extend(evidence.get_exhibit(digest) is not None for one in records for digest in one.evidence)
 
     store.transaction_hooks.append(ride)
     written: list[VisitRecord] = []
@@ -195,57 +195,58 @@ def test_the_same_picture_is_kept_once_with_a_sighting_for_each_visit(
     payload = bitstreams[Codec.H264][0]
     evidence = EvidenceStore(tmp_path, 10**9)
     for visit_id in range(1, SIGHTINGS_MAX + 20):
-        evidence.exhibit(keyframe(payload, visit_id), verdict(FAULT, FAULT, visit_id))
-    evidence.exhibit(keyframe(payload, 900, camera_id="d"), verdict(FAULT, FAULT, 900, "d"))
+        evidence.add_exhibit(keyframe(payload, visit_id), verdict(FAULT, FAULT, visit_id))
+    evidence.add_exhibit(keyframe(payload, 900, camera_id="d"), verdict(FAULT, FAULT, 900, "d"))
     digest = sha256(payload)
     assert len(list(tmp_path.rglob("*.h264"))) == 1
     visits = [one["visit_id"] for one in Exhibits(tmp_path / "exhibits").sightings()]
     assert (len(visits), visits[0], visits[-2:]) == (SIGHTINGS_MAX, 1, [SIGHTINGS_MAX + 19, 900])
-    assert evidence.exhibited(digest, "c").keyframe.visit_id == SIGHTINGS_MAX + 19
-    assert evidence.exhibited(digest, "d").keyframe.visit_id == 900
-    assert evidence.exhibited(digest, "nobody") is None
+    assert evidence.get_exhibit(digest, "c").keyframe.visit_id == SIGHTINGS_MAX + 19
+    assert evidence.get_exhibit(digest, "d").keyframe.visit_id == 900
+    assert evidence.get_exhibit(digest, "nobody") is None
 
 
 def test_bits_that_have_changed_are_told_and_never_shown(tmp_path: Path, bitstreams: dict[Codec, list[bytes]]) -> None:
     evidence = EvidenceStore(tmp_path, 10**9)
     flipped, gone, whole = (
-        evidence.exhibit(keyframe(payload, 1), verdict(FAULT, FAULT, 1))[0] for payload in bitstreams[Codec.H264][:3]
+        evidence.add_exhibit(keyframe(payload, 1), verdict(FAULT, FAULT, 1))[0]
+        for payload in bitstreams[Codec.H264][:3]
     )
     path = tmp_path / "exhibits" / flipped[:2] / f"{flipped}.h264"
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(raw)
     (tmp_path / "exhibits" / gone[:2] / f"{gone}.h264").unlink()
-    with pytest.raises(StoreError, match="other bits"):
-        evidence.exhibited(flipped)
-    with pytest.raises(StoreError, match="gone"):
-        evidence.exhibited(gone)
+    with pytest.raises(IntegrityError, match="other bits"):
+        evidence.get_exhibit(flipped)
+    with pytest.raises(IntegrityError, match="gone"):
+        evidence.get_exhibit(gone)
     exhibits = Exhibits(tmp_path / "exhibits")
     assert {digest for digest in exhibits.digests() if exhibits.verify(digest)} == {flipped, gone}
-    assert evidence.exhibited(whole) is not None
-    assert evidence.exhibited("../../etc/passwd") is None
+    assert evidence.get_exhibit(whole) is not None
+    assert evidence.get_exhibit("../../etc/passwd") is None
 
 
 def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_told(tmp_path: Path) -> None:
     gone: list[str] = []
-    evidence = EvidenceStore(tmp_path, 40_000, on_out=gone.append)
+    evidence = EvidenceStore(tmp_path, 40_000, on_evicted=gone.append)
     frames = [os.urandom(5000) for _ in range(12)]
-    (pinned,) = evidence.exhibit(keyframe(frames[0], 1), verdict(FAULT, FAULT, 1))
+    (pinned,) = evidence.add_exhibit(keyframe(frames[0], 1), verdict(FAULT, FAULT, 1))
     assert evidence.pin([pinned]) == ()
-    closed = [evidence.exhibit(keyframe(one, 1), verdict(FAULT, FAULT, 1))[0] for one in frames[1:3]]
+    closed = [evidence.add_exhibit(keyframe(one, 1), verdict(FAULT, FAULT, 1))[0] for one in frames[1:3]]
     for number in range(8):
         see(evidence, frames[3 + number], 1, OK, OK, camera_id=f"c{number}")
     assert set(gone) == {"latest"}
     assert evidence.bytes_kept <= 40_000
     gone.clear()
-    newer = [evidence.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(6)]
+    newer = [evidence.add_exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(6)]
     assert gone == ["latest"] * gone.count("latest") + ["exhibit"] * gone.count("exhibit")
-    assert evidence.exhibited(closed[0]) is None
-    assert evidence.exhibited(pinned) is not None
-    assert evidence.exhibited(newer[-1]) is not None
+    assert evidence.get_exhibit(closed[0]) is None
+    assert evidence.get_exhibit(pinned) is not None
+    assert evidence.get_exhibit(newer[-1]) is not None
     evidence.pin(newer)
     gone.clear()
-    late = [evidence.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1)) for _ in range(3)]
+    late = [evidence.add_exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1)) for _ in range(3)]
     assert late[-1] == ()  # no room is left but that of open findings, so it is not kept
     assert "pinned" not in gone
     smaller = EvidenceStore(tmp_path, 12_000, [pinned, *newer], gone.append)
@@ -256,14 +257,14 @@ def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_t
 
 def test_a_finding_that_was_open_before_a_restart_still_holds_its_evidence(tmp_path: Path) -> None:
     first = EvidenceStore(tmp_path, 10**6)
-    held, other = (first.exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(2))
+    held, other = (first.add_exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(2))
     gone: list[str] = []
-    again = EvidenceStore(tmp_path, 6500, pinned=[held, "0" * 64], on_out=gone.append)
+    again = EvidenceStore(tmp_path, 6500, pinned=[held, "0" * 64], on_evicted=gone.append)
     see(again, b"x", 1, OK, OK)
-    assert (again.exhibited(other), gone) == (None, ["latest", "exhibit"])
-    assert again.exhibited(held) is not None
+    assert (again.get_exhibit(other), gone) == (None, ["latest", "exhibit"])
+    assert again.get_exhibit(held) is not None
     again.unpin([held])
-    assert again.numbers() == {"latest": 0, "beside": 0, "exhibit": 1, "pinned": 0}
+    assert again.counts() == {"latest": 0, "beside": 0, "exhibit": 1, "pinned": 0}
 
 
 def test_the_good_pictures_of_a_camera_in_doubt_outlast_latest_ones(tmp_path: Path) -> None:
@@ -273,13 +274,13 @@ def test_the_good_pictures_of_a_camera_in_doubt_outlast_latest_ones(tmp_path: Pa
     for number in range(10):
         see(evidence, os.urandom(3000), 1, OK, OK, camera_id=f"other{number}")
     assert evidence.get("c") is None  # its latest went
-    digests = evidence.exhibit(keyframe(os.urandom(3000), 3), verdict(FAULT, FAULT, 3))
+    digests = evidence.add_exhibit(keyframe(os.urandom(3000), 3), verdict(FAULT, FAULT, 3))
     assert len(digests) == 2  # its baseline did not
 
 
 def test_what_a_crash_left_half_done_is_cleared_up_at_the_next_start(tmp_path: Path) -> None:
     first = EvidenceStore(tmp_path, 10**6)
-    (digest,) = first.exhibit(keyframe(b"payload", 1), verdict(FAULT, FAULT, 1))
+    (digest,) = first.add_exhibit(keyframe(b"payload", 1), verdict(FAULT, FAULT, 1))
     folder = tmp_path / "exhibits" / digest[:2]
     (folder / f"{digest}.json.part").write_bytes(b"{")
     orphan = "ab" + "0" * 62
@@ -302,9 +303,9 @@ visit = 0
 while True:
     visit += 1
     payload = draw.randbytes(200_000)
-    digests = evidence.exhibit(keyframe(payload, visit), verdict(FAULT, FAULT, visit))
-    evidence.put(keyframe(payload, visit), verdict(FAULT, FAULT, visit))
-    evidence.settle()
+    digests = evidence.add_exhibit(keyframe(payload, visit), verdict(FAULT, FAULT, visit))
+    evidence.store(keyframe(payload, visit), verdict(FAULT, FAULT, visit))
+    evidence.sync()
     print(digests[0], flush=True)
 """
 
@@ -326,7 +327,7 @@ def test_kill_9_in_the_middle_of_a_put_loses_nothing_that_was_answered(tmp_path:
     evidence = EvidenceStore(tmp_path, 10**9)
     exhibits = Exhibits(tmp_path / "exhibits")
     assert [flaw for digest in exhibits.digests() if (flaw := exhibits.verify(digest))] == []
-    assert {digest for digest in answered if evidence.exhibited(digest) is None} == set()
+    assert {digest for digest in answered if evidence.get_exhibit(digest) is None} == set()
     assert evidence.bytes_kept == sum(path.stat().st_size for path in tmp_path.rglob("*.*"))
 
 
@@ -344,7 +345,7 @@ def test_a_file_that_is_not_whole_reads_as_none(tmp_path: Path) -> None:
 
 def test_the_json_beside_an_exhibit_is_for_other_programs_too(tmp_path: Path) -> None:
     evidence = EvidenceStore(tmp_path, 10_000)
-    (digest,) = evidence.exhibit(keyframe(b"payload", 9), verdict(FAULT, FAULT, 9))
+    (digest,) = evidence.add_exhibit(keyframe(b"payload", 9), verdict(FAULT, FAULT, 9))
     described = json.loads((tmp_path / "exhibits" / digest[:2] / f"{digest}.json").read_text())
     assert (described["sha256"], described["bytes"], described["codec"]) == (digest, 7, "h264")
     (sighting,) = described["sightings"]

@@ -10,7 +10,7 @@ from engine.hub.kpi_service import KpiService, kpi_table, league_table
 from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiName, KpiQuery, LeagueQuery
 from engine.model.verdict import FaultKind, State, Verdict
-from engine.storage.db.kpis import FORGOTTEN_ROWS
+from engine.storage.db.kpis import PRUNE_ROWS
 from engine.storage.db.store import Store, VisitRecord
 
 S = 10**9
@@ -55,7 +55,7 @@ def clock() -> Clock:
 
 
 def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiService:
-    office = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
+    office = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.registry.cameras()), clock)
     store.transaction_hooks[:] = [office.count_in]
     return office
 
@@ -70,7 +70,7 @@ def counties(store: Store, **query: object) -> dict[str, Counts]:
 
 
 def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0), camera(1), camera(2, "130103")])
+    store.registry.upsert([camera(0), camera(1), camera(2, "130103")])
     office = office_of(store, clock)
     write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c2", State.OFFLINE, NOON_NS)])
     here = counties(store)
@@ -81,7 +81,7 @@ def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock
 
 
 def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0), camera(1, "130103"), camera(2, "130202"), camera(3, "1301")])
+    store.registry.upsert([camera(0), camera(1, "130103"), camera(2, "130202"), camera(3, "1301")])
     office = office_of(store, clock)
     write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
     clock.now_wall_ns += DAY_NS
@@ -100,7 +100,7 @@ def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: 
 
 
 def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0)])
+    store.registry.upsert([camera(0)])
     office = office_of(store, clock)
 
     def fail(*_: object) -> None:
@@ -116,11 +116,11 @@ def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(s
 
 
 def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0), camera(1)])
+    store.registry.upsert([camera(0), camera(1)])
     office = office_of(store, clock)
     office.add_periods({"130102-c0": (4, 3)})
     write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130102-c1", State.OK, NOON_NS)])
-    store.remove_cameras(["130102-c1"])  # while no engine ran
+    store.registry.remove(["130102-c1"])  # while no engine ran
     again = office_of(store, clock)
     write(store, again, [])
     assert counties(store)["130102"] == Counts(
@@ -130,7 +130,7 @@ def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> No
 
 
 def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0)])
+    store.registry.upsert([camera(0)])
     office = office_of(store, clock)
     write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
     office.remove(["130102-c0"])
@@ -142,8 +142,8 @@ def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, c
 
 
 def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: Store, clock: Clock) -> None:
-    many = FORGOTTEN_ROWS + 100
-    store.put_cameras([camera(number) for number in range(many)])
+    many = PRUNE_ROWS + 100
+    store.registry.upsert([camera(number) for number in range(many)])
     office = office_of(store, clock)
     write(store, office, [saw(f"130102-c{number}", State.OK, NOON_NS) for number in range(many)])
     monday = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
@@ -163,7 +163,7 @@ def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: 
 
 
 def test_a_day_that_ended_while_the_engine_was_down_is_closed_at_the_next_start(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0)])
+    store.registry.upsert([camera(0)])
     office = office_of(store, clock)
     write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
     clock.now_wall_ns += 3 * DAY_NS
@@ -175,7 +175,7 @@ def test_a_day_that_ended_while_the_engine_was_down_is_closed_at_the_next_start(
 
 
 def test_days_older_than_kept_go(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0)])
+    store.registry.upsert([camera(0)])
     office = office_of(store, clock, keep_days=2)
     for _ in range(5):
         write(store, office, [saw("130102-c0", State.OK, clock.now_wall_ns)])
@@ -186,7 +186,7 @@ def test_days_older_than_kept_go(store: Store, clock: Clock) -> None:
 
 
 def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0), camera(1, "130103")])
+    store.registry.upsert([camera(0), camera(1, "130103")])
     office = office_of(store, clock)
     write(
         store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c1", State.FAULT, NOON_NS, FaultKind.COVERED)]
@@ -202,7 +202,7 @@ def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, 
 
 
 def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(number, county) for number, county in enumerate(("130102", "130103", "130202") * 4)])
+    store.registry.upsert([camera(number, county) for number, county in enumerate(("130102", "130103", "130202") * 4)])
     office = office_of(store, clock, keep_days=5)
     asked = [
         KpiQuery(prefix, by, first, last, each_day)
@@ -218,13 +218,13 @@ def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(st
         for first in (None, date(2023, 11, 25))
     ]
     for day in range(9):
-        ids = list(store.urls(one.camera_id for one in store.cameras()))
+        ids = list(store.registry.urls(one.camera_id for one in store.registry.cameras()))
         now = clock.now_wall_ns
         write(store, office, [saw(one, State.OK if (int(one[-1]) + day) % 3 else State.OFFLINE, now) for one in ids])
         if day == 2:
             gone = [one for one in ids if one.startswith("130103")]
             office.remove(gone)
-            store.remove_cameras(gone)
+            store.registry.remove(gone)
             write(store, office, [])
         if day == 4:
             office.configure("America/New_York", 3)
@@ -243,7 +243,7 @@ def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(st
 def test_recent_days_are_answered_without_the_database_and_only_once_they_are_committed(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.put_cameras([camera(0)])
+    store.registry.upsert([camera(0)])
     office = office_of(store, clock)
     write(store, office, [saw("130102-c0", State.OFFLINE, NOON_NS)])
     store.write([saw("130102-c0", State.OK, NOON_NS + S)])
@@ -257,7 +257,7 @@ def test_recent_days_are_answered_without_the_database_and_only_once_they_are_co
 
 
 def test_a_league_from_the_first_day_of_the_calendar_has_none_before(store: Store, clock: Clock) -> None:
-    store.put_cameras([camera(0)])
+    store.registry.upsert([camera(0)])
     office = office_of(store, clock)
     write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
     wanted = LeagueQuery("13", from_day=date.min)

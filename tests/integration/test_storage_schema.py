@@ -18,7 +18,7 @@ from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.storage.db import schema
-from engine.storage.db.database import connect, parse
+from engine.storage.db.database import connect, parse_url
 from engine.storage.db.store import Store
 from engine.storage.db.tables import metadata
 
@@ -68,13 +68,13 @@ PACKED_2 = replace(
 
 
 def differences(url: str) -> list[object]:
-    with connect(parse(url)).connect() as connection:
+    with connect(parse_url(url)).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return list(compare_metadata(context, metadata))
 
 
 def set_revision(url: str, revision: str) -> None:
-    with connect(parse(url)).begin() as connection:
+    with connect(parse_url(url)).begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
 
 
@@ -129,10 +129,10 @@ def test_a_file_of_version_1_opens_after_an_upgrade_and_keeps_what_it_has(tmp_pa
     assert schema.upgrade(url) == (schema.BEFORE_REVISIONS, schema.head())
     assert differences(url) == []
     store = Store.open(url)
-    assert list(store.cameras()) == [Camera("a", "rtsp://h/1", region="130102")]
+    assert list(store.registry.cameras()) == [Camera("a", "rtsp://h/1", region="130102")]
     kept = [(packed.verdict(camera_id), memory) for camera_id, packed, memory in store.latest()]
     assert kept == [(PACKED_1, b"memory"), (PACKED_2, b"memory")]
-    assert store.put_cameras([Camera("a", "rtsp://h/1", site_kind=SiteKind.KINDERGARTEN)]) == (0, 1, 0)
+    assert store.registry.upsert([Camera("a", "rtsp://h/1", site_kind=SiteKind.KINDERGARTEN)]) == (0, 1, 0)
     store.close()
 
 
@@ -149,7 +149,7 @@ def test_an_upgrade_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None
 
 
 def test_somebody_elses_database_is_left_alone(database_url: str) -> None:
-    engine = connect(parse(database_url))
+    engine = connect(parse_url(database_url))
     with engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE invoices (id INTEGER)"))
     for open_it in (Store.open, schema.check, schema.upgrade):

@@ -40,7 +40,7 @@ def drawn(site_id: str, round_: int = 1, findings: int = 0) -> DrawnCanteen:
 
 
 def test_a_canteen_is_its_enabled_cameras_taken_together(store: Store) -> None:
-    store.put_cameras(
+    store.registry.upsert(
         [
             camera("a1", "a", site_name="一中食堂", site_kind=HIGH),
             camera("a2", "a", site_name="一中食堂"),
@@ -62,7 +62,7 @@ def test_a_canteen_is_its_enabled_cameras_taken_together(store: Store) -> None:
 
 
 def test_without_an_id_a_canteen_is_known_by_region_and_name_and_without_both_it_is_none(store: Store) -> None:
-    store.put_cameras([camera("a", "", site_name="一中食堂"), camera("b", ""), camera("c", "", enabled=False)])
+    store.registry.upsert([camera("a", "", site_name="一中食堂"), camera("b", ""), camera("c", "", enabled=False)])
     found = store.spot_checks.population()
     assert found.canteens == (Canteen("130102/一中食堂", "一中食堂", "130102"),)
     assert found.left_out == {"disabled": 1, "no_site": 1}
@@ -72,8 +72,8 @@ def test_without_an_id_a_canteen_is_known_by_region_and_name_and_without_both_it
 def test_who_was_drawn_in_which_round_survives_a_restart(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/patrol.db"
     first = Store.open(url)
-    first.put_cameras([camera("a1", "a"), camera("b1", "b")])
-    kept = first.spot_checks.put(check(drawn("a", 7, findings=2)))
+    first.registry.upsert([camera("a1", "a"), camera("b1", "b")])
+    kept = first.spot_checks.add(check(drawn("a", 7, findings=2)))
     first.close()
     second = Store.open(url)
     assert {one.site_id: (one.round, one.past_findings) for one in second.spot_checks.population().canteens} == {
@@ -81,7 +81,7 @@ def test_who_was_drawn_in_which_round_survives_a_restart(tmp_path: Path) -> None
         "b": (0, 0),
     }
     assert second.spot_checks.get(kept.header.draw_id) == kept
-    assert second.spot_checks.put(check(drawn("a", 8))).header.draw_id == 2
+    assert second.spot_checks.add(check(drawn("a", 8))).header.draw_id == 2
     assert {one.site_id: (one.round, one.past_findings) for one in second.spot_checks.population().canteens} == {
         "a": (8, 0),
         "b": (0, 0),
@@ -92,7 +92,7 @@ def test_who_was_drawn_in_which_round_survives_a_restart(tmp_path: Path) -> None
 def test_draws_are_read_back_newest_first(store: Store) -> None:
     assert store.spot_checks.get(0) is None
     assert store.spot_checks.headers() == ()
-    kept = [store.spot_checks.put(check(drawn("a", n), at_wall_ns=n)) for n in range(1, 4)]
+    kept = [store.spot_checks.add(check(drawn("a", n), at_wall_ns=n)) for n in range(1, 4)]
     assert [one.header.draw_id for one in kept] == [1, 2, 3]
     assert store.spot_checks.headers() == tuple(one.header for one in reversed(kept))
     assert store.spot_checks.get(2) == kept[1]
@@ -104,26 +104,26 @@ def test_old_draws_go_and_with_them_the_memory_of_canteens_that_are_no_more(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spot_checks, "DRAWS_KEPT", 3)
-    store.put_cameras([camera("a1", "a"), camera("b1", "b")])
-    store.spot_checks.put(check(drawn("a"), drawn("b")))
-    store.remove_cameras(["b1"])
+    store.registry.upsert([camera("a1", "a"), camera("b1", "b")])
+    store.spot_checks.add(check(drawn("a"), drawn("b")))
+    store.registry.remove(["b1"])
     for number in range(2, 6):
-        store.spot_checks.put(check(drawn("late", number)))
+        store.spot_checks.add(check(drawn("late", number)))
     assert [one.draw_id for one in store.spot_checks.headers()] == [5, 4, 3]
     with sqlite3.connect(tmp_path / "patrol.db") as raw:
         assert {site for (site,) in raw.execute("SELECT site_id FROM spot_sites")} == {"a", "late"}
 
 
 def test_a_canteen_whose_cameras_are_replaced_is_still_known_as_drawn(store: Store) -> None:
-    store.put_cameras([camera("a1", "a")])
-    store.spot_checks.put(check(drawn("a", 3)))
-    store.remove_cameras(["a1"])
+    store.registry.upsert([camera("a1", "a")])
+    store.spot_checks.add(check(drawn("a", 3)))
+    store.registry.remove(["a1"])
     assert store.spot_checks.population().canteens == ()
-    store.put_cameras([camera("a2", "a")])
+    store.registry.upsert([camera("a2", "a")])
     (canteen,) = store.spot_checks.population().canteens
     assert canteen.round == 3
 
 
 def test_a_draw_of_thousands_is_kept_whole(store: Store) -> None:
     many = check(*(drawn(f"s{n}") for n in range(5001)))
-    assert store.spot_checks.get(store.spot_checks.put(many).header.draw_id).drawn == many.drawn
+    assert store.spot_checks.get(store.spot_checks.add(many).header.draw_id).drawn == many.drawn

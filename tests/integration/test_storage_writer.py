@@ -18,14 +18,14 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
-from engine.storage.writer.queue import Entry, WriteQueue
+from engine.storage.writer.queue import WriteEntry, WriteQueue
 from engine.storage.writer.writer import Writer
 
 
 @pytest.fixture
 def store(database_url: str):
     one = Store.open(database_url)
-    one.claim()
+    one.acquire_writer_lock()
     yield one
     one.close()
 
@@ -88,11 +88,11 @@ def test_every_verdict_is_a_row_and_told_of_with_its_place(store: Store, heard: 
     assert heard.writer.flush(20)
     assert logged(store) == heard.visits == list(range(1, 1501))
     assert heard.seqs == list(range(1, 1501))
-    assert heard.writer.take_counts() == (1500, {})
+    assert heard.writer.drain_counts() == (1500, {})
 
 
 def test_the_keyframe_of_a_record_is_kept(store: Store, heard: Heard) -> None:
-    store.put_cameras([Camera(f"c{n}", "rtsp://h/1") for n in range(300)])
+    store.registry.upsert([Camera(f"c{n}", "rtsp://h/1") for n in range(300)])
     for number in range(300):
         heard.writer.submit(record(number, f"c{number}"), EvidenceKeyframe(keyframe(f"c{number}")))
     assert heard.writer.flush(20)
@@ -127,7 +127,7 @@ def test_what_the_database_refuses_takes_nothing_with_it(store: Store, heard: He
     assert heard.writer.flush(10)
     assert logged(store) == list(range(1, 101))
     assert notes(database_url) == {"there", *(f"n{visit}" for visit in range(1, 101))}
-    assert heard.writer.take_counts() == (100, {"refused": 2})
+    assert heard.writer.drain_counts() == (100, {"refused": 2})
     assert heard.errors == {"refused": 2}
 
 
@@ -181,7 +181,7 @@ def test_while_a_sqlite_file_is_locked_everything_waits_in_order(tmp_path: Path)
 def test_a_postgresql_server_that_is_killed_loses_and_doubles_nothing(postgres_server, tmp_path: Path) -> None:
     url = postgres_server.database()
     store = Store.open(url)
-    store.claim()
+    store.acquire_writer_lock()
     heard = Heard(store, tmp_path, batch_rows_max=20, batch_wait_s=0.01)
     visits = iter(range(1, 100_000))
     stop = threading.Event()
@@ -258,32 +258,32 @@ def test_a_writer_that_stops_tells_those_who_wait(tmp_path: Path) -> None:
 def test_of_too_many_that_wait_the_oldest_go_but_nothing_that_others_rest_on() -> None:
     dropped: Counter[str] = Counter()
     queue = WriteQueue(10, 10**9, dropped)
-    valuable = [Entry(record(n), also=(note("n"),)) for n in range(5)]
+    valuable = [WriteEntry(record(n), writes=(note("n"),)) for n in range(5)]
     for entry in valuable:
-        assert queue.put(entry) is None
+        assert queue.add(entry) is None
     for visit in range(100, 120):
-        assert queue.put(Entry(record(visit))) is None
+        assert queue.add(WriteEntry(record(visit))) is None
     assert len(queue) == 10
     assert dropped == {"queue_full": 15}
-    assert [entry.record.verdict.visit_id for entry in queue.take(100)] == [0, 1, 2, 3, 4, *range(115, 120)]
+    assert [entry.record.verdict.visit_id for entry in queue.pop(100)] == [0, 1, 2, 3, 4, *range(115, 120)]
     assert (len(queue), queue.bytes, bool(queue)) == (0, 0, False)
 
 
 def test_what_others_rest_on_is_refused_rather_than_dropped() -> None:
     dropped: Counter[str] = Counter()
     queue = WriteQueue(10, 10**9, dropped)
-    entries = [Entry(record(n), done=Future()) for n in range(25)]
-    refused = [entry for entry in entries if queue.put(entry) is not None]
+    entries = [WriteEntry(record(n), done=Future()) for n in range(25)]
+    refused = [entry for entry in entries if queue.add(entry) is not None]
     assert refused == entries[20:]
     assert dropped == {"queue_full_ledger": 5}
-    assert queue.take(100) == entries[:20]
+    assert queue.pop(100) == entries[:20]
 
 
 def test_the_queue_is_bounded_in_bytes_too() -> None:
     dropped: Counter[str] = Counter()
     queue = WriteQueue(10**6, 100_000, dropped)
     for visit in range(50):
-        queue.put(Entry(VisitRecord(Verdict("c", visit, 1, State.OK), bytes(5_000))))
+        queue.add(WriteEntry(VisitRecord(Verdict("c", visit, 1, State.OK), bytes(5_000))))
     assert queue.bytes <= 100_000
     assert len(queue) == 10
     assert dropped == {"queue_full": 40}
@@ -292,7 +292,7 @@ def test_the_queue_is_bounded_in_bytes_too() -> None:
 def test_entries_that_were_put_back_are_the_first_again() -> None:
     queue = WriteQueue(100, 10**9, Counter())
     for visit in range(6):
-        queue.put(Entry(record(visit)))
-    taken = queue.take(3)
-    queue.put_back(taken)
-    assert [entry.record.verdict.visit_id for entry in queue.take(10)] == list(range(6))
+        queue.add(WriteEntry(record(visit)))
+    taken = queue.pop(3)
+    queue.requeue(taken)
+    assert [entry.record.verdict.visit_id for entry in queue.pop(10)] == list(range(6))

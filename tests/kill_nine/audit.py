@@ -129,7 +129,7 @@ class Books:
         for one in self.events:
             for digest in one.event.evidence:
                 try:
-                    kept = self._evidence.exhibited(digest) is not None  # many cameras show the very same picture
+                    kept = self._evidence.get_exhibit(digest) is not None  # many cameras show the very same picture
                 except PatrolError:
                     kept = False
                 if not kept:

@@ -70,13 +70,13 @@ def test_pages_and_cameras_are_those_of_the_database(
         for step in before:
             _do(step, store, registry, catalog)
         # A restart in the middle: from here on it stands on what was stored.
-        registry = Registry(store.cameras(), {})
+        registry = Registry(store.registry.cameras(), {})
         catalog = Catalog(registry, {one: packed for one, packed, _ in store.latest()})
         for step in after:
             _do(step, store, registry, catalog)
             for query in asked:
                 _same_pages(store, catalog, query)
-        known = {status.camera.camera_id: status for status in store.page(CameraQuery()).cameras}
+        known = {status.camera.camera_id: status for status in store.registry.page(CameraQuery()).cameras}
         for camera_id in IDS:
             assert catalog.camera(camera_id) == known.get(camera_id)
     finally:
@@ -86,7 +86,7 @@ def test_pages_and_cameras_are_those_of_the_database(
 def _same_pages(store: Store, catalog: Catalog, query: CameraQuery) -> None:
     while True:
         page = catalog.page(query)
-        assert page == store.page(query)
+        assert page == store.registry.page(query)
         if page.next_after is None:
             return
         query = replace(query, after=page.next_after)
@@ -96,12 +96,12 @@ def _do(step: tuple, store: Store, registry: Registry, catalog: Catalog) -> None
     what, with_what = step
     if what == "put":
         rows = list({one.camera_id: one for one in with_what}.values())
-        store.put_cameras(rows)
+        store.registry.upsert(rows)
         registry.upsert(rows)
     elif what == "remove":
         registry.remove(with_what)
         catalog.forget(with_what)
-        store.remove_cameras(with_what)
+        store.registry.remove(with_what)
     else:
         known = [VisitRecord(one, b"") for one in with_what if one.camera_id in registry.cameras]
         catalog.stored(store.write(known))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.batch.registry_files import RegistryFile, new_file, write_cameras
+from engine.batch.registry_files import RegistryFile, atomic_file, write_cameras
 from engine.config.schema import Settings
 from engine.feed.camera_url import check_url
-from engine.interchange.camera_files import Form
+from engine.interchange.camera_files import FileFormat
 from engine.interchange.registry_rules import check_cameras
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.registry import CameraStatus
@@ -36,14 +36,16 @@ cameras = st.builds(
 )
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", FileFormat)
 @pytest.mark.parametrize("gb_names", [False, True])
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(cameras, max_size=5, unique_by=lambda camera: camera.camera_id))
-def test_a_registry_comes_back_from_a_file_as_it_was(form: Form, gb_names: bool, rows: list[Camera], tmp_path_factory):
+def test_a_registry_comes_back_from_a_file_as_it_was(
+    form: FileFormat, gb_names: bool, rows: list[Camera], tmp_path_factory
+):
     assert check_cameras(rows, lambda url: check_url(url, ("rtsp",))) == []
     path = Path(tmp_path_factory.getbasetemp()) / f"cameras.{form}"
-    with new_file(path, form, private=False) as out:
+    with atomic_file(path, form, private=False) as out:
         write_cameras(map(CameraStatus, rows), out, form, gb_names=gb_names, with_verdict=True)
     file = RegistryFile(path, Settings())
     assert file.check().problems == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.hub.kpi_service import region_table
 from engine.kpi.recent_days import RECENT_DAYS, RecentDays
 from engine.model.kpi import Counts, KpiBy, KpiChanges, KpiQuery
-from engine.storage.db.database import connect, parse
+from engine.storage.db.database import connect, parse_url
 from engine.storage.db.kpis import Kpis
 from engine.storage.db.tables import kpi_canteens, kpi_counties, metadata
 
@@ -66,7 +66,7 @@ class Both:
         recent = self.read()
         for change, keep_days in written:
             with self.engine.begin() as transaction:
-                self.kpis.put(transaction, change, keep_days)
+                self.kpis.write(transaction, change, keep_days)
             recent = recent.after(change, keep_days)
         return recent
 
@@ -74,7 +74,7 @@ class Both:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder: Path = tmp_path_factory.mktemp("recent")
-    engine = connect(parse(f"sqlite:///{folder}/kpis.db"))
+    engine = connect(parse_url(f"sqlite:///{folder}/kpis.db"))
     metadata.create_all(engine)
     yield Both(engine, Kpis(engine))
     engine.dispose()

@@ -8,8 +8,8 @@ from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingState, LedgerEvent, Step
 from engine.model.kpi import Counts, KpiChanges
 from engine.model.verdict import Cause, FaultKind, State
-from engine.storage.db.database import writing
-from engine.storage.db.findings import Entry, append
+from engine.storage.db.database import write_transaction
+from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 from tests.support.ledgers import HOUR, MINUTE, OPERATOR, Desk
 
@@ -47,11 +47,11 @@ def city() -> list[Camera]:
 def write(store: Store, log: list[LedgerEvent]) -> None:
     """Put a log into the database as the hub would."""
     findings: dict[int, Finding] = {}
-    entries: list[Entry] = []
+    entries: list[LedgerEntry] = []
     for event in log:
         findings[event.finding_id] = apply(findings.get(event.finding_id), event)
-        entries.append(Entry(event, findings[event.finding_id]))
-    with writing(store._engine) as connection:
+        entries.append(LedgerEntry(event, findings[event.finding_id]))
+    with write_transaction(store._engine) as connection:
         append(connection, entries)
 
 
@@ -103,8 +103,8 @@ def rates(store: Store, seed: int = 5) -> None:
                 total = total.plus(counts)
             counties[day, county] = total
             canteens[day, county] = rows
-    with writing(store._engine) as connection:
-        store.kpis.put(connection, KpiChanges(counties=counties, canteens=canteens), keep_days=400)
+    with write_transaction(store._engine) as connection:
+        store.kpis.write(connection, KpiChanges(counties=counties, canteens=canteens), keep_days=400)
 
 
 def _counts(draw: random.Random, clear: float, measured: int) -> Counts:
@@ -121,6 +121,6 @@ def _counts(draw: random.Random, clear: float, measured: int) -> Counts:
 
 def a_city(store: Store) -> None:
     """All of it."""
-    store.put_cameras(city())
+    store.registry.upsert(city())
     write(store, a_week())
     rates(store)

@@ -137,7 +137,7 @@ class SmallHub:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.registry = Registry(store.cameras(), {})
+        self.registry = Registry(store.registry.cameras(), {})
         self.ledger = Ledger()
         self.indicators = Kpis(self.registry)
         self.log = VerdictLog(store.history, self.registry)
@@ -150,7 +150,7 @@ class SmallHub:
         self.draws: list[SpotCheck] = []
 
     def put(self, *cameras: Camera) -> None:
-        self.store.put_cameras(cameras)
+        self.store.registry.upsert(cameras)
         self.registry.upsert(cameras)
 
     def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other) -> Verdict:
@@ -171,12 +171,12 @@ class SmallHub:
         if validate_only or (problems and not keep_good):
             return ImportReport(problems=problems)
         good = [one for index, one in enumerate(cameras) if index not in bad]
-        counts = self.store.put_cameras(good)
+        counts = self.store.registry.upsert(good)
         self.registry.upsert(good)
         return ImportReport(*counts, problems)
 
     async def remove_cameras(self, camera_ids):
-        removed = self.store.remove_cameras(camera_ids)
+        removed = self.store.registry.remove(camera_ids)
         self.registry.remove(removed)
         return len(removed), tuple(one for one in camera_ids if one not in removed)
 
@@ -209,7 +209,7 @@ class SmallHub:
         return {one: known[one].region for one in camera_ids if one in known}
 
     async def list_cameras(self, query):
-        return self.store.page(query)
+        return self.store.registry.page(query)
 
     async def verdict(self, camera_id, visit_id):
         kept = self.store.history.of_camera(camera_id, 0, 1000)

@@ -24,7 +24,7 @@ from engine.storage.writer.writer import Writer
 
 def main(url: str, folder: str, first_visit: int) -> None:
     store = Store.open(url)
-    store.claim()
+    store.acquire_writer_lock()
     lock = threading.Lock()
 
     def say(lines: str) -> None:
@@ -34,7 +34,7 @@ def main(url: str, folder: str, first_visit: int) -> None:
 
     writer = Writer(
         store, EvidenceStore(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
-        tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
+        maintain=lambda record: store.maintenance.step(record, wall_ns(), UTC),
     )  # fmt: skip
     writer.start(lambda records: say("".join(f"{row.seq} {row.verdict.visit_id}\n" for row in records)))
     for visit in itertools.count(first_visit):

@@ -14,8 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
-from engine.errors import InvalidArgumentError, WireError
-from engine.model.keyframe import DropReason
+from engine.errors import InvalidArgumentError, UnavailableError
 from engine.serve.status import LostError, TooManyError, TooSlowError
 
 HEARTBEAT_S = 10.0
@@ -209,7 +208,7 @@ class Watch(Generic[News]):
                     continue
             if not await self._told():
                 yield _Span((), seq)
-        raise WireError(DropReason.SHUTDOWN, "the engine stops; watch again with the last resume_token")
+        raise UnavailableError("the engine stops; watch again with the last resume_token")
 
     async def _told(self) -> bool:
         """Wait for this watcher's turn in a round; False: there was none for so long that time went by."""

@@ -1,4 +1,4 @@
-"""Tokens (their digests), and the audit log of who changed what."""
+"""Stores API tokens (as digests of their secrets) and the audit log of who changed what."""
 
 import secrets
 from typing import Any
@@ -8,27 +8,31 @@ from sqlalchemy.engine import Engine
 
 from engine.errors import ExistsError, StoreError
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder, digest_of
-from engine.storage.db.database import writing
+from engine.storage.db.database import write_transaction
 from engine.storage.db.tables import audit, tokens
 
 SECRET_BYTES = 32
 AUDIT_ROWS_MAX = 1_000_000
-"""Beyond it the oldest entries go, whatever their age: a caller who is refused all the time fills no disk."""
+"""Beyond this the oldest entries are deleted, whatever their age, so that a caller whose calls are all refused cannot
+fill the disk."""
 _PRUNE_ROWS = 1_000
-_SECRET_PREFIX = "kp_"  # noqa: S105 (so that a token is known as ours where it lies about)
+_SECRET_PREFIX = "kp_"  # noqa: S105 (a prefix by which a leaked token can be recognised)
 
 
 class Access:
     """The tokens and the audit log of one database. Any thread may call; every call is its own transaction.
 
-    Raises StoreError where the database does not answer.
+    All methods raise StoreError if the database does not answer.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def create_token(self, order: TokenOrder, creator: str, now_wall_ns: int) -> tuple[Token, str]:
-        """A new token, and its secret, which is kept nowhere. ExistsError if one that holds has this name."""
+        """Create a token; return it with its secret, which is stored nowhere.
+
+        Raises ExistsError if a valid token has this name.
+        """
         secret = _SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         row: dict[str, Any] = {
             "name": order.name,
@@ -41,50 +45,50 @@ class Access:
             "revoked_wall_ns": 0,
         }
         try:
-            with writing(self._engine) as connection:
-                same = connection.execute(sa.select(tokens).where(tokens.c.name == order.name))
-                if any(_token(one).holds(now_wall_ns) for one in same):
+            with write_transaction(self._engine) as connection:
+                namesakes = connection.execute(sa.select(tokens).where(tokens.c.name == order.name))
+                if any(_token(row).holds(now_wall_ns) for row in namesakes):
                     raise ExistsError(f"a token named {order.name!r} holds already; revoke it, or choose another name")
-                token_id = connection.execute(sa.insert(tokens).values(**row)).inserted_primary_key
+                primary_key = connection.execute(sa.insert(tokens).values(**row)).inserted_primary_key
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
-        if token_id is None:
-            raise StoreError("the database gave the token no number; look at its log")
+            raise _unavailable(error) from error
+        if primary_key is None:
+            raise StoreError("the database assigned the token no number; see the database's log")
         return (
-            Token(token_id[0], order.name, order.role, order.region, now_wall_ns, creator, order.expires_wall_ns),
+            Token(primary_key[0], order.name, order.role, order.region, now_wall_ns, creator, order.expires_wall_ns),
             secret,
         )
 
     def tokens(self) -> tuple[Token, ...]:
-        """All that were ever made, by number."""
+        """Return all tokens ever created, by number."""
         return tuple(self.digests().values())
 
     def digests(self) -> dict[bytes, Token]:
-        """The same by the digest of their secret."""
+        """Return all tokens ever created, by the digest of their secret."""
         try:
             with self._engine.connect() as connection:
                 rows = connection.execute(sa.select(tokens).order_by(tokens.c.token_id)).all()
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return {bytes(row.digest): _token(row) for row in rows}
 
     def revoke_token(self, token_id: int, now_wall_ns: int) -> Token | None:
-        """The token holds no longer; one that was revoked stays so. None if there is none."""
+        """Revoke a token and return it; one that was revoked earlier keeps its time. None if there is no such token."""
         change = (
             sa.update(tokens)
             .where(tokens.c.token_id == token_id, tokens.c.revoked_wall_ns == 0)
             .values(revoked_wall_ns=now_wall_ns)
         )
         try:
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 connection.execute(change)
                 row = connection.execute(sa.select(tokens).where(tokens.c.token_id == token_id)).first()
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return None if row is None else _token(row)
 
     def note(self, entry: AuditEntry) -> None:
-        """One line of the audit log."""
+        """Append one entry to the audit log."""
         row = {
             "at_wall_ns": entry.at_wall_ns,
             "actor": entry.actor.name,
@@ -96,14 +100,14 @@ class Access:
             "peer": entry.peer,
         }
         try:
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 connection.execute(sa.insert(audit).values(**row))
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
     def entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
-        """Changes, newest first."""
-        wanted = [audit.c.region.startswith(query.region_prefix, autoescape=True)] if query.region_prefix else []
+        """Return the entries of the audit log that match the query, newest first."""
+        filters = [audit.c.region.startswith(query.region_prefix, autoescape=True)] if query.region_prefix else []
         for value, condition in (
             (query.actor, audit.c.actor == query.actor),
             (query.method, audit.c.method == query.method),
@@ -112,29 +116,29 @@ class Access:
             (query.before_id, audit.c.entry_id < query.before_id),
         ):
             if value:
-                wanted.append(condition)
-        rows = sa.select(audit).where(*wanted).order_by(audit.c.entry_id.desc()).limit(query.page_size)
+                filters.append(condition)
+        rows = sa.select(audit).where(*filters).order_by(audit.c.entry_id.desc()).limit(query.page_size)
         try:
             with self._engine.connect() as connection:
                 return tuple(_entry(row) for row in connection.execute(rows))
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
     def prune(self, before_wall_ns: int) -> int:
-        """Forget some entries that are older, or too many; how many. 0: none are left."""
-        latest = sa.select(sa.func.coalesce(sa.func.max(audit.c.entry_id), 0)).scalar_subquery()
-        gone = (
+        """Delete some entries that are too old or too many; return how many. 0: none are left to delete."""
+        newest_id = sa.select(sa.func.coalesce(sa.func.max(audit.c.entry_id), 0)).scalar_subquery()
+        old = (
             sa.select(audit.c.entry_id)
-            .where(sa.or_(audit.c.at_wall_ns < before_wall_ns, audit.c.entry_id <= latest - AUDIT_ROWS_MAX))
+            .where(sa.or_(audit.c.at_wall_ns < before_wall_ns, audit.c.entry_id <= newest_id - AUDIT_ROWS_MAX))
             .order_by(audit.c.entry_id)
             .limit(_PRUNE_ROWS)
         )
         try:
-            with writing(self._engine) as connection:
-                ids = connection.scalars(gone).all()
+            with write_transaction(self._engine) as connection:
+                ids = connection.scalars(old).all()
                 connection.execute(sa.delete(audit).where(audit.c.entry_id.in_(ids)))
         except sa.exc.SQLAlchemyError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return len(ids)
 
 
@@ -156,5 +160,5 @@ def _entry(row: Any) -> AuditEntry:
     return AuditEntry(row.at_wall_ns, actor, row.method, row.resource, row.outcome, row.peer, row.entry_id)
 
 
-def _away(error: Exception) -> StoreError:
+def _unavailable(error: Exception) -> StoreError:
     return StoreError(f"the database does not answer ({getattr(error, 'orig', error)}); ask again in a moment")

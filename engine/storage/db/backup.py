@@ -1,4 +1,4 @@
-"""Copies of a SQLite database: made while the engine runs, put back while it does not. PostgreSQL brings its own."""
+"""Backs up a SQLite database while the engine runs, and restores it while it does not. PostgreSQL has its own tools."""
 
 import os
 import sqlite3
@@ -9,55 +9,57 @@ from sqlalchemy.engine import URL
 
 from engine.errors import StoreError
 from engine.storage.db import schema
-from engine.storage.db.database import connect, parse, shown, sqlite_file
+from engine.storage.db.database import connect, display_url, parse_url, sqlite_file
 from engine.storage.db.writer_lock import lock_file
 
 _PART = ".part"
-_KEPT = ".before-restore"
+_REPLACED = ".before-restore"
 
 
 def backup(url: str, to: Path) -> int:
-    """Copy the database as it is at one moment, whoever writes to it meanwhile; the copy's bytes. Raises StoreError.
+    """Copy the database as it is at one moment, even while others write to it; return the copy's size in bytes.
 
-    The copy is checked, and has its name only when it is whole. A file of that name is not overwritten.
+    The copy is checked, and gets its name only when it is complete. Raises StoreError if `to` exists, if there is no
+    database, or if it is damaged or cannot be copied.
     """
-    path = _file_of(parse(url), f"pg_dump --format=custom --file={to}")
+    path = _sqlite_file(parse_url(url), f"pg_dump --format=custom --file={to}")
     if to.exists():
         raise StoreError(f"{to}: exists already; give another name, or move it away")
     if not path.is_file():
-        raise StoreError(f"{path}: no such database; nothing to keep")
+        raise StoreError(f"{path}: no such database; nothing to back up")
     _copy(path, to)
     return to.stat().st_size
 
 
 def restore(url: str, source: Path) -> Path | None:
-    """Put a copy in the place of the database, which is kept beside it; returns where, None if there was none.
+    """Replace the database by a copy; return where the replaced one is kept, None if there was none.
 
-    Raises StoreError while an engine runs on it, and for a copy that is damaged, is not ours, or is of a newer schema:
-    the database is left as it is then. At every moment the one or the other stands under its name.
+    Raises StoreError if an engine runs on the database, or if the copy is damaged, holds somebody else's tables or is
+    of a newer schema; the database is then left as it is. At every moment either the old or the new database has the
+    name.
     """
-    parsed = parse(url)
-    path = _file_of(parsed, f"pg_restore --clean --if-exists --dbname=... {source}")
+    parsed = parse_url(url)
+    path = _sqlite_file(parsed, f"pg_restore --clean --if-exists --dbname=... {source}")
     if not source.is_file():
         raise StoreError(f"{source}: no such file; give one that `patrol db backup` made")
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = lock_file(path, connect(parsed))
     try:
-        coming = path.with_name(path.name + ".restoring")
-        coming.unlink(missing_ok=True)
-        _copy(source, coming)
+        new = path.with_name(path.name + ".restoring")
+        new.unlink(missing_ok=True)
+        _copy(source, new)
         try:
-            _check_ours(source, coming)
-            _drop_log(coming)
-            return _exchange(path, coming)
+            _check_revision(source, new)
+            _remove_side_files(new)
+            return _swap_in(path, new)
         finally:
-            coming.unlink(missing_ok=True)
-            _drop_log(coming)
+            new.unlink(missing_ok=True)
+            _remove_side_files(new)
     finally:
         os.close(lock)
 
 
-def _check_ours(source: Path, copy: Path) -> None:
+def _check_revision(source: Path, copy: Path) -> None:
     revision = schema.current(URL.create("sqlite", database=str(copy)).render_as_string())
     if revision == schema.EMPTY:
         raise StoreError(f"{source}: is empty; give one that `patrol db backup` made")
@@ -67,24 +69,24 @@ def _check_ours(source: Path, copy: Path) -> None:
         )
 
 
-def _exchange(path: Path, coming: Path) -> Path | None:
-    """The old one gets another name beside its own, then the new one takes its name."""
-    kept: Path | None = None
+def _swap_in(path: Path, new: Path) -> Path | None:
+    """Give the old database a second name beside its own, then move the new one over its name."""
+    replaced: Path | None = None
     if path.exists():
-        # What its log still holds is folded in: left beside the new file, it would be taken for the new file's own.
+        # Fold its log in: a log left beside the new file would be taken for the new file's.
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as old:
             old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        kept = path.with_name(path.name + _KEPT)
-        kept.unlink(missing_ok=True)
-        os.link(path, kept)
-    _drop_log(path)
-    coming.replace(path)
+        replaced = path.with_name(path.name + _REPLACED)
+        replaced.unlink(missing_ok=True)
+        os.link(path, replaced)
+    _remove_side_files(path)
+    new.replace(path)
     _sync(path.parent)
-    return kept
+    return replaced
 
 
-def _drop_log(path: Path) -> None:
-    """SQLite's own files beside a database that nobody has open."""
+def _remove_side_files(path: Path) -> None:
+    """Remove SQLite's own files beside a database that nobody has open."""
     for name in ("-wal", "-shm"):
         path.with_name(path.name + name).unlink(missing_ok=True)
 
@@ -97,7 +99,8 @@ def _copy(source: Path, to: Path) -> None:
             closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
             closing(sqlite3.connect(part)) as new,
         ):
-            # In one go: SQLite begins again when others write between two steps. In WAL nobody waits for it.
+            # All pages in one step: between steps a write of somebody else restarts the copy. In WAL mode writers do
+            # not wait.
             old.backup(new)
             new.execute("PRAGMA journal_mode=DELETE")
             problems = [line for (line,) in new.execute("PRAGMA quick_check(3)") if line != "ok"]
@@ -107,9 +110,9 @@ def _copy(source: Path, to: Path) -> None:
         part.replace(to)
         _sync(to.parent)
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{source}: {error}; give a SQLite database of ours") from error
+        raise StoreError(f"{source}: {error}; give a SQLite database of the engine") from error
     except OSError as error:
-        raise StoreError(f"{to}: {error.strerror}; give a place that we may write to") from error
+        raise StoreError(f"{to}: {error.strerror}; give a path that can be written to") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -122,8 +125,10 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _file_of(url: URL, tool: str) -> Path:
+def _sqlite_file(url: URL, tool: str) -> Path:
     path = sqlite_file(url)
     if path is None:
-        raise StoreError(f"record.url = {shown(url)!r}: is no SQLite file; use PostgreSQL's own tools, like `{tool}`")
+        raise StoreError(
+            f"record.url = {display_url(url)!r}: is no SQLite file; use PostgreSQL's own tools, like `{tool}`"
+        )
     return path

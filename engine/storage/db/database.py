@@ -1,10 +1,12 @@
-"""The way to a database: URL, connections, transactions. SQLite by default, PostgreSQL by its URL."""
+"""Connects to the database and begins transactions: SQLite by default, PostgreSQL if the URL says so."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from engine.errors import StoreError
@@ -12,101 +14,114 @@ from engine.errors import StoreError
 _BUSY_MS = 5000
 _CONNECT_S = 10
 _CHECKPOINT_PAGES = 8000
-"""32 MB of log before it is folded in: pages that are written again and again are folded in once. With SQLite's own
-1000 the same writer is less than half as fast (bench.store)."""
+"""The write-ahead log grows to 32 MB before it is copied into the file: pages that are written repeatedly are then
+copied once. With SQLite's default of 1000 the same writer is less than half as fast (bench.store)."""
 _CACHE_KB = 16_384
 _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
-_ONE_LOOK = "patrol_one_look"
 
 
-class AwayError(StoreError):
-    """The database cannot be reached, or has gone away. Nothing is wrong with what was asked; it can be asked again.
-    `orig`: what the driver said."""
+class DatabaseUnavailableError(StoreError):
+    """The database cannot be reached, or the connection was lost. The request itself is fine and may be repeated.
+
+    `orig`: the driver's error.
+    """
 
     def __init__(self, orig: BaseException | None) -> None:
-        # Without the statement: it may hold what is nobody's business.
+        # Without the SQL statement, which may hold private data.
         super().__init__(f"the database does not answer ({str(orig).strip()}); ask again in a moment")
         self.orig = orig
 
 
-def parse(url: str) -> URL:
-    """The URL in parts. Raises StoreError for what is none, or names a database that is neither of the two."""
+def parse_url(url: str) -> URL:
+    """Parse a database URL. Raises StoreError if it is not one, or not of SQLite or PostgreSQL."""
     try:
         parsed = make_url(url)
     except sa.exc.ArgumentError as error:
         raise StoreError(f"record.url: not a database URL; give one like sqlite:///var/patrol.db ({error})") from error
     if parsed.get_backend_name() not in _BACKENDS:
         raise StoreError(
-            f"record.url = {shown(parsed)!r}: the database is {' or '.join(_BACKENDS)}; give a URL like "
+            f"record.url = {display_url(parsed)!r}: the database is {' or '.join(_BACKENDS)}; give a URL like "
             "sqlite:///var/patrol.db or postgresql+psycopg://user@host/patrol"
         )
-    # The one driver that we bring.
+    # The only PostgreSQL driver that is installed with the engine.
     return parsed.set(drivername="postgresql+psycopg") if parsed.get_backend_name() == "postgresql" else parsed
 
 
-def shown(url: URL) -> str:
-    """The URL for people: without its password."""
+def display_url(url: URL) -> str:
+    """Return the URL without its password, for messages."""
     return url.render_as_string(hide_password=True)
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file of a SQLite database; None if it is another, or in memory."""
+    """Return the file of a SQLite database; None for another database, or one in memory."""
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return None
     return Path(str(url.database))
 
 
 def connect(url: URL) -> Engine:
-    """Connections to it. Nothing is opened yet; the folder of a SQLite file is made. Raises OSError."""
+    """Create the connection pool; nothing is connected yet. Creates the directory of a SQLite file; raises OSError."""
     path = sqlite_file(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     if url.get_backend_name() != "sqlite":
-        # A connection of before the server's restart is told from one that works before it is used.
+        # Pre-ping replaces connections from before a restart of the server before they are used.
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
-        sa.event.listen(engine, "handle_error", _say_away, retval=True)
+        sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
         return engine
     engine = sa.create_engine(url)
-    sa.event.listen(engine, "handle_error", _say_away, retval=True)
+    sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
     sa.event.listen(engine, "connect", _tune_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def writing(engine: Engine) -> AbstractContextManager[Connection]:
-    """A transaction that writes. In SQLite it takes its turn at once: one that read first and writes then would be
-    refused when somebody else wrote in between."""
+def write_transaction(engine: Engine) -> AbstractContextManager[Connection]:
+    """Begin a transaction that writes.
+
+    In SQLite it waits for the write lock at its beginning: a transaction that first reads and then writes is refused if
+    somebody else wrote in between.
+    """
     return engine.execution_options(**{_WRITES: True}).begin()
 
 
-def looking(engine: Engine) -> AbstractContextManager[Connection]:
-    """For a single query. SQLite gives it a transaction of its own anyway; with BEGIN and ROLLBACK around it a thread
-    would have to wait for its turn at Python's lock twice more."""
-    return engine.execution_options(**{_ONE_LOOK: True}).connect()
+def upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows; replace those whose primary key exists already."""
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    key = [column.name for column in table.primary_key]
+    changes = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), rows)
 
 
-def refused(url: URL, error: Exception) -> StoreError:
-    """What to say where the database cannot be used."""
+def unusable_error(url: URL, error: Exception) -> StoreError:
+    """Return the error for a database that cannot be used, with the remedy."""
     why = str(getattr(error, "orig", error)).strip()
     remedy = (
-        "give the path of a SQLite file of ours, or of one yet to be made, in a directory we may write to"
+        "give the path of a SQLite file of the engine, or of a new one, in a directory that can be written to"
         if url.get_backend_name() == "sqlite"
-        else "give the URL of a database that runs and that we may write to"
+        else "give the URL of a running database that can be written to"
     )
-    return StoreError(f"record.url = {shown(url)!r}: {why}; {remedy}")
+    return StoreError(f"record.url = {display_url(url)!r}: {why}; {remedy}")
 
 
-def _say_away(context: sa.engine.ExceptionContext) -> BaseException | None:
+def _raise_unavailable(context: sa.engine.ExceptionContext) -> BaseException | None:
+    """Replace the driver's error by DatabaseUnavailableError if the database cannot be reached."""
     error = context.sqlalchemy_exception
-    away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
-    return AwayError(context.original_exception) if away else None
+    unavailable = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
+    return DatabaseUnavailableError(context.original_exception) if unavailable else None
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:
-    """WAL lets readers go on while the writer writes. FULL: what is committed stands after a power cut too; with
-    hundreds of rows a commit it cost nothing that could be measured."""
-    # Transactions begin where we say; by itself the driver leaves changes of tables outside of them.
+    """Set the pragmas of a new SQLite connection.
+
+    WAL: readers do not wait for the writer. synchronous=FULL: a commit survives a power cut; with hundreds of rows a
+    commit its cost was not measurable.
+    """
+    # The driver's own transactions are off: they do not cover changes of the schema. `_begin_sqlite` begins ours.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
@@ -118,6 +133,4 @@ def _tune_sqlite(connection: Any, _: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get(_ONE_LOOK):
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")

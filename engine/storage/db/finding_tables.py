@@ -1,4 +1,4 @@
-"""The ledger's tables: its events, which only ever grow, the findings as these left them."""
+"""The ledger's tables: events, which are only appended, and the current state of each finding."""
 
 import sqlalchemy as sa
 
@@ -30,7 +30,7 @@ findings = sa.Table(
     sa.Index("findings_by_site", "site_id", "finding_id"),
     sa.Index("findings_by_state", "state", "finding_id"),
 )
-"""Can be worked out again from finding_events at any time."""
+"""The current state of each finding; can be recomputed from finding_events at any time."""
 
 finding_events = sa.Table(
     "finding_events",
@@ -51,4 +51,5 @@ finding_events = sa.Table(
     sa.UniqueConstraint("finding_id", "number", name="finding_events_by_number"),
     sa.Index("finding_events_by_request", "request_id", "who"),
 )
-"""Append-only. `evidence`: SHA-256, one a line. A finding's subject stands in findings and never changes."""
+"""Append-only. `evidence`: SHA-256 digests, one a line. The subject of a finding never changes, so only findings has
+it."""

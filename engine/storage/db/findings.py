@@ -1,7 +1,7 @@
-"""The ledger in the database: events are appended, findings kept as these left them, notices put into the outbox.
+"""Stores the ledger: appends events, keeps the current state of each finding, and adds notices to the outbox.
 
-`append` runs in the writer's transaction; all else reads. Places (`seq`) are given here, in the order of commits: there
-is one writer.
+`append` runs in the writer's transaction; everything else only reads. `seq` numbers are assigned in the order of
+commits, which is safe because there is one writer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model.faults import family_of
@@ -26,6 +25,7 @@ from engine.model.findings import (
     Subject,
 )
 from engine.model.verdict import Severity, State
+from engine.storage.db.database import upsert
 from engine.storage.db.finding_tables import finding_events, findings
 from engine.storage.db.tables import latest, outbox
 
@@ -34,74 +34,75 @@ _ENDED = (FindingState.CLOSED.value, FindingState.DISMISSED.value)
 _SUBJECT = ("camera_id", "cause_key", "site_id", "site_name", "region")
 _PLAIN = ("finding_id", "deadline_wall_ns", "opened_wall_ns", "changed_wall_ns", "number", "claims", "claimed_by",
           "overdue", "supervised")  # fmt: skip
-_WORDS = ("state", "standing", "severity", "level")
-_OF_FINDING = "finding__"
-"""What columns of findings begin with where they stand beside those of events."""
+_ENUMS = ("state", "standing", "severity", "level")
+_FINDING_PREFIX = "finding__"
+"""Prefix of the columns of findings where they are selected together with those of events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What is written of one event. `finding`: as it is after it; `notice`: what the outside is told, a JSON object, or
-    nothing."""
+class LedgerEntry:
+    """One event to append. `finding`: the finding after it. `notice`: the notice for other systems, a JSON object;
+    empty if there is none."""
 
     event: LedgerEvent
     finding: Finding
     notice: str = ""
 
 
-class FindingRecord:
+class FindingStore:
     """The ledger of one database. Any thread may call; every call is its own transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def get(self, finding_id: int) -> Finding | None:
-        """One finding, ended ones too; None if there is none."""
+        """Return a finding, also one that has ended; None if there is no such finding."""
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(findings).where(findings.c.finding_id == finding_id)).first()
         return None if row is None else _finding(row._mapping)
 
     def page(self, query: FindingQuery) -> FindingPage:
-        """Findings, newest first, below `query.page_token` if there is one; those opened meanwhile move no page."""
-        wanted = _filters(query)
+        """Return a page of findings, newest first, below `query.page_token` if it is set. New findings do not shift
+        pages."""
+        filters = _filters(query)
         below = [findings.c.finding_id < query.page_token] if query.page_token else []
         with self._engine.connect() as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(findings).where(*wanted)) or 0
+            total = connection.scalar(sa.select(sa.func.count()).select_from(findings).where(*filters)) or 0
             rows = connection.execute(
                 sa.select(findings)
-                .where(*wanted, *below)
+                .where(*filters, *below)
                 .order_by(findings.c.finding_id.desc())
                 .limit(query.page_size + 1)
             ).all()
-        found = tuple(_finding(row._mapping) for row in rows[: query.page_size])
-        return FindingPage(found, found[-1].finding_id if len(rows) > query.page_size else 0, total)
+        page = tuple(_finding(row._mapping) for row in rows[: query.page_size])
+        return FindingPage(page, page[-1].finding_id if len(rows) > query.page_size else 0, total)
 
     def events_of(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """All events of a finding, in their order; empty if there is none such."""
+        """Return all events of a finding in order; empty if there is no such finding."""
         with self._engine.connect() as connection:
             rows = connection.execute(_events().where(finding_events.c.finding_id == finding_id)).all()
-        return tuple(_logged(row._mapping).event for row in rows)
+        return tuple(_logged_event(row._mapping).event for row in rows)
 
     def events_after(self, seq: int, limit: int = 1000, region_prefix: str = "") -> tuple[LoggedEvent, ...]:
-        """Events that were committed after `seq`, in the order of commits."""
+        """Return events committed after `seq`, in the order of commits."""
         query = _events().where(finding_events.c.seq > seq, *_within(region_prefix)).limit(limit)
         with self._engine.connect() as connection:
-            return tuple(_logged(row._mapping) for row in connection.execute(query))
+            return tuple(_logged_event(row._mapping) for row in connection.execute(query))
 
     def last_seq(self) -> int:
-        """Of the event that was committed last; 0 if there is none yet."""
+        """Return the `seq` of the last committed event; 0 if there is none."""
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(sa.func.max(finding_events.c.seq))) or 0
 
     def open_findings(self) -> Iterator[Finding]:
-        """Those that have not ended, as the ledger wants them at a start."""
+        """Yield all findings that have not ended, by id; the ledger loads them at a start."""
         query = sa.select(findings).where(findings.c.state.not_in(_ENDED)).order_by(findings.c.finding_id)
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield _finding(row._mapping)
 
     def cited(self) -> dict[int, tuple[str, ...]]:
-        """By finding that has not ended, the SHA-256 of the keyframes that its events name."""
+        """Return the SHA-256 digests that events cite, by id of the finding; only of findings that have not ended."""
         query = (
             sa.select(finding_events.c.finding_id, finding_events.c.evidence)
             .select_from(finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id))
@@ -115,26 +116,31 @@ class FindingRecord:
         return cited
 
     def events_within(self, begin_wall_ns: int, end_wall_ns: int, region_prefix: str = "") -> Iterator[LedgerEvent]:
-        """All events, finding by finding and each in its order, of findings that had not ended before `begin_wall_ns`
-        and were opened before `end_wall_ns`."""
-        stood = sa.or_(findings.c.state.not_in(_ENDED), findings.c.changed_wall_ns >= begin_wall_ns)
+        """Yield all events of the findings that were open at some time of the span, grouped by finding and in order.
+
+        Open in the span: opened before `end_wall_ns` and not ended before `begin_wall_ns`.
+        """
+        not_ended_before = sa.or_(findings.c.state.not_in(_ENDED), findings.c.changed_wall_ns >= begin_wall_ns)
         query = (
             _events()
-            .where(findings.c.opened_wall_ns < end_wall_ns, stood, *_within(region_prefix))
+            .where(findings.c.opened_wall_ns < end_wall_ns, not_ended_before, *_within(region_prefix))
             .order_by(None)
             .order_by(finding_events.c.finding_id, finding_events.c.number)
         )
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                yield _logged(row._mapping).event
+                yield _logged_event(row._mapping).event
 
     def next_id(self) -> int:
-        """Above every id that was given."""
+        """Return an id above every id that was assigned."""
         with self._engine.connect() as connection:
             return (connection.scalar(sa.select(sa.func.max(findings.c.finding_id))) or 0) + 1
 
     def muted(self) -> dict[str, set[str]]:
-        """By camera, families that ended while, for all one can know, the fault was announced and still is."""
+        """Return, by camera id, the fault families whose finding has ended while the fault is still announced.
+
+        The announced fault must have begun before the finding ended; otherwise it is a new one.
+        """
         query = (
             sa.select(findings.c.camera_id, findings.c.cause_key)
             .select_from(findings.join(latest, findings.c.camera_id == latest.c.camera_id))
@@ -151,7 +157,7 @@ class FindingRecord:
         return muted
 
     def requests(self, limit: int) -> list[tuple[tuple[str, str], FindingCommand]]:
-        """The latest commands by who and request id, oldest first."""
+        """Return the latest commands with their caller and request id, oldest first."""
         query = sa.select(finding_events).where(finding_events.c.request_id != "")
         query = query.order_by(finding_events.c.seq.desc()).limit(limit)
         with self._engine.connect() as connection:
@@ -159,57 +165,53 @@ class FindingRecord:
         return [((row.who, row.request_id), _command(row)) for row in reversed(rows)]
 
     def request(self, who: str, request_id: str) -> FindingCommand | None:
-        """What somebody once asked for under this id."""
+        """Return the command that a caller once gave under this request id; None if there is none."""
         query = sa.select(finding_events).where(finding_events.c.request_id == request_id, finding_events.c.who == who)
         with self._engine.connect() as connection:
             row = connection.execute(query.limit(1)).first()
         return None if row is None else _command(row)
 
 
-def append(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write events, findings and notices in the writer's transaction."""
+def append(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
+    """Append events in the writer's transaction, with the findings as they are after them and their notices."""
     seq = connection.scalar(sa.select(sa.func.max(finding_events.c.seq))) or 0
-    events = [_event_row(seq + place, entry.event) for place, entry in enumerate(entries, 1)]
-    newest = {entry.finding.finding_id: _finding_row(entry.finding) for entry in entries}
+    events = [_event_row(seq + offset, entry.event) for offset, entry in enumerate(entries, 1)]
+    rows = {entry.finding.finding_id: _finding_row(entry.finding) for entry in entries}
     connection.execute(sa.insert(finding_events), events)
     if notices := [_notice_row(entry) for entry in entries if entry.notice]:
         connection.execute(sa.insert(outbox), notices)
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(findings)
-    changed = {column.name: statement.excluded[column.name] for column in findings.columns if not column.primary_key}
-    statement = statement.on_conflict_do_update(index_elements=["finding_id"], set_=changed)
-    connection.execute(statement, list(newest.values()))
+    upsert(connection, findings, list(rows.values()))
 
 
 def _events() -> "sa.Select[Any]":
     joined = finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id)
-    finding = (column.label(f"{_OF_FINDING}{column.name}") for column in findings.columns)
+    finding = (column.label(f"{_FINDING_PREFIX}{column.name}") for column in findings.columns)
     return sa.select(finding_events, *finding).select_from(joined).order_by(finding_events.c.seq)
 
 
 def _filters(query: FindingQuery) -> "list[sa.ColumnElement[bool]]":
-    wanted = _within(query.region_prefix)
+    filters = _within(query.region_prefix)
     for column, value in ((findings.c.site_id, query.site_id), (findings.c.camera_id, query.camera_id)):
         if value:
-            wanted.append(column == value)
+            filters.append(column == value)
     if query.states:
-        wanted.append(findings.c.state.in_(sorted(query.states)))
+        filters.append(findings.c.state.in_(sorted(query.states)))
     if query.level is not None:
-        wanted.append(findings.c.level == query.level.value)
+        filters.append(findings.c.level == query.level.value)
     if query.open_only:
-        wanted.append(findings.c.state.not_in(_ENDED))
-    return wanted
+        filters.append(findings.c.state.not_in(_ENDED))
+    return filters
 
 
 def _within(region_prefix: str) -> "list[sa.ColumnElement[bool]]":
-    """A region and what it contains, as a span of codes, which an index can serve."""
+    """Match a region and what it contains, as a range of codes, which can use an index."""
     if not region_prefix:
         return []
-    wanted = [findings.c.region >= region_prefix]
+    filters = [findings.c.region >= region_prefix]
     after = str(int(region_prefix) + 1).zfill(len(region_prefix)) if region_prefix.isdecimal() else ""
     if len(after) != len(region_prefix):
         return [findings.c.region.startswith(region_prefix, autoescape=True)]
-    return [*wanted, findings.c.region < after]
+    return [*filters, findings.c.region < after]
 
 
 def _finding(row: Any) -> Finding:
@@ -226,7 +228,7 @@ def _finding(row: Any) -> Finding:
 def _finding_row(finding: Finding) -> dict[str, Any]:
     return {
         **{name: getattr(finding.subject, name) for name in _SUBJECT},
-        **{name: getattr(finding, name).value for name in _WORDS},
+        **{name: getattr(finding, name).value for name in _ENUMS},
         **{name: getattr(finding, name) for name in _PLAIN},
     }
 
@@ -249,8 +251,8 @@ def _event_row(seq: int, event: LedgerEvent) -> dict[str, Any]:
     }
 
 
-def _logged(row: Any) -> LoggedEvent:
-    finding = _finding({column.name: row[f"{_OF_FINDING}{column.name}"] for column in findings.columns})
+def _logged_event(row: Any) -> LoggedEvent:
+    finding = _finding({column.name: row[f"{_FINDING_PREFIX}{column.name}"] for column in findings.columns})
     step = Step(row["step"])
     event = LedgerEvent(
         finding_id=row["finding_id"],
@@ -274,7 +276,7 @@ def _command(row: Any) -> FindingCommand:
     return FindingCommand(row.finding_id, Step(row.step), row.why, request_id=row.request_id)
 
 
-def _notice_row(entry: Entry) -> dict[str, Any]:
+def _notice_row(entry: LedgerEntry) -> dict[str, Any]:
     event, finding = entry.event, entry.finding
     return {
         "event_kind": f"finding.{event.step}",

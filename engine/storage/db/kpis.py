@@ -1,4 +1,4 @@
-"""What is kept of KPIs: the day under way by camera, every day by county, days that are over by canteen as well."""
+"""Stores KPI counts: of the day under way by camera, of every day by county, and of closed days by canteen as well."""
 
 import json
 import zlib
@@ -7,20 +7,20 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
+from engine.storage.db.database import upsert
 from engine.storage.db.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
 
 Transaction = Connection
-"""The one in which the writer writes its records."""
+"""The transaction in which the writer writes its records."""
 _CHUNK_ROWS = 500
-FORGOTTEN_ROWS = 2000
-"""Rows of cameras on days that are over, taken away with one batch; a day of a province is gone within a minute."""
+PRUNE_ROWS = 2000
+"""Rows of closed days' cameras that are deleted with one batch; those of a province's day are gone within a minute."""
 _FLAGS = ("visited", "measured", "online", "clear", "unobstructed", "in_hours")
-_FLAGS_OF = [tuple(bool(seen >> bit & 1) for bit in range(len(_FLAGS))) for seen in range(1 << len(_FLAGS))]
+_FLAGS_BY_BITS = [tuple(bool(seen >> bit & 1) for bit in range(len(_FLAGS))) for seen in range(1 << len(_FLAGS))]
 _FACTS = tuple(
     kpi_cameras.c[name]
     for name in ("camera_id", "seen", "decided_wall_ns", "decided_visit_id", "periods_due", "periods_kept")
@@ -30,61 +30,75 @@ _CODE_DIGITS = 6
 
 
 class Kpis:
-    """The KPIs of one database. Any thread may read; `put` belongs in the writer's transaction."""
+    """The KPIs of one database. Any thread may read; `write` belongs in the writer's transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._forgotten = False
+        self._pruned = False
 
-    def put(self, transaction: Transaction, changes: KpiChanges, keep_days: int) -> None:
-        """Write what has changed; of counties and canteens the last `keep_days` days are kept."""
+    def write(self, transaction: Transaction, changes: KpiChanges, keep_days: int) -> None:
+        """Write what has changed; keep the last `keep_days` days of counties and canteens."""
         for begin in range(0, len(changes.removed), _CHUNK_ROWS):
-            gone = sa.tuple_(kpi_cameras.c.day, kpi_cameras.c.camera_id).in_(
+            removed = sa.tuple_(kpi_cameras.c.day, kpi_cameras.c.camera_id).in_(
                 changes.removed[begin : begin + _CHUNK_ROWS]
             )
-            transaction.execute(sa.delete(kpi_cameras).where(gone))
-        _upsert(transaction, kpi_cameras, [_camera_row(*one, facts) for one, facts in changes.cameras.items()])
-        counties = [{"day": day, "county": one, **counts._asdict()} for (day, one), counts in changes.counties.items()]
-        _upsert(transaction, kpi_counties, counties)
-        canteens = [{"day": day, "county": one, "body": _pack(rows)} for (day, one), rows in changes.canteens.items()]
-        _upsert(transaction, kpi_canteens, canteens)
+            transaction.execute(sa.delete(kpi_cameras).where(removed))
+        upsert(
+            transaction,
+            kpi_cameras,
+            [_camera_row(day, camera_id, facts) for (day, camera_id), facts in changes.cameras.items()],
+        )
+        counties = [
+            {"day": day, "county": county, **counts._asdict()} for (day, county), counts in changes.counties.items()
+        ]
+        upsert(transaction, kpi_counties, counties)
+        canteens = [
+            {"day": day, "county": county, "body": _pack(rows)} for (day, county), rows in changes.canteens.items()
+        ]
+        upsert(transaction, kpi_canteens, canteens)
         if changes.closed:
-            self._forgotten = False
+            self._pruned = False
             for table in (kpi_counties, kpi_canteens):
                 transaction.execute(sa.delete(table).where(table.c.day <= max(changes.closed) - keep_days))
-        if not self._forgotten:
-            self._forgotten = self._forget_some(transaction)
+        if not self._pruned:
+            self._pruned = self._prune_closed_days(transaction)
 
     def restore(self, today: int) -> Iterator[tuple[int, dict[str, CameraFacts]]]:
-        """Days that were under way at the last stop, oldest first, with what they have shown of each camera."""
-        over = sa.select(kpi_canteens.c.day).distinct()
+        """Yield the days that were under way at the last stop, oldest first, each with its facts by camera id."""
+        closed = sa.select(kpi_canteens.c.day).distinct()
         days = sa.select(kpi_cameras.c.day).distinct().where(kpi_cameras.c.day <= today)
         with self._engine.connect() as connection:
-            for day in connection.scalars(days.where(kpi_cameras.c.day.not_in(over)).order_by(kpi_cameras.c.day)).all():
+            for day in connection.scalars(
+                days.where(kpi_cameras.c.day.not_in(closed)).order_by(kpi_cameras.c.day)
+            ).all():
                 rows = connection.execute(sa.select(*_FACTS).where(kpi_cameras.c.day == day))
                 yield day, _facts(rows)
 
     def span(self) -> tuple[date, date] | None:
-        """First and last day there are counts of; None before any."""
-        # Each on its own, or SQLite would read the whole index for the two of them.
+        """Return the first and last day that have counts; None if there are none."""
+        # Two subqueries: for min and max in one query SQLite reads the whole index.
         ends = (sa.select(end(kpi_counties.c.day)).scalar_subquery() for end in (sa.func.min, sa.func.max))
         with self._engine.connect() as connection:
             first, last = connection.execute(sa.select(*ends)).one()
         return None if first is None else (date.fromordinal(first), date.fromordinal(last))
 
     def latest(self, days: int) -> tuple[Sequence[int], dict[int, dict[str, Counts]]]:
-        """All days that there are counts of; those of the last `days` days up to the newest, by day, by county."""
-        wanted = sa.select(kpi_counties.c.day, kpi_counties.c.county, *(kpi_counties.c[one] for one in Counts._fields))
+        """Return all days that have counts, and the counts of the last `days` days by day and county.
+
+        The last `days` days end with the newest day that has counts.
+        """
+        columns = (kpi_counties.c[name] for name in Counts._fields)
+        query = sa.select(kpi_counties.c.day, kpi_counties.c.county, *columns)
         counties: dict[int, dict[str, Counts]] = {}
         with self._engine.connect() as connection:
-            known = connection.scalars(sa.select(kpi_counties.c.day).distinct()).all()
-            since = kpi_counties.c.day > max(known, default=0) - days
-            for day, county, *counts in connection.execute(wanted.where(since)):
+            counted_days = connection.scalars(sa.select(kpi_counties.c.day).distinct()).all()
+            since = kpi_counties.c.day > max(counted_days, default=0) - days
+            for day, county, *counts in connection.execute(query.where(since)):
                 counties.setdefault(day, {})[county] = Counts._make(counts)
-        return known, counties
+        return counted_days, counties
 
     def days(self, first: date, last: date, region_prefix: str = "") -> int:
-        """Days of the span that have counts."""
+        """Return how many days of the span have counts."""
         query = sa.select(sa.func.count(kpi_counties.c.day.distinct())).where(*_counted(first, last, region_prefix))
         with self._engine.connect() as connection:
             return connection.scalar(query) or 0
@@ -92,7 +106,7 @@ class Kpis:
     def regions(
         self, first: date, last: date, region_prefix: str, digits: int, *, each_day: bool = False
     ) -> Iterator[RegionCounts]:
-        """Sums of the counties of each region, whose code has so many digits."""
+        """Yield the sums of the counties of each region whose code has `digits` digits; by day if `each_day`."""
         region = sa.func.substr(kpi_counties.c.county, 1, sa.literal_column(str(int(digits)))).label("region")
         day = kpi_counties.c.day if each_day else sa.literal_column("0").label("day")
         sums = [sa.cast(sa.func.sum(kpi_counties.c[name]), sa.BigInteger) for name in Counts._fields]
@@ -106,7 +120,7 @@ class Kpis:
                 yield RegionCounts(code, "", ordinal, Counts(*counts), days)
 
     def canteens(self, first: date, last: date, region_prefix: str = "") -> Iterator[RegionCounts]:
-        """Counts by day, county and canteen, of days that are over."""
+        """Yield counts by day, county and canteen; only of closed days."""
         query = sa.select(kpi_canteens).where(*_within(kpi_canteens, first, last, region_prefix))
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
@@ -116,17 +130,19 @@ class Kpis:
     def under_way(
         self, first: date, last: date, region_prefix: str = ""
     ) -> Iterator[tuple[int, dict[str, CameraPlace], dict[str, CameraFacts]]]:
-        """Days that are not over yet: day, places as the registry has them now, facts; both by camera id."""
+        """Yield the days that are not closed, with places as the registry has them now, and facts, by camera id."""
         counted = sa.select(kpi_counties.c.day).distinct().where(*_within(kpi_counties, first, last, ""))
-        over = sa.select(kpi_canteens.c.day).distinct()
+        closed = sa.select(kpi_canteens.c.day).distinct()
         columns = ("camera_id", "region", "site_id", "site_name", "key_point", "required", "enabled")
-        here = _inside(cameras.c.region, region_prefix)
+        in_region = _in_region(cameras.c.region, region_prefix)
         with self._engine.connect() as connection:
-            days = connection.scalars(counted.where(kpi_counties.c.day.not_in(over))).all()
+            days = connection.scalars(counted.where(kpi_counties.c.day.not_in(closed))).all()
             if not days:
                 return
             places: dict[str, CameraPlace] = {}
-            for camera_id, *row in connection.execute(sa.select(*(cameras.c[name] for name in columns)).where(here)):
+            for camera_id, *row in connection.execute(
+                sa.select(*(cameras.c[name] for name in columns)).where(in_region)
+            ):
                 region, site_id, site_name, point, required, enabled = row
                 places[camera_id] = CameraPlace.of(
                     region=region,
@@ -139,53 +155,43 @@ class Kpis:
             for day in sorted(days):
                 query = sa.select(*_FACTS).where(kpi_cameras.c.day == day)
                 if region_prefix:
-                    query = query.where(kpi_cameras.c.camera_id.in_(sa.select(cameras.c.camera_id).where(here)))
+                    query = query.where(kpi_cameras.c.camera_id.in_(sa.select(cameras.c.camera_id).where(in_region)))
                 yield day, places, _facts(connection.execute(query))
 
     def names(self, region_prefix: str = "") -> dict[str, str]:
-        """Names of canteens, as the registry has them now; of several the first in order."""
+        """Return the names of canteens by id, as the registry has them now; of several names the first in order."""
         columns = (cameras.c.region, cameras.c.site_id, cameras.c.site_name)
-        query = sa.select(*columns).distinct().where(_inside(cameras.c.region, region_prefix))
-        found: dict[str, str] = {}
+        query = sa.select(*columns).distinct().where(_in_region(cameras.c.region, region_prefix))
+        names: dict[str, str] = {}
         with self._engine.connect() as connection:
             for region, site_id, site_name in connection.execute(query.order_by(cameras.c.site_name.desc())):
                 if site_name:
-                    found[site_id or f"{region}/{site_name}"] = site_name
-        return found
+                    names[site_id or f"{region}/{site_name}"] = site_name
+        return names
 
-    def _forget_some(self, connection: Connection) -> bool:
-        """Rows of cameras on days that are over go in small steps; True when none is left."""
-        over = sa.select(kpi_canteens.c.day).distinct()
+    def _prune_closed_days(self, connection: Connection) -> bool:
+        """Delete some rows of closed days' cameras; return True when none is left."""
+        closed = sa.select(kpi_canteens.c.day).distinct()
         key = (kpi_cameras.c.day, kpi_cameras.c.camera_id)
-        some = connection.execute(sa.select(*key).where(kpi_cameras.c.day.in_(over)).limit(FORGOTTEN_ROWS)).all()
-        for begin in range(0, len(some), _CHUNK_ROWS):
-            chunk = [tuple(row) for row in some[begin : begin + _CHUNK_ROWS]]
+        rows = connection.execute(sa.select(*key).where(kpi_cameras.c.day.in_(closed)).limit(PRUNE_ROWS)).all()
+        for begin in range(0, len(rows), _CHUNK_ROWS):
+            chunk = [tuple(row) for row in rows[begin : begin + _CHUNK_ROWS]]
             connection.execute(sa.delete(kpi_cameras).where(sa.tuple_(*key).in_(chunk)))
-        return len(some) < FORGOTTEN_ROWS
+        return len(rows) < PRUNE_ROWS
 
 
 def _within(table: sa.Table, first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
-    return [table.c.day.between(first.toordinal(), last.toordinal()), _inside(table.c.county, region_prefix)]
+    return [table.c.day.between(first.toordinal(), last.toordinal()), _in_region(table.c.county, region_prefix)]
 
 
 def _counted(first: date, last: date, region_prefix: str) -> "list[sa.ColumnElement[bool]]":
-    """Counties that the last of their cameras has left are none any more."""
+    """Match counties that still have cameras: one whose last camera has left is not counted."""
     return [*_within(kpi_counties, first, last, region_prefix), kpi_counties.c.cameras > 0]
 
 
-def _inside(region: "sa.ColumnElement[str]", prefix: str) -> "sa.ColumnElement[bool]":
-    """Codes that begin with the prefix, in a way that an index serves."""
+def _in_region(region: "sa.ColumnElement[str]", prefix: str) -> "sa.ColumnElement[bool]":
+    """Match codes that begin with the prefix, as a range that can use an index."""
     return region.between(prefix, prefix.ljust(_CODE_DIGITS, "9")) if prefix else sa.true()
-
-
-def _upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    key = [column.name for column in table.primary_key]
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
 
 
 def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
@@ -201,15 +207,15 @@ def _camera_row(day: int, camera_id: str, facts: CameraFacts) -> dict[str, Any]:
 
 
 def _facts(rows: Iterable[Any]) -> dict[str, CameraFacts]:
-    """Rows of `_FACTS`, of which a start reads one a camera."""
+    """Return the facts in rows of `_FACTS` by camera id. By position: a start reads one row per camera."""
     return {
-        camera_id: CameraFacts._make((*_FLAGS_OF[seen], at_wall_ns, visit_id, due, kept))
+        camera_id: CameraFacts._make((*_FLAGS_BY_BITS[seen], at_wall_ns, visit_id, due, kept))
         for camera_id, seen, at_wall_ns, visit_id, due, kept in rows
     }
 
 
 def _pack(canteens: Mapping[str, Counts]) -> bytes:
-    """Counts by canteen as deflated JSON: much of one canteen stands in the next one too."""
+    """Pack counts by canteen as deflated JSON: the counts of one canteen resemble those of the next."""
     return zlib.compress(json.dumps(canteens, ensure_ascii=False, separators=(",", ":")).encode())
 
 

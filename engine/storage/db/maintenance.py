@@ -1,4 +1,4 @@
-"""The log's upkeep in small steps: verdicts are rolled up by hour and day, and what is past its time goes."""
+"""Maintains the verdict log in small steps: adds verdicts to hourly and daily sums, deletes what is too old."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,26 +14,27 @@ from engine.config.schema import RecordSettings
 from engine.model import packed_verdict
 from engine.model.measurement import Scores
 from engine.model.verdict import State
+from engine.storage.db.database import upsert
 from engine.storage.db.day_numbers import day_at
 from engine.storage.db.interning import Interning
 from engine.storage.db.tables import patrol_metadata, verdict_days, verdict_hours, verdict_log
 from engine.storage.db.writer_lock import WriterLock
 
 STEP_ROWS = 2_000
-"""Rows that one step reads or removes at most; some tens of milliseconds."""
+"""Rows that one step reads or deletes at most; that takes some tens of milliseconds."""
 _ROLLED_SEQ = "rolled_seq"
 _S_PER_H = 3600
 _H_PER_D = 24
 _NS_PER_D = _H_PER_D * _S_PER_H * NS_PER_S
-_AHEAD_NS_MAX = 2 * _NS_PER_D
-"""A verdict from further in the future was seen by a clock that was wrong; its time is past."""
+_FUTURE_NS_MAX = 2 * _NS_PER_D
+"""A verdict from further in the future comes from a clock that was wrong, and is deleted like an old one."""
 _STATES = tuple(state.value for state in State)
 _SCORES = ("sharpness", "exposure", "occlusion")
 
 
 @dataclass(slots=True)
 class _Sums:
-    """Of one camera in one hour or day."""
+    """Verdicts by state and scores of one camera in one hour or day."""
 
     states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_STATES, 0))
     scores: tuple[list[float], list[float], list[float]] = field(default_factory=lambda: ([], [], []))
@@ -58,31 +59,31 @@ class _Sums:
 
 
 class Maintenance:
-    """What is to be done to the log besides writing it. For the writer's thread."""
+    """Maintains the log. Only for the writer's thread."""
 
-    def __init__(self, claim: WriterLock, terms: Interning) -> None:
-        self._claim = claim
-        self._terms = terms
+    def __init__(self, writer_lock: WriterLock, interning: Interning) -> None:
+        self._writer_lock = writer_lock
+        self._interning = interning
         self._turn = -1
         self._more = [True] * 4
 
     def step(self, settings: RecordSettings, now_wall_ns: int, zone: tzinfo) -> bool:
-        """Do one of the things that are to be done, each in its turn; whether one of them has more to do.
+        """Do the next of the four tasks, in turn; return whether any of them has more to do.
 
-        `zone`: where a day begins. Every step is a transaction of its own and ends where it would have begun again.
+        `zone`: the time zone in which days begin. Every step is its own transaction; one that fails is repeated later.
         """
         turn = self._turn = (self._turn + 1) % len(self._more)
-        with self._claim.transaction() as connection:
+        with self._writer_lock.transaction() as connection:
             if turn == 0:
                 done = self._roll_up(connection, zone)
             elif turn == 1:
-                done = _forget_verdicts(connection, _ago(now_wall_ns, settings.keep_verdicts_days), now_wall_ns)
+                done = _prune_verdicts(connection, _ago(now_wall_ns, settings.keep_verdicts_days), now_wall_ns)
             elif turn == 2:
                 oldest_s = _ago(now_wall_ns, settings.keep_hourly_days) // NS_PER_S
-                done = _forget_sums(connection, verdict_hours, oldest_s // _S_PER_H)
+                done = _prune_sums(connection, verdict_hours, oldest_s // _S_PER_H)
             else:
                 oldest_s = _ago(now_wall_ns, settings.keep_daily_days) // NS_PER_S
-                done = _forget_sums(connection, verdict_days, day_at(oldest_s, zone))
+                done = _prune_sums(connection, verdict_days, day_at(oldest_s, zone))
         self._more[turn] = done >= STEP_ROWS
         return any(self._more)
 
@@ -99,35 +100,35 @@ class Maintenance:
             hour = row.at_wall_ns // (_S_PER_H * NS_PER_S)
             if hour not in day_of:
                 day_of[hour] = day_at(hour * _S_PER_H, zone)
-            state = self._terms.shape(connection, row.shape_no).key.state
+            state = self._interning.shape(connection, row.shape_no).key.state
             scores = packed_verdict.scores(row.body)
             hours.setdefault((hour, row.camera_no), _Sums()).add(state, scores)
             days.setdefault((day_of[hour], row.camera_no), _Sums()).add(state, scores)
         _add(connection, verdict_hours, "hour", hours)
         _add(connection, verdict_days, "day", days)
-        connection.execute(_set_rolled_seq(connection), {"key": _ROLLED_SEQ, "value": str(rows[-1].seq)})
+        upsert(connection, patrol_metadata, [{"key": _ROLLED_SEQ, "value": str(rows[-1].seq)}])
         return len(rows)
 
 
-def _forget_verdicts(connection: Connection, before_wall_ns: int, now_wall_ns: int) -> int:
-    """The last one stays, however old: the next number follows from it."""
+def _prune_verdicts(connection: Connection, before_wall_ns: int, now_wall_ns: int) -> int:
+    """Delete the oldest rows that are too old; return how many. The last row stays: the next `seq` follows from it."""
     query = sa.select(verdict_log.c.seq, verdict_log.c.at_wall_ns).order_by(verdict_log.c.seq).limit(STEP_ROWS + 1)
     rows = connection.execute(query).all()
-    upto, gone = _rolled_seq(connection), 0
+    rolled_seq, number = _rolled_seq(connection), 0
     for row in rows[:-1]:
-        if row.seq > upto or before_wall_ns <= row.at_wall_ns <= now_wall_ns + _AHEAD_NS_MAX:
+        if row.seq > rolled_seq or before_wall_ns <= row.at_wall_ns <= now_wall_ns + _FUTURE_NS_MAX:
             break
-        gone += 1
-    if gone:
-        connection.execute(sa.delete(verdict_log).where(verdict_log.c.seq <= rows[gone - 1].seq))
-    return gone
+        number += 1
+    if number:
+        connection.execute(sa.delete(verdict_log).where(verdict_log.c.seq <= rows[number - 1].seq))
+    return number
 
 
-def _forget_sums(connection: Connection, table: sa.Table, before: int) -> int:
+def _prune_sums(connection: Connection, table: sa.Table, before: int) -> int:
     key = tuple(table.primary_key.columns)
     old = sa.select(*key).where(key[0] < before).order_by(*key).limit(STEP_ROWS)
-    gone = connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(old)))
-    return int(gone.rowcount)
+    result = connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(old)))
+    return int(result.rowcount)
 
 
 def _add(connection: Connection, table: sa.Table, span: str, sums: dict[tuple[int, int], _Sums]) -> None:
@@ -145,11 +146,14 @@ def _add(connection: Connection, table: sa.Table, span: str, sums: dict[tuple[in
             changes[name] = pick(sa.func.coalesce(old[name], new[name]), sa.func.coalesce(new[name], old[name]))
         else:
             changes[name] = old[name] + new[name]
-    rows = [{span: begin, "camera_no": number, **one.row()} for (begin, number), one in sorted(sums.items(), key=_key)]
+    rows = [
+        {span: begin, "camera_no": number, **span_sums.row()}
+        for (begin, number), span_sums in sorted(sums.items(), key=_item_key)
+    ]
     connection.execute(statement.on_conflict_do_update(index_elements=[span, "camera_no"], set_=changes), rows)
 
 
-def _key(item: tuple[tuple[int, int], _Sums]) -> tuple[int, int]:
+def _item_key(item: tuple[tuple[int, int], _Sums]) -> tuple[int, int]:
     return item[0]
 
 
@@ -159,11 +163,6 @@ def _value_names(table: sa.Table) -> Iterable[str]:
 
 def _rolled_seq(connection: Connection) -> int:
     return int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROLLED_SEQ)) or 0)
-
-
-def _set_rolled_seq(connection: Connection) -> Any:
-    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(patrol_metadata)
-    return statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
 
 
 def _ago(now_wall_ns: int, days: float) -> int:

@@ -1,5 +1,7 @@
-"""The outbox of notices and their deliveries. Its rows are written with the events they tell of; here they are routed
-to endpoints, handed out, marked, given up, replayed and, when they are old, let go."""
+"""Stores notices and their deliveries to endpoints: routes, updates, replays and prunes them.
+
+A notice is written in the transaction of the event that it reports.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -17,26 +19,26 @@ from engine.model.notice import (
     Notice,
     PendingDelivery,
 )
-from engine.storage.db.database import writing
+from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.tables import deliveries, outbox, patrol_metadata
 
-_ROUTED = "notices_routed"
-"""Key in patrol_about: up to which row of the outbox the endpoints were chosen."""
+_ROUTED_KEY = "notices_routed"
+"""Key in patrol_about: the `seq` of the last notice whose endpoints were chosen."""
 
-_MARK = (
+_UPDATE = (
     sa.update(deliveries)
     .where(deliveries.c.endpoint == sa.bindparam("of_endpoint"), deliveries.c.seq == sa.bindparam("of_seq"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("state", "attempts", "next_wall_ns", "last_error")})
 )
 
-Listeners = Callable[[Notice], Sequence[str]]
-"""Endpoints that are to hear of a notice."""
+Router = Callable[[Notice], Sequence[str]]
+"""Returns the names of the endpoints that get a notice."""
 
 
 def add_notices(connection: Connection, notices: Sequence[Notice]) -> None:
-    """Write rows in the caller's transaction; their `seq` is given here."""
+    """Add notices in the caller's transaction; their `seq` is assigned here."""
     if notices:
-        connection.execute(sa.insert(outbox), [_notice_row(one) for one in notices])
+        connection.execute(sa.insert(outbox), [_notice_row(notice) for notice in notices])
 
 
 class Outbox:
@@ -45,77 +47,80 @@ class Outbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put(self, notices: Sequence[Notice]) -> None:
-        """Write rows by themselves."""
-        with writing(self._engine) as connection:
+    def add(self, notices: Sequence[Notice]) -> None:
+        """Add notices in a transaction of their own."""
+        with write_transaction(self._engine) as connection:
             add_notices(connection, notices)
 
-    def route(self, listeners: Listeners, now_wall_ns: int, rows_max: int, waiting_max: int) -> tuple[int, int]:
-        """Choose the endpoints of notices that are new, oldest first.
+    def route(self, router: Router, now_wall_ns: int, rows_max: int, waiting_max: int) -> tuple[int, int]:
+        """Choose the endpoints of new notices, oldest first.
 
-        Returns how many notices there were (`rows_max`: ask again), and how many deliveries were given up at once since
-        `waiting_max` wait for the endpoint.
+        Returns how many notices were routed (if `rows_max`, there may be more), and how many deliveries are dead from
+        the beginning because `waiting_max` already wait for their endpoint.
         """
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             routed = int(
-                connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED)) or 0
+                connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED_KEY)) or 0
             )
             query = sa.select(outbox).where(outbox.c.seq > routed).order_by(outbox.c.seq).limit(rows_max)
-            news = [_notice(row) for row in connection.execute(query)]
-            if not news:
+            notices = [_notice(row) for row in connection.execute(query)]
+            if not notices:
                 return 0, 0
-            waiting = {name: one.waiting for name, one in _backlogs(connection).items()}
-            rows, full = [], 0
-            for notice in news:
-                for name in listeners(notice):
+            waiting = {name: backlog.waiting for name, backlog in _backlogs(connection).items()}
+            rows, dead = [], 0
+            for notice in notices:
+                for name in router(notice):
                     waiting[name] = waiting.get(name, 0) + 1
-                    dead = waiting[name] > waiting_max
-                    full += dead
-                    rows.append(_new_row(name, notice.seq, now_wall_ns, dead))
+                    is_dead = waiting[name] > waiting_max
+                    dead += is_dead
+                    rows.append(_delivery_row(name, notice.seq, now_wall_ns, is_dead))
             if rows:
                 connection.execute(sa.insert(deliveries), rows)
-            self._set_routed(connection, news[-1].seq)
-        return len(news), full
+            upsert(connection, patrol_metadata, [{"key": _ROUTED_KEY, "value": str(notices[-1].seq)}])
+        return len(notices), dead
 
-    def settle(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()) -> list[PendingDelivery]:
-        """Write down what became of parcels; then the oldest that waits for each of these endpoints."""
-        if not marks:
+    def settle(self, updates: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()) -> list[PendingDelivery]:
+        """Store the results of deliveries; return the oldest waiting delivery of each of these endpoints."""
+        if not updates:
             with self._engine.connect() as connection:
-                return _heads(connection, endpoints)
-        with writing(self._engine) as connection:
-            connection.execute(_MARK, [_mark_row(one) for one in marks])
-            return _heads(connection, endpoints)
+                return _oldest_waiting(connection, endpoints)
+        with write_transaction(self._engine) as connection:
+            connection.execute(_UPDATE, [_update_row(update) for update in updates])
+            return _oldest_waiting(connection, endpoints)
 
     def backlogs(self) -> dict[str, Backlog]:
-        """What waits and what was given up, by endpoint; also of endpoints that are configured no longer."""
+        """Return what waits and what is dead by endpoint, also of endpoints that are no longer configured."""
         with self._engine.connect() as connection:
             return _backlogs(connection)
 
-    def parcels(
+    def deliveries(
         self, state: DeliveryState | None = None, endpoint: str = "", limit: int = 1000
     ) -> list[PendingDelivery]:
-        """Deliveries, the latest first."""
-        query = _parcels().order_by(deliveries.c.seq.desc(), deliveries.c.endpoint).limit(limit)
+        """Return deliveries, newest first; only those in `state` and to `endpoint` if these are given."""
+        query = _deliveries().order_by(deliveries.c.seq.desc(), deliveries.c.endpoint).limit(limit)
         if state is not None:
             query = query.where(deliveries.c.state == state.value)
         if endpoint:
             query = query.where(deliveries.c.endpoint == endpoint)
         with self._engine.connect() as connection:
-            return [_parcel(row) for row in connection.execute(query)]
+            return [_delivery(row) for row in connection.execute(query)]
 
     def replay(self, endpoint: str, seq: int | None, now_wall_ns: int) -> int:
-        """Send dead parcels on their way again, as if they were new; how many were dead. Empty, None: any."""
+        """Let dead deliveries wait again as if they were new; return how many. Empty endpoint or None: all of them."""
         change = sa.update(deliveries).where(deliveries.c.state == DeliveryState.DEAD.value)
         if endpoint:
             change = change.where(deliveries.c.endpoint == endpoint)
         if seq is not None:
             change = change.where(deliveries.c.seq == seq)
         fresh = {"state": DeliveryState.WAITING.value, "attempts": 0, "queued_wall_ns": now_wall_ns, "next_wall_ns": 0}
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             return connection.execute(change.values(fresh)).rowcount
 
     def delivered_openings(self) -> dict[int, str]:
-        """Findings whose opening was delivered, of what is kept, and to whom, of several the first by name."""
+        """Return the findings whose opening was delivered, with the endpoint; of several the first by name.
+
+        Deliveries that were pruned are not known any more.
+        """
         query = (
             sa.select(outbox.c.finding_id, sa.func.min(deliveries.c.endpoint).label("endpoint"))
             .join(deliveries, deliveries.c.seq == outbox.c.seq)
@@ -127,13 +132,13 @@ class Outbox:
             return {row.finding_id: row.endpoint for row in connection.execute(query)}
 
     def prune(self, now_wall_ns: int, keep_ns: int, dead_keep_ns: int) -> int:
-        """Let go, in one small step, what was delivered or given up long ago, and what nobody waits for.
+        """Delete, in one small step, deliveries that were queued long ago, and old notices without deliveries.
 
-        Returns how many rows went: with PRUNE_ROWS or more there may be others.
+        Returns how many rows were deleted; if PRUNE_ROWS or more, there may be others.
         """
         kept = {DeliveryState.DELIVERED: keep_ns, DeliveryState.DEAD: dead_keep_ns, DeliveryState.WAITING: dead_keep_ns}
-        gone = 0
-        with writing(self._engine) as connection:
+        deleted = 0
+        with write_transaction(self._engine) as connection:
             for state, age_ns in kept.items():
                 old = (
                     sa.select(deliveries.c.endpoint, deliveries.c.seq)
@@ -142,21 +147,16 @@ class Outbox:
                 )
                 rows = [{"of_endpoint": row.endpoint, "of_seq": row.seq} for row in connection.execute(old)]
                 if rows:
-                    one = sa.and_(
+                    same = sa.and_(
                         deliveries.c.endpoint == sa.bindparam("of_endpoint"), deliveries.c.seq == sa.bindparam("of_seq")
                     )
-                    connection.execute(sa.delete(deliveries).where(one), rows)
-                    gone += len(rows)
-            gone += _prune_notices(connection, now_wall_ns - keep_ns)
-        return gone
-
-    def _set_routed(self, connection: Connection, seq: int) -> None:
-        change = sa.update(patrol_metadata).where(patrol_metadata.c.key == _ROUTED).values(value=str(seq))
-        if not connection.execute(change).rowcount:
-            connection.execute(sa.insert(patrol_metadata).values(key=_ROUTED, value=str(seq)))
+                    connection.execute(sa.delete(deliveries).where(same), rows)
+                    deleted += len(rows)
+            deleted += _prune_notices(connection, now_wall_ns - keep_ns)
+        return deleted
 
 
-def _heads(connection: Connection, endpoints: Collection[str]) -> list[PendingDelivery]:
+def _oldest_waiting(connection: Connection, endpoints: Collection[str]) -> list[PendingDelivery]:
     if not endpoints:
         return []
     oldest = (
@@ -166,16 +166,16 @@ def _heads(connection: Connection, endpoints: Collection[str]) -> list[PendingDe
         .subquery()
     )
     same = sa.and_(deliveries.c.endpoint == oldest.c.endpoint, deliveries.c.seq == oldest.c.seq)
-    return [_parcel(row) for row in connection.execute(_parcels().join(oldest, same))]
+    return [_delivery(row) for row in connection.execute(_deliveries().join(oldest, same))]
 
 
 def _prune_notices(connection: Connection, before_wall_ns: int) -> int:
-    """Notices that were routed long ago and are on no way any more."""
-    routed = int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED)) or 0)
-    on_their_way = sa.select(deliveries.c.seq).where(deliveries.c.seq == outbox.c.seq).exists()
+    """Delete notices that were routed, are older than this, and have no delivery left."""
+    routed = int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED_KEY)) or 0)
+    has_deliveries = sa.select(deliveries.c.seq).where(deliveries.c.seq == outbox.c.seq).exists()
     old = (
         sa.select(outbox.c.seq)
-        .where(outbox.c.seq <= routed, outbox.c.at_wall_ns < before_wall_ns, ~on_their_way)
+        .where(outbox.c.seq <= routed, outbox.c.at_wall_ns < before_wall_ns, ~has_deliveries)
         .order_by(outbox.c.seq)
         .limit(PRUNE_ROWS)
     )
@@ -197,10 +197,10 @@ def _backlogs(connection: Connection) -> dict[str, Backlog]:
         .where(deliveries.c.state.in_([waiting, dead]))
         .group_by(deliveries.c.endpoint, deliveries.c.state)
     )
-    found: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.endpoint, {})[row.state] = row
-    return {name: _backlog(by_state.get(waiting), by_state.get(dead)) for name, by_state in found.items()}
+        rows.setdefault(row.endpoint, {})[row.state] = row
+    return {name: _backlog(by_state.get(waiting), by_state.get(dead)) for name, by_state in rows.items()}
 
 
 def _backlog(waiting: Any, dead: Any) -> Backlog:
@@ -211,12 +211,12 @@ def _backlog(waiting: Any, dead: Any) -> Backlog:
     )
 
 
-def _parcels() -> "sa.Select[Any]":
+def _deliveries() -> "sa.Select[Any]":
     columns = [column for column in deliveries.c if column.name != "seq"]
     return sa.select(*columns, outbox).select_from(deliveries).join(outbox, outbox.c.seq == deliveries.c.seq)
 
 
-def _parcel(row: Any) -> PendingDelivery:
+def _delivery(row: Any) -> PendingDelivery:
     return PendingDelivery(
         row.endpoint,
         _notice(row),
@@ -243,18 +243,18 @@ def _notice_row(notice: Notice) -> Mapping[str, Any]:
     }
 
 
-def _mark_row(mark: DeliveryUpdate) -> Mapping[str, Any]:
+def _update_row(update: DeliveryUpdate) -> Mapping[str, Any]:
     return {
-        "of_endpoint": mark.endpoint,
-        "of_seq": mark.seq,
-        "new_state": mark.state.value,
-        "new_attempts": mark.attempts,
-        "new_next_wall_ns": mark.next_wall_ns,
-        "new_last_error": mark.last_error[:LAST_ERROR_CHARS_MAX],
+        "of_endpoint": update.endpoint,
+        "of_seq": update.seq,
+        "new_state": update.state.value,
+        "new_attempts": update.attempts,
+        "new_next_wall_ns": update.next_wall_ns,
+        "new_last_error": update.last_error[:LAST_ERROR_CHARS_MAX],
     }
 
 
-def _new_row(endpoint: str, seq: int, now_wall_ns: int, dead: bool) -> Mapping[str, Any]:
+def _delivery_row(endpoint: str, seq: int, now_wall_ns: int, dead: bool) -> Mapping[str, Any]:
     return {
         "endpoint": endpoint,
         "seq": seq,

@@ -1,4 +1,4 @@
-"""What is paused, across restarts."""
+"""Stores pauses, so that they last over restarts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ class Pauses:
         self._engine = engine
 
     def all(self) -> tuple[Pause, ...]:
-        """Those there are, the oldest first."""
+        """Return all pauses, oldest first."""
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(pauses).order_by(pauses.c.since_wall_ns)).all()
         return tuple(
@@ -28,8 +28,8 @@ class Pauses:
         )
 
 
-def put(pause: Pause) -> Write:
-    """To be written: a scope is paused, or has another reason or end."""
+def upsert_pause(pause: Pause) -> Write:
+    """Return a write that adds a pause, or replaces the one of the same scope."""
     row: dict[str, Any] = {
         "kind": pause.scope.kind.value,
         "value": pause.scope.value,
@@ -46,8 +46,8 @@ def put(pause: Pause) -> Write:
     return write
 
 
-def removed(pause: Pause) -> Write:
-    """To be written: this pause is over; one that was put in its place since stays."""
+def delete_pause(pause: Pause) -> Write:
+    """Return a write that deletes this pause; one that has replaced it since stays."""
 
     def write(connection: Connection) -> None:
         connection.execute(sa.delete(pauses).where(*_of(pause), pauses.c.since_wall_ns == pause.since_wall_ns))

@@ -1,6 +1,6 @@
-"""Which schema a database is of, and how it becomes this program's. Alembic does the work; it is loaded only then.
+"""Finds out the schema revision of a database, and upgrades it. Alembic does the upgrade, and is imported only then.
 
-Revisions are numbers in one line, `0001` and on; those that this program knows stand in migrations/versions.
+Revisions are numbered in one line from `0001` on; those that this program knows are in migrations/versions.
 """
 
 from pathlib import Path
@@ -9,28 +9,36 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
-from engine.storage.db.database import AwayError, connect, parse, refused, shown, sqlite_file, writing
+from engine.storage.db.database import (
+    DatabaseUnavailableError,
+    connect,
+    display_url,
+    parse_url,
+    sqlite_file,
+    unusable_error,
+    write_transaction,
+)
 from engine.storage.db.tables import patrol_metadata
 from engine.storage.db.writer_lock import WriterLock
 
 EMPTY = ""
-"""The revision of a database that holds nothing yet."""
+"""The revision of a database without tables."""
 BEFORE_REVISIONS = "0000"
-"""Files of before there were revisions: those of schema version 1."""
+"""The revision of files from before revisions were numbered: schema version 1."""
 _SCRIPTS = Path(__file__).parent / "migrations"
 _VERSION_TABLE = "alembic_version"
 _UPGRADE_LOCK = 0x7061_7472_6F6C
-"""Of PostgreSQL's advisory locks the one that who changes tables holds ("patrol" in ASCII)."""
+"""Key of PostgreSQL's advisory lock that is held while tables change ("patrol" in ASCII)."""
 
 
 def head() -> str:
-    """The revision that this program reads and writes."""
+    """Return the revision that this program reads and writes."""
     return max(path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
 
 
 def current(url: str) -> str:
-    """The revision of a database; EMPTY if there is nothing in it, or no such file. Raises StoreError."""
-    parsed = parse(url)
+    """Return the revision of a database; EMPTY if it has no tables or the file does not exist. Raises StoreError."""
+    parsed = parse_url(url)
     path = sqlite_file(parsed)
     if path is not None and not path.exists():
         return EMPTY
@@ -38,58 +46,59 @@ def current(url: str) -> str:
         engine = connect(parsed)
         try:
             with engine.connect() as connection:
-                return _revision(connection, shown(parsed))
+                return _revision(connection, display_url(parsed))
         finally:
             engine.dispose()
-    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
-        raise refused(parsed, error) from error
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
 
 
 def check(url: str) -> None:
-    """Raises StoreError where a program that starts would not take the database as it is."""
-    parsed = parse(url)
-    _judge(current(url), shown(parsed))
+    """Raise StoreError if the engine would refuse to start on this database because of its schema."""
+    parsed = parse_url(url)
+    _require_head(current(url), display_url(parsed))
 
 
 def upgrade(url: str) -> tuple[str, str]:
-    """Bring a database to `head()`, an empty one too; its revision before and after. Raises StoreError.
+    """Upgrade a database, possibly an empty one, to `head()`; return its revision before and after.
 
-    It is one transaction: whatever happens, the database is of one revision or of the other. Not while an engine runs.
+    One transaction: if anything fails, the database keeps its revision. Raises StoreError if the database cannot be
+    used, is of a newer schema, or an engine runs on it.
     """
-    parsed = parse(url)
+    parsed = parse_url(url)
     try:
         engine = connect(parsed)
-        claim = WriterLock(engine)
+        lock = WriterLock(engine)
         try:
-            claim.take()
-            with claim.transaction() as connection:
-                return _upgrade(connection, shown(parsed))
+            lock.acquire()
+            with lock.transaction() as connection:
+                return _upgrade(connection, display_url(parsed))
         finally:
-            claim.give_back()
+            lock.release()
             engine.dispose()
-    except (AwayError, sa.exc.SQLAlchemyError, OSError) as error:
-        raise refused(parsed, error) from error
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
 
 
 def prepare(engine: Engine) -> None:
-    """Make the tables in an empty database; raises StoreError for one of another revision, or of somebody else."""
-    name = shown(engine.url)
+    """Create the tables in an empty database. Raises StoreError if it is of another revision, or somebody else's."""
+    name = display_url(engine.url)
     with engine.connect() as connection:
         revision = _revision(connection, name)
     if revision != EMPTY:
-        _judge(revision, name)
+        _require_head(revision, name)
         return
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         _upgrade(connection, name)
 
 
-def _judge(revision: str, name: str) -> None:
+def _require_head(revision: str, name: str) -> None:
     if revision > head():
-        raise _newer(revision, name)
+        raise _newer_error(revision, name)
     if EMPTY < revision < head():
         raise StoreError(
-            f"record.url = {name!r}: is of schema {_spoken(revision)}, this program needs {head()}; stop the engine, "
-            "keep a backup (`patrol db backup FILE`), then run `patrol db upgrade`"
+            f"record.url = {name!r}: is of schema {_revision_name(revision)}, this program needs {head()}; stop the "
+            "engine, keep a backup (`patrol db backup FILE`), then run `patrol db upgrade`"
         )
 
 
@@ -98,7 +107,7 @@ def _upgrade(connection: Connection, name: str) -> tuple[str, str]:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
     before = _revision(connection, name)
     if before > head():
-        raise _newer(before, name)
+        raise _newer_error(before, name)
     if before != head():
         _run_alembic(connection)
     return before, head()
@@ -120,21 +129,21 @@ def _revision(connection: Connection, name: str) -> str:
         return EMPTY
     if patrol_metadata.name not in present:
         raise StoreError(
-            f"record.url = {name!r}: holds tables of somebody else ({', '.join(sorted(present)[:3])}); "
-            "give a database of its own"
+            f"record.url = {name!r}: holds other tables ({', '.join(sorted(present)[:3])}); "
+            "give the engine a database of its own"
         )
     if _VERSION_TABLE not in present:
         return BEFORE_REVISIONS
-    version = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSION_TABLE}").scalar()  # noqa: S608 (ours)
+    version = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSION_TABLE}").scalar()  # noqa: S608 (a constant)
     return BEFORE_REVISIONS if version is None else str(version)
 
 
-def _newer(revision: str, name: str) -> StoreError:
+def _newer_error(revision: str, name: str) -> StoreError:
     return StoreError(
         f"record.url = {name!r}: is of schema {revision}, this program knows {head()}; "
         "use the program that wrote it, or another database"
     )
 
 
-def _spoken(revision: str) -> str:
+def _revision_name(revision: str) -> str:
     return "version 1 (before revisions)" if revision == BEFORE_REVISIONS else revision

@@ -1,5 +1,4 @@
-"""What is kept of spot checks: the latest draws, and of every canteen when it was last drawn. The canteens to draw from
-come from the registry and the latest verdicts."""
+"""Stores spot checks: the latest draws, and when each canteen was last drawn. Reads the canteens to draw from."""
 
 import json
 from collections import Counter, defaultdict
@@ -13,28 +12,28 @@ from sqlalchemy.engine import Connection, Engine
 from engine.model.camera import SiteKind
 from engine.model.spot_check import Canteen, DrawnCanteen, SpotCheck, SpotCheckHeader, StratumShare
 from engine.model.verdict import State
-from engine.storage.db.database import writing
+from engine.storage.db.database import write_transaction
 from engine.storage.db.tables import cameras, latest, spot_checks, spot_sites
 
 DRAWS_KEPT = 60
-"""Draws that can be read back: five years of one a month. Who was drawn when is kept for as long as the canteen is."""
+"""Draws that are kept: five years of one a month. A canteen's last draw is kept for as long as the canteen is."""
 _CHUNK_ROWS = 500
-_HEADER_COLUMNS = tuple(one.name for one in fields(SpotCheckHeader))
+_HEADER_COLUMNS = tuple(column.name for column in fields(SpotCheckHeader))
 
 _NONE: sa.ColumnElement[str] = sa.literal_column("''")
 _SLASH: sa.ColumnElement[str] = sa.literal_column("'/'")
-"""Written out, not bound: PostgreSQL groups only by what it can see to be the same."""
+"""Literals, not bound parameters: PostgreSQL groups only by expressions that it can see to be equal."""
 _SITE = sa.case(
     (cameras.c.site_id != _NONE, cameras.c.site_id),
     (cameras.c.site_name != _NONE, cameras.c.region + _SLASH + cameras.c.site_name),
     else_=_NONE,
 )
-"""Whose camera it is: the canteen's id; where there is none, region and name; else nobody's."""
+"""The canteen of a camera: its site id; without one, region and name; without a name, none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Canteens, each once, and cameras that belong to none of them, by reason."""
+    """The canteens to draw from, and how many cameras are left out by reason: disabled, or without a canteen."""
 
     canteens: tuple[Canteen, ...]
     left_out: dict[str, int] = field(default_factory=dict)
@@ -47,67 +46,70 @@ class SpotChecks:
         self._engine = engine
 
     def population(self, region_prefix: str = "") -> Population:
-        """The canteens of a region with their findings and rounds.
+        """Return the canteens of a region with their findings and the round of their last draw.
 
-        Where the cameras of a canteen disagree on its name, county or kind of school, the most common word counts, of
-        equally common ones the first in order; empty ones and `other` only where there is nothing else.
+        If the cameras of a canteen disagree on its name, county or kind of school, the most common value counts, of
+        equally common ones the first in order. Empty values and `other` count only if there is nothing else.
         """
         faulty = sa.case((latest.c.announced == State.FAULT.value, 1), else_=0)
-        alike = (_SITE.label("site"), cameras.c.site_name, cameras.c.region, cameras.c.site_kind)
+        columns = (_SITE.label("site"), cameras.c.site_name, cameras.c.region, cameras.c.site_kind)
         joined = cameras.outerjoin(latest, cameras.c.camera_id == latest.c.camera_id)
-        query = sa.select(*alike, sa.func.count().label("number"), sa.func.sum(faulty).label("findings"))
-        query = query.select_from(joined).where(cameras.c.enabled).group_by(*alike)
+        query = sa.select(*columns, sa.func.count().label("number"), sa.func.sum(faulty).label("findings"))
+        query = query.select_from(joined).where(cameras.c.enabled).group_by(*columns)
         disabled = sa.select(sa.func.count()).select_from(cameras).where(~cameras.c.enabled)
-        parts: defaultdict[str, list[Any]] = defaultdict(list)
+        rows_by_site: defaultdict[str, list[Any]] = defaultdict(list)
         with self._engine.connect() as connection:
             for row in connection.execute(query):
-                parts[row.site].append(row)
-            remembered = {row.site_id: row for row in connection.execute(sa.select(spot_sites))}
+                rows_by_site[row.site].append(row)
+            last_draws = {row.site_id: row for row in connection.execute(sa.select(spot_sites))}
             left_out = {"disabled": connection.scalar(disabled) or 0}
-        left_out["no_site"] = sum(row.number for row in parts.pop("", ()))
+        left_out["no_site"] = sum(row.number for row in rows_by_site.pop("", ()))
         canteens = []
-        for site_id, rows in parts.items():
+        for site_id, rows in rows_by_site.items():
             canteen = _canteen(site_id, rows)
-            before = remembered.get(site_id)
-            if before is not None:
-                canteen = replace(canteen, round=before.round, past_findings=before.findings)
+            last_draw = last_draws.get(site_id)
+            if last_draw is not None:
+                canteen = replace(canteen, round=last_draw.round, past_findings=last_draw.findings)
             if canteen.county.startswith(region_prefix):
                 canteens.append(canteen)
         return Population(tuple(canteens), {reason: number for reason, number in left_out.items() if number})
 
-    def put(self, check: SpotCheck) -> SpotCheck:
-        """Keep a draw, give it its id, and remember its canteens as drawn; the oldest draws go."""
+    def add(self, check: SpotCheck) -> SpotCheck:
+        """Store a draw, assign its id, and record its canteens as drawn; delete draws beyond DRAWS_KEPT.
+
+        Returns the draw with its id.
+        """
         at_wall_ns = check.header.at_wall_ns
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             draw_id = (connection.scalar(sa.select(sa.func.max(spot_checks.c.draw_id))) or 0) + 1
             header = replace(check.header, draw_id=draw_id)
             connection.execute(sa.insert(spot_checks).values(**asdict(header), body=_pack(check)))
             for begin in range(0, len(check.drawn), _CHUNK_ROWS):
                 chunk = check.drawn[begin : begin + _CHUNK_ROWS]
-                known = spot_sites.c.site_id.in_([one.site_id for one in chunk])
-                connection.execute(sa.delete(spot_sites).where(known))
+                drawn = spot_sites.c.site_id.in_([canteen.site_id for canteen in chunk])
+                connection.execute(sa.delete(spot_sites).where(drawn))
                 rows = [
                     {
-                        "site_id": one.site_id,
-                        "round": one.round,
-                        "findings": one.findings,
+                        "site_id": canteen.site_id,
+                        "round": canteen.round,
+                        "findings": canteen.findings,
                         "draw_id": draw_id,
                         "at_wall_ns": at_wall_ns,
                     }
-                    for one in chunk
+                    for canteen in chunk
                 ]
                 connection.execute(sa.insert(spot_sites), rows)
-            _forget(connection, draw_id - DRAWS_KEPT)
+            _prune(connection, draw_id - DRAWS_KEPT)
         return replace(check, header=header)
 
     def headers(self) -> tuple[SpotCheckHeader, ...]:
-        """The draws that are kept, newest first."""
+        """Return the headers of the draws that are kept, newest first."""
         query = sa.select(*(spot_checks.c[name] for name in _HEADER_COLUMNS)).order_by(spot_checks.c.draw_id.desc())
         with self._engine.connect() as connection:
             return tuple(SpotCheckHeader(**row._mapping) for row in connection.execute(query))
 
     def get(self, draw_id: int) -> SpotCheck | None:
-        """One draw, 0 the latest; None if it is not kept."""
+        """Return one draw, with 0 the latest; None if it is not kept."""
         query = sa.select(spot_checks).order_by(spot_checks.c.draw_id.desc()).limit(1)
         if draw_id:
             query = query.where(spot_checks.c.draw_id == draw_id)
@@ -116,12 +118,12 @@ class SpotChecks:
         return None if row is None else _unpack(row._mapping)
 
     def cameras_of(self, site_ids: Iterable[str]) -> list[str]:
-        """The enabled cameras of some canteens."""
-        wanted = frozenset(site_ids) - {""}
+        """Return the ids of the enabled cameras of some canteens."""
+        sites = frozenset(site_ids) - {""}
         query = sa.select(cameras.c.camera_id, _SITE.label("site")).where(cameras.c.enabled)
         with self._engine.connect() as connection:
             rows = connection.execution_options(yield_per=_CHUNK_ROWS).execute(query)
-            return [row.camera_id for row in rows if row.site in wanted]
+            return [row.camera_id for row in rows if row.site in sites]
 
 
 def _canteen(site_id: str, rows: Sequence[Any]) -> Canteen:
@@ -134,20 +136,20 @@ def _canteen(site_id: str, rows: Sequence[Any]) -> Canteen:
     )
 
 
-def _most_common(words: Iterable[tuple[str, int]], nothing: str) -> str:
-    counted: Counter[str] = Counter()
-    for word, number in words:
-        counted[word] += number
-    return min(counted, key=lambda word: (word == nothing, -counted[word], word))
+def _most_common(counts: Iterable[tuple[str, int]], empty: str) -> str:
+    totals: Counter[str] = Counter()
+    for value, number in counts:
+        totals[value] += number
+    return min(totals, key=lambda value: (value == empty, -totals[value], value))
 
 
-def _forget(connection: Connection, newest_gone: int) -> None:
-    """Draws past their number, and what they remember of canteens that have left the registry since."""
-    if newest_gone < 1:
+def _prune(connection: Connection, last_deleted: int) -> None:
+    """Delete draws up to this id, and what is known of canteens last drawn by them that have left the registry."""
+    if last_deleted < 1:
         return
-    connection.execute(sa.delete(spot_checks).where(spot_checks.c.draw_id <= newest_gone))
-    gone = spot_sites.c.site_id.not_in(sa.select(_SITE))
-    connection.execute(sa.delete(spot_sites).where(spot_sites.c.draw_id <= newest_gone, gone))
+    connection.execute(sa.delete(spot_checks).where(spot_checks.c.draw_id <= last_deleted))
+    left = spot_sites.c.site_id.not_in(sa.select(_SITE))
+    connection.execute(sa.delete(spot_sites).where(spot_sites.c.draw_id <= last_deleted, left))
 
 
 def _pack(check: SpotCheck) -> bytes:
@@ -159,7 +161,7 @@ def _unpack(row: Any) -> SpotCheck:
     body = json.loads(row["body"])
     return SpotCheck(
         header=SpotCheckHeader(**{name: row[name] for name in _HEADER_COLUMNS}),
-        strata=tuple(StratumShare(**(one | {"kind": SiteKind(one["kind"])})) for one in body["strata"]),
-        drawn=tuple(DrawnCanteen(**(one | {"kind": SiteKind(one["kind"])})) for one in body["drawn"]),
+        strata=tuple(StratumShare(**(share | {"kind": SiteKind(share["kind"])})) for share in body["strata"]),
+        drawn=tuple(DrawnCanteen(**(canteen | {"kind": SiteKind(canteen["kind"])})) for canteen in body["drawn"]),
         left_out=body["left_out"],
     )

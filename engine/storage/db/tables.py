@@ -1,4 +1,4 @@
-"""The tables as they are at the head of the migrations. A change here goes with a revision in migrations/versions."""
+"""Declares the tables as the newest migration leaves them. A change here needs a revision in migrations/versions."""
 
 import sqlalchemy as sa
 
@@ -6,7 +6,7 @@ from engine.model.kpi import Counts
 from engine.model.notice import LAST_ERROR_CHARS_MAX
 
 SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-"""A number given in order. In SQLite only an INTEGER is the row's own key, and costs no index."""
+"""A number assigned in order. In SQLite only an INTEGER primary key is the row id itself, and needs no index."""
 
 metadata = sa.MetaData()
 
@@ -52,7 +52,7 @@ latest = sa.Table(
     sa.Column("history", sa.LargeBinary, nullable=False),
     sa.Index("latest_by_announced", "announced", "camera_id"),
 )
-"""`seq` points into verdict_log; 0 of verdicts from before there was one."""
+"""`seq`: of the verdict in verdict_log; 0 if the verdict is older than the log."""
 
 camera_nos = sa.Table(
     "camera_nos",
@@ -60,7 +60,7 @@ camera_nos = sa.Table(
     sa.Column("camera_no", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("camera_id", sa.String(64), nullable=False, unique=True),
 )
-"""Short numbers for cameras' ids, also of those that left the registry: their history stays until its time is up."""
+"""Short numbers for camera ids, also of cameras that left the registry: their history is kept until it is too old."""
 
 terms = sa.Table(
     "terms",
@@ -68,7 +68,7 @@ terms = sa.Table(
     sa.Column("term_no", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("body", sa.Text, nullable=False),
 )
-"""What many verdicts share, as JSON: shapes, names of figures, thresholds (engine.model.packed_verdict)."""
+"""Values that many verdicts share, as JSON: shapes, names of figures, thresholds (engine.model.packed_verdict)."""
 
 verdict_log = sa.Table(
     "verdict_log",
@@ -84,13 +84,13 @@ verdict_log = sa.Table(
 """Every verdict, in the order of commits."""
 
 
-def _rolled_up(name: str, span: str) -> sa.Table:
+def _rollup_table(name: str, span: str) -> sa.Table:
     return sa.Table(
         name,
         metadata,
         sa.Column(span, sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("camera_no", sa.Integer, primary_key=True, autoincrement=False),
-        *(sa.Column(one, sa.Integer, nullable=False) for one in ("ok", "fault", "unknown", "offline")),
+        *(sa.Column(state, sa.Integer, nullable=False) for state in ("ok", "fault", "unknown", "offline")),
         *(
             column
             for score in ("sharpness", "exposure", "occlusion")
@@ -105,11 +105,12 @@ def _rolled_up(name: str, span: str) -> sa.Table:
     )
 
 
-verdict_hours = _rolled_up("verdict_hours", "hour")
-"""Verdicts of a camera in an hour, counted from 1970 UTC. A score's min and max are empty where there was none."""
+verdict_hours = _rollup_table("verdict_hours", "hour")
+"""Sums of one camera in one hour, counted in hours since 1970 UTC. A score's min and max are null if it has no count.
+"""
 
-verdict_days = _rolled_up("verdict_days", "day")
-"""The same of a day; `day` is the date as a number, 20261124, in the calendar's time zone."""
+verdict_days = _rollup_table("verdict_days", "day")
+"""The same by day; `day` is the date as a number like 20261124, in the calendar's time zone."""
 
 measurements = sa.Table(
     "measurements",
@@ -194,7 +195,7 @@ outbox = sa.Table(
     sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
     sa.Column("region", sa.String(6), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
-    # Without it SQLite gives numbers of rows that were let go a second time, and their notices would never be routed.
+    # Without it SQLite reuses the numbers of deleted rows, and notices with such a number would never be routed.
     sqlite_autoincrement=True,
 )
 
@@ -224,7 +225,7 @@ kpi_cameras = sa.Table(
     sa.Column("periods_due", sa.Integer, nullable=False),
     sa.Column("periods_kept", sa.Integer, nullable=False),
 )
-"""What a day under way has shown of each camera; `seen` is a bit a flag. `day`: datetime.date.toordinal."""
+"""Facts of the day under way about each camera. `seen`: one bit per flag. `day`: datetime.date.toordinal."""
 
 kpi_counties = sa.Table(
     "kpi_counties",
@@ -241,4 +242,4 @@ kpi_canteens = sa.Table(
     sa.Column("county", sa.String(6), primary_key=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
-"""Of days that are over: the counts of a county's canteens in one body."""
+"""The counts of a county's canteens on a closed day, in one body."""

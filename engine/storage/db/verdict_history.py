@@ -1,4 +1,4 @@
-"""The log of verdicts: every one, in the order of commits. `seq` is the place in it, and the token to go on at."""
+"""Reads the verdict log and its hourly and daily sums. `seq` is a verdict's position in the order of commits."""
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
@@ -19,24 +19,25 @@ _NS_PER_H = 3600 * NS_PER_S
 
 
 class VerdictHistory:
-    """The log of one database. Any thread may call; every call is its own transaction."""
+    """The verdict log of one database. Any thread may call; every call is its own transaction."""
 
-    def __init__(self, engine: Engine, terms: Interning) -> None:
+    def __init__(self, engine: Engine, interning: Interning) -> None:
         self._engine = engine
-        self._terms = terms
+        self._interning = interning
 
     def last_seq(self) -> int:
-        """Of the verdict that was committed last; 0 if there is none yet."""
+        """Return the `seq` of the last committed verdict; 0 if there is none."""
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0
 
     def oldest_seq(self) -> int:
-        """The first that is still there; 0 if there is none yet. Whoever stopped before it has missed some."""
+        """Return the lowest `seq` that is still kept; 0 if there is none. A reader that stopped before it has missed
+        some."""
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(sa.func.min(verdict_log.c.seq))) or 0
 
     def of_camera(self, camera_id: str, before_seq: int = 0, limit: int = 100) -> tuple[LoggedVerdict, ...]:
-        """A camera's verdicts, newest first; `before_seq`: only those below it, 0: from the newest on."""
+        """Return a camera's verdicts, newest first; only those below `before_seq` if it is not 0."""
         query = (
             _rows()
             .where(camera_nos.c.camera_id == camera_id, *((verdict_log.c.seq < before_seq,) if before_seq else ()))
@@ -47,7 +48,7 @@ class VerdictHistory:
             return self._read(connection, connection.execute(query).all())
 
     def after(self, seq: int, limit: int = 1000) -> tuple[LoggedVerdict, ...]:
-        """What was committed after `seq`, oldest first."""
+        """Return verdicts that were committed after `seq`, oldest first."""
         query = _rows().where(verdict_log.c.seq > seq).order_by(verdict_log.c.seq).limit(limit)
         with self._engine.connect() as connection:
             return self._read(connection, connection.execute(query).all())
@@ -55,10 +56,10 @@ class VerdictHistory:
     def between(
         self, from_wall_ns: int, until_wall_ns: int, region_prefix: str = ""
     ) -> Iterator[tuple[LoggedVerdict, ...]]:
-        """Verdicts of a time (its end left out) and region, some thousands at a time, in the order of commits.
+        """Yield the verdicts from a time until before another, in the order of commits, some thousands at a time.
 
-        Each piece is a transaction of its own: a long one would keep SQLite's log from being folded in. A region finds
-        only cameras that the registry still knows.
+        Each chunk is its own transaction: a long one would keep SQLite from truncating its write-ahead log. With a
+        region only the verdicts of cameras that are in the registry now are found.
         """
         query = (
             _rows()
@@ -71,30 +72,32 @@ class VerdictHistory:
         seq = 0
         while True:
             with self._engine.connect() as connection:
-                piece = self._read(connection, connection.execute(query.where(verdict_log.c.seq > seq)).all())
-            if piece:
-                yield piece
-            if len(piece) < _EXPORT_ROWS:
+                chunk = self._read(connection, connection.execute(query.where(verdict_log.c.seq > seq)).all())
+            if chunk:
+                yield chunk
+            if len(chunk) < _EXPORT_ROWS:
                 return
-            seq = piece[-1].seq
+            seq = chunk[-1].seq
 
     def sums(
         self, span: str, from_wall_ns: int, until_wall_ns: int, region_prefix: str, zone: tzinfo
     ) -> Iterator[list[dict[str, Any]]]:
-        """Each camera's sums of hours (`hour`, a time in UTC) or days (`day`, a date of `zone`), some thousands at a
-        time, ordered by time and camera. A span counts if it begins within the time; scores come with their mean."""
+        """Yield each camera's sums by hour (`hour`, in UTC) or day (`day`, a date in `zone`), some thousands at a time.
+
+        Ordered by time and camera. A span belongs to the period if it begins in it. Scores come with their mean.
+        """
         table = verdict_hours if span == "hour" else verdict_days
-        began, number = table.c[span], table.c.camera_no
+        begins, number = table.c[span], table.c.camera_no
         first, end = (_span_at(span, at_ns, zone) for at_ns in (from_wall_ns, until_wall_ns))
         query = sa.select(table, camera_nos.c.camera_id).join(camera_nos, number == camera_nos.c.camera_no)
-        query = query.where(began >= first, began < end).order_by(began, number).limit(_EXPORT_ROWS)
+        query = query.where(begins >= first, begins < end).order_by(begins, number).limit(_EXPORT_ROWS)
         if region_prefix:
             query = query.where(camera_nos.c.camera_id.in_(_within(region_prefix)))
         after = (first - 1, 0)
         while True:
-            piece = query.where(sa.tuple_(began, number) > sa.tuple_(*map(sa.literal, after)))
+            chunk = query.where(sa.tuple_(begins, number) > sa.tuple_(*map(sa.literal, after)))
             with self._engine.connect() as connection:
-                rows = connection.execute(piece).all()
+                rows = connection.execute(chunk).all()
             if rows:
                 yield [_sums_row(span, row._mapping) for row in rows]
             if len(rows) < _EXPORT_ROWS:
@@ -102,7 +105,7 @@ class VerdictHistory:
             after = (rows[-1][0], rows[-1][1])
 
     def _read(self, connection: Connection, rows: Sequence[Any]) -> tuple[LoggedVerdict, ...]:
-        shape = self._terms.shape
+        shape = self._interning.shape
         return tuple(
             LoggedVerdict(
                 row.seq,
@@ -118,14 +121,14 @@ def _within(region_prefix: str) -> "sa.Select[Any]":
 
 
 def _span_at(span: str, at_wall_ns: int, zone: tzinfo) -> int:
-    """The first hour or day that begins at this time or later."""
+    """Return the number of the first hour or day that begins at this time or later."""
     if span == "hour":
         return -(-at_wall_ns // _NS_PER_H)
     return first_day_from(-(-at_wall_ns // NS_PER_S), zone)
 
 
-def _sums_row(span: str, of: Any) -> dict[str, Any]:
-    row = dict(of)
+def _sums_row(span: str, columns: Any) -> dict[str, Any]:
+    row = dict(columns)
     row[span] = row["hour"] * _NS_PER_H if span == "hour" else as_date(row["day"])
     for score in ("sharpness", "exposure", "occlusion"):
         count, total = row[f"{score}_count"], row.pop(f"{score}_sum")

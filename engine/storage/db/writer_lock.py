@@ -1,4 +1,4 @@
-"""Who may write verdicts: one process a database. The log's order rests on it."""
+"""Ensures that only one process writes verdicts to a database; the order of the verdict log depends on it."""
 
 import fcntl
 import os
@@ -11,59 +11,61 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
-from engine.storage.db.database import shown, sqlite_file, writing
+from engine.storage.db.database import display_url, sqlite_file, write_transaction
 
-_WRITER_LOCK = 0x7061_7472_6F6D
-"""Of PostgreSQL's advisory locks that of the one writer."""
-_PATIENCE_S = 5.0
-_STEP_S = 0.1
+_ADVISORY_LOCK = 0x7061_7472_6F6D
+"""Key of PostgreSQL's advisory lock that the writer holds."""
+_WAIT_S = 5.0
+_POLL_S = 0.1
 
 
-class TakenError(StoreError):
-    """Another process writes to the database."""
+class WriterLockedError(StoreError):
+    """Another process holds the writer lock."""
 
 
 class WriterLock:
-    """The writer's way into the database. `take` makes sure that there is no other; without it anybody may write.
+    """The lock, and the writer's transactions. Unless `acquire` is called, transactions begin without the lock.
 
-    In SQLite it is a lock on a file beside the database, in PostgreSQL one that the server holds for the connection
-    that all is written on: a connection that is lost loses it, and the next transaction takes it again.
+    In SQLite it is a lock on a file beside the database, in PostgreSQL an advisory lock of the writer's one connection.
+    A lost connection loses the lock, and the next transaction acquires it again.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._taken = False
+        self._acquired = False
         self._file = -1
         self._connection: Connection | None = None
 
-    def take(self) -> None:
-        """Be the one writer until `give_back`, or until the process ends. Raises TakenError if there is another."""
+    def acquire(self) -> None:
+        """Acquire the lock until `release`, or until the process ends. Raises WriterLockedError if another process has
+        it."""
         path = sqlite_file(self._engine.url)
         if path is not None:
             self._file = lock_file(path, self._engine)
-        self._taken = True
+        self._acquired = True
         if self._engine.dialect.name == "postgresql":
             self._connected()
 
-    def give_back(self) -> None:
-        """Let another write."""
+    def release(self) -> None:
+        """Release the lock, if it is held."""
         self._drop()
         if self._file >= 0:
             os.close(self._file)
-        self._file, self._taken = -1, False
+        self._file, self._acquired = -1, False
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction of the writer's."""
-        if not self._taken or self._engine.dialect.name != "postgresql":
-            with writing(self._engine) as connection:
+        """Begin a transaction of the writer. Raises WriterLockedError if the lock was lost, and another process has it
+        now."""
+        if not self._acquired or self._engine.dialect.name != "postgresql":
+            with write_transaction(self._engine) as connection:
                 yield connection
             return
         try:
             with (connection := self._connected()).begin():
                 yield connection
         except BaseException:
-            self._drop()  # SQLAlchemy would connect again by itself, without the lock
+            self._drop()  # SQLAlchemy would reconnect by itself, without the lock
             raise
 
     def _connected(self) -> Connection:
@@ -86,32 +88,35 @@ class WriterLock:
 
 
 def lock_file(database: Path, engine: Engine) -> int:
-    """A descriptor that holds the lock beside a SQLite database. Raises TakenError if another process has it."""
+    """Lock the file beside a SQLite database; return the descriptor that holds the lock.
+
+    Raises WriterLockedError if another process has it.
+    """
     descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    give_up_s = time.monotonic() + _PATIENCE_S
+    deadline_s = time.monotonic() + _WAIT_S
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return descriptor
         except BlockingIOError:
-            if time.monotonic() >= give_up_s:
+            if time.monotonic() >= deadline_s:
                 os.close(descriptor)
-                raise _taken_by_another(engine) from None
-            time.sleep(_STEP_S)
+                raise _locked_error(engine) from None
+            time.sleep(_POLL_S)
 
 
 def _lock_server(connection: Connection, engine: Engine) -> None:
-    # A server takes a moment to see that a process it served was killed.
-    give_up_s = time.monotonic() + _PATIENCE_S
-    while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_WRITER_LOCK))):
-        if time.monotonic() >= give_up_s:
-            raise _taken_by_another(engine)
-        time.sleep(_STEP_S)
-    connection.commit()  # the lock is the connection's, not the transaction's
+    # PostgreSQL takes a moment to notice that a client was killed.
+    deadline_s = time.monotonic() + _WAIT_S
+    while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))):
+        if time.monotonic() >= deadline_s:
+            raise _locked_error(engine)
+        time.sleep(_POLL_S)
+    connection.commit()  # the lock belongs to the connection, not to the transaction
 
 
-def _taken_by_another(engine: Engine) -> TakenError:
-    return TakenError(
-        f"record.url = {shown(engine.url)!r}: another process writes to it; stop that engine, or give this one a "
+def _locked_error(engine: Engine) -> WriterLockedError:
+    return WriterLockedError(
+        f"record.url = {display_url(engine.url)!r}: another process writes to it; stop that engine, or give this one a "
         "database of its own"
     )

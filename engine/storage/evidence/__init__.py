@@ -1,1 +1,1 @@
-"""Keyframes on disk: the latest of each camera, exhibits of faults, quarantine."""
+"""Keeps keyframes on disk: the latest of each camera, exhibits of faults, and quarantined ones."""

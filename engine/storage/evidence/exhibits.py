@@ -1,10 +1,10 @@
-"""What announced faults have left: keyframes bit for bit, in files named by their SHA-256, with what is known of them.
+"""Keeps exhibits: keyframes of announced faults, bit for bit, in files named by their SHA-256, with a JSON file each.
 
-    ab/ab12...ef.h264    the payload as it came; a player opens it
-    ab/ab12...ef.json    digest, size, codec, and its sightings: camera, visit, times, what the verdict said
+    ab/ab12...ef.h264    the payload as it came; any player opens it
+    ab/ab12...ef.json    digest, size, codec, and its sightings: camera, visit, times, the facts of the verdict
 
-The JSON comes last, by a rename: with it the exhibit is there, without it there was none. A payload that several visits
-brought stands once, with a sighting for each. `settle` makes what was kept outlast a power cut.
+The JSON is written last and renamed into place: an exhibit exists if and only if its JSON does. A payload that several
+visits brought is stored once, with a sighting for each. After `sync` exhibits survive a power cut.
 """
 
 import hashlib
@@ -16,20 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StoreError
+from engine.errors import IntegrityError
 from engine.model.keyframe import Keyframe
 from engine.storage.evidence.keyframe_file import Facts, keyframe_of, origin_of
 
 SIGHTINGS_MAX = 32
-"""Kept of one payload: the first and the latest ones."""
+"""Sightings kept of one payload: the first and the latest ones."""
 _TEMPORARY = ".part"
-_SYNCS_AT_ONCE_MAX = 16
+_SYNC_THREADS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """One keyframe as one visit brought it. `facts`: what the verdict said (engine.storage.evidence.keyframe_file).
-    `beside`: digests of the good pictures that an announced fault was laid beside, by `baseline` and `good`."""
+    """One keyframe as one visit brought it.
+
+    `facts`: what the verdict said (engine.storage.evidence.keyframe_file). `beside`: digests of the good pictures that
+    the fault was compared with, by `baseline` and `good`.
+    """
 
     sha256: str
     keyframe: Keyframe
@@ -39,7 +42,8 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class ExhibitFile:
-    """What a look at the folder tells. `size_bytes`: payload and JSON together; `kept_ns`: of the payload's file."""
+    """An exhibit as a scan of the folder finds it. `size_bytes`: payload and JSON; `kept_ns`: mtime of the payload's
+    file."""
 
     sha256: str
     size_bytes: int
@@ -47,115 +51,124 @@ class ExhibitFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
-    """Something wrong with an exhibit, in a sentence."""
+class ExhibitProblem:
+    """What is wrong with an exhibit, in a sentence."""
 
     sha256: str
     message: str
 
 
 class Exhibits:
-    """The files; who may stay is for others to say. One thread writes at a time."""
+    """The exhibits in one folder. Only one thread at a time may write. What is kept and for how long, the caller
+    decides."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._unsettled: set[Path] = set()
+        self._unsynced: set[Path] = set()
 
-    def put(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str], sha256: str = "") -> ExhibitFile:
-        """Keep it. `sha256`: the payload's digest, if the caller knows it. Raises OSError; then nothing new is kept."""
+    def add(self, keyframe: Keyframe, facts: Facts, beside: Mapping[str, str], sha256: str = "") -> ExhibitFile:
+        """Store a keyframe, or add a sighting to the one that is stored. Raises OSError; then nothing has changed.
+
+        `sha256`: digest of the payload, if the caller knows it.
+        """
         digest = sha256 or hashlib.sha256(keyframe.payload).hexdigest()
-        payload, known = self._paths(digest, keyframe.codec)
+        payload, json_path = self._paths(digest, keyframe.codec)
         payload.parent.mkdir(parents=True, exist_ok=True)
-        described = self._read(known)
+        described = self._read(json_path)
         if described is None:
             described = {"sha256": digest, "bytes": len(keyframe.payload), "codec": keyframe.codec, "sightings": []}
         if not payload.exists() or payload.stat().st_size != len(keyframe.payload):
             self._write(payload, keyframe.payload)
-        sighting = {**origin_of(keyframe), "verdict": facts, "beside": beside}
-        others = [one for one in described["sightings"] if not _same(one, keyframe)]
-        described["sightings"] = [*others[:1], *others[1:][-(SIGHTINGS_MAX - 2) :], sighting]
-        self._write(known, json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode())
-        facts_of_file = payload.stat()
-        return ExhibitFile(digest, facts_of_file.st_size + known.stat().st_size, facts_of_file.st_mtime_ns)
+        added = {**origin_of(keyframe), "verdict": facts, "beside": beside}
+        others = [sighting for sighting in described["sightings"] if not _same_visit(sighting, keyframe)]
+        described["sightings"] = [*others[:1], *others[1:][-(SIGHTINGS_MAX - 2) :], added]
+        self._write(json_path, json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode())
+        stat = payload.stat()
+        return ExhibitFile(digest, stat.st_size + json_path.stat().st_size, stat.st_mtime_ns)
 
-    def settle(self) -> None:
-        """Make what was kept since the last call outlast a power cut. Raises OSError."""
-        files, self._unsettled = self._unsettled, set()
+    def sync(self) -> None:
+        """Flush the files written since the last call to the disk, so that they survive a power cut. Raises OSError."""
+        files, self._unsynced = self._unsynced, set()
         if not files:
             return
-        # Side by side: a disk that is asked for many at once brings them home in one go.
-        with ThreadPoolExecutor(min(len(files), _SYNCS_AT_ONCE_MAX)) as pool:
-            for some in (files, {path.parent for path in files}):
-                list(pool.map(_sync, some))
+        # In parallel: a disk that gets many flushes at once does them together.
+        with ThreadPoolExecutor(min(len(files), _SYNC_THREADS_MAX)) as pool:
+            for paths in (files, {path.parent for path in files}):
+                list(pool.map(_sync, paths))
 
     def get(self, sha256: str, camera_id: str = "") -> Exhibit | None:
-        """One exhibit as this camera's latest sighting has it (empty: any camera's); None if it is not kept.
+        """Return an exhibit as the latest sighting of this camera has it, or of any camera if `camera_id` is empty.
 
-        Raises StoreError if its bits are not those that it is named by.
+        None if it is not kept, or has no such sighting. Raises IntegrityError if the keyframe's file is missing, or its
+        SHA-256 is not the one that it is named by.
         """
-        known = self._known(sha256)
-        described = None if known is None else self._read(known)
-        if known is None or described is None:
+        json_path = self._json_path(sha256)
+        described = None if json_path is None else self._read(json_path)
+        if json_path is None or described is None:
             return None
-        sightings = [one for one in described["sightings"] if camera_id in ("", one["camera_id"])]
+        sightings = [sighting for sighting in described["sightings"] if camera_id in ("", sighting["camera_id"])]
         if not sightings:
             return None
         try:
-            payload = known.with_suffix("." + described["codec"]).read_bytes()
+            payload = json_path.with_suffix("." + described["codec"]).read_bytes()
         except FileNotFoundError:
-            raise StoreError(f"exhibit {sha256}: its keyframe is gone from {known.parent}") from None
+            raise IntegrityError(f"exhibit {sha256}: its keyframe is gone from {json_path.parent}") from None
         if hashlib.sha256(payload).hexdigest() != sha256:
-            raise StoreError(f"exhibit {sha256}: the file in {known.parent} has other bits than when it was kept")
+            raise IntegrityError(
+                f"exhibit {sha256}: the file in {json_path.parent} has other bits than when it was kept"
+            )
         latest = sightings[-1]
         return Exhibit(sha256, keyframe_of(latest, payload), latest["verdict"], latest["beside"])
 
     def beside(self, sha256: str) -> tuple[str, ...]:
-        """Digests of all good pictures that any sighting was laid beside."""
-        known = self._known(sha256)
-        described = None if known is None else self._read(known)
-        found = [one.get("beside", {}) for one in described["sightings"]] if described is not None else []
-        return tuple(dict.fromkeys(digest for one in found for digest in one.values()))
+        """Return the digests of all good pictures that any sighting was compared with."""
+        json_path = self._json_path(sha256)
+        described = None if json_path is None else self._read(json_path)
+        sightings = described["sightings"] if described is not None else []
+        digests = (digest for sighting in sightings for digest in sighting.get("beside", {}).values())
+        return tuple(dict.fromkeys(digests))
 
     def remove(self, sha256: str) -> None:
-        """Let it go; the JSON first, so that nothing is ever described and not there."""
-        known = self._known(sha256)
-        if known is not None:
-            for path in (known, *known.parent.glob(f"{sha256}.*")):
+        """Delete an exhibit; the JSON first, so that no JSON ever describes a file that is missing."""
+        json_path = self._json_path(sha256)
+        if json_path is not None:
+            for path in (json_path, *json_path.parent.glob(f"{sha256}.*")):
                 path.unlink(missing_ok=True)
 
-    def clear_up(self) -> list[ExhibitFile]:
-        """What is there, oldest first; what a crash left half done is taken away. Only for who writes here."""
-        return sorted(self._look(clearing=True), key=lambda one: one.kept_ns)
+    def clean_up(self) -> list[ExhibitFile]:
+        """Return all exhibits, oldest first, and delete what a crash left incomplete. Only for the process that writes
+        here."""
+        return sorted(self._scan(clean=True), key=lambda exhibit: exhibit.kept_ns)
 
     def digests(self) -> list[str]:
-        """All exhibits, in order."""
-        return sorted(one.sha256 for one in self._look(clearing=False))
+        """Return the digests of all exhibits, sorted."""
+        return sorted(exhibit.sha256 for exhibit in self._scan(clean=False))
 
     def sightings(self) -> Iterator[dict[str, Any]]:
-        """Every sighting of every exhibit, with digest, size and codec, as JSON has it."""
+        """Yield every sighting of every exhibit as its JSON has it, with the digest and the size."""
         for digest in self.digests():
-            known = self._known(digest)
-            described = None if known is None else self._read(known)
+            json_path = self._json_path(digest)
+            described = None if json_path is None else self._read(json_path)
             for sighting in () if described is None else described["sightings"]:
                 yield {"sha256": digest, "bytes": described["bytes"] if described else 0, **sighting}
 
-    def verify(self, digest: str) -> Flaw | None:
-        """Whether the exhibit is what it is named by; None if it is, or has gone meanwhile."""
-        known = self._known(digest)
-        if known is None or not known.exists():
+    def verify(self, digest: str) -> ExhibitProblem | None:
+        """Check an exhibit against its digest; None if it is right, or is not kept any more."""
+        json_path = self._json_path(digest)
+        if json_path is None or not json_path.exists():
             return None
-        if self._read(known) is None:
-            return Flaw(digest, "its JSON cannot be read")
+        if self._read(json_path) is None:
+            return ExhibitProblem(digest, "its JSON cannot be read")
         try:
             if self.get(digest) is None:
-                return Flaw(digest, "its JSON names no sighting")
-        except StoreError as error:
-            return Flaw(digest, str(error))
+                return ExhibitProblem(digest, "its JSON names no sighting")
+        except IntegrityError as error:
+            return ExhibitProblem(digest, str(error))
         except (OSError, KeyError, ValueError) as error:
-            return Flaw(digest, f"cannot be read: {error}")
+            return ExhibitProblem(digest, f"cannot be read: {error}")
         return None
 
-    def _look(self, *, clearing: bool) -> Iterator[ExhibitFile]:
+    def _scan(self, *, clean: bool) -> Iterator[ExhibitFile]:
         if not self._folder.is_dir():
             return
         for shard in self._folder.iterdir():
@@ -167,20 +180,20 @@ class Exhibits:
             for entry in os.scandir(shard):
                 digest, _, suffix = entry.name.partition(".")
                 if entry.name.endswith(_TEMPORARY):
-                    if clearing:
+                    if clean:
                         Path(entry.path).unlink(missing_ok=True)
                     continue
                 try:
-                    facts = entry.stat()
+                    stat = entry.stat()
                 except FileNotFoundError:
                     continue
                 if suffix == "json":
-                    described[digest] = facts.st_size
+                    described[digest] = stat.st_size
                 else:
-                    sizes[digest], kept_ns[digest] = facts.st_size, facts.st_mtime_ns
+                    sizes[digest], kept_ns[digest] = stat.st_size, stat.st_mtime_ns
             for digest, size in described.items():
                 yield ExhibitFile(digest, size + sizes.get(digest, 0), kept_ns.get(digest, 0))
-            for digest in (sizes.keys() - described.keys()) if clearing else ():
+            for digest in (sizes.keys() - described.keys()) if clean else ():
                 for path in shard.glob(f"{digest}.*"):
                     path.unlink(missing_ok=True)
 
@@ -192,11 +205,11 @@ class Exhibits:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        self._unsettled.add(path)
+        self._unsynced.add(path)
 
-    def _known(self, sha256: str) -> Path | None:
-        """Where its JSON would be; None for what is no digest."""
-        if len(sha256) != 64 or not all(one in "0123456789abcdef" for one in sha256):
+    def _json_path(self, sha256: str) -> Path | None:
+        """Return the path of its JSON; None if this is no SHA-256 in lower-case hex."""
+        if len(sha256) != 64 or not all(digit in "0123456789abcdef" for digit in sha256):
             return None
         return self._folder / sha256[:2] / f"{sha256}.json"
 
@@ -204,15 +217,15 @@ class Exhibits:
         folder = self._folder / digest[:2]
         return folder / f"{digest}.{codec}", folder / f"{digest}.json"
 
-    def _read(self, known: Path) -> dict[str, Any] | None:
+    def _read(self, json_path: Path) -> dict[str, Any] | None:
         try:
-            described = json.loads(known.read_bytes())
+            described = json.loads(json_path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
         return described if isinstance(described, dict) and isinstance(described.get("sightings"), list) else None
 
 
-def _same(sighting: Facts, keyframe: Keyframe) -> bool:
+def _same_visit(sighting: Facts, keyframe: Keyframe) -> bool:
     return bool(sighting["camera_id"] == keyframe.camera_id and sighting["visit_id"] == keyframe.visit_id)
 
 
@@ -220,7 +233,7 @@ def _sync(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        return  # its turn to go came first
+        return  # evicted before it was synced
     try:
         os.fsync(descriptor)
     finally:

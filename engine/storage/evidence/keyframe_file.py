@@ -1,7 +1,8 @@
-"""A keyframe as bytes of a file, with what was said of it. Pure.
+"""Packs a keyframe, with the facts of its verdict, into the bytes of one file. Pure.
 
 Layout: "PKE2", the length of the header in four bytes (big-endian), the header (JSON), the payload as it came, the
-visit id in eight bytes. A file is written over in place; the id at its end tells a reader that it saw the whole of it.
+visit id in eight bytes. Files are overwritten in place; the visit id at the end tells a reader that the file is
+complete.
 """
 
 import json
@@ -19,11 +20,12 @@ _MARK_BYTES = 8
 _HEADER_BYTES_MAX = 64 * 1024
 
 Facts = Mapping[str, Any]
-"""What a verdict said, as JSON has it: words, numbers, lists of them; `figures` are the raw ones."""
+"""What a verdict said, as JSON: strings, numbers, and lists of them; `figures` are the raw figures."""
 
 
 def facts_of(verdict: Verdict) -> Facts:
-    """What the verdict says; thresholds are left out, since `rules_version` and the verdict's own row have them."""
+    """Return the facts of a verdict, without its thresholds: `rules_version` and the verdict's row in the log have
+    them."""
     scores = verdict.scores
     return {
         "at_wall_ns": verdict.at_wall_ns,
@@ -47,7 +49,7 @@ def facts_of(verdict: Verdict) -> Facts:
 
 
 def verdict_of(facts: Facts, camera_id: str, visit_id: int) -> Verdict:
-    """The verdict that these facts are of, without its thresholds. Raises KeyError, TypeError or ValueError."""
+    """Build the verdict of these facts, without its thresholds. Raises KeyError, TypeError or ValueError."""
     return Verdict(
         camera_id=camera_id,
         visit_id=visit_id,
@@ -72,7 +74,7 @@ def verdict_of(facts: Facts, camera_id: str, visit_id: int) -> Verdict:
 
 
 def origin_of(keyframe: Keyframe) -> dict[str, Any]:
-    """Where and when it came from, as JSON has it."""
+    """Return where and when a keyframe came from, as JSON."""
     return {
         "camera_id": keyframe.camera_id,
         "visit_id": keyframe.visit_id,
@@ -84,7 +86,7 @@ def origin_of(keyframe: Keyframe) -> dict[str, Any]:
 
 
 def keyframe_of(origin: Facts, payload: bytes) -> Keyframe:
-    """The keyframe of this origin. Raises KeyError or ValueError."""
+    """Build a keyframe from its origin and payload. Raises KeyError or ValueError."""
     return Keyframe(
         camera_id=origin["camera_id"],
         visit_id=origin["visit_id"],
@@ -97,14 +99,14 @@ def keyframe_of(origin: Facts, payload: bytes) -> Keyframe:
 
 
 def pack(keyframe: Keyframe, facts: Facts) -> list[bytes | memoryview]:
-    """The parts of the file, in order; the payload is not copied."""
+    """Return the parts of the file in order; the payload is not copied."""
     header = json.dumps({**origin_of(keyframe), "verdict": facts}, ensure_ascii=False, separators=(",", ":")).encode()
     mark = keyframe.visit_id.to_bytes(_MARK_BYTES, "big")
     return [_MAGIC + len(header).to_bytes(_LENGTH_BYTES, "big") + header, keyframe.payload, mark]
 
 
 def unpack(raw: bytes) -> tuple[Keyframe, Facts] | None:
-    """The keyframe and what was said of it; None if the file is not whole, or none of ours."""
+    """Return the keyframe and the facts of its verdict; None if the file is incomplete, or is no such file."""
     begin = len(_MAGIC) + _LENGTH_BYTES
     length = int.from_bytes(raw[len(_MAGIC) : begin], "big")
     if raw[: len(_MAGIC)] != _MAGIC or length > _HEADER_BYTES_MAX:

@@ -1,4 +1,4 @@
-"""Keyframes that took workers down, kept for whoever looks into it."""
+"""Keeps keyframes that took workers down, for people to examine."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ from engine.redact import redact
 
 
 class Quarantine:
-    """A directory with the payload and a .json beside it, for at most `files_max` keyframes; the oldest go."""
+    """A directory with a payload and a .json per keyframe; beyond `files_max` keyframes the oldest are deleted."""
 
     def __init__(self, folder: Path, files_max: int) -> None:
         self._folder = folder
         self._files_max = files_max
 
-    def keep(self, keyframe: Keyframe, reason: str) -> Path:
-        """Put the keyframe aside; returns where. Raises OSError if the directory cannot be written."""
+    def add(self, keyframe: Keyframe, reason: str) -> Path:
+        """Store a keyframe; return its path. Raises OSError if the directory cannot be written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{keyframe.arrival_wall_ns:020d}-{keyframe.visit_id}.{keyframe.codec}"
         path.write_bytes(keyframe.payload)
@@ -30,8 +30,8 @@ class Quarantine:
         path.with_name(path.name + ".json").write_text(
             json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8"
         )
-        kept = sorted(one for one in self._folder.iterdir() if one.suffix != ".json")
-        for oldest in kept[: max(0, len(kept) - self._files_max)]:
+        paths = sorted(path for path in self._folder.iterdir() if path.suffix != ".json")
+        for oldest in paths[: max(0, len(paths) - self._files_max)]:
             oldest.unlink(missing_ok=True)
             oldest.with_name(oldest.name + ".json").unlink(missing_ok=True)
         return path

@@ -1,29 +1,29 @@
-"""What of the evidence goes first when its budget is spent. Pure."""
+"""Decides what is evicted first when the evidence exceeds its budget. Pure."""
 
 from collections import OrderedDict
 from enum import IntEnum
 
 
 class Rank(IntEnum):
-    """How long something is held on to; the lowest goes first."""
+    """How valuable a file is; the lowest rank is evicted first."""
 
     LATEST = 0
     """A camera's latest keyframe, which the next visit replaces."""
     BESIDE = 1
-    """The good pictures of a camera in doubt, to be laid beside what its fault shows."""
+    """The good pictures of a camera whose latest is not ok: what its fault is compared with."""
     EXHIBIT = 2
-    """What an announced fault has left, and no open finding refers to."""
+    """An exhibit that no open finding cites."""
     PINNED = 3
-    """What an open finding refers to."""
+    """An exhibit that an open finding cites, or one that such an exhibit was compared with."""
 
     @property
-    def word(self) -> str:
-        """As the metric has it."""
+    def label(self) -> str:
+        """The rank as the metric's label."""
         return self.name.lower()
 
 
 class Quota:
-    """Names with their sizes in bytes, by rank and age: of a rank, who came to it first goes first."""
+    """Names and sizes in bytes of what is kept, by rank; within a rank the order in which they came to it."""
 
     def __init__(self) -> None:
         self._ranks: tuple[OrderedDict[str, int], ...] = tuple(OrderedDict() for _ in Rank)
@@ -31,36 +31,36 @@ class Quota:
         self.total_bytes = 0
 
     def __contains__(self, name: str) -> bool:
-        """Whether it is kept."""
+        """Whether this name is kept."""
         return name in self._where
 
-    def number(self, rank: Rank) -> int:
-        """How many of a rank there are."""
+    def count(self, rank: Rank) -> int:
+        """Return how many names of a rank are kept."""
         return len(self._ranks[rank])
 
-    def put(self, name: str, size_bytes: int, rank: Rank) -> None:
-        """It is kept now, as the youngest of its rank; whatever was known of it is forgotten."""
+    def add(self, name: str, size_bytes: int, rank: Rank) -> None:
+        """Add a name as the newest of its rank; replaces what was known of the name."""
         self.remove(name)
         self._ranks[rank][name] = size_bytes
         self._where[name] = rank
         self.total_bytes += size_bytes
 
     def move(self, name: str, rank: Rank) -> None:
-        """It has another rank now, as the youngest of it; nothing happens to one that is of this rank, or not kept."""
+        """Move a name to another rank as its newest; do nothing if it is of this rank already, or is not kept."""
         where = self._where.get(name)
         if where is not None and where != rank:
-            self.put(name, self._ranks[where][name], rank)
+            self.add(name, self._ranks[where][name], rank)
 
     def remove(self, name: str) -> bool:
-        """It is gone. Whether it was there."""
+        """Remove a name; return whether it was kept."""
         rank = self._where.pop(name, None)
         if rank is None:
             return False
         self.total_bytes -= self._ranks[rank].pop(name)
         return True
 
-    def first_out(self, bytes_max: int) -> tuple[str, Rank] | None:
-        """Who goes next, and is forgotten here; None while the budget holds."""
+    def evict(self, bytes_max: int) -> tuple[str, Rank] | None:
+        """Remove and return the next name to evict, with its rank; None while `bytes_max` is not exceeded."""
         if self.total_bytes <= bytes_max:
             return None
         for rank, names in zip(Rank, self._ranks, strict=True):

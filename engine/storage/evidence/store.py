@@ -1,8 +1,8 @@
-"""Keyframes that are kept: of each camera the latest and the last good ones, and what announced faults have left.
+"""Keeps evidence within a budget: the latest and last good keyframe of each camera, and the exhibits of faults.
 
 A camera has up to three files: `ok`, the last that was ok while ok was announced; `good`, the last that was ok while
-something else was announced; `doubt`, the last that was not ok. Who is well has the first alone, so that a fault finds
-its baseline and last good picture without anything being kept twice.
+something else was announced; `doubt`, the last that was not ok. A camera without a fault has only the first. So a fault
+finds its baseline and its last good picture, and nothing is stored twice.
 """
 
 import hashlib
@@ -30,19 +30,19 @@ EXHIBITS_FOLDER = "exhibits"
 
 
 @dataclass(slots=True)
-class _Held:
-    """How often an exhibit is pinned, and what is held along with it."""
+class _Pin:
+    """How often an exhibit is pinned, and which exhibits are pinned with it."""
 
     times: int = 0
-    along: list[str] = field(default_factory=list)
+    with_it: list[str] = field(default_factory=list)
 
 
 class EvidenceStore:
-    """Files within a budget of bytes. Any thread.
+    """Keyframe files within a budget of bytes. Any thread may call.
 
-    When it is spent, the latest keyframes go first, then the good ones beside doubtful ones, then exhibits that no open
-    finding refers to, at last those that one does, which is logged for each; of a kind the oldest. `pinned`: digests
-    that open findings refer to now. `on_out` hears of everything that goes, by the word of its rank.
+    Beyond `bytes_max` files are evicted in the order of their ranks, oldest first: latest keyframes; good ones beside a
+    doubtful one; exhibits that no open finding cites; exhibits of open findings, each of which is logged as an error.
+    `pinned`: digests that open findings cite at the start. `on_evicted` is called with the rank's label for each file.
     """
 
     def __init__(
@@ -50,24 +50,24 @@ class EvidenceStore:
         folder: Path,
         bytes_max: int,
         pinned: Iterable[str] = (),
-        on_out: Callable[[str], None] = lambda _: None,
+        on_evicted: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._bytes_max = bytes_max
-        self._on_out = on_out
+        self._on_evicted = on_evicted
         self._lock = threading.Lock()
-        self._exhibiting = threading.Lock()
+        self._exhibit_lock = threading.Lock()
         self._quota = Quota()
         self._newest: dict[str, str] = {}
-        self._pins: dict[str, int] = {}
-        self._held: dict[str, _Held] = {}
+        self._pin_counts: dict[str, int] = {}
+        self._pins: dict[str, _Pin] = {}
         self._exhibits = Exhibits(folder / EXHIBITS_FOLDER)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._look()
+            self._load()
         except OSError as error:
             raise StoreError(
-                f"record.evidence_dir = {str(folder)!r}: {error.strerror}; give a directory we may write to"
+                f"record.evidence_dir = {str(folder)!r}: {error.strerror}; give a directory that can be written to"
             ) from error
         missing = self.pin(pinned)
         if missing:
@@ -75,135 +75,135 @@ class EvidenceStore:
 
     @property
     def bytes_kept(self) -> int:
-        """Size of all files."""
+        """The size of all files."""
         return self._quota.total_bytes
 
-    def numbers(self) -> dict[str, int]:
-        """Files by the word of their rank; an exhibit counts as one."""
+    def counts(self) -> dict[str, int]:
+        """Return the number of files by the label of their rank; an exhibit counts as one."""
         with self._lock:
-            return {rank.word: self._quota.number(rank) for rank in Rank}
+            return {rank.label: self._quota.count(rank) for rank in Rank}
 
-    def put(self, keyframe: Keyframe, verdict: Verdict) -> None:
-        """Keep this keyframe as the camera's latest. Raises OSError."""
-        whose = _name_of(keyframe.camera_id)
+    def store(self, keyframe: Keyframe, verdict: Verdict) -> None:
+        """Store this keyframe as the camera's latest. Raises OSError."""
+        stem = _file_stem(keyframe.camera_id)
         slot = _slot_of(verdict)
         parts = keyframe_file.pack(keyframe, keyframe_file.facts_of(verdict))
         size = sum(map(len, parts))
         if size > self._bytes_max:
             return
-        self._write_over(self._path(whose, slot), parts, size)
+        self._write_over(self._path(stem, slot), parts, size)
         with self._lock:
-            self._quota.put(_entry(whose, slot), size, Rank.LATEST)
-            self._newest[whose] = slot
+            self._quota.add(_quota_name(stem, slot), size, Rank.LATEST)
+            self._newest[stem] = slot
             for other in _SLOTS:
                 if other == slot:
                     continue
                 if slot == _OK:
-                    self._drop(whose, other)
+                    self._drop(stem, other)
                 else:
-                    self._quota.move(_entry(whose, other), Rank.LATEST if other == _DOUBT else Rank.BESIDE)
+                    self._quota.move(_quota_name(stem, other), Rank.LATEST if other == _DOUBT else Rank.BESIDE)
             self._make_room()
 
     def get(self, camera_id: str) -> Keyframe | None:
-        """The camera's latest keyframe; None if none is kept or its file is not whole."""
-        seen = self.latest(camera_id)
-        return None if seen is None else seen[0]
+        """Return the camera's latest keyframe; None if none is kept, or its file is incomplete."""
+        latest = self.latest(camera_id)
+        return None if latest is None else latest[0]
 
     def latest(self, camera_id: str) -> tuple[Keyframe, Facts] | None:
-        """The same, with what was said of it."""
-        whose = _name_of(camera_id)
-        slot = self._newest.get(whose)
-        return None if slot is None else self._read(whose, slot)
+        """Return the camera's latest keyframe with the facts of its verdict; None as in `get`."""
+        stem = _file_stem(camera_id)
+        slot = self._newest.get(stem)
+        return None if slot is None else self._read(stem, slot)
 
     def remove(self, camera_id: str) -> None:
-        """Let the camera's keyframes go; exhibits stay, they belong to the ledger."""
-        whose = _name_of(camera_id)
+        """Delete the camera's keyframes. Its exhibits stay: the ledger cites them."""
+        stem = _file_stem(camera_id)
         with self._lock:
-            self._newest.pop(whose, None)
+            self._newest.pop(stem, None)
             for slot in _SLOTS:
-                self._drop(whose, slot)
+                self._drop(stem, slot)
 
-    def exhibit(self, keyframe: Keyframe, verdict: Verdict, sha256: str = "") -> tuple[str, ...]:
-        """A fault is announced, or the ledger cites a look: keep this keyframe bit for bit, and beside one that is not
-        ok the baseline (the last that was ok while ok was announced) and the last good one.
+    def add_exhibit(self, keyframe: Keyframe, verdict: Verdict, sha256: str = "") -> tuple[str, ...]:
+        """Keep this keyframe bit for bit as an exhibit, because a fault is announced or the ledger will cite it.
 
-        Returns their digests (SHA-256 of the payloads), the keyframe's own first; the same picture stands once. Call
-        before `put`, then `settle`. `sha256`: digest of the payload, if the caller knows it. Raises OSError.
+        Unless the verdict is ok, the baseline (the last keyframe that was ok while ok was announced) and the last good
+        one become exhibits as well. Returns the SHA-256 digests of the payloads, each once, the keyframe's own first;
+        one that does not fit into the budget is left out. `sha256`: digest of this keyframe's payload, if the caller
+        knows it. Call `add_exhibit` before `store`, then call `sync`. Raises OSError.
         """
-        whose = _name_of(keyframe.camera_id)
+        stem = _file_stem(keyframe.camera_id)
         beside: dict[str, str] = {}
         if verdict.state != State.OK:
             for name, slots in (("baseline", (_OK,)), ("good", (_GOOD, _OK))):
-                seen = next((one for slot in slots if (one := self._read(whose, slot)) is not None), None)
-                digest = "" if seen is None else self._exhibit(*seen)
+                files = (self._read(stem, slot) for slot in slots)
+                good = next((file for file in files if file is not None), None)
+                digest = "" if good is None else self._add_exhibit(*good)
                 if digest:
                     beside[name] = digest
-        fault = self._exhibit(keyframe, keyframe_file.facts_of(verdict), beside, sha256)
+        fault = self._add_exhibit(keyframe, keyframe_file.facts_of(verdict), beside, sha256)
         with self._lock:
-            self._hold_along(fault, beside.values())
-        return tuple(dict.fromkeys(one for one in (fault, *beside.values()) if one))
+            self._pin_beside(fault, beside.values())
+        return tuple(dict.fromkeys(digest for digest in (fault, *beside.values()) if digest))
 
-    def exhibit_latest(self, camera_id: str) -> str:
-        """Keep the camera's latest keyframe as an exhibit, as after a re-check; its digest, empty if there is none."""
-        seen = self.latest(camera_id)
-        return "" if seen is None else self._exhibit(*seen)
+    def sync(self) -> None:
+        """Make exhibits survive a power cut; call it before anything that cites them is committed. Raises OSError."""
+        with self._exhibit_lock:
+            self._exhibits.sync()
 
-    def settle(self) -> None:
-        """Make exhibits outlast a power cut before anything that refers to them is committed. Raises OSError."""
-        with self._exhibiting:
-            self._exhibits.settle()
+    def get_exhibit(self, sha256: str, camera_id: str = "") -> Exhibit | None:
+        """Return one exhibit as this camera's latest sighting has it, or any camera's; None if it is not kept.
 
-    def exhibited(self, sha256: str, camera_id: str = "") -> Exhibit | None:
-        """One exhibit, its bits checked against its name; of any camera, or of this one. Raises StoreError."""
+        Raises IntegrityError if its keyframe's file is missing or has changed.
+        """
         return self._exhibits.get(sha256, camera_id)
 
     def pin(self, digests: Iterable[str]) -> tuple[str, ...]:
-        """A finding is open that refers to these; as often as it is unpinned later. Returns those that are not here.
+        """Pin exhibits that an open finding cites, once per call; return the digests that are not kept.
 
-        The good pictures beside them are held along. It may come before the exhibit does.
+        The good pictures that they were compared with are pinned too. The exhibit may be added later.
         """
-        wanted = [(digest, self._exhibits.beside(digest)) for digest in digests]
+        compared = [(digest, self._exhibits.beside(digest)) for digest in digests]
         with self._lock:
-            for digest, beside in wanted:
-                held = self._held.setdefault(digest, _Held())
-                held.times += 1
-                for one in (digest, *held.along):
-                    self._hold(one, 1)
-                self._hold_along(digest, beside)
-            return tuple(digest for digest, _ in wanted if digest not in self._quota)
+            for digest, beside in compared:
+                pin = self._pins.setdefault(digest, _Pin())
+                pin.times += 1
+                for pinned in (digest, *pin.with_it):
+                    self._repin(pinned, 1)
+                self._pin_beside(digest, beside)
+            return tuple(digest for digest, _ in compared if digest not in self._quota)
 
     def unpin(self, digests: Iterable[str]) -> None:
-        """The finding has ended."""
+        """Undo one `pin` of each of these, because the finding has ended."""
         with self._lock:
             for digest in digests:
-                held = self._held.get(digest)
-                if held is None:
+                pin = self._pins.get(digest)
+                if pin is None:
                     continue
-                held.times -= 1
-                if not held.times:
-                    del self._held[digest]
-                for one in (digest, *held.along):
-                    self._hold(one, -1)
+                pin.times -= 1
+                if not pin.times:
+                    del self._pins[digest]
+                for pinned in (digest, *pin.with_it):
+                    self._repin(pinned, -1)
 
-    def _hold(self, digest: str, times: int) -> None:
-        left = self._pins.get(digest, 0) + times
-        if left:
-            self._pins[digest] = left
+    def _repin(self, digest: str, times: int) -> None:
+        count = self._pin_counts.get(digest, 0) + times
+        if count:
+            self._pin_counts[digest] = count
         else:
-            del self._pins[digest]
-        self._quota.move(digest, Rank.PINNED if left else Rank.EXHIBIT)
+            del self._pin_counts[digest]
+        self._quota.move(digest, Rank.PINNED if count else Rank.EXHIBIT)
 
-    def _hold_along(self, digest: str, beside: Iterable[str]) -> None:
-        """What stands beside an exhibit is held as often as it is itself."""
-        held = self._held.get(digest)
-        if held is None:
+    def _pin_beside(self, digest: str, beside: Iterable[str]) -> None:
+        """Pin what an exhibit was compared with as often as the exhibit itself."""
+        pin = self._pins.get(digest)
+        if pin is None:
             return
-        for one in beside:
-            if one != digest and one not in held.along:
-                held.along.append(one)
-                self._hold(one, held.times)
+        for compared in beside:
+            if compared != digest and compared not in pin.with_it:
+                pin.with_it.append(compared)
+                self._repin(compared, pin.times)
 
-    def _exhibit(
+    def _add_exhibit(
         self,
         keyframe: Keyframe,
         facts: Facts,
@@ -212,22 +212,22 @@ class EvidenceStore:
     ) -> str:
         if len(keyframe.payload) > self._bytes_max:
             return ""
-        with self._exhibiting:
-            kept = self._exhibits.put(keyframe, facts, dict(beside), sha256)
+        with self._exhibit_lock:
+            kept = self._exhibits.add(keyframe, facts, dict(beside), sha256)
             with self._lock:
-                rank = Rank.PINNED if kept.sha256 in self._pins else Rank.EXHIBIT
-                self._quota.put(kept.sha256, kept.size_bytes, rank)
+                rank = Rank.PINNED if kept.sha256 in self._pin_counts else Rank.EXHIBIT
+                self._quota.add(kept.sha256, kept.size_bytes, rank)
                 self._make_room()
                 return kept.sha256 if kept.sha256 in self._quota else ""
 
-    def _read(self, whose: str, slot: str) -> tuple[Keyframe, Facts] | None:
+    def _read(self, stem: str, slot: str) -> tuple[Keyframe, Facts] | None:
         try:
-            return keyframe_file.unpack(self._path(whose, slot).read_bytes())
+            return keyframe_file.unpack(self._path(stem, slot).read_bytes())
         except FileNotFoundError:
             return None
 
     def _write_over(self, path: Path, parts: list[bytes | memoryview], size: int) -> None:
-        """In the place of the older one: a fresh file and a rename cost three times as much."""
+        """Overwrite the camera's older file in place: a new file and a rename cost three times as much."""
         flags = os.O_WRONLY | os.O_CREAT
         try:
             descriptor = os.open(path, flags, 0o640)
@@ -237,7 +237,7 @@ class EvidenceStore:
         try:
             written = os.writev(descriptor, parts)
             os.ftruncate(descriptor, written)
-            # By itself the time of a file goes in steps of milliseconds; it tells the latest of a camera's.
+            # File systems set times in steps of milliseconds; at a start the time decides which file is the latest.
             os.utime(descriptor, ns=(now_ns := wall_ns(), now_ns))
         finally:
             os.close(descriptor)
@@ -245,55 +245,55 @@ class EvidenceStore:
             raise OSError(f"{written} of {size} bytes written to {path}; is the disk full?")
 
     def _make_room(self) -> None:
-        while (gone := self._quota.first_out(self._bytes_max)) is not None:
-            name, rank = gone
+        while (evicted := self._quota.evict(self._bytes_max)) is not None:
+            name, rank = evicted
             if rank in (Rank.EXHIBIT, Rank.PINNED):
                 self._exhibits.remove(name)
             else:
-                whose, _, slot = name.partition(".")
-                self._path(whose, slot).unlink(missing_ok=True)
-                if self._newest.get(whose) == slot:
-                    del self._newest[whose]
+                stem, _, slot = name.partition(".")
+                self._path(stem, slot).unlink(missing_ok=True)
+                if self._newest.get(stem) == slot:
+                    del self._newest[stem]
             if rank == Rank.PINNED:
                 structlog.get_logger().error(
                     "evidence of an open finding is gone: record.evidence_bytes_max is spent", sha256=name
                 )
-            self._on_out(rank.word)
+            self._on_evicted(rank.label)
 
-    def _drop(self, whose: str, slot: str) -> None:
-        if self._quota.remove(_entry(whose, slot)):
-            self._path(whose, slot).unlink(missing_ok=True)
+    def _drop(self, stem: str, slot: str) -> None:
+        if self._quota.remove(_quota_name(stem, slot)):
+            self._path(stem, slot).unlink(missing_ok=True)
 
-    def _path(self, whose: str, slot: str) -> Path:
-        return self._folder / whose[:2] / f"{whose}.{slot}"
+    def _path(self, stem: str, slot: str) -> Path:
+        return self._folder / stem[:2] / f"{stem}.{slot}"
 
-    def _look(self) -> None:
-        """Sizes and ages of what an earlier run left."""
-        found: list[tuple[int, str, str, int]] = []
+    def _load(self) -> None:
+        """Read the sizes and ages of what an earlier run has left."""
+        files: list[tuple[int, str, str, int]] = []
         for shard in self._folder.iterdir():
             if len(shard.name) != 2 or not shard.is_dir():
                 continue
             for entry in os.scandir(shard):
-                whose, _, slot = entry.name.partition(".")
+                stem, _, slot = entry.name.partition(".")
                 if slot in _SLOTS:
-                    facts = entry.stat()
-                    found.append((facts.st_mtime_ns, whose, slot, facts.st_size))
-        for _, whose, slot, size in sorted(found):
-            self._newest[whose] = slot
-            self._quota.put(_entry(whose, slot), size, Rank.LATEST)
-        for _, whose, slot, _ in found:
-            if slot != _DOUBT and self._newest[whose] != slot:
-                self._quota.move(_entry(whose, slot), Rank.BESIDE)
-        for kept in self._exhibits.clear_up():
-            self._quota.put(kept.sha256, kept.size_bytes, Rank.EXHIBIT)
+                    stat = entry.stat()
+                    files.append((stat.st_mtime_ns, stem, slot, stat.st_size))
+        for _, stem, slot, size in sorted(files):
+            self._newest[stem] = slot
+            self._quota.add(_quota_name(stem, slot), size, Rank.LATEST)
+        for _, stem, slot, _ in files:
+            if slot != _DOUBT and self._newest[stem] != slot:
+                self._quota.move(_quota_name(stem, slot), Rank.BESIDE)
+        for exhibit in self._exhibits.clean_up():
+            self._quota.add(exhibit.sha256, exhibit.size_bytes, Rank.EXHIBIT)
 
 
-def _name_of(camera_id: str) -> str:
+def _file_stem(camera_id: str) -> str:
     return hashlib.blake2b(camera_id.encode(), digest_size=16).hexdigest()
 
 
-def _entry(whose: str, slot: str) -> str:
-    return f"{whose}.{slot}"
+def _quota_name(stem: str, slot: str) -> str:
+    return f"{stem}.{slot}"
 
 
 def _slot_of(verdict: Verdict) -> str:

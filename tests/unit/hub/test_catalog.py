@@ -5,6 +5,7 @@ import threading
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
 from engine.model.camera import Camera
+from engine.model.packed_verdict import pack
 from engine.model.registry import CameraQuery
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
@@ -15,20 +16,19 @@ def catalog_of(*camera_ids: str) -> tuple[Catalog, Registry]:
     return Catalog(registry, {}), registry
 
 
-def verdict(camera_id: str, visit_id: int, limit: dict[str, float] | None = None) -> VisitRecord:
-    return VisitRecord(
-        Verdict(camera_id, visit_id, visit_id, State.OK, thresholds={"limit": 1.0} if limit is None else limit), b""
-    )
+def record(camera_id: str, visit_id: int, limit: dict[str, float] | None = None) -> VisitRecord:
+    verdict = Verdict(camera_id, visit_id, visit_id, State.OK, thresholds={"limit": 1.0} if limit is None else limit)
+    return VisitRecord(verdict, b"", packed_verdict=pack(verdict))
 
 
 def test_a_verdict_that_comes_after_its_camera_left_is_not_kept_for_one_that_takes_its_id() -> None:
     catalog, registry = catalog_of("a")
     registry.remove(["a"])
     catalog.forget(["a"])
-    catalog.stored([verdict("a", 1)])
+    catalog.stored([record("a", 1)])
     registry.upsert([Camera("a", "rtsp://h/2")])
     assert catalog.camera("a").latest is None
-    assert catalog.verdict("a") is None
+    assert catalog.record("a") is None
 
 
 def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind() -> None:
@@ -51,7 +51,7 @@ def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind
             return known
 
     registry.cameras = Leaving(registry.cameras)
-    catalog.stored([verdict("a", 1)])
+    catalog.stored([record("a", 1)])
     registry.cameras.leaver.join(5)
     registry.upsert([Camera("a", "rtsp://h/2")])
     assert catalog.camera("a").latest is None
@@ -59,8 +59,8 @@ def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind
 
 def test_of_two_verdicts_the_later_stands_with_its_own_thresholds() -> None:
     catalog, _ = catalog_of("a")
-    catalog.stored([verdict("a", 1, {"limit": 1.0}), verdict("a", 2, {"limit": 2.0})])
-    assert (catalog.verdict("a").visit_id, catalog.verdict("a").thresholds) == (2, {"limit": 2.0})
+    catalog.stored([record("a", 1, {"limit": 1.0}), record("a", 2, {"limit": 2.0})])
+    assert (catalog.record("a").visit_id, catalog.record("a").thresholds) == (2, {"limit": 2.0})
 
 
 def test_a_list_is_that_of_the_registry_as_it_is_now() -> None:

@@ -35,7 +35,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     """A composed hub whose loop does not run: the test is the hub's thread."""
     url = f"sqlite:///{tmp_path}/patrol.db"
     store = Store.open(url)
-    store.put_cameras([Camera("a", "rtsp://127.0.0.1/a"), Camera("b", "rtsp://127.0.0.1/b")])
+    store.registry.upsert([Camera("a", "rtsp://127.0.0.1/a"), Camera("b", "rtsp://127.0.0.1/b")])
     settings = Settings(
         record=RecordSettings(
             url=url,

@@ -6,11 +6,11 @@ import pytest
 
 from engine.errors import RegistryError
 from engine.interchange import camera_files
-from engine.interchange.camera_files import FileRow, Form, Sheet, encoding_of, form_of, read_rows
+from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, format_of, read_rows
 from engine.interchange.gbt28181 import check_names
 
 
-def rows(text: str, form: Form = Form.CSV) -> list[FileRow]:
+def rows(text: str, form: FileFormat = FileFormat.CSV) -> list[FileRow]:
     return list(read_rows(io.StringIO(text, newline=""), form, check_names))
 
 
@@ -37,8 +37,8 @@ def test_a_csv_row_with_too_few_cells_is_named_without_its_password() -> None:
         ("", "column 'camera_id' is missing"),
         ("camera_id\n", "column 'url' is missing"),
         ("camera_id,url,colour\n", "unknown column 'colour'"),
-        ("camera_id,url,url\n", "column 'url' stands twice"),
-        ("camera_id,gbDeviceId,url\n", "column 'camera_id' stands twice"),
+        ("camera_id,url,url\n", "column 'url' appears twice"),
+        ("camera_id,gbDeviceId,url\n", "column 'camera_id' appears twice"),
         ('camera_id,url\n"a,rtsp://h/1\n', "not CSV"),
         (f"camera_id,url\na,{'x' * 5000}\n", "not CSV"),
         (f"camera_id,url\n{'x,' * 40_000}\n", "more than 65536 characters"),
@@ -54,7 +54,7 @@ def test_a_csv_file_that_cannot_be_used_is_refused_with_its_line(text: str, what
 
 def test_json_values_become_cells_and_null_is_no_cell() -> None:
     line = '{"camera_id": " a ", "url": "rtsp://h/1", "region": 130102, "push": true, "name": null}'
-    assert rows(f"\n{line}\n", Form.JSONL) == [
+    assert rows(f"\n{line}\n", FileFormat.JSONL) == [
         FileRow(1, 2, {"camera_id": "a", "url": "rtsp://h/1", "region": "130102", "push": "true"})
     ]
 
@@ -74,7 +74,7 @@ def test_json_values_become_cells_and_null_is_no_cell() -> None:
 )
 def test_a_json_line_that_cannot_be_read_is_named_and_the_others_stand(line: str, what: str) -> None:
     good = '{"camera_id": "ok", "url": "rtsp://h/0"}'
-    first, bad, last = rows(f"{good}\n{line}\n{good}\n", Form.JSONL)
+    first, bad, last = rows(f"{good}\n{line}\n{good}\n", FileFormat.JSONL)
     assert first.problem is None
     assert last.problem is None
     assert bad.line == 2
@@ -83,14 +83,14 @@ def test_a_json_line_that_cannot_be_read_is_named_and_the_others_stand(line: str
 
 
 def test_a_json_line_is_named_without_its_password() -> None:
-    (row,) = rows('{"url": "rtsp://u:secret@h/1"\n', Form.JSONL)
+    (row,) = rows('{"url": "rtsp://u:secret@h/1"\n', FileFormat.JSONL)
     assert row.problem is not None
     assert "secret" not in str(row.problem)
 
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
     with pytest.raises(RegistryError, match="line 2: more than 65536 characters"):
-        rows("{}\n" + "x" * 1_000_000, Form.JSONL)
+        rows("{}\n" + "x" * 1_000_000, FileFormat.JSONL)
 
 
 def test_a_file_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,31 +102,32 @@ def test_a_file_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_files_as_excel_writes_them_are_understood(encoding: str) -> None:
     file = io.BytesIO("camera_id,url,name\r\na,rtsp://h/1,灶台\r\n".encode(encoding))
-    found = encoding_of(file)
+    found = detect_encoding(file)
     assert file.tell() == 0
-    (row,) = read_rows(io.TextIOWrapper(file, encoding=found, newline=""), Form.CSV, check_names)
+    (row,) = read_rows(io.TextIOWrapper(file, encoding=found, newline=""), FileFormat.CSV, check_names)
     assert row.cells["name"] == "灶台"
 
 
 def test_bytes_of_no_known_encoding_are_refused() -> None:
     with pytest.raises(RegistryError, match="UTF-8 nor GB 18030"):
-        encoding_of(io.BytesIO(b"camera_id\xff\xff"))
+        detect_encoding(io.BytesIO(b"camera_id\xff\xff"))
     with pytest.raises(RegistryError, match="UTF-8 nor GB 18030"):
-        encoding_of(io.BytesIO(b"camera_id\x81"))  # half a character at the end
+        detect_encoding(io.BytesIO(b"camera_id\x81"))  # half a character at the end
 
 
 def test_the_suffix_says_the_form_and_what_has_another_is_csv(tmp_path) -> None:
-    forms = {name: form_of(tmp_path / name) for name in ("a.csv", "a.JSONL", "a.ndjson", "a.txt", "a")}
+    forms = {name: format_of(tmp_path / name) for name in ("a.csv", "a.JSONL", "a.ndjson", "a.txt", "a")}
     assert forms == {
-        "a.csv": Form.CSV, "a.JSONL": Form.JSONL, "a.ndjson": Form.JSONL, "a.txt": Form.CSV, "a": Form.CSV,
+        "a.csv": FileFormat.CSV, "a.JSONL": FileFormat.JSONL, "a.ndjson": FileFormat.JSONL, "a.txt": FileFormat.CSV,
+        "a": FileFormat.CSV,
     }  # fmt: skip
 
 
 def test_a_sheet_writes_every_row_with_the_same_columns() -> None:
     row = {"b": True, "a": 'x,"y"', "c": None, "more": 1}
     out = io.StringIO()
-    Sheet(out, Form.CSV, ("a", "b", "c")).write(row)
+    RowWriter(out, FileFormat.CSV, ("a", "b", "c")).write(row)
     assert out.getvalue() == 'a,b,c\r\n"x,""y""",true,\r\n'
     out = io.StringIO()
-    Sheet(out, Form.JSONL, ("a", "b", "c")).write(row)
+    RowWriter(out, FileFormat.JSONL, ("a", "b", "c")).write(row)
     assert out.getvalue() == '{"a":"x,\\"y\\"","b":true,"c":null}\n'

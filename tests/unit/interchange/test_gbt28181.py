@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import RegistryError
-from engine.interchange.gbt28181 import GB_COLUMNS, GbCode, check_names, code_of, parse_code, to_gb, to_own
+from engine.interchange.gbt28181 import GB_COLUMNS, GbCode, check_names, code_of, parse_code, to_gb, to_registry_row
 from engine.model.camera import Camera, KeyPoint
 
 CAMERA, NVR, SCHOOL = "13010200001310000001", "13010200001180000001", "13010200002160000001"
@@ -41,7 +41,7 @@ def test_what_is_no_code_is_refused_with_the_reason(text: str) -> None:
 
 
 def test_gb_names_become_our_columns() -> None:
-    row = to_own(
+    row = to_registry_row(
         {
             "gbDeviceId": CAMERA, "gbName": "烹饪间", "gbCivilCode": "130102", "gbStatus": "ON",
             "gbParentId": NVR, "url": "rtsp://h/1", "key_point": "cooking",
@@ -56,18 +56,20 @@ def test_gb_names_become_our_columns() -> None:
 
 
 def test_fields_that_are_not_kept_are_named_where_they_say_something() -> None:
-    row = to_own({"gbDeviceId": CAMERA, "gbModel": "DS-2CD", "gbLongitude": "114.5", "gbBlock": "", "gbId": "7"})
+    row = to_registry_row(
+        {"gbDeviceId": CAMERA, "gbModel": "DS-2CD", "gbLongitude": "114.5", "gbBlock": "", "gbId": "7"}
+    )
     assert row.notes == [f"{name} is not kept by the registry" for name in ("gbModel", "gbLongitude", "gbId")]
 
 
 def test_a_region_the_file_does_not_have_is_that_of_the_code() -> None:
-    assert to_own({"gbDeviceId": CAMERA}).cells["region"] == "130102"
-    assert to_own({"gbDeviceId": "13010000001310000001"}).cells["region"] == "1301"
-    assert to_own({"gbDeviceId": CAMERA, "gbCivilCode": ""}).cells["region"] == ""
+    assert to_registry_row({"gbDeviceId": CAMERA}).cells["region"] == "130102"
+    assert to_registry_row({"gbDeviceId": "13010000001310000001"}).cells["region"] == "1301"
+    assert to_registry_row({"gbDeviceId": CAMERA, "gbCivilCode": ""}).cells["region"] == ""
 
 
 def test_a_civil_code_of_eight_digits_is_cut_to_the_county_and_that_is_said() -> None:
-    row = to_own({"gbDeviceId": CAMERA, "gbCivilCode": "13010203"})
+    row = to_registry_row({"gbDeviceId": CAMERA, "gbCivilCode": "13010203"})
     assert row.cells["region"] == "130102"
     assert row.notes == ["gbCivilCode has 8 digits, the county's 6 are kept"]
 
@@ -82,38 +84,38 @@ def test_a_civil_code_of_eight_digits_is_cut_to_the_county_and_that_is_said() ->
     ],
 )
 def test_a_parent_is_a_recorder_a_school_or_both(parent: str, columns: dict[str, str]) -> None:
-    row = to_own({"gbDeviceId": CAMERA, "gbParentId": parent})
+    row = to_registry_row({"gbDeviceId": CAMERA, "gbParentId": parent})
     assert {name: row.cells[name] for name in ("uplink", "site_id") if name in row.cells} == columns
     assert row.notes == []
 
 
 def test_a_parent_that_is_neither_is_named_and_not_kept() -> None:
-    row = to_own({"gbDeviceId": CAMERA, "gbParentId": "130102"})
+    row = to_registry_row({"gbDeviceId": CAMERA, "gbParentId": "130102"})
     assert not {"uplink", "site_id"} & set(row.cells)
     assert row.notes == ["gbParentId is neither a recorder nor a virtual organisation, and not kept"]
 
 
 def test_our_own_column_wins_over_what_the_parent_says() -> None:
-    row = to_own({"gbDeviceId": CAMERA, "gbParentId": NVR, "uplink": "10.0.0.1:554"})
+    row = to_registry_row({"gbDeviceId": CAMERA, "gbParentId": NVR, "uplink": "10.0.0.1:554"})
     assert row.cells["uplink"] == "10.0.0.1:554"
 
 
 def test_a_group_of_a_platform_is_no_camera() -> None:
-    row = to_own({"gbDeviceId": SCHOOL})
+    row = to_registry_row({"gbDeviceId": SCHOOL})
     assert row.problems == [
         ("gbDeviceId", SCHOOL, "is a virtual organisation (kind 216), no camera; remove the row"),
     ]
 
 
 def test_an_id_that_is_no_code_is_taken_and_said() -> None:
-    row = to_own({"gbDeviceId": "cam-1", "url": "rtsp://h/1"})
+    row = to_registry_row({"gbDeviceId": "cam-1", "url": "rtsp://h/1"})
     assert row.cells == {"camera_id": "cam-1", "url": "rtsp://h/1"}
     assert row.notes == ["gbDeviceId is no 20-digit code of GB/T 28181"]
 
 
 def test_rows_under_our_names_are_left_alone() -> None:
     cells = {"camera_id": SCHOOL, "url": "rtsp://h/1", "region": "12345678"}
-    row = to_own(cells)
+    row = to_registry_row(cells)
     assert row.cells == cells
     assert row.notes == row.problems == []
 

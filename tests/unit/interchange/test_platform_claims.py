@@ -5,11 +5,11 @@ import pytest
 from engine.interchange.platform_claims import (
     Channel,
     ClaimedChannels,
-    claims,
+    claimed_online,
     disagreement,
+    normalise_status,
     place_of,
-    sees,
-    status_word,
+    seen_online,
     stream_place,
 )
 from engine.model.camera import Camera
@@ -28,7 +28,7 @@ CAMERA = "13010200001310000001"
     ],
 )  # fmt: skip
 def test_a_word_means_online_offline_or_nothing(word: str, online: bool | None) -> None:
-    assert claims(word) is online
+    assert claimed_online(word) is online
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_word_means_online_offline_or_nothing(word: str, online: bool | None) 
     ],
 )
 def test_a_status_is_kept_as_on_off_or_the_platforms_own_word(value: object, word: str) -> None:
-    assert status_word(value) == word
+    assert normalise_status(value) == word
 
 
 def verdict(announced: State, state: State | None = None, **more) -> Verdict:
@@ -100,8 +100,8 @@ def test_an_offline_camera_with_one_picture_since_has_no_old_reason() -> None:
 
 
 def test_unknown_takes_no_side() -> None:
-    assert sees(verdict(State.UNKNOWN)) is None
-    assert sees(None) is None
+    assert seen_online(verdict(State.UNKNOWN)) is None
+    assert seen_online(None) is None
 
 
 @pytest.mark.parametrize(

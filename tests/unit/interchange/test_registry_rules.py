@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.feed.camera_url import check_url
-from engine.interchange.registry_rules import Rows, check_cameras, restore_passwords
+from engine.interchange.registry_rules import RowReader, check_cameras, restore_passwords
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.registry import RowProblem
 
@@ -20,7 +20,7 @@ GOOD = Camera(
 
 
 def read(**cells: str) -> tuple[Camera, list[RowProblem]]:
-    return Rows(allow).read({"camera_id": "a", "url": "rtsp://h/1"} | cells, 4, 7)
+    return RowReader(allow).read({"camera_id": "a", "url": "rtsp://h/1"} | cells, 4, 7)
 
 
 def test_cells_that_are_missing_or_empty_take_their_defaults() -> None:
@@ -67,7 +67,7 @@ def test_all_that_is_wrong_with_a_row_is_named_at_once() -> None:
 
 
 def test_a_row_that_stands_twice_names_the_first() -> None:
-    rows = Rows(allow)
+    rows = RowReader(allow)
     assert rows.read({"camera_id": "a", "url": "rtsp://h/1"}, 0, 2)[1] == []
     _, (problem,) = rows.read({"camera_id": "a", "url": "rtsp://h/2"}, 1, 3)
     assert (problem.line, problem.column) == (3, "camera_id")

@@ -1,1 +1,1 @@
-"""Changes of the tables, in order; engine.storage.db.schema runs them."""
+"""The migrations of the schema; engine.storage.db.schema runs them."""

@@ -1,4 +1,4 @@
-"""What Alembic runs: the revisions, in the transaction that engine.storage.db.schema has begun."""
+"""Run by Alembic: applies the revisions in the transaction that engine.storage.db.schema has begun."""
 
 from alembic import context
 

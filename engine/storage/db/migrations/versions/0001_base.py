@@ -1,6 +1,6 @@
 """Registry, latest verdicts and measurements, spot checks: the tables of schema version 1.
 
-A file of schema version 1 may lack those that came last; it gets them here, and keeps what it has.
+A file of schema version 1 may lack the newest of these tables: they are added, and its data stays.
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables that are not there."""
+    """Create the tables that do not exist."""
     present = set(sa.inspect(op.get_bind()).get_table_names())
     if "patrol_about" in present:
         op.execute("UPDATE patrol_about SET value = 'see alembic_version' WHERE key = 'schema'")

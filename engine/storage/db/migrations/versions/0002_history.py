@@ -1,4 +1,4 @@
-"""The log of verdicts, its roll-ups, and the numbers it is written with; the latest verdicts are packed alike."""
+"""The verdict log, its hourly and daily sums, and the interned values; packs the latest verdicts the same way."""
 
 import json
 import math
@@ -22,7 +22,7 @@ _SHAPE = (
 
 
 def upgrade() -> None:
-    """Make the new tables, and move the latest verdicts from JSON to the log's way of writing."""
+    """Create the new tables, and convert the latest verdicts from JSON to the packed form of the log."""
     op.create_table(
         "camera_nos",
         sa.Column("camera_no", sa.Integer, primary_key=True, autoincrement=False),
@@ -83,7 +83,7 @@ def _pack_latest() -> None:
         sa.Column("shape_no", sa.Integer, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("history", sa.LargeBinary, nullable=False),
-        # Named: PostgreSQL's own name for it is still that of the renamed table's.
+        # A name of its own: PostgreSQL's default name still belongs to the renamed table.
         sa.PrimaryKeyConstraint("camera_id", name="latest_by_id"),
     )
     connection = op.get_bind()

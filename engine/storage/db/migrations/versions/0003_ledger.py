@@ -10,7 +10,7 @@ _SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "findings",
         sa.Column("finding_id", _SEQ, primary_key=True, autoincrement=False),

@@ -1,4 +1,4 @@
-"""KPIs: what the day has shown of each camera, counts by day and county, and by canteen of days that are over."""
+"""KPIs: facts of the day under way by camera, counts by day and county, and by canteen of closed days."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ _COUNTS = (
 
 
 def upgrade() -> None:
-    """Make the three tables."""
+    """Create the three tables."""
     op.create_table(
         "kpi_cameras",
         sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),

@@ -1,4 +1,4 @@
-"""Tokens, the audit log, and what is paused."""
+"""Tokens, the audit log, and pauses."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ _ENTRY_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "tokens",
         sa.Column("token_id", sa.Integer, primary_key=True),

@@ -1,4 +1,4 @@
-"""Notices: what became of each on its way to each endpoint."""
+"""Deliveries of notices to endpoints."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     op.create_table(
         "deliveries",
         sa.Column("endpoint", sa.String(40), primary_key=True),

@@ -1,1 +1,1 @@
-"""One file a revision: `0001_base.py` and on, each naming the one before it. A revision is never changed."""
+"""One file per revision, `0001_base.py` and on; each names the one before it. A released revision is never changed."""

@@ -1,0 +1,45 @@
+from concurrent.futures import Future
+
+import pytest
+
+from engine.errors import IntegrityError, UnavailableError
+from engine.hub.render_jobs import RENDERS_MAX, RenderJobs
+from engine.model.picture import RenderedPicture
+from engine.worker.wire import Failed
+
+PICTURE = RenderedPicture(b"jpeg", 4, 2, 1, 1)
+
+
+def test_a_picture_reaches_the_caller() -> None:
+    jobs, answer = RenderJobs(), Future[RenderedPicture]()
+    jobs.finish(jobs.start("w1", answer), PICTURE)
+    assert answer.result(0) is PICTURE
+
+
+def test_a_keyframe_that_gives_no_picture_is_data_loss() -> None:
+    jobs, answer = RenderJobs(), Future[RenderedPicture]()
+    jobs.finish(jobs.start("w1", answer), Failed("damaged", "no picture"))
+    with pytest.raises(IntegrityError, match="gives no picture"):
+        answer.result(0)
+
+
+def test_renders_of_a_lost_worker_may_be_tried_again() -> None:
+    jobs, lost, other = RenderJobs(), Future[RenderedPicture](), Future[RenderedPicture]()
+    cancelled = Future[RenderedPicture]()
+    cancelled.cancel()
+    number = jobs.start("w1", lost)
+    jobs.start("w1", cancelled)
+    jobs.start("w2", other)
+    jobs.worker_lost("w1")
+    with pytest.raises(UnavailableError, match="ask again"):
+        lost.result(0)
+    assert not other.done()
+    jobs.finish(number, PICTURE)
+
+
+def test_too_many_renders_may_be_tried_again() -> None:
+    jobs = RenderJobs()
+    for _ in range(RENDERS_MAX):
+        jobs.start("w1", Future[RenderedPicture]())
+    with pytest.raises(UnavailableError, match=f"{RENDERS_MAX} pictures"):
+        jobs.start("w1", Future[RenderedPicture]())
