@@ -133,7 +133,7 @@ def taken_keyframe(codec: Codec, payload: bytes, extradata: bytes) -> bytes | No
 @contextlib.contextmanager
 def without_noise_correction() -> Iterator[None]:
     """The planted bug: energies and edges are taken as they come, with the sensor's noise in them."""
-    with mock.patch.object(figures, "NOISE_TAKEN", 0.0):
+    with mock.patch.object(figures, "NOISE_CORRECTION", 0.0):
         yield
 
 
