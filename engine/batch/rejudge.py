@@ -71,7 +71,7 @@ def rejudge(records: Iterable[VisitRecord], settings: JudgeSettings, totals: Tot
         except WireError:
             totals.unreadable += 1
             continue
-        memory = JudgeState.from_bytes(record.history).before_last()
+        memory = JudgeState.from_bytes(record.history).without_last_outcome()
         would, _ = judge_measurement(measurement, memory, settings, working=record.working)
         one = Rejudged(record.verdict, would)
         totals.judged += 1
