@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.baselines import learned, seen
+from bench.baselines import good_measurement, learned
 from bench.history import append
 from bench.visits import CLIP, live, load_server
 from engine.clock import wall_ns
@@ -99,7 +99,7 @@ class Visits:
         """One after the other, every camera once before any comes again."""
         rng, noise = random.Random(1), np.random.default_rng(1)
         verdict, history = learned()
-        body, memory = pack_measurement(seen(1, grey=False)), history.to_bytes()
+        body, memory = pack_measurement(good_measurement(1, grey=False)), history.to_bytes()
         names = list(dict.fromkeys([*verdict.figures, *(figure.name for figure in FIGURES)]))
         kinds: Sequence[tuple[FaultKind, ...]] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
         ids = self.ids()
