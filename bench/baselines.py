@@ -1,10 +1,11 @@
-"""How long a start takes to load the memory of a province's cameras, and how much of it there is.
+"""Measures how long a start takes to load the judge states of a province's cameras, and how large they are.
 
     python -m bench.baselines [--json] [--record] [--cameras N] [--dir DIR]
 
-Writes N cameras with a verdict and a full memory (day and infrared) into a SQLite file, then opens it anew and reads
-all of it as the hub does at its start. `load_s`: reading every memory, the packed verdict beside it, and making a value
-of the memory. `start_s`: that, and opening. `history_bytes`: of one camera; `rss_mb`: what loading added.
+Writes N cameras with a verdict and a full judge state (day and infrared baseline) into a SQLite file, then opens it
+again and reads all of it as the hub does at its start. `load_s`: reading every judge state with its packed verdict, and
+unpacking the judge state. `start_s`: the same plus opening the database. `history_bytes`: size of one camera's judge
+state; `rss_mb`: memory that loading added.
 """
 
 import argparse
@@ -41,7 +42,7 @@ _FIGURES = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the result."""
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="patrol-baselines-") as folder:
         result = {"bench": "baselines", **measure(f"sqlite:///{folder}/patrol.db", options.cameras)}
@@ -55,19 +56,19 @@ def main() -> None:
 
 
 def measure(url: str, cameras: int) -> dict[str, Any]:
-    """Fill a database, and load it."""
-    verdict, history = learned()
-    blob = history.to_bytes()
+    """Fill a database, load it, and return the result. Raises AssertionError if it is not read as it was written."""
+    verdict, judge_state = learned()
+    blob = judge_state.to_bytes()
     fill_s = _fill(url, cameras, verdict, blob)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began_s = time.perf_counter()
     store = Store.open(url)
     opened_s = time.perf_counter()
-    histories = {camera_id: JudgeState.from_bytes(memory) for camera_id, _, memory in store.latest()}
+    loaded = {camera_id: JudgeState.from_bytes(stored) for camera_id, _, stored in store.latest()}
     ended_s = time.perf_counter()
     store.close()
-    if len(histories) != cameras or next(iter(histories.values())) != history:
-        raise AssertionError("what was loaded is not what was written")
+    if len(loaded) != cameras or next(iter(loaded.values())) != judge_state:
+        raise AssertionError("the judge states that were loaded differ from those that were written")
     after_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "cameras": cameras,
@@ -84,25 +85,26 @@ def _fill(url: str, cameras: int, verdict: Verdict, blob: bytes) -> float:
     store = Store.open(url)
     for begin in range(0, cameras, _BATCH):
         ids = [f"1301{number:016}" for number in range(begin, min(cameras, begin + _BATCH))]
-        store.registry.upsert([Camera(one, f"rtsp://h/{one}") for one in ids])
-        store.write([VisitRecord(_of(verdict, one), blob) for one in ids])
+        store.registry.upsert([Camera(camera_id, f"rtsp://h/{camera_id}") for camera_id in ids])
+        store.write([VisitRecord(_with_camera(verdict, camera_id), blob) for camera_id in ids])
     store.close()
     return time.perf_counter() - began_s
 
 
-def _of(verdict: Verdict, camera_id: str) -> Verdict:
+def _with_camera(verdict: Verdict, camera_id: str) -> Verdict:
     return Verdict(**{name: getattr(verdict, name) for name in Verdict.__slots__} | {"camera_id": camera_id})
 
 
 def learned() -> tuple[Verdict, JudgeState]:
-    """A camera that was seen by day and by night, with as many outcomes as are kept."""
-    history, settings = JudgeState(), JudgeSettings()
+    """Return the verdict and judge state of a camera visited by day and by night, with as many outcomes as are kept."""
+    judge_state, settings = JudgeState(), JudgeSettings()
     for visit in range(24):
-        verdict, history = judge_measurement(seen(visit, grey=visit % 2 == 1), history, settings)
-    return verdict, history
+        verdict, judge_state = judge_measurement(good_measurement(visit, grey=visit % 2 == 1), judge_state, settings)
+    return verdict, judge_state
 
 
-def seen(visit: int, *, grey: bool) -> Measurement:
+def good_measurement(visit: int, *, grey: bool) -> Measurement:
+    """Return a good measurement, the same for the same visit. `grey`: of an infrared picture."""
     rng = np.random.default_rng(visit)
     scene = np.random.default_rng(1).uniform(40, 200, (18, 32)) + rng.normal(0, 2, (18, 32))
     cells = np.rint(scene * signature.UNITS_PER_LEVEL).astype(np.uint16)
@@ -117,11 +119,11 @@ def seen(visit: int, *, grey: bool) -> Measurement:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Loading the memory of a province's cameras.")
+    parser = argparse.ArgumentParser(description="Measures loading the judge states of a province's cameras.")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--record", action="store_true", help="keep the result in bench/history.jsonl")
-    parser.add_argument("--cameras", type=int, default=CAMERAS, help="how many")
-    parser.add_argument("--dir", type=Path, help="where the database is made; default: the system's own place")
+    parser.add_argument("--record", action="store_true", help="append the result to bench/history.jsonl")
+    parser.add_argument("--cameras", type=int, default=CAMERAS, help="number of cameras")
+    parser.add_argument("--dir", type=Path, help="directory for the database; default: the temporary directory")
     return parser.parse_args()
 
 

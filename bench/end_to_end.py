@@ -1,15 +1,16 @@
-"""Keyframes through the whole engine, against bare libavcodec on the same cores.
+"""Measures keyframes through the whole engine against bare libavcodec on the same cores.
 
     python -m bench.end_to_end --data ../shared/data/camera --json
 
-Ours: keyframes pushed over ZeroMQ into the intake, through two workers, judge and store, with everything on. The limit:
-two processes that do nothing but decode the same keyframes with libavcodec's default options, one thread each. Both
-run on the same two cores, in turn, several rounds; medians. `ratio` is that of 1080p H.264 at 2 Mbit/s.
+The engine: keyframes are pushed over ZeroMQ into the intake and pass two workers, judge and store, with everything on.
+The limit: two processes that only decode the same keyframes with libavcodec's default options, one thread each. Both
+run on the same two cores, alternating, for several rounds; all results are medians. `ratio`: engine over limit, for
+1080p H.264 at 2 Mbit/s.
 
-`scoring_share`: processor time of kernels and judge a check, over that of the bare decoder a keyframe; both cores are
-busy on either side. `decode_ms`, `kernels_ms`, `judge_ms`: processor time a check, by the engine's own counter
-(patrol_stage_cpu_seconds_total), over the same pushes; `bare_ms`: that of the bare decoder a keyframe. Every camera
-keeps to one clip, and is judged against a baseline that has learned it.
+`scoring_share`: CPU time of kernels and judge per check, over that of the bare decoder per keyframe; both cores are
+busy in either case. `decode_ms`, `kernels_ms`, `judge_ms`: CPU time per check by the engine's own counter
+(patrol_stage_cpu_seconds_total), over the same pushes; `bare_ms`: that of the bare decoder per keyframe. Every camera
+sends one clip only, and is judged against a baseline learned from it.
 """
 
 import argparse
@@ -55,18 +56,18 @@ CASES = ("1080p_h264_2M", "1080p_h265_2M", "720p_h264_1M", "D1_h264_512k")
 HEADLINE = "1080p_h264_2M"
 CORES = 2
 CAMERAS = 64
-"""Of each case."""
+"""Cameras per case."""
 _NAMES = {Codec.H264: "h264", Codec.H265: "hevc"}
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark and print its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/camera"))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--record", action="store_true", help="append the result to bench/history.jsonl")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each side of a round")
+    parser.add_argument("--seconds", type=float, default=3.0, help="duration of each half of a round")
     arguments = parser.parse_args()
     result = measure(load(arguments.data), arguments.rounds, arguments.seconds)
     if arguments.record:
@@ -83,22 +84,22 @@ def main() -> None:
 
 
 def load(data: Path) -> dict[str, list[Keyframe]]:
-    """The first keyframe of every clip, by case."""
+    """Return the first keyframe of every clip, by case. Raises SystemExit if there are no clips."""
     frames: dict[str, list[Keyframe]] = defaultdict(list)
     settings = FeedSettings(schemes=("file",))
     for path in sorted(data.glob("*.mp4")):
         case = next((case for case in CASES if path.stem.endswith(case)), None)
         if case is not None:
-            end = fetch_now(source_url(str(path)), settings)
-            if isinstance(end, Keyframe):
-                frames[case].append(end)
+            keyframe = fetch_now(source_url(str(path)), settings)
+            if isinstance(keyframe, Keyframe):
+                frames[case].append(keyframe)
     if not frames:
         raise SystemExit(f"no clips named *_<{'|'.join(CASES)}>.mp4 in {data}; give their folder with --data")
     return frames
 
 
 def measure(frames: dict[str, list[Keyframe]], rounds: int, seconds: float) -> dict[str, Any]:
-    """All cases; one engine serves them all."""
+    """Measure all cases with one engine."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-bench-")))
         engine = stack.enter_context(Supervisor(_settings(folder)))
@@ -118,23 +119,23 @@ def _case(
     rounds: int,
     seconds: float,
 ) -> dict[str, Any]:
-    ours, limits, bare_ms = [], [], []
+    rates, limits, bare_ms = [], [], []
     cameras = [f"{case}_{number}" for number in range(CAMERAS)]
     client.import_cameras([Camera(camera, "", push=True, region="130102") for camera in cameras])
-    learned = _machine(client).checks_total + CAMERAS * (JudgeSettings().baseline_visits_min + 1)
+    checks_to_learn = _machine(client).checks_total + CAMERAS * (JudgeSettings().baseline_visits_min + 1)
     with _Helpers(keyframes, addresses["intake"], cameras) as helpers:
         helpers.decode(0.5)
-        while _machine(client).checks_total < learned:
+        while _machine(client).checks_total < checks_to_learn:
             _push(helpers, client, 1.0)
         before, cpu_before_s = _machine(client).checks_total, _cpu_s(addresses["metrics"])
         for _ in range(rounds):
             limit, cpu_ms = helpers.decode(seconds)
             limits.append(limit)
             bare_ms.append(cpu_ms)
-            ours.append(_push(helpers, client, seconds))
-        time.sleep(1.0)  # those that workers held when the line was empty are judged
+            rates.append(_push(helpers, client, seconds))
+        time.sleep(1.0)  # until the keyframes that workers still had when the intake was empty are judged
         checks, cpu_s = _machine(client).checks_total - before, _cpu_s(addresses["metrics"])
-    ratios = [mine / limit for mine, limit in zip(ours, limits, strict=True)]
+    ratios = [rate / limit for rate, limit in zip(rates, limits, strict=True)]
     spent_ms = {stage: 1e3 * (cpu_s[stage] - cpu_before_s[stage]) / checks for stage in cpu_s}
     size, codec, _ = case.split("_")
     bare = statistics.median(bare_ms)
@@ -143,17 +144,17 @@ def _case(
         "codec": codec,
         "size": size,
         "clips": len(keyframes),
-        "checks_per_s": round(statistics.median(ours), 1),
+        "checks_per_s": round(statistics.median(rates), 1),
         "limit_per_s": round(statistics.median(limits), 1),
         "ratio": round(statistics.median(ratios), 3),
-        **{f"{stage}_ms": round(taken_ms, 3) for stage, taken_ms in spent_ms.items()},
+        **{f"{stage}_ms": round(stage_ms, 3) for stage, stage_ms in spent_ms.items()},
         "bare_ms": round(bare, 3),
         "scoring_share": round((spent_ms["kernels"] + spent_ms["judge"]) / bare, 3),
     }
 
 
 def _cpu_s(metrics: str) -> dict[str, float]:
-    """Seconds of processor time spent so far, by stage."""
+    """Return the CPU seconds spent so far, by stage. `metrics`: address of the engine's metrics."""
     with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=5) as reply:
         text = reply.read().decode()
     return {
@@ -165,7 +166,7 @@ def _cpu_s(metrics: str) -> dict[str, float]:
 
 
 def _push(helpers: "_Helpers", client: PatrolClient, seconds: float) -> float:
-    """Verdicts a second while the gateway pushes; counted from the first that is stored to the last."""
+    """Have the gateway push for `seconds`; return the verdicts stored per second."""
     helpers.push(True)
     time.sleep(0.5)
     before, began = _machine(client).checks_total, time.monotonic()
@@ -179,12 +180,12 @@ def _push(helpers: "_Helpers", client: PatrolClient, seconds: float) -> float:
 
 def _machine(client: PatrolClient) -> MachineStatus:
     machine = client.status().machine
-    assert machine is not None  # without a token all of it is told
+    assert machine is not None  # a caller without a token gets the whole status
     return machine
 
 
 class _Helpers:
-    """The gateway's process and the bare decoders', idle until asked."""
+    """The processes of the gateway and of the bare decoders; each is idle until it gets a command."""
 
     def __init__(self, keyframes: Sequence[Keyframe], intake: str, cameras: Sequence[str]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -211,12 +212,12 @@ class _Helpers:
             process.join()
 
     def push(self, on: bool) -> None:
-        """Have the gateway push all it can, or nothing."""
+        """Start or stop the gateway, which pushes as fast as it can."""
         self._pipes[0].send(on)
         self._pipes[0].recv()
 
     def decode(self, seconds: float) -> tuple[float, float]:
-        """Keyframes a second that the bare decoders decode together, and processor time of one, in milliseconds."""
+        """Run the bare decoders; return keyframes per second of all together, and CPU milliseconds per keyframe."""
         for pipe in self._pipes[1:]:
             pipe.send(seconds)
         rates, cpu_ms = zip(*[pipe.recv() for pipe in self._pipes[1:]], strict=True)

@@ -1,4 +1,4 @@
-"""One JSON line a recorded run, in bench/history.jsonl: the engine's memory of its own speed."""
+"""Appends one JSON line per recorded benchmark run to bench/history.jsonl."""
 
 import datetime
 import json
@@ -12,7 +12,7 @@ HISTORY = HERE / "history.jsonl"
 
 
 def append(record: dict[str, Any]) -> None:
-    """Add date, commit, machine and Python to `record` (which should have a `bench` key) and keep it as one line."""
+    """Append `record`, which should have a `bench` key, as one line, with date, commit, CPU and Python version."""
     stamped = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
@@ -25,7 +25,10 @@ def append(record: dict[str, Any]) -> None:
 
 
 def commit() -> str:
-    """Short hash of the checked-out commit, + if tracked files differ from it; `unknown` outside a repository."""
+    """Return the short hash of the checked-out commit, with a + if tracked files differ from it.
+
+    Returns `unknown` outside a repository.
+    """
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"],
         cwd=HERE,
@@ -37,7 +40,7 @@ def commit() -> str:
 
 
 def cpu_model() -> str:
-    """What the processor calls itself."""
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():

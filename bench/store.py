@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.baselines import learned, seen
+from bench.baselines import good_measurement, learned
 from bench.history import append
 from bench.visits import CLIP, live, load_server
 from engine.clock import wall_ns
@@ -101,7 +101,7 @@ class Visits:
         """Yield records; every camera has one before any has a second."""
         rng, noise = random.Random(1), np.random.default_rng(1)
         verdict, judge_state = learned()
-        measurement, packed_state = pack_measurement(seen(1, grey=False)), judge_state.to_bytes()
+        measurement, packed_state = pack_measurement(good_measurement(1, grey=False)), judge_state.to_bytes()
         names = list(dict.fromkeys([*verdict.figures, *(figure.name for figure in FIGURES)]))
         kinds: Sequence[tuple[FaultKind, ...]] = ((), (), (), (), (FaultKind.BLURRED,), (FaultKind.COVERED,))
         ids = self.ids()

@@ -1,1 +1,1 @@
-"""How right the judge is: real pictures through a physical chain, real codecs and the engine's own path."""
+"""Measures the accuracy of the judge: real pictures through a physical chain, real codecs and the engine's own path."""

@@ -1,10 +1,10 @@
-"""How right the judge is, on real pictures that are damaged on purpose and on real labelled files.
+"""Measures the accuracy of the judge on real pictures that are damaged on purpose, and on real labelled files.
 
     python -m bench.accuracy --data DIR [--json] [--report out/] [--page FILE] [--record] [--quick] [--seed S]
 
 DIR has a labels.csv (path,first_frame,last_frame,truth,reference). Its sharp pictures are damaged in linear light,
-coded with real H.264 and H.265, and go through the engine's own decoder, kernels and judge; its labelled files go as
-they are.
+coded with real H.264 and H.265, and passed through the engine's own decoder, kernels and judge. Its labelled files are
+passed through unchanged.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.accuracy.acceptance import inserted
+from bench.accuracy.acceptance import replace_tables
 from bench.accuracy.labels import read_labels
 from bench.accuracy.report import write_report
 from bench.accuracy.run import run
@@ -26,28 +26,28 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark and print its result."""
     options = _options()
     try:
         labels = read_labels(options.data)
     except ValueError as error:
         sys.exit(str(error))
     try:
-        result, found = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
+        result, findings = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
     except ValueError as error:
         sys.exit(str(error))
     if options.report:
-        print(write_report(options.report, result, found), file=sys.stderr)
+        print(write_report(options.report, result, findings), file=sys.stderr)
     if options.page:
-        options.page.write_text(inserted(options.page.read_text(encoding="utf-8"), result), encoding="utf-8")
+        options.page.write_text(replace_tables(options.page.read_text(encoding="utf-8"), result), encoding="utf-8")
     result = _finite(result)
     if options.record:
-        append(_line(result))
+        append(_history_record(result))
     print(json.dumps(result, ensure_ascii=False, indent=None if options.json else 2))
 
 
-def _line(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What bench/history.jsonl keeps of a run."""
+def _history_record(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a result that bench/history.jsonl keeps."""
     auc = result["auc"]
     kept = ("hit_rate", "false_alarm_rate", "unknown_rate", "labels_right", "cameras", "seed", "quick", "seconds")
     return {
@@ -59,11 +59,11 @@ def _line(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows no nan: it becomes null."""
+    """Return `value` with every nan and infinity replaced by None: JSON has neither."""
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -75,8 +75,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--page", type=Path, help="Markdown page whose accuracy tables are replaced: docs/measuring.md")
     parser.add_argument("--record", action="store_true", help="append the main figures to bench/history.jsonl")
     parser.add_argument("--quick", action="store_true", help="few cameras: under a minute on one core")
-    parser.add_argument("--seed", type=int, default=1, help="decides all that is left to chance")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--seed", type=int, default=1, help="seed of every random choice")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""What the project asks of its judge, beside what was measured. Pure."""
+"""Lists the project's requirements on the judge next to the measured values, as JSON and Markdown tables. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -8,19 +8,22 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One figure. `least`: value must reach `target`; else it must not exceed it. `value` None: not measured."""
+    """A requirement on one figure. `at_least`: the value must reach `target`; else it must not exceed it.
+
+    `value`: None if it was not measured.
+    """
 
     name: str
     value: float | None
     target: float
-    least: bool
+    at_least: bool
 
     @property
     def met(self) -> bool | None:
-        """None where nothing was measured."""
+        """Whether the requirement is met; None if nothing was measured."""
         if self.value is None:
             return None
-        return self.value >= self.target if self.least else self.value <= self.target
+        return self.value >= self.target if self.at_least else self.value <= self.target
 
 
 _HIT_RATES = {
@@ -35,7 +38,7 @@ _HIT_RATES = {
 
 
 def demands(result: Mapping[str, Any]) -> list[Demand]:
-    """All demands on a run's result."""
+    """Return all demands with the values of a run's result."""
     auc, hits, films, labels = result["auc"], result["hit_rate"], result["films"], result["labels_right"]
     greasing = result["greasing"]["in_time"]
     return [
@@ -56,27 +59,27 @@ def demands(result: Mapping[str, Any]) -> list[Demand]:
 
 
 def table(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The demands as JSON."""
+    """Return the demands as JSON."""
     return [
         {
-            "demand": one.name,
-            "value": None if one.value is None else round(one.value, 4),
-            "target": one.target,
-            "at": "least" if one.least else "most",
-            "met": one.met,
+            "demand": demand.name,
+            "value": None if demand.value is None else round(demand.value, 4),
+            "target": demand.target,
+            "at": "least" if demand.at_least else "most",
+            "met": demand.met,
         }
-        for one in demands(result)
+        for demand in demands(result)
     ]
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """The demands, the measures of sharpness and the causes as Markdown tables."""
+    """Return the demands, the measures of sharpness and the causes as Markdown tables."""
     auc = result["auc"]
     rows = ["| demand | measured | asked | met |", "|---|---|---|---|"]
-    for one in demands(result):
-        value = "-" if one.value is None else f"{one.value:.3f}"
-        met = {None: "-", True: "yes", False: "**no**"}[one.met]
-        rows.append(f"| {one.name} | {value} | {'>=' if one.least else '<='} {one.target:g} | {met} |")
+    for demand in demands(result):
+        value = "-" if demand.value is None else f"{demand.value:.3f}"
+        met = {None: "-", True: "yes", False: "**no**"}[demand.met]
+        rows.append(f"| {demand.name} | {value} | {'>=' if demand.at_least else '<='} {demand.target:g} | {met} |")
     rows += ["", f"| measure | AUC, {auc['asked']} | 95 % over scenes | AUC, everything |", "|---|---|---|---|"]
     for name, entry in auc["intervals"].items():
         interval = f"{entry['low']:.3f} to {entry['high']:.3f}"
@@ -92,12 +95,12 @@ def markdown(result: Mapping[str, Any]) -> str:
 BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
 
 
-def inserted(page: str, result: Mapping[str, Any]) -> str:
-    """`page` with the tables of `result` in place of what stands between its marks. Raises ValueError without them."""
+def replace_tables(page: str, result: Mapping[str, Any]) -> str:
+    """Return `page` with the tables of `result` between its two marks. Raises ValueError if it has no marks."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} ... {END}; put the two lines where the tables are to stand")
+        raise ValueError(f"the page has no {BEGIN} ... {END}; add these two lines where the tables belong")
     run = f"Seed {result['seed']}, {result['cameras']} cameras on {len(result['scenes'])} scenes, {result['data']}."
     return f"{before}{BEGIN}\n{run}\n\n{markdown(result)}{END}{after}"
 

@@ -1,4 +1,5 @@
-"""A camera that looks at a scene: people pass, light drifts, the sensor has noise, the encoder its bit rate."""
+"""Simulates a camera in front of a scene: people pass, light drifts, the sensor adds noise, and the encoder keeps a bit
+rate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from bench.accuracy import codec
 from bench.accuracy.codec import Coding
 from bench.accuracy.damage import Damage
 from bench.accuracy.light import Linear, Rgb, Sensor, expose, levels
-from bench.accuracy.overlay import burn_in, draw_look
+from bench.accuracy.overlay import burn_in, random_overlay
 from bench.accuracy.people import drift, populated
 from bench.accuracy.scenes import Scene
 
@@ -18,7 +19,7 @@ _QP_FIRST = 28
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """Which camera it was, for tables. `scene` groups what shows one room."""
+    """Describes a camera in tables. `scene`: the name of its source; cameras of one room share it."""
 
     scene: str
     view: str
@@ -30,7 +31,8 @@ class Rig:
 
 
 class Camera:
-    """`visit` gives the keyframe that a visit would bring, the same for the same order of calls."""
+    """A camera whose `visit` returns the keyframe that a visit would bring; the same calls in the same order return the
+    same keyframes."""
 
     def __init__(self, scene: Scene, coding: Coding, sensor: Sensor, seed: int, *, infrared: bool = False) -> None:
         self.rig = Rig(scene.name, scene.view, scene.size, coding.codec.value, coding.kbps, sensor.name, infrared)
@@ -38,29 +40,30 @@ class Camera:
         self._light = scene.light
         self._sensor = sensor
         self._seed = [seed, scene.seed]
-        self._look = draw_look(np.random.default_rng(self._seed))
+        self._overlay = random_overlay(np.random.default_rng(self._seed))
         self._qp: dict[tuple[Damage, ...], int] = {}
 
     def visit(self, number: int, at_wall_ns: int, damages: Sequence[Damage] = ()) -> bytes:
-        """The keyframe of visit `number` at that time, through `damages` in order."""
+        """Return the keyframe of visit `number` at that time, with `damages` applied in order."""
         key = tuple(damages)
-        begin = self._qp.get(key, self._qp.get((), _QP_FIRST))
+        first_qp = self._qp.get(key, self._qp.get((), _QP_FIRST))
         probes = 1 if key in self._qp else 2 if self._qp else 5
-        payload, self._qp[key] = codec.keyframe(self.coding, self.picture(number, at_wall_ns, damages), begin, probes)
+        picture = self.picture(number, at_wall_ns, damages)
+        payload, self._qp[key] = codec.keyframe(self.coding, picture, first_qp, probes)
         return payload
 
     def picture(self, number: int, at_wall_ns: int, damages: Sequence[Damage] = ()) -> Rgb:
-        """What goes into the encoder."""
+        """Return the picture that goes into the encoder at visit `number`."""
         still = any(damage.still for damage in damages)
         moment = 0 if still else number
-        room = np.random.default_rng([*self._seed, moment])
-        gain, tint = drift(room)
-        scene: Linear = populated(self._light, room) * tint
+        room_random = np.random.default_rng([*self._seed, moment])
+        gain, tint = drift(room_random)
+        scene: Linear = populated(self._light, room_random) * tint
         for damage in damages:
             gain *= damage.gain(scene)
             scene = damage.lens(scene, moment)
-        grain = np.random.default_rng([*self._seed, moment, 1])
-        shown = levels(expose(scene, self._sensor, grain, gain))
+        noise_random = np.random.default_rng([*self._seed, moment, 1])
+        picture = levels(expose(scene, self._sensor, noise_random, gain))
         for damage in damages:
-            shown = damage.signal(shown, moment)
-        return burn_in(shown, self._look, at_wall_ns)
+            picture = damage.signal(picture, moment)
+        return burn_in(picture, self._overlay, at_wall_ns)

@@ -1,4 +1,5 @@
-"""Something before the lens: cloth, paint, a hand, tape, a leaf. Too near to be in focus, so edges are soft."""
+"""Simulates covers in front of the lens: cloth, paint, a hand, tape, a leaf. They are too near to be in focus, so their
+edges are soft."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -10,13 +11,14 @@ from bench.accuracy.damage import Damage, Field, blended, field
 from bench.accuracy.light import Linear
 
 WHOLE: Final = 0.95
-"""From this share on the truth is `covered`, below it `partly_covered`."""
+"""Covered share from which on the truth is `covered`; below it is `partly_covered`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """`colour`: linear reflectance. `edge`: width of its soft edge in shares of the height. `texture`: deviation of
-    its light. `bumps`: how many along the height its outline and shading have. `through`: light it lets pass."""
+    """`colour`: linear reflectance. `edge`: width of its soft edge as a share of the height. `texture`: deviation of
+    its light. `bumps`: number of bumps of its outline and shading along the height. `through`: share of light it lets
+    pass."""
 
     colour: tuple[float, float, float]
     edge: float
@@ -36,7 +38,8 @@ MATERIALS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Cover(Damage):
-    """Covers `strength` (0..1) of the picture's area with `material`, from one side, where it was put it stays."""
+    """Covers `strength` (0..1) of the picture's area with `material` from one side, at the same place on every
+    visit."""
 
     material: str = "cloth"
 
@@ -45,7 +48,7 @@ class Cover(Damage):
 
     @property
     def truth(self) -> str:
-        """Covered, or partly."""
+        """The kind of fault that the cover is."""
         return "covered" if self.strength >= WHOLE else "partly_covered"
 
     @property
@@ -56,10 +59,10 @@ class Cover(Damage):
         random = self._random()
         material = MATERIALS[self.material]
         mask = self._mask(scene, material, random)
-        lit = max(0.05, float(scene.mean()))
+        brightness = max(0.05, float(scene.mean()))
         shade = 1.0 + material.texture * 2 * (field(scene.shape, material.bumps, random) - 0.5)
         x = np.linspace(random.uniform(-0.3, 0.0), random.uniform(0.0, 0.3), scene.shape[1], dtype=np.float32)
-        tone = np.array(material.colour, np.float32) * np.float32(2.2 * lit)
+        tone = np.array(material.colour, np.float32) * np.float32(2.2 * brightness)
         surface = (shade * (1 + x))[..., None].astype(np.float32) * tone
         if material.through:
             glow = cv2.resize(scene, (16, 9), interpolation=cv2.INTER_AREA)
@@ -67,7 +70,8 @@ class Cover(Damage):
         return blended(scene, np.asarray(surface, np.float32), mask)
 
     def _mask(self, scene: Linear, material: Material, random: np.random.Generator) -> Field:
-        """1 where it covers. The outline is a ramp from one side bent by bumps, cut where the area is right."""
+        """Return the mask, 1 where the scene is covered: a ramp from one side, bent by bumps, cut so that the area
+        fits."""
         rows, columns = scene.shape[:2]
         if self.strength >= 1.0:
             return np.ones((rows, columns), np.float32)

@@ -1,6 +1,6 @@
-"""What a damage is, and the fields and kernels that damages are made of. Seeded: the same seed gives the same picture.
+"""Defines damages, and the random fields and blur kernels they are built from. The same seed gives the same picture.
 
-Lengths are given in pixels of a 1080-line picture and hold in proportion at other sizes.
+Lengths are given in pixels of a 1080-line picture and scale with the size of the picture.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ LINES: Final = 1080
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is wrong with a camera. `strength` is in `unit`; `seed` decides all that is left to chance.
+    """One fault of a camera. `strength` is in `unit`; `seed` determines every random choice.
 
     A picture passes `lens` (linear light, before the sensor), is exposed by `gain`, and passes `signal` (8-bit
-    levels, after the sensor, before the overlay). `visit` counts visits: what drifts does so from one to the next.
+    levels, after the sensor, before the overlay). `visit` is the number of the visit: what drifts changes with it.
     """
 
     strength: float
@@ -32,39 +32,39 @@ class Damage:
     unit: ClassVar[str]
 
     def lens(self, scene: Linear, visit: int) -> Linear:
-        """The light behind the lens."""
+        """Return the light behind the lens."""
         return scene
 
     def gain(self, scene: Linear) -> float:
-        """Exposure, as a factor on the light of the undamaged `scene`."""
+        """Return the exposure as a factor on the light of the undamaged `scene`."""
         return 1.0
 
     @property
     def still(self) -> bool:
-        """The camera repeats one picture, noise and all; only its clock goes on."""
+        """Whether the camera repeats one picture, including its noise; only its clock goes on."""
         return False
 
     @property
     def detail(self) -> str:
-        """Which of several looks it has: a material, a screen; or empty."""
+        """The variant of the damage, such as a material or a screen; empty if it has none."""
         return ""
 
     def signal(self, levels: Rgb, visit: int) -> Rgb:
-        """What leaves the camera's electronics."""
+        """Return the picture that leaves the camera's electronics."""
         return levels
 
     def _random(self, visit: int | None = None) -> np.random.Generator:
-        """Chance that stays from visit to visit, or, with `visit`, that of one visit."""
+        """Return a random generator that is the same at every visit, or, with `visit`, one for that visit."""
         return np.random.default_rng([self.seed, 0 if visit is None else visit + 1])
 
 
 def scaled(length_px: float, picture: npt.NDArray[np.float32]) -> float:
-    """Pixels of a 1080-line picture in pixels of this one."""
+    """Convert pixels of a 1080-line picture to pixels of this one."""
     return length_px * float(picture.shape[0]) / LINES
 
 
 def field(shape: tuple[int, ...], cells: int, random: np.random.Generator) -> Field:
-    """A smooth random field 0..1 (rows, columns) with about `cells` bumps along its height."""
+    """Return a smooth random field, 0..1, shape (rows, columns), with about `cells` bumps along its height."""
     rows, columns = shape[:2]
     grid = random.random((cells + 2, max(3, round(cells * columns / rows) + 2)), np.float32)
     smooth = cv2.resize(grid, (columns, rows), interpolation=cv2.INTER_CUBIC)
@@ -74,7 +74,8 @@ def field(shape: tuple[int, ...], cells: int, random: np.random.Generator) -> Fi
 
 
 def disc(radius_px: float) -> Field:
-    """A defocused lens's point spread function: an even disc with a soft rim, sum 1 (Hopkins 1955, geometric limit)."""
+    """Return the point spread function of a defocused lens: a uniform disc with a soft rim, sum 1 (Hopkins 1955,
+    geometric limit)."""
     half = max(1, int(np.ceil(radius_px + 0.5)))
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     kernel = np.clip(radius_px + 0.5 - np.hypot(y, x), 0.0, 1.0)
@@ -82,7 +83,8 @@ def disc(radius_px: float) -> Field:
 
 
 def path(length_px: float, random: np.random.Generator) -> Field:
-    """A camera's shake during one exposure: a slightly bent path of that length, even in time, sum 1."""
+    """Return the point spread function of a shake during one exposure: a slightly bent path of that length, uniform in
+    time, sum 1."""
     steps = max(2, int(np.ceil(8 * length_px)))
     angle = random.uniform(0, np.pi) + np.linspace(-0.5, 0.5, steps) * random.uniform(-0.6, 0.6)
     x, y = np.cumsum(np.cos(angle)), np.cumsum(np.sin(angle))
@@ -99,13 +101,13 @@ def path(length_px: float, random: np.random.Generator) -> Field:
 
 
 def convolved(scene: Linear, kernel: Field) -> Linear:
-    """The scene through a point spread function; its borders are mirrored."""
+    """Return the scene convolved with a point spread function; borders are mirrored."""
     out = cv2.filter2D(scene, -1, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(out, np.float32)
 
 
 def blended(scene: Linear, other: Linear, share: Field | float) -> Linear:
-    """`share` of `other` over the rest of `scene`."""
+    """Return `share` of `other` blended over `scene`."""
     weight = share[..., None] if isinstance(share, np.ndarray) else np.float32(share)
     out: Linear = scene + weight * (other - scene)
     return out

@@ -1,4 +1,4 @@
-"""Damage behind the lens: sensor, electronics, cable, recorder."""
+"""Simulates damage behind the lens: sensor, electronics, cable, recorder."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -16,7 +16,7 @@ _COLOURS: Final = {"blue": (16, 32, 200), "black": (0, 0, 0), "grey": (120, 120,
 
 @dataclass(frozen=True, slots=True)
 class ColourCast(Damage):
-    """A white balance gone wrong. `strength`: stops between the channel that gained and the one that lost."""
+    """A wrong white balance. `strength`: stops between the brightened and the darkened channel."""
 
     kind: ClassVar[str] = "colour_cast"
     unit: ClassVar[str] = "stops"
@@ -31,7 +31,7 @@ class ColourCast(Damage):
 
 @dataclass(frozen=True, slots=True)
 class InfraredNight(Damage):
-    """No fault: the camera's night mode. Grey, lit by its own lamp, brightest in the middle. `strength`: 1."""
+    """The camera's night mode, which is no fault: grey, lit by its own lamp, brightest in the middle. `strength`: 1."""
 
     kind: ClassVar[str] = "ir_night"
     unit: ClassVar[str] = "on"
@@ -44,13 +44,13 @@ class InfraredNight(Damage):
         return out
 
     def signal(self, levels: Rgb, visit: int) -> Rgb:
-        """The sensor's noise has no colour either."""
+        """Return the picture without colour: the sensor's noise has none either."""
         return np.repeat(levels[..., 1:2], 3, axis=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Noisy(Damage):
-    """Gain without end. `strength`: deviation of the noise."""
+    """Noise of an excessive gain. `strength`: standard deviation of the noise."""
 
     kind: ClassVar[str] = "noisy"
     unit: ClassVar[str] = "levels"
@@ -62,7 +62,7 @@ class Noisy(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Snow(Damage):
-    """A bad analogue line. `strength`: share of the samples that are white or black."""
+    """A bad analogue line. `strength`: share of the samples that have a random level."""
 
     kind: ClassVar[str] = "snow"
     unit: ClassVar[str] = "share of samples"
@@ -77,25 +77,25 @@ class Snow(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Stripes(Damage):
-    """Hum or a broken readout: a wave of rows or columns over the picture that drifts. `strength`: its amplitude."""
+    """Hum or a broken readout: a drifting wave of rows or columns over the picture. `strength`: its amplitude."""
 
     kind: ClassVar[str] = "stripes"
     unit: ClassVar[str] = "levels"
 
     def signal(self, levels: Rgb, visit: int) -> Rgb:
         random = self._random()
-        along = int(random.integers(0, 2))
+        axis = int(random.integers(0, 2))
         period = levels.shape[0] * random.uniform(0.01, 0.06)
         phase = self._random(visit).uniform(0, 2 * np.pi)
         wave = np.float32(self.strength) * np.sin(
-            2 * np.pi * np.arange(levels.shape[along], dtype=np.float32) / np.float32(period) + np.float32(phase)
+            2 * np.pi * np.arange(levels.shape[axis], dtype=np.float32) / np.float32(period) + np.float32(phase)
         )
-        return _levels(levels + (wave[:, None, None] if along == 0 else wave[None, :, None]))
+        return _levels(levels + (wave[:, None, None] if axis == 0 else wave[None, :, None]))
 
 
 @dataclass(frozen=True, slots=True)
 class DeadRows(Damage):
-    """Rows that the sensor does not read, each a repetition of noise or black. `strength`: their share."""
+    """Rows that the sensor does not read: each is all black or all white, at every visit. `strength`: their share."""
 
     kind: ClassVar[str] = "dead_rows"
     unit: ClassVar[str] = "share of rows"
@@ -110,7 +110,7 @@ class DeadRows(Damage):
 
 @dataclass(frozen=True, slots=True)
 class NoSignal(Damage):
-    """The recorder's picture for a camera it has lost. `strength`: 1."""
+    """The picture that a recorder shows for a camera it has lost. `strength`: 1."""
 
     screen: str = "blue"
 
@@ -138,7 +138,7 @@ class NoSignal(Damage):
 class Frozen(Damage):
     """The encoder repeats one picture; the clock that it burns in goes on. `strength`: 1.
 
-    `stale`: neither clock nor stream goes on: a snapshot service that hands out the last good picture for ever.
+    `stale`: neither the clock nor the stream goes on: a snapshot service that returns the last good picture for ever.
     """
 
     stale: bool = False
@@ -156,5 +156,5 @@ class Frozen(Damage):
 
 
 def _levels(values: np.typing.NDArray[np.float32]) -> Rgb:
-    shown: Rgb = np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
-    return shown
+    rounded: Rgb = np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
+    return rounded

@@ -1,4 +1,4 @@
-"""All that the harness knows of the engine: keyframe in, answer out, by the path that worker and hub take."""
+"""The harness's only access to the engine: a keyframe in, an answer out, by the same path as in worker and hub."""
 
 import contextlib
 from collections.abc import Iterator
@@ -29,9 +29,8 @@ from engine.worker.process import measure
 NEVER_SEEN: Final = JudgeState()
 SHARPNESS_MIN: Final = JudgeSettings().sharpness_min
 """The shipped threshold: blurred below this score."""
-Memory = JudgeState
 
-EVIDENCE: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+KIND_FIGURES: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "defocus": (("sharpness", -1.0),),
     "motion": (("sharpness", -1.0),),
     "too_dark": (("luma_mean", -1.0),),
@@ -47,18 +46,18 @@ EVIDENCE: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "noisy": (("noise_floor", 1.0),),
     "snow": (("noise_floor", 1.0),),
 }
-"""The figure by which each kind is told, the first that there is, and its sign: more is worse."""
+"""The figures that show each kind, of which the first available is used, and the sign that makes more worse."""
 
 _BASELINE_FIGURES: Final = ("sharpness_ratio", "sharpness_change", "sharpness_to_baseline")
-"""Where a judge with a memory tells sharpness against the camera's own past; more is sharper."""
+"""Names of the figure of sharpness against the camera's baseline, in any version of the rules; more is sharper."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the engine says of one visit; kinds, cause and reason as the words that the engine itself uses.
+    """The engine's answer to one visit; kinds, cause and reason are the engine's own words.
 
-    `sharpness`: the score, None where the engine gives none. `relative`: the judge's own figure of sharpness against
-    the camera's past, None where it has none.
+    `sharpness`: the score, None if the engine gives none. `relative`: the judge's figure of sharpness against the
+    baseline, None if there is none.
     """
 
     state: str
@@ -73,21 +72,21 @@ class Answer:
     verdict: Verdict
 
     @property
-    def evidence(self) -> dict[str, float]:
-        """By kind, the figure that tells it; more is worse."""
+    def kind_figures(self) -> dict[str, float]:
+        """By kind, the figure that shows it; more is worse."""
         scores = self.verdict.scores
-        known = dict(self.verdict.figures)
+        available = dict(self.verdict.figures)
         for name in ("sharpness", "exposure", "occlusion"):
             score = getattr(scores, name)
             if score is not None:
-                known[name] = score
-        told: dict[str, float] = {}
-        for kind, candidates in EVIDENCE.items():
+                available[name] = score
+        figures: dict[str, float] = {}
+        for kind, candidates in KIND_FIGURES.items():
             for name, sign in candidates:
-                if name in known:
-                    told[kind] = sign * known[name]
+                if name in available:
+                    figures[kind] = sign * available[name]
                     break
-        return told
+        return figures
 
 
 class Engine:
@@ -98,8 +97,8 @@ class Engine:
         self._decoder = Decoder()
         self._settings = JudgeSettings()
 
-    def look(self, codec: Codec, payload: bytes, at_wall_ns: int, stream_time_ns: int | None) -> Measurement | str:
-        """The measurement of a keyframe, or the reason why there is none."""
+    def measure(self, codec: Codec, payload: bytes, at_wall_ns: int, stream_time_ns: int | None) -> Measurement | str:
+        """Return the measurement of a keyframe, or the reason why there is none."""
         keyframe = Keyframe("camera", 1, codec, payload, at_wall_ns, stream_time_ns, FeedKind.GATEWAY)
         try:
             return measure(self._decoder, keyframe)
@@ -107,45 +106,49 @@ class Engine:
             return error.reason
 
     def luma(self, codec: Codec, payload: bytes) -> npt.NDArray[np.uint8]:
-        """The luma plane that the kernels see, as a copy; 8-bit codecs only."""
+        """Return a copy of the luma plane that the kernels measure; 8-bit codecs only."""
         return np.array(self._decoder.decode(codec, payload).luma, np.uint8)
 
     def check(self, path: Path) -> Answer:
-        """One visit to a file, as `patrol check` does it: through the feed's own demuxer."""
+        """Return the answer to one visit to a file as `patrol check` makes it, through the feed's own demuxer."""
         settings = Settings(feed=FeedSettings(schemes=("file",)))
         return _answer(next(iter(check_sources([str(path)], settings))).verdict)
 
-    def judge(self, seen: Measurement | str, memory: Memory, at_wall_ns: int) -> tuple[Answer, Memory]:
-        """One visit: the answer, and what the camera's memory became."""
-        if isinstance(seen, str):
-            reason = UnknownReason.DAMAGED if seen in ("damaged", "empty") else UnknownReason.NO_PICTURE
-            verdict, memory = judge_undecoded("camera", 1, at_wall_ns, reason, seen, memory, self._settings)
+    def judge(
+        self, measurement: Measurement | str, judge_state: JudgeState, at_wall_ns: int
+    ) -> tuple[Answer, JudgeState]:
+        """Judge one visit; return the answer and the new judge state. `measurement`: as `measure` returns it."""
+        if isinstance(measurement, str):
+            reason = UnknownReason.DAMAGED if measurement in ("damaged", "empty") else UnknownReason.NO_PICTURE
+            verdict, judge_state = judge_undecoded(
+                "camera", 1, at_wall_ns, reason, measurement, judge_state, self._settings
+            )
         else:
-            verdict, memory = judge_measurement(seen, memory, self._settings)
-        return _answer(verdict), memory
+            verdict, judge_state = judge_measurement(measurement, judge_state, self._settings)
+        return _answer(verdict), judge_state
 
 
-def taken_keyframe(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
-    """The payload as a feeder would hand it on; None if it would not take it for a keyframe."""
+def keyframe_payload(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
+    """Return the payload as a feeder would pass it on; None if a feeder would not accept it as a keyframe."""
     return carries_keyframe(codec, payload, extradata)
 
 
 @contextlib.contextmanager
 def without_noise_correction() -> Iterator[None]:
-    """The planted bug: energies and edges are taken as they come, with the sensor's noise in them."""
-    with mock.patch.object(figures, "NOISE_TAKEN", 0.0):
+    """Plant a bug: the sensor's noise is not subtracted from energies and edges."""
+    with mock.patch.object(figures, "NOISE_CORRECTION", 0.0):
         yield
 
 
 def structure_min(verdict: Verdict) -> float:
-    """Below that gradient energy (levels^2) a tile shows nothing; for drawing."""
+    """Return the gradient energy (levels^2) below which a tile shows nothing; for drawing."""
     return float(verdict.thresholds.get("lost_structure_max", 0.6))
 
 
 def _answer(verdict: Verdict) -> Answer:
-    loose: Any = verdict  # older rules know no cause
-    cause = str(getattr(loose, "cause", "") or "")
-    announced_cause = str(getattr(loose, "announced_cause", "") or cause)
+    untyped: Any = verdict  # verdicts of older rules have no cause
+    cause = str(getattr(untyped, "cause", "") or "")
+    announced_cause = str(getattr(untyped, "announced_cause", "") or cause)
     relative = next((verdict.figures[name] for name in _BASELINE_FIGURES if name in verdict.figures), None)
     return Answer(
         state=verdict.state.value,

@@ -1,4 +1,4 @@
-"""What a run finds, as values: pictures, episodes, good days, greasings, and examples for people."""
+"""The raw results of a run as values: pictures, episodes, good days, greasings, and examples for the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from engine.model.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture's figures of sharpness; `kind` is good, defocus or motion. Of all of them more is sharper.
+    """The sharpness figures of one picture; `kind` is good, defocus or motion. Of every figure more is sharper.
 
-    `sharpness`: the engine's score; `relative`: against the camera's own past; `uncorrected`: the score without the
-    correction for noise. None where there is none.
+    `sharpness`: the engine's score; `relative`: against the camera's baseline; `uncorrected`: the score without the
+    noise correction; None if there is none. `peers`: the figures of other methods, by name.
     """
 
     rig: Rig
@@ -28,11 +28,11 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A damage over M visits, and what was announced in the end.
+    """A damage over M visits, and what was announced after them.
 
-    `state`, `named`, `hit`: with the camera's memory; `alone_*`: without one. `counted`: strong enough to be asked for.
-    `visits`: visits until the right kind was announced, 0 if it never was. `evidence`: the engine's figure for this
-    kind on the last visit, more is worse.
+    `state`, `name`, `hit`: with the camera's baseline; `alone_*`: without one. `counted`: strong enough to count in the
+    hit rates. `visits`: visits until the right kind was announced, 0 if it never was. `kind_figure`: the engine's
+    figure for this kind on the last visit, more is worse; None if there is none.
     """
 
     rig: Rig
@@ -42,20 +42,22 @@ class Episode:
     detail: str
     counted: bool
     state: str
-    named: str
+    name: str
     hit: bool
     visits: int
     alone_state: str
-    alone_named: str
+    alone_name: str
     alone_hit: bool
-    evidence: float | None
+    kind_figure: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A good day of one camera. `unknown`, `faults`: visits so answered; `announced`: the fault announced, or empty.
+    """A good day of one camera. `unknown`, `faults`: number of visits with that answer; `announced`: the fault that was
+    announced, or empty.
 
-    `alone_faults`, `alone_unknown`: the same of single pictures without a memory. `evidence`: by visit and kind.
+    `alone_faults`, `alone_unknown`: the same for single pictures without a baseline. `kind_figures`: the figures that
+    show a kind, per visit and by kind.
     """
 
     rig: Rig
@@ -65,13 +67,13 @@ class Day:
     announced: str
     alone_unknown: int
     alone_faults: int
-    evidence: tuple[Mapping[str, float], ...] = ()
+    kind_figures: tuple[Mapping[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Greasing:
-    """`announced_day`: of a camera greased by 1/30 a day; `one_shot`: the least strength, in 30ths, that is announced
-    when it comes at once. None: never."""
+    """`announced_day`: when a camera greased by 1/30 a day was announced; `one_shot`: the least strength, in 30ths,
+    that is announced when it comes at once. None if never."""
 
     rig: Rig
     announced_day: int | None
@@ -82,7 +84,7 @@ class Greasing:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A picture for the report. `group`: hit, miss or false alarm; `kind`: the truth."""
+    """A picture for the report. `group`: hit, miss or false alarm; `kind`: the true kind."""
 
     group: str
     kind: str
@@ -95,7 +97,7 @@ class Example:
 
 @dataclass(slots=True)
 class Findings:
-    """All that one camera gave."""
+    """All results of one camera, or of a run."""
 
     shots: list[Shot] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Records by a key, and counts of words. Pure."""
+"""Groups records by a key, and counts words. Pure."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -8,7 +8,7 @@ _K = TypeVar("_K")
 
 
 def grouped(values: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
-    """Values by what `key` says of them, in the order in which they come."""
+    """Return the values grouped by `key`, groups and values in the order of their first occurrence."""
     groups: dict[_K, list[_T]] = {}
     for value in values:
         groups.setdefault(key(value), []).append(value)
@@ -16,6 +16,6 @@ def grouped(values: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]
 
 
 def counts(values: Iterable[str]) -> dict[str, int]:
-    """How often each word is there, the most frequent first."""
-    by_word = {word: len(same) for word, same in grouped(values, lambda word: word).items()}
-    return dict(sorted(by_word.items(), key=lambda one: -one[1]))
+    """Return how often each word occurs, the most frequent first."""
+    by_word = {word: len(group) for word, group in grouped(values, lambda word: word).items()}
+    return dict(sorted(by_word.items(), key=lambda item: -item[1]))

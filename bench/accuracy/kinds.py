@@ -1,4 +1,4 @@
-"""How well each kind of fault is found and named, and how quiet good pictures are. Pure."""
+"""Makes the tables of hit rates and causes by kind of fault, and of false alarms on good pictures. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -12,37 +12,41 @@ from bench.accuracy.statistics import auc_interval, wilson
 Table = dict[str, Any]
 
 _CUTS: Final[dict[str, Callable[[Episode | Day], str]]] = {
-    "by_size": lambda one: one.rig.size,
-    "by_codec": lambda one: f"{one.rig.codec} {one.rig.kbps}",
-    "by_light": lambda one: one.rig.light,
+    "by_size": lambda record: record.rig.size,
+    "by_codec": lambda record: f"{record.rig.codec} {record.rig.kbps}",
+    "by_light": lambda record: record.rig.light,
 }
 
 
 def kinds_table(episodes: Sequence[Episode], days: Sequence[Day], seed: int) -> Table:
-    """`hit_rate` by kind, `hits` with their intervals, cuts, `causes`, `told_apart`, `kinds_auc`."""
-    counted = sorted((one for one in episodes if one.counted), key=lambda one: one.truth)
-    every = sorted(episodes, key=lambda one: (one.kind, one.strength))
-    detailed = sorted((one for one in counted if one.detail), key=lambda one: (one.kind, one.detail))
-    hits = _rates(counted, lambda one: one.truth)
+    """Return `hit_rate` by kind, `hits` with their intervals, the same by size, codec, light, strength and detail,
+    `causes`, `told_apart` and `kinds_auc`."""
+    counted = sorted((episode for episode in episodes if episode.counted), key=_truth)
+    by_strength = sorted(episodes, key=lambda episode: (episode.kind, episode.strength))
+    detailed = sorted(
+        (episode for episode in counted if episode.detail), key=lambda episode: (episode.kind, episode.detail)
+    )
+    hits = _rates(counted, _truth)
     return {
         "hit_rate": {kind: rate["value"] for kind, rate in hits.items()},
         "hits": hits,
-        "hit_rate_alone": _rates(counted, lambda one: one.truth, alone=True),
+        "hit_rate_alone": _rates(counted, _truth, alone=True),
         "hit_rate_by": {
-            name: {key: _rates(group, lambda one: one.truth) for key, group in sorted(grouped(counted, cut).items())}
-            for name, cut in _CUTS.items()
+            name: {value: _rates(group, _truth) for value, group in sorted(grouped(counted, key).items())}
+            for name, key in _CUTS.items()
         },
-        "hit_rate_by_strength": _rates(every, lambda one: f"{one.kind} {one.strength:g}"),
-        "hit_rate_by_detail": _rates(detailed, lambda one: f"{one.kind} {one.detail}"),
-        "causes": _causes(counted, lambda one: one.named),
-        "causes_alone": _causes(counted, lambda one: one.alone_named),
+        "hit_rate_by_strength": _rates(by_strength, lambda episode: f"{episode.kind} {episode.strength:g}"),
+        "hit_rate_by_detail": _rates(detailed, lambda episode: f"{episode.kind} {episode.detail}"),
+        "causes": _causes(counted, lambda episode: episode.name),
+        "causes_alone": _causes(counted, lambda episode: episode.alone_name),
         "told_apart": _told_apart(counted),
-        "kinds_auc": _areas(counted, days, seed),
+        "kinds_auc": _kinds_auc(counted, days, seed),
     }
 
 
 def good_table(days: Sequence[Day]) -> Table:
-    """`false_alarm_rate` of camera-days, `unknown_rate` of visits, and `good` with their intervals and cuts."""
+    """Return `false_alarm_rate` of camera-days, `unknown_rate` of visits, and `good` with their intervals and the same
+    by size, codec, light and scene."""
     visits = sum(day.visits for day in days)
     false = sum(bool(day.announced) for day in days)
     unknown = sum(day.unknown for day in days)
@@ -59,17 +63,17 @@ def good_table(days: Sequence[Day]) -> Table:
             "alone_fault": wilson(sum(day.alone_faults for day in days), visits).json(),
             "alone_unknown": wilson(sum(day.alone_unknown for day in days), visits).json(),
             **{
-                name: {key: _days(group) for key, group in sorted(grouped(days, cut).items())}
-                for name, cut in _CUTS.items()
+                name: {value: _days(group) for value, group in sorted(grouped(days, key).items())}
+                for name, key in _CUTS.items()
             },
-            "by_scene": {key: _days(group) for key, group in sorted(grouped(days, lambda day: day.rig.scene).items())},
+            "by_scene": {scene: _days(group) for scene, group in sorted(grouped(days, _scene).items())},
             "infrared": _days([day for day in days if day.rig.infrared]),
         },
     }
 
 
 def films_table(days: Sequence[Day]) -> Table:
-    """Good films as they were found: none of their days may have a false alarm."""
+    """Return the figures of the good films: none of their days may have a false alarm."""
     return {
         **_days(days),
         "visits": sum(day.visits for day in days),
@@ -80,60 +84,72 @@ def films_table(days: Sequence[Day]) -> Table:
 
 
 def greasing_table(greasings: Sequence[Greasing]) -> Table:
-    """Cameras greased over 30 days beside those greased at once; `in_time`: announced no later than that strength."""
+    """Return cameras greased over 30 days next to those greased at once; `in_time`: see `is_in_time`."""
     rows = [
         {
-            "camera": f"{one.rig.scene} {one.rig.size} {one.rig.light}",
-            "announced_day": one.announced_day,
-            "announced_as": one.announced_as,
-            "one_shot_strength": None if one.one_shot is None else round(one.one_shot / GREASING_DAYS, 3),
-            "one_shot_as": one.one_shot_as,
-            "in_time": in_time(one),
+            "camera": f"{greasing.rig.scene} {greasing.rig.size} {greasing.rig.light}",
+            "announced_day": greasing.announced_day,
+            "announced_as": greasing.announced_as,
+            "one_shot_strength": None if greasing.one_shot is None else round(greasing.one_shot / GREASING_DAYS, 3),
+            "one_shot_as": greasing.one_shot_as,
+            "in_time": is_in_time(greasing),
         }
-        for one in greasings
+        for greasing in greasings
     ]
-    return {"cameras": rows, "in_time": wilson(sum(map(in_time, greasings)), len(greasings)).json()}
+    return {"cameras": rows, "in_time": wilson(sum(map(is_in_time, greasings)), len(greasings)).json()}
 
 
-def in_time(one: Greasing) -> bool:
-    """Announced, and no later than a film of the strength that is announced when it comes at once."""
-    return one.announced_day is not None and one.announced_day <= (one.one_shot or GREASING_DAYS)
+def is_in_time(greasing: Greasing) -> bool:
+    """Return whether grease was announced no later than at the strength that is announced when it comes at once."""
+    day = greasing.announced_day
+    return day is not None and day <= (greasing.one_shot or GREASING_DAYS)
+
+
+def _truth(episode: Episode) -> str:
+    return episode.truth
+
+
+def _scene(record: Episode | Day) -> str:
+    return record.rig.scene
 
 
 def _rates(episodes: Sequence[Episode], key: Callable[[Episode], str], *, alone: bool = False) -> Table:
     return {
-        name: wilson(sum(one.alone_hit if alone else one.hit for one in group), len(group)).json()
+        name: wilson(sum(episode.alone_hit if alone else episode.hit for episode in group), len(group)).json()
         for name, group in grouped(episodes, key).items()
     }
 
 
-def _causes(episodes: Sequence[Episode], named: Callable[[Episode], str]) -> dict[str, dict[str, int]]:
-    """The confusion table: what was done, and how often each word was announced for it."""
-    return {truth: counts(map(named, group)) for truth, group in grouped(episodes, lambda one: one.truth).items()}
+def _causes(episodes: Sequence[Episode], name_of: Callable[[Episode], str]) -> dict[str, dict[str, int]]:
+    """Return the confusion table: by true kind, how often each name was announced."""
+    return {truth: counts(map(name_of, group)) for truth, group in grouped(episodes, _truth).items()}
 
 
 def _told_apart(episodes: Sequence[Episode]) -> Table:
-    """Share of steam, grease and defocus named as what they are; `value`: the mean of the three shares."""
-    by_truth = grouped((one for one in episodes if one.truth in words.TOLD_APART), lambda one: one.truth)
-    each = {
-        truth: wilson(sum(one.named in words.TOLD_APART[truth] for one in group), len(group))
+    """Return the shares of steam, grease and defocus that were named correctly; `value`: the mean of the three."""
+    by_truth = grouped((episode for episode in episodes if episode.truth in words.TOLD_APART), _truth)
+    shares = {
+        truth: wilson(sum(episode.name in words.TOLD_APART[truth] for episode in group), len(group))
         for truth, group in by_truth.items()
     }
-    value = sum(one.value for one in each.values()) / len(each) if each else None
-    return {"value": None if value is None else round(value, 4), **{truth: one.json() for truth, one in each.items()}}
+    value = sum(share.value for share in shares.values()) / len(shares) if shares else None
+    return {
+        "value": None if value is None else round(value, 4),
+        **{truth: share.json() for truth, share in shares.items()},
+    }
 
 
-def _areas(episodes: Sequence[Episode], days: Sequence[Day], seed: int) -> Table:
-    """Of each kind for which the engine has a figure: the AUC of that figure, damaged visits against good ones."""
+def _kinds_auc(episodes: Sequence[Episode], days: Sequence[Day], seed: int) -> Table:
+    """Return, for each kind that the engine has a figure for, the AUC of that figure: damaged visits against good."""
     table: Table = {}
-    for truth, group in grouped(episodes, lambda one: one.truth).items():
+    for truth, group in grouped(episodes, _truth).items():
         faulty = {
-            scene: [one.evidence for one in same if one.evidence is not None]
-            for scene, same in grouped(group, lambda one: one.rig.scene).items()
+            scene: [episode.kind_figure for episode in in_scene if episode.kind_figure is not None]
+            for scene, in_scene in grouped(group, _scene).items()
         }
         good = {
-            scene: [visit[truth] for day in same for visit in day.evidence if truth in visit]
-            for scene, same in grouped(days, lambda day: day.rig.scene).items()
+            scene: [figures[truth] for day in in_scene for figures in day.kind_figures if truth in figures]
+            for scene, in_scene in grouped(days, _scene).items()
         }
         if any(faulty.values()) and any(good.values()):
             table[truth] = auc_interval(faulty, good, seed).json()

@@ -1,6 +1,7 @@
-"""Light and the sensor: transfer curve, exposure, noise by light level, clipping. Pictures are linear in between.
+"""Simulates light and the sensor: transfer curve, exposure, noise by light level, clipping.
 
-A linear picture is float32 (rows, columns, 3), 1.0 where the sensor is full; it may exceed 1 before `expose` clips.
+Pictures are linear in between: float32, shape (rows, columns, 3), 1.0 where the sensor is saturated; they may exceed 1
+before `expose` clips them.
 """
 
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ _LUMA: Final = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """How much light a scene has. `full_e`: electrons at white, after the camera's own averaging; `read_e`: its
-    noise without light; `level`: what is left of the scene's brightness where the iris cannot follow.
+    """A sensor in a given amount of light. `full_e`: electrons at white, after the camera's own averaging; `read_e`:
+    noise without light, in electrons; `level`: share of the scene's brightness that is left, as the iris cannot follow.
 
     Source of the model: EMVA 1288, shot noise and read noise in linear light.
     """
@@ -54,26 +55,27 @@ def _to_levels() -> npt.NDArray[np.uint8]:
 
 
 def linear(levels: Rgb) -> Linear:
-    """8-bit levels as light, by the inverse of the transfer curve of IEC 61966-2-1 (sRGB)."""
+    """Convert 8-bit levels to light, by the inverse of the transfer curve of IEC 61966-2-1 (sRGB)."""
     return _to_linear()[levels]
 
 
 def levels(light: Linear) -> Rgb:
-    """Light 0..1 as 8-bit levels; what is outside is clipped. Below 1/4095 of white all is black, as in a camera."""
+    """Convert light to 8-bit levels; light outside 0..1 is clipped. Below 1/4095 of white all is black, as in a
+    camera."""
     steps = light * np.float32(_STEPS - 1)
-    shown: Rgb = _to_levels()[np.clip(steps, 0, _STEPS - 1, out=steps).astype(np.uint16)]
-    return shown
+    coded: Rgb = _to_levels()[np.clip(steps, 0, _STEPS - 1, out=steps).astype(np.uint16)]
+    return coded
 
 
 def grey(light: Linear) -> Linear:
-    """The same picture without colour (BT.709 weights), still three channels."""
-    one: Linear = np.repeat((light @ _LUMA)[..., None], 3, axis=2)
-    return one
+    """Return the picture without colour (BT.709 weights), still in three channels."""
+    colourless: Linear = np.repeat((light @ _LUMA)[..., None], 3, axis=2)
+    return colourless
 
 
 @lru_cache(maxsize=1)
 def _noise_bank() -> Linear:
-    """White noise as a Bayer sensor has it, after bilinear demosaicing: unit variance at the sites of each colour."""
+    """Return white noise of a Bayer sensor after bilinear demosaicing: unit variance at the sites of each colour."""
     rows, columns = _BANK
     raw = np.random.default_rng(20260101).standard_normal((rows, columns), np.float32)
     y, x = np.ogrid[:rows, :columns]
@@ -87,13 +89,14 @@ def _noise_bank() -> Linear:
 
 
 def noise(shape: tuple[int, ...], random: np.random.Generator) -> Linear:
-    """Noise of about unit variance, (rows, columns, 3): a random window of a fixed field, mirrored at random."""
+    """Return noise of about unit variance, (rows, columns, 3): a random window of a fixed field, mirrored at random."""
     bank = _noise_bank()
     rows, columns = shape[:2]
     while bank.shape[0] < rows or bank.shape[1] < columns:
         bank = np.tile(bank, (2, 2, 1))
     top, left = (
-        int(random.integers(0, have - want + 1)) for have, want in zip(bank.shape, (rows, columns), strict=False)
+        int(random.integers(0, available - needed + 1))
+        for available, needed in zip(bank.shape, (rows, columns), strict=False)
     )
     window = bank[top : top + rows, left : left + columns]
     if random.random() < 0.5:
@@ -102,9 +105,10 @@ def noise(shape: tuple[int, ...], random: np.random.Generator) -> Linear:
 
 
 def expose(scene: Linear, sensor: Sensor, random: np.random.Generator, gain: float = 1.0, grain: float = 1.0) -> Linear:
-    """What the sensor reads of `scene`: exposure, then shot and read noise, then clipping to 0..1.
+    """Return what the sensor reads of `scene`: exposure, then shot and read noise, then clipping to 0..1.
 
-    `gain`: exposure on top of the sensor's level. `grain`: scales the noise's deviation; 0 is a sensor without noise.
+    `gain`: exposure on top of the sensor's level. `grain`: factor on the noise's deviation; 0 is a sensor without
+    noise.
     """
     light: Linear = scene * np.float32(sensor.level * gain)
     if grain > 0:

@@ -1,4 +1,5 @@
-"""Damage that sits before or in the lens: defocus, motion, grease, steam, drops, a turned camera, wrong exposure."""
+"""Simulates damage in front of or in the lens: defocus, motion, grease, steam, drops, a turned camera, wrong
+exposure."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -11,11 +12,11 @@ from bench.accuracy.light import Linear
 
 _GREASE_RADIUS_PX: Final = 14.0
 _GREASE_VEIL: Final = 0.35
-_GREASE_LEAST: Final = 0.15
+_GREASE_MIN: Final = 0.15
 _STEAM_SCATTER_PX: Final = 5.0
 
 MIDDLE_GREY: Final = 0.18
-"""What an exposure meter takes the mean of a scene to be (ISO 2720)."""
+"""Mean light of a scene that an exposure meter assumes (ISO 2720)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Defocus(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Motion(Damage):
-    """Shaken during the exposure. `strength`: length of the path. Each visit has its own path."""
+    """Camera shake during the exposure. `strength`: length of the path. Each visit has its own path."""
 
     kind: ClassVar[str] = "motion"
     unit: ClassVar[str] = "px at 1080p"
@@ -42,9 +43,10 @@ class Motion(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Grease(Damage):
-    """A greasy film: blur that varies over the picture, and veiling glare. It stays as it is. `strength`: 0..1.
+    """A film of grease: blur that varies over the picture, and veiling glare; the same at every visit. `strength`:
+    0..1.
 
-    At 1 the disc has a radius of 2 to 14 px (1080p) and a third of the light is spread over the whole picture.
+    At 1 the disc has a radius of 2 to 14 px (1080p), and a third of the light is spread over the whole picture.
     """
 
     kind: ClassVar[str] = "grease"
@@ -52,7 +54,7 @@ class Grease(Damage):
 
     def lens(self, scene: Linear, visit: int) -> Linear:
         random = self._random()
-        thickness = _GREASE_LEAST + (1 - _GREASE_LEAST) * field(scene.shape, 4, random)
+        thickness = _GREASE_MIN + (1 - _GREASE_MIN) * field(scene.shape, 4, random)
         widest = scaled(_GREASE_RADIUS_PX * self.strength, scene)
         steps = [scene, *(convolved(scene, disc(widest * share)) for share in (1 / 3, 2 / 3, 1.0))]
         out = scene
@@ -64,7 +66,7 @@ class Grease(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Steam(Damage):
-    """Steam before the lens: contrast falls and black rises, unevenly, and it drifts. `strength`: density 0..1."""
+    """Drifting steam in front of the lens: contrast falls and black rises, unevenly. `strength`: density 0..1."""
 
     kind: ClassVar[str] = "steam"
     unit: ClassVar[str] = "density"
@@ -80,7 +82,8 @@ class Steam(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Drops(Damage):
-    """Water drops on the glass, each a small upturned picture of the room, blurred. `strength`: share of the area."""
+    """Water drops on the glass, each a small, blurred, upside-down picture of the room. `strength`: share of the
+    area."""
 
     kind: ClassVar[str] = "drops"
     unit: ClassVar[str] = "share of area"
@@ -101,9 +104,9 @@ class Drops(Damage):
                 continue
             inside = cv2.resize(room, (end - start, bottom - top), interpolation=cv2.INTER_AREA)
             v, u = np.mgrid[top:bottom, start:end]
-            away = np.hypot(v - y, u - x) / radius
-            mask = np.clip((1 - away) * 2, 0, 1).astype(np.float32)  # far too near to be in focus
-            rim = (1.1 - 0.3 * np.clip(away, 0, 1) ** 2).astype(np.float32)[..., None]
+            distance = np.hypot(v - y, u - x) / radius
+            mask = np.clip((1 - distance) * 2, 0, 1).astype(np.float32)  # far too near to be in focus
+            rim = (1.1 - 0.3 * np.clip(distance, 0, 1) ** 2).astype(np.float32)[..., None]
             patch = out[top:bottom, start:end]
             out[top:bottom, start:end] = blended(patch, np.asarray(inside, np.float32) * rim, mask)
         return out
@@ -111,7 +114,7 @@ class Drops(Damage):
 
 @dataclass(frozen=True, slots=True)
 class Turned(Damage):
-    """The camera was turned. `strength`: share of the picture's width by which it now looks elsewhere."""
+    """A turned camera. `strength`: shift of the view as a share of the picture's width."""
 
     kind: ClassVar[str] = "moved"
     unit: ClassVar[str] = "share of width"
@@ -119,9 +122,9 @@ class Turned(Damage):
     def lens(self, scene: Linear, visit: int) -> Linear:
         random = self._random()
         rows, columns = scene.shape[:2]
-        across = random.uniform(0, 2 * np.pi)
-        # A camera on a wall turns sideways more easily than up; what comes into view is the scene mirrored.
-        x, y = np.cos(across), 0.5 * np.sin(across)
+        angle = random.uniform(0, 2 * np.pi)
+        # A camera on a wall turns sideways more easily than up. The mirrored scene fills what comes into view.
+        x, y = np.cos(angle), 0.5 * np.sin(angle)
         shift = self.strength * columns / np.hypot(x, y)
         matrix = cv2.getRotationMatrix2D((columns / 2, rows / 2), random.uniform(-1.5, 1.5), 1.0)
         matrix[:, 2] += (x * shift, y * shift)
@@ -152,7 +155,7 @@ class Overexposed(Damage):
 
 
 def _glare(scene: Linear) -> Linear:
-    """Light spread over the whole picture, and a little from the lamps outside it."""
+    """Return light spread over the whole picture, plus a little from lamps outside it."""
     rows, columns = scene.shape[:2]
     small = cv2.resize(scene, (max(8, columns // 16), max(8, rows // 16)), interpolation=cv2.INTER_AREA)
     wide = cv2.GaussianBlur(small, (0, 0), small.shape[0] * 0.25)

@@ -1,4 +1,4 @@
-"""Clock and name, as cameras and recorders burn them in: several looks."""
+"""Burns a clock and a name into pictures, in several styles, as cameras and recorders do."""
 
 import datetime
 from dataclasses import dataclass
@@ -15,7 +15,11 @@ _CLOCKS: Final = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %a %H:%M:%S", "%d/%m/%Y %H:%M:%
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """One look. `size`: height of the letters in shares of the picture's. `style`: plain, outlined, boxed or none."""
+    """`style`: plain, outlined, boxed or none. `size`: height of the letters as a share of the picture's height.
+
+    `clock_left`: the clock is at the top left, else at the top right. `name_low`: the name is at the bottom right, else
+    at the top beside the clock.
+    """
 
     style: str
     size: float
@@ -25,8 +29,8 @@ class Overlay:
     name_low: bool
 
 
-def draw_look(random: np.random.Generator) -> Overlay:
-    """A look at random; one camera in ten has none."""
+def random_overlay(random: np.random.Generator) -> Overlay:
+    """Return a random overlay; about one camera in six has none."""
     style = str(random.choice(["outlined", "outlined", "outlined", "plain", "plain", "boxed", "boxed", "none"]))
     return Overlay(
         style if random.random() < 0.95 else "none",
@@ -38,36 +42,34 @@ def draw_look(random: np.random.Generator) -> Overlay:
     )
 
 
-def burn_in(picture: Rgb, look: Overlay, at_wall_ns: int) -> Rgb:
-    """The picture with the look's clock at that time, and its name."""
-    if look.style == "none":
+def burn_in(picture: Rgb, overlay: Overlay, at_wall_ns: int) -> Rgb:
+    """Return the picture with the overlay's clock at that time, and its name."""
+    if overlay.style == "none":
         return picture
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(size=max(9, look.size * image.height))
-    clock = datetime.datetime.fromtimestamp(at_wall_ns / 1e9, datetime.UTC).strftime(look.clock_format)
-    edge = image.height * 0.015
-    right = image.width - edge
-    _write(
-        draw, clock, (edge, edge) if look.clock_left else (right, edge), "la" if look.clock_left else "ra", font, look
-    )
-    if look.name_low:
-        _write(draw, look.name, (right, image.height - edge), "rd", font, look)
+    font = ImageFont.load_default(size=max(9, overlay.size * image.height))
+    clock = datetime.datetime.fromtimestamp(at_wall_ns / 1e9, datetime.UTC).strftime(overlay.clock_format)
+    margin = image.height * 0.015
+    right = image.width - margin
+    top_left, top_right = ((margin, margin), "la"), ((right, margin), "ra")
+    _write(draw, clock, *(top_left if overlay.clock_left else top_right), font, overlay)
+    if overlay.name_low:
+        _write(draw, overlay.name, (right, image.height - margin), "rd", font, overlay)
     else:
-        away = (right, edge) if look.clock_left else (edge, edge)
-        _write(draw, look.name, away, "ra" if look.clock_left else "la", font, look)
+        _write(draw, overlay.name, *(top_right if overlay.clock_left else top_left), font, overlay)
     return np.asarray(image, np.uint8)
 
 
 def _write(
     draw: ImageDraw.ImageDraw,
     text: str,
-    place: tuple[float, float],
+    position: tuple[float, float],
     anchor: str,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
-    look: Overlay,
+    overlay: Overlay,
 ) -> None:
-    if look.style == "boxed":
-        draw.rectangle(draw.textbbox(place, text, font, anchor), fill=(0, 0, 0))
-    width = 1 if look.style == "outlined" else 0
-    draw.text(place, text, (255, 255, 255), font, anchor, stroke_width=width, stroke_fill=(0, 0, 0))
+    if overlay.style == "boxed":
+        draw.rectangle(draw.textbbox(position, text, font, anchor), fill=(0, 0, 0))
+    width = 1 if overlay.style == "outlined" else 0
+    draw.text(position, text, (255, 255, 255), font, anchor, stroke_width=width, stroke_fill=(0, 0, 0))

@@ -1,4 +1,5 @@
-"""One camera of the plan through the engine: learned, watched, damaged, greased. Runs in a process of its own."""
+"""Passes one camera of the plan through the engine: learns its baseline, watches good days, damages it, greases it.
+Runs in a process of its own."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,17 +15,17 @@ from bench.accuracy.findings import Day, Episode, Example, Findings, Shot
 from bench.accuracy.greasing import grease
 from bench.accuracy.peers import peers
 from bench.accuracy.plan import COUNTED, CameraPlan
-from bench.accuracy.visitor import VISITS_A_DAY, Visitor
+from bench.accuracy.visitor import VISITS_PER_DAY, Visitor
 from engine.config.judge import JudgeSettings
 from engine.model.measurement import Measurement
 
 _EXAMPLES_MAX: Final = 6
-_HITS_SHOWN_OF: Final = 7
-"""Each camera shows every seventh of its episodes if it was a hit; others, others."""
+_HIT_SAMPLING: Final = 7
+"""Every so many-th hit of a camera is an example; which ones differs from camera to camera."""
 
 
 def patrol(plan: CameraPlan) -> Findings:
-    """Everything that the plan asks of one camera."""
+    """Run everything that the plan has for one camera."""
     cv2.setNumThreads(1)
     return _Patrol(plan).run()
 
@@ -36,68 +37,69 @@ class _Patrol:
         camera = Camera(plan.scene, plan.coding, plan.sensor, plan.seed, infrared=plan.infrared)
         self._visitor = Visitor(camera, self._engine)
         self._rig = camera.rig
-        self._usual: float | None = None
-        self._found = Findings()
+        self._usual_sharpness: float | None = None
+        self._findings = Findings()
         settings = JudgeSettings()
-        self._visits_asked = max(settings.confirm_m, settings.frozen_visits)
+        self._visits_to_confirm = max(settings.confirm_m, settings.frozen_visits)
 
     def run(self) -> Findings:
-        scores = sorted(
-            one.sharpness for one in self._visitor.learn(self._plan.learn_visits) if one.sharpness is not None
-        )
-        self._usual = scores[len(scores) // 2] if scores else None
+        answers = self._visitor.learn(self._plan.learn_visits)
+        scores = sorted(answer.sharpness for answer in answers if answer.sharpness is not None)
+        self._usual_sharpness = scores[len(scores) // 2] if scores else None
         for _ in range(self._plan.good_days):
-            self._watch()
+            self._run_good_day()
         for damages in self._plan.episodes:
-            self._suffer(damages)
+            self._run_episode(damages)
         if self._plan.greasing:
-            self._found.greasings.append(grease(self._visitor, self._plan.seed, self._visits_asked))
-        return self._found
+            self._findings.greasings.append(grease(self._visitor, self._plan.seed, self._visits_to_confirm))
+        return self._findings
 
-    def _watch(self) -> None:
-        """One good day."""
+    def _run_good_day(self) -> None:
         unknown = faults = alone_unknown = alone_faults = 0
         announced = ""
-        evidence: list[dict[str, float]] = []
-        for turn in range(VISITS_A_DAY):
+        kind_figures: list[dict[str, float]] = []
+        for turn in range(VISITS_PER_DAY):
             mode = self._visitor.mode(turn)
-            payload, seen = self._visitor.take(mode)
-            alone, answer = self._visitor.alone(seen), self._visitor.judge(seen)
+            payload, measurement = self._visitor.visit(mode)
+            alone, answer = self._visitor.judge_alone(measurement), self._visitor.judge(measurement)
             if not mode:
-                self._shoot("good", 0.0, payload, alone, answer)
-            evidence.append(answer.evidence)
+                self._record_shot("good", 0.0, payload, alone, answer)
+            kind_figures.append(answer.kind_figures)
             unknown += answer.state == "unknown"
             faults += answer.state == "fault"
             alone_unknown += alone.state == "unknown"
             alone_faults += alone.state == "fault"
             if answer.announced == "fault" and not announced:
-                announced = words.named("fault", answer.announced_kinds, answer.announced_cause)
-                self._keep("false alarm", "good", f"good, announced {announced}", payload, seen, answer)
-        self._visitor.sleep(VISITS_A_DAY)
-        self._found.days.append(
-            Day(self._rig, VISITS_A_DAY, unknown, faults, announced, alone_unknown, alone_faults, tuple(evidence))
+                announced = words.answer_name("fault", answer.announced_kinds, answer.announced_cause)
+                self._record_example(
+                    "false alarm", "good", f"good, announced {announced}", payload, measurement, answer
+                )
+        self._visitor.skip_to_morning(VISITS_PER_DAY)
+        self._findings.days.append(
+            Day(self._rig, VISITS_PER_DAY, unknown, faults, announced, alone_unknown, alone_faults, tuple(kind_figures))
         )
 
-    def _suffer(self, damages: Sequence[Damage]) -> None:
-        """M visits and one more to a damaged camera, from the memory that good visits left, or fewer to a hit."""
-        memory, alone_memory = self._visitor.memory, NEVER_SEEN
+    def _run_episode(self, damages: Sequence[Damage]) -> None:
+        """Visit the damaged camera M + 1 times, or fewer if it is a hit earlier. Starts from the judge state that the
+        good visits left, and leaves that as it is."""
+        judge_state, alone_state = self._visitor.judge_state, NEVER_SEEN
         damage = damages[-1]
         truth = damage.truth if isinstance(damage, Cover) else damage.kind
         visits = 0
-        for visit in range(1, self._visits_asked + 2):
-            payload, seen = self._visitor.take(damages)
-            answer, memory = self._engine.judge(seen, memory, self._visitor.now_ns)
-            alone, alone_memory = self._engine.judge(seen, alone_memory, self._visitor.now_ns)
+        for visit in range(1, self._visits_to_confirm + 2):
+            payload, measurement = self._visitor.visit(damages)
+            answer, judge_state = self._engine.judge(measurement, judge_state, self._visitor.now_ns)
+            alone, alone_state = self._engine.judge(measurement, alone_state, self._visitor.now_ns)
             if visit == 1 and damage.kind in ("defocus", "motion"):
-                self._shoot(damage.kind, damage.strength, payload, alone, answer)
-            hit, alone_hit = _hit(truth, answer), _hit(truth, alone)
+                self._record_shot(damage.kind, damage.strength, payload, alone, answer)
+            hit, alone_hit = _is_hit(truth, answer), _is_hit(truth, alone)
             if hit and not visits:
                 visits = visit
-            if hit and visit > 1 and (alone_hit or visit >= self._visits_asked):
+            if hit and visit > 1 and (alone_hit or visit >= self._visits_to_confirm):
                 break
-        named = words.named(answer.announced, answer.announced_kinds, answer.announced_cause)
+        name = words.answer_name(answer.announced, answer.announced_kinds, answer.announced_cause)
         counted = damage.strength >= COUNTED.get(truth, 0.0)
-        self._found.episodes.append(
+        self._findings.episodes.append(
             Episode(
                 rig=self._rig,
                 kind=damage.kind,
@@ -106,27 +108,27 @@ class _Patrol:
                 detail=damage.detail,
                 counted=counted,
                 state=answer.announced,
-                named=named,
+                name=name,
                 hit=hit,
                 visits=visits,
                 alone_state=alone.announced,
-                alone_named=words.named(alone.announced, alone.announced_kinds, alone.announced_cause),
+                alone_name=words.answer_name(alone.announced, alone.announced_kinds, alone.announced_cause),
                 alone_hit=alone_hit,
-                evidence=answer.evidence.get(truth),
+                kind_figure=answer.kind_figures.get(truth),
             )
         )
         if counted:
-            title = f"{damage.kind} {damage.strength:g} {damage.unit} {damage.detail}: {named}"
-            self._keep("hit" if hit else "miss", truth, title, payload, seen, answer)
+            title = f"{damage.kind} {damage.strength:g} {damage.unit} {damage.detail}: {name}"
+            self._record_example("hit" if hit else "miss", truth, title, payload, measurement, answer)
 
-    def _shoot(self, kind: str, strength: float, payload: bytes, alone: Answer, answer: Answer) -> None:
+    def _record_shot(self, kind: str, strength: float, payload: bytes, alone: Answer, answer: Answer) -> None:
         codec, at_ns = self._plan.coding.codec, self._visitor.now_ns
         with without_noise_correction():
-            uncorrected = self._engine.look(codec, payload, at_ns, None)
+            uncorrected = self._engine.measure(codec, payload, at_ns, None)
         relative = answer.relative
-        if relative is None and answer.sharpness is not None and self._usual:
-            relative = answer.sharpness / self._usual
-        self._found.shots.append(
+        if relative is None and answer.sharpness is not None and self._usual_sharpness:
+            relative = answer.sharpness / self._usual_sharpness
+        self._findings.shots.append(
             Shot(
                 rig=self._rig,
                 kind=kind,
@@ -138,21 +140,23 @@ class _Patrol:
             )
         )
 
-    def _keep(self, group: str, kind: str, title: str, payload: bytes, seen: Measurement | str, answer: Answer) -> None:
-        kept = sum(one.group == group for one in self._found.examples)
-        shown = group != "hit" or len(self._found.episodes) % _HITS_SHOWN_OF == self._plan.index % _HITS_SHOWN_OF
-        if kept >= _EXAMPLES_MAX or not shown:
+    def _record_example(
+        self, group: str, kind: str, title: str, payload: bytes, measurement: Measurement | str, answer: Answer
+    ) -> None:
+        recorded = sum(example.group == group for example in self._findings.examples)
+        sampled = len(self._findings.episodes) % _HIT_SAMPLING == self._plan.index % _HIT_SAMPLING
+        if recorded >= _EXAMPLES_MAX or (group == "hit" and not sampled):
             return
         rig = self._rig
-        where = f"{title} ({rig.size} {rig.codec} {rig.kbps} kbit/s, {rig.light})"
-        tiles = seen.tiles if isinstance(seen, Measurement) else None
-        self._found.examples.append(
-            Example(group, kind, where, self._plan.coding.codec, payload, tiles, answer.verdict)
+        full_title = f"{title} ({rig.size} {rig.codec} {rig.kbps} kbit/s, {rig.light})"
+        tiles = measurement.tiles if isinstance(measurement, Measurement) else None
+        self._findings.examples.append(
+            Example(group, kind, full_title, self._plan.coding.codec, payload, tiles, answer.verdict)
         )
 
 
-def _hit(truth: str, answer: Answer) -> bool:
-    """Announced, and right. The infrared mode of a camera that has one is no fault."""
+def _is_hit(truth: str, answer: Answer) -> bool:
+    """Return whether the right kind is announced. For the night mode, which is no fault: whether no fault is."""
     if truth == "ir_night":
         return answer.announced != "fault"
-    return answer.announced == "fault" and words.hit(truth, answer.announced_kinds, answer.announced_cause)
+    return answer.announced == "fault" and words.is_hit(truth, answer.announced_kinds, answer.announced_cause)

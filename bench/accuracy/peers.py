@@ -1,4 +1,4 @@
-"""What others use to tell blur, on the very pictures that the engine scored: 8-bit luma as decoded."""
+"""Measures blur with other methods on the same pictures that the engine scored: 8-bit luma as decoded."""
 
 import math
 from fractions import Fraction
@@ -17,23 +17,23 @@ NAMES: Final = ("laplacian_variance", "tenengrad", "crete_blur_effect", "ffmpeg_
 
 
 def peers(luma: Luma) -> dict[str, float]:
-    """Each peer's figure, turned so that more is sharper. NaN where a peer gives none.
+    """Return the figure of each method, with the sign that makes more sharper; nan if a method gives none.
 
     laplacian_variance: Pech-Pacheco et al., ICPR 2000. tenengrad: mean squared Sobel gradient, Krotkov 1987.
     crete_blur_effect: Crete et al., SPIE 6492, 2007, by scikit-image. ffmpeg_blurdetect: Marziliano et al., ICIP 2002.
     """
     luma = np.ascontiguousarray(luma)
-    along, across = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
+    gradient_x, gradient_y = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
     return {
         "laplacian_variance": float(cv2.Laplacian(luma, cv2.CV_32F).var()),
-        "tenengrad": float((along * along + across * across).mean()),
+        "tenengrad": float((gradient_x * gradient_x + gradient_y * gradient_y).mean()),
         "crete_blur_effect": -float(cast(Any, blur_effect)(luma)),
         "ffmpeg_blurdetect": -_blurdetect(luma),
     }
 
 
 def _blurdetect(luma: Luma) -> float:
-    """FFmpeg's filter through PyAV's graph; NaN on a picture without edges."""
+    """Run FFmpeg's blurdetect filter through PyAV's graph; nan on a picture without edges."""
     rows, columns = luma.shape
     graph = av.filter.Graph()
     source = graph.add_buffer(

@@ -1,4 +1,4 @@
-"""Which cameras, and what happens to them: the run as data, drawn from one seed."""
+"""Plans a run from one seed: which cameras there are, and what happens to each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,10 +43,11 @@ COUNTED: Final[dict[str, float]] = {
     "stripes": 15.0,
     "dead_rows": 0.05,
 }
-"""From this strength on a kind counts in hit rates and in the AUC; what is weaker stands in the table by strength."""
+"""Strength from which on a kind counts in hit rates and in the AUC; weaker damages are only in the table by strength.
+"""
 
 SHARES: Final = (0.30, 0.20, 0.13)
-"""Keyframes' shares of the bit rate: a still scene, some people, a busy one."""
+"""Shares of the bit rate that keyframes take: in a still scene, with some people, in a busy scene."""
 _CODINGS: Final[dict[str, tuple[tuple[Codec, int], ...]]] = {
     "1080p": ((Codec.H264, 2000), (Codec.H265, 2000), (Codec.H264, 512), (Codec.H264, 4000)),
     "720p": ((Codec.H264, 1000), (Codec.H265, 1000), (Codec.H264, 2000), (Codec.H264, 512)),
@@ -59,7 +60,10 @@ _INFRARED_EVERY: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
-    """One camera: what it sees and how, how long it is learned and watched, what is done to it, what is left out."""
+    """One camera: its scene, encoder and sensor, the visits to learn from, the good days, and the damages in order.
+
+    `episodes`: each a set of damages that act together. `greasing`: whether it is also greased over 30 days.
+    """
 
     index: int
     scene: Scene
@@ -74,7 +78,7 @@ class CameraPlan:
 
 
 def plan(scenes: Sequence[Scene], seed: int, *, quick: bool) -> list[CameraPlan]:
-    """The cameras of a run, the costly first."""
+    """Return the cameras of a run, the costly ones first."""
     chosen = _quick_scenes(scenes) if quick else list(scenes)
     cameras: list[CameraPlan] = []
     turns: dict[str, int] = {}
@@ -98,25 +102,26 @@ def plan(scenes: Sequence[Scene], seed: int, *, quick: bool) -> list[CameraPlan]
                     seed=seed,
                 )
             )
-    return sorted(cameras, key=lambda one: -one.scene.light.size)
+    return sorted(cameras, key=lambda camera: -camera.scene.light.size)
 
 
 def _quick_scenes(scenes: Sequence[Scene]) -> list[Scene]:
-    """One view of every third source, the small ones first in number."""
-    firsts: dict[str, Scene] = {}
+    """Return two 720p views, and one view of every second of the first ten sources, D1 where there is one."""
+    by_source: dict[str, Scene] = {}
     for scene in scenes:
-        if scene.size in ("720p", "D1", SMALL) and (scene.name not in firsts or scene.size == "D1"):
-            firsts[scene.name] = scene
+        if scene.size in ("720p", "D1", SMALL) and (scene.name not in by_source or scene.size == "D1"):
+            by_source[scene.name] = scene
     large = [scene for scene in scenes if scene.size == "720p"][:2]
-    return [*large, *list(firsts.values())[:10:2]]
+    return [*large, *list(by_source.values())[:10:2]]
 
 
 def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
-    """Every camera gets all strengths of blur and cover; of the rest a part, another one for each camera."""
+    """Return the damages of a camera: all strengths of blur and cover, and a selection of the others that differs from
+    camera to camera."""
     seed = 1000 + index
     turn = index
 
-    def some(values: Sequence[float], count: int) -> list[float]:
+    def select(values: Sequence[float], count: int) -> list[float]:
         return [values[(turn + step * len(values) // count) % len(values)] for step in range(count)]
 
     materials, screens = list(MATERIALS), list(SCREENS)
@@ -124,25 +129,25 @@ def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
         yield (Defocus(radius, seed),)
     for length in MOTION_PX[::2] if quick else MOTION_PX:
         yield (Motion(length, seed),)
-    for place, area in enumerate(COVER_AREA[2::2] if quick else COVER_AREA):
-        yield (Cover(area, seed + place, materials[(turn + place) % len(materials)]),)
+    for number, area in enumerate(COVER_AREA[2::2] if quick else COVER_AREA):
+        yield (Cover(area, seed + number, materials[(turn + number) % len(materials)]),)
     if not quick:
         yield (Cover(1.0, seed + 50, materials[(turn + 2) % len(materials)]),)
     few = 1 if quick else 2
-    for stops in some((4.0, 2.0, 5.0, 3.0, 6.0), few):
+    for stops in select((4.0, 2.0, 5.0, 3.0, 6.0), few):
         yield (Underexposed(stops, seed),)
-    for stops in some((2.5, 1.0, 3.5, 1.75), few):
+    for stops in select((2.5, 1.0, 3.5, 1.75), few):
         yield (Overexposed(stops, seed),)
-    for share in some((0.1, 0.02, 0.2, 0.05, 0.4), 1 if quick else 3):
+    for share in select((0.1, 0.02, 0.2, 0.05, 0.4), 1 if quick else 3):
         yield (Turned(share, seed),)
     yield (Frozen(1.0, seed),)
     if not quick:
         yield (Frozen(1.0, seed, stale=True),)
-    for place in range(few):
-        yield (NoSignal(1.0, seed, screens[(2 * turn + place) % len(screens)]),)
-    for density in some((0.5, 0.3, 0.7, 0.9), few):
+    for number in range(few):
+        yield (NoSignal(1.0, seed, screens[(2 * turn + number) % len(screens)]),)
+    for density in select((0.5, 0.3, 0.7, 0.9), few):
         yield (Steam(density, seed),)
-    for strength in some((0.5, 0.25, 0.75, 1.0), few):
+    for strength in select((0.5, 0.25, 0.75, 1.0), few):
         yield (Grease(strength, seed),)
     others: list[Damage] = [
         Drops((0.1, 0.2, 0.3)[turn % 3], seed),

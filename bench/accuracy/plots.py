@@ -1,4 +1,4 @@
-"""Plots of a run as PNG."""
+"""Draws the plots of a run as PNG."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.accuracy.findings import Findings, Shot
-from bench.accuracy.sharpness import asked_alone, figures_of_sharpness, split
+from bench.accuracy.sharpness import required_without_baseline, sharpness_figures, split
 from bench.accuracy.statistics import auc, roc
 
 mpl.use("Agg")
@@ -47,14 +47,14 @@ _STYLE: Final[Any] = {
 }
 
 
-def draw(result: Mapping[str, Any], found: Findings) -> dict[str, bytes]:
-    """PNG by name."""
+def draw(result: Mapping[str, Any], findings: Findings) -> dict[str, bytes]:
+    """Return all plots as PNG, by name."""
     with mpl.rc_context(_STYLE):
         return {
-            "roc": _png((5.6, 5.0), lambda axes: _roc(axes, found.shots)),
+            "roc": _png((5.6, 5.0), lambda axes: _roc(axes, findings.shots)),
             "strength": _strengths(result["by_strength"]),
             "causes": _png((8.6, 7.2), lambda axes: _causes(axes, result["causes"])),
-            "kinds": _png((5.6, 5.0), lambda axes: _kinds(axes, found)),
+            "kinds": _png((5.6, 5.0), lambda axes: _kinds(axes, findings)),
             "hits": _png((7.4, 5.6), lambda axes: _hits(axes, result["hits"], result["hit_rate_alone"])),
         }
 
@@ -72,90 +72,97 @@ def _bytes(figure: Figure) -> bytes:
 
 
 def _roc(axes: Axes, shots: Sequence[Shot]) -> None:
-    figures = figures_of_sharpness()
-    asked = asked_alone(shots)
+    figures = sharpness_figures()
+    required = required_without_baseline(shots)
     for name, label in LABELS.items():
-        sharp, blurred = split(shots if name == "sharpness_baseline" else asked, figures[name])
+        sharp, blurred = split(shots if name == "sharpness_baseline" else required, figures[name])
         if not sharp or not blurred:
             continue
-        false, hit = roc(sharp, blurred)
-        wide = 2.2 if name.startswith("sharpness") else 1.2
-        axes.plot(false, hit, label=f"{label}  {auc(sharp, blurred):.3f}", color=_COLOURS[name], linewidth=wide)
+        false_rate, hit_rate = roc(sharp, blurred)
+        label = f"{label}  {auc(sharp, blurred):.3f}"
+        axes.plot(false_rate, hit_rate, label=label, color=_COLOURS[name], linewidth=_line_width(name))
     axes.plot([0, 1], [0, 1], color="#c0c7cf", linewidth=0.8, linestyle=":")
-    axes.set(xlabel="sharp pictures called blurred", ylabel="blurred pictures found", xlim=(0, 1), ylim=(0, 1.005))
-    axes.set_title("Sharp against blurred: ROC and its area")
+    axes.set(xlabel="sharp pictures taken for blurred", ylabel="blurred pictures found", xlim=(0, 1), ylim=(0, 1.005))
+    axes.set_title("Sharp against blurred: ROC and AUC")
     axes.legend(loc="lower right", frameon=False)
 
 
-def _kinds(axes: Axes, found: Findings) -> None:
-    """Of each kind that has a figure, damaged visits against good ones."""
+def _line_width(name: str) -> float:
+    return 2.2 if name.startswith("sharpness") else 1.2
+
+
+def _kinds(axes: Axes, findings: Findings) -> None:
+    """Plot, for each kind that has a figure, damaged visits against good ones."""
     palette = mpl.colormaps["tab10"]
-    told = [one for one in found.episodes if one.counted and one.evidence is not None]
-    for place, truth in enumerate(sorted({one.truth for one in told})):
-        faulty = [-one.evidence for one in told if one.truth == truth and one.evidence is not None]
-        good = [-visit[truth] for day in found.days for visit in day.evidence if truth in visit]
+    episodes = [episode for episode in findings.episodes if episode.counted and episode.kind_figure is not None]
+    for number, truth in enumerate(sorted({episode.truth for episode in episodes})):
+        faulty = [
+            -episode.kind_figure for episode in episodes if episode.truth == truth and episode.kind_figure is not None
+        ]
+        good = [-figures[truth] for day in findings.days for figures in day.kind_figures if truth in figures]
         if not faulty or not good:
             continue
-        false, hit = roc(good, faulty)
-        axes.plot(false, hit, label=f"{truth}  {auc(good, faulty):.3f}", color=palette(place % 10), linewidth=1.5)
+        false_rate, hit_rate = roc(good, faulty)
+        label = f"{truth}  {auc(good, faulty):.3f}"
+        axes.plot(false_rate, hit_rate, label=label, color=palette(number % 10), linewidth=1.5)
     axes.set(
         xlabel="good visits beyond the threshold", ylabel="damaged visits beyond it", xlim=(-0.01, 1), ylim=(0, 1.01)
     )
-    axes.set_title("Each kind by its own figure: ROC and its area")
+    axes.set_title("Each kind by its own figure: ROC and AUC")
     axes.legend(loc="lower right", frameon=False)
 
 
 def _strengths(table: Mapping[str, Mapping[str, float]]) -> bytes:
     kinds = sorted({name.rpartition(" ")[0] for name in table})
     figure = Figure(figsize=(4.9 * max(1, len(kinds)), 4.0), layout="constrained")
-    for place, kind in enumerate(kinds, 1):
-        axes = figure.add_subplot(1, len(kinds), place)
+    for number, kind in enumerate(kinds, 1):
+        axes = figure.add_subplot(1, len(kinds), number)
         rows = sorted((float(name.rpartition(" ")[2]), row) for name, row in table.items() if name.startswith(kind))
         for name, label in LABELS.items():
             values = [row.get(name, np.nan) for _, row in rows]
-            wide = 2.2 if name.startswith("sharpness") else 1.2
             axes.plot(
-                range(len(rows)), values, marker="o", markersize=3.5, label=label, color=_COLOURS[name], linewidth=wide
-            )
+                range(len(rows)), values, marker="o", markersize=3.5, label=label, color=_COLOURS[name],
+                linewidth=_line_width(name),
+            )  # fmt: skip
         axes.set_xticks(range(len(rows)), [f"{strength:g}" for strength, _ in rows])
         axes.set(ylim=(0.4, 1.01), xlabel="px at 1080 lines", ylabel="AUC against good pictures")
         axes.set_title("Defocus, radius of the disc" if kind == "defocus" else "Motion, length of the path")
-        if place == len(kinds):
+        if number == len(kinds):
             axes.legend(loc="lower right", frameon=False, fontsize=8)
     return _bytes(figure)
 
 
 def _causes(axes: Axes, causes: Mapping[str, Mapping[str, int]]) -> None:
     truths = list(causes)
-    named = sorted(
+    names = sorted(
         {name for row in causes.values() for name in row}, key=lambda name: (name in ("ok", "unknown"), name)
     )
-    counts = np.array([[causes[truth].get(name, 0) for name in named] for truth in truths], float)
+    counts = np.array([[causes[truth].get(name, 0) for name in names] for truth in truths], float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Greens", vmin=0, vmax=1, aspect="auto")
     for row in range(len(truths)):
-        for column in range(len(named)):
+        for column in range(len(names)):
             if counts[row, column]:
                 ink = "white" if shares[row, column] > 0.55 else "#1f2933"
                 axes.text(column, row, f"{shares[row, column]:.0%}", ha="center", va="center", color=ink, fontsize=8)
-    axes.set_xticks(range(len(named)), named, rotation=40, ha="right")
+    axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set_yticks(range(len(truths)), [f"{truth} ({int(counts[row].sum())})" for row, truth in enumerate(truths)])
     axes.grid(visible=False)
-    axes.set(xlabel="announced", ylabel="what was done to the camera")
-    axes.set_title("Causes: what was announced, with the camera's memory")
+    axes.set(xlabel="announced", ylabel="simulated fault")
+    axes.set_title("Announced cause, with a baseline")
 
 
 def _hits(axes: Axes, hits: Mapping[str, Mapping[str, float]], alone: Mapping[str, Mapping[str, float]]) -> None:
     kinds = list(reversed(list(hits)))
-    places = np.arange(len(kinds))
-    for shift, rates, colour, label in ((0.18, hits, "#1f9d6b", "with memory"), (-0.18, alone, "#b8c4d0", "without")):
+    positions = np.arange(len(kinds))
+    for shift, rates, colour, label in ((0.18, hits, "#1f9d6b", "with baseline"), (-0.18, alone, "#b8c4d0", "without")):
         values = np.array([rates[kind]["value"] for kind in kinds])
         low = values - np.array([rates[kind]["low"] for kind in kinds])
         high = np.array([rates[kind]["high"] for kind in kinds]) - values
         spread = np.clip(np.array([low, high]), 0, 1)
-        axes.barh(places + shift, values, height=0.34, color=colour, label=label, xerr=spread, ecolor="#52606d")
-    axes.set_yticks(places, [f"{kind} ({hits[kind]['n']})" for kind in kinds])
-    axes.set(xlim=(0, 1.02), xlabel="announced rightly after N of M visits, with 95 % interval")
+        axes.barh(positions + shift, values, height=0.34, color=colour, label=label, xerr=spread, ecolor="#52606d")
+    axes.set_yticks(positions, [f"{kind} ({hits[kind]['n']})" for kind in kinds])
+    axes.set(xlim=(0, 1.02), xlabel="correctly announced after N of M visits, with 95 % interval")
     axes.grid(visible=False, axis="y")
     axes.set_axisbelow(True)
     axes.set_title("Hit rate by kind")

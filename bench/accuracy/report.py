@@ -1,4 +1,4 @@
-"""One self-contained HTML page of a run, for people: figures against demands, plots, pictures with their tile maps."""
+"""Writes one self-contained HTML page about a run: figures against demands, plots, pictures with their tile maps."""
 
 import base64
 import html
@@ -18,20 +18,23 @@ from engine.worker.annotate import draw_check
 
 _WIDTH_PX: Final = 760
 _JPEG_QUALITY: Final = 82
-_PER_KIND: Final = {"hit": 1, "miss": 2, "false alarm": 12}
+_PER_KIND_MAX: Final = {"hit": 1, "miss": 2, "false alarm": 12}
 _SHOWN_MAX: Final = {"hit": 18, "miss": 24, "false alarm": 12}
 _PAGE: Final = Path(__file__).with_name("report.html")
 
 
-def write_report(folder: Path, result: Mapping[str, Any], found: Findings) -> Path:
-    """Write report.html, its plots and its tables as accuracy.md into `folder`; returns the page. Raises OSError."""
+def write_report(folder: Path, result: Mapping[str, Any], findings: Findings) -> Path:
+    """Write report.html, its plots, and its tables as accuracy.md into `folder`; return the path of the page.
+
+    Raises OSError if the folder cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    plots = draw(result, found)
+    plots = draw(result, findings)
     for name, png in plots.items():
         (folder / f"{name}.png").write_bytes(png)
     (folder / "accuracy.md").write_text(acceptance.markdown(result), encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(_page(result, plots, found.examples), encoding="utf-8")
+    page.write_text(_page(result, plots, findings.examples), encoding="utf-8")
     return page
 
 
@@ -41,15 +44,15 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         summary=html.escape(_summary(result)),
         demands=_table(
-            ("demand", "measured", "asked", ""),
+            ("demand", "measured", "required", ""),
             (
                 (
-                    one["demand"],
-                    _number(one["value"]),
-                    f"{'≥' if one['at'] == 'least' else '≤'} {one['target']:g}",
-                    _mark(one["met"]),
+                    demand["demand"],
+                    _number(demand["value"]),
+                    f"{'≥' if demand['at'] == 'least' else '≤'} {demand['target']:g}",
+                    _mark(demand["met"]),
                 )
-                for one in demands
+                for demand in demands
             ),
         ),
         **{f"plot_{name}": _image("png", png) for name, png in plots.items()},
@@ -74,10 +77,10 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
                 )
                 for key, label in (
                     ("false_alarm_days", "camera-days with a false alarm announced"),
-                    ("fault", "visits answered fault, with the camera's memory"),
-                    ("unknown", "visits answered unknown, with the camera's memory"),
-                    ("alone_fault", "single pictures answered fault, without a memory"),
-                    ("alone_unknown", "single pictures answered unknown, without a memory"),
+                    ("fault", "visits answered fault, with a baseline"),
+                    ("unknown", "visits answered unknown, with a baseline"),
+                    ("alone_fault", "single pictures answered fault, without a baseline"),
+                    ("alone_unknown", "single pictures answered unknown, without a baseline"),
                 )
                 if good[key]["n"]
             ),
@@ -86,29 +89,29 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
             ("camera", "announced on day", "as", "one-shot strength", "as", ""),
             (
                 (
-                    one["camera"],
-                    one["announced_day"] or "never",
-                    one["announced_as"],
-                    _number(one["one_shot_strength"]),
-                    one["one_shot_as"],
-                    _mark(one["in_time"]),
+                    camera["camera"],
+                    camera["announced_day"] or "never",
+                    camera["announced_as"],
+                    _number(camera["one_shot_strength"]),
+                    camera["one_shot_as"],
+                    _mark(camera["in_time"]),
                 )
-                for one in result["greasing"]["cameras"]
+                for camera in result["greasing"]["cameras"]
             ),
         ),
         labels=_table(
             ("file", "a person sees", "answer", "with its reference", "sharpness", "keyframes", ""),
             (
                 (
-                    one["path"],
-                    one["truth"],
-                    one["answer"],
-                    (one.get("with_reference") or {}).get("answer", ""),
-                    _number(one.get("sharpness"), 0),
-                    one["keyframes"],
-                    {"right": "✓", "wrong": "✗"}.get(one["right"], "?"),
+                    row["path"],
+                    row["truth"],
+                    row["answer"],
+                    (row.get("with_reference") or {}).get("answer", ""),
+                    _number(row.get("sharpness"), 0),
+                    row["keyframes"],
+                    {"right": "✓", "wrong": "✗"}.get(row["right"], "?"),
                 )
-                for one in sorted(result["labels"], key=lambda one: ("wrong", "unknown", "right").index(one["right"]))
+                for row in sorted(result["labels"], key=lambda row: ("wrong", "unknown", "right").index(row["right"]))
             ),
         ),
         false_alarms=_gallery("false alarm", examples),
@@ -123,22 +126,25 @@ def _summary(result: Mapping[str, Any]) -> str:
         f"{result['cameras']} cameras on {len(result['scenes'])} scenes, {good['camera_days']} good camera-days, "
         f"{sum(row['n'] for row in result['hits'].values())} damages that count, "
         f"{sum(labels.values())} labelled files; seed {result['seed']}, {result['seconds']:.0f} s"
-        + (", quick run: too few cameras for more than a look." if result["quick"] else ".")
+        + (", quick run: too few cameras for reliable figures." if result["quick"] else ".")
     )
 
 
 def _measures(auc: Mapping[str, Any]) -> str:
     rows = []
     for name, label in LABELS.items():
-        here, all_over = auc["intervals"].get(name), auc["everything"][name]
+        required, everything = auc["intervals"].get(name), auc["everything"][name]
+        interval = ""
+        if required and required["value"] is not None:
+            interval = f"{required['low']:.3f} to {required['high']:.3f}"
         rows.append(
             (
                 label,
-                _number(here["value"]) if here else "",
-                f"{here['low']:.3f} to {here['high']:.3f}" if here and here["value"] is not None else "",
-                _number(all_over["value"]),
-                f"{all_over['answered']:.1%}",
-                _number(all_over["unanswered_half"]),
+                _number(required["value"]) if required else "",
+                interval,
+                _number(everything["value"]),
+                f"{everything['answered']:.1%}",
+                _number(everything["unanswered_half"]),
             )
         )
     header = (
@@ -146,8 +152,8 @@ def _measures(auc: Mapping[str, Any]) -> str:
         f"AUC, {auc['asked']}",
         "95 % over scenes",
         "AUC, all sizes and rates",
-        "pictures answered",
-        "AUC if no answer is a coin",
+        "pictures with a figure",
+        "AUC if a missing figure counts as a coin toss",
     )
     return _table(header, rows)
 
@@ -196,7 +202,7 @@ def _areas(table: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _matrix(cut: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """Hit rates of every kind, a column for each value of `cut`."""
+    """Return the hit rates of every kind as a table with one column for each value of `cut`."""
     kinds = sorted({kind for row in table.values() for kind in row})
     rows = (
         (kind, *(f"{row[kind]['value']:.0%} of {row[kind]['n']}" if kind in row else "" for row in table.values()))
@@ -206,18 +212,20 @@ def _matrix(cut: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> s
 
 
 def _gallery(group: str, examples: Sequence[Example]) -> str:
-    shown: list[str] = []
-    of_kind: dict[str, int] = {}
-    for example in sorted((one for one in examples if one.group == group), key=lambda one: one.kind):
-        if of_kind.get(example.kind, 0) >= _PER_KIND[group] or len(shown) >= _SHOWN_MAX[group]:
+    figures: list[str] = []
+    per_kind: dict[str, int] = {}
+    for example in sorted(
+        (example for example in examples if example.group == group), key=lambda example: example.kind
+    ):
+        if per_kind.get(example.kind, 0) >= _PER_KIND_MAX[group] or len(figures) >= _SHOWN_MAX[group]:
             continue
         try:
             figure = _figure(example)
         except DecodeError:
             continue
-        of_kind[example.kind] = of_kind.get(example.kind, 0) + 1
-        shown.append(figure)
-    return "\n".join(shown) or "<p>None.</p>"
+        per_kind[example.kind] = per_kind.get(example.kind, 0) + 1
+        figures.append(figure)
+    return "\n".join(figures) or "<p>None.</p>"
 
 
 def _figure(example: Example) -> str:

@@ -1,4 +1,4 @@
-"""The whole run: plan, patrol the cameras in processes of their own, answer the files, make the tables."""
+"""Runs the whole benchmark: plans it, patrols the cameras in several processes, answers the files, makes the tables."""
 
 import multiprocessing
 import sys
@@ -26,7 +26,10 @@ _Out = TypeVar("_Out")
 
 
 def run(data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: bool) -> tuple[dict[str, Any], Findings]:
-    """The result as JSON, and what it was made of. Raises ValueError where no picture of `data` is a sharp source."""
+    """Return the result as JSON, and the findings it is made of.
+
+    Raises ValueError if no picture of `data` is a sharp source.
+    """
     began_s = time.monotonic()
     warm_up()
     scenes = [view for name, native in sources(data, labels) for view in views(name, native)]
@@ -34,9 +37,9 @@ def run(data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: boo
         raise ValueError(f"{data}: no ok row of labels.csv is a sharp picture of at least 280 lines")
     cameras = plan(scenes, seed, quick=quick)
     limit = KEYFRAMES_MAX_QUICK if quick else KEYFRAMES_MAX
-    wanted = [label for label in labels if not quick or label.truth != OK] or list(labels)
-    findings = list(_spread(patrol, cameras, jobs))
-    answers = list(_spread(_Answering(data, limit, not quick), wanted, jobs))
+    selected = [label for label in labels if not quick or label.truth != OK] or list(labels)
+    findings = _merged(list(_map_parallel(patrol, cameras, jobs)))
+    answers = list(_map_parallel(_AnswerFile(data, limit, not quick), selected, jobs))
     result = {
         "data": data.name,
         "seed": seed,
@@ -47,35 +50,36 @@ def run(data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: boo
         "seconds": round(time.monotonic() - began_s, 1),
     }
     result["demands"] = acceptance.table(result)
-    return result, Findings(
-        shots=[shot for one in findings for shot in one.shots],
-        episodes=[episode for one in findings for episode in one.episodes],
-        days=[day for one in findings for day in one.days],
-        examples=[
-            *(example for one in findings for example in one.examples),
-            *(example for one in answers for example in one.examples),
-        ],
+    findings.examples.extend(example for answer in answers for example in answer.examples)
+    return result, findings
+
+
+def _merged(findings: Sequence[Findings]) -> Findings:
+    """Return the findings of all cameras together."""
+    return Findings(
+        shots=[shot for of_camera in findings for shot in of_camera.shots],
+        episodes=[episode for of_camera in findings for episode in of_camera.episodes],
+        days=[day for of_camera in findings for day in of_camera.days],
+        greasings=[greasing for of_camera in findings for greasing in of_camera.greasings],
+        examples=[example for of_camera in findings for example in of_camera.examples],
     )
 
 
-def _tables(findings: Sequence[Findings], answers: Sequence[FileAnswer], seed: int) -> dict[str, Any]:
-    shots = [shot for one in findings for shot in one.shots]
-    episodes = [episode for one in findings for episode in one.episodes]
-    simulated = [day for one in findings for day in one.days]
-    rights = [one.json["right"] for one in answers]
+def _tables(findings: Findings, answers: Sequence[FileAnswer], seed: int) -> dict[str, Any]:
+    rights = [answer.json["right"] for answer in answers]
     return {
-        **sharpness_tables(shots, seed),
-        **kinds_table(episodes, simulated, seed),
-        **good_table(simulated),
-        "greasing": greasing_table([greasing for one in findings for greasing in one.greasings]),
-        "films": films_table([day for one in answers for day in one.days]),
-        "labels": [one.json for one in answers],
+        **sharpness_tables(findings.shots, seed),
+        **kinds_table(findings.episodes, findings.days, seed),
+        **good_table(findings.days),
+        "greasing": greasing_table(findings.greasings),
+        "films": films_table([day for answer in answers for day in answer.days]),
+        "labels": [answer.json for answer in answers],
         "labels_right": {word: rights.count(word) for word in ("right", "unknown", "wrong")},
     }
 
 
-class _Answering:
-    """`answer_file` with its arguments, for a pool."""
+class _AnswerFile:
+    """`answer_file` bound to its arguments, for a process pool."""
 
     def __init__(self, data: Path, keyframes_max: int, references: bool) -> None:
         self._data, self._keyframes_max, self._references = data, keyframes_max, references
@@ -84,19 +88,19 @@ class _Answering:
         return answer_file(self._data, label, self._keyframes_max, references=self._references)
 
 
-def _spread(work: Callable[[_In], _Out], items: Sequence[_In], jobs: int) -> Iterator[_Out]:
-    """`work` on each item, in order, by `jobs` processes; progress goes to stderr if a person looks."""
+def _map_parallel(work: Callable[[_In], _Out], items: Sequence[_In], jobs: int) -> Iterator[_Out]:
+    """Apply `work` to each item in `jobs` processes; results come in order. Shows progress if stderr is a terminal."""
     if jobs <= 1 or len(items) < 2:
-        yield from _counted(map(work, items), len(items))
+        yield from _with_progress(map(work, items), len(items))
         return
     with multiprocessing.get_context("spawn").Pool(min(jobs, len(items))) as pool:
-        yield from _counted(pool.imap(work, items, chunksize=1), len(items))
+        yield from _with_progress(pool.imap(work, items, chunksize=1), len(items))
 
 
-def _counted(results: Iterable[_Out], total: int) -> Iterator[_Out]:
-    shown = sys.stderr.isatty()
+def _with_progress(results: Iterable[_Out], total: int) -> Iterator[_Out]:
+    terminal = sys.stderr.isatty()
     for number, result in enumerate(results, 1):
-        if shown:
+        if terminal:
             print(f"\r{number}/{total}", end="\n" if number == total else "", file=sys.stderr, flush=True)
         yield result
 

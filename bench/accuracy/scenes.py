@@ -1,9 +1,9 @@
-"""Sharp pictures of a data directory as scenes at their native size. Never upscaled.
+"""Finds the sharp pictures of a data directory and cuts them into scenes at their native size, never upscaled.
 
-What counts as native: at the strong edges of a picture (at least 40 levels within 15 samples), the width of an edge is
-its height over its steepest slope. Where 10 % of the edges rise within EDGE_WIDTH_MAX samples, the picture has detail
-at its own size; else it is shrunk by area averaging until it has. Of the shared pictures this says what their makers
-say: canteen, office180 and road have native 1080p detail, desk 720p, lobby and campus fewer lines.
+The native size is found at the strong edges of a picture (at least 40 levels within 15 samples), where the width of an
+edge is its height over its steepest slope. If 10 % of the edges rise within EDGE_WIDTH_MAX samples, the picture has
+detail at its own size; if not, it is shrunk by area averaging until it has. For the shared pictures this agrees with
+their makers: canteen, office180 and road have native 1080p detail, desk 720p, lobby and campus fewer lines.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from bench.accuracy.light import Linear, Rgb, levels, linear
 
 EDGE_WIDTH_MAX: Final = 2.7
 EDGES_MIN: Final = 400
-"""Fewer strong edges: a picture too plain to tell sharp from blurred in, and no source."""
+"""Strong edges that a source needs: a plainer picture does not show whether it is sharp or blurred."""
 _EDGE_LEVELS, _EDGE_QUANTILE = 40.0, 0.10
 _OVERLAY_SHARE: Final = 8
 _SHRINKS: Final = (1.0, 0.8, 2 / 3, 0.53, 0.4, 1 / 3)
 _LINES_MIN: Final = 280
-_SAME_ROOM: Final = 0.9
-_THUMB_COLUMNS: Final = 128
+_SAME_ROOM_MIN: Final = 0.9
+_THUMBNAIL_COLUMNS: Final = 128
 _SCALES: Final = tuple(0.7 * 1.04**step for step in range(19))
 _STRETCH_MAX: Final = 1.03
 
@@ -37,12 +37,13 @@ FRAMES: Final = {"1080p": (1920, 1080), "720p": (1280, 720), "D1": (704, 576)}
 Grey = npt.NDArray[np.uint8]
 
 SMALL: Final = "small"
-"""Pictures below D1 are taken at their own size."""
+"""Size of pictures below D1, which keep their own size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A sharp picture, cut or shrunk to a size that a camera sends. `name`: of its source; views of one share it."""
+    """A sharp picture, cut or shrunk to a size that a camera sends. `name`: its source; views of one source share
+    it."""
 
     name: str
     view: str
@@ -51,33 +52,36 @@ class Scene:
 
     @property
     def seed(self) -> int:
-        """A number that belongs to this view, the same in every run."""
+        """A number for this view that is the same in every run."""
         return int.from_bytes(hashlib.sha256(f"{self.name} {self.view}".encode()).digest()[:4], "big")
 
 
 def sources(data: Path, labels: Sequence[Label]) -> Iterator[tuple[str, Rgb]]:
-    """Name and native picture of every ok row that is sharp and not a scene already seen."""
-    seen: list[Grey] = []
-    found: list[tuple[str, Rgb]] = []
+    """Yield name and native picture of every ok row that is sharp, one per room, the largest first."""
+    thumbnails: list[Grey] = []
+    candidates: list[tuple[str, Rgb]] = []
     for label in labels:
         if label.truth != OK:
             continue
         try:
-            shown = pictures(data / label.path, label.first_frame, label.last_frame, 2)
+            frames = pictures(data / label.path, label.first_frame, label.last_frame, 2)
         except (OSError, av.FFmpegError, ValueError, IndexError):
             continue
-        native = native_picture(shown[-1]) if shown else None
+        native = native_picture(frames[-1]) if frames else None
         if native is not None:
-            found.append((label.path, native))
-    for name, native in sorted(found, key=lambda one: -one[1].size):
-        thumb = _thumbnail(native)
-        if not any(_same_room(thumb, other) for other in seen):
-            seen.append(thumb)
+            candidates.append((label.path, native))
+    for name, native in sorted(candidates, key=lambda candidate: -candidate[1].size):
+        thumbnail = _thumbnail(native)
+        if not any(_is_same_room(thumbnail, other) for other in thumbnails):
+            thumbnails.append(thumbnail)
             yield name, native
 
 
 def native_picture(rgb: Rgb) -> Rgb | None:
-    """The picture at the largest size at which it is sharp; None where it has too few edges, or none that is sharp."""
+    """Return the picture at the largest size at which it is sharp.
+
+    Returns None if it has too few edges, or is not sharp at any size of at least _LINES_MIN lines.
+    """
     for share in _SHRINKS:
         rows, columns = (int(side * share) // 2 * 2 for side in rgb.shape[:2])
         if rows < _LINES_MIN:
@@ -92,40 +96,44 @@ def native_picture(rgb: Rgb) -> Rgb | None:
 
 
 def edge_width(rgb: Rgb) -> float | None:
-    """Width in samples of the sharpest tenth of the strong edges, away from the rows where clocks are burnt in."""
+    """Return the largest width, in samples, among the sharpest tenth of the strong edges; None if edges are too few.
+
+    Rows where clocks are burnt in do not count.
+    """
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     margin = luma.shape[0] // _OVERLAY_SHARE
     luma = np.asarray(cv2.GaussianBlur(luma[margin:-margin], (0, 0), 0.6), np.float32)
     slope = np.array([[-0.5, 0.0, 0.5]], np.float32)
     widths = []
-    for kernel, window, near in ((slope, (1, 15), (1, 9)), (slope.T, (15, 1), (9, 1))):
-        steep = np.abs(cv2.filter2D(luma, -1, kernel))
+    for kernel, window, neighbourhood in ((slope, (1, 15), (1, 9)), (slope.T, (15, 1), (9, 1))):
+        steepness = np.abs(cv2.filter2D(luma, -1, kernel))
         box = np.ones(window, np.uint8)
         height = cv2.dilate(luma, box) - cv2.erode(luma, box)
-        peak = (steep >= cv2.dilate(steep, np.ones(near, np.uint8)) - 1e-6) & (height > _EDGE_LEVELS)
-        widths.append(height[peak] / np.maximum(steep[peak], 1e-3))
-    every = np.concatenate(widths)
-    return float(np.quantile(every, _EDGE_QUANTILE)) if every.size >= EDGES_MIN else None
+        steepest = cv2.dilate(steepness, np.ones(neighbourhood, np.uint8))
+        peak = (steepness >= steepest - 1e-6) & (height > _EDGE_LEVELS)
+        widths.append(height[peak] / np.maximum(steepness[peak], 1e-3))
+    all_widths = np.concatenate(widths)
+    return float(np.quantile(all_widths, _EDGE_QUANTILE)) if all_widths.size >= EDGES_MIN else None
 
 
 def views(name: str, native: Rgb) -> Iterator[Scene]:
-    """The frames that a native picture fills: its largest, smaller ones of the same view, and windows of large ones."""
+    """Yield a native picture in every frame size that it fills, and windows of large pictures; else at its own size."""
     light = linear(native)
     fits = [size for size, frame in FRAMES.items() if _fits(native, frame)]
     for size in fits:
-        yield Scene(name, f"{size} whole", size, _framed(light, FRAMES[size], 0.5))
+        yield Scene(name, f"{size} whole", size, _framed(light, FRAMES[size]))
     rows, columns = native.shape[:2]
     width, height = FRAMES["720p"]
     if "1080p" in fits:
-        for place, left in (("left", columns // 12), ("right", columns - width - columns // 12)):
+        for side, left in (("left", columns // 12), ("right", columns - width - columns // 12)):
             top = max(0, (rows - height) // 2)
-            yield Scene(name, f"720p {place}", "720p", light[top : top + height, left : left + width].copy())
+            yield Scene(name, f"720p {side}", "720p", light[top : top + height, left : left + width].copy())
     if not fits:
-        yield Scene(name, "own size", SMALL, _framed(light, _own_frame(native), 0.5))
+        yield Scene(name, "own size", SMALL, _framed(light, _own_frame(native)))
 
 
 def _own_frame(native: Rgb) -> tuple[int, int]:
-    """The picture's own size, cut to at most 16:9 and at least 4:3, sides even."""
+    """Return the picture's own width and height, cut to an aspect ratio between 4:3 and 16:9; both are even."""
     rows, columns = native.shape[:2]
     width, height = min(columns, rows * 16 / 9), min(rows, columns * 3 / 4)
     return int(width) // 2 * 2, int(height) // 2 * 2
@@ -136,17 +144,17 @@ def _fits(native: Rgb, frame: tuple[int, int]) -> bool:
     return bool(columns * _STRETCH_MAX >= frame[0] and rows * _STRETCH_MAX >= frame[1])
 
 
-def _framed(light: Linear, frame: tuple[int, int], place: float) -> Linear:
-    """Cut to the frame's shape, then shrunk to it."""
+def _framed(light: Linear, frame: tuple[int, int]) -> Linear:
+    """Return the middle of a picture, cut to the frame's aspect ratio and resized to it."""
     rows, columns = light.shape[:2]
     scale = min(columns / frame[0], rows / frame[1])
     width, height = min(columns, round(frame[0] * scale)), min(rows, round(frame[1] * scale))
-    left, top = int((columns - width) * place), int((rows - height) * place)
+    left, top = int((columns - width) * 0.5), int((rows - height) * 0.5)
     cut = light[top : top + height, left : left + width]
     if (width, height) == frame:
         return np.ascontiguousarray(cut)
-    way = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(cut, frame, interpolation=way), np.float32)
+    interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(cut, frame, interpolation=interpolation), np.float32)
 
 
 def _shrunk(rgb: Rgb, columns: int, rows: int) -> Rgb:
@@ -154,21 +162,22 @@ def _shrunk(rgb: Rgb, columns: int, rows: int) -> Rgb:
 
 
 def _thumbnail(rgb: Rgb) -> Grey:
-    """Grey, _THUMB_COLUMNS wide."""
-    rows = round(rgb.shape[0] * _THUMB_COLUMNS / rgb.shape[1])
+    """Return the picture in grey, _THUMBNAIL_COLUMNS wide."""
+    rows = round(rgb.shape[0] * _THUMBNAIL_COLUMNS / rgb.shape[1])
     return np.asarray(
-        cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (_THUMB_COLUMNS, rows), interpolation=cv2.INTER_AREA)
+        cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (_THUMBNAIL_COLUMNS, rows), interpolation=cv2.INTER_AREA)
     )
 
 
-def _same_room(one: Grey, other: Grey) -> bool:
-    """Whether the middle of `one` is found anywhere in `other`, at a scale near its own: another crop, another size."""
-    rows, columns = one.shape
-    middle = one[rows // 4 : -(rows // 4), columns // 4 : -(columns // 4)]
+def _is_same_room(thumbnail: Grey, other: Grey) -> bool:
+    """Return whether the middle of `thumbnail` is found anywhere in `other` at a similar scale: the two may be
+    different crops or sizes of one picture."""
+    rows, columns = thumbnail.shape
+    middle = thumbnail[rows // 4 : -(rows // 4), columns // 4 : -(columns // 4)]
     for scale in _SCALES:
-        part = cv2.resize(middle, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if part.shape[0] > other.shape[0] or part.shape[1] > other.shape[1]:
+        template = cv2.resize(middle, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if template.shape[0] > other.shape[0] or template.shape[1] > other.shape[1]:
             continue
-        if float(cv2.matchTemplate(other, part, cv2.TM_CCOEFF_NORMED).max()) > _SAME_ROOM:
+        if float(cv2.matchTemplate(other, template, cv2.TM_CCOEFF_NORMED).max()) > _SAME_ROOM_MIN:
             return True
     return False

@@ -1,4 +1,5 @@
-"""How well sharp pictures are told from blurred ones: tables of the engine's figures and their peers. Pure."""
+"""Makes the tables of how well sharp pictures are separated from blurred ones, by the engine's figures and by other
+methods. Pure."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,65 +15,63 @@ from bench.accuracy.plan import COUNTED
 from bench.accuracy.statistics import auc, auc_interval, shuffled_auc
 
 ALONE_KBPS_MIN: Final = {"1080p": 2000, "720p": 1000}
-"""What sharpness must tell without a baseline: these sizes, from these bit rates on."""
+"""Lowest bit rate per size at which sharpness must separate pictures without a baseline."""
 
 Figure = Callable[[Shot], float | None]
 
 
 def sharpness_tables(shots: Sequence[Shot], seed: int) -> dict[str, Any]:
-    """`auc` with intervals, by size, codec, light and strength; `shuffled_auc`; `planted`."""
-    asked, figures = asked_alone(shots), figures_of_sharpness()
-    alone = {name: _auc(asked, figure, seed) for name, figure in figures.items() if name != "sharpness_baseline"}
-    everywhere = {name: _auc(shots, figure, seed) for name, figure in figures.items()}
-    sharp, blurred = split(asked, figures["sharpness"])
-    related, unrelated = split(shots, figures["sharpness_baseline"])
-    told = {name: entry["value"] for name, entry in alone.items()}
+    """Return `auc` with intervals, by size, codec, light and scene; `by_strength`; `shuffled_auc`; `planted`."""
+    required, figures = required_without_baseline(shots), sharpness_figures()
+    alone = {name: _auc(required, figure, seed) for name, figure in figures.items() if name != "sharpness_baseline"}
+    everything = {name: _auc(shots, figure, seed) for name, figure in figures.items()}
+    values = {name: entry["value"] for name, entry in alone.items()}
     return {
         "auc": {
-            "sharpness": told["sharpness"],
-            "sharpness_baseline": everywhere["sharpness_baseline"]["value"],
-            "peers": {name: told[name] for name in peers.NAMES},
-            "intervals": alone | {"sharpness_baseline": everywhere["sharpness_baseline"]},
-            "everything": everywhere,
-            "by_size": _by(shots, lambda one: one.rig.size, figures, seed),
-            "by_codec": _by(shots, lambda one: f"{one.rig.codec} {one.rig.kbps}", figures, seed),
-            "by_light": _by(shots, lambda one: one.rig.light, figures, seed),
-            "by_scene": _by(shots, lambda one: one.rig.scene, figures, seed),
-            "asked": "1080p from 2 Mbit/s and 720p from 1 Mbit/s" if len(asked) < len(shots) else "every size",
+            "sharpness": values["sharpness"],
+            "sharpness_baseline": everything["sharpness_baseline"]["value"],
+            "peers": {name: values[name] for name in peers.NAMES},
+            "intervals": alone | {"sharpness_baseline": everything["sharpness_baseline"]},
+            "everything": everything,
+            "by_size": _auc_by(shots, lambda shot: shot.rig.size, figures),
+            "by_codec": _auc_by(shots, lambda shot: f"{shot.rig.codec} {shot.rig.kbps}", figures),
+            "by_light": _auc_by(shots, lambda shot: shot.rig.light, figures),
+            "by_scene": _auc_by(shots, lambda shot: shot.rig.scene, figures),
+            "asked": "1080p from 2 Mbit/s and 720p from 1 Mbit/s" if len(required) < len(shots) else "every size",
         },
-        "by_strength": _by_strength(asked, shots, figures),
+        "by_strength": _auc_by_strength(required, shots, figures),
         "shuffled_auc": {
-            "sharpness": round(shuffled_auc(sharp, blurred, seed), 4),
-            "sharpness_baseline": round(shuffled_auc(related, unrelated, seed), 4),
+            "sharpness": round(shuffled_auc(*split(required, figures["sharpness"]), seed), 4),
+            "sharpness_baseline": round(shuffled_auc(*split(shots, figures["sharpness_baseline"]), seed), 4),
         },
         "planted": _planted(shots, figures),
     }
 
 
-def figures_of_sharpness() -> dict[str, Figure]:
-    """The engine's figures and its peers', by name."""
+def sharpness_figures() -> dict[str, Figure]:
+    """Return functions that give a shot's figures, the engine's and the other methods', by name."""
     return {
-        "sharpness": lambda one: one.sharpness,
-        "sharpness_baseline": lambda one: one.relative,
-        "uncorrected": lambda one: one.uncorrected,
+        "sharpness": lambda shot: shot.sharpness,
+        "sharpness_baseline": lambda shot: shot.relative,
+        "uncorrected": lambda shot: shot.uncorrected,
         **{name: _peer(name) for name in peers.NAMES},
     }
 
 
-def asked_alone(shots: Sequence[Shot]) -> list[Shot]:
-    """Of which a sharpness without a baseline is asked: ALONE_KBPS_MIN; of data without such pictures, all."""
-    return [one for one in shots if one.rig.kbps >= ALONE_KBPS_MIN.get(one.rig.size, math.inf)] or list(shots)
+def required_without_baseline(shots: Sequence[Shot]) -> list[Shot]:
+    """Return the shots whose sharpness must be right without a baseline (ALONE_KBPS_MIN); all, if there are none."""
+    return [shot for shot in shots if shot.rig.kbps >= ALONE_KBPS_MIN.get(shot.rig.size, math.inf)] or list(shots)
 
 
 def _planted(shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, Any]:
-    """The score with the correction for noise and without, by light.
+    """Compare the score with and without the noise correction, by light.
 
-    `passed`: share of blurred pictures that the shipped threshold lets pass as sharp. `lost`: what the bug costs, of
-    AUC or of passed, in the light where it costs most.
+    `passed`: share of blurred pictures that the shipped threshold lets pass as sharp. `lost`: what the planted bug
+    costs, in AUC or in `passed`, in the light where it costs most.
     """
     by_light: dict[str, Any] = {}
     lost = [math.nan]
-    for light, group in sorted(grouped(shots, lambda one: one.rig.light).items()):
+    for light, group in sorted(grouped(shots, lambda shot: shot.rig.light).items()):
         rows = {
             "auc": [auc(*split(group, figures[name])) for name in ("sharpness", "uncorrected")],
             "passed": [_passed(group, figures[name]) for name in ("sharpness", "uncorrected")],
@@ -95,12 +94,12 @@ def _peer(name: str) -> Figure:
     return lambda shot: shot.peers[name]
 
 
-def _blurred(shot: Shot) -> bool:
+def _is_blurred(shot: Shot) -> bool:
     return shot.strength >= COUNTED.get(shot.kind, math.inf)
 
 
 def split(shots: Iterable[Shot], figure: Figure) -> tuple[list[float], list[float]]:
-    """Figures of the good and of the blurred; those that have none are left out."""
+    """Return the figures of the good and of the blurred shots; shots without the figure are left out."""
     sharp: list[float] = []
     blurred: list[float] = []
     for shot in shots:
@@ -109,25 +108,24 @@ def split(shots: Iterable[Shot], figure: Figure) -> tuple[list[float], list[floa
             continue
         if shot.kind == "good":
             sharp.append(value)
-        elif _blurred(shot):
+        elif _is_blurred(shot):
             blurred.append(value)
     return sharp, blurred
 
 
 def _auc(shots: Sequence[Shot], figure: Figure, seed: int) -> dict[str, Any]:
-    """Pooled AUC with its interval. `answered`: the share of pictures that have the figure; `unanswered_half`: the AUC
-    if a picture without one were held for neither sharp nor blurred."""
-    by_scene = grouped(shots, lambda one: one.rig.scene)
-    parts = {scene: split(group, figure) for scene, group in by_scene.items()}
-    interval = auc_interval({s: one[0] for s, one in parts.items()}, {s: one[1] for s, one in parts.items()}, seed)
+    """Return the pooled AUC with its interval. `answered`: the share of pictures that have the figure;
+    `unanswered_half`: the AUC if every comparison with a picture without the figure counts half."""
+    by_scene = {scene: split(group, figure) for scene, group in grouped(shots, lambda shot: shot.rig.scene).items()}
+    sharp_by_scene = {scene: sharp for scene, (sharp, _) in by_scene.items()}
+    blurred_by_scene = {scene: blurred for scene, (_, blurred) in by_scene.items()}
+    interval = auc_interval(sharp_by_scene, blurred_by_scene, seed)
     sharp, blurred = split(shots, figure)
-    sharp_all, blurred_all = (
-        sum(one.kind == "good" for one in shots),
-        sum(one.kind != "good" and _blurred(one) for one in shots),
-    )
-    total = max(1, sharp_all + blurred_all)
-    told = len(sharp) * len(blurred) / max(1, sharp_all * blurred_all)
-    half = auc(sharp, blurred) * told + 0.5 * (1 - told) if sharp and blurred else float("nan")
+    sharp_count = sum(shot.kind == "good" for shot in shots)
+    blurred_count = sum(shot.kind != "good" and _is_blurred(shot) for shot in shots)
+    total = max(1, sharp_count + blurred_count)
+    compared = len(sharp) * len(blurred) / max(1, sharp_count * blurred_count)
+    half = auc(sharp, blurred) * compared + 0.5 * (1 - compared) if sharp and blurred else float("nan")
     return {
         **interval.json(),
         "answered": round((len(sharp) + len(blurred)) / total, 4),
@@ -135,40 +133,33 @@ def _auc(shots: Sequence[Shot], figure: Figure, seed: int) -> dict[str, Any]:
     }
 
 
-def _by(
-    shots: Sequence[Shot], key: Callable[[Shot], str], figures: Mapping[str, Figure], seed: int
+def _auc_by(
+    shots: Sequence[Shot], key: Callable[[Shot], str], figures: Mapping[str, Figure]
 ) -> dict[str, dict[str, float | int]]:
     table: dict[str, dict[str, float | int]] = {}
-    for name, group in sorted(grouped(shots, key).items()):
+    for value, group in sorted(grouped(shots, key).items()):
         row: dict[str, float | int] = {"n": len(group)}
-        for of, figure in figures.items():
-            row[of] = round(auc(*split(group, figure)), 4)
-        table[name] = row
+        for name, figure in figures.items():
+            row[name] = round(auc(*split(group, figure)), 4)
+        table[value] = row
     return table
 
 
-def _by_strength(asked: Sequence[Shot], shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, Any]:
-    """AUC of the good against one strength: where each measure begins to see."""
+def _auc_by_strength(required: Sequence[Shot], shots: Sequence[Shot], figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """Return the AUC of good pictures against those of each single strength: from which strength on a measure works."""
     table: dict[str, Any] = {}
-    for kind, strength in sorted({(one.kind, one.strength) for one in shots if one.kind != "good"}):
+    for kind, strength in sorted({(shot.kind, shot.strength) for shot in shots if shot.kind != "good"}):
         row: dict[str, float | int] = {}
         for name, figure in figures.items():
-            pool = shots if name == "sharpness_baseline" else asked
-            sharp = [value for one in pool if one.kind == "good" and _is_number(value := figure(one))]
-            weak = [
-                value
-                for one in pool
-                if (one.kind, one.strength) == (kind, strength) and _is_number(value := figure(one))
-            ]
-            row[name] = round(auc(_floats(sharp), _floats(weak)), 4)
-            row["n"] = max(int(row.get("n", 0)), len(weak))
+            pool = shots if name == "sharpness_baseline" else required
+            good = _values((shot for shot in pool if shot.kind == "good"), figure)
+            damaged = _values((shot for shot in pool if (shot.kind, shot.strength) == (kind, strength)), figure)
+            row[name] = round(auc(good, damaged), 4)
+            row["n"] = max(int(row.get("n", 0)), len(damaged))
         table[f"{kind} {strength:g}"] = row
     return table
 
 
-def _is_number(value: float | None) -> bool:
-    return value is not None and not math.isnan(value)
-
-
-def _floats(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
+def _values(shots: Iterable[Shot], figure: Figure) -> list[float]:
+    """Return the figure of each shot that has it."""
+    return [value for shot in shots if (value := figure(shot)) is not None and not math.isnan(value)]

@@ -1,8 +1,8 @@
-"""Figures of a detector, with their uncertainty. Pure.
+"""Computes the performance figures of a detector with their uncertainty. Pure.
 
-AUC: the chance that a sharp picture's figure exceeds a blurred one's, ties counting half (Mann and Whitney 1947; Hanley
-and McNeil, Radiology 143, 1982). Rates: Wilson's interval (JASA 22, 1927). AUC's interval: bootstrap over scenes, since
-pictures of one scene are no independent witnesses (Efron and Tibshirani 1993, 8.6).
+AUC: the probability that a sharp picture's figure exceeds a blurred one's, ties counting half (Mann and Whitney 1947;
+Hanley and McNeil, Radiology 143, 1982). Rates: Wilson's interval (JASA 22, 1927). Interval of the AUC: bootstrap over
+scenes, since pictures of one scene are not independent (Efron and Tibshirani 1993, 8.6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _Z_95 = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure and its 95 % interval; `count`: what it was made of."""
+    """A figure and its 95 % interval; `count`: number of samples."""
 
     value: float
     low: float
@@ -26,12 +26,13 @@ class Interval:
     count: int
 
     def json(self) -> dict[str, float | int]:
-        """Rounded to four decimals."""
+        """Return the interval as JSON, rounded to four decimals."""
         return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4), "n": self.count}
 
 
 def auc(high: Sequence[float] | Values, low: Sequence[float] | Values) -> float:
-    """Chance that one of `high` exceeds one of `low`, 0..1; 0.5 where they do not differ, nan if either is empty."""
+    """Return the probability, 0..1, that one of `high` exceeds one of `low`; 0.5 if they do not differ, nan if either
+    is empty."""
     above, below = np.asarray(high, np.float64), np.asarray(low, np.float64)
     if not above.size or not below.size:
         return float("nan")
@@ -42,7 +43,10 @@ def auc(high: Sequence[float] | Values, low: Sequence[float] | Values) -> float:
 
 
 def roc(high: Sequence[float], low: Sequence[float]) -> tuple[Values, Values]:
-    """(false alarm rate, hit rate) of every threshold, both rising from 0 to 1; a hit is one of `low` below it."""
+    """Return (false alarm rates, hit rates) of all thresholds, both rising from 0 to 1.
+
+    A hit is a value of `low` up to the threshold, a false alarm one of `high`.
+    """
     thresholds = np.unique(np.concatenate([high, low]))
     above, below = np.sort(np.asarray(high, np.float64)), np.sort(np.asarray(low, np.float64))
     false = np.searchsorted(above, thresholds, "right") / above.size
@@ -51,7 +55,7 @@ def roc(high: Sequence[float], low: Sequence[float]) -> tuple[Values, Values]:
 
 
 def wilson(hits: int, trials: int) -> Interval:
-    """A rate and its interval; nan where nothing was tried."""
+    """Return a rate and its interval; nan if there were no trials."""
     if not trials:
         return Interval(float("nan"), 0.0, 1.0, 0)
     rate, square = hits / trials, _Z_95**2
@@ -63,32 +67,32 @@ def wilson(hits: int, trials: int) -> Interval:
 def auc_interval(
     high: Mapping[str, Sequence[float]], low: Mapping[str, Sequence[float]], seed: int, rounds: int = 400
 ) -> Interval:
-    """AUC over all scenes pooled, with a bootstrap over scenes. Figures are given by scene."""
+    """Return the AUC over all scenes pooled, and its interval by a bootstrap over scenes. `high`, `low`: by scene."""
     scenes = sorted(set(high) | set(low))
     above = [np.asarray(high.get(scene, ()), np.float64) for scene in scenes]
     below = [np.asarray(low.get(scene, ()), np.float64) for scene in scenes]
-    whole = auc(_pooled(above), _pooled(below))
-    count = sum(one.size for one in above) + sum(one.size for one in below)
+    pooled = auc(_pooled(above), _pooled(below))
+    count = sum(values.size for values in above) + sum(values.size for values in below)
     random = np.random.default_rng(seed)
-    drawn = []
+    samples = []
     for _ in range(rounds if len(scenes) > 1 else 0):
-        chosen = random.integers(0, len(scenes), len(scenes))
-        value = auc(_pooled([above[one] for one in chosen]), _pooled([below[one] for one in chosen]))
+        drawn = random.integers(0, len(scenes), len(scenes))
+        value = auc(_pooled([above[scene] for scene in drawn]), _pooled([below[scene] for scene in drawn]))
         if not np.isnan(value):
-            drawn.append(value)
-    low_end, high_end = np.quantile(drawn, (0.025, 0.975)) if drawn else (whole, whole)
-    return Interval(whole, float(low_end), float(high_end), count)
+            samples.append(value)
+    low_end, high_end = np.quantile(samples, (0.025, 0.975)) if samples else (pooled, pooled)
+    return Interval(pooled, float(low_end), float(high_end), count)
 
 
 def shuffled_auc(high: Sequence[float], low: Sequence[float], seed: int, rounds: int = 20) -> float:
-    """The mean AUC after the labels were dealt out anew: 0.5, or the harness cannot fail."""
+    """Return the mean AUC with shuffled labels. If it is not 0.5, the harness itself is wrong."""
     values = np.concatenate([np.asarray(high, np.float64), np.asarray(low, np.float64)])
     random = np.random.default_rng(seed)
-    dealt = []
+    samples = []
     for _ in range(rounds):
         random.shuffle(values)
-        dealt.append(auc(values[: len(high)], values[len(high) :]))
-    return float(np.mean(dealt))
+        samples.append(auc(values[: len(high)], values[len(high) :]))
+    return float(np.mean(samples))
 
 
 def _pooled(parts: Sequence[Values]) -> Values:

@@ -1,4 +1,4 @@
-"""Truths of the harness in the words of the engine: which answers are right, and which cause was named."""
+"""Maps the true kinds of the harness to the engine's words: which answers are right, and which cause they name."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -28,10 +28,11 @@ RIGHT: Final[dict[str, tuple[str, ...]]] = {
     "stripes": STRIPES,
     "dead_rows": STRIPES,
 }
-"""A kind that is announced counts as a hit if it is one of these. Naming the cause is counted apart, in `causes`."""
+"""By true kind, the announced kinds that count as a hit. Whether the cause is right is counted separately, in `causes`.
+"""
 
-NEED_MEMORY: Final = ("covered", "partly_covered", "moved", "frozen", "grease", "steam", "drops", "colour_cast")
-"""Truths that show against the camera's past."""
+NEED_BASELINE: Final = ("covered", "partly_covered", "moved", "frozen", "grease", "steam", "drops", "colour_cast")
+"""True kinds that only a comparison with the camera's earlier pictures shows."""
 
 _CAUSES: Final = {
     "defocus": ("defocus", "defocused", "out_of_focus"),
@@ -46,8 +47,8 @@ _CAUSES: Final = {
     "moved": ("moved", "turned"),
     "colour_cast": ("colour_cast", "color_cast"),
 }
-_BY_WORD: Final = {word: cause for cause, spelled in _CAUSES.items() for word in spelled}
-_FIRST: Final = (
+_CAUSE_OF_WORD: Final = {word: cause for cause, spellings in _CAUSES.items() for word in spellings}
+_FOREMOST: Final = (
     "signal_loss",
     "frozen",
     "covered",
@@ -58,29 +59,30 @@ _FIRST: Final = (
     "steam",
     "grease",
 )
-"""Of several kinds, the one that explains the others stands for the answer."""
+"""Order in which, of several kinds, one stands for the answer: it explains the others."""
 
-_OPEN: Final = ("blurred", "low_contrast", "fault")
-"""These leave open why; the cause tells."""
+_NEED_CAUSE: Final = ("blurred", "low_contrast", "fault")
+"""Kinds that leave the cause open: the answer is named by its cause."""
 
 TOLD_APART: Final[dict[str, tuple[str, ...]]] = {
     "defocus": ("defocus", "blurred"),
     "steam": ("steam",),
     "grease": ("grease",),
 }
-"""Which named causes tell steam, grease and defocus apart."""
+"""By true kind, the names that distinguish steam, grease and defocus correctly."""
 
 
-def hit(truth: str, kinds: Iterable[str], cause: str) -> bool:
-    """Whether an answer with these kinds and this cause is right for `truth`."""
+def is_hit(truth: str, kinds: Iterable[str], cause: str) -> bool:
+    """Return whether an answer with these kinds and this cause is right for `truth`."""
     right = RIGHT.get(truth, (truth,))
     return cause in right or any(kind in right for kind in kinds)
 
 
-def named(state: str, kinds: Iterable[str], cause: str) -> str:
-    """One word for an answer: its state if it is no fault, else its foremost kind, or the cause of an open one."""
+def answer_name(state: str, kinds: Iterable[str], cause: str) -> str:
+    """Return one word for an answer: its state if it is no fault, else its foremost kind, or the cause if that kind
+    leaves it open."""
     if state != "fault":
         return state
-    words = [_BY_WORD.get(kind, kind) for kind in kinds]
-    foremost = next((word for word in _FIRST if word in words), words[0] if words else state)
-    return _BY_WORD.get(cause, foremost) if foremost in _OPEN else foremost
+    words = [_CAUSE_OF_WORD.get(kind, kind) for kind in kinds]
+    foremost = next((word for word in _FOREMOST if word in words), words[0] if words else state)
+    return _CAUSE_OF_WORD.get(cause, foremost) if foremost in _NEED_CAUSE else foremost

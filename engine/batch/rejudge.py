@@ -71,7 +71,7 @@ def rejudge(records: Iterable[VisitRecord], settings: JudgeSettings, totals: Tot
         except WireError:
             totals.unreadable += 1
             continue
-        judge_state = JudgeState.from_bytes(record.judge_state).before_last()
+        judge_state = JudgeState.from_bytes(record.judge_state).without_last_outcome()
         would, _ = judge_measurement(measurement, judge_state, settings, working=record.working)
         rejudged = Rejudged(record.verdict, would)
         totals.judged += 1

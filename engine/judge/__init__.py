@@ -1,1 +1,2 @@
-"""From a measurement and a camera's memory to a verdict. Pure: time comes in, nothing goes out."""
+"""Judges a camera: a measurement and the camera's judge state in, a verdict and the new judge state out. Pure but for
+the compiler: time comes in as a value."""

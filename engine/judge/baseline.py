@@ -1,14 +1,15 @@
-"""What a camera usually shows, per tile, learned slowly from good visits: structure, light, colour, edges. Pure.
+"""The baseline: what a camera usually shows, per tile, averaged slowly over good visits: structure, light, colour,
+edges. Pure.
 
-One baseline for day and one for infrared. Each keeps two memories: one of a day or two, with which a single visit is
-compared, and one of a season, against which the first is compared, so that grease that thickens by a thirtieth a day is
-seen although no day differs from the one before. Both are means over time: the first SETTLING visits count alike, then
-a visit weighs as much as the time it stands for. A visit moves a mean by a bounded step, so that people and pots that
-come and go leave little behind.
+A camera has one baseline for day and one for infrared. Each holds two averages: a short-term one over a day or two,
+which a single visit is compared with, and a season one, which the short-term one is compared with. So grease that
+thickens by a thirtieth a day is found although no day differs from the one before. Both are means over time: the first
+SETTLING visits have equal weight, later visits weigh as much as the time they stand for. One visit moves a mean by a
+bounded step, so that people and pots that come and go leave little trace.
 
-Everything is kept in bytes, and steps below one unit are not lost: rounding thresholds run through 0..1 from visit to
-visit (a Kronecker sequence), so that a mean moves by a unit as often as its steps add up to one. This is the memory as
-a value and as bytes; engine/judge/baseline_update.py has how a picture gets into it.
+Everything is kept in bytes. Steps below one unit are not lost: the rounding thresholds run through 0..1 from visit to
+visit (a Kronecker sequence), so that a mean moves by one unit as often as its steps add up to one. This module holds
+the baseline as a value and as bytes; engine/judge/baseline_update.py adds a picture to it.
 """
 
 import math
@@ -20,35 +21,38 @@ import numpy as np
 import numpy.typing as npt
 
 ROWS, COLUMNS = 9, 16
-"""Of the tile grid, as engine/kernels/grid.py has it."""
+"""Rows and columns of the tile grid, as in engine/kernels/grid.py."""
 TILES = ROWS * COLUMNS
 CELLS = 4 * TILES
 LEVEL_UNITS = 128
-"""Of the cells in a signature, as engine/kernels/figures.py has it."""
+"""Units per level of the cells in a signature, as in engine/kernels/figures.py."""
 STRUCTURE_UNITS = 15.0
-ACUTANCE_UNITS, ACUTANCE_LEAST = 40.0, 0.05
+"""Code units per octave of structure."""
+ACUTANCE_UNITS, ACUTANCE_MIN = 40.0, 0.05
+"""Code units per octave of acutance, and the acutance of code 0."""
 COLOUR_ZERO = 128.0
 
 Codes = npt.NDArray[np.uint8]
 Grid = npt.NDArray[np.float32]
 
-# Where the parts of the codes begin. First come the cells: mean level of each.
+# Offsets of the parts of the codes. The first part is the mean level of each cell.
 STRUCTURE = CELLS
 """log2(1 + gradient energy) in 1/15."""
 ACUTANCE = STRUCTURE + TILES
-"""Of edges that x crosses, then of those that y crosses: 0 where there are none, else log2 over 0.05 in 1/40."""
+"""Of edges crossed by x, then of those crossed by y: 0 where there are none, else log2(acutance / 0.05) in 1/40."""
 COLOUR_U = ACUTANCE + 2 * TILES
-"""Around 128."""
+"""Mean U, with neutral at 128."""
 COLOUR_V = COLOUR_U + TILES
+"""Mean V, with neutral at 128."""
 SEASON = COLOUR_V + TILES
-"""From here on the season's memory, which has structure ..."""
+"""The season average starts here: first structure ..."""
 SEASON_ACUTANCE = SEASON + TILES
-"""... and acutance, over both directions together."""
+"""... then acutance, the mean of both directions."""
 CODES = SEASON_ACUTANCE + TILES
 
 
-class UsualView(NamedTuple):
-    """Figures of the whole picture as they usually are, by their names in docs/figures.md.
+class BaselineFigures(NamedTuple):
+    """Usual figures of the whole picture, by their names in docs/figures.md.
 
     `change`: median change of a tile from one visit to the next, in levels.
     """
@@ -61,44 +65,48 @@ class UsualView(NamedTuple):
     change: float = 0.0
 
 
-_NOTHING_USUAL = UsualView()
-_HEAD = struct.Struct(f"<HHQQ{len(UsualView._fields)}f")
-BASELINE_BYTES = _HEAD.size + CODES
+_NO_FIGURES = BaselineFigures()
+_HEADER = struct.Struct(f"<HHQQ{len(BaselineFigures._fields)}f")
+BASELINE_BYTES = _HEADER.size + CODES
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A camera's memory of one mode; `Baseline()` has seen nothing.
+    """A camera's baseline of one mode; `Baseline()` is that of a camera never seen.
 
-    `packed`: a byte a code. `visits`, `season_visits`: how many each memory
-    has taken; `at_wall_ns`, `season_wall_ns`: when it took the last.
+    `packed`: one byte per code. `visits`, `season_visits`: number of visits in the short-term and in the season
+    average; `updated_wall_ns`, `season_updated_wall_ns`: time of the last of them.
     """
 
     visits: int = 0
     season_visits: int = 0
-    at_wall_ns: int = 0
-    season_wall_ns: int = 0
-    usual: UsualView = _NOTHING_USUAL
+    updated_wall_ns: int = 0
+    season_updated_wall_ns: int = 0
+    figures: BaselineFigures = _NO_FIGURES
     packed: bytes = b""
 
     @property
     def codes(self) -> Codes:
-        """As an array, shape (CODES,)."""
+        """The codes as an array, shape (CODES,)."""
         return np.frombuffer(self.packed, np.uint8)
 
     def to_bytes(self) -> bytes:
-        """For the store; empty if nothing was seen."""
+        """Return the bytes to store; empty if the baseline has no visits."""
         if not self.visits:
             return b""
-        head = _HEAD.pack(self.visits, self.season_visits, self.at_wall_ns, self.season_wall_ns, *self.usual)
-        return head + self.packed
+        header = _HEADER.pack(
+            self.visits, self.season_visits, self.updated_wall_ns, self.season_updated_wall_ns, *self.figures
+        )
+        return header + self.packed
 
     @staticmethod
     def from_bytes(blob: bytes) -> "Baseline":
-        """The value that was stored; a blob of another size is a camera never seen."""
+        """Return the value that was stored; that of a camera never seen if the size or the header is not valid."""
         if len(blob) != BASELINE_BYTES:
             return Baseline()
-        visits, season_visits, at_ns, season_ns, *usual = _HEAD.unpack_from(blob)
-        if not visits or not math.isfinite(sum(usual)):
+        visits, season_visits, updated_ns, season_updated_ns, *figures = _HEADER.unpack_from(blob)
+        if not visits or not math.isfinite(sum(figures)):
             return Baseline()
-        return Baseline(visits, season_visits, at_ns, season_ns, UsualView(*usual), blob[_HEAD.size :])
+        return Baseline(
+            visits, season_visits, updated_ns, season_updated_ns, BaselineFigures(*figures), blob[_HEADER.size :]
+        )

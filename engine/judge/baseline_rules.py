@@ -1,11 +1,11 @@
-"""What one picture shows against its camera's baseline: kinds of fault with their cause and place. Pure.
+"""Assesses one picture against its camera's baseline: kinds of fault with their cause and place. Pure.
 
-In this order: is it a picture at all, is there light, is the scene the usual one, is a part of it gone, is it veiled or
-blurred, are its signals clean. Where the scene is gone nothing is said of its sharpness.
+The checks run in this order: is there a signal, is there light, is it the usual scene, is a part of it hidden, is it
+veiled or blurred, is the signal clean. If the scene is gone, its sharpness is not assessed.
 
-A veil lifts black and takes contrast; a film of grease does so too, but blurs far more than steam of the same thickness
-does; a lens out of focus and a shaking camera blur and leave black black. So octaves of veil over octaves of blur tell
-the three apart.
+A veil lifts black and takes contrast. A film of grease does so too, but blurs far more than steam of the same
+thickness; a defocused lens and a shaking camera blur and leave black black. So the ratio of octaves of veil to octaves
+of blur tells the three apart.
 """
 
 import math
@@ -16,78 +16,81 @@ import numpy as np
 from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
 from engine.judge.baseline import Baseline
-from engine.judge.compare import Change, kept_match
-from engine.judge.displacement import Displacement, find_shift
+from engine.judge.compare import SceneChange, visible_match
+from engine.judge.displacement import Displacement, find_displacement
 from engine.judge.picture_rules import (
     Mask,
-    PictureFindings,
+    PictureAssessment,
+    assess_picture,
+    brightness_problem,
+    is_signal_lost,
     light_cause,
-    look_alone,
-    margin,
     ordered,
-    signal_lost,
-    too_bright,
+    relative_excess,
 )
 from engine.judge.state import JudgeState
 from engine.model.measurement import Measurement
 from engine.model.verdict import Cause, FaultKind, UnknownReason
 
 _NS_PER_H = 3_600 * NS_PER_S
-_STRUCTURE_DOUBT = 0.05
-"""Structure varies more than edges do from visit to visit."""
-_GAINED = 0.7
-"""Noise in a picture darker than that share of the usual light is that of the camera's gain."""
-_ONE_SIDED = 0.4
-"""Octaves by which the sharpness of x and y differ in a picture that was shaken, and not out of focus."""
+_STRUCTURE_TOLERANCE = 0.05
+"""Structure varies more than edges do from visit to visit, so its ratio must be lower by this to count."""
+_GAIN_LIGHT_MAX = 0.7
+"""Share of the usual light below which noise is attributed to the camera's gain."""
+_ANISOTROPY_MIN = 0.4
+"""Octaves between the sharpness of x and y from which on a blur is motion and not defocus."""
 
 # Sets are made once: a member of an enumeration is hashed in Python.
 _LIGHT = frozenset({FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT})
-_GONE = frozenset({FaultKind.COVERED, FaultKind.MOVED})
+_SCENE_GONE = frozenset({FaultKind.COVERED, FaultKind.MOVED})
 _CAST = frozenset({FaultKind.COLOUR_CAST})
 _BLURS = frozenset({FaultKind.BLURRED, FaultKind.GREASE})
 
 
-def look_against(
-    measurement: Measurement, change: Change, baseline: Baseline, history: JudgeState, settings: JudgeSettings
-) -> PictureFindings:
-    """Compare a whole picture with what the camera usually shows."""
-    if signal_lost(measurement, settings):
-        return look_alone(measurement, settings)
-    found = _BaselineFindings(change)
-    _light(found, measurement, baseline, settings)
+def assess_against_baseline(
+    measurement: Measurement,
+    change: SceneChange,
+    baseline: Baseline,
+    judge_state: JudgeState,
+    settings: JudgeSettings,
+) -> PictureAssessment:
+    """Assess an undamaged picture by how it differs from the baseline."""
+    if is_signal_lost(measurement, settings):
+        return assess_picture(measurement, settings)
+    assessment = _Assessment(change)
+    _check_light(assessment, measurement, baseline, settings)
     lit = measurement.figures["luma_mean"] >= settings.light_min
-    light = not found.kinds.isdisjoint(_LIGHT)
+    light_fault = not assessment.kinds.isdisjoint(_LIGHT)
     if measurement.figures["luma_mean"] >= settings.light_min / 2:
-        _scene(found, baseline, history, settings)
-    if not light and found.kinds.isdisjoint(_GONE):
-        _signal(found, measurement, baseline, settings)
-    if not light and found.kinds <= _CAST:
-        _optics(found, history, measurement.arrival_wall_ns, settings)
-    if found.kinds and FaultKind.MOVED in found.kinds and FaultKind.BLURRED in look_alone(measurement, settings).kinds:
-        found.add(FaultKind.BLURRED, 0.0)  # another scene has no past to be compared with
-    if not found.kinds and not lit:
-        return PictureFindings(unknown=UnknownReason.TOO_DARK_TO_JUDGE, figures=found.figures)
-    if found.kinds and found.cause is None:
-        found.cause = light_cause(measurement, found.kinds, settings)
-        if FaultKind.TOO_DARK in found.kinds and found.cause is None and change.match >= settings.dark_match_min:
-            found.cause = Cause.LIGHTS_OFF
-    if not found.kinds and change.sharpness is None and change.structure is None:
-        alone = look_alone(measurement, settings)
-        return replace(alone, figures=found.figures)
-    sure = found.confidence(settings)
-    return PictureFindings(ordered(found.kinds), found.cause, None, sure, found.tiles, found.hidden, found.figures)
+        _check_scene(assessment, baseline, judge_state, settings)
+    if not light_fault and assessment.kinds.isdisjoint(_SCENE_GONE):
+        _check_signal(assessment, measurement, baseline, settings)
+    if not light_fault and assessment.kinds <= _CAST:
+        _check_optics(assessment, judge_state, measurement.arrival_wall_ns, settings)
+    if FaultKind.MOVED in assessment.kinds and FaultKind.BLURRED in assess_picture(measurement, settings).kinds:
+        assessment.add(FaultKind.BLURRED, 0.0)  # another scene has no baseline to be compared with
+    if not assessment.kinds and not lit:
+        return PictureAssessment(unknown=UnknownReason.TOO_DARK_TO_JUDGE, figures=assessment.figures)
+    if assessment.kinds and assessment.cause is None:
+        assessment.cause = light_cause(measurement, assessment.kinds, settings)
+        too_dark = FaultKind.TOO_DARK in assessment.kinds
+        if too_dark and assessment.cause is None and change.match >= settings.dark_match_min:
+            assessment.cause = Cause.LIGHTS_OFF
+    if not assessment.kinds and change.sharpness is None and change.structure is None:
+        return replace(assess_picture(measurement, settings), figures=assessment.figures)
+    return assessment.result(settings)
 
 
-class _BaselineFindings:
-    """What was found so far."""
+class _Assessment:
+    """Collects what the checks find."""
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: SceneChange) -> None:
         self.change = change
         self.kinds: set[FaultKind] = set()
         self.cause: Cause | None = None
         self.tiles: Mask | None = None
         self.hidden: Mask | None = None
-        self._sure: list[float] = []
+        self._excesses: list[float] = []
         self.figures = {
             "scene_match": change.match,
             "contrast_left": change.contrast,
@@ -95,180 +98,218 @@ class _BaselineFindings:
             "hidden_share": change.hidden_share,
             "cast": change.cast,
         }
-        self._put("sharpness_ratio", sharpness_ratio(change))
-        self._put("season_ratio", change.season)
-        self._put("structure_change", change.structure)
+        self._set_figure("sharpness_ratio", sharpness_ratio(change))
+        self._set_figure("season_ratio", change.season_sharpness)
+        self._set_figure("structure_change", change.structure)
 
-    def _put(self, name: str, value: float | None) -> None:
+    def _set_figure(self, name: str, value: float | None) -> None:
         if value is not None:
             self.figures[name] = value
 
-    def add(self, kind: FaultKind, sure: float, cause: Cause | None = None) -> None:
-        """One more kind, 0..1 beyond its threshold."""
+    def add(self, kind: FaultKind, excess: float, cause: Cause | None = None) -> None:
+        """Add a kind that is `excess` (0..1) beyond its threshold. The first cause given is kept."""
         self.kinds.add(kind)
         self.cause = self.cause or cause
-        self._sure.append(sure)
+        self._excesses.append(excess)
 
-    def confidence(self, settings: JudgeSettings) -> float:
-        """Of the surest kind; of an ok picture, how well it fits the baseline."""
-        if self.kinds:
-            return 0.5 + 0.5 * max(self._sure)
-        ratio = self.figures.get("sharpness_ratio", settings.sharpness_ratio_min)
-        fits = min(
-            margin(ratio, settings.sharpness_ratio_min, 1.0), margin(self.change.match, settings.scene_match_min, 0.9)
+    def result(self, settings: JudgeSettings) -> PictureAssessment:
+        """Return the assessment as a value."""
+        confidence = self._confidence(settings)
+        return PictureAssessment(
+            ordered(self.kinds), self.cause, None, confidence, self.tiles, self.hidden, self.figures
         )
-        return 0.5 + 0.5 * fits
+
+    def _confidence(self, settings: JudgeSettings) -> float:
+        """Return the confidence of the most certain kind; of an ok picture, how well it fits the baseline."""
+        if self.kinds:
+            return 0.5 + 0.5 * max(self._excesses)
+        ratio = self.figures.get("sharpness_ratio", settings.sharpness_ratio_min)
+        fit = min(
+            relative_excess(ratio, settings.sharpness_ratio_min, 1.0),
+            relative_excess(self.change.match, settings.scene_match_min, 0.9),
+        )
+        return 0.5 + 0.5 * fit
 
 
-def sharpness_ratio(change: Change) -> float | None:
-    """Steepness of edges against their usual one; of a picture too plain for edges, what its structure says of it."""
+def sharpness_ratio(change: SceneChange) -> float | None:
+    """Return the steepness of edges relative to the usual; of a picture too plain for edges, an estimate from its
+    structure. None if neither can be measured."""
     return _structure_ratio(change) if change.sharpness is None else change.sharpness
 
 
-def _easier(least: float, settings: JudgeSettings) -> float:
-    """The threshold of a ratio while its fault is announced."""
-    return min(0.98, least * (2.0 - settings.hold))
+def _held_ratio(ratio_min: float, settings: JudgeSettings) -> float:
+    """Return the threshold of a ratio while its fault is announced: higher, so that the fault stays announced."""
+    return min(0.98, ratio_min * (2.0 - settings.hold))
 
 
-def _structure_ratio(change: Change) -> float | None:
-    """Structure falls with the square of contrast, and about three times as fast as the steepness of edges."""
+def _structure_ratio(change: SceneChange) -> float | None:
+    """Estimate the sharpness ratio from structure, which falls with the square of contrast, and about three times as
+    fast as the steepness of edges."""
     if change.structure is None:
         return None
-    fell = min(0.0, change.structure - 2.0 * math.log2(max(0.05, min(1.0, change.contrast))))
-    return float(2.0 ** (fell / 3.0))
+    fall = min(0.0, change.structure - 2.0 * math.log2(max(0.05, min(1.0, change.contrast))))
+    return float(2.0 ** (fall / 3.0))
 
 
-def _light(found: _BaselineFindings, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
-    figures, usual, change = measurement.figures, baseline.usual, found.change
+def _check_light(
+    assessment: _Assessment, measurement: Measurement, baseline: Baseline, settings: JudgeSettings
+) -> None:
+    figures, usual, change = measurement.figures, baseline.figures, assessment.change
     mean = figures["luma_mean"]
-    plain = change.hidden_share >= settings.hidden_share_min  # bright cloth is no light, and black paint no want of it
+    # A bright cloth is not too much light, and black paint is not too little.
+    partly_hidden = change.hidden_share >= settings.hidden_share_min
     dark = max(settings.dark_mean_max, min(1.5 * settings.dark_mean_max, settings.dark_fall_max * usual.luma_mean))
     if mean < dark:
-        if not (plain and change.light >= settings.light_kept_min):
-            found.add(FaultKind.TOO_DARK, margin(mean, dark, dark / 2))
+        if not (partly_hidden and change.light >= settings.light_kept_min):
+            assessment.add(FaultKind.TOO_DARK, relative_excess(mean, dark, dark / 2))
         return
-    risen, clipped = mean - usual.luma_mean, figures["clipped_bright_share"] - usual.clipped_bright_share
-    if risen < settings.bright_rise_min / 2 or change.light < settings.bright_gain_min:
+    rise = mean - usual.luma_mean
+    clipped_rise = figures["clipped_bright_share"] - usual.clipped_bright_share
+    if rise < settings.bright_rise_min / 2 or change.light < settings.bright_gain_min:
         return
-    brighter = risen >= settings.bright_rise_min and clipped >= settings.bright_clipped_rise_min
-    burnt = clipped >= settings.bright_clipped_share_min
-    alone = not plain and too_bright(measurement, settings) is not None
-    if brighter or burnt or alone:
-        found.add(FaultKind.TOO_BRIGHT, margin(risen, settings.bright_rise_min, 2 * settings.bright_rise_min))
+    brighter = rise >= settings.bright_rise_min and clipped_rise >= settings.bright_clipped_rise_min
+    burnt = clipped_rise >= settings.bright_clipped_share_min
+    by_itself = not partly_hidden and brightness_problem(measurement, settings) is not None
+    if brighter or burnt or by_itself:
+        excess = relative_excess(rise, settings.bright_rise_min, 2 * settings.bright_rise_min)
+        assessment.add(FaultKind.TOO_BRIGHT, excess)
 
 
-def _scene(found: _BaselineFindings, baseline: Baseline, history: JudgeState, settings: JudgeSettings) -> None:
-    """Is the usual scene there, elsewhere in the picture, or gone?"""
-    change = found.change
-    light = not found.kinds.isdisjoint(_LIGHT)
-    if change.match < (settings.dark_match_min if light else settings.scene_match_min):
-        fell = change.structure is not None and change.structure < -settings.covered_structure_fall
-        fell = fell or change.spread < settings.covered_spread_max
-        kept = kept_match(change)
-        here = kept is not None and kept >= settings.kept_match_min
-        shift = find_shift(*change.highs)
-        if not here and _is_turned(shift, settings):
-            found.figures |= {"shift_across": shift.across, "shift_down": shift.down, "shift_match": shift.match}
-            found.add(FaultKind.MOVED, margin(shift.match, settings.moved_match_min, 1.0))
+def _check_scene(assessment: _Assessment, baseline: Baseline, judge_state: JudgeState, settings: JudgeSettings) -> None:
+    """Check whether the usual scene is in its place, elsewhere in the picture, or gone."""
+    change = assessment.change
+    light_fault = not assessment.kinds.isdisjoint(_LIGHT)
+    if change.match < (settings.dark_match_min if light_fault else settings.scene_match_min):
+        lost_structure = change.structure is not None and change.structure < -settings.covered_structure_fall
+        lost_structure = lost_structure or change.spread < settings.covered_spread_max
+        visible = visible_match(change)
+        in_place = visible is not None and visible >= settings.kept_match_min
+        shift = find_displacement(*change.highpassed)
+        if not in_place and _is_turned(shift, settings):
+            assessment.figures |= {"shift_across": shift.across, "shift_down": shift.down, "shift_match": shift.match}
+            assessment.add(FaultKind.MOVED, relative_excess(shift.match, settings.moved_match_min, 1.0))
             return
-        if fell and change.contrast < settings.covered_contrast_max:
-            found.tiles = found.hidden = change.hidden
-            found.add(FaultKind.COVERED, margin(change.match, settings.scene_match_min, 0.0))
+        if lost_structure and change.contrast < settings.covered_contrast_max:
+            assessment.tiles = assessment.hidden = change.hidden
+            assessment.add(FaultKind.COVERED, relative_excess(change.match, settings.scene_match_min, 0.0))
             return
-        if change.match < settings.scene_gone_max and not fell and not here:
-            found.add(FaultKind.MOVED, margin(change.match, settings.scene_gone_max, 0.0))
+        if change.match < settings.scene_gone_max and not lost_structure and not in_place:
+            assessment.add(FaultKind.MOVED, relative_excess(change.match, settings.scene_gone_max, 0.0))
             return
-    if not light:
-        _part(found, baseline, history, settings)
+    if not light_fault:
+        _check_hidden_part(assessment, baseline, judge_state, settings)
 
 
-def _part(found: _BaselineFindings, baseline: Baseline, history: JudgeState, settings: JudgeSettings) -> None:
-    """People come and go: after a visit that showed something hidden, only what is hidden still counts.
+def _check_hidden_part(
+    assessment: _Assessment, baseline: Baseline, judge_state: JudgeState, settings: JudgeSettings
+) -> None:
+    """Check whether a part of the scene is hidden on two visits in a row.
 
-    Who stood there when the baseline was young has left a trace in it, and what hides a trace hides nothing.
+    People come and go: after a visit with hidden tiles, only tiles that are still hidden count. A person who stood
+    there while the baseline was young has left a trace in it, and a tile that lacks this trace is not hidden: so the
+    check needs `hidden_visits_min` visits.
     """
-    change = found.change
+    change = assessment.change
     if change.hidden_share < settings.hidden_share_min * settings.hold:
         return
-    found.hidden = change.hidden
-    if baseline.visits < settings.hidden_visits_min:
-        return
-    beside = change.structure_top is not None and change.structure_top >= -settings.veil_spared_fall_max
-    in_part = beside and change.told_share >= settings.veil_told_share_max
-    if change.match >= settings.veil_match_min and change.veil >= settings.veil_min and not in_part:
+    assessment.hidden = change.hidden
+    if baseline.visits < settings.hidden_visits_min or _is_veiled_all_over(change, settings):
         return
     hidden = change.hidden
-    if history.hidden:
-        hidden = hidden & np.unpackbits(np.frombuffer(history.hidden, np.uint8)).astype(np.bool_)
+    if judge_state.hidden:
+        hidden = hidden & np.unpackbits(np.frombuffer(judge_state.hidden, np.uint8)).astype(np.bool_)
     share = np.count_nonzero(hidden) / hidden.size
-    least = settings.hidden_share_min * (settings.hold if FaultKind.PARTLY_COVERED in history.announced_kinds else 1.0)
-    if share < least or np.count_nonzero(change.telling) < settings.hidden_structured_min:
+    held = FaultKind.PARTLY_COVERED in judge_state.announced_kinds
+    share_min = settings.hidden_share_min * (settings.hold if held else 1.0)
+    if share < share_min or np.count_nonzero(change.hidden_evident) < settings.hidden_structured_min:
         return
-    ratio = change.sharpness
-    if ratio is not None and ratio < settings.sharpness_ratio_min:
-        found.add(FaultKind.BLURRED, margin(ratio, settings.sharpness_ratio_min, settings.sharpness_ratio_min / 2))
-    whole = share >= settings.covered_hidden_share_min or change.told_share >= settings.covered_told_share_min
+    ratio, ratio_min = change.sharpness, settings.sharpness_ratio_min
+    if ratio is not None and ratio < ratio_min:
+        assessment.add(FaultKind.BLURRED, relative_excess(ratio, ratio_min, ratio_min / 2))
+    whole = bool(share >= settings.covered_hidden_share_min)
+    whole = whole or change.structured_hidden_share >= settings.covered_told_share_min
     whole = whole or (change.structure_top is not None and change.structure_top <= -settings.covered_top_fall)
-    found.tiles = hidden
-    found.add(FaultKind.COVERED if whole else FaultKind.PARTLY_COVERED, margin(share, settings.hidden_share_min, 0.5))
+    assessment.tiles = hidden
+    assessment.add(
+        FaultKind.COVERED if whole else FaultKind.PARTLY_COVERED,
+        relative_excess(share, settings.hidden_share_min, 0.5),
+    )
+
+
+def _is_veiled_all_over(change: SceneChange, settings: JudgeSettings) -> bool:
+    """Return whether hidden tiles are explained by a veil over the scene: it is in its place, and no part is spared."""
+    spared = change.structure_top is not None and change.structure_top >= -settings.veil_spared_fall_max
+    in_part = spared and change.structured_hidden_share >= settings.veil_told_share_max
+    return change.match >= settings.veil_match_min and change.veil >= settings.veil_min and not in_part
 
 
 def _is_turned(shift: Displacement, settings: JudgeSettings) -> bool:
-    apart = max(abs(shift.across), abs(shift.down))
-    return shift.match >= settings.moved_match_min and apart >= settings.moved_share_min
+    distance = max(abs(shift.across), abs(shift.down))
+    return shift.match >= settings.moved_match_min and distance >= settings.moved_share_min
 
 
-def _optics(found: _BaselineFindings, history: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> None:
-    change, held = found.change, history.announced_kinds
+def _check_optics(assessment: _Assessment, judge_state: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> None:
+    """Check for steam, grease and blur."""
+    change, announced = assessment.change, judge_state.announced_kinds
     ratio, structure = sharpness_ratio(change), _structure_ratio(change)
-    blur_held = not _BLURS.isdisjoint(held)
-    sharp_min = _easier(settings.sharpness_ratio_min, settings) if blur_held else settings.sharpness_ratio_min
-    veil_min = settings.veil_min * (settings.hold if FaultKind.STEAM in held else 1.0)
+    blur_announced = not _BLURS.isdisjoint(announced)
+    ratio_min = settings.sharpness_ratio_min
+    held_ratio_min = _held_ratio(ratio_min, settings) if blur_announced else ratio_min
+    veil_min = settings.veil_min * (settings.hold if FaultKind.STEAM in announced else 1.0)
     veiled = change.veil >= veil_min
-    if not veiled and ratio is not None and structure is not None and structure < sharp_min - _STRUCTURE_DOUBT:
-        ratio = min(ratio, structure)  # few edges were left to compare, or those of coding blocks
+    lost_structure = structure is not None and structure < held_ratio_min - _STRUCTURE_TOLERANCE
+    if not veiled and ratio is not None and structure is not None and lost_structure:
+        ratio = min(ratio, structure)  # the edges left to compare are few, or those of coding blocks
     blur = -math.log2(max(ratio, 0.01)) if ratio is not None else 0.0
-    found.figures["blur_octaves"] = blur
-    share = change.veil / max(blur, 0.02)
-    if veiled and share >= settings.steam_veil_min:
-        found.add(FaultKind.STEAM, margin(change.veil, settings.veil_min, 3 * settings.veil_min), Cause.STEAM)
-    elif ratio is not None and ratio < sharp_min:
-        sure = margin(ratio, settings.sharpness_ratio_min, settings.sharpness_ratio_min / 2)
-        if share >= settings.grease_veil_min:
-            found.add(FaultKind.GREASE, sure, Cause.GREASE)
+    assessment.figures["blur_octaves"] = blur
+    veil_share = change.veil / max(blur, 0.02)
+    if veiled and veil_share >= settings.steam_veil_min:
+        excess = relative_excess(change.veil, settings.veil_min, 3 * settings.veil_min)
+        assessment.add(FaultKind.STEAM, excess, Cause.STEAM)
+    elif ratio is not None and ratio < held_ratio_min:
+        excess = relative_excess(ratio, ratio_min, ratio_min / 2)
+        if veil_share >= settings.grease_veil_min:
+            assessment.add(FaultKind.GREASE, excess, Cause.GREASE)
         else:
-            found.add(FaultKind.BLURRED, sure, _blur_cause(change))
-    elif _is_greasing(change, history, at_wall_ns, settings):
-        found.add(FaultKind.GREASE, 0.2, Cause.GREASE)
+            assessment.add(FaultKind.BLURRED, excess, _blur_cause(change))
+    elif _is_greasing(change, judge_state, at_wall_ns, settings):
+        assessment.add(FaultKind.GREASE, 0.2, Cause.GREASE)
 
 
-def _blur_cause(change: Change) -> Cause:
-    return Cause.MOTION if change.sidedness >= _ONE_SIDED else Cause.DEFOCUS
+def _blur_cause(change: SceneChange) -> Cause:
+    return Cause.MOTION if change.anisotropy >= _ANISOTROPY_MIN else Cause.DEFOCUS
 
 
-def _is_greasing(change: Change, history: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> bool:
-    """Softer than in the season, a little, but at every visit and for long."""
-    if change.season is None:
+def _is_greasing(change: SceneChange, judge_state: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> bool:
+    """Return whether pictures have been a little softer than the season average for long, at every visit."""
+    if change.season_sharpness is None:
         return False
-    least = settings.season_ratio_min
-    if FaultKind.GREASE in history.announced_kinds:
-        return change.season < _easier(least, settings)
-    lasting = at_wall_ns - history.soft_since_wall_ns >= settings.season_hours_min * _NS_PER_H
-    return change.season < least and history.soft_visits + 1 >= settings.season_visits_min and lasting
+    ratio_min = settings.season_ratio_min
+    if FaultKind.GREASE in judge_state.announced_kinds:
+        return change.season_sharpness < _held_ratio(ratio_min, settings)
+    lasting = at_wall_ns - judge_state.soft_since_wall_ns >= settings.season_hours_min * _NS_PER_H
+    often = judge_state.soft_visits + 1 >= settings.season_visits_min
+    return change.season_sharpness < ratio_min and often and lasting
 
 
-def _signal(found: _BaselineFindings, measurement: Measurement, baseline: Baseline, settings: JudgeSettings) -> None:
-    figures, usual, change = measurement.figures, baseline.usual, found.change
+def _check_signal(
+    assessment: _Assessment, measurement: Measurement, baseline: Baseline, settings: JudgeSettings
+) -> None:
+    """Check for noise, stripes and a colour cast."""
+    figures, usual, change = measurement.figures, baseline.figures, assessment.change
     noise = figures["noise_floor"]
-    if noise >= settings.noise_ratio_min * usual.noise_floor and noise - usual.noise_floor >= settings.noise_rise_min:
+    noise_rise = noise - usual.noise_floor
+    if noise >= settings.noise_ratio_min * usual.noise_floor and noise_rise >= settings.noise_rise_min:
         kind = FaultKind.SNOW if noise >= settings.snow_noise_min else FaultKind.NOISY
-        gained = figures["luma_mean"] < _GAINED * usual.luma_mean
-        sure = margin(noise - usual.noise_floor, settings.noise_rise_min, settings.snow_noise_min)
-        found.add(kind, sure, Cause.LOW_LIGHT if gained else None)
+        by_gain = figures["luma_mean"] < _GAIN_LIGHT_MAX * usual.luma_mean
+        excess = relative_excess(noise_rise, settings.noise_rise_min, settings.snow_noise_min)
+        assessment.add(kind, excess, Cause.LOW_LIGHT if by_gain else None)
     for name in ("row_pattern", "column_pattern"):
-        risen = figures[name] - 2.0 * getattr(usual, name)
-        if risen >= settings.pattern_rise_min:
-            found.add(FaultKind.STRIPES, margin(risen, settings.pattern_rise_min, 3 * settings.pattern_rise_min))
+        rise = figures[name] - 2.0 * getattr(usual, name)
+        if rise >= settings.pattern_rise_min:
+            excess = relative_excess(rise, settings.pattern_rise_min, 3 * settings.pattern_rise_min)
+            assessment.add(FaultKind.STRIPES, excess)
     veiled = change.veil >= settings.veil_min  # steam takes colour too
     if figures["luma_mean"] >= settings.cast_light_min and not veiled and change.cast >= settings.cast_min:
-        found.add(FaultKind.COLOUR_CAST, margin(change.cast, settings.cast_min, 3 * settings.cast_min))
+        excess = relative_excess(change.cast, settings.cast_min, 3 * settings.cast_min)
+        assessment.add(FaultKind.COLOUR_CAST, excess)

@@ -1,4 +1,4 @@
-"""Ranks of a few values, compiled: the middle one, and the like."""
+"""Order statistics of a few values, such as the median, in compiled code. Pure but for the compiler."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import numba
 
 from engine.runtime.numba_cache import CACHED
 
-HALF, TOP = 0.5, 0.85
-"""Shares below the middle value, and below one that only the least affected tiles exceed."""
+MEDIAN, TOP = 0.5, 0.85
+"""Shares for `quantile`: the median, and the value that only the least affected tiles exceed."""
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def nth(values: Any, count: int, wanted: int) -> Any:
-    """The value that would stand at `wanted` if the first `count` were sorted, by Hoare's selection: reorders them.
+def nth_element(values: Any, count: int, n: int) -> Any:
+    """Return the value that would be at index `n` if the first `count` were sorted. Reorders them.
 
-    A sort would do, at several times the cost: a visit asks for a dozen ranks.
+    Uses Hoare's selection: a sort costs several times as much, and a visit asks for a dozen quantiles.
     """
     low, high = 0, count - 1
     while low < high:
@@ -29,27 +29,30 @@ def nth(values: Any, count: int, wanted: int) -> Any:
                 values[i], values[j] = values[j], values[i]
                 i += 1
                 j -= 1
-        if wanted <= j:
+        if n <= j:
             high = j
-        elif wanted >= i:
+        elif n >= i:
             low = i
         else:
             break
-    return values[wanted]
+    return values[n]
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def rank(values: Any, count: int, share: float) -> Any:
-    """The value below which `share` of the first `count` lie, the lower of two neighbours. Reorders them."""
-    return nth(values, count, int(share * (count - 1)))
+def quantile(values: Any, count: int, share: float) -> Any:
+    """Return the value below which `share` (0..1) of the first `count` lie, the lower of two neighbours.
+
+    Reorders them.
+    """
+    return nth_element(values, count, int(share * (count - 1)))
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def pick(values: Any, wanted: Any, out: Any) -> int:
-    """Those of a tile's values that are wanted, one behind the other; returns how many."""
+def compress(values: Any, mask: Any, out: Any) -> int:
+    """Copy the values where `mask` is true to the start of `out`; return how many there are."""
     count = 0
-    for tile in range(wanted.shape[0]):
-        if wanted[tile]:
+    for tile in range(mask.shape[0]):
+        if mask[tile]:
             out[count] = values[tile]
             count += 1
     return count

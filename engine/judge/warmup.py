@@ -1,4 +1,4 @@
-"""Loads what the judge has compiled, or compiles it where nobody has yet."""
+"""Loads the compiled judge, or compiles it if no process has yet."""
 
 import importlib
 
@@ -6,6 +6,6 @@ from engine.runtime.numba_cache import compiling
 
 
 def warm_up() -> None:
-    """To be called before anything else imports the rules: functions compile as their modules are imported."""
+    """Import the rules, which compiles their functions. Must run before anything else imports them."""
     with compiling("judge"):
         importlib.import_module("engine.judge.rules")

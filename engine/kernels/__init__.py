@@ -1,1 +1,2 @@
-"""Raw figures of a picture, and the scores made of them. Pure; Numba inside, NumPy at the edge."""
+"""Measures one picture: raw figures, the scores made of them, a tile map and a signature. Pure; Numba inside, NumPy at
+the boundary."""

@@ -1,15 +1,16 @@
-"""The pass over edges: how much of an edge's height its steepest step takes, per tile and direction.
+"""The edge pass: per tile and direction, how large a share of an edge's height its steepest step takes. Pure but for
+the compiler.
 
-A step is the difference of two neighbouring samples. It is an edge where it is no less than the steps before and
-behind it, and where the window of WINDOW samples around it rises by more than a threshold: its height. Step over
-height is 1 for an edge that one sample makes and 1/4 or so for one that a lens out of focus spreads over the whole
+A step is the difference of two neighbouring samples. A step is an edge if it is no smaller than the steps before and
+after it, and if the window of WINDOW samples around it rises by more than a threshold; that rise is the edge's height.
+Step over height is 1 for an edge one sample wide and about 1/4 for an edge that a defocused lens spreads over the whole
 window, whatever the contrast, the light and the scene. Only edges that are strong in their picture count, so that block
-edges of the codec, noise and texture have no say: the threshold of each direction is STRONG times the mean height of
-its edges in a sample of rows, heights weighing themselves, and no less than the caller's.
+edges of the codec, noise and texture have no influence: the threshold of each direction is STRONG_FACTOR times the
+mean height of its edges in a sample of rows, each height weighted by itself, and no less than the caller's threshold.
 
-`counts`, `steps`, `heights`: int64, shape (2, TILE_ROWS, TILE_COLUMNS), edges that x crosses first, then those that y
-crosses; steps and heights are sums in quarter levels. Sources: width of an edge as its height over its slope,
-P. Marziliano et al., A no-reference perceptual blur metric, ICIP 2002; the rule that few and strong edges judge,
+`counts`, `steps`, `heights`: int64, shape (2, TILE_ROWS, TILE_COLUMNS), edges crossed by x first, then those crossed
+by y; steps and heights are sums in quarter levels. Sources: width of an edge as its height over its slope,
+P. Marziliano et al., A no-reference perceptual blur metric, ICIP 2002; the rule that few and strong edges decide,
 R. Ferzli and L. Karam, IEEE Trans. Image Processing 18(4), 2009.
 """
 
@@ -27,13 +28,13 @@ from engine.kernels.luma import total_of
 from engine.kernels.plane import AnalysisPlane
 from engine.runtime.numba_cache import CACHED
 
-WINDOW = row_sampling.ROWS
-"""Samples of the window, the edge's own step in its middle."""
-STRONG = 0.7
-SAMPLED = 2
-"""Of the strips, every so many-th tells what is strong."""
-ROWS_SAMPLED = (2, 7)
-"""From and up to which row of tiles: clock and name are burnt in above and below."""
+WINDOW = row_sampling.STRIP_ROWS
+"""Samples of the window; the edge's own step is in its middle."""
+STRONG_FACTOR = 0.7
+STRIP_SAMPLING = 2
+"""Every so many-th strip is sampled to find the threshold for strong edges."""
+INNER_TILE_ROWS = (2, 7)
+"""First row of tiles and the one past the last that decide: clock and name are burnt in above and below them."""
 
 _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
 _i16 = np.int16
@@ -47,8 +48,8 @@ _SIGNATURE = types.void(
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _mark(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, least: Any, sums: Any) -> None:
-    """Six rows of samples, one behind the other: count edges between `c` and `d`, add up their steps and heights.
+def _count_edges(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, height_min: Any, sums: Any) -> None:
+    """Count the edges between `c` and `d` of six consecutive rows of samples, and add up their steps and heights.
 
     In 16 bits: a tile has at most 64 rows of heights below 1024.
     """
@@ -56,40 +57,40 @@ def _mark(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, least: Any, sums: Any)
     for x in range(a.shape[0]):
         step = _i16(_i16(d[x]) - _i16(c[x]))
         before = _i16(_i16(c[x]) - _i16(b[x]))
-        behind = _i16(_i16(e[x]) - _i16(d[x]))
+        after = _i16(_i16(e[x]) - _i16(d[x]))
         height = _i16(_i16(f[x]) - _i16(a[x]))
         step = _i16(-step) if step < 0 else step
         before = _i16(-before) if before < 0 else before
-        behind = _i16(-behind) if behind < 0 else behind
+        after = _i16(-after) if after < 0 else after
         height = _i16(-height) if height < 0 else height
-        edge = (height > least) & (step >= before) & (step >= behind)
+        edge = (height > height_min) & (step >= before) & (step >= after)
         counts[x] = _u16(counts[x] + _u16(1 if edge else 0))
         steps[x] = _u16(steps[x] + _u16(step if edge else _i16(0)))
         heights[x] = _u16(heights[x] + _u16(height if edge else _i16(0)))
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _heights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, least: Any, sums: Any) -> None:
-    """The same rows: add up heights of edges and their squares."""
+def _sum_heights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, height_min: Any, sums: Any) -> None:
+    """Add up the heights of the edges between `c` and `d` of six consecutive rows of samples, and their squares."""
     heights, squares = sums[0], sums[1]
     for x in range(a.shape[0]):
         step = _i16(_i16(d[x]) - _i16(c[x]))
         before = _i16(_i16(c[x]) - _i16(b[x]))
-        behind = _i16(_i16(e[x]) - _i16(d[x]))
+        after = _i16(_i16(e[x]) - _i16(d[x]))
         height = _i16(_i16(f[x]) - _i16(a[x]))
         step = _i16(-step) if step < 0 else step
         before = _i16(-before) if before < 0 else before
-        behind = _i16(-behind) if behind < 0 else behind
+        after = _i16(-after) if after < 0 else after
         height = _i16(-height) if height < 0 else height
-        edge = (height > least) & (step >= before) & (step >= behind)
-        tall = _i32(height) if edge else _i32(0)
-        heights[x] = _i32(heights[x] + tall)
-        squares[x] = _i32(squares[x] + _i32(tall * tall))
+        edge = (height > height_min) & (step >= before) & (step >= after)
+        edge_height = _i32(height) if edge else _i32(0)
+        heights[x] = _i32(heights[x] + edge_height)
+        squares[x] = _i32(squares[x] + _i32(edge_height * edge_height))
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _fold(columns: Any, offset: int, width: int, row: int, direction: int, sums: Any) -> None:
-    """A row of tiles is complete: its column sums go to the tiles. Column 0 stands at sample `offset`."""
+def _fold_into_tiles(columns: Any, offset: int, width: int, row: int, direction: int, sums: Any) -> None:
+    """Add the column sums of a complete row of tiles to its tiles, and clear them. Column 0 is at sample `offset`."""
     n = columns.shape[1]
     for column in range(_COLUMNS):
         begin = max(0, column * width // _COLUMNS - offset)
@@ -100,54 +101,58 @@ def _fold(columns: Any, offset: int, width: int, row: int, direction: int, sums:
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _strong(sums: Any, least: float) -> float:
-    """The threshold of a direction from its sampled heights."""
+def _strong_threshold(sums: Any, height_min: float) -> float:
+    """Return the height threshold of a direction from its sampled heights."""
     heights = squares = 0.0
     for x in range(sums.shape[1]):
         heights += sums[0, x]
         squares += sums[1, x]
-    return max(least, STRONG * squares / heights) if heights > 0 else least
+    return max(height_min, STRONG_FACTOR * squares / heights) if heights > 0 else height_min
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def add(plane: Any, lines: int, step: int, least: float, sums: Any, thresholds: Any) -> None:
-    """Fill counts, steps and heights in `sums`, and the two thresholds. `plane`: what is kept of `lines` rows."""
+def accumulate(plane: Any, lines: int, step: int, height_min: float, sums: Any, thresholds: Any) -> None:
+    """Fill `sums` with counts, steps and heights, and `thresholds` with x and y. `plane`: the kept rows of `lines`."""
     height, width = plane.shape
     n = width - WINDOW + 1
-    along = np.zeros((2, n), np.int32)
-    across = np.zeros((2, width), np.int32)
-    apart = row_sampling.spacing(step)
-    first = -(-max(ROWS_SAMPLED[0] * lines // _ROWS, row_sampling.BEFORE) // step)
-    floor = _i16(least)
-    for strip in range(first, -(-min(ROWS_SAMPLED[1] * lines // _ROWS, lines - row_sampling.BEHIND) // step), SAMPLED):
-        y = strip * apart
+    sums_x = np.zeros((2, n), np.int32)
+    sums_y = np.zeros((2, width), np.int32)
+    distance = row_sampling.spacing(step)
+    first = -(-max(INNER_TILE_ROWS[0] * lines // _ROWS, row_sampling.ROWS_BEFORE) // step)
+    end = -(-min(INNER_TILE_ROWS[1] * lines // _ROWS, lines - row_sampling.ROWS_AFTER) // step)
+    floor = _i16(height_min)
+    for strip in range(first, end, STRIP_SAMPLING):
+        y = strip * distance
         row = plane[y]
-        _heights(row[0:n], row[1 : n + 1], row[2 : n + 2], row[3 : n + 3], row[4 : n + 4], row[5:], floor, along)
-        _heights(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], floor, across)
-    thresholds[0], thresholds[1] = _strong(along, least), _strong(across, least)
+        _sum_heights(row[0:n], row[1 : n + 1], row[2 : n + 2], row[3 : n + 3], row[4 : n + 4], row[5:], floor, sums_x)
+        _sum_heights(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], floor, sums_y)
+    thresholds[0], thresholds[1] = _strong_threshold(sums_x, height_min), _strong_threshold(sums_y, height_min)
     strong_x, strong_y = _i16(thresholds[0]), _i16(thresholds[1])
     columns_x = np.zeros((3, n), np.uint16)
     columns_y = np.zeros((3, width), np.uint16)
     tile = 0
-    tile_end = row_sampling.kept(lines // _ROWS, step)
+    tile_end = row_sampling.kept_count(lines // _ROWS, step)
     for y in range(height):
-        if y % apart == 0:
+        if y % distance == 0:
             row = plane[y]
-            _mark(
+            _count_edges(
                 row[0:n], row[1 : n + 1], row[2 : n + 2], row[3 : n + 3], row[4 : n + 4], row[5:], strong_x, columns_x
             )
-            if row_sampling.BEFORE <= y < height - row_sampling.BEHIND:
-                _mark(plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], strong_y, columns_y)
+            if row_sampling.ROWS_BEFORE <= y < height - row_sampling.ROWS_AFTER:
+                _count_edges(
+                    plane[y - 2], plane[y - 1], row, plane[y + 1], plane[y + 2], plane[y + 3], strong_y, columns_y
+                )
         if y + 1 == tile_end:
-            _fold(columns_x, row_sampling.BEFORE, width, tile, 0, sums)
-            _fold(columns_y, 0, width, tile, 1, sums)
+            _fold_into_tiles(columns_x, row_sampling.ROWS_BEFORE, width, tile, 0, sums)
+            _fold_into_tiles(columns_y, 0, width, tile, 1, sums)
             tile += 1
-            tile_end = row_sampling.kept((tile + 1) * lines // _ROWS, step)
+            tile_end = row_sampling.kept_count((tile + 1) * lines // _ROWS, step)
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeSums:
-    """What the pass gives, as above. `thresholds`: heights in quarter levels from which on an edge counted, x and y."""
+    """The sums of the pass, as described above. `thresholds`: heights in quarter levels above which an edge counted, of
+    x and y."""
 
     counts: npt.NDArray[np.int64]
     steps: npt.NDArray[np.int64]
@@ -155,9 +160,9 @@ class EdgeSums:
     thresholds: npt.NDArray[np.float64]
 
 
-def measure(plane: AnalysisPlane, least: float) -> EdgeSums:
-    """Run the pass over an analysis plane. `least`: quarter levels that an edge must rise at least, 1..1023."""
+def measure(plane: AnalysisPlane, height_min: float) -> EdgeSums:
+    """Run the pass over an analysis plane. `height_min`: smallest height of an edge in quarter levels, 1..1023."""
     sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
-    add(plane.samples, plane.lines, plane.step, least, sums, thresholds)
+    accumulate(plane.samples, plane.lines, plane.step, height_min, sums, thresholds)
     return EdgeSums(sums[0], sums[1], sums[2], thresholds)

@@ -1,9 +1,10 @@
-"""From a picture to its figures and scores: levels of a full-range 8-bit scale, per picture and per tile. Pure.
+"""Computes a picture's figures and scores: levels of a full-range 8-bit scale, per picture and per tile. Pure but for
+the compiler.
 
-All passes and what follows from their sums run in one compiled call: between two pictures the decoder has taken the
-caches, and every piece of code that has to come back into them costs more than what it does; that of Python most. What
-each figure means stands in engine/kernels/registry.py; its definition, as NumPy says it, in engine/kernels/reference.py
-and in the files of the scores.
+All passes and everything computed from their sums run in one compiled call. Between two pictures the decoder evicts our
+code from the CPU caches, and loading a piece of code back costs more than running it, Python code most of all. The
+meaning of each figure is in engine/kernels/registry.py; its definition in plain NumPy is in engine/kernels/reference.py
+and in the modules of the scores.
 """
 
 from functools import lru_cache
@@ -24,13 +25,12 @@ from engine.model.measurement import Scores
 from engine.model.picture import LumaPlane, Picture
 from engine.runtime.numba_cache import CACHED
 
-NOISE_TAKEN = 1.0
-"""How much of the noise that was measured is taken out of energies and edges; 0 is the bug that bench.accuracy plants.
-"""
+NOISE_CORRECTION = 1.0
+"""Share of the measured noise that is subtracted from energies and edges; 0 is the bug that bench.accuracy plants."""
 UNITS_PER_LEVEL = 128
-"""Of the cells' mean levels."""
+"""Units per level of the cells' mean levels."""
 EDGE_LEVELS_MIN, EDGE_NOISE_MIN = 12.0, 6.0
-"""An edge rises at least that many levels, and that many times the noise."""
+"""Smallest height of an edge, in levels and in multiples of the noise."""
 PERCENTILES = tuple(round(100 * share) for share in summary.SHARES)
 NAMES = (
     "luma_mean", "luma_std", "luma_min", "luma_max", "clipped_dark_share", "clipped_bright_share",
@@ -39,18 +39,19 @@ NAMES = (
     "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern", "edge_tiles",
     "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std",
 )  # fmt: skip
-"""In the order in which the compiled call gives them; of the last ones those that it gives as nan are absent."""
+"""The figures in the order in which the compiled call returns them; those of _OPTIONAL are left out if they are nan."""
 _LIMITED_BLACK, _LIMITED_SPAN, _LIMITED_COLOUR_SPAN = 16.0, 219.0, 224.0
 _STEP_NOISE = 0.5
-"""What noise adds to the steepest step of an edge, in deviations: the largest of three neighbours is taken."""
+"""What noise adds to the steepest step of an edge, in standard deviations, as the largest of three neighbours is taken.
+"""
 _OPTIONAL = ("acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std")
 LUMA, STRUCTURE, ACUTANCE, U, V = 0, 1, 2, 4, 5
-"""Rows of `Figures.grids`; of the acutance, edges that x crosses come first."""
+"""Rows of `Figures.grids`; the acutance has two rows: edges crossed by x, then those crossed by y."""
 _GRIDS = 6
 _DETAIL = 6 + len(PERCENTILES)
 _COLOUR = len(NAMES) - 3
 _SCORES = len(NAMES)
-"""Behind the figures stand sharpness, exposure and occlusion."""
+"""Index after the figures: sharpness, exposure and occlusion follow them."""
 _MEAN, _DARK, _BRIGHT, _SHADOW, _HIGHLIGHT, _SPREAD, _STRUCTURELESS, _ACUTANCE = (
     NAMES.index(name)
     for name in (
@@ -64,8 +65,8 @@ class Figures(NamedTuple):
     """All raw figures of one picture, and its scores.
 
     `named`: by the names of the registry. `grids`: float32 (6, TILE_ROWS, TILE_COLUMNS), row-major from the top left:
-    mean level, noise-corrected gradient energy, acutance of the edges that x and that y crosses (nan where too few),
-    mean colour around neutral. `cells`: uint16, CELL_ROWS x CELL_COLUMNS row by row, mean levels in 1/UNITS_PER_LEVEL.
+    mean level, noise-corrected gradient energy, acutance of the edges crossed by x and by y (nan where too few), mean U
+    and V around neutral. `cells`: uint16, CELL_ROWS x CELL_COLUMNS row by row, mean levels in 1/UNITS_PER_LEVEL.
     """
 
     named: dict[str, float]
@@ -85,7 +86,7 @@ def _signature(sample: Any) -> Any:
 
 @numba.njit(nogil=True, cache=CACHED)
 def _segments(columns: int) -> Any:
-    """Borders of the parts in which the columns' pattern is looked for."""
+    """Return the borders of the parts in which a pattern is searched for, along `columns` rows or columns."""
     borders = np.empty(pattern.SEGMENTS + 1, np.int64)
     for index in range(pattern.SEGMENTS + 1):
         borders[index] = index * columns // pattern.SEGMENTS
@@ -93,12 +94,12 @@ def _segments(columns: int) -> Any:
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _tell_colour(
+def _measure_chroma(
     samples: Any, stride: int, step: int, rows: int, columns: int, unit: float, gain: float, grid: Any
 ) -> Any:  # fmt: skip
-    """Mean colour of each tile into `grid`; returns the picture's mean and the variance of its samples, in levels."""
+    """Write the mean of each tile to `grid`; return the picture's mean and the variance of its samples, in levels."""
     sums = np.zeros((2, TILE_ROWS, TILE_COLUMNS), np.int64)
-    count, squares = chroma.add(samples, stride, step, rows, columns, sums)
+    count, squares = chroma.accumulate(samples, stride, step, rows, columns, sums)
     total = 0
     for tile in range(TILES):
         row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
@@ -112,14 +113,15 @@ def _tell_colour(
 def _measure(
     samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, depth: int,
     full_range: bool, lines: int, step: int, columns: int, u: Any, v: Any, colour_stride: int, colour_step: int,
-    colour_rows: int, colour_columns: int, noise_taken: float, named: Any, tile_grids: Any, cells_out: Any,
+    colour_rows: int, colour_columns: int, noise_correction: float, values: Any, tile_grids: Any, cells_out: Any,
 ) -> None:  # fmt: skip
+    """Run all passes; write the figures and scores to `values`, the tiles to `tile_grids`, the cells to `cells_out`."""
     black, gain, colour_gain = 0.0, 1.0, 1.0
     if not full_range:
         black, gain, colour_gain = _LIMITED_BLACK, 255.0 / _LIMITED_SPAN, 255.0 / _LIMITED_COLOUR_SPAN
     unit = 2.0 ** (depth - 8)
     grids = tile_grids.reshape((_GRIDS, TILES))
-    height = row_sampling.kept(lines, step)
+    height = row_sampling.kept_count(lines, step)
     shrunk = np.empty((height, columns), np.uint16)
     plane.shrink(samples, stride, width, over_x, under_x, over_y, under_y, 10 - depth, step, shrunk)
     sums = np.zeros((luma.PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
@@ -127,85 +129,93 @@ def _measure(
     bins = np.zeros(luma.BINS, np.int64)
     row_profile = np.empty((luma.BANDS, height), np.int32)
     column_profile = np.zeros((luma.BANDS, columns), np.int32)
-    magnitude = luma.add(shrunk, lines, step, sums, cell_sums, bins, row_profile, column_profile)
+    magnitude = luma.accumulate(shrunk, lines, step, sums, cell_sums, bins, row_profile, column_profile)
     scale = gain / plane.UNITS_PER_LEVEL
-    summary.light(bins, gain, black, named)
+    summary.level_statistics(bins, gain, black, values)
     levels = np.empty(TILES)
-    spread = summary.cells(cell_sums, lines, step, columns, scale, black * gain, UNITS_PER_LEVEL, cells_out, levels)
+    spread = summary.cell_levels(
+        cell_sums, lines, step, columns, scale, black * gain, UNITS_PER_LEVEL, cells_out, levels
+    )
     noise, raw, grain = np.empty(TILES), np.empty(TILES), np.empty(TILES)
     floor = summary.tile_noise(sums, scale, noise)
     summary.tile_gradient(sums, noise, floor, scale, raw, grain)
     gradient = np.empty(TILES)
     for tile in range(TILES):
-        gradient[tile] = max(0.0, raw[tile] - noise_taken * grain[tile])
+        gradient[tile] = max(0.0, raw[tile] - noise_correction * grain[tile])
         grids[LUMA, tile] = levels[tile]
         grids[STRUCTURE, tile] = gradient[tile]
-    summary.detail(sums, magnitude, scale, named[_DETAIL:])
-    named[_DETAIL + 5] = floor
-    named[_DETAIL + 6] = spread
-    named[_DETAIL + 7] = summary.flat_share(raw, levels)
-    named[_DETAIL + 8] = summary.structureless_share(levels, gradient, grain, summary.STRUCTURE_MIN)
-    named[_DETAIL + 9] = pattern.shared(row_profile, _segments(height), columns) * scale
-    named[_DETAIL + 10] = pattern.shared(column_profile, _segments(columns), height) * scale
-    found = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
-    least = max(EDGE_LEVELS_MIN, EDGE_NOISE_MIN * floor * noise_taken) / scale
-    edges.add(shrunk, lines, step, least, found, np.empty(2))
-    told, weaker = summary.acutance(found, scale, _STEP_NOISE * floor * noise_taken, grids[ACUTANCE:U].reshape(-1))
-    named[_DETAIL + 11] = told
-    named[_DETAIL + 12] = weaker
-    named[_COLOUR:_SCORES] = np.nan
+    summary.detail_energies(sums, magnitude, scale, values[_DETAIL:])
+    values[_DETAIL + 5] = floor
+    values[_DETAIL + 6] = spread
+    values[_DETAIL + 7] = summary.flat_share(raw, levels)
+    values[_DETAIL + 8] = summary.structureless_share(levels, gradient, grain, summary.STRUCTURE_MIN)
+    values[_DETAIL + 9] = pattern.shared_deviation(row_profile, _segments(height), columns) * scale
+    values[_DETAIL + 10] = pattern.shared_deviation(column_profile, _segments(columns), height) * scale
+    edge_sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
+    height_min = max(EDGE_LEVELS_MIN, EDGE_NOISE_MIN * floor * noise_correction) / scale
+    edges.accumulate(shrunk, lines, step, height_min, edge_sums, np.empty(2))
+    step_noise = _STEP_NOISE * floor * noise_correction
+    edge_tiles, weaker = summary.acutance(edge_sums, scale, step_noise, grids[ACUTANCE:U].reshape(-1))
+    values[_DETAIL + 11] = edge_tiles
+    values[_DETAIL + 12] = weaker
+    values[_COLOUR:_SCORES] = np.nan
     if colour_rows:
-        mean_u, variance_u = _tell_colour(
+        mean_u, variance_u = _measure_chroma(
             u, colour_stride, colour_step, colour_rows, colour_columns, unit, colour_gain, grids[U]
         )
-        mean_v, variance_v = _tell_colour(
+        mean_v, variance_v = _measure_chroma(
             v, colour_stride, colour_step, colour_rows, colour_columns, unit, colour_gain, grids[V]
         )
-        named[_COLOUR], named[_COLOUR + 1] = mean_u, mean_v
-        named[_COLOUR + 2] = np.sqrt(max(0.0, variance_u + variance_v))
-    named[_SCORES] = sharpness(named[_MEAN], named[_ACUTANCE], named[_SPREAD])
-    named[_SCORES + 1] = exposure(named[_MEAN], named[_SHADOW], named[_HIGHLIGHT], named[_DARK], named[_BRIGHT])
-    named[_SCORES + 2] = occlusion(named[_STRUCTURELESS])
+        values[_COLOUR], values[_COLOUR + 1] = mean_u, mean_v
+        values[_COLOUR + 2] = np.sqrt(max(0.0, variance_u + variance_v))
+    values[_SCORES] = sharpness(values[_MEAN], values[_ACUTANCE], values[_SPREAD])
+    values[_SCORES + 1] = exposure(values[_MEAN], values[_SHADOW], values[_HIGHLIGHT], values[_DARK], values[_BRIGHT])
+    values[_SCORES + 2] = occlusion(values[_STRUCTURELESS])
 
 
 @lru_cache(maxsize=64)
 def _geometry(rows: int, width: int, height: int) -> tuple[int, ...]:
-    """Factors, lines, step and columns of the analysis plane: of cameras there are a few sizes."""
+    """Return factors, lines, step and columns of the analysis plane. Cached: cameras have a few sizes."""
     across, down = plane.factors(rows, width, height)
     lines, columns = down.length(rows), across.length(width)
     return across.over, across.under, down.over, down.under, lines, row_sampling.step_of(lines, columns), columns
 
 
 def figures(picture: Picture) -> Figures:
-    """Measure a picture of 64 to 8192 pixels a side; rows of its planes contiguous, line padding and NV12 allowed."""
+    """Measure a picture of 64 to 8192 pixels a side. Its planes' rows are contiguous; line padding and NV12 are
+    allowed."""
     samples = picture.luma
     rows, width = samples.shape
     over_x, under_x, over_y, under_y, lines, step, columns = _geometry(rows, width, picture.height)
     stride = samples.strides[0] // samples.itemsize
-    flat = plane.flattened(samples, stride, (rows - 1) * stride + width)
+    flat = plane.flattened(samples, (rows - 1) * stride + width)
     u, v, colour_stride, colour_step, colour_rows, colour_columns = _colour_planes(picture, flat)
-    named = np.empty(_SCORES + 3)
+    results = np.empty(_SCORES + 3)
     grids = np.zeros((_GRIDS, TILE_ROWS, TILE_COLUMNS), np.float32)
     cells = np.empty(CELL_ROWS * CELL_COLUMNS, np.uint16)
     _measure(
         flat, stride, width, over_x, under_x, over_y, under_y, picture.bit_depth, picture.full_range, lines, step,
-        columns, u, v, colour_stride, colour_step, colour_rows, colour_columns, NOISE_TAKEN, named, grids, cells,
+        columns, u, v, colour_stride, colour_step, colour_rows, colour_columns, NOISE_CORRECTION, results, grids, cells,
     )  # fmt: skip
-    values = named.tolist()
-    told = dict(zip(NAMES, values, strict=False))
+    values = results.tolist()
+    named = dict(zip(NAMES, values, strict=False))
     for name in _OPTIONAL:
-        if told[name] != told[name]:  # nan
-            del told[name]
-    sharp, *others = values[_SCORES:]
-    return Figures(told, Scores(None if sharp != sharp else sharp, *others), grids, cells)
+        if named[name] != named[name]:  # nan
+            del named[name]
+    sharpness_score, *others = values[_SCORES:]
+    scores = Scores(None if sharpness_score != sharpness_score else sharpness_score, *others)
+    return Figures(named, scores, grids, cells)
 
 
-def _colour_planes(picture: Picture, nothing: LumaPlane) -> tuple[LumaPlane, LumaPlane, int, int, int, int]:
-    """Both planes flat, with line stride, step, rows and columns; of a grey picture no rows."""
+def _colour_planes(picture: Picture, placeholder: LumaPlane) -> tuple[LumaPlane, LumaPlane, int, int, int, int]:
+    """Return both chroma planes flat, with line stride, sample step, rows and columns.
+
+    A grey picture gives `placeholder` for both, and 0 rows.
+    """
     if picture.chroma is None:
-        return nothing, nothing, 1, 1, 0, 0
+        return placeholder, placeholder, 1, 1, 0, 0
     u, v = picture.chroma
     rows, columns = u.shape
     stride, step = u.strides[0] // u.itemsize, u.strides[1] // u.itemsize
     span = (rows - 1) * stride + (columns - 1) * step + 1
-    return plane.flattened(u, stride, span), plane.flattened(v, stride, span), stride, step, rows, columns
+    return plane.flattened(u, span), plane.flattened(v, span), stride, step, rows, columns

@@ -1,17 +1,18 @@
-"""The pass over the analysis plane: integer sums per tile and per cell, a histogram, and the profiles of bands.
+"""The luma pass over the analysis plane: integer sums per tile and per cell, a histogram, and the profiles of bands.
+Pure but for the compiler.
 
-Of the plane's kept rows (engine/kernels/row_sampling.py). Row `k` of `tiles` (shape (PLANES, TILE_ROWS, TILE_COLUMNS),
-int64), of one row a strip:
+It reads the plane's kept rows (engine/kernels/row_sampling.py). `tiles`, shape (PLANES, TILE_ROWS, TILE_COLUMNS),
+int64, holds four sums per tile, taken from one row of each strip:
 
     0 samples  1 Sobel magnitude^2  2 Laplacian^2  3 |Immerkaer|
 
-Derivatives exist at samples with eight neighbours only. `cells` (shape (CELL_ROWS, CELL_COLUMNS), int64) are the sums
-of all kept samples, of the picture cut four times as fine; `bins` is the histogram of every second sample of the
-anchors' rows. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are the sums of each row in four bands side
-by side, and of each column in four bands above each other. All sums but that of the gradient's magnitude are exact
+Derivatives exist only at samples with eight neighbours. `cells`, shape (CELL_ROWS, CELL_COLUMNS), int64, are the sums
+of all kept samples on a grid four times as fine as the tiles. `bins` is the histogram of every second sample of the
+anchor rows. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are the sums of each row in four bands side by
+side, and of each column in four bands one above the other. All sums except that of the gradient's magnitude are exact
 integers: linear parts fit 16 bits and squares 32, so that the inner loops fill whole vectors; columns are summed first
-and folded into tiles once a tile row. Sources: Sobel and SI, ITU-T P.910 (10/2023) 7.7; noise, J. Immerkaer, Fast Noise
-Variance Estimation, CVIU 64(2), 1996.
+and folded into tiles once per row of tiles. Sources: Sobel and SI, ITU-T P.910 (10/2023) 7.7; noise, J. Immerkaer, Fast
+Noise Variance Estimation, CVIU 64(2), 1996.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from engine.runtime.numba_cache import CACHED
 PLANES = 4
 SOBEL, LAPLACIAN, NOISE = 1, 2, 3
 BINS = SAMPLE_MAX + 1
-"""Of the histogram: one a quarter level."""
+"""Bins of the histogram, one per quarter level."""
 BANDS = 4
 
 _ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
@@ -54,30 +55,30 @@ _SIGNATURE = types.float64(
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _count(row: Any, bins: Any) -> None:
+def _add_to_histogram(row: Any, bins: Any) -> None:
     """Add every second sample to four histograms in turn: one alone would wait for its last write in flat areas."""
     eighth = row.shape[0] // 8
     head = row[: 8 * eighth]
-    one, two, three, four = bins[0], bins[1], bins[2], bins[3]
+    bins0, bins1, bins2, bins3 = bins[0], bins[1], bins[2], bins[3]
     for x in range(eighth):
-        one[head[8 * x]] += _i32(1)
-        two[head[8 * x + 2]] += _i32(1)
-        three[head[8 * x + 4]] += _i32(1)
-        four[head[8 * x + 6]] += _i32(1)
+        bins0[head[8 * x]] += _i32(1)
+        bins1[head[8 * x + 2]] += _i32(1)
+        bins2[head[8 * x + 4]] += _i32(1)
+        bins3[head[8 * x + 6]] += _i32(1)
     for x in range(8 * eighth, row.shape[0], 2):
-        one[row[x]] += _i32(1)
+        bins0[row[x]] += _i32(1)
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
 def _add_row(row: Any, sums: Any) -> None:
-    """Add a row to its columns. 16 bits hold 64 rows of samples; a cell has fewer."""
+    """Add a row to its column sums. 16 bits hold 64 rows of samples; a cell has fewer."""
     for x in range(row.shape[0]):
         sums[x] = _u16(sums[x] + row[x])
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
 def total_of(samples: Any) -> Any:
-    """The sum of contiguous 16-bit numbers. In a function of its own: only so does the loop fill whole vectors."""
+    """Return the sum of contiguous 16-bit numbers. Only in a function of its own does the loop fill whole vectors."""
     total = _i32(0)
     for x in range(samples.shape[0]):
         total = _i32(total + _i32(samples[x]))
@@ -86,7 +87,7 @@ def total_of(samples: Any) -> Any:
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
 def _wide_total_of(columns: Any) -> Any:
-    """The same of 32-bit numbers, which takes 64 bits and is a third slower."""
+    """Return the sum of contiguous 32-bit numbers, in 64 bits: a third slower than `total_of`."""
     total = np.int64(0)
     for x in range(columns.shape[0]):
         total += np.int64(columns[x])
@@ -94,14 +95,14 @@ def _wide_total_of(columns: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _add_to_band(columns: Any, band: Any) -> None:
+def _add_to_profile(columns: Any, profile: Any) -> None:
     for x in range(columns.shape[0]):
-        band[x] = _i32(band[x] + _i32(columns[x]))
+        profile[x] = _i32(profile[x] + _i32(columns[x]))
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
 def _differentiate(up: Any, here: Any, down: Any, sums: Any, magnitude: Any) -> None:
-    """Add one row's derivatives to the sums of its columns."""
+    """Add one row's derivatives to its column sums: squared gradient, squared Laplacian, noise; and the magnitude."""
     n = here.shape[0] - 2
     u0, u1, u2 = up[0:n], up[1 : n + 1], up[2 : n + 2]
     h0, h1, h2 = here[0:n], here[1 : n + 1], here[2 : n + 2]
@@ -125,18 +126,18 @@ def _differentiate(up: Any, here: Any, down: Any, sums: Any, magnitude: Any) -> 
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _fold_cells(columns: Any, cell_row: int, cells: Any, profile: Any) -> None:
-    """A row of cells is complete: its column sums go to the cells and to the profile of their band."""
+def _fold_cells(columns: Any, cell_row: int, cells: Any, profiles: Any) -> None:
+    """Add the column sums of a complete row of cells to its cells and to the profile of its band, and clear them."""
     width = columns.shape[0]
     for cell in range(_CELL_COLUMNS):
         cells[cell_row, cell] = total_of(columns[cell * width // _CELL_COLUMNS : (cell + 1) * width // _CELL_COLUMNS])
-    _add_to_band(columns, profile[cell_row * BANDS // _CELL_ROWS])
+    _add_to_profile(columns, profiles[cell_row * BANDS // _CELL_ROWS])
     columns[:] = 0
 
 
 @numba.njit(nogil=True, cache=CACHED)
 def _fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> None:
-    """A row of tiles is complete: its column sums go to the tiles."""
+    """Add the column sums of a complete row of tiles to its tiles, and clear them. `count`: rows that were summed."""
     width = accumulators.shape[1] + 2
     for column in range(_COLUMNS):
         begin = max(1, column * width // _COLUMNS) - 1
@@ -148,38 +149,41 @@ def _fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> Non
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def add(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, rows: Any, columns: Any) -> float:
-    """Fill the sums; returns the sum of the Sobel magnitude. `plane`: what is kept of `lines` rows."""
+def accumulate(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, rows: Any, columns: Any) -> float:
+    """Fill the sums and return the sum of the Sobel magnitude. `plane`: the kept rows of `lines`."""
     height, width = plane.shape
-    apart = row_sampling.spacing(step)
+    distance = row_sampling.spacing(step)
     counts = np.zeros((4, BINS), np.int32)
     values = np.zeros(width, np.uint16)
     accumulators = np.zeros((PLANES - 1, width - 2), np.int32)
     magnitude = np.zeros(width - 2, np.float32)
     total = 0.0
     cell = tile = used = 0
-    cell_end, tile_end = row_sampling.kept(lines // _CELL_ROWS, step), row_sampling.kept(lines // _ROWS, step)
+    cell_end, tile_end = (
+        row_sampling.kept_count(lines // _CELL_ROWS, step),
+        row_sampling.kept_count(lines // _ROWS, step),
+    )
     for y in range(height):
         row = plane[y]
-        if y % apart == 0:
-            _count(row, counts)
+        if y % distance == 0:
+            _add_to_histogram(row, counts)
         _add_row(row, values)
         for band in range(BANDS):
             rows[band, y] = total_of(row[band * width // BANDS : (band + 1) * width // BANDS])
-        if y % apart == apart - 1 and 1 <= y < height - 1:
+        if y % distance == distance - 1 and 1 <= y < height - 1:
             _differentiate(plane[y - 1], row, plane[y + 1], accumulators, magnitude)
             used += 1
         if y + 1 == cell_end:
             _fold_cells(values, cell, cells, columns)
             cell += 1
-            cell_end = row_sampling.kept((cell + 1) * lines // _CELL_ROWS, step)
+            cell_end = row_sampling.kept_count((cell + 1) * lines // _CELL_ROWS, step)
         if y + 1 == tile_end:
             _fold_tiles(accumulators, used, tile, tiles)
             for x in range(width - 2):
                 total += magnitude[x]
             magnitude[:] = 0
             tile += 1
-            tile_end = row_sampling.kept((tile + 1) * lines // _ROWS, step)
+            tile_end = row_sampling.kept_count((tile + 1) * lines // _ROWS, step)
             used = 0
     for index in range(BINS):
         bins[index] += counts[0, index] + counts[1, index] + counts[2, index] + counts[3, index]
@@ -188,7 +192,7 @@ def add(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: Any, ro
 
 @dataclass(frozen=True, slots=True)
 class LumaSums:
-    """What the pass gives, as above; `bins` (BINS,) int64, `magnitude` the sum of the Sobel magnitude."""
+    """The sums of the pass, as described above. `bins`: shape (BINS,). `magnitude`: sum of the Sobel magnitude."""
 
     tiles: npt.NDArray[np.int64]
     cells: npt.NDArray[np.int64]
@@ -206,5 +210,5 @@ def measure(plane: AnalysisPlane) -> LumaSums:
     bins = np.zeros(BINS, np.int64)
     rows = np.empty((BANDS, height), np.int32)
     columns = np.zeros((BANDS, width), np.int32)
-    magnitude = add(plane.samples, plane.lines, plane.step, tiles, cells, bins, rows, columns)
+    magnitude = accumulate(plane.samples, plane.lines, plane.step, tiles, cells, bins, rows, columns)
     return LumaSums(tiles, cells, bins, rows, columns, float(magnitude))

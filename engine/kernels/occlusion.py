@@ -1,7 +1,7 @@
-"""How much of a picture is hidden, 0..100, from the tiles without structure. Pure but for the compiler.
+"""Scores how much of a picture is hidden, 0..100, from the tiles without structure. Pure but for the compiler.
 
-Without a baseline this is an upper bound: a plain wall has no structure either. The judge, which knows the camera's
-past, counts only tiles that lost theirs.
+Without a baseline this is an upper bound: a plain wall has no structure either. The judge knows the camera's baseline
+and counts only tiles that lost their structure.
 """
 
 import numba
@@ -11,5 +11,5 @@ from engine.runtime.numba_cache import CACHED
 
 @numba.njit(nogil=True, cache=CACHED)
 def occlusion(structureless_share: float) -> float:
-    """0 is best: the share of the picture, in percent, that shows no structure."""
+    """Return the share of the picture without structure, in percent; 0 is best."""
     return 100.0 * structureless_share

@@ -1,7 +1,8 @@
-"""The analysis plane: a picture's luma, area averaged to about 540 lines, in 10-bit samples (quarter levels).
+"""Makes the analysis plane: a picture's luma, area averaged to about 540 lines, in 10-bit samples (quarter levels).
+Pure but for the compiler.
 
-Every pass but that over chroma reads this plane and not the picture, so that a 4 K camera costs what a D1 camera does,
-but for this one reading. Of the lines only those are made that a pass asks for (engine/kernels/row_sampling.py).
+Every pass except the chroma pass reads this plane and not the picture, so that apart from this one reading a 4K camera
+costs as much as a D1 camera. Only the lines that a pass needs are made (engine/kernels/row_sampling.py).
 """
 
 from typing import Any, NamedTuple, cast
@@ -26,14 +27,14 @@ _f32 = np.float32
 
 
 class AnalysisPlane(NamedTuple):
-    """`samples`: uint16, 0..SAMPLE_MAX, shape (rows kept of `lines`, columns)."""
+    """`samples`: uint16, 0..SAMPLE_MAX, shape (number of kept rows of `lines`, columns)."""
 
     samples: npt.NDArray[np.uint16]
     lines: int
 
     @property
     def step(self) -> int:
-        """Lines from the anchor of a strip to that of the next."""
+        """Lines from the anchor of one strip to the next anchor."""
         return row_sampling.step_of(self.lines, self.samples.shape[1])
 
 
@@ -43,27 +44,27 @@ def _signature(sample: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _halve(one: Any, two: Any, out: Any) -> None:
-    """Two rows into one of half the width: the sum of four 8-bit samples is their mean in quarter levels."""
+def _average_2x2(upper: Any, lower: Any, out: Any) -> None:
+    """Average two rows into one of half the width: the sum of four 8-bit samples is their mean in quarter levels."""
     for x in range(out.shape[0]):
-        out[x] = _u16(_u16(one[2 * x]) + _u16(one[2 * x + 1]) + _u16(two[2 * x]) + _u16(two[2 * x + 1]))
+        out[x] = _u16(_u16(upper[2 * x]) + _u16(upper[2 * x + 1]) + _u16(lower[2 * x]) + _u16(lower[2 * x + 1]))
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _copy(row: Any, out: Any) -> None:
+def _copy_row(row: Any, out: Any) -> None:
     for x in range(out.shape[0]):
         out[x] = _u16(_u16(row[x]) << 2)
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _weigh(row: Any, weight: int, line: Any) -> None:
+def _add_weighted(row: Any, weight: int, line: Any) -> None:
     for x in range(line.shape[0]):
         line[x] = _i32(line[x] + _i32(weight * _i32(row[x])))
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _span(line: Any, x: int, over: int, under: int) -> int:
-    """The weighted sum of the input columns under output column `x`."""
+def _weighted_sum(line: Any, x: int, over: int, under: int) -> int:
+    """Return the weighted sum of the input columns under output column `x`."""
     low, high = x * over, (x + 1) * over
     total = 0
     for i in range(low // under, (high + under - 1) // under):
@@ -72,10 +73,10 @@ def _span(line: Any, x: int, over: int, under: int) -> int:
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _narrow(line: Any, over: int, under: int, scale: float, out: Any) -> None:
-    """Weighted sums of whole rows into one output row, rounded half up."""
+def _shrink_row(line: Any, over: int, under: int, scale: float, out: Any) -> None:
+    """Shrink one row of weighted sums to an output row, rounded half up."""
     half = _f32(0.5)
-    top = _f32(SAMPLE_MAX)  # 16-bit white rounds up, and a stray high bit must not leave the histogram
+    top = _f32(SAMPLE_MAX)  # 16-bit white rounds up, and a stray high bit must stay within the histogram
     columns = out.shape[0]
     done = 0
     if over == 1:
@@ -90,7 +91,7 @@ def _narrow(line: Any, over: int, under: int, scale: float, out: Any) -> None:
             out[3 * group + 1] = _u16(min(_f32(2 * b + 2 * c) * scale + half, top))
             out[3 * group + 2] = _u16(min(_f32(c + 3 * d) * scale + half, top))
     for x in range(done, columns):
-        out[x] = _u16(min(_f32(_span(line, x, over, under)) * scale + half, top))
+        out[x] = _u16(min(_f32(_weighted_sum(line, x, over, under)) * scale + half, top))
 
 
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
@@ -98,7 +99,7 @@ def shrink(
     samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int, step: int,
     out: Any,
 ) -> None:  # fmt: skip
-    """Area average in whole numbers, of the rows that are kept.
+    """Area average the kept rows into `out`, in integers. `shift`: 10 less the input's bits per sample.
 
     Input row i covers [i * under, (i + 1) * under) of a ruler on which output row y covers [y * over, (y + 1) * over).
     """
@@ -106,12 +107,12 @@ def shrink(
     if shift == 2 and over_x == 2 and over_y == 2 and under_x == 1 and under_y == 1:
         for row in range(rows):
             start = 2 * row_sampling.line_of(row, step) * stride
-            _halve(samples[start : start + width], samples[start + stride : start + stride + width], out[row])
+            _average_2x2(samples[start : start + width], samples[start + stride : start + stride + width], out[row])
         return
     if shift == 2 and over_x == under_x and over_y == under_y:
         for row in range(rows):
             start = row_sampling.line_of(row, step) * stride
-            _copy(samples[start : start + width], out[row])
+            _copy_row(samples[start : start + width], out[row])
         return
     scale: Any = _f32(4.0) / _f32(over_x * over_y)
     if shift != 2:
@@ -123,13 +124,15 @@ def shrink(
         low, high = y * over_y, (y + 1) * over_y
         for i in range(low // under_y, (high + under_y - 1) // under_y):
             weight: Any = _i32(min(high, (i + 1) * under_y) - max(low, i * under_y))
-            _weigh(samples[i * stride : i * stride + width], weight, line)
-        _narrow(line, over_x, under_x, scale, out[row])
+            _add_weighted(samples[i * stride : i * stride + width], weight, line)
+        _shrink_row(line, over_x, under_x, scale, out[row])
 
 
 def factors(rows: int, columns: int, height: int) -> tuple[Factor, Factor]:
-    """Horizontal and vertical, of luma and the picture's height. A field has half the lines at full width, so each side
-    has its own."""
+    """Return the horizontal and vertical factor for luma of `rows` x `columns` in a picture of `height` lines.
+
+    They differ for a field, which has half the lines at full width.
+    """
     across = factor(height)
     if across.length(columns) < COLUMNS_MIN:
         # A tall strip would be left without a column for each tile; it keeps more of its width instead.
@@ -138,21 +141,25 @@ def factors(rows: int, columns: int, height: int) -> tuple[Factor, Factor]:
 
 
 def analysis_plane(picture: Picture) -> AnalysisPlane:
-    """Lines and columns by `factors`. `picture.luma`: rows contiguous, line padding allowed."""
+    """Return the analysis plane of a picture, shrunk by `factors`. `picture.luma`: rows contiguous, line padding
+    allowed."""
     luma = picture.luma
     rows, width = luma.shape
     across, down = factors(rows, width, picture.height)
     stride = luma.strides[0] // luma.itemsize
     lines, columns = down.length(rows), across.length(width)
     step = row_sampling.step_of(lines, columns)
-    out = np.empty((row_sampling.kept(lines, step), columns), np.uint16)
-    flat = flattened(luma, stride, (rows - 1) * stride + width)
+    out = np.empty((row_sampling.kept_count(lines, step), columns), np.uint16)
+    flat = flattened(luma, (rows - 1) * stride + width)
     shrink(flat, stride, width, across.over, across.under, down.over, down.under, 10 - picture.bit_depth, step, out)
     return AnalysisPlane(out, lines)
 
 
-def flattened(plane: LumaPlane, stride: int, span: int) -> LumaPlane:
-    """The plane's memory as one row: Numba vectorises over that only. Adds nothing to what the plane spans."""
+def flattened(plane: LumaPlane, span: int) -> LumaPlane:
+    """Return the plane's memory as one row of `span` samples, without copying: Numba vectorises only over that.
+
+    `span`: from the plane's first sample to its last, line padding included.
+    """
     if plane.flags.c_contiguous:
         return plane.reshape(-1)
     flat = np.lib.stride_tricks.as_strided(plane, (span,), (plane.itemsize,), writeable=False)

@@ -1,4 +1,4 @@
-"""The slow twins of the compiled passes: the definitions, as NumPy says them. For tests and readers."""
+"""Defines every compiled pass once more in plain NumPy, as its slow twin. For tests and readers. Pure."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.kernels import row_sampling
-from engine.kernels.chroma import ROWS_A_TILE, ChromaSums
-from engine.kernels.edges import ROWS_SAMPLED, SAMPLED, STRONG, WINDOW, EdgeSums
-from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_edges
+from engine.kernels.chroma import ROWS_PER_TILE, ChromaSums
+from engine.kernels.edges import INNER_TILE_ROWS, STRIP_SAMPLING, STRONG_FACTOR, WINDOW, EdgeSums
+from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_borders
 from engine.kernels.luma import BANDS, BINS, PLANES, LumaSums
-from engine.kernels.pattern import SEGMENTS, WINDOW_SHARE
+from engine.kernels.pattern import SEGMENTS, WINDOW_DIVISOR
 from engine.kernels.plane import SAMPLE_MAX, AnalysisPlane, factors
 from engine.kernels.summary import (
     ACUTANCE_QUANTILE,
@@ -29,12 +29,12 @@ Samples = npt.NDArray[np.int64]
 
 
 def analysis_plane(picture: Picture) -> AnalysisPlane:
-    """What engine.kernels.plane.analysis_plane gives, bit for bit: area average, rounded half up in 32 bits."""
+    """Twin of engine.kernels.plane.analysis_plane, bit for bit: area average, rounded half up in 32 bits."""
     rows, columns = picture.luma.shape
     across, down = factors(rows, columns, picture.height)
     whole = _scale(picture.luma, across, down, picture.bit_depth).astype(np.uint16)
     return AnalysisPlane(
-        whole[row_sampling.lines_kept(whole.shape[0], row_sampling.step_of(*whole.shape))], whole.shape[0]
+        whole[row_sampling.kept_lines(whole.shape[0], row_sampling.step_of(*whole.shape))], whole.shape[0]
     )
 
 
@@ -50,51 +50,51 @@ def _scale(plane: LumaPlane, across: Factor, down: Factor, bit_depth: int) -> Sa
 
 
 def measure_luma(plane: AnalysisPlane) -> LumaSums:
-    """What engine.kernels.luma.measure gives, bit for bit but for the rounding of `magnitude`."""
+    """Twin of engine.kernels.luma.measure, bit for bit except the rounding of `magnitude`."""
     s = plane.samples.astype(np.int64)
     rows, columns = s.shape
     lines = _lines(plane)
     planes, magnitude = derivatives(s)
     used = lines[1:-1] % plane.step == plane.step - 1
     tiles = np.zeros((PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
-    row_edges, column_edges = _kept_edges(plane, TILE_ROWS), tile_edges(columns, TILE_COLUMNS)
+    row_borders, column_borders = _kept_borders(plane, TILE_ROWS), tile_borders(columns, TILE_COLUMNS)
     for row in range(TILE_ROWS):
         for column in range(TILE_COLUMNS):
-            # Derivatives exist from sample 1 on, so that sample y stands at y - 1 in their arrays.
-            tall = slice(max(1, row_edges[row]) - 1, min(rows - 1, row_edges[row + 1]) - 1)
-            wide = slice(max(1, column_edges[column]) - 1, min(columns - 1, column_edges[column + 1]) - 1)
-            tiles[:, row, column] = [one[tall, wide][used[tall]].sum() for one in planes]
-    bands = tile_edges(columns, BANDS)
-    cell_rows = _kept_edges(plane, CELL_ROWS)
-    upright = [cell_rows[-(-band * CELL_ROWS // BANDS)] for band in range(BANDS)]
+            # Derivatives exist from sample 1 on, so sample y is at y - 1 in their arrays.
+            down = slice(max(1, row_borders[row]) - 1, min(rows - 1, row_borders[row + 1]) - 1)
+            across = slice(max(1, column_borders[column]) - 1, min(columns - 1, column_borders[column + 1]) - 1)
+            tiles[:, row, column] = [derivative[down, across][used[down]].sum() for derivative in planes]
+    column_bands = tile_borders(columns, BANDS)
+    cell_rows = _kept_borders(plane, CELL_ROWS)
+    row_bands = [cell_rows[-(-band * CELL_ROWS // BANDS)] for band in range(BANDS)]
     return LumaSums(
         tiles=tiles,
         cells=_blocks(s, plane, CELL_ROWS, CELL_COLUMNS),
         bins=np.bincount(s[lines % plane.step == 0, ::2].ravel(), minlength=BINS).astype(np.int64),
-        rows=np.add.reduceat(s, bands[:-1], axis=1).T.astype(np.int32),
-        columns=np.add.reduceat(s, upright, axis=0).astype(np.int32),
+        rows=np.add.reduceat(s, column_bands[:-1], axis=1).T.astype(np.int32),
+        columns=np.add.reduceat(s, row_bands, axis=0).astype(np.int32),
         magnitude=float(magnitude[used].sum()),
     )
 
 
 def _lines(plane: AnalysisPlane) -> Samples:
-    return row_sampling.lines_kept(plane.lines, plane.step)
+    return row_sampling.kept_lines(plane.lines, plane.step)
 
 
-def _kept_edges(plane: AnalysisPlane, tiles: int) -> list[int]:
-    """Where the rows of tiles begin among the rows that are kept."""
-    return [int(edge) for edge in np.searchsorted(_lines(plane), tile_edges(plane.lines, tiles))]
+def _kept_borders(plane: AnalysisPlane, tiles: int) -> list[int]:
+    """Return the borders of the rows of tiles, counted in kept rows."""
+    return [int(border) for border in np.searchsorted(_lines(plane), tile_borders(plane.lines, tiles))]
 
 
 def _blocks(s: Samples, plane: AnalysisPlane, rows: int, columns: int) -> Samples:
-    """Sums of blocks; `s`: a value for each sample of the plane."""
-    tall = np.add.reduceat(s, _kept_edges(plane, rows)[:-1], axis=0)
-    blocks: Samples = np.add.reduceat(tall, tile_edges(s.shape[1], columns)[:-1], axis=1)
+    """Return the sums over `rows` x `columns` blocks; `s`: a value for each sample of the plane."""
+    row_sums = np.add.reduceat(s, _kept_borders(plane, rows)[:-1], axis=0)
+    blocks: Samples = np.add.reduceat(row_sums, tile_borders(s.shape[1], columns)[:-1], axis=1)
     return blocks
 
 
 def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
-    """The planes that are summed, and the Sobel magnitude; each two samples smaller than `s`."""
+    """Return the planes that the luma pass sums, and the Sobel magnitude; each two samples smaller than `s`."""
     c = s[1:-1, 1:-1]
     up, down, left, right = s[:-2, 1:-1], s[2:, 1:-1], s[1:-1, :-2], s[1:-1, 2:]
     nw, ne, sw, se = s[:-2, :-2], s[:-2, 2:], s[2:, :-2], s[2:, 2:]
@@ -105,70 +105,71 @@ def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
     return [np.ones_like(c), sobel, (left + right + up + down - 4 * c) ** 2, np.abs(noise)], np.sqrt(sobel)
 
 
-def measure_edges(plane: AnalysisPlane, least: float) -> EdgeSums:
-    """What engine.kernels.edges.measure gives, bit for bit but for the rounding of `thresholds`."""
+def measure_edges(plane: AnalysisPlane, height_min: float) -> EdgeSums:
+    """Twin of engine.kernels.edges.measure, bit for bit except the rounding of `thresholds`."""
     s = plane.samples.astype(np.int64)
     lines = _lines(plane)
-    used = lines % plane.step == 0
-    first, end = (row * plane.lines // TILE_ROWS for row in ROWS_SAMPLED)
-    asked = (lines >= max(first, WINDOW // 2 - 1)) & (lines < min(end, plane.lines - WINDOW // 2))
-    sampled = np.flatnonzero(used & asked)[::SAMPLED]
+    anchors = lines % plane.step == 0
+    first, end = (row * plane.lines // TILE_ROWS for row in INNER_TILE_ROWS)
+    inner = (lines >= max(first, WINDOW // 2 - 1)) & (lines < min(end, plane.lines - WINDOW // 2))
+    sampled = np.flatnonzero(anchors & inner)[::STRIP_SAMPLING]
     sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     thresholds = np.zeros(2)
     for direction, turned in enumerate((s, s.T)):
-        steps, heights, peak = (one if direction == 0 else one.T for one in _steps(turned))
-        tall = np.where(peak & (heights > int(least)), heights, 0)[sampled].astype(np.float64)
-        thresholds[direction] = max(least, STRONG * (tall**2).sum() / tall.sum()) if tall.any() else least
-        edge = peak & (heights > int(thresholds[direction])) & used[:, None]
-        for kind, plane_of in enumerate((edge.astype(np.int64), np.where(edge, steps, 0), np.where(edge, heights, 0))):
-            sums[kind, direction] = _blocks(plane_of, plane, TILE_ROWS, TILE_COLUMNS)
+        steps, heights, peak = (field if direction == 0 else field.T for field in _steps(turned))
+        sample = np.where(peak & (heights > int(height_min)), heights, 0)[sampled].astype(np.float64)
+        strong = STRONG_FACTOR * (sample**2).sum() / sample.sum() if sample.any() else 0.0
+        thresholds[direction] = max(height_min, strong)
+        edge = peak & (heights > int(thresholds[direction])) & anchors[:, None]
+        for kind, field in enumerate((edge.astype(np.int64), np.where(edge, steps, 0), np.where(edge, heights, 0))):
+            sums[kind, direction] = _blocks(field, plane, TILE_ROWS, TILE_COLUMNS)
     return EdgeSums(sums[0], sums[1], sums[2], thresholds)
 
 
 def _steps(s: Samples) -> tuple[Samples, Samples, npt.NDArray[np.bool_]]:
-    """Along x, at the first sample of each step: its size, the rise of its window, and whether it is a local peak."""
-    before, behind = WINDOW // 2 - 1, WINDOW // 2
+    """Return of each step along x, at its first sample: size, rise of its window, and whether it is a local peak."""
+    before, after = WINDOW // 2 - 1, WINDOW // 2
     step = np.abs(np.diff(s, axis=1))
-    inside = slice(before, s.shape[1] - behind)
+    inside = slice(before, s.shape[1] - after)
     steps, heights = np.zeros_like(s), np.zeros_like(s)
     peak = np.zeros(s.shape, bool)
-    here = step[:, before : s.shape[1] - behind]
+    here = step[:, before : s.shape[1] - after]
     steps[:, inside] = here
     heights[:, inside] = np.abs(s[:, WINDOW - 1 :] - s[:, : s.shape[1] - WINDOW + 1])
-    peak[:, inside] = (here >= step[:, before - 1 : s.shape[1] - behind - 1]) & (
-        here >= step[:, before + 1 : s.shape[1] - behind + 1]
+    peak[:, inside] = (here >= step[:, before - 1 : s.shape[1] - after - 1]) & (
+        here >= step[:, before + 1 : s.shape[1] - after + 1]
     )
     return steps, heights, peak
 
 
 def pattern_strength(profile: npt.NDArray[np.int32], samples: int) -> float:
-    """What engine.kernels.pattern.strength gives."""
+    """Twin of engine.kernels.pattern.strength."""
     profile = profile.T
     rows, bands = profile.shape
-    half = max(1, rows // WINDOW_SHARE // 2)
+    half = max(1, rows // WINDOW_DIVISOR // 2)
     means = np.array([profile[max(0, y - half) : y + half + 1].mean(axis=0) for y in range(rows)])
     high = profile - means
     shared = (high.sum(axis=1) ** 2 - (high**2).sum(axis=1)) / (bands * (bands - 1))
     borders = np.arange(SEGMENTS + 1) * rows // SEGMENTS
-    segment = np.searchsorted(borders, np.arange(rows), "right") - 1
-    energies = np.sort([shared[segment == one].mean() for one in range(SEGMENTS)])
+    segment_of_row = np.searchsorted(borders, np.arange(rows), "right") - 1
+    energies = np.sort([shared[segment_of_row == segment].mean() for segment in range(SEGMENTS)])
     return float(max(0.0, energies[SEGMENTS // 2]) ** 0.5 * bands / samples)
 
 
 def measure_chroma(plane: LumaPlane) -> ChromaSums:
-    """What engine.kernels.chroma.measure gives."""
+    """Twin of engine.kernels.chroma.measure."""
     rows, columns = plane.shape
-    row_edges, column_edges = tile_edges(rows, TILE_ROWS), tile_edges(columns, TILE_COLUMNS)
+    row_borders, column_borders = tile_borders(rows, TILE_ROWS), tile_borders(columns, TILE_COLUMNS)
     samples = np.zeros((TILE_ROWS, TILE_COLUMNS), np.int64)
     totals = np.zeros_like(samples)
     squares = 0
     for row in range(TILE_ROWS):
-        begin, end = row_edges[row], row_edges[row + 1]
-        looked_at = plane[begin : end : max(1, -(-(end - begin) // ROWS_A_TILE))].astype(np.int64)
-        squares += int((looked_at**2).sum())
+        begin, end = row_borders[row], row_borders[row + 1]
+        read = plane[begin : end : max(1, -(-(end - begin) // ROWS_PER_TILE))].astype(np.int64)
+        squares += int((read**2).sum())
         for column in range(TILE_COLUMNS):
-            of = looked_at[:, column_edges[column] : column_edges[column + 1]]
-            samples[row, column], totals[row, column] = of.size, of.sum()
+            block = read[:, column_borders[column] : column_borders[column + 1]]
+            samples[row, column], totals[row, column] = block.size, block.sum()
     return ChromaSums(samples, totals, int(samples.sum()), squares)
 
 
@@ -182,11 +183,11 @@ SUMMARY = frozenset(
         "luma", "structure", "u", "v", "acutances",
     }
 )  # fmt: skip
-"""What `summary` gives; all of it is rounded."""
+"""Names that `summary` returns; all of its values are rounded."""
 
 
 def summary(picture: Picture) -> dict[str, Any]:
-    """The figures of a picture from the sums of the twins above, as NumPy says them."""
+    """Return the figures of a picture, computed from the sums of the twins above; twin of engine.kernels.summary."""
     plane = analysis_plane(picture)
     sums = measure_luma(plane)
     gain, black = (1.0, 0.0) if picture.full_range else (255.0 / 219.0, 16.0)
@@ -200,12 +201,15 @@ def summary(picture: Picture) -> dict[str, Any]:
     samples = _blocks(np.ones(plane.samples.shape, np.int64), plane, CELL_ROWS, CELL_COLUMNS)
     cells = np.clip(sums.cells * (scale / samples) - black * gain, 0, 255)  # in this order: half a unit is rounded
     luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
-    found = measure_edges(plane, max(12.0, 6.0 * floor) / scale)
-    told = found.counts >= EDGES_MIN
-    steps = np.maximum(found.steps * scale - 0.5 * floor * found.counts, 0.0)
-    ratios = np.where(told, steps / np.where(told, found.heights * scale, 1.0), 0.0)
-    asked = [one[slice(*ROWS_SAMPLED)] for one in np.where(told, ratios, np.nan)]
-    weaker = [np.sort(one[np.isfinite(one)]) for one in asked if np.count_nonzero(np.isfinite(one)) >= TILES_MIN]
+    edges = measure_edges(plane, max(12.0, 6.0 * floor) / scale)
+    enough = edges.counts >= EDGES_MIN
+    steps = np.maximum(edges.steps * scale - 0.5 * floor * edges.counts, 0.0)
+    ratios = np.where(enough, steps / np.where(enough, edges.heights * scale, 1.0), 0.0)
+    inner = slice(*INNER_TILE_ROWS)
+    by_direction = [np.sort(ratios[direction, inner][enough[direction, inner]]) for direction in range(2)]
+    acutances = [
+        float(values[int(ACUTANCE_QUANTILE * (values.size - 1))]) for values in by_direction if values.size >= TILES_MIN
+    ]
     sigma = float(immerkaer.sum() / count.sum() * scale * np.sqrt(np.pi / 2) / 6)
     energy = float(laplacian.sum() / count.sum() * scale**2)
     slope, magnitude = sobel.sum() / count.sum() * scale**2, sums.magnitude / count.sum() * scale
@@ -223,12 +227,12 @@ def summary(picture: Picture) -> dict[str, Any]:
         "structureless_share": float((gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain).mean()),
         "row_pattern": pattern_strength(sums.rows, plane.samples.shape[1]) * scale,
         "column_pattern": pattern_strength(sums.columns, plane.samples.shape[0]) * scale,
-        "edge_tiles": told.reshape(2, -1).sum(axis=1).max(),
+        "edge_tiles": enough.reshape(2, -1).sum(axis=1).max(),
         "cells": np.rint(cells * 128),
         "luma": luma,
         "structure": gradient,
         "acutances": ratios,
-        "acutance": min((one[int(ACUTANCE_QUANTILE * (one.size - 1))] for one in weaker), default=0.0),
+        "acutance": min(acutances, default=0.0),
     }
 
 

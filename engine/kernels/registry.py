@@ -1,6 +1,6 @@
-"""Every pass with its slow twin, and every figure by name: unit, range, meaning.
+"""Lists every compiled pass with its slow twin, and every figure by name with unit, range and meaning.
 
-Drives docs/figures.md, the property tests and the benchmark.
+docs/figures.md, the property tests and the benchmark are made from these lists.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,8 @@ Pass = Callable[[Picture], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A compiled pass and its twin. Both give sums by name; those in `rounded` agree to 1e-5, all others exactly."""
+    """A compiled pass and its slow twin. Both return sums by name; those in `rounded` agree to 1e-5, all others
+    exactly."""
 
     name: str
     meaning: str
@@ -29,8 +30,8 @@ class Kernel:
     rounded: frozenset[str] = frozenset()
 
 
-LEAST_EDGE = 48.0
-"""Quarter levels that an edge rises at least, where the registry runs the pass over edges."""
+EDGE_HEIGHT_MIN = 48.0
+"""Smallest height of an edge in quarter levels, where the registry runs the edge pass."""
 
 
 def _luma(measure: Callable[[plane.AnalysisPlane], luma.LumaSums]) -> Pass:
@@ -42,23 +43,23 @@ def _luma(measure: Callable[[plane.AnalysisPlane], luma.LumaSums]) -> Pass:
 
 def _edges(measure: Callable[[plane.AnalysisPlane, float], edges.EdgeSums]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
-        return _fields(measure(plane.analysis_plane(picture), LEAST_EDGE))
+        return _fields(measure(plane.analysis_plane(picture), EDGE_HEIGHT_MIN))
 
     return run
 
 
 def _pattern(strength: Callable[[Any, int], float]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
-        whole = plane.analysis_plane(picture)
-        return {"rows": strength(luma.measure(whole).rows, whole.samples.shape[1])}
+        analysed = plane.analysis_plane(picture)
+        return {"rows": strength(luma.measure(analysed).rows, analysed.samples.shape[1])}
 
     return run
 
 
 def _chroma(measure: Callable[[Any], chroma.ChromaSums]) -> Pass:
     def run(picture: Picture) -> Mapping[str, Any]:
-        both = {name: _fields(measure(of)) for name, of in zip("uv", picture.chroma or (), strict=False)}
-        return {f"{name}_{key}": value for name, sums in both.items() for key, value in sums.items()}
+        by_plane = {name: _fields(measure(chroma)) for name, chroma in zip("uv", picture.chroma or (), strict=False)}
+        return {f"{name}_{key}": value for name, sums in by_plane.items() for key, value in sums.items()}
 
     return run
 
@@ -104,7 +105,7 @@ KERNELS: tuple[Kernel, ...] = (
     ),
     Kernel(
         "summary",
-        "From the sums to figures.",
+        "Figures from the sums of the passes.",
         _summary,
         reference.summary,
         reference.SUMMARY,
@@ -115,9 +116,10 @@ KERNELS: tuple[Kernel, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FigureKind:
-    """What a name in Measurement.figures means.
+    """The meaning of one name in Measurement.figures.
 
-    `low`, `high`: the range it can take. `colour`: absent for grey. `optional`: absent where nothing can be said.
+    `low`, `high`: the range of its values. `colour`: absent for grey pictures. `optional`: absent if it cannot be
+    measured.
     """
 
     name: str
@@ -134,35 +136,39 @@ _SQUARES = 255.0**2
 FIGURES: tuple[FigureKind, ...] = (
     FigureKind("luma_mean", "levels", 0, 255, "Mean grey level of the picture."),
     FigureKind("luma_std", "levels", 0, 128, "Standard deviation of the grey level."),
-    FigureKind("luma_min", "levels", 0, 255, "Lowest level of the rows that are counted, at the analysis scale."),
-    FigureKind("luma_max", "levels", 0, 255, "Highest level of the same rows."),
+    FigureKind("luma_min", "levels", 0, 255, "Lowest level in the histogram, at the analysis scale."),
+    FigureKind("luma_max", "levels", 0, 255, "Highest level in the histogram."),
     *(
-        FigureKind(f"luma_p{p}", "levels", 0, 255, f"Level that {p} % of the picture do not exceed.")
+        FigureKind(f"luma_p{p}", "levels", 0, 255, f"Level that {p} % of the picture does not exceed.")
         for p in PERCENTILES
     ),
     FigureKind("clipped_dark_share", "1", 0, 1, f"Share of samples at {CLIPPED_LOW:.0f} levels or less."),
     FigureKind("clipped_bright_share", "1", 0, 1, f"Share of samples at {CLIPPED_HIGH:.0f} levels or more."),
-    FigureKind("gradient_energy", "levels^2", 0, 2 * _SQUARES, "Mean square of the Sobel gradient, a level a sample."),
+    FigureKind(
+        "gradient_energy", "levels^2", 0, 2 * _SQUARES, "Mean square of the Sobel gradient, in levels per sample."
+    ),
     FigureKind("laplacian_energy", "levels^2", 0, 16 * _SQUARES, "Mean square of the 4-neighbour Laplacian."),
     FigureKind(
-        "laplacian_corrected", "levels^2", -20 * _SQUARES, 16 * _SQUARES, "laplacian_energy less 20 noise_sigma^2."
+        "laplacian_corrected", "levels^2", -20 * _SQUARES, 16 * _SQUARES, "laplacian_energy minus 20 noise_sigma^2."
     ),
-    FigureKind("spatial_information", "levels", 0, 1500, "SI of ITU-T P.910: deviation of the Sobel magnitude."),
-    FigureKind("noise_sigma", "levels", 0, 900, "Immerkaer's noise over the whole picture; texture adds to it."),
     FigureKind(
-        "noise_floor", "levels", 0, 900, "Immerkaer's noise of the calmer tiles; what is taken out of energies."
+        "spatial_information", "levels", 0, 1500, "SI of ITU-T P.910: standard deviation of the Sobel magnitude."
+    ),
+    FigureKind("noise_sigma", "levels", 0, 900, "Immerkaer's noise over the whole picture; texture increases it."),
+    FigureKind(
+        "noise_floor", "levels", 0, 900, "Immerkaer's noise of the calmer tiles; it is subtracted from the energies."
     ),
     FigureKind(
         "acutance",
         "1",
         0,
         100,
-        "Share of an edge's height that its steepest step takes, in the sharpest quarter of the tiles, the weaker of x "
-        "and y; behind the sharpness score. Above 1 of lines finer than the window. Absent where too few tiles have "
-        "edges.",
+        "Share of an edge's height that its steepest step takes: the value at which the sharpest quarter of the tiles "
+        "begins, of the weaker of x and y. The sharpness score is computed from it. Above 1 for lines finer than the "
+        "window. Absent if too few tiles have edges.",
         optional=True,
     ),
-    FigureKind("edge_tiles", "tiles", 0, 144, "Tiles that have edges; the acutance rests on them."),
+    FigureKind("edge_tiles", "tiles", 0, 144, "Number of tiles that have edges; the acutance is taken from them."),
     FigureKind("structureless_share", "1", 0, 1, "Share of tiles that show no structure."),
     FigureKind("tile_luma_std", "levels", 0, 128, "Standard deviation of the tiles' mean levels."),
     FigureKind(
@@ -170,23 +176,27 @@ FIGURES: tuple[FigureKind, ...] = (
         "1",
         0,
         1,
-        "Share of tiles without any change from sample to sample, burnt ones left out.",
+        "Share of tiles without any change from sample to sample; burnt-out tiles do not count.",
     ),
-    FigureKind("row_pattern", "levels", 0, 255, "Deviation of what all rows of the picture's bands have in common."),
-    FigureKind("column_pattern", "levels", 0, 255, "The same of columns."),
+    FigureKind(
+        "row_pattern", "levels", 0, 255, "Standard deviation of what all bands of the picture share, row by row."
+    ),
+    FigureKind("column_pattern", "levels", 0, 255, "The same for columns."),
     FigureKind("chroma_u_mean", "levels", -147, 147, "Mean of U (Cb) around neutral.", colour=True),
     FigureKind("chroma_v_mean", "levels", -147, 147, "Mean of V (Cr) around neutral.", colour=True),
-    FigureKind("chroma_std", "levels", 0, 210, "Spread of the colours; near 0 in infrared pictures.", colour=True),
+    FigureKind(
+        "chroma_std", "levels", 0, 210, "Standard deviation of the colours; near 0 in infrared pictures.", colour=True
+    ),
 )
 
 
 def names(*, grey: bool) -> set[str]:
-    """The names that every picture's figures have."""
+    """Return the names that the figures of every picture have; `grey`: of every picture without colour."""
     return {kind.name for kind in FIGURES if not (grey and kind.colour) and not kind.optional}
 
 
 def markdown() -> str:
-    """docs/figures.md."""
+    """Return the text of docs/figures.md."""
     lines = [
         "# Figures",
         "",
@@ -197,7 +207,7 @@ def markdown() -> str:
         "| name | unit | range | meaning |",
         "|---|---|---|---|",
     ]
-    lines += [f"| `{k.name}` | {k.unit} | {k.low:g} to {k.high:g} | {k.meaning} |" for k in FIGURES]
+    lines += [f"| `{kind.name}` | {kind.unit} | {kind.low:g} to {kind.high:g} | {kind.meaning} |" for kind in FIGURES]
     return "\n".join(lines) + "\n"
 
 

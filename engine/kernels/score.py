@@ -1,4 +1,4 @@
-"""A picture's figures, scores, tile map and signature: what a worker calls."""
+"""Scores one picture for a worker: figures, scores, tile map and signature. Pure but for the compiler."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from engine.model.picture import Picture, TileMap
 
 
 class Scored(NamedTuple):
-    """`figures`: by the names of engine/kernels/registry.py. `signature`: see engine/kernels/signature.py."""
+    """`figures`: by the names in engine/kernels/registry.py. `signature`: see engine/kernels/signature.py."""
 
     figures: dict[str, float]
     scores: Scores
@@ -18,7 +18,7 @@ class Scored(NamedTuple):
 
 
 def score(picture: Picture) -> Scored:
-    """Everything the kernels say of one picture, 64 to 8192 pixels a side."""
+    """Return everything that the kernels measure on one picture of 64 to 8192 pixels a side."""
     named, scores, grids, cells = figures(picture)
     tiles = TileMap(luma=grids[LUMA], structure=grids[STRUCTURE], acutance=grids[ACUTANCE:U], u=grids[U], v=grids[V])
     return Scored(named, scores, tiles, pack(cells))

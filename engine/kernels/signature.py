@@ -1,8 +1,8 @@
-"""A thumbnail for freeze and move checks: the mean level of each cell. Pure.
+"""Packs a picture's thumbnail for freeze and move checks: the mean level of each cell. Pure.
 
-Layout: one byte of version (2), then CELL_ROWS x CELL_COLUMNS unsigned 16-bit little-endian numbers, row-major, each a
-cell's mean level in 1/128 of a level (0..255 becomes 0..32640). A coded live camera moves every cell by several
-hundredths of a level from visit to visit; a repeated picture moves none.
+Layout: one version byte (2), then CELL_ROWS x CELL_COLUMNS unsigned 16-bit little-endian numbers, row-major, each a
+cell's mean level in 1/128 of a level (0..255 becomes 0..32640). From visit to visit, every cell of a live coded camera
+changes by several hundredths of a level; a repeated picture changes none.
 """
 
 import numpy as np
@@ -21,5 +21,5 @@ __all__ = ["SIGNATURE_BYTES", "UNITS_PER_LEVEL", "VERSION", "pack"]
 
 
 def pack(cells: npt.NDArray[np.uint16]) -> bytes:
-    """Cell means in 1/UNITS_PER_LEVEL, row-major, as a signature."""
+    """Return the signature of cell means given in 1/UNITS_PER_LEVEL, row-major."""
     return _HEAD + cells.astype(_CODED, copy=False).tobytes()

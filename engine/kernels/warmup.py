@@ -1,4 +1,4 @@
-"""Loads the kernels, or compiles them where nobody has yet, and runs them once."""
+"""Loads the compiled kernels, compiles them if no process has yet, and runs them once."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ _SIDE = 64
 
 
 def warm_up() -> None:
-    """Score a small picture of every sample type; to be called before anything else imports the kernels."""
+    """Score a small picture of every sample type. Must run before anything else imports the kernels."""
     with compiling("kernels"):
         from engine.kernels.score import score
 

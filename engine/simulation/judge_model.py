@@ -1,7 +1,7 @@
 """What the judge would say: N of M as announced by the engine's own rules, for the few cameras with a fault. Pure."""
 
 from engine.config.judge import JudgeSettings
-from engine.judge.confirmation import announce
+from engine.judge.confirmation import apply_outcome
 from engine.judge.state import JudgeState, Outcome, pack_outcomes
 from engine.model.verdict import FaultKind, State
 
@@ -15,7 +15,7 @@ class JudgeModel:
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings
         in_order = (_OK,) * max(settings.confirm_m, settings.recover_n)
-        self._in_order = JudgeState(announced=State.OK, past=pack_outcomes(in_order))
+        self._in_order = JudgeState(announced=State.OK, packed_outcomes=pack_outcomes(in_order))
         self._histories: dict[int, JudgeState] = {}
 
     def remembers(self, camera: int) -> bool:
@@ -30,7 +30,7 @@ class JudgeModel:
                 return State.OK, State.OK
             history = self._in_order
         outcome = _FAULT if fault else _OK
-        history = announce(history, outcome, now_ns, self._settings)
+        history = apply_outcome(history, outcome, now_ns, self._settings)
         recent = history.outcomes[-len(self._in_order.outcomes) :]
         if history.announced == State.OK and all(one.state == State.OK for one in recent):
             self._histories.pop(camera, None)

@@ -225,7 +225,7 @@ def test_a_keyframe_has_the_detail_that_real_rate_control_leaves() -> None:
     engine = Engine()
     gradients = []
     for payload in (real, ours):
-        seen = engine.look(Codec.H264, payload, T0_NS, None)
+        seen = engine.measure(Codec.H264, payload, T0_NS, None)
         assert isinstance(seen, Measurement)
         gradients.append(seen.figures["gradient_energy"])
     assert 0.08 < share < 0.6
@@ -246,9 +246,9 @@ def test_without_the_correction_for_noise_a_blurred_noisy_picture_scores_sharper
     camera = Camera(scene("motorcycle_left.png"), Coding(Codec.H264, 2000, 0.3), NIGHT, 1)
     payload = camera.visit(1, T0_NS, (Defocus(14, 1),))
     engine = Engine()
-    right = engine.judge(engine.look(Codec.H264, payload, T0_NS, None), NEVER_SEEN, T0_NS)[0].sharpness
+    right = engine.judge(engine.measure(Codec.H264, payload, T0_NS, None), NEVER_SEEN, T0_NS)[0].sharpness
     with without_noise_correction():
-        wrong = engine.judge(engine.look(Codec.H264, payload, T0_NS, None), NEVER_SEEN, T0_NS)[0].sharpness
+        wrong = engine.judge(engine.measure(Codec.H264, payload, T0_NS, None), NEVER_SEEN, T0_NS)[0].sharpness
     assert right is not None
     assert wrong is not None
     assert wrong > right + 1

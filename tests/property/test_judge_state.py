@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from engine.config.judge import JudgeSettings
 from engine.judge.baseline import BASELINE_BYTES, Baseline
-from engine.judge.confirmation import announce
+from engine.judge.confirmation import apply_outcome
 from engine.judge.state import (
     HIDDEN_BYTES,
-    HISTORY_BYTES_MAX,
     OUTCOMES_MAX,
-    SIGNATURE_BYTES,
+    STATE_BYTES_MAX,
+    TILE_MEANS_BYTES,
     JudgeState,
     Outcome,
     pack_outcomes,
@@ -31,18 +31,18 @@ HISTORIES = st.builds(
     announced_kinds=KINDS,
     announced_cause=CAUSES,
     since_wall_ns=NS,
-    past=st.lists(OUTCOMES, max_size=OUTCOMES_MAX).map(pack_outcomes),
-    signature=st.just(b"") | st.binary(min_size=SIGNATURE_BYTES, max_size=SIGNATURE_BYTES),
+    packed_outcomes=st.lists(OUTCOMES, max_size=OUTCOMES_MAX).map(pack_outcomes),
+    tile_means=st.just(b"") | st.binary(min_size=TILE_MEANS_BYTES, max_size=TILE_MEANS_BYTES),
     same_visits=COUNTS,
     still_visits=COUNTS,
-    signature_wall_ns=NS,
+    compared_wall_ns=NS,
     stream_time_ns=st.integers(-1, 2**62),
     clock_still_visits=COUNTS,
     hidden=st.just(b"") | st.binary(min_size=HIDDEN_BYTES, max_size=HIDDEN_BYTES),
     soft_visits=COUNTS,
     soft_since_wall_ns=NS,
-    day=BLOBS,
-    infrared=BLOBS,
+    day_baseline=BLOBS,
+    infrared_baseline=BLOBS,
 )
 
 
@@ -50,13 +50,13 @@ HISTORIES = st.builds(
 @given(HISTORIES)
 def test_a_memory_comes_back_from_its_bytes(history: JudgeState) -> None:
     assert JudgeState.from_bytes(history.to_bytes()) == history
-    assert len(history.to_bytes()) <= HISTORY_BYTES_MAX
+    assert len(history.to_bytes()) <= STATE_BYTES_MAX
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(OUTCOMES, max_size=OUTCOMES_MAX))
 def test_what_past_visits_said_comes_back_from_its_bytes(outcomes: list[Outcome]) -> None:
-    assert JudgeState(past=pack_outcomes(outcomes)).outcomes == tuple(outcomes)
+    assert JudgeState(packed_outcomes=pack_outcomes(outcomes)).outcomes == tuple(outcomes)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -91,7 +91,7 @@ def test_what_is_announced_was_seen_and_kept_its_beginning(outcomes: list[Outcom
     history, judge = JudgeState(), JudgeSettings()
     for at, outcome in enumerate(outcomes, start=1):
         before = history
-        history = announce(history, outcome, at, judge)
+        history = apply_outcome(history, outcome, at, judge)
         if history.announced == before.announced:
             assert history.since_wall_ns == before.since_wall_ns
         else:
@@ -108,4 +108,4 @@ def test_the_memory_of_the_first_version_keeps_what_was_announced() -> None:
         77,
     )
     assert history.outcomes == (Outcome(State.OK), Outcome(State.FAULT, (FaultKind.BLURRED,)))
-    assert not history.day
+    assert not history.day_baseline

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.judge import reference
-from engine.judge.baseline import CODES, LEVEL_UNITS, Baseline, UsualView
-from engine.judge.baseline_update import PLASTIC, learn
+from engine.judge.baseline import CODES, LEVEL_UNITS, Baseline, BaselineFigures
+from engine.judge.baseline_update import PLASTIC, update_baseline
 from engine.judge.compare import compare
-from engine.judge.features import features_of
-from engine.judge.order_statistics import nth
+from engine.judge.features import extract_features
+from engine.judge.order_statistics import nth_element
 from engine.model.picture import TileMap
 
 HOUR_NS = 3600 * 10**9
@@ -61,19 +61,19 @@ def assert_twins_agree(seed: int) -> None:
     usual_cells, usual_tiles = a_picture(rng)
     cells, tiles = changed(rng, usual_cells, usual_tiles) if rng.random() < 0.9 else a_picture(rng)
     before, signature = signature_of(usual_cells), signature_of(cells)
-    past = features_of(before, usual_tiles)
-    assert past.moved == (0, 0.0, 0.0, 0.0, 0)
+    past = extract_features(before, usual_tiles)
+    assert past.motion == (0, 0.0, 0.0, 0.0, 0)
     tolerance = float(rng.choice([0.0, 0.3, 1.5]))
-    look = features_of(signature, tiles, past.means, tolerance)
-    assert look.means == reference.means_of(signature)
-    assert look.moved == reference.moved(look.means, past.means, tolerance)
-    assert look.codes == pytest.approx(reference.encode(signature, tiles), abs=1e-4)
+    features = extract_features(signature, tiles, past.tile_means, tolerance)
+    assert features.tile_means == reference.pack_tile_means(signature)
+    assert features.motion == reference.motion(features.tile_means, past.tile_means, tolerance)
+    assert features.codes == pytest.approx(reference.encode(signature, tiles), abs=1e-4)
 
-    first = learn(Baseline(), past.codes, UsualView(), 0, 1.5, 120.0)
-    assert_difference_agrees(look.codes, first)
+    first = update_baseline(Baseline(), past.codes, BaselineFigures(), 0, 1.5, 120.0)
+    assert_difference_agrees(features.codes, first)
     hours = int(rng.integers(1, 20))
-    second = learn(first, look.codes, UsualView(), hours * HOUR_NS, 1.5, 120.0)
-    twin = reference.renew(look.codes, first.codes, 0.5, 0.5, PLASTIC % 1.0)
+    second = update_baseline(first, features.codes, BaselineFigures(), hours * HOUR_NS, 1.5, 120.0)
+    twin = reference.update_codes(features.codes, first.codes, 0.5, 0.5, PLASTIC % 1.0)
     assert np.array_equal(second.codes, twin)
 
 
@@ -99,14 +99,14 @@ def test_a_look_a_comparison_and_a_lesson_give_what_their_twins_give(seed: int) 
 @given(values=st.lists(st.integers(-9, 9), min_size=1, max_size=60), share=st.floats(0, 1))
 def test_a_rank_is_what_sorting_gives(values: list[int], share: float) -> None:
     wanted = int(share * (len(values) - 1))
-    assert nth(np.array(values, np.float32), len(values), wanted) == sorted(values)[wanted]
+    assert nth_element(np.array(values, np.float32), len(values), wanted) == sorted(values)[wanted]
 
 
 def test_codes_stay_within_a_byte() -> None:
     white = np.full(CODES, 255.0, np.float32)
     baseline = Baseline()
     for visit in range(2000):
-        baseline = learn(baseline, white, UsualView(), visit * HOUR_NS, 1.5, 120.0)
+        baseline = update_baseline(baseline, white, BaselineFigures(), visit * HOUR_NS, 1.5, 120.0)
     assert baseline.codes.min() == 255
 
 

@@ -20,7 +20,7 @@ from bench.accuracy.electronics import (
 )
 from bench.accuracy.light import DAY, SENSORS, Linear, Sensor, expose, levels, linear
 from bench.accuracy.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
-from bench.accuracy.overlay import Overlay, burn_in, draw_look
+from bench.accuracy.overlay import Overlay, burn_in, random_overlay
 
 ROWS, COLUMNS = 270, 480
 
@@ -205,9 +205,9 @@ def test_an_overlay_touches_little_and_its_clock_ticks(style: str) -> None:
 
 
 def test_looks_differ_from_camera_to_camera() -> None:
-    looks = [draw_look(np.random.default_rng(seed)) for seed in range(40)]
+    looks = [random_overlay(np.random.default_rng(seed)) for seed in range(40)]
     assert {look.style for look in looks} == {"plain", "outlined", "boxed", "none"}
-    assert draw_look(np.random.default_rng(3)) == looks[3]
+    assert random_overlay(np.random.default_rng(3)) == looks[3]
 
 
 @pytest.mark.parametrize(
@@ -224,10 +224,10 @@ def test_looks_differ_from_camera_to_camera() -> None:
 def test_an_answer_is_named_by_the_kind_that_explains_the_others_or_by_its_cause(
     state: str, kinds: tuple[str, ...], cause: str, word: str
 ) -> None:
-    assert words.named(state, kinds, cause) == word
+    assert words.answer_name(state, kinds, cause) == word
 
 
 def test_a_hit_is_the_right_kind_or_the_right_cause() -> None:
-    assert words.hit("grease", ("blurred",), "")
-    assert words.hit("defocus", ("low_contrast",), "defocus")
-    assert not words.hit("covered", ("partly_covered",), "")
+    assert words.is_hit("grease", ("blurred",), "")
+    assert words.is_hit("defocus", ("low_contrast",), "defocus")
+    assert not words.is_hit("covered", ("partly_covered",), "")

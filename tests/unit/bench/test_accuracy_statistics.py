@@ -84,11 +84,11 @@ def test_the_tables_go_between_the_marks_of_a_page_and_nowhere_else() -> None:
         "planted": {"lost": 0.1}, "causes": {"covered": {"covered": 30}},
     }  # fmt: skip
     page = f"before\n{acceptance.BEGIN}\nof another run\n{acceptance.END}\nafter\n"
-    written = acceptance.inserted(page, result)
+    written = acceptance.replace_tables(page, result)
     assert written.startswith("before\n")
     assert written.endswith(f"{acceptance.END}\nafter\n")
     assert "of another run" not in written
     assert "| covered | 100.0% | 90.0% to 100.0% | 30 | covered 30 |" in written
-    assert acceptance.inserted(written, result) == written
+    assert acceptance.replace_tables(written, result) == written
     with pytest.raises(ValueError, match="has no <!-- accuracy: begin -->"):
-        acceptance.inserted("a page", result)
+        acceptance.replace_tables("a page", result)

@@ -28,7 +28,7 @@ def test_a_verdict_that_comes_after_its_camera_left_is_not_kept_for_one_that_tak
     catalog.stored([record("a", 1)])
     registry.upsert([Camera("a", "rtsp://h/2")])
     assert catalog.camera("a").latest is None
-    assert catalog.record("a") is None
+    assert catalog.verdict("a") is None
 
 
 def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind() -> None:
@@ -60,7 +60,7 @@ def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind
 def test_of_two_verdicts_the_later_stands_with_its_own_thresholds() -> None:
     catalog, _ = catalog_of("a")
     catalog.stored([record("a", 1, {"limit": 1.0}), record("a", 2, {"limit": 2.0})])
-    assert (catalog.record("a").visit_id, catalog.record("a").thresholds) == (2, {"limit": 2.0})
+    assert (catalog.verdict("a").visit_id, catalog.record("a").thresholds) == (2, {"limit": 2.0})
 
 
 def test_a_list_is_that_of_the_registry_as_it_is_now() -> None:

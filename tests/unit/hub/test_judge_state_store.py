@@ -8,7 +8,7 @@ SEEN = JudgeState(
     State.FAULT,
     (FaultKind.BLURRED,),
     since_wall_ns=7,
-    past=pack_outcomes([Outcome(State.FAULT)]),
+    packed_outcomes=pack_outcomes([Outcome(State.FAULT)]),
     hidden=b"\1" * HIDDEN_BYTES,
 )
 

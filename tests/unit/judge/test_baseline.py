@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from engine.judge.baseline import BASELINE_BYTES, CELLS, Baseline, UsualView
-from engine.judge.baseline_update import SETTLING, learn
-from engine.judge.features import features_of
+from engine.judge.baseline import BASELINE_BYTES, CELLS, Baseline, BaselineFigures
+from engine.judge.baseline_update import SETTLING, update_baseline
+from engine.judge.features import extract_features
 from engine.judge.rules import judge_measurement
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason
 from tests.support.judge_states import (
@@ -118,7 +118,7 @@ def test_day_and_infrared_are_learned_apart() -> None:
     history = learned()
     verdicts, history = judge_all([a_measurement(900 + at, **night) for at in range(8)], history)
     assert all(one.state == State.OK for one in verdicts)
-    assert len(history.day) == len(history.infrared) == BASELINE_BYTES
+    assert len(history.day_baseline) == len(history.infrared_baseline) == BASELINE_BYTES
     (day,), _ = judge_all([a_measurement(2000)], history)
     assert day.state == State.OK
 
@@ -128,7 +128,7 @@ def test_a_blurred_week_does_not_teach_the_baseline_to_accept_it() -> None:
     history = before
     for at in range(60):
         _, history = judge_measurement(a_measurement(900 + 15 * at, acutance=ACUTANCE * 0.6), history, SETTINGS)
-    assert history.day == before.day
+    assert history.day_baseline == before.day_baseline
 
 
 def test_grease_that_thickens_day_by_day_is_announced_before_a_single_visit_would_tell() -> None:
@@ -157,12 +157,14 @@ def test_a_cleaned_camera_is_ok_again() -> None:
 
 def test_steps_smaller_than_a_unit_are_not_lost() -> None:
     picture = a_measurement()
-    one = features_of(picture.signature, picture.tiles).codes
+    one = extract_features(picture.signature, picture.tiles).codes
     baseline = Baseline()
     for visit in range(SETTLING + 1):
-        baseline = learn(baseline, one, UsualView(), visit * MINUTE_NS, 1.5, 120.0)
+        baseline = update_baseline(baseline, one, BaselineFigures(), visit * MINUTE_NS, 1.5, 120.0)
     for visit in range(720):  # half a day, a visit a minute: each weighs 1/2160
-        baseline = learn(baseline, one + np.float32(6.0), UsualView(), (100 + visit) * MINUTE_NS, 1.5, 120.0)
+        baseline = update_baseline(
+            baseline, one + np.float32(6.0), BaselineFigures(), (100 + visit) * MINUTE_NS, 1.5, 120.0
+        )
     risen = baseline.codes[:CELLS].astype(float) - one[:CELLS]
     assert float(risen.mean()) == pytest.approx(6 * (1 - math.exp(-720 / 2160)), abs=0.3)
 
@@ -182,11 +184,11 @@ def test_a_verdict_without_tiles_is_judged_by_its_figures() -> None:
     bare = dataclasses.replace(a_measurement(3, sharpness=20.0), tiles=None, signature=b"")
     verdict, history = judge_measurement(bare, learned(), SETTINGS)
     assert verdict.kinds == (FaultKind.BLURRED,)
-    assert history.day == learned().day
+    assert history.day_baseline == learned().day_baseline
 
 
 def test_time_that_jumps_back_does_no_harm() -> None:
     early = dataclasses.replace(a_measurement(1), arrival_wall_ns=0)
     verdict, after = judge_measurement(early, learned(), SETTINGS)
     assert verdict.state == State.OK
-    assert Baseline.from_bytes(after.day).visits == Baseline.from_bytes(learned().day).visits + 1
+    assert Baseline.from_bytes(after.day_baseline).visits == Baseline.from_bytes(learned().day_baseline).visits + 1

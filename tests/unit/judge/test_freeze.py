@@ -39,7 +39,7 @@ def test_a_ticking_clock_does_not_hide_a_frozen_picture() -> None:
 def test_a_frozen_picture_teaches_nothing() -> None:
     _, before = judge_all([a_measurement(at, still=True) for at in range(3)])
     _, after = judge_measurement(a_measurement(3, still=True), before, SETTINGS)
-    assert after.day == before.day
+    assert after.day_baseline == before.day_baseline
 
 
 def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:

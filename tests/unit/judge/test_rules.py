@@ -8,7 +8,7 @@ from engine.config.judge import JudgeSettings
 from engine.judge.baseline import LEVEL_UNITS
 from engine.judge.freeze import SIGNATURE_VERSION
 from engine.judge.rules import RULES_VERSION, judge_failure, judge_measurement, judge_undecoded
-from engine.judge.state import HISTORY_BYTES_MAX, OUTCOMES_MAX, JudgeState
+from engine.judge.state import OUTCOMES_MAX, STATE_BYTES_MAX, JudgeState
 from engine.kernels import signature
 from engine.model.keyframe import Codec
 from engine.model.verdict import Cause, FaultKind, Severity, State, UnknownReason
@@ -114,7 +114,7 @@ def test_a_damaged_picture_is_unknown_whatever_it_shows(figures: dict[str, float
 def test_a_damaged_picture_teaches_nothing() -> None:
     _, before = judge_all([a_measurement(0)])
     _, after = judge_measurement(a_measurement(1, damage=("incomplete",)), before, SETTINGS)
-    assert (after.day, after.signature, after.same_visits) == (before.day, before.signature, 1)
+    assert (after.day_baseline, after.tile_means, after.same_visits) == (before.day_baseline, before.tile_means, 1)
 
 
 def test_a_verdict_carries_what_it_takes_to_audit_it() -> None:
@@ -185,9 +185,9 @@ def test_the_memory_of_a_camera_stays_small() -> None:
     night = [a_measurement(at, grey=True) for at in range(50, 80)]
     _, history = judge_all([*day, *night])
     assert len(history.outcomes) == OUTCOMES_MAX
-    assert history.day
-    assert history.infrared
-    assert len(history.to_bytes()) <= HISTORY_BYTES_MAX
+    assert history.day_baseline
+    assert history.infrared_baseline
+    assert len(history.to_bytes()) <= STATE_BYTES_MAX
 
 
 def test_the_judge_reads_signatures_as_the_kernels_write_them() -> None:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from engine.config.judge import JudgeSettings
-from engine.judge.confirmation import announce
+from engine.judge.confirmation import apply_outcome
 from engine.judge.state import JudgeState, Outcome
 from engine.model.verdict import FaultKind, State
 from engine.model.visit import FailureReason
@@ -114,11 +114,11 @@ def test_a_verdict_on_a_camera_that_is_gone_or_failing_changes_nothing() -> None
 @pytest.mark.parametrize(("confirm_n", "confirm_m"), [(1, 1), (2, 3), (3, 5)])
 def test_as_many_quick_looks_come_as_the_judge_needs_to_announce(confirm_n: int, confirm_m: int) -> None:
     judge = JudgeSettings(confirm_n=confirm_n, confirm_m=confirm_m)
-    history = announce(JudgeState(), Outcome(State.OK), 0, judge)
+    history = apply_outcome(JudgeState(), Outcome(State.OK), 0, judge)
 
     def verdict(camera: str, at_s: float) -> tuple[State, State]:
         nonlocal history
-        history = announce(history, Outcome(State.FAULT, (FaultKind.BLURRED,)), round(at_s * 1e9), judge)
+        history = apply_outcome(history, Outcome(State.FAULT, (FaultKind.BLURRED,)), round(at_s * 1e9), judge)
         return State.FAULT, history.announced
 
     patrol = Patrol(settings(confirm_spacing_s=30, period_s=1000), verdict=verdict)
