@@ -50,6 +50,7 @@ from engine.model.camera import Camera, KeyPoint
 from engine.model.keyframe import Keyframe
 from engine.model.schedule import SchedulerStatus
 from engine.model.visit import FeedKind, VisitOrder
+from engine.scheduler.status import scheduler_status
 from engine.simulation.faults import PRESETS
 from engine.simulation.fleet import registered
 from engine.simulation.simulation import Scenario, Simulation
@@ -243,7 +244,7 @@ def rehearsed(settings: Settings, cameras: Sequence[Camera], connect_s: float, s
         play.advance(now_ns)
         if play.promises.broken:
             raise SystemExit(f"a promise is broken: {play.promises.broken[0]}")
-        yield number * SAMPLE_S, play.core.status(now_ns)
+        yield number * SAMPLE_S, scheduler_status(play.core, now_ns)
 
 
 def _visits(url: str, times: int, pipe: "Connection[Any, Any]") -> None:

@@ -43,7 +43,8 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
-from engine.scheduler.status import pause_status
+from engine.scheduler.invariants import check_invariants
+from engine.scheduler.status import camera_plan_report, pause_status, scheduler_status
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
@@ -129,7 +130,7 @@ class Visits:
 
     def status(self, now_ns: int) -> SchedulerStatus:
         """How the patrol keeps its periods."""
-        return self._scheduler.status(now_ns)
+        return scheduler_status(self._scheduler, now_ns)
 
     def take_periods(self) -> dict[str, tuple[int, int]]:
         """Periods due and kept since the last call, by camera."""
@@ -137,7 +138,7 @@ class Visits:
 
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
-        return self._scheduler.plan(camera_id, now_ns)
+        return camera_plan_report(self._scheduler, camera_id, now_ns)
 
     def is_working(self, camera: Camera, wall_ns: int) -> bool:
         """Whether the camera's kitchen works at this moment."""
@@ -217,7 +218,7 @@ class Visits:
     def check_invariants(self) -> None:
         """Raise if the books do not balance, as of the last event: whoever fell due since then has had no turn yet."""
         self._board.check_invariants()
-        self._scheduler.check_invariants(self._turn_ns)
+        check_invariants(self._scheduler, self._turn_ns)
 
     def _handle(self, event: Event, now_ns: int) -> list[Action]:
         actions = self._scheduler.handle(event, now_ns)

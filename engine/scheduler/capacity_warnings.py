@@ -1,7 +1,5 @@
 """What the scheduler's cameras ask of caps, machine and calendar, in sentences for operators. Changes nothing. Pure."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
@@ -9,24 +7,22 @@ from engine.config.calendar import Calendar
 from engine.config.capacity import Fleet, Gates, Load, cannot_keep
 from engine.config.schema import SchedulerSettings, Settings
 from engine.scheduler.classes import CameraClass
+from engine.scheduler.core import Scheduler
 from engine.scheduler.table import ENABLED, GONE, PUSH, CameraState
 from engine.scheduler.timing import DEMUX, class_of_point
 from engine.scheduler.windows import SEARCH_DAYS
 
-if TYPE_CHECKING:
-    from engine.scheduler.core import Scheduler
 
-
-def warnings(core: "Scheduler", settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
+def warnings(scheduler: Scheduler, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
     """What would be wrong with these settings, which need not be those in force, for the cameras that there are."""
-    said = list(cannot_keep(settings, fleet(core, settings.scheduler), cores))
-    return said + never_open(core, settings.scheduler, calendar, wall_ns)
+    said = list(cannot_keep(settings, fleet(scheduler, settings.scheduler), cores))
+    return said + never_open(scheduler, settings.scheduler, calendar, wall_ns)
 
 
-def fleet(core: "Scheduler", settings: SchedulerSettings) -> Fleet:
+def fleet(scheduler: Scheduler, settings: SchedulerSettings) -> Fleet:
     """Who is to be visited, by class, recorder and platform; a few passes over the columns."""
-    table, dispatch = core.table, core.dispatch
-    visited = _enabled(core) & ((np.frombuffer(table.flags, dtype=np.uint8) & PUSH) == 0)
+    table, dispatch = scheduler.table, scheduler.dispatch
+    visited = _enabled(scheduler) & ((np.frombuffer(table.flags, dtype=np.uint8) & PUSH) == 0)
     point = np.frombuffer(table.point, dtype=np.uint8)[visited]
     keys = np.array([class_of_point(code, settings) == CameraClass.KEY_POINT for code in range(256)])[point]
     demuxed = (point & DEMUX) != 0
@@ -44,10 +40,10 @@ def fleet(core: "Scheduler", settings: SchedulerSettings) -> Fleet:
     )
 
 
-def never_open(core: "Scheduler", settings: SchedulerSettings, calendar: Calendar, wall_ns: int) -> list[str]:
+def never_open(scheduler: Scheduler, settings: SchedulerSettings, calendar: Calendar, wall_ns: int) -> list[str]:
     """Hours of cameras that do not come within SEARCH_DAYS days, one sentence a pattern."""
-    windows, of_site = core.timing.sites.under(calendar, settings.hours)
-    sites = np.frombuffer(core.table.site, dtype=core.table.site.typecode)[_enabled(core)]
+    windows, of_site = scheduler.timing.sites.under(calendar, settings.hours)
+    sites = np.frombuffer(scheduler.table.site, dtype=scheduler.table.site.typecode)[_enabled(scheduler)]
     cameras = np.bincount(np.frombuffer(of_site, dtype=of_site.typecode)[sites], minlength=len(windows.all))
     return [
         f"{hours} do not come in the next {SEARCH_DAYS} days: {cameras[index]:,} cameras have no period to keep; mend "
@@ -57,8 +53,8 @@ def never_open(core: "Scheduler", settings: SchedulerSettings, calendar: Calenda
     ]
 
 
-def _enabled(core: "Scheduler") -> npt.NDArray[np.bool_]:
-    flags = np.frombuffer(core.table.flags, dtype=np.uint8)
-    place = np.frombuffer(core.table.place, dtype=np.uint8)
+def _enabled(scheduler: Scheduler) -> npt.NDArray[np.bool_]:
+    flags = np.frombuffer(scheduler.table.flags, dtype=np.uint8)
+    place = np.frombuffer(scheduler.table.place, dtype=np.uint8)
     enabled: npt.NDArray[np.bool_] = (place != CameraState.FREE) & ((flags & (ENABLED | GONE)) == ENABLED)
     return enabled

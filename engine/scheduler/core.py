@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.schedule import CameraPlanReport, SchedulerStatus
 from engine.model.visit import FailureReason
-from engine.scheduler import invariants, requests, status
+from engine.scheduler.check_now import check_now
 from engine.scheduler.classes import REASONS, is_suspicious
 from engine.scheduler.deterministic_random import seed_of
 from engine.scheduler.dispatch import Dispatch
@@ -123,21 +122,9 @@ class Scheduler:
             wakeup = end_ns if wakeup is None else min(wakeup, end_ns)
         return wakeup
 
-    def status(self, now_ns: int) -> SchedulerStatus:
-        """Figures for operators; O(cameras), a millisecond or two for a province."""
-        return status.status(self, now_ns)
-
     def take_periods(self) -> dict[str, tuple[int, int]]:
         """Periods due and kept since the last call, by camera."""
         return self.tally.take_periods()
-
-    def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
-        """Why a camera is due when it is; raises RegistryError for an unknown id."""
-        return status.plan(self, camera_id, now_ns)
-
-    def check_invariants(self, now_ns: int) -> None:
-        """Raise SchedulerInvariantError unless the books balance; O(cameras). See invariants.py."""
-        invariants.check_invariants(self, now_ns)
 
     def _on_tick(self, event: Tick, now_ns: int, actions: list[Action]) -> None:
         """Whatever is due is found by what follows every event."""
@@ -194,7 +181,7 @@ class Scheduler:
         self._replace_due(now_ns)
 
     def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:
-        actions.append(CheckNowAnswered(requests.check_now(self, event.camera_ids, now_ns)))
+        actions.append(CheckNowAnswered(check_now(self.table, self.dispatch, self.pauses, event.camera_ids, now_ns)))
 
     def _on_paused(self, event: PatrolPaused, now_ns: int, actions: list[Action]) -> None:
         self.pauses.put(event.pause)

@@ -2,7 +2,7 @@
 
 from array import array
 from operator import eq
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,9 @@ import numpy.typing as npt
 from engine.clock import ns
 from engine.scheduler.backoff import ceiling_ns
 from engine.scheduler.classes import CLASSES, CameraClass, periods_ns
+from engine.scheduler.core import Scheduler
 from engine.scheduler.table import DOUBT, ENABLED, FAILING, PROBE, PUSH, URGENT, CameraState
 from engine.scheduler.timing import NEVER_NS
-
-if TYPE_CHECKING:
-    from engine.scheduler.core import Scheduler
 
 _SLACK_NS = 1_000_000
 
@@ -23,7 +21,7 @@ class SchedulerInvariantError(AssertionError):
     """The scheduler's books do not balance."""
 
 
-def check_invariants(core: "Scheduler", now_ns: int) -> None:
+def check_invariants(scheduler: Scheduler, now_ns: int) -> None:
     """Raise SchedulerInvariantError unless all of it holds, after an event at `now_ns`.
 
     Every order ends once; every camera stands in one place and is found there; no cap is exceeded; no due camera is
@@ -38,38 +36,38 @@ def check_invariants(core: "Scheduler", now_ns: int) -> None:
     period of the last look holds none). What has come up waits only for a
     gate that is shut or for room that is not there, and says for which; the periods that it loses are counted there.
     """
-    _orders(core)
-    _places(core)
-    _caps(core)
-    _gates(core, now_ns)
-    _room(core)
-    _times(core, now_ns)
-    _counts(core)
-    _periods(core)
+    _orders(scheduler)
+    _places(scheduler)
+    _caps(scheduler)
+    _gates(scheduler, now_ns)
+    _room(scheduler)
+    _times(scheduler, now_ns)
+    _counts(scheduler)
+    _periods(scheduler)
 
 
 def _fail(sentence: str) -> None:
     raise SchedulerInvariantError(sentence)
 
 
-def _orders(core: "Scheduler") -> None:
-    tally, flying = core.tally, len(core.dispatch.flights)
+def _orders(scheduler: Scheduler) -> None:
+    tally, flying = scheduler.tally, len(scheduler.dispatch.flights)
     if tally.started != tally.ended + tally.expired + flying:
         _fail(
             f"started {tally.started} visits, ended {tally.ended}, expired {tally.expired}, but {flying} are in flight"
         )
-    waiting = {visit_id for _, visit_id in core.dispatch.expiry}
-    for visit_id, slot in core.dispatch.flights.items():
-        if core.table.visit_id[slot] != visit_id or core.table.place[slot] != CameraState.FLIGHT:
+    waiting = {visit_id for _, visit_id in scheduler.dispatch.expiry}
+    for visit_id, slot in scheduler.dispatch.flights.items():
+        if scheduler.table.visit_id[slot] != visit_id or scheduler.table.place[slot] != CameraState.FLIGHT:
             _fail(f"visit {visit_id} is in flight, its camera does not say so")
         if visit_id not in waiting:
             _fail(f"visit {visit_id} would never expire")
 
 
-def _places(core: "Scheduler") -> None:
-    table = core.table
-    dispatch = core.dispatch
-    heaps = [core.due, *dispatch.ready, *(heap for _, heap in dispatch.uplinks.waiting())]
+def _places(scheduler: Scheduler) -> None:
+    table = scheduler.table
+    dispatch = scheduler.dispatch
+    heaps = [scheduler.due, *dispatch.ready, *(heap for _, heap in dispatch.uplinks.waiting())]
     heaps += [host.parked for host in dispatch.hosts.all if host.parked is not None and host.members]
     found = np.zeros(table.size, dtype=np.int64)
     for heap in heaps:
@@ -81,19 +79,19 @@ def _places(core: "Scheduler") -> None:
         _fail(f"camera {table.ids[slot]!r} is {CameraState(place[slot]).name} and found in {found[slot]} places")
     for slot in np.flatnonzero((place == CameraState.IDLE) & ((_column(table.flags) & ENABLED) != 0))[:1]:
         _fail(f"camera {table.ids[slot]!r} is enabled and nobody will ever visit it")
-    _flags(core, place)
+    _flags(scheduler, place)
     known = np.fromiter(table.slots.values(), dtype=np.int64, count=len(table.slots))
     ids = map(table.ids.__getitem__, table.slots.values())
     if np.any(place[known] == CameraState.FREE) or not all(map(eq, ids, table.slots)):
         _fail("a camera's id points to a slot that is not its own")
 
 
-def _flags(core: "Scheduler", place: npt.NDArray[Any]) -> None:
-    table, flags = core.table, _column(core.table.flags)
+def _flags(scheduler: Scheduler, place: npt.NDArray[Any]) -> None:
+    table, flags = scheduler.table, _column(scheduler.table.flags)
     waiting = np.isin(place, (CameraState.READY, CameraState.UPLINK, CameraState.HOST))
-    if core.pauses:
+    if scheduler.pauses:
         for slot in np.flatnonzero(waiting).tolist():
-            if core.pauses.of(slot) is not None:
+            if scheduler.pauses.of(slot) is not None:
                 _fail(f"camera {table.ids[slot]!r} is paused and waits for a visit")
     for slot in np.flatnonzero(((flags & URGENT) != 0) & ~waiting)[:1]:
         _fail(f"camera {table.ids[slot]!r} was asked for and is {CameraState(place[slot]).name}")
@@ -101,8 +99,8 @@ def _flags(core: "Scheduler", place: npt.NDArray[Any]) -> None:
         _fail(f"camera {table.ids[slot]!r} probes its platform and is {CameraState(place[slot]).name}")
 
 
-def _caps(core: "Scheduler") -> None:
-    table, dispatch = core.table, core.dispatch
+def _caps(scheduler: Scheduler) -> None:
+    table, dispatch = scheduler.table, scheduler.dispatch
     in_force = dispatch.settings_in_force
     total = max(one.visits_max for one in in_force)
     if len(dispatch.flights) > total:
@@ -133,39 +131,39 @@ def _caps(core: "Scheduler") -> None:
             _fail(f"host {host.name} counts {host.probing} probes, {probed[index]} are in flight")
 
 
-def _gates(core: "Scheduler", now_ns: int) -> None:
+def _gates(scheduler: Scheduler, now_ns: int) -> None:
     """Who waits for a gate waits because it is shut, or behind one that was let through and is on its way."""
-    table = core.table
-    passing_uplinks = {table.uplink[slot] for heap in core.dispatch.ready for slot in heap.slots()}
-    passing_hosts = {table.host[slot] for heap in core.dispatch.ready for slot in heap.slots()}
-    for host in core.dispatch.hosts.all:
+    table = scheduler.table
+    passing_uplinks = {table.uplink[slot] for heap in scheduler.dispatch.ready for slot in heap.slots()}
+    passing_hosts = {table.host[slot] for heap in scheduler.dispatch.ready for slot in heap.slots()}
+    for host in scheduler.dispatch.hosts.all:
         if host.parked is not None and host.members:
             passing_uplinks.update(table.uplink[slot] for slot in host.parked.slots())
-    for index, heap in core.dispatch.uplinks.waiting():
-        free = core.dispatch.uplinks.in_flight[index] < core.settings.visits_per_uplink_max
+    for index, heap in scheduler.dispatch.uplinks.waiting():
+        free = scheduler.dispatch.uplinks.in_flight[index] < scheduler.settings.visits_per_uplink_max
         if free and index not in passing_uplinks and heap.head() >= 0:
-            _fail(f"uplink {core.dispatch.uplinks.names[index]} is free, and cameras wait for it")
-    for index, host in enumerate(core.dispatch.hosts.all):
+            _fail(f"uplink {scheduler.dispatch.uplinks.names[index]} is free, and cameras wait for it")
+    for index, host in enumerate(scheduler.dispatch.hosts.all):
         if host.parked is None or not host.members or host.parked.head() < 0:
             continue
         if host.in_flight < host.cap and index not in passing_hosts and not host.wake_ns > now_ns - _SLACK_NS:
             _fail(f"host {host.name} is free, cameras wait for it, and nobody wakes them")
 
 
-def _room(core: "Scheduler") -> None:
+def _room(scheduler: Scheduler) -> None:
     """Who wants nothing but a slot waits because there is none, or because the rate allows no start yet."""
-    dispatch = core.dispatch
+    dispatch = scheduler.dispatch
     if len(dispatch.flights) < dispatch.visits_allowed and not dispatch.rate_is_spent:
         for heap in dispatch.ready:
             if (slot := heap.head()) >= 0:
                 _fail(
-                    f"camera {core.table.ids[slot]!r} waits for a slot, and {len(dispatch.flights)} of "
+                    f"camera {scheduler.table.ids[slot]!r} waits for a slot, and {len(dispatch.flights)} of "
                     f"{dispatch.visits_allowed} are taken"
                 )
 
 
-def _times(core: "Scheduler", now_ns: int) -> None:
-    table, settings = core.table, core.settings
+def _times(scheduler: Scheduler, now_ns: int) -> None:
+    table, settings = scheduler.table, scheduler.settings
     flags = _column(table.flags)
     release = _column(table.release)
     due = _column(table.place) == CameraState.DUE
@@ -184,10 +182,10 @@ def _times(core: "Scheduler", now_ns: int) -> None:
     failing = (flags & FAILING) != 0
     longest = np.where(failing, ceilings[base], longest)
     window = np.where(due, _column(table.window), 0)  # a free slot may name one that there is no longer
-    until = np.zeros(len(core.timing.sites.windows), dtype=np.int64)
+    until = np.zeros(len(scheduler.timing.sites.windows), dtype=np.int64)
     away_ns = int(periods_all[[CameraClass.KEY_POINT, CameraClass.ORDINARY]].max())
     for number in np.unique(window[due]):
-        until[number] = _opening_after(core, int(number), now_ns + away_ns)
+        until[number] = _opening_after(scheduler, int(number), now_ns + away_ns)
     rests = until[window] > now_ns
     # Back-off and doubt end with the hours: the next opening has them at their own place in it.
     longest = np.where(rests, np.maximum(longest, (1.0 + settings.jitter) * periods_all[base]), longest)
@@ -196,11 +194,11 @@ def _times(core: "Scheduler", now_ns: int) -> None:
         _fail(f"camera {table.ids[slot]!r} {what} {release[slot] - now_ns} ns, allowed {longest[slot]:.0f}")
 
 
-def _opening_after(core: "Scheduler", number: int, at_ns: int) -> int:
+def _opening_after(scheduler: Scheduler, number: int, at_ns: int) -> int:
     """When the kitchen opens next, after it has closed if it works then; 0 if it never closes, NEVER_NS if it is shut
     for good.
     """
-    window, offset_ns = core.timing.sites.windows[number], core.timing.wall_offset_ns
+    window, offset_ns = scheduler.timing.sites.windows[number], scheduler.timing.wall_offset_ns
     if window.always:
         return 0
     closes_ns = window.closes(at_ns + offset_ns)
@@ -208,18 +206,18 @@ def _opening_after(core: "Scheduler", number: int, at_ns: int) -> int:
     return NEVER_NS if opens_ns is None else opens_ns - offset_ns
 
 
-def _counts(core: "Scheduler") -> None:
-    table = core.table
+def _counts(scheduler: Scheduler) -> None:
+    table = scheduler.table
     flags = _column(table.flags)
     counted = (_column(table.place) != CameraState.FREE) & ((flags & (ENABLED | PUSH)) == ENABLED)
     kinds = np.where(flags & DOUBT, CameraClass.SUSPICIOUS, _column(table.base).astype(np.int64))
     kinds = np.where(flags & FAILING, CameraClass.OFFLINE, kinds)
-    windows = len(core.timing.sites.windows)
+    windows = len(scheduler.timing.sites.windows)
     totals = np.bincount((kinds * windows + _column(table.window))[counted], minlength=windows * len(CLASSES)).reshape(
         len(CLASSES), windows
     )
     for kind in CLASSES:
-        counts = core.timing.counts[kind]
+        counts = scheduler.timing.counts[kind]
         for window in {*counts, *np.flatnonzero(totals[kind]).tolist()}:
             if counts.get(window, 0) != totals[kind, window]:
                 _fail(
@@ -228,8 +226,8 @@ def _counts(core: "Scheduler") -> None:
                 )
 
 
-def _periods(core: "Scheduler") -> None:
-    tally = core.tally
+def _periods(scheduler: Scheduler) -> None:
+    tally = scheduler.tally
     due, kept, shed = sum(tally.periods_due), sum(tally.periods_kept), sum(tally.shed.values())
     if due != kept + shed or sum(tally.counties.periods_due) != due or sum(tally.counties.periods_kept) != kept:
         _fail(f"{due} periods were due, {kept} kept and {shed} shed: that does not add up")

@@ -8,6 +8,7 @@ import pytest
 from engine.batch.registry_files import read_registry
 from engine.config.schema import FeedSettings, IntakeSettings, Settings
 from engine.model.camera import Camera, KeyPoint
+from engine.scheduler.status import scheduler_status
 from engine.simulation.faults import PRESETS, Faults, PlatformRestart
 from engine.simulation.report import Report
 from engine.simulation.simulation import LOOK_NS
@@ -33,7 +34,7 @@ def test_the_digest_does_not_depend_on_how_often_somebody_looks() -> None:
     whole, steps = Simulation(stage(600, 1)), Simulation(stage(600, 1))
     for now_ns in range(0, 3600 * 10**9, 7 * 10**9):
         steps.advance(now_ns)
-        steps.core.status(now_ns)
+        scheduler_status(steps.core, now_ns)
     whole.run()
     steps.run()
     assert whole.digest == steps.digest

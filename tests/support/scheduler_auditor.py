@@ -32,6 +32,7 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
+from engine.scheduler.status import scheduler_status
 from engine.scheduler.windows import Window, Windows
 from tests.support.scheduling import SECOND
 
@@ -293,7 +294,7 @@ class Auditor:
         self._events += 1
         if self._events % 4:
             return
-        status, settings = self._scheduler.status(now_ns), self._settings
+        status, settings = scheduler_status(self._scheduler, now_ns), self._settings
         books = (status.started_total, status.ended_total, status.expired_total, status.presumed_total)
         if books != (self._started, self._ended, self._expired, self._presumed):
             self._fail(f"the scheduler counts {books}, seen were {self._started, self._ended, self._expired}")

@@ -11,6 +11,7 @@ from engine.model.camera import KeyPoint
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, StartVisit, Tick, VisitEnded
+from engine.scheduler.status import camera_plan_report, scheduler_status
 
 Answer = Callable[[str, int], FailureReason | None]
 """How a camera's visit that begins at this nanosecond ends."""
@@ -58,10 +59,10 @@ class Patrol:
 
     @property
     def status(self):
-        return self.scheduler.status(self.now_ns)
+        return scheduler_status(self.scheduler, self.now_ns)
 
     def plan(self, camera_id: str):
-        return self.scheduler.plan(camera_id, self.now_ns)
+        return camera_plan_report(self.scheduler, camera_id, self.now_ns)
 
 
 def camera(number: int, **changes) -> CameraPlan:

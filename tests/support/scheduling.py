@@ -26,6 +26,8 @@ from engine.scheduler.events import (
     Tick,
     VisitEnded,
 )
+from engine.scheduler.invariants import check_invariants
+from engine.scheduler.status import camera_plan_report, scheduler_status
 
 SECOND = 1_000_000_000
 HOUR_S = 3600.0
@@ -109,7 +111,7 @@ class Patrol:
             self.run(at_s)
         actions = self.scheduler.handle(event, self.now_ns)
         if self._checked:
-            self.scheduler.check_invariants(self.now_ns)
+            check_invariants(self.scheduler, self.now_ns)
         self._watch(event, actions, self.now_ns)
         for action in actions:
             self.actions.append((self.now_s, action))
@@ -143,10 +145,10 @@ class Patrol:
         return answers[0]
 
     def status(self) -> SchedulerStatus:
-        return self.scheduler.status(self.now_ns)
+        return scheduler_status(self.scheduler, self.now_ns)
 
     def plan(self, camera_id: str) -> CameraPlanReport:
-        return self.scheduler.plan(camera_id, self.now_ns)
+        return camera_plan_report(self.scheduler, camera_id, self.now_ns)
 
     def stretch(self) -> dict[str, float]:
         """By class."""

@@ -9,6 +9,7 @@ from engine.config.schema import SchedulerSettings
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CapacityChanged
+from engine.scheduler.invariants import check_invariants
 from engine.scheduler.overload import INTERVAL_NS, Overload
 from tests.support.scheduling import Patrol, cameras, key_cameras, settings
 
@@ -80,7 +81,7 @@ def test_key_points_keep_their_period_while_ordinary_cameras_are_stretched() -> 
     stretch = patrol.stretch()
     assert stretch["key_point"] == 1.0
     assert 1.9 < stretch["ordinary"] < 2.7
-    patrol.scheduler.check_invariants(patrol.now_ns)
+    check_invariants(patrol.scheduler, patrol.now_ns)
 
 
 def test_key_points_are_stretched_when_nothing_else_is_left_to_take_from() -> None:

@@ -9,6 +9,7 @@ from engine.errors import RegistryError
 from engine.model.camera import KeyPoint
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CameraPlan, CamerasPut, CamerasRemoved, PushMissing, SettingsChanged, VisitEnded
+from engine.scheduler.invariants import check_invariants
 from engine.scheduler.table import CameraState
 from tests.support.scheduling import HOUR_S, LOST, Patrol, cameras, settings
 
@@ -266,6 +267,6 @@ def test_every_canteen_may_have_hours_and_a_county_of_its_own() -> None:
     patrol = Patrol(checked=False)
     plans = [CameraPlan(f"c{n}", "", county=f"{n:06}", hours=hours[n]) for n in range(len(hours))]
     patrol.tell(CamerasPut(plans))
-    patrol.scheduler.check_invariants(0)
+    check_invariants(patrol.scheduler, 0)
     assert len(patrol.scheduler.timing.sites.windows) == 66_001
     assert patrol.plan("c65999").window_open == patrol.scheduler.timing.sites.windows[-1].is_open(0)

@@ -11,6 +11,7 @@ from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.capacity_warnings import never_open
 from engine.scheduler.events import CameraPlan, CamerasPut, CheckNow, PushMissing
+from engine.scheduler.invariants import check_invariants
 from engine.scheduler.sites import Sites
 from tests.support.scheduling import HOUR_S, Patrol, Start, cameras, settings, wall_ns
 
@@ -25,7 +26,7 @@ def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | Non
     patrol = Patrol(chosen, calendar, began=MONDAY, checked=False)
     patrol.tell(cameras(count, hours=hours))
     patrol.run(days * DAY_S)
-    patrol.scheduler.check_invariants(patrol.now_ns)
+    check_invariants(patrol.scheduler, patrol.now_ns)
     return patrol
 
 

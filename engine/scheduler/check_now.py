@@ -1,21 +1,20 @@
-"""What people ask for by name: cameras to be visited before all others. Pure."""
+"""Queues cameras that somebody asks for ahead of all others, within the caps. Pure."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from engine.model.visit import CheckNowReport
-from engine.scheduler.table import ENABLED, PUSH, REGULAR, URGENT, CameraState
+from engine.scheduler.dispatch import Dispatch
+from engine.scheduler.pauses import Pauses
+from engine.scheduler.table import ENABLED, PUSH, REGULAR, URGENT, CameraState, Table
 from engine.scheduler.timing import NEVER_NS
-
-if TYPE_CHECKING:
-    from engine.scheduler.core import Scheduler
 
 _FLIGHT = int(CameraState.FLIGHT)
 
 
-def check_now(core: "Scheduler", camera_ids: Sequence[str], now_ns: int) -> CheckNowReport:
+def check_now(
+    table: Table, dispatch: Dispatch, pauses: Pauses, camera_ids: Sequence[str], now_ns: int
+) -> CheckNowReport:
     """Have these wait before all others, within the caps; what becomes of each."""
-    table, dispatch = core.table, core.dispatch
     accepted: list[str] = []
     in_flight: dict[str, int] = {}
     unknown: list[str] = []
@@ -29,7 +28,7 @@ def check_now(core: "Scheduler", camera_ids: Sequence[str], now_ns: int) -> Chec
             not_visited.append(camera_id)
         elif table.place[slot] == _FLIGHT:
             in_flight[camera_id] = table.visit_id[slot]
-        elif core.pauses.of(slot) is not None:
+        elif pauses.of(slot) is not None:
             paused.append(camera_id)
         else:
             accepted.append(camera_id)
