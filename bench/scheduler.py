@@ -30,7 +30,7 @@ from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
     CameraPlan,
-    CamerasPut,
+    CamerasUpserted,
     Event,
     Judged,
     SettingsChanged,
@@ -106,7 +106,7 @@ class Patrol:
 
     def see_everybody(self) -> None:
         """Until each camera has been visited once."""
-        while self._core.tally.started < self.cameras:
+        while self._core.statistics.started < self.cameras:
             self._turn()
 
     def measure(self, events: int) -> tuple[float, float]:
@@ -148,7 +148,7 @@ def _core(cameras: int) -> Scheduler:
     settings = SchedulerSettings(visits_max=100_000, visits_per_host_max=100_000, starts_per_s_max=10_000)
     core = Scheduler(settings)
     for begin in range(0, cameras, _CHUNK):
-        core.handle(CamerasPut([_plan(number) for number in range(begin, min(begin + _CHUNK, cameras))]), 0)
+        core.handle(CamerasUpserted([_plan(number) for number in range(begin, min(begin + _CHUNK, cameras))]), 0)
     return core
 
 

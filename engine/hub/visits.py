@@ -21,9 +21,8 @@ from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
-    Arrived,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     CapacityChanged,
     CheckNow,
     CheckNowAnswered,
@@ -34,7 +33,8 @@ from engine.scheduler.events import (
     PatrolPaused,
     PatrolResumed,
     PauseEnded,
-    Presumed,
+    PresumedOffline,
+    PushArrived,
     PushMissing,
     SettingsChanged,
     StartVisit,
@@ -82,7 +82,7 @@ class Visits:
 
     def put(self, cameras: Sequence[Camera], now_ns: int) -> None:
         """Cameras are new or changed."""
-        self._handle(CamerasPut([plan_of(camera) for camera in cameras]), now_ns)
+        self._handle(CamerasUpserted([plan_of(camera) for camera in cameras]), now_ns)
 
     def remove(self, camera_ids: Sequence[str], now_ns: int) -> None:
         """Cameras left the registry."""
@@ -117,7 +117,7 @@ class Visits:
 
     def arrived(self, camera_id: str, now_ns: int) -> None:
         """A gateway pushed a keyframe."""
-        self._handle(Arrived(camera_id), now_ns)
+        self._handle(PushArrived(camera_id), now_ns)
 
     def clock(self, wall_offset_ns: int, now_ns: int) -> None:
         """Wall clock minus monotonic clock; a jump moves the kitchens' windows."""
@@ -134,7 +134,7 @@ class Visits:
 
     def take_periods(self) -> dict[str, tuple[int, int]]:
         """Periods due and kept since the last call, by camera."""
-        return self._scheduler.take_periods()
+        return self._scheduler.drain_periods()
 
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Why a camera is due when it is; raises RegistryError for an unknown id."""
@@ -239,7 +239,7 @@ class Visits:
 
     def _hear(self, action: Action) -> None:
         """What the scheduler says besides orders."""
-        if isinstance(action, Presumed):
+        if isinstance(action, PresumedOffline):
             detail = f"its platform {action.host} does not answer; one camera probes it, this one was not visited"
             self._on_unvisited(VisitFailure(action.camera_id, 0, action.reason, detail))
         elif isinstance(action, PushMissing):
@@ -255,7 +255,7 @@ class Visits:
             self.on_pause_ended(action.pause)
 
     def _start(self, action: StartVisit) -> None:
-        self._metrics.lag(action.kind.word, seconds(action.lag_ns))
+        self._metrics.lag(action.camera_class.label, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
         self._board.begin(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))

@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 from engine.hub.camera_plan import plan_of
 from engine.model.camera import Camera, KeyPoint
 from engine.scheduler.classes import CameraClass, base_class
-from engine.scheduler.deterministic_random import seed_of, share
+from engine.scheduler.deterministic_random import seed_of, uniform
 from engine.scheduler.events import CameraPlan
 from engine.simulation.world import World
 
@@ -82,7 +82,7 @@ def _province(count: int, world: World, seed: int) -> Iterator[CameraPlan]:
         canteen = number // _CAMERAS_A_CANTEEN
         county = canteen * counties // canteens
         region = f"{130_100 + 100 * (county // 16) + county % 16 + 1}"
-        pattern = hours.draw(share(seed_of(seed, f"canteen {canteen}"), _HOURS_DRAW))
+        pattern = hours.draw(uniform(seed_of(seed, f"canteen {canteen}"), _HOURS_DRAW))
         yield CameraPlan(
             camera_id=f"{region}0011132{number:07d}",
             uplink=f"recorder-{number * _UPLINKS // _CAMERAS_A_PROVINCE}",
@@ -109,9 +109,9 @@ def _fleet(plans: Iterator[CameraPlan], world: World, settings: SchedulerSetting
         fleet.uplink.append(_number(names[0], plan.uplink))
         fleet.host.append(_number(names[1], plan.host))
         fleet.county.append(_number(names[2], plan.county or "none"))
-        fleet.stream.append(streams.draw(share(own, _STREAM_DRAW)))
-        at_once = share(own, _CACHED_DRAW) < world.gop_cached_share
-        fleet.wait_ns.append(0 if at_once else intervals_ns[intervals.draw(share(own, _INTERVAL_DRAW))])
+        fleet.stream.append(streams.draw(uniform(own, _STREAM_DRAW)))
+        at_once = uniform(own, _CACHED_DRAW) < world.gop_cached_share
+        fleet.wait_ns.append(0 if at_once else intervals_ns[intervals.draw(uniform(own, _INTERVAL_DRAW))])
         kind = base_class(plan.key_point, plan.required, settings)
         fleet.key_point.append(int(kind == CameraClass.KEY_POINT))
         fleet.demux.append(int(plan.demux))

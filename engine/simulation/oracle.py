@@ -106,7 +106,7 @@ class Oracle:
             check_invariants(core, now_ns)
         except SchedulerInvariantError as error:
             self._break(str(error))
-        tally = core.tally
+        tally = core.statistics
         if (tally.started, tally.ended, tally.expired) != (
             self.ended + self.expired + len(self.flights),
             self.ended,
@@ -144,7 +144,7 @@ class Oracle:
             periods = seconds(int(waits[longest])) / period_s
             if periods > allowed:
                 self._break(
-                    f"{kind.word.replace('_', ' ')} camera {self._fleet.ids[longest]} can be reached and was not seen "
+                    f"{kind.label.replace('_', ' ')} camera {self._fleet.ids[longest]} can be reached and was not seen "
                     f"for {periods:.2f} periods, promised are {allowed:g}"
                 )
 
@@ -173,7 +173,7 @@ class Oracle:
         most = self._stretched[kind][0]
         if most == 1:
             return _UNSEEN_PERIODS_MAX
-        # One in so many of its periods, rounded up; see Timing.put_off.
+        # One in so many of its periods, rounded up; see Timing.shed_for_overload.
         return _UNSEEN_PERIODS_MAX + (math.ceil(most) if math.isfinite(most) else most)
 
     def _opened(self, core: Scheduler, now_ns: int) -> "array[int]":

@@ -47,7 +47,7 @@ def draw(reports: Sequence[Report], path: Path) -> None:
 
 def _title(report: Report) -> str:
     figures = report.figures
-    covered = figures["coverage"][CameraClass.KEY_POINT.word]
+    covered = figures["coverage"][CameraClass.KEY_POINT.label]
     said = "no key points" if covered is None else f"{100 * covered:.2f} % of the key points' periods kept"
     return (
         f"{report.plan}: {figures['cameras']:,} cameras, {_many(figures['cores'], 'core')}, seed {figures['seed']}\n"
@@ -87,7 +87,7 @@ def _load(panel: Any, report: Report) -> None:
         edges,
         *([*one, one[-1]] for one in series),
         labels=[_words(kind) for kind in kinds],
-        colors=[_COLOURS[kind.word] for kind in kinds],
+        colors=[_COLOURS[kind.label] for kind in kinds],
         alpha=0.85,
         step="post",
     )
@@ -116,7 +116,7 @@ def _lag(panel: Any, report: Report) -> None:
             found = row.lag_s_p99[kind]
             return None if found is None else max(_LAG_FLOOR_S, found)
 
-        _steps(panel, report, lag_s, color=_COLOURS[kind.word], label=f"{_words(kind)}, p99")
+        _steps(panel, report, lag_s, color=_COLOURS[kind.label], label=f"{_words(kind)}, p99")
     panel.set_yscale("log")
     panel.set_ylim(bottom=0.8 * _LAG_FLOOR_S)
     panel.set_ylabel("lag, s")
@@ -129,7 +129,7 @@ def _coverage(panel: Any, report: Report) -> None:
             found = row.coverage[kind]
             return None if found is None else 100 * found
 
-        _steps(panel, report, share, color=_COLOURS[kind.word], label=_words(kind))
+        _steps(panel, report, share, color=_COLOURS[kind.label], label=_words(kind))
     panel.set_ylabel("periods kept, %")
     panel.set_ylim(0, 104)
     if any(row.offline for row in report.rows):
@@ -154,7 +154,7 @@ def _reach(panel: Any, top: float, values: Iterable[float], what: str) -> None:
 
 
 def _words(kind: CameraClass) -> str:
-    return kind.word.replace("_", " ")
+    return kind.label.replace("_", " ")
 
 
 def _mark_times(panel: Any, report: Report) -> None:

@@ -67,15 +67,15 @@ def _stage(stage: Scenario) -> dict[str, Any]:
 def _patrol(play: Simulation) -> dict[str, Any]:
     """How the periods were kept."""
     core, course = play.core, play.course
-    tally, now_ns = core.tally, play.stage.span_ns
+    tally, now_ns = core.statistics, play.stage.span_ns
     counties = coverage_by_county(core, now_ns)
     worst = sorted(counties, key=lambda name: (counties[name], name))[:_SHOWN]
     first = course.rows[: course.first_rows]
     return {
         "visits": play.visits,
-        "visits_by_class": {kind.word: tally.looks[kind] for kind in CLASSES},
+        "visits_by_class": {kind.label: tally.visits[kind] for kind in CLASSES},
         "coverage": {
-            kind.word: coverage if tally.periods_due[kind] else None  # no periods, nothing to cover
+            kind.label: coverage if tally.periods_due[kind] else None  # no periods, nothing to cover
             for kind, coverage in zip(CLASSES, coverage_by_class(core, now_ns), strict=True)
         },
         "coverage_by_county": {
@@ -84,9 +84,9 @@ def _patrol(play: Simulation) -> dict[str, Any]:
             "mean": round(sum(counties.values()) / max(1, len(counties)), 6),
         },
         "lag_s": _lags(course.lags),
-        "achieved_period_s": {kind.word: round(tally.gaps[kind].mean_ns / 1e9, 3) for kind in CLASSES},
+        "achieved_period_s": {kind.label: round(tally.gaps[kind].mean_ns / 1e9, 3) for kind in CLASSES},
         "stretch_max": {
-            kind.word: round(max((row.stretch[kind] for row in course.rows), default=1.0), 3) for kind in CLASSES
+            kind.label: round(max((row.stretch[kind] for row in course.rows), default=1.0), 3) for kind in CLASSES
         },
         "shed": {reason: round(periods, 1) for reason, periods in sorted(tally.shed.items())},
         "first_round": {
@@ -153,7 +153,7 @@ def _proof(play: Simulation) -> dict[str, Any]:
             "looks": promises.looks,
             "broken": list(promises.broken),
             "unseen_periods_max": {
-                kind.word: round(promises.unseen_periods_max[kind], 3)
+                kind.label: round(promises.unseen_periods_max[kind], 3)
                 for kind in (CameraClass.KEY_POINT, CameraClass.ORDINARY)
             },
         },
@@ -164,7 +164,7 @@ def _proof(play: Simulation) -> dict[str, Any]:
 
 def _lags(lags: list[LagHistogram]) -> dict[str, dict[str, float]]:
     return {
-        kind.word: {
+        kind.label: {
             "p50": round(one.percentile_s(0.5), 3),
             "p99": round(one.percentile_s(0.99), 3),
             "max": round(seconds(one.max_ns), 3),

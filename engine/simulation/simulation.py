@@ -16,12 +16,12 @@ from engine.scheduler.classes import REASONS
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
-    CamerasPut,
+    CamerasUpserted,
     CapacityChanged,
     Event,
     Judged,
     OutageBegan,
-    Presumed,
+    PresumedOffline,
     StartVisit,
     Tick,
     VisitEnded,
@@ -92,7 +92,7 @@ class Simulation:
         self._log = array("q")
         self._hash = hashlib.blake2b(digest_size=16)
         self._adjust(0)
-        self._hear(CamerasPut(fleet.plans), 0)
+        self._hear(CamerasUpserted(fleet.plans), 0)
         self.course.begin(0)
         self._spread_ns = self.core.timing.first_spread_ns(len(fleet))
         self._first_round_ns = min(ns(settings.scheduler.ordinary_period_s), stage.span_ns // 2)
@@ -176,7 +176,7 @@ class Simulation:
         if len(self._log) > _HASHED_AT_ONCE:
             self._flush_log()
         self.promises.begun(action.visit_id, camera, now_ns)
-        course, kind = self.course, action.kind
+        course, kind = self.course, action.camera_class
         row = course.row
         row.started[kind] += 1
         course.row_lags[kind].add(action.lag_ns)
@@ -198,7 +198,7 @@ class Simulation:
         if isinstance(action, VisitExpired):
             self.promises.expire(action.visit_id)
             self._log.extend((now_ns, -action.visit_id, -1))
-        elif isinstance(action, Presumed):
+        elif isinstance(action, PresumedOffline):
             self.presumed[action.reason.value] += 1
             self._log.extend((now_ns, 0, self.stage.fleet.index[action.camera_id]))
         elif isinstance(action, OutageBegan):
@@ -229,7 +229,7 @@ class Simulation:
         if now_ns < self._spread_ns:
             return False
         table = self.core.table
-        place = np.frombuffer(table.place, dtype=np.uint8)
+        place = np.frombuffer(table.state, dtype=np.uint8)
         waiting = (place == CameraState.READY) | (place == CameraState.UPLINK) | (place == CameraState.HOST)
         waiting &= np.frombuffer(table.visits, dtype=np.uint32) == 0
         return now_ns >= self._first_round_ns or not waiting.any()

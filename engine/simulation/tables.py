@@ -38,13 +38,13 @@ def _classes(reports: Sequence[Report]) -> Table:
     for kind in CLASSES:
         for report in reports:
             figures = report.figures
-            if not figures["visits_by_class"][kind.word]:
+            if not figures["visits_by_class"][kind.label]:
                 continue
-            lag = figures["lag_s"][kind.word]
-            period, coverage = figures["achieved_period_s"][kind.word], figures["coverage"][kind.word]
+            lag = figures["lag_s"][kind.label]
+            period, coverage = figures["achieved_period_s"][kind.label], figures["coverage"][kind.label]
             cells = [
-                kind.word.replace("_", " "),
-                f"{figures['visits_by_class'][kind.word]:,}",
+                kind.label.replace("_", " "),
+                f"{figures['visits_by_class'][kind.label]:,}",
                 "-" if coverage is None else f"{100 * coverage:.2f} %",
                 f"{period:.0f} s" if period else "-",
                 *(f"{lag[one]:.1f} s" for one in ("p50", "p99", "max")),

@@ -110,7 +110,7 @@ class Timeline:
         row.stretch = list(core.overload.stretch)
         row.allowed = core.dispatch.visits_allowed
         row.offline = sum(core.timing.counts[-1].values())
-        tally = core.tally
+        tally = core.statistics
         for kind in CLASSES:
             if row.started[kind]:
                 row.lag_s_p99[kind] = self.row_lags[kind].percentile_s(0.99)

@@ -12,10 +12,9 @@ from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
-    Arrived,
     CameraPlan,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     CapacityChanged,
     CheckNow,
     CheckNowAnswered,
@@ -24,7 +23,8 @@ from engine.scheduler.events import (
     PatrolPaused,
     PatrolResumed,
     PauseEnded,
-    Presumed,
+    PresumedOffline,
+    PushArrived,
     SettingsChanged,
     StartVisit,
     Tick,
@@ -109,13 +109,13 @@ class SchedulerMachine(RuleBasedStateMachine):
             elif isinstance(action, VisitExpired):
                 assert self.flights.pop(action.visit_id) == action.camera_id
                 self.ended.add(action.visit_id)
-            elif isinstance(action, Presumed):
+            elif isinstance(action, PresumedOffline):
                 assert action.camera_id not in self.flights.values()
         return actions
 
     @rule(plans=st.lists(PLANS, min_size=1, max_size=8))
     def put(self, plans: list[CameraPlan]) -> None:
-        self.tell(CamerasPut(plans))
+        self.tell(CamerasUpserted(plans))
         known = {plan.camera_id: plan for plan in plans}
         for camera_id, plan in known.items():
             assert (camera_plan_report(self.scheduler, camera_id, self.now_ns).kind == "push") == plan.push
@@ -145,7 +145,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(camera_id=IDS)
     def arrive(self, camera_id: str) -> None:
-        self.tell(Arrived(camera_id))
+        self.tell(PushArrived(camera_id))
 
     @rule(camera_ids=st.lists(IDS, max_size=4))
     def check_now(self, camera_ids: list[str]) -> None:

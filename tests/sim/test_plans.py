@@ -86,7 +86,7 @@ def test_the_example_calendar_closes_on_holidays_and_opens_in_exchange() -> None
 
     def works(month: int, day: int, region: str = "130102", site_id: str = "") -> bool:
         noon = datetime.datetime(2026, month, day, 12, tzinfo=SHANGHAI)
-        return windows.all[windows.of(site_id, region, "")].is_open(round(noon.timestamp()) * NS_PER_S)
+        return windows.by_index[windows.index_of(site_id, region, "")].is_open(round(noon.timestamp()) * NS_PER_S)
 
     assert works(9, 1)
     assert not works(8, 31)

@@ -10,7 +10,7 @@ from engine.config.schema import SchedulerSettings
 from engine.model.camera import KeyPoint
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
-from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, StartVisit, Tick, VisitEnded
+from engine.scheduler.events import CameraPlan, CamerasUpserted, CapacityChanged, StartVisit, Tick, VisitEnded
 from engine.scheduler.status import camera_plan_report, scheduler_status
 
 Answer = Callable[[str, int], FailureReason | None]
@@ -34,7 +34,7 @@ class Patrol:
         self.scheduler = Scheduler(self.settings, self.calendar, wall_offset_ns=self.wall_offset_ns)
         self._landings: list[tuple[int, int, FailureReason | None]] = []
         self.feed(CapacityChanged(self.capacity))
-        self.feed(CamerasPut(self.cameras))
+        self.feed(CamerasUpserted(self.cameras))
 
     def feed(self, event: object) -> None:
         for action in self.scheduler.handle(event, self.now_ns):

@@ -17,7 +17,7 @@ from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
     CameraPlan,
-    CamerasPut,
+    CamerasUpserted,
     CheckNow,
     CheckNowAnswered,
     Event,
@@ -54,12 +54,14 @@ def settings(period_s: float = 100, **changes) -> SchedulerSettings:
     return SchedulerSettings(**{"key_period_s": period_s, "ordinary_period_s": period_s, **plain, **changes})
 
 
-def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes) -> CamerasPut:
+def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes) -> CamerasUpserted:
     """So many cameras, each on a recorder of its own unless `uplink` is given."""
-    return CamerasPut([CameraPlan(f"{name}{n:03}", uplink or f"{name}u{n}", host, **changes) for n in range(count)])
+    return CamerasUpserted(
+        [CameraPlan(f"{name}{n:03}", uplink or f"{name}u{n}", host, **changes) for n in range(count)]
+    )
 
 
-def key_cameras(count: int, **changes) -> CamerasPut:
+def key_cameras(count: int, **changes) -> CamerasUpserted:
     """The same for key points."""
     return cameras(count, **{"name": "k", "key_point": KeyPoint.COOKING, **changes})
 
@@ -117,7 +119,9 @@ class Patrol:
             self.actions.append((self.now_s, action))
             if isinstance(action, StartVisit):
                 self.flights[action.visit_id] = action.camera_id
-                self.starts.append(Start(self.now_s, action.camera_id, action.kind.word, action.lag_ns / SECOND))
+                self.starts.append(
+                    Start(self.now_s, action.camera_id, action.camera_class.label, action.lag_ns / SECOND)
+                )
                 takes_s = self.takes_s() if callable(self.takes_s) else self.takes_s
                 heapq.heappush(self._ends, (self.now_ns + round(takes_s * SECOND), action.visit_id))
         self.in_flight_max = max(self.in_flight_max, len(self.scheduler.dispatch.flights))

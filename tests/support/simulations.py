@@ -8,7 +8,7 @@ from engine.config.schema import SchedulerSettings, Settings
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec
 from engine.scheduler.core import Scheduler
-from engine.scheduler.events import CamerasPut
+from engine.scheduler.events import CamerasUpserted
 from engine.simulation.camera_model import CameraModel
 from engine.simulation.faults import PRESETS, Faults
 from engine.simulation.fleet import Fleet, made_up, registered
@@ -78,7 +78,7 @@ def nature(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings |
 def core_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
     """A scheduler that has heard of these cameras and of nothing else."""
     core = Scheduler(plan, wall_offset_ns=wall_ns(SEVEN))
-    core.handle(CamerasPut(fleet.plans), 0)
+    core.handle(CamerasUpserted(fleet.plans), 0)
     return core
 
 

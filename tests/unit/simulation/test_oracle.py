@@ -122,7 +122,7 @@ def test_books_of_the_scheduler_that_say_otherwise_are_noticed() -> None:
     kept = promises()
     kept.balance(core, 0)
     assert kept.broken == []
-    core.tally.ended += 1
+    core.statistics.ended += 1
     kept.balance(core, 0)
     assert "the scheduler counts 0 visits, 1 ended, 0 expired; 0 ended, 0 expired, 0 are in flight" in kept.broken
     assert len(kept.broken) == 2, "the scheduler's own invariants notice it too"
