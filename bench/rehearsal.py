@@ -1,16 +1,15 @@
-"""What `patrol simulate` predicts against what the engine does: 200 live RTSP cameras, caps that bind, one table.
+"""Compares what `patrol simulate` predicts with what the engine does: 200 live RTSP cameras, caps that bind, one table.
 
     python -m bench.rehearsal --json [--data ../shared/data] [--seconds 120] [--case recorders]
 
 The load server (../shared/tools/rtsp_replay.py) plays a 1080p clip with a keyframe every 2 s as 200 live cameras. First
-each of them is visited at moments spread evenly over the interval. That tells how long it takes to connect, and whether
-the wait for the keyframe is spread evenly too, as the rehearsal takes it to be (its distance from that is
-`kolmogorov_smirnov`). Then each case runs twice with the same
-settings and cameras: in the whole engine, and rehearsed in virtual time with several seeds. Both are asked for the
-scheduler's status at the same moments, so that windows and buckets are the same.
+each of them is visited at moments spread evenly over the interval. This measures how long connecting takes, and whether
+the waits for the keyframe are spread evenly too, as the simulation assumes (`kolmogorov_smirnov` is their distance from
+that). Then each case runs twice with the same settings and cameras: in the whole engine, and simulated in virtual time
+with several seeds. Both report the scheduler's status at the same moments, so that windows and buckets are the same.
 
-`within`: predicted (mean of the seeds) and live differ by 15 % at most. A figure in which the seeds themselves
-differ by more than that is shown, and not judged. Lags under 20 ms are no lag: the hub's turn takes part of that.
+`within`: predicted (mean of the seeds) and live differ by 15 % at most. If the seeds themselves differ by more than
+that, the figure is shown and not judged. Lags under 20 ms count as none: a turn of the hub takes part of that.
 """
 
 import argparse
@@ -50,23 +49,24 @@ from engine.model.camera import Camera, KeyPoint
 from engine.model.keyframe import Keyframe
 from engine.model.schedule import SchedulerStatus
 from engine.model.visit import FeedKind, VisitOrder
+from engine.scheduler.status import scheduler_status
 from engine.simulation.faults import PRESETS
-from engine.simulation.fleet import registered
+from engine.simulation.fleet import fleet_from_registry
 from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.world import Interval, World
 from engine.supervisor.app import Supervisor
 
 INTERVAL_S = 2.0
 WARM_S = 60.0
-"""Until queues and stretches have settled."""
+"""How long queues and stretches may take to settle."""
 SAMPLE_S = 0.1
 LAGS_EVERY = 100
-"""Samples from one reading of percentiles to the next, in the second half: their windows reach back two minutes."""
+"""Percentiles are read once in this many samples, in the second half: their windows reach back two minutes."""
 SEEDS = 5
 BOUND = 0.15
 NO_LAG_S = 0.02
 VISITS, VISITS_APART = 6, 3
-"""Of each camera, before all else; and how many intervals lie between two of them."""
+"""Visits of each camera before the cases, and the keyframe intervals between two of them."""
 CORES = 2
 START_WALL_NS = 1_790_000_000_000_000_000
 
@@ -75,10 +75,10 @@ Sample = tuple[float, SchedulerStatus]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Half of the cameras are key points. `recorder`: so many of them hang on one."""
+    """One set of caps; half of the cameras are key points. `cameras_per_recorder`: how many cameras hang on one."""
 
     name: str
-    recorder: int
+    cameras_per_recorder: int
     scheduler: Mapping[str, Any]
 
 
@@ -88,8 +88,8 @@ CASES = (
     Case("connections", 1, {"key_period_s": 8.3, "ordinary_period_s": 16.6, "host_starts_per_s_max": 12}),
     Case("slots", 1, {"key_period_s": 5.3, "ordinary_period_s": 5.3, "visits_max": 28}),
 )
-"""No period is a multiple of the keyframe interval: a camera would wait as long for every keyframe. Where periods are
-minutes, the jitter is many intervals, and sees to that.
+"""No period is a multiple of the keyframe interval: a camera would wait equally long for every keyframe. With periods
+of minutes the jitter, many intervals long, prevents that.
 """
 
 
@@ -106,14 +106,14 @@ def main() -> None:
     cases = [case for case in CASES if arguments.case in (None, case.name)]
     with load_server(arguments.server, arguments.data / CLIP) as url:
         visits = apart(_visits, url, VISITS)
-        found = [_compare(case, url, visits["connect_s"], arguments.seconds) for case in cases]
+        results = [_compare(case, url, visits["connect_s"], arguments.seconds) for case in cases]
     result = {
         "cameras": CAMERAS,
         "clip": CLIP,
         "seconds": arguments.seconds,
         "visits": visits,
-        "cases": found,
-        "within": all(case["within"] for case in found),
+        "cases": results,
+        "within": all(case["within"] for case in results),
     }
     if arguments.record:
         append({"bench": "rehearsal", **result})
@@ -127,9 +127,9 @@ def _compare(case: Case, url: str, connect_s: float, seconds: float) -> dict[str
     cameras = cameras_of(case, url)
     with tempfile.TemporaryDirectory(prefix="patrol-bench-") as folder:
         settings = settings_of(case, folder)
-        live = measured(_live(settings, cameras), seconds)
-    seeds = [measured(rehearsed(settings, cameras, connect_s, seed), seconds) for seed in range(SEEDS)]
-    rows = [judged(name, [one[name] for one in seeds], value) for name, value in live.items()]
+        live = measure(_live(settings, cameras), seconds)
+    predicted = [measure(simulated(settings, cameras, connect_s, seed), seconds) for seed in range(SEEDS)]
+    rows = [compared(name, [figures[name] for figures in predicted], value) for name, value in live.items()]
     return {
         "case": case.name,
         "settings": dict(case.scheduler),
@@ -139,27 +139,27 @@ def _compare(case: Case, url: str, connect_s: float, seconds: float) -> dict[str
 
 
 def cameras_of(case: Case, url: str) -> list[Camera]:
-    """The load server's, every second of them a key point; neighbours on a recorder are none on the server, whose
-    keyframes come in turn.
+    """Return the load server's cameras, every second one a key point. Neighbours on a recorder are not neighbours on
+    the server, which sends the keyframes of its cameras in turn.
     """
     mounts = random.Random(1).sample(range(CAMERAS), CAMERAS)
     return [
         Camera(
             f"cam{n}",
             f"{url}{mounts[n]}",
-            uplink=f"recorder-{n // case.recorder}",
+            uplink=f"recorder-{n // case.cameras_per_recorder}",
             key_point=KeyPoint.OTHER if n % 2 else KeyPoint.COOKING,
         )
         for n in range(CAMERAS)
     ]
 
 
-def judged(name: str, predicted: Sequence[float], live: float) -> dict[str, Any]:
-    """One line of the table. `within`: None where the seeds themselves differ by more than the bound."""
+def compared(name: str, predicted: Sequence[float], live: float) -> dict[str, Any]:
+    """Return one row of the table. `within`: None if the seeds themselves differ by more than the bound."""
     mean = statistics.mean(predicted)
-    nothing = name.startswith("lag") and max(mean, live) < NO_LAG_S
-    ratio = 1.0 if nothing or live == mean else live / mean if mean else float("inf")
-    spread = 0.0 if nothing or not mean else (max(predicted) - min(predicted)) / mean
+    is_no_lag = name.startswith("lag") and max(mean, live) < NO_LAG_S
+    ratio = 1.0 if is_no_lag or live == mean else live / mean if mean else float("inf")
+    spread = 0.0 if is_no_lag or not mean else (max(predicted) - min(predicted)) / mean
     within = None if spread > BOUND else 1 / (1 + BOUND) <= ratio <= 1 + BOUND
     return {
         "figure": name,
@@ -171,8 +171,10 @@ def judged(name: str, predicted: Sequence[float], live: float) -> dict[str, Any]
     }
 
 
-def measured(samples: Iterator[Sample], seconds: float) -> dict[str, float]:
-    """Of one patrol, measured for so long after it has settled. `samples`: its status every SAMPLE_S, and when."""
+def measure(samples: Iterator[Sample], seconds: float) -> dict[str, float]:
+    """Return the figures of one patrol, measured for `seconds` after it has settled. `samples`: its status every
+    SAMPLE_S, with the time.
+    """
     for _ in range(round(WARM_S / SAMPLE_S)):
         from_s, before = next(samples)
     in_flight: list[int] = []
@@ -183,12 +185,12 @@ def measured(samples: Iterator[Sample], seconds: float) -> dict[str, float]:
         in_flight.append(status.in_flight)
         waiting.append(status.ready + status.waiting_uplink + status.waiting_host)
         if number * SAMPLE_S > seconds / 2 and number % LAGS_EVERY == 0:
-            for one in status.classes[:2]:
-                lags.setdefault(f"lag_s_p50 {one.name}", []).append(one.lag_p50_s)
-                lags.setdefault(f"lag_s_p99 {one.name}", []).append(one.lag_p99_s)
-    doubted = sum(one.looks_total for one in status.classes[2:])
-    if doubted:
-        raise SystemExit(f"{doubted} looks at cameras in doubt or offline: what is compared is disturbed")
+            for class_ in status.classes[:2]:
+                lags.setdefault(f"lag_s_p50 {class_.name}", []).append(class_.lag_p50_s)
+                lags.setdefault(f"lag_s_p99 {class_.name}", []).append(class_.lag_p99_s)
+    disturbances = sum(class_.looks_total for class_ in status.classes[2:])
+    if disturbances:
+        raise SystemExit(f"{disturbances} visits to suspicious or offline cameras: the comparison is disturbed")
     span_s = until_s - from_s
     per_s = (status.started_total - before.started_total) / span_s
     return {
@@ -216,18 +218,18 @@ def _live(settings: Settings, cameras: Sequence[Camera]) -> Iterator[Sample]:
             yield time.monotonic(), status
 
 
-def rehearsed(settings: Settings, cameras: Sequence[Camera], connect_s: float, seed: int) -> Iterator[Sample]:
-    """The same patrol in virtual time; ends never."""
+def simulated(settings: Settings, cameras: Sequence[Camera], connect_s: float, seed: int) -> Iterator[Sample]:
+    """Yield the status of the same patrol in virtual time, without end."""
     world = World(
         connect_s_min=connect_s,
         connect_s_max=connect_s,
         streams=World().streams[:1],
         intervals=(Interval(seconds=INTERVAL_S, share=1),),
     )
-    stage = Scenario(
+    scenario = Scenario(
         settings=settings,
         calendar=Calendar(),
-        fleet=registered(cameras, world, settings.scheduler, seed),
+        fleet=fleet_from_registry(cameras, world, settings.scheduler, seed),
         world=world,
         faults=PRESETS["none"],
         cores=CORES,
@@ -235,26 +237,26 @@ def rehearsed(settings: Settings, cameras: Sequence[Camera], connect_s: float, s
         seed=seed,
         wall_ns=START_WALL_NS,
     )
-    play = Simulation(stage)
+    simulation = Simulation(scenario)
     number = 0
     while True:
         number += 1
         now_ns = ns(number * SAMPLE_S)
-        play.advance(now_ns)
-        if play.promises.broken:
-            raise SystemExit(f"a promise is broken: {play.promises.broken[0]}")
-        yield number * SAMPLE_S, play.core.status(now_ns)
+        simulation.advance(now_ns)
+        if simulation.oracle.broken:
+            raise SystemExit(f"a promise is broken: {simulation.oracle.broken[0]}")
+        yield number * SAMPLE_S, scheduler_status(simulation.scheduler, now_ns)
 
 
 def _visits(url: str, times: int, pipe: "Connection[Any, Any]") -> None:
-    """Every camera some times, at moments spread evenly over its interval: how long visits last."""
+    """Visit every camera `times` times, at moments spread evenly over its interval; send how long the visits last."""
     import uvloop
 
-    draws = random.Random(0)
+    rng = random.Random(0)
     ends: list[Keyframe] = []
 
-    async def visitor(camera: int) -> None:
-        began_s = time.monotonic() + draws.random() * INTERVAL_S
+    async def visit_camera(camera: int) -> None:
+        began_s = time.monotonic() + rng.random() * INTERVAL_S
         for number in range(times):
             await asyncio.sleep(began_s + number * (VISITS_APART + 1 / times) * INTERVAL_S - time.monotonic())
             order = VisitOrder(camera, f"cam{camera}", f"{url}{camera}", ns(12), FeedKind.RTSP)
@@ -262,21 +264,21 @@ def _visits(url: str, times: int, pipe: "Connection[Any, Any]") -> None:
             if isinstance(end, Keyframe):
                 ends.append(replace(end, payload=b""))
 
-    async def everybody() -> None:
-        await asyncio.gather(*map(visitor, range(CAMERAS)))
+    async def visit_all() -> None:
+        await asyncio.gather(*map(visit_camera, range(CAMERAS)))
 
     with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
-        runner.run(everybody())
-    lasted = sorted(end.timings.total_ns / 1e9 for end in ends)
-    connect_s = statistics.mean(lasted) - INTERVAL_S / 2
-    waits = [(one - connect_s) / INTERVAL_S for one in lasted]
+        runner.run(visit_all())
+    durations_s = sorted(end.timings.total_ns / 1e9 for end in ends)
+    connect_s = statistics.mean(durations_s) - INTERVAL_S / 2
+    waits = [(duration_s - connect_s) / INTERVAL_S for duration_s in durations_s]
     distance = max(max(abs(wait - n / len(waits)), abs(wait - (n + 1) / len(waits))) for n, wait in enumerate(waits))
     pipe.send(
         {
-            "visits": len(lasted),
-            "failed": times * CAMERAS - len(lasted),
+            "visits": len(durations_s),
+            "failed": times * CAMERAS - len(durations_s),
             "lasted_s": {
-                name: round(lasted[int(share * (len(lasted) - 1))], 3)
+                name: round(durations_s[int(share * (len(durations_s) - 1))], 3)
                 for name, share in (("min", 0), ("p10", 0.1), ("p50", 0.5), ("p90", 0.9), ("max", 1))
             },
             "connect_s": round(max(0.0, connect_s), 4),
@@ -286,11 +288,11 @@ def _visits(url: str, times: int, pipe: "Connection[Any, Any]") -> None:
 
 
 def settings_of(case: Case, folder: str) -> Settings:
-    """Nothing binds but what the case says."""
+    """Return settings in which nothing binds but the caps of the case."""
     loose = {"starts_per_s_max": 1000, "host_starts_per_s_max": 1000, "visits_per_host_max": 1000}
     return Settings(
         feed=FeedSettings(demuxers=0),
-        judge=JudgeSettings(frozen_visits=100),  # the clip repeats itself every ten seconds, and is no fault
+        judge=JudgeSettings(frozen_visits=100),  # the clip repeats every ten seconds, which is no fault
         intake=IntakeSettings(listen=""),
         scheduler=SchedulerSettings(**{**loose, **case.scheduler}),
         record=RecordSettings(
@@ -309,12 +311,12 @@ def _show(result: dict[str, Any]) -> None:
     for case in result["cases"]:
         table = Table("figure", "predicted", "live", "ratio", "seeds differ by", "within 15 %", title=case["case"])
         for row in case["figures"]:
-            said = {True: "yes", False: "NO", None: "not judged"}[row["within"]]
+            verdict = {True: "yes", False: "NO", None: "not judged"}[row["within"]]
             table.add_row(
                 row["figure"],
-                *(f"{row[one]:.3f}" for one in ("predicted", "live", "ratio")),
+                *(f"{row[column]:.3f}" for column in ("predicted", "live", "ratio")),
                 f"{row['spread']:.1%}",
-                said,
+                verdict,
             )
         console.print(table)
     console.print(f"within: {result['within']}")

@@ -1,11 +1,11 @@
-"""What one event costs the scheduler's core, and what one camera weighs, from a county to a nation.
+"""Measures the cost of one event and the memory of one camera in the scheduler, from a county to a nation.
 
     python -m bench.scheduler --json [--sizes 1000,16384,131072,1000000] [--events 60000] [--rounds 5] [--record]
 
-A world without a clock answers the visits of each size (one in twenty fails); an event is one call of `handle` and one
-of `next_wakeup_ns`, as the hub makes them. Sizes take turns, round by round, so that a neighbour who slows the machine
-slows all of them; figures are medians of the rounds. Every camera has been visited once before the first round. Bytes
-are those that Python allocated for the core (tracemalloc), ids included, in a core of its own, right after a reload.
+A world in virtual time answers the visits of each size (one in twenty fails); an event is one call of `handle` and one
+of `next_wakeup_ns`, as the hub makes them. Sizes take turns, round by round, so that another load on the machine slows
+all of them; figures are medians of the rounds. Every camera has been visited once before the first round. Bytes are
+those that Python allocated for a scheduler (tracemalloc), ids included, in a separate one, right after a reload.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
     CameraPlan,
-    CamerasPut,
+    CamerasUpserted,
     Event,
     Judged,
     SettingsChanged,
@@ -41,10 +41,10 @@ from engine.scheduler.events import (
 
 SIZES = (1_000, 16_384, 131_072, 1_000_000)
 _CHUNK = 4096
-_CAMERAS_A_CANTEEN, _CAMERAS_A_RECORDER, _CAMERAS_A_COUNTY, _CAMERAS_A_PLATFORM = 8, 3, 771, 3855
-_FAILS = 0.05
+_CAMERAS_PER_CANTEEN, _CAMERAS_PER_RECORDER, _CAMERAS_PER_COUNTY, _CAMERAS_PER_PLATFORM = 8, 3, 771, 3855
+_FAILED_SHARE = 0.05
 _VERDICT = 1
-_POINTS = tuple(KeyPoint)
+_KEY_POINTS = tuple(KeyPoint)
 _TICK = Tick()
 
 
@@ -64,14 +64,14 @@ def main() -> None:
 
 
 def run(sizes: list[int], events: int, rounds: int) -> dict[str, Any]:
-    """All sizes. `growth`: of the median event's cost from the first size to the last; `log_growth`: of log n."""
-    _bytes_per_camera(_CHUNK)  # time zones and the like are loaded once, not once a camera
-    weights = {size: _bytes_per_camera(size) for size in sizes}
+    """Measure all sizes. `growth`: of the median event cost from the first size to the last; `log_growth`: of log n."""
+    _bytes_per_camera(_CHUNK)  # loads time zones and the like, which are no cost of a camera
+    sizes_bytes = {size: _bytes_per_camera(size) for size in sizes}
     patrols = [Patrol(size) for size in sizes]
     for patrol in patrols:
-        patrol.see_everybody()
+        patrol.visit_all()
     gc.collect()
-    gc.freeze()  # what stands for the whole run is not walked again and again
+    gc.freeze()  # the collector need not walk what lives for the whole run
     samples: dict[int, list[tuple[float, float]]] = {size: [] for size in sizes}
     for _ in range(rounds):
         for patrol in patrols:
@@ -79,9 +79,9 @@ def run(sizes: list[int], events: int, rounds: int) -> dict[str, Any]:
     figures = [
         {
             "cameras": size,
-            "event_us_p50": round(statistics.median(one[0] for one in samples[size]), 2),
-            "event_us_p99": round(statistics.median(one[1] for one in samples[size]), 2),
-            "bytes_per_camera": round(weights[size], 1),
+            "event_us_p50": round(statistics.median(sample[0] for sample in samples[size]), 2),
+            "event_us_p99": round(statistics.median(sample[1] for sample in samples[size]), 2),
+            "bytes_per_camera": round(sizes_bytes[size], 1),
         }
         for size in sizes
     ]
@@ -100,68 +100,68 @@ class Patrol:
     def __init__(self, cameras: int) -> None:
         self.cameras = cameras
         self._random = Random(cameras)
-        self._core = _core(cameras)
+        self._scheduler = _scheduler(cameras)
         self._now_ns = 0
-        self._answers: list[tuple[int, int, str, int]] = []  # when, visit or 0, camera, what
+        self._answers: list[tuple[int, int, str, int]] = []  # a heap of when, visit or 0, camera, what
 
-    def see_everybody(self) -> None:
-        """Until each camera has been visited once."""
-        while self._core.tally.started < self.cameras:
-            self._turn()
+    def visit_all(self) -> None:
+        """Run until each camera has been visited once."""
+        while self._scheduler.statistics.started < self.cameras:
+            self._step()
 
     def measure(self, events: int) -> tuple[float, float]:
-        """Median and 99th percentile of the cost of so many events, in microseconds."""
-        costs = sorted(self._turn() for _ in range(events))
+        """Return median and 99th percentile of the cost of `events` events, in microseconds."""
+        costs = sorted(self._step() for _ in range(events))
         return costs[events // 2] / 1000, costs[int(0.99 * events)] / 1000
 
-    def _turn(self) -> int:
-        """One event; its cost in nanoseconds."""
-        wakeup_ns = self._core.next_wakeup_ns()
+    def _step(self) -> int:
+        """Handle one event; return its cost in nanoseconds."""
+        wakeup_ns = self._scheduler.next_wakeup_ns()
         event: Event = _TICK
         if self._answers and (wakeup_ns is None or self._answers[0][0] <= wakeup_ns):
             self._now_ns, visit_id, camera_id, what = heappop(self._answers)
             if what == _VERDICT:
                 event = Judged(camera_id, State.OK, State.OK)
             else:
-                failed = self._random.random() < _FAILS
+                failed = self._random.random() < _FAILED_SHARE
                 event = VisitEnded(visit_id, FailureReason.TIMEOUT_KEYFRAME if failed else None)
                 if not failed:
                     heappush(self._answers, (self._now_ns + NS_PER_S // 50, 0, camera_id, _VERDICT))
         elif wakeup_ns is not None:
             self._now_ns = max(self._now_ns, wakeup_ns)
         began_ns = time.perf_counter_ns()
-        actions = self._core.handle(event, self._now_ns)
-        self._core.next_wakeup_ns()
+        actions = self._scheduler.handle(event, self._now_ns)
+        self._scheduler.next_wakeup_ns()
         spent_ns = time.perf_counter_ns() - began_ns
-        self._begin(actions)
+        self._start_visits(actions)
         return spent_ns
 
-    def _begin(self, actions: list[Action]) -> None:
+    def _start_visits(self, actions: list[Action]) -> None:
         for action in actions:
             if isinstance(action, StartVisit):
                 ends_ns = self._now_ns + round(self._random.uniform(0.2, 5.8) * NS_PER_S)
                 heappush(self._answers, (ends_ns, action.visit_id, action.camera_id, 0))
 
 
-def _core(cameras: int) -> Scheduler:
-    """Filled in chunks, so that nothing of the filling is left but the core."""
+def _scheduler(cameras: int) -> Scheduler:
+    """Return a scheduler filled in chunks, so that filling leaves no other garbage."""
     settings = SchedulerSettings(visits_max=100_000, visits_per_host_max=100_000, starts_per_s_max=10_000)
-    core = Scheduler(settings)
+    scheduler = Scheduler(settings)
     for begin in range(0, cameras, _CHUNK):
-        core.handle(CamerasPut([_plan(number) for number in range(begin, min(begin + _CHUNK, cameras))]), 0)
-    return core
+        scheduler.handle(CamerasUpserted([_plan(number) for number in range(begin, min(begin + _CHUNK, cameras))]), 0)
+    return scheduler
 
 
 def _plan(number: int) -> CameraPlan:
-    county = f"{130_101 + number // _CAMERAS_A_COUNTY}"
+    county = f"{130_101 + number // _CAMERAS_PER_COUNTY}"
     return CameraPlan(
         camera_id=f"{county}0011132{number:07d}",
-        uplink=f"recorder-{number // _CAMERAS_A_RECORDER}",
-        host=f"platform-{number // _CAMERAS_A_PLATFORM}",
+        uplink=f"recorder-{number // _CAMERAS_PER_RECORDER}",
+        host=f"platform-{number // _CAMERAS_PER_PLATFORM}",
         county=county,
-        site_id=f"canteen-{number // _CAMERAS_A_CANTEEN}",
+        site_id=f"canteen-{number // _CAMERAS_PER_CANTEEN}",
         hours="05:00-20:00" if number % 3 else "",
-        key_point=_POINTS[number % len(_POINTS)],
+        key_point=_KEY_POINTS[number % len(_KEY_POINTS)],
     )
 
 
@@ -169,13 +169,13 @@ def _bytes_per_camera(cameras: int) -> float:
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    core = _core(cameras)
-    core.handle(SettingsChanged(core.settings, Calendar()), NS_PER_S)  # every camera is placed anew: the worst case
+    scheduler = _scheduler(cameras)
+    scheduler.handle(SettingsChanged(scheduler.settings, Calendar()), NS_PER_S)  # reschedules all: the worst case
     gc.collect()
-    weight = (tracemalloc.get_traced_memory()[0] - before) / cameras
+    per_camera = (tracemalloc.get_traced_memory()[0] - before) / cameras
     tracemalloc.stop()
-    del core
-    return weight
+    del scheduler
+    return per_camera
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""CPU time of rival pieces of code, side by side: on a machine shared with others a figure alone means little."""
+"""Measures the CPU time of rival pieces of code side by side: on a shared machine a figure alone means little."""
 
 import statistics
 import time
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 def interleaved_medians_ms(
     rivals: Mapping[str, Callable[[], object]], *, rounds: int, calls: int = 1, warm_rounds: int = 2
 ) -> dict[str, float]:
-    """Median CPU milliseconds of one call of each rival, by name.
+    """Return the median CPU milliseconds of one call of each rival, by name.
 
-    Every round runs each rival `calls` times in turn, so that a neighbour who slows the machine slows all of them.
-    CPU time is this thread's: rivals must do their work in it. The first `warm_rounds` rounds are thrown away.
+    Every round runs each rival `calls` times in turn, so that another load on the machine slows all of them.
+    CPU time is this thread's: rivals must do their work in it. The first `warm_rounds` rounds are discarded.
     """
     samples: dict[str, list[float]] = {name: [] for name in rivals}
     for number in range(warm_rounds + rounds):

@@ -80,7 +80,7 @@ def _lose_some_ends(real: Wrapper, self: Scheduler, event: Any, *args: Any) -> N
 
 def _count_ends_twice(real: Wrapper, self: Scheduler, event: Any, *args: Any) -> None:
     real(self, event, *args)
-    self.tally.ended += 1
+    self.statistics.ended += 1
 
 
 def _leak_uplinks(real: Wrapper, self: Dispatch, slot: int, *args: Any) -> None:
@@ -94,7 +94,7 @@ def _leak_hosts(real: Wrapper, self: Dispatch, slot: int, *args: Any) -> None:
     index = self._table.flight_host[slot]
     real(self, slot, *args)
     if index >= 0 and slot % 5 == 0:
-        self.hosts.all[index].in_flight += 1
+        self.hosts.by_index[index].in_flight += 1
 
 
 def _free_the_wrong_uplink(real: Wrapper, self: Dispatch, slot: int, *args: Any) -> None:
@@ -124,15 +124,15 @@ def _serve_the_last_first(real: Wrapper, self: Dispatch, slot: int) -> None:
 
 
 def _end_no_outage(real: Wrapper, self: Hosts, index: int, *args: Any) -> bool:
-    was_out = self.all[index].out
+    was_out = self.by_index[index].in_outage
     real(self, index, *args)
-    self.all[index].out = was_out
+    self.by_index[index].in_outage = was_out
     return False
 
 
 def _probe_at_once(real: Wrapper, self: Hosts, index: int, slot: int, was_failing: bool, now_ns: int) -> None:
     real(self, index, slot, was_failing, now_ns)
-    self.all[index].probe_at_ns = now_ns
+    self.by_index[index].next_probe_ns = now_ns
 
 
 def _forget_some(real: Wrapper, self: Scheduler, slot: int) -> None:
@@ -171,36 +171,38 @@ def _endless_back_off(failures: int, reason: Any, period_ns: int, settings: Any)
 @contextmanager
 def _draw_anew() -> Iterator[None]:
     chance = random.Random()
-    with patch.object(timing, "share", lambda seed, n: chance.random()):
+    with patch.object(timing, "uniform", lambda seed, n: chance.random()):
         yield
 
 
 BUGS = (
-    Bug("a completion is lost", ("calm",), around(Scheduler, "_on_end", _lose_some_ends)),
-    Bug("a completion counts twice", ("calm",), around(Scheduler, "_on_end", _count_ends_twice)),
-    Bug("a recorder's slot leaks", ("calm",), around(Dispatch, "land", _leak_uplinks)),
-    Bug("a platform's slot leaks", ("calm",), around(Dispatch, "land", _leak_hosts)),
-    Bug("a moved camera frees the wrong recorder", ("whims",), around(Dispatch, "land", _free_the_wrong_uplink)),
-    Bug("the cap of recorders is not asked", ("calm", "broken"), around(Dispatch, "_take", _ask_no_uplink_cap)),
+    Bug("a completion is lost", ("calm",), around(Scheduler, "_on_visit_ended", _lose_some_ends)),
+    Bug("a completion counts twice", ("calm",), around(Scheduler, "_on_visit_ended", _count_ends_twice)),
+    Bug("a recorder's slot leaks", ("calm",), around(Dispatch, "end_visit", _leak_uplinks)),
+    Bug("a platform's slot leaks", ("calm",), around(Dispatch, "end_visit", _leak_hosts)),
+    Bug("a moved camera frees the wrong recorder", ("whims",), around(Dispatch, "end_visit", _free_the_wrong_uplink)),
+    Bug(
+        "the cap of recorders is not asked", ("calm", "broken"), around(Dispatch, "_apply_settings", _ask_no_uplink_cap)
+    ),
     Bug("one visit too many in flight", ("overload",), instead(Dispatch, "visits_allowed", property(lambda _: 2))),
     Bug("the rates are off", ("calm",), instead(Rate, "next_ns", lambda self, arrival_ns: 0)),
     Bug("the back-off is dropped", ("broken",), instead(timing, "backoff_ns", lambda *_: SECOND)),
     Bug("the back-off has no ceiling", ("broken",), instead(timing, "backoff_ns", _endless_back_off)),
     Bug("a class starves", ("overload",), around(Dispatch, "_next_queue", _starve_ordinary)),
     Bug("the last to come goes first", ("overload",), around(Dispatch, "make_ready", _serve_the_last_first)),
-    Bug("an expired order never lands", ("broken",), instead(Dispatch, "expired", lambda self, now_ns: 0)),
-    Bug("an outage never ends", ("outage",), around(Hosts, "answered", _end_no_outage)),
-    Bug("an outage is probed all the time", ("outage",), around(Hosts, "probe_failed", _probe_at_once)),
-    Bug("windows are ignored", ("hours",), instead(Timing, "_opens", lambda self, slot, at_ns: at_ns)),
-    Bug("looks run over closing time", ("hours",), instead(Timing, "_closes", lambda self, slot, at_ns: None)),
+    Bug("an expired order never lands", ("broken",), instead(Dispatch, "expired_visit", lambda self, now_ns: 0)),
+    Bug("an outage never ends", ("outage",), around(Hosts, "record_answer", _end_no_outage)),
+    Bug("an outage is probed all the time", ("outage",), around(Hosts, "record_failed_probe", _probe_at_once)),
+    Bug("windows are ignored", ("hours",), instead(Timing, "_next_open", lambda self, slot, at_ns: at_ns)),
+    Bug("looks run over closing time", ("hours",), instead(Timing, "_next_close", lambda self, slot, at_ns: None)),
     Bug("key points are stretched first", ("overload",), instead(overload, "_ORDER", overload._ORDER[::-1])),
-    Bug("whoever is put off has no turn", ("overload",), around(Timing, "put_off", _forget_the_credit)),
-    Bug("a camera is placed twice", ("calm",), around(Dispatch, "_launch", _launch_some_twice)),
-    Bug("a camera is forgotten", ("calm",), around(Scheduler, "_put_due", _forget_some)),
+    Bug("whoever is put off has no turn", ("overload",), around(Timing, "shed_for_overload", _forget_the_credit)),
+    Bug("a camera is placed twice", ("calm",), around(Dispatch, "_start_visit", _launch_some_twice)),
+    Bug("a camera is forgotten", ("calm",), around(Scheduler, "_push_due", _forget_some)),
     Bug("a removed camera is visited", ("whims",), instead(Scheduler, "_on_removed", lambda *_: None)),
     Bug("check now is promised only", ("calm",), around(Scheduler, "_on_check_now", _promise_only)),
-    Bug("a push is never missed", ("calm",), around(Timing, "after_arrival", _expect_no_push)),
-    Bug("lost periods are hidden", ("broken",), around(Statistics, "periods", _hide_what_was_shed)),
+    Bug("a push is never missed", ("calm",), around(Timing, "after_push", _expect_no_push)),
+    Bug("lost periods are hidden", ("broken",), around(Statistics, "record_periods", _hide_what_was_shed)),
     Bug("classes are miscounted", ("broken",), around(Timing, "count", _count_up_only)),
     Bug("draws differ from run to run", ("calm",), _draw_anew),
 )

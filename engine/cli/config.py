@@ -153,11 +153,11 @@ def _warnings(
     from engine.hub.camera_plan import plan_of
     from engine.scheduler import capacity_warnings
     from engine.scheduler.core import Scheduler
-    from engine.scheduler.events import CamerasPut
+    from engine.scheduler.events import CamerasUpserted
 
     known, problems = read_registry(registry, settings)
     scheduler = Scheduler(settings.scheduler, calendar)
-    scheduler.handle(CamerasPut([plan_of(camera) for camera in known]), 0)
+    scheduler.handle(CamerasUpserted([plan_of(camera) for camera in known]), 0)
     warnings = capacity_warnings.warnings(scheduler, settings, calendar, cores, wall_ns())
     if problems:
         bad = len({problem.index for problem in problems})

@@ -44,7 +44,7 @@ def simulate(
     """Rehearse a configuration: the very same scheduler in virtual time. Exit 1 if a promise was broken."""
     from engine.config.calendar import load_calendar
     from engine.simulation.faults import load_faults
-    from engine.simulation.fleet import Fleet, made_up, registered
+    from engine.simulation.fleet import Fleet, fleet_from_registry, generate_fleet
     from engine.simulation.report import simulate
     from engine.simulation.simulation import Scenario
     from engine.simulation.tables import show
@@ -54,20 +54,20 @@ def simulate(
         raise ConfigError("--cameras and --registry: give one of them")
     if plot is not None:
         _drawable(plot)
-    nature, model = load_faults(faults), load_world(world)
+    chosen_faults, model = load_faults(faults), load_world(world)
     plans = [(config.name if config else "defaults", settings_of(config))]
     if against is not None:
         plans.append((against.name, load(against)))
 
     def fleet_of(settings: Settings) -> Fleet:
         if registry is None:
-            return made_up(_CAMERAS if cameras is None else cameras, model, settings.scheduler, seed)
+            return generate_fleet(_CAMERAS if cameras is None else cameras, model, settings.scheduler, seed)
         from engine.batch.registry_files import read_registry
 
         known, problems = read_registry(registry, settings)
         for problem in problems[:10]:
             ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
-        return registered(known, model, settings.scheduler, seed)
+        return fleet_from_registry(known, model, settings.scheduler, seed)
 
     # The collector of garbage would walk a hundred thousand plans for nothing, again and again.
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)
@@ -75,12 +75,12 @@ def simulate(
     for name, settings in plans:
         calendar = load_calendar(settings.scheduler.calendar_file)
         begins = model.start if model.start.tzinfo else model.start.replace(tzinfo=ZoneInfo(calendar.timezone))
-        stage = Scenario(
+        scenario = Scenario(
             settings=settings,
             calendar=calendar,
             fleet=fleet_of(settings),
             world=model,
-            faults=nature,
+            faults=chosen_faults,
             cores=cores or os.cpu_count() or 1,
             span_ns=ns(hours * 3600),
             seed=seed,
@@ -88,7 +88,7 @@ def simulate(
         )
         gc.freeze()
         with progress(ERR, f"rehearsing {name}, minutes", round(60 * hours)) as done:
-            reports.append(simulate(name, stage, done))
+            reports.append(simulate(name, scenario, done))
     if as_json:
         answer = [report.json() for report in reports]
         OUT.out(json.dumps(answer[0] if against is None else answer, ensure_ascii=False), highlight=False)
@@ -99,7 +99,7 @@ def simulate(
 
         draw(reports, plot)
         ERR.out(f"drew {plot}", highlight=False)
-    raise typer.Exit(0 if all(report.kept for report in reports) else 1)
+    raise typer.Exit(0 if all(report.promises_held for report in reports) else 1)
 
 
 def _drawable(plot: Path) -> None:

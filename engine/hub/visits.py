@@ -21,9 +21,8 @@ from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
-    Arrived,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     CapacityChanged,
     CheckNow,
     CheckNowAnswered,
@@ -34,7 +33,8 @@ from engine.scheduler.events import (
     PatrolPaused,
     PatrolResumed,
     PauseEnded,
-    Presumed,
+    PresumedOffline,
+    PushArrived,
     PushMissing,
     SettingsChanged,
     StartVisit,
@@ -43,7 +43,8 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
-from engine.scheduler.status import pause_status
+from engine.scheduler.invariants import check_invariants
+from engine.scheduler.status import camera_plan_report, pause_status, scheduler_status
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
@@ -81,7 +82,7 @@ class Visits:
 
     def upsert(self, cameras: Sequence[Camera], now_ns: int) -> None:
         """Add cameras to the schedule, or reschedule those that changed."""
-        self._handle(CamerasPut([plan_of(camera) for camera in cameras]), now_ns)
+        self._handle(CamerasUpserted([plan_of(camera) for camera in cameras]), now_ns)
 
     def remove(self, camera_ids: Sequence[str], now_ns: int) -> None:
         """Remove cameras from the schedule."""
@@ -117,7 +118,7 @@ class Visits:
 
     def pushed(self, camera_id: str, now_ns: int) -> None:
         """Tell the scheduler that a gateway pushed a keyframe."""
-        self._handle(Arrived(camera_id), now_ns)
+        self._handle(PushArrived(camera_id), now_ns)
 
     def set_clock(self, wall_offset_ns: int, now_ns: int) -> None:
         """Set wall clock minus monotonic clock. A jump moves the kitchens' windows, and is logged."""
@@ -130,15 +131,15 @@ class Visits:
 
     def status(self, now_ns: int) -> SchedulerStatus:
         """Return how the patrol keeps its periods."""
-        return self._scheduler.status(now_ns)
+        return scheduler_status(self._scheduler, now_ns)
 
     def drain_periods(self) -> dict[str, tuple[int, int]]:
         """Return periods due and periods kept since the last call, by camera."""
-        return self._scheduler.take_periods()
+        return self._scheduler.drain_periods()
 
     def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
         """Return why a camera is due when it is. Raises RegistryError for an unknown id."""
-        return self._scheduler.plan(camera_id, now_ns)
+        return camera_plan_report(self._scheduler, camera_id, now_ns)
 
     def is_working(self, camera: Camera, wall_ns: int) -> bool:
         """Return whether the camera's kitchen works at this moment."""
@@ -230,7 +231,7 @@ class Visits:
         Cameras that fell due since then have not had a turn yet, and do not count as passed over.
         """
         self._feeders.check_invariants()
-        self._scheduler.check_invariants(self._turn_ns)
+        check_invariants(self._scheduler, self._turn_ns)
 
     def _handle(self, event: Event, now_ns: int) -> list[Action]:
         actions = self._scheduler.handle(event, now_ns)
@@ -251,7 +252,7 @@ class Visits:
 
     def _note(self, action: Action) -> None:
         """Carry out an action that is no order."""
-        if isinstance(action, Presumed):
+        if isinstance(action, PresumedOffline):
             detail = f"its platform {action.host} does not answer; one camera probes it, this one was not visited"
             self._unvisited.append(VisitFailure(action.camera_id, 0, action.reason, detail))
         elif isinstance(action, PushMissing):
@@ -267,7 +268,7 @@ class Visits:
             self._on_pause_ended(action.pause)
 
     def _start(self, action: StartVisit) -> None:
-        self._metrics.lag(action.kind.word, seconds(action.lag_ns))
+        self._metrics.lag(action.camera_class.label, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
         self._feeders.enqueue(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))

@@ -1,6 +1,4 @@
-"""What the scheduler's cameras ask of caps, machine and calendar, in sentences for operators. Changes nothing. Pure."""
-
-from typing import TYPE_CHECKING
+"""Warns operators where caps, machine or calendar cannot give the scheduler's cameras their periods. Pure."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,27 +7,25 @@ from engine.config.calendar import Calendar
 from engine.config.capacity import Fleet, Gates, Load, cannot_keep
 from engine.config.schema import SchedulerSettings, Settings
 from engine.scheduler.classes import CameraClass
-from engine.scheduler.table import ENABLED, GONE, PUSH, CameraState
-from engine.scheduler.timing import DEMUX, class_of_point
+from engine.scheduler.core import Scheduler
+from engine.scheduler.table import ENABLED, PUSH, REMOVED, CameraState
+from engine.scheduler.timing import DEMUX, class_of_key_point
 from engine.scheduler.windows import SEARCH_DAYS
 
-if TYPE_CHECKING:
-    from engine.scheduler.core import Scheduler
+
+def warnings(scheduler: Scheduler, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
+    """Return what is wrong with these settings, in force or not, for the cameras that the scheduler has."""
+    sentences = list(cannot_keep(settings, fleet(scheduler, settings.scheduler), cores))
+    return sentences + never_open(scheduler, settings.scheduler, calendar, wall_ns)
 
 
-def warnings(core: "Scheduler", settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
-    """What would be wrong with these settings, which need not be those in force, for the cameras that there are."""
-    said = list(cannot_keep(settings, fleet(core, settings.scheduler), cores))
-    return said + never_open(core, settings.scheduler, calendar, wall_ns)
-
-
-def fleet(core: "Scheduler", settings: SchedulerSettings) -> Fleet:
-    """Who is to be visited, by class, recorder and platform; a few passes over the columns."""
-    table, dispatch = core.table, core.dispatch
-    visited = _enabled(core) & ((np.frombuffer(table.flags, dtype=np.uint8) & PUSH) == 0)
-    point = np.frombuffer(table.point, dtype=np.uint8)[visited]
-    keys = np.array([class_of_point(code, settings) == CameraClass.KEY_POINT for code in range(256)])[point]
-    demuxed = (point & DEMUX) != 0
+def fleet(scheduler: Scheduler, settings: SchedulerSettings) -> Fleet:
+    """Count the cameras that are visited, by class, recorder and platform; a few passes over the columns."""
+    table, dispatch = scheduler.table, scheduler.dispatch
+    visited = _enabled(scheduler) & ((np.frombuffer(table.flags, dtype=np.uint8) & PUSH) == 0)
+    codes = np.frombuffer(table.key_point, dtype=np.uint8)[visited]
+    keys = np.array([class_of_key_point(code, settings) == CameraClass.KEY_POINT for code in range(256)])[codes]
+    demuxed = (codes & DEMUX) != 0
 
     def gates(column: npt.NDArray[np.int32], names: list[str]) -> Gates:
         capped = column >= 0
@@ -40,15 +36,17 @@ def fleet(core: "Scheduler", settings: SchedulerSettings) -> Fleet:
         Load(int(keys.sum()), int((~keys).sum())),
         Load(int((keys & demuxed).sum()), int((~keys & demuxed).sum())),
         gates(np.frombuffer(table.uplink, dtype=np.int32)[visited], dispatch.uplinks.names),
-        gates(np.frombuffer(table.host, dtype=np.int32)[visited], [host.name for host in dispatch.hosts.all]),
+        gates(np.frombuffer(table.host, dtype=np.int32)[visited], [host.name for host in dispatch.hosts.by_index]),
     )
 
 
-def never_open(core: "Scheduler", settings: SchedulerSettings, calendar: Calendar, wall_ns: int) -> list[str]:
-    """Hours of cameras that do not come within SEARCH_DAYS days, one sentence a pattern."""
-    windows, of_site = core.timing.sites.under(calendar, settings.hours)
-    sites = np.frombuffer(core.table.site, dtype=core.table.site.typecode)[_enabled(core)]
-    cameras = np.bincount(np.frombuffer(of_site, dtype=of_site.typecode)[sites], minlength=len(windows.all))
+def never_open(scheduler: Scheduler, settings: SchedulerSettings, calendar: Calendar, wall_ns: int) -> list[str]:
+    """Return a sentence for each pattern of hours that does not come within SEARCH_DAYS days and that cameras have."""
+    windows, window_of_site = scheduler.timing.sites.windows_under(calendar, settings.hours)
+    sites = np.frombuffer(scheduler.table.site, dtype=scheduler.table.site.typecode)[_enabled(scheduler)]
+    cameras = np.bincount(
+        np.frombuffer(window_of_site, dtype=window_of_site.typecode)[sites], minlength=len(windows.by_index)
+    )
     return [
         f"{hours} do not come in the next {SEARCH_DAYS} days: {cameras[index]:,} cameras have no period to keep; mend "
         "the hours, or terms and holidays in scheduler.calendar_file"
@@ -57,8 +55,8 @@ def never_open(core: "Scheduler", settings: SchedulerSettings, calendar: Calenda
     ]
 
 
-def _enabled(core: "Scheduler") -> npt.NDArray[np.bool_]:
-    flags = np.frombuffer(core.table.flags, dtype=np.uint8)
-    place = np.frombuffer(core.table.place, dtype=np.uint8)
-    enabled: npt.NDArray[np.bool_] = (place != CameraState.FREE) & ((flags & (ENABLED | GONE)) == ENABLED)
+def _enabled(scheduler: Scheduler) -> npt.NDArray[np.bool_]:
+    flags = np.frombuffer(scheduler.table.flags, dtype=np.uint8)
+    state = np.frombuffer(scheduler.table.state, dtype=np.uint8)
+    enabled: npt.NDArray[np.bool_] = (state != CameraState.FREE) & ((flags & (ENABLED | REMOVED)) == ENABLED)
     return enabled

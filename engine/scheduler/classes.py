@@ -1,4 +1,4 @@
-"""What class a camera is in, and what follows from it. Pure."""
+"""Defines the classes of cameras, with the period and the weight of each. Pure."""
 
 from enum import IntEnum
 
@@ -10,7 +10,9 @@ from engine.model.visit import FailureReason
 
 
 class CameraClass(IntEnum):
-    """A camera is in one at a time. The first two are what it is by nature, the others what its last visit made it."""
+    """The class of a camera, one at a time. The first two are base classes, which the registry decides; the others
+    depend on the camera's last visit.
+    """
 
     KEY_POINT = 0
     ORDINARY = 1
@@ -18,23 +20,23 @@ class CameraClass(IntEnum):
     OFFLINE = 3
 
     @property
-    def word(self) -> str:
-        """As metrics, replies and tables say it."""
+    def label(self) -> str:
+        """The name used in metrics, replies and tables."""
         return self.name.lower()
 
 
 CLASSES = tuple(CameraClass)
 REASONS = tuple(FailureReason)
-"""By the number that the table keeps."""
+"""Failure reasons by the number that the table stores."""
 
 
 def base_class(key_point: KeyPoint, required: bool, settings: SchedulerSettings) -> CameraClass:
-    """What a camera is by nature."""
+    """Return the class of a camera whose last visit left nothing open."""
     return CameraClass.KEY_POINT if required or key_point in settings.key_points else CameraClass.ORDINARY
 
 
 def periods_ns(settings: SchedulerSettings) -> list[int]:
-    """The configured period of each class; the offline have none of their own, they back off."""
+    """Return the configured period of each class; offline cameras have none of their own, they back off."""
     return [
         ns(settings.key_period_s),
         ns(settings.ordinary_period_s),
@@ -44,13 +46,14 @@ def periods_ns(settings: SchedulerSettings) -> list[int]:
 
 
 def weights(settings: SchedulerSettings) -> list[float]:
-    """The share of contested slots of each class."""
+    """Return the share of contested slots of each class."""
     return [settings.key_weight, settings.ordinary_weight, settings.suspicious_weight, settings.offline_weight]
 
 
 def is_suspicious(state: State, announced: State) -> bool:
-    """Whether a look leaves a doubt: it saw a fault, or nothing to judge, that is not what the engine stands by; or it
-    saw a picture in order where a fault stands announced. Settled either way, the camera goes back to its class.
+    """Return whether a verdict disagrees with the announced state: the picture shows a fault or cannot be judged and
+    that is not what is announced, or the picture is good while a fault is announced. Once the two agree, the camera
+    returns to its base class.
     """
     if state == State.OK:
         return announced == State.FAULT

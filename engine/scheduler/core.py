@@ -1,9 +1,10 @@
-"""The scheduler's core: who is visited when. Pure: events in, actions out, `now_ns` in, `next_wakeup_ns()` out.
+"""The scheduler's core: takes events and decides which cameras are visited. Pure: events in, actions out; `now_ns` in,
+`next_wakeup_ns()` out.
 
-A camera stands in exactly one place (table.Place): waiting for its time (DUE), wanting a slot (READY), parked because
-its recorder or platform is busy (UPLINK, HOST), in flight, or idle. It moves a bounded number of places a visit, each
-move O(log n). This module takes the events; timing.py says when each camera wants its next visit, dispatch.py which of
-those that want one go. docs/scheduler.md has the model.
+A camera is always in exactly one state (table.CameraState): waiting for its time (DUE), waiting for a slot (READY),
+waiting because its recorder or platform is busy (UPLINK, HOST), in flight, or idle. It changes its state a bounded
+number of times a visit, each in O(log n). This module handles the events; timing.py decides when each camera is due,
+dispatch.py which of the due cameras start. docs/scheduler.md has the model.
 """
 
 from collections.abc import Callable
@@ -14,18 +15,16 @@ import numpy.typing as npt
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.schedule import CameraPlanReport, SchedulerStatus
 from engine.model.visit import FailureReason
-from engine.scheduler import invariants, requests, status
+from engine.scheduler.check_now import check_now
 from engine.scheduler.classes import REASONS, is_suspicious
 from engine.scheduler.deterministic_random import seed_of
 from engine.scheduler.dispatch import Dispatch
 from engine.scheduler.events import (
     Action,
-    Arrived,
     CameraPlan,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     CapacityChanged,
     CheckNow,
     CheckNowAnswered,
@@ -34,7 +33,8 @@ from engine.scheduler.events import (
     PatrolPaused,
     PatrolResumed,
     PauseEnded,
-    Presumed,
+    PresumedOffline,
+    PushArrived,
     PushMissing,
     SettingsChanged,
     Tick,
@@ -42,19 +42,22 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
-from engine.scheduler.heap import SlotHeap, ms_of
+from engine.scheduler.heap import SlotHeap, ceil_ms
 from engine.scheduler.overload import Overload
 from engine.scheduler.pauses import Pauses
 from engine.scheduler.statistics import Statistics
-from engine.scheduler.table import DOUBT, ENABLED, FAILING, GONE, PROBE, PUSH, URGENT, CameraState, Table
+from engine.scheduler.table import ENABLED, FAILING, PROBING, PUSH, REMOVED, SUSPICIOUS, URGENT, CameraState, Table
 from engine.scheduler.timing import Timing
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
 _DUE, _FLIGHT, _IDLE = int(CameraState.DUE), int(CameraState.FLIGHT), int(CameraState.IDLE)
+_WAITING = (CameraState.READY, CameraState.UPLINK, CameraState.HOST)
 
 
 class Scheduler:
-    """See the module. `first_visit_id`: ids count up from here and are never 0. `wall_offset_ns`: see WallClock."""
+    """The state machine; see the module. `first_visit_id`: visit ids count up from here and are never 0.
+    `wall_offset_ns`: see WallClock.
+    """
 
     def __init__(
         self,
@@ -67,20 +70,21 @@ class Scheduler:
         self.settings = settings
         self.table = Table()
         self.overload = Overload(settings)
-        self.tally = Statistics()
-        self.timing = Timing(self.table, settings, calendar or Calendar(), wall_offset_ns, self.overload, self.tally)
-        self.dispatch = Dispatch(
-            self.table, settings, self.timing, self.tally, first_visit_id, self._presume, self._revive
+        self.statistics = Statistics()
+        self.timing = Timing(
+            self.table, settings, calendar or Calendar(), wall_offset_ns, self.overload, self.statistics
         )
-        self.pauses = Pauses(self.table, self.dispatch.uplinks, self.dispatch.hosts, self.tally.counties)
-        self.due = SlotHeap(self.table.place, self.table.release, CameraState.DUE)
+        callbacks = (self._presume_offline, self._catch_up_host)
+        self.dispatch = Dispatch(self.table, settings, self.timing, self.statistics, first_visit_id, *callbacks)
+        self.pauses = Pauses(self.table, self.dispatch.uplinks, self.dispatch.hosts, self.statistics.counties)
+        self.due = SlotHeap(self.table.state, self.table.release, CameraState.DUE)
         self._handlers: dict[type[Any], Callable[[Any, int, list[Action]], None]] = {
-            VisitEnded: self._on_end,
+            VisitEnded: self._on_visit_ended,
             Judged: self._on_judged,
-            Arrived: self._on_arrived,
+            PushArrived: self._on_push_arrived,
             Tick: self._on_tick,
             CheckNow: self._on_check_now,
-            CamerasPut: self._on_put,
+            CamerasUpserted: self._on_upserted,
             CamerasRemoved: self._on_removed,
             CapacityChanged: self._on_capacity,
             SettingsChanged: self._on_settings,
@@ -90,172 +94,161 @@ class Scheduler:
         }
 
     def handle(self, event: Event, now_ns: int) -> list[Action]:
-        """Take an event; returns what is to be done because of it, in order."""
+        """Handle an event and return the actions to take, in order. Raises TypeError if it is no event."""
         handler = self._handlers.get(type(event))
         if handler is None:
             raise TypeError(f"{type(event).__name__} is no scheduler event")
         actions: list[Action] = []
-        if type(event) is Judged and not self._heeds(event):
-            return actions  # most verdicts change nothing; whoever is due by now has its Tick
-        ended = self.tally.ended
+        if type(event) is Judged and not self._is_relevant(event):
+            return actions  # most verdicts change nothing; cameras that are due by now have their Tick
+        ended_before = self.statistics.ended
         handler(event, now_ns, actions)
-        for scope in self.pauses.over(now_ns + self.timing.wall_offset_ns):
+        for scope in self.pauses.ended(now_ns + self.timing.wall_offset_ns):
             self._on_resumed(PatrolResumed(scope), now_ns, actions)
-        self._expire(now_ns, actions)
-        self._ripen(now_ns, actions)
-        waiting = self.dispatch.start(now_ns, actions)
+        self._expire_visits(now_ns, actions)
+        self._release_due(now_ns, actions)
+        waiting = self.dispatch.start_ready(now_ns, actions)
         overload = self.overload
-        overload.note(waiting, self.tally.ended - ended, now_ns)
-        if overload.due(now_ns):
+        overload.record(waiting, self.statistics.ended - ended_before, now_ns)
+        if overload.interval_ended(now_ns):
             overload.adjust(self.timing.demand_per_s(now_ns), now_ns)
         return actions
 
     def next_wakeup_ns(self) -> int | None:
-        """When a Tick is wanted at the latest; None while only other events can change anything."""
-        wakeup = self.dispatch.next_wakeup_ns()
+        """Return when the next Tick is wanted; None while only other events can change anything."""
+        wakeup_ns = self.dispatch.next_wakeup_ns()
         head = self.due.head()
         if head >= 0:
-            release_ns = ms_of(self.table.release[head]) * 1_000_000
-            wakeup = release_ns if wakeup is None else min(wakeup, release_ns)
+            release_ns = ceil_ms(self.table.release[head]) * 1_000_000
+            wakeup_ns = release_ns if wakeup_ns is None else min(wakeup_ns, release_ns)
         end_wall_ns = self.pauses.next_end_wall_ns()
         if end_wall_ns is not None:
             end_ns = end_wall_ns - self.timing.wall_offset_ns
-            wakeup = end_ns if wakeup is None else min(wakeup, end_ns)
-        return wakeup
+            wakeup_ns = end_ns if wakeup_ns is None else min(wakeup_ns, end_ns)
+        return wakeup_ns
 
-    def status(self, now_ns: int) -> SchedulerStatus:
-        """Figures for operators; O(cameras), a millisecond or two for a province."""
-        return status.status(self, now_ns)
-
-    def take_periods(self) -> dict[str, tuple[int, int]]:
-        """Periods due and kept since the last call, by camera."""
-        return self.tally.take_periods()
-
-    def plan(self, camera_id: str, now_ns: int) -> CameraPlanReport:
-        """Why a camera is due when it is; raises RegistryError for an unknown id."""
-        return status.plan(self, camera_id, now_ns)
-
-    def check_invariants(self, now_ns: int) -> None:
-        """Raise SchedulerInvariantError unless the books balance; O(cameras). See invariants.py."""
-        invariants.check_invariants(self, now_ns)
+    def drain_periods(self) -> dict[str, tuple[int, int]]:
+        """Return periods due and kept since the last call, by camera."""
+        return self.statistics.drain_periods()
 
     def _on_tick(self, event: Tick, now_ns: int, actions: list[Action]) -> None:
-        """Whatever is due is found by what follows every event."""
+        """Nothing: `handle` looks for due cameras after every event."""
 
-    def _on_end(self, event: VisitEnded, now_ns: int, actions: list[Action]) -> None:
+    def _on_visit_ended(self, event: VisitEnded, now_ns: int, actions: list[Action]) -> None:
         slot = self.dispatch.flights.pop(event.visit_id, None)
         if slot is not None:
-            self.tally.ended += 1
-            self._land(slot, event.failure, now_ns, actions)
+            self.statistics.ended += 1
+            self._end_visit(slot, event.failure, now_ns, actions)
 
-    def _heeds(self, event: Judged) -> bool:
-        """Whether this verdict leaves a doubt, or settles one."""
+    def _is_relevant(self, event: Judged) -> bool:
+        """Return whether this verdict makes its camera suspicious, or ends that."""
         slot = self.table.slots.get(event.camera_id)
         if slot is None:
             return False
         flags = self.table.flags[slot]
-        return not flags & (PUSH | FAILING) and bool(flags & DOUBT or is_suspicious(event.state, event.announced))
+        return not flags & (PUSH | FAILING) and bool(flags & SUSPICIOUS or is_suspicious(event.state, event.announced))
 
     def _on_judged(self, event: Judged, now_ns: int, actions: list[Action]) -> None:
         table = self.table
         slot = table.slots[event.camera_id]
         flags = table.flags[slot]
-        doubtful = is_suspicious(event.state, event.announced)
+        suspicious = is_suspicious(event.state, event.announced)
         self.timing.count(slot, -1)
-        table.flags[slot] = flags | DOUBT if doubtful else flags & ~DOUBT
+        table.flags[slot] = flags | SUSPICIOUS if suspicious else flags & ~SUSPICIOUS
         self.timing.count(slot, 1)
-        if not doubtful:
-            table.looks[slot] = 0
-        if table.place[slot] == _DUE:
+        if not suspicious:
+            table.rechecks[slot] = 0
+        if table.state[slot] == _DUE:
             self.timing.after_verdict(slot, now_ns)
-            self._put_due(slot)
+            self._push_due(slot)
 
-    def _on_arrived(self, event: Arrived, now_ns: int, actions: list[Action]) -> None:
+    def _on_push_arrived(self, event: PushArrived, now_ns: int, actions: list[Action]) -> None:
         table = self.table
         slot = table.slots.get(event.camera_id)
         if slot is not None and table.flags[slot] & PUSH:
-            table.seen[slot] = now_ns
-            if table.place[slot] == _DUE:
-                self.timing.after_arrival(slot, now_ns)
-                self._put_due(slot)
+            table.last_keyframe[slot] = now_ns
+            if table.state[slot] == _DUE:
+                self.timing.after_push(slot, now_ns)
+                self._push_due(slot)
 
     def _on_capacity(self, event: CapacityChanged, now_ns: int, actions: list[Action]) -> None:
         self.dispatch.capacity = event.visits_max
 
     def _on_wall_clock(self, event: WallClock, now_ns: int, actions: list[Action]) -> None:
         self.timing.wall_offset_ns = event.offset_ns
-        self._replace_due(now_ns, always=False)
+        self._reschedule_due(now_ns, always_open=False)
 
     def _on_settings(self, event: SettingsChanged, now_ns: int, actions: list[Action]) -> None:
         self.settings = event.settings
         self.overload.configure(event.settings)
         self.timing.configure(event.settings, event.calendar)
         self.dispatch.configure(event.settings, now_ns)
-        self._replace_due(now_ns)
+        self._reschedule_due(now_ns)
 
     def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:
-        actions.append(CheckNowAnswered(requests.check_now(self, event.camera_ids, now_ns)))
+        report = check_now(self.table, self.dispatch, self.pauses, event.camera_ids, now_ns)
+        actions.append(CheckNowAnswered(report))
 
     def _on_paused(self, event: PatrolPaused, now_ns: int, actions: list[Action]) -> None:
-        self.pauses.put(event.pause)
-        for slot, place in enumerate(self.table.place):
-            if place in (CameraState.READY, CameraState.UPLINK, CameraState.HOST) and self.pauses.holds(
-                event.pause.scope, slot
-            ):
-                self.dispatch.leave(slot, now_ns)
-                self._pass_over(slot, now_ns)
+        self.pauses.add(event.pause)
+        for slot, state in enumerate(self.table.state):
+            if state in _WAITING and self.pauses.in_scope(event.pause.scope, slot):
+                self.dispatch.withdraw(slot, now_ns)
+                self._skip_paused(slot, now_ns)
 
     def _on_resumed(self, event: PatrolResumed, now_ns: int, actions: list[Action]) -> None:
-        pause = self.pauses.take(event.scope)
+        pause = self.pauses.remove(event.scope)
         if pause is not None:
             actions.append(PauseEnded(pause))
-            slots = range(self.table.size)
-            freed = [one for one in slots if self.table.ids[one] and self.pauses.holds(event.scope, one)]
-            self._catch_up(np.array([one for one in freed if self.pauses.of(one) is None], dtype=np.intp), now_ns)
+            ids, pauses = self.table.ids, self.pauses
+            in_scope = [slot for slot in range(self.table.size) if ids[slot] and pauses.in_scope(event.scope, slot)]
+            self._catch_up(
+                np.array([slot for slot in in_scope if pauses.pause_of(slot) is None], dtype=np.intp), now_ns
+            )
 
-    def _on_put(self, event: CamerasPut, now_ns: int, actions: list[Action]) -> None:
+    def _on_upserted(self, event: CamerasUpserted, now_ns: int, actions: list[Action]) -> None:
         table, timing = self.table, self.timing
-        fresh: list[int] = []
+        unvisited: list[int] = []
         plans = {plan.camera_id: plan for plan in event.cameras}  # of two with one id the later counts
         table.reserve(len(plans.keys() - table.slots.keys()))
         for plan in plans.values():
             slot = table.slots.get(plan.camera_id)
             if slot is None:
                 slot = self._add(plan.camera_id)
-            place, was = table.place[slot], self._schedule_key(slot)
-            if place == _FLIGHT:
-                self._describe(slot, plan)  # it is placed anew when it lands
+            state, key_before = table.state[slot], self._schedule_key(slot)
+            if state == _FLIGHT:
+                self._set_plan(slot, plan)  # it is rescheduled when its visit ends
                 continue
-            self.dispatch.leave(slot, now_ns)
-            self._describe(slot, plan)
+            self.dispatch.withdraw(slot, now_ns)
+            self._set_plan(slot, plan)
             if not plan.enabled:
                 table.flags[slot] &= ~URGENT
                 continue
-            if place == _IDLE and not table.visits[slot]:
-                fresh.append(slot)
+            if state == _IDLE and not table.visits[slot]:
+                unvisited.append(slot)
                 continue
-            if place == _IDLE or was[0] != plan.push:
-                timing.anew(slot, now_ns)
-            elif was != self._schedule_key(slot) and not table.flags[slot] & URGENT:
+            if state == _IDLE or key_before[0] != plan.push:
+                timing.reschedule(slot, now_ns)
+            elif key_before != self._schedule_key(slot) and not table.flags[slot] & URGENT:
                 timing.after_change(slot, now_ns)
-            self._put_due(slot)
-        timing.first(fresh, now_ns)
-        for slot in fresh:
-            table.place[slot] = _DUE
-        self.due.push_all(fresh)
+            self._push_due(slot)
+        timing.schedule_first(unvisited, now_ns)
+        for slot in unvisited:
+            table.state[slot] = _DUE
+        self.due.push_all(unvisited)
 
     def _schedule_key(self, slot: int) -> tuple[bool, int, int]:
-        """What its times depend on: whether it is pushed, its class, its window."""
+        """Return what decides when a camera is visited: whether it is pushed, its base class, its window."""
         table = self.table
-        return bool(table.flags[slot] & PUSH), table.base[slot], table.window[slot]
+        return bool(table.flags[slot] & PUSH), table.base_class[slot], table.window[slot]
 
     def _add(self, camera_id: str) -> int:
         table = self.table
         slot = table.add(camera_id)
         table.seed[slot] = seed_of(self.settings.seed, camera_id)
-        table.credit[slot] = table.seed[slot] & 255  # so that of cameras put off together each comes in its turn
+        table.credit[slot] = table.seed[slot] & 255  # so that cameras skipped in an overload take turns
         table.uplink[slot] = table.host[slot] = table.flight_uplink[slot] = table.flight_host[slot] = -1
-        table.place[slot] = _IDLE
+        table.state[slot] = _IDLE
         return slot
 
     def _on_removed(self, event: CamerasRemoved, now_ns: int, actions: list[Action]) -> None:
@@ -264,138 +257,137 @@ class Scheduler:
             slot = table.slots.get(camera_id)
             if slot is None:
                 continue
-            table.forget(slot)
-            if table.place[slot] == _FLIGHT:
-                table.flags[slot] |= GONE
+            table.remove_id(slot)
+            if table.state[slot] == _FLIGHT:
+                table.flags[slot] |= REMOVED
             else:
-                self.dispatch.leave(slot, now_ns)
-                self._drop(slot)
+                self.dispatch.withdraw(slot, now_ns)
+                self._free_slot(slot)
 
-    def _describe(self, slot: int, plan: CameraPlan) -> None:
-        """The columns that come from the registry; a visit under way keeps the gates it was begun with."""
+    def _set_plan(self, slot: int, plan: CameraPlan) -> None:
+        """Write the columns that come from the registry; a visit under way keeps the gates it began with."""
         table, timing, dispatch = self.table, self.timing, self.dispatch
         timing.count(slot, -1)
-        uplink, host = dispatch.uplinks.join(plan.uplink), dispatch.hosts.join(plan.host)
-        dispatch.uplinks.leave(table.uplink[slot])
-        dispatch.hosts.leave(table.host[slot])
+        uplink, host = dispatch.uplinks.acquire(plan.uplink), dispatch.hosts.acquire(plan.host)
+        dispatch.uplinks.release(table.uplink[slot])
+        dispatch.hosts.release(table.host[slot])
         table.uplink[slot], table.host[slot] = uplink, host
-        timing.describe(slot, plan)
-        table.county[slot] = self.tally.counties.index(plan.county)
+        timing.set_plan(slot, plan)
+        table.county[slot] = self.statistics.counties.index_of(plan.county)
         flags = table.flags[slot] & ~(ENABLED | PUSH)
         if plan.push:
-            flags = PUSH | (flags & PROBE)
+            flags = PUSH | (flags & PROBING)
         table.flags[slot] = flags | (ENABLED if plan.enabled else 0)
         timing.count(slot, 1)
 
-    def _drop(self, slot: int) -> None:
-        """The slot of a camera that is gone."""
+    def _free_slot(self, slot: int) -> None:
+        """Free the slot of a camera that left the registry."""
         table = self.table
         self.timing.count(slot, -1)
-        self.dispatch.uplinks.leave(table.uplink[slot])
-        self.dispatch.hosts.leave(table.host[slot])
-        self.timing.forget(slot)
+        self.dispatch.uplinks.release(table.uplink[slot])
+        self.dispatch.hosts.release(table.host[slot])
+        self.timing.remove(slot)
         table.free(slot)
 
-    def _put_due(self, slot: int) -> None:
-        self.table.place[slot] = _DUE
+    def _push_due(self, slot: int) -> None:
+        self.table.state[slot] = _DUE
         self.due.push(slot)
 
-    def _replace_due(self, now_ns: int, always: bool = True) -> None:
-        """Periods, windows or the wall clock have changed: every camera that waits for its time gets a new one.
-
-        `always`: also those whose kitchen never closes.
+    def _reschedule_due(self, now_ns: int, always_open: bool = True) -> None:
+        """Reschedule every camera in DUE after a change of periods, windows or wall clock. `always_open`: also those
+        whose kitchen never closes.
         """
         table = self.table
-        moved = [always or not window.always for window in self.timing.sites.windows]
+        affected = [always_open or not window.always for window in self.timing.sites.windows]
         for slot in range(table.size):
-            if table.place[slot] == _DUE and moved[table.window[slot]]:
+            if table.state[slot] == _DUE and affected[table.window[slot]]:
                 self.timing.after_change(slot, now_ns)
-                self._put_due(slot)
+                self._push_due(slot)
 
-    def _expire(self, now_ns: int, actions: list[Action]) -> None:
-        while visit_id := self.dispatch.expired(now_ns):
+    def _expire_visits(self, now_ns: int, actions: list[Action]) -> None:
+        while visit_id := self.dispatch.expired_visit(now_ns):
             slot = self.dispatch.flights.pop(visit_id)
-            self.tally.expired += 1
+            self.statistics.expired += 1
             actions.append(VisitExpired(visit_id, self.table.ids[slot]))
-            self._land(slot, FailureReason.INTERNAL, now_ns, actions)
+            self._end_visit(slot, FailureReason.INTERNAL, now_ns, actions)
 
-    def _ripen(self, now_ns: int, actions: list[Action]) -> None:
-        """Cameras whose time has come want a slot from now on."""
+    def _release_due(self, now_ns: int, actions: list[Action]) -> None:
+        """Start the cameras whose time has come, or make them ready."""
         table, due = self.table, self.due
         while (slot := due.head()) >= 0 and table.release[slot] <= now_ns:
             due.pop()
-            paused = self.pauses.of(slot) is not None
+            paused = self.pauses.pause_of(slot) is not None
             if table.flags[slot] & PUSH:
                 if not paused:
                     actions.append(PushMissing(table.ids[slot], self.timing.period_s(slot)))
-                self.timing.after_arrival(slot, now_ns)
-                self._put_due(slot)
+                self.timing.after_push(slot, now_ns)
+                self._push_due(slot)
             elif paused:
-                self._pass_over(slot, now_ns)
-            elif self.timing.put_off(slot, now_ns):
-                self._put_due(slot)
+                self._skip_paused(slot, now_ns)
+            elif self.timing.shed_for_overload(slot, now_ns):
+                self._push_due(slot)
             else:
-                table.blocked[slot] = 0
-                if not self.dispatch.start_at_once(slot, now_ns, actions):
+                table.wait_reason[slot] = 0
+                if not self.dispatch.start_immediately(slot, now_ns, actions):
                     self.dispatch.make_ready(slot)
-        self.dispatch.wake(now_ns)
+        self.dispatch.wake_hosts(now_ns)
 
-    def _pass_over(self, slot: int, now_ns: int) -> None:
-        """Its time has come, or it waits, and it is paused: it misses this period."""
+    def _skip_paused(self, slot: int, now_ns: int) -> None:
+        """Skip a paused camera that is due or waits: it misses this period."""
         self.table.flags[slot] &= ~URGENT
-        self.timing.passed_over(slot, self._last_reason(slot), "paused", now_ns)
-        self._put_due(slot)
+        self.timing.after_skip(slot, self._last_reason(slot), "paused", now_ns)
+        self._push_due(slot)
 
-    def _presume(self, slot: int, now_ns: int, actions: list[Action]) -> None:
-        """Its platform is out: offline for this period, without a visit that would only knock once more."""
+    def _presume_offline(self, slot: int, now_ns: int, actions: list[Action]) -> None:
+        """Count a camera whose platform is in an outage as offline for this period, without a pointless visit."""
         table, reason = self.table, self._last_reason(slot)
-        actions.append(Presumed(table.ids[slot], self.dispatch.hosts.all[table.host[slot]].name, reason))
-        self.dispatch.leave(slot, now_ns)
-        self.tally.presumed += 1
-        self.timing.passed_over(slot, reason, "outage", now_ns)
-        self._put_due(slot)
+        actions.append(PresumedOffline(table.ids[slot], self.dispatch.hosts.by_index[table.host[slot]].name, reason))
+        self.dispatch.withdraw(slot, now_ns)
+        self.statistics.presumed += 1
+        self.timing.after_skip(slot, reason, "outage", now_ns)
+        self._push_due(slot)
 
     def _last_reason(self, slot: int) -> FailureReason:
         table = self.table
-        return REASONS[table.reason[slot]] if table.flags[slot] & FAILING else FailureReason.UNREACHABLE
+        return REASONS[table.failure_reason[slot]] if table.flags[slot] & FAILING else FailureReason.UNREACHABLE
 
-    def _revive(self, host: int, now_ns: int) -> None:
-        """A platform is back."""
+    def _catch_up_host(self, host: int, now_ns: int) -> None:
+        """Catch up with the cameras of a platform whose outage has ended."""
         self._catch_up(np.flatnonzero(np.frombuffer(self.table.host, dtype=np.int32) == host), now_ns)
 
     def _catch_up(self, slots: npt.NDArray[np.intp], now_ns: int) -> None:
-        """Of these cameras those that failed or were passed over are looked at within half a period."""
+        """Schedule those of these cameras that failed or are behind their period within half a period."""
         table = self.table
-        due_ns = self.timing.periods(table.base) * (1.0 - self.settings.jitter)  # two looks may be so near each other
-        overdue = np.frombuffer(table.seen, dtype=np.int64) < now_ns - due_ns
+        gap_min_ns = self.timing.periods(table.base_class) * (1.0 - self.settings.jitter)  # between periodic visits
+        is_behind = np.frombuffer(table.last_keyframe, dtype=np.int64) < now_ns - gap_min_ns
         flags = np.frombuffer(table.flags, dtype=np.uint8)
-        wanted = (overdue | ((flags & FAILING) != 0)) & ((flags & PUSH) == 0)
-        wanted &= np.frombuffer(table.place, dtype=np.uint8) == _DUE
-        for slot in slots[wanted[slots]].tolist():
+        chosen = (is_behind | ((flags & FAILING) != 0)) & ((flags & PUSH) == 0)
+        chosen &= np.frombuffer(table.state, dtype=np.uint8) == _DUE
+        for slot in slots[chosen[slots]].tolist():
             self.timing.after_outage(slot, now_ns)
-            self._put_due(slot)
+            self._push_due(slot)
 
-    def _land(self, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]) -> None:
-        """A visit is over: what it held is free, and the camera gets its next time."""
+    def _end_visit(self, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]) -> None:
+        """Free what a visit held, and schedule the camera's next one."""
         table = self.table
-        self.dispatch.land(slot, failure, now_ns, actions)
+        self.dispatch.end_visit(slot, failure, now_ns, actions)
         flags = table.flags[slot]
-        if flags & GONE:
-            self._drop(slot)
+        if flags & REMOVED:
+            self._free_slot(slot)
             return
         timing = self.timing
         if flags & PUSH:
-            timing.after_arrival(slot, now_ns)
+            timing.after_push(slot, now_ns)
         elif failure is None and not flags & FAILING:
             timing.after_success(slot, now_ns)
         else:
-            timing.count(slot, -1)  # it may change its class
+            timing.count(slot, -1)  # its class may change
             if failure is None:
                 timing.after_success(slot, now_ns)
             else:
                 if failure != FailureReason.INTERNAL:
-                    table.reason[slot] = _REASON_NUMBER[failure]
+                    table.failure_reason[slot] = _REASON_NUMBER[failure]
                 timing.after_failure(slot, failure, now_ns)
             timing.count(slot, 1)
         if flags & ENABLED:
-            self._put_due(slot)
+            self._push_due(slot)

@@ -1,6 +1,7 @@
-"""What the scheduler is told, and what it answers. Plain values; times are monotonic nanoseconds.
+"""Defines the events that the scheduler receives and the actions it answers with. Plain values; times are monotonic
+nanoseconds.
 
-Those that come once a visit, or of every camera at a start, are tuples: they are made in a third of the time.
+Those that occur once a visit, or once a camera at a start, are tuples: building one takes a third of the time.
 """
 
 from collections.abc import Sequence
@@ -19,9 +20,9 @@ from engine.scheduler.classes import CameraClass
 class CameraPlan(NamedTuple):
     """What the scheduler needs to know of a camera.
 
-    `uplink`: the recorder it hangs on, `host`: the platform; connections to both are capped, an empty name is not.
-    `push`: a gateway sends its keyframes; it is never visited, but missed. `demux`: FFmpeg visits it, not our own RTSP
-    client; it matters where capacities are compared only.
+    `uplink`: the recorder it hangs on, `host`: its platform; connections to both are capped, an empty name is not.
+    `push`: a gateway sends its keyframes; it is never visited, but reported if nothing arrives. `demux`: FFmpeg visits
+    it, not our own RTSP client; this matters only where capacities are compared.
     """
 
     camera_id: str
@@ -38,7 +39,7 @@ class CameraPlan(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CamerasPut:
+class CamerasUpserted:
     """Cameras are new or changed."""
 
     cameras: Sequence[CameraPlan]
@@ -53,18 +54,18 @@ class CamerasRemoved:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has come to next_wakeup_ns()."""
+    """The time of next_wakeup_ns() has come."""
 
 
 class VisitEnded(NamedTuple):
-    """A visit is over: with a keyframe (`failure` None) or with a reason. Unknown ids are passed over."""
+    """A visit is over: with a keyframe (`failure` None) or with a reason. Unknown ids are ignored."""
 
     visit_id: int
     failure: FailureReason | None
 
 
 class Judged(NamedTuple):
-    """The judge has spoken on a picture: what this visit saw, and what the engine stands by."""
+    """The judge gave its verdict on a picture: the state of this visit, and the announced state."""
 
     camera_id: str
     state: State
@@ -72,7 +73,7 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class PushArrived:
     """A gateway pushed a keyframe of this camera."""
 
     camera_id: str
@@ -87,14 +88,14 @@ class CheckNow:
 
 @dataclass(frozen=True, slots=True)
 class CapacityChanged:
-    """How many visits may be in flight now: what feeders can carry and the intake can take."""
+    """How many visits may be in flight now: what the feeders can carry and the intake can hold."""
 
     visits_max: int
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsChanged:
-    """New settings and calendar; what is under way goes on."""
+    """New settings and calendar; visits under way go on."""
 
     settings: SchedulerSettings
     calendar: Calendar
@@ -102,32 +103,32 @@ class SettingsChanged:
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """The wall clock stands at monotonic time plus this. Only windows use it: a jump moves them and nothing else."""
+    """Wall clock minus monotonic clock. Only windows depend on it: a jump moves them and nothing else."""
 
     offset_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class PatrolPaused:
-    """Cameras of a scope are not visited until it is resumed, or the end of the pause comes; visits under way go on."""
+    """Do not visit the cameras of a scope until the pause ends or somebody resumes it; visits under way go on."""
 
     pause: Pause
 
 
 @dataclass(frozen=True, slots=True)
 class PatrolResumed:
-    """Somebody ends a pause; a scope that is not paused is passed over."""
+    """Somebody ends a pause; a scope that is not paused is ignored."""
 
     scope: PauseScope
 
 
 Event = (
-    CamerasPut
+    CamerasUpserted
     | CamerasRemoved
     | Tick
     | VisitEnded
     | Judged
-    | Arrived
+    | PushArrived
     | CheckNow
     | CapacityChanged
     | SettingsChanged
@@ -138,26 +139,26 @@ Event = (
 
 
 class StartVisit(NamedTuple):
-    """Visit this camera; the answer is a VisitEnded with this id before `deadline_ns`. `lag_ns`: how late it begins."""
+    """Visit this camera; a VisitEnded with this id is expected before `deadline_ns`. `lag_ns`: how late it begins."""
 
     visit_id: int
     camera_id: str
     deadline_ns: int
-    kind: CameraClass
+    camera_class: CameraClass
     lag_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class VisitExpired:
-    """No VisitEnded came in time: the visit counts as ended (internal), its answer will not be waited for."""
+    """No VisitEnded came in time: the visit counts as ended (internal), and a late answer is ignored."""
 
     visit_id: int
     camera_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Presumed:
-    """The camera was due, and its platform is out: it counts as offline for this reason without a visit."""
+class PresumedOffline:
+    """The camera was due while its platform is in an outage: it counts as offline for this reason, without a visit."""
 
     camera_id: str
     host: str
@@ -196,9 +197,18 @@ class CheckNowAnswered:
 
 @dataclass(frozen=True, slots=True)
 class PauseEnded:
-    """Its end has come, or somebody resumed it."""
+    """A pause reached its end, or somebody resumed it."""
 
     pause: Pause
 
 
-Action = StartVisit | VisitExpired | Presumed | PushMissing | OutageBegan | OutageEnded | CheckNowAnswered | PauseEnded
+Action = (
+    StartVisit
+    | VisitExpired
+    | PresumedOffline
+    | PushMissing
+    | OutageBegan
+    | OutageEnded
+    | CheckNowAnswered
+    | PauseEnded
+)

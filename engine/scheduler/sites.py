@@ -1,20 +1,20 @@
-"""Canteens as the scheduler sees them: id, region and hours, each combination once, and the window each has. Pure."""
+"""Stores each combination of canteen, region and hours once, with its window. Pure."""
 
 from array import array
 
 from engine.config.calendar import Calendar
 from engine.scheduler.windows import Window, Windows
 
-_NOBODY = ("", "", "")
+_NO_SITE = ("", "", "")
 
 
 class Sites:
-    """Index 0 is no canteen; it is never given away. An index is given anew once no camera has it."""
+    """Sites by index, counted by camera; an index without cameras is reused. Index 0 is "no site" and stays taken."""
 
     def __init__(self) -> None:
-        self._sites: list[tuple[str, str, str]] = [_NOBODY]
-        self._index: dict[tuple[str, str, str], int] = {_NOBODY: 0}
-        self._members = array("I", [0])
+        self._sites: list[tuple[str, str, str]] = [_NO_SITE]
+        self._index: dict[tuple[str, str, str], int] = {_NO_SITE: 0}
+        self._cameras = array("I", [0])
         self._free: list[int] = []
         self._configured: tuple[Calendar, str] | None = None
         self.configure(Calendar(), "")
@@ -22,31 +22,31 @@ class Sites:
     @property
     def windows(self) -> list[Window]:
         """All windows in use, by index."""
-        return self._windows.all
+        return self._windows.by_index
 
     def configure(self, calendar: Calendar, default_hours: str) -> None:
-        """Windows of all canteens anew."""
-        self._windows, self._window = self.under(calendar, default_hours)
+        """Recompute the windows of all sites."""
+        self._windows, self._window = self.windows_under(calendar, default_hours)
         self._configured = (calendar, default_hours)
 
-    def under(self, calendar: Calendar, default_hours: str) -> "tuple[Windows, array[int]]":
-        """The windows that such a calendar makes, and which of them each canteen has."""
+    def windows_under(self, calendar: Calendar, default_hours: str) -> "tuple[Windows, array[int]]":
+        """Return the windows under this calendar, and the window index of each site; changes nothing."""
         if self._configured == (calendar, default_hours):
             return self._windows, self._window
         windows = Windows(calendar, default_hours)
-        return windows, array("I", (windows.of(*site) for site in self._sites))
+        return windows, array("I", (windows.index_of(*site) for site in self._sites))
 
-    def window(self, index: int) -> int:
-        """The window of a canteen."""
+    def window_of(self, index: int) -> int:
+        """Return the window index of a site."""
         return self._window[index]
 
     def is_open(self, site_id: str, region: str, hours: str, wall_ns: int) -> bool:
-        """Whether a kitchen works at this moment; one that was never joined counts as working."""
+        """Return whether a kitchen works at this moment; a site without cameras counts as working."""
         index = self._index.get((site_id, region, hours))
         return index is None or self.windows[self._window[index]].is_open(wall_ns)
 
-    def join(self, site_id: str, region: str, hours: str) -> int:
-        """A camera belongs to it."""
+    def acquire(self, site_id: str, region: str, hours: str) -> int:
+        """Count one more camera of a site; return the site's index."""
         site = (site_id, region, hours)
         index = self._index.get(site)
         if index is None:
@@ -56,18 +56,18 @@ class Sites:
             else:
                 index = len(self._sites)
                 self._sites.append(site)
-                self._members.append(0)
+                self._cameras.append(0)
                 self._window.append(0)
             self._index[site] = index
-            self._window[index] = self._windows.of(site_id, region, hours)
-        self._members[index] += 1
+            self._window[index] = self._windows.index_of(site_id, region, hours)
+        self._cameras[index] += 1
         return index
 
-    def leave(self, index: int) -> None:
-        """A camera no longer belongs to it."""
+    def release(self, index: int) -> None:
+        """Count one camera less."""
         if not index:
             return
-        self._members[index] -= 1
-        if not self._members[index]:
+        self._cameras[index] -= 1
+        if not self._cameras[index]:
             del self._index[self._sites[index]]
             self._free.append(index)

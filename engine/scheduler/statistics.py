@@ -1,4 +1,4 @@
-"""What the scheduler counts: looks, lags, periods kept and missed, by class and county. Pure."""
+"""Counts visits, lags, periods kept and periods missed, by class and county. Pure."""
 
 from bisect import bisect_left
 
@@ -11,22 +11,22 @@ _BOUNDS_NS = [round(0.01 * NS_PER_S * 1.08**n) for n in range(192)]
 
 
 class LagWindow:
-    """Lags of the last minute or two: the running minute and the one before it."""
+    """Lags of the last one to two minutes: the current minute and the previous one."""
 
     def __init__(self) -> None:
-        self._now = [0] * (len(_BOUNDS_NS) + 1)
-        self._before = list(self._now)
+        self._current = [0] * (len(_BOUNDS_NS) + 1)
+        self._previous = list(self._current)
         self._until_ns = 0
 
     def add(self, lag_ns: int, now_ns: int) -> None:
-        """A visit began so late."""
-        self._turn(now_ns)
-        self._now[bisect_left(_BOUNDS_NS, lag_ns)] += 1
+        """Count a visit that began this late."""
+        self._rotate(now_ns)
+        self._current[bisect_left(_BOUNDS_NS, lag_ns)] += 1
 
     def percentile_ns(self, share: float, now_ns: int) -> int:
-        """The upper bound of the bucket below which this share lies; 0 if there was nothing."""
-        self._turn(now_ns)
-        counts = [a + b for a, b in zip(self._now, self._before, strict=True)]
+        """Return the upper bound of the bucket below which this share of the lags lies; 0 without lags."""
+        self._rotate(now_ns)
+        counts = [a + b for a, b in zip(self._current, self._previous, strict=True)]
         wanted, total = share * sum(counts), 0
         for index, count in enumerate(counts):
             total += count
@@ -34,148 +34,146 @@ class LagWindow:
                 return _BOUNDS_NS[min(index, len(_BOUNDS_NS) - 1)] if index else 0
         return 0
 
-    def _turn(self, now_ns: int) -> None:
+    def _rotate(self, now_ns: int) -> None:
         if now_ns < self._until_ns:
             return
-        gone = now_ns - self._until_ns
-        self._before = self._now if gone < _WINDOW_NS else [0] * len(self._now)
-        self._now = [0] * len(self._before)
+        overdue_ns = now_ns - self._until_ns
+        self._previous = self._current if overdue_ns < _WINDOW_NS else [0] * len(self._current)
+        self._current = [0] * len(self._previous)
         self._until_ns = now_ns + _WINDOW_NS
 
 
 class RecentRate:
-    """How many a second, of the last 10 to 20 s: the running span and the one before it."""
+    """Events a second of the last 10 to 20 s: the current span and the previous one."""
 
     _SPAN_NS = 10 * NS_PER_S
 
     def __init__(self) -> None:
-        self._now = self._before = 0
+        self._current = self._previous = 0
         self._began_ns = self._until_ns = 0
 
     def add(self, now_ns: int) -> None:
-        """One more."""
-        self._turn(now_ns)
-        self._now += 1
+        """Count one event."""
+        self._rotate(now_ns)
+        self._current += 1
 
     def per_s(self, now_ns: int) -> float:
-        """0 if there was nothing in the last span."""
-        self._turn(now_ns)
-        return (self._now + self._before) * NS_PER_S / max(NS_PER_S, now_ns - self._began_ns)
+        """Return the rate; 0 without events."""
+        self._rotate(now_ns)
+        return (self._current + self._previous) * NS_PER_S / max(NS_PER_S, now_ns - self._began_ns)
 
-    def _turn(self, now_ns: int) -> None:
+    def _rotate(self, now_ns: int) -> None:
         if now_ns < self._until_ns:
             return
         if now_ns - self._until_ns < self._SPAN_NS:
-            self._began_ns, self._before = self._until_ns - self._SPAN_NS, self._now
+            self._began_ns, self._previous = self._until_ns - self._SPAN_NS, self._current
         else:
-            self._began_ns, self._before = now_ns, 0
-        self._now = 0
+            self._began_ns, self._previous = now_ns, 0
+        self._current = 0
         self._until_ns = now_ns + self._SPAN_NS
 
 
 class Gaps:
-    """From one look at a camera by its period to the next: the mean of the last minute or two, and of all."""
+    """Times from one periodic visit of a camera to the next: the mean of the last one to two minutes, and of all."""
 
     def __init__(self) -> None:
-        self._now = self._before = (0, 0)  # sum in ns, count
+        self._current = self._previous = (0, 0)  # sum in ns, count
         self._until_ns = 0
         self._sum_ns = self._count = 0
 
     def add(self, gap_ns: int, now_ns: int) -> None:
-        """A look came so long after the last one."""
+        """Count a visit that began this long after the last one."""
         if now_ns >= self._until_ns:
-            self._turn(now_ns)
-        sum_ns, count = self._now
-        self._now = (sum_ns + gap_ns, count + 1)
+            self._rotate(now_ns)
+        sum_ns, count = self._current
+        self._current = (sum_ns + gap_ns, count + 1)
         self._sum_ns += gap_ns
         self._count += 1
 
     def recent_ns(self, now_ns: int) -> float:
-        """0 if there was none."""
+        """Return the mean of the last one to two minutes; 0 without gaps."""
         if now_ns >= self._until_ns:
-            self._turn(now_ns)
-        count = self._now[1] + self._before[1]
-        return (self._now[0] + self._before[0]) / count if count else 0.0
+            self._rotate(now_ns)
+        count = self._current[1] + self._previous[1]
+        return (self._current[0] + self._previous[0]) / count if count else 0.0
 
     @property
     def mean_ns(self) -> float:
-        """Since the start; 0 if there was none."""
+        """The mean since the start; 0 without gaps."""
         return self._sum_ns / self._count if self._count else 0.0
 
-    def _turn(self, now_ns: int) -> None:
-        self._before = self._now if now_ns - self._until_ns < _WINDOW_NS else (0, 0)
-        self._now = (0, 0)
+    def _rotate(self, now_ns: int) -> None:
+        self._previous = self._current if now_ns - self._until_ns < _WINDOW_NS else (0, 0)
+        self._current = (0, 0)
         self._until_ns = now_ns + _WINDOW_NS
 
 
 class Counties:
-    """By county: the longest lag of the last minute or two; periods due and kept since the start."""
+    """By county: the longest lag of the last one to two minutes; periods due and kept since the start."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self._index: dict[str, int] = {}
-        self._now: list[int] = []
-        self._before: list[int] = []
+        self._current: list[int] = []
+        self._previous: list[int] = []
         self._until_ns = 0
         self.periods_due: list[int] = []
         self.periods_kept: list[int] = []
 
-    def index(self, county: str) -> int:
-        """The number of a county."""
+    def index_of(self, county: str) -> int:
+        """Return the index of a county; a new one gets the next index."""
         index = self._index.get(county)
         if index is None:
             index = self._index[county] = len(self.names)
             self.names.append(county)
-            self._now.append(0)
-            self._before.append(0)
+            self._current.append(0)
+            self._previous.append(0)
             self.periods_due.append(0)
             self.periods_kept.append(0)
         return index
 
     def add(self, index: int, lag_ns: int, now_ns: int) -> None:
-        """A visit in it began so late."""
+        """Record the lag of a visit in this county."""
         if now_ns >= self._until_ns:
-            self._before, self._now = self._now, [0] * len(self._now)
+            self._previous, self._current = self._current, [0] * len(self._current)
             self._until_ns = now_ns + _WINDOW_NS
-        if lag_ns > self._now[index]:
-            self._now[index] = lag_ns
+        if lag_ns > self._current[index]:
+            self._current[index] = lag_ns
 
-    def worst(self) -> list[int]:
-        """By index, in nanoseconds."""
-        return [max(pair) for pair in zip(self._now, self._before, strict=True)]
+    def longest_lags_ns(self) -> list[int]:
+        """Return the longest recent lag of each county, by index."""
+        return [max(pair) for pair in zip(self._current, self._previous, strict=True)]
 
 
 class Statistics:
-    """Counters since the start, one a class where a list stands."""
+    """Counters since the start; lists are by class."""
 
     def __init__(self) -> None:
-        many = len(CLASSES)
+        classes = len(CLASSES)
         self.started = self.ended = self.expired = 0
         self.starts = RecentRate()
-        self.looks = [0] * many
-        self.failures = [0] * many
-        self.periods_due = [0] * many
-        self.periods_kept = [0] * many
-        self.gaps = [Gaps() for _ in range(many)]
-        self.lags = [LagWindow() for _ in range(many)]
+        self.visits = [0] * classes
+        self.periods_due = [0] * classes
+        self.periods_kept = [0] * classes
+        self.gaps = [Gaps() for _ in range(classes)]
+        self.lags = [LagWindow() for _ in range(classes)]
         self.shed: dict[str, int] = {}
         self.presumed = 0
-        self.outages = 0
         self.counties = Counties()
-        self._passed: dict[str, tuple[int, int]] = {}
+        self._periods_by_camera: dict[str, tuple[int, int]] = {}
 
-    def periods(self, camera_id: str, kind: int, county: int, due: int, kept: int, reason: str) -> None:
-        """So many periods were due, and so many of them had a look; the others went by because of this."""
-        due_before, kept_before = self._passed.get(camera_id, (0, 0))
-        self._passed[camera_id] = (due_before + due, kept_before + kept)
-        self.periods_due[kind] += due
-        self.periods_kept[kind] += kept
+    def record_periods(self, camera_id: str, base_class: int, county: int, due: int, kept: int, reason: str) -> None:
+        """Count periods that were due, and those of them that had a visit; `reason`: why the others were missed."""
+        due_before, kept_before = self._periods_by_camera.get(camera_id, (0, 0))
+        self._periods_by_camera[camera_id] = (due_before + due, kept_before + kept)
+        self.periods_due[base_class] += due
+        self.periods_kept[base_class] += kept
         self.counties.periods_due[county] += due
         self.counties.periods_kept[county] += kept
         if due > kept:
             self.shed[reason] = self.shed.get(reason, 0) + due - kept
 
-    def take_periods(self) -> dict[str, tuple[int, int]]:
-        """Periods due and kept since the last call, by camera; those of a camera that left are among them."""
-        passed, self._passed = self._passed, {}
-        return passed
+    def drain_periods(self) -> dict[str, tuple[int, int]]:
+        """Return periods due and kept since the last call, by camera, cameras removed since then included."""
+        drained, self._periods_by_camera = self._periods_by_camera, {}
+        return drained

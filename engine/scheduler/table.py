@@ -1,44 +1,46 @@
-"""The cameras, a slot each, in columns of plain integers: 131,072 of them fit a few megabytes and no collector of
-garbage ever walks them. Pure.
+"""Stores what the scheduler knows of each camera, one slot a camera, in columns of plain integers. Pure.
+
+131,072 cameras fit a few megabytes, and the garbage collector never walks them.
 """
 
 from array import array
 from enum import IntEnum
 
-DOUBT, URGENT, REGULAR, PROBE, PUSH, ENABLED, GONE, FAILING = (1 << n for n in range(8))
-"""Flags of a slot: last picture disagrees with the announcement; jumps the queue; due by its period (not by a retry);
-probes its platform; pushed by a gateway; visited at all; left the registry in flight; last visit failed."""
+SUSPICIOUS, URGENT, PERIODIC, PROBING, PUSH, ENABLED, REMOVED, FAILING = (1 << n for n in range(8))
+"""Flags of a slot: its last picture disagrees with the announced state; somebody asked for it; it is due by its period
+(not by a retry or recheck); its visit probes its platform; a gateway pushes it; it is visited at all; it left the
+registry while in flight; its last visit failed."""
 
 
 class CameraState(IntEnum):
-    """Where a camera stands. Exactly one."""
+    """Where a camera stands: exactly one of these."""
 
-    FREE = 0  # no camera in this slot, all columns 0
+    FREE = 0  # no camera has this slot, all columns are 0
     IDLE = 1  # disabled
-    DUE = 2  # its time has not come
-    READY = 3  # wants a slot
-    UPLINK = 4  # wants its recorder to be free
-    HOST = 5  # wants its platform to be free
+    DUE = 2  # waits for its time
+    READY = 3  # waits for a slot
+    UPLINK = 4  # waits for its recorder
+    HOST = 5  # waits for its platform
     FLIGHT = 6  # is being visited
 
 
 class Table:
-    """Columns by slot. Times are monotonic nanoseconds. `add` gives a slot, `free` takes it back for another camera."""
+    """Columns by slot; times are monotonic nanoseconds. `add` assigns a slot, `free` makes it available again."""
 
     def __init__(self) -> None:
         self.slots: dict[str, int] = {}
         self.ids: list[str] = []
         self._free: list[int] = []
-        self.place = array("B")
+        self.state = array("B")  # CameraState
         self.flags = array("B")
-        self.base = array("B")  # class by nature
-        self.queue = array("B")  # which ready queue, while READY; as which class it is visited, while in FLIGHT
-        self.failures = array("B")  # what they weigh: see backoff.remember
-        self.reason = array("B")  # of the last failure
-        self.looks = array("B")  # quick looks in a row
-        self.credit = array("B")  # in 256ths of a look, while periods are stretched: see Timing.put_off
-        self.blocked = array("B")  # what it last waited for
-        self.point = array("B")  # what it looks at, and whether it is required
+        self.base_class = array("B")
+        self.queue = array("B")  # while READY: its ready queue; while in FLIGHT: the class it is visited as
+        self.failure_memory = array("B")  # see backoff.updated_memory
+        self.failure_reason = array("B")  # of the last failure; index into REASONS
+        self.rechecks = array("B")  # quick visits in a row
+        self.credit = array("B")  # in 256ths of a visit, while periods are stretched: see Timing.shed_for_overload
+        self.wait_reason = array("B")  # what it last waited for; index into WAIT_REASONS
+        self.key_point = array("B")  # with the bits REQUIRED and DEMUX: see timing
         self.window = array("I")
         self.site = array("I")
         self.county = array("I")
@@ -49,24 +51,24 @@ class Table:
         self.visits = array("I")
         self.seed = array("Q")
         self.nominal = array("q")  # when it is due by its period, without jitter
-        self.release = array("q")  # when it wants to be visited
-        self.deadline = array("q")  # release for those that wait longest first
+        self.release = array("q")  # when it is due
+        self.deadline = array("q")  # the waiting camera with the earliest one goes first
         self.visit_id = array("q")
-        self.started = array("q")  # its last visit
-        self.seen = array("q")  # its last keyframe; 0: never
-        self._columns = [one for one in vars(self).values() if isinstance(one, array)]
+        self.last_visit = array("q")  # when it began
+        self.last_keyframe = array("q")  # 0: none yet
+        self._columns = [column for column in vars(self).values() if isinstance(column, array)]
 
     def __len__(self) -> int:
-        """Cameras known by id."""
+        """The number of cameras known by id."""
         return len(self.slots)
 
     @property
     def size(self) -> int:
-        """Slots, free ones included."""
+        """The number of slots, free ones included."""
         return len(self.ids)
 
     def reserve(self, cameras: int) -> None:
-        """Slots for so many new cameras, all at once: that takes a tenth of the time."""
+        """Make slots for this many new cameras at once: ten times as fast as one at a time."""
         size, more = len(self.ids), cameras - len(self._free)
         if more > 0:
             for column in self._columns:
@@ -75,19 +77,19 @@ class Table:
             self._free += range(size + more - 1, size - 1, -1)
 
     def add(self, camera_id: str) -> int:
-        """A slot for a new camera, all columns 0."""
+        """Return a slot for a new camera, with all columns 0."""
         self.reserve(1)
         slot = self._free.pop()
         self.ids[slot] = camera_id
         self.slots[camera_id] = slot
         return slot
 
-    def forget(self, slot: int) -> None:
-        """The id means nothing any more; the slot is kept until `free`, since a visit may be under way."""
+    def remove_id(self, slot: int) -> None:
+        """Forget the camera's id; the slot stays taken until `free`, since a visit may be under way."""
         del self.slots[self.ids[slot]]
 
     def free(self, slot: int) -> None:
-        """The slot may be given to another camera."""
+        """Make the slot available to another camera."""
         for column in self._columns:
             column[slot] = 0
         self.ids[slot] = ""

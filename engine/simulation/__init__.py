@@ -1,1 +1,1 @@
-"""A patrol rehearsed: the very same scheduler, in virtual time, against a model of the world."""
+"""Simulates a patrol: the scheduler that `patrol run` uses, in virtual time, against a model of the world."""

@@ -1,4 +1,4 @@
-"""What docs/scheduler.md says of the files that a rehearsal reads: the world, and what goes wrong in it."""
+"""Writes the tables of docs/scheduler.md on the files that a simulation reads: the world, and the faults."""
 
 from collections.abc import Iterator
 
@@ -8,16 +8,19 @@ from engine.simulation.world import World
 
 
 def scheduler_page(page: str) -> str:
-    """docs/scheduler.md with the keys of both files, the default world and the presets as they are now."""
+    """Return docs/scheduler.md with the current keys of both files, the default world and the presets.
+
+    Raises ValueError if the page lacks their marks.
+    """
     page = with_block(
         page, "world keys", [*key_table(World), "", "The defaults as a file:", "", *_fenced(world_toml())]
     )
-    presets = table(("preset", "is the file"), ((f"`{name}`", _preset(one)) for name, one in PRESETS.items()))
+    presets = table(("preset", "is the file"), ((f"`{name}`", _preset(faults)) for name, faults in PRESETS.items()))
     return with_block(page, "faults keys", [*key_table(Faults), "", *presets])
 
 
 def world_toml() -> str:
-    """The default world as a file; it loads back to the same."""
+    """Return the default world as a TOML file; it loads back to the same."""
     world = World()
     return "\n".join(_lines({name: getattr(world, name) for name in World.model_fields}))
 
@@ -25,7 +28,7 @@ def world_toml() -> str:
 def _lines(tree: dict[str, object]) -> Iterator[str]:
     for name, value in tree.items():
         if isinstance(value, tuple):
-            yield from (f"{name} = [", *(f"  {shown(one)}," for one in value), "]")
+            yield from (f"{name} = [", *(f"  {shown(entry)}," for entry in value), "]")
         else:
             yield f"{name} = {shown(value)}"
 
@@ -36,9 +39,9 @@ def _fenced(text: str) -> list[str]:
 
 def _preset(faults: Faults) -> str:
     default = Faults()
-    own = {name: getattr(faults, name) for name in Faults.model_fields}
-    said = [f"`{name} = {shown(value)}`" for name, value in own.items() if value != getattr(default, name)]
-    return ", ".join(said) or "empty"
+    values = {name: getattr(faults, name) for name in Faults.model_fields}
+    keys = [f"`{name} = {shown(value)}`" for name, value in values.items() if value != getattr(default, name)]
+    return ", ".join(keys) or "empty"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What goes wrong in a rehearsal: presets, or a TOML file with the same keys. Bounded."""
+"""Defines what goes wrong in a simulation: presets, or a TOML file with the same keys."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from engine.model.visit import FailureReason
 
 
 def _at_share() -> Any:
-    return key(..., "When it begins, as a share of the rehearsal.", ge=0, le=1)
+    return key(..., "When it begins, as a share of the simulated time.", ge=0, le=1)
 
 
 def _for_s() -> Any:
@@ -25,7 +25,7 @@ class PlatformRestart(Section):
 
     at_share: float = _at_share()
     for_s: float = _for_s()
-    platforms: int = key(1, "How many of them, drawn.", ge=1, le=10_000)
+    platforms: int = key(1, "How many of them, drawn at random.", ge=1, le=10_000)
 
 
 class PowerCut(Section):
@@ -33,19 +33,21 @@ class PowerCut(Section):
 
     at_share: float = _at_share()
     for_s: float = _for_s()
-    counties: int = key(1, "How many of them, drawn.", ge=1, le=10_000)
+    counties: int = key(1, "How many of them, drawn at random.", ge=1, le=10_000)
 
 
 class Storm(Section):
-    """A backbone breaks: a share of all platforms is gone at once, and comes back at once."""
+    """A backbone fails: a share of all platforms is gone at once, and comes back at once."""
 
     at_share: float = _at_share()
     for_s: float = _for_s()
-    platforms_share: float = key(0.5, "Platforms that are gone, rounded, at least one.", gt=0, le=1)
+    platforms_share: float = key(
+        0.5, "Share of the platforms that are gone, rounded, at least one platform.", gt=0, le=1
+    )
 
 
 class Faults(Section):
-    """The whole file. Shares are of all cameras, or of all visits where they say so."""
+    """The whole file. Shares are of all cameras, or of all visits where the key says so."""
 
     offline_share: float = key(0.0, "Cameras that never answer.", ge=0, le=1)
     offline_reasons: dict[FailureReason, float] = key(
@@ -56,16 +58,18 @@ class Faults(Section):
             FailureReason.UNAUTHORIZED: 10.0,
             FailureReason.NOT_FOUND: 10.0,
         },
-        "Why they do not, by relative shares; a table of your own replaces this one whole.",
+        "Why they do not answer, by relative shares; your own table replaces this one entirely.",
         min_length=1,
         max_length=len(FailureReason),
     )
     flapping_share: float = key(0.0, "Cameras that come and go (timeout_keyframe).", ge=0, le=1)
-    flapping_up_s: float = key(2400.0, "They stay so long, half to one and a half times.", unit="s", gt=0, le=604_800)
-    flapping_down_s: float = key(600.0, "They are away so long, likewise.", unit="s", gt=0, le=604_800)
+    flapping_up_s: float = key(
+        2400.0, "How long they stay, on average; half to one and a half times this.", unit="s", gt=0, le=604_800
+    )
+    flapping_down_s: float = key(600.0, "How long they are away, likewise.", unit="s", gt=0, le=604_800)
     lost_share: float = key(0.0, "Visits whose answer never comes: a feeder dies with them.", ge=0, le=0.5)
     false_look_share: float = key(
-        0.0, "Looks at good pictures that see a fault: somebody stands before the lens.", ge=0, le=0.5
+        0.0, "Visits to good pictures that see a fault: somebody stands before the lens.", ge=0, le=0.5
     )
     picture_faults_per_camera_day: float = key(0.0, "Real faults in pictures, evenly over the day.", ge=0, le=100)
     picture_fault_s: float = key(5400.0, "How long each lasts.", unit="s", gt=0, le=604_800)
@@ -81,7 +85,7 @@ class Faults(Section):
 
     @field_validator("offline_reasons")
     @classmethod
-    def _weighed(cls, given: dict[FailureReason, float]) -> dict[FailureReason, float]:
+    def _positive(cls, given: dict[FailureReason, float]) -> dict[FailureReason, float]:
         for reason, share in given.items():
             if share <= 0:
                 raise ValueError(f"{reason} = {share:g}: allowed: more than 0; delete the line")
@@ -108,7 +112,9 @@ PRESETS: Mapping[str, Faults] = {
 
 
 def load_faults(name: str) -> Faults:
-    """A preset by its name, or the faults of a file. Raises ConfigError."""
+    """Return a preset by its name, or the faults of a file. Raises ConfigError if there is neither, and with each wrong
+    entry of the file.
+    """
     preset = PRESETS.get(name)
     if preset is not None:
         return preset

@@ -1,4 +1,6 @@
-"""What the judge would say: N of M as announced by the engine's own rules, for the few cameras with a fault. Pure."""
+"""Models the judge: announces by the engine's own N-of-M rules, with a history only for the few cameras with a fault.
+Pure.
+"""
 
 from engine.config.judge import JudgeSettings
 from engine.judge.confirmation import apply_outcome
@@ -10,30 +12,30 @@ _FAULT = Outcome(State.FAULT, (FaultKind.BLURRED,))
 
 
 class JudgeModel:
-    """Keeps a memory only for cameras that are not plainly in order."""
+    """The judge states of cameras with a recent or announced fault; all others are announced ok."""
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings
-        in_order = (_OK,) * max(settings.confirm_m, settings.recover_n)
-        self._in_order = JudgeState(announced=State.OK, packed_outcomes=pack_outcomes(in_order))
-        self._histories: dict[int, JudgeState] = {}
+        good_outcomes = (_OK,) * max(settings.confirm_m, settings.recover_n)
+        self._good_state = JudgeState(announced=State.OK, packed_outcomes=pack_outcomes(good_outcomes))
+        self._states: dict[int, JudgeState] = {}
 
-    def remembers(self, camera: int) -> bool:
-        """Whether the next verdict on it may change anything, even a good one."""
-        return camera in self._histories
+    def has_history(self, camera: int) -> bool:
+        """Return whether the camera's next verdict may change anything, even a good one."""
+        return camera in self._states
 
     def judge(self, camera: int, fault: bool, now_ns: int) -> tuple[State, State]:
-        """What this look saw, and what the engine stands by."""
-        history = self._histories.get(camera)
-        if history is None:
+        """Return the state of this visit and the announced state."""
+        state = self._states.get(camera)
+        if state is None:
             if not fault:
                 return State.OK, State.OK
-            history = self._in_order
+            state = self._good_state
         outcome = _FAULT if fault else _OK
-        history = apply_outcome(history, outcome, now_ns, self._settings)
-        recent = history.outcomes[-len(self._in_order.outcomes) :]
-        if history.announced == State.OK and all(one.state == State.OK for one in recent):
-            self._histories.pop(camera, None)
+        state = apply_outcome(state, outcome, now_ns, self._settings)
+        recent = state.outcomes[-len(self._good_state.outcomes) :]
+        if state.announced == State.OK and all(past.state == State.OK for past in recent):
+            self._states.pop(camera, None)
         else:
-            self._histories[camera] = history
-        return outcome.state, history.announced or State.UNKNOWN
+            self._states[camera] = state
+        return outcome.state, state.announced or State.UNKNOWN

@@ -1,4 +1,4 @@
-"""The machine that runs the patrol: cores that check keyframes, the queue before them, FFmpeg's threads. Pure."""
+"""Models the machine that runs the patrol: cores that check keyframes, their queue, FFmpeg's threads. Pure."""
 
 from collections import deque
 from heapq import heapreplace
@@ -11,51 +11,51 @@ from engine.simulation.world import World
 
 
 class Machine:
-    """First come, first served; a check costs what its stream's codec and size cost.
+    """A first-come-first-served queue; the cost of a check depends on the camera's stream.
 
-    `servers`: checks at a time: one a core, and no more than there are workers.
+    `servers`: checks at a time: one for each core, and no more than there are workers.
     """
 
     def __init__(self, settings: Settings, world: World, cores: int) -> None:
         feed = settings.feed
         self.servers = min(cores, settings.worker.count or cores)
         self._free_ns = [0] * self.servers
-        self._threads_ns = [0] * (feed.demuxers * feed.demux_threads)  # when each is free; a heap
+        self._threads_free_ns = [0] * (feed.demuxers * feed.demux_threads)  # a heap
         self._order_timeout_ns = ns(settings.scheduler.order_timeout_s)
-        self._cost_ns = [round(one.cpu_ms * 1e6) for one in world.streams]
-        self._begins_ns: deque[int] = deque()  # of keyframes that wait, ascending
+        self._cost_ns = [round(stream.cpu_ms * 1e6) for stream in world.streams]
+        self._begins_ns: deque[int] = deque()  # of waiting keyframes, ascending
         self.feeders = feed.feeders * feed.visits_per_feeder_max + feed.demuxers * feed.demux_threads
         self._room = settings.intake.queue_frames_max // 2
-        self._taken_ns = 0
+        self._accepted_ns = 0
         self.waiting_max = 0
 
     def check(self, stream: int, now_ns: int) -> int:
-        """A keyframe has come; when its verdict is there."""
+        """Queue the check of a keyframe that arrives now; return when its verdict is done."""
         begins_ns = max(now_ns, self._free_ns[0])
         cost_ns = self._cost_ns[stream]
-        self._taken_ns += cost_ns
+        self._accepted_ns += cost_ns
         heapreplace(self._free_ns, begins_ns + cost_ns)
         if begins_ns > now_ns:
             self._begins_ns.append(begins_ns)
         return begins_ns + cost_ns
 
-    def demux(self, lasts_ns: int, now_ns: int) -> int:
-        """A visit by FFmpeg: how long it lasts, with its wait for a thread. NEVER_ANSWERED: it is given up before
-        one is free. Our own RTSP needs none.
+    def demux(self, duration_ns: int, now_ns: int) -> int:
+        """Return how long a visit by FFmpeg lasts, its wait for a thread included; NEVER_ANSWERED if its order expires
+        before a thread is free. Visits by our own RTSP client need no thread.
         """
-        threads_ns = self._threads_ns
-        if not threads_ns or threads_ns[0] - now_ns >= self._order_timeout_ns:
+        threads_free_ns = self._threads_free_ns
+        if not threads_free_ns or threads_free_ns[0] - now_ns >= self._order_timeout_ns:
             return NEVER_ANSWERED
-        ends_ns = max(now_ns, threads_ns[0]) + lasts_ns
-        heapreplace(threads_ns, ends_ns)
+        ends_ns = max(now_ns, threads_free_ns[0]) + duration_ns
+        heapreplace(threads_free_ns, ends_ns)
         return ends_ns - now_ns
 
     def done_ns(self, now_ns: int) -> int:
-        """CPU spent until now; what was taken on and is not done yet does not count."""
-        return self._taken_ns - sum(max(0, free_ns - now_ns) for free_ns in self._free_ns)
+        """Return the CPU time spent until now; accepted work that is not done yet does not count."""
+        return self._accepted_ns - sum(max(0, free_ns - now_ns) for free_ns in self._free_ns)
 
     def waiting(self, now_ns: int) -> int:
-        """Keyframes that wait for a core."""
+        """Return the number of keyframes that wait for a core."""
         begins_ns = self._begins_ns
         while begins_ns and begins_ns[0] <= now_ns:
             begins_ns.popleft()
@@ -63,5 +63,5 @@ class Machine:
         return len(begins_ns)
 
     def visits_allowed(self, now_ns: int) -> int:
-        """What the hub would allow now; see engine/hub/board.py."""
+        """Return how many visits the hub would allow now; see engine/hub/feeder_pool.py."""
         return visits_allowed(self.feeders, self._room - self.waiting(now_ns))

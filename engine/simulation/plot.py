@@ -1,4 +1,4 @@
-"""The course of a rehearsal as a picture: load, connections, lag, coverage over the day; two plans in two columns."""
+"""Plots the timeline of a simulation: load, connections, lag, coverage over the day; two plans in two columns."""
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
@@ -24,19 +24,19 @@ _LAG_FLOOR_S = 0.05
 
 
 def draw(reports: Sequence[Report], path: Path) -> None:
-    """Write a picture; what kind says the path's ending, one of ENDINGS."""
+    """Write a picture to `path`; its ending, one of ENDINGS, decides the format."""
     figure, axes = plt.subplots(4, len(reports), figsize=(9.5 * len(reports), 12), sharex="col", squeeze=False)
     for column, report in enumerate(reports):
         panels = axes[:, column]
-        for panel, paint in zip(panels, (_load, _connections, _lag, _coverage), strict=True):
-            paint(panel, report)
+        for panel, draw_panel in zip(panels, (_load, _connections, _lag, _coverage), strict=True):
+            draw_panel(panel, report)
             _mark_times(panel, report)
             panel.grid(alpha=0.25)
-            panel.legend(loc="lower right" if paint is _coverage else "upper right", fontsize=8, framealpha=0.85)
+            panel.legend(loc="lower right" if draw_panel is _coverage else "upper right", fontsize=8, framealpha=0.85)
         panels[0].set_title(_title(report), fontsize=11, loc="left")
-        panels[-1].set_xlabel(f"hours since {_beginning(report)}; grey: first round, red: trouble")
+        panels[-1].set_xlabel(f"hours since {_start_time(report)}; grey: first round, red: trouble")
         panels[-1].set_xlim(0, report.figures["hours"])
-    for row in axes:  # not sharey: whoever is drawn first would set how far all reach
+    for row in axes:  # not sharey: the first panel drawn would set the limits of all
         low, high = zip(*(panel.get_ylim() for panel in row), strict=True)
         for panel in row:
             panel.set_ylim(min(low), max(high))
@@ -47,89 +47,88 @@ def draw(reports: Sequence[Report], path: Path) -> None:
 
 def _title(report: Report) -> str:
     figures = report.figures
-    covered = figures["coverage"][CameraClass.KEY_POINT.word]
-    said = "no key points" if covered is None else f"{100 * covered:.2f} % of the key points' periods kept"
+    coverage = figures["coverage"][CameraClass.KEY_POINT.label]
+    kept = "no key points" if coverage is None else f"{100 * coverage:.2f} % of the key points' periods kept"
     return (
-        f"{report.plan}: {figures['cameras']:,} cameras, {_many(figures['cores'], 'core')}, seed {figures['seed']}\n"
-        f"{said}; needed are {_many(figures['cores_needed'], 'core')} and "
-        f"{_many(figures['connections_needed'], 'connection')}"
+        f"{report.plan}: {figures['cameras']:,} cameras, {_plural(figures['cores'], 'core')}, seed {figures['seed']}\n"
+        f"{kept}; needed are {_plural(figures['cores_needed'], 'core')} and "
+        f"{_plural(figures['connections_needed'], 'connection')}"
     )
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _beginning(report: Report) -> str:
-    zone = ZoneInfo(report.stage.calendar.timezone)
-    return f"{datetime.datetime.fromtimestamp(report.stage.wall_ns / NS_PER_S, zone):%a %Y-%m-%d %H:%M}"
+def _start_time(report: Report) -> str:
+    zone = ZoneInfo(report.scenario.calendar.timezone)
+    return f"{datetime.datetime.fromtimestamp(report.scenario.wall_ns / NS_PER_S, zone):%a %Y-%m-%d %H:%M}"
 
 
 def _steps(panel: Any, report: Report, value: Callable[[Row], float | None], **style: Any) -> None:
-    """A line that is level within a row, and has a gap where there is nothing to say."""
+    """Draw a line that is level within a row, with a gap where there is no value."""
     rows = report.rows
     edges = [row.at_s / 3600 for row in rows] + [rows[-1].until_s / 3600]
-    values = [float("nan") if (found := value(row)) is None else found for row in rows]
+    values = [float("nan") if (number := value(row)) is None else number for row in rows]
     panel.step(edges, [*values, values[-1]], where="post", **style)
 
 
-def _present(report: Report) -> list[CameraClass]:
-    """Classes that were visited at all."""
-    return [kind for kind in CLASSES if any(row.started[kind] for row in report.rows)]
+def _visited_classes(report: Report) -> list[CameraClass]:
+    return [camera_class for camera_class in CLASSES if any(row.started[camera_class] for row in report.rows)]
 
 
 def _load(panel: Any, report: Report) -> None:
-    """Visits a second by class, and what the periods ask for."""
-    rows, kinds = report.rows, _present(report)
+    """Draw the visits a second by class, and what the periods ask for."""
+    rows, classes = report.rows, _visited_classes(report)
     edges = [row.at_s / 3600 for row in rows] + [rows[-1].until_s / 3600]
-    series = [[row.started[kind] / (row.until_s - row.at_s) for row in rows] for kind in kinds]
+    series = [[row.started[camera_class] / (row.until_s - row.at_s) for row in rows] for camera_class in classes]
     panel.stackplot(
         edges,
-        *([*one, one[-1]] for one in series),
-        labels=[_words(kind) for kind in kinds],
-        colors=[_COLOURS[kind.word] for kind in kinds],
+        *([*values, values[-1]] for values in series),
+        labels=[_name(camera_class) for camera_class in classes],
+        colors=[_COLOURS[camera_class.label] for camera_class in classes],
         alpha=0.85,
         step="post",
     )
     _steps(panel, report, lambda row: row.demand_per_s, color="black", lw=1, ls="--", label="asked for by the periods")
-    settled = _settled(report)
-    most = max(max(sum(row.started) / (row.until_s - row.at_s), row.demand_per_s) for row in settled)
-    _reach(panel, 1.25 * most, (sum(row.started) / (row.until_s - row.at_s) for row in rows), "visits a second")
+    settled_rows = _settled_rows(report)
+    most = max(max(sum(row.started) / (row.until_s - row.at_s), row.demand_per_s) for row in settled_rows)
+    _limit(panel, 1.25 * most, (sum(row.started) / (row.until_s - row.at_s) for row in rows), "visits a second")
 
 
 def _connections(panel: Any, report: Report) -> None:
     _steps(panel, report, lambda row: row.in_flight_max, color=_COLOURS["key_point"], label="in flight, most")
-    most = max(row.in_flight_max for row in _settled(report))
+    most = max(row.in_flight_max for row in _settled_rows(report))
     if min(row.allowed for row in report.rows) <= 4 * most:
         _steps(panel, report, lambda row: row.allowed, color="black", ls="--", lw=1, label="allowed")
-    _reach(panel, 1.25 * max(1, most), (row.in_flight_max for row in report.rows), "visits in flight")
-    share = panel.twinx()
-    _steps(share, report, lambda row: 100 * row.core_share, color=_CORES, lw=1)
-    share.set_ylabel("cores busy, %", color=_CORES)
-    share.set_ylim(0, 105)
+    _limit(panel, 1.25 * max(1, most), (row.in_flight_max for row in report.rows), "visits in flight")
+    cores = panel.twinx()
+    _steps(cores, report, lambda row: 100 * row.core_share, color=_CORES, lw=1)
+    cores.set_ylabel("cores busy, %", color=_CORES)
+    cores.set_ylim(0, 105)
 
 
 def _lag(panel: Any, report: Report) -> None:
-    for kind in reversed(_present(report)):
+    for camera_class in reversed(_visited_classes(report)):
 
-        def lag_s(row: Row, kind: CameraClass = kind) -> float | None:
-            found = row.lag_s_p99[kind]
-            return None if found is None else max(_LAG_FLOOR_S, found)
+        def lag_s(row: Row, camera_class: CameraClass = camera_class) -> float | None:
+            p99_s = row.lag_s_p99[camera_class]
+            return None if p99_s is None else max(_LAG_FLOOR_S, p99_s)
 
-        _steps(panel, report, lag_s, color=_COLOURS[kind.word], label=f"{_words(kind)}, p99")
+        _steps(panel, report, lag_s, color=_COLOURS[camera_class.label], label=f"{_name(camera_class)}, p99")
     panel.set_yscale("log")
     panel.set_ylim(bottom=0.8 * _LAG_FLOOR_S)
     panel.set_ylabel("lag, s")
 
 
 def _coverage(panel: Any, report: Report) -> None:
-    for kind in (CameraClass.ORDINARY, CameraClass.KEY_POINT):
+    for camera_class in (CameraClass.ORDINARY, CameraClass.KEY_POINT):
 
-        def share(row: Row, kind: CameraClass = kind) -> float | None:
-            found = row.coverage[kind]
-            return None if found is None else 100 * found
+        def percent(row: Row, camera_class: CameraClass = camera_class) -> float | None:
+            coverage = row.coverage[camera_class]
+            return None if coverage is None else 100 * coverage
 
-        _steps(panel, report, share, color=_COLOURS[kind.word], label=_words(kind))
+        _steps(panel, report, percent, color=_COLOURS[camera_class.label], label=_name(camera_class))
     panel.set_ylabel("periods kept, %")
     panel.set_ylim(0, 104)
     if any(row.offline for row in report.rows):
@@ -139,26 +138,29 @@ def _coverage(panel: Any, report: Report) -> None:
         offline.set_ylim(bottom=0)
 
 
-def _settled(report: Report) -> Sequence[Row]:
-    return report.rows[report.first_rows :] or report.rows
+def _settled_rows(report: Report) -> Sequence[Row]:
+    """Return the rows after the first round; all of them if there are none after it."""
+    return report.rows[report.first_round_rows :] or report.rows
 
 
-def _reach(panel: Any, top: float, values: Iterable[float], what: str) -> None:
-    """The first round may be far above what comes after; then it is cut off, and its height is said."""
+def _limit(panel: Any, top: float, values: Iterable[float], label: str) -> None:
+    """Set limits and label of the vertical axis; a first round far above the rest is cut off, with its height in the
+    label.
+    """
     most = max(values)
     panel.set_ylim(bottom=0)
     if most > top:
         panel.set_ylim(top=top)
-        what += f"\n(first round: {most:,.0f})"
-    panel.set_ylabel(what)
+        label += f"\n(first round: {most:,.0f})"
+    panel.set_ylabel(label)
 
 
-def _words(kind: CameraClass) -> str:
-    return kind.word.replace("_", " ")
+def _name(camera_class: CameraClass) -> str:
+    return camera_class.label.replace("_", " ")
 
 
 def _mark_times(panel: Any, report: Report) -> None:
-    if report.first_rows:
-        panel.axvspan(0, report.rows[report.first_rows - 1].until_s / 3600, color=_FIRST_ROUND, alpha=0.15, lw=0)
-    for one in report.figures["troubles"]:
-        panel.axvspan(one["from_s"] / 3600, one["until_s"] / 3600, color=_TROUBLE, alpha=0.12, lw=0)
+    if report.first_round_rows:
+        panel.axvspan(0, report.rows[report.first_round_rows - 1].until_s / 3600, color=_FIRST_ROUND, alpha=0.15, lw=0)
+    for trouble in report.figures["troubles"]:
+        panel.axvspan(trouble["from_s"] / 3600, trouble["until_s"] / 3600, color=_TROUBLE, alpha=0.12, lw=0)

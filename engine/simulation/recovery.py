@@ -1,4 +1,4 @@
-"""How long after a trouble its cameras were all seen again. Pure."""
+"""Measures how long after a trouble its key points are all within their periods again. Pure."""
 
 from array import array
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from engine.simulation.fleet import Fleet
 
 
 @dataclass(slots=True)
-class Recovered:
-    """`after_s`: from the end of the trouble until no key point of it that can be reached, and whose kitchen works, is
-    behind its period any more; None: not yet.
+class TroubleRecovery:
+    """`after_s`: from the end of the trouble until none of its key points that can be reached and whose kitchen works
+    is behind its period; None: not yet.
     """
 
     trouble: Trouble
@@ -23,26 +23,29 @@ class Recovered:
 
 
 class Recovery:
-    """Looks at troubles that are over and not yet forgotten."""
+    """Follows each trouble from its end until its key points have recovered."""
 
-    def __init__(self, fleet: Fleet, nature: CameraModel, seen: "array[int]", settings: SchedulerSettings) -> None:
+    def __init__(
+        self, fleet: Fleet, camera_model: CameraModel, last_keyframe: "array[int]", settings: SchedulerSettings
+    ) -> None:
         self._behind_ns = ns(settings.key_period_s * (1 + settings.jitter))
         self._key_point = np.array(fleet.key_point, dtype=bool)
-        self._nature = nature
-        self._seen = seen
-        self.all = [Recovered(one) for one in nature.troubles]
+        self._camera_model = camera_model
+        self._last_keyframe = last_keyframe
+        self.recoveries = [TroubleRecovery(trouble) for trouble in camera_model.troubles]
 
-    def look(self, working: npt.NDArray[np.bool_], now_ns: int) -> None:
-        """`working`: by camera, whether its kitchen does. Precise to the distance of two looks."""
-        for one in self.all:
-            trouble = one.trouble
-            if one.after_s is not None or now_ns < trouble.until_ns:
+    def update(self, kitchen_works: npt.NDArray[np.bool_], now_ns: int) -> None:
+        """Record the troubles that have recovered, to the precision of the calls. `kitchen_works`: by camera."""
+        model = self._camera_model
+        for recovery in self.recoveries:
+            trouble = recovery.trouble
+            if recovery.after_s is not None or now_ns < trouble.until_ns:
                 continue
             cameras = trouble.cameras[self._key_point[trouble.cameras]]
-            reachable = (np.frombuffer(self._nature.why, dtype=np.uint8)[cameras] == 0) & working[cameras]
-            seen = np.frombuffer(self._seen, dtype=np.int64)[cameras]
-            # One that was lost and found again since is no longer this trouble's.
-            reachable &= np.frombuffer(self._nature.reachable_since, dtype=np.int64)[cameras] <= trouble.until_ns
-            behind = (seen < trouble.until_ns) & (now_ns - seen > self._behind_ns)
-            if reachable.any() and not np.any(behind & reachable):
-                one.after_s = seconds(now_ns - trouble.until_ns)
+            counts = (np.frombuffer(model.unreachable_reason, dtype=np.uint8)[cameras] == 0) & kitchen_works[cameras]
+            # A camera that was unreachable again since no longer belongs to this trouble.
+            counts &= np.frombuffer(model.reachable_since, dtype=np.int64)[cameras] <= trouble.until_ns
+            last_keyframe = np.frombuffer(self._last_keyframe, dtype=np.int64)[cameras]
+            is_behind = (last_keyframe < trouble.until_ns) & (now_ns - last_keyframe > self._behind_ns)
+            if counts.any() and not np.any(is_behind & counts):
+                recovery.after_s = seconds(now_ns - trouble.until_ns)

@@ -1,6 +1,6 @@
-"""What a rehearsal says: coverage, lags, what is needed, what was shed, which promises held.
+"""Computes the figures of a simulation: coverage, lags, what is needed, what was shed, which promises held.
 
-Lags, connections, bandwidth and cores are those after the first round (see course.py), which has figures of its own.
+Lags, connections, bandwidth and cores are those after the first round (see timeline.py), which has figures of its own.
 """
 
 import math
@@ -16,179 +16,191 @@ from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.timeline import LagHistogram, Row
 
 CORE_SHARE_MAX = 0.9
-"""Cores fuller than this let keyframes queue; the capacity answer leaves the rest free."""
+"""Cores that are busier than this make keyframes queue; `cores_needed` leaves the rest free."""
 _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`rows`: the course, for plots; the first `first_rows` of them are the first round. `figures`: see `json`."""
+    """`rows`: the timeline, for plots; its first `first_round_rows` rows are the first round. `figures`: see `json`."""
 
     plan: str
-    stage: Scenario
+    scenario: Scenario
     rows: tuple[Row, ...]
-    first_rows: int
+    first_round_rows: int
     figures: dict[str, Any]
 
     @property
-    def kept(self) -> bool:
-        """Whether every promise held."""
+    def promises_held(self) -> bool:
+        """Whether no promise was broken."""
         return not self.figures["promises"]["broken"]
 
     def json(self) -> dict[str, Any]:
-        """Figures; lists and maps of them."""
+        """Return the figures; lists and maps of them."""
         return {"plan": self.plan, **self.figures}
 
 
-def simulate(plan: str, stage: Scenario, on_progress: Callable[[int], None] = lambda _: None) -> Report:
-    """Play it through."""
-    play = Simulation(stage, on_progress)
-    play.run()
-    return Report(plan, stage, tuple(play.course.rows), play.course.first_rows, _figures(play))
+def simulate(plan: str, scenario: Scenario, on_progress: Callable[[int], None] = lambda _: None) -> Report:
+    """Run a scenario to its end and report. `plan`: its name; `on_progress`: called with the minutes simulated."""
+    simulation = Simulation(scenario, on_progress)
+    simulation.run()
+    timeline = simulation.timeline
+    return Report(plan, scenario, tuple(timeline.rows), timeline.first_round_rows, _figures(simulation))
 
 
-def _figures(play: Simulation) -> dict[str, Any]:
-    return {**_stage(play.stage), **_patrol(play), **_needs(play), **_trouble(play), **_proof(play)}
-
-
-def _stage(stage: Scenario) -> dict[str, Any]:
+def _figures(simulation: Simulation) -> dict[str, Any]:
     return {
-        "cameras": len(stage.fleet),
-        "uplinks": len(stage.fleet.uplinks),
-        "platforms": len(stage.fleet.hosts),
-        "counties": len(stage.fleet.counties),
-        "hours": round(seconds(stage.span_ns) / 3600, 3),
-        "cores": stage.cores,
-        "seed": stage.seed,
-        "revision": revision(stage.settings),
+        **_scenario(simulation.scenario),
+        **_patrol(simulation),
+        **_needs(simulation),
+        **_trouble(simulation),
+        **_promises(simulation),
     }
 
 
-def _patrol(play: Simulation) -> dict[str, Any]:
-    """How the periods were kept."""
-    core, course = play.core, play.course
-    tally, now_ns = core.tally, play.stage.span_ns
-    counties = coverage_by_county(core, now_ns)
-    worst = sorted(counties, key=lambda name: (counties[name], name))[:_SHOWN]
-    first = course.rows[: course.first_rows]
+def _scenario(scenario: Scenario) -> dict[str, Any]:
     return {
-        "visits": play.visits,
-        "visits_by_class": {kind.word: tally.looks[kind] for kind in CLASSES},
+        "cameras": len(scenario.fleet),
+        "uplinks": len(scenario.fleet.uplinks),
+        "platforms": len(scenario.fleet.hosts),
+        "counties": len(scenario.fleet.counties),
+        "hours": round(seconds(scenario.span_ns) / 3600, 3),
+        "cores": scenario.cores,
+        "seed": scenario.seed,
+        "revision": revision(scenario.settings),
+    }
+
+
+def _patrol(simulation: Simulation) -> dict[str, Any]:
+    """Return how the periods were kept."""
+    scheduler, timeline = simulation.scheduler, simulation.timeline
+    statistics, now_ns = scheduler.statistics, simulation.scenario.span_ns
+    counties = coverage_by_county(scheduler, now_ns)
+    worst = sorted(counties, key=lambda name: (counties[name], name))[:_SHOWN]
+    first_round = timeline.rows[: timeline.first_round_rows]
+    return {
+        "visits": simulation.visits,
+        "visits_by_class": {camera_class.label: statistics.visits[camera_class] for camera_class in CLASSES},
         "coverage": {
-            kind.word: coverage if tally.periods_due[kind] else None  # no periods, nothing to cover
-            for kind, coverage in zip(CLASSES, coverage_by_class(core, now_ns), strict=True)
+            camera_class.label: coverage if statistics.periods_due[camera_class] else None  # None: no periods to keep
+            for camera_class, coverage in zip(CLASSES, coverage_by_class(scheduler, now_ns), strict=True)
         },
         "coverage_by_county": {
             "worst": {name: counties[name] for name in worst},
             "min": min(counties.values(), default=1.0),
             "mean": round(sum(counties.values()) / max(1, len(counties)), 6),
         },
-        "lag_s": _lags(course.lags),
-        "achieved_period_s": {kind.word: round(tally.gaps[kind].mean_ns / 1e9, 3) for kind in CLASSES},
-        "stretch_max": {
-            kind.word: round(max((row.stretch[kind] for row in course.rows), default=1.0), 3) for kind in CLASSES
+        "lag_s": _lags(timeline.lags),
+        "achieved_period_s": {
+            camera_class.label: round(statistics.gaps[camera_class].mean_ns / 1e9, 3) for camera_class in CLASSES
         },
-        "shed": {reason: round(periods, 1) for reason, periods in sorted(tally.shed.items())},
+        "stretch_max": {
+            camera_class.label: round(max((row.stretch[camera_class] for row in timeline.rows), default=1.0), 3)
+            for camera_class in CLASSES
+        },
+        "shed": {reason: round(periods, 1) for reason, periods in sorted(statistics.shed.items())},
         "first_round": {
-            "lasted_s": round(first[-1].until_s) if first else None,
-            "connections_max": max((row.in_flight_max for row in first), default=0),
-            "lag_s": _lags(course.first_lags),
+            "lasted_s": round(first_round[-1].until_s) if first_round else None,
+            "connections_max": max((row.in_flight_max for row in first_round), default=0),
+            "lag_s": _lags(timeline.first_round_lags),
         },
     }
 
 
-def _needs(play: Simulation) -> dict[str, Any]:
-    """What was used, what is needed, and what cannot be had."""
-    stage, rows = play.stage, play.course.settled
-    span_s = seconds(stage.span_ns)
+def _needs(simulation: Simulation) -> dict[str, Any]:
+    """Return what was used, what is needed, and where it cannot be had."""
+    scenario, machine, rows = simulation.scenario, simulation.machine, simulation.timeline.settled_rows
+    span_s = seconds(scenario.span_ns)
     return {
         "connections": {
             "max": max((row.in_flight_max for row in rows), default=0),
-            "mean": round(seconds(play.duration_ns) / span_s, 1),
-            "allowed": stage.settings.scheduler.visits_max,
+            "mean": round(seconds(simulation.duration_ns) / span_s, 1),
+            "allowed": scenario.settings.scheduler.visits_max,
         },
         "mbit_s": {"max": round(max((row.mbit_s_max for row in rows), default=0.0), 1)},
         "cpu": {
-            "cores_busy_mean": round(seconds(play.machine.done_ns(stage.span_ns)) / span_s, 3),
-            "cores_busy_max": round(play.machine.servers * max((row.core_share for row in rows), default=0.0), 3),
+            "cores_busy_mean": round(seconds(machine.done_ns(scenario.span_ns)) / span_s, 3),
+            "cores_busy_max": round(machine.servers * max((row.core_share for row in rows), default=0.0), 3),
             "frames_waiting_max": max((row.frames_waiting_max for row in rows), default=0),
         },
-        "demand_per_s_max": round(_demand(play), 2),
-        "cores_needed": _cores_needed(play),
-        "connections_needed": _connections_needed(play),
+        "demand_per_s_max": round(_demand_per_s_max(simulation), 2),
+        "cores_needed": _cores_needed(simulation),
+        "connections_needed": _connections_needed(simulation),
         "bottlenecks": {
-            "count": len(play.bottlenecks),
+            "count": len(simulation.bottlenecks),
             "worst": [
-                {**asdict(one), "wanted": round(one.wanted, 2), "allowed": one.allowed}
-                for one in play.bottlenecks[:_SHOWN]
+                {**asdict(bottleneck), "wanted": round(bottleneck.wanted, 2), "allowed": bottleneck.allowed}
+                for bottleneck in simulation.bottlenecks[:_SHOWN]
             ],
         },
     }
 
 
-def _trouble(play: Simulation) -> dict[str, Any]:
-    """What went wrong, and how long after it all was well."""
+def _trouble(simulation: Simulation) -> dict[str, Any]:
+    """Return what went wrong, and how long the recovery took."""
     return {
-        "failures": dict(sorted(play.failures.items())),
-        "presumed": dict(sorted(play.presumed.items())),
-        "expired": play.promises.expired,
-        "outages": play.outages,
+        "failures": dict(sorted(simulation.failures.items())),
+        "presumed": dict(sorted(simulation.presumed.items())),
+        "expired": simulation.oracle.expired,
+        "outages": simulation.outages,
         "troubles": [
             {
-                "name": one.trouble.name,
-                "cameras": int(one.trouble.cameras.size),
-                "from_s": round(seconds(one.trouble.from_ns)),
-                "until_s": round(seconds(one.trouble.until_ns)),
-                "recovered_after_s": one.after_s,
+                "name": recovery.trouble.name,
+                "cameras": int(recovery.trouble.cameras.size),
+                "from_s": round(seconds(recovery.trouble.from_ns)),
+                "until_s": round(seconds(recovery.trouble.until_ns)),
+                "recovered_after_s": recovery.after_s,
             }
-            for one in play.recovery.all
+            for recovery in simulation.recovery.recoveries
         ],
     }
 
 
-def _proof(play: Simulation) -> dict[str, Any]:
-    promises = play.promises
+def _promises(simulation: Simulation) -> dict[str, Any]:
+    oracle = simulation.oracle
     return {
         "promises": {
-            "looks": promises.looks,
-            "broken": list(promises.broken),
+            "looks": oracle.checks,
+            "broken": list(oracle.broken),
             "unseen_periods_max": {
-                kind.word: round(promises.unseen_periods_max[kind], 3)
-                for kind in (CameraClass.KEY_POINT, CameraClass.ORDINARY)
+                camera_class.label: round(oracle.unseen_periods_max[camera_class], 3)
+                for camera_class in (CameraClass.KEY_POINT, CameraClass.ORDINARY)
             },
         },
-        "events": play.events,
-        "digest": play.digest,
+        "events": simulation.events,
+        "digest": simulation.digest,
     }
 
 
 def _lags(lags: list[LagHistogram]) -> dict[str, dict[str, float]]:
     return {
-        kind.word: {
-            "p50": round(one.percentile_s(0.5), 3),
-            "p99": round(one.percentile_s(0.99), 3),
-            "max": round(seconds(one.max_ns), 3),
+        camera_class.label: {
+            "p50": round(histogram.percentile_s(0.5), 3),
+            "p99": round(histogram.percentile_s(0.99), 3),
+            "max": round(seconds(histogram.max_ns), 3),
         }
-        for kind, one in zip(CLASSES, lags, strict=True)
+        for camera_class, histogram in zip(CLASSES, lags, strict=True)
     }
 
 
-def _demand(play: Simulation) -> float:
-    """Visits a second that the configured periods ask for in the busiest step."""
-    return max((row.demand_per_s for row in play.course.rows), default=0.0)
+def _demand_per_s_max(simulation: Simulation) -> float:
+    """Return the visits a second that the configured periods ask for in the busiest step."""
+    return max((row.demand_per_s for row in simulation.timeline.rows), default=0.0)
 
 
-def _cores_needed(play: Simulation) -> int:
-    """The fewest cores that carry the busiest step's demand without being fuller than CORE_SHARE_MAX."""
-    if not play.visits:
+def _cores_needed(simulation: Simulation) -> int:
+    """Return the fewest cores that carry the busiest step's demand without being busier than CORE_SHARE_MAX."""
+    if not simulation.visits:
         return 1
-    cost_s = seconds(play.machine.done_ns(play.stage.span_ns)) / play.visits
-    return max(1, math.ceil(_demand(play) * cost_s / CORE_SHARE_MAX))
+    cost_s = seconds(simulation.machine.done_ns(simulation.scenario.span_ns)) / simulation.visits
+    return max(1, math.ceil(_demand_per_s_max(simulation) * cost_s / CORE_SHARE_MAX))
 
 
-def _connections_needed(play: Simulation) -> int:
-    """Visits in flight by Little's law (rate times duration), and three standard deviations of a Poisson number."""
-    if not play.visits:
+def _connections_needed(simulation: Simulation) -> int:
+    """Return the visits in flight by Little's law (rate times duration), plus three standard deviations of a Poisson
+    number.
+    """
+    if not simulation.visits:
         return 1
-    mean = _demand(play) * seconds(play.duration_ns) / play.visits
+    mean = _demand_per_s_max(simulation) * seconds(simulation.duration_ns) / simulation.visits
     return max(1, math.ceil(mean + 3 * math.sqrt(mean)))

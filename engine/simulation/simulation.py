@@ -1,4 +1,4 @@
-"""The rehearsal itself: one scheduler, one world, virtual time. No clock: the same arguments give the same outcome."""
+"""Runs a simulation: one scheduler, one world, virtual time. No clock: the same scenario gives the same outcome."""
 
 import hashlib
 from array import array
@@ -16,19 +16,19 @@ from engine.scheduler.classes import REASONS
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
-    CamerasPut,
+    CamerasUpserted,
     CapacityChanged,
     Event,
     Judged,
     OutageBegan,
-    Presumed,
+    PresumedOffline,
     StartVisit,
     Tick,
     VisitEnded,
     VisitExpired,
 )
 from engine.scheduler.table import CameraState
-from engine.simulation.bottlenecks import bottlenecks
+from engine.simulation.bottlenecks import find_bottlenecks
 from engine.simulation.camera_model import NEVER_ANSWERED, CameraModel
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import Fleet
@@ -39,18 +39,18 @@ from engine.simulation.recovery import Recovery
 from engine.simulation.timeline import Timeline
 from engine.simulation.world import World
 
-LOOK_NS = 60 * NS_PER_S
-SMALL = 512
-"""Worlds up to so many cameras are checked after every event, larger ones every minute."""
+CHECK_INTERVAL_NS = 60 * NS_PER_S
+SMALL_FLEET_MAX = 512
+"""Fleets up to this size are checked after every event, larger ones every minute."""
 _ROWS = 288
 _KEYFRAME, _VERDICT_GOOD, _VERDICT_BAD = -1, -2, -3
-_HASHED_AT_ONCE = 1 << 16
+_LOG_LENGTH_MAX = 1 << 16
 _TICK = Tick()
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is rehearsed, where, for how long. `wall_ns`: the wall clock at the beginning."""
+    """What is simulated, and for how long. `wall_ns`: the wall clock at the beginning."""
 
     settings: Settings
     calendar: Calendar
@@ -64,175 +64,176 @@ class Scenario:
 
 
 class Simulation:
-    """One run. `core`, `promises`, `course` and the totals say how it went."""
+    """One run of a scenario. `scheduler`, `oracle`, `timeline` and the totals have the results."""
 
-    def __init__(self, stage: Scenario, on_progress: Callable[[int], None] = lambda _: None) -> None:
-        self.stage = stage
-        settings, fleet = stage.settings, stage.fleet
-        self.core = Scheduler(settings.scheduler, stage.calendar, wall_offset_ns=stage.wall_ns)
-        self.nature = CameraModel(fleet, stage.world, stage.faults, settings.feed, stage.span_ns, stage.seed)
-        self.machine = Machine(settings, stage.world, stage.cores)
-        self.bottlenecks, crowded = bottlenecks(fleet, settings.scheduler, stage.world)
-        self.promises = Oracle(fleet, settings.scheduler, crowded)
-        self.recovery = Recovery(fleet, self.nature, self.promises.seen, settings.scheduler)
-        self.course = Timeline(self.core, self.machine)
+    def __init__(self, scenario: Scenario, on_progress: Callable[[int], None] = lambda _: None) -> None:
+        self.scenario = scenario
+        settings, fleet, world = scenario.settings, scenario.fleet, scenario.world
+        self.scheduler = Scheduler(settings.scheduler, scenario.calendar, wall_offset_ns=scenario.wall_ns)
+        self.camera_model = CameraModel(fleet, world, scenario.faults, settings.feed, scenario.span_ns, scenario.seed)
+        self.machine = Machine(settings, world, scenario.cores)
+        self.bottlenecks, is_crowded = find_bottlenecks(fleet, settings.scheduler, world)
+        self.oracle = Oracle(fleet, settings.scheduler, is_crowded)
+        self.recovery = Recovery(fleet, self.camera_model, self.oracle.last_keyframe, settings.scheduler)
+        self.timeline = Timeline(self.scheduler, self.machine)
         self.failures: Counter[str] = Counter()
         self.presumed: Counter[str] = Counter()
         self.outages = self.events = self.visits = 0
         self.duration_ns = 0
-        self._pictures = JudgeModel(settings.judge)
-        self._progress = on_progress
-        self._kbit_s = [one.kbit_s for one in stage.world.streams]
-        self._heap: list[tuple[int, int, int, int]] = []  # when, visit, camera, what: see _answer
+        self._judge_model = JudgeModel(settings.judge)
+        self._on_progress = on_progress
+        self._kbit_s = [stream.kbit_s for stream in world.streams]
+        self._pending: list[tuple[int, int, int, int]] = []  # a heap of when, visit, camera, outcome: see _answer
         self._kbit = 0.0
         self._allowed = -1
         self._now_ns = 0
-        self._look_ns = LOOK_NS
-        self._row_ns = max(LOOK_NS, -(-stage.span_ns // _ROWS // LOOK_NS) * LOOK_NS)
+        self._next_check_ns = CHECK_INTERVAL_NS
+        self._row_ns = max(CHECK_INTERVAL_NS, -(-scenario.span_ns // _ROWS // CHECK_INTERVAL_NS) * CHECK_INTERVAL_NS)
         self._log = array("q")
         self._hash = hashlib.blake2b(digest_size=16)
-        self._adjust(0)
-        self._hear(CamerasPut(fleet.plans), 0)
-        self.course.begin(0)
-        self._spread_ns = self.core.timing.first_spread_ns(len(fleet))
-        self._first_round_ns = min(ns(settings.scheduler.ordinary_period_s), stage.span_ns // 2)
+        self._update_capacity(0)
+        self._handle(CamerasUpserted(fleet.plans), 0)
+        self.timeline.begin_row(0)
+        self._first_spread_ns = self.scheduler.timing.first_spread_ns(len(fleet))
+        self._first_round_max_ns = min(ns(settings.scheduler.ordinary_period_s), scenario.span_ns // 2)
 
     @property
     def digest(self) -> str:
-        """The same for the same sequence of actions."""
+        """A hash that is the same for the same sequence of actions."""
         self._flush_log()
         return self._hash.copy().hexdigest()
 
     def run(self) -> None:
-        """From the beginning to the end."""
-        span_ns = self.stage.span_ns
+        """Run from the beginning to the end."""
+        span_ns = self.scenario.span_ns
         self.advance(span_ns)
-        self.promises.look(self.core, self.nature, span_ns)
-        self.recovery.look(self.promises.working, span_ns)
-        self.course.end(span_ns)
+        self.oracle.check(self.scheduler, self.camera_model, span_ns)
+        self.recovery.update(self.oracle.kitchen_works, span_ns)
+        self.timeline.end_row(span_ns)
 
     def advance(self, until_ns: int) -> None:
-        """Let everything happen that comes before this moment."""
-        heap, nature, core = self._heap, self.nature, self.core
-        small = len(self.stage.fleet) <= SMALL
+        """Run all that happens before this moment."""
+        pending, camera_model, scheduler = self._pending, self.camera_model, self.scheduler
+        is_small = len(self.scenario.fleet) <= SMALL_FLEET_MAX
         now_ns = self._now_ns
         while True:
-            wakeup_ns = core.next_wakeup_ns()
-            change_ns = nature.next_change_ns()
-            at_ns = self._look_ns
+            wakeup_ns = scheduler.next_wakeup_ns()
+            change_ns = camera_model.next_change_ns()
+            at_ns = self._next_check_ns
             if wakeup_ns is not None and wakeup_ns < at_ns:
                 at_ns = wakeup_ns
-            if heap and heap[0][0] < at_ns:
-                at_ns = heap[0][0]
+            if pending and pending[0][0] < at_ns:
+                at_ns = pending[0][0]
             if change_ns is not None and change_ns < at_ns:
                 at_ns = change_ns
             if at_ns >= until_ns:
                 break
             now_ns = max(now_ns, at_ns)
             if change_ns is not None and change_ns <= now_ns:
-                nature.advance(now_ns)
-            if heap and heap[0][0] <= now_ns:
-                self._answer(*heappop(heap))
+                camera_model.advance(now_ns)
+            if pending and pending[0][0] <= now_ns:
+                self._answer(*heappop(pending))
             elif wakeup_ns is not None and wakeup_ns <= now_ns:
-                self._hear(_TICK, now_ns)
-            if small:
-                self.promises.balance(core, now_ns)
-            if now_ns >= self._look_ns:
-                self._look(now_ns)
+                self._handle(_TICK, now_ns)
+            if is_small:
+                self.oracle.check_scheduler(scheduler, now_ns)
+            if now_ns >= self._next_check_ns:
+                self._check(now_ns)
         self._now_ns = now_ns
 
-    def _answer(self, now_ns: int, visit_id: int, camera: int, what: int) -> None:
-        """A verdict is there, or a visit is over: with a keyframe, or with the number of a reason."""
-        if what in (_VERDICT_GOOD, _VERDICT_BAD):
-            state, announced = self._pictures.judge(camera, what == _VERDICT_BAD, now_ns)
-            self._hear(Judged(self.stage.fleet.ids[camera], state, announced), now_ns)
-            self._adjust(now_ns)
+    def _answer(self, now_ns: int, visit_id: int, camera: int, outcome: int) -> None:
+        """Give the scheduler a verdict or the end of a visit. `outcome`: a verdict, _KEYFRAME, or a reason number."""
+        if outcome in (_VERDICT_GOOD, _VERDICT_BAD):
+            state, announced = self._judge_model.judge(camera, outcome == _VERDICT_BAD, now_ns)
+            self._handle(Judged(self.scenario.fleet.ids[camera], state, announced), now_ns)
+            self._update_capacity(now_ns)
             return
-        self._kbit -= self._kbit_s[self.stage.fleet.stream[camera]] if what == _KEYFRAME else 0.0
-        if self.promises.over(visit_id):
-            if what == _KEYFRAME:
-                self.promises.seen[camera] = now_ns
-                done_ns = self.machine.check(self.stage.fleet.stream[camera], now_ns)
-                fault = self.nature.sees_fault(camera)
-                # A verdict that changes nothing, on a machine that keeps up, need not be told: nobody heeds it.
-                if fault or self._pictures.remembers(camera) or self._allowed < self.machine.feeders:
-                    heappush(self._heap, (done_ns, 0, camera, _VERDICT_BAD if fault else _VERDICT_GOOD))
+        self._kbit -= self._kbit_s[self.scenario.fleet.stream[camera]] if outcome == _KEYFRAME else 0.0
+        if self.oracle.visit_ended(visit_id):
+            if outcome == _KEYFRAME:
+                self.oracle.last_keyframe[camera] = now_ns
+                done_ns = self.machine.check(self.scenario.fleet.stream[camera], now_ns)
+                fault = self.camera_model.sees_fault(camera)
+                # On a machine that keeps up, a verdict that changes nothing is left out: the scheduler ignores it.
+                if fault or self._judge_model.has_history(camera) or self._allowed < self.machine.feeders:
+                    heappush(self._pending, (done_ns, 0, camera, _VERDICT_BAD if fault else _VERDICT_GOOD))
             else:
-                self.failures[REASONS[what].value] += 1
-        self._hear(VisitEnded(visit_id, None if what == _KEYFRAME else REASONS[what]), now_ns)
-        self._adjust(now_ns)
+                self.failures[REASONS[outcome].value] += 1
+        self._handle(VisitEnded(visit_id, None if outcome == _KEYFRAME else REASONS[outcome]), now_ns)
+        self._update_capacity(now_ns)
 
-    def _hear(self, event: Event, now_ns: int) -> None:
+    def _handle(self, event: Event, now_ns: int) -> None:
         self.events += 1
-        for action in self.core.handle(event, now_ns):
+        for action in self.scheduler.handle(event, now_ns):
             if type(action) is StartVisit:
-                self._begin(action, now_ns)
+                self._start_visit(action, now_ns)
             else:
-                self._heed(action, now_ns)
+                self._record(action, now_ns)
 
-    def _begin(self, action: StartVisit, now_ns: int) -> None:
-        camera = self.stage.fleet.index[action.camera_id]
+    def _start_visit(self, action: StartVisit, now_ns: int) -> None:
+        camera = self.scenario.fleet.index[action.camera_id]
         self._log.extend((now_ns, action.visit_id, camera))
-        if len(self._log) > _HASHED_AT_ONCE:
+        if len(self._log) > _LOG_LENGTH_MAX:
             self._flush_log()
-        self.promises.begun(action.visit_id, camera, now_ns)
-        course, kind = self.course, action.kind
-        row = course.row
-        row.started[kind] += 1
-        course.row_lags[kind].add(action.lag_ns)
+        self.oracle.visit_started(action.visit_id, camera, now_ns)
+        timeline, camera_class = self.timeline, action.camera_class
+        row = timeline.row
+        row.started[camera_class] += 1
+        timeline.row_lags[camera_class].add(action.lag_ns)
         self.visits += 1
-        reason, duration_ns = self.nature.visit(camera)
-        if self.stage.fleet.demux[camera] and duration_ns != NEVER_ANSWERED:
+        reason, duration_ns = self.camera_model.visit(camera)
+        if self.scenario.fleet.demux[camera] and duration_ns != NEVER_ANSWERED:
             duration_ns = self.machine.demux(duration_ns, now_ns)
         if duration_ns != NEVER_ANSWERED:
             self.duration_ns += duration_ns
-            heappush(self._heap, (now_ns + duration_ns, action.visit_id, camera, reason))
+            heappush(self._pending, (now_ns + duration_ns, action.visit_id, camera, reason))
             if reason < 0:
-                self._kbit += self._kbit_s[self.stage.fleet.stream[camera]]
-        if len(self.promises.flights) > row.in_flight_max:
-            row.in_flight_max = len(self.promises.flights)
+                self._kbit += self._kbit_s[self.scenario.fleet.stream[camera]]
+        if len(self.oracle.flights) > row.in_flight_max:
+            row.in_flight_max = len(self.oracle.flights)
         if self._kbit > 1000 * row.mbit_s_max:
             row.mbit_s_max = self._kbit / 1000
 
-    def _heed(self, action: Action, now_ns: int) -> None:
+    def _record(self, action: Action, now_ns: int) -> None:
+        """Record an action other than a visit's start."""
         if isinstance(action, VisitExpired):
-            self.promises.expire(action.visit_id)
+            self.oracle.visit_expired(action.visit_id)
             self._log.extend((now_ns, -action.visit_id, -1))
-        elif isinstance(action, Presumed):
+        elif isinstance(action, PresumedOffline):
             self.presumed[action.reason.value] += 1
-            self._log.extend((now_ns, 0, self.stage.fleet.index[action.camera_id]))
+            self._log.extend((now_ns, 0, self.scenario.fleet.index[action.camera_id]))
         elif isinstance(action, OutageBegan):
             self.outages += 1
 
-    def _adjust(self, now_ns: int) -> None:
-        """What the hub does after each turn: allow as many visits as the intake has room for."""
+    def _update_capacity(self, now_ns: int) -> None:
+        """Allow as many visits as the intake has room for, as the hub does after each turn."""
         allowed = self.machine.visits_allowed(now_ns)
         if allowed != self._allowed:
             self._allowed = allowed
-            self._hear(CapacityChanged(allowed), now_ns)
+            self._handle(CapacityChanged(allowed), now_ns)
 
-    def _look(self, now_ns: int) -> None:
-        """What is done once a minute."""
-        self._look_ns += LOOK_NS
-        self.promises.look(self.core, self.nature, now_ns)
-        self.recovery.look(self.promises.working, now_ns)
-        course = self.course
-        if not course.first_rows and self._everybody_had_a_look(now_ns):
-            course.end_first_round(now_ns)
+    def _check(self, now_ns: int) -> None:
+        """Check the promises and update the timeline, once a minute."""
+        self._next_check_ns += CHECK_INTERVAL_NS
+        self.oracle.check(self.scheduler, self.camera_model, now_ns)
+        self.recovery.update(self.oracle.kitchen_works, now_ns)
+        timeline = self.timeline
+        if not timeline.first_round_rows and self._is_first_round_over(now_ns):
+            timeline.end_first_round(now_ns)
         elif now_ns % self._row_ns == 0:
-            course.end(now_ns)
-            course.begin(now_ns)
-            self._progress(round(seconds(now_ns) / 60))
+            timeline.end_row(now_ns)
+            timeline.begin_row(now_ns)
+            self._on_progress(round(seconds(now_ns) / 60))
 
-    def _everybody_had_a_look(self, now_ns: int) -> bool:
-        """Whether no camera that was never visited waits to be; after a while the first round counts as over anyhow."""
-        if now_ns < self._spread_ns:
+    def _is_first_round_over(self, now_ns: int) -> bool:
+        """Return whether no camera that was never visited waits for its visit; after a while, True in any case."""
+        if now_ns < self._first_spread_ns:
             return False
-        table = self.core.table
-        place = np.frombuffer(table.place, dtype=np.uint8)
-        waiting = (place == CameraState.READY) | (place == CameraState.UPLINK) | (place == CameraState.HOST)
+        table = self.scheduler.table
+        state = np.frombuffer(table.state, dtype=np.uint8)
+        waiting = (state == CameraState.READY) | (state == CameraState.UPLINK) | (state == CameraState.HOST)
         waiting &= np.frombuffer(table.visits, dtype=np.uint32) == 0
-        return now_ns >= self._first_round_ns or not waiting.any()
+        return now_ns >= self._first_round_max_ns or not waiting.any()
 
     def _flush_log(self) -> None:
         self._hash.update(self._log.tobytes())

@@ -1,4 +1,4 @@
-"""A rehearsal as tables for people; two plans side by side."""
+"""Prints a simulation as tables; two plans side by side."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _BOTTLENECKS_SHOWN = 3
 
 
 def show(console: Console, reports: Sequence[Report]) -> None:
-    """Print one, or two beside each other."""
+    """Print one report, or two side by side."""
     console.print(Group(_headline(reports[0]), _classes(reports), _machine(reports), *_troubles(reports)))
     for report in reports:
         for line in _bottlenecks(report):
@@ -35,19 +35,20 @@ def _headline(report: Report) -> RenderableType:
 
 def _classes(reports: Sequence[Report]) -> Table:
     table = _table("class", "visits", "coverage", "achieved period", "lag p50", "p99", "max", plans=reports)
-    for kind in CLASSES:
+    for camera_class in CLASSES:
+        label = camera_class.label
         for report in reports:
             figures = report.figures
-            if not figures["visits_by_class"][kind.word]:
+            if not figures["visits_by_class"][label]:
                 continue
-            lag = figures["lag_s"][kind.word]
-            period, coverage = figures["achieved_period_s"][kind.word], figures["coverage"][kind.word]
+            lag = figures["lag_s"][label]
+            period, coverage = figures["achieved_period_s"][label], figures["coverage"][label]
             cells = [
-                kind.word.replace("_", " "),
-                f"{figures['visits_by_class'][kind.word]:,}",
+                label.replace("_", " "),
+                f"{figures['visits_by_class'][label]:,}",
                 "-" if coverage is None else f"{100 * coverage:.2f} %",
                 f"{period:.0f} s" if period else "-",
-                *(f"{lag[one]:.1f} s" for one in ("p50", "p99", "max")),
+                *(f"{lag[key]:.1f} s" for key in ("p50", "p99", "max")),
             ]
             table.add_row(*_with_plan(report, cells, reports))
     return table
@@ -58,8 +59,8 @@ def _machine(reports: Sequence[Report]) -> Table:
     table.add_column("")
     for report in reports:
         table.add_column(report.plan, justify="right")
-    for name, say in _LINES:
-        table.add_row(name, *(say(report.figures) for report in reports))
+    for name, text in _LINES:
+        table.add_row(name, *(text(report.figures) for report in reports))
     return table
 
 
@@ -68,36 +69,38 @@ def _troubles(reports: Sequence[Report]) -> list[RenderableType]:
         return []
     table = _table("trouble", "cameras", "from", "until", "recovered after", plans=reports)
     for report in reports:
-        for one in report.figures["troubles"]:
-            after = one["recovered_after_s"]
+        for trouble in report.figures["troubles"]:
+            after_s = trouble["recovered_after_s"]
             cells = [
-                one["name"],
-                f"{one['cameras']:,}",
-                _hours(one["from_s"]),
-                _hours(one["until_s"]),
-                "-" if after is None else f"{after:.0f} s",
+                trouble["name"],
+                f"{trouble['cameras']:,}",
+                _hours(trouble["from_s"]),
+                _hours(trouble["until_s"]),
+                "-" if after_s is None else f"{after_s:.0f} s",
             ]
             table.add_row(*_with_plan(report, cells, reports))
     return [table]
 
 
 def _bottlenecks(report: Report) -> list[RenderableType]:
-    """What no patrol can keep, with the arithmetic."""
-    found = report.figures["bottlenecks"]
-    said = [
-        f"{report.plan}: {one['name']}: its {one['cameras']:,} cameras' periods ask for {one['wanted']:,.1f}, "
-        f"{one['key']} is {one['allowed']:g}"
-        for one in found["worst"][:_BOTTLENECKS_SHOWN]
+    """Return lines that name the gates that cannot carry their cameras' periods, with the arithmetic."""
+    bottlenecks = report.figures["bottlenecks"]
+    lines = [
+        f"{report.plan}: {gate['name']}: its {gate['cameras']:,} cameras' periods ask for {gate['wanted']:,.1f}, "
+        f"{gate['key']} is {gate['allowed']:g}"
+        for gate in bottlenecks["worst"][:_BOTTLENECKS_SHOWN]
     ]
-    more = found["count"] - len(said)
-    return [Text(line, style="yellow") for line in [*said, *([f"... and {more:,} more like it"] if more else [])]]
+    more = bottlenecks["count"] - len(lines)
+    if more:
+        lines.append(f"... and {more:,} more like it")
+    return [Text(line, style="yellow") for line in lines]
 
 
 def _verdict(report: Report) -> RenderableType:
     figures = report.figures
     promises = figures["promises"]
     if not promises["broken"]:
-        return Text(f"{report.plan}: every promise held, looked at {promises['looks']:,} times", style="green")
+        return Text(f"{report.plan}: every promise held, checked {promises['looks']:,} times", style="green")
     return Panel("\n".join(promises["broken"][:10]), title=f"{report.plan}: broken promises", border_style="red")
 
 
@@ -141,7 +144,7 @@ _LINES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("keyframes waiting, most", lambda f: f"{f['cpu']['frames_waiting_max']:,}"),
     ("periods stretched by, most", lambda f: _stretches(f["stretch_max"])),
     ("worst county's coverage", lambda f: f"{100 * f['coverage_by_county']['min']:.2f} %"),
-    ("periods without a look", lambda f: _counts(f["shed"])),
+    ("periods without a visit", lambda f: _counts(f["shed"])),
     ("failed visits", lambda f: f"{sum(f['failures'].values()):,}"),
     ("not visited, platform out", lambda f: f"{sum(f['presumed'].values()):,}"),
     ("orders never answered", lambda f: f"{f['expired']:,}"),

@@ -1,4 +1,4 @@
-"""How a rehearsal went: lags exactly enough, and a row of figures every few minutes. Pure."""
+"""Records how a simulation went: lag histograms, and a row of figures every few minutes. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ class LagHistogram:
         self.max_ns = 0
 
     def add(self, lag_ns: int) -> None:
-        """A visit began so late."""
+        """Count a visit that began this late."""
         ms = lag_ns // 1_000_000
         shift = max(0, ms.bit_length() - _BITS - 1)
         bucket = (shift << _BITS) + (ms >> shift)
@@ -27,13 +27,13 @@ class LagHistogram:
             self.max_ns = lag_ns
 
     def merge(self, other: "LagHistogram") -> None:
-        """Take the other's lags in."""
+        """Add the other's lags."""
         for bucket, count in other._counts.items():
             self._counts[bucket] = self._counts.get(bucket, 0) + count
         self.max_ns = max(self.max_ns, other.max_ns)
 
     def percentile_s(self, share: float) -> float:
-        """In seconds; 0 if there was nothing."""
+        """Return a percentile in seconds; 0 without lags."""
         wanted, total = share * sum(self._counts.values()), 0
         for bucket in sorted(self._counts):
             total += self._counts[bucket]
@@ -46,8 +46,8 @@ class LagHistogram:
 
 @dataclass(slots=True)
 class Row:
-    """One step of the course. Counts are of this step, `*_max` its highest; `demand_per_s` is as it stood at its
-    beginning, `stretch`, `offline`, `allowed` at its end. None: no visits, or no periods due, in this step.
+    """One step of the timeline. Counts are of this step, `*_max` its highest values; `demand_per_s` is the value at its
+    beginning; `stretch`, `offline`, `allowed` those at its end. None: no visits, or no periods due, in this step.
     """
 
     at_s: float
@@ -66,57 +66,58 @@ class Row:
 
 
 class Timeline:
-    """Keeps the rows. The first round, in which every camera is looked at as fast as the caps allow, is set apart: what
-    an engine does that has just begun says nothing of how it keeps its periods.
+    """Records the rows. The first round, in which every camera is visited as fast as the caps allow, is kept apart:
+    figures of an engine that has just started do not tell how it keeps its periods.
     """
 
-    def __init__(self, core: Scheduler, machine: Machine) -> None:
-        self._core = core
+    def __init__(self, scheduler: Scheduler, machine: Machine) -> None:
+        self._scheduler = scheduler
         self._machine = machine
         self.rows: list[Row] = []
-        self.first_rows = 0
-        self.first_lags = [LagHistogram() for _ in CLASSES]
+        self.first_round_rows = 0
+        self.first_round_lags = [LagHistogram() for _ in CLASSES]
         self.lags = [LagHistogram() for _ in CLASSES]
         self.row = Row(0.0)
         self.row_lags = [LagHistogram() for _ in CLASSES]
-        self._done_ns = 0
-        self._due, self._kept = [0.0] * len(CLASSES), [0] * len(CLASSES)
+        self._cpu_done_ns = 0
+        self._periods_due, self._periods_kept = [0.0] * len(CLASSES), [0] * len(CLASSES)
 
     @property
-    def settled(self) -> list[Row]:
-        """Those after the first round; all, where nothing came after it."""
-        return self.rows[self.first_rows :] or self.rows
+    def settled_rows(self) -> list[Row]:
+        """The rows after the first round; all of them if there are none after it."""
+        return self.rows[self.first_round_rows :] or self.rows
 
-    def begin(self, now_ns: int) -> None:
-        """A row begins."""
-        self.row = Row(seconds(now_ns), demand_per_s=sum(self._core.timing.demand_per_s(now_ns)))
+    def begin_row(self, now_ns: int) -> None:
+        """Begin a row."""
+        self.row = Row(seconds(now_ns), demand_per_s=sum(self._scheduler.timing.demand_per_s(now_ns)))
         self.row_lags = [LagHistogram() for _ in CLASSES]
 
     def end_first_round(self, now_ns: int) -> None:
-        """Every camera was looked at, or has had its chance; a new row begins."""
-        self.end(now_ns)
-        self.first_rows = len(self.rows)
-        self.first_lags, self.lags = self.lags, self.first_lags
-        self.begin(now_ns)
+        """End the first round: every camera was visited, or had its chance; begin a new row."""
+        self.end_row(now_ns)
+        self.first_round_rows = len(self.rows)
+        self.first_round_lags, self.lags = self.lags, self.first_round_lags
+        self.begin_row(now_ns)
 
-    def end(self, now_ns: int) -> None:
-        """The row is over."""
-        row, core, machine = self.row, self._core, self._machine
+    def end_row(self, now_ns: int) -> None:
+        """Complete the current row and store it."""
+        row, scheduler, machine = self.row, self._scheduler, self._machine
         row.until_s = seconds(now_ns)
         done_ns = machine.done_ns(now_ns)
-        row.core_share = (done_ns - self._done_ns) / max(1, now_ns - ns(row.at_s)) / machine.servers
-        self._done_ns = done_ns
+        row.core_share = (done_ns - self._cpu_done_ns) / max(1, now_ns - ns(row.at_s)) / machine.servers
+        self._cpu_done_ns = done_ns
         row.frames_waiting_max, machine.waiting_max = machine.waiting_max, 0
-        row.stretch = list(core.overload.stretch)
-        row.allowed = core.dispatch.visits_allowed
-        row.offline = sum(core.timing.counts[-1].values())
-        tally = core.tally
-        for kind in CLASSES:
-            if row.started[kind]:
-                row.lag_s_p99[kind] = self.row_lags[kind].percentile_s(0.99)
-                self.lags[kind].merge(self.row_lags[kind])
-            due = tally.periods_due[kind] - self._due[kind]
+        row.stretch = list(scheduler.overload.stretch)
+        row.allowed = scheduler.dispatch.visits_allowed
+        row.offline = sum(scheduler.timing.counts[-1].values())
+        statistics = scheduler.statistics
+        for camera_class in CLASSES:
+            if row.started[camera_class]:
+                row.lag_s_p99[camera_class] = self.row_lags[camera_class].percentile_s(0.99)
+                self.lags[camera_class].merge(self.row_lags[camera_class])
+            due = statistics.periods_due[camera_class] - self._periods_due[camera_class]
+            kept = statistics.periods_kept[camera_class] - self._periods_kept[camera_class]
             if due:
-                row.coverage[kind] = min(1.0, (tally.periods_kept[kind] - self._kept[kind]) / due)
-        self._due, self._kept = list(tally.periods_due), list(tally.periods_kept)
+                row.coverage[camera_class] = min(1.0, kept / due)
+        self._periods_due, self._periods_kept = list(statistics.periods_due), list(statistics.periods_kept)
         self.rows.append(row)

@@ -1,14 +1,14 @@
-"""The model of the world: streams, keyframe intervals, connecting, kitchens' hours, what a check costs. TOML, bounded.
+"""Defines the world of a simulation: streams, keyframe intervals, connecting, kitchens' hours, the cost of a check.
 
-Every figure can be given in a file (`patrol simulate --world FILE`); the defaults are these.
+A TOML file (`patrol simulate --world FILE`) can set every figure; the defaults come from these sources.
 
-- cpu_ms: CPU of one check, all processes together: `python -m bench.end_to_end` (2 cores / checks_per_s), plus 1.1 ms
-  for the visit (bench.visits) and 0.6 ms for the hub.
-- intervals: keyframe intervals as found in the field, 1 to 10 s, "smart" codecs at the long end.
-- a visit that brings a keyframe lasts the connecting, and then any part of one keyframe interval: servers of live
-  streams begin wherever the stream is (bench.rehearsal measures it). Some media servers hold the group of pictures that
-  runs and send it at once; `gop_cached_share` says for how many cameras.
-- time-outs last what `feed.deadline_s` and `feed.connect_timeout_s` say.
+- cpu_ms: CPU of one check, all processes together; measured: `python -m bench.end_to_end` (2 cores /
+  checks_per_s), plus 1.1 ms for the visit (bench.visits) and 0.6 ms for the hub.
+- intervals: keyframe intervals as found in the field, 1 to 10 s; "smart" codecs have the long ones.
+- a visit that brings a keyframe lasts the time to connect plus a random part of one keyframe interval: servers of live
+  streams begin at any point of the stream (bench.rehearsal measures it). Some media servers cache the current group of
+  pictures and send it at once; `gop_cached_share` is the share of such cameras.
+- time-outs last `feed.deadline_s` and `feed.connect_timeout_s`.
 """
 
 import datetime
@@ -25,31 +25,31 @@ from engine.model.visit import FailureReason
 
 
 class Stream(Section):
-    """A kind of stream; `share` of the cameras have it."""
+    """A kind of stream, with the relative share of cameras that have it."""
 
     name: str = key(..., "For people.")
-    codec: Codec = key(..., "What it is coded with.")
+    codec: Codec = key(..., "Its codec.")
     kbit_s: float = key(..., "Its bandwidth while a visit lasts.", unit="kbit/s", gt=0, le=100_000)
     cpu_ms: float = key(..., "CPU of one check, all processes together.", unit="ms", gt=0, le=10_000)
-    share: float = key(..., "Cameras that have it, against the other kinds.", gt=0, le=1000)
+    share: float = key(..., "Relative share of the cameras that have it.", gt=0, le=1000)
 
 
 class Interval(Section):
-    """A keyframe interval; `share` of the cameras have it."""
+    """A keyframe interval, with the relative share of cameras that have it."""
 
     seconds: float = key(..., "From keyframe to keyframe.", unit="s", gt=0, le=60)
-    share: float = key(..., "Cameras that have it, against the others.", gt=0, le=1000)
+    share: float = key(..., "Relative share of the cameras that have it.", gt=0, le=1000)
 
 
 class Pattern(Section):
-    """Hours of a share of the canteens, as the registry writes them; empty: always."""
+    """Hours, with the relative share of canteens that have them."""
 
-    hours: str = key(..., "As the registry writes them; empty: always.")
-    share: float = key(..., "Canteens that have them, against the others.", gt=0, le=1000)
+    hours: str = key(..., "Hours in the registry's format; empty: always.")
+    share: float = key(..., "Relative share of the canteens that have them.", gt=0, le=1000)
 
     @field_validator("hours")
     @classmethod
-    def _readable(cls, hours: str) -> str:
+    def _parsable(cls, hours: str) -> str:
         parse_hours(hours)
         return hours
 
@@ -73,11 +73,11 @@ class World(Section):
 
     start: datetime.datetime = key(
         datetime.datetime(2026, 11, 23),  # noqa: DTZ001 (local time of the calendar's zone)
-        "When the rehearsal begins (a Monday); local time of the calendar's zone unless it names its own.",
+        "When the simulation begins (a Monday); local time of the calendar's zone unless it names its own.",
         strict=True,
     )
-    connect_s_min: float = key(0.2, "Connecting lasts at least so long ...", unit="s", ge=0, le=60)
-    connect_s_max: float = key(0.8, "... and at most so long, evenly drawn.", unit="s", ge=0, le=60)
+    connect_s_min: float = key(0.2, "Connecting lasts at least this long ...", unit="s", ge=0, le=60)
+    connect_s_max: float = key(0.8, "... and at most this long, drawn evenly.", unit="s", ge=0, le=60)
     streams: tuple[Stream, ...] = key(
         (
             Stream(name="1080p H.264", codec=Codec.H264, kbit_s=2000, cpu_ms=8.9, share=50),
@@ -97,7 +97,7 @@ class World(Section):
             Interval(seconds=5, share=20),
             Interval(seconds=10, share=25),
         ),
-        "Keyframe intervals, 1 to 50; after connecting a visit waits for any part of one, evenly drawn.",
+        "Keyframe intervals, 1 to 50; after connecting a visit waits for a part of one, drawn evenly.",
         min_length=1,
         max_length=50,
     )
@@ -107,17 +107,20 @@ class World(Section):
             Pattern(hours="mon-fri 06:00-18:00", share=30),
             Pattern(hours="mon-fri 06:30-13:30", share=10),
         ),
-        "Kitchens' hours of a made-up province, 1 to 50; a registry has its own.",
+        "Kitchens' hours of a generated province, 1 to 50; a registry has its own.",
         min_length=1,
         max_length=50,
     )
     gop_cached_share: float = key(
-        0.0, "Cameras whose media server sends the last keyframe at once: they are not waited for.", ge=0, le=1
+        0.0,
+        "Share of the cameras whose media server sends the last keyframe at once, so that visits need not wait.",
+        ge=0,
+        le=1,
     )
     failure_s: dict[FailureReason, float] = key(
         _FAILURE_S,
-        "How long a visit lasts that fails so, more than 0, at most 300; those left out keep their default. Time-outs "
-        "last what `feed.connect_timeout_s` and `feed.deadline_s` say.",
+        "How long a visit lasts that fails for this reason, more than 0, at most 300; reasons left out keep their "
+        "default. Time-outs last `feed.connect_timeout_s` and `feed.deadline_s`.",
         unit="s",
         max_length=len(FailureReason),
     )
@@ -143,5 +146,5 @@ class World(Section):
 
 
 def load_world(path: Path | None) -> World:
-    """The world of a file; without one, the defaults. Raises ConfigError that names each wrong entry."""
+    """Return the world of a file; the defaults without one. Raises ConfigError with each wrong entry of the file."""
     return World() if path is None else read_section(path, World)

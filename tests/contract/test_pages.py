@@ -14,7 +14,7 @@ from engine.config.setting import Section
 from engine.kernels import registry as figures
 from engine.notices import describe as notices
 from engine.serve import describe as api
-from engine.simulation import describe as rehearsal
+from engine.simulation import describe as simulation
 from engine.simulation.faults import Faults
 from engine.simulation.world import World, load_world
 
@@ -36,7 +36,7 @@ def test_a_page_is_what_its_module_writes(page: str, written: Callable[[], str])
     assert (DOCS / page).read_text(encoding="utf-8") == written(), f"stale: python -m {module} writes docs/{page} anew"
 
 
-@pytest.mark.parametrize("renewed", [config.scheduler_page, rehearsal.scheduler_page])
+@pytest.mark.parametrize("renewed", [config.scheduler_page, simulation.scheduler_page])
 def test_the_tables_of_the_scheduler_page_are_what_their_module_writes(renewed: Callable[[str], str]) -> None:
     page = (DOCS / "scheduler.md").read_text(encoding="utf-8")
     assert renewed(page) == page, f"stale: python -m {renewed.__module__} writes the tables of docs/scheduler.md anew"
@@ -54,7 +54,7 @@ def test_the_examples_and_tables_of_the_notices_page_are_what_the_code_sends() -
 
 def test_a_page_without_the_marks_of_a_table_is_refused() -> None:
     with pytest.raises(ValueError, match="<!-- world keys -->"):
-        rehearsal.scheduler_page("# Who is visited when")
+        simulation.scheduler_page("# Who is visited when")
 
 
 @pytest.mark.parametrize("kind", [Calendar, World, Faults])
@@ -65,7 +65,7 @@ def test_every_key_of_a_file_says_what_it_means(kind: type[Section]) -> None:
 
 def test_the_default_world_as_a_file_loads_back_to_the_same(tmp_path: Path) -> None:
     file = tmp_path / "world.toml"
-    file.write_text(rehearsal.world_toml(), encoding="utf-8")
+    file.write_text(simulation.world_toml(), encoding="utf-8")
     assert load_world(file) == World()
 
 

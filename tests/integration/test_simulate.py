@@ -95,7 +95,7 @@ def test_a_table_says_what_a_person_asks(morning: Path) -> None:
     assert done.returncode == 0
     for words in (
         "600 cameras on", "key point", "ordinary", "cores needed", "connections needed", "worst county's coverage",
-        "platform restart", "recovered after", "first round: lasted", "every promise held, looked at 30 times",
+        "platform restart", "recovered after", "first round: lasted", "every promise held, checked 30 times",
     ):  # fmt: skip
         assert words in done.stdout
 

@@ -12,10 +12,9 @@ from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
-    Arrived,
     CameraPlan,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     CapacityChanged,
     CheckNow,
     CheckNowAnswered,
@@ -24,7 +23,8 @@ from engine.scheduler.events import (
     PatrolPaused,
     PatrolResumed,
     PauseEnded,
-    Presumed,
+    PresumedOffline,
+    PushArrived,
     SettingsChanged,
     StartVisit,
     Tick,
@@ -32,6 +32,8 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
+from engine.scheduler.invariants import check_invariants
+from engine.scheduler.status import camera_plan_report, scheduler_status
 from tests.support.scheduling import SECOND, wall_ns
 
 NOON_NS = wall_ns("2026-03-02T12:00")
@@ -107,16 +109,16 @@ class SchedulerMachine(RuleBasedStateMachine):
             elif isinstance(action, VisitExpired):
                 assert self.flights.pop(action.visit_id) == action.camera_id
                 self.ended.add(action.visit_id)
-            elif isinstance(action, Presumed):
+            elif isinstance(action, PresumedOffline):
                 assert action.camera_id not in self.flights.values()
         return actions
 
     @rule(plans=st.lists(PLANS, min_size=1, max_size=8))
     def put(self, plans: list[CameraPlan]) -> None:
-        self.tell(CamerasPut(plans))
+        self.tell(CamerasUpserted(plans))
         known = {plan.camera_id: plan for plan in plans}
         for camera_id, plan in known.items():
-            assert (self.scheduler.plan(camera_id, self.now_ns).kind == "push") == plan.push
+            assert (camera_plan_report(self.scheduler, camera_id, self.now_ns).kind == "push") == plan.push
 
     @rule(camera_ids=st.lists(IDS, max_size=4))
     def remove(self, camera_ids: list[str]) -> None:
@@ -133,9 +135,9 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.ended)
     @rule(data=st.data())
     def end_twice(self, data: st.DataObject) -> None:
-        before = self.scheduler.status(self.now_ns).ended_total
+        before = scheduler_status(self.scheduler, self.now_ns).ended_total
         self.tell(VisitEnded(data.draw(st.sampled_from(sorted(self.ended))), None))
-        assert self.scheduler.status(self.now_ns).ended_total == before
+        assert scheduler_status(self.scheduler, self.now_ns).ended_total == before
 
     @rule(camera_id=IDS, state=st.sampled_from(State), announced=st.sampled_from(State))
     def judge(self, camera_id: str, state: State, announced: State) -> None:
@@ -143,7 +145,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(camera_id=IDS)
     def arrive(self, camera_id: str) -> None:
-        self.tell(Arrived(camera_id))
+        self.tell(PushArrived(camera_id))
 
     @rule(camera_ids=st.lists(IDS, max_size=4))
     def check_now(self, camera_ids: list[str]) -> None:
@@ -160,7 +162,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(scope=SCOPES)
     def resume(self, scope: PauseScope) -> None:
-        held = {one.pause.scope for one in self.scheduler.status(self.now_ns).pauses}
+        held = {one.pause.scope for one in scheduler_status(self.scheduler, self.now_ns).pauses}
         ended = [one.pause.scope for one in self.tell(PatrolResumed(scope)) if isinstance(one, PauseEnded)]
         assert (scope in ended) == (scope in held)
 
@@ -185,7 +187,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                 break
             self.now_ns = max(self.now_ns, wakeup_ns)
             self.tell(Tick())
-            self.scheduler.check_invariants(self.now_ns)
+            check_invariants(self.scheduler, self.now_ns)
         else:
             return  # a busy while: the rest of it comes with the next rule
         self.now_ns = until_ns
@@ -193,8 +195,8 @@ class SchedulerMachine(RuleBasedStateMachine):
     @invariant()
     def books_balance(self) -> None:
         self.tell(Tick())  # somebody looks at the clock
-        self.scheduler.check_invariants(self.now_ns)
-        status = self.scheduler.status(self.now_ns)
+        check_invariants(self.scheduler, self.now_ns)
+        status = scheduler_status(self.scheduler, self.now_ns)
         assert status.in_flight == len(self.flights)
         assert status.started_total == len(self.flights) + len(self.ended)
 

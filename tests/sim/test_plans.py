@@ -12,7 +12,7 @@ from engine.config.calendar import Calendar, load_calendar
 from engine.config.capacity import Fleet, Load, cannot_keep
 from engine.scheduler.windows import Windows
 from engine.simulation.faults import Faults
-from engine.simulation.fleet import made_up
+from engine.simulation.fleet import generate_fleet
 from engine.simulation.report import Report, simulate
 from engine.simulation.simulation import Scenario
 from engine.simulation.world import World
@@ -23,9 +23,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 MORNING = datetime.datetime(2026, 11, 23, 7, tzinfo=SHANGHAI)
 
 
-def rehearsed(settings: Settings, cameras: int, cores: int, hours: float) -> Report:
+def simulated(settings: Settings, cameras: int, cores: int, hours: float) -> Report:
     world = World(start=MORNING)
-    fleet = made_up(cameras, world, settings.scheduler, seed=1)
+    fleet = generate_fleet(cameras, world, settings.scheduler, seed=1)
     wall_ns = round(MORNING.timestamp()) * NS_PER_S
     return simulate("plan", Scenario(settings, Calendar(), fleet, world, Faults(), cores, ns(hours * 3600), 1, wall_ns))
 
@@ -44,7 +44,7 @@ def test_the_caps_of_a_plan_carry_its_cameras(plan: str, key_points: int, ordina
     [("county", 768, 4, 0.5), ("hebei", 1024, 1, 2.0), ("sessions_64", 4096, 1, 0.5)],
 )
 def test_a_plan_keeps_its_periods_and_its_word(plan: str, cameras: int, cores: int, hours: float) -> None:
-    report = rehearsed(load(PLANS / f"{plan}.toml"), cameras, cores, hours)
+    report = simulated(load(PLANS / f"{plan}.toml"), cameras, cores, hours)
     assert report.figures["promises"]["broken"] == []
     assert report.figures["coverage"]["key_point"] == 1.0
     assert report.figures["bottlenecks"]["count"] == 0
@@ -53,7 +53,7 @@ def test_a_plan_keeps_its_periods_and_its_word(plan: str, cameras: int, cores: i
 def test_periods_that_the_sessions_cannot_carry_are_named_with_the_arithmetic() -> None:
     settings = load(PLANS / "sessions_64.toml")
     denser = settings.model_copy(update={"scheduler": settings.scheduler.model_copy(update={"key_period_s": 150.0})})
-    report = rehearsed(denser, 4096, 1, 0.5)
+    report = simulated(denser, 4096, 1, 0.5)
     (worst,) = report.figures["bottlenecks"]["worst"][:1]
     assert worst["name"] == "platform-0"
     assert worst["wanted"] > worst["allowed"]
@@ -67,7 +67,7 @@ def test_two_plans_are_drawn_to_one_scale_that_holds_both(tmp_path: Path, monkey
     monkeypatch.setattr(plot.plt, "close", drawn.append)
     settings = load(PLANS / "county.toml")
     denser = settings.model_copy(update={"scheduler": settings.scheduler.model_copy(update={"key_period_s": 10.0})})
-    reports = [rehearsed(one, 64, 1, 0.25) for one in (settings, denser)]
+    reports = [simulated(one, 64, 1, 0.25) for one in (settings, denser)]
     plot.draw(reports, tmp_path / "two.png")
     left, right = drawn[0].axes[:2]
     assert left.get_ylim() == right.get_ylim()
@@ -86,7 +86,7 @@ def test_the_example_calendar_closes_on_holidays_and_opens_in_exchange() -> None
 
     def works(month: int, day: int, region: str = "130102", site_id: str = "") -> bool:
         noon = datetime.datetime(2026, month, day, 12, tzinfo=SHANGHAI)
-        return windows.all[windows.of(site_id, region, "")].is_open(round(noon.timestamp()) * NS_PER_S)
+        return windows.by_index[windows.index_of(site_id, region, "")].is_open(round(noon.timestamp()) * NS_PER_S)
 
     assert works(9, 1)
     assert not works(8, 31)

@@ -8,11 +8,12 @@ import pytest
 from engine.batch.registry_files import read_registry
 from engine.config.schema import FeedSettings, IntakeSettings, Settings
 from engine.model.camera import Camera, KeyPoint
+from engine.scheduler.status import scheduler_status
 from engine.simulation.faults import PRESETS, Faults, PlatformRestart
 from engine.simulation.report import Report
-from engine.simulation.simulation import LOOK_NS
+from engine.simulation.simulation import CHECK_INTERVAL_NS
 from engine.simulation.world import Interval, Pattern, World
-from tests.support.simulations import PLAIN, played, report, settings
+from tests.support.simulations import PLAIN, report, settings, simulated
 
 ALWAYS = World(hours=(Pattern(hours="", share=1),))
 
@@ -28,12 +29,12 @@ def test_the_same_seed_gives_the_same_digest_and_another_gives_another() -> None
 
 def test_the_digest_does_not_depend_on_how_often_somebody_looks() -> None:
     from engine.simulation.simulation import Simulation
-    from tests.support.simulations import stage
+    from tests.support.simulations import scenario
 
-    whole, steps = Simulation(stage(600, 1)), Simulation(stage(600, 1))
+    whole, steps = Simulation(scenario(600, 1)), Simulation(scenario(600, 1))
     for now_ns in range(0, 3600 * 10**9, 7 * 10**9):
         steps.advance(now_ns)
-        steps.core.status(now_ns)
+        scheduler_status(steps.scheduler, now_ns)
     whole.run()
     steps.run()
     assert whole.digest == steps.digest
@@ -171,14 +172,14 @@ def test_the_first_round_stands_apart() -> None:
 
 
 def test_the_rows_of_the_course_add_up() -> None:
-    play = played(1000, 3, faults="all")
-    rows = play.course.rows
+    simulation = simulated(1000, 3, faults="all")
+    rows = simulation.timeline.rows
     assert rows[0].at_s == 0
     assert rows[-1].until_s == 3 * 3600
     assert all(one.until_s == other.at_s for one, other in itertools.pairwise(rows))
-    assert sum(sum(row.started) for row in rows) == play.visits
+    assert sum(sum(row.started) for row in rows) == simulation.visits
     assert all(0 <= row.core_share <= 1 for row in rows)
-    assert play.promises.looks == 3 * 3600 * 10**9 // LOOK_NS
+    assert simulation.oracle.checks == 3 * 3600 * 10**9 // CHECK_INTERVAL_NS
 
 
 def test_a_platform_that_restarts_is_probed_by_few_and_seen_again_soon() -> None:

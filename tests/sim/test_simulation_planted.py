@@ -50,22 +50,22 @@ BUGS = {
         "visits in flight, scheduler.visits_max is 30",
     ),
     "the cap of recorders is not asked": (
-        around(Dispatch, "_take", _settings_with(visits_per_uplink_max=1000)),
+        around(Dispatch, "_apply_settings", _settings_with(visits_per_uplink_max=1000)),
         "visits on recorder",
     ),
     "the cap of platforms is not asked": (
-        around(Dispatch, "_take", _settings_with(visits_per_host_max=1000, host_starts_per_s_max=1000)),
+        around(Dispatch, "_apply_settings", _settings_with(visits_per_host_max=1000, host_starts_per_s_max=1000)),
         "visits on platform platform-0, allowed 40",
     ),
     "the rates are off": (instead(Rate, "next_ns", lambda self, arrival_ns: 0), "than scheduler.host_starts_per_s_max"),
     "a platform is let in too fast": (
-        around(Dispatch, "_take", _settings_with(host_starts_per_s_max=30)),
+        around(Dispatch, "_apply_settings", _settings_with(host_starts_per_s_max=30)),
         "more connections to platform platform-0 than scheduler.host_starts_per_s_max allows (15)",
     ),
     "cameras are forgotten": (around(Timing, "after_success", _forget_one_in_nine), "can be reached and was not seen"),
     "a class starves": (around(Dispatch, "_next_queue", _starve), "ordinary camera"),
-    "an order goes out twice": (around(Dispatch, "_launch", _launch_under_an_old_id), "began twice"),
-    "an end is not heard": (instead(Scheduler, "_on_end", lambda *_: None), "the scheduler counts"),
+    "an order goes out twice": (around(Dispatch, "_start_visit", _launch_under_an_old_id), "began twice"),
+    "an end is not heard": (instead(Scheduler, "_on_visit_ended", lambda *_: None), "the scheduler counts"),
 }
 
 

@@ -14,17 +14,17 @@ from engine.scheduler.classes import base_class
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
-    Arrived,
     CameraPlan,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     CapacityChanged,
     CheckNow,
     CheckNowAnswered,
     Event,
     OutageBegan,
     OutageEnded,
-    Presumed,
+    PresumedOffline,
+    PushArrived,
     PushMissing,
     SettingsChanged,
     StartVisit,
@@ -32,6 +32,7 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
+from engine.scheduler.status import scheduler_status
 from engine.scheduler.windows import Window, Windows
 from tests.support.scheduling import SECOND
 
@@ -131,14 +132,14 @@ class Auditor:
             seen.arrived_ns, seen.settled = now_ns, False
 
     def _window(self, plan: CameraPlan) -> Window:
-        return self._windows.all[self._windows.of(plan.site_id, plan.county, plan.hours)]
+        return self._windows.by_index[self._windows.index_of(plan.site_id, plan.county, plan.hours)]
 
     def _hear(self, event: Event, now_ns: int) -> str:
         """Take the event; returns the platform that is shown to be alive by it."""
         match event:
             case VisitEnded():
                 return self._end(event, now_ns)
-            case CamerasPut():
+            case CamerasUpserted():
                 for plan in event.cameras:
                     self._put(plan, now_ns)
             case CamerasRemoved():
@@ -152,7 +153,7 @@ class Auditor:
                 self._wall_offset_ns = event.offset_ns
                 for seen in self.cameras.values():
                     seen.settled = False
-            case Arrived() if event.camera_id in self.cameras:
+            case PushArrived() if event.camera_id in self.cameras:
                 seen = self.cameras[event.camera_id]
                 seen.arrived_ns, seen.settled = now_ns, True
             case CheckNow():
@@ -210,7 +211,7 @@ class Auditor:
                 else:
                     self._expired += 1
                     self._land(flight, action.visit_id, FailureReason.INTERNAL, now_ns)
-            case Presumed():
+            case PresumedOffline():
                 self._presume(action, now_ns)
             case OutageBegan():
                 self._out[action.host] = now_ns + round(self._settings.outage_probe_s * SECOND)
@@ -254,8 +255,8 @@ class Auditor:
         camera, asked = action.camera_id, seen.asked_ns is not None
         if not asked and now_ns < seen.not_before_ns - _MOMENT_NS:
             self._fail(f"{camera} failed, and is visited {(seen.not_before_ns - now_ns) / SECOND:.1f} s too soon")
-        if (action.kind.word == "offline") != seen.failed:
-            self._fail(f"{camera} is visited as {action.kind.word}, and its last visit says otherwise")
+        if (action.camera_class.label == "offline") != seen.failed:
+            self._fail(f"{camera} is visited as {action.camera_class.label}, and its last visit says otherwise")
         if asked or not seen.visits or not seen.settled or self._settings.offhours_period_s:
             return  # what was due when a change came need not be given up
         if not seen.window.is_open(now_ns - action.lag_ns + self._wall_offset_ns):
@@ -278,7 +279,7 @@ class Auditor:
         if flight.host and not bucket.take(now_ns):
             self._fail(f"connections to {flight.host} come faster than allowed")
 
-    def _presume(self, action: Presumed, now_ns: int) -> None:
+    def _presume(self, action: PresumedOffline, now_ns: int) -> None:
         self._presumed += 1
         seen = self.cameras[action.camera_id]
         if action.host not in self._out:
@@ -293,7 +294,7 @@ class Auditor:
         self._events += 1
         if self._events % 4:
             return
-        status, settings = self._scheduler.status(now_ns), self._settings
+        status, settings = scheduler_status(self._scheduler, now_ns), self._settings
         books = (status.started_total, status.ended_total, status.expired_total, status.presumed_total)
         if books != (self._started, self._ended, self._expired, self._presumed):
             self._fail(f"the scheduler counts {books}, seen were {self._started, self._ended, self._expired}")
@@ -321,7 +322,7 @@ class Auditor:
 
     def _period_ns(self, seen: Seen) -> int:
         base = base_class(seen.plan.key_point, seen.plan.required, self._settings)
-        period_s = self._settings.key_period_s if base.word == "key_point" else self._settings.ordinary_period_s
+        period_s = self._settings.key_period_s if base.label == "key_point" else self._settings.ordinary_period_s
         return round(period_s * SECOND)
 
     def _ceiling_ns(self, seen: Seen) -> int:

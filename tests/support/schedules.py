@@ -10,7 +10,8 @@ from engine.config.schema import SchedulerSettings
 from engine.model.camera import KeyPoint
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
-from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, StartVisit, Tick, VisitEnded
+from engine.scheduler.events import CameraPlan, CamerasUpserted, CapacityChanged, StartVisit, Tick, VisitEnded
+from engine.scheduler.status import camera_plan_report, scheduler_status
 
 Answer = Callable[[str, int], FailureReason | None]
 """How a camera's visit that begins at this nanosecond ends."""
@@ -33,7 +34,7 @@ class Patrol:
         self.scheduler = Scheduler(self.settings, self.calendar, wall_offset_ns=self.wall_offset_ns)
         self._landings: list[tuple[int, int, FailureReason | None]] = []
         self.feed(CapacityChanged(self.capacity))
-        self.feed(CamerasPut(self.cameras))
+        self.feed(CamerasUpserted(self.cameras))
 
     def feed(self, event: object) -> None:
         for action in self.scheduler.handle(event, self.now_ns):
@@ -58,10 +59,10 @@ class Patrol:
 
     @property
     def status(self):
-        return self.scheduler.status(self.now_ns)
+        return scheduler_status(self.scheduler, self.now_ns)
 
     def plan(self, camera_id: str):
-        return self.scheduler.plan(camera_id, self.now_ns)
+        return camera_plan_report(self.scheduler, camera_id, self.now_ns)
 
 
 def camera(number: int, **changes) -> CameraPlan:

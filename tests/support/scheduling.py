@@ -17,7 +17,7 @@ from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
     CameraPlan,
-    CamerasPut,
+    CamerasUpserted,
     CheckNow,
     CheckNowAnswered,
     Event,
@@ -26,6 +26,8 @@ from engine.scheduler.events import (
     Tick,
     VisitEnded,
 )
+from engine.scheduler.invariants import check_invariants
+from engine.scheduler.status import camera_plan_report, scheduler_status
 
 SECOND = 1_000_000_000
 HOUR_S = 3600.0
@@ -52,12 +54,14 @@ def settings(period_s: float = 100, **changes) -> SchedulerSettings:
     return SchedulerSettings(**{"key_period_s": period_s, "ordinary_period_s": period_s, **plain, **changes})
 
 
-def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes) -> CamerasPut:
+def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes) -> CamerasUpserted:
     """So many cameras, each on a recorder of its own unless `uplink` is given."""
-    return CamerasPut([CameraPlan(f"{name}{n:03}", uplink or f"{name}u{n}", host, **changes) for n in range(count)])
+    return CamerasUpserted(
+        [CameraPlan(f"{name}{n:03}", uplink or f"{name}u{n}", host, **changes) for n in range(count)]
+    )
 
 
-def key_cameras(count: int, **changes) -> CamerasPut:
+def key_cameras(count: int, **changes) -> CamerasUpserted:
     """The same for key points."""
     return cameras(count, **{"name": "k", "key_point": KeyPoint.COOKING, **changes})
 
@@ -109,13 +113,15 @@ class Patrol:
             self.run(at_s)
         actions = self.scheduler.handle(event, self.now_ns)
         if self._checked:
-            self.scheduler.check_invariants(self.now_ns)
+            check_invariants(self.scheduler, self.now_ns)
         self._watch(event, actions, self.now_ns)
         for action in actions:
             self.actions.append((self.now_s, action))
             if isinstance(action, StartVisit):
                 self.flights[action.visit_id] = action.camera_id
-                self.starts.append(Start(self.now_s, action.camera_id, action.kind.word, action.lag_ns / SECOND))
+                self.starts.append(
+                    Start(self.now_s, action.camera_id, action.camera_class.label, action.lag_ns / SECOND)
+                )
                 takes_s = self.takes_s() if callable(self.takes_s) else self.takes_s
                 heapq.heappush(self._ends, (self.now_ns + round(takes_s * SECOND), action.visit_id))
         self.in_flight_max = max(self.in_flight_max, len(self.scheduler.dispatch.flights))
@@ -143,10 +149,10 @@ class Patrol:
         return answers[0]
 
     def status(self) -> SchedulerStatus:
-        return self.scheduler.status(self.now_ns)
+        return scheduler_status(self.scheduler, self.now_ns)
 
     def plan(self, camera_id: str) -> CameraPlanReport:
-        return self.scheduler.plan(camera_id, self.now_ns)
+        return camera_plan_report(self.scheduler, camera_id, self.now_ns)
 
     def stretch(self) -> dict[str, float]:
         """By class."""

@@ -8,10 +8,10 @@ from engine.config.schema import SchedulerSettings, Settings
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec
 from engine.scheduler.core import Scheduler
-from engine.scheduler.events import CamerasPut
+from engine.scheduler.events import CamerasUpserted
 from engine.simulation.camera_model import CameraModel
 from engine.simulation.faults import PRESETS, Faults
-from engine.simulation.fleet import Fleet, made_up, registered
+from engine.simulation.fleet import Fleet, fleet_from_registry, generate_fleet
 from engine.simulation.report import Report, simulate
 from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.world import Interval, Pattern, Stream, World
@@ -32,7 +32,7 @@ def settings(**scheduler) -> Settings:
     return Settings(scheduler=SchedulerSettings(**scheduler))
 
 
-def stage(
+def scenario(
     cameras: int | Sequence[Camera] = 1000,
     hours: float = 2.0,
     *,
@@ -45,9 +45,9 @@ def stage(
 ) -> Scenario:
     plan, world = plan or Settings(), world or World()
     if isinstance(cameras, int):
-        fleet = made_up(cameras, world, plan.scheduler, seed)
+        fleet = generate_fleet(cameras, world, plan.scheduler, seed)
     else:
-        fleet = registered(cameras, world, plan.scheduler, seed)
+        fleet = fleet_from_registry(cameras, world, plan.scheduler, seed)
     return Scenario(
         settings=plan,
         calendar=Calendar(),
@@ -62,24 +62,24 @@ def stage(
 
 
 def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Report:
-    return simulate("plan", stage(cameras, hours, **chosen))
+    return simulate("plan", scenario(cameras, hours, **chosen))
 
 
-def played(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Simulation:
-    play = Simulation(stage(cameras, hours, **chosen))
-    play.run()
-    return play
+def simulated(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Simulation:
+    simulation = Simulation(scenario(cameras, hours, **chosen))
+    simulation.run()
+    return simulation
 
 
-def nature(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings | None = None) -> CameraModel:
+def camera_model(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings | None = None) -> CameraModel:
     return CameraModel(fleet, PLAIN, faults, (plan or Settings()).feed, ns(hours * 3600), seed=3)
 
 
-def core_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
+def scheduler_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
     """A scheduler that has heard of these cameras and of nothing else."""
-    core = Scheduler(plan, wall_offset_ns=wall_ns(SEVEN))
-    core.handle(CamerasPut(fleet.plans), 0)
-    return core
+    scheduler = Scheduler(plan, wall_offset_ns=wall_ns(SEVEN))
+    scheduler.handle(CamerasUpserted(fleet.plans), 0)
+    return scheduler
 
 
 def at(seconds: float) -> int:

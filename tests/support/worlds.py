@@ -12,13 +12,13 @@ from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
     Action,
-    Arrived,
     CameraPlan,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     CapacityChanged,
     CheckNow,
     Event,
+    PushArrived,
     SettingsChanged,
     WallClock,
 )
@@ -94,7 +94,7 @@ class World:
     def run(self) -> "World":
         """Raises what a checker has to say, with the moment it was seen."""
         try:
-            self.patrol.tell(CamerasPut(list(self.cameras.values())))
+            self.patrol.tell(CamerasUpserted(list(self.cameras.values())))
             at_s = 0.0
             while at_s < self.plan.lasts_s:
                 at_s += 7.0
@@ -158,7 +158,7 @@ class World:
 
     def _push(self, at_s: float) -> None:
         if self._chance.random() < 0.2:
-            self.patrol.tell(Arrived("c07"))
+            self.patrol.tell(PushArrived("c07"))
 
     def _whim(self) -> None:
         whims: list[Callable[[str], None]] = [
@@ -177,13 +177,13 @@ class World:
     def _remove_and_put(self, camera: str) -> None:
         self._tell(CamerasRemoved((camera,)))
         self.patrol.run(self.patrol.now_s + self._chance.choice([0.0, 1.0, 20.0]))
-        self._tell(CamerasPut([self.cameras[camera]] * 2))
+        self._tell(CamerasUpserted([self.cameras[camera]] * 2))
 
     def _disable_and_enable(self, camera: str) -> None:
         plan = self.cameras[camera]
-        self._tell(CamerasPut([_changed(plan, enabled=False)]))
+        self._tell(CamerasUpserted([_changed(plan, enabled=False)]))
         self.patrol.run(self.patrol.now_s + self._chance.choice([0.0, 1.0, 20.0]))
-        self._tell(CamerasPut([plan]))
+        self._tell(CamerasUpserted([plan]))
 
     def _move(self, camera: str) -> None:
         number = self._chance.randrange(12)
@@ -193,7 +193,7 @@ class World:
             "push": self._chance.random() < 0.1,
         }  # fmt: skip
         self.cameras[camera] = _changed(self.cameras[camera], **changes)
-        self._tell(CamerasPut([self.cameras[camera]]))
+        self._tell(CamerasUpserted([self.cameras[camera]]))
 
     def _settings(self, camera: str) -> None:
         changes = {

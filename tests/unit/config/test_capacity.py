@@ -12,7 +12,7 @@ from engine.hub.camera_plan import plan_of
 from engine.model.camera import Camera, KeyPoint
 from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
-from engine.scheduler.events import CamerasPut, CamerasRemoved
+from engine.scheduler.events import CamerasRemoved, CamerasUpserted
 from engine.scheduler.windows import calendar_never_open
 
 FIRST_OF_OCTOBER_2026 = 1_790_784_000_000_000_000
@@ -30,7 +30,7 @@ def settings(feed: FeedSettings | None = None, workers: int = 0, queue: int = 10
 
 def put(*cameras: Camera) -> Scheduler:
     scheduler = Scheduler(SchedulerSettings())
-    scheduler.handle(CamerasPut([plan_of(one) for one in cameras]), 0)
+    scheduler.handle(CamerasUpserted([plan_of(one) for one in cameras]), 0)
     return scheduler
 
 

@@ -17,7 +17,7 @@ FIVE = ((330, 810), (960, 1140))
 
 def window(hours: str, zone: str = "Asia/Shanghai", region: str = "130102", **calendar) -> Window:
     windows = Windows(Calendar.model_validate({"timezone": zone, **calendar}), "")
-    return windows.all[windows.of("", region, hours)]
+    return windows.by_index[windows.index_of("", region, hours)]
 
 
 def local(at_ns: int | None, zone: str = "Asia/Shanghai") -> str | None:
@@ -25,11 +25,11 @@ def local(at_ns: int | None, zone: str = "Asia/Shanghai") -> str | None:
 
 
 def opens(chosen: Window, at: str, zone: str = "Asia/Shanghai") -> str | None:
-    return local(chosen.opens(wall_ns(at, zone)), zone)
+    return local(chosen.next_open(wall_ns(at, zone)), zone)
 
 
 def closes(chosen: Window, at: str, zone: str = "Asia/Shanghai") -> str | None:
-    return local(chosen.closes(wall_ns(at, zone)), zone)
+    return local(chosen.next_close(wall_ns(at, zone)), zone)
 
 
 def open_minutes(chosen: Window, day: str, zone: str = "Asia/Shanghai") -> list[int]:
@@ -149,7 +149,7 @@ def test_kitchens_rest_outside_the_terms_and_a_countys_own_replace_the_provinces
 def test_hours_of_a_canteen_in_the_calendar_stand_above_the_registrys_and_those_above_the_default() -> None:
     windows = Windows(Calendar(sites={"s1": "01:00-02:00"}), "03:00-04:00")
     opening = {
-        case: opens(windows.all[windows.of(*case)], "2026-03-02T00:00")
+        case: opens(windows.by_index[windows.index_of(*case)], "2026-03-02T00:00")
         for case in [("s1", "", "05:00-06:00"), ("s2", "", "05:00-06:00"), ("s2", "", "")]
     }
     assert list(opening.values()) == ["03-02 01:00", "03-02 05:00", "03-02 03:00"]
@@ -157,14 +157,14 @@ def test_hours_of_a_canteen_in_the_calendar_stand_above_the_registrys_and_those_
 
 def test_equal_windows_are_kept_once() -> None:
     windows = Windows(Calendar(), "")
-    assert len({windows.of(f"s{n}", "130102", "06:00-18:00") for n in range(100)}) == 1
+    assert len({windows.index_of(f"s{n}", "130102", "06:00-18:00") for n in range(100)}) == 1
 
 
 def test_a_window_that_does_not_open_in_a_year_never_opens_and_is_named() -> None:
     windows = Windows(Calendar.model_validate({"terms": [{"first": "2020-01-01", "last": "2020-01-02"}]}), "")
-    index = windows.of("", "130102", "06:00-18:00")
+    index = windows.index_of("", "130102", "06:00-18:00")
     now_ns = wall_ns("2026-03-02T00:00")
-    assert windows.all[index].opens(now_ns) is None
+    assert windows.by_index[index].next_open(now_ns) is None
     ((named, hours),) = windows.never_open(now_ns)
     assert named == index
     assert "06:00-18:00" in hours
@@ -185,7 +185,7 @@ def test_where_clocks_go_forward_a_time_that_is_missing_comes_an_hour_later() ->
     assert open_minutes(window("01:30-03:10", zone), "2026-03-29", zone) == [*range(90, 120), *range(180, 190)]
     kitchen = window("02:15-03:10", zone)
     for at in ("2026-03-29T00:00", "2026-03-29T01:59", "2026-03-29T03:05"):
-        opening_ns = kitchen.opens(wall_ns(at, zone))
+        opening_ns = kitchen.next_open(wall_ns(at, zone))
         assert kitchen.is_open(opening_ns), at
 
 

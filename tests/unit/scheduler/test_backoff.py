@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from engine.model.visit import FailureReason
-from engine.scheduler.backoff import backoff_ns, ceiling_ns, failures_of, remember
+from engine.scheduler.backoff import backoff_ns, ceiling_ns, failure_count, updated_memory
 from tests.support.scheduling import LOST, SECOND, Patrol, cameras, key_cameras, settings
 
 CONNECT = {FailureReason.REFUSED, FailureReason.DNS, FailureReason.UNREACHABLE, FailureReason.TIMEOUT_CONNECT}
@@ -117,11 +117,11 @@ def test_the_more_a_camera_flaps_the_longer_it_is_left_alone() -> None:
 def test_the_past_is_forgotten_in_time_and_stays_within_a_byte() -> None:
     memory = 0
     for _ in range(1000):
-        memory = remember(memory, failed=True)
+        memory = updated_memory(memory, failed=True)
     assert memory <= 250
-    assert failures_of(memory) > 32
+    assert failure_count(memory) > 32
     for _ in range(25):
-        memory = remember(memory, failed=False)
+        memory = updated_memory(memory, failed=False)
     assert memory == 0
 
 

@@ -6,7 +6,14 @@ import pytest
 
 from engine.config.calendar import Calendar
 from engine.model.visit import FailureReason
-from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, SettingsChanged, StartVisit, VisitExpired
+from engine.scheduler.events import (
+    CameraPlan,
+    CamerasUpserted,
+    CapacityChanged,
+    SettingsChanged,
+    StartVisit,
+    VisitExpired,
+)
 from tests.support.scheduling import LOST, Patrol, cameras, key_cameras, settings
 
 
@@ -43,7 +50,7 @@ def test_a_platform_has_a_cap_and_single_ones_have_their_own() -> None:
 
 def test_what_has_no_recorder_and_no_platform_is_not_capped() -> None:
     patrol = Patrol(settings(visits_per_host_max=1), takes_s=5)
-    patrol.tell(CamerasPut([CameraPlan(f"c{n}", "", "") for n in range(20)]))
+    patrol.tell(CamerasUpserted([CameraPlan(f"c{n}", "", "") for n in range(20)]))
     patrol.run(1)
     assert patrol.status().in_flight == 20
 
@@ -146,8 +153,8 @@ def test_a_lag_is_counted_under_the_gate_that_caused_it() -> None:
         shed = patrol.status().shed
         assert max(shed, key=lambda one: shed[one]) == reason
         assert sum(shed.values()) > 100, reason
-        tally = patrol.scheduler.tally
-        assert sum(tally.periods_due) == pytest.approx(sum(tally.periods_kept) + sum(shed.values()))
+        statistics = patrol.scheduler.statistics
+        assert sum(statistics.periods_due) == pytest.approx(sum(statistics.periods_kept) + sum(shed.values()))
 
 
 def test_a_plan_says_which_cap_a_camera_waits_on() -> None:

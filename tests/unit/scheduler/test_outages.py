@@ -8,11 +8,11 @@ from engine.config.calendar import Calendar
 from engine.model.visit import FailureReason
 from engine.scheduler.events import (
     CameraPlan,
-    CamerasPut,
     CamerasRemoved,
+    CamerasUpserted,
     OutageBegan,
     OutageEnded,
-    Presumed,
+    PresumedOffline,
     PushMissing,
     SettingsChanged,
     VisitEnded,
@@ -53,17 +53,17 @@ def test_in_an_outage_one_camera_probes_and_the_others_are_presumed_offline() ->
     knocks = platform.starts_between(350, 700)
     assert all(later - earlier >= 15 for earlier, later in itertools.pairwise(knocks))
     assert 15 <= len(knocks) <= 350 / 15
-    presumed = [action for at_s, action in patrol.seen(Presumed) if at_s >= 350]
+    presumed = [action for at_s, action in patrol.seen(PresumedOffline) if at_s >= 350]
     assert {one.host for one in presumed} == {HOST}
     assert len({one.camera_id for one in presumed}) == 40
-    assert patrol.status().presumed_total == len(patrol.seen(Presumed))
+    assert patrol.status().presumed_total == len(patrol.seen(PresumedOffline))
 
 
 def test_who_is_presumed_offline_says_why_it_last_failed_or_that_its_platform_is_unreachable() -> None:
     platform = Platform(dead_s=300)
     patrol = platform.patrol.run(420)
     failed = {start.camera_id for start in patrol.starts if start.at_s >= 300}
-    reasons = {(one.camera_id in failed, one.reason) for at_s, one in patrol.seen(Presumed) if at_s > 330}
+    reasons = {(one.camera_id in failed, one.reason) for at_s, one in patrol.seen(PresumedOffline) if at_s > 330}
     assert reasons == {(True, FailureReason.REFUSED), (False, FailureReason.UNREACHABLE)}
 
 
@@ -115,8 +115,8 @@ def test_periods_lost_to_an_outage_are_counted_as_such() -> None:
     shed = patrol.status().shed
     assert set(shed) == {"outage"}
     assert shed["outage"] > 50
-    tally = patrol.scheduler.tally
-    assert sum(tally.periods_due) == pytest.approx(sum(tally.periods_kept) + sum(shed.values()))
+    statistics = patrol.scheduler.statistics
+    assert sum(statistics.periods_due) == pytest.approx(sum(statistics.periods_kept) + sum(shed.values()))
 
 
 def test_a_few_dead_cameras_are_no_outage() -> None:
@@ -206,7 +206,7 @@ def test_a_probe_that_is_removed_in_flight_leaves_the_next_to_another() -> None:
 def test_an_outage_is_forgotten_with_the_last_camera_of_its_platform() -> None:
     patrol = Platform(dead_s=0).patrol.run(200)
     assert patrol.status().outages == (HOST,)
-    patrol.tell(CamerasPut([CameraPlan(f"c{n:03}", f"cu{n}", "new.example") for n in range(40)]))
+    patrol.tell(CamerasUpserted([CameraPlan(f"c{n:03}", f"cu{n}", "new.example") for n in range(40)]))
     patrol.run(230)
     assert HOST not in patrol.status().outages
 
@@ -220,7 +220,7 @@ def test_new_bounds_of_an_outage_count_from_the_next_failure_on() -> None:
 
 def test_pushed_cameras_of_a_platform_that_is_back_are_not_missed_before_their_time() -> None:
     platform = Platform(dead_s=300, back_s=600)
-    platform.patrol.tell(CamerasPut([CameraPlan("pushed", "", HOST, push=True)]))
+    platform.patrol.tell(CamerasUpserted([CameraPlan("pushed", "", HOST, push=True)]))
     patrol = platform.patrol.run(900)
     assert len(patrol.seen(OutageEnded)) == 1
     assert [round(at_s) for at_s, _ in patrol.seen(PushMissing)] == [100 * n for n in range(1, 10)]

@@ -9,6 +9,7 @@ from engine.config.schema import SchedulerSettings
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CapacityChanged
+from engine.scheduler.invariants import check_invariants
 from engine.scheduler.overload import INTERVAL_NS, Overload
 from tests.support.scheduling import Patrol, cameras, key_cameras, settings
 
@@ -16,10 +17,10 @@ from tests.support.scheduling import Patrol, cameras, key_cameras, settings
 def stretched(demand: list[float], capacity_per_s: int, chosen: SchedulerSettings | None = None) -> list[float]:
     """The factors after one interval in which cameras waited all the time and so many visits a second ended."""
     overload = Overload(chosen or settings())
-    assert not overload.due(0)
-    overload.note(waiting=True, ended=0, now_ns=0)
-    overload.note(waiting=True, ended=capacity_per_s * 10, now_ns=INTERVAL_NS)
-    assert overload.due(INTERVAL_NS)
+    assert not overload.interval_ended(0)
+    overload.record(waiting=True, ended=0, now_ns=0)
+    overload.record(waiting=True, ended=capacity_per_s * 10, now_ns=INTERVAL_NS)
+    assert overload.interval_ended(INTERVAL_NS)
     overload.adjust(demand, INTERVAL_NS)
     return overload.stretch
 
@@ -80,7 +81,7 @@ def test_key_points_keep_their_period_while_ordinary_cameras_are_stretched() -> 
     stretch = patrol.stretch()
     assert stretch["key_point"] == 1.0
     assert 1.9 < stretch["ordinary"] < 2.7
-    patrol.scheduler.check_invariants(patrol.now_ns)
+    check_invariants(patrol.scheduler, patrol.now_ns)
 
 
 def test_key_points_are_stretched_when_nothing_else_is_left_to_take_from() -> None:
@@ -122,8 +123,8 @@ def test_it_is_said_in_status_and_plan() -> None:
     assert ordinary.achieved_period_s == pytest.approx(100 * 3 / 1.4, rel=0.15)
     assert ordinary.coverage == pytest.approx(1.4 / 3, rel=0.15)
     assert set(status.shed) == {"overload"}
-    tally = patrol.scheduler.tally
-    assert sum(tally.periods_due) == pytest.approx(sum(tally.periods_kept) + status.shed["overload"])
+    statistics = patrol.scheduler.statistics
+    assert sum(statistics.periods_due) == pytest.approx(sum(statistics.periods_kept) + status.shed["overload"])
     plan = next(plan for plan in map(patrol.plan, [f"c{n:03}" for n in range(300)]) if plan.place == "due")
     assert plan.stretch > 1.5
     assert f"stretched by {plan.stretch:.2f} since the machine cannot keep it" in plan.because[-1]

@@ -5,7 +5,7 @@ import pytest
 from engine.model.schedule import Pause, PauseKind, PauseScope
 from engine.scheduler.events import (
     CameraPlan,
-    CamerasPut,
+    CamerasUpserted,
     PatrolPaused,
     PatrolResumed,
     PauseEnded,
@@ -18,7 +18,7 @@ BEGAN = "2026-03-02T12:00"
 
 def patrol_of(*plans: CameraPlan, **changes) -> Patrol:
     patrol = Patrol(settings(100, **changes), began=BEGAN)
-    patrol.tell(CamerasPut(plans) if plans else cameras(4))
+    patrol.tell(CamerasUpserted(plans) if plans else cameras(4))
     patrol.run(patrol.now_s + 300)
     return patrol
 
@@ -148,7 +148,7 @@ def test_a_plan_says_who_paused_and_why_and_until_when() -> None:
 def test_a_camera_never_seen_waits_for_the_end_of_the_pause_too() -> None:
     patrol = Patrol(settings(100), began=BEGAN)
     scope = pause(patrol, PauseKind.REGION, "")
-    patrol.tell(CamerasPut(TWO))
+    patrol.tell(CamerasUpserted(TWO))
     patrol.run(patrol.now_s + 500)
     assert patrol.starts == []
     patrol.tell(PatrolResumed(scope))

@@ -9,7 +9,7 @@ import pytest
 from engine.model.camera import KeyPoint
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
-from engine.scheduler.events import CameraPlan, CamerasPut
+from engine.scheduler.events import CameraPlan, CamerasUpserted
 from tests.support.scheduling import SECOND, Patrol, cameras, key_cameras, settings
 
 
@@ -41,15 +41,15 @@ def test_each_class_has_its_own_period() -> None:
 
 def test_a_camera_that_is_required_is_a_key_point_whatever_it_looks_at() -> None:
     patrol = Patrol(settings(key_period_s=60, ordinary_period_s=600))
-    patrol.tell(CamerasPut([CameraPlan("store", "u", key_point=KeyPoint.STORAGE, required=True)]))
+    patrol.tell(CamerasUpserted([CameraPlan("store", "u", key_point=KeyPoint.STORAGE, required=True)]))
     patrol.run(400)
     assert set(patrol.gaps("store")[1:]) == {60}
 
 
 def test_which_places_are_key_points_is_configured() -> None:
     patrol = Patrol(settings(key_period_s=60, ordinary_period_s=150, key_points=(KeyPoint.STORAGE,)))
-    patrol.tell(CamerasPut([CameraPlan("store", "u", key_point=KeyPoint.STORAGE)]))
-    patrol.tell(CamerasPut([CameraPlan("stove", "v", key_point=KeyPoint.COOKING)]))
+    patrol.tell(CamerasUpserted([CameraPlan("store", "u", key_point=KeyPoint.STORAGE)]))
+    patrol.tell(CamerasUpserted([CameraPlan("stove", "v", key_point=KeyPoint.COOKING)]))
     assert (patrol.plan("store").kind, patrol.plan("stove").kind) == ("key_point", "ordinary")
 
 
@@ -190,9 +190,9 @@ def test_accounts_of_periods_add_up() -> None:
     patrol = Patrol(settings(visits_max=2, stretch_max=3), takes_s=9)
     patrol.tell(cameras(60))
     patrol.run(4000)
-    tally = patrol.scheduler.tally
-    assert sum(tally.periods_due) == pytest.approx(sum(tally.periods_kept) + sum(tally.shed.values()))
-    assert sum(tally.shed.values()) > 0
+    statistics = patrol.scheduler.statistics
+    assert sum(statistics.periods_due) == pytest.approx(sum(statistics.periods_kept) + sum(statistics.shed.values()))
+    assert sum(statistics.shed.values()) > 0
 
 
 def test_a_plan_says_why_a_camera_is_due_when_it_is() -> None:

@@ -8,7 +8,15 @@ from engine.config.calendar import Calendar
 from engine.errors import RegistryError
 from engine.model.camera import KeyPoint
 from engine.model.visit import FailureReason
-from engine.scheduler.events import CameraPlan, CamerasPut, CamerasRemoved, PushMissing, SettingsChanged, VisitEnded
+from engine.scheduler.events import (
+    CameraPlan,
+    CamerasRemoved,
+    CamerasUpserted,
+    PushMissing,
+    SettingsChanged,
+    VisitEnded,
+)
+from engine.scheduler.invariants import check_invariants
 from engine.scheduler.table import CameraState
 from tests.support.scheduling import HOUR_S, LOST, Patrol, cameras, settings
 
@@ -19,7 +27,7 @@ def place(patrol: Patrol, camera: str) -> str:
 
 def put(patrol: Patrol, *plans: CameraPlan) -> None:
     """The plans, and a moment for new cameras' first looks."""
-    patrol.tell(CamerasPut(plans))
+    patrol.tell(CamerasUpserted(plans))
     patrol.run(patrol.now_s + 0.01)
 
 
@@ -129,8 +137,10 @@ def test_a_camera_moved_while_it_waits_for_its_platform_need_not_wait_any_more()
 
 def test_of_one_camera_twice_in_a_list_the_later_counts() -> None:
     patrol = Patrol()
-    patrol.tell(CamerasPut([CameraPlan("c", "u", enabled=True), CameraPlan("c", "v", enabled=False)]))
-    patrol.tell(CamerasPut([CameraPlan("d", "u", enabled=False), CameraPlan("d", "v", key_point=KeyPoint.COOKING)]))
+    patrol.tell(CamerasUpserted([CameraPlan("c", "u", enabled=True), CameraPlan("c", "v", enabled=False)]))
+    patrol.tell(
+        CamerasUpserted([CameraPlan("d", "u", enabled=False), CameraPlan("d", "v", key_point=KeyPoint.COOKING)])
+    )
     patrol.run(300)
     assert patrol.times("c") == []
     assert patrol.plan("d").kind == "key_point"
@@ -173,11 +183,11 @@ def test_a_camera_whose_class_changes_gets_the_time_of_its_new_class() -> None:
 def test_hours_that_never_come_are_mended_by_an_import() -> None:
     shut = Calendar.model_validate({"terms": [{"region": "13", "first": "2020-01-01", "last": "2020-01-02"}]})
     patrol = Patrol(settings(offhours_period_s=0), shut, began="2026-03-02T12:00")
-    patrol.tell(CamerasPut([CameraPlan("c", "u", county="130102")]))
+    patrol.tell(CamerasUpserted([CameraPlan("c", "u", county="130102")]))
     patrol.run(HOUR_S)
     assert len(patrol.times("c")) == 1, "a first look comes whatever the hour"
     assert patrol.plan("c").because == ("its hours never come: see the calendar, and `hours` in the registry",)
-    patrol.tell(CamerasPut([CameraPlan("c", "u", county="140102")]))
+    patrol.tell(CamerasUpserted([CameraPlan("c", "u", county="140102")]))
     patrol.run(HOUR_S + 101)
     assert len(patrol.times("c")) == 2
 
@@ -186,7 +196,7 @@ def test_a_camera_whose_hours_change_is_not_visited_at_its_old_time() -> None:
     patrol = Patrol(settings(period_s=600, offhours_period_s=0), began="2026-03-02T12:00")
     put(patrol, CameraPlan("c", "u"))
     patrol.run(HOUR_S)
-    patrol.tell(CamerasPut([CameraPlan("c", "u", hours="05:00-09:00")]))
+    patrol.tell(CamerasUpserted([CameraPlan("c", "u", hours="05:00-09:00")]))
     seen = len(patrol.times("c"))
     patrol.run(16 * HOUR_S)
     assert len(patrol.times("c")) == seen
@@ -205,7 +215,7 @@ def test_a_camera_that_is_disabled_while_it_waits_is_not_visited() -> None:
 
 def test_a_camera_disabled_in_flight_is_not_visited_again_until_it_is_enabled() -> None:
     patrol = in_flight(CameraPlan("c", "u"))
-    patrol.tell(CamerasPut([CameraPlan("c", "u", enabled=False)]))
+    patrol.tell(CamerasUpserted([CameraPlan("c", "u", enabled=False)]))
     patrol.run(500)
     assert len(patrol.times("c")) == 1
     put(patrol, CameraPlan("c", "u"))
@@ -256,8 +266,8 @@ def test_slots_recorders_and_platforms_are_given_anew() -> None:
     scheduler = patrol.scheduler
     assert scheduler.table.size <= 100
     assert len(scheduler.dispatch.uplinks.names) <= 100
-    assert len(scheduler.dispatch.hosts.all) <= 2
-    assert list(scheduler.table.place) == [CameraState.FREE] * scheduler.table.size
+    assert len(scheduler.dispatch.hosts.by_index) <= 2
+    assert list(scheduler.table.state) == [CameraState.FREE] * scheduler.table.size
 
 
 def test_every_canteen_may_have_hours_and_a_county_of_its_own() -> None:
@@ -265,7 +275,7 @@ def test_every_canteen_may_have_hours_and_a_county_of_its_own() -> None:
     hours = [f"{begin}-{end}" for begin, end in itertools.permutations(times, 2)][:66_000]
     patrol = Patrol(checked=False)
     plans = [CameraPlan(f"c{n}", "", county=f"{n:06}", hours=hours[n]) for n in range(len(hours))]
-    patrol.tell(CamerasPut(plans))
-    patrol.scheduler.check_invariants(0)
+    patrol.tell(CamerasUpserted(plans))
+    check_invariants(patrol.scheduler, 0)
     assert len(patrol.scheduler.timing.sites.windows) == 66_001
     assert patrol.plan("c65999").window_open == patrol.scheduler.timing.sites.windows[-1].is_open(0)

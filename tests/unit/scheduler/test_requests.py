@@ -9,7 +9,7 @@ from engine.judge.confirmation import apply_outcome
 from engine.judge.state import JudgeState, Outcome
 from engine.model.verdict import FaultKind, State
 from engine.model.visit import FailureReason
-from engine.scheduler.events import Arrived, CameraPlan, CamerasPut, Judged, PushMissing, StartVisit
+from engine.scheduler.events import CameraPlan, CamerasUpserted, Judged, PushArrived, PushMissing, StartVisit
 from tests.support.scheduling import Patrol, cameras, key_cameras, settings
 
 DOUBT = (State.FAULT, State.OK)
@@ -197,7 +197,7 @@ def test_check_now_takes_a_camera_out_of_its_back_off_and_back_to_its_grid() -> 
 
 def test_check_now_says_which_cameras_are_under_way_and_which_are_not_visited() -> None:
     patrol = Patrol(takes_s=10)
-    patrol.tell(CamerasPut([CameraPlan("off", "u", enabled=False), CameraPlan("push", "u", push=True)]))
+    patrol.tell(CamerasUpserted([CameraPlan("off", "u", enabled=False), CameraPlan("push", "u", push=True)]))
     patrol.tell(cameras(1))
     patrol.run(5)
     report = patrol.check_now("off", "push", "c000")
@@ -220,9 +220,9 @@ def test_a_camera_disabled_while_asked_for_can_be_asked_for_again() -> None:
     patrol.run(1)
     waiting = next(f"c{n:03}" for n in range(3) if patrol.plan(f"c{n:03}").place == "ready")
     patrol.check_now(waiting)
-    patrol.tell(CamerasPut([CameraPlan(waiting, "u", enabled=False)]))
+    patrol.tell(CamerasUpserted([CameraPlan(waiting, "u", enabled=False)]))
     patrol.run(400)
-    patrol.tell(CamerasPut([CameraPlan(waiting, "u")]))
+    patrol.tell(CamerasUpserted([CameraPlan(waiting, "u")]))
     assert patrol.check_now(waiting).accepted == (waiting,)
     patrol.run(412)
     assert 400 <= patrol.times(waiting)[0] <= 412
@@ -234,7 +234,7 @@ def test_a_camera_changed_while_asked_for_is_still_visited_first() -> None:
     patrol.run(1)
     waiting = [f"c{n:03}" for n in range(9) if patrol.plan(f"c{n:03}").place == "ready"][-1]
     patrol.check_now(waiting)
-    patrol.tell(CamerasPut([CameraPlan(waiting, "u", hours="03:00-04:00")]))
+    patrol.tell(CamerasUpserted([CameraPlan(waiting, "u", hours="03:00-04:00")]))
     patrol.run(11)
     assert patrol.starts[1].camera_id == waiting
 
@@ -262,7 +262,7 @@ def test_a_keyframe_that_arrives_within_the_period_keeps_a_pushed_camera_online(
     patrol = Patrol()
     patrol.tell(cameras(2, push=True))
     for at_s in range(50, 1000, 90):
-        patrol.tell(Arrived("c000"), at_s=at_s)
+        patrol.tell(PushArrived("c000"), at_s=at_s)
     assert {action.camera_id for _, action in patrol.seen(PushMissing)} == {"c001"}
     assert patrol.plan("c000").last_keyframe_ago_s == pytest.approx(0)
     patrol.run(1200)
@@ -283,8 +283,8 @@ def test_what_arrives_of_cameras_that_are_visited_or_unknown_changes_nothing() -
     patrol.tell(cameras(1))
     patrol.run(150)
     before = patrol.plan("c000")
-    patrol.tell(Arrived("c000"))
-    patrol.tell(Arrived("nobody"))
+    patrol.tell(PushArrived("c000"))
+    patrol.tell(PushArrived("nobody"))
     assert patrol.plan("c000") == before
 
 

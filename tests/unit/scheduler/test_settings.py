@@ -166,7 +166,7 @@ def test_many_changes_leave_nothing_behind() -> None:
     patrol.tell(cameras(5))
     for at_s in range(500):
         change(patrol, at_s=at_s)
-    assert len(patrol.scheduler.dispatch._earlier) <= 1
+    assert len(patrol.scheduler.dispatch._earlier_settings) <= 1
     assert len(patrol.scheduler.due.entries) < 5000
 
 

@@ -35,9 +35,9 @@ def test_a_slot_given_back_has_nothing_of_the_camera_before() -> None:
     slot = table.add("a")
     for column in table._columns:
         column[slot] = 1
-    table.forget(slot)
+    table.remove_id(slot)
     table.free(slot)
-    assert (table.place[slot], table.ids[slot], columns(table, slot)) == (CameraState.FREE, "", {0})
+    assert (table.state[slot], table.ids[slot], columns(table, slot)) == (CameraState.FREE, "", {0})
     assert table.add("b") == slot
     assert columns(table, slot) == {0}
 
@@ -50,8 +50,8 @@ def test_many_pushed_at_once_come_out_as_if_one_by_one(number: int) -> None:
     slots = [table.add(f"c{n}") for n in range(number + 100)]
     for slot in slots:
         table.release[slot] = random.randrange(10**12)
-        table.place[slot] = CameraState.DUE
-    heap = SlotHeap(table.place, table.release, CameraState.DUE)
+        table.state[slot] = CameraState.DUE
+    heap = SlotHeap(table.state, table.release, CameraState.DUE)
     for slot in slots[:100]:
         heap.push(slot)
     heap.push_all(slots[100:])

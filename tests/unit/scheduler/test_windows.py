@@ -10,7 +10,8 @@ from engine.config.calendar import Calendar
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.capacity_warnings import never_open
-from engine.scheduler.events import CameraPlan, CamerasPut, CheckNow, PushMissing
+from engine.scheduler.events import CameraPlan, CamerasUpserted, CheckNow, PushMissing
+from engine.scheduler.invariants import check_invariants
 from engine.scheduler.sites import Sites
 from tests.support.scheduling import HOUR_S, Patrol, Start, cameras, settings, wall_ns
 
@@ -25,7 +26,7 @@ def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | Non
     patrol = Patrol(chosen, calendar, began=MONDAY, checked=False)
     patrol.tell(cameras(count, hours=hours))
     patrol.run(days * DAY_S)
-    patrol.scheduler.check_invariants(patrol.now_ns)
+    check_invariants(patrol.scheduler, patrol.now_ns)
     return patrol
 
 
@@ -42,12 +43,12 @@ def test_whether_a_kitchen_works_is_told_by_its_canteens_hours() -> None:
     sites = Sites()
     sites.configure(Calendar(timezone="UTC", sites={"s1": "mon-fri 06:00-18:00"}), "00:00-24:00")
     for site_id in ("s1", "s2"):
-        sites.join(site_id, "130102", "")
+        sites.acquire(site_id, "130102", "")
     noon_ns, evening_ns = wall_ns("2026-03-02T12:00", "UTC"), wall_ns("2026-03-02T20:00", "UTC")
     assert sites.is_open("s1", "130102", "", noon_ns)
     assert not sites.is_open("s1", "130102", "", evening_ns)
     assert sites.is_open("s2", "130102", "", evening_ns)
-    assert sites.is_open("never joined", "", "", evening_ns)
+    assert sites.is_open("no camera", "", "", evening_ns)
 
 
 def test_the_first_look_comes_whatever_the_hour() -> None:
@@ -116,7 +117,9 @@ def test_on_weekends_and_holidays_nobody_looks_and_a_day_in_exchange_is_patrolle
 def test_outside_a_regions_terms_its_kitchens_rest() -> None:
     calendar = Calendar.model_validate({"terms": [{"region": "13", "first": "2026-03-03", "last": "2026-06-30"}]})
     patrol = Patrol(settings(period_s=1800, offhours_period_s=0), calendar, began=MONDAY)
-    patrol.tell(CamerasPut([CameraPlan("hebei", "u", county="130102"), CameraPlan("shanxi", "v", county="140102")]))
+    patrol.tell(
+        CamerasUpserted([CameraPlan("hebei", "u", county="130102"), CameraPlan("shanxi", "v", county="140102")])
+    )
     patrol.run(DAY_S)
     assert len(patrol.times("hebei")) == 1
     assert len(patrol.times("shanxi")) > 40
@@ -132,7 +135,7 @@ def test_hours_come_from_the_calendar_then_the_registry_then_the_settings() -> N
         CameraPlan("b", "v", site_id="s2", hours="03:00-04:00"),
         CameraPlan("c", "w", site_id="s2"),
     ]
-    patrol.tell(CamerasPut(plans))
+    patrol.tell(CamerasUpserted(plans))
     patrol.run(DAY_S)
     hours = {camera: {local(one).hour for one in later_looks(patrol) if one.camera_id == camera} for camera in "abc"}
     assert hours == {"a": {1}, "b": {3}, "c": {5}}

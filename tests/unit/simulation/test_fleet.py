@@ -7,7 +7,7 @@ import pytest
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
 from engine.model.camera import Camera, KeyPoint
-from engine.simulation.fleet import Fleet, made_up, registered
+from engine.simulation.fleet import Fleet, fleet_from_registry, generate_fleet
 from engine.simulation.world import World
 from tests.support.simulations import PLAIN
 
@@ -16,7 +16,7 @@ PLAN = SchedulerSettings()
 
 @pytest.fixture(scope="module")
 def province() -> Fleet:
-    return made_up(131_072, World(), PLAN, 1)
+    return generate_fleet(131_072, World(), PLAN, 1)
 
 
 def test_a_province_has_its_recorders_platforms_and_counties(province: Fleet) -> None:
@@ -52,14 +52,14 @@ def test_cameras_of_a_canteen_share_county_platform_and_hours(province: Fleet) -
 
 
 def test_a_small_county_keeps_the_proportions() -> None:
-    county = made_up(800, World(), PLAN, 1)
+    county = generate_fleet(800, World(), PLAN, 1)
     assert (len(county.counties), len(county.hosts)) == (1, 1)
     assert len(county.uplinks) == pytest.approx(800 * 40_000 / 131_072, abs=1)
 
 
 def test_the_seed_makes_the_fleet() -> None:
     def streams(seed: int) -> list[int]:
-        return list(made_up(500, World(), PLAN, seed).stream)
+        return list(generate_fleet(500, World(), PLAN, seed).stream)
 
     assert streams(1) == streams(1)
     assert streams(1) != streams(2)
@@ -67,14 +67,14 @@ def test_the_seed_makes_the_fleet() -> None:
 
 def test_servers_that_hold_a_group_of_pictures_make_nobody_wait() -> None:
     world = World(gop_cached_share=0.3)
-    waits = list(made_up(10_000, world, PLAN, 1).wait_ns)
+    waits = list(generate_fleet(10_000, world, PLAN, 1).wait_ns)
     assert waits.count(0) / len(waits) == pytest.approx(0.3, abs=0.02)
-    assert 0 not in made_up(1000, World(), PLAN, 1).wait_ns
+    assert 0 not in generate_fleet(1000, World(), PLAN, 1).wait_ns
 
 
 def test_a_registry_keeps_its_recorders_and_leaves_out_whom_nobody_visits() -> None:
     url = "rtsp://platform.example:554/1"
-    fleet = registered(
+    fleet = fleet_from_registry(
         [
             Camera("a", url, uplink="nvr", region="130102001", key_point=KeyPoint.COOKING),
             Camera("b", url, uplink="nvr", region="130102"),
@@ -96,6 +96,6 @@ def test_a_registry_keeps_its_recorders_and_leaves_out_whom_nobody_visits() -> N
 def test_a_fleet_without_cameras_or_with_too_many_is_refused() -> None:
     for count in (0, -1, 1_000_001):
         with pytest.raises(ConfigError, match=f"--cameras {count}: allowed: 1 to 1,000,000"):
-            made_up(count, PLAIN, PLAN, 1)
-    with pytest.raises(ConfigError, match="the registry has no cameras; import some, or rehearse with --cameras N"):
-        registered([], PLAIN, PLAN, 1)
+            generate_fleet(count, PLAIN, PLAN, 1)
+    with pytest.raises(ConfigError, match="the registry has no cameras; import some, or simulate with --cameras N"):
+        fleet_from_registry([], PLAIN, PLAN, 1)

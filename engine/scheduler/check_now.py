@@ -1,21 +1,20 @@
-"""What people ask for by name: cameras to be visited before all others. Pure."""
+"""Queues cameras that somebody asks for ahead of all others, within the caps. Pure."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from engine.model.visit import CheckNowReport
-from engine.scheduler.table import ENABLED, PUSH, REGULAR, URGENT, CameraState
+from engine.scheduler.dispatch import Dispatch
+from engine.scheduler.pauses import Pauses
+from engine.scheduler.table import ENABLED, PERIODIC, PUSH, URGENT, CameraState, Table
 from engine.scheduler.timing import NEVER_NS
-
-if TYPE_CHECKING:
-    from engine.scheduler.core import Scheduler
 
 _FLIGHT = int(CameraState.FLIGHT)
 
 
-def check_now(core: "Scheduler", camera_ids: Sequence[str], now_ns: int) -> CheckNowReport:
-    """Have these wait before all others, within the caps; what becomes of each."""
-    table, dispatch = core.table, core.dispatch
+def check_now(
+    table: Table, dispatch: Dispatch, pauses: Pauses, camera_ids: Sequence[str], now_ns: int
+) -> CheckNowReport:
+    """Queue these cameras before all others, within the caps; return what becomes of each."""
     accepted: list[str] = []
     in_flight: dict[str, int] = {}
     unknown: list[str] = []
@@ -27,17 +26,17 @@ def check_now(core: "Scheduler", camera_ids: Sequence[str], now_ns: int) -> Chec
             unknown.append(camera_id)
         elif not table.flags[slot] & ENABLED or table.flags[slot] & PUSH:
             not_visited.append(camera_id)
-        elif table.place[slot] == _FLIGHT:
+        elif table.state[slot] == _FLIGHT:
             in_flight[camera_id] = table.visit_id[slot]
-        elif core.pauses.of(slot) is not None:
+        elif pauses.pause_of(slot) is not None:
             paused.append(camera_id)
         else:
             accepted.append(camera_id)
             if not table.flags[slot] & URGENT:
-                dispatch.leave(slot, now_ns)
-                table.flags[slot] = (table.flags[slot] | URGENT) & ~REGULAR
+                dispatch.withdraw(slot, now_ns)
+                table.flags[slot] = (table.flags[slot] | URGENT) & ~PERIODIC
                 table.release[slot] = now_ns
-                # Before all but those asked for earlier, wherever it waits.
+                # Before all cameras but those asked for earlier, at every gate.
                 table.deadline[slot] = now_ns - NEVER_NS
                 dispatch.make_ready(slot)
     return CheckNowReport(
