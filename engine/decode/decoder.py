@@ -9,7 +9,7 @@ import av
 from engine.decode.damage import missing_area
 from engine.decode.planes import picture_of
 from engine.errors import DecodeError
-from engine.media.access_unit import AccessUnit, look
+from engine.media.access_unit import AccessUnit, inspect_payload
 from engine.model.keyframe import Codec
 from engine.model.picture import PICTURE_SIDE_PX_MAX, PICTURE_SIDE_PX_MIN, Picture
 
@@ -43,11 +43,11 @@ class Decoder:
     def decode(self, codec: Codec, payload: bytes | memoryview) -> Picture:
         """The picture in `payload`. Its planes are good until the next call.
 
-        Raises DecodeError: empty, no_keyframe, too_large, unsupported, damaged. Damage that leaves a picture to look
-        at is named in Picture.damage instead.
+        Raises DecodeError: empty, no_keyframe, too_large, unsupported, damaged. Damage that leaves
+        a picture to measure is named in Picture.damage instead.
         """
         data = bytes(payload)
-        unit = look(codec, data)
+        unit = inspect_payload(codec, data)
         _check(codec, data, unit)
         frame, count = self._decode(codec, data, unit)
         picture = picture_of(frame, codec)

@@ -12,7 +12,7 @@ from engine.clock import monotonic_ns, wall_ns
 from engine.config.schema import FeedSettings
 from engine.feed.camera_url import file_path
 from engine.feed.snapshot import get_jpeg
-from engine.media.keyframe_check import carries_keyframe
+from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.redact import redact
@@ -131,7 +131,7 @@ def _first_keyframe(
             progress.damaged += packet.is_keyframe
             continue
         for whole in to_annex_b.filter(packet) if to_annex_b else [packet]:
-            payload = carries_keyframe(codec, bytes(whole), extradata) if whole.is_keyframe else None
+            payload = complete_keyframe(codec, bytes(whole), extradata) if whole.is_keyframe else None
             if payload is not None and len(payload) <= PAYLOAD_BYTES_MAX:
                 return _keyframe(order, progress, codec, payload, whole.pts, whole.time_base)
             progress.damaged += whole.is_keyframe

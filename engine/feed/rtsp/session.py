@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from engine.feed.rtsp import auth, message, rtp, sdp
 from engine.feed.rtsp.assembler import Assembler, WholeKeyframe
+from engine.feed.rtsp.payload import H264_FRAGMENT, H265_FRAGMENT
 from engine.feed.rtsp.reorder import Reorder
 from engine.model.keyframe import Codec
 from engine.model.visit import FailureReason
@@ -174,12 +175,12 @@ class Session:
             return False
         if self._is_h264:
             kind = data[place + 12] & 0x1F
-            plain = kind == 1 or (kind == 28 and data[place + 13] & 0x1F == 1)
+            plain = kind == 1 or (kind == H264_FRAGMENT and data[place + 13] & 0x1F == 1)
         else:
             kind = data[place + 12] >> 1 & 0x3F
-            plain = kind < 10 or (kind == 49 and data[place + 14] & 0x3F < 10)
+            plain = kind < 10 or (kind == H265_FRAGMENT and data[place + 14] & 0x3F < 10)
         if plain and not self._passing:
-            assembler.pass_over()
+            assembler.skip()
         self._passing = plain
         return plain
 
