@@ -5,7 +5,6 @@ A visit ends at its deadline whatever the server does: the deadline cancels it, 
 
 import asyncio
 import errno
-import functools
 import secrets
 import socket
 import ssl
@@ -17,6 +16,7 @@ from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url
 from engine.feed.rtsp.session import Failure, Session
+from engine.feed.tls import client_context
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.redact import redact
@@ -93,7 +93,7 @@ class _Visit:
     async def _connect(self, url: str, session: Session, secure: bool) -> "_Connection":
         parts = urlsplit(url)
         port = parts.port or (_RTSPS_PORT if secure else _RTSP_PORT)
-        tls = _tls(self._settings.tls_verify) if secure else None
+        tls = client_context(self._settings.tls_verify) if secure else None
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._settings.connect_timeout_s):
             _, connection = await loop.create_connection(
@@ -280,12 +280,3 @@ def _with_login(url: str, original: str) -> str:
     if new.username or not old.username or new.hostname != old.hostname:
         return url
     return new._replace(netloc=f"{old.netloc.rpartition('@')[0]}@{new.netloc}").geturl()
-
-
-@functools.cache
-def _tls(verify: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
