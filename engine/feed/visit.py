@@ -67,11 +67,13 @@ class _Visit:
             if failure is not None or session is None or session.redirect is None:
                 return failure
             self.close()
-            url = _with_login(urljoin(url, session.redirect), self._order.url)
             try:
+                url = _with_login(urljoin(url, session.redirect), self._order.url)
                 check_url(url, [scheme for scheme in self._settings.schemes if scheme in ("rtsp", "rtsps")])
             except SourceRefusedError as error:
                 return Failure(FailureReason.PROTOCOL_ERROR, f"redirected to {error}")
+            except ValueError as error:  # of urljoin and urlsplit
+                return Failure(FailureReason.PROTOCOL_ERROR, f"redirected to {session.redirect[:200]!r}: {error}")
         return Failure(FailureReason.PROTOCOL_ERROR, f"more than {self._settings.redirects_max} redirects")
 
     async def _visit_once(self, url: str) -> Failure | None:

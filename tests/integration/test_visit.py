@@ -238,6 +238,10 @@ def test_redirects_are_followed_a_few_times_and_only_to_rtsp() -> None:
         end = run(f"rtsp://127.0.0.1:{port}/1")
         assert end.reason is FailureReason.PROTOCOL_ERROR
         assert "'file' is not allowed" in end.detail
+    with peer(to("rtsp://[::1/1")) as port:
+        end = run(f"rtsp://127.0.0.1:{port}/1")
+        assert end.reason is FailureReason.PROTOCOL_ERROR
+        assert "redirected to 'rtsp://[::1/1': Invalid IPv6 URL" in end.detail
     with peer(to("/again")) as port:
         assert "more than 3 redirects" in run(f"rtsp://127.0.0.1:{port}/1").detail
 

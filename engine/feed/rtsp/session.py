@@ -281,7 +281,7 @@ class Session:
         for parameter in response.headers.get("transport", "").split(";"):
             name, _, value = parameter.strip().partition("=")
             channel = value.partition("-")[0]
-            if name.lower() == "interleaved" and channel.isdecimal() and int(channel) < 256:
+            if name.lower() == "interleaved" and channel.isdecimal() and len(channel) <= 3 and int(channel) < 256:
                 self._channel = int(channel)
         self._request("PLAY", self._base, {})
 

@@ -352,16 +352,37 @@ def test_teardown_names_the_session_and_is_empty_before_there_is_one() -> None:
         ("rtsp://h/a", "rtsp://h/b", "rtsp://h/b"),
         ("rtsp://h:554/a", "/c", "rtsp://h:554/c"),
         ("rtsp://h/a", "", "rtsp://h/a"),
+        ("rtsp://h?x/y", "/c", "rtsp://h/c"),
+        ("rtsp://[h/a", "/c", "rtsp://[h/c"),
     ],
 )
 def test_control_urls_are_resolved_as_servers_mean_them(base: str, control: str, url: str) -> None:
     assert sdp.control_url(base, control) == url
 
 
-@pytest.mark.parametrize("head", [b"RTSP/1.0 abc OK\r\n\r\n", b"RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"RTSP/1.0 abc OK\r\n\r\n",
+        b"RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+        b"RTSP/1.0 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    ],
+)
 def test_messages_that_make_no_sense_are_refused(head: bytes) -> None:
     with pytest.raises(message.MessageError):
         message.parse(head)
+
+
+def test_numbers_of_thousands_of_digits_break_nothing() -> None:
+    digits = "9" * 5000  # int() raises ValueError for more than 4300
+    body = f"v=0\r\nm=audio 0 RTP/AVP {digits}\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/{digits}\r\n".encode()
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    reply(session, "200 OK", body=body)
+    reply(session, "200 OK", "Session: 7", f"Transport: RTP/AVP/TCP;interleaved={digits}")
+    reply(session, "200 OK")
+    assert session.playing
+    assert session.clock_hz == 90_000
 
 
 def test_udp_packets_are_put_in_order_and_late_ones_left_out() -> None:
