@@ -96,7 +96,7 @@ def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Key
         name = stream.codec_context.name
         codec = _CODECS.get(name)
         if codec is None:
-            detail = f"video in {name}; taken: H.264, H.265, MJPEG"
+            detail = f"video in {name}; supported: H.264, H.265, MJPEG"
             return _failure(order, progress, FailureReason.UNSUPPORTED_CODEC, detail)
         return _first_keyframe(order, progress, container, stream, codec)
 
@@ -124,7 +124,7 @@ def _first_keyframe(
         if number > _PACKETS_MAX or packet.size > PAYLOAD_BYTES_MAX:
             progress.damaged += 1
             excess = f"a packet of {packet.size} bytes" if number <= _PACKETS_MAX else f"{_PACKETS_MAX} packets"
-            return _failure(order, progress, FailureReason.DAMAGED, f"{excess} without a keyframe that can be taken")
+            return _failure(order, progress, FailureReason.DAMAGED, f"{excess} without a usable keyframe")
         if not packet.size:
             continue
         if packet.is_corrupt:

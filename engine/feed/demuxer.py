@@ -95,6 +95,6 @@ def _receive_orders(hub: Channel, pool: DemuxPool) -> None:
             logger().error("order not understood", detail=str(error))
             continue
         if pool.exhausted or not pool.submit(order):
-            detail = f"{pool.in_flight} visits in flight in this demuxer; it takes no more now"
+            detail = f"{pool.in_flight} visits in flight in this demuxer; it accepts no more now"
             failure = VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
             hub.send(wire.pack_failure(failure))

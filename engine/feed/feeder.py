@@ -87,7 +87,7 @@ class Feeder:
             logger().error("order not understood", detail=str(error))
             return
         if len(self._visits) >= self._settings.visits_per_feeder_max:
-            detail = f"{len(self._visits)} visits in flight in this feeder, which is its most"
+            detail = f"{len(self._visits)} visits in flight in this feeder, its maximum"
             self._send(wire.pack_failure(_failure(order, detail)))
             return
         task = asyncio.ensure_future(self._visit(order))
@@ -107,7 +107,7 @@ class Feeder:
 
     def _send(self, frames: list[Frame]) -> None:
         if not self._hub.send(frames):
-            logger().error("hub does not take messages", lost=self._hub.lost_sends)
+            logger().error("hub does not accept messages", lost=self._hub.lost_sends)
         self._receiver.kick()
 
 

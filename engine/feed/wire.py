@@ -165,11 +165,6 @@ def feeder_kind(status: feed_pb2.FeederStatus) -> FeedKind:
     return _KIND.get(status.kind, FeedKind.DEMUX)
 
 
-def kind_number(kind: FeedKind) -> feed_pb2.FeedKind:
-    """Return the number of a kind in the proto."""
-    return _KIND_NUMBER[kind]
-
-
 def _body(frames: Sequence[Frame], tag: bytes) -> Frame:
     if len(frames) != 2 or frames[0] != tag or len(frames[1]) > HEADER_BYTES_MAX:
         raise WireError(DropReason.MALFORMED, f"not a {tag.decode()} message of two frames")

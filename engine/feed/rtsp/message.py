@@ -43,18 +43,18 @@ def parse(data: bytes) -> tuple[Response, int] | None:
             raise MessageError(f"a head of more than {HEAD_BYTES_MAX} bytes")
         return None
     lines = data[:end].decode("utf-8", "replace").split("\r\n")
-    headers = _headers(lines[1:])
+    headers = _parse_headers(lines[1:])
     length = headers.get("content-length", "0").partition("\n")[0].strip()
     if not length.isdecimal() or len(length) > _DIGITS_MAX or int(length) > BODY_BYTES_MAX:
-        raise MessageError(f"a Content-Length of {length[:20]!r}; at most {BODY_BYTES_MAX} is taken")
+        raise MessageError(f"a Content-Length of {length[:20]!r}; at most {BODY_BYTES_MAX} is allowed")
     total = end + 4 + int(length)
     if len(data) < total:
         return None
-    status, reason = _status(lines[0])
+    status, reason = _parse_start_line(lines[0])
     return Response(status, reason, headers, data[end + 4 : total]), total
 
 
-def _status(line: str) -> tuple[int, str]:
+def _parse_start_line(line: str) -> tuple[int, str]:
     version, _, rest = line.partition(" ")
     if version.startswith("RTSP/"):
         code, _, reason = rest.partition(" ")
@@ -66,9 +66,9 @@ def _status(line: str) -> tuple[int, str]:
     raise MessageError(f"a first line {line[:60]!r}")
 
 
-def _headers(lines: list[str]) -> dict[str, str]:
+def _parse_headers(lines: list[str]) -> dict[str, str]:
     if len(lines) > _HEADERS_MAX:
-        raise MessageError(f"{len(lines)} header lines; at most {_HEADERS_MAX} are taken")
+        raise MessageError(f"{len(lines)} header lines; at most {_HEADERS_MAX} are allowed")
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")

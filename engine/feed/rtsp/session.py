@@ -223,7 +223,7 @@ class Session:
         if not self._user:
             self._fail(FailureReason.UNAUTHORIZED, "the server asks for a user and password; the URL has none")
         elif challenge is None:
-            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a way of authentication that we do not know")
+            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a kind of authentication that is not supported")
         elif self._attempts >= _ATTEMPTS_MAX or (challenge == self._challenge and self._attempts):
             self._fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
         else:
@@ -257,7 +257,7 @@ class Session:
             return
         if track.codec is None or track.interleaves:
             coding = "interleaved order" if track.codec else repr(track.encoding or track.payload_type)
-            self._fail(FailureReason.UNSUPPORTED_CODEC, f"video in {coding}; taken over RTSP: H264, H265")
+            self._fail(FailureReason.UNSUPPORTED_CODEC, f"video in {coding}; supported over RTSP: H264, H265")
             return
         headers = response.headers
         base = headers.get("content-base") or headers.get("content-location") or self._url
