@@ -1,8 +1,8 @@
-"""Memory of one worker over 10,000 mixed keyframes: sizes, codecs, damage, through decoder and kernels.
+"""Memory of one worker over 10,000 keyframes of mixed size, codec and damage, through decoder and kernels.
 
     python -m bench.decode_memory --json
 
-`rss_mb_1000` and `rss_mb_10000`: resident memory after so many; `growth` = their ratio less one (at most 0.10).
+`rss_mb_1000` and `rss_mb_10000`: resident memory after 1,000 and 10,000; `growth`: their ratio less one (at most 0.10).
 """
 
 import argparse
@@ -28,7 +28,7 @@ ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265", Codec.MJPEG: "mjpeg"}
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark and print its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -41,27 +41,25 @@ def main() -> None:
 
 
 def run(frames: int) -> dict[str, Any]:
-    """Decode and score `frames` keyframes, one in five of them damaged."""
+    """Decode and score `frames` keyframes, one in five of them damaged, and return the figures."""
     warm_up()
-    chance = random.Random(1)
+    rng = random.Random(1)
     pool = [(codec, _encode(codec, *size)) for codec in ENCODERS for size in SIZES]
     decoder = Decoder()
-    marks: dict[int, float] = {}
+    rss_mb_after: dict[int, float] = {}
     refused = 0
     for number in range(1, frames + 1):
-        # Small pictures more often than large: 10,000 of 1080p would only make the run longer.
-        codec, payload = (
-            chance.choice(pool) if number % 10 == 0 else pool[chance.choice([3, 4, 5, 7]) + 8 * chance.randrange(3)]
-        )
-        if chance.random() < 0.2:
-            payload = _damaged(payload, chance)
+        # Small pictures more often than large ones: 10,000 of 1080p would only make the run longer.
+        codec, payload = rng.choice(pool) if number % 10 == 0 else pool[rng.choice([3, 4, 5, 7]) + 8 * rng.randrange(3)]
+        if rng.random() < 0.2:
+            payload = _damaged(payload, rng)
         try:
             measure(decoder, Keyframe(f"c{number}", number, codec, payload, 0, None, FeedKind.GATEWAY))
         except DecodeError:
             refused += 1
         if number in (frames // 10, frames):
-            marks[number] = _rss_mb()
-    early, late = marks[frames // 10], marks[frames]
+            rss_mb_after[number] = _rss_mb()
+    early, late = rss_mb_after[frames // 10], rss_mb_after[frames]
     return {
         "frames": frames,
         "refused": refused,
@@ -88,12 +86,12 @@ def _encode(codec: Codec, width: int, height: int) -> bytes:
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
 
 
-def _damaged(payload: bytes, chance: random.Random) -> bytes:
-    if chance.random() < 0.5:
-        return payload[: chance.randrange(1, len(payload))]
+def _damaged(payload: bytes, rng: random.Random) -> bytes:
+    if rng.random() < 0.5:
+        return payload[: rng.randrange(1, len(payload))]
     broken = bytearray(payload)
     for _ in range(8):
-        broken[chance.randrange(len(broken))] ^= 1 << chance.randrange(8)
+        broken[rng.randrange(len(broken))] ^= 1 << rng.randrange(8)
     return bytes(broken)
 
 

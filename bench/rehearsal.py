@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.history import append
-from bench.visits import CAMERAS, CLIP, apart, load_server
+from bench.visits import CAMERAS, CLIP, load_server, run_in_process
 from engine.client.patrol import PatrolClient
 from engine.clock import ns
 from engine.config import Settings
@@ -105,7 +105,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cases = [case for case in CASES if arguments.case in (None, case.name)]
     with load_server(arguments.server, arguments.data / CLIP) as url:
-        visits = apart(_visits, url, VISITS)
+        visits = run_in_process(_visits, url, VISITS)
         results = [_compare(case, url, visits["connect_s"], arguments.seconds) for case in cases]
     result = {
         "cameras": CAMERAS,

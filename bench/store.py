@@ -32,7 +32,7 @@ import numpy as np
 
 from bench.baselines import good_measurement, learned
 from bench.history import append
-from bench.visits import CLIP, live, load_server
+from bench.visits import CLIP, load_server, measure_live
 from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
 from engine.kernels.registry import FIGURES
@@ -195,7 +195,7 @@ def _run(path: Path, visits: Visits, seconds: float) -> dict[str, Any]:
 def _patrol(url: str, seconds: float, pipe: Any) -> None:
     """Run the whole engine on live cameras for a little longer than the writer is measured."""
     pipe.send("begun")
-    pipe.send(live(url, seconds + 2))
+    pipe.send(measure_live(url, seconds + 2))
 
 
 def _reads(path: Path, visits: Visits) -> dict[str, Any]:

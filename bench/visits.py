@@ -4,7 +4,7 @@
 
 The load server (../shared/tools/rtsp_replay.py) plays a 1080p clip of 2 Mbit/s with a keyframe every 2 s as 200 live
 cameras on the same cores. Each camera is visited again as soon as its visit has ended, so every visit waits a whole
-group of pictures: the dearest case. CPU is that of the visiting process, user and system.
+group of pictures: the most expensive case. CPU is that of the visiting process, user and system.
 """
 
 import argparse
@@ -50,11 +50,11 @@ CLIP = "camera/canteen_1080p_h264_2M.mp4"
 DEADLINE_NS = 12_000_000_000
 PYAV_THREADS = 50
 
-Ends = list[Keyframe | VisitFailure]
+Outcomes = list[Keyframe | VisitFailure]
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark and print its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--server", type=Path, default=Path("../shared/tools/rtsp_replay.py"))
@@ -63,9 +63,13 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="append the result to bench/history.jsonl")
     arguments = parser.parse_args()
     with load_server(arguments.server, arguments.data / CLIP) as url:
-        result: dict[str, Any] = {"cameras": CAMERAS, "clip": CLIP, **apart(_ours, url, arguments.seconds)}
-        result["pyav"] = apart(_pyav, url, arguments.seconds)
-        result["live"] = live(url, arguments.seconds)
+        result: dict[str, Any] = {
+            "cameras": CAMERAS,
+            "clip": CLIP,
+            **run_in_process(_measure_ours, url, arguments.seconds),
+        }
+        result["pyav"] = run_in_process(_measure_pyav, url, arguments.seconds)
+        result["live"] = measure_live(url, arguments.seconds)
     result["checks_per_s"] = result["live"]["checks_per_s"]
     if arguments.record:
         append({"bench": "visits", **result})
@@ -74,9 +78,12 @@ def main() -> None:
 
 @contextlib.contextmanager
 def load_server(program: Path, clip: Path) -> Iterator[str]:
-    """200 live cameras; gives rtsp://host:port/cam, to which a number is added."""
+    """Run a server with 200 live cameras; yields rtsp://host:port/cam, to be followed by a number.
+
+    Raises SystemExit if the program or the clip is missing, or the server does not start.
+    """
     if not program.is_file() or not clip.is_file():
-        raise SystemExit(f"needs {program} and {clip}; give their places with --server and --data")
+        raise SystemExit(f"needs {program} and {clip}; give their paths with --server and --data")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -90,8 +97,8 @@ def load_server(program: Path, clip: Path) -> Iterator[str]:
             process.kill()
 
 
-def live(url: str, seconds: float) -> dict[str, Any]:
-    """From 200 cameras to stored verdicts, with the load server on the same cores."""
+def measure_live(url: str, seconds: float) -> dict[str, Any]:
+    """Measure the whole engine, from 200 cameras to stored verdicts, with the load server on the same cores."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-bench-"))
         engine = stack.enter_context(Supervisor(_settings(folder)))
@@ -108,45 +115,45 @@ def live(url: str, seconds: float) -> dict[str, Any]:
 
 
 def _checks(status: EngineStatus) -> int:
-    assert status.machine is not None  # without a token all of it is told
+    assert status.machine is not None  # shown to callers without a token, which see everything
     return status.machine.checks_total
 
 
-def apart(measure: Any, url: str, seconds: float) -> dict[str, Any]:
-    """Run in a process of its own, so that CPU and memory are its own."""
+def run_in_process(measure: Any, url: str, seconds: float) -> dict[str, Any]:
+    """Call `measure` in a new process, so that CPU and memory are its own, and return what it sends."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=measure, args=(url, seconds, theirs))
+    receiver, sender = context.Pipe()
+    process = context.Process(target=measure, args=(url, seconds, sender))
     process.start()
-    result: dict[str, Any] = ours.recv()
+    result: dict[str, Any] = receiver.recv()
     process.join()
     return result
 
 
-def _ours(url: str, seconds: float, pipe: "Connection[Any, Any]") -> None:
+def _measure_ours(url: str, seconds: float, pipe: "Connection[Any, Any]") -> None:
     import uvloop
 
-    ends: Ends = []
+    outcomes: Outcomes = []
 
-    async def camera(number: int, until: float, settings: FeedSettings) -> None:
+    async def visit_camera(number: int, until: float, settings: FeedSettings) -> None:
         while time.monotonic() < until:
-            order = VisitOrder(len(ends), f"cam{number}", f"{url}{number}", DEADLINE_NS, FeedKind.RTSP)
-            ends.append(_light(await visit(order, settings)))
+            order = VisitOrder(len(outcomes), f"cam{number}", f"{url}{number}", DEADLINE_NS, FeedKind.RTSP)
+            outcomes.append(_without_payload(await visit(order, settings)))
 
-    async def everybody() -> None:
+    async def visit_all() -> None:
         until = time.monotonic() + seconds
-        await asyncio.gather(*(camera(number, until, FeedSettings()) for number in range(CAMERAS)))
+        await asyncio.gather(*(visit_camera(number, until, FeedSettings()) for number in range(CAMERAS)))
 
     cpu, began = time.process_time(), time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
-        runner.run(everybody())
-    pipe.send(_summary(ends, time.process_time() - cpu, time.monotonic() - began))
+        runner.run(visit_all())
+    pipe.send(_summary(outcomes, time.process_time() - cpu, time.monotonic() - began))
 
 
-def _pyav(url: str, seconds: float, pipe: "Connection[Any, Any]") -> None:
-    ends: Ends = []
+def _measure_pyav(url: str, seconds: float, pipe: "Connection[Any, Any]") -> None:
+    outcomes: Outcomes = []
     settings = FeedSettings(demux_threads=PYAV_THREADS)
-    pool = DemuxPool(settings, lambda end: ends.append(_light(end)))
+    pool = DemuxPool(settings, lambda outcome: outcomes.append(_without_payload(outcome)))
     cpu, began = time.process_time(), time.monotonic()
     number = 0
     while time.monotonic() - began < seconds or pool.in_flight:
@@ -159,32 +166,31 @@ def _pyav(url: str, seconds: float, pipe: "Connection[Any, Any]") -> None:
                 continue
         pool.tick(monotonic_ns())
         time.sleep(0.002)
-    pipe.send({"threads": PYAV_THREADS, **_summary(ends, time.process_time() - cpu, time.monotonic() - began)})
+    pipe.send({"threads": PYAV_THREADS, **_summary(outcomes, time.process_time() - cpu, time.monotonic() - began)})
 
 
-def _summary(ends: Ends, cpu_s: float, wall_s: float) -> dict[str, Any]:
-    frames = [end for end in ends if isinstance(end, Keyframe)]
-    failures = [end for end in ends if isinstance(end, VisitFailure)]
-    waits = sorted((end.timings.connect_ns + end.timings.keyframe_ns) / 1e9 for end in frames)
+def _summary(outcomes: Outcomes, cpu_s: float, wall_s: float) -> dict[str, Any]:
+    keyframes = [outcome for outcome in outcomes if isinstance(outcome, Keyframe)]
+    waits = sorted((keyframe.timings.connect_ns + keyframe.timings.keyframe_ns) / 1e9 for keyframe in keyframes)
     return {
-        "visits": len(ends),
-        "failed": len(failures),
-        "visits_per_s": round(len(ends) / wall_s, 1),
-        "cpu_ms_per_visit": round(1000 * cpu_s / len(ends), 3),
-        "kb_per_visit": round(_mean([end.timings.received_bytes for end in frames]) / 1000, 1),
-        "keyframe_kb": round(_mean([end.timings.total_ns for end in frames]) / 1000, 1),
+        "visits": len(outcomes),
+        "failed": len(outcomes) - len(keyframes),
+        "visits_per_s": round(len(outcomes) / wall_s, 1),
+        "cpu_ms_per_visit": round(1000 * cpu_s / len(outcomes), 3),
+        "kb_per_visit": round(_mean([keyframe.timings.received_bytes for keyframe in keyframes]) / 1000, 1),
+        "keyframe_kb": round(_mean([keyframe.timings.total_ns for keyframe in keyframes]) / 1000, 1),
         "time_to_keyframe_s_p50": round(statistics.median(waits), 3),
         "time_to_keyframe_s_p99": round(waits[int(0.99 * (len(waits) - 1))], 3),
         "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
 
 
-def _light(end: Keyframe | VisitFailure) -> Keyframe | VisitFailure:
-    """The end of a visit with its payload cut to nothing but its length: a feeder sends it on and forgets it."""
-    if isinstance(end, VisitFailure):
-        return end
-    timings = replace(end.timings, total_ns=len(end.payload))
-    return replace(end, payload=b"", timings=timings)
+def _without_payload(outcome: Keyframe | VisitFailure) -> Keyframe | VisitFailure:
+    """Drop the payload, which a feeder would send on and forget; `total_ns` holds its length instead."""
+    if isinstance(outcome, VisitFailure):
+        return outcome
+    timings = replace(outcome.timings, total_ns=len(outcome.payload))
+    return replace(outcome, payload=b"", timings=timings)
 
 
 def _mean(values: Sequence[int]) -> float:

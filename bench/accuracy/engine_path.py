@@ -19,7 +19,7 @@ from engine.judge.rules import judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState
 from engine.kernels import figures
 from engine.kernels.warmup import warm_up
-from engine.media.keyframe_check import carries_keyframe
+from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import UnknownReason, Verdict
@@ -130,7 +130,7 @@ class Engine:
 
 def keyframe_payload(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
     """Return the payload as a feeder would pass it on; None if a feeder would not accept it as a keyframe."""
-    return carries_keyframe(codec, payload, extradata)
+    return complete_keyframe(codec, payload, extradata)
 
 
 @contextlib.contextmanager

@@ -1,1 +1,4 @@
-"""Keyframe in, luma plane out. The only import of `av` besides the feed's demuxing and the demo's encoding."""
+"""Decodes keyframes to luma planes, and renders them for people.
+
+Only this package, the feed's demuxing and the demo's encoding import `av`.
+"""

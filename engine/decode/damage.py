@@ -1,4 +1,4 @@
-"""Areas that a decoder never wrote. FFmpeg says nothing of them in H.265."""
+"""Finds areas that a decoder never wrote; FFmpeg does not report them for H.265."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ _STEP = 4
 def missing_area(picture: Picture) -> bool:
     """Whether more than AREA_SHARE_MAX of the picture is zero in luma and in both chroma planes.
 
-    Such a sample lies outside the colours that any camera can show (a green beyond green): it is a buffer as it was
-    allocated. Looked at on every fourth sample of every fourth row of the chroma planes.
+    No camera can show that colour (a green beyond green): the buffer is as it was allocated. Samples every fourth
+    sample of every fourth row of the chroma planes.
     """
     if picture.chroma is None:
         return False

@@ -1,4 +1,4 @@
-"""A decoder's frame as planes, without a copy where its layout allows."""
+"""Turns a decoder's frame into planes, without a copy where its layout allows."""
 
 import av
 import numpy as np
@@ -12,7 +12,7 @@ _LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
 
 
 def picture_of(frame: av.VideoFrame, codec: Codec) -> Picture:
-    """The planes of `frame`; of an interlaced frame one field. What is not planar YUV or grey is converted."""
+    """Return the planes of `frame`; of an interlaced frame one field. Converts what is not planar YUV or grey."""
     full_range = _is_full_range(frame, codec)
     name = frame.format.name
     if not _is_planar_yuv(frame):
@@ -61,7 +61,7 @@ def _chroma(frame: av.VideoFrame, depth: int) -> tuple[LumaPlane, LumaPlane] | N
 
 
 def _plane(frame: av.VideoFrame, index: int, width: int, height: int, depth: int) -> LumaPlane:
-    """Rows of `width` samples; lines may be padded. The array keeps the frame alive."""
+    """Return plane `index` as (height, width) samples without padding. The array keeps the frame alive."""
     plane = frame.planes[index]
     dtype: npt.DTypeLike = np.uint8 if depth <= 8 else np.dtype("<u2")
     samples: LumaPlane = np.frombuffer(memoryview(plane), dtype=dtype)

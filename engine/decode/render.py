@@ -1,4 +1,4 @@
-"""A keyframe as a person sees it: full quality, true colours, JPEG. A fresh decoder each time; this is no hot path."""
+"""Renders a keyframe for people: full quality, true colours, JPEG. Opens a decoder each time; this is no hot path."""
 
 import io
 from typing import cast
@@ -17,12 +17,15 @@ QUALITY = 90
 
 
 def render_jpeg(codec: Codec, payload: bytes, *, side_px_max: int = 0, quality: int = QUALITY) -> RenderedPicture:
-    """The picture as JPEG, at most `side_px_max` pixels a side (0: as it came). Raises DecodeError."""
+    """Return the picture as JPEG, at most `side_px_max` pixels a side (0: unchanged).
+
+    Raises DecodeError as decode_rgb does.
+    """
     return jpeg_of(Image.fromarray(decode_rgb(codec, payload, side_px_max)), quality=quality)
 
 
 def jpeg_of(image: Image.Image, *, side_px_max: int = 0, quality: int = QUALITY) -> RenderedPicture:
-    """A picture as JPEG, at most `side_px_max` pixels a side (0: as it is)."""
+    """Return `image` as JPEG, at most `side_px_max` pixels a side (0: unchanged)."""
     if side_px_max and max(image.size) > side_px_max:
         image.thumbnail((side_px_max, side_px_max))
     out = io.BytesIO()
@@ -31,7 +34,7 @@ def jpeg_of(image: Image.Image, *, side_px_max: int = 0, quality: int = QUALITY)
 
 
 def decode_rgb(codec: Codec, payload: bytes, side_px_max: int = 0) -> npt.NDArray[np.uint8]:
-    """The picture as (rows, columns, 3) uint8 RGB. Damage is shown as it is; raises DecodeError if there is none."""
+    """Return the picture as (rows, columns, 3) uint8 RGB, damage included. Raises DecodeError if there is none."""
     context = cast(av.VideoCodecContext, av.CodecContext.create(DECODER_NAMES[codec], "r"))
     context.thread_count = 1
     frames: list[av.VideoFrame] = []

@@ -1,1 +1,1 @@
-"""A visit: from a URL to one fresh keyframe; the wire it travels on; the queue it waits in."""
+"""Visits cameras: from a URL to one fresh keyframe, the messages that carry it, the queue before the workers."""

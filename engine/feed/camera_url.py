@@ -1,4 +1,4 @@
-"""Where a camera's URL leads, and whether it may. Pure."""
+"""Checks a camera's URL, and tells its host, its uplink and who visits it. Pure."""
 
 import re
 from collections.abc import Collection
@@ -9,23 +9,23 @@ from engine.errors import SourceRefusedError
 from engine.model.visit import FeedKind
 from engine.redact import redact
 
-KNOWN_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
-"""What an operator may allow; everything else of FFmpeg (concat:, pipe:, data:, ...) can never be asked for."""
+_KNOWN_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
+"""What an operator may allow. FFmpeg's other protocols (concat:, pipe:, data:, ...) can never be allowed."""
 
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
 _PLAIN_URL = re.compile(
     r"([a-z]+)://(?:[A-Za-z0-9_.~%!$&*+,;=:-]*@)?([A-Za-z0-9.-]+)(?::([0-9]{1,4}))?(?:/[!-\x22$-~]*)?\Z", re.ASCII
 )
-"""What nearly all cameras have; all else, and what is wrong, is urlsplit's, which takes ten times as long."""
+"""The form of nearly all camera URLs. urlsplit parses the others and the invalid ones; it takes ten times as long."""
 _URL_CHARS_MAX = 2048
 _REMEDY = "give a URL like rtsp://user:password@host:554/path"
 
 
 def check_url(url: str, schemes: Collection[str]) -> None:
-    """Raise SourceRefusedError unless this is a URL that the operator allows."""
+    """Raise SourceRefusedError unless `url` is well-formed and its scheme is one of `schemes`."""
     parts = _split(url)
     allowed = ", ".join(schemes)
-    if parts.scheme not in KNOWN_SCHEMES or parts.scheme not in schemes:
+    if parts.scheme not in _KNOWN_SCHEMES or parts.scheme not in schemes:
         raise SourceRefusedError(
             f"{redact(url)!r}: scheme {parts.scheme or 'none'!r} is not allowed; allowed: {allowed}; "
             f"{_REMEDY}, or add the scheme to feed.schemes"
@@ -45,18 +45,20 @@ def check_url(url: str, schemes: Collection[str]) -> None:
 
 
 def route(url: str) -> FeedKind:
-    """Who visits it: our own RTSP client, or FFmpeg's demuxers for all else."""
+    """Return who visits the URL: our own RTSP client, or FFmpeg's demuxers for all but RTSP."""
     return FeedKind.RTSP if url.partition(":")[0].lower() in ("rtsp", "rtsps") else FeedKind.DEMUX
 
 
 def host_of(url: str) -> str:
-    """The platform's host in lower case, without a port; "" for files."""
+    """Return the host in lower case, without a port; "" for files and URLs that cannot be parsed."""
     return uplink_and_host(url)[1]
 
 
 def uplink_and_host(url: str) -> tuple[str, str]:
-    """host:port in lower case, on which connections are capped where the registry names no uplink, and `host_of`; ""
-    for files.
+    """Return the uplink, host:port in lower case, and the host as in `host_of`.
+
+    Connections are capped per uplink where the registry names none. Both are "" for files and URLs that cannot be
+    parsed; the uplink alone is "" if the port is invalid.
     """
     plain = _PLAIN_URL.match(url)
     if plain is not None:
@@ -75,14 +77,14 @@ def uplink_and_host(url: str) -> tuple[str, str]:
 
 
 def source_url(text: str) -> str:
-    """What a person gave on the command line, as a URL: a path becomes file://; a URL stays as it is."""
+    """Return what a person gave on the command line as a URL: a path becomes file://, a URL stays as it is."""
     if "://" in text:
         return text
     return Path(text).absolute().as_uri()
 
 
 def file_path(url: str) -> str:
-    """The path of a file URL."""
+    """Return the path of a file URL."""
     return unquote(urlsplit(url).path)
 
 

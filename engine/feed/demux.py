@@ -1,40 +1,40 @@
-"""A pool of threads for visits through FFmpeg. Deadlines are kept here: FFmpeg's own are late, or never come.
+"""A pool of threads for visits through FFmpeg. The pool enforces deadlines: FFmpeg's own time-outs come late or never.
 
-A visit whose deadline has passed ends then, once; its thread is given up and another takes its place. Should the thread
-come back after all, what it brings is thrown away and it goes home.
+A visit whose deadline has passed ends once, with a failure; its thread is given up and another takes its place. If the
+thread returns after all, its result is discarded and it exits.
 """
 
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import structlog
 
-from engine.clock import monotonic_ns
+from engine.clock import monotonic_ns, ns, seconds
 from engine.config.schema import FeedSettings
 from engine.feed.demux_visit import Progress, demux_visit
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
-Ended = Keyframe | VisitFailure
+VisitOutcome = Keyframe | VisitFailure
 
 _GRACE_NS = 200_000_000
-"""FFmpeg's own time-out may just be coming back with a better reason."""
+"""FFmpeg's own time-out may be about to return with a better reason."""
 
 
 class _Flight:
-    """A visit and its thread's claim to end it."""
+    """A visit in flight. The thread that visits and the pool's tick both want to end it; the first to claim does."""
 
     def __init__(self, order: VisitOrder) -> None:
         self.order = order
         self.progress = Progress()
         self.deadline_ns = self.progress.began_ns + order.deadline_ns
-        self.stuck = False
+        self.thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ended = False
 
     def claim(self) -> bool:
-        """True for the first who asks: it may end the visit."""
+        """Return True to the first caller only: it may end the visit."""
         with self._lock:
             first = not self._ended
             self._ended = True
@@ -42,20 +42,21 @@ class _Flight:
 
 
 class DemuxPool:
-    """`submit` orders, call `tick` often; `on_end` is called once for each order, from any thread."""
+    """Visits cameras in threads. `on_end`: called once for each order, from any thread. Call `tick` often."""
 
-    def __init__(self, settings: FeedSettings, on_end: Callable[[Ended], None]) -> None:
+    def __init__(self, settings: FeedSettings, on_end: Callable[[VisitOutcome], None]) -> None:
         self._settings = settings
         self._on_end = on_end
         self._orders: SimpleQueue[_Flight | None] = SimpleQueue()
         self._flights: set[_Flight] = set()
         self._stuck: set[_Flight] = set()
         self._lock = threading.Lock()
-        self._threads = 0
+        self._threads: set[threading.Thread] = set()
+        self._usable_threads = 0
         self.stuck_total = 0
 
     def configure(self, settings: FeedSettings) -> None:
-        """New settings; visits under way keep theirs."""
+        """Replace the settings; visits in flight keep theirs."""
         self._settings = settings
 
     @property
@@ -70,7 +71,7 @@ class DemuxPool:
 
     @property
     def stuck(self) -> int:
-        """Threads given up that have not come back."""
+        """Threads given up that have not returned."""
         return len(self._stuck)
 
     @property
@@ -79,15 +80,17 @@ class DemuxPool:
         return self.stuck >= self._settings.demux_stuck_max
 
     def submit(self, order: VisitOrder) -> bool:
-        """Begin a visit; False if as many as may be are in flight."""
+        """Begin a visit. Returns False if `capacity` visits are in flight."""
         flight = _Flight(order)
         with self._lock:
             if len(self._flights) >= self.capacity:
                 return False
             self._flights.add(flight)
-            if self._threads < len(self._flights):
-                self._threads += 1
-                threading.Thread(target=self._work, name=f"demux-{self._threads}", daemon=True).start()
+            if self._usable_threads < len(self._flights):
+                self._usable_threads += 1
+                thread = threading.Thread(target=self._work, name=f"demux-{self._usable_threads}", daemon=True)
+                self._threads.add(thread)
+                thread.start()
         self._orders.put(flight)
         return True
 
@@ -100,66 +103,68 @@ class DemuxPool:
                 with self._lock:
                     self._flights.discard(flight)
                     self._stuck.add(flight)
-                    self._threads -= 1
+                    self._usable_threads -= 1
                     self.stuck_total += 1
-                    flight.stuck = True
                 structlog.get_logger().warning("demuxing thread is stuck", camera_id=flight.order.camera_id)
-                self._on_end(_too_late(flight))
+                self._on_end(_deadline_failure(flight))
 
     def close(self, timeout_s: float) -> None:
-        """Send idle threads home; those that are stuck die with the process."""
-        del timeout_s
+        """Stop the threads, waiting up to `timeout_s` for visits in flight. Stuck threads die with the process."""
+        give_up_ns = monotonic_ns() + ns(timeout_s)
         with self._lock:
-            waiting = self._threads
-        for _ in range(waiting):
+            threads = self._threads - {flight.thread for flight in self._stuck}
+        for _ in threads:
             self._orders.put(None)
+        for thread in threads:
+            thread.join(max(0.0, seconds(give_up_ns - monotonic_ns())))
 
     def _work(self) -> None:
-        while (flight := self._orders.get()) is not None:
-            try:
-                end = demux_visit(flight.order, self._settings, flight.progress)
-            except Exception as error:  # noqa: BLE001 (an order must end even where our own code is wrong)
-                structlog.get_logger().error("visit broke", camera_id=flight.order.camera_id, exc_info=error)
-                end = VisitFailure(
-                    flight.order.camera_id,
-                    flight.order.visit_id,
-                    FailureReason.INTERNAL,
-                    f"{type(error).__name__} in the demuxer; see its log",
-                )
-            if not flight.claim():
+        try:
+            while (flight := self._orders.get()) is not None:
+                flight.thread = threading.current_thread()
+                end = self._visit(flight)
+                if not flight.claim():
+                    with self._lock:
+                        self._stuck.discard(flight)
+                    return  # given up; another thread has taken the place
                 with self._lock:
-                    self._stuck.discard(flight)
-                return  # given up long ago; another thread has the place
+                    self._flights.discard(flight)
+                self._on_end(end)
+        finally:
             with self._lock:
-                self._flights.discard(flight)
-            self._on_end(end)
+                self._threads.discard(threading.current_thread())
+
+    def _visit(self, flight: _Flight) -> VisitOutcome:
+        order = flight.order
+        try:
+            return demux_visit(order, self._settings, flight.progress)
+        except Exception as error:  # noqa: BLE001 (an order must end even if our own code is wrong)
+            structlog.get_logger().error("visit broke", camera_id=order.camera_id, exc_info=error)
+            detail = f"{type(error).__name__} in the demuxer; see its log"
+            return VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
 
 
-def fetch_now(url: str, settings: FeedSettings) -> Ended:
-    """One visit, waited for, its deadline kept; for `patrol check`."""
-    order = VisitOrder(0, "", url, round(settings.deadline_s * 1e9), FeedKind.DEMUX)
+def fetch_now(url: str, settings: FeedSettings) -> VisitOutcome:
+    """Visit `url` once and wait for the end, at most until the deadline of `settings`; for `patrol check`."""
+    order = VisitOrder(0, "", url, ns(settings.deadline_s), FeedKind.DEMUX)
     flight = _Flight(order)
-    ended: SimpleQueue[Ended] = SimpleQueue()
+    ends: SimpleQueue[VisitOutcome] = SimpleQueue()
 
     def work() -> None:
         end = demux_visit(order, settings, flight.progress)
         if flight.claim():
-            ended.put(end)
+            ends.put(end)
 
     threading.Thread(target=work, daemon=True).start()
-    while ended.empty():
-        wait_s = max(0.0, (flight.deadline_ns + _GRACE_NS - monotonic_ns()) / 1e9)
-        try:
-            return ended.get(timeout=max(wait_s, 0.001))
-        except Exception:  # noqa: BLE001 (queue.Empty: the deadline)
-            if flight.claim():
-                return _too_late(flight)
-    return ended.get()
+    try:
+        return ends.get(timeout=seconds(order.deadline_ns + _GRACE_NS))
+    except Empty:
+        return _deadline_failure(flight) if flight.claim() else ends.get()
 
 
-def _too_late(flight: _Flight) -> VisitFailure:
+def _deadline_failure(flight: _Flight) -> VisitFailure:
     progress, order = flight.progress, flight.order
-    after = f"within {order.deadline_ns / 1e9:g} s"
+    after = f"within {seconds(order.deadline_ns):g} s"
     if not progress.opened_ns:
         reason, detail = FailureReason.TIMEOUT_CONNECT, f"the source could not be opened {after}"
     elif progress.damaged:

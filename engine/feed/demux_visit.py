@@ -2,17 +2,15 @@
 
 import contextlib
 from fractions import Fraction
-from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import av
 import av.error
 
-from engine.clock import monotonic_ns, wall_ns
+from engine.clock import NS_PER_S, monotonic_ns, seconds, wall_ns
 from engine.config.schema import FeedSettings
 from engine.feed.camera_url import file_path
-from engine.feed.snapshot import get_jpeg
-from engine.media.keyframe_check import carries_keyframe
+from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.redact import redact
@@ -23,10 +21,11 @@ _CODECS = {"h264": Codec.H264, "hevc": Codec.H265, "mjpeg": Codec.MJPEG}
 _TO_ANNEX_B = {Codec.H264: "h264_mp4toannexb", Codec.H265: "hevc_mp4toannexb"}
 _PACKETS_MAX = 20_000
 _PROBE: dict[str, dict[str, str]] = {
-    # The SDP tells the codec: nothing to probe.
+    # The SDP names the codec: nothing to probe.
     "rtsp": {"analyzeduration": "1", "probesize": "32"},
     "rtsps": {"analyzeduration": "1", "probesize": "32"},
-    # The tags' headers tell the codec, but audio and video come one after the other; so long is waited for the second.
+    # The tags' headers name the codec, but audio and video arrive one after the other; this is how long FFmpeg waits
+    # for the second.
     "rtmp": {"analyzeduration": "1000000", "probesize": "500000"},
     "rtmps": {"analyzeduration": "1000000", "probesize": "500000"},
     "http": {"analyzeduration": "1000000", "probesize": "500000"},
@@ -45,44 +44,44 @@ _ERRNO_TIMED_OUT, _ERRNO_UNREACHABLE = {110, 11}, {101, 113, 104, 32}
 
 
 class Progress:
-    """How far a visit came; read by the pool when the deadline has passed."""
+    """How far a visit has come; the pool reads it when the deadline has passed."""
 
     def __init__(self) -> None:
         self.began_ns = monotonic_ns()
         self.opened_ns = 0
         self.damaged = 0
-        self.received = 0
+        self.received_bytes = 0
 
-    def timings(self, whole: bool) -> VisitTimings:
-        """What to report now."""
+    def timings(self, *, whole: bool) -> VisitTimings:
+        """Return the timings so far. `whole`: a keyframe has come."""
         now_ns = monotonic_ns()
         opened_ns = self.opened_ns
         return VisitTimings(
             connect_ns=opened_ns - self.began_ns if opened_ns else 0,
             keyframe_ns=now_ns - opened_ns if opened_ns and whole else 0,
             total_ns=now_ns - self.began_ns,
-            received_bytes=self.received,
+            received_bytes=self.received_bytes,
         )
 
 
 def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
-    """Bring one keyframe, or say why not. May block past its deadline: whoever calls it must not wait for it."""
+    """Fetch one keyframe, or return why there is none. May block past its deadline, so no caller may wait for it."""
     try:
         return _visit(order, settings, progress)
     except (av.FFmpegError, OSError) as error:
-        jpeg = _snapshot(order.url, settings) if isinstance(error, av.error.InvalidDataError) else None
+        jpeg = _get_snapshot(order, settings, progress) if isinstance(error, av.error.InvalidDataError) else None
         if jpeg is not None:
-            progress.received += len(jpeg)
+            progress.received_bytes += len(jpeg)
             return _keyframe(order, progress, Codec.MJPEG, jpeg, None, None)
-        return _failed(order, progress, *_reason(error, progress))
+        return _failure(order, progress, *_reason(error, progress))
     except (UnicodeDecodeError, ValueError, KeyError) as error:
         # PyAV reads names of streams as UTF-8; garbage that looks like a container gets this far.
-        return _failed(order, progress, FailureReason.PROTOCOL_ERROR, f"not a stream: {type(error).__name__}")
+        return _failure(order, progress, FailureReason.PROTOCOL_ERROR, f"not a stream: {type(error).__name__}")
 
 
 def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
     scheme = urlsplit(order.url).scheme.lower()
-    limit_s = order.deadline_ns / 1e9
+    limit_s = seconds(order.deadline_ns)
     container = av.open(
         file_path(order.url) if scheme == "file" else order.url,
         options=_options(scheme, settings),
@@ -92,22 +91,23 @@ def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Key
         progress.opened_ns = monotonic_ns()
         if not container.streams.video:
             kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-            return _failed(order, progress, FailureReason.NO_VIDEO, f"the source offers {kinds}, but no video")
+            return _failure(order, progress, FailureReason.NO_VIDEO, f"the source offers {kinds}, but no video")
         stream = container.streams.video[0]
         name = stream.codec_context.name
         codec = _CODECS.get(name)
         if codec is None:
-            detail = f"video in {name}; taken: H.264, H.265, MJPEG"
-            return _failed(order, progress, FailureReason.UNSUPPORTED_CODEC, detail)
+            detail = f"video in {name}; supported: H.264, H.265, MJPEG"
+            return _failure(order, progress, FailureReason.UNSUPPORTED_CODEC, detail)
         return _first_keyframe(order, progress, container, stream, codec)
 
 
-def _snapshot(url: str, settings: FeedSettings) -> bytes | None:
-    if urlsplit(url).scheme.lower() not in ("http", "https"):
+def _get_snapshot(order: VisitOrder, settings: FeedSettings, progress: Progress) -> bytes | None:
+    if urlsplit(order.url).scheme.lower() not in ("http", "https"):
         return None
-    with contextlib.suppress(OSError, HTTPException):  # then FFmpeg's own word stands
-        return get_jpeg(url, settings.connect_timeout_s, settings.tls_verify)
-    return None
+    from engine.feed.snapshot import get_jpeg  # few cameras need it, and httpx takes time to import
+
+    deadline_ns = progress.began_ns + order.deadline_ns
+    return get_jpeg(order.url, settings.connect_timeout_s, deadline_ns, settings.tls_verify)
 
 
 def _first_keyframe(
@@ -120,25 +120,26 @@ def _first_keyframe(
     to_annex_b = av.BitStreamFilterContext(_TO_ANNEX_B[codec], stream) if codec in _TO_ANNEX_B else None
     extradata = bytes(stream.codec_context.extradata or b"")
     for number, packet in enumerate(container.demux(stream)):
-        progress.received += packet.size
+        progress.received_bytes += packet.size
         if number > _PACKETS_MAX or packet.size > PAYLOAD_BYTES_MAX:
             progress.damaged += 1
-            what = f"a packet of {packet.size} bytes" if number <= _PACKETS_MAX else f"{_PACKETS_MAX} packets"
-            return _failed(order, progress, FailureReason.DAMAGED, f"{what} without a keyframe that can be taken")
+            excess = f"a packet of {packet.size} bytes" if number <= _PACKETS_MAX else f"{_PACKETS_MAX} packets"
+            return _failure(order, progress, FailureReason.DAMAGED, f"{excess} without a usable keyframe")
         if not packet.size:
             continue
         if packet.is_corrupt:
             progress.damaged += packet.is_keyframe
             continue
-        for whole in to_annex_b.filter(packet) if to_annex_b else [packet]:
-            payload = carries_keyframe(codec, bytes(whole), extradata) if whole.is_keyframe else None
+        for access_unit in to_annex_b.filter(packet) if to_annex_b else [packet]:
+            is_keyframe = access_unit.is_keyframe
+            payload = complete_keyframe(codec, bytes(access_unit), extradata) if is_keyframe else None
             if payload is not None and len(payload) <= PAYLOAD_BYTES_MAX:
-                return _keyframe(order, progress, codec, payload, whole.pts, whole.time_base)
-            progress.damaged += whole.is_keyframe
+                return _keyframe(order, progress, codec, payload, access_unit.pts, access_unit.time_base)
+            progress.damaged += is_keyframe
     if progress.damaged:
         detail = f"{progress.damaged} keyframes came, none of them whole, then the source ended"
-        return _failed(order, progress, FailureReason.DAMAGED, detail)
-    return _failed(order, progress, FailureReason.NO_VIDEO, "the source ended without a keyframe")
+        return _failure(order, progress, FailureReason.DAMAGED, detail)
+    return _failure(order, progress, FailureReason.NO_VIDEO, "the source ended without a keyframe")
 
 
 def _keyframe(
@@ -150,7 +151,7 @@ def _keyframe(
         codec=codec,
         payload=payload,
         arrival_wall_ns=wall_ns(),
-        stream_time_ns=None if pts is None or base is None else round(pts * base * 1_000_000_000),
+        stream_time_ns=None if pts is None or base is None else round(pts * base * NS_PER_S),
         source=FeedKind.DEMUX,
         timings=progress.timings(whole=True),
     )
@@ -161,7 +162,7 @@ def _options(scheme: str, settings: FeedSettings) -> dict[str, str]:
     if scheme == "file" and "file" in settings.schemes:
         protocols = ["file"]
     elif scheme == "rtsp":
-        protocols = [one for one in protocols if one in ("tcp", "udp", "rtp", "tls")]
+        protocols = [protocol for protocol in protocols if protocol in ("tcp", "udp", "rtp", "tls")]
     options = {"protocol_whitelist": ",".join(protocols), **_PROBE.get(scheme, {})}
     timeout_us = str(round(settings.connect_timeout_s * 1e6))
     if scheme in ("rtsp", "rtsps"):
@@ -169,7 +170,7 @@ def _options(scheme: str, settings: FeedSettings) -> dict[str, str]:
     elif scheme != "file":
         options |= {"rw_timeout": timeout_us}
     if scheme in ("http", "https"):
-        # A live playlist's newest segment; one named in it must be a media file, whatever its path says.
+        # The newest segment of a live playlist; a segment must be a media file, whatever its path says.
         options |= {"live_start_index": "-1", "tls_verify": "1" if settings.tls_verify else "0"}
     return options
 
@@ -191,5 +192,5 @@ def _reason(error: BaseException, progress: Progress) -> tuple[FailureReason, st
     return FailureReason.PROTOCOL_ERROR, text
 
 
-def _failed(order: VisitOrder, progress: Progress, reason: FailureReason, detail: str) -> VisitFailure:
+def _failure(order: VisitOrder, progress: Progress, reason: FailureReason, detail: str) -> VisitFailure:
     return VisitFailure(order.camera_id, order.visit_id, reason, redact(detail)[:300], progress.timings(whole=False))

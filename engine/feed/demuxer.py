@@ -1,7 +1,7 @@
 """The demuxer process: orders in from the hub, PyAV in a pool of threads, keyframes or failures back.
 
-FFmpeg may hang where no time-out reaches it. Such a thread is given up and replaced; a process with too many of them
-takes no more orders, ends what it has, and leaves with EXIT_RECYCLE for the supervisor to start a fresh one.
+FFmpeg may hang where no time-out reaches it. Such a thread is given up and replaced. A process with too many of them
+takes no more orders, waits for its visits in flight, and exits with EXIT_RECYCLE; the supervisor starts a new one.
 """
 
 import os
@@ -11,8 +11,7 @@ from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
-from engine.feed.demux import DemuxPool
-from engine.model.keyframe import Keyframe
+from engine.feed.demux import DemuxPool, VisitOutcome
 from engine.model.visit import FailureReason, VisitFailure
 from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
@@ -21,16 +20,17 @@ from patrol.v1 import feed_pb2
 
 _STATUS_INTERVAL_NS = 1_000_000_000
 _TICK_MS = 100
+_CLOSE_TIMEOUT_S = 0.5
 
 
 def run(name: str, address: str, settings: FeedSettings, control: Control) -> int:
-    """Visit cameras for the hub at `address` until `control` says stop; returns the exit code."""
+    """Visit cameras for the hub at `address` until `control` asks to stop. Returns the exit code."""
     transport = Transport()
-    ended: queue.SimpleQueue[Keyframe | VisitFailure] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[VisitOutcome] = queue.SimpleQueue()
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def on_end(end: Keyframe | VisitFailure) -> None:
-        ended.put(end)
+    def on_end(outcome: VisitOutcome) -> None:
+        outcomes.put(outcome)
         try:
             os.write(wake_write, b"\0")
         except BlockingIOError:
@@ -48,28 +48,28 @@ def run(name: str, address: str, settings: FeedSettings, control: Control) -> in
         while True:
             now_ns = monotonic_ns()
             if now_ns >= next_status_ns:
-                _report(name, hub, pool)
+                _send_status(name, hub, pool)
                 next_status_ns = now_ns + _STATUS_INTERVAL_NS
-            stirred = poller.wait(_TICK_MS)
-            if "control" in stirred and control.stop_requested(
+            ready = poller.wait(_TICK_MS)
+            if "control" in ready and control.stop_requested(
                 lambda tree: pool.configure(FeedSettings.model_validate(tree["feed"]))
             ):
                 return 0
-            if "ended" in stirred:
+            if "ended" in ready:
                 os.read(wake_read, 65_536)
             pool.tick(monotonic_ns())
-            _send_ended(hub, ended)
-            _take_orders(hub, pool)
+            _send_outcomes(hub, outcomes)
+            _receive_orders(hub, pool)
             if pool.exhausted and pool.in_flight == 0:
                 logger().warning("too many stuck threads, asking to be replaced", stuck=pool.stuck)
-                _send_ended(hub, ended)
                 return EXIT_RECYCLE
     finally:
-        pool.close(0.5)
+        pool.close(_CLOSE_TIMEOUT_S)
+        _send_outcomes(hub, outcomes)
         transport.close()
 
 
-def _report(name: str, hub: Channel, pool: DemuxPool) -> None:
+def _send_status(name: str, hub: Channel, pool: DemuxPool) -> None:
     status = feed_pb2.FeederStatus(
         name=name,
         kind=feed_pb2.FEED_KIND_DEMUX,
@@ -81,13 +81,13 @@ def _report(name: str, hub: Channel, pool: DemuxPool) -> None:
     hub.send(wire.pack_status(status))
 
 
-def _send_ended(hub: Channel, ended: "queue.SimpleQueue[Keyframe | VisitFailure]") -> None:
-    while not ended.empty():
-        end = ended.get()
-        hub.send(wire.pack_failure(end) if isinstance(end, VisitFailure) else wire.pack_keyframe(end))
+def _send_outcomes(hub: Channel, outcomes: "queue.SimpleQueue[VisitOutcome]") -> None:
+    while not outcomes.empty():
+        outcome = outcomes.get()
+        hub.send(wire.pack_failure(outcome) if isinstance(outcome, VisitFailure) else wire.pack_keyframe(outcome))
 
 
-def _take_orders(hub: Channel, pool: DemuxPool) -> None:
+def _receive_orders(hub: Channel, pool: DemuxPool) -> None:
     while (frames := hub.receive()) is not None:
         try:
             order = wire.unpack_order(frames)
@@ -95,6 +95,6 @@ def _take_orders(hub: Channel, pool: DemuxPool) -> None:
             logger().error("order not understood", detail=str(error))
             continue
         if pool.exhausted or not pool.submit(order):
-            detail = f"{pool.in_flight} visits in flight in this demuxer; it takes no more now"
+            detail = f"{pool.in_flight} visits in flight in this demuxer; it accepts no more now"
             failure = VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
             hub.send(wire.pack_failure(failure))

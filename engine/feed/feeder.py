@@ -19,7 +19,7 @@ STATUS_INTERVAL_S = 1.0
 
 
 def run(name: str, address: str, settings: FeedSettings, control: Control) -> None:
-    """Visit cameras for the hub at `address` until `control` says stop."""
+    """Visit cameras for the hub at `address` until `control` asks to stop."""
     transport = Transport()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -33,12 +33,12 @@ async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Contr
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
 
-    def hear() -> None:
+    def on_control() -> None:
         if control.stop_requested(feeder.reload):
             loop.remove_reader(control.descriptor)
             stopped.set()
 
-    loop.add_reader(control.descriptor, hear)
+    loop.add_reader(control.descriptor, on_control)
     feeder.report()
     control.ready()
     while not stopped.is_set():
@@ -49,7 +49,7 @@ async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Contr
 
 
 class Feeder:
-    """Visits in flight, one task each; their number is bounded by what the hub was told as capacity."""
+    """Runs each visit as a task. At most `visits_per_feeder_max` are in flight; the hub knows it as the capacity."""
 
     def __init__(self, name: str, hub: Channel, settings: FeedSettings) -> None:
         self._name = name
@@ -59,7 +59,7 @@ class Feeder:
         self._receiver = AsyncReceiver(hub, self._on_message)
 
     def report(self) -> None:
-        """Tell the hub that this process is alive and how much it carries."""
+        """Send the hub a heartbeat with the number of visits in flight."""
         status = feed_pb2.FeederStatus(
             name=self._name,
             kind=feed_pb2.FEED_KIND_RTSP,
@@ -69,11 +69,11 @@ class Feeder:
         self._send(wire.pack_status(status))
 
     def reload(self, settings: Mapping[str, Any]) -> None:
-        """New settings; visits under way keep theirs."""
+        """Replace the settings; visits in flight keep theirs."""
         self._settings = FeedSettings.model_validate(settings["feed"])
 
     async def close(self) -> None:
-        """Cancel what is in flight; sessions are torn down on the way out, within a second."""
+        """Cancel the visits in flight, and wait up to a second for their sessions to be torn down."""
         self._receiver.close()
         for task in self._visits:
             task.cancel()
@@ -87,7 +87,7 @@ class Feeder:
             logger().error("order not understood", detail=str(error))
             return
         if len(self._visits) >= self._settings.visits_per_feeder_max:
-            detail = f"{len(self._visits)} visits in flight in this feeder, which is its most"
+            detail = f"{len(self._visits)} visits in flight in this feeder, its maximum"
             self._send(wire.pack_failure(_failure(order, detail)))
             return
         task = asyncio.ensure_future(self._visit(order))
@@ -96,18 +96,18 @@ class Feeder:
 
     async def _visit(self, order: VisitOrder) -> None:
         try:
-            ended = await visit(order, self._settings)
-        except Exception as error:  # noqa: BLE001 (an order must end even where our own code is wrong)
+            outcome = await visit(order, self._settings)
+        except Exception as error:  # noqa: BLE001 (an order must end even if our own code is wrong)
             logger().exception("visit broke", camera_id=order.camera_id)
-            ended = _failure(order, f"{type(error).__name__} in the feeder; see its log")
-        if isinstance(ended, VisitFailure):
-            self._send(wire.pack_failure(ended))
+            outcome = _failure(order, f"{type(error).__name__} in the feeder; see its log")
+        if isinstance(outcome, VisitFailure):
+            self._send(wire.pack_failure(outcome))
         else:
-            self._send(wire.pack_keyframe(ended))
+            self._send(wire.pack_keyframe(outcome))
 
     def _send(self, frames: list[Frame]) -> None:
         if not self._hub.send(frames):
-            logger().error("hub does not take messages", lost=self._hub.lost_sends)
+            logger().error("hub does not accept messages", lost=self._hub.lost_sends)
         self._receiver.receive_all()
 
 
@@ -116,7 +116,7 @@ def _failure(order: VisitOrder, detail: str) -> VisitFailure:
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
-    """uvloop halves the CPU of a visit (bench.visits); without it asyncio's own loop does the same work."""
+    """Return uvloop's loop, which halves the CPU of a visit (bench.visits); None (asyncio's own) if not installed."""
     try:
         import uvloop
     except ImportError:

@@ -1,9 +1,9 @@
-"""Where keyframes wait for a worker. Pure: events in, hand-outs and ends out; `now_ns` is monotonic.
+"""Queues keyframes until a worker is free. Pure: events in, hand-outs and drops out; `now_ns` is monotonic.
 
-The newest frame of a camera takes the place of an older one that waits. A worker gets as many frames as it has credit.
-A frame is held until its measurement is back: if its worker dies it goes out once more, first in the line; when that
-worker dies too, the frame is to be quarantined. So every frame that was taken ends exactly once: measured, dropped
-with a reason, or quarantined.
+The newest frame of a camera replaces an older one that waits. A worker gets as many frames as it has credit. A frame is
+held until its measurement is back. If its worker dies, the frame goes to the front of the queue once more; if that
+worker dies too, it is quarantined. So every accepted frame ends exactly once: measured, dropped with a reason, or
+quarantined.
 """
 
 from collections import OrderedDict, deque
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from engine.model.keyframe import DropReason, Keyframe
 
 MAX_ATTEMPTS = 2
-"""How many workers a frame may take down with it before it is put aside."""
+"""A frame is quarantined when this many workers have died with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A frame that ends without a measurement."""
+    """A frame that ended without a measurement."""
 
     keyframe: Keyframe
     reason: DropReason
@@ -25,7 +25,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class HandOut:
-    """Give this frame to this worker, under this job id."""
+    """A frame to send to a worker under a job id. `waited_ns`: how long it was queued."""
 
     worker: str
     job_id: int
@@ -54,58 +54,58 @@ class _Worker:
 
 
 class Intake:
-    """The queue before the workers, and the ledger of what they hold."""
+    """The queue before the workers, and the frames that workers hold."""
 
     def __init__(self, frames_max: int, bytes_max: int, stale_after_ns: int) -> None:
         self._frames_max = frames_max
         self._bytes_max = bytes_max
         self._stale_after_ns = stale_after_ns
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        self._again: deque[_Waiting] = deque()
+        self._retries: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._workers: OrderedDict[str, _Worker] = OrderedDict()
         self._held: dict[int, _Held] = {}
-        self._next_job = 1
-        self.taken_total = 0
+        self._next_job_id = 1
+        self.accepted_total = 0
         self.ended_total = 0
 
     def resize(self, frames_max: int, bytes_max: int, stale_after_ns: int) -> None:
-        """New bounds; what is over them goes with the next offer."""
+        """Replace the bounds; frames beyond them are dropped at the next offer."""
         self._frames_max, self._bytes_max, self._stale_after_ns = frames_max, bytes_max, stale_after_ns
 
     @property
     def waiting_frames(self) -> int:
         """Frames that wait for a worker."""
-        return len(self._waiting) + len(self._again)
+        return len(self._waiting) + len(self._retries)
 
     @property
     def waiting_bytes(self) -> int:
-        """Their size."""
+        """Payload bytes of the frames that wait."""
         return self._waiting_bytes
 
     @property
     def held_frames(self) -> int:
-        """Frames in the hands of workers."""
+        """Frames that workers hold."""
         return len(self._held)
 
     @property
     def has_room(self) -> bool:
-        """Whether one more of the largest size would fit; if not, gateways are left to wait in their sockets."""
+        """Whether no bound is reached. Where one is, messages of gateways are left to wait in their sockets."""
         return self.waiting_frames < self._frames_max and self._waiting_bytes < self._bytes_max
 
     def oldest_age_ns(self, now_ns: int) -> int:
-        """How long the frame at the head has waited; 0 if none does."""
-        head = self._again[0] if self._again else next(iter(self._waiting.values()), None)
+        """Return how long the frame at the head has waited; 0 if none waits."""
+        head = self._retries[0] if self._retries else next(iter(self._waiting.values()), None)
         return 0 if head is None else now_ns - head.since_ns
 
     def offer(self, keyframe: Keyframe, now_ns: int) -> list[Dropped]:
-        """Take a frame. Returns those that end by it: the camera's older one, or the longest waiting if all is full."""
-        self.taken_total += 1
+        """Queue a frame. Returns the frames it displaces: the camera's older one, or the longest waiting if full."""
+        self.accepted_total += 1
         dropped: list[Dropped] = []
         entry = _Waiting(keyframe, now_ns)
         older = self._waiting.get(keyframe.camera_id)
         if older is not None:
-            # Its place in the line stays: a camera that pushes often must not push itself to the end for ever.
+            # The camera keeps its place: one that pushes often must not move itself to the end for ever.
             self._waiting_bytes -= len(older.keyframe.payload)
             dropped.append(self._end(older, DropReason.SUPERSEDED))
         self._waiting[keyframe.camera_id] = entry
@@ -118,13 +118,13 @@ class Intake:
         return dropped
 
     def worker_ready(self, worker: str, credit: int) -> None:
-        """A worker asks for up to `credit` frames at a time."""
+        """Register a worker that holds up to `credit` frames at a time."""
         self._workers[worker] = _Worker(credit)
 
     def worker_lost(self, worker: str, unreached: int | None = None) -> list[Dropped]:
-        """A worker is gone. Its frames wait again, in front; those on their last life are returned, QUARANTINED.
+        """Remove a worker that died. Its frames wait again, in front; those without attempts left are returned.
 
-        `unreached`: a job that was on its way and never got there; its frame bears no blame.
+        The returned frames are QUARANTINED. `unreached`: a job that did not reach the worker; it costs no attempt.
         """
         gone = self._workers.pop(worker, None)
         if gone is None:
@@ -134,34 +134,34 @@ class Intake:
             entry = self._held.pop(job_id).waiting
             entry.attempts_left -= job_id != unreached
             if entry.attempts_left > 0:
-                self._again.appendleft(entry)
+                self._retries.appendleft(entry)
                 self._waiting_bytes += len(entry.keyframe.payload)
             else:
                 quarantined.append(self._end(entry, DropReason.QUARANTINED))
         return quarantined
 
     def hand_out(self, now_ns: int) -> tuple[list[HandOut], list[Dropped]]:
-        """All that workers have credit for, the longest waiting first; and what grew stale."""
-        out: list[HandOut] = []
+        """Return the frames that workers have credit for, the longest waiting first, and those that are too old."""
+        hand_outs: list[HandOut] = []
         dropped: list[Dropped] = []
-        while self._again or self._waiting:
+        while self._retries or self._waiting:
             worker = self._least_busy()
             if worker is None:
                 break
-            entry = self._again.popleft() if self._again else self._waiting.popitem(last=False)[1]
+            entry = self._retries.popleft() if self._retries else self._waiting.popitem(last=False)[1]
             self._waiting_bytes -= len(entry.keyframe.payload)
             if now_ns - entry.since_ns > self._stale_after_ns:
                 dropped.append(self._end(entry, DropReason.STALE))
                 continue
-            job_id = self._next_job
-            self._next_job += 1
+            job_id = self._next_job_id
+            self._next_job_id += 1
             self._held[job_id] = _Held(entry, worker, now_ns)
             self._workers[worker].jobs.add(job_id)
-            out.append(HandOut(worker, job_id, entry.keyframe, now_ns - entry.since_ns))
-        return out, dropped
+            hand_outs.append(HandOut(worker, job_id, entry.keyframe, now_ns - entry.since_ns))
+        return hand_outs, dropped
 
     def finished(self, worker: str, job_id: int) -> Keyframe | None:
-        """The worker is done with a job; the frame is let go. None if the job is not (or no longer) its own."""
+        """Release the frame of a finished job and return it; None if the worker does not hold that job."""
         held = self._held.get(job_id)
         if held is None or held.worker != worker:
             return None
@@ -171,7 +171,7 @@ class Intake:
         return held.waiting.keyframe
 
     def overdue_workers(self, now_ns: int, timeout_ns: int) -> set[str]:
-        """Workers whose oldest job is held longer than `timeout_ns` for each frame in their hands."""
+        """Return the workers that have held their oldest job longer than `timeout_ns` times the frames they hold."""
         late: set[str] = set()
         for name, worker in self._workers.items():
             if worker.jobs:
@@ -181,9 +181,9 @@ class Intake:
         return late
 
     def shut_down(self) -> list[Dropped]:
-        """End everything that waits or is held, as SHUTDOWN."""
-        entries = [*self._again, *self._waiting.values(), *(held.waiting for held in self._held.values())]
-        self._again.clear()
+        """Drop every frame that waits or is held, as SHUTDOWN."""
+        entries = [*self._retries, *self._waiting.values(), *(held.waiting for held in self._held.values())]
+        self._retries.clear()
         self._waiting.clear()
         self._held.clear()
         self._waiting_bytes = 0
@@ -192,14 +192,16 @@ class Intake:
         return [self._end(entry, DropReason.SHUTDOWN) for entry in entries]
 
     def check_invariants(self) -> None:
-        """Raise AssertionError if the books do not balance."""
-        here = self.waiting_frames + self.held_frames
-        if self.taken_total != self.ended_total + here:
-            raise AssertionError(f"took {self.taken_total} frames, ended {self.ended_total}, but {here} are here")
-        waiting = [*self._again, *self._waiting.values()]
-        size = sum(len(entry.keyframe.payload) for entry in waiting)
+        """Raise AssertionError if frames, bytes or credits do not add up."""
+        present = self.waiting_frames + self.held_frames
+        if self.accepted_total != self.ended_total + present:
+            raise AssertionError(
+                f"{self.accepted_total} frames accepted, {self.ended_total} ended, but {present} present"
+            )
+        entries = [*self._retries, *self._waiting.values()]
+        size = sum(len(entry.keyframe.payload) for entry in entries)
         if size != self._waiting_bytes:
-            raise AssertionError(f"{size} bytes wait, the books say {self._waiting_bytes}")
+            raise AssertionError(f"{size} bytes wait, but {self._waiting_bytes} are counted")
         for name, worker in self._workers.items():
             if len(worker.jobs) > worker.credit:
                 raise AssertionError(f"worker {name} holds {len(worker.jobs)} frames on a credit of {worker.credit}")

@@ -5,7 +5,6 @@ A visit ends at its deadline whatever the server does: the deadline cancels it, 
 
 import asyncio
 import errno
-import functools
 import secrets
 import socket
 import ssl
@@ -17,6 +16,7 @@ from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url
 from engine.feed.rtsp.session import Failure, Session
+from engine.feed.tls import client_context
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.redact import redact
@@ -24,21 +24,25 @@ from engine.redact import redact
 _RTSP_PORT, _RTSPS_PORT = 554, 322
 _SECURE = ("rtsps",)
 _UDP_BUFFER_BYTES = 1 << 20
-_NAP_S = 0.1
-"""So much later a keyframe may be seen."""
+_UDP_PORT_ATTEMPTS = 20
+_READ_PAUSE_S = 0.1
+"""Reading pauses this long between keyframes, so a keyframe may be noticed this much later."""
 
 
 async def visit(order: VisitOrder, settings: FeedSettings) -> Keyframe | VisitFailure:
-    """Bring one keyframe, or say why not, before `order.deadline_ns` has passed. Never raises but when cancelled."""
-    run = _Visit(order, settings)
+    """Fetch one keyframe before `order.deadline_ns` has passed, or return why there is none.
+
+    Raises nothing but CancelledError.
+    """
+    state = _Visit(order, settings)
     try:
         async with asyncio.timeout(seconds(order.deadline_ns)):
-            failure = await run.follow(order.url)
+            failure = await state.follow(order.url)
     except TimeoutError:
-        failure = run.too_late()
+        failure = state.deadline_failure()
     finally:
-        run.close()
-    return run.failure(failure) if failure is not None else run.keyframe()
+        state.close()
+    return state.failure(failure) if failure is not None else state.keyframe()
 
 
 class _Visit:
@@ -48,34 +52,36 @@ class _Visit:
         self._order = order
         self._settings = settings
         self._began_ns = monotonic_ns()
-        self._connected_ns = self._arrived_ns = self._arrival_wall_ns = 0
-        self._received = 0
+        self._connected_ns = 0
+        self._received_bytes = 0
         self._connection: _Connection | None = None
-        self._datagrams: asyncio.DatagramTransport | None = None
-        self._control: asyncio.DatagramTransport | None = None
+        self._rtp: asyncio.DatagramTransport | None = None
+        self._rtcp: asyncio.DatagramTransport | None = None
         self._session: Session | None = None
 
     async def follow(self, url: str) -> Failure | None:
-        """Visit, and visit where the server sends us, a few times."""
+        """Visit `url` and what it redirects to, at most `redirects_max` times. Returns None if there is a keyframe."""
         for _ in range(self._settings.redirects_max + 1):
-            failure = await self._once(url)
+            failure = await self._visit_once(url)
             session = self._session
             if failure is not None or session is None or session.redirect is None:
                 return failure
             self.close()
-            url = _with_login(urljoin(url, session.redirect), self._order.url)
             try:
-                check_url(url, [one for one in self._settings.schemes if one in ("rtsp", "rtsps")])
+                url = _with_login(urljoin(url, session.redirect), self._order.url)
+                check_url(url, [scheme for scheme in self._settings.schemes if scheme in ("rtsp", "rtsps")])
             except SourceRefusedError as error:
                 return Failure(FailureReason.PROTOCOL_ERROR, f"redirected to {error}")
+            except ValueError as error:  # of urljoin and urlsplit
+                return Failure(FailureReason.PROTOCOL_ERROR, f"redirected to {session.redirect[:200]!r}: {error}")
         return Failure(FailureReason.PROTOCOL_ERROR, f"more than {self._settings.redirects_max} redirects")
 
-    async def _once(self, url: str) -> Failure | None:
+    async def _visit_once(self, url: str) -> Failure | None:
         ports = None
         secure = url.partition(":")[0].lower() in _SECURE
         try:
             if self._settings.rtsp_transport == "udp" and not secure:
-                ports = await self._open_datagrams()
+                ports = await self._open_udp_ports()
             self._session = session = Session(url, secrets.token_hex(8), ports)
             connection = await self._connect(url, session, secure)
         except TimeoutError:
@@ -84,13 +90,12 @@ class _Visit:
         except OSError as error:
             return _connect_failure(error)
         await connection.over
-        self._received += connection.received
         return session.failure
 
     async def _connect(self, url: str, session: Session, secure: bool) -> "_Connection":
         parts = urlsplit(url)
         port = parts.port or (_RTSPS_PORT if secure else _RTSP_PORT)
-        tls = _tls(self._settings.tls_verify) if secure else None
+        tls = client_context(self._settings.tls_verify) if secure else None
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._settings.connect_timeout_s):
             _, connection = await loop.create_connection(
@@ -105,14 +110,14 @@ class _Visit:
             self._connected_ns = monotonic_ns()
         return connection
 
-    async def _open_datagrams(self) -> tuple[int, int]:
-        """An even RTP port with the odd one after it for RTCP (RFC 3550, 11)."""
+    async def _open_udp_ports(self) -> tuple[int, int]:
+        """Open an even RTP port and the odd one after it for RTCP (RFC 3550, 11). Raises OSError if none are free."""
         loop = asyncio.get_running_loop()
-        for _ in range(20):
+        for _ in range(_UDP_PORT_ATTEMPTS):
             rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             rtcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            for one in (rtp, rtcp):
-                one.setblocking(False)
+            for udp_socket in (rtp, rtcp):
+                udp_socket.setblocking(False)
             try:
                 rtp.bind(("0.0.0.0", 0))
                 port = rtp.getsockname()[1]
@@ -124,20 +129,20 @@ class _Visit:
                 rtcp.close()
                 continue
             rtp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER_BYTES)
-            self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=rtp)
-            self._control, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=rtcp)
+            self._rtp, _ = await loop.create_datagram_endpoint(lambda: _RtpDatagrams(self), sock=rtp)
+            self._rtcp, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=rtcp)
             return port, port + 1
         raise OSError(errno.EADDRINUSE, "no pair of UDP ports is free")
 
-    def datagram(self, data: bytes) -> None:
-        """RTP came by UDP."""
-        self._received += len(data)
+    def receive_datagram(self, data: bytes) -> None:
+        """Process a datagram of the RTP port."""
+        self._received_bytes += len(data)
         if self._session is not None and self._connection is not None and not self._session.over:
             self._session.receive_datagram(data)
-            self._connection.settle()
+            self._connection.flush()
 
-    def too_late(self) -> Failure:
-        """What the deadline says, by how far the visit came."""
+    def deadline_failure(self) -> Failure:
+        """Return why there is no keyframe at the deadline, by how far the visit came."""
         after = f"within {seconds(self._order.deadline_ns):g} s"
         session = self._session
         if session is None or not session.answered:
@@ -147,17 +152,18 @@ class _Visit:
         return Failure(FailureReason.TIMEOUT_KEYFRAME, f"no whole keyframe {after}")
 
     def close(self) -> None:
-        """Say goodbye without waiting for an answer, and close everything."""
+        """Tear the session down without waiting for a response, close everything, and count what was received."""
         if self._connection is not None:
             self._connection.close()
+            self._received_bytes += self._connection.received_bytes
             self._connection = None
-        for one in (self._datagrams, self._control):
-            if one is not None:
-                one.close()
-        self._datagrams = self._control = None
+        for transport in (self._rtp, self._rtcp):
+            if transport is not None:
+                transport.close()
+        self._rtp = self._rtcp = None
 
     def keyframe(self) -> Keyframe:
-        """What the visit brought."""
+        """Return the keyframe of a visit that did not fail."""
         session = self._session
         assert session is not None  # noqa: S101 (follow() returned without a failure)
         assert session.keyframe is not None  # noqa: S101
@@ -169,23 +175,24 @@ class _Visit:
             arrival_wall_ns=wall_ns(),
             stream_time_ns=session.keyframe.timestamp * 1_000_000_000 // session.clock_hz,
             source=FeedKind.RTSP,
-            timings=self._timings(monotonic_ns()),
+            timings=self._timings(whole=True),
         )
 
     def failure(self, failure: Failure) -> VisitFailure:
-        """Why it brought nothing."""
-        timings = self._timings(0)
+        """Return the failed visit, without passwords."""
+        timings = self._timings(whole=False)
         return VisitFailure(
             self._order.camera_id, self._order.visit_id, failure.reason, redact(failure.detail), timings
         )
 
-    def _timings(self, arrived_ns: int) -> VisitTimings:
+    def _timings(self, *, whole: bool) -> VisitTimings:
         now_ns = monotonic_ns()
+        connected_ns = self._connected_ns
         return VisitTimings(
-            connect_ns=max(0, self._connected_ns - self._began_ns),
-            keyframe_ns=arrived_ns - self._connected_ns if arrived_ns and self._connected_ns else 0,
+            connect_ns=max(0, connected_ns - self._began_ns),
+            keyframe_ns=now_ns - connected_ns if whole and connected_ns else 0,
             total_ns=now_ns - self._began_ns,
-            received_bytes=self._received,
+            received_bytes=self._received_bytes,
         )
 
 
@@ -196,67 +203,67 @@ class _Connection(asyncio.Protocol):
         self._session = session
         self._transport: Any = None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.received = 0
-        self._nap: asyncio.TimerHandle | None = None
+        self.received_bytes = 0
+        self._pause: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the dialogue."""
+        """Send the first request."""
         self._transport = transport
         self._session.begin()
-        self.settle()
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the server."""
-        self.received += len(data)
+        """Process bytes of the server."""
+        self.received_bytes += len(data)
         if not self._session.over:
             self._session.receive(data)
-            self.settle()
+            self.flush()
             if self._session.idle and not self._transport.is_closing():
                 # Between keyframes: let the kernel gather what nobody needs, and wake a third as often.
                 self._transport.pause_reading()
-                self._nap = asyncio.get_running_loop().call_later(_NAP_S, self._wake)
+                self._pause = asyncio.get_running_loop().call_later(_READ_PAUSE_S, self._resume_reading)
 
-    def _wake(self) -> None:
-        self._nap = None
+    def _resume_reading(self) -> None:
+        self._pause = None
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The server closed, or reset."""
+        """End the session: the server has closed or reset the connection."""
         del error
-        self._session.closed()
-        self.settle()
+        self._session.connection_closed()
+        self.flush()
 
-    def settle(self) -> None:
-        """Send what the session has to say; wake the visit when it is over."""
-        out = self._session.take_outgoing()
-        if out and not self._transport.is_closing():
-            self._transport.write(out)
+    def flush(self) -> None:
+        """Send what the session wants to send; complete `over` if the session is over."""
+        outgoing = self._session.drain_outgoing()
+        if outgoing and not self._transport.is_closing():
+            self._transport.write(outgoing)
         if self._session.over and not self.over.done():
             self.over.set_result(None)
 
     def close(self) -> None:
-        """TEARDOWN, so that the server need not keep the session, then close."""
-        if self._nap is not None:
-            self._nap.cancel()
+        """Send TEARDOWN, so that the server need not keep the session, then close."""
+        if self._pause is not None:
+            self._pause.cancel()
         if self._transport is None or self._transport.is_closing():
             return
-        goodbye = self._session.teardown()
-        if goodbye:
-            self._transport.write(goodbye)
+        teardown = self._session.teardown()
+        if teardown:
+            self._transport.write(teardown)
         self._transport.close()
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    """RTP by UDP."""
+class _RtpDatagrams(asyncio.DatagramProtocol):
+    """Passes the datagrams of the RTP port to the visit."""
 
     def __init__(self, owner: _Visit) -> None:
         self._owner = owner
 
     def datagram_received(self, data: bytes, address: Any) -> None:
-        """One packet."""
+        """Process one datagram."""
         del address
-        self._owner.datagram(data)
+        self._owner.receive_datagram(data)
 
 
 def _connect_failure(error: OSError) -> Failure:
@@ -270,17 +277,8 @@ def _connect_failure(error: OSError) -> Failure:
 
 
 def _with_login(url: str, original: str) -> str:
-    """A redirect to the same host keeps the user and password; to another host it must bring its own."""
+    """Return `url` with the user and password of `original` if it has none and leads to the same host."""
     old, new = urlsplit(original), urlsplit(url)
     if new.username or not old.username or new.hostname != old.hostname:
         return url
     return new._replace(netloc=f"{old.netloc.rpartition('@')[0]}@{new.netloc}").geturl()
-
-
-@functools.cache
-def _tls(verify: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -1,4 +1,6 @@
-"""Messages of the feed <-> bytes. Pure. The contract is proto/patrol/v1/feed.proto; bounds are checked before parsing.
+"""Packs and unpacks the messages of the feed. Pure. proto/patrol/v1/feed.proto is the contract.
+
+Bounds are checked before anything is parsed.
 
 Keyframe, from feeder or gateway:   "PK1" | KeyframeHeader | payload
 Order, hub to feeder:               "VO1" | VisitOrder
@@ -40,12 +42,12 @@ Frame = bytes | memoryview
 
 
 def pack_keyframe(keyframe: Keyframe) -> list[Frame]:
-    """The three frames of one keyframe; the payload is passed on, not copied."""
+    """Return the three frames of a keyframe; the payload is not copied."""
     return [KEYFRAME, pack_header(keyframe), keyframe.payload]
 
 
 def pack_header(keyframe: Keyframe) -> bytes:
-    """Everything of a keyframe but its payload."""
+    """Return the serialised header of a keyframe: everything but its payload."""
     timings = keyframe.timings
     header = feed_pb2.KeyframeHeader(
         camera_id=keyframe.camera_id,
@@ -61,9 +63,10 @@ def pack_header(keyframe: Keyframe) -> bytes:
 
 
 def unpack_keyframe(frames: Sequence[Frame], payload_bytes_max: int, now_wall_ns: int) -> Keyframe:
-    """The keyframe in a three-frame message. Raises WireError with a DropReason word before anything large is touched.
+    """Return the keyframe in a three-frame message.
 
-    A header without an arrival time is stamped with `now_wall_ns`.
+    A header without an arrival time gets `now_wall_ns`. Raises WireError with a DropReason, before anything large is
+    read, if the message is malformed or too large.
     """
     if len(frames) != 3 or frames[0] != KEYFRAME:
         raise WireError(DropReason.MALFORMED, f"{len(frames)} frames; a keyframe has three: PK1, header, payload")
@@ -71,7 +74,7 @@ def unpack_keyframe(frames: Sequence[Frame], payload_bytes_max: int, now_wall_ns
 
 
 def unpack_header(raw: Frame, payload: Frame, payload_bytes_max: int, now_wall_ns: int) -> Keyframe:
-    """A serialised header and its payload as a Keyframe; raises WireError as unpack_keyframe does."""
+    """Return the keyframe of a serialised header and its payload. Raises WireError as unpack_keyframe does."""
     if len(raw) > HEADER_BYTES_MAX:
         raise WireError(DropReason.MALFORMED, f"a header of {len(raw)} bytes; at most {HEADER_BYTES_MAX} are allowed")
     if not 1 <= len(payload) <= payload_bytes_max:
@@ -96,7 +99,7 @@ def unpack_header(raw: Frame, payload: Frame, payload_bytes_max: int, now_wall_n
 
 
 def pack_order(order: VisitOrder) -> list[Frame]:
-    """An order to a feeder."""
+    """Return the frames of an order to a feeder."""
     message = feed_pb2.VisitOrder(
         visit_id=order.visit_id,
         camera_id=order.camera_id,
@@ -108,7 +111,7 @@ def pack_order(order: VisitOrder) -> list[Frame]:
 
 
 def unpack_order(frames: Sequence[Frame]) -> VisitOrder:
-    """The order in a two-frame message; raises WireError."""
+    """Return the order in a two-frame message. Raises WireError if it is malformed."""
     message = feed_pb2.VisitOrder()
     _parse(message, _body(frames, ORDER))
     return VisitOrder(
@@ -121,7 +124,7 @@ def unpack_order(frames: Sequence[Frame]) -> VisitOrder:
 
 
 def pack_failure(failure: VisitFailure) -> list[Frame]:
-    """A visit that brought nothing."""
+    """Return the frames of a failed visit; `detail` is cut to 500 characters."""
     message = feed_pb2.VisitFailed(
         visit_id=failure.visit_id,
         camera_id=failure.camera_id,
@@ -133,7 +136,7 @@ def pack_failure(failure: VisitFailure) -> list[Frame]:
 
 
 def unpack_failure(frames: Sequence[Frame]) -> VisitFailure:
-    """The failure in a two-frame message; raises WireError."""
+    """Return the failed visit in a two-frame message. Raises WireError if it is malformed."""
     message = feed_pb2.VisitFailed()
     _parse(message, _body(frames, FAILED))
     return VisitFailure(
@@ -146,25 +149,20 @@ def unpack_failure(frames: Sequence[Frame]) -> VisitFailure:
 
 
 def pack_status(status: feed_pb2.FeederStatus) -> list[Frame]:
-    """A feeder's heartbeat."""
+    """Return the frames of a feeder's heartbeat."""
     return [STATUS, status.SerializeToString()]
 
 
 def unpack_status(frames: Sequence[Frame]) -> feed_pb2.FeederStatus:
-    """The heartbeat in a two-frame message; raises WireError."""
+    """Return the heartbeat in a two-frame message. Raises WireError if it is malformed."""
     message = feed_pb2.FeederStatus()
     _parse(message, _body(frames, STATUS))
     return message
 
 
 def feeder_kind(status: feed_pb2.FeederStatus) -> FeedKind:
-    """Which visits this feeder makes."""
+    """Return which visits this feeder makes."""
     return _KIND.get(status.kind, FeedKind.DEMUX)
-
-
-def kind_number(kind: FeedKind) -> feed_pb2.FeedKind:
-    """The proto's number of a kind."""
-    return _KIND_NUMBER[kind]
 
 
 def _body(frames: Sequence[Frame], tag: bytes) -> Frame:

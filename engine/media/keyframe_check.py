@@ -1,40 +1,39 @@
-"""What FFmpeg calls a keyframe, looked at again: it must stand by itself, with its parameter sets. Pure."""
+"""Checks that what FFmpeg calls a keyframe decodes by itself, and adds missing parameter sets. Pure."""
 
 from engine.media import nal
+from engine.media.jpeg import START_OF_IMAGE
 from engine.model.keyframe import Codec
 
-_START = b"\0\0\1"
-_START_CODE = b"\0\0\0\1"
 
+def complete_keyframe(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
+    """Return `payload`, preceded by those parameter sets of `extradata` (Annex-B) that it lacks.
 
-def units(payload: bytes) -> list[bytes]:
-    """The NAL units of an Annex-B payload."""
-    return [unit.rstrip(b"\0") for unit in payload.split(_START)[1:] if unit.strip(b"\0")]
-
-
-def carries_keyframe(codec: Codec, payload: bytes, extradata: bytes) -> bytes | None:
-    """The payload, with parameter sets of `extradata` (Annex-B) put before it if it has none.
-
-    None if it holds no picture that can be decoded by itself: no IDR, CRA, BLA or recovery point, no parameter sets.
+    Returns None if it does not decode by itself: no random access type, no recovery point, not all slices intra (of
+    H.264), or parameter sets that neither has. Of a JPEG only the start marker is checked.
     """
     if codec is Codec.MJPEG:
-        return payload if payload[:2] == b"\xff\xd8" else None
+        return payload if payload.startswith(START_OF_IMAGE) else None
     syntax = nal.SYNTAX[codec]
-    found = units(payload)
-    kinds = {syntax.kind(unit[0]) for unit in found}
-    recovers = codec is Codec.H264 and any(
-        syntax.kind(unit[0]) in syntax.supplement and nal.has_recovery_point(unit) for unit in found
-    )
-    slices = [unit for unit in found if syntax.kind(unit[0]) in syntax.slices]
-    stands_alone = bool(kinds & syntax.random_access) or (
-        recovers or (codec is Codec.H264 and bool(slices) and all(map(nal.is_intra_slice, slices)))
-    )
-    if not slices or not stands_alone:
+    spans = [(syntax.unit_type(payload[begin]), begin, end) for begin, end in nal.unit_spans(payload)]
+    types = {unit_type for unit_type, _, _ in spans}
+    slices = [begin for unit_type, begin, _ in spans if unit_type in syntax.slices]
+    if not slices or not (
+        types & syntax.random_access
+        or any(
+            unit_type == syntax.sei and nal.has_recovery_point(codec, payload[begin:end])
+            for unit_type, begin, end in spans
+        )
+        or all(nal.is_intra_slice(codec, payload[begin : begin + nal.SLICE_HEAD_BYTES]) for begin in slices)
+    ):
         return None
-    missing = [kind for kind in syntax.parameter_sets if kind not in kinds]
+    missing = [unit_type for unit_type in syntax.parameter_sets if unit_type not in types]
     if not missing:
         return payload
-    known = [unit for unit in units(extradata) if syntax.kind(unit[0]) in missing]
-    if {syntax.kind(unit[0]) for unit in known} != set(missing):
+    added = [
+        (unit_type, extradata[begin:end])
+        for begin, end in nal.unit_spans(extradata)
+        if (unit_type := syntax.unit_type(extradata[begin])) in missing
+    ]
+    if {unit_type for unit_type, _ in added} != set(missing):
         return None
-    return b"".join(_START_CODE + unit for unit in known) + payload
+    return b"".join(nal.START_CODE + unit for _, unit in added) + payload

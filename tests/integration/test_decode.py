@@ -8,7 +8,7 @@ import pytest
 from engine.decode.decoder import Decoder
 from engine.decode.render import decode_rgb, render_jpeg
 from engine.errors import DecodeError
-from engine.media.access_unit import look
+from engine.media.access_unit import inspect_payload
 from engine.model.keyframe import Codec
 from engine.model.picture import Picture
 from tests.support.clips import encode, scene, units
@@ -211,7 +211,7 @@ def test_a_picture_out_of_bounds_is_refused_before_it_takes_memory(decoder: Deco
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("size", [(64, 64), (322, 242), (1920, 1080), (704, 576)])
 def test_the_size_is_read_without_decoding(codec: Codec, size: tuple[int, int]) -> None:
-    unit = look(codec, coded(codec, *size))
+    unit = inspect_payload(codec, coded(codec, *size))
     blocks = 64 if codec is not Codec.MJPEG else 1
     assert size[0] <= unit.width < size[0] + blocks
     assert size[1] <= unit.height < size[1] + blocks

@@ -352,3 +352,45 @@ def test_the_pool_ends_every_visit_once_and_gives_stuck_threads_up() -> None:
         pool.close(0.1)
     time.sleep(0.1)
     assert len(ends) >= 4
+
+
+def test_closing_the_pool_waits_for_visits_in_flight_and_not_for_idle_or_stuck_threads() -> None:
+    ends: list[VisitFailure | Keyframe] = []
+    jpeg = encode(Codec.MJPEG, [scene(320, 240)])[0]
+
+    def slow(handler: http.server.BaseHTTPRequestHandler) -> None:
+        time.sleep(0.5)
+        handler.send_response(200)
+        handler.send_header("Content-Type", "image/jpeg")
+        handler.end_headers()
+        handler.wfile.write(jpeg)
+
+    settings = FeedSettings(demux_threads=4, connect_timeout_s=5)
+    with silent_server() as server, site({"/slow": slow, "/quick": ("image/jpeg", jpeg)}) as url:
+        pool = DemuxPool(settings, ends.append)
+        silent = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        assert pool.submit(VisitOrder(1, "c1", silent, 100_000_000, FeedKind.DEMUX))
+        assert pool.submit(VisitOrder(2, "c2", f"{url}/quick", 5_000_000_000, FeedKind.DEMUX))
+        give_up = time.monotonic() + 5
+        while pool.in_flight and time.monotonic() < give_up:
+            pool.tick(monotonic_ns() + 300_000_000)
+            time.sleep(0.02)
+        assert pool.in_flight == 0
+        assert pool.submit(VisitOrder(3, "c3", f"{url}/slow", 5_000_000_000, FeedKind.DEMUX))
+        began = time.monotonic()
+        pool.close(10)
+        assert time.monotonic() - began < 5
+        assert [end.visit_id for end in ends if isinstance(end, Keyframe)] == [2, 3]
+
+
+def test_closing_the_pool_gives_a_visit_up_when_the_time_has_passed() -> None:
+    ends: list[VisitFailure | Keyframe] = []
+    with silent_server() as server:
+        pool = DemuxPool(FeedSettings(demux_threads=4, connect_timeout_s=5), ends.append)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        for number in range(3):
+            assert pool.submit(VisitOrder(number, "c", url, 5_000_000_000, FeedKind.DEMUX))
+        began = time.monotonic()
+        pool.close(0.4)
+        assert 0.3 < time.monotonic() - began < 1.5
+        assert ends == []

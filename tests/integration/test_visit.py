@@ -183,6 +183,41 @@ def test_a_server_that_misbehaves_ends_within_the_deadline(behave, reason: Failu
     assert "secret" not in end.detail
 
 
+def test_a_visit_that_times_out_reports_what_it_received() -> None:
+    sent: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        request = connection.recv(1000)
+        if b"/again" in request:
+            body = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+            sent.append(f"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        else:
+            sent.append(b"RTSP/1.0 302 Moved\r\nCSeq: 1\r\nLocation: /again\r\n\r\n")
+        connection.sendall(sent[-1])
+        silent(connection)
+
+    with peer(behave) as port:
+        end = run(f"rtsp://127.0.0.1:{port}/1", deadline_s=0.5)
+    assert isinstance(end, VisitFailure)
+    assert end.reason is FailureReason.TIMEOUT_KEYFRAME
+    assert len(sent) == 2
+    assert end.timings.received_bytes == sum(map(len, sent))
+
+
+def test_a_visit_that_times_out_in_the_middle_of_a_response_reports_what_it_received() -> None:
+    sent = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n"
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(sent)
+        silent(connection)
+
+    with peer(behave) as port:
+        end = run(f"rtsp://127.0.0.1:{port}/1", deadline_s=0.5)
+    assert isinstance(end, VisitFailure)
+    assert end.reason is FailureReason.TIMEOUT_CONNECT
+    assert end.timings.received_bytes == len(sent)
+
+
 def test_a_closed_port_is_refused_and_an_unknown_host_is_dns() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -203,6 +238,10 @@ def test_redirects_are_followed_a_few_times_and_only_to_rtsp() -> None:
         end = run(f"rtsp://127.0.0.1:{port}/1")
         assert end.reason is FailureReason.PROTOCOL_ERROR
         assert "'file' is not allowed" in end.detail
+    with peer(to("rtsp://[::1/1")) as port:
+        end = run(f"rtsp://127.0.0.1:{port}/1")
+        assert end.reason is FailureReason.PROTOCOL_ERROR
+        assert "redirected to 'rtsp://[::1/1': Invalid IPv6 URL" in end.detail
     with peer(to("/again")) as port:
         assert "more than 3 redirects" in run(f"rtsp://127.0.0.1:{port}/1").detail
 

@@ -35,7 +35,7 @@ def run(pieces: list[bytes]) -> Session:
     session.begin()
     for piece in pieces:
         session.receive(piece)
-        session.take_outgoing()
+        session.drain_outgoing()
     return session
 
 
@@ -63,7 +63,7 @@ def test_flipped_bytes_never_break_the_session(codec: Codec, flips: list[tuple[i
     for place, value in flips:
         broken[place % len(broken)] = value
     session = run([bytes(broken)])
-    session.closed()
+    session.connection_closed()
     assert session.over
 
 

@@ -1,18 +1,18 @@
-"""Packets of one track in, one whole keyframe out. Pure.
+"""Assembles the packets of one track to one whole keyframe. Pure.
 
-A picture is its packets of one timestamp, up to the marker. Packets of other pictures are passed over as cheaply as can
-be: a visit sees on average a second of them before the keyframe. A keyframe with a gap in its sequence numbers, or one
-whose beginning was missed, is thrown away and the next one awaited.
+A picture is the packets with one timestamp, up to the marker. Packets of other pictures are skipped as cheaply as
+possible: a visit sees on average a second of them before the keyframe. A keyframe is dropped if its sequence numbers
+have a gap or its beginning was missed; then the next one is collected.
 Sources: RFC 6184 (H.264: single, STAP-A, FU-A), RFC 7798 (H.265: single, AP, FU).
 """
 
 from dataclasses import dataclass
 
+from engine.feed.rtsp.payload import FRAGMENT_END, FRAGMENT_START, PAYLOAD_FORMATS
 from engine.feed.rtsp.rtp import Packet
 from engine.media import nal
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec
 
-START_CODE = b"\0\0\0\1"
 _UNITS_MAX = 2048
 
 
@@ -25,161 +25,163 @@ class WholeKeyframe:
 
 
 class Assembler:
-    """One track's state. `damaged` counts keyframes thrown away."""
+    """The state of one track. `parameter_sets`: those of the SDP.
+
+    `collecting`: a keyframe may have begun, so every packet counts. `damaged`: keyframes dropped.
+    """
 
     def __init__(self, codec: Codec, parameter_sets: list[bytes]) -> None:
         self._codec = codec
-        self._syntax = nal.SYNTAX[codec]
-        self._known: dict[int, dict[bytes, bytes]] = {kind: {} for kind in self._syntax.parameter_sets}
+        self._format = PAYLOAD_FORMATS[codec]
+        self._syntax = self._format.syntax
+        self._parameter_sets: dict[int, dict[bytes, bytes]] = {
+            unit_type: {} for unit_type in self._syntax.parameter_sets
+        }
         for unit in parameter_sets:
-            self._remember(unit)
+            self._store_parameter_set(unit)
         self._next_sequence: int | None = None
         self._timestamp: int | None = None
         self.collecting = False
-        """Whether a keyframe may be under way, so that every packet counts."""
-        self._begin()
         self.damaged = 0
-        self.lost_packets = 0
+        self._start_picture()
 
     def push(self, packet: Packet) -> WholeKeyframe | None:
-        """Take the next packet in order; a keyframe when it is whole."""
+        """Add the next packet in order. Returns the keyframe when it is whole."""
         sequence, timestamp, marker, _, payload = packet
-        done = None
+        keyframe = None
         gap = self._next_sequence is not None and sequence != self._next_sequence
         self._next_sequence = (sequence + 1) & 0xFFFF
         if gap:
-            self.lost_packets += 1
             self._broken = True
         if timestamp != self._timestamp:
-            # Some cameras never set the marker: then the next picture's first packet ends this one.
+            # Some cameras never set the marker; then the first packet of the next picture ends this one.
             if not gap:
-                done = self._finish()
-            elif self._key:
+                keyframe = self._finish_picture()
+            elif self._is_keyframe:
                 self.damaged += 1
             self._timestamp = timestamp
-            self._begin()
-            self._broken = False
-        self._take(payload)
+            self._start_picture()
+        self._add_payload(payload)
         if marker and self._has_slice:
-            done = done or self._finish()
-            self._begin()
-        self.collecting = self._key or bool(self._in_band or self._units) or self._fragments is not None
-        return done
+            keyframe = keyframe or self._finish_picture()
+            self._start_picture()
+        self.collecting = self._is_keyframe or bool(self._in_band_types or self._units) or self._fragments is not None
+        return keyframe
 
-    def pass_over(self) -> None:
-        """Packets that are no keyframe's were left out: what comes next begins afresh."""
+    def skip(self) -> None:
+        """Forget the picture under way: packets that belong to no keyframe were not pushed."""
         self._next_sequence = self._timestamp = None
-        self._begin()
+        self._start_picture()
 
-    def _begin(self) -> None:
+    def _start_picture(self) -> None:
         self._units: list[bytes] = []
         self._fragments: list[bytes] | None = None
         self._size = 0
-        self._key = self._has_slice = self._broken = False
-        self._in_band: set[int] = set()
+        self._is_keyframe = self._has_slice = self._broken = False
+        self._in_band_types: set[int] = set()
 
-    def _take(self, payload: bytes) -> None:
-        """Sort a payload into NAL units."""
+    def _add_payload(self, payload: bytes) -> None:
         syntax = self._syntax
-        kind = syntax.kind(payload[0])
-        if kind == syntax.fragment:
-            self._take_fragment(payload)
-        elif kind == syntax.aggregate:
-            place = syntax.header_bytes
-            while place + 2 < len(payload):
-                size = int.from_bytes(payload[place : place + 2], "big")
-                unit = payload[place + 2 : place + 2 + size]
-                if len(unit) == size and size > syntax.header_bytes:
-                    self._take_unit(unit)
-                place += 2 + size
+        unit_type = syntax.unit_type(payload[0])
+        if unit_type == self._format.fragment:
+            self._add_fragment(payload)
+        elif unit_type == self._format.aggregate:
+            for unit in self._format.split_aggregate(payload):
+                self._add_unit(unit)
         elif len(payload) > syntax.header_bytes:
-            self._take_unit(payload)
+            self._add_unit(payload)
 
-    def _take_fragment(self, payload: bytes) -> None:
-        header = self._syntax.header_bytes
-        if len(payload) < header + 2:
+    def _add_fragment(self, payload: bytes) -> None:
+        syntax = self._syntax
+        content = syntax.header_bytes + 1
+        if len(payload) <= content:
             self._broken = True
             return
-        flags = payload[header]
-        kind = flags & (0x1F if header == 1 else 0x3F)
-        if kind not in self._syntax.random_access and not self._key and kind in self._syntax.slices:
-            if flags & 0x80 and header == 1 and self._in_band and nal.is_intra_slice(b"\0" + payload[header + 1 :]):
-                self._key = True  # parameter sets and an I slice: a keyframe, though not an IDR
+        flags = payload[content - 1]
+        unit_type = flags & self._format.fragment_type_mask
+        if unit_type not in syntax.random_access and not self._is_keyframe and unit_type in syntax.slices:
+            if flags & FRAGMENT_START and self._in_band_types and self._begins_intra_slice(unit_type, payload, content):
+                self._is_keyframe = True  # parameter sets and an intra slice: a keyframe, though not an IDR
             else:
                 self._has_slice = True
                 return
-        if flags & 0x80:
-            if header == 1:
-                first = bytes([payload[0] & 0xE0 | kind])
-            else:
-                first = bytes([payload[0] & 0x81 | kind << 1, payload[1]])
-            self._fragments = [first, payload[header + 1 :]]
+        if flags & FRAGMENT_START:
+            self._fragments = [self._format.unit_header(payload, unit_type), payload[content:]]
         elif self._fragments is None:
             self._broken = True  # its beginning was missed
-            self._note(kind)
+            self._mark_random_access(unit_type)
             return
         else:
-            self._fragments.append(payload[header + 1 :])
+            self._fragments.append(payload[content:])
         self._size += len(payload)
-        self._guard()
-        if flags & 0x40 and self._fragments is not None:
+        self._enforce_bounds()
+        if flags & FRAGMENT_END and self._fragments is not None:
             unit = b"".join(self._fragments)
             self._fragments = None
             self._size -= len(unit)
-            self._take_unit(unit)
+            self._add_unit(unit)
 
-    def _take_unit(self, unit: bytes) -> None:
-        kind = self._syntax.kind(unit[0])
-        if kind in self._known:
-            self._remember(unit)
-            self._in_band.add(kind)
-        elif kind in self._syntax.supplement:
-            if self._codec is Codec.H264 and nal.has_recovery_point(unit):
-                self._key = True
-        elif kind in self._syntax.slices:
-            if not self._has_slice and not nal.begins_picture(self._codec, unit):
+    def _begins_intra_slice(self, unit_type: int, payload: bytes, content: int) -> bool:
+        head = self._format.unit_header(payload, unit_type) + payload[content : content + nal.SLICE_HEAD_BYTES]
+        return nal.is_intra_slice(self._codec, head)
+
+    def _add_unit(self, unit: bytes) -> None:
+        unit_type = self._syntax.unit_type(unit[0])
+        if unit_type in self._parameter_sets:
+            self._store_parameter_set(unit)
+            self._in_band_types.add(unit_type)
+        elif unit_type == self._syntax.sei:
+            if nal.has_recovery_point(self._codec, unit):
+                self._is_keyframe = True
+        elif unit_type in self._syntax.slices:
+            if not self._has_slice and not nal.is_first_slice(self._codec, unit):
                 self._broken = True
             self._has_slice = True
-            if self._codec is Codec.H264 and self._in_band and not self._key and nal.is_intra_slice(unit):
-                self._key = True
-            self._note(kind)
-            if not self._key:
+            if self._in_band_types and not self._is_keyframe and nal.is_intra_slice(self._codec, unit):
+                self._is_keyframe = True
+            self._mark_random_access(unit_type)
+            if not self._is_keyframe:
                 self._units.clear()
                 return
         self._units.append(unit)
         self._size += len(unit)
-        self._guard()
+        self._enforce_bounds()
 
-    def _note(self, kind: int) -> None:
-        if kind in self._syntax.random_access:
-            self._key = True
+    def _mark_random_access(self, unit_type: int) -> None:
+        if unit_type in self._syntax.random_access:
+            self._is_keyframe = True
             self._has_slice = True
 
-    def _guard(self) -> None:
+    def _enforce_bounds(self) -> None:
         if self._size > PAYLOAD_BYTES_MAX or len(self._units) > _UNITS_MAX:
             self._broken = True
             self._units.clear()
             self._fragments = None
             self._size = 0
 
-    def _finish(self) -> WholeKeyframe | None:
-        if not self._key or not self._has_slice or self._timestamp is None:
+    def _finish_picture(self) -> WholeKeyframe | None:
+        """Return the picture if it is a whole keyframe; count it if it is a damaged one."""
+        if not self._is_keyframe or not self._has_slice or self._timestamp is None:
             return None
-        missing = [kind for kind in self._syntax.parameter_sets if kind not in self._in_band]
-        if self._broken or self._fragments is not None or any(not self._known[kind] for kind in missing):
+        missing = [unit_type for unit_type in self._syntax.parameter_sets if unit_type not in self._in_band_types]
+        if (
+            self._broken
+            or self._fragments is not None
+            or any(not self._parameter_sets[unit_type] for unit_type in missing)
+        ):
             self.damaged += 1
             return None
-        before = [unit for kind in missing for unit in self._known[kind].values()]
-        payload = b"".join([part for unit in (*before, *self._units) for part in (START_CODE, unit)])
+        added = [unit for unit_type in missing for unit in self._parameter_sets[unit_type].values()]
+        payload = b"".join([part for unit in (*added, *self._units) for part in (nal.START_CODE, unit)])
         if len(payload) > PAYLOAD_BYTES_MAX:
             self.damaged += 1
             return None
         return WholeKeyframe(payload, self._timestamp)
 
-    def _remember(self, unit: bytes) -> None:
-        """Keep a parameter set in the place of an older one: what comes in band is newer than the SDP."""
-        kind = self._syntax.kind(unit[0])
-        if kind in self._known:
-            # Two picture parameter sets may stand side by side; they differ in their first bytes, where the id is.
-            mark = unit[: self._syntax.header_bytes + 1] if kind == self._syntax.parameter_sets[-1] else b""
-            self._known[kind][mark] = unit
+    def _store_parameter_set(self, unit: bytes) -> None:
+        """Store a parameter set, replacing an older one: what comes in band is newer than the SDP."""
+        unit_type = self._syntax.unit_type(unit[0])
+        if unit_type in self._parameter_sets:
+            # Two picture parameter sets may be valid together; they differ in their first bytes, where the id is.
+            key = unit[: self._syntax.header_bytes + 1] if unit_type == self._syntax.pps else b""
+            self._parameter_sets[unit_type][key] = unit

@@ -1,20 +1,22 @@
-"""RTSP requests to bytes, bytes to responses. Pure. Source: RFC 2326, sections 4 to 7 and 12."""
+"""Formats RTSP requests and parses responses. Pure. Source: RFC 2326, sections 4 to 7 and 12."""
 
 from dataclasses import dataclass
 
 HEAD_BYTES_MAX = 16_384
 BODY_BYTES_MAX = 65_536
 _HEADERS_MAX = 100
+_DIGITS_MAX = 9
 
 
 class MessageError(ValueError):
-    """The peer's bytes are no RTSP message."""
+    """Raised when the peer's bytes are no RTSP message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response, or a request of the server's (`status` 0). Header names are in lower case; values of one that stands
-    several times are joined by line feeds.
+    """A response, or a request of the server (`status` 0).
+
+    Header names are in lower case. The values of a header that occurs several times are joined by line feeds.
     """
 
     status: int
@@ -24,32 +26,35 @@ class Response:
 
 
 def request(method: str, url: str, sequence: int, headers: dict[str, str]) -> bytes:
-    """A request without a body."""
+    """Return the bytes of a request without a body."""
     lines = [f"{method} {url} RTSP/1.0", f"CSeq: {sequence}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def parse(data: bytes) -> tuple[Response, int] | None:
-    """The message at the start of `data` and its length; None while it is not whole. Raises MessageError."""
+    """Return the message at the start of `data` and its length; None while it is incomplete.
+
+    Raises MessageError if it is malformed or too long.
+    """
     end = data.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX)
     if end < 0:
         if len(data) >= HEAD_BYTES_MAX:
             raise MessageError(f"a head of more than {HEAD_BYTES_MAX} bytes")
         return None
     lines = data[:end].decode("utf-8", "replace").split("\r\n")
-    headers = _headers(lines[1:])
+    headers = _parse_headers(lines[1:])
     length = headers.get("content-length", "0").partition("\n")[0].strip()
-    if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
-        raise MessageError(f"a Content-Length of {length[:20]!r}; at most {BODY_BYTES_MAX} is taken")
+    if not length.isdecimal() or len(length) > _DIGITS_MAX or int(length) > BODY_BYTES_MAX:
+        raise MessageError(f"a Content-Length of {length[:20]!r}; at most {BODY_BYTES_MAX} is allowed")
     total = end + 4 + int(length)
     if len(data) < total:
         return None
-    status, reason = _status(lines[0])
+    status, reason = _parse_start_line(lines[0])
     return Response(status, reason, headers, data[end + 4 : total]), total
 
 
-def _status(line: str) -> tuple[int, str]:
+def _parse_start_line(line: str) -> tuple[int, str]:
     version, _, rest = line.partition(" ")
     if version.startswith("RTSP/"):
         code, _, reason = rest.partition(" ")
@@ -61,9 +66,9 @@ def _status(line: str) -> tuple[int, str]:
     raise MessageError(f"a first line {line[:60]!r}")
 
 
-def _headers(lines: list[str]) -> dict[str, str]:
+def _parse_headers(lines: list[str]) -> dict[str, str]:
     if len(lines) > _HEADERS_MAX:
-        raise MessageError(f"{len(lines)} header lines; at most {_HEADERS_MAX} are taken")
+        raise MessageError(f"{len(lines)} header lines; at most {_HEADERS_MAX} are allowed")
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")

@@ -1,31 +1,31 @@
-"""Packets that came by UDP, put back in order. Pure."""
+"""Puts packets that arrive over UDP back in order. Pure."""
 
 from engine.feed.rtsp.rtp import Packet
 
 WINDOW = 32
-"""Packets held while one before them is missing; beyond, it counts as lost."""
+"""Packets held back while an earlier one is missing; with one more, the missing one counts as lost."""
 
 
 class Reorder:
-    """Gives packets in the order of their sequence numbers, each once."""
+    """Returns packets in the order of their sequence numbers, each once."""
 
     def __init__(self) -> None:
-        self._next: int | None = None
+        self._next_sequence: int | None = None
         self._held: dict[int, Packet] = {}
 
     def push(self, packet: Packet) -> list[Packet]:
-        """Take a packet; returns those whose turn it is."""
+        """Add a packet; return the packets that are now in order."""
         sequence = packet.sequence
-        if self._next is None:
-            self._next = sequence
-        if (sequence - self._next) & 0xFFFF >= 0x8000:
-            return []  # late or doubled
+        if self._next_sequence is None:
+            self._next_sequence = sequence
+        if (sequence - self._next_sequence) & 0xFFFF >= 0x8000:
+            return []  # late or a duplicate
         self._held[sequence] = packet
         if len(self._held) > WINDOW:
-            expected = self._next
-            self._next = min(self._held, key=lambda one: (one - expected) & 0xFFFF)
+            expected = self._next_sequence
+            self._next_sequence = min(self._held, key=lambda held: (held - expected) & 0xFFFF)
         ready: list[Packet] = []
-        while (one := self._held.pop(self._next, None)) is not None:
-            ready.append(one)
-            self._next = (self._next + 1) & 0xFFFF
+        while (following := self._held.pop(self._next_sequence, None)) is not None:
+            ready.append(following)
+            self._next_sequence = (self._next_sequence + 1) & 0xFFFF
         return ready

@@ -1,10 +1,10 @@
-"""One RTP packet's header. Pure. Source: RFC 3550, 5.1."""
+"""Parses the header of an RTP packet. Pure. Source: RFC 3550, 5.1."""
 
 from typing import NamedTuple
 
 
 class Packet(NamedTuple):
-    """What the assembler needs of a packet; `payload` is a copy of its own."""
+    """What the assembler needs of a packet; `payload` is a copy."""
 
     sequence: int
     timestamp: int
@@ -14,7 +14,7 @@ class Packet(NamedTuple):
 
 
 def parse(data: bytes) -> Packet | None:
-    """The packet in `data`; None if it is none."""
+    """Return the packet in `data`; None if it is malformed or has no payload."""
     size = len(data)
     if size < 13 or data[0] & 0xC0 != 0x80:
         return None

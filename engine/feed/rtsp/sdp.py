@@ -1,9 +1,12 @@
-"""Which track of a session is the video. Pure. Sources: RFC 8866; fmtp, RFC 6184 8.2 and RFC 7798 7.2."""
+"""Parses an SDP: which track is the video, and how it is coded. Pure.
+
+Sources: RFC 8866; fmtp, RFC 6184 8.2 and RFC 7798 7.2.
+"""
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from engine.model.keyframe import Codec
 
@@ -12,11 +15,12 @@ _STATIC = {26: "JPEG", 32: "MPV", 33: "MP2T"}
 _PARAMETER_SETS = ("sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets")
 _SET_BYTES_MAX = 4096
 _TRACKS_MAX = 32
+_DIGITS_MAX = 9
 
 
 @dataclass(slots=True)
 class Track:
-    """One media section. `codec` None: not one of ours, `encoding` says which."""
+    """One media section. `encoding`: the name in its rtpmap, in upper case."""
 
     kind: str
     payload_type: int
@@ -25,57 +29,58 @@ class Track:
     control: str = ""
     parameter_sets: list[bytes] = field(default_factory=list)
     interleaves: bool = False
-    """RFC 6184 mode 2, or decoding order numbers of RFC 7798: not spoken by cameras, nor by us."""
+    """RFC 6184 mode 2, or decoding order numbers of RFC 7798: cameras do not use them, and they are not supported."""
 
     @property
     def codec(self) -> Codec | None:
-        """What its payload is coded with."""
+        """The codec of its payload; None if it is not supported."""
         return _CODECS.get(self.encoding)
 
 
 @dataclass(slots=True)
 class Description:
-    """A whole SDP: the session's own control URL and its tracks."""
+    """A whole SDP: the control URL of the session, and its tracks."""
 
     control: str = ""
     tracks: list[Track] = field(default_factory=list)
 
     def video(self) -> Track | None:
-        """The first video track of a codec we take, else the first video track."""
+        """Return the first video track of a supported codec, else the first video track, else None."""
         videos = [track for track in self.tracks if track.kind == "video"]
         return next((track for track in videos if track.codec is not None), videos[0] if videos else None)
 
 
 def parse(body: bytes) -> Description:
-    """Whatever can be read; lines that make no sense are passed over."""
+    """Parse what can be parsed; malformed lines are skipped. Raises nothing."""
     description = Description()
     track: Track | None = None
     for line in body.decode("utf-8", "replace").splitlines():
         kind, _, value = line.strip().partition("=")
         if kind == "m" and len(description.tracks) < _TRACKS_MAX:
             words = value.split()
-            number = int(words[3]) if len(words) > 3 and words[3].isdecimal() else -1
+            payload_type = _read_number(words[3]) if len(words) > 3 else None
+            number = -1 if payload_type is None else payload_type
             track = Track(words[0].lower() if words else "", number, _STATIC.get(number, ""))
             description.tracks.append(track)
         elif kind == "a":
-            _attribute(description, track, value)
+            _read_attribute(description, track, value)
     return description
 
 
 def control_url(base: str, control: str) -> str:
-    """The URL that a control attribute names, against the base of the description."""
+    """Return the URL that a control attribute names, resolved against the base of the description."""
     if not control or control == "*":
         return base
     if "://" in control:
         return control
     if control.startswith("/"):
-        parts = urlsplit(base)
-        return f"{parts.scheme}://{parts.netloc}{control}"
-    # RFC 2326 C.1.1 asks for RFC 1808, but servers mean: the base, a slash, the control.
+        scheme, _, rest = base.partition("://")
+        return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}{control}"
+    # RFC 2326 C.1.1 requires RFC 1808, but servers mean: the base, a slash, the control.
     return f"{base}{control}" if base.endswith("/") else f"{base}/{control}"
 
 
-def _attribute(description: Description, track: Track | None, value: str) -> None:
+def _read_attribute(description: Description, track: Track | None, value: str) -> None:
     name, _, rest = value.partition(":")
     if name == "control":
         if track is None:
@@ -87,13 +92,12 @@ def _attribute(description: Description, track: Track | None, value: str) -> Non
         if number.strip() == str(track.payload_type):
             words = encoding.strip().split("/")
             track.encoding = words[0].upper()
-            if len(words) > 1 and words[1].isdecimal() and int(words[1]):
-                track.clock_hz = int(words[1])
+            track.clock_hz = (_read_number(words[1]) if len(words) > 1 else None) or track.clock_hz
     elif track is not None and name == "fmtp":
-        _format(track, rest.partition(" ")[2])
+        _read_format(track, rest.partition(" ")[2])
 
 
-def _format(track: Track, parameters: str) -> None:
+def _read_format(track: Track, parameters: str) -> None:
     for parameter in parameters.split(";"):
         name, _, value = parameter.strip().partition("=")
         name = name.lower()
@@ -109,3 +113,7 @@ def _format(track: Track, parameters: str) -> None:
             name == "sprop-max-don-diff" and value not in ("", "0")
         ):
             track.interleaves = True
+
+
+def _read_number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS_MAX else None

@@ -1,9 +1,9 @@
 """One visit's dialogue with an RTSP server. Pure: bytes in; bytes to send, a keyframe, a redirect or a failure out.
 
     session = Session(url, ...)
-    session.begin()                     then send session.take_outgoing() after this and every receive
-    session.receive(data)               what came on the connection
-    session.receive_datagram(data)      what came on the RTP port, over UDP
+    session.begin()                     then send session.drain_outgoing() after this and after every receive
+    session.receive(data)               bytes of the connection
+    session.receive_datagram(data)      a datagram of the RTP port, over UDP
     session.keyframe / .failure / .redirect     one of them is set when the visit is over
 
 Sources: RFC 2326; interleaving 10.12. SETUP asks for one track only, the video.
@@ -14,28 +14,33 @@ from urllib.parse import unquote, urlsplit
 
 from engine.feed.rtsp import auth, message, rtp, sdp
 from engine.feed.rtsp.assembler import Assembler, WholeKeyframe
+from engine.feed.rtsp.payload import H264_FRAGMENT, H265_FRAGMENT
 from engine.feed.rtsp.reorder import Reorder
 from engine.model.keyframe import Codec
 from engine.model.visit import FailureReason
 
 _AGENT = "kitchen-patrol"
 _NOISE_BYTES_MAX = 65_536
-"""Bytes that are neither RTSP nor interleaved packets; some cameras slip, but not by more."""
+"""Bytes that are neither RTSP nor interleaved packets; some cameras lose their place, but not by more."""
 _ATTEMPTS_MAX = 2
-"""Answers to a 401 in one request: the second is for a nonce that grew stale."""
+"""Answers to a 401 in one request: the second is for a nonce that has become stale."""
 _PACKET_HEADER = 4
+_VERBS = (b"RTSP", b"OPTI", b"ANNO", b"SET_", b"GET_", b"REDI", b"TEAR", b"PAUS", b"DESC", b"PLAY")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the visit brings nothing."""
+    """Why the visit yields no keyframe."""
 
     reason: FailureReason
     detail: str
 
 
 class Session:
-    """States go describe, setup, play, stream. `client_ports`: RTP and RTCP ports for UDP; None: interleaved in TCP."""
+    """A session in one of its states: DESCRIBE, SETUP, PLAY, STREAM.
+
+    `client_ports`: RTP and RTCP ports for UDP; None means interleaved in TCP.
+    """
 
     def __init__(self, url: str, client_nonce: str, client_ports: tuple[int, int] | None = None) -> None:
         parts = urlsplit(url)
@@ -49,78 +54,77 @@ class Session:
         self._challenge: auth.Challenge | None = None
         self._answered = self._attempts = self._nonce_count = 0
         self._method = self._target = ""
-        self._extra: dict[str, str] = {}
+        self._headers: dict[str, str] = {}
         self._session_id = ""
         self._track: sdp.Track | None = None
         self._assembler: Assembler | None = None
         self._reorder = Reorder()
         self._channel = 0
-        self._left = b""
-        self._noise = 0
+        self._unparsed = b""
+        self._noise_bytes = 0
         self._is_h264 = True
-        self._passing = False
+        self._skipping = False
         self._outgoing: list[bytes] = []
-        self.server_ports: tuple[int, int] | None = None
         self.keyframe: WholeKeyframe | None = None
         self.failure: Failure | None = None
         self.redirect: str | None = None
 
     @property
     def codec(self) -> Codec:
-        """Of the keyframe."""
+        """Codec of the keyframe."""
         return (self._track.codec if self._track else None) or Codec.H264
 
     @property
     def clock_hz(self) -> int:
-        """Units of the keyframe's timestamp a second."""
+        """Rate of the clock that the keyframe's timestamp counts."""
         return self._track.clock_hz if self._track else 90_000
 
     @property
     def playing(self) -> bool:
-        """Whether the server has agreed to send."""
+        """Whether the server has accepted PLAY."""
         return self._method == "STREAM"
 
     @property
     def answered(self) -> bool:
-        """Whether the server has said anything that makes sense."""
+        """Whether the server has answered any request with a well-formed response."""
         return self._answered > 0
 
     @property
     def damaged(self) -> int:
-        """Keyframes that came and were not whole."""
+        """Keyframes that arrived incomplete."""
         return self._assembler.damaged if self._assembler else 0
 
     @property
     def idle(self) -> bool:
-        """Whether packets come, and none of them belongs to what may be a keyframe."""
-        return self._passing and self._assembler is not None and not self._assembler.collecting
+        """Whether the packets that arrive belong to pictures that are no keyframe."""
+        return self._skipping and self._assembler is not None and not self._assembler.collecting
 
     @property
     def over(self) -> bool:
-        """Whether the visit has its end."""
+        """Whether a keyframe, a failure or a redirect ends the visit."""
         return self.keyframe is not None or self.failure is not None or self.redirect is not None
 
     def begin(self) -> None:
-        """Ask for the description."""
-        self._ask("DESCRIBE", self._url, {"Accept": "application/sdp"})
+        """Request the description."""
+        self._request("DESCRIBE", self._url, {"Accept": "application/sdp"})
 
-    def take_outgoing(self) -> bytes:
-        """Bytes to send now."""
-        out = b"".join(self._outgoing)
+    def drain_outgoing(self) -> bytes:
+        """Return and forget the bytes to send now."""
+        outgoing = b"".join(self._outgoing)
         self._outgoing.clear()
-        return out
+        return outgoing
 
     def teardown(self) -> bytes:
-        """The last request, to be sent without waiting for an answer; empty if no session stands."""
+        """Return the last request, to be sent without waiting for a response; empty if there is no session."""
         if not self._session_id:
             return b""
         self._outgoing.clear()
-        self._ask("TEARDOWN", self._base, {})
-        return self.take_outgoing()
+        self._request("TEARDOWN", self._base, {})
+        return self.drain_outgoing()
 
     def receive(self, data: bytes) -> None:
-        """Take bytes of the connection."""
-        data = self._left + data if self._left else data
+        """Process bytes of the connection."""
+        data = self._unparsed + data if self._unparsed else data
         place, size = 0, len(data)
         while place < size and not self.over:
             if data[place] == 0x24:
@@ -129,34 +133,35 @@ class Session:
                 end = place + _PACKET_HEADER + (data[place + 2] << 8 | data[place + 3])
                 if end > size:
                     break
-                if data[place + 1] == self._channel and not self._is_of_no_use(data, place + _PACKET_HEADER):
-                    self._packet(data[place + _PACKET_HEADER : end])
+                if data[place + 1] == self._channel and not self._can_skip(data, place + _PACKET_HEADER):
+                    self._receive_packet(data[place + _PACKET_HEADER : end])
                 place = end
                 continue
             if not _begins_message(data, place):
                 place = self._skip_noise(data, place)
                 continue
             try:
-                found = message.parse(data[place : place + message.HEAD_BYTES_MAX + message.BODY_BYTES_MAX])
+                parsed = message.parse(data[place : place + message.HEAD_BYTES_MAX + message.BODY_BYTES_MAX])
             except message.MessageError as error:
                 self._fail(FailureReason.PROTOCOL_ERROR, f"the server sent {error}")
                 return
-            if found is None:
+            if parsed is None:
                 break
-            place += found[1]
-            self._respond(found[0])
-        self._left = b"" if self.over else data[place:]
+            response, length = parsed
+            place += length
+            self._handle_response(response)
+        self._unparsed = b"" if self.over else data[place:]
 
     def receive_datagram(self, data: bytes) -> None:
-        """Take a datagram of the RTP port; a few that come out of order are put in order."""
+        """Process a datagram of the RTP port. Datagrams that arrive a little out of order are put in order."""
         packet = rtp.parse(data)
         if packet is None or self._track is None or packet.payload_type != self._track.payload_type:
             return
-        for one in self._reorder.push(packet):
-            self._push(one)
+        for ordered in self._reorder.push(packet):
+            self._assemble(ordered)
 
-    def closed(self) -> None:
-        """The server has closed the connection."""
+    def connection_closed(self) -> None:
+        """Fail if the visit is not over: the server has closed the connection."""
         if not self.over:
             where = "while streaming" if self.playing else f"after {self._method}"
             if self.damaged:
@@ -164,52 +169,52 @@ class Session:
             else:
                 self._fail(FailureReason.PROTOCOL_ERROR, f"the server closed the connection {where}")
 
-    def _is_of_no_use(self, data: bytes, place: int) -> bool:
-        """Whether the packet at `place` is a plain piece of a picture that is no keyframe, seen from two bytes of it.
+    def _can_skip(self, data: bytes, place: int) -> bool:
+        """Whether the packet at `place` is a plain slice of a picture that is no keyframe, by two bytes of it.
 
-        Most packets of a visit are; to look at them no further halves its cost.
+        Most packets of a visit are; to parse them no further halves the visit's cost.
         """
         assembler = self._assembler
         if assembler is None or assembler.collecting or data[place] != 0x80 or place + 15 > len(data):
             return False
         if self._is_h264:
-            kind = data[place + 12] & 0x1F
-            plain = kind == 1 or (kind == 28 and data[place + 13] & 0x1F == 1)
+            unit_type = data[place + 12] & 0x1F
+            plain = unit_type == 1 or (unit_type == H264_FRAGMENT and data[place + 13] & 0x1F == 1)
         else:
-            kind = data[place + 12] >> 1 & 0x3F
-            plain = kind < 10 or (kind == 49 and data[place + 14] & 0x3F < 10)
-        if plain and not self._passing:
-            assembler.pass_over()
-        self._passing = plain
+            unit_type = data[place + 12] >> 1 & 0x3F
+            plain = unit_type < 10 or (unit_type == H265_FRAGMENT and data[place + 14] & 0x3F < 10)
+        if plain and not self._skipping:
+            assembler.skip()
+        self._skipping = plain
         return plain
 
-    def _packet(self, data: bytes) -> None:
+    def _receive_packet(self, data: bytes) -> None:
         packet = rtp.parse(data)
         if packet is not None and self._track is not None and packet.payload_type == self._track.payload_type:
-            self._push(packet)
+            self._assemble(packet)
 
-    def _push(self, packet: rtp.Packet) -> None:
+    def _assemble(self, packet: rtp.Packet) -> None:
         if self._assembler is not None and self.keyframe is None:
             self.keyframe = self._assembler.push(packet)
 
-    def _respond(self, response: message.Response) -> None:
+    def _handle_response(self, response: message.Response) -> None:
         if response.status == 0:
-            return  # a request of the server's (OPTIONS, SET_PARAMETER as keep-alive): it may do without an answer
+            return  # a request of the server (OPTIONS, SET_PARAMETER as keep-alive), which can do without a response
         if self._method == "STREAM":
             return
         if response.headers.get("cseq", "").strip() not in ("", str(self._sequence)):
-            return  # a late answer to an earlier request
+            return  # a late response to an earlier request
         self._answered += 1
         if response.status == 401:
             self._authenticate(response)
         elif response.status in (301, 302, 303, 305, 307, 308) and "location" in response.headers:
             self.redirect = response.headers["location"].partition("\n")[0]
         elif not 200 <= response.status < 300:
-            self._refused(response)
+            self._handle_refusal(response)
         elif self._method == "DESCRIBE":
-            self._described(response)
+            self._handle_description(response)
         elif self._method == "SETUP":
-            self._set_up(response)
+            self._handle_setup(response)
         elif self._method == "PLAY":
             self._method = "STREAM"
 
@@ -218,7 +223,7 @@ class Session:
         if not self._user:
             self._fail(FailureReason.UNAUTHORIZED, "the server asks for a user and password; the URL has none")
         elif challenge is None:
-            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a way of authentication that we do not know")
+            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a kind of authentication that is not supported")
         elif self._attempts >= _ATTEMPTS_MAX or (challenge == self._challenge and self._attempts):
             self._fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
         else:
@@ -229,30 +234,30 @@ class Session:
                 return
             self._challenge = challenge
             self._attempts += 1
-            self._send()
+            self._send_request()
 
-    def _refused(self, response: message.Response) -> None:
+    def _handle_refusal(self, response: message.Response) -> None:
         status = response.status
-        what = f"{self._method} answered with {status} {response.reason}"
+        detail = f"{self._method} answered with {status} {response.reason}"
         if status == 403:
-            self._fail(FailureReason.UNAUTHORIZED, what)
+            self._fail(FailureReason.UNAUTHORIZED, detail)
         elif status in (404, 410):
-            self._fail(FailureReason.NOT_FOUND, what)
+            self._fail(FailureReason.NOT_FOUND, detail)
         elif status == 415:
-            self._fail(FailureReason.UNSUPPORTED_CODEC, what)
+            self._fail(FailureReason.UNSUPPORTED_CODEC, detail)
         else:
-            self._fail(FailureReason.PROTOCOL_ERROR, what)
+            self._fail(FailureReason.PROTOCOL_ERROR, detail)
 
-    def _described(self, response: message.Response) -> None:
+    def _handle_description(self, response: message.Response) -> None:
         description = sdp.parse(response.body)
         track = description.video()
         if track is None:
-            kinds = ", ".join(sorted({one.kind for one in description.tracks})) or "nothing"
+            kinds = ", ".join(sorted({track.kind for track in description.tracks})) or "nothing"
             self._fail(FailureReason.NO_VIDEO, f"the session offers {kinds}, but no video")
             return
         if track.codec is None or track.interleaves:
-            how = "interleaved order" if track.codec else repr(track.encoding or track.payload_type)
-            self._fail(FailureReason.UNSUPPORTED_CODEC, f"video in {how}; taken over RTSP: H264, H265")
+            coding = "interleaved order" if track.codec else repr(track.encoding or track.payload_type)
+            self._fail(FailureReason.UNSUPPORTED_CODEC, f"video in {coding}; supported over RTSP: H264, H265")
             return
         headers = response.headers
         base = headers.get("content-base") or headers.get("content-location") or self._url
@@ -266,35 +271,33 @@ class Session:
             transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
         else:
             transport = f"RTP/AVP;unicast;client_port={self._client_ports[0]}-{self._client_ports[1]}"
-        self._ask("SETUP", sdp.control_url(base, track.control), {"Transport": transport})
+        self._request("SETUP", sdp.control_url(base, track.control), {"Transport": transport})
 
-    def _set_up(self, response: message.Response) -> None:
+    def _handle_setup(self, response: message.Response) -> None:
         self._session_id = response.headers.get("session", "").partition(";")[0].strip()
         if not self._session_id:
             self._fail(FailureReason.PROTOCOL_ERROR, "SETUP answered without a session")
             return
         for parameter in response.headers.get("transport", "").split(";"):
             name, _, value = parameter.strip().partition("=")
-            first, _, second = value.partition("-")
-            if name.lower() == "interleaved" and first.isdecimal() and int(first) < 256:
-                self._channel = int(first)
-            elif name.lower() == "server_port" and first.isdecimal():
-                self.server_ports = (int(first), int(second) if second.isdecimal() else int(first) + 1)
-        self._ask("PLAY", self._base, {})
+            channel = value.partition("-")[0]
+            if name.lower() == "interleaved" and channel.isdecimal() and len(channel) <= 3 and int(channel) < 256:
+                self._channel = int(channel)
+        self._request("PLAY", self._base, {})
 
-    def _ask(self, method: str, target: str, headers: dict[str, str]) -> None:
-        self._method, self._target, self._extra = method, target, headers
+    def _request(self, method: str, target: str, headers: dict[str, str]) -> None:
+        self._method, self._target, self._headers = method, target, headers
         self._attempts = 0
-        self._send()
+        self._send_request()
 
-    def _send(self) -> None:
+    def _send_request(self) -> None:
         self._sequence += 1
-        headers = {"User-Agent": _AGENT, **self._extra}
+        headers = {"User-Agent": _AGENT, **self._headers}
         if self._session_id:
             headers["Session"] = self._session_id
         if self._challenge is not None:
             self._nonce_count += 1
-            headers["Authorization"] = auth.answer(
+            headers["Authorization"] = auth.authorization(
                 self._challenge,
                 self._user,
                 self._password,
@@ -306,19 +309,16 @@ class Session:
         self._outgoing.append(message.request(self._method, self._target, self._sequence, headers))
 
     def _skip_noise(self, data: bytes, place: int) -> int:
-        """The next place where a packet or a message may begin."""
-        nexts = [found for mark in (b"$", b"RTSP/") if (found := data.find(mark, place + 1)) >= 0]
-        after = min(nexts, default=len(data))
-        self._noise += after - place
-        if self._noise > _NOISE_BYTES_MAX or not self._answered:
+        """Return the next offset where a packet or a message may begin; fail if too much is neither."""
+        starts = [start for mark in (b"$", b"RTSP/") if (start := data.find(mark, place + 1)) >= 0]
+        end = min(starts, default=len(data))
+        self._noise_bytes += end - place
+        if self._noise_bytes > _NOISE_BYTES_MAX or not self._answered:
             self._fail(FailureReason.PROTOCOL_ERROR, f"the server does not speak RTSP: {data[place : place + 16]!r}")
-        return after
+        return end
 
     def _fail(self, reason: FailureReason, detail: str) -> None:
         self.failure = Failure(reason, detail)
-
-
-_VERBS = (b"RTSP", b"OPTI", b"ANNO", b"SET_", b"GET_", b"REDI", b"TEAR", b"PAUS", b"DESC", b"PLAY")
 
 
 def _begins_message(data: bytes, place: int) -> bool:

@@ -143,7 +143,7 @@ def test_shutting_down_ends_every_frame() -> None:
         queue.offer(frame(f"c{number}", number), 0)
     queue.hand_out(0)
     assert {reason for _, reason in reasons(queue.shut_down())} == {DropReason.SHUTDOWN}
-    assert queue.taken_total == queue.ended_total == 3
+    assert queue.accepted_total == queue.ended_total == 3
     queue.check_invariants()
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import time
 
 import pytest
 
@@ -45,7 +46,7 @@ def is_set(codec: Codec, unit: bytes) -> bool:
 
 
 def reply(session: Session, status: str, *headers: str, body: bytes = b"") -> None:
-    sequence = re.search(rb"CSeq: (\d+)", session.take_outgoing()).group(1).decode()
+    sequence = re.search(rb"CSeq: (\d+)", session.drain_outgoing()).group(1).decode()
     lines = [f"RTSP/1.0 {status}", f"CSeq: {sequence}", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")
@@ -230,7 +231,7 @@ def test_basic_authentication_is_answered_without_the_password_in_the_url() -> N
     first = session._outgoing[0]
     assert b"p%40ss" not in first
     reply(session, "401 Unauthorized", 'WWW-Authenticate: Basic realm="cam"')
-    sent = session.take_outgoing().decode()
+    sent = session.drain_outgoing().decode()
     assert base64.b64encode(b"user:p@ss").decode() in sent
 
 
@@ -239,7 +240,7 @@ def test_basic_authentication_is_answered_without_the_password_in_the_url() -> N
 def test_digest_answers_are_those_of_the_standard(algorithm: str, qop: bool) -> None:
     header = f'Digest realm="r", nonce="abc", algorithm={algorithm}' + (', qop="auth,auth-int"' if qop else "")
     challenge = auth.choose(header)
-    text = auth.answer(challenge, "me", "secret", "DESCRIBE", "rtsp://h/1", 1, "cn")
+    text = auth.authorization(challenge, "me", "secret", "DESCRIBE", "rtsp://h/1", 1, "cn")
     digest = hashlib.md5 if algorithm == "MD5" else hashlib.sha256
     one, two = digest(b"me:r:secret").hexdigest(), digest(b"DESCRIBE:rtsp://h/1").hexdigest()
     middle = "abc:00000001:cn:auth" if qop else "abc"
@@ -250,7 +251,7 @@ def test_the_digest_of_rfc_7616_is_met() -> None:
     challenge = auth.Challenge(
         "SHA-256", False, "http-auth@example.org", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "", True
     )
-    text = auth.answer(
+    text = auth.authorization(
         challenge, "Mufasa", "Circle of Life", "GET", "/dir/index.html", 1,
         "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
     )  # fmt: skip
@@ -263,6 +264,65 @@ def test_the_stronger_of_two_challenges_is_answered() -> None:
     )
     assert auth.choose(lines).algorithm == "SHA-256"
     assert auth.choose('Negotiate abc\nDigest realm="a", nonce="n", algorithm=SHA-512-256') is None
+
+
+BASIC = 'Basic realm="basic, the weaker one"'
+DIGEST = 'Digest realm="the \\"stronger\\", digest", qop="auth,auth-int", nonce="n,1", opaque="o=, x", algorithm=MD5'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"{BASIC}, {DIGEST}",
+        f"{DIGEST}, {BASIC}",
+        f"{DIGEST},{BASIC.upper()}",
+        f"Negotiate, {BASIC} , {DIGEST}",
+        f'NTLM TlRMTVNTUAAC==, {DIGEST}, {BASIC}, Bearer realm="b", scope="a b"',
+        f"{BASIC}\n{DIGEST}",
+    ],
+)
+def test_challenges_in_one_header_keep_their_own_parameters(header: str) -> None:
+    assert auth.choose(header) == auth.Challenge("MD5", False, 'the \\"stronger\\", digest', "n,1", "o=, x", True)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [BASIC, f'{BASIC}, Digest realm="no nonce"', f'Digest realm="x", nonce="y", algorithm=SHA-512-256, {BASIC}'],
+)
+def test_basic_is_answered_where_no_digest_can_be(header: str) -> None:
+    assert auth.choose(header) == auth.Challenge("", False, "basic, the weaker one", "", "", False)
+
+
+@pytest.mark.parametrize(
+    ("header", "challenge"),
+    [
+        ("Basic", auth.Challenge("", False, "", "", "", False)),
+        ("basic realm=IP Camera", auth.Challenge("", False, "IP", "", "", False)),
+        ("Digest realm = r , qop=auth,auth-int, nonce  =  n", auth.Challenge("MD5", False, "r", "n", "", True)),
+        ('Digest realm="r" nonce="n"', auth.Challenge("MD5", False, "r", "n", "", False)),
+        ('Digest realm="r", nonce="n', auth.Challenge("MD5", False, "r", '"n', "", False)),
+        ("", None),
+        ('nonce="n"', None),
+        (', ,"Digest nonce=1"', None),
+    ],
+)
+def test_sloppy_headers_are_read(header: str, challenge: auth.Challenge | None) -> None:
+    assert auth.choose(header) == challenge
+
+
+@pytest.mark.parametrize("text", ["a", "a ", '"', "=", "Basic ,", 'Digest a="\\', "a" + " " * 8000 + "="])
+def test_the_longest_header_is_read_in_bounded_time(text: str) -> None:
+    began_s = time.process_time()
+    auth.choose(text * (message.HEAD_BYTES_MAX // len(text)))
+    assert time.process_time() - began_s < 0.2
+
+
+def test_a_session_answers_the_stronger_challenge_of_one_header() -> None:
+    session = Session("rtsp://u:p@h/1", "n")
+    session.begin()
+    reply(session, "401 Unauthorized", f"WWW-Authenticate: {BASIC}, {DIGEST}")
+    answer = session.drain_outgoing().decode()
+    assert 'Authorization: Digest username="u", realm="the \\"stronger\\", digest", nonce="n,1"' in answer
 
 
 def test_a_stale_nonce_is_answered_once_more_and_a_wrong_password_is_not_tried_for_ever() -> None:
@@ -292,16 +352,37 @@ def test_teardown_names_the_session_and_is_empty_before_there_is_one() -> None:
         ("rtsp://h/a", "rtsp://h/b", "rtsp://h/b"),
         ("rtsp://h:554/a", "/c", "rtsp://h:554/c"),
         ("rtsp://h/a", "", "rtsp://h/a"),
+        ("rtsp://h?x/y", "/c", "rtsp://h/c"),
+        ("rtsp://[h/a", "/c", "rtsp://[h/c"),
     ],
 )
 def test_control_urls_are_resolved_as_servers_mean_them(base: str, control: str, url: str) -> None:
     assert sdp.control_url(base, control) == url
 
 
-@pytest.mark.parametrize("head", [b"RTSP/1.0 abc OK\r\n\r\n", b"RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"RTSP/1.0 abc OK\r\n\r\n",
+        b"RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+        b"RTSP/1.0 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    ],
+)
 def test_messages_that_make_no_sense_are_refused(head: bytes) -> None:
     with pytest.raises(message.MessageError):
         message.parse(head)
+
+
+def test_numbers_of_thousands_of_digits_break_nothing() -> None:
+    digits = "9" * 5000  # int() raises ValueError for more than 4300
+    body = f"v=0\r\nm=audio 0 RTP/AVP {digits}\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/{digits}\r\n".encode()
+    session = Session("rtsp://h/1", "n")
+    session.begin()
+    reply(session, "200 OK", body=body)
+    reply(session, "200 OK", "Session: 7", f"Transport: RTP/AVP/TCP;interleaved={digits}")
+    reply(session, "200 OK")
+    assert session.playing
+    assert session.clock_hz == 90_000
 
 
 def test_udp_packets_are_put_in_order_and_late_ones_left_out() -> None:
