@@ -23,7 +23,7 @@ from typing import Any
 from engine.clock import NS_PER_S
 from engine.hub.kpi_service import KpiService, kpi_table, league_table
 from engine.interchange.regions import hebei
-from engine.kpi.counting import NOTHING
+from engine.kpi.counting import NO_COUNTS
 from engine.kpi.daily_counts import LATE_NS, DailyCounts
 from engine.kpi.days import Days
 from engine.model.camera import Camera, KeyPoint
@@ -237,7 +237,7 @@ def _as_of(day: int, canteens: Mapping[str, Counts]) -> Iterator[tuple[str, Coun
 
 
 def _sum(some: list[Counts]) -> Counts:
-    total = NOTHING
+    total = NO_COUNTS
     for counts in some:
         total = total.plus(counts)
     return total

@@ -35,7 +35,7 @@ from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
 from engine.kernels.registry import FIGURES
 from engine.model.camera import Camera
-from engine.model.registry import CameraMark, CameraQuery
+from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import FaultKind, State
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
@@ -205,7 +205,7 @@ def _reads(path: Path, visits: Visits) -> dict[str, Any]:
         "page_ms": (
             15,
             lambda: store.page(
-                CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, after=CameraMark(rng.choice(ids)))
+                CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, after=CameraCursor(rng.choice(ids)))
             ),
         ),
     }  # fmt: skip

@@ -13,13 +13,13 @@ from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiRow, LeagueQuery, Rate
 from engine.notices.digest import (
     COUNTY_DIGITS,
     PROVINCE_DIGITS,
-    Case,
     Digest,
-    Findings,
+    FindingSnapshot,
+    FindingsSummary,
     KpiLine,
+    LeagueLine,
     Period,
-    Standing,
-    with_findings,
+    add_findings,
 )
 from engine.storage.db.kpis import Kpis
 from engine.storage.db.store import Store
@@ -30,7 +30,7 @@ class Report:
     """A digest, and all that is overdue or supervised, the most urgent first."""
 
     digest: Digest
-    pressing: tuple[Case, ...]
+    pressing: tuple[FindingSnapshot, ...]
 
 
 def report(store: Store, region: str, period: Period, timezone: str, regions: Regions, now_wall_ns: int) -> Report:
@@ -40,7 +40,7 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
     """
     begin_ns, end_ns = period.wall_ns(timezone)
     events = store.findings.events_within(begin_ns, end_ns, region)
-    findings = Findings(cases(events, end_ns), begin_ns)
+    findings = FindingsSummary(cases(events, end_ns), begin_ns)
     named = _with_cameras(store, findings.pressing)
     findings.pressing = list(named)
     of_canteens = len(region) == COUNTY_DIGITS
@@ -61,7 +61,7 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
         so_far=now_wall_ns < end_ns,
         kpis=kpis,
         kpi_days=days,
-        league=tuple(with_findings(league, tallies, canteens)),
+        league=tuple(add_findings(league, tallies, canteens)),
         total=findings.total,
         by_severity=findings.by_severity,
         by_level=findings.by_level,
@@ -71,7 +71,7 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
     return Report(digest, named)
 
 
-def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[Case]:
+def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[FindingSnapshot]:
     """Findings as their events before `end_wall_ns` left them; those that were opened later are not among them.
 
     `events`: finding by finding, each in its order.
@@ -85,10 +85,10 @@ def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[Case]:
                 if event.step is Step.FELL_OVERDUE:
                     missed_ns = missed_ns or event.at_wall_ns
         if finding is not None:
-            yield Case(finding, missed_ns)
+            yield FindingSnapshot(finding, missed_ns)
 
 
-def _with_cameras(store: Store, pressing: Iterable[Case]) -> tuple[Case, ...]:
+def _with_cameras(store: Store, pressing: Iterable[FindingSnapshot]) -> tuple[FindingSnapshot, ...]:
     """With the names that the registry has for the cameras now."""
     found = tuple(pressing)
     names = store.camera_names({case.finding.subject.camera_id for case in found})
@@ -107,24 +107,24 @@ def _days(rows: Iterable[KpiRow]) -> int:
     return max((row.days for row in rows), default=0)
 
 
-def _counties(kpis: Kpis, region: str, period: Period, called: Callable[[str], str]) -> list[Standing]:
+def _counties(kpis: Kpis, region: str, period: Period, called: Callable[[str], str]) -> list[LeagueLine]:
     table = league_table(kpis, LeagueQuery(region, KpiName.CLARITY, KpiBy.COUNTY, period.first, period.last))
     return [
-        Standing(one.place, one.row.region, called(one.row.region), one.row.rates, one.before) for one in table.rows
+        LeagueLine(one.place, one.row.region, called(one.row.region), one.row.rates, one.before) for one in table.rows
     ]
 
 
-def _canteens(kpis: Kpis, region: str, period: Period) -> list[Standing]:
+def _canteens(kpis: Kpis, region: str, period: Period) -> list[LeagueLine]:
     """The canteens of a county, the clearest first; they have no places, being too small to compete."""
     table = kpi_table(kpis, KpiQuery(region, KpiBy.CANTEEN, period.first, period.last))
     rows = sorted(table.rows, key=lambda row: (_worse(row.rates[KpiName.CLARITY]), row.site_name, row.site_id))
-    return [Standing(None, row.site_id, row.site_name or row.site_id, row.rates) for row in rows]
+    return [LeagueLine(None, row.site_id, row.site_name or row.site_id, row.rates) for row in rows]
 
 
 def _worse(rate: Rate) -> float:
     return 2.0 if rate.value is None else 1.0 - rate.value
 
 
-def _canteen_names(store: Store, region: str, findings: Findings) -> Mapping[str, str]:
+def _canteen_names(store: Store, region: str, findings: FindingsSummary) -> Mapping[str, str]:
     known = store.kpis.names(region)
     return {code: known.get(code, code) for code in findings.by_canteen}

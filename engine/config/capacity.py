@@ -33,7 +33,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Gates:
+class CameraGroups:
     """Recorders or platforms, and how many cameras hang on each: arrays as long as `names`."""
 
     names: Sequence[str]
@@ -51,11 +51,11 @@ class Fleet:
 
     cameras: Load
     demuxed: Load = Load()
-    uplinks: Gates | None = None
-    hosts: Gates | None = None
+    uplinks: CameraGroups | None = None
+    hosts: CameraGroups | None = None
 
 
-def cannot_keep(settings: Settings, fleet: Fleet, cores: int) -> Iterator[str]:
+def capacity_shortfalls(settings: Settings, fleet: Fleet, cores: int) -> Iterator[str]:
     """One sentence for each bound that makes full coverage impossible while all kitchens work."""
     scheduler = settings.scheduler
     load = fleet.cameras
@@ -105,7 +105,7 @@ def _feeders(settings: Settings, fleet: Fleet) -> Iterator[str]:
         )
 
 
-def _hosts(hosts: Gates, scheduler: SchedulerSettings) -> Iterator[str]:
+def _hosts(hosts: CameraGroups, scheduler: SchedulerSettings) -> Iterator[str]:
     caps = np.full(len(hosts.names), scheduler.visits_per_host_max)
     if scheduler.host_visits_max:
         for index, name in enumerate(hosts.names):
@@ -122,7 +122,7 @@ def _hosts(hosts: Gates, scheduler: SchedulerSettings) -> Iterator[str]:
         )
 
 
-def _tight(kind: str, key: str, gates: Gates, caps: Counts, scheduler: SchedulerSettings) -> Iterator[str]:
+def _tight(kind: str, key: str, gates: CameraGroups, caps: Counts, scheduler: SchedulerSettings) -> Iterator[str]:
     """The recorder or platform that is asked for most beyond its cap, and how many more there are."""
     wanted = _rates(gates, scheduler) * VISIT_S / caps
     tight = np.flatnonzero(wanted > 1)
@@ -156,7 +156,7 @@ def _per_s(load: Load, scheduler: SchedulerSettings) -> float:
     return load.key_points / scheduler.key_period_s + load.ordinary / scheduler.ordinary_period_s
 
 
-def _rates(gates: Gates, scheduler: SchedulerSettings) -> npt.NDArray[np.float64]:
+def _rates(gates: CameraGroups, scheduler: SchedulerSettings) -> npt.NDArray[np.float64]:
     rates: npt.NDArray[np.float64] = (
         gates.key_points / scheduler.key_period_s + gates.ordinary / scheduler.ordinary_period_s
     )

@@ -18,7 +18,7 @@ _HOST_VISITS_MAX = 100_000
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 
 
-def problems(settings: Settings) -> list[str]:
+def cross_key_errors(settings: Settings) -> list[str]:
     """One sentence for each thing wrong: key, value, what is allowed, the remedy."""
     return [
         *_feed(settings),

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.config.checks import problems
+from engine.config.checks import cross_key_errors
 from engine.config.schema import Settings
 from engine.config.toml_section import unknown_key
 from engine.errors import ConfigError
@@ -39,7 +39,7 @@ def loads(text: str, name: str = "config") -> Settings:
     except ValidationError as error:
         lines = [_sentence(problem) for problem in error.errors()]
         raise ConfigError("\n".join(f"{name}: {line}" for line in lines)) from error
-    wrong = problems(settings)
+    wrong = cross_key_errors(settings)
     if wrong:
         raise ConfigError("\n".join(f"{name}: {line}" for line in wrong))
     return settings

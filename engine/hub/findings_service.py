@@ -15,21 +15,21 @@ from typing import Any
 from engine.clock import wall_ns
 from engine.config.schema import Settings
 from engine.errors import NotFoundError, StoreError
-from engine.ledger.commands import check, check_state, is_repeated
-from engine.ledger.core import REQUESTS_MAX, Action, Ledger, RecheckWanted
+from engine.ledger.commands import check_command, check_state, is_repeated
+from engine.ledger.core import REQUESTS_MAX, Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.camera import Camera
 from engine.model.findings import (
-    TOLD,
+    PUBLISHED_STEPS,
     Finding,
     FindingCommand,
     FindingPage,
     FindingQuery,
     LedgerEvent,
     LoggedEvent,
-    Recorded,
+    RecordedEvent,
     Step,
 )
 from engine.model.keyframe import Keyframe
@@ -87,7 +87,7 @@ class FindingsService:
             record.requests(REQUESTS_MAX),
             record.next_id(),
         )
-        self._orders: list[RecheckWanted] = []
+        self._orders: list[RecheckRequest] = []
         self._lock = threading.Lock()
         self._waiting = 0
         self._unrung = False
@@ -181,7 +181,7 @@ class FindingsService:
             return taken.finding
         finding = await self._kept(command.finding_id, actor)
         if not taken.repeated:
-            check(command, actor)
+            check_command(command, actor)
             check_state(command, finding)
         return finding
 
@@ -217,8 +217,8 @@ class FindingsService:
 
     def _write(self, actions: Sequence[Action], keyframe: Keyframe | None) -> Write | None:
         """What the writer is to do about them; looks that are wanted are ordered at the next turn."""
-        self._orders += [action for action in actions if isinstance(action, RecheckWanted)]
-        recorded = [action for action in actions if isinstance(action, Recorded)]
+        self._orders += [action for action in actions if isinstance(action, RecheckRequest)]
+        recorded = [action for action in actions if isinstance(action, RecordedEvent)]
         if not recorded:
             return None
         entries = [self._entry(one, keyframe) for one in recorded]
@@ -226,11 +226,11 @@ class FindingsService:
             self._metrics.finding_event(entry.event.step)
         return self._counted(entries)
 
-    def _entry(self, recorded: Recorded, keyframe: Keyframe | None) -> Entry:
+    def _entry(self, recorded: RecordedEvent, keyframe: Keyframe | None) -> Entry:
         event, finding = recorded.event, recorded.finding
         if keyframe is not None and event.step in _SHOWN:
             event = replace(event, evidence=(hashlib.sha256(keyframe.payload).hexdigest(),))
-        return Entry(event, finding, self._notice(event, finding) if event.step in TOLD else "")
+        return Entry(event, finding, self._notice(event, finding) if event.step in PUBLISHED_STEPS else "")
 
     def _counted(self, entries: Sequence[Entry]) -> Write:
         """The write, counted as waiting until it was carried out; a transaction that fails runs it again."""

@@ -99,7 +99,7 @@ class KpiService:
                     self._book.periods(camera_id, due, kept, now_wall_ns)
             for record in records:
                 self._book.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
-            self._unwritten = self._unwritten.then(self._book.take())
+            self._unwritten = self._unwritten.followed_by(self._book.take())
             self._joined_keep_days = self._keep_days
         self._record.put(transaction, self._unwritten, self._joined_keep_days)
 

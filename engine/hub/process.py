@@ -28,7 +28,7 @@ from engine.hub.visits import Visits
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics
 from engine.model.findings import LoggedEvent
-from engine.model.packed_verdict import Packed
+from engine.model.packed_verdict import PackedVerdict
 from engine.model.schedule import Pause
 from engine.redact import redact
 from engine.runtime.control import FAILED, RELOADED, Control
@@ -88,7 +88,7 @@ def _serve(
         Path(settings.record.evidence_dir), settings.record.evidence_bytes_max, on_out=metrics.evidence_out
     )
     quarantine = Quarantine(Path(settings.record.quarantine_dir), settings.record.quarantine_files_max)
-    verdicts: dict[str, Packed] = {}
+    verdicts: dict[str, PackedVerdict] = {}
     memories: dict[str, bytes] = {}
     for camera_id, packed, memory in store.latest():  # in one reading: it is half a gigabyte
         verdicts[camera_id], memories[camera_id] = packed, memory

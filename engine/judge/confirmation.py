@@ -11,7 +11,7 @@ from collections import Counter
 
 from engine.config.judge import JudgeSettings
 from engine.judge.state import OUTCOME_BYTES, OUTCOMES_MAX, JudgeState, Outcome, outcomes_of, pack_outcomes
-from engine.model.faults import SAME
+from engine.model.faults import FAMILY_GROUPS
 from engine.model.verdict import Cause, FaultKind, State
 
 
@@ -54,7 +54,7 @@ def _confirmed(recent: tuple[Outcome, ...], confirm_n: int) -> tuple[FaultKind, 
     now = recent[-1].kinds
     kinds: list[FaultKind] = []
     for kind in FaultKind:
-        alike = next((group for group in SAME if kind in group), frozenset({kind}))
+        alike = next((group for group in FAMILY_GROUPS if kind in group), frozenset({kind}))
         seen = sum(not alike.isdisjoint(one.kinds) for one in recent) >= confirm_n
         named = kind in now or (alike.isdisjoint(now) and sum(kind in one.kinds for one in recent) >= confirm_n)
         if (seen and named) or (kind == FaultKind.FROZEN and kind in now):

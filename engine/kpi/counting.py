@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts
 
-NOTHING = Counts()
+NO_COUNTS = Counts()
 NO_FACTS = CameraFacts()
 _Seen = tuple[CameraPlace, CameraFacts]
 

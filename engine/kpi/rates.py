@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from engine.kpi.counting import NOTHING
+from engine.kpi.counting import NO_COUNTS
 from engine.model.kpi import (
     Counts,
     KpiName,
@@ -60,7 +60,7 @@ def table_of(
         key = (region, canteen, day if query.each_day else 0)
         sums[key] = sums[key].plus(counts) if key in sums else counts
         days[key] = days.get(key, 0) + number
-    total = NOTHING
+    total = NO_COUNTS
     for counts in sums.values():
         total = total.plus(counts)
     after = _key_of(query.page_token) if query.page_token else None

@@ -22,7 +22,7 @@ ROLES = {
 _WITH_REASON = (Step.SUPERVISED, Step.CLOSED, Step.DISMISSED)
 
 
-def check(command: FindingCommand, actor: Actor) -> None:
+def check_command(command: FindingCommand, actor: Actor) -> None:
     """Raises InvalidArgumentError for what can never be right, DeniedError for a role that is too low."""
     if command.step not in ROLES:
         raise InvalidArgumentError(
@@ -39,7 +39,7 @@ def check(command: FindingCommand, actor: Actor) -> None:
             f"{len(command.request_id)} characters; allowed: at most {REQUEST_ID_CHARS_MAX}; give a UUID",
         )
     needed = ROLES[command.step]
-    if not actor.role.may(needed):
+    if not actor.role.includes(needed):
         raise DeniedError(f"{actor.name} is {actor.role}; {command.step} needs {needed}: ask one who is")
     if command.step in _WITH_REASON and not command.why.strip():
         raise InvalidArgumentError("why", f"is empty; {command.step} needs a reason: say it, the ledger keeps it")

@@ -15,10 +15,10 @@ from engine.ledger import commands
 from engine.ledger.policy import LEVELS, Policy, next_level
 from engine.ledger.projection import apply
 from engine.ledger.recheck import NEVER_NS, Recheck
-from engine.ledger.recheck_evidence import Fault, announced_faults, settled, shows, sign
+from engine.ledger.recheck_evidence import Fault, announced_faults, is_settled, recheck_sign, shows
 from engine.model.access import ENGINE, Actor
 from engine.model.camera import Camera
-from engine.model.faults import OFFLINE, family_of
+from engine.model.faults import OFFLINE, family_of_cause_key
 from engine.model.findings import (
     WHY_CHARS_MAX,
     Finding,
@@ -26,7 +26,7 @@ from engine.model.findings import (
     FindingState,
     LedgerEvent,
     Level,
-    Recorded,
+    RecordedEvent,
     Step,
     Subject,
 )
@@ -36,7 +36,7 @@ REQUESTS_MAX = 10_000
 """Commands whose request ids are remembered; older ones are in the record only."""
 _TURN_FINDINGS_MAX = 100
 """Findings that one tick deals with, so that the hub turns to its frames; after a long stop the rest has the next."""
-ARMED_SLACK = 1024
+WAKEUP_SLACK = 1024
 _ENGINE_ROLE = ""
 
 RequestKey = tuple[str, str]
@@ -44,14 +44,14 @@ RequestKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class RecheckWanted:
+class RecheckRequest:
     """The camera is to be looked at as soon as the caps allow."""
 
     camera_id: str
     finding_id: int
 
 
-Action = Recorded | RecheckWanted
+Action = RecordedEvent | RecheckRequest
 
 
 class Ledger:
@@ -130,7 +130,7 @@ class Ledger:
         """
         self._clock(now_wall_ns)
         finding = self.findings[command.finding_id]
-        commands.check(command, actor)
+        commands.check_command(command, actor)
         commands.check_state(command, finding)
         actions: list[Action] = []
         finding = self._step(finding, command.step, actions, actor, command.why.strip(), request_id=command.request_id)
@@ -141,7 +141,7 @@ class Ledger:
             self._order_look(finding, actions)
         elif finding.state.ended:
             # It is announced still, or may be: a decision is not overruled by what was known when it was made.
-            self._muted.setdefault(finding.subject.camera_id, set()).add(family_of(finding.subject.cause_key))
+            self._muted.setdefault(finding.subject.camera_id, set()).add(family_of_cause_key(finding.subject.cause_key))
         return finding, actions
 
     def tick(self, now_wall_ns: int) -> list[Action]:
@@ -230,7 +230,7 @@ class Ledger:
         finding = apply(None, event)
         self._hold(finding)
         self._arm(finding)
-        actions.append(Recorded(event, finding))
+        actions.append(RecordedEvent(event, finding))
 
     def _look(self, finding: Finding, word: str, fault: Fault | None, verdict: Verdict, actions: list[Action]) -> None:
         """A look at a camera with this finding."""
@@ -238,7 +238,7 @@ class Ledger:
             finding = self._worsen(finding, fault, actions)
         recheck = self._rechecks.get(finding.finding_id)
         if recheck is None:
-            if settled(verdict, word, self._policy.settle_ns):
+            if is_settled(verdict, word, self._policy.settle_ns):
                 since_h = (verdict.at_wall_ns - verdict.since_wall_ns) / 3.6e12
                 finding = self._step(finding, Step.CLAIMED, actions, why=f"not seen any more for {since_h:.1f} h")
                 self._begin_recheck(finding, self._now_wall_ns)
@@ -248,7 +248,7 @@ class Ledger:
             return  # the picture was taken before the claim
         if finding.state is FindingState.RECTIFIED:
             finding = self._step(finding, Step.RECHECK_BEGUN, actions)
-        recheck.count(sign(verdict, word), self._now_wall_ns, self._policy)
+        recheck.count(recheck_sign(verdict, word), self._now_wall_ns, self._policy)
         if recheck.failed(self._policy):
             self._fail(finding, f"seen again: {_looks(recheck)}", actions)
         elif recheck.passed(self._policy) and fault is None:
@@ -301,7 +301,7 @@ class Ledger:
     def _order_look(self, finding: Finding, actions: list[Action]) -> None:
         self._rechecks[finding.finding_id].order(self._now_wall_ns, self._policy)
         self._arm(finding)
-        actions.append(RecheckWanted(finding.subject.camera_id, finding.finding_id))
+        actions.append(RecheckRequest(finding.subject.camera_id, finding.finding_id))
 
     def _begin_recheck(self, finding: Finding, now_wall_ns: int) -> None:
         """Looks from now on count. The engine's own claim waits for the patrol's visits, people's are looked into."""
@@ -336,7 +336,7 @@ class Ledger:
             request_id=request_id,
         )
         after = apply(finding, event)
-        actions.append(Recorded(event, after))
+        actions.append(RecordedEvent(event, after))
         self._let_go(finding)
         if not after.state.claimed:
             self._rechecks.pop(finding.finding_id, None)
@@ -349,13 +349,13 @@ class Ledger:
         self.findings[finding.finding_id] = finding
         self.counts[finding.state, finding.level] += 1
         of_camera = self._by_camera.setdefault(finding.subject.camera_id, {})
-        of_camera[family_of(finding.subject.cause_key)] = finding.finding_id
+        of_camera[family_of_cause_key(finding.subject.cause_key)] = finding.finding_id
 
     def _let_go(self, finding: Finding) -> None:
         del self.findings[finding.finding_id]
         self.counts[finding.state, finding.level] -= 1
         of_camera = self._by_camera[finding.subject.camera_id]
-        del of_camera[family_of(finding.subject.cause_key)]
+        del of_camera[family_of_cause_key(finding.subject.cause_key)]
         if not of_camera:
             del self._by_camera[finding.subject.camera_id]
 
@@ -373,7 +373,7 @@ class Ledger:
         due_ns = self.due_wall_ns(finding.finding_id)
         if due_ns != NEVER_NS:
             heappush(self.armed, (due_ns, finding.finding_id))
-        if len(self.armed) > 2 * len(self.findings) + ARMED_SLACK:
+        if len(self.armed) > 2 * len(self.findings) + WAKEUP_SLACK:
             held = ((self.due_wall_ns(finding_id), finding_id) for finding_id in self.findings)
             self.armed = [entry for entry in held if entry[0] != NEVER_NS]
             heapify(self.armed)

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from engine.ledger.core import ARMED_SLACK, REQUESTS_MAX, Ledger
+from engine.ledger.core import REQUESTS_MAX, WAKEUP_SLACK, Ledger
 from engine.ledger.recheck import NEVER_NS
-from engine.model.faults import family_of
+from engine.model.faults import family_of_cause_key
 from engine.model.findings import Finding, FindingState
 
 _STANDINGS = {
@@ -27,7 +27,7 @@ def check_invariants(ledger: Ledger) -> None:
     wanted: dict[int, int] = {}
     for finding_id, finding in ledger.findings.items():
         _check_finding(finding_id, finding)
-        held[finding.subject.camera_id, family_of(finding.subject.cause_key)] += 1
+        held[finding.subject.camera_id, family_of_cause_key(finding.subject.cause_key)] += 1
         counts[finding.state, finding.level] += 1
         due_ns = ledger.due_wall_ns(finding_id)
         if due_ns != NEVER_NS:
@@ -52,7 +52,7 @@ def check_invariants(ledger: Ledger) -> None:
     for finding_id, due_ns in wanted.items():
         if (due_ns, finding_id) not in armed:
             raise LedgerInvariantError(f"finding {finding_id} is due at {due_ns}, and nobody will be woken for it")
-    if len(ledger.armed) > 2 * len(ledger.findings) + ARMED_SLACK:
+    if len(ledger.armed) > 2 * len(ledger.findings) + WAKEUP_SLACK:
         raise LedgerInvariantError(f"{len(ledger.armed)} wake-ups for {len(ledger.findings)} findings")
     if ledger.requests > REQUESTS_MAX:
         raise LedgerInvariantError(f"{ledger.requests} request ids are remembered, at most {REQUESTS_MAX}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.model.faults import BLIND, OFFLINE, by_family, cause_key, family, severity
+from engine.model.faults import BLIND, OFFLINE, cause_key, family_of_kind, group_by_family, severity
 from engine.model.verdict import Severity, State, Verdict
 
 
@@ -31,7 +31,7 @@ def announced_faults(verdict: Verdict) -> dict[str, Fault]:
         return {}
     return {
         word: Fault(cause_key(kinds[0], verdict.announced_cause), severity(kinds) or Severity.IMPAIRED)
-        for word, kinds in by_family(verdict.announced_kinds).items()
+        for word, kinds in group_by_family(verdict.announced_kinds).items()
     }
 
 
@@ -39,10 +39,10 @@ def shows(verdict: Verdict, word: str) -> bool:
     """Whether this very look shows the fault of a family."""
     if word == OFFLINE:
         return verdict.state is State.OFFLINE
-    return any(family(kind) == word for kind in verdict.kinds)
+    return any(family_of_kind(kind) == word for kind in verdict.kinds)
 
 
-def sign(verdict: Verdict, word: str) -> RecheckSign:
+def recheck_sign(verdict: Verdict, word: str) -> RecheckSign:
     """What this look tells of the claim that the fault of a family is mended.
 
     It is good if it is ok, or shows other faults only, none of which blinds: grease beside a cover that was taken off.
@@ -57,7 +57,7 @@ def sign(verdict: Verdict, word: str) -> RecheckSign:
     return RecheckSign.NOTHING
 
 
-def settled(verdict: Verdict, word: str, settle_ns: int) -> bool:
+def is_settled(verdict: Verdict, word: str, settle_ns: int) -> bool:
     """Whether the camera has been announced free of the fault for so long. Unknown is never free of anything."""
     free = (State.OK, State.FAULT) if word == OFFLINE else (State.OK,)
     return verdict.announced in free and verdict.at_wall_ns - verdict.since_wall_ns >= settle_ns

@@ -51,7 +51,7 @@ _ABOUT_THE_NOTICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AttemptResult:
     """What an attempt came to. `retry_after_ns`: the wait that it asked for; `detail`: one line for people."""
 
     outcome: Outcome

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from engine.model.kpi import KpiName, Rate
 from engine.notices import formatting
-from engine.notices.digest import Case, Digest, Standing, Tally
+from engine.notices.digest import Digest, FindingSnapshot, LeagueLine, Tally
 from engine.notices.vocabulary import Lang, Words
 
-MARK = "\ufeff"
+UTF8_BOM = "\ufeff"
 """Tells Excel that a file is UTF-8."""
 _TALLY = ("opened", "closed", "dismissed", "standing", "overdue", "supervised")
 FINDING_COLUMNS = (
@@ -31,14 +31,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def league_csv(digest: Digest, words: Words) -> str:
     """One line a county, or canteen of a county, and one of all; every rate with its parts."""
     rates = {one.name: one.rate for one in digest.kpis}
-    total = Standing(None, digest.region, words["total"], rates, None, digest.total)
+    total = LeagueLine(None, digest.region, words["total"], rates, None, digest.total)
     return _csv([_league_head(digest, words), *(_line(one) for one in (*digest.league, total))])
 
 
-def findings_csv(digest: Digest, words: Words, cases: Sequence[Case]) -> str:
+def findings_csv(digest: Digest, words: Words, cases: Sequence[FindingSnapshot]) -> str:
     """One line a finding."""
     names = {chapter.code: chapter.name for chapter in digest.chapters}
-    at_ns = formatting.looked_at_ns(digest)
+    at_ns = formatting.as_of_ns(digest)
     rows = []
     for case in cases:
         finding, subject = case.finding, case.finding.subject
@@ -49,7 +49,7 @@ def findings_csv(digest: Digest, words: Words, cases: Sequence[Case]) -> str:
                 words.problem(subject.cause_key), words.severity(finding.severity),
                 formatting.moment(finding.opened_wall_ns, digest.timezone, year=True),
                 formatting.moment(finding.deadline_wall_ns, digest.timezone, year=True),
-                formatting.late(case, at_ns, words),
+                formatting.overdue_for(case, at_ns, words),
                 words.level(finding.level), words.state(finding.state), words["supervised"] * finding.supervised,
             ]
         )  # fmt: skip
@@ -66,7 +66,7 @@ def _league_head(digest: Digest, words: Words) -> list[str]:
     return [words["place"], words["code"], whose, *rates, *(words[name] for name in _TALLY)]
 
 
-def _line(standing: Standing) -> list[str]:
+def _line(standing: LeagueLine) -> list[str]:
     line = ["" if standing.place is None else str(standing.place), standing.code, standing.name]
     for name in KpiName:
         rate = standing.rates.get(name, _NO_RATE)
@@ -82,7 +82,7 @@ def _tally(tally: Tally) -> list[str]:
 def _csv(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([_plain(cell) for cell in row] for row in rows)
-    return MARK + text.getvalue()
+    return UTF8_BOM + text.getvalue()
 
 
 def _plain(cell: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from engine.clock import ns
 from engine.config.notices import NoticesSettings
 from engine.model.notice import LAST_ERROR_CHARS_MAX, DeliveryState, DeliveryUpdate, PendingDelivery
-from engine.notices.attempt import Answer, Outcome
+from engine.notices.attempt import AttemptResult, Outcome
 
 _S_PER_H = 3600
 _NEVER_NS = 1 << 62
@@ -20,7 +20,7 @@ EXPIRED = "expired"
 
 
 @dataclass(slots=True)
-class Link:
+class EndpointState:
     """One endpoint. `failures`: in a row, that count for the circuit; `streak`: attempts in a row without delivery."""
 
     name: str
@@ -50,10 +50,10 @@ class _Slots:
     free: int
     free_probes: int
 
-    def has_room(self, link: Link) -> bool:
+    def has_room(self, link: EndpointState) -> bool:
         return self.free > 0 and (not link.open or self.free_probes > 0)
 
-    def take(self, link: Link) -> None:
+    def take(self, link: EndpointState) -> None:
         self.free -= 1
         self.free_probes -= link.open
 
@@ -62,7 +62,7 @@ class Delivery:
     """The policy over all endpoints. The caller sends what is `due`, says how it `ended`, and writes the marks down."""
 
     def __init__(self, settings: NoticesSettings) -> None:
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, EndpointState] = {}
         self._next_start_ns = 0
         self.configure(settings)
 
@@ -71,7 +71,7 @@ class Delivery:
         self._settings = settings
         names = {one.name for one in settings.endpoints}
         for name in names:
-            self._links.setdefault(name, Link(name)).configured = True
+            self._links.setdefault(name, EndpointState(name)).configured = True
         for link in list(self._links.values()):
             if link.name not in names:
                 link.configured = False
@@ -101,12 +101,12 @@ class Delivery:
         for link in self._idle():
             if link.parcel is not None and now_ns >= self._expires_ns(link, link.parcel):
                 due.given_up.append(
-                    _mark(link.parcel, DeliveryState.DEAD, f"{EXPIRED}; {link.parcel.last_error}".rstrip("; "))
+                    _update(link.parcel, DeliveryState.DEAD, f"{EXPIRED}; {link.parcel.last_error}".rstrip("; "))
                 )
                 link.parcel = None
         ready = [one for one in self._idle() if one.not_before_ns <= now_ns]
         slots = self._slots()
-        for link, parcel in sorted(((one, one.parcel) for one in ready), key=lambda pair: _turn(pair[0])):
+        for link, parcel in sorted(((one, one.parcel) for one in ready), key=lambda pair: _send_order(pair[0])):
             if parcel is None or not slots.has_room(link) or self._next_start_ns > now_ns:
                 continue
             link.in_flight = True
@@ -115,7 +115,7 @@ class Delivery:
             due.send.append(parcel)
         return due
 
-    def ended(self, endpoint: str, answer: Answer, now_ns: int, jitter: float) -> DeliveryUpdate:
+    def ended(self, endpoint: str, answer: AttemptResult, now_ns: int, jitter: float) -> DeliveryUpdate:
         """An attempt came to this. `jitter`, 0 to 1, is drawn anew each time: it takes up to half of a wait away."""
         link = self._links[endpoint]
         parcel = link.parcel
@@ -149,7 +149,9 @@ class Delivery:
             assert link.configured or link.in_flight, link  # noqa: S101
             assert link.failures <= link.streak, link  # noqa: S101
 
-    def _judge(self, link: Link, parcel: PendingDelivery, answer: Answer, now_ns: int, jitter: float) -> DeliveryUpdate:
+    def _judge(
+        self, link: EndpointState, parcel: PendingDelivery, answer: AttemptResult, now_ns: int, jitter: float
+    ) -> DeliveryUpdate:
         tried = PendingDelivery(
             parcel.endpoint,
             parcel.notice,
@@ -161,7 +163,7 @@ class Delivery:
             link.parcel, link.open = None, False
             link.streak = link.failures = 0
             link.not_before_ns = now_ns  # those that wait longer have their turn before its next
-            return _mark(tried, DeliveryState.DELIVERED, "")
+            return _update(tried, DeliveryState.DELIVERED, "")
         link.streak += 1
         if answer.outcome.counts_for_circuit:
             link.failures += 1
@@ -173,12 +175,12 @@ class Delivery:
             link.refusals += 1
             if link.refusals >= self._settings.refusals_max:
                 link.parcel, link.streak, link.not_before_ns = None, 0, now_ns
-                return _mark(tried, DeliveryState.DEAD, tried.last_error)
+                return _update(tried, DeliveryState.DEAD, tried.last_error)
         link.not_before_ns = now_ns + self._wait_ns(link, answer, jitter)
         link.parcel = tried
-        return _mark(tried, DeliveryState.WAITING, tried.last_error, link.not_before_ns)
+        return _update(tried, DeliveryState.WAITING, tried.last_error, link.not_before_ns)
 
-    def _wait_ns(self, link: Link, answer: Answer, jitter: float) -> int:
+    def _wait_ns(self, link: EndpointState, answer: AttemptResult, jitter: float) -> int:
         settings = self._settings
         if answer.retry_after_ns is not None:
             longest_ns = ns(settings.retry_after_max_s)
@@ -188,7 +190,7 @@ class Delivery:
             wait_s = min(wait_s, settings.wait_first_s * 2 ** min(link.streak - 1, _DOUBLINGS_MAX))
         return ns(wait_s * (1 - jitter / 2))
 
-    def _idle(self) -> list[Link]:
+    def _idle(self) -> list[EndpointState]:
         """Endpoints that have something to send and are not at it."""
         return [one for one in self._links.values() if one.parcel is not None and not one.in_flight]
 
@@ -197,7 +199,7 @@ class Delivery:
         settings = self._settings
         return _Slots(settings.in_flight_max - len(flying), settings.probes_max - sum(flying))
 
-    def _expires_ns(self, link: Link, parcel: PendingDelivery) -> int:
+    def _expires_ns(self, link: EndpointState, parcel: PendingDelivery) -> int:
         """When a parcel is given up: tried at least once, or on a way that is known to be shut.
 
         So after days of standstill all are sent once.
@@ -214,9 +216,9 @@ class Delivery:
         self._next_start_ns = min(self._next_start_ns, now_ns + ns(1 / self._settings.per_s_max))
 
 
-def _mark(parcel: PendingDelivery, state: DeliveryState, error: str, next_wall_ns: int = 0) -> DeliveryUpdate:
+def _update(parcel: PendingDelivery, state: DeliveryState, error: str, next_wall_ns: int = 0) -> DeliveryUpdate:
     return DeliveryUpdate(parcel.endpoint, parcel.notice.seq, state, parcel.attempts, next_wall_ns, error)
 
 
-def _turn(link: Link) -> tuple[int, str]:
+def _send_order(link: EndpointState) -> tuple[int, str]:
     return link.not_before_ns, link.name

@@ -12,7 +12,7 @@ from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Ste
 from engine.model.measurement import Scores
 from engine.model.notice import NOTICE_KINDS, TEST, VERDICT_CHANGED, DeliveryState, Notice, PendingDelivery
 from engine.model.verdict import FaultKind, Severity, State, Verdict
-from engine.notices.attempt import Answer, Outcome
+from engine.notices.attempt import AttemptResult, Outcome
 from engine.notices.cloud_events import CONTENT_TYPE, event, event_bytes, event_id, event_type, schema
 from engine.notices.delivery import Delivery
 from engine.notices.payload import Data, FindingData, VerdictData, finding_data, verdict_data
@@ -119,7 +119,7 @@ def _waits() -> list[str]:
     delivery.take(PendingDelivery("county", _finding_notice(), 0))
     while not (due := delivery.due(now_ns)).given_up:
         if due.send:
-            mark = delivery.ended("county", Answer(Outcome.SERVER_ERROR), now_ns, 0.0)
+            mark = delivery.ended("county", AttemptResult(Outcome.SERVER_ERROR), now_ns, 0.0)
             wait_s, circuit = (mark.next_wall_ns - now_ns) // NS_PER_S, "open" if delivery.circuits_open() else "closed"
             rows.append((str(mark.attempts), _span(now_ns // NS_PER_S), _span(wait_s), circuit))
         wakeup_ns = delivery.next_wakeup_ns(now_ns)

@@ -64,7 +64,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FindingSnapshot:
     """A finding as it was at the end of the period. `missed_wall_ns`: when it first missed a deadline, 0 if never."""
 
     finding: Finding
@@ -98,7 +98,7 @@ class Tally:
     overdue: int = 0
     supervised: int = 0
 
-    def count(self, case: Case, begin_wall_ns: int) -> None:
+    def count(self, case: FindingSnapshot, begin_wall_ns: int) -> None:
         """Take a finding in."""
         finding = case.finding
         self.opened += finding.opened_wall_ns >= begin_wall_ns
@@ -120,7 +120,7 @@ class KpiLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LeagueLine:
     """One line of the league: a county, or a canteen where the region is a county. `place`: None without one."""
 
     place: int | None
@@ -132,12 +132,12 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class CountySection:
     """What is overdue or supervised in a county, the longest overdue first."""
 
     code: str
     name: str
-    cases: tuple[Case, ...]
+    cases: tuple[FindingSnapshot, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +155,11 @@ class Digest:
     so_far: bool
     kpis: tuple[KpiLine, ...]
     kpi_days: int
-    league: tuple[Standing, ...]
+    league: tuple[LeagueLine, ...]
     total: Tally
     by_severity: Mapping[Severity, Tally]
     by_level: Mapping[Level, Tally]
-    chapters: tuple[Chapter, ...]
+    chapters: tuple[CountySection, ...]
     left_out: int = 0
 
     @property
@@ -168,16 +168,16 @@ class Digest:
         return len(self.region) == COUNTY_DIGITS
 
 
-class Findings:
+class FindingsSummary:
     """The findings of a period, counted and put in order."""
 
-    def __init__(self, cases: Iterable[Case], begin_wall_ns: int) -> None:
+    def __init__(self, cases: Iterable[FindingSnapshot], begin_wall_ns: int) -> None:
         self.total = Tally()
         self.by_severity = {one: Tally() for one in Severity}
         self.by_level = {one: Tally() for one in Level}
         self.by_county: defaultdict[str, Tally] = defaultdict(Tally)
         self.by_canteen: defaultdict[str, Tally] = defaultdict(Tally)
-        pressing: list[Case] = []
+        pressing: list[FindingSnapshot] = []
         for case in cases:
             finding = case.finding
             tallies = (
@@ -194,24 +194,27 @@ class Findings:
         self.pressing = sorted(pressing, key=_urgency)
         """Overdue or supervised, the most urgent first."""
 
-    def chapters(self, names: Mapping[str, str], cases_max: int = CASES_MAX) -> tuple[tuple[Chapter, ...], int]:
+    def chapters(self, names: Mapping[str, str], cases_max: int = CASES_MAX) -> tuple[tuple[CountySection, ...], int]:
         """What is pressing by county, in the order of codes; and how much of it found no room."""
         listed = self.pressing[:cases_max]
-        counties: defaultdict[str, list[Case]] = defaultdict(list)
+        counties: defaultdict[str, list[FindingSnapshot]] = defaultdict(list)
         for case in listed:
             counties[case.finding.subject.region].append(case)
-        chapters = tuple(Chapter(code, names.get(code, code), tuple(counties[code])) for code in sorted(counties))
+        chapters = tuple(CountySection(code, names.get(code, code), tuple(counties[code])) for code in sorted(counties))
         return chapters, len(self.pressing) - len(listed)
 
 
-def with_findings(league: Sequence[Standing], tallies: Mapping[str, Tally], names: Mapping[str, str]) -> list[Standing]:
+def add_findings(
+    league: Sequence[LeagueLine], tallies: Mapping[str, Tally], names: Mapping[str, str]
+) -> list[LeagueLine]:
     """The league with the findings of each line; who has findings and no rates stands last, without a place."""
     known = {one.code for one in league}
     lines = [
-        Standing(one.place, one.code, one.name, one.rates, one.before, tallies.get(one.code, Tally())) for one in league
+        LeagueLine(one.place, one.code, one.name, one.rates, one.before, tallies.get(one.code, Tally()))
+        for one in league
     ]
     others = sorted(code for code in tallies if code not in known)
-    return lines + [Standing(None, code, names.get(code, code), {}, None, tallies[code]) for code in others]
+    return lines + [LeagueLine(None, code, names.get(code, code), {}, None, tallies[code]) for code in others]
 
 
 def canteen_of(finding: Finding) -> str:
@@ -220,7 +223,7 @@ def canteen_of(finding: Finding) -> str:
     return subject.site_id or (f"{subject.region}/{subject.site_name}" if subject.site_name else "")
 
 
-def _urgency(case: Case) -> tuple[int, int, int, int]:
+def _urgency(case: FindingSnapshot) -> tuple[int, int, int, int]:
     """Supervised before others, then the worst, then the longest overdue."""
     finding = case.finding
     since_ns = case.missed_wall_ns or finding.deadline_wall_ns

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from engine.clock import NS_PER_S, seconds
 from engine.model.kpi import Rate
-from engine.notices.digest import Case, Digest, Period
+from engine.notices.digest import Digest, FindingSnapshot, Period
 from engine.notices.vocabulary import Lang, Words
 
 _S_PER_H = 3600
@@ -42,7 +42,7 @@ def moment(wall_ns: int, timezone: str, *, year: bool = False) -> str:
     return f"{at:%Y-%m-%d %H:%M}" if year else f"{at:%m-%d %H:%M}"
 
 
-def late(case: Case, end_wall_ns: int, words: Words) -> str:
+def overdue_for(case: FindingSnapshot, end_wall_ns: int, words: Words) -> str:
     """How long a finding has been overdue at a moment; empty if it is not."""
     if not case.missed_wall_ns:
         return ""
@@ -70,7 +70,7 @@ def title(digest: Digest, words: Words) -> str:
     return words["week_title" if digest.period.days == _MONDAY_TO_SUNDAY else "day_title"]
 
 
-def looked_at_ns(digest: Digest) -> int:
+def as_of_ns(digest: Digest) -> int:
     """The moment that the state of findings is of: the end of the period, or now if that is not yet."""
     end_ns = digest.period.wall_ns(digest.timezone)[1]
     return min(end_ns, digest.made_wall_ns) if digest.so_far else end_ns

@@ -14,7 +14,7 @@ def html(digest: Digest, lang: Lang) -> str:
     """The page."""
     words = Words(lang)
     return _template().render(
-        d=digest, w=words, cells=formatting, kpi_names=list(KpiName), at_ns=formatting.looked_at_ns(digest)
+        d=digest, w=words, cells=formatting, kpi_names=list(KpiName), at_ns=formatting.as_of_ns(digest)
     )
 
 

@@ -7,13 +7,13 @@ from engine.config.notices import EndpointSettings
 from engine.model.notice import Notice
 
 
-def hears(endpoint: EndpointSettings, notice: Notice) -> bool:
+def accepts(endpoint: EndpointSettings, notice: Notice) -> bool:
     """Whether the notice is of the endpoint's region and of a kind that it wants."""
     return notice.region.startswith(endpoint.region) and any(
         fnmatchcase(notice.kind, pattern) for pattern in endpoint.events
     )
 
 
-def listeners(endpoints: Iterable[EndpointSettings], notice: Notice) -> tuple[str, ...]:
+def recipients(endpoints: Iterable[EndpointSettings], notice: Notice) -> tuple[str, ...]:
     """Names of those who hear of it."""
-    return tuple(endpoint.name for endpoint in endpoints if hears(endpoint, notice))
+    return tuple(endpoint.name for endpoint in endpoints if accepts(endpoint, notice))

@@ -16,9 +16,9 @@ from typing import Protocol, TypeVar
 from engine.clock import ns, seconds, wall_ns
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.model.notice import OPENED, PRUNE_ROWS, Backlog, DeliveryState, DeliveryUpdate, Notice, PendingDelivery
-from engine.notices.attempt import Answer, Outcome
+from engine.notices.attempt import AttemptResult, Outcome
 from engine.notices.delivery import Delivery
-from engine.notices.routing import listeners
+from engine.notices.routing import recipients
 from engine.notices.webhook import Webhook
 from engine.runtime.log import logger
 
@@ -195,7 +195,7 @@ class Sender:
         settings = self._settings
 
         def choose(notice: Notice) -> Sequence[str]:
-            return listeners(settings.endpoints, notice)
+            return recipients(settings.endpoints, notice)
 
         seen = _ROUTE_ROWS
         while seen == _ROUTE_ROWS and not self._stopping:
@@ -225,7 +225,7 @@ class Sender:
         try:
             answer = await webhook.send(endpoint, parcel.notice, self._settings.source, wall_ns())
         except Exception as error:  # noqa: BLE001 (a mistake of ours is one endpoint's failure, and is tried again)
-            answer = Answer(Outcome.INTERNAL, type(error).__name__)
+            answer = AttemptResult(Outcome.INTERNAL, type(error).__name__)
             logger().error("notice not sent", endpoint=endpoint.name, detail=f"{type(error).__name__}: {error}")
         mark = self._delivery.ended(endpoint.name, answer, wall_ns(), random.random())  # noqa: S311 (spreads load)
         self._gauge.notice_ended(endpoint.name, answer.outcome)

@@ -13,7 +13,7 @@ from engine.clock import NS_PER_S, monotonic_ns
 from engine.config.notices import EndpointSettings
 from engine.errors import ConfigError
 from engine.model.notice import Notice
-from engine.notices.attempt import Answer, Outcome, outcome_of, retry_after_ns
+from engine.notices.attempt import AttemptResult, Outcome, outcome_of, retry_after_ns
 from engine.notices.cloud_events import CONTENT_TYPE, event_bytes, event_id
 from engine.notices.signature import headers, parse_secrets
 from engine.redact import redact
@@ -44,27 +44,27 @@ class Webhook:
         for _, client in self._clients.values():
             await client.aclose()
 
-    async def send(self, endpoint: EndpointSettings, notice: Notice, source: str, now_wall_ns: int) -> Answer:
+    async def send(self, endpoint: EndpointSettings, notice: Notice, source: str, now_wall_ns: int) -> AttemptResult:
         """Send one notice, and say what came of it; raises nothing that an endpoint or a file can bring about."""
         try:
             body = event_bytes(notice, source)
         except ValueError as error:
-            return Answer(Outcome.INTERNAL, _line(str(error)))
+            return AttemptResult(Outcome.INTERNAL, _line(str(error)))
         try:
             secrets = await self._secrets(endpoint.secret_file)
             client = await self._client(endpoint.ca_file)
         except ConfigError as error:
-            return Answer(Outcome.NO_SECRET, _line(str(error)))
+            return AttemptResult(Outcome.NO_SECRET, _line(str(error)))
         signed = headers(secrets, event_id(notice), now_wall_ns // NS_PER_S, body)
         try:
             async with asyncio.timeout(endpoint.timeout_s):
                 return await _post(client, endpoint.url, {"content-type": CONTENT_TYPE} | signed, body, now_wall_ns)
         except TimeoutError:
-            return Answer(Outcome.TIMEOUT, f"no answer within {endpoint.timeout_s:g} s")
+            return AttemptResult(Outcome.TIMEOUT, f"no answer within {endpoint.timeout_s:g} s")
         except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
-            return Answer(Outcome.UNREACHABLE, _line(str(error)))
+            return AttemptResult(Outcome.UNREACHABLE, _line(str(error)))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            return Answer(Outcome.BROKEN, _line(f"{type(error).__name__}: {error}"))
+            return AttemptResult(Outcome.BROKEN, _line(f"{type(error).__name__}: {error}"))
 
     async def _secrets(self, path: str) -> tuple[bytes, ...]:
         """An exchanged secret counts a second later."""
@@ -94,17 +94,19 @@ class Webhook:
         return client
 
 
-def send_once(endpoint: EndpointSettings, notice: Notice, source: str, now_wall_ns: int) -> Answer:
+def send_once(endpoint: EndpointSettings, notice: Notice, source: str, now_wall_ns: int) -> AttemptResult:
     """Send one notice on a connection of its own, and wait for what comes of it."""
 
-    async def send() -> Answer:
+    async def send() -> AttemptResult:
         async with Webhook() as webhook:
             return await webhook.send(endpoint, notice, source, now_wall_ns)
 
     return asyncio.run(send())
 
 
-async def _post(client: httpx.AsyncClient, url: str, sent: dict[str, str], body: bytes, now_wall_ns: int) -> Answer:
+async def _post(
+    client: httpx.AsyncClient, url: str, sent: dict[str, str], body: bytes, now_wall_ns: int
+) -> AttemptResult:
     async with client.stream("POST", url, content=body, headers=sent) as response:
         outcome = outcome_of(response.status_code)
         said = bytearray()
@@ -114,7 +116,7 @@ async def _post(client: httpx.AsyncClient, url: str, sent: dict[str, str], body:
                 break
         wait = response.headers.get("retry-after")
     words = f"HTTP {response.status_code} {said[:_READ_BYTES_MAX].decode('utf-8', 'replace')}"
-    return Answer(outcome, _line(words), None if wait is None else retry_after_ns(wait, now_wall_ns))
+    return AttemptResult(outcome, _line(words), None if wait is None else retry_after_ns(wait, now_wall_ns))
 
 
 def _read_secrets(path: str) -> tuple[bytes, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.calendar import Calendar
-from engine.config.capacity import Fleet, Gates, Load, cannot_keep
+from engine.config.capacity import CameraGroups, Fleet, Load, capacity_shortfalls
 from engine.config.schema import SchedulerSettings, Settings
 from engine.scheduler.classes import CameraClass
 from engine.scheduler.table import ENABLED, GONE, PUSH, CameraState
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def warnings(core: "Scheduler", settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
     """What would be wrong with these settings, which need not be those in force, for the cameras that there are."""
-    said = list(cannot_keep(settings, fleet(core, settings.scheduler), cores))
+    said = list(capacity_shortfalls(settings, fleet(core, settings.scheduler), cores))
     return said + never_open(core, settings.scheduler, calendar, wall_ns)
 
 
@@ -31,10 +31,10 @@ def fleet(core: "Scheduler", settings: SchedulerSettings) -> Fleet:
     keys = np.array([class_of_point(code, settings) == CameraClass.KEY_POINT for code in range(256)])[point]
     demuxed = (point & DEMUX) != 0
 
-    def gates(column: npt.NDArray[np.int32], names: list[str]) -> Gates:
+    def gates(column: npt.NDArray[np.int32], names: list[str]) -> CameraGroups:
         capped = column >= 0
         counts = [np.bincount(column[capped & part], minlength=len(names)) for part in (keys, ~keys)]
-        return Gates(names, counts[0], counts[1])
+        return CameraGroups(names, counts[0], counts[1])
 
     return Fleet(
         Load(int(keys.sum()), int((~keys).sum())),

@@ -209,7 +209,7 @@ def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings:
             elif isinstance(one, str):
                 registry.pop(one, None)
         begin = max(begin, end)
-        written = written.then(book.take())
+        written = written.followed_by(book.take())
         facts = {camera_id: known for (_, camera_id), known in written.cameras.items()}
         again = DailyCounts("Asia/Shanghai", registry.values(), NOW_NS, facts)
         again.check_invariants()

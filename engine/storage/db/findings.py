@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from engine.model.faults import family_of
+from engine.model.faults import family_of_cause_key
 from engine.model.findings import (
     Finding,
     FindingCommand,
@@ -147,7 +147,7 @@ class FindingRecord:
         muted: dict[str, set[str]] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(query):
-                muted.setdefault(row.camera_id, set()).add(family_of(row.cause_key))
+                muted.setdefault(row.camera_id, set()).add(family_of_cause_key(row.cause_key))
         return muted
 
     def requests(self, limit: int) -> list[tuple[tuple[str, str], FindingCommand]]:

@@ -72,7 +72,7 @@ class Interning:
         if known is None:
             fields, names_no, thresholds_no = packed_verdict.unpack_shape(self._read(connection, shape_no))
             names = tuple(json.loads(self._read(connection, names_no)))
-            known = packed_verdict.shape(fields, names, self._thresholds_of(connection, thresholds_no))
+            known = packed_verdict.build_shape(fields, names, self._thresholds_of(connection, thresholds_no))
             self._shapes[shape_no] = known
         return known
 

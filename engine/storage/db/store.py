@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.model import packed_verdict
 from engine.model.camera import Camera, KeyPoint, SiteKind
-from engine.model.packed_verdict import Packed
-from engine.model.registry import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.packed_verdict import PackedVerdict
+from engine.model.registry import CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.model.verdict import Verdict
 from engine.storage.db.access import Access
 from engine.storage.db.database import AwayError, connect, parse, refused, writing
@@ -174,14 +174,14 @@ class Store:
                     connection.execute(sa.delete(table).where(table.c.camera_id.in_(chunk)))
         return tuple(removed)
 
-    def latest(self) -> Iterator[tuple[str, Packed, bytes]]:
+    def latest(self) -> Iterator[tuple[str, PackedVerdict, bytes]]:
         """Of each camera that was visited its id, the latest verdict as it is stored, and the judge's memory."""
         query = sa.select(*_VERDICT, latest.c.history)
         with self._engine.connect() as connection:
             for whose, at_wall_ns, shape_no, body, memory in connection.execution_options(
                 yield_per=_CHUNK_ROWS
             ).execute(query):
-                yield whose, Packed(at_wall_ns, self._terms.shape(connection, shape_no), body), memory
+                yield whose, PackedVerdict(at_wall_ns, self._terms.shape(connection, shape_no), body), memory
 
     def put_histories(self, histories: Mapping[str, bytes]) -> None:
         """Replace the judge's memory of cameras that have one; in one transaction."""
@@ -307,7 +307,7 @@ class Store:
         if row.shape_no is None:
             return CameraStatus(camera)
         shape = self._terms.shape(connection, row.shape_no)
-        return CameraStatus(camera, Packed(row.seen_wall_ns, shape, row.verdict))
+        return CameraStatus(camera, PackedVerdict(row.seen_wall_ns, shape, row.verdict))
 
 
 def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]], by: str = "camera_id") -> None:
@@ -345,8 +345,8 @@ def _after(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
     return [keys_row < place_row if query.descending else keys_row > place_row]
 
 
-def _mark(camera: Camera, order: CameraOrder) -> CameraMark:
-    return CameraMark(camera.camera_id, "" if order is CameraOrder.NAME else getattr(camera, order.value))
+def _mark(camera: Camera, order: CameraOrder) -> CameraCursor:
+    return CameraCursor(camera.camera_id, "" if order is CameraOrder.NAME else getattr(camera, order.value))
 
 
 def _filters(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":

@@ -7,15 +7,15 @@ import pytest
 
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.model.notice import DeliveryState, DeliveryUpdate, Notice, PendingDelivery
-from engine.notices.attempt import Answer, Outcome
+from engine.notices.attempt import AttemptResult, Outcome
 from engine.notices.delivery import Delivery
 
 S = 10**9
 H = 3600 * S
 T0 = 1_764_000_000 * S
-OK = Answer(Outcome.DELIVERED)
-DOWN = Answer(Outcome.SERVER_ERROR, "HTTP 500")
-BAD = Answer(Outcome.REFUSED, "HTTP 422")
+OK = AttemptResult(Outcome.DELIVERED)
+DOWN = AttemptResult(Outcome.SERVER_ERROR, "HTTP 500")
+BAD = AttemptResult(Outcome.REFUSED, "HTTP 422")
 
 
 def settings(*names: str, **more) -> NoticesSettings:
@@ -33,7 +33,7 @@ def sent(delivery: Delivery, now_ns: int) -> list[str]:
     return [one.name for one in delivery.due(now_ns).send]
 
 
-def fail(delivery: Delivery, now_ns: int, answer: Answer = DOWN, jitter: float = 0.0) -> DeliveryUpdate:
+def fail(delivery: Delivery, now_ns: int, answer: AttemptResult = DOWN, jitter: float = 0.0) -> DeliveryUpdate:
     assert sent(delivery, now_ns), "nothing was due"
     return delivery.ended("a", answer, now_ns, jitter)
 
@@ -89,7 +89,7 @@ def test_retry_after_is_honoured_within_bounds() -> None:
     for asked_s, waits_s in ((30, 30), (0, 5), (10**9, 7200)):
         delivery = Delivery(settings(wait_first_s=5, retry_after_max_s=7200))
         delivery.take(parcel())
-        answer = Answer(Outcome.THROTTLED, "HTTP 429", asked_s * S)
+        answer = AttemptResult(Outcome.THROTTLED, "HTTP 429", asked_s * S)
         assert fail(delivery, T0, answer).next_wall_ns == T0 + waits_s * S
 
 
@@ -98,7 +98,7 @@ def test_an_endpoint_that_only_throttles_keeps_its_circuit_closed() -> None:
     delivery.take(parcel())
     now = T0
     for _ in range(10):
-        now = fail(delivery, now, Answer(Outcome.THROTTLED, "HTTP 429")).next_wall_ns
+        now = fail(delivery, now, AttemptResult(Outcome.THROTTLED, "HTTP 429")).next_wall_ns
     assert delivery.circuits_open() == ()
 
 
@@ -161,7 +161,7 @@ def test_delivery_closes_the_circuit() -> None:
 def test_an_endpoint_that_is_gone_is_asked_again_only_after_the_longest_wait() -> None:
     delivery = Delivery(settings(wait_max_s=3600))
     delivery.take(parcel())
-    assert fail(delivery, T0, Answer(Outcome.GONE, "HTTP 410")).next_wall_ns == T0 + H
+    assert fail(delivery, T0, AttemptResult(Outcome.GONE, "HTTP 410")).next_wall_ns == T0 + H
     assert delivery.circuits_open() == ("a",)
 
 
@@ -271,7 +271,7 @@ def test_in_any_weather_nothing_is_lost_and_every_endpoint_hears_in_order(seed: 
         if flying and draw.random() < 0.7:
             one = flying.pop(draw.randrange(len(flying)))
             well = draw.random() < (0.9 if one.endpoint < "e3" else 0.2)
-            answer = OK if well else Answer(draw.choice([one for one in Outcome if one != Outcome.DELIVERED]))
+            answer = OK if well else AttemptResult(draw.choice([one for one in Outcome if one != Outcome.DELIVERED]))
             if well:
                 heard[one.endpoint].append(one.notice.seq)
             write([delivery.ended(one.endpoint, answer, now, draw.random())])
