@@ -16,8 +16,9 @@ from engine.clock import wall_ns
 from engine.config.schema import Settings
 from engine.errors import NotFoundError, StoreError
 from engine.ledger.commands import check_command, check_state, is_repeated
-from engine.ledger.core import REQUESTS_MAX, Action, Ledger, RecheckRequest
+from engine.ledger.core import Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
+from engine.ledger.requests import REQUESTS_MAX
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.camera import Camera
@@ -115,7 +116,7 @@ class FindingsService:
         """A notice of the finding reached somebody; StoreError while nothing can be written: tell it again."""
         if not self._has_room():
             raise StoreError("the database is away, and nothing can be promised without it; ask again later")
-        self._commit(self._ledger.delivered(finding_id, why, wall_ns()))
+        self._commit(self._ledger.record_delivery(finding_id, why, wall_ns()))
 
     def configure(self, settings: Settings) -> None:
         """New settings, for what begins from now on."""
@@ -186,14 +187,14 @@ class FindingsService:
         return finding
 
     def _act(self, command: FindingCommand, actor: Actor) -> _Taken:
-        repeated = self._ledger.repeats(command, actor)
+        repeated = self._ledger.is_repeated(command, actor)
         held = self._ledger.findings.get(command.finding_id)
         if repeated or held is None or not actor.sees(held.subject.region):
             # What is committed says which it is; all that came before is committed with an empty write.
             return _Taken(None, self._writer.transact(), repeated)
         if not self._has_room():
             raise StoreError("the database is away, and nothing can be promised without it; ask again later")
-        finding, actions = self._ledger.act(command, actor, wall_ns())
+        finding, actions = self._ledger.execute(command, actor, wall_ns())
         return _Taken(finding, self._commit(actions))
 
     async def _kept(self, finding_id: int, actor: Actor) -> Finding:

@@ -56,7 +56,7 @@ class Shape:
 
 
 class PackedVerdict(NamedTuple):
-    """A verdict in packed form. `at_wall_ns`: of the verdict. `body`: laid out as above; `shape` is needed to read it."""
+    """A packed verdict. `at_wall_ns`: of the verdict. `body`: laid out as above; `shape` tells how to read it."""
 
     at_wall_ns: int
     shape: Shape

@@ -110,10 +110,10 @@ class LedgerMachine(RuleBasedStateMachine):
         number = sorted(before)[-number] if number <= len(before) else number
         command = FindingCommand(number, step, why, expected, request_id)
         try:
-            if number not in before or self.ledger.repeats(command, actor):
+            if number not in before or self.ledger.is_repeated(command, actor):
                 return
             self.told_ns = self.now_ns
-            finding, actions = self.ledger.act(command, actor, self.now_ns)
+            finding, actions = self.ledger.execute(command, actor, self.now_ns)
         except (InvalidArgumentError, ConflictError, DeniedError, StateError):
             assert self.ledger.findings == before
             return
@@ -122,7 +122,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 6))
     def notice_arrives(self, number) -> None:
-        self.take(self.ledger.delivered(number, "a webhook", self.now_ns))
+        self.take(self.ledger.record_delivery(number, "a webhook", self.now_ns))
 
     @rule(duration_ns=DURATIONS)
     def wait(self, duration_ns) -> None:

@@ -89,9 +89,9 @@ class Desk:
         request_id: str = "",
     ) -> list[Step]:  # fmt: skip
         command = FindingCommand(finding_id, step, why, number, request_id)
-        if self.ledger.repeats(command, actor):
+        if self.ledger.is_repeated(command, actor):
             return []
-        _, actions = self.ledger.act(command, actor, self.now_ns)
+        _, actions = self.ledger.execute(command, actor, self.now_ns)
         return self.take(actions)
 
     def finding(self, finding_id: int = 1) -> Finding:
