@@ -73,7 +73,7 @@ class KpiService:
     def put(self, cameras: Iterable[Camera]) -> None:
         """Cameras are new or changed in the registry."""
         with self._lock:
-            self._book.put(cameras, self._clock_wall_ns())
+            self._book.upsert(cameras, self._clock_wall_ns())
 
     def remove(self, camera_ids: Iterable[str]) -> None:
         """Cameras left the registry."""
@@ -96,16 +96,16 @@ class KpiService:
             self._book.advance(now_wall_ns)
             while not self._passed.empty():
                 for camera_id, (due, kept) in self._passed.get().items():
-                    self._book.periods(camera_id, due, kept, now_wall_ns)
+                    self._book.add_periods(camera_id, due, kept, now_wall_ns)
             for record in records:
                 self._book.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
-            self._unwritten = self._unwritten.followed_by(self._book.take())
+            self._unwritten = self._unwritten.followed_by(self._book.drain_changes())
             self._joined_keep_days = self._keep_days
         self._record.put(transaction, self._unwritten, self._joined_keep_days)
 
     def committed(self) -> None:
         """The transaction of the last `join` is in the database; from the thread that wrote it."""
-        self._recent = self._recent.after(self._unwritten, self._joined_keep_days)
+        self._recent = self._recent.with_changes(self._unwritten, self._joined_keep_days)
         self._unwritten = KpiChanges()
         now_wall_ns = self._clock_wall_ns()
         if now_wall_ns >= self._show_after_ns:
@@ -117,13 +117,13 @@ class KpiService:
     def take_late(self) -> int:
         """Verdicts since the last call that came when their day was over; they count for none."""
         with self._lock:
-            return self._book.take_late()
+            return self._book.drain_late_count()
 
     async def table(self, query: KpiQuery) -> KpiTable:
         """The KPIs that are wanted, from what is written; canteens of a day that is not over yet, as they stand."""
         recent = self._recent
         span = _span(recent, query.from_day, query.to_day)
-        if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
+        if query.by == KpiBy.CANTEEN or not (span is None or recent.covers(*span)):
             return await asyncio.to_thread(kpi_table, self._record, query, self._canteens)
         return await asyncio.to_thread(region_table, recent, query)
 
@@ -131,7 +131,7 @@ class KpiService:
         """The league table, from what is written."""
         recent = self._recent
         span = _with_before(_span(recent, query.from_day, query.to_day))
-        if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
+        if query.by == KpiBy.CANTEEN or not (span is None or recent.covers(*span)):
             return await asyncio.to_thread(league_table, self._record, query)
         return await asyncio.to_thread(_league, partial(region_table, recent), query)
 

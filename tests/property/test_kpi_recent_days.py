@@ -67,7 +67,7 @@ class Both:
         for change, keep_days in written:
             with self.engine.begin() as transaction:
                 self.kpis.put(transaction, change, keep_days)
-            recent = recent.after(change, keep_days)
+            recent = recent.with_changes(change, keep_days)
         return recent
 
 

@@ -58,9 +58,7 @@ def test_a_reason_longer_than_the_ledger_keeps_is_refused(desk: Desk) -> None:
 
 def test_who_has_not_seen_the_latest_event_does_not_overrule_it(desk: Desk) -> None:
     desk.act(Step.ACKNOWLEDGED, number=1)
-    with pytest.raises(
-        ConflictError, match="its latest event is number 2, not 1: it is acknowledged now; read it"
-    ):
+    with pytest.raises(ConflictError, match="its latest event is number 2, not 1: it is acknowledged now; read it"):
         desk.act(Step.DISMISSED, OPERATOR, number=1)
     assert desk.act(Step.DISMISSED, OPERATOR, number=2) == [Step.DISMISSED]
 
