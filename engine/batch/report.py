@@ -50,7 +50,7 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
     league = _canteens(store.kpis, region, period) if of_canteens else _counties(store.kpis, region, period, called)
     tallies = findings.by_canteen if of_canteens else findings.by_county
     canteens = _canteen_names(store, region, findings) if of_canteens else names
-    chapters, left_out = findings.chapters(names)
+    sections, left_out = findings.sections(names)
     kpis, days = _headline(store.kpis, region, period)
     digest = Digest(
         region=region,
@@ -65,7 +65,7 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
         total=findings.total,
         by_severity=findings.by_severity,
         by_level=findings.by_level,
-        chapters=chapters,
+        sections=sections,
         left_out=left_out,
     )
     return Report(digest, named)

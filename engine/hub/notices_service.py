@@ -65,7 +65,7 @@ class NoticesService:
             ask(tell).result(_TOLD_S)
 
         self._sender = sender = Sender(outbox, self._settings, told, metrics)
-        findings.listeners.append(lambda _: sender.hint())
+        findings.listeners.append(lambda _: sender.wake())
 
     def configure(self, settings: NoticesSettings) -> None:
         """New settings, for what is sent from now on."""

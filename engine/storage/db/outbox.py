@@ -77,7 +77,9 @@ class Outbox:
             self._set_routed(connection, news[-1].seq)
         return len(news), full
 
-    def settle(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()) -> list[PendingDelivery]:
+    def record_and_fetch(
+        self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()
+    ) -> list[PendingDelivery]:
         """Write down what became of parcels; then the oldest that waits for each of these endpoints."""
         if not marks:
             with self._engine.connect() as connection:

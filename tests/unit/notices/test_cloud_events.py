@@ -91,7 +91,7 @@ def test_a_changed_verdict_is_about_its_camera() -> None:
 
 
 def test_a_body_that_is_no_object_is_refused_before_it_is_signed() -> None:
-    with pytest.raises(ValueError, match="no JSON object"):
+    with pytest.raises(ValueError, match="not a JSON object"):
         event_bytes(Notice(1, "finding.opened", 1, 1, AT_NS, "", "[]"), "urn:a")
 
 

@@ -33,10 +33,10 @@ def finding(number: int = 1, state: FindingState = FindingState.OPEN, opened_ns:
 
 def digest(*cases: FindingSnapshot, **more) -> Digest:
     findings = FindingsSummary(cases, BEGIN)
-    chapters, left_out = findings.chapters({"130102": "石家庄市长安区"})
+    sections, left_out = findings.sections({"130102": "石家庄市长安区"})
     base = Digest(
         "1301", "石家庄市", WEEK, ZONE, END + HOUR, False, (), 7, (), findings.total, findings.by_severity,
-        findings.by_level, chapters, left_out,
+        findings.by_level, sections, left_out,
     )  # fmt: skip
     return replace(base, **more)
 
@@ -173,9 +173,9 @@ def test_without_findings_and_figures_a_page_says_so() -> None:
 
 def test_a_page_lists_so_many_findings_and_says_how_many_are_left_out() -> None:
     findings = FindingsSummary([FindingSnapshot(finding(number, overdue=True), BEGIN) for number in range(1, 6)], BEGIN)
-    chapters, left_out = findings.chapters({}, cases_max=3)
-    assert ([len(one.cases) for one in chapters], left_out) == ([3], 2)
-    assert "not listed here (the CSV has them): 2" in html(digest(chapters=chapters, left_out=left_out), Lang.EN)
+    sections, left_out = findings.sections({}, listed_max=3)
+    assert ([len(one.findings) for one in sections], left_out) == ([3], 2)
+    assert "not listed here (the CSV has them): 2" in html(digest(sections=sections, left_out=left_out), Lang.EN)
 
 
 def test_a_period_that_is_not_over_is_told_as_of_now() -> None:
