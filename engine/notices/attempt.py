@@ -78,7 +78,7 @@ def outcome_of(status: int) -> Outcome:
 
 
 def retry_after_ns(header: str, now_wall_ns: int) -> int | None:
-    """Return the wait that a Retry-After header asks for, in seconds or as a date (RFC 9110, 10.2.3); None if neither."""
+    """Return the wait that a Retry-After header asks for (RFC 9110, 10.2.3); None if it is not valid."""
     text = header.strip()
     if text.isascii() and text.isdecimal() and len(text) < 12:
         return int(text) * NS_PER_S

@@ -29,14 +29,14 @@ _CAMERA = Camera(
 _REGION = "石家庄市长安区"
 _SAYS = {
     Outcome.DELIVERED: "2xx: delivered; the body of the answer is ignored",
-    Outcome.REFUSED: "400, 413, 415, 422: sent again; given up after `refusals_max` of them, so that the next one can pass",
+    Outcome.REFUSED: "400, 413, 415, 422: sent again; given up after `refusals_max` of them, and the next passes",
     Outcome.THROTTLED: "429: sent again after Retry-After; the circuit stays closed",
     Outcome.GONE: "410: sent again after `wait_max_s`; the circuit opens at once",
     Outcome.REDIRECTED: "3xx: not followed; sent again",
     Outcome.CLIENT_ERROR: "any other 4xx: sent again",
     Outcome.SERVER_ERROR: "5xx: sent again",
     Outcome.TIMEOUT: "not answered within the endpoint's `timeout_s`, body included: sent again",
-    Outcome.UNREACHABLE: "the name does not resolve, no route, nothing listens, or the certificate is not trusted: sent again",
+    Outcome.UNREACHABLE: "unknown name, no route, nothing listens, or an untrusted certificate: sent again",
     Outcome.BROKEN: "the connection ended, or the answer was not HTTP: sent again",
     Outcome.NO_SECRET: "`secret_file` or `ca_file` cannot be used: nothing was sent; retried",
     Outcome.INTERNAL: "a bug of the engine, see its log: retried",
