@@ -38,11 +38,11 @@ def read_section(path: Path, kind: type[Kind], *, bytes_max: int = 1024 * 1024, 
 
 def unknown_key(location: Sequence[int | str], kind: type[BaseModel]) -> str:
     """Return the message about a key that `kind` does not have at this location."""
-    known = _key_names(location, kind)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    names = _key_names(location, kind)
+    near = difflib.get_close_matches(str(location[-1]), names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     path = ".".join(map(str, location))
-    return f"{path}: unknown key; {hint}known here: {', '.join(known)}; correct the name or delete the line"
+    return f"{path}: unknown key; {hint}known here: {', '.join(names)}; correct the name or delete the line"
 
 
 def _sentence(error: Any, kind: type[Section]) -> str:

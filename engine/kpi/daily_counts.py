@@ -46,7 +46,7 @@ class _Day:
         self.ordinal = ordinal
         self.places = places
         self.members = members
-        self.facts = {camera_id: known for camera_id, known in facts.items() if camera_id in places}
+        self.facts = {camera_id: camera_facts for camera_id, camera_facts in facts.items() if camera_id in places}
         self.groups: dict[_Group, Counts] = {} if groups is None else groups
         self.counties: dict[str, Counts] = {}
         self.changed_cameras: set[str] = set()

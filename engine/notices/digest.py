@@ -222,8 +222,8 @@ def add_findings(
     """Return the league with the findings of each line; whoever has findings but no rates is last, without a place."""
     ranked = {line.code for line in league}
     lines = [
-        LeagueLine(one.place, one.code, one.name, one.rates, one.before, tallies.get(one.code, Tally()))
-        for one in league
+        LeagueLine(line.place, line.code, line.name, line.rates, line.before, tallies.get(line.code, Tally()))
+        for line in league
     ]
     others = sorted(code for code in tallies if code not in ranked)
     return lines + [LeagueLine(None, code, names.get(code, code), {}, None, tallies[code]) for code in others]
