@@ -23,7 +23,7 @@ from typing import Any
 from engine.clock import NS_PER_S
 from engine.hub.kpi_service import KpiService, kpi_table, league_table
 from engine.interchange.regions import hebei
-from engine.kpi.counting import NOTHING
+from engine.kpi.counting import NO_COUNTS
 from engine.kpi.daily_counts import LATE_NS, DailyCounts
 from engine.kpi.days import Days
 from engine.model.camera import Camera, KeyPoint
@@ -172,7 +172,7 @@ def _counting_times(store: Store, now_wall_ns: int) -> dict[str, Any]:
     facts_bytes = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     next_verdicts = [verdict(camera.camera_id, now_wall_ns + NS_PER_S, random) for camera in registry]
-    counts.take()
+    counts.drain_changes()
     began = time.perf_counter()
     for second in next_verdicts:
         counts.observe(second, working=True, now_wall_ns=now_wall_ns + NS_PER_S)
@@ -182,7 +182,7 @@ def _counting_times(store: Store, now_wall_ns: int) -> dict[str, Any]:
     midnight_s = time.perf_counter() - began
     began = time.perf_counter()
     counts.advance(Days(TIMEZONE).begin_ns(counts.today) + LATE_NS)
-    counts.take()
+    counts.drain_changes()
     closed_s = time.perf_counter() - began
     return {
         "start_s": round(start_s, 2),
@@ -237,7 +237,7 @@ def _varied(day: int, canteens: Mapping[str, Counts]) -> Iterator[tuple[str, Cou
 
 
 def _sum(parts: list[Counts]) -> Counts:
-    total = NOTHING
+    total = NO_COUNTS
     for counts in parts:
         total = total.plus(counts)
     return total

@@ -38,7 +38,7 @@ from engine.config.schema import RecordSettings
 from engine.kernels.registry import FIGURES
 from engine.model.camera import Camera
 from engine.model.packed_measurement import pack_measurement
-from engine.model.registry import CameraMark, CameraQuery
+from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import FaultKind, State
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
@@ -211,7 +211,7 @@ def _reads(path: Path, visits: Visits) -> dict[str, Any]:
         "page_ms": (
             15,
             lambda: store.registry.page(
-                CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, after=CameraMark(rng.choice(ids)))
+                CameraQuery(f"13{rng.randrange(11):02}", page_size=1000, after=CameraCursor(rng.choice(ids)))
             ),
         ),
     }  # fmt: skip

@@ -1,7 +1,7 @@
-"""The only reader of clocks. Cores take `now_ns` as an argument; shells get it here.
+"""Reads the clocks; nothing else in the engine does. Cores take `now_ns` as an argument; shells get it here.
 
-Clocks that are never mixed: the monotonic one orders events and measures durations; the wall clock stamps what people
-and other systems read; the processor's tells what a thread costs, however long it waited for a core.
+The clocks are never mixed. The monotonic clock orders events and measures durations. The wall clock stamps what people
+and other systems read. The processor clock measures what a thread costs, without the time it waited for a core.
 """
 
 import time
@@ -11,25 +11,25 @@ NS_PER_MS = 1_000_000
 
 
 def monotonic_ns() -> int:
-    """Nanoseconds of a clock that never jumps; its zero means nothing outside this machine's boot."""
+    """Return nanoseconds of a clock that never jumps. Its zero is arbitrary: compare values of one boot only."""
     return time.monotonic_ns()
 
 
 def wall_ns() -> int:
-    """Nanoseconds since 1970-01-01 UTC."""
+    """Return nanoseconds since 1970-01-01 UTC."""
     return time.time_ns()
 
 
 def thread_cpu_ns() -> int:
-    """Nanoseconds of processor time that the calling thread has used."""
+    """Return the processor time that the calling thread has used, in nanoseconds."""
     return time.thread_time_ns()
 
 
 def seconds(duration_ns: int) -> float:
-    """Nanoseconds to seconds, for the edge (metrics, replies, tables)."""
+    """Convert nanoseconds to seconds, for output (metrics, replies, tables)."""
     return duration_ns / NS_PER_S
 
 
 def ns(duration_s: float) -> int:
-    """Seconds (as people configure them) to nanoseconds."""
+    """Convert seconds, as configured, to nanoseconds."""
     return round(duration_s * NS_PER_S)

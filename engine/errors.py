@@ -1,6 +1,6 @@
-"""Exceptions with stable codes. The code is what programs match; the sentence is for people.
+"""The exceptions that the engine raises on purpose, each with a stable code for programs to match.
 
-A message names what is wrong, the value, what is allowed, and the remedy.
+The message is for people: it says what is wrong, names the value and what is allowed, and gives the remedy.
 """
 
 from collections.abc import Sequence
@@ -8,31 +8,31 @@ from typing import ClassVar
 
 
 class PatrolError(Exception):
-    """Root of everything the engine raises on purpose."""
+    """Base class of every exception that the engine raises on purpose."""
 
     code: ClassVar[str] = "internal"
 
 
 class ConfigError(PatrolError):
-    """The configuration file cannot be used; the one in force stays."""
+    """Raised when a configuration file cannot be used; the settings in force stay."""
 
     code = "config"
 
 
 class SourceRefusedError(PatrolError):
-    """A camera's URL is outside the allow-list, or is no URL."""
+    """Raised when a camera's URL is outside the allow-list, or is not a URL."""
 
     code = "source_refused"
 
 
 class RegistryError(PatrolError):
-    """A registry row or file cannot be taken."""
+    """Raised when a registry row or file cannot be imported."""
 
     code = "registry"
 
 
 class WireError(PatrolError):
-    """A ZeroMQ message breaks the wire contract. `reason` is the word the metric and the log carry."""
+    """Raised when a ZeroMQ message breaks the wire contract. `reason`: one word, for the metric and the log."""
 
     code = "wire"
 
@@ -42,7 +42,10 @@ class WireError(PatrolError):
 
 
 class DecodeError(PatrolError):
-    """No picture came out of a keyframe. `reason` is one word: empty, damaged, unsupported, too_large, no_keyframe."""
+    """Raised when a keyframe yields no picture.
+
+    `reason`: one word: empty, damaged, unsupported, too_large or no_keyframe.
+    """
 
     code = "decode"
 
@@ -52,7 +55,7 @@ class DecodeError(PatrolError):
 
 
 class StoreError(PatrolError):
-    """The database cannot be opened, or is not ours."""
+    """Raised when the database or the evidence store cannot be used, or does not belong to this engine."""
 
     code = "store"
 
@@ -70,7 +73,10 @@ class IntegrityError(PatrolError):
 
 
 class PlatformError(PatrolError):
-    """A media platform cannot be asked, or its answer cannot be used. `status`: that of HTTP, 0 if there was none."""
+    """Raised when a media platform cannot be reached, or its answer cannot be used.
+
+    `status`: of the HTTP answer; 0 if there was none.
+    """
 
     code = "platform"
 
@@ -80,19 +86,19 @@ class PlatformError(PatrolError):
 
 
 class ListenError(PatrolError):
-    """An address cannot be bound: taken, not ours, or public without TLS and tokens."""
+    """Raised when an address cannot be bound: in use, not of this machine, or public without TLS and tokens."""
 
     code = "listen"
 
 
 class ConflictError(PatrolError):
-    """Somebody else changed it first."""
+    """Raised when the resource was changed by somebody else first."""
 
     code = "conflict"
 
 
 class InvalidArgumentError(PatrolError):
-    """A field of a request is out of bounds. `violations`: field path and what is wrong with it."""
+    """Raised when fields of a request are invalid. `violations`: (field path, what is wrong with it), one per field."""
 
     code = "invalid_argument"
 
@@ -102,36 +108,36 @@ class InvalidArgumentError(PatrolError):
 
 
 class NotFoundError(PatrolError):
-    """There is no such thing, or none that the caller may see."""
+    """Raised when the resource does not exist, or the caller may not see it."""
 
     code = "not_found"
 
 
 class ExistsError(PatrolError):
-    """There is one already."""
+    """Raised when the resource to be created exists already."""
 
     code = "already_exists"
 
 
 class StateError(PatrolError):
-    """It is not in a state that allows this."""
+    """Raised when the state of the resource does not allow the command."""
 
     code = "wrong_state"
 
 
 class DeniedError(PatrolError):
-    """The caller's role or region does not allow it."""
+    """Raised when the caller's role or region does not allow the call."""
 
     code = "denied"
 
 
 class UnauthenticatedError(PatrolError):
-    """No token that holds came with the call."""
+    """Raised when a call carries no valid token."""
 
     code = "unauthenticated"
 
 
 class LedgerError(PatrolError):
-    """Events that make no ledger."""
+    """Raised when ledger events are inconsistent: out of order, incomplete, or after the end of their finding."""
 
     code = "ledger"

@@ -1,9 +1,9 @@
-"""Takes passwords out of text. Pure. Logs, metrics and replies pass foreign text through here."""
+"""Masks passwords in text. Text from outside passes through here before it is logged, counted or sent. Pure."""
 
 import re
 
 MASK = "***"
-"""What stands where a secret stood."""
+"""Replaces each secret."""
 _USER_INFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/\s:@]*):(?P<secret>\S*)@")
 _PARAMETER = re.compile(
     r"(?P<name>[?&;](?:pass(?:word|wd)?|pwd|token|secret|key|auth|sign(?:ature)?)=)[^&;\s\"'>]*", re.IGNORECASE
@@ -11,9 +11,9 @@ _PARAMETER = re.compile(
 
 
 def redact(text: str) -> str:
-    """The text with the secrets of every URL in it replaced by `***`.
+    """Return the text with the secrets of every URL in it replaced by `***`.
 
-    A password may hold `/` and `@` unescaped, as people type them: all up to the last `@` before white space goes.
+    People type passwords with `/` and `@` unescaped, so everything up to the last `@` before white space is masked.
     """
     if "@" in text:
         text = _USER_INFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text)

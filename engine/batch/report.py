@@ -13,13 +13,13 @@ from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiRow, LeagueQuery, Rate
 from engine.notices.digest import (
     COUNTY_DIGITS,
     PROVINCE_DIGITS,
-    Case,
     Digest,
-    Findings,
+    FindingSnapshot,
+    FindingsSummary,
     KpiLine,
+    LeagueLine,
     Period,
-    Standing,
-    with_findings,
+    add_findings,
 )
 from engine.storage.db.kpis import Kpis
 from engine.storage.db.store import Store
@@ -30,17 +30,17 @@ class Report:
     """A digest, and all findings that are overdue or supervised, the most urgent first."""
 
     digest: Digest
-    pressing: tuple[Case, ...]
+    pressing: tuple[FindingSnapshot, ...]
 
 
 def report(store: Store, region: str, period: Period, timezone: str, regions: Regions, now_wall_ns: int) -> Report:
     """Make the digest of a region (GB/T 2260 prefix; empty: everything) from the database as it is now.
 
-    Findings are as they were at the end of the period: their events are replayed up to then.
+    FindingsSummary are as they were at the end of the period: their events are replayed up to then.
     """
     begin_ns, end_ns = period.wall_ns(timezone)
     events = store.findings.events_within(begin_ns, end_ns, region)
-    findings = Findings(cases(events, end_ns), begin_ns)
+    findings = FindingsSummary(cases(events, end_ns), begin_ns)
     pressing = _with_cameras(store, findings.pressing)
     findings.pressing = list(pressing)
     of_canteens = len(region) == COUNTY_DIGITS
@@ -50,7 +50,7 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
     league = _canteens(store.kpis, region, period) if of_canteens else _counties(store.kpis, region, period, name_of)
     tallies = findings.by_canteen if of_canteens else findings.by_county
     canteens = _canteen_names(store, region, findings) if of_canteens else names
-    chapters, left_out = findings.chapters(names)
+    sections, left_out = findings.sections(names)
     kpis, days = _headline(store.kpis, region, period)
     digest = Digest(
         region=region,
@@ -61,17 +61,17 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
         so_far=now_wall_ns < end_ns,
         kpis=kpis,
         kpi_days=days,
-        league=tuple(with_findings(league, tallies, canteens)),
+        league=tuple(add_findings(league, tallies, canteens)),
         total=findings.total,
         by_severity=findings.by_severity,
         by_level=findings.by_level,
-        chapters=chapters,
+        sections=sections,
         left_out=left_out,
     )
     return Report(digest, pressing)
 
 
-def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[Case]:
+def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[FindingSnapshot]:
     """Yield findings as their events before `end_wall_ns` left them; not those that were opened later.
 
     `events` are grouped by finding and in order.
@@ -85,10 +85,10 @@ def cases(events: Iterable[LedgerEvent], end_wall_ns: int) -> Iterator[Case]:
                 if event.step is Step.FELL_OVERDUE:
                     overdue_ns = overdue_ns or event.at_wall_ns
         if finding is not None:
-            yield Case(finding, overdue_ns)
+            yield FindingSnapshot(finding, overdue_ns)
 
 
-def _with_cameras(store: Store, pressing: Iterable[Case]) -> tuple[Case, ...]:
+def _with_cameras(store: Store, pressing: Iterable[FindingSnapshot]) -> tuple[FindingSnapshot, ...]:
     """Add the names that the cameras have in the registry now."""
     all_cases = tuple(pressing)
     names = store.registry.names({case.finding.subject.camera_id for case in all_cases})
@@ -107,24 +107,24 @@ def _days(rows: Iterable[KpiRow]) -> int:
     return max((row.days for row in rows), default=0)
 
 
-def _counties(kpis: Kpis, region: str, period: Period, name_of: Callable[[str], str]) -> list[Standing]:
+def _counties(kpis: Kpis, region: str, period: Period, name_of: Callable[[str], str]) -> list[LeagueLine]:
     table = league_table(kpis, LeagueQuery(region, KpiName.CLARITY, KpiBy.COUNTY, period.first, period.last))
     return [
-        Standing(row.place, row.row.region, name_of(row.row.region), row.row.rates, row.before) for row in table.rows
+        LeagueLine(row.place, row.row.region, name_of(row.row.region), row.row.rates, row.before) for row in table.rows
     ]
 
 
-def _canteens(kpis: Kpis, region: str, period: Period) -> list[Standing]:
+def _canteens(kpis: Kpis, region: str, period: Period) -> list[LeagueLine]:
     """The canteens of a county, the clearest first. They are not ranked: their numbers are too small."""
     table = kpi_table(kpis, KpiQuery(region, KpiBy.CANTEEN, period.first, period.last))
     rows = sorted(table.rows, key=lambda row: (_worse(row.rates[KpiName.CLARITY]), row.site_name, row.site_id))
-    return [Standing(None, row.site_id, row.site_name or row.site_id, row.rates) for row in rows]
+    return [LeagueLine(None, row.site_id, row.site_name or row.site_id, row.rates) for row in rows]
 
 
 def _worse(rate: Rate) -> float:
     return 2.0 if rate.value is None else 1.0 - rate.value
 
 
-def _canteen_names(store: Store, region: str, findings: Findings) -> Mapping[str, str]:
+def _canteen_names(store: Store, region: str, findings: FindingsSummary) -> Mapping[str, str]:
     names = store.kpis.names(region)
     return {code: names.get(code, code) for code in findings.by_canteen}

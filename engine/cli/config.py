@@ -140,7 +140,7 @@ def _warnings(
     settings: Settings, registry: Path | None, cameras: int | None, cores: int
 ) -> tuple[int | None, list[str]]:
     """How many cameras it was checked for, if any, and what would be wrong."""
-    from engine.config.capacity import Fleet, Load, cannot_keep
+    from engine.config.capacity import Fleet, Load, capacity_shortfalls
     from engine.scheduler.windows import calendar_never_open
 
     if registry is not None and cameras is not None:
@@ -148,7 +148,7 @@ def _warnings(
     calendar = load_calendar(settings.scheduler.calendar_file)
     if registry is None:
         warnings = calendar_never_open(calendar, settings.scheduler.hours, wall_ns())
-        return cameras, [*cannot_keep(settings, Fleet(Load(cameras or 0)), cores), *warnings]
+        return cameras, [*capacity_shortfalls(settings, Fleet(Load(cameras or 0)), cores), *warnings]
     from engine.batch.registry_files import read_registry
     from engine.hub.camera_plan import plan_of
     from engine.scheduler import capacity_warnings

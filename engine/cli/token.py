@@ -168,7 +168,7 @@ class _DatabaseTokens:
 
     def tokens(self, show_ended: bool) -> Iterable[Token]:
         now_ns = wall_ns()
-        return [one for one in self._access.tokens() if show_ended or one.holds(now_ns)]
+        return [one for one in self._access.tokens() if show_ended or one.is_valid(now_ns)]
 
     def revoke_token(self, token_id: int) -> Token:
         token = self._access.revoke_token(token_id, wall_ns())

@@ -1,4 +1,4 @@
-"""Typed, bounded, documented settings; load, describe, diff."""
+"""Typed, bounded and documented settings: loads, checks, describes and compares them."""
 
 from engine.config.load import load, loads
 from engine.config.schema import Settings

@@ -1,4 +1,4 @@
-"""host:port addresses. Pure."""
+"""Parses host:port addresses. Pure."""
 
 import ipaddress
 
@@ -6,7 +6,10 @@ from engine.errors import ConfigError
 
 
 def host_port(text: str) -> tuple[str, int]:
-    """("127.0.0.1", 7702) of "127.0.0.1:7702"; IPv6 hosts in brackets. Raises ConfigError."""
+    """Return host and port of a text like "127.0.0.1:7702"; an IPv6 host stands in brackets.
+
+    Raises ConfigError if it is not an address.
+    """
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 <= int(port) <= 65_535:
         raise ConfigError(f"{text!r}: an address is host:port, the port 0 to 65535; give one like 127.0.0.1:7702")
@@ -14,7 +17,7 @@ def host_port(text: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`."""
+    """Return whether only this machine can reach a listener on `host`."""
     if host == "localhost":
         return True
     try:

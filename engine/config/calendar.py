@@ -1,4 +1,6 @@
-"""The calendar file: holidays, working days in exchange, school terms, and hours of single canteens. TOML, bounded.
+"""Loads the calendar file: holidays, exchanged working days, school terms, and hours of single canteens.
+
+The file is TOML of bounded size, for example:
 
 timezone = "Asia/Shanghai"
 [[holidays]]
@@ -32,17 +34,19 @@ _REGION = r"^(\d{2}){0,3}$"
 
 
 class Span(Section):
-    """Days from `first` to `last`, both in it, for the region and all it contains; an empty region is everywhere."""
+    """The days from `first` to `last`, both included, for a region and everything in it; empty means everywhere."""
 
-    name: str = key("", "For people.")
+    name: str = key("", "Name, for people.")
     region: str = key(
-        "", "GB/T 2260, of 2, 4 or 6 digits; holds for all it contains; empty: everywhere.", pattern=_REGION
+        "",
+        "GB/T 2260 code of 2, 4 or 6 digits; holds for everything in the region; empty: everywhere.",
+        pattern=_REGION,
     )
     first: datetime.date = key(..., "First day, a TOML date.")
-    last: datetime.date = key(..., "Last day, itself included.")
+    last: datetime.date = key(..., "Last day, included.")
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _check_order(self) -> Self:
         if self.first > self.last:
             raise ValueError(f"first ({self.first}) is after last ({self.last}); exchange the two")
         return self
@@ -52,30 +56,38 @@ class Workday(Section):
     """A day worked like another weekday, whatever the holidays say."""
 
     date: datetime.date = key(..., "The day.")
-    like: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = key("mon", "Whose hours it has.")
+    like: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = key("mon", "Weekday whose hours it has.")
 
 
 class Calendar(Section):
-    """The whole file."""
+    """The whole calendar file."""
 
-    timezone: str = key("Asia/Shanghai", "Of all hours: the registry's, the calendar's, the default ones.")
-    holidays: tuple[Span, ...] = key((), "Kitchens of the region rest, at most 1000.", max_length=1000)
+    timezone: str = key(
+        "Asia/Shanghai", "Time zone of all hours: of the registry, of the calendar, and of scheduler.hours."
+    )
+    holidays: tuple[Span, ...] = key(
+        (), "Days on which the kitchens of the region rest; at most 1000.", max_length=1000
+    )
     workdays: tuple[Workday, ...] = key(
-        (), "Days worked like another weekday, whatever the holidays say; terms hold, at most 1000.", max_length=1000
+        (),
+        "Days worked like another weekday, whatever the holidays say; terms still hold; at most 1000.",
+        max_length=1000,
     )
     terms: tuple[Span, ...] = key(
         (),
-        "Where a region has terms, its kitchens rest outside them; a county's own replace those of its province; at "
-        "most 10 000.",
+        "School terms. Where a region has terms, its kitchens rest outside them; a county's own terms replace "
+        "those of its province; at most 10 000.",
         max_length=10_000,
     )
     sites: dict[str, str] = key(
-        {}, "Hours by canteen (`site_id`), before those of the registry, at most 200 000.", max_length=200_000
+        {},
+        "Working hours by canteen (`site_id`), in place of those of the registry; at most 200 000.",
+        max_length=200_000,
     )
 
     @field_validator("timezone")
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _check_timezone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
@@ -84,7 +96,7 @@ class Calendar(Section):
 
     @field_validator("sites")
     @classmethod
-    def _readable(cls, sites: dict[str, str]) -> dict[str, str]:
+    def _check_hours(cls, sites: dict[str, str]) -> dict[str, str]:
         for site, hours in sites.items():
             try:
                 parse_hours(hours)
@@ -94,8 +106,11 @@ class Calendar(Section):
 
 
 def load_calendar(path: str) -> Calendar:
-    """Read the file; an empty path is a calendar without entries. Raises ConfigError that names each wrong entry."""
+    """Read the calendar file; an empty path gives an empty calendar.
+
+    Raises ConfigError, which names each wrong entry, if the file cannot be used.
+    """
     if not path:
         return Calendar()
-    named = f"scheduler.calendar_file = {path!r}"
-    return read_section(Path(path), Calendar, bytes_max=_FILE_BYTES_MAX, named=named)
+    label = f"scheduler.calendar_file = {path!r}"
+    return read_section(Path(path), Calendar, bytes_max=_FILE_BYTES_MAX, label=label)

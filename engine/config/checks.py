@@ -1,4 +1,4 @@
-"""Rules over several keys, and what a listener in public needs. Pure."""
+"""Checks rules that involve several keys, such as what a public listener needs. Pure."""
 
 import fnmatch
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ _HOST_VISITS_MAX = 100_000
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 
 
-def problems(settings: Settings) -> list[str]:
-    """One sentence for each thing wrong: key, value, what is allowed, the remedy."""
+def cross_key_errors(settings: Settings) -> list[str]:
+    """Return one sentence for each error: key, value, what is allowed, the remedy. Empty if there is none."""
     return [
         *_feed(settings),
-        *_orders(settings),
+        *_scheduling(settings),
         *_listeners(settings),
         *_intake(settings),
         *_ledger(settings),
@@ -34,7 +34,7 @@ def _feed(settings: Settings) -> Iterator[str]:
     feed = settings.feed
     for scheme in feed.schemes:
         if scheme not in _SCHEMES:
-            yield f"feed.schemes = {scheme!r}: not known; allowed: {', '.join(_SCHEMES)}; mend the name or delete it"
+            yield f"feed.schemes = {scheme!r}: not known; allowed: {', '.join(_SCHEMES)}; correct the name or delete it"
     if feed.connect_timeout_s >= feed.deadline_s:
         yield (
             f"feed.connect_timeout_s = {feed.connect_timeout_s:g}: must be less than feed.deadline_s "
@@ -42,12 +42,12 @@ def _feed(settings: Settings) -> Iterator[str]:
         )
 
 
-def _orders(settings: Settings) -> Iterator[str]:
+def _scheduling(settings: Settings) -> Iterator[str]:
     scheduler, judge = settings.scheduler, settings.judge
     if scheduler.order_timeout_s <= settings.feed.deadline_s:
         yield (
             f"scheduler.order_timeout_s = {scheduler.order_timeout_s:g}: must be more than feed.deadline_s "
-            f"({settings.feed.deadline_s:g}), or orders are given up that are still under way"
+            f"({settings.feed.deadline_s:g}), or orders are given up while their visits are under way"
         )
     for name in ("backoff_stream_first_s", "backoff_connect_first_s", "backoff_lasting_first_s"):
         first_s: float = getattr(scheduler, name)
@@ -63,9 +63,10 @@ def _orders(settings: Settings) -> Iterator[str]:
         )
     if 0 < scheduler.offhours_period_s < 1:
         yield f"scheduler.offhours_period_s = {scheduler.offhours_period_s:g}: allowed: 0 (no looks) or at least 1"
-    for host, most in scheduler.host_visits_max.items():
-        if not 1 <= most <= _HOST_VISITS_MAX:
-            yield f"scheduler.host_visits_max.{host!r} = {most}: allowed: 1 to {_HOST_VISITS_MAX}; mend the value"
+    for host, visits_max in scheduler.host_visits_max.items():
+        if not 1 <= visits_max <= _HOST_VISITS_MAX:
+            name = f"scheduler.host_visits_max.{host!r}"
+            yield f"{name} = {visits_max}: allowed: 1 to {_HOST_VISITS_MAX}; correct the value"
     try:
         parse_hours(scheduler.hours)
     except ValueError as error:
@@ -138,22 +139,22 @@ def _notices(settings: Settings) -> Iterator[str]:
         if endpoint.name in names:
             yield f"{where}: another endpoint has this name; give each its own"
         names.add(endpoint.name)
-        yield from (f"{where}.{problem}" for problem in _endpoint(endpoint))
+        yield from (f"{where}.{error}" for error in _endpoint(endpoint))
 
 
 def _endpoint(endpoint: EndpointSettings) -> Iterator[str]:
-    shown = redact(endpoint.url)
+    shown_url = redact(endpoint.url)
     try:
         parts = urlsplit(endpoint.url)
         usable = bool(parts.hostname) and parts.port != 0 and not parts.fragment and endpoint.url.isprintable()
     except ValueError:
         usable = False
     if not usable or parts.scheme not in ("http", "https") or " " in endpoint.url:
-        yield f"url = {shown!r}: allowed: an https URL with a host, like https://county.example/patrol; mend it"
+        yield f"url = {shown_url!r}: allowed: an https URL with a host, like https://county.example/patrol; correct it"
     elif parts.scheme == "http" and not endpoint.plain_http and not is_loopback(parts.hostname or ""):
         yield (
-            f"url = {shown!r}: http to another machine can be read by everybody on the way; give an https URL, or set "
-            "plain_http = true"
+            f"url = {shown_url!r}: http to another machine can be read by everybody on the way; "
+            "give an https URL, or set plain_http = true"
         )
     for pattern in endpoint.events:
         if not fnmatch.filter(NOTICE_KINDS, pattern):
@@ -165,18 +166,18 @@ def _ledger(settings: Settings) -> Iterator[str]:
     if ledger.recheck_n > ledger.recheck_m:
         yield (
             f"ledger.recheck_n = {ledger.recheck_n}: must not be more than ledger.recheck_m ({ledger.recheck_m}), "
-            "or no claim ever holds"
+            "or no claim can ever pass"
         )
     tables = [("first_level", ledger.first_level, list(Severity))]
-    tables += [(f"{one}_hours", getattr(ledger, f"{one}_hours"), list(Level)) for one in Severity]
-    for name, table, wanted in tables:
-        if missing := [str(one) for one in wanted if one not in table]:
+    tables += [(f"{severity}_hours", getattr(ledger, f"{severity}_hours"), list(Level)) for severity in Severity]
+    for name, table, required in tables:
+        if missing := [str(key) for key in required if key not in table]:
             yield (
-                f"ledger.{name}: says nothing of {', '.join(missing)}; a table that is given names all of "
-                f"{', '.join(wanted)}"
+                f"ledger.{name}: has no entry for {', '.join(missing)}; a table must name all of "
+                f"{', '.join(required)}; add them"
             )
-    seen: set[str] = set()
+    regions: set[str] = set()
     for policy in ledger.regions:
-        if policy.region in seen:
+        if policy.region in regions:
             yield f"ledger.regions: {policy.region!r} has two tables; put all of it into one"
-        seen.add(policy.region)
+        regions.add(policy.region)

@@ -1,4 +1,4 @@
-"""What differs between two settings, and what of it a reload takes. Pure."""
+"""Compares two settings, and works out which changes a reload can apply. Pure."""
 
 import hashlib
 
@@ -10,16 +10,16 @@ from engine.redact import redact
 
 
 def diff(old: Settings, new: Settings) -> list[ConfigChange]:
-    """Keys that differ, in the order of the file."""
+    """Return the keys that differ, in the order of the file."""
     return [
-        ConfigChange(f"{was.section}.{was.key}", redact(was.value), redact(now.value), was.hot)
-        for was, now in zip(rows(old), rows(new), strict=True)
-        if was.value != now.value
+        ConfigChange(f"{before.section}.{before.key}", redact(before.value), redact(after.value), before.hot)
+        for before, after in zip(rows(old), rows(new), strict=True)
+        if before.value != after.value
     ]
 
 
 def hot_part(old: Settings, new: Settings) -> Settings:
-    """`new` with every key that needs a restart as it is in `old`: what a reload brings into force."""
+    """Return what a reload puts in force: `new`, with every key that needs a restart as it is in `old`."""
     tables: dict[str, Section] = {}
     for row in rows(old):
         if not row.hot:
@@ -29,5 +29,5 @@ def hot_part(old: Settings, new: Settings) -> Settings:
 
 
 def revision(settings: Settings) -> str:
-    """12 hex digits that are the same for the same settings."""
+    """Return a digest of the settings, 12 hexadecimal digits."""
     return hashlib.blake2b(settings.model_dump_json().encode(), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""Settings of the ledger: who must mend what by when, and what counts as mended."""
+"""Settings of the ledger: who must mend a fault by when, and what counts as mended."""
 
 from typing import Annotated, Literal
 
@@ -12,17 +12,17 @@ Hours = Annotated[float, Field(gt=0, le=8760)]
 
 
 class RegionPolicy(Section):
-    """What a region has otherwise; what it does not name is as everywhere."""
+    """Settings of one region; whatever it leaves out is as everywhere."""
 
     region: str = key(
         ...,
-        "GB/T 2260, of 2, 4 or 6 digits; holds for all it contains; of several the longest.",
+        "GB/T 2260 code of 2, 4 or 6 digits. It holds for everything in the region; the longest matching code decides.",
         pattern=r"^(\d{2}){1,3}$",
     )
-    first_level: dict[Severity, Level] = key({}, "Who is responsible first, by severity.")
-    blind_hours: dict[Level, Hours] = key({}, "Time to mend what blinds a camera, by level.", unit="h")
-    impaired_hours: dict[Level, Hours] = key({}, "The same for what impairs it.", unit="h")
-    cosmetic_hours: dict[Level, Hours] = key({}, "The same for what is cosmetic.", unit="h")
+    first_level: dict[Severity, Level] = key({}, "Level that is responsible first, by severity.")
+    blind_hours: dict[Level, Hours] = key({}, "Time to mend a fault that blinds a camera, by level.", unit="h")
+    impaired_hours: dict[Level, Hours] = key({}, "Time to mend a fault that impairs a camera, by level.", unit="h")
+    cosmetic_hours: dict[Level, Hours] = key({}, "Time to mend a cosmetic fault, by level.", unit="h")
 
 
 class LedgerSettings(Section):
@@ -30,43 +30,56 @@ class LedgerSettings(Section):
 
     first_level: dict[Severity, Level] = key(
         dict.fromkeys(Severity, Level.SCHOOL),
-        "Who is responsible first, by severity (blind, impaired, cosmetic): school, county, city or province.",
+        "Level that is responsible first (school, county, city or province), by severity (blind, impaired, cosmetic).",
     )
     blind_hours: dict[Level, Hours] = key(
         {Level.SCHOOL: 24.0, Level.COUNTY: 24.0, Level.CITY: 48.0, Level.PROVINCE: 72.0},
-        "Time to mend what blinds a camera, by level, each from when it becomes responsible; up to 8760.",
+        "Time to mend a fault that blinds a camera, by level, each from when the level becomes responsible; at "
+        "most 8760.",
         unit="h",
     )
     impaired_hours: dict[Level, Hours] = key(
         {Level.SCHOOL: 72.0, Level.COUNTY: 48.0, Level.CITY: 48.0, Level.PROVINCE: 72.0},
-        "The same for what impairs it.",
+        "Time to mend a fault that impairs a camera, by level, in the same way.",
         unit="h",
     )
     cosmetic_hours: dict[Level, Hours] = key(
         {Level.SCHOOL: 168.0, Level.COUNTY: 120.0, Level.CITY: 120.0, Level.PROVINCE: 168.0},
-        "The same for what is cosmetic.",
+        "Time to mend a cosmetic fault, by level, in the same way.",
         unit="h",
     )
     regions: tuple[RegionPolicy, ...] = key(
-        (), "Regions that have it otherwise; a table `[[ledger.regions]]` each.", max_length=10_000
+        (), "Regions with other settings; one table `[[ledger.regions]]` each.", max_length=10_000
     )
     supervised_level: Literal["county", "city", "province", "never"] = key(
-        "city", "A finding that is escalated to this level or above is supervised from then on."
+        "city", "A finding that is escalated to this level or above becomes supervised."
     )
     offline_min_h: float = key(
-        0.5, "A camera that is announced offline is a finding after this; outages are shorter.", unit="h", ge=0, le=8760
-    )
-    settle_h: float = key(
-        4.0,
-        "A fault that went away unclaimed: the engine claims it mended once the camera was announced ok so long.",
+        0.5,
+        "A camera becomes a finding once it has been announced offline for this long; outages are shorter.",
         unit="h",
         ge=0,
         le=8760,
     )
-    recheck_n: int = key(2, "Looks that must be good out of `recheck_m` after a claim.", unit="looks", ge=1, le=20)
-    recheck_m: int = key(3, "Looks after a claim that decide it.", unit="looks", ge=1, le=20)
+    settle_h: float = key(
+        4.0,
+        "If a fault goes away without a claim, the engine claims it mended once the camera has been announced ok "
+        "for this long.",
+        unit="h",
+        ge=0,
+        le=8760,
+    )
+    recheck_n: int = key(
+        2, "Number of checks, of the `recheck_m` after a claim, that must be good.", unit="looks", ge=1, le=20
+    )
+    recheck_m: int = key(3, "Number of checks after a claim that decide it.", unit="looks", ge=1, le=20)
     recheck_spacing_s: float = key(
-        30.0, "Between two looks of a re-check; doubles after each that tells nothing, up to an hour.", unit="s", ge=1,
+        30.0,
+        "Time between two checks of a re-check; it doubles after each inconclusive one, up to an hour.",
+        unit="s",
+        ge=1,
         le=3600,
-    )  # fmt: skip
-    recheck_max_h: float = key(24.0, "A re-check that is not decided by then has failed.", unit="h", gt=0, le=8760)
+    )
+    recheck_max_h: float = key(
+        24.0, "A re-check that is undecided after this time has failed.", unit="h", gt=0, le=8760
+    )

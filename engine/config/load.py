@@ -1,4 +1,4 @@
-"""TOML to Settings, with errors that a person can act on."""
+"""Loads the configuration file, with errors that say what to change."""
 
 import tomllib
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.config.checks import problems
+from engine.config.checks import cross_key_errors
 from engine.config.schema import Settings
 from engine.config.toml_section import unknown_key
 from engine.errors import ConfigError
@@ -16,7 +16,10 @@ _SHOWN_CHARS = 120
 
 
 def load(path: Path) -> Settings:
-    """Read one file. Raises ConfigError that names every wrong key with value, what is allowed and the remedy."""
+    """Read one file.
+
+    Raises ConfigError, which names every wrong key with its value, what is allowed and the remedy.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -29,7 +32,7 @@ def load(path: Path) -> Settings:
 
 
 def loads(text: str, name: str = "config") -> Settings:
-    """The same from a string."""
+    """Parse a configuration. `name`: stands for the file in messages. Raises ConfigError as `load` does."""
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -37,22 +40,22 @@ def loads(text: str, name: str = "config") -> Settings:
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        lines = [_sentence(problem) for problem in error.errors()]
+        lines = [_sentence(item) for item in error.errors()]
         raise ConfigError("\n".join(f"{name}: {line}" for line in lines)) from error
-    wrong = problems(settings)
-    if wrong:
-        raise ConfigError("\n".join(f"{name}: {line}" for line in wrong))
+    errors = cross_key_errors(settings)
+    if errors:
+        raise ConfigError("\n".join(f"{name}: {line}" for line in errors))
     return settings
 
 
-def _sentence(problem: Any) -> str:
-    """One pydantic problem as: key, value, what is allowed."""
-    if problem["type"] == "extra_forbidden":
-        return unknown_key(problem["loc"], Settings)
-    path = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "missing":
+def _sentence(error: Any) -> str:
+    """Return one pydantic error as: key, value, what is allowed."""
+    if error["type"] == "extra_forbidden":
+        return unknown_key(error["loc"], Settings)
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
         return f"{path}: is missing; add it"
-    shown = redact(repr(problem["input"]))
+    shown = redact(repr(error["input"]))
     if len(shown) > _SHOWN_CHARS:
         shown = f"{shown[:_SHOWN_CHARS]}..."
-    return f"{path} = {shown}: {problem['msg'][0].lower()}{problem['msg'][1:]}; mend the value"
+    return f"{path} = {shown}: {error['msg'][0].lower()}{error['msg'][1:]}; correct the value"

@@ -13,8 +13,8 @@ from itertools import chain, compress
 from typing import Any, NamedTuple
 
 from engine.hub.registry import Registry
-from engine.model.packed_verdict import Packed, Shape, ShapeKey, shape_key
-from engine.model.registry import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.packed_verdict import PackedVerdict, Shape, ShapeKey, shape_key
+from engine.model.registry import CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
 
@@ -34,9 +34,9 @@ class _Ordered(NamedTuple):
 class Catalog:
     """Any thread may read. `latest`: the stored verdicts by camera id."""
 
-    def __init__(self, registry: Registry, latest: Mapping[str, Packed]) -> None:
+    def __init__(self, registry: Registry, latest: Mapping[str, PackedVerdict]) -> None:
         self._registry = registry
-        self._latest: dict[str, Packed] = dict(latest)
+        self._latest: dict[str, PackedVerdict] = dict(latest)
         self._shapes: dict[ShapeKey, Shape] = {}
         self._changing = threading.Lock()
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class Catalog:
         """Replace the latest verdicts by records that were committed. For one thread, in the order of commits."""
         for record in records:
             verdict = record.verdict
-            packed = Packed(verdict.at_wall_ns, self._shape(verdict), record.packed_verdict)
+            packed = PackedVerdict(verdict.at_wall_ns, self._shape(verdict), record.packed_verdict)
             with self._changing:  # so that `forget` cannot come between the lookup and the write
                 if verdict.camera_id in self._registry.cameras:  # it may have left the registry meanwhile
                     self._latest[verdict.camera_id] = packed
@@ -150,9 +150,9 @@ class Catalog:
         return _Ordered(ids if order is CameraOrder.NAME else keys, ids)
 
 
-def _key(mark: CameraMark, order: CameraOrder) -> Any:
+def _key(mark: CameraCursor, order: CameraOrder) -> Any:
     return mark.camera_id if order is CameraOrder.NAME else (mark.value, mark.camera_id)
 
 
-def _mark(key: Any, order: CameraOrder) -> CameraMark:
-    return CameraMark(key) if order is CameraOrder.NAME else CameraMark(key[1], key[0])
+def _mark(key: Any, order: CameraOrder) -> CameraCursor:
+    return CameraCursor(key) if order is CameraOrder.NAME else CameraCursor(key[1], key[0])

@@ -32,7 +32,7 @@ from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics
 from engine.model.findings import LoggedEvent
-from engine.model.packed_verdict import Packed
+from engine.model.packed_verdict import PackedVerdict
 from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict
 from engine.notices.sender import Sender
@@ -179,7 +179,7 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
 
 def _load(store: Store) -> _Memory:
     """Read the registry, and of each camera the latest verdict and the judge state."""
-    verdicts: dict[str, Packed] = {}
+    verdicts: dict[str, PackedVerdict] = {}
     judge_states: dict[str, bytes] = {}
     for camera_id, packed, judge_state in store.latest():  # in one pass: it may be half a gigabyte
         verdicts[camera_id], judge_states[camera_id] = packed, judge_state
@@ -210,7 +210,7 @@ def _ledger(
         serve.watchers_max,
     )
     retention = EvidenceRetention(storage.evidence, record.cited())
-    listeners = (retention.update, watch.publish, lambda _events: sender.hint())
+    listeners = (retention.update, watch.publish, lambda _events: sender.wake())
     return _Ledger(findings, watch, bodies, sender, FindingPublisher(record, written, listeners))
 
 

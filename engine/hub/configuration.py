@@ -8,7 +8,7 @@ from typing import Any
 from engine.clock import wall_ns
 from engine.config import load, loads
 from engine.config.calendar import Calendar, load_calendar
-from engine.config.checks import problems
+from engine.config.checks import cross_key_errors
 from engine.config.diff import diff, hot_part, revision
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ConflictError
@@ -82,7 +82,7 @@ class Configuration:
     def _change(self, wanted: Settings, dry_run: bool) -> ConfigReport:
         settings = hot_part(self.settings, wanted)
         calendar = load_calendar(settings.scheduler.calendar_file)
-        wrong = problems(settings)
+        wrong = cross_key_errors(settings)
         if wrong:
             raise ConfigError(
                 "\n".join(f"together with the keys that wait for a restart: {problem}" for problem in wrong)

@@ -16,20 +16,21 @@ from engine.config.schema import Settings
 from engine.errors import NotFoundError, StoreError
 from engine.hub.finding_log import CommitFlag
 from engine.hub.thread_calls import ThreadCalls
-from engine.ledger.commands import check, check_state, is_repeated
-from engine.ledger.core import REQUESTS_MAX, Action, Ledger, RecheckWanted
+from engine.ledger.commands import check_command, check_state, is_repeated
+from engine.ledger.core import Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
+from engine.ledger.requests import REQUESTS_MAX
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.camera import Camera
 from engine.model.findings import (
-    TOLD,
+    PUBLISHED_STEPS,
     Finding,
     FindingCommand,
     FindingPage,
     FindingQuery,
     LedgerEvent,
-    Recorded,
+    RecordedEvent,
     Step,
 )
 from engine.model.keyframe import EvidenceKeyframe
@@ -115,7 +116,7 @@ class FindingsService:
         """Record that a notice of the finding reached an endpoint. Raises StoreError while nothing can be written."""
         if not self._has_room():
             raise StoreError(_AWAY)
-        self._commit(self._ledger.delivered(finding_id, why, wall_ns()))
+        self._commit(self._ledger.record_delivery(finding_id, why, wall_ns()))
 
     def configure(self, settings: Settings) -> None:
         """Apply new settings to findings and deadlines that begin from now on."""
@@ -160,19 +161,19 @@ class FindingsService:
             return accepted.finding
         finding = await self._visible(command.finding_id, actor)
         if not accepted.repeated:
-            check(command, actor)
+            check_command(command, actor)
             check_state(command, finding)
         return finding
 
     def _act(self, command: FindingCommand, actor: Actor) -> _Accepted:
-        repeated = self._ledger.repeats(command, actor)
+        repeated = self._ledger.is_repeated(command, actor)
         open_finding = self._ledger.findings.get(command.finding_id)
         if repeated or open_finding is None or not actor.sees(open_finding.subject.region):
             # The database knows the finding. An empty write is done when all writes before it are committed.
             return _Accepted(None, self._writer.transact(), repeated)
         if not self._has_room():
             raise StoreError(_AWAY)
-        finding, actions = self._ledger.act(command, actor, wall_ns())
+        finding, actions = self._ledger.execute(command, actor, wall_ns())
         return _Accepted(finding, self._commit(actions))
 
     async def _visible(self, finding_id: int, actor: Actor) -> Finding:
@@ -196,17 +197,17 @@ class FindingsService:
 
     def _write(self, actions: Sequence[Action], evidence: EvidenceKeyframe | None) -> Write | None:
         """Return the write of these actions' events; rechecks are ordered at the next `advance`."""
-        self._rechecks += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
-        entries = [self._entry(action, evidence) for action in actions if isinstance(action, Recorded)]
+        self._rechecks += [action.camera_id for action in actions if isinstance(action, RecheckRequest)]
+        entries = [self._entry(action, evidence) for action in actions if isinstance(action, RecordedEvent)]
         for entry in entries:
             self._metrics.finding_event(entry.event.step)
         return self._counted(entries) if entries else None
 
-    def _entry(self, recorded: Recorded, evidence: EvidenceKeyframe | None) -> LedgerEntry:
+    def _entry(self, recorded: RecordedEvent, evidence: EvidenceKeyframe | None) -> LedgerEntry:
         event, finding = recorded.event, recorded.finding
         if evidence is not None and event.step in _STEPS_WITH_EVIDENCE:
             event = replace(event, evidence=(evidence.sha256,))
-        return LedgerEntry(event, finding, self._notice_body(event, finding) if event.step in TOLD else "")
+        return LedgerEntry(event, finding, self._notice_body(event, finding) if event.step in PUBLISHED_STEPS else "")
 
     def _counted(self, entries: Sequence[LedgerEntry]) -> Write:
         """Return the write; its events count as waiting until it ran. A transaction that fails runs it again."""

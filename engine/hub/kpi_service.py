@@ -76,7 +76,7 @@ class KpiService:
     def upsert(self, cameras: Iterable[Camera]) -> None:
         """Add cameras, or replace those whose id is known."""
         with self._lock:
-            self._counts.put(cameras, self._clock_wall_ns())
+            self._counts.upsert(cameras, self._clock_wall_ns())
 
     def remove(self, camera_ids: Iterable[str]) -> None:
         """Remove cameras that left the registry."""
@@ -99,16 +99,16 @@ class KpiService:
             self._counts.advance(now_wall_ns)
             while not self._periods.empty():
                 for camera_id, (due, kept) in self._periods.get().items():
-                    self._counts.periods(camera_id, due, kept, now_wall_ns)
+                    self._counts.add_periods(camera_id, due, kept, now_wall_ns)
             for record in records:
                 self._counts.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
-            self._unwritten = self._unwritten.then(self._counts.take())
+            self._unwritten = self._unwritten.followed_by(self._counts.drain_changes())
             self._written_keep_days = self._keep_days
         self._record.write(transaction, self._unwritten, self._written_keep_days)
 
     def committed(self) -> None:
         """Note that the transaction of the last `count_in` is committed. For the thread that wrote it."""
-        self._recent = self._recent.after(self._unwritten, self._written_keep_days)
+        self._recent = self._recent.with_changes(self._unwritten, self._written_keep_days)
         self._unwritten = KpiChanges()
         now_wall_ns = self._clock_wall_ns()
         if now_wall_ns >= self._show_after_ns:
@@ -117,10 +117,10 @@ class KpiService:
                 counties = self._counts.counties()
             self._show({county: rates(counts) for county, counts in counties.items()})
 
-    def take_late(self) -> int:
+    def drain_late_count(self) -> int:
         """Return how many verdicts since the last call came after their day was over; they count for no day."""
         with self._lock:
-            return self._counts.take_late()
+            return self._counts.drain_late_count()
 
     async def table(self, query: KpiQuery) -> KpiTable:
         """Return KPIs from what is written; canteens of a day that is not over yet, from memory.
@@ -129,7 +129,7 @@ class KpiService:
         """
         recent = self._recent
         span = _span(recent, query.from_day, query.to_day)
-        if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
+        if query.by == KpiBy.CANTEEN or not (span is None or recent.covers(*span)):
             return await asyncio.to_thread(kpi_table, self._record, query, self._canteens)
         return await asyncio.to_thread(region_table, recent, query)
 
@@ -137,7 +137,7 @@ class KpiService:
         """Return a league table from what is written."""
         recent = self._recent
         span = _with_before(_span(recent, query.from_day, query.to_day))
-        if query.by == KpiBy.CANTEEN or not (span is None or recent.holds(*span)):
+        if query.by == KpiBy.CANTEEN or not (span is None or recent.covers(*span)):
             return await asyncio.to_thread(league_table, self._record, query)
         return await asyncio.to_thread(_league, partial(region_table, recent), query)
 

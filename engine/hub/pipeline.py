@@ -155,7 +155,7 @@ class KeyframePipeline:
         outlets, evidence = self._outlets, self._storage.evidence
         outlets.catalog.stored(records)
         outlets.kpis.committed()
-        self._metrics.kpis_late(outlets.kpis.take_late())
+        self._metrics.kpis_late(outlets.kpis.drain_late_count())
         self._metrics.evidence(evidence.bytes_kept, evidence.counts())
         outlets.watch.publish(outlets.verdict_log.published(records))
         outlets.findings.publish()

@@ -2,16 +2,16 @@
 
 A fault, offline or unknown is announced once `confirm_n` of the last `confirm_m` visits had it, and ok once `recover_n`
 visits in a row were ok: one bad picture raises no alarm, and a camera that flaps stays announced. Kinds that pass into
-one another as a damage grows or drifts confirm each other (SAME); the latest one gives the name. Frozen is announced at
-once, because detecting it takes several equal visits anyway. A camera's first ok is announced at once too; any other
-first outcome is announced as unknown.
+one another as a damage grows or drifts confirm each other (FAMILY_GROUPS); the latest one gives the name. Frozen is
+announced at once, because detecting it takes several equal visits anyway. A camera's first ok is announced at once too;
+any other first outcome is announced as unknown.
 """
 
 from collections import Counter
 
 from engine.config.judge import JudgeSettings
 from engine.judge.state import OUTCOME_BYTES, OUTCOMES_MAX, JudgeState, Outcome, pack_outcomes, unpack_outcomes
-from engine.model.faults import SAME
+from engine.model.faults import FAMILY_GROUPS
 from engine.model.verdict import Cause, FaultKind, State
 
 
@@ -55,7 +55,7 @@ def _confirmed_kinds(recent: tuple[Outcome, ...], confirm_n: int) -> tuple[Fault
     latest = recent[-1].kinds
     kinds: list[FaultKind] = []
     for kind in FaultKind:
-        group = next((group for group in SAME if kind in group), frozenset({kind}))
+        group = next((group for group in FAMILY_GROUPS if kind in group), frozenset({kind}))
         confirmed = sum(not group.isdisjoint(outcome.kinds) for outcome in recent) >= confirm_n
         by_itself = group.isdisjoint(latest) and sum(kind in outcome.kinds for outcome in recent) >= confirm_n
         if (confirmed and (kind in latest or by_itself)) or (kind == FaultKind.FROZEN and kind in latest):

@@ -1,1 +1,1 @@
-"""Counts for the KPIs, kept up as verdicts, periods and registry changes come in, and the rates made of them. Pure."""
+"""KPIs: counts, kept up to date as verdicts, periods and registry changes come in, and the rates made of them. Pure."""

@@ -1,11 +1,11 @@
-"""What a verdict says of its camera's day. Pure; docs/kpis.md has the definitions in words."""
+"""Adds verdicts and periods to the facts of a camera's day. Pure; docs/kpis.md has the definitions in words."""
 
 from engine.model.camera import Camera
 from engine.model.kpi import CameraFacts, CameraPlace
 from engine.model.verdict import FaultKind, State, Verdict
 
 NOT_FRESH = frozenset({FaultKind.FROZEN, FaultKind.SIGNAL_LOSS})
-"""Keyframes that show nothing of now: the same picture again and again, or a recorder's word that it has none."""
+"""Faults with which a keyframe does not show the present: an unchanging picture, or a recorder's substitute for one."""
 NOT_CLEAR = frozenset(
     {
         FaultKind.BLURRED,
@@ -19,13 +19,13 @@ NOT_CLEAR = frozenset(
         FaultKind.SNOW,
     }
 )
-"""Faults of sharpness and exposure, and those that leave nothing to be sharp."""
+"""Faults of sharpness and exposure, and faults that leave nothing to see."""
 OBSTRUCTED = frozenset({FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.SIGNAL_LOSS, FaultKind.FROZEN})
-"""Faults with which the place cannot be seen, or not all of it."""
+"""Faults with which the place cannot be seen, or only in part."""
 
 
 def place_of(camera: Camera) -> CameraPlace:
-    """What the KPIs need of a registry row."""
+    """Return the part of a registry row that the KPIs need."""
     return CameraPlace.of(
         region=camera.region,
         site_id=camera.site_id,
@@ -37,10 +37,10 @@ def place_of(camera: Camera) -> CameraPlace:
 
 
 def observe(facts: CameraFacts, verdict: Verdict, *, working: bool) -> CameraFacts:
-    """The day's facts with this verdict in them. The same verdicts in any order, or twice, give the same facts.
+    """Return the day's facts with this verdict added. Order and repetition of the verdicts make no difference.
 
-    `working`: whether the kitchen worked at that moment. A verdict without a visit (its platform is out, no gateway
-    sent) says nothing.
+    `working`: whether the kitchen worked at that moment. A verdict without a visit (the platform is out, or the gateway
+    sent nothing) changes nothing.
     """
     if not verdict.visit_id:
         return facts
@@ -53,11 +53,11 @@ def observe(facts: CameraFacts, verdict: Verdict, *, working: bool) -> CameraFac
     rank = (working, verdict.at_wall_ns, verdict.visit_id)
     if facts.decided_visit_id and rank < (facts.in_hours, facts.decided_wall_ns, facts.decided_visit_id):
         return facts
-    stands = verdict.announced != State.UNKNOWN
+    announced = verdict.announced != State.UNKNOWN
     kinds = verdict.kinds if verdict.announced == State.OFFLINE else verdict.announced_kinds
     return facts._replace(
-        clear=stands and NOT_CLEAR.isdisjoint(kinds),
-        unobstructed=stands and OBSTRUCTED.isdisjoint(kinds),
+        clear=announced and NOT_CLEAR.isdisjoint(kinds),
+        unobstructed=announced and OBSTRUCTED.isdisjoint(kinds),
         in_hours=working,
         decided_wall_ns=verdict.at_wall_ns,
         decided_visit_id=verdict.visit_id,
@@ -65,10 +65,10 @@ def observe(facts: CameraFacts, verdict: Verdict, *, working: bool) -> CameraFac
 
 
 def add_periods(facts: CameraFacts, due: int, kept: int) -> CameraFacts:
-    """So many periods were due, and so many kept; `kept` is negative where one turned out to be none."""
+    """Return the facts with these periods added. `kept` is negative to take back a period that was counted as kept."""
     return facts._replace(periods_due=facts.periods_due + due, periods_kept=max(0, facts.periods_kept + kept))
 
 
 def _decides(verdict: Verdict) -> bool:
-    """A picture that was judged; or one that was not, once the engine stands by that."""
+    """Return whether a visit can decide the day's picture: it was judged, or the engine announces unknown after it."""
     return verdict.state in (State.OK, State.FAULT) or verdict.announced == State.UNKNOWN

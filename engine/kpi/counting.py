@@ -1,17 +1,18 @@
-"""Counts from scratch: of one canteen's cameras, and of a whole registry. Pure."""
+"""Counts from scratch: the cameras of one canteen, or a whole registry. Pure."""
 
 from collections.abc import Iterable, Mapping
 
 from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts
 
-NOTHING = Counts()
+NO_COUNTS = Counts()
 NO_FACTS = CameraFacts()
-_Seen = tuple[CameraPlace, CameraFacts]
+"""Facts of a camera that was not visited."""
+_CameraDay = tuple[CameraPlace, CameraFacts]
 
 
-def count_group(cameras: Iterable[_Seen], *, canteen: bool) -> Counts:
-    """The counts of the cameras of one canteen; without `canteen`, of cameras that belong to none."""
+def count_group(cameras: Iterable[_CameraDay], *, canteen: bool) -> Counts:
+    """Return the counts of the cameras of one canteen; `canteen` False: of cameras that belong to none."""
     registered = enabled = visited = measured = online = clear = due = kept = 0
     required: set[KeyPoint] = set()
     points_visited: set[KeyPoint] = set()
@@ -54,9 +55,12 @@ def count_group(cameras: Iterable[_Seen], *, canteen: bool) -> Counts:
 def count_canteens(
     places: Mapping[str, CameraPlace], facts: Mapping[str, CameraFacts]
 ) -> dict[tuple[str, str], Counts]:
-    """By county and canteen; cameras of no canteen under an empty name. By camera id."""
-    groups: dict[tuple[str, str], list[_Seen]] = {}
+    """Return the counts by (county, canteen); cameras without a canteen under an empty name.
+
+    `places`, `facts`: by camera id; a camera without facts was not visited.
+    """
+    groups: dict[tuple[str, str], list[_CameraDay]] = {}
     for camera_id, place in places.items():
-        seen = (place, facts.get(camera_id, NO_FACTS))
-        groups.setdefault((place.county, place.canteen), []).append(seen)
+        camera_day = (place, facts.get(camera_id, NO_FACTS))
+        groups.setdefault((place.county, place.canteen), []).append(camera_day)
     return {group: count_group(cameras, canteen=bool(group[1])) for group, cameras in groups.items()}

@@ -1,26 +1,27 @@
-"""The counts of the days under way, kept up as things happen. Pure; moments come in as wall time.
+"""Keeps the KPI counts of the current day up to date as verdicts, periods and registry changes come in. Pure.
 
-A camera's facts are of one day; its canteen is counted anew when they change, which is at most a few times a day, and
-what differs is added to its county. At midnight a new day begins with the registry and nothing seen; the day before
-takes late verdicts for LATE_NS more, then its canteens are given out once and it is over. Changes of the registry
-count for the day under way as if they had always been; days that are over stay as they were.
+A camera's facts belong to one day. When they change, which is at most a few times a day, its canteen is recounted and
+the difference is added to its county. At midnight a new day begins with the same registry and no visits. The day before
+accepts late verdicts for LATE_NS more; then its canteens are returned once, and it is closed. A change of the registry
+applies to the whole current day, as if it had always been so; closed days stay as they are. Times are wall-clock.
 """
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from engine.kpi.camera_day import add_periods, observe, place_of
-from engine.kpi.counting import NO_FACTS, NOTHING, count_canteens, count_group
+from engine.kpi.counting import NO_COUNTS, NO_FACTS, count_canteens, count_group
 from engine.kpi.days import Days
 from engine.model.camera import Camera
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges
 from engine.model.verdict import Verdict
 
 LATE_NS = 15 * 60 * 1_000_000_000
-"""A verdict of yesterday may come so late after midnight; what comes later counts for no day."""
+"""How long after midnight a verdict of yesterday still counts; a later one counts for no day."""
 
 _Group = tuple[str, str, str]
-"""County and canteen; a camera without a canteen is a group by its own id, so that no group grows with the registry."""
+"""(county, canteen, camera id). The id is empty, except for a camera without a canteen, which forms a group of its own,
+so that no group grows with the registry."""
 
 
 def _group_of(camera_id: str, place: CameraPlace) -> _Group:
@@ -28,7 +29,11 @@ def _group_of(camera_id: str, place: CameraPlace) -> _Group:
 
 
 class _Day:
-    """One day: places, facts, and the counts made of them."""
+    """One day: the places and facts of its cameras, and the counts made of them.
+
+    `members`: camera ids by group. `groups`, `counties`: counts by group and by county. `changed_cameras`,
+    `removed_cameras`, `changed_counties`: what has changed since the changes were last drained.
+    """
 
     def __init__(
         self,
@@ -41,34 +46,34 @@ class _Day:
         self.ordinal = ordinal
         self.places = places
         self.members = members
-        self.facts = {one: known for one, known in facts.items() if one in places}
+        self.facts = {camera_id: camera_facts for camera_id, camera_facts in facts.items() if camera_id in places}
         self.groups: dict[_Group, Counts] = {} if groups is None else groups
         self.counties: dict[str, Counts] = {}
         self.changed_cameras: set[str] = set()
-        self.removed_cameras = {one for one in facts if one not in places}
+        self.removed_cameras = {camera_id for camera_id in facts if camera_id not in places}
         self.changed_counties: set[str] = set()
         if groups is None:
             for group in members:
-                self._count(group)
+                self._recount(group)
             return
         for (county, _, _), counts in groups.items():
-            self.counties[county] = self.counties.get(county, NOTHING).plus(counts)
+            self.counties[county] = self.counties.get(county, NO_COUNTS).plus(counts)
         self.changed_counties.update(self.counties)
 
-    def after(self, ordinal: int) -> "_Day":
-        """A later day, with the same registry and nothing seen; in a tenth of the time that counting anew takes."""
-        groups = {group: counts.unseen() for group, counts in self.groups.items()}
+    def next_day(self, ordinal: int) -> "_Day":
+        """Return a later day with the same registry and no visits; takes a tenth of the time of a recount."""
+        groups = {group: counts.registered_only() for group, counts in self.groups.items()}
         return _Day(ordinal, dict(self.places), dict(self.members), {}, groups)
 
-    def put(self, rows: Iterable[tuple[str, CameraPlace | None]]) -> None:
-        """Registry rows are new, changed, or (None) gone with all that was seen of them."""
+    def apply_rows(self, rows: Iterable[tuple[str, CameraPlace | None]]) -> None:
+        """Apply registry rows by camera id: new, changed, or (None) removed, with the facts of the camera."""
         stale: set[_Group] = set()
         for camera_id, place in rows:
-            was = self.places.get(camera_id)
-            if place == was:
+            old = self.places.get(camera_id)
+            if place == old:
                 continue
-            if was is not None:
-                stale.add(self._leave(camera_id, was))
+            if old is not None:
+                stale.add(self._remove_member(camera_id, old))
             if place is not None:
                 group = _group_of(camera_id, place)
                 stale.add(group)
@@ -80,55 +85,56 @@ class _Day:
                 self.changed_cameras.discard(camera_id)
                 self.removed_cameras.add(camera_id)
         for group in stale:
-            self._count(group)
+            self._recount(group)
 
-    def _leave(self, camera_id: str, place: CameraPlace) -> _Group:
+    def _remove_member(self, camera_id: str, place: CameraPlace) -> _Group:
         group = _group_of(camera_id, place)
-        rest = tuple(one for one in self.members[group] if one != camera_id)
+        rest = tuple(member for member in self.members[group] if member != camera_id)
         if rest:
             self.members[group] = rest
         else:
             del self.members[group]
         return group
 
-    def learn(self, camera_id: str, facts: CameraFacts) -> None:
-        """The camera's facts are now these."""
-        was = self.facts.get(camera_id, NO_FACTS)
-        if facts == was:
+    def set_facts(self, camera_id: str, facts: CameraFacts) -> None:
+        """Replace the facts of a camera, and recount its group if that changes the counts."""
+        old = self.facts.get(camera_id, NO_FACTS)
+        if facts == old:
             return
         self.facts[camera_id] = facts
         self.changed_cameras.add(camera_id)
-        if _seen(facts) != _seen(was):
-            self._count(_group_of(camera_id, self.places[camera_id]))
+        if _counted(facts) != _counted(old):
+            self._recount(_group_of(camera_id, self.places[camera_id]))
 
     def canteens(self) -> dict[tuple[int, str], dict[str, Counts]]:
-        """Counts by county, by canteen; cameras of no canteen together under an empty name."""
-        found: dict[tuple[int, str], dict[str, Counts]] = {}
+        """Return counts by (day, county), then by canteen; cameras without a canteen together under an empty name."""
+        canteens: dict[tuple[int, str], dict[str, Counts]] = {}
         for (county, canteen, _), counts in self.groups.items():
-            one = found.setdefault((self.ordinal, county), {})
-            one[canteen] = one[canteen].plus(counts) if canteen in one else counts
-        return found
+            of_county = canteens.setdefault((self.ordinal, county), {})
+            of_county[canteen] = of_county[canteen].plus(counts) if canteen in of_county else counts
+        return canteens
 
-    def _count(self, group: _Group) -> None:
-        """Count the group anew, and add what differs to its county."""
+    def _recount(self, group: _Group) -> None:
+        """Recount the group, and add the difference to its county."""
         county, canteen, _ = group
         members = self.members.get(group, ())
-        seen = ((self.places[one], self.facts.get(one, NO_FACTS)) for one in members)
-        now = count_group(seen, canteen=bool(canteen)) if members else NOTHING
-        was = self.groups.get(group, NOTHING)
+        cameras = ((self.places[camera_id], self.facts.get(camera_id, NO_FACTS)) for camera_id in members)
+        new = count_group(cameras, canteen=bool(canteen)) if members else NO_COUNTS
+        old = self.groups.get(group, NO_COUNTS)
         self.changed_counties.add(county)
         if members:
-            self.groups[group] = now
+            self.groups[group] = new
         else:
             self.groups.pop(group, None)
-        total = self.counties.get(county, NOTHING)
-        self.counties[county] = Counts(*(a + b - c for a, b, c in zip(total, now, was, strict=True)))
+        total = self.counties.get(county, NO_COUNTS)
+        self.counties[county] = Counts(*(a + b - c for a, b, c in zip(total, new, old, strict=True)))
 
 
 class DailyCounts:
-    """The day under way, and yesterday while it may still change.
+    """The counts of the current day, and of yesterday while it may still change.
 
-    `now_wall_ns`: opens the first day. `facts`: what was written of it before a restart, by camera id.
+    `timezone`: of the kitchens. `cameras`: the registry. `now_wall_ns`: begins the current day. `facts`: those of the
+    current day that were stored before a restart, by camera id.
     """
 
     def __init__(
@@ -145,114 +151,121 @@ class DailyCounts:
             members.setdefault(_group_of(camera_id, place), []).append(camera_id)
         groups = {group: tuple(ids) for group, ids in members.items()}
         today = _Day(self._days.of(now_wall_ns), places, groups, facts)
-        self._open: dict[int, _Day] = {today.ordinal: today}
-        self._over: list[_Day] = []
-        self._late = 0
+        self._days_open: dict[int, _Day] = {today.ordinal: today}
+        self._closed: list[_Day] = []
+        self._late_count = 0
 
     @property
     def today(self) -> int:
-        """The ordinal of the day under way."""
-        return max(self._open)
+        """The ordinal of the current day."""
+        return max(self._days_open)
 
     def configure(self, timezone: str) -> None:
-        """Days of another time zone, from now on."""
+        """Use the days of another time zone from now on."""
         self._days = Days(timezone)
 
     def restore(self, ordinal: int, facts: Mapping[str, CameraFacts]) -> None:
-        """What was written of a day before today that was not over at the last stop; before anything else.
+        """Restore an earlier day that was not closed when the engine stopped; call it before anything else.
 
-        Facts of cameras that left the registry are passed over. The day is over as soon as late verdicts are no longer
-        waited for.
+        Facts of cameras that have left the registry are ignored. The day is closed once its time for late verdicts has
+        passed.
         """
-        now = self._open[self.today]
-        self._open[ordinal] = _Day(ordinal, dict(now.places), dict(now.members), facts)
+        now = self._days_open[self.today]
+        self._days_open[ordinal] = _Day(ordinal, dict(now.places), dict(now.members), facts)
 
     def advance(self, now_wall_ns: int) -> None:
-        """Time has passed: the next day may begin, and yesterday be over."""
-        ordinal, newest = self._days.of(now_wall_ns), self._open[self.today]
+        """Begin the next day and close yesterday, if it is time."""
+        ordinal, newest = self._days.of(now_wall_ns), self._days_open[self.today]
         if ordinal > newest.ordinal:
-            self._open[ordinal] = newest.after(ordinal)
+            self._days_open[ordinal] = newest.next_day(ordinal)
         final_ns = self._days.begin_ns(self.today) + LATE_NS
-        for older in sorted(self._open)[:-1]:
+        for older in sorted(self._days_open)[:-1]:
             if now_wall_ns >= final_ns or older < self.today - 1:
-                self._over.append(self._open.pop(older))
+                self._closed.append(self._days_open.pop(older))
 
-    def put(self, cameras: Iterable[Camera], now_wall_ns: int) -> None:
-        """Cameras are new or changed."""
+    def upsert(self, cameras: Iterable[Camera], now_wall_ns: int) -> None:
+        """Add cameras, or replace those that are known."""
         self.advance(now_wall_ns)
-        self._open[self.today].put((camera.camera_id, place_of(camera)) for camera in cameras)
+        self._days_open[self.today].apply_rows((camera.camera_id, place_of(camera)) for camera in cameras)
 
     def remove(self, camera_ids: Iterable[str], now_wall_ns: int) -> None:
-        """Cameras left the registry."""
+        """Remove cameras, with the facts of the current day."""
         self.advance(now_wall_ns)
-        self._open[self.today].put((camera_id, None) for camera_id in camera_ids)
+        self._days_open[self.today].apply_rows((camera_id, None) for camera_id in camera_ids)
 
     def observe(self, verdict: Verdict, *, working: bool, now_wall_ns: int) -> None:
-        """A verdict was given. One from the future (a clock is wrong) counts for today."""
+        """Count a verdict. `working`: whether the kitchen worked when the picture was taken.
+
+        A verdict from the future (a clock is wrong) counts for today.
+        """
         self.advance(now_wall_ns)
-        day = self._open.get(min(self._days.of(verdict.at_wall_ns), self.today))
+        day = self._days_open.get(min(self._days.of(verdict.at_wall_ns), self.today))
         if day is None:
-            self._late += 1
+            self._late_count += 1
         elif verdict.camera_id in day.places:
             facts = day.facts.get(verdict.camera_id, NO_FACTS)
-            day.learn(verdict.camera_id, observe(facts, verdict, working=working))
+            day.set_facts(verdict.camera_id, observe(facts, verdict, working=working))
 
-    def periods(self, camera_id: str, due: int, kept: int, now_wall_ns: int) -> None:
-        """So many periods of a camera were due since the last call, and so many were kept."""
+    def add_periods(self, camera_id: str, due: int, kept: int, now_wall_ns: int) -> None:
+        """Add a camera's periods that were due, and that were kept, since the last call."""
         self.advance(now_wall_ns)
-        day = self._open[self.today]
+        day = self._days_open[self.today]
         if camera_id in day.places:
-            day.learn(camera_id, add_periods(day.facts.get(camera_id, NO_FACTS), due, kept))
+            day.set_facts(camera_id, add_periods(day.facts.get(camera_id, NO_FACTS), due, kept))
 
-    def take(self) -> KpiChanges:
-        """What is to be written since the last call."""
+    def drain_changes(self) -> KpiChanges:
+        """Return the rows to write since the last call."""
         cameras: dict[tuple[int, str], CameraFacts] = {}
         removed: list[tuple[int, str]] = []
         counties: dict[tuple[int, str], Counts] = {}
         canteens: dict[tuple[int, str], Mapping[str, Counts]] = {}
-        for day in (*self._over, *self._open.values()):
-            cameras.update(((day.ordinal, one), day.facts[one]) for one in day.changed_cameras)
-            removed += ((day.ordinal, one) for one in day.removed_cameras)
-            counties.update(((day.ordinal, one), day.counties.get(one, NOTHING)) for one in day.changed_counties)
+        for day in (*self._closed, *self._days_open.values()):
+            cameras.update(((day.ordinal, camera_id), day.facts[camera_id]) for camera_id in day.changed_cameras)
+            removed += ((day.ordinal, camera_id) for camera_id in day.removed_cameras)
+            counties.update(
+                ((day.ordinal, county), day.counties.get(county, NO_COUNTS)) for county in day.changed_counties
+            )
             day.changed_cameras.clear()
             day.removed_cameras.clear()
             day.changed_counties.clear()
-        for day in self._over:
+        for day in self._closed:
             canteens.update(day.canteens())
-        closed = tuple(day.ordinal for day in self._over)
-        self._over.clear()
+        closed = tuple(day.ordinal for day in self._closed)
+        self._closed.clear()
         return KpiChanges(cameras, tuple(removed), counties, canteens, closed)
 
-    def take_late(self) -> int:
-        """Verdicts since the last call that came when their day was over; they count for none."""
-        late, self._late = self._late, 0
+    def drain_late_count(self) -> int:
+        """Return how many verdicts came after their day was closed since the last call; they count for no day."""
+        late, self._late_count = self._late_count, 0
         return late
 
     def counties(self) -> dict[str, Counts]:
-        """Counts of the day under way by county."""
-        return dict(self._open[self.today].counties)
+        """Return the counts of the current day by county."""
+        return dict(self._days_open[self.today].counties)
 
     def canteens(self, ordinal: int) -> dict[tuple[int, str], dict[str, Counts]]:
-        """Counts by day and county, by canteen, of a day that is not over yet; empty for any other."""
-        day = self._open.get(ordinal)
+        """Return the counts of a day that is not closed by (day, county), then by canteen; empty for any other day."""
+        day = self._days_open.get(ordinal)
         return {} if day is None else day.canteens()
 
     def check_invariants(self) -> None:
-        """Raise AssertionError unless the counts are those of a count from scratch; O(cameras)."""
-        for day in self._open.values():
+        """Raise AssertionError unless the counts equal a count from scratch; O(cameras)."""
+        for day in self._days_open.values():
             scratch = count_canteens(day.places, day.facts)
-            kept = {
-                (county, one): counts for (_, county), rows in day.canteens().items() for one, counts in rows.items()
+            current = {
+                (county, canteen): counts
+                for (_, county), canteens in day.canteens().items()
+                for canteen, counts in canteens.items()
             }
-            if kept != scratch:
-                raise AssertionError(f"canteens of day {day.ordinal} are not those of a count from scratch")
+            if current != scratch:
+                raise AssertionError(f"canteens of day {day.ordinal} differ from a count from scratch")
             counties: dict[str, Counts] = {}
             for (county, _), counts in scratch.items():
-                counties[county] = counties.get(county, NOTHING).plus(counts)
+                counties[county] = counties.get(county, NO_COUNTS).plus(counts)
             if counties != {county: counts for county, counts in day.counties.items() if any(counts)}:
                 raise AssertionError(f"counties of day {day.ordinal} are not the sums of their canteens")
 
 
-def _seen(facts: CameraFacts) -> tuple[object, ...]:
-    """What canteens are counted from."""
+def _counted(facts: CameraFacts) -> tuple[object, ...]:
+    """Return the fields that the counts are made of."""
     return (*facts[:5], facts.periods_due, facts.periods_kept)

@@ -1,4 +1,4 @@
-"""Days of the kitchens' time zone, as ordinals (datetime.date.toordinal). Pure."""
+"""Converts times to days of the kitchens' time zone, and back. Days are ordinals (datetime.date.toordinal). Pure."""
 
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -7,14 +7,14 @@ _NS_PER_S = 1_000_000_000
 
 
 class Days:
-    """Which day a moment belongs to; the last answer is remembered, since moments come in bursts of one day."""
+    """The days of a time zone. The last answer is cached, since the times that come in are mostly of one day."""
 
     def __init__(self, timezone: str) -> None:
         self._zone = ZoneInfo(timezone)
         self._day = (0, 0, 0)  # begin, end, ordinal
 
     def of(self, wall_ns: int) -> int:
-        """The day's ordinal."""
+        """Return the ordinal of the day that a time belongs to."""
         begin_ns, end_ns, ordinal = self._day
         if not begin_ns <= wall_ns < end_ns:
             day = datetime.fromtimestamp(wall_ns // _NS_PER_S, self._zone).date()
@@ -23,11 +23,11 @@ class Days:
         return ordinal
 
     def begin_ns(self, ordinal: int) -> int:
-        """When it begins; where clocks leave midnight out, at the moment that they show instead."""
+        """Return when a day begins. If the clocks skip midnight, it begins at the time they show instead."""
         midnight = datetime.combine(date.fromordinal(ordinal), time(), self._zone)
         return round(midnight.timestamp()) * _NS_PER_S
 
 
 def days_between(first: date, last: date) -> int:
-    """Days from `first` to `last`, both in it."""
+    """Return the number of days from `first` to `last`, both included."""
     return (last - first) // timedelta(days=1) + 1

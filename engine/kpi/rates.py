@@ -1,10 +1,10 @@
-"""From counts to rates, tables and leagues. Pure; docs/kpis.md has the definitions in words."""
+"""Computes rates, tables and leagues from counts. Pure; docs/kpis.md has the definitions in words."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from engine.kpi.counting import NOTHING
+from engine.kpi.counting import NO_COUNTS
 from engine.model.kpi import (
     Counts,
     KpiName,
@@ -19,11 +19,11 @@ from engine.model.kpi import (
 )
 
 _Key = tuple[str, str, int]
-"""Region, canteen, day (0: all of them)."""
+"""(region, canteen, day). Canteen is empty for a region; day is 0 for the whole span."""
 
 
 def rates(counts: Counts) -> dict[KpiName, Rate]:
-    """The five rates. What was not measured is registered and not in the numerator, and never compliant."""
+    """Return the five rates. What was not measured counts as registered, but is never in a numerator."""
     cameras, canteens = counts.cameras, counts.canteens
     unvisited = cameras - counts.cameras_visited
     return {
@@ -34,7 +34,7 @@ def rates(counts: Counts) -> dict[KpiName, Rate]:
         KpiName.KEY_POINT_COVERAGE: Rate(
             counts.canteens_covered, canteens, canteens, canteens - counts.canteens_measured
         ),
-        # A look that came just before its period counts for it, so that more may have been kept than were due.
+        # A visit just before its period counts for it, so more periods may have been kept than were due.
         KpiName.PATROL_COVERAGE: Rate(
             min(counts.periods_kept, counts.periods_due), counts.periods_due, cameras, unvisited
         ),
@@ -49,10 +49,10 @@ def table_of(
     days_total: int,
     names: Mapping[str, str] | None = None,
 ) -> KpiTable:
-    """The table of what was counted in `span`, of which `days_total` days have counts. `names`: of canteens.
+    """Return the table of `counted`. Counts of one region or canteen add up over days, unless the query has `each_day`.
 
-    Counts of one region or canteen on different days add up, unless the query wants each day. Raises ValueError for a
-    page token that is not of ours.
+    `span`: first and last day of the counts; None if there are none. `days_total`: days of the span that have counts.
+    `names`: canteen names by id. Raises ValueError if the page token is invalid.
     """
     sums: dict[_Key, Counts] = {}
     days: dict[_Key, int] = {}
@@ -60,7 +60,7 @@ def table_of(
         key = (region, canteen, day if query.each_day else 0)
         sums[key] = sums[key].plus(counts) if key in sums else counts
         days[key] = days.get(key, 0) + number
-    total = NOTHING
+    total = NO_COUNTS
     for counts in sums.values():
         total = total.plus(counts)
     after = _key_of(query.page_token) if query.page_token else None
@@ -89,10 +89,10 @@ def table_of(
 
 
 def league(query: LeagueQuery, now: KpiTable, before: KpiTable | None) -> LeagueTable:
-    """Who is best, and who was before.
+    """Return the regions ranked by one KPI. `before`: the table of as many days just before; None if there is none.
 
-    No place for regions without a rate, and none where the rate leaves out too many cameras: of clarity those without
-    a picture, of online those that were disabled.
+    A region gets no place if it has no rate, or if the rate leaves out too many of its cameras: those without a picture
+    (clarity), or those that were disabled (online).
     """
     earlier = {row.region: row.rates[query.kpi] for row in before.rows} if before is not None else {}
     placed: list[LeagueRow] = []
@@ -133,5 +133,5 @@ def _key_of(token: str) -> _Key:
     region, _, rest = token.partition(",")
     day, comma, canteen = rest.partition(",")
     if not comma or not day.isdecimal() or (region and not region.isdecimal()):
-        raise ValueError(f"page_token {token[:80]!r} is none of this list; send next_page_token of the page before")
+        raise ValueError(f"page_token {token[:80]!r} is not from this list; send next_page_token of the page before")
     return region, canteen, int(day)

@@ -1,1 +1,1 @@
-"""The ledger (台账): what was found, who must mend it by when, and what became of it. Pure; docs/ledger.md."""
+"""The ledger (台账): findings, who must put them right by when, and what became of them. Pure; docs/ledger.md."""

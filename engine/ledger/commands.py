@@ -1,4 +1,4 @@
-"""What people may do to a finding: who, in which state, with what said. Every refusal says why and what to do."""
+"""Checks commands on findings: role, state and reason. Every refusal says why, and what to do instead. Pure."""
 
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
 from engine.model.access import ENGINE, Actor, Role
@@ -18,15 +18,18 @@ ROLES = {
     Step.CLOSED: Role.OPERATOR,
     Step.DISMISSED: Role.OPERATOR,
 }
-"""Commands and the role each needs at least."""
-_WITH_REASON = (Step.SUPERVISED, Step.CLOSED, Step.DISMISSED)
+"""The least role that each command needs."""
+_NEED_REASON = (Step.SUPERVISED, Step.CLOSED, Step.DISMISSED)
 
 
-def check(command: FindingCommand, actor: Actor) -> None:
-    """Raises InvalidArgumentError for what can never be right, DeniedError for a role that is too low."""
+def check_command(command: FindingCommand, actor: Actor) -> None:
+    """Check a command without regard to its finding.
+
+    Raises InvalidArgumentError if the command itself is invalid, and DeniedError if the actor's role is too low.
+    """
     if command.step not in ROLES:
         raise InvalidArgumentError(
-            "step", f"{command.step.value!r} is nothing one can do; allowed: {', '.join(ROLES)}; give one of these"
+            "step", f"{command.step.value!r} is not a command; allowed: {', '.join(ROLES)}; give one of these"
         )
     if len(command.why) > WHY_CHARS_MAX:
         raise InvalidArgumentError(
@@ -39,31 +42,38 @@ def check(command: FindingCommand, actor: Actor) -> None:
             f"{len(command.request_id)} characters; allowed: at most {REQUEST_ID_CHARS_MAX}; give a UUID",
         )
     needed = ROLES[command.step]
-    if not actor.role.may(needed):
-        raise DeniedError(f"{actor.name} is {actor.role}; {command.step} needs {needed}: ask one who is")
-    if command.step in _WITH_REASON and not command.why.strip():
-        raise InvalidArgumentError("why", f"is empty; {command.step} needs a reason: say it, the ledger keeps it")
+    if not actor.role.includes(needed):
+        raise DeniedError(f"{actor.name} is {actor.role}; {command.step} needs {needed}; ask someone with that role")
+    if command.step in _NEED_REASON and not command.why.strip():
+        raise InvalidArgumentError("why", f"is empty; {command.step} needs a reason, which the ledger keeps; give one")
 
 
 def is_repeated(command: FindingCommand, before: FindingCommand | None) -> bool:
-    """Whether this is what its caller asked for under the same request id, `before`; ConflictError if that was else."""
+    """Return whether the command repeats `before`, the actor's command with the same request id; None if there is none.
+
+    Raises ConflictError if `before` was a different command.
+    """
     if before is None:
         return False
     if (before.finding_id, before.step) != (command.finding_id, command.step):
         raise ConflictError(
             f"request_id {command.request_id!r} was {before.step} of findings/{before.finding_id}; every command "
-            "needs a request id of its own, and only its repetition has the same"
+            "needs a request id of its own; only a retry of the same command may reuse it"
         )
     return True
 
 
 def check_state(command: FindingCommand, finding: Finding) -> None:
-    """Raises ConflictError where the finding has moved on, StateError where its state does not allow the command."""
+    """Check a command against the state of its finding.
+
+    Raises ConflictError if the finding has later events than the caller has seen, and StateError if its state does not
+    allow the command.
+    """
     name = f"findings/{finding.finding_id}"
     if command.expected_number and command.expected_number != finding.number:
         raise ConflictError(
             f"{name}: its latest event is number {finding.number}, not {command.expected_number}: it is "
-            f"{finding.state} now; look at it again, then send the command once more"
+            f"{finding.state} now; read it again, then send the command once more"
         )
     if finding.state.ended:
         raise StateError(
@@ -78,4 +88,4 @@ def check_state(command: FindingCommand, finding: Finding) -> None:
             "hands it back"
         )
     if command.step is Step.SUPERVISED and finding.supervised:
-        raise StateError(f"{name}: is supervised already; nothing is left to do")
+        raise StateError(f"{name}: is supervised already; there is nothing to do")

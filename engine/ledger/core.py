@@ -1,11 +1,11 @@
-"""The ledger's state machine: verdicts, commands and time in; events and orders out. The caller keeps the events.
+"""The ledger's state machine: verdicts, commands and time go in; events and check requests come out. Pure.
 
-Only findings that have not ended are held. Whatever happens to one goes through fold.apply, so a replay of the events
-gives the same. Times are wall-clock, since 1970 UTC; a clock that goes back lengthens no re-check, and never turns the
-times of a finding's events around.
+The caller stores the events. Only findings that have not ended are held here. Every event goes through
+projection.apply, so a replay of the stored events gives the same findings. If the wall clock is set back, no re-check
+takes longer, and the events of a finding keep the order of their times.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -15,10 +15,11 @@ from engine.ledger import commands
 from engine.ledger.policy import LEVELS, Policy, next_level
 from engine.ledger.projection import apply
 from engine.ledger.recheck import NEVER_NS, Recheck
-from engine.ledger.recheck_evidence import Fault, announced_faults, settled, shows, sign
+from engine.ledger.recheck_evidence import Fault, announced_faults, is_settled, recheck_sign, shows
+from engine.ledger.requests import RequestKey, RequestMemory
 from engine.model.access import ENGINE, Actor
 from engine.model.camera import Camera
-from engine.model.faults import OFFLINE, family_of
+from engine.model.faults import OFFLINE, family_of_cause_key
 from engine.model.findings import (
     WHY_CHARS_MAX,
     Finding,
@@ -26,41 +27,40 @@ from engine.model.findings import (
     FindingState,
     LedgerEvent,
     Level,
-    Recorded,
+    RecordedEvent,
     Step,
     Subject,
 )
 from engine.model.verdict import Severity, Verdict
 
-REQUESTS_MAX = 10_000
-"""Commands whose request ids are remembered; older ones are in the record only."""
-_TURN_FINDINGS_MAX = 100
-"""Findings that one tick deals with, so that the hub turns to its frames; after a long stop the rest has the next."""
-ARMED_SLACK = 1024
+_TICK_FINDINGS_MAX = 100
+"""Most findings that one tick processes, so that the hub gets back to its keyframes even after a long stop."""
+WAKEUP_SLACK = 1024
+"""Wake-ups beyond two per finding that are tolerated before the stale ones are removed."""
 _ENGINE_ROLE = ""
-
-RequestKey = tuple[str, str]
-"""Who asked, and the request id."""
 
 
 @dataclass(frozen=True, slots=True)
-class RecheckWanted:
-    """The camera is to be looked at as soon as the caps allow."""
+class RecheckRequest:
+    """A request to visit the camera of a finding as soon as the caps allow."""
 
     camera_id: str
     finding_id: int
 
 
-Action = Recorded | RecheckWanted
+Action = RecordedEvent | RecheckRequest
 
 
 class Ledger:
     """The findings that have not ended.
 
-    `findings`: those of before, as their events left them. `muted`: by camera, families that were closed or dismissed
-    by a decision and have been announced ever since; they are no news until the announcement ends. `requests`: the
-    latest commands by who and request id, oldest first. `next_finding_id`: above every id that was ever given.
-    `armed`: a heap of when what is due, stale entries in it.
+    The arguments restore it after a restart. `findings`: those that have not ended, as their events left them. `muted`:
+    by camera, the families that an operator closed or dismissed and that have been announced ever since; they open no
+    finding until the announcement ends. `requests`: the latest commands with a request id, oldest first.
+    `next_finding_id`: greater than every id ever used.
+
+    Attributes: `findings`: by id. `counts`: number of findings by state and level. `wakeups`: heap of (time, finding
+    id); it may hold stale entries.
     """
 
     def __init__(
@@ -78,129 +78,135 @@ class Ledger:
         self.findings: dict[int, Finding] = {}
         self.counts: Counter[tuple[FindingState, Level]] = Counter()
         self._by_camera: dict[str, dict[str, int]] = {}
-        self._muted = {camera_id: set(words) for camera_id, words in (muted or {}).items()}
+        self._muted = {camera_id: set(families) for camera_id, families in (muted or {}).items()}
         self._rechecks: dict[int, Recheck] = {}
-        self.armed: list[tuple[int, int]] = []
-        self._requests: OrderedDict[RequestKey, FindingCommand] = OrderedDict()
-        for key, command in requests:
-            self._remember(key, command)
+        self.wakeups: list[tuple[int, int]] = []
+        self._requests = RequestMemory(requests)
         for finding in findings:
-            self._hold(finding)
+            self._add(finding)
             if finding.state.claimed:
                 self._begin_recheck(finding, now_wall_ns)
-            self._arm(finding)
+            self._schedule_wakeup(finding)
 
     def observe(self, verdict: Verdict, camera: Camera, now_wall_ns: int) -> list[Action]:
-        """A visit was judged. What is announced counts, each time anew, so a verdict that is not heard does no harm."""
-        self._clock(now_wall_ns)
+        """Process the verdict of a visit; return the events and check requests that follow from it.
+
+        What counts is what the verdict announces, and every verdict announces it anew, so a verdict that is never
+        passed in does no lasting harm.
+        """
+        self._advance_clock(now_wall_ns)
         held = self._by_camera.get(verdict.camera_id)
         faults = announced_faults(verdict)
         if held is None and not faults and verdict.camera_id not in self._muted:
             return []
         actions: list[Action] = []
-        muted = self._unmute(verdict.camera_id, faults)
-        for word, finding_id in list((held or {}).items()):
-            self._look(self.findings[finding_id], word, faults.get(word), verdict, actions)
+        muted = self._still_muted(verdict.camera_id, faults)
+        for family, finding_id in list((held or {}).items()):
+            self._check_finding(self.findings[finding_id], family, faults.get(family), verdict, actions)
         held = self._by_camera.get(verdict.camera_id, {})
-        for word, fault in faults.items():
-            if word not in held and word not in muted and shows(verdict, word) and not self._too_new(word, verdict):
-                self._open(fault, camera, verdict, actions)
+        for family, fault in faults.items():
+            is_new = family not in held and family not in muted
+            if is_new and shows(verdict, family) and not self._too_recent(family, verdict):
+                self._open_finding(fault, camera, verdict, actions)
         return actions
 
-    def delivered(self, finding_id: int, why: str, now_wall_ns: int) -> list[Action]:
-        """A notice of it reached somebody; news for a finding that nobody was told of yet."""
-        self._clock(now_wall_ns)
+    def record_delivery(self, finding_id: int, why: str, now_wall_ns: int) -> list[Action]:
+        """Record that a notice of the finding was delivered; no event unless the finding stands open.
+
+        `why`: the endpoint, for people.
+        """
+        self._advance_clock(now_wall_ns)
         actions: list[Action] = []
         finding = self.findings.get(finding_id)
         if finding is not None and finding.standing is FindingState.OPEN:
-            self._step(finding, Step.NOTIFIED, actions, why=why)
+            self._record(finding, Step.NOTIFIED, actions, why=why)
         return actions
 
-    def repeats(self, command: FindingCommand, actor: Actor) -> bool:
-        """Whether this command was taken before; raises ConflictError if its request id was another's."""
-        return bool(command.request_id) and commands.is_repeated(
-            command, self._requests.get((actor.name, command.request_id))
-        )
+    def is_repeated(self, command: FindingCommand, actor: Actor) -> bool:
+        """Return whether this command was executed before.
 
-    def act(self, command: FindingCommand, actor: Actor, now_wall_ns: int) -> tuple[Finding, list[Action]]:
-        """Do what a caller wants to a finding that is held: what became of it, and what follows.
-
-        Ask `repeats` first. KeyError for a finding that is not held; InvalidArgumentError, DeniedError, StateError and
-        ConflictError for what may not be done.
+        Raises ConflictError if the actor used its request id for another command.
         """
-        self._clock(now_wall_ns)
+        return self._requests.is_repeated(command, actor)
+
+    def execute(self, command: FindingCommand, actor: Actor, now_wall_ns: int) -> tuple[Finding, list[Action]]:
+        """Execute a caller's command; return the finding after it, and the events and check requests.
+
+        Call `is_repeated` first. Raises KeyError if the finding is not held here, and InvalidArgumentError,
+        DeniedError, StateError or ConflictError if the command is not allowed.
+        """
+        self._advance_clock(now_wall_ns)
         finding = self.findings[command.finding_id]
-        commands.check(command, actor)
+        commands.check_command(command, actor)
         commands.check_state(command, finding)
         actions: list[Action] = []
-        finding = self._step(finding, command.step, actions, actor, command.why.strip(), request_id=command.request_id)
-        if command.request_id:
-            self._remember((actor.name, command.request_id), command)
+        why = command.why.strip()
+        finding = self._record(finding, command.step, actions, actor, why, request_id=command.request_id)
+        self._requests.add(command, actor)
         if command.step is Step.CLAIMED:
             self._begin_recheck(finding, self._now_wall_ns)
-            self._order_look(finding, actions)
+            self._request_check(finding, actions)
         elif finding.state.ended:
-            # It is announced still, or may be: a decision is not overruled by what was known when it was made.
-            self._muted.setdefault(finding.subject.camera_id, set()).add(family_of(finding.subject.cause_key))
+            # The fault is perhaps still announced; an announcement known at the time must not overrule the decision.
+            self._muted.setdefault(finding.subject.camera_id, set()).add(family_of_cause_key(finding.subject.cause_key))
         return finding, actions
 
     def tick(self, now_wall_ns: int) -> list[Action]:
-        """Time has come to next_wakeup_wall_ns(): deadlines pass, looks are ordered, re-checks have taken too long."""
-        self._clock(now_wall_ns)
+        """Process what is due at `now_wall_ns`: missed deadlines, checks to request, re-checks that took too long."""
+        self._advance_clock(now_wall_ns)
         actions: list[Action] = []
-        for _ in range(_TURN_FINDINGS_MAX):
+        for _ in range(_TICK_FINDINGS_MAX):
             wakeup_ns = self.next_wakeup_wall_ns()
             if wakeup_ns is None or wakeup_ns > now_wall_ns:
                 break
-            _, finding_id = heappop(self.armed)
+            _, finding_id = heappop(self.wakeups)
             finding = self.findings[finding_id]
             recheck = self._rechecks.get(finding_id)
             if recheck is None:
-                self._fall_overdue(finding, actions)
+                self._mark_overdue(finding, actions)
             elif now_wall_ns >= recheck.ends_wall_ns:
-                self._fail(
-                    finding, f"undecided after {self._policy.settings.recheck_max_h:g} h: {_looks(recheck)}", actions
-                )
+                hours = self._policy.settings.recheck_max_h
+                self._fail_recheck(finding, f"undecided after {hours:g} h: {_check_counts(recheck)}", actions)
             else:
-                self._order_look(finding, actions)
+                self._request_check(finding, actions)
         return actions
 
     def next_wakeup_wall_ns(self) -> int | None:
-        """When `tick` has something to do; None while nothing is due ever."""
-        while self.armed:
-            due_ns, finding_id = self.armed[0]
+        """Return when to call `tick` next; None if nothing will ever be due."""
+        while self.wakeups:
+            due_ns, finding_id = self.wakeups[0]
             if self.due_wall_ns(finding_id) == due_ns:
                 return due_ns
-            heappop(self.armed)
+            heappop(self.wakeups)
         return None
 
     def configure(self, settings: LedgerSettings) -> None:
-        """New settings: for deadlines and waits that begin from now on."""
+        """Apply new settings to deadlines and waits that begin from now on."""
         self._policy = Policy(settings)
 
-    def held_of(self, camera_id: str) -> dict[str, int]:
-        """Findings of a camera by family."""
+    def findings_of(self, camera_id: str) -> dict[str, int]:
+        """Return the ids of a camera's findings by family."""
         return dict(self._by_camera.get(camera_id, {}))
 
     @property
-    def rechecked(self) -> set[int]:
-        """Findings whose claim is looked into."""
+    def rechecked_ids(self) -> set[int]:
+        """Ids of the findings whose claim is being re-checked."""
         return set(self._rechecks)
 
     @property
-    def requests(self) -> int:
-        """Request ids that are remembered."""
+    def requests_held(self) -> int:
+        """Number of request ids that are held."""
         return len(self._requests)
 
-    def _clock(self, now_wall_ns: int) -> None:
+    def _advance_clock(self, now_wall_ns: int) -> None:
         if now_wall_ns < self._now_wall_ns:
             for finding_id, recheck in self._rechecks.items():
                 recheck.shift(self._now_wall_ns - now_wall_ns)
-                self._arm(self.findings[finding_id])
+                self._schedule_wakeup(self.findings[finding_id])
         self._now_wall_ns = now_wall_ns
 
-    def _unmute(self, camera_id: str, faults: Mapping[str, Fault]) -> frozenset[str]:
-        """Families of the camera that are no news; those whose announcement has ended would be from now on."""
+    def _still_muted(self, camera_id: str, faults: Mapping[str, Fault]) -> frozenset[str]:
+        """Return the camera's muted families; forget those that are no longer announced."""
         muted = self._muted.get(camera_id)
         if muted is None:
             return frozenset()
@@ -209,10 +215,10 @@ class Ledger:
             del self._muted[camera_id]
         return frozenset(muted)
 
-    def _too_new(self, word: str, verdict: Verdict) -> bool:
-        return word == OFFLINE and verdict.at_wall_ns - verdict.since_wall_ns < self._policy.offline_min_ns
+    def _too_recent(self, family: str, verdict: Verdict) -> bool:
+        return family == OFFLINE and verdict.at_wall_ns - verdict.since_wall_ns < self._policy.offline_min_ns
 
-    def _open(self, fault: Fault, camera: Camera, verdict: Verdict, actions: list[Action]) -> None:
+    def _open_finding(self, fault: Fault, camera: Camera, verdict: Verdict, actions: list[Action]) -> None:
         level = self._policy.first_level(camera.region, fault.severity)
         event = LedgerEvent(
             finding_id=self._next_id,
@@ -228,34 +234,36 @@ class Ledger:
         )
         self._next_id += 1
         finding = apply(None, event)
-        self._hold(finding)
-        self._arm(finding)
-        actions.append(Recorded(event, finding))
+        self._add(finding)
+        self._schedule_wakeup(finding)
+        actions.append(RecordedEvent(event, finding))
 
-    def _look(self, finding: Finding, word: str, fault: Fault | None, verdict: Verdict, actions: list[Action]) -> None:
-        """A look at a camera with this finding."""
+    def _check_finding(
+        self, finding: Finding, family: str, fault: Fault | None, verdict: Verdict, actions: list[Action]
+    ) -> None:
+        """Apply a verdict of the finding's camera to the finding. `fault`: None if its family is not announced."""
         if fault is not None and _worse(fault.severity, finding.severity):
             finding = self._worsen(finding, fault, actions)
         recheck = self._rechecks.get(finding.finding_id)
         if recheck is None:
-            if settled(verdict, word, self._policy.settle_ns):
+            if is_settled(verdict, family, self._policy.settle_ns):
                 since_h = (verdict.at_wall_ns - verdict.since_wall_ns) / 3.6e12
-                finding = self._step(finding, Step.CLAIMED, actions, why=f"not seen any more for {since_h:.1f} h")
+                finding = self._record(finding, Step.CLAIMED, actions, why=f"not seen any more for {since_h:.1f} h")
                 self._begin_recheck(finding, self._now_wall_ns)
-                self._arm(finding)
+                self._schedule_wakeup(finding)
             return
         if verdict.at_wall_ns <= recheck.since_wall_ns:
             return  # the picture was taken before the claim
         if finding.state is FindingState.RECTIFIED:
-            finding = self._step(finding, Step.RECHECK_BEGUN, actions)
-        recheck.count(sign(verdict, word), self._now_wall_ns, self._policy)
+            finding = self._record(finding, Step.RECHECK_BEGUN, actions)
+        recheck.add_check(recheck_sign(verdict, family), self._now_wall_ns, self._policy)
         if recheck.failed(self._policy):
-            self._fail(finding, f"seen again: {_looks(recheck)}", actions)
+            self._fail_recheck(finding, f"seen again: {_check_counts(recheck)}", actions)
         elif recheck.passed(self._policy) and fault is None:
-            finding = self._step(finding, Step.RECHECK_PASSED, actions, why=_looks(recheck))
-            self._step(finding, Step.CLOSED, actions, why="the re-check passed")
+            finding = self._record(finding, Step.RECHECK_PASSED, actions, why=_check_counts(recheck))
+            self._record(finding, Step.CLOSED, actions, why="the re-check passed")
         else:
-            self._arm(finding)
+            self._schedule_wakeup(finding)
 
     def _worsen(self, finding: Finding, fault: Fault, actions: list[Action]) -> Finding:
         region = finding.subject.region
@@ -265,7 +273,7 @@ class Ledger:
         deadline_ns: int | None = self._now_wall_ns + time_ns
         if raised is None and deadline_ns is not None and deadline_ns >= finding.deadline_wall_ns:
             deadline_ns = None
-        return self._step(
+        return self._record(
             finding,
             Step.CHANGED,
             actions,
@@ -275,19 +283,19 @@ class Ledger:
             deadline_wall_ns=deadline_ns,
         )
 
-    def _fail(self, finding: Finding, why: str, actions: list[Action]) -> None:
+    def _fail_recheck(self, finding: Finding, why: str, actions: list[Action]) -> None:
         if finding.state is FindingState.RECTIFIED:
-            finding = self._step(finding, Step.RECHECK_BEGUN, actions)
-        self._step(finding, Step.RECHECK_FAILED, actions, why=why)
+            finding = self._record(finding, Step.RECHECK_BEGUN, actions)
+        self._record(finding, Step.RECHECK_FAILED, actions, why=why)
 
-    def _fall_overdue(self, finding: Finding, actions: list[Action]) -> None:
-        """The deadline of a level passed: the next one has it now, with a deadline of its own."""
-        finding = self._step(finding, Step.FELL_OVERDUE, actions, why=f"the deadline of the {finding.level} passed")
+    def _mark_overdue(self, finding: Finding, actions: list[Action]) -> None:
+        """Record that the deadline passed; the next level becomes responsible, with a deadline of its own."""
+        finding = self._record(finding, Step.FELL_OVERDUE, actions, why=f"the deadline of the {finding.level} passed")
         above = next_level(finding.level)
         if above is None:
             return
         time_ns = self._policy.time_ns(finding.subject.region, finding.severity, above)
-        finding = self._step(
+        finding = self._record(
             finding,
             Step.ESCALATED,
             actions,
@@ -296,19 +304,19 @@ class Ledger:
             deadline_wall_ns=self._now_wall_ns + time_ns,
         )
         if self._policy.supervises(above) and not finding.supervised:
-            self._step(finding, Step.SUPERVISED, actions, why=f"escalated to the {above}")
+            self._record(finding, Step.SUPERVISED, actions, why=f"escalated to the {above}")
 
-    def _order_look(self, finding: Finding, actions: list[Action]) -> None:
-        self._rechecks[finding.finding_id].order(self._now_wall_ns, self._policy)
-        self._arm(finding)
-        actions.append(RecheckWanted(finding.subject.camera_id, finding.finding_id))
+    def _request_check(self, finding: Finding, actions: list[Action]) -> None:
+        self._rechecks[finding.finding_id].request_check(self._now_wall_ns, self._policy)
+        self._schedule_wakeup(finding)
+        actions.append(RecheckRequest(finding.subject.camera_id, finding.finding_id))
 
     def _begin_recheck(self, finding: Finding, now_wall_ns: int) -> None:
-        """Looks from now on count. The engine's own claim waits for the patrol's visits, people's are looked into."""
-        look_ns = NEVER_NS if finding.claimed_by == ENGINE.name else now_wall_ns
-        self._rechecks[finding.finding_id] = Recheck(now_wall_ns, now_wall_ns + self._policy.recheck_max_ns, look_ns)
+        """Begin to count checks. Checks are requested for claims of people only; the engine's own await the patrol."""
+        check_ns = NEVER_NS if finding.claimed_by == ENGINE.name else now_wall_ns
+        self._rechecks[finding.finding_id] = Recheck(now_wall_ns, now_wall_ns + self._policy.recheck_max_ns, check_ns)
 
-    def _step(
+    def _record(
         self,
         finding: Finding,
         step: Step,
@@ -321,7 +329,7 @@ class Ledger:
         deadline_wall_ns: int | None = None,
         request_id: str = "",
     ) -> Finding:
-        """One event: made, applied, told."""
+        """Make one event, apply it, and add it to `actions`; return the finding after it."""
         event = LedgerEvent(
             finding_id=finding.finding_id,
             number=finding.number + 1,
@@ -336,31 +344,34 @@ class Ledger:
             request_id=request_id,
         )
         after = apply(finding, event)
-        actions.append(Recorded(event, after))
-        self._let_go(finding)
+        actions.append(RecordedEvent(event, after))
+        self._remove(finding)
         if not after.state.claimed:
             self._rechecks.pop(finding.finding_id, None)
         if not after.state.ended:
-            self._hold(after)
-            self._arm(after)
+            self._add(after)
+            self._schedule_wakeup(after)
         return after
 
-    def _hold(self, finding: Finding) -> None:
+    def _add(self, finding: Finding) -> None:
         self.findings[finding.finding_id] = finding
         self.counts[finding.state, finding.level] += 1
-        of_camera = self._by_camera.setdefault(finding.subject.camera_id, {})
-        of_camera[family_of(finding.subject.cause_key)] = finding.finding_id
+        by_family = self._by_camera.setdefault(finding.subject.camera_id, {})
+        by_family[family_of_cause_key(finding.subject.cause_key)] = finding.finding_id
 
-    def _let_go(self, finding: Finding) -> None:
+    def _remove(self, finding: Finding) -> None:
         del self.findings[finding.finding_id]
         self.counts[finding.state, finding.level] -= 1
-        of_camera = self._by_camera[finding.subject.camera_id]
-        del of_camera[family_of(finding.subject.cause_key)]
-        if not of_camera:
+        by_family = self._by_camera[finding.subject.camera_id]
+        del by_family[family_of_cause_key(finding.subject.cause_key)]
+        if not by_family:
             del self._by_camera[finding.subject.camera_id]
 
     def due_wall_ns(self, finding_id: int) -> int:
-        """When something happens to a finding by time alone, NEVER_NS if nothing does; a claim holds its deadline."""
+        """Return when the passing of time alone affects a finding; NEVER_NS if it does not.
+
+        While a claim is re-checked the deadline of the finding is suspended.
+        """
         finding = self.findings.get(finding_id)
         if finding is None:
             return NEVER_NS
@@ -369,25 +380,20 @@ class Ledger:
             return recheck.due_wall_ns
         return NEVER_NS if finding.overdue or finding.state.claimed else finding.deadline_wall_ns
 
-    def _arm(self, finding: Finding) -> None:
+    def _schedule_wakeup(self, finding: Finding) -> None:
         due_ns = self.due_wall_ns(finding.finding_id)
         if due_ns != NEVER_NS:
-            heappush(self.armed, (due_ns, finding.finding_id))
-        if len(self.armed) > 2 * len(self.findings) + ARMED_SLACK:
+            heappush(self.wakeups, (due_ns, finding.finding_id))
+        if len(self.wakeups) > 2 * len(self.findings) + WAKEUP_SLACK:
             held = ((self.due_wall_ns(finding_id), finding_id) for finding_id in self.findings)
-            self.armed = [entry for entry in held if entry[0] != NEVER_NS]
-            heapify(self.armed)
-
-    def _remember(self, key: RequestKey, command: FindingCommand) -> None:
-        self._requests[key] = command
-        if len(self._requests) > REQUESTS_MAX:
-            self._requests.popitem(last=False)
+            self.wakeups = [entry for entry in held if entry[0] != NEVER_NS]
+            heapify(self.wakeups)
 
 
-def _worse(one: Severity, other: Severity) -> bool:
+def _worse(severity: Severity, other: Severity) -> bool:
     ranks = list(Severity)
-    return ranks.index(one) < ranks.index(other)
+    return ranks.index(severity) < ranks.index(other)
 
 
-def _looks(recheck: Recheck) -> str:
+def _check_counts(recheck: Recheck) -> str:
     return f"{recheck.good} good and {recheck.bad} bad looks after the claim"

@@ -1,10 +1,11 @@
-"""What always holds of a ledger. Checked after every step of its property tests, and when the engine stops."""
+"""Checks the invariants of a ledger: after every step of its property tests, and when the engine stops. Pure."""
 
 from collections import Counter
 
-from engine.ledger.core import ARMED_SLACK, REQUESTS_MAX, Ledger
+from engine.ledger.core import WAKEUP_SLACK, Ledger
 from engine.ledger.recheck import NEVER_NS
-from engine.model.faults import family_of
+from engine.ledger.requests import REQUESTS_MAX
+from engine.model.faults import family_of_cause_key
 from engine.model.findings import Finding, FindingState
 
 _STANDINGS = {
@@ -17,52 +18,52 @@ _STANDINGS = {
 
 
 class LedgerInvariantError(AssertionError):
-    """A rule of the ledger is broken; the message names it."""
+    """Raised when an invariant of the ledger is broken; the message says which."""
 
 
 def check_invariants(ledger: Ledger) -> None:
-    """Raise LedgerInvariantError if the books do not balance."""
+    """Raise LedgerInvariantError if findings, indexes, counts and wake-ups are inconsistent."""
     held: Counter[tuple[str, str]] = Counter()
     counts: Counter[tuple[FindingState, object]] = Counter()
-    wanted: dict[int, int] = {}
+    due: dict[int, int] = {}
     for finding_id, finding in ledger.findings.items():
         _check_finding(finding_id, finding)
-        held[finding.subject.camera_id, family_of(finding.subject.cause_key)] += 1
+        held[finding.subject.camera_id, family_of_cause_key(finding.subject.cause_key)] += 1
         counts[finding.state, finding.level] += 1
         due_ns = ledger.due_wall_ns(finding_id)
         if due_ns != NEVER_NS:
-            wanted[finding_id] = due_ns
+            due[finding_id] = due_ns
         elif not finding.overdue:
-            raise LedgerInvariantError(f"nothing will ever happen to finding {finding_id} ({finding.state}) by time")
+            raise LedgerInvariantError(f"finding {finding_id} ({finding.state}) has no deadline, but is not overdue")
     if any(number > 1 for number in held.values()):
         raise LedgerInvariantError(f"two open findings of one camera and fault: {held.most_common(1)}")
     index = {
-        (camera_id, word): finding_id
+        (camera_id, family): finding_id
         for camera_id in {finding.subject.camera_id for finding in ledger.findings.values()}
-        for word, finding_id in ledger.held_of(camera_id).items()
+        for family, finding_id in ledger.findings_of(camera_id).items()
     }
     if set(index) != set(held) or set(index.values()) != set(ledger.findings):
         raise LedgerInvariantError("the index by camera and the findings differ")
     if counts != +ledger.counts:
         raise LedgerInvariantError(f"counted {dict(+ledger.counts)}, there are {dict(counts)}")
     claimed = {finding_id for finding_id, finding in ledger.findings.items() if finding.state.claimed}
-    if claimed != ledger.rechecked:
-        raise LedgerInvariantError(f"claimed {sorted(claimed)}, looked into {sorted(ledger.rechecked)}")
-    armed = set(ledger.armed)
-    for finding_id, due_ns in wanted.items():
-        if (due_ns, finding_id) not in armed:
-            raise LedgerInvariantError(f"finding {finding_id} is due at {due_ns}, and nobody will be woken for it")
-    if len(ledger.armed) > 2 * len(ledger.findings) + ARMED_SLACK:
-        raise LedgerInvariantError(f"{len(ledger.armed)} wake-ups for {len(ledger.findings)} findings")
-    if ledger.requests > REQUESTS_MAX:
-        raise LedgerInvariantError(f"{ledger.requests} request ids are remembered, at most {REQUESTS_MAX}")
+    if claimed != ledger.rechecked_ids:
+        raise LedgerInvariantError(f"claimed {sorted(claimed)}, re-checked {sorted(ledger.rechecked_ids)}")
+    wakeups = set(ledger.wakeups)
+    for finding_id, due_ns in due.items():
+        if (due_ns, finding_id) not in wakeups:
+            raise LedgerInvariantError(f"finding {finding_id} is due at {due_ns}, but has no wake-up")
+    if len(ledger.wakeups) > 2 * len(ledger.findings) + WAKEUP_SLACK:
+        raise LedgerInvariantError(f"{len(ledger.wakeups)} wake-ups for {len(ledger.findings)} findings")
+    if ledger.requests_held > REQUESTS_MAX:
+        raise LedgerInvariantError(f"{ledger.requests_held} request ids are held; allowed: at most {REQUESTS_MAX}")
 
 
 def _check_finding(finding_id: int, finding: Finding) -> None:
     if finding.finding_id != finding_id or finding.number < 1:
-        raise LedgerInvariantError(f"finding {finding_id} says that it is {finding.finding_id}, event {finding.number}")
+        raise LedgerInvariantError(f"finding {finding_id} has id {finding.finding_id}, event {finding.number}")
     if finding.state.ended:
-        raise LedgerInvariantError(f"finding {finding_id} is {finding.state} and held")
+        raise LedgerInvariantError(f"finding {finding_id} is {finding.state} but still held")
     if finding.standing not in _STANDINGS or not (finding.state.claimed or finding.state is finding.standing):
         raise LedgerInvariantError(f"finding {finding_id} is {finding.state} and stands {finding.standing}")
     if bool(finding.claimed_by) is not finding.state.claimed:

@@ -1,4 +1,4 @@
-"""Who is responsible, until when: the settings of the ledger, looked up by region, severity and level."""
+"""Looks up who is responsible for a finding and until when, by region, severity and level. Pure."""
 
 from engine.clock import ns
 from engine.config.ledger import LedgerSettings, RegionPolicy
@@ -6,12 +6,16 @@ from engine.model.findings import Level
 from engine.model.verdict import Severity
 
 LEVELS = tuple(Level)
+"""Lowest first."""
 _S_PER_H = 3600
 _PREFIX_DIGITS = (6, 4, 2)
 
 
 class Policy:
-    """The settings in force. The longest region prefix that says something decides, else what holds everywhere."""
+    """The ledger's settings. The longest region prefix with an entry decides; without one, the general setting.
+
+    `settle_ns`, `offline_min_ns`, `recheck_max_ns`, `recheck_spacing_ns`: the settings of these names, in nanoseconds.
+    """
 
     def __init__(self, settings: LedgerSettings) -> None:
         self.settings = settings
@@ -22,14 +26,14 @@ class Policy:
         self.recheck_spacing_ns = ns(settings.recheck_spacing_s)
 
     def first_level(self, region: str, severity: Severity) -> Level:
-        """Who is responsible for a new finding."""
+        """Return the level that is responsible for a new finding."""
         for policy in self._policies(region):
             if severity in policy.first_level:
                 return policy.first_level[severity]
         return self.settings.first_level[severity]
 
     def time_ns(self, region: str, severity: Severity, level: Level) -> int:
-        """Time that a level has, from when it becomes responsible."""
+        """Return how much time a level has, from when it becomes responsible."""
         name = f"{severity}_hours"
         for policy in self._policies(region):
             hours: dict[Level, float] = getattr(policy, name)
@@ -39,22 +43,22 @@ class Policy:
         return hours_ns(everywhere[level])
 
     def supervises(self, level: Level) -> bool:
-        """Whether a finding that is escalated to this level is supervised."""
-        word = self.settings.supervised_level
-        return word != "never" and LEVELS.index(level) >= LEVELS.index(Level(word))
+        """Return whether a finding that is escalated to this level becomes supervised."""
+        lowest = self.settings.supervised_level
+        return lowest != "never" and LEVELS.index(level) >= LEVELS.index(Level(lowest))
 
     def _policies(self, region: str) -> list[RegionPolicy]:
-        """Those of the prefixes of a region, longest first."""
-        found = (self._regions.get(region[:digits]) for digits in _PREFIX_DIGITS if len(region) >= digits)
-        return [policy for policy in found if policy is not None]
+        """Return the policies of the prefixes of a region, longest first."""
+        policies = (self._regions.get(region[:digits]) for digits in _PREFIX_DIGITS if len(region) >= digits)
+        return [policy for policy in policies if policy is not None]
 
 
 def next_level(level: Level) -> Level | None:
-    """The level above; None of the province."""
+    """Return the level above; None for the province."""
     above = LEVELS.index(level) + 1
     return LEVELS[above] if above < len(LEVELS) else None
 
 
 def hours_ns(hours: float) -> int:
-    """Hours, as people configure them, to nanoseconds."""
+    """Convert hours, as configured, to nanoseconds."""
     return ns(hours * _S_PER_H)

@@ -1,4 +1,4 @@
-"""From events to findings: the one place that says what an event does, in the live ledger as in a replay."""
+"""Applies events to findings: the only code that says what an event does, in the live ledger and in a replay. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,9 +8,12 @@ from engine.model.findings import Finding, FindingState, LedgerEvent, Step
 
 
 def apply(finding: Finding | None, event: LedgerEvent) -> Finding:
-    """The finding after an event; `finding` is None before its opening. Raises LedgerError for one out of turn."""
+    """Return the finding after an event. `finding`: before it; None for the opening event.
+
+    Raises LedgerError if the event is out of order, or comes after the finding ended.
+    """
     if event.step is Step.OPENED:
-        return _opened(finding, event)
+        return _open(finding, event)
     if finding is None or event.number != finding.number + 1:
         before = "no event" if finding is None else f"event {finding.number}"
         raise LedgerError(
@@ -31,13 +34,14 @@ def apply(finding: Finding | None, event: LedgerEvent) -> Finding:
     )
     if event.deadline_wall_ns is not None:
         after = replace(after, deadline_wall_ns=event.deadline_wall_ns, overdue=False)
-    return _stepped(after, event)
+    return _apply_step(after, event)
 
 
 def replay(events: Iterable[LedgerEvent], until_wall_ns: int | None = None) -> dict[int, Finding]:
-    """All findings, ended ones too, as they were at a moment, itself included; None: after all events.
+    """Return all findings by id, ended ones included, as they were after the events up to and at `until_wall_ns`.
 
-    `events` in the order of each finding's numbers. Raises LedgerError for a log with a gap.
+    `events`: each finding's in the order of their numbers. `until_wall_ns`: None applies all events. Raises LedgerError
+    if an event is missing or out of order.
     """
     findings: dict[int, Finding] = {}
     for event in events:
@@ -46,7 +50,7 @@ def replay(events: Iterable[LedgerEvent], until_wall_ns: int | None = None) -> d
     return findings
 
 
-def _opened(finding: Finding | None, event: LedgerEvent) -> Finding:
+def _open(finding: Finding | None, event: LedgerEvent) -> Finding:
     if finding is not None or event.number != 1:
         raise LedgerError(
             f"finding {event.finding_id} is opened by event {event.number}; it is opened once, by event 1"
@@ -67,12 +71,12 @@ def _opened(finding: Finding | None, event: LedgerEvent) -> Finding:
     )
 
 
-def _stepped(finding: Finding, event: LedgerEvent) -> Finding:
-    """State, standing and marks after the step."""
+def _apply_step(finding: Finding, event: LedgerEvent) -> Finding:
+    """Return the finding with the state, standing and marks that the step gives it."""
     standing = finding.standing
     match event.step:
         case Step.CLAIMED:
-            # Who claims has taken it on; the engine's own claim leaves it with whoever has it.
+            # A person who claims also acknowledges; a claim of the engine (which has no role) does not.
             if event.role and standing in (FindingState.OPEN, FindingState.NOTIFIED):
                 standing = FindingState.ACKNOWLEDGED
             return replace(

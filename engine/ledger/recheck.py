@@ -1,4 +1,4 @@
-"""One claim that is looked into: N of M looks after it decide. After a restart the looks are counted anew."""
+"""The re-check of one claim: N of M checks after it decide. The counts are not stored; a restart begins anew. Pure."""
 
 from dataclasses import dataclass
 
@@ -13,54 +13,57 @@ _DOUBLINGS_MAX = 12
 
 @dataclass(slots=True)
 class Recheck:
-    """`since_wall_ns`: looks from after it count. `ends_wall_ns`: failed if undecided then. `look_wall_ns`: when the
-    next look is to be ordered; NEVER_NS if the patrol's own visits do. `fruitless`: looks ordered in a row that have
-    told nothing."""
+    """The counts and times of one re-check.
+
+    `since_wall_ns`: only pictures taken after it count. `ends_wall_ns`: if it is undecided then, it has failed.
+    `check_wall_ns`: when to request the next check; NEVER_NS if only the patrol's own visits are counted. `good`,
+    `bad`: checks without and with the fault. `inconclusive`: checks requested in a row that decided nothing.
+    """
 
     since_wall_ns: int
     ends_wall_ns: int
-    look_wall_ns: int
+    check_wall_ns: int
     good: int = 0
     bad: int = 0
-    fruitless: int = 0
+    inconclusive: int = 0
 
     @property
-    def ordered(self) -> bool:
-        """Whether looks are ordered for it."""
-        return self.look_wall_ns != NEVER_NS
+    def requests_checks(self) -> bool:
+        """Whether checks are requested for it, beside the patrol's own visits."""
+        return self.check_wall_ns != NEVER_NS
 
     @property
     def due_wall_ns(self) -> int:
-        """When something must happen without a look."""
-        return min(self.ends_wall_ns, self.look_wall_ns)
+        """When the re-check needs attention without any check."""
+        return min(self.ends_wall_ns, self.check_wall_ns)
 
-    def count(self, sign: RecheckSign, now_wall_ns: int, policy: Policy) -> None:
-        """A look that was made after the claim."""
-        if sign is RecheckSign.NOTHING:
+    def add_check(self, sign: RecheckSign, now_wall_ns: int, policy: Policy) -> None:
+        """Count a check whose picture was taken after the claim."""
+        if sign is RecheckSign.INCONCLUSIVE:
             return
         self.good += sign is RecheckSign.GOOD
         self.bad += sign is RecheckSign.BAD
-        self.fruitless = 0
-        if self.ordered:
-            self.look_wall_ns = now_wall_ns + policy.recheck_spacing_ns
+        self.inconclusive = 0
+        if self.requests_checks:
+            self.check_wall_ns = now_wall_ns + policy.recheck_spacing_ns
 
-    def order(self, now_wall_ns: int, policy: Policy) -> None:
-        """A look is ordered; if it never comes or tells nothing, the next one waits twice as long."""
-        wait_ns = min(_WAIT_NS_MAX, policy.recheck_spacing_ns << min(self.fruitless, _DOUBLINGS_MAX))
-        self.fruitless += 1
-        self.look_wall_ns = now_wall_ns + wait_ns
+    def request_check(self, now_wall_ns: int, policy: Policy) -> None:
+        """Note that a check is requested; if it never comes or decides nothing, the next one waits twice as long."""
+        wait_ns = min(_WAIT_NS_MAX, policy.recheck_spacing_ns << min(self.inconclusive, _DOUBLINGS_MAX))
+        self.inconclusive += 1
+        self.check_wall_ns = now_wall_ns + wait_ns
 
     def shift(self, by_ns: int) -> None:
-        """The wall clock went back: what is meant as a duration goes with it."""
+        """Move all times back, after the wall clock was set back by `by_ns`, so that durations stay as they were."""
         self.since_wall_ns -= by_ns
         self.ends_wall_ns -= by_ns
-        if self.ordered:
-            self.look_wall_ns -= by_ns
+        if self.requests_checks:
+            self.check_wall_ns -= by_ns
 
     def failed(self, policy: Policy) -> bool:
-        """Too many looks showed the fault."""
+        """Return whether so many checks showed the fault that the re-check cannot pass any more."""
         return self.bad > policy.settings.recheck_m - policy.settings.recheck_n
 
     def passed(self, policy: Policy) -> bool:
-        """Enough looks did not."""
+        """Return whether enough checks were free of the fault."""
         return self.good >= policy.settings.recheck_n

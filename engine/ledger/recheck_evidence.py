@@ -1,63 +1,66 @@
-"""What one verdict says of a finding: is the fault announced, does this look show it, does it show that it is gone."""
+"""What one verdict means for a finding: whether its fault is announced, visible in the picture, or gone. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.model.faults import BLIND, OFFLINE, by_family, cause_key, family, severity
+from engine.model.faults import BLIND, OFFLINE, cause_key, family_of_kind, group_by_family, severity
 from engine.model.verdict import Severity, State, Verdict
 
 
 class RecheckSign(Enum):
-    """What a look tells of a claim."""
+    """What one check means for a claim."""
 
     GOOD = "good"
+    """The fault is not there."""
     BAD = "bad"
-    NOTHING = "nothing"
+    """The picture shows the fault."""
+    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One announced fault. An offline camera is blind."""
+    """One announced fault. Being offline has severity blind."""
 
     cause_key: str
     severity: Severity
 
 
 def announced_faults(verdict: Verdict) -> dict[str, Fault]:
-    """What the engine stands by, by family."""
+    """Return the announced faults by family."""
     if verdict.announced is State.OFFLINE:
         return {OFFLINE: Fault(OFFLINE, Severity.BLIND)}
     if verdict.announced is not State.FAULT:
         return {}
     return {
-        word: Fault(cause_key(kinds[0], verdict.announced_cause), severity(kinds) or Severity.IMPAIRED)
-        for word, kinds in by_family(verdict.announced_kinds).items()
+        family: Fault(cause_key(kinds[0], verdict.announced_cause), severity(kinds) or Severity.IMPAIRED)
+        for family, kinds in group_by_family(verdict.announced_kinds).items()
     }
 
 
-def shows(verdict: Verdict, word: str) -> bool:
-    """Whether this very look shows the fault of a family."""
-    if word == OFFLINE:
+def shows(verdict: Verdict, family: str) -> bool:
+    """Return whether this visit itself shows the fault of a family, whatever is announced."""
+    if family == OFFLINE:
         return verdict.state is State.OFFLINE
-    return any(family(kind) == word for kind in verdict.kinds)
+    return any(family_of_kind(kind) == family for kind in verdict.kinds)
 
 
-def sign(verdict: Verdict, word: str) -> RecheckSign:
-    """What this look tells of the claim that the fault of a family is mended.
+def recheck_sign(verdict: Verdict, family: str) -> RecheckSign:
+    """Return what this visit means for the claim that the fault of a family is mended.
 
-    It is good if it is ok, or shows other faults only, none of which blinds: grease beside a cover that was taken off.
-    What cannot be judged, and a camera that is offline, tell nothing; of a camera that was offline any picture is good.
+    It is good if the visit is ok, or shows only other faults, none of which is blind (grease beside a cover that was
+    taken off). A picture that cannot be judged, and an offline camera, are inconclusive. For a finding that a camera is
+    offline, any judged picture is good.
     """
-    if shows(verdict, word):
+    if shows(verdict, family):
         return RecheckSign.BAD
     if verdict.state is State.OK:
         return RecheckSign.GOOD
-    if verdict.state is State.FAULT and (word == OFFLINE or BLIND.isdisjoint(verdict.kinds)):
+    if verdict.state is State.FAULT and (family == OFFLINE or BLIND.isdisjoint(verdict.kinds)):
         return RecheckSign.GOOD
-    return RecheckSign.NOTHING
+    return RecheckSign.INCONCLUSIVE
 
 
-def settled(verdict: Verdict, word: str, settle_ns: int) -> bool:
-    """Whether the camera has been announced free of the fault for so long. Unknown is never free of anything."""
-    free = (State.OK, State.FAULT) if word == OFFLINE else (State.OK,)
+def is_settled(verdict: Verdict, family: str, settle_ns: int) -> bool:
+    """Return whether the camera has been announced free of the fault for `settle_ns`; unknown is not free."""
+    free = (State.OK, State.FAULT) if family == OFFLINE else (State.OK,)
     return verdict.announced in free and verdict.at_wall_ns - verdict.since_wall_ns >= settle_ns

@@ -1,5 +1,7 @@
-"""The nouns that every stage shares: cameras, keyframes, measurements, verdicts, findings, KPIs. Pure values.
+"""The value types that every stage shares: cameras, keyframes, measurements, verdicts, findings, KPIs. Pure.
 
-Units: names end in their unit. Times are integer nanoseconds: `*_wall_ns` counts from 1970 UTC, other `*_ns` are
-durations or monotonic. Grey levels are 8-bit full range (0 black, 255 white) after normalisation.
+Units: a name ends in its unit. Times are integer nanoseconds: `*_wall_ns` counts from 1970-01-01 UTC, any other `*_ns`
+is a duration or a reading of the monotonic clock. `*_s`, `*_h` are float seconds and hours. Grey levels are 8-bit full
+range (0 black, 255 white), after normalisation. In queries an empty field does not filter, unless its docstring says
+otherwise.
 """

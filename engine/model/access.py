@@ -1,4 +1,4 @@
-"""Who does things: the engine itself, or a caller with a role and a region."""
+"""Who acts on the engine: callers with a role and a region, their tokens, and the audit log. Pure."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,54 +6,55 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a caller may do; each may what those before it may."""
+    """What a caller may do. Each role includes the rights of the roles listed before it."""
 
     VIEWER = "viewer"
     """Read."""
     INSPECTOR = "inspector"
-    """Work on findings: acknowledge, claim, comment; ask for checks."""
+    """Work on findings: acknowledge, claim, comment; request checks."""
     OPERATOR = "operator"
-    """Registry, scheduler, baselines; dismiss and close findings."""
+    """Change the registry, the scheduler and baselines; dismiss and close findings."""
     ADMIN = "admin"
-    """Tokens and the audit log."""
+    """Manage tokens and read the audit log."""
 
-    def may(self, wanted: "Role") -> bool:
-        """Whether this role includes `wanted`."""
+    def includes(self, required: "Role") -> bool:
+        """Return whether this role has the rights of `required`."""
         ranks = list(Role)
-        return ranks.index(self) >= ranks.index(wanted)
+        return ranks.index(self) >= ranks.index(required)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `region`: GB/T 2260 prefix of what they see and may touch; empty is everything."""
+    """Someone who acts. `region`: GB/T 2260 prefix of what they may see and change; empty means everything."""
 
     name: str
     role: Role
     region: str = ""
 
     def sees(self, region: str) -> bool:
-        """Whether something in `region` (2, 4 or 6 digits, or none) lies within this actor's."""
+        """Return whether `region` (2, 4 or 6 digits, or empty) lies within the actor's region."""
         return region.startswith(self.region)
 
 
 ENGINE = Actor("engine", Role.ADMIN)
-"""What the engine does by itself."""
+"""The actor of everything that the engine does by itself."""
 
 
-def digest_of(secret: str) -> bytes:
-    """What is kept of a token: 32 bytes.
+def token_digest(secret: str) -> bytes:
+    """Return the 32 bytes that are stored of a token.
 
-    A token is 256 random bits, so that one round of SHA-256 keeps it safe at rest: nobody guesses its preimage, and
-    slow hashes or salt, which passwords need because people choose them, would add nothing but work to every call.
+    A token is 256 random bits, so one round of SHA-256 is enough: nobody can guess the preimage. Slow hashes and salt
+    protect passwords, which people choose; here they would only add work to every call.
     """
     return hashlib.sha256(secret.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token, without what is secret of it. Times are since 1970 UTC.
+    """A bearer token without its secret.
 
-    `name`: who it is for. `expires_wall_ns`, `revoked_wall_ns`: 0: it does not, it was not.
+    `name`: who it is for. `creator`: name of the actor who made it. `expires_wall_ns`: 0 if it never expires.
+    `revoked_wall_ns`: 0 if it was not revoked.
     """
 
     token_id: int
@@ -67,17 +68,17 @@ class Token:
 
     @property
     def actor(self) -> Actor:
-        """Who calls with it."""
+        """The actor that a call with this token acts as."""
         return Actor(self.name, self.role, self.region)
 
-    def holds(self, now_wall_ns: int) -> bool:
-        """Whether calls with it are heard."""
+    def is_valid(self, now_wall_ns: int) -> bool:
+        """Return whether calls with this token are accepted: it is neither revoked nor expired."""
         return not self.revoked_wall_ns and (not self.expires_wall_ns or now_wall_ns < self.expires_wall_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenOrder:
-    """What a new token is to be."""
+    """A request for a new token. Fields as in Token; `expires_wall_ns` 0 means never."""
 
     name: str
     role: Role
@@ -87,7 +88,11 @@ class TokenOrder:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A change, or an attempt at one. `outcome`: the status of the call. `peer`: where it came from. No secrets."""
+    """One change, or attempt at a change, in the audit log. It holds no secrets.
+
+    `method`: the API method called. `resource`: the name of what it acted on. `outcome`: status of the call. `peer`:
+    network address of the caller. `entry_id`: place in the log; 0 before it is stored.
+    """
 
     at_wall_ns: int
     actor: Actor
@@ -100,9 +105,10 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which entries, newest first. Empty fields do not filter; `before_id`: the page begins below it, 0: at the newest.
+    """Which audit entries to list, newest first. Empty fields do not filter.
 
-    `region_prefix`: those of actors within this region.
+    `region_prefix`: only entries of actors within this region. `from_wall_ns`, `until_wall_ns`: 0 means no limit.
+    `before_id`: the page holds entries with smaller ids only; 0 starts at the newest.
     """
 
     region_prefix: str = ""

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class KeyPoint(StrEnum):
-    """Where in the canteen a camera looks."""
+    """The part of the canteen that a camera shows."""
 
     ROUGH_PROCESSING = "rough_processing"
     CUTTING = "cutting"
@@ -21,7 +21,7 @@ class KeyPoint(StrEnum):
 
 
 class SiteKind(StrEnum):
-    """The kind of school a canteen belongs to, the highest level it teaches; docs/registry.md has the Chinese words."""
+    """The kind of school a canteen belongs to: the highest level it teaches. docs/registry.md has the Chinese words."""
 
     KINDERGARTEN = "kindergarten"
     PRIMARY = "primary"
@@ -36,10 +36,13 @@ class SiteKind(StrEnum):
 class Camera:
     """One row of the registry.
 
-    `camera_id`: GB/T 28181 20-digit code, or any printable id of 1 to 64 characters. `region`: GB/T 2260 code of 2, 4
-    or 6 digits; a region contains what its code prefixes. `uplink`: the recorder or platform the camera hangs on;
-    empty means host and port of the URL. `push`: keyframes come from a gateway, the camera is not visited. `site_kind`
-    is the canteen's, so its cameras should agree on it.
+    `camera_id`: the GB/T 28181 code of 20 digits, or any printable id of 1 to 64 characters. `url`: the stream; may
+    hold a password. `site_id`, `site_name`, `site_kind`: the canteen; all of its cameras should agree on them.
+    `region`: GB/T 2260 code of 2, 4 or 6 digits; a region contains every region whose code it prefixes. `required`:
+    the camera counts for key-point coverage. `uplink`: the recorder or platform the camera hangs on; empty means the
+    host and port of the URL. `hours`: when the kitchen works, in the format of engine.model.hours; empty if the
+    registry does not say. `platform_status`: what the media platform claims about the camera; compared, never trusted.
+    `push`: a gateway sends the keyframes, the camera is not visited.
     """
 
     camera_id: str

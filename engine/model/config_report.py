@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """One key that differs, passwords taken out. `hot`: taken while the engine runs; else it needs a restart."""
+    """One key whose value differs.
+
+    `key`: with its section, like `scheduler.key_period_s`. `old`, `new`: the values as TOML, passwords masked. `hot`:
+    a reload applies it while the engine runs; otherwise it needs a restart.
+    """
 
     key: str
     old: str
@@ -15,10 +19,11 @@ class ConfigChange:
 
 @dataclass(frozen=True, slots=True)
 class ConfigReport:
-    """What a reload did or would do. `revision`: of the settings now in force. `applied`: whether anything changed.
+    """The result of a reload, or of a trial of one.
 
-    `warnings`: usable, but not what the operator will want (caps that cannot carry the periods, hours that never come,
-    keys that wait for a restart).
+    `revision`: digest of the settings now in force. `changes`: keys that differ. `warnings`: sentences about settings
+    that are valid but probably not what the operator wants (caps that cannot carry the periods, hours that never come,
+    keys that wait for a restart). `applied`: whether anything was changed.
     """
 
     revision: str

@@ -1,4 +1,4 @@
-"""How the patrol goes as a whole: cameras by state, and the load of the machine. Pure."""
+"""The state of the whole patrol: cameras by announced state, and the load of the machine. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class MachineStatus:
-    """How the whole patrol goes."""
+    """The load of the machine.
+
+    `visits_in_flight`: visits ordered and not ended. `frames_waiting`: keyframes in the intake that wait for a worker.
+    `workers_ready`: worker processes that accept keyframes. `feeders_ready`: feeder processes alive. `checks_total`:
+    verdicts since the start; `checks_per_s`: verdicts per second over the last ten seconds. `period_lag_s_max`: how
+    late the most overdue camera is, in seconds.
+    """
 
     visits_in_flight: int = 0
     frames_waiting: int = 0
@@ -19,9 +25,11 @@ class MachineStatus:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """How the patrol goes. `cameras_by_state`: announced state (ok, fault, unknown, offline, unseen) to count.
+    """The state of the patrol, limited to what the caller may see.
 
-    `machine`: None for a caller who sees one region only.
+    `version`: of the engine; `rules_version`: of the rules that judge. `cameras`: registered cameras;
+    `cameras_enabled`: those of them that are enabled. `cameras_by_state`: number of cameras by announced state (ok,
+    fault, unknown, offline, unseen). `machine`: None if the caller sees one region only.
     """
 
     version: str

@@ -1,19 +1,19 @@
-"""What kinds of fault have to do with one another: which pass into one another, how bad they are, of what cause.
+"""How fault kinds relate: which belong to one family, how severe they are, and which causes they can have. Pure.
 
-Pure. A family is what counts as one and the same fault of a camera, however far it has gone: its word is that of its
-first kind, `offline` for a camera without a picture.
+A family is what counts as one fault of a camera while it grows or drifts (blurred, grease and steam, for example). It
+is named by the value of its first kind; a camera without a picture is of family `offline`.
 """
 
 from collections.abc import Iterable, Mapping
 
 from engine.model.verdict import Cause, FaultKind, Severity
 
-SAME: tuple[frozenset[FaultKind], ...] = (
+FAMILY_GROUPS: tuple[frozenset[FaultKind], ...] = (
     frozenset({FaultKind.BLURRED, FaultKind.GREASE, FaultKind.STEAM}),
     frozenset({FaultKind.COVERED, FaultKind.PARTLY_COVERED}),
     frozenset({FaultKind.NOISY, FaultKind.SNOW}),
 )
-"""Kinds that pass into one another as a damage grows or drifts."""
+"""Kinds that turn into one another as a fault grows or drifts. Any other kind is a family by itself."""
 BLIND = frozenset(
     {
         FaultKind.COVERED,
@@ -24,8 +24,11 @@ BLIND = frozenset(
         FaultKind.SNOW,
     }
 )
+"""Kinds of severity blind."""
 COSMETIC = frozenset({FaultKind.COLOUR_CAST, FaultKind.NOISY})
+"""Kinds of severity cosmetic; all that are in neither set are impaired."""
 OFFLINE = "offline"
+"""Family and cause key of a camera without a picture."""
 
 _CAUSES: Mapping[Cause, frozenset[FaultKind]] = {
     Cause.DEFOCUS: frozenset({FaultKind.BLURRED}),
@@ -39,46 +42,46 @@ _CAUSES: Mapping[Cause, frozenset[FaultKind]] = {
     Cause.CLOCK_STILL: frozenset({FaultKind.FROZEN}),
     Cause.LOW_LIGHT: frozenset({FaultKind.NOISY, FaultKind.SNOW}),
 }
-"""Whose kinds a cause says more of; a kind that is called like its cause says all of it."""
+"""Kinds that a cause explains further. A kind with the name of its cause (grease, steam) needs no further word."""
 _FAMILIES: Mapping[str, str] = {
-    kind.value: next((min(group, key=list(FaultKind).index) for group in SAME if kind in group), kind).value
+    kind.value: next((min(group, key=list(FaultKind).index) for group in FAMILY_GROUPS if kind in group), kind).value
     for kind in FaultKind
 }
 
 
 def severity(kinds: Iterable[FaultKind]) -> Severity | None:
-    """The worst that any of the kinds does; None without a fault."""
-    found = set(kinds)
-    if not found:
+    """Return the highest severity of the kinds; None if there are none."""
+    faults = set(kinds)
+    if not faults:
         return None
-    if not BLIND.isdisjoint(found):
+    if not BLIND.isdisjoint(faults):
         return Severity.BLIND
-    return Severity.COSMETIC if found <= COSMETIC else Severity.IMPAIRED
+    return Severity.COSMETIC if faults <= COSMETIC else Severity.IMPAIRED
 
 
-def family(kind: FaultKind) -> str:
-    """The word of the family that a kind is of."""
+def family_of_kind(kind: FaultKind) -> str:
+    """Return the name of the family that a kind belongs to."""
     return _FAMILIES[kind]
 
 
-def family_of(cause_key: str) -> str:
-    """The same of a cause key, `offline` and keys of kinds that this program does not know included."""
-    word = cause_key.partition("/")[0]
-    return _FAMILIES.get(word, word)
+def family_of_cause_key(cause_key: str) -> str:
+    """Return the family of a cause key. `offline`, and kinds that this version does not know, are their own family."""
+    kind = cause_key.partition("/")[0]
+    return _FAMILIES.get(kind, kind)
 
 
 def cause_key(kind: FaultKind, cause: Cause | None) -> str:
-    """`kind/cause`, where the cause says more of this kind; else the kind."""
+    """Return `kind/cause` if the cause explains this kind, otherwise the kind."""
     return f"{kind}/{cause}" if cause is not None and kind in _CAUSES[cause] else kind.value
 
 
-def by_family(kinds: Iterable[FaultKind]) -> dict[str, tuple[FaultKind, ...]]:
-    """The kinds in their families. A black picture without a signal is one fault: too_dark beside signal_loss goes."""
-    found = tuple(kinds)
+def group_by_family(kinds: Iterable[FaultKind]) -> dict[str, tuple[FaultKind, ...]]:
+    """Return the kinds by family. A black picture without a signal is one fault: signal_loss, without too_dark."""
+    faults = tuple(kinds)
     families: dict[str, tuple[FaultKind, ...]] = {}
-    for kind in found:
-        if kind is FaultKind.TOO_DARK and FaultKind.SIGNAL_LOSS in found:
+    for kind in faults:
+        if kind is FaultKind.TOO_DARK and FaultKind.SIGNAL_LOSS in faults:
             continue
-        word = _FAMILIES[kind]
-        families[word] = (*families.get(word, ()), kind)
+        family = _FAMILIES[kind]
+        families[family] = (*families.get(family, ()), kind)
     return families

@@ -1,6 +1,6 @@
-"""Nouns of the ledger (台账): what was found, what became of it, who is to act, until when.
+"""Types of the ledger (台账): findings, their events, and what callers may ask for. Pure.
 
-A finding is the sum of its events; nothing of it is known that no event says. Times are since 1970 UTC, nanoseconds.
+A finding is defined by its events alone; everything known about it is in one of them.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from enum import StrEnum
 from engine.model.verdict import Severity
 
 WHY_CHARS_MAX = 500
+"""Longest `why` of an event or a command, in characters."""
 REQUEST_ID_CHARS_MAX = 64
 
 
 class Level(StrEnum):
-    """Who is responsible for a finding, from near to far."""
+    """The administrative level that is responsible for a finding, lowest first."""
 
     SCHOOL = "school"
     COUNTY = "county"
@@ -22,53 +23,55 @@ class Level(StrEnum):
 
 
 class FindingState(StrEnum):
-    """Where a finding stands."""
+    """The state of a finding."""
 
     OPEN = "open"
-    """Announced; nobody was told yet."""
+    """The fault is announced; nobody was notified yet."""
     NOTIFIED = "notified"
+    """A notice of the finding was delivered."""
     ACKNOWLEDGED = "acknowledged"
-    """Somebody took it on."""
+    """A person has taken it on."""
     RECTIFIED = "rectified"
-    """Somebody says it is mended (整改); the engine has not begun to look."""
+    """Somebody claims it is put right (整改); no re-check has begun."""
     RECHECKING = "rechecking"
-    """The engine looks again."""
+    """The engine is re-checking the claim."""
     OVERDUE = "overdue"
-    """The deadline passed."""
+    """A deadline passed, and nobody has acted on it since."""
     SUPERVISED = "supervised"
-    """A higher level watches over it (挂牌督办)."""
+    """A higher level watches the finding (挂牌督办)."""
     CLOSED = "closed"
-    """Mended and seen to be so, or decided by a named role (整改销号)."""
+    """Put right: a re-check passed, or an operator decided so (整改销号)."""
     DISMISSED = "dismissed"
-    """Was no fault, or is none of ours; with a reason."""
+    """An operator decided, with a reason, that it is no fault, or not ours to deal with."""
 
     @property
     def ended(self) -> bool:
-        """Nothing more is to happen."""
+        """Whether the finding is closed or dismissed; it has no further events."""
         return self in (FindingState.CLOSED, FindingState.DISMISSED)
 
     @property
     def claimed(self) -> bool:
-        """A claim is under way."""
+        """Whether a claim is waiting for its re-check, or being re-checked."""
         return self in (FindingState.RECTIFIED, FindingState.RECHECKING)
 
 
 class Step(StrEnum):
-    """What happened to a finding."""
+    """What an event does to a finding."""
 
     OPENED = "opened"
     CHANGED = "changed"
-    """It got worse: another severity, and perhaps another level or an earlier deadline."""
+    """The fault got worse: a higher severity, and perhaps a higher level or an earlier deadline."""
     NOTIFIED = "notified"
+    """A notice of the opening was delivered."""
     ACKNOWLEDGED = "acknowledged"
     CLAIMED = "claimed"
-    """Somebody says that it is mended."""
+    """Somebody, or the engine, says that the fault is gone."""
     RECHECK_BEGUN = "recheck_begun"
     RECHECK_FAILED = "recheck_failed"
     RECHECK_PASSED = "recheck_passed"
     FELL_OVERDUE = "fell_overdue"
     ESCALATED = "escalated"
-    """One level up, with a deadline of its own."""
+    """The next level becomes responsible, with a deadline of its own."""
     SUPERVISED = "supervised"
     CLOSED = "closed"
     DISMISSED = "dismissed"
@@ -76,7 +79,11 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a finding is about. `cause_key`: the fault's kind, `kind/cause` where a cause is known, or `offline`."""
+    """What a finding is about, as the registry had it when the finding was opened.
+
+    `cause_key`: the fault kind, `kind/cause` if the cause is known, or `offline`. `site_id`, `site_name`: the canteen.
+    `region`: GB/T 2260 code.
+    """
 
     camera_id: str
     cause_key: str
@@ -87,12 +94,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEvent:
-    """One line of the ledger, never changed and never taken back.
+    """One entry of the ledger. It is never changed and never removed.
 
-    `number`: 1, 2, ... within the finding. `who`, `role`: the actor; the engine's role is empty. `why`: for people,
-    WHY_CHARS_MAX characters at most. `evidence`: SHA-256 of keyframes, hexadecimal. `subject` stands in the opening
-    event alone. `severity`, `level`, `deadline_wall_ns`: what they are from here on; None where the event leaves them.
-    `request_id`: of the command that made it.
+    `number`: 1, 2, ... within the finding. `who`, `role`: name and role of the actor; the engine's role is empty.
+    `why`: text for people, at most WHY_CHARS_MAX characters. `evidence`: SHA-256 of keyframes, in hexadecimal.
+    `subject`: set in the opening event only. `severity`, `level`, `deadline_wall_ns`: the new value from this event
+    on; None if the event does not change it. `request_id`: that of the command which caused the event; empty if none.
     """
 
     finding_id: int
@@ -110,18 +117,21 @@ class LedgerEvent:
     request_id: str = ""
 
 
-TOLD = frozenset(Step) - {Step.NOTIFIED}
-"""Steps that the outside is told of: all but that it was told."""
+PUBLISHED_STEPS = frozenset(Step) - {Step.NOTIFIED}
+"""Steps that notices are sent about: all except that a notice was delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding as its events left it.
+    """The current state of a finding: what its events add up to.
 
-    `number`: of its latest event, which callers send along so that they do not overrule what they have not seen.
-    `claims`: how often it was said to be mended. `standing`: where it stands whatever is claimed: open, notified,
-    acknowledged, overdue or supervised; a re-check that fails takes it back there. `claimed_by`: who says that it is
-    mended, while that is looked into.
+    `subject`, `opened_wall_ns`: from the opening event. `severity`: of the fault. `level`: who is responsible now;
+    `deadline_wall_ns`: until when. `changed_wall_ns`, `number`: time and number of the latest event; callers send
+    `number` with a command so that it cannot overrule an event they have not seen. `claims`: number of claims so far.
+    `overdue`: the deadline of the current level has passed, whatever the state. `supervised`: a higher level watches
+    the finding, whatever the state. `standing`: the state without regard to claims (open, notified, acknowledged,
+    overdue or supervised); the state returns to it when a re-check fails. `claimed_by`: who made the claim that is
+    being re-checked; empty if there is none.
     """
 
     finding_id: int
@@ -135,15 +145,14 @@ class Finding:
     number: int = 1
     claims: int = 0
     overdue: bool = False
-    """The deadline of its level has passed, whatever the state."""
     supervised: bool = False
     standing: FindingState = FindingState.OPEN
     claimed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event that just came about, and the finding as it left it."""
+class RecordedEvent:
+    """A new event, and its finding as the event left it."""
 
     event: LedgerEvent
     finding: Finding
@@ -151,10 +160,11 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class FindingCommand:
-    """What a caller wants to happen to a finding.
+    """What a caller wants to do to a finding.
 
-    `step`: acknowledged, claimed, supervised, closed or dismissed. `expected_number`: the finding's latest event as the
-    caller knows it; 0: whatever it is. `request_id`: the same one again is the same command, and changes nothing.
+    `step`: acknowledged, claimed, supervised, closed or dismissed. `why`: the caller's reason. `expected_number`: the
+    number of the latest event the caller has seen; 0 skips the check. `request_id`: makes the command idempotent; a
+    second command with the same id changes nothing. Empty: not idempotent.
     """
 
     finding_id: int
@@ -166,9 +176,10 @@ class FindingCommand:
 
 @dataclass(frozen=True, slots=True)
 class FindingQuery:
-    """Which findings a list call wants. Empty fields do not filter; newest first.
+    """Which findings to list, newest first. Empty fields do not filter.
 
-    `open_only`: without those that ended. `page_token`: a finding's id; the page begins below it.
+    `region_prefix`: GB/T 2260 prefix. `open_only`: leave out closed and dismissed findings. `page_token`: a finding
+    id; the page holds smaller ids only. 0 starts at the newest.
     """
 
     region_prefix: str = ""
@@ -183,7 +194,7 @@ class FindingQuery:
 
 @dataclass(frozen=True, slots=True)
 class FindingPage:
-    """One page. `next_page_token`: 0 on the last. `total`: findings that match, on all pages."""
+    """One page of findings. `next_page_token`: 0 on the last page. `total`: findings that match, on all pages."""
 
     findings: tuple[Finding, ...]
     next_page_token: int
@@ -192,9 +203,9 @@ class FindingPage:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """A line of the ledger with its place in the log of all findings, and its finding as it is now.
+    """A ledger event with its place in the log of all findings, and its finding as it is now.
 
-    `seq`: strictly rising in the order of the commits.
+    `seq`: strictly increasing in the order of commits; a stream of events resumes after it.
     """
 
     seq: int

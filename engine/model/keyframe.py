@@ -1,4 +1,4 @@
-"""A keyframe on its way to a worker, and why one may be dropped. Pure."""
+"""A keyframe on its way to a worker, and the reasons for which it may be dropped. Pure."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from functools import cached_property
 from engine.model.visit import FeedKind, VisitTimings
 
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
-"""The largest keyframe that any stage carries; a 100 MB "keyframe" stops at the door."""
+"""The largest keyframe that any stage carries; a larger one (100 MB, say) is refused at the intake."""
 
 
 class Codec(StrEnum):
-    """What a payload is coded with."""
+    """The coding of a payload."""
 
     H264 = "h264"
     H265 = "h265"
@@ -20,7 +20,7 @@ class Codec(StrEnum):
 
 
 class DropReason(StrEnum):
-    """Why a message or a frame ended without a measurement. Every drop is counted under one of these."""
+    """Why a message or keyframe ended without a measurement. Every drop is counted under one of these."""
 
     SUPERSEDED = "superseded"
     QUEUE_FULL = "queue_full"
@@ -35,9 +35,11 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """One access unit (H.264/H.265 Annex-B with its parameter sets) or one JPEG: all a decoder needs.
+    """One access unit (H.264/H.265 Annex-B with its parameter sets) or one JPEG: all that a decoder needs.
 
-    `stream_time_ns`: the stream's own timestamp, counted from an origin of the session's choosing; None if it has none.
+    `visit_id`: the visit that fetched it, or the id given to a push. `arrival_wall_ns`: when the engine received it.
+    `stream_time_ns`: the stream's own timestamp, counted from an arbitrary origin of the session; None if the stream
+    has none. `source`: how it came in. `timings`: of the visit; zeros for a push.
     """
 
     camera_id: str

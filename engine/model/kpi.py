@@ -1,7 +1,7 @@
-"""Nouns of the KPIs: rates with what they were counted from, and the counts that they come from; docs/kpis.md.
+"""Types of the KPIs: counts, the rates computed from them, and queries with their answers. Pure; see docs/kpis.md.
 
-A day is one of the kitchens' time zone. `unknown` never counts as compliant, and measured / registered stands beside
-every rate.
+A day is a calendar day in the kitchens' time zone; an ordinal is its datetime.date.toordinal(). `unknown` never counts
+as compliant, and measured / registered is shown beside every rate.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ _COUNTY_DIGITS = 6
 
 
 class KpiName(StrEnum):
-    """The rates that the province asks for, and the patrol's own."""
+    """The rates that the province requires, and the patrol's own."""
 
     CLARITY = "clarity"
-    """监控视频清晰度达标率: of the cameras measured, those whose picture is sharp and well exposed."""
+    """监控视频清晰度达标率: cameras whose picture is sharp and well exposed / cameras measured."""
     ONLINE = "online"
-    """视频信息联网率: of the enabled cameras, those that gave a fresh keyframe."""
+    """视频信息联网率: cameras with a fresh keyframe / enabled cameras."""
     KEY_POINT_COVERAGE = "key_point_coverage"
-    """重点点位全流程覆盖率: of the canteens, those that can be seen at every required key point."""
+    """重点点位全流程覆盖率: canteens that can be seen at every required key point / canteens."""
     PATROL_COVERAGE = "patrol_coverage"
-    """Of the periods that were due, those in which the camera was visited."""
+    """巡查覆盖率: periods in which the camera was visited / periods due."""
     DISPLAY_SCREEN = "display_screen"
-    """学生就餐公共区域显示屏幕设置率: of the canteens, those whose dining screen can be seen."""
+    """学生就餐公共区域显示屏幕设置率: canteens whose dining screen can be seen / canteens."""
 
 
 class KpiBy(StrEnum):
-    """What one row stands for."""
+    """What one row of a table covers."""
 
     PROVINCE = "province"
     CITY = "city"
@@ -41,13 +41,16 @@ class KpiBy(StrEnum):
 
     @property
     def digits(self) -> int:
-        """Digits of the region's code in such a row."""
+        """Number of digits of the region code in such a row; a canteen's row has its county."""
         return {KpiBy.PROVINCE: 2, KpiBy.CITY: 4}.get(self, _COUNTY_DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One rate. `registered`: cameras or canteens there are; `not_measured`: those of which nothing is known."""
+    """One rate with what it was computed from.
+
+    `registered`: cameras or canteens in the registry. `not_measured`: those of them without a measurement.
+    """
 
     numerator: int
     denominator: int
@@ -56,54 +59,57 @@ class Rate:
 
     @property
     def value(self) -> float | None:
-        """0..1; None while there is nothing to divide by."""
+        """The rate, 0 to 1; None if the denominator is 0."""
         return self.numerator / self.denominator if self.denominator else None
 
     @property
     def measured(self) -> int:
-        """Of the registered ones."""
+        """Registered cameras or canteens that were measured."""
         return self.registered - self.not_measured
 
 
 class Counts(NamedTuple):
-    """What adds up over days, cameras and canteens; the rates come from sums of these.
+    """Counts of one day, or sums over days, cameras and canteens; the rates are computed from the sums.
 
-    Of cameras that are not enabled nothing but `cameras` counts. Canteens are those with a camera in the registry.
+    A disabled camera counts in `cameras`, and its key point in the `*_required` and `*_registered` counts; nowhere
+    else. A canteen is counted if it has a camera in the registry.
     """
 
     cameras: int = 0
-    """Registered, enabled or not."""
+    """Registered cameras, enabled or not."""
     cameras_enabled: int = 0
     cameras_visited: int = 0
-    """Visited, or heard of through a gateway."""
+    """Cameras that were visited, or whose gateway sent a keyframe."""
     cameras_measured: int = 0
-    """A picture came."""
+    """Cameras of which a picture came."""
     cameras_online: int = 0
-    """A fresh keyframe came: no frozen picture, none of a recorder that has lost the signal."""
+    """Cameras with a fresh keyframe: neither frozen nor a recorder's substitute for a lost signal."""
     cameras_clear: int = 0
-    """The day's picture is sharp and well exposed."""
+    """Cameras whose picture of the day is sharp and well exposed."""
     canteens: int = 0
     canteens_required: int = 0
-    """With at least one required key point."""
+    """Canteens with at least one required key point."""
     canteens_measured: int = 0
-    """All of whose required key points had a visit."""
+    """Canteens with required key points, all of which were visited."""
     canteens_covered: int = 0
-    """All of whose required key points have an online, unobstructed camera."""
+    """Canteens with required key points, all of which have an online, unobstructed camera."""
     screens_registered: int = 0
     """Canteens with a camera at the dining screen."""
     screens_measured: int = 0
-    """Canteens where it was visited."""
+    """Canteens whose dining-screen camera was visited."""
     screens_shown: int = 0
-    """Canteens where it is online and unobstructed."""
+    """Canteens whose dining-screen camera is online and unobstructed."""
     periods_due: int = 0
+    """Patrol periods of the cameras that were due."""
     periods_kept: int = 0
+    """Periods in which the camera was visited; may exceed `periods_due`, as a visit can come just before its period."""
 
     def plus(self, other: "Counts") -> "Counts":
-        """The sum."""
+        """Return the sum, field by field."""
         return Counts._make(map(add, self, other))
 
-    def unseen(self) -> "Counts":
-        """What the registry says, on a day on which nothing was seen yet."""
+    def registered_only(self) -> "Counts":
+        """Return the counts of the same registry on a day without any visit."""
         return Counts(
             cameras=self.cameras,
             cameras_enabled=self.cameras_enabled,
@@ -114,10 +120,13 @@ class Counts(NamedTuple):
 
 
 class CameraFacts(NamedTuple):
-    """What one day has shown of one camera so far; in whatever order its verdicts came.
+    """What is known of one camera on one day; it does not depend on the order in which the verdicts came.
 
-    `in_hours`, `decided_wall_ns`, `decided_visit_id`: the visit that decides on `clear` and `unobstructed`, the day's
-    last that could be judged, one within the kitchen's hours before any other; 0 while there was none.
+    `visited`: the engine connected, or a gateway sent. `measured`: a picture came. `online`: a fresh keyframe came.
+    `clear`: the deciding visit's picture is sharp and well exposed; `unobstructed`: it shows the whole place. The
+    deciding visit is the day's last that could be judged, where a visit within the kitchen's hours takes precedence.
+    `in_hours`: whether it was within them. `decided_wall_ns`, `decided_visit_id`: its time and id; 0 if there was none
+    yet. `periods_due`, `periods_kept`: as in Counts.
     """
 
     visited: bool = False
@@ -133,8 +142,11 @@ class CameraFacts(NamedTuple):
 
 
 class CameraPlace(NamedTuple):
-    """What the KPIs need of a registry row. `canteen`: the site's id; where there is none, region and name
-    (`130102/第一中学食堂`), as spot checks have it; empty: of no canteen."""
+    """The part of a registry row that the KPIs need.
+
+    `county`: GB/T 2260 code, at most 6 digits. `canteen`: the `site_id`; without one, region and site name
+    (`130102/第一中学食堂`), as in spot checks; empty if the camera belongs to no canteen.
+    """
 
     county: str
     canteen: str
@@ -146,18 +158,18 @@ class CameraPlace(NamedTuple):
     def of(
         cls, *, region: str, site_id: str, site_name: str, key_point: KeyPoint, required: bool, enabled: bool
     ) -> "CameraPlace":
-        """From the columns of the row."""
+        """Build it from the columns of a registry row."""
         canteen = site_id or (f"{region}/{site_name}" if site_name else "")
         return cls(region[:_COUNTY_DIGITS], canteen, key_point, required, enabled)
 
 
 @dataclass(frozen=True, slots=True)
 class KpiChanges:
-    """What is to be written of KPIs: cumulative rows, so that the later of two replaces the earlier.
+    """KPI rows to write to the database. Rows are cumulative: a later row replaces the earlier one of the same key.
 
-    Days are ordinals (datetime.date.toordinal). `removed` is taken away before `cameras` is written. `canteens`: of
-    days that are over, by day and county, by canteen. `closed`: days that will not change any more, whose cameras can
-    be forgotten.
+    Days are ordinals. `cameras`: by (day, camera id). `removed`: (day, camera id) rows to delete before `cameras` is
+    written. `counties`: by (day, county). `canteens`: by (day, county), then by canteen; of closed days only. `closed`:
+    days that no longer change; their camera rows can be deleted.
     """
 
     cameras: Mapping[tuple[int, str], CameraFacts] = field(default_factory=dict)
@@ -166,11 +178,11 @@ class KpiChanges:
     canteens: Mapping[tuple[int, str], Mapping[str, Counts]] = field(default_factory=dict)
     closed: tuple[int, ...] = ()
 
-    def then(self, later: "KpiChanges") -> "KpiChanges":
-        """Both in one, as if written one after the other."""
-        gone = set(later.removed)
+    def followed_by(self, later: "KpiChanges") -> "KpiChanges":
+        """Return one set of changes with the effect of writing this one, then `later`."""
+        removed = set(later.removed)
         return KpiChanges(
-            cameras={one: facts for one, facts in self.cameras.items() if one not in gone} | dict(later.cameras),
+            cameras={key: facts for key, facts in self.cameras.items() if key not in removed} | dict(later.cameras),
             removed=tuple({*self.removed, *later.removed}),
             counties={**self.counties, **later.counties},
             canteens={**self.canteens, **later.canteens},
@@ -179,7 +191,10 @@ class KpiChanges:
 
 
 class RegionCounts(NamedTuple):
-    """The counts of a region, or of a canteen in it. `day`: ordinal, 0 for the sum of `days` days."""
+    """The counts of a region, or of one canteen in it.
+
+    `canteen`: empty for the whole region. `day`: ordinal; 0 for a sum over several days. `days`: number of days summed.
+    """
 
     region: str
     canteen: str
@@ -190,11 +205,11 @@ class RegionCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KpiQuery:
-    """Which KPIs are wanted.
+    """Which KPI rows to return.
 
-    `region_prefix`: GB/T 2260; empty is everything. `from_day`, `to_day`: both within; without them the latest day
-    there is. `each_day`: a row a day, not one of the whole span. `page_size`: rows, 0: all. `page_token`: of the page
-    before.
+    `region_prefix`: GB/T 2260 prefix; empty means everything. `from_day`, `to_day`: first and last day, both included;
+    None means the latest day that has counts. `each_day`: one row per day; otherwise one for the whole span.
+    `page_size`: rows per page; 0 means all. `page_token`: `next_page_token` of the previous page; empty for the first.
     """
 
     region_prefix: str = ""
@@ -210,8 +225,9 @@ class KpiQuery:
 class KpiRow:
     """The rates of a province, city, county or canteen.
 
-    `region`: as many digits as the row stands for; empty where the registry says none. `day`: of a row a day, else
-    None. `days`: those with figures; of several days counts add up (camera-days), so that the rates are their means.
+    `region`: its code, with as many digits as KpiBy.digits; empty if the registry gives none. `site_id`, `site_name`:
+    of a canteen's row. `day`: the day of the row; None if it covers the whole span. `days`: days with counts. Counts
+    of several days add up (camera-days, canteen-days), so a rate is the mean of its days, weighted by cameras.
     """
 
     region: str
@@ -225,9 +241,10 @@ class KpiRow:
 
 @dataclass(frozen=True, slots=True)
 class KpiTable:
-    """Rows in order of region, canteen and day. `from_day`, `to_day`: what was looked at; None if there is no day.
+    """KPI rows, ordered by region, canteen and day.
 
-    `total`: the sum of all rows, also those on other pages. `next_page_token`: empty on the last page.
+    `from_day`, `to_day`: the span that was evaluated; None if no day has counts. `total`: the sum of all rows,
+    including those on other pages. `next_page_token`: empty on the last page.
     """
 
     by: KpiBy
@@ -240,7 +257,10 @@ class KpiTable:
 
 @dataclass(frozen=True, slots=True)
 class LeagueQuery:
-    """Which league table is wanted. `measured_min`: counties of which a smaller share was measured get no place."""
+    """Which league table to return. `from_day`, `to_day`: as in KpiQuery.
+
+    `measured_min`: 0 to 1; a region of which a smaller share was measured gets no place.
+    """
 
     region_prefix: str = ""
     kpi: KpiName = KpiName.CLARITY
@@ -252,9 +272,10 @@ class LeagueQuery:
 
 @dataclass(frozen=True, slots=True)
 class LeagueRow:
-    """One line of a league table. `place`: 1 is best, equal rates share one, None without a place.
+    """One line of a league table.
 
-    `before`: the rate over as many days just before; None if there were none.
+    `place`: 1 is best; equal rates share a place; None if the region gets none. `rate`: the one that is ranked.
+    `before`: the same rate over as many days immediately before; None if those have no counts.
     """
 
     place: int | None
@@ -265,7 +286,7 @@ class LeagueRow:
 
 @dataclass(frozen=True, slots=True)
 class LeagueTable:
-    """Best first; those without a place last."""
+    """Regions ordered by one KPI, best first; those without a place come last."""
 
     kpi: KpiName
     rows: tuple[LeagueRow, ...]

@@ -10,9 +10,9 @@ from engine.model.visit import FeedKind
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """0..100 each; None where the picture does not allow a number (too dark, featureless).
+    """Three scores, each 0 to 100; None if the picture does not allow a number (too dark, featureless).
 
-    `sharpness`, `exposure`: 100 is best. `occlusion`: the share of the picture hidden, 0 is best.
+    `sharpness`, `exposure`: 100 is best. `occlusion`: percentage of the picture that is hidden; 0 is best.
     """
 
     sharpness: float | None
@@ -22,11 +22,13 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Raw figures of one picture; no verdict in it, so that a verdict can be recomputed and audited.
+    """Everything measured on one picture. It holds no verdict, so that a verdict can be recomputed and audited.
 
-    `figures`: name to value, names and units as documented in engine/kernels/registry.py. `signature`: a small
-    thumbnail for freeze and move checks, layout in engine/kernels/signature.py. `decode_ns`, `kernels_ns`: time that
-    passed; `decode_cpu_ns`, `kernels_cpu_ns`: processor time in it, 0 where it was not measured.
+    `camera_id` to `codec`: from the keyframe. `width`, `height`: of the picture, in pixels. `pixel_format`: as FFmpeg
+    names it. `full_range`, `interlaced`, `damage`: as in Picture. `figures`: value by name; names and units are in
+    engine/kernels/registry.py. `tiles`: per-tile figures; None if there are none. `signature`: a small thumbnail for
+    freeze and move checks, layout in engine/kernels/signature.py. `decode_ns`, `kernels_ns`: elapsed time of decoding
+    and measuring; `decode_cpu_ns`, `kernels_cpu_ns`: processor time of the same, 0 if not measured.
     """
 
     camera_id: str

@@ -1,38 +1,39 @@
-"""Nouns of notices (通报) on their way: what waits to be told, to whom, and what became of it. Times since 1970 UTC."""
+"""Types of notices (通报) and of their delivery to endpoints. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.model.findings import TOLD, Step
+from engine.model.findings import PUBLISHED_STEPS, Step
 
-FINDING_KINDS = tuple(f"finding.{step}" for step in Step if step in TOLD)
+FINDING_KINDS = tuple(f"finding.{step}" for step in Step if step in PUBLISHED_STEPS)
 OPENED = f"finding.{Step.OPENED}"
 VERDICT_CHANGED = "verdict.changed"
-"""The announced state of a camera is another one."""
+"""Kind of a notice that the announced state of a camera changed."""
 TEST = "test"
-"""Of `patrol notices test`; it is in no outbox, and every endpoint takes it."""
+"""Kind of the notice that `patrol notices test` sends; it is never in the outbox and goes to any endpoint."""
 NOTICE_KINDS = (*FINDING_KINDS, VERDICT_CHANGED)
 
 LAST_ERROR_CHARS_MAX = 300
 PRUNE_ROWS = 1000
-"""Rows of one kind that go in one step."""
+"""Most rows of one kind that one step of pruning deletes."""
 
 
 class DeliveryState(StrEnum):
-    """Where a notice stands on its way to one endpoint."""
+    """The state of one delivery."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
     DEAD = "dead"
-    """Given up; `patrol notices replay` sends it on its way again."""
+    """Given up; `patrol notices replay` queues it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One row of the outbox, written in the transaction of the event it tells of, and never changed.
+    """One row of the outbox. It is written in the transaction of the event it is about, and never changed.
 
-    `seq` rises in the order of commits. `kind`: one of NOTICE_KINDS. `finding_id`, `number`: the ledger's event; 0
-    where it is about none. `region`: GB/T 2260, of the camera. `body`: the event's data, a JSON object.
+    `seq`: increases in the order of commits. `kind`: one of NOTICE_KINDS, or TEST. `finding_id`, `number`: the ledger
+    event; 0 if the notice is about no finding. `at_wall_ns`: time of the event. `region`: GB/T 2260 code of the camera.
+    `body`: the data of the event, a JSON object.
     """
 
     seq: int
@@ -46,7 +47,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
-    """A notice on its way to one endpoint. `queued_wall_ns`: since when it waits; `next_wall_ns`: not sent before."""
+    """A notice to be delivered to one endpoint.
+
+    `endpoint`: its name in the configuration. `queued_wall_ns`: when it was queued. `attempts`: made so far.
+    `next_wall_ns`: earliest time of the next attempt; 0 means at once. `last_error`: of the latest failed attempt, at
+    most LAST_ERROR_CHARS_MAX characters; empty before any.
+    """
 
     endpoint: str
     notice: Notice
@@ -58,13 +64,13 @@ class PendingDelivery:
 
     @property
     def name(self) -> str:
-        """What people call it by: `county/1234`."""
+        """The name of the delivery in commands and lists, like `county/1234`."""
         return f"{self.endpoint}/{self.notice.seq}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryUpdate:
-    """What became of a parcel: where it stands now, how often it was sent, when it may be sent again."""
+    """The new state of a delivery, to be stored. Fields as in PendingDelivery; `seq`: that of the notice."""
 
     endpoint: str
     seq: int
@@ -76,7 +82,11 @@ class DeliveryUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for one endpoint, and since when the oldest does; what was given up."""
+    """The deliveries of one endpoint.
+
+    `waiting`: not delivered yet; `oldest_wall_ns`: when the oldest of them was queued, 0 if there is none. `dead`:
+    deliveries given up.
+    """
 
     waiting: int = 0
     oldest_wall_ns: int = 0

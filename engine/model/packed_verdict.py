@@ -1,11 +1,12 @@
-"""A verdict packed: as a row of the store has it, and the hub's memory. Pure.
+"""Packs verdicts into the compact form that the store and the hub's memory hold, and unpacks them. Pure.
 
-What few verdicts have to themselves (times, scores, figures, tiles, detail) is a body of some 200 bytes; what thousands
-share is a shape, which stands once: state, kinds, reason, causes, the names of the figures, and the thresholds.
+Fields that differ from verdict to verdict (times, scores, figures, tiles, detail) form a body of some 200 bytes. Fields
+that thousands of verdicts share (state, kinds, reason, causes, the names of the figures, the thresholds) form a shape,
+which is stored once.
 
 Layout of a body, little-endian: visit id u64, since i64, width u16, height u16, confidence u16 (thousandths),
-sharpness, exposure, occlusion f32 (nan: None), the figures f32 in the order of the shape's names, number of bytes of
-the tiles u8, the tiles as bits, the detail in UTF-8. Figures and scores keep seven digits.
+sharpness, exposure, occlusion f32 (nan: None), the figures f32 in the order of the shape's names, the number of tile
+bytes u8, the tiles as a bit set, the detail in UTF-8. Figures and scores keep seven digits.
 """
 
 import json
@@ -28,7 +29,10 @@ _NAN = math.nan
 
 
 class ShapeKey(NamedTuple):
-    """What verdicts of one shape have in common, the thresholds left out: those have a number of their own."""
+    """The fields that verdicts of one shape share, without the thresholds, which are interned separately.
+
+    `names`: of the figures, in the order in which a body holds them. All others as in Verdict.
+    """
 
     state: State
     kinds: tuple[FaultKind, ...]
@@ -45,26 +49,26 @@ class ShapeKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A shape as it is read: its words, and the thresholds it points to."""
+    """A shape: its key and its thresholds (value by name)."""
 
     key: ShapeKey
     thresholds: Mapping[str, float]
 
 
-class Packed(NamedTuple):
-    """A verdict as it is stored, with the shape that says how to read it."""
+class PackedVerdict(NamedTuple):
+    """A packed verdict. `at_wall_ns`: of the verdict. `body`: laid out as above; `shape` tells how to read it."""
 
     at_wall_ns: int
     shape: Shape
     body: bytes
 
     def verdict(self, camera_id: str) -> Verdict:
-        """The verdict in it."""
+        """Unpack it. Raises struct.error or ValueError if the body does not fit the shape."""
         return unpack(camera_id, self.at_wall_ns, self.shape, self.body)
 
 
-class Parts(NamedTuple):
-    """What stands in a body. `figures`: in the order of the shape's names."""
+class BodyFields(NamedTuple):
+    """The fields of a body. `figures`: in the order of the shape's names. All others as in Verdict."""
 
     visit_id: int
     since_wall_ns: int
@@ -78,7 +82,7 @@ class Parts(NamedTuple):
 
 
 def shape_key(verdict: Verdict) -> ShapeKey:
-    """The shape that this verdict has."""
+    """Return the key of the shape that this verdict has."""
     return ShapeKey(
         verdict.state, verdict.kinds, verdict.reason, verdict.announced, verdict.announced_kinds, verdict.rules_version,
         verdict.codec, verdict.cause, verdict.announced_cause, verdict.severity, tuple(verdict.figures),
@@ -86,18 +90,24 @@ def shape_key(verdict: Verdict) -> ShapeKey:
 
 
 def pack_shape(key: ShapeKey, names_no: int, thresholds_no: int) -> str:
-    """The shape as JSON, with the numbers under which names and thresholds are kept."""
+    """Return the shape as JSON. `names_no`, `thresholds_no`: ids under which its names and thresholds are stored."""
     return _json(key._asdict() | {"names": names_no, "thresholds": thresholds_no})
 
 
 def unpack_shape(raw: str) -> tuple[dict[str, Any], int, int]:
-    """The words of a shape, and the numbers of its names and thresholds; KeyError or ValueError if it is none."""
+    """Return the fields of a stored shape, and the ids of its names and thresholds.
+
+    Raises KeyError or ValueError if `raw` is not a shape.
+    """
     fields = json.loads(raw)
     return fields, fields.pop("names"), fields.pop("thresholds")
 
 
-def shape(fields: Mapping[str, Any], names: tuple[str, ...], thresholds: Mapping[str, float]) -> Shape:
-    """A shape from its three parts."""
+def build_shape(fields: Mapping[str, Any], names: tuple[str, ...], thresholds: Mapping[str, float]) -> Shape:
+    """Return the shape with these fields (from `unpack_shape`), names and thresholds.
+
+    Raises KeyError or ValueError if a field is missing or has an unknown value.
+    """
     key = ShapeKey(
         state=State(fields["state"]),
         kinds=tuple(map(FaultKind, fields["kinds"])),
@@ -105,27 +115,27 @@ def shape(fields: Mapping[str, Any], names: tuple[str, ...], thresholds: Mapping
         announced=State(fields["announced"]),
         announced_kinds=tuple(map(FaultKind, fields["announced_kinds"])),
         rules_version=fields["rules_version"],
-        codec=_word(Codec, fields["codec"]),
-        cause=_word(Cause, fields["cause"]),
-        announced_cause=_word(Cause, fields["announced_cause"]),
-        severity=_word(Severity, fields["severity"]),
+        codec=_optional(Codec, fields["codec"]),
+        cause=_optional(Cause, fields["cause"]),
+        announced_cause=_optional(Cause, fields["announced_cause"]),
+        severity=_optional(Severity, fields["severity"]),
         names=names,
     )
     return Shape(key, thresholds)
 
 
 def pack_names(names: tuple[str, ...]) -> str:
-    """The names of figures as JSON."""
+    """Return the names of figures as JSON."""
     return _json(names)
 
 
 def pack_thresholds(thresholds: Mapping[str, float]) -> str:
-    """Thresholds as JSON."""
+    """Return thresholds as JSON."""
     return _json(dict(thresholds))
 
 
 def pack(verdict: Verdict) -> bytes:
-    """What this verdict has to itself. Raises struct.error or OverflowError for numbers that no judge gives."""
+    """Return the body of a verdict. Raises struct.error or OverflowError if a number is out of range."""
     scores, tiles = verdict.scores, 0
     for tile in verdict.tiles:
         tiles |= 1 << tile
@@ -149,13 +159,13 @@ def pack(verdict: Verdict) -> bytes:
     )
 
 
-def parts(of: Shape, body: bytes) -> Parts:
-    """What stands in the body of a row; struct.error or ValueError if it is none of this shape."""
+def unpack_body(shape: Shape, body: bytes) -> BodyFields:
+    """Return the fields of a body. Raises struct.error or ValueError if the body does not fit the shape."""
     visit_id, since_wall_ns, width, height, confidence, *_ = _HEAD.unpack_from(body)
-    count = len(of.key.names)
+    count = len(shape.key.names)
     *figures, bits = _figures_layout(count).unpack_from(body, _HEAD.size)
     tiles_at = _HEAD.size + 4 * count + 1
-    return Parts(
+    return BodyFields(
         visit_id,
         since_wall_ns,
         width,
@@ -168,52 +178,52 @@ def parts(of: Shape, body: bytes) -> Parts:
     )
 
 
-def unpack(camera_id: str, at_wall_ns: int, of: Shape, body: bytes) -> Verdict:
-    """The verdict of a row; struct.error or ValueError if the body is none of this shape."""
-    key, own = of.key, parts(of, body)
+def unpack(camera_id: str, at_wall_ns: int, shape: Shape, body: bytes) -> Verdict:
+    """Return the verdict. Raises struct.error or ValueError if the body does not fit the shape."""
+    key, fields = shape.key, unpack_body(shape, body)
     return Verdict(
         camera_id=camera_id,
-        visit_id=own.visit_id,
+        visit_id=fields.visit_id,
         at_wall_ns=at_wall_ns,
         state=key.state,
         kinds=key.kinds,
         reason=key.reason,
-        detail=own.detail,
+        detail=fields.detail,
         announced=key.announced,
         announced_kinds=key.announced_kinds,
-        since_wall_ns=own.since_wall_ns,
-        scores=own.scores,
-        figures=dict(zip(key.names, own.figures, strict=True)),
-        thresholds=of.thresholds,
+        since_wall_ns=fields.since_wall_ns,
+        scores=fields.scores,
+        figures=dict(zip(key.names, fields.figures, strict=True)),
+        thresholds=shape.thresholds,
         rules_version=key.rules_version,
-        width=own.width,
-        height=own.height,
+        width=fields.width,
+        height=fields.height,
         codec=key.codec,
         cause=key.cause,
         announced_cause=key.announced_cause,
         severity=key.severity,
-        confidence=own.confidence,
-        tiles=own.tiles,
+        confidence=fields.confidence,
+        tiles=fields.tiles,
     )
 
 
 def scores(body: bytes) -> Scores:
-    """The scores alone."""
-    return Scores(*(None if one != one else one for one in _SCORES.unpack_from(body, _SCORES_AT)))
+    """Return the scores of a body, without unpacking the rest."""
+    return Scores(*(None if score != score else score for score in _SCORES.unpack_from(body, _SCORES_AT)))
 
 
 @lru_cache(maxsize=256)
 def _figures_layout(count: int) -> struct.Struct:
-    """So many figures, and the number of bytes of the tiles."""
+    """Return the layout of `count` figures and the number of tile bytes."""
     return struct.Struct(f"<{count}fB")
 
 
 def _tiles(bits: bytes) -> tuple[int, ...]:
-    return tuple(8 * at + bit for at, byte in enumerate(bits) for bit in range(8) if byte >> bit & 1)
+    return tuple(8 * index + bit for index, byte in enumerate(bits) for bit in range(8) if byte >> bit & 1)
 
 
-def _word(known: Any, word: str | None) -> Any:
-    return None if word is None else known(word)
+def _optional(kind: Any, value: str | None) -> Any:
+    return None if value is None else kind(value)
 
 
 def _json(value: Any) -> str:

@@ -9,25 +9,23 @@ import numpy.typing as npt
 from engine.model.keyframe import Codec
 
 UInt8Plane = npt.NDArray[np.uint8]
-
-
 LumaPlane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
+"""One plane of a decoded picture, shape (rows, columns)."""
 
 PICTURE_SIDE_PX_MIN = 64
-
-
 PICTURE_SIDE_PX_MAX = 8192
+"""Least and greatest width and height of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Decoded planes, as the decoder laid them out; kernels normalise.
+    """A decoded picture, its planes as the decoder laid them out; the kernels normalise the levels.
 
-    `luma`: (rows, columns), uint8, or uint16 holding `bit_depth` significant low bits; the row stride may exceed the
-    width. Of an interlaced picture it is one field (every other row): rows are half of `height`. `chroma`: (u, v) of
-    the same dtype in their subsampled size, or None for grey. `full_range`: 0..255 is black to white; otherwise
-    16..235. Planes borrow the decoder's memory: use them before the next decode.
+    `luma`: shape (rows, columns); uint8, or uint16 with `bit_depth` significant low bits. The row stride may exceed the
+    width. For an interlaced picture it is one field (every other row), so it has half of `height` rows. `chroma`: (u,
+    v), same dtype, in their subsampled size; None for grey. `width`, `height`: of the whole picture, in pixels.
+    `full_range`: 0..255 is black to white; otherwise 16..235. The planes borrow the decoder's memory: use them before
+    the next decode.
     """
 
     luma: LumaPlane
@@ -40,7 +38,7 @@ class Picture:
     full_range: bool
     interlaced: bool
     damage: tuple[str, ...] = ()
-    """Empty, or what was seen: corrupt_flag, several_pictures, truncated, slice_groups, missing_area."""
+    """Damage found: corrupt_flag, several_pictures, truncated, slice_groups, missing_area. Empty if none."""
 
 
 class TileMap(NamedTuple):
@@ -61,7 +59,10 @@ class TileMap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RenderedPicture:
-    """A keyframe in full quality as JPEG, with the visit it came from."""
+    """A keyframe rendered for people: full quality, as JPEG.
+
+    `width`, `height`: in pixels. `visit_id`, `arrival_wall_ns`: of its keyframe; 0 if not known.
+    """
 
     jpeg: bytes
     width: int

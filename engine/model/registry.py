@@ -1,38 +1,41 @@
-"""Questions to the registry and their answers: pages of cameras, problems of imported rows. Pure."""
+"""Queries of the registry and their answers: pages of cameras, and reports of imports. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.model.camera import Camera
-from engine.model.packed_verdict import Packed
+from engine.model.packed_verdict import PackedVerdict
 from engine.model.verdict import State, Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraStatus:
-    """A registry row and the last verdict on it: `latest`, None before the first visit. One that is `known` packed is
-    opened when it is asked for: who sends a thousand of them on need not open them."""
+    """A registry row and the last verdict of its camera.
+
+    `stored_verdict`: the last verdict, packed or not; None before the first visit. A packed one is unpacked only when
+    `latest` is read, so that a caller who forwards thousands of them need not pay for it.
+    """
 
     camera: Camera
-    known: Verdict | Packed | None = None
+    stored_verdict: Verdict | PackedVerdict | None = None
 
     @property
     def latest(self) -> Verdict | None:
-        """The last verdict."""
-        known = self.known
-        return known.verdict(self.camera.camera_id) if isinstance(known, Packed) else known
+        """The last verdict; None before the first visit."""
+        stored = self.stored_verdict
+        return stored.verdict(self.camera.camera_id) if isinstance(stored, PackedVerdict) else stored
 
     def __eq__(self, other: object) -> bool:
-        """Whether they say the same, packed or not."""
+        """Return whether camera and last verdict are equal, packed or not."""
         return isinstance(other, CameraStatus) and (self.camera, self.latest) == (other.camera, other.latest)
 
     def __hash__(self) -> int:
-        """Equal ones have the same camera."""
+        """Hash the camera alone, which is the same for equal objects."""
         return hash(self.camera)
 
 
 class CameraOrder(StrEnum):
-    """What a list is ordered by; ties by camera id."""
+    """The column that a list of cameras is ordered by; ties are ordered by camera id."""
 
     NAME = "name"
     REGION = "region"
@@ -40,8 +43,11 @@ class CameraOrder(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CameraMark:
-    """A place in an ordered list: a camera's id, and its value of what the list is ordered by ("" for the name)."""
+class CameraCursor:
+    """A position in an ordered list: behind this camera.
+
+    `value`: the camera's value in the column that the list is ordered by; empty for order NAME.
+    """
 
     camera_id: str
     value: str = ""
@@ -49,17 +55,18 @@ class CameraMark:
 
 @dataclass(frozen=True, slots=True)
 class CameraQuery:
-    """Which cameras a list call wants. Empty fields do not filter.
+    """Which cameras to list. Empty fields do not filter.
 
-    `state` filters on the announced state. `after`: the page begins behind this camera; the values are those it had
-    then, so that it may be gone. `with_verdict`: without, `latest` stays None, and the page costs less.
+    `region_prefix`: GB/T 2260 prefix. `state`: the announced state; None does not filter. `after`: the page begins
+    behind this position; the camera itself may be gone meanwhile. None begins at the first. `with_verdict`: False
+    leaves out the last verdicts, which makes the page cheaper.
     """
 
     region_prefix: str = ""
     site_id: str = ""
     state: State | None = None
     page_size: int = 100
-    after: CameraMark | None = None
+    after: CameraCursor | None = None
     order: CameraOrder = CameraOrder.NAME
     descending: bool = False
     with_verdict: bool = True
@@ -67,10 +74,13 @@ class CameraQuery:
 
 @dataclass(frozen=True, slots=True)
 class CameraPage:
-    """One page. `next_after`: where the next one begins, None on the last. `total`: cameras that match on all pages."""
+    """One page of cameras.
+
+    `next_after`: `after` of the next page; None on the last page. `total`: cameras that match, on all pages.
+    """
 
     cameras: tuple[CameraStatus, ...]
-    next_after: CameraMark | None
+    next_after: CameraCursor | None
     total: int
 
 
@@ -78,8 +88,9 @@ class CameraPage:
 class RowProblem:
     """What is wrong with one row of an import.
 
-    `index`: position in the request, from 0. `line`: line of the file, from 1; 0 where there is no file.
-    `message`: what is wrong, what is allowed, the remedy; passwords taken out of `value` and `message`.
+    `index`: position in the request, from 0. `column`, `value`: the field at fault. `message`: what is wrong, what is
+    allowed, and the remedy. `line`: line of the file, from 1; 0 if there is no file. Passwords are masked in `value`
+    and `message`.
     """
 
     index: int
@@ -91,7 +102,10 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did. With `problems` and without `keep_good`, the three counts are 0."""
+    """The result of an import: rows added, changed and unchanged, and the problems of the rows that were refused.
+
+    If there are problems and the import was not told to keep the good rows (`keep_good`), the three counts are 0.
+    """
 
     added: int = 0
     changed: int = 0

@@ -1,4 +1,4 @@
-"""The state of the schedule as operators see it: classes, platforms, pauses, the plan of one camera. Pure."""
+"""The state of the scheduler as operators see it: classes, platforms, pauses, the plan of one camera. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,18 +6,21 @@ from enum import StrEnum
 
 
 class PauseKind(StrEnum):
-    """What a pause goes by."""
+    """What a pause selects its cameras by."""
 
     REGION = "region"
-    """Cameras whose region has this prefix; empty is all of them."""
+    """Cameras whose region has this prefix; an empty prefix selects all cameras."""
     UPLINK = "uplink"
+    """Cameras that hang on this recorder or platform."""
     HOST = "host"
+    """Cameras with this host in their URL."""
     CAMERA = "camera"
+    """One camera, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class PauseScope:
-    """Which cameras a pause holds. `value`: region prefix, recorder, platform or camera id."""
+    """The cameras that a pause applies to. `value`: region prefix, uplink, host or camera id, according to `kind`."""
 
     kind: PauseKind
     value: str
@@ -25,7 +28,10 @@ class PauseScope:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Cameras that are not visited for a while. `until_wall_ns`: 0 until somebody resumes it. `who`: for people."""
+    """Cameras that are not visited for a while because a person says so.
+
+    `reason`, `who`: text for people. `until_wall_ns`: when the pause ends; 0 means when somebody resumes the cameras.
+    """
 
     scope: PauseScope
     reason: str
@@ -36,7 +42,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class PauseStatus:
-    """A pause, and how many cameras it holds now."""
+    """A pause, and the number of cameras it applies to now."""
 
     pause: Pause
     cameras: int
@@ -44,11 +50,13 @@ class PauseStatus:
 
 @dataclass(frozen=True, slots=True)
 class ClassStatus:
-    """One class of cameras, as the scheduler sees it.
+    """One class of cameras (key_point, ordinary, suspicious or offline).
 
-    `coverage`: periods with a look / periods due, since the start; 1 while `periods_due` is 0. `achieved_period_s`: the
-    mean gap between looks of late, 0 before there are any. `stretch`: by what its period is lengthened because the
-    machine cannot keep it.
+    `cameras`: in the class now. `period_s`: as configured. `stretch`: factor by which the period is lengthened because
+    the machine cannot keep it; 1 if it can. `achieved_period_s`: mean gap between recent visits; 0 before there are
+    any. `looks_total`: visits since the start. `coverage`: periods with a visit / periods due, since the start; 1 while
+    `periods_due` is 0. `lag_p50_s`, `lag_p99_s`: median and 99th percentile of how late visits began, over the last two
+    minutes. `periods_due`: since the start; 0 if none has come yet, or if the class has no periods of its own.
     """
 
     name: str
@@ -65,7 +73,11 @@ class ClassStatus:
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """One platform. `waiting`: cameras that are due and wait for it. `out`: its cameras fail together."""
+    """One platform: a host that serves cameras.
+
+    `in_flight`: visits under way; `cap`: the most that may be. `waiting`: cameras that are due and wait for a free
+    connection. `out`: the host is in an outage, its cameras fail together.
+    """
 
     name: str
     in_flight: int
@@ -76,12 +88,27 @@ class HostStatus:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerStatus:
-    """How the patrol keeps its periods. `lag_s_max`: how long the most overdue camera waits for its visit.
+    """How well the patrol keeps its periods.
 
-    `shed`: periods that went by without a look, by what the camera waited for. `county_lags`: the worst first, within
-    the last two minutes. `failing`: cameras whose last visit failed, by reason. `visits_allowed` is what feeders and
-    intake leave of `visits_max`. `starts_per_s`: of the last 10 to 20 s. `busy_hosts`: those with most cameras waiting,
-    then with most visits in flight; `uplinks_busy`: recorders with a visit in flight, of `uplinks`.
+    Cameras now: `cameras`: known to the scheduler. `in_flight`: being visited. `ready`: wait for a free slot.
+    `waiting_uplink`, `waiting_host`: wait for their recorder or platform. `lag_s_max`: how late the most overdue camera
+    is, in seconds. `failing`: cameras whose last visit failed, by reason.
+
+    Totals since the start: `started_total`, `ended_total`: visits begun and ended. `expired_total`: visits that no
+    feeder answered. `presumed_total`: cameras counted as offline without a visit, because their host was out. `shed`:
+    periods that passed without a visit, by what the camera waited for.
+
+    Rates in visits per second: `demand_per_s`: what the configured periods require. `capacity_per_s`: what this machine
+    was measured to carry; 0 if it has always been enough. `starts_per_s`: begun, over the last 10 to 20 s;
+    `starts_per_s_max`: the cap on it.
+
+    Limits: `visits_max`: the configured cap on visits in flight; `visits_allowed`: what the feeders' capacity and the
+    room in the intake leave of it. `uplinks`, `hosts`: number of recorders and platforms; `uplinks_busy`: recorders
+    with a visit in flight.
+
+    Lists: `classes`; `county_lags`: longest lag in seconds over the last two minutes, worst counties first; `outages`:
+    hosts that are out; `busy_hosts`: hosts with the most cameras waiting, then with the most visits in flight;
+    `pauses`.
     """
 
     cameras: int = 0
@@ -114,10 +141,15 @@ class SchedulerStatus:
 
 @dataclass(frozen=True, slots=True)
 class CameraPlanReport:
-    """Why a camera is due when it is. `due_in_s`: negative if it is overdue. `because`: sentences for people.
+    """When a camera is due, and why.
 
-    `window_opens_wall_ns`: when its kitchen works again; 0 while it works, and if it never will. `timezone`: of its
-    hours.
+    `kind`: its class (key_point, ordinary, suspicious, offline), or push. `place`: its state in the scheduler (idle,
+    due, ready, uplink, host, flight). `due_in_s`: negative if it is overdue. `period_s`: as configured; `stretch`: the
+    factor by which it is lengthened. `failures`: recent failures, as back-off counts them. `last_reason`: of the last
+    visit if it failed; otherwise empty. `last_visit_ago_s`, `last_keyframe_ago_s`: None if there was none.
+    `window_open`: whether its kitchen works now. `because`: sentences for people, the deciding one first.
+    `window_opens_wall_ns`: when its kitchen works next; 0 if it works now, or never. `timezone`: of its hours, like
+    Asia/Shanghai.
     """
 
     camera_id: str

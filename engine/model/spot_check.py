@@ -1,4 +1,7 @@
-"""Nouns of spot checks: what is drawn from, what shall be drawn, and what was."""
+"""Types of spot checks (抽查): the canteens to draw from, the request, and the draw. Pure.
+
+A stratum is the canteens of one county and one kind of school, with or without earlier findings.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,16 +10,16 @@ from engine.model.camera import SiteKind
 from engine.model.visit import CheckNowCounts
 
 SPOT_CHECK_SITES_MAX = 20_000
-"""Canteens that one spot check draws at most; more than a province has."""
+"""Most canteens that one spot check draws; more than a province has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canteen:
     """A canteen that a spot check may draw: its enabled cameras taken together.
 
-    `site_id`: where the registry has none, region and name (`130102/第一中学食堂`). `county`: as its cameras' region.
-    `findings`: cameras whose announced state is fault; `past_findings`: the same when it was last drawn. `round`: of
-    its stratum when it was last drawn; 0 if it never was.
+    `site_id`: as in the registry; if that has none, region and name (`130102/第一中学食堂`). `county`: region of its
+    cameras. `kind`: of school. `findings`: number of its cameras whose announced state is fault; `past_findings`: the
+    same number when it was last drawn. `round`: the round of its stratum in which it was last drawn; 0 if never.
     """
 
     site_id: str
@@ -30,7 +33,11 @@ class Canteen:
 
 @dataclass(frozen=True, slots=True)
 class DrawnCanteen:
-    """A canteen that was drawn, from the stratum of `county`, `kind` and `with_findings`, in this `round` of it."""
+    """A canteen that was drawn.
+
+    `county`, `kind`, `with_findings`: its stratum. `findings`: number of its cameras whose announced state was fault.
+    `round`: of the stratum; no canteen is drawn twice in one round.
+    """
 
     site_id: str
     site_name: str
@@ -43,7 +50,11 @@ class DrawnCanteen:
 
 @dataclass(frozen=True, slots=True)
 class StratumShare:
-    """What a stratum gave to a draw. `left_in_round`: canteens not drawn yet in its latest round, after this draw."""
+    """The part of a draw that came from one stratum.
+
+    `canteens`: in the stratum. `drawn`: number drawn. `round`: its latest round; numbers may skip. `left_in_round`:
+    canteens not yet drawn in that round, after this draw.
+    """
 
     county: str
     kind: SiteKind
@@ -56,9 +67,11 @@ class StratumShare:
 
 @dataclass(frozen=True, slots=True)
 class SpotCheckOrder:
-    """What a spot check shall draw. `size` 0: as configured; `seed` None: one that nobody knows beforehand.
+    """A request for a spot check.
 
-    `dry_run`: nothing is remembered. `check_now`: the cameras of the canteens drawn are visited at once.
+    `size`: canteens to draw; 0 means as configured. `seed`: None means a random one that nobody knows beforehand.
+    `region_prefix`: GB/T 2260 prefix; empty draws from everywhere. `dry_run`: do not store the draw. `check_now`: visit
+    the cameras of the canteens drawn at once, within the caps.
     """
 
     size: int = 0
@@ -70,10 +83,12 @@ class SpotCheckOrder:
 
 @dataclass(frozen=True, slots=True)
 class SpotCheckHeader:
-    """A draw without its canteens. `draw_id`: 1, 2, ...; 0 of a dry run. `size`: asked for, `drawn`: had.
+    """A draw without its canteens.
 
-    `canteens`: there were to draw from. With the same registry, findings and earlier draws, `size`, `seed`,
-    `region_prefix` and `findings_weight` give the same draw.
+    `draw_id`: 1, 2, ...; 0 for a dry run. `at_wall_ns`: when it was drawn. `size`: canteens requested; `drawn`:
+    canteens drawn, fewer if there are not so many. `findings_weight`: `scheduler.spot_findings_weight` at the time.
+    `canteens`: number of canteens to draw from. With the same registry, findings and earlier draws, the same `size`,
+    `seed`, `region_prefix` and `findings_weight` give the same draw.
     """
 
     draw_id: int
@@ -88,7 +103,7 @@ class SpotCheckHeader:
 
 @dataclass(frozen=True, slots=True)
 class SpotCheck:
-    """A draw. `left_out`: cameras that count for no canteen, by reason: disabled, no_site."""
+    """A draw. `left_out`: number of cameras that count for no canteen, by reason: disabled, no_site."""
 
     header: SpotCheckHeader
     strata: tuple[StratumShare, ...]
@@ -98,7 +113,7 @@ class SpotCheck:
 
 @dataclass(frozen=True, slots=True)
 class SpotCheckReport:
-    """A draw, and what became of its cameras if they were to be visited."""
+    """A draw, and what became of its cameras; `check_now` is None if they were not to be visited."""
 
     spot_check: SpotCheck
     check_now: CheckNowCounts | None = None

@@ -1,4 +1,4 @@
-"""What the engine says of a camera: states, kinds of fault, causes, verdicts and their place in the log. Pure."""
+"""What the engine concludes about a camera: states, fault kinds, causes, verdicts and their place in the log. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from engine.model.measurement import Scores
 
 
 class State(StrEnum):
-    """What a verdict says. `unknown` never counts as compliant."""
+    """The conclusion of a verdict. `unknown` (the picture allows no conclusion) never counts as compliant."""
 
     OK = "ok"
     FAULT = "fault"
@@ -18,7 +18,7 @@ class State(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What is wrong with a picture. One verdict can carry several."""
+    """What is wrong with a picture. A verdict can have several kinds."""
 
     BLURRED = "blurred"
     TOO_DARK = "too_dark"
@@ -38,7 +38,7 @@ class FaultKind(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a picture is as it is, where the kind of fault leaves it open."""
+    """Why a picture is faulty, where the kind of fault leaves it open."""
 
     DEFOCUS = "defocus"
     MOTION = "motion"
@@ -53,18 +53,18 @@ class Cause(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a fault takes from whoever watches the kitchen."""
+    """How much of the kitchen can still be seen, worst first."""
 
     BLIND = "blind"
-    """Nothing can be seen: covered, dark, no signal, frozen, turned away."""
+    """Nothing can be seen: covered, dark, no signal, frozen, or turned away."""
     IMPAIRED = "impaired"
-    """Part of it, or all of it badly."""
+    """Only a part can be seen, or everything badly."""
     COSMETIC = "cosmetic"
-    """It can be seen, and should be mended."""
+    """Everything can be seen; the fault should be mended all the same."""
 
 
 class UnknownReason(StrEnum):
-    """Why a picture was not judged."""
+    """Why a picture allowed no verdict."""
 
     DAMAGED = "damaged"
     TOO_DARK_TO_JUDGE = "too_dark_to_judge"
@@ -76,14 +76,19 @@ class UnknownReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one visit says of one camera, with what it takes to audit it.
+    """What one visit concludes about one camera, with everything needed to audit it.
 
-    `state` is this visit's own answer. `announced` is what the engine stands by after N of M; `since_wall_ns` is when
-    the announced state began. `reason` is a FailureReason or UnknownReason value, or empty. `cause`, `announced_cause`:
-    why, where the kinds leave it open. `severity`: of the announced fault. `confidence`: 0..1, how far this visit's
-    figures lie from the thresholds that decided; 0.5 is on the threshold. `tiles`: those where the fault shows, indices
-    row-major from the top left; empty where it is everywhere. `thresholds` are those that were compared with
-    `figures`; `rules_version` names the rules.
+    `visit_id`: 0 if there was no visit (the host is out, or a gateway sent nothing in time). `state`, `kinds`, `cause`:
+    the conclusion from this visit alone. `reason`: a FailureReason or UnknownReason value, or empty; `detail`: the same
+    as a sentence. `announced`, `announced_kinds`, `announced_cause`: what the engine stands by after N of M visits
+    agree; `since_wall_ns`: when the announced state began. `severity`: of the announced fault; None if there is none.
+    `cause`, `announced_cause`: None if the kinds leave nothing open, or the cause is not known.
+
+    `figures`: raw figures by name (docs/figures.md); `thresholds`: what they were compared with; `rules_version`: of
+    the rules that compared them. `scores`: for people. `confidence`: 0 to 1, how far the figures lie from the
+    thresholds that decided; 0.5 is on the threshold. `tiles`: where the fault shows, indices row-major from the top
+    left; empty if it is everywhere. `width`, `height`: of the picture, in pixels; 0 without one. `codec`: None without
+    a keyframe.
     """
 
     camera_id: str
@@ -112,8 +117,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PublishedVerdict:
-    """A verdict that was committed, with its place in the log. `region`, `site_id`: of its camera, as the registry has
-    it now; empty where it is gone. `changed`: the announced state was news.
+    """A committed verdict with its place in the verdict log, and where its camera is.
+
+    `seq`: strictly increasing in the order of commits. `changed`: the verdict changed the announced state. `region`,
+    `site_id`: of the camera, as the registry has it now; empty if it has left the registry.
     """
 
     seq: int
@@ -125,7 +132,7 @@ class PublishedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class LoggedVerdict:
-    """A verdict with its place in the order of commits. `changed`: the announced state was news."""
+    """A committed verdict as the verdict log stores it. Fields as in PublishedVerdict."""
 
     seq: int
     verdict: Verdict

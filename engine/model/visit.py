@@ -1,4 +1,4 @@
-"""One visit to a camera: the order, how it went, and why it failed. Pure."""
+"""One visit to a camera: the order, its timings, and its failure; and the answers to check-now calls. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FeedKind(StrEnum):
-    """The way a keyframe came in."""
+    """How a keyframe comes in: a feeder (RTSP), a demuxer (other protocols), or a gateway's push."""
 
     RTSP = "rtsp"
     DEMUX = "demux"
@@ -14,7 +14,7 @@ class FeedKind(StrEnum):
 
 
 class FailureReason(StrEnum):
-    """Why a visit brought no keyframe. The same word stands in the log, the metric, the reply and the proto."""
+    """Why a visit brought no keyframe. Logs, metrics, replies and protos use the same word."""
 
     REFUSED = "refused"
     DNS = "dns"
@@ -32,7 +32,10 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VisitOrder:
-    """An order to a feeder: bring one keyframe of this camera. `deadline_ns`: time left, counted from its receipt."""
+    """An order to a feeder to fetch one keyframe of a camera.
+
+    `deadline_ns`: time allowed for the visit, counted from the receipt of the order. `via`: the feeder's kind.
+    """
 
     visit_id: int
     camera_id: str
@@ -43,7 +46,11 @@ class VisitOrder:
 
 @dataclass(frozen=True, slots=True)
 class VisitTimings:
-    """How a visit went, as measured by the feeder. Durations in nanoseconds; 0 where the step was not reached."""
+    """Timings of a visit, as measured by the feeder; 0 if the step was not reached.
+
+    `connect_ns`: until the connection was open. `keyframe_ns`: from then until the keyframe was complete. `total_ns`:
+    the whole visit. `received_bytes`: bytes received in it.
+    """
 
     connect_ns: int = 0
     keyframe_ns: int = 0
@@ -53,7 +60,7 @@ class VisitTimings:
 
 @dataclass(frozen=True, slots=True)
 class VisitFailure:
-    """A visit that ended without a keyframe. `detail` is one sentence, with passwords taken out."""
+    """A visit that ended without a keyframe. `detail`: one sentence, passwords masked."""
 
     camera_id: str
     visit_id: int
@@ -64,10 +71,11 @@ class VisitFailure:
 
 @dataclass(frozen=True, slots=True)
 class CheckNowReport:
-    """What became of each camera of a check-now call.
+    """What became of each camera of a check-now call, by camera id.
 
-    `accepted`: these jumped the queue; `first_visit_id`: their visits have this id or a later one. `in_flight`: cameras
-    that were being visited already, and the visit.
+    `accepted`: will be visited before all others; `first_visit_id`: their visits have this id or a greater one.
+    `in_flight`: were being visited already, with the id of that visit. `unknown_ids`: not in the registry.
+    `not_visited_ids`: disabled, or pushed by a gateway. `paused_ids`: paused.
     """
 
     accepted: tuple[str, ...] = ()
@@ -80,7 +88,7 @@ class CheckNowReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckNowCounts:
-    """The same in figures. `not_visited`: disabled, pushed, paused, or not known."""
+    """The numbers of a CheckNowReport. `not_visited`: disabled, pushed, paused, or not in the registry."""
 
     accepted: int = 0
     already_in_flight: int = 0

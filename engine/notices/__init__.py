@@ -1,1 +1,1 @@
-"""Notices (通报): webhooks that tell of findings and verdicts, and digests that people read."""
+"""Notices (通报): webhooks about findings and verdicts, and digests for people."""

@@ -1,4 +1,4 @@
-"""What an attempt came to, and what that means for the next. Pure."""
+"""Classifies the result of one attempt to send a notice. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC
@@ -10,39 +10,39 @@ from engine.clock import NS_PER_S
 
 
 class Outcome(StrEnum):
-    """How an attempt ended: the same word in metric, list and log."""
+    """How an attempt ended. Metrics, lists and logs use the same word."""
 
     DELIVERED = "delivered"
     """2xx."""
     REFUSED = "refused"
-    """400, 413, 415, 422: this notice, and no other, is not taken."""
+    """400, 413, 415, 422: the endpoint rejects this notice; others may pass."""
     THROTTLED = "throttled"
-    """429: too many; the endpoint is well."""
+    """429: too many notices; the endpoint is healthy."""
     GONE = "gone"
-    """410: the endpoint wants nothing any more."""
+    """410: the endpoint accepts no more notices."""
     REDIRECTED = "redirected"
-    """3xx: not followed, since a notice goes where it was told to and nowhere else."""
+    """3xx: not followed, since a notice goes to the configured URL only."""
     CLIENT_ERROR = "client_error"
     """Any other 4xx."""
     SERVER_ERROR = "server_error"
-    """5xx, and what is no status at all."""
+    """5xx, and any number that is not an HTTP status."""
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
-    """No name, no route, nobody listens, or no TLS that holds."""
+    """The name does not resolve, there is no route, nothing listens, or the TLS certificate is not trusted."""
     BROKEN = "broken"
-    """The connection ended, or no HTTP came back."""
+    """The connection ended, or the answer was not HTTP."""
     NO_SECRET = "no_secret"  # noqa: S105 (a word of the metric)
-    """The file of the secrets cannot be used; nothing was sent."""
+    """The secret file or the CA file cannot be used; nothing was sent."""
     INTERNAL = "internal"
-    """A mistake of ours; the log has it."""
+    """A bug of the engine; see the log."""
 
     @property
     def counts_for_circuit(self) -> bool:
-        """Whether it says that the endpoint is not well, and not only this notice or the pace."""
+        """Whether it means that the endpoint is unhealthy, and not only that this notice or the pace is at fault."""
         return self not in (Outcome.DELIVERED, Outcome.REFUSED, Outcome.THROTTLED)
 
 
-_ABOUT_THE_NOTICE = (
+_REFUSALS = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -51,8 +51,11 @@ _ABOUT_THE_NOTICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What an attempt came to. `retry_after_ns`: the wait that it asked for; `detail`: one line for people."""
+class AttemptResult:
+    """The result of one attempt.
+
+    `detail`: one line for people. `retry_after_ns`: the wait that the endpoint asked for; None if it did not.
+    """
 
     outcome: Outcome
     detail: str = ""
@@ -60,12 +63,12 @@ class Answer:
 
 
 def outcome_of(status: int) -> Outcome:
-    """What an HTTP status means."""
+    """Return the outcome that an HTTP status stands for."""
     if 200 <= status < 300:
         return Outcome.DELIVERED
     if 300 <= status < 400:
         return Outcome.REDIRECTED
-    if status in _ABOUT_THE_NOTICE:
+    if status in _REFUSALS:
         return Outcome.REFUSED
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Outcome.THROTTLED
@@ -75,7 +78,7 @@ def outcome_of(status: int) -> Outcome:
 
 
 def retry_after_ns(header: str, now_wall_ns: int) -> int | None:
-    """The wait that a Retry-After asks for, in seconds or as a date (RFC 9110, 10.2.3); None if it is neither."""
+    """Return the wait that a Retry-After header asks for (RFC 9110, 10.2.3); None if it is not valid."""
     text = header.strip()
     if text.isascii() and text.isdecimal() and len(text) < 12:
         return int(text) * NS_PER_S

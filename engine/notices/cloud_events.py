@@ -1,4 +1,4 @@
-"""A notice as an event of CloudEvents 1.0, in JSON, structured mode. Pure: the same notice is always the same bytes."""
+"""Encodes notices as CloudEvents 1.0 in JSON, structured mode. Pure: the same notice always gives the same bytes."""
 
 import json
 from typing import Any
@@ -13,9 +13,10 @@ _SCHEMA_PREFIX = "urn:kitchen-patrol:schema"
 
 
 def event_id(notice: Notice) -> str:
-    """What names the event at every attempt, for every receiver: the idempotency key. It has no full stop in it.
+    """Return the id of the event, the idempotency key: the same at every attempt and for every receiver.
 
-    The time is part of it, so that a database that was put back from a backup does not name another event the same.
+    It contains no full stop. The time is part of it, so that after a restore from a backup another event cannot get the
+    same id.
     """
     if notice.finding_id:
         return f"finding-{notice.finding_id}-{notice.number}-{notice.at_wall_ns}"
@@ -23,20 +24,20 @@ def event_id(notice: Notice) -> str:
 
 
 def event_type(kind: str) -> str:
-    """`finding.opened` is cn.kitchen-patrol.finding.opened.v1."""
+    """Return the event type of a kind: `finding.opened` gives cn.kitchen-patrol.finding.opened.v1."""
     return f"{_TYPE_PREFIX}.{kind}.{_VERSION}"
 
 
 def schema(kind: str) -> str:
-    """Which schema the data of a kind has: urn:kitchen-patrol:schema:finding:v1."""
+    """Return the URN of the data's schema, like urn:kitchen-patrol:schema:finding:v1."""
     return f"{_SCHEMA_PREFIX}:{kind.partition('.')[0]}:{_VERSION}"
 
 
 def event(notice: Notice, source: str) -> dict[str, Any]:
-    """The event; ValueError if the body is no JSON object."""
+    """Return the event. Raises ValueError if the body of the notice is not a JSON object."""
     data = json.loads(notice.body)
     if not isinstance(data, dict):
-        raise ValueError(f"notice {notice.seq}: its body is no JSON object but {type(data).__name__}")
+        raise ValueError(f"notice {notice.seq}: its body is not a JSON object but {type(data).__name__}")
     return {
         "specversion": "1.0",
         "id": event_id(notice),
@@ -51,18 +52,18 @@ def event(notice: Notice, source: str) -> dict[str, Any]:
 
 
 def event_bytes(notice: Notice, source: str) -> bytes:
-    """The event as it is sent and signed; ValueError if the body is no JSON object."""
+    """Return the event as it is sent and signed. Raises ValueError if the body of the notice is not a JSON object."""
     return json.dumps(event(notice, source), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def trial_notice(endpoint: str, now_wall_ns: int) -> Notice:
-    """What `patrol notices test` sends."""
+    """Return the notice that `patrol notices test` sends."""
     body = json.dumps({"endpoint": endpoint, "at": rfc3339(now_wall_ns)})
     return Notice(0, TEST, 0, 0, now_wall_ns, "", body)
 
 
 def _subject(notice: Notice, data: dict[str, Any]) -> str:
-    """The resource that the event is about."""
+    """Return the name of the resource that the event is about."""
     if notice.finding_id:
         return f"findings/{notice.finding_id}"
     if notice.kind == VERDICT_CHANGED:

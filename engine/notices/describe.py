@@ -12,7 +12,7 @@ from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Ste
 from engine.model.measurement import Scores
 from engine.model.notice import NOTICE_KINDS, TEST, VERDICT_CHANGED, DeliveryState, Notice, PendingDelivery
 from engine.model.verdict import FaultKind, Severity, State, Verdict
-from engine.notices.attempt import Answer, Outcome
+from engine.notices.attempt import AttemptResult, Outcome
 from engine.notices.cloud_events import CONTENT_TYPE, event, event_bytes, event_id, event_type, schema
 from engine.notices.delivery import Delivery
 from engine.notices.payload import Data, FindingData, VerdictData, finding_data, verdict_data
@@ -28,18 +28,18 @@ _CAMERA = Camera(
 )
 _REGION = "石家庄市长安区"
 _SAYS = {
-    Outcome.DELIVERED: "2xx: delivered; what the answer says is ignored",
-    Outcome.REFUSED: "400, 413, 415, 422: sent again; after `refusals_max` of them given up, and the next one passes",
+    Outcome.DELIVERED: "2xx: delivered; the body of the answer is ignored",
+    Outcome.REFUSED: "400, 413, 415, 422: sent again; given up after `refusals_max` of them, and the next passes",
     Outcome.THROTTLED: "429: sent again after Retry-After; the circuit stays closed",
     Outcome.GONE: "410: sent again after `wait_max_s`; the circuit opens at once",
     Outcome.REDIRECTED: "3xx: not followed; sent again",
     Outcome.CLIENT_ERROR: "any other 4xx: sent again",
     Outcome.SERVER_ERROR: "5xx: sent again",
     Outcome.TIMEOUT: "not answered within the endpoint's `timeout_s`, body included: sent again",
-    Outcome.UNREACHABLE: "no such name, no way there, nobody listens, a certificate that does not hold: sent again",
-    Outcome.BROKEN: "the connection ended, or no HTTP came back: sent again",
-    Outcome.NO_SECRET: "`secret_file` or `ca_file` cannot be used: nothing was sent; tried again",
-    Outcome.INTERNAL: "a mistake of ours, the log has it: tried again",
+    Outcome.UNREACHABLE: "unknown name, no route, nothing listens, or an untrusted certificate: sent again",
+    Outcome.BROKEN: "the connection ended, or the answer was not HTTP: sent again",
+    Outcome.NO_SECRET: "`secret_file` or `ca_file` cannot be used: nothing was sent; retried",
+    Outcome.INTERNAL: "a bug of the engine, see its log: retried",
 }
 
 
@@ -116,10 +116,10 @@ def _waits() -> list[str]:
     endpoint = EndpointSettings(name="county", url="https://county.example/", secret_file="-")  # noqa: S106 (none)
     settings = NoticesSettings(endpoints=(endpoint,))
     delivery, now_ns, rows = Delivery(settings), 0, []
-    delivery.take(PendingDelivery("county", _finding_notice(), 0))
+    delivery.set_head(PendingDelivery("county", _finding_notice(), 0))
     while not (due := delivery.due(now_ns)).given_up:
         if due.send:
-            mark = delivery.ended("county", Answer(Outcome.SERVER_ERROR), now_ns, 0.0)
+            mark = delivery.complete("county", AttemptResult(Outcome.SERVER_ERROR), now_ns, 0.0)
             wait_s, circuit = (mark.next_wall_ns - now_ns) // NS_PER_S, "open" if delivery.circuits_open() else "closed"
             rows.append((str(mark.attempts), _span(now_ns // NS_PER_S), _span(wait_s), circuit))
         wakeup_ns = delivery.next_wakeup_ns(now_ns)

@@ -1,4 +1,4 @@
-"""The daily and weekly digest of a region: rates, the league of its counties, findings, and what is overdue. Pure."""
+"""The daily or weekly digest of a region: rates, the league of its counties, findings, and what is overdue. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,13 +13,13 @@ from engine.model.kpi import KpiName, Rate
 from engine.model.verdict import Severity
 
 PROVINCE_DIGITS, COUNTY_DIGITS = 2, 6
-CASES_MAX = 5000
-"""Findings that a page lists; the file of the findings has all of them."""
+LISTED_MAX = 5000
+"""Most findings that a page lists; the CSV file of the findings has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days that a digest is of, both within, in the kitchens' time zone. `name`: 2026-W47, or 2026-11-24."""
+    """The days of a digest in the kitchens' time zone, both included. `name`: like 2026-W47 or 2026-11-24."""
 
     name: str
     first: date
@@ -27,36 +27,36 @@ class Period:
 
     @classmethod
     def of_week(cls, text: str) -> "Period":
-        """A week of ISO 8601, Monday to Sunday: 2026-W47. Raises ConfigError."""
+        """Parse a week of ISO 8601 (Monday to Sunday) like 2026-W47. Raises ConfigError if it is none."""
         year, mark, week = text.upper().partition("-W")
         try:
             first = date.fromisocalendar(int(year), int(week), 1)
         except ValueError as error:
-            raise ConfigError(f"--week {text!r}: is no week ({error}); give one like 2026-W47") from error
+            raise ConfigError(f"--week {text!r}: is not a week ({error}); give one like 2026-W47") from error
         return cls(f"{int(year):04}{mark}{int(week):02}", first, first + timedelta(days=6))
 
     @classmethod
     def of_day(cls, text: str) -> "Period":
-        """A day: 2026-11-24. Raises ConfigError."""
+        """Parse a day like 2026-11-24. Raises ConfigError if it is none."""
         try:
             day = date.fromisoformat(text)
         except ValueError as error:
-            raise ConfigError(f"--day {text!r}: is no day ({error}); give one like 2026-11-24") from error
+            raise ConfigError(f"--day {text!r}: is not a day ({error}); give one like 2026-11-24") from error
         return cls(day.isoformat(), day, day)
 
     @property
     def days(self) -> int:
-        """How many there are."""
+        """Number of days."""
         return (self.last - self.first).days + 1
 
     @property
     def before(self) -> "Period":
-        """As many days just before."""
+        """The period of as many days immediately before."""
         span = timedelta(days=self.days)
         return Period("", self.first - span, self.last - span)
 
     def wall_ns(self, timezone: str) -> tuple[int, int]:
-        """From midnight to midnight, since 1970 UTC; the second is no longer within."""
+        """Return when the period begins and ends (exclusive), midnight to midnight, in nanoseconds since 1970 UTC."""
         zone = ZoneInfo(timezone)
         begin = datetime.combine(self.first, time(), zone)
         end = datetime.combine(self.last + timedelta(days=1), time(), zone)
@@ -64,8 +64,11 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A finding as it was at the end of the period. `missed_wall_ns`: when it first missed a deadline, 0 if never."""
+class FindingSnapshot:
+    """A finding as it was at the end of the period.
+
+    `missed_wall_ns`: when it first missed a deadline; 0 if never. `camera_name`: as the registry has it now.
+    """
 
     finding: Finding
     missed_wall_ns: int = 0
@@ -73,23 +76,27 @@ class Case:
 
     @property
     def ended(self) -> bool:
-        """Closed or dismissed."""
+        """Whether it is closed or dismissed."""
         return self.finding.state.ended
 
     @property
     def overdue(self) -> bool:
-        """It has not ended, and missed a deadline: that of its level, or of one below before it was escalated."""
+        """Whether it has not ended and has missed a deadline: of its level, or of a lower one before escalation."""
         return not self.ended and (self.finding.overdue or self.missed_wall_ns > 0)
 
     @property
     def pressing(self) -> bool:
-        """Overdue or supervised: what the digest lists by name."""
+        """Whether it is overdue or supervised; the digest lists these one by one."""
         return self.overdue or (self.finding.supervised and not self.ended)
 
 
 @dataclass(slots=True)
 class Tally:
-    """Findings counted. `opened`, `closed`, `dismissed`: within the period; the others at its end."""
+    """Numbers of findings.
+
+    `opened`, `closed`, `dismissed`: within the period. `standing`: open at its end; `overdue`, `supervised`: those of
+    them.
+    """
 
     opened: int = 0
     closed: int = 0
@@ -98,21 +105,21 @@ class Tally:
     overdue: int = 0
     supervised: int = 0
 
-    def count(self, case: Case, begin_wall_ns: int) -> None:
-        """Take a finding in."""
-        finding = case.finding
+    def add(self, snapshot: FindingSnapshot, begin_wall_ns: int) -> None:
+        """Count a finding. `begin_wall_ns`: begin of the period."""
+        finding = snapshot.finding
         self.opened += finding.opened_wall_ns >= begin_wall_ns
-        ended_within = case.ended and finding.changed_wall_ns >= begin_wall_ns
+        ended_within = snapshot.ended and finding.changed_wall_ns >= begin_wall_ns
         self.closed += ended_within and finding.state == FindingState.CLOSED
         self.dismissed += ended_within and finding.state == FindingState.DISMISSED
-        self.standing += not case.ended
-        self.overdue += case.overdue
-        self.supervised += finding.supervised and not case.ended
+        self.standing += not snapshot.ended
+        self.overdue += snapshot.overdue
+        self.supervised += finding.supervised and not snapshot.ended
 
 
 @dataclass(frozen=True, slots=True)
 class KpiLine:
-    """One rate of the region, and what it was over as many days before."""
+    """One rate of the region. `before`: over as many days before; None if those have no counts."""
 
     name: KpiName
     rate: Rate
@@ -120,8 +127,12 @@ class KpiLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One line of the league: a county, or a canteen where the region is a county. `place`: None without one."""
+class LeagueLine:
+    """One line of the league: a county, or a canteen if the digest is of a county.
+
+    `place`: None if it gets none. `code`: region code or canteen id. `before`: the ranked rate over as many days
+    before; None if those have no counts. `tally`: of its findings.
+    """
 
     place: int | None
     code: str
@@ -132,19 +143,21 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
-    """What is overdue or supervised in a county, the longest overdue first."""
+class CountySection:
+    """The overdue and supervised findings of one county, the most urgent first."""
 
     code: str
     name: str
-    cases: tuple[Case, ...]
+    findings: tuple[FindingSnapshot, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """All of it. `kpi_days`: days of the period that have figures. `so_far`: the period is not over.
+    """The whole digest.
 
-    `left_out`: findings that are overdue or supervised beyond CASES_MAX, which no chapter lists.
+    `region`: GB/T 2260 prefix; empty means all regions. `made_wall_ns`: when it was made. `so_far`: the period is not
+    over yet. `kpi_days`: days of the period that have counts. `total`, `by_severity`, `by_level`: of its findings.
+    `sections`: overdue and supervised findings by county. `left_out`: those beyond LISTED_MAX, which no section lists.
     """
 
     region: str
@@ -155,31 +168,31 @@ class Digest:
     so_far: bool
     kpis: tuple[KpiLine, ...]
     kpi_days: int
-    league: tuple[Standing, ...]
+    league: tuple[LeagueLine, ...]
     total: Tally
     by_severity: Mapping[Severity, Tally]
     by_level: Mapping[Level, Tally]
-    chapters: tuple[Chapter, ...]
+    sections: tuple[CountySection, ...]
     left_out: int = 0
 
     @property
     def of_canteens(self) -> bool:
-        """The league is of a county's canteens."""
+        """Whether the league is of the canteens of one county."""
         return len(self.region) == COUNTY_DIGITS
 
 
-class Findings:
-    """The findings of a period, counted and put in order."""
+class FindingsSummary:
+    """The findings of a period, counted and sorted. `pressing`: overdue or supervised ones, the most urgent first."""
 
-    def __init__(self, cases: Iterable[Case], begin_wall_ns: int) -> None:
+    def __init__(self, snapshots: Iterable[FindingSnapshot], begin_wall_ns: int) -> None:
         self.total = Tally()
-        self.by_severity = {one: Tally() for one in Severity}
-        self.by_level = {one: Tally() for one in Level}
+        self.by_severity = {severity: Tally() for severity in Severity}
+        self.by_level = {level: Tally() for level in Level}
         self.by_county: defaultdict[str, Tally] = defaultdict(Tally)
         self.by_canteen: defaultdict[str, Tally] = defaultdict(Tally)
-        pressing: list[Case] = []
-        for case in cases:
-            finding = case.finding
+        pressing: list[FindingSnapshot] = []
+        for snapshot in snapshots:
+            finding = snapshot.finding
             tallies = (
                 self.total,
                 self.by_severity[finding.severity],
@@ -188,40 +201,42 @@ class Findings:
                 self.by_canteen[canteen_of(finding)],
             )
             for tally in tallies:
-                tally.count(case, begin_wall_ns)
-            if case.pressing:
-                pressing.append(case)
+                tally.add(snapshot, begin_wall_ns)
+            if snapshot.pressing:
+                pressing.append(snapshot)
         self.pressing = sorted(pressing, key=_urgency)
-        """Overdue or supervised, the most urgent first."""
 
-    def chapters(self, names: Mapping[str, str], cases_max: int = CASES_MAX) -> tuple[tuple[Chapter, ...], int]:
-        """What is pressing by county, in the order of codes; and how much of it found no room."""
-        listed = self.pressing[:cases_max]
-        counties: defaultdict[str, list[Case]] = defaultdict(list)
-        for case in listed:
-            counties[case.finding.subject.region].append(case)
-        chapters = tuple(Chapter(code, names.get(code, code), tuple(counties[code])) for code in sorted(counties))
-        return chapters, len(self.pressing) - len(listed)
+    def sections(self, names: Mapping[str, str], listed_max: int = LISTED_MAX) -> tuple[tuple[CountySection, ...], int]:
+        """Return the pressing findings by county, ordered by code, and how many were left out beyond `listed_max`."""
+        listed = self.pressing[:listed_max]
+        counties: defaultdict[str, list[FindingSnapshot]] = defaultdict(list)
+        for snapshot in listed:
+            counties[snapshot.finding.subject.region].append(snapshot)
+        sections = tuple(CountySection(code, names.get(code, code), tuple(counties[code])) for code in sorted(counties))
+        return sections, len(self.pressing) - len(listed)
 
 
-def with_findings(league: Sequence[Standing], tallies: Mapping[str, Tally], names: Mapping[str, str]) -> list[Standing]:
-    """The league with the findings of each line; who has findings and no rates stands last, without a place."""
-    known = {one.code for one in league}
+def add_findings(
+    league: Sequence[LeagueLine], tallies: Mapping[str, Tally], names: Mapping[str, str]
+) -> list[LeagueLine]:
+    """Return the league with the findings of each line; whoever has findings but no rates is last, without a place."""
+    ranked = {line.code for line in league}
     lines = [
-        Standing(one.place, one.code, one.name, one.rates, one.before, tallies.get(one.code, Tally())) for one in league
+        LeagueLine(line.place, line.code, line.name, line.rates, line.before, tallies.get(line.code, Tally()))
+        for line in league
     ]
-    others = sorted(code for code in tallies if code not in known)
-    return lines + [Standing(None, code, names.get(code, code), {}, None, tallies[code]) for code in others]
+    others = sorted(code for code in tallies if code not in ranked)
+    return lines + [LeagueLine(None, code, names.get(code, code), {}, None, tallies[code]) for code in others]
 
 
 def canteen_of(finding: Finding) -> str:
-    """Whose it is, as the KPIs call it: the site's id; without one, region and name."""
+    """Return the id of a finding's canteen, as in the KPIs: the site's id; without one, region and name."""
     subject = finding.subject
     return subject.site_id or (f"{subject.region}/{subject.site_name}" if subject.site_name else "")
 
 
-def _urgency(case: Case) -> tuple[int, int, int, int]:
-    """Supervised before others, then the worst, then the longest overdue."""
-    finding = case.finding
-    since_ns = case.missed_wall_ns or finding.deadline_wall_ns
+def _urgency(snapshot: FindingSnapshot) -> tuple[int, int, int, int]:
+    """Return the sort key: supervised before others, then the most severe, then the longest overdue."""
+    finding = snapshot.finding
+    since_ns = snapshot.missed_wall_ns or finding.deadline_wall_ns
     return not finding.supervised, list(Severity).index(finding.severity), since_ns, finding.finding_id

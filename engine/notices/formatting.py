@@ -1,11 +1,11 @@
-"""How a digest writes rates, times and findings, on a page as in a sheet. Pure."""
+"""Formats rates, times and findings for the HTML page and the CSV files of a digest. Pure."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.clock import NS_PER_S, seconds
 from engine.model.kpi import Rate
-from engine.notices.digest import Case, Digest, Period
+from engine.notices.digest import Digest, FindingSnapshot, Period
 from engine.notices.vocabulary import Lang, Words
 
 _S_PER_H = 3600
@@ -14,7 +14,7 @@ _MONDAY_TO_SUNDAY = 7
 
 
 def percent(rate: Rate | None) -> str:
-    """`97.4%`; nothing short of all is 100.0%; empty where there is nothing to divide by."""
+    """Return a rate like `97.4%`; empty if the denominator is 0. Only a rate of exactly 1 is `100.0%`."""
     if rate is None or not rate.denominator:
         return ""
     tenths = (2000 * rate.numerator + rate.denominator) // (2 * rate.denominator)
@@ -24,7 +24,7 @@ def percent(rate: Rate | None) -> str:
 
 
 def change(now: Rate, before: Rate | None, words: Words) -> str:
-    """Against the period before, in percentage points, with a sign that needs no colour."""
+    """Return the change since the period before, in percentage points, with a sign that works without colour."""
     if now.value is None or before is None or before.value is None:
         return words["no_before"]
     points = round(100 * (now.value - before.value), 1)
@@ -35,25 +35,25 @@ def change(now: Rate, before: Rate | None, words: Words) -> str:
 
 
 def moment(wall_ns: int, timezone: str, *, year: bool = False) -> str:
-    """Date and minute; empty for never."""
+    """Return date and minute; empty if the time is 0 (never)."""
     if not wall_ns:
         return ""
     at = datetime.fromtimestamp(wall_ns // NS_PER_S, ZoneInfo(timezone))
     return f"{at:%Y-%m-%d %H:%M}" if year else f"{at:%m-%d %H:%M}"
 
 
-def late(case: Case, end_wall_ns: int, words: Words) -> str:
-    """How long a finding has been overdue at a moment; empty if it is not."""
-    if not case.missed_wall_ns:
+def overdue_for(snapshot: FindingSnapshot, end_wall_ns: int, words: Words) -> str:
+    """Return how long a finding has been overdue at `end_wall_ns`; empty if it has missed no deadline."""
+    if not snapshot.missed_wall_ns:
         return ""
-    hours = int(seconds(max(0, end_wall_ns - case.missed_wall_ns)) // _S_PER_H)
+    hours = int(seconds(max(0, end_wall_ns - snapshot.missed_wall_ns)) // _S_PER_H)
     days, rest = divmod(hours, _H_PER_DAY)
     parts = ([f"{days} {words['days']}"] if days else []) + ([f"{rest} {words['hours']}"] if rest or not days else [])
     return " ".join(parts)
 
 
 def dates(period: Period, words: Words) -> str:
-    """The days of a period for people."""
+    """Return the days of a period as text."""
     first, last = period.first, period.last
     if words.lang == Lang.EN:
         return f"{first:%Y-%m-%d}" if first == last else f"{period.name}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
@@ -66,11 +66,11 @@ def dates(period: Period, words: Words) -> str:
 
 
 def title(digest: Digest, words: Words) -> str:
-    """What the digest is called."""
+    """Return the title of the digest."""
     return words["week_title" if digest.period.days == _MONDAY_TO_SUNDAY else "day_title"]
 
 
-def looked_at_ns(digest: Digest) -> int:
-    """The moment that the state of findings is of: the end of the period, or now if that is not yet."""
+def as_of_ns(digest: Digest) -> int:
+    """Return the time that the state of the findings refers to: the end of the period, or now if it is not over."""
     end_ns = digest.period.wall_ns(digest.timezone)[1]
     return min(end_ns, digest.made_wall_ns) if digest.so_far else end_ns

@@ -1,4 +1,4 @@
-"""A digest as one HTML file that needs nothing else, to be read and to be printed. The only import of Jinja2."""
+"""Renders a digest as one self-contained HTML file, for screen and print. The only module that imports Jinja2."""
 
 from functools import cache
 
@@ -11,16 +11,16 @@ from engine.notices.vocabulary import Lang, Words
 
 
 def html(digest: Digest, lang: Lang) -> str:
-    """The page."""
+    """Return the page in one language."""
     words = Words(lang)
     return _template().render(
-        d=digest, w=words, cells=formatting, kpi_names=list(KpiName), at_ns=formatting.looked_at_ns(digest)
+        d=digest, w=words, formatting=formatting, kpi_names=list(KpiName), at_ns=formatting.as_of_ns(digest)
     )
 
 
 @cache
 def _template() -> Template:
-    # All that comes from a registry is somebody else's text: nothing goes into the page unescaped.
+    # Registry text comes from others: everything that goes into the page is escaped.
     environment = Environment(
         loader=PackageLoader("engine.notices", ""),
         autoescape=True,

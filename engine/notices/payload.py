@@ -1,6 +1,7 @@
-"""What a notice says: the data of its event. Pure. Fields are only ever added; another meaning is another version.
+"""The data of the events that notices carry. Pure.
 
-Times are RFC 3339 in UTC. Nothing in here is a secret: no URL of a camera ever is.
+Within a version fields are only added; a field with another meaning needs a new version. Times are RFC 3339 in UTC.
+The data holds no secrets, and no URL of a camera.
 """
 
 from datetime import UTC, datetime
@@ -13,66 +14,66 @@ from engine.model.verdict import Verdict
 
 
 class Data(BaseModel):
-    """What all kinds have in common."""
+    """Base of the data of every kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FindingData(Data):
-    """A step of a finding, and the finding as this step left it."""
+    """A step of a finding, and the finding as the step left it."""
 
     finding: str = Field(description="Resource name: `findings/12`.")
-    number: int = Field(description="Of this step within the finding: 1, 2, ...; greater is later.", ge=1)
+    number: int = Field(description="Number of this step within the finding: 1, 2, ...; a greater one is later.", ge=1)
     step: str = Field(description="What happened: opened, notified, acknowledged, claimed, ...")
-    at: str = Field(description="When.")
-    who: str = Field(description="Who did it; `engine` for what the engine did by itself.")
-    role: str = Field(description="Their role; empty for the engine.")
-    why: str = Field(description="In words, for people; may be empty.")
-    evidence: tuple[str, ...] = Field(description="SHA-256 of the keyframes that show it, hexadecimal.")
-    state: str = Field(description="Where the finding stands: open, notified, acknowledged, ...")
+    at: str = Field(description="When it happened.")
+    who: str = Field(description="Who did it; `engine` if the engine did it by itself.")
+    role: str = Field(description="The role of `who`; empty for the engine.")
+    why: str = Field(description="The reason, as text for people; may be empty.")
+    evidence: tuple[str, ...] = Field(description="SHA-256 of the keyframes that show the fault, in hexadecimal.")
+    state: str = Field(description="State of the finding: open, notified, acknowledged, ...")
     severity: str = Field(description="blind, impaired or cosmetic.")
-    level: str = Field(description="Who is responsible: school, county, city or province.")
-    opened: str = Field(description="When it was opened.")
-    deadline: str = Field(description="Until when this level has time.")
-    overdue: bool = Field(description="The deadline has passed.")
-    supervised: bool = Field(description="A higher level watches over it (挂牌督办).")
-    claims: int = Field(description="How often it was said to be mended.", ge=0)
+    level: str = Field(description="The level that is responsible: school, county, city or province.")
+    opened: str = Field(description="When the finding was opened.")
+    deadline: str = Field(description="Until when this level has time to act.")
+    overdue: bool = Field(description="Whether the deadline has passed.")
+    supervised: bool = Field(description="Whether a higher level watches the finding (挂牌督办).")
+    claims: int = Field(description="How often somebody claimed that the fault is mended.", ge=0)
     cause_key: str = Field(description="What is wrong: a fault's kind, `kind/cause`, or `offline`.")
-    camera_id: str = Field(description="GB/T 28181 code, or another id of the registry.")
-    camera_name: str = Field(description="Its name.")
-    key_point: str = Field(description="Where it looks: cooking, cutting, ...")
+    camera_id: str = Field(description="The camera's GB/T 28181 code, or another id from the registry.")
+    camera_name: str = Field(description="The camera's name.")
+    key_point: str = Field(description="The part of the canteen it shows: cooking, cutting, ...")
     site_id: str = Field(description="The canteen's id.")
     site_name: str = Field(description="The canteen's name.")
-    region: str = Field(description="GB/T 2260 code of 2, 4 or 6 digits.")
-    region_name: str = Field(description="Its name; the code where the table has none.")
+    region: str = Field(description="GB/T 2260 code of the region, 2, 4 or 6 digits.")
+    region_name: str = Field(description="Name of the region; the code if no name is known.")
 
 
 class VerdictData(Data):
-    """The announced state of a camera is another one."""
+    """A change of the announced state of a camera."""
 
-    camera_id: str = Field(description="GB/T 28181 code, or another id of the registry.")
-    camera_name: str = Field(description="Its name.")
-    key_point: str = Field(description="Where it looks: cooking, cutting, ...")
+    camera_id: str = Field(description="The camera's GB/T 28181 code, or another id from the registry.")
+    camera_name: str = Field(description="The camera's name.")
+    key_point: str = Field(description="The part of the canteen it shows: cooking, cutting, ...")
     site_id: str = Field(description="The canteen's id.")
     site_name: str = Field(description="The canteen's name.")
-    region: str = Field(description="GB/T 2260 code of 2, 4 or 6 digits.")
-    region_name: str = Field(description="Its name; the code where the table has none.")
-    at: str = Field(description="When the picture came that made the difference.")
-    visit_id: str = Field(description="The visit that brought it, 64 bits as text.")
-    announced: str = Field(description="ok, fault, unknown or offline.")
-    kinds: tuple[str, ...] = Field(description="Announced faults.")
-    cause: str = Field(description="Their cause; empty where it is not known.")
+    region: str = Field(description="GB/T 2260 code of the region, 2, 4 or 6 digits.")
+    region_name: str = Field(description="Name of the region; the code if no name is known.")
+    at: str = Field(description="When the picture came that changed the announced state.")
+    visit_id: str = Field(description="Id of the visit that fetched the picture, a 64-bit number as text.")
+    announced: str = Field(description="The announced state: ok, fault, unknown or offline.")
+    kinds: tuple[str, ...] = Field(description="The announced fault kinds.")
+    cause: str = Field(description="Cause of the announced fault; empty if it is not known.")
     severity: str = Field(description="blind, impaired or cosmetic; empty without a fault.")
-    reason: str = Field(description="Why unknown, or why offline.")
-    since: str = Field(description="Since when the announced state holds.")
+    reason: str = Field(description="Why the camera is unknown or offline.")
+    since: str = Field(description="When the announced state began.")
     sharpness: float | None = Field(description="Score, 0 to 100, 100 is best; null if the picture allows none.")
     exposure: float | None = Field(description="Score, 0 to 100, 100 is best; null if the picture allows none.")
     occlusion: float | None = Field(description="Hidden share of the picture, 0 to 100; null if it allows no number.")
-    rules_version: str = Field(description="Of the rules that judged.")
+    rules_version: str = Field(description="Version of the rules that judged.")
 
 
 def finding_data(event: LedgerEvent, finding: Finding, camera: Camera | None, region_name: str) -> FindingData:
-    """The data of one step. `finding`: as this step left it; `camera`: None if the registry has it no longer."""
+    """Return the data of one step. `finding`: as the step left it. `camera`: None if it has left the registry."""
     subject = finding.subject
     return FindingData(
         finding=f"findings/{finding.finding_id}",
@@ -103,7 +104,7 @@ def finding_data(event: LedgerEvent, finding: Finding, camera: Camera | None, re
 
 
 def verdict_data(verdict: Verdict, camera: Camera, region_name: str) -> VerdictData:
-    """The data of an announced change."""
+    """Return the data of a change of the announced state."""
     scores = verdict.scores
     return VerdictData(
         camera_id=camera.camera_id,
@@ -129,7 +130,7 @@ def verdict_data(verdict: Verdict, camera: Camera, region_name: str) -> VerdictD
 
 
 def rfc3339(wall_ns: int) -> str:
-    """Date and time in UTC to the millisecond; empty for never."""
+    """Return date and time in UTC to the millisecond; empty if the time is 0 (never)."""
     if not wall_ns:
         return ""
     at = datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC)

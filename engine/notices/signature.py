@@ -1,4 +1,4 @@
-"""Signatures of webhooks as Standard Webhooks 1.0 has them: HMAC-SHA256 over `id.timestamp.body`. Pure."""
+"""Signs and verifies webhooks as in Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`. Pure."""
 
 import base64
 import binascii
@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 
 from engine.errors import ConfigError
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 (says what the secret is, and is none)
+SECRET_PREFIX = "whsec_"  # noqa: S105 (a prefix, not a secret)
 SECRETS_MAX = 2
-"""The one that counts, and while it is exchanged the other."""
+"""The secret in use, and the old one while it is being replaced."""
 TOLERANCE_S = 300
-"""A receiver refuses what was signed longer ago, or so far ahead: nobody may send an old notice again."""
+"""A receiver refuses a signature older, or further in the future, than this, so that old notices cannot be replayed."""
 _SECRET_BYTES_MIN, _SECRET_BYTES_MAX = 24, 64
 
 
 def parse_secrets(text: str, name: str) -> tuple[bytes, ...]:
-    """The secrets of a file: one a line, `#` begins a comment. Raises ConfigError, which repeats none of them."""
+    """Parse a secret file: one secret per line, `#` begins a comment. `name`: of the file, for messages.
+
+    Raises ConfigError if the text is invalid; the message contains no secret.
+    """
     lines = [line.split("#")[0].strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
     if not 1 <= len(lines) <= SECRETS_MAX:
@@ -26,7 +29,10 @@ def parse_secrets(text: str, name: str) -> tuple[bytes, ...]:
 
 
 def headers(secrets: Sequence[bytes], event_id: str, sent_s: int, body: bytes) -> dict[str, str]:
-    """The three headers of one attempt, signed with every secret. `sent_s`: of this attempt, seconds since 1970 UTC."""
+    """Return the three headers of one attempt, signed with every secret.
+
+    `sent_s`: time of this attempt, in seconds since 1970 UTC.
+    """
     signed = f"{event_id}.{sent_s}.".encode() + body
     digests = (hmac.digest(secret, signed, hashlib.sha256) for secret in secrets)
     return {
@@ -37,13 +43,16 @@ def headers(secrets: Sequence[bytes], event_id: str, sent_s: int, body: bytes) -
 
 
 def verified(secret: bytes, received: Mapping[str, str], body: bytes, now_s: int) -> bool:
-    """What a receiver asks: whether these headers (names in lower case) and this body are ours, and of now."""
+    """Return whether a request is signed with this secret and recent; what a receiver checks.
+
+    `received`: its headers, names in lower case.
+    """
     sent = received.get("webhook-timestamp", "")
     if not (sent.isascii() and sent.isdecimal()) or abs(now_s - int(sent)) > TOLERANCE_S:
         return False
-    wanted = headers([secret], received.get("webhook-id", ""), int(sent), body)["webhook-signature"]
-    given = received.get("webhook-signature", "").split()
-    return any(hmac.compare_digest(one.encode(), wanted.encode()) for one in given)
+    expected = headers([secret], received.get("webhook-id", ""), int(sent), body)["webhook-signature"]
+    signatures = received.get("webhook-signature", "").split()
+    return any(hmac.compare_digest(signature.encode(), expected.encode()) for signature in signatures)
 
 
 def _secret(line: str, name: str) -> bytes:

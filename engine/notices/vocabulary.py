@@ -1,4 +1,4 @@
-"""What digests say, in Chinese and in English. Pure."""
+"""The texts of digests in Chinese and in English. Pure."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,7 +9,7 @@ from engine.model.verdict import Cause, FaultKind, Severity
 
 
 class Lang(StrEnum):
-    """Languages of a digest."""
+    """Language of a digest."""
 
     ZH = "zh"
     EN = "en"
@@ -172,65 +172,65 @@ _TEXTS: Mapping[str, Pair] = {
 
 
 class Words:
-    """The words of one language."""
+    """The texts of one language."""
 
     def __init__(self, lang: Lang) -> None:
-        self._which = list(Lang).index(lang)
+        self._index = list(Lang).index(lang)
         self.lang = lang
 
     def __getitem__(self, key: str) -> str:
-        """A text by its key; KeyError if there is none."""
-        return _TEXTS[key][self._which]
+        """Return a text by its key. Raises KeyError if there is none."""
+        return _TEXTS[key][self._index]
 
     def kpi_short(self, name: KpiName) -> str:
-        """A rate, as the head of a column."""
-        return _KPIS[name][0][self._which]
+        """Return the short name of a rate, for the head of a column."""
+        return _KPIS[name][0][self._index]
 
     def kpi(self, name: KpiName) -> str:
-        """A rate by its official name."""
-        return _KPIS[name][1][self._which]
+        """Return the official name of a rate."""
+        return _KPIS[name][1][self._index]
 
     def kpi_formula(self, name: KpiName) -> str:
-        """Numerator / denominator."""
-        return _KPIS[name][2][self._which]
+        """Return the formula of a rate: numerator / denominator."""
+        return _KPIS[name][2][self._index]
 
     def severity(self, severity: Severity) -> str:
-        """With a sign, so that it can be told without colour."""
-        return _SEVERITIES[severity][self._which]
+        """Return a severity, with a symbol so that it can be told apart without colour."""
+        return _SEVERITIES[severity][self._index]
 
     def level(self, level: Level) -> str:
-        """Who is responsible."""
-        return _LEVELS[level][self._which]
+        """Return a level."""
+        return _LEVELS[level][self._index]
 
     def state(self, state: FindingState) -> str:
-        """Where a finding stands."""
-        return _STATES[state][self._which]
+        """Return the state of a finding."""
+        return _STATES[state][self._index]
 
     def problem(self, cause_key: str) -> str:
-        """A fault's kind, with its cause if there is one; what is not known stays as it is."""
+        """Return a fault kind, with its cause if there is one; unknown words are returned as they are."""
         kind, _, cause = cause_key.partition("/")
-        words = self._of(_KINDS, kind)
+        problem = self._text(_KINDS, kind)
         if not cause:
-            return words
+            return problem
         begin, end = ("（", "）") if self.lang == Lang.ZH else (" (", ")")
-        return f"{words}{begin}{self._of(_CAUSES, cause)}{end}"
+        return f"{problem}{begin}{self._text(_CAUSES, cause)}{end}"
 
     def not_measured(self, number: int, registered: int) -> str:
-        """What stands beside every rate."""
+        """Return the note beside every rate: how many were not measured."""
         if self.lang == Lang.ZH:
             return f"未测 {number:,} / 登记 {registered:,}"
         return f"{number:,} of {registered:,} not measured"
 
     def findings(self, number: int) -> str:
-        """So many findings."""
+        """Return a number of findings."""
         return f"{number} 项" if self.lang == Lang.ZH else f"{number} finding{'s' * (number != 1)}"
 
     def placed(self, place: int) -> str:
-        """A place in the league."""
+        """Return a place in the league."""
         return f"第 {place} 名" if self.lang == Lang.ZH else f"place {place}"
 
     def lead(self, opened: int, closed: int, standing: int, overdue: int, supervised: int) -> str:
-        """All findings in one sentence."""
+        """Return the sentence that sums up all findings."""
         if self.lang == Lang.ZH:
             return (
                 f"期内新立案 {opened} 项，整改销号 {closed} 项；期末未结 {standing} 项，其中逾期 {overdue} 项、"
@@ -241,5 +241,5 @@ class Words:
             f"overdue and {supervised} supervised."
         )
 
-    def _of(self, table: Mapping[str, Pair], word: str) -> str:
-        return table[word][self._which] if word in table else word
+    def _text(self, table: Mapping[str, Pair], key: str) -> str:
+        return table[key][self._index] if key in table else key

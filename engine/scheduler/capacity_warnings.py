@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.calendar import Calendar
-from engine.config.capacity import Fleet, Gates, Load, cannot_keep
+from engine.config.capacity import CameraGroups, Fleet, Load, capacity_shortfalls
 from engine.config.schema import SchedulerSettings, Settings
 from engine.scheduler.classes import CameraClass
 from engine.scheduler.core import Scheduler
@@ -15,7 +15,7 @@ from engine.scheduler.windows import SEARCH_DAYS
 
 def warnings(scheduler: Scheduler, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:
     """Return what is wrong with these settings, in force or not, for the cameras that the scheduler has."""
-    sentences = list(cannot_keep(settings, fleet(scheduler, settings.scheduler), cores))
+    sentences = list(capacity_shortfalls(settings, fleet(scheduler, settings.scheduler), cores))
     return sentences + never_open(scheduler, settings.scheduler, calendar, wall_ns)
 
 
@@ -27,10 +27,10 @@ def fleet(scheduler: Scheduler, settings: SchedulerSettings) -> Fleet:
     keys = np.array([class_of_key_point(code, settings) == CameraClass.KEY_POINT for code in range(256)])[codes]
     demuxed = (codes & DEMUX) != 0
 
-    def gates(column: npt.NDArray[np.int32], names: list[str]) -> Gates:
+    def gates(column: npt.NDArray[np.int32], names: list[str]) -> CameraGroups:
         capped = column >= 0
         counts = [np.bincount(column[capped & part], minlength=len(names)) for part in (keys, ~keys)]
-        return Gates(names, counts[0], counts[1])
+        return CameraGroups(names, counts[0], counts[1])
 
     return Fleet(
         Load(int(keys.sum()), int((~keys).sum())),

@@ -29,7 +29,7 @@ def everybody(_: Notice) -> list[str]:
 
 
 def heads(outbox: Outbox, *endpoints: str) -> dict[str, int]:
-    return {one.endpoint: one.notice.finding_id for one in outbox.settle((), endpoints)}
+    return {one.endpoint: one.notice.finding_id for one in outbox.record_and_fetch((), endpoints)}
 
 
 def states(outbox: Outbox) -> dict[str, DeliveryState]:
@@ -43,7 +43,7 @@ def test_a_notice_goes_to_whom_it_is_for_once_and_in_order(outbox: Outbox) -> No
     assert outbox.route(everybody, NOW, 2, 100) == (1, 0)
     assert outbox.route(everybody, NOW, 2, 100) == (0, 0)
     assert heads(outbox, "city", "county", "nobody") == {"city": 2, "county": 1}
-    (head,) = outbox.settle([DeliveryUpdate("county", 1, DELIVERED, 1)], ["county"])
+    (head,) = outbox.record_and_fetch([DeliveryUpdate("county", 1, DELIVERED, 1)], ["county"])
     assert (head.notice, head.attempts, head.queued_wall_ns) == (
         Notice(3, "finding.opened", 3, 1, NOW, "130102", notice(3).body), 0, NOW,
     )  # fmt: skip
@@ -52,7 +52,7 @@ def test_a_notice_goes_to_whom_it_is_for_once_and_in_order(outbox: Outbox) -> No
 def test_what_became_of_a_notice_is_kept(outbox: Outbox) -> None:
     outbox.add([notice(1)])
     outbox.route(everybody, NOW, 10, 100)
-    outbox.settle(
+    outbox.record_and_fetch(
         [
             DeliveryUpdate("city", 1, WAITING, 3, NOW + DAY, "e" * 1000),
             DeliveryUpdate("county", 1, DEAD, 4, 0, "refused"),
@@ -69,10 +69,10 @@ def test_what_became_of_a_notice_is_kept(outbox: Outbox) -> None:
 def test_a_replay_begins_as_if_it_were_new_and_goes_first(outbox: Outbox) -> None:
     outbox.add([notice(1), notice(2)])
     outbox.route(lambda _: ["county"], NOW, 10, 100)
-    outbox.settle([DeliveryUpdate("county", 1, DEAD, 4, 0, "refused")])
+    outbox.record_and_fetch([DeliveryUpdate("county", 1, DEAD, 4, 0, "refused")])
     assert outbox.replay("county", 2, NOW + DAY) == 0
     assert outbox.replay("county", 1, NOW + DAY) == 1
-    (head,) = outbox.settle((), ["county"])
+    (head,) = outbox.record_and_fetch((), ["county"])
     assert (head.notice.finding_id, head.attempts, head.queued_wall_ns) == (1, 0, NOW + DAY)
 
 
@@ -90,14 +90,14 @@ def test_who_was_told_of_an_opening_is_known(outbox: Outbox) -> None:
         DeliveryUpdate("city", 1, DELIVERED, 1),
         DeliveryUpdate("city", 2, DELIVERED, 1),
     ]
-    outbox.settle([*told, DeliveryUpdate("city", 3, DEAD, 1)])
+    outbox.record_and_fetch([*told, DeliveryUpdate("city", 3, DEAD, 1)])
     assert outbox.delivered_openings() == {7: "city"}
 
 
 def test_old_rows_go_and_what_waits_or_can_be_replayed_stays(outbox: Outbox) -> None:
     outbox.add([notice(number) for number in range(1, 5)])
     outbox.route(lambda one: ["a"] if one.seq < 4 else [], NOW, 10, 10)
-    outbox.settle([DeliveryUpdate("a", 1, DELIVERED, 1), DeliveryUpdate("a", 2, DEAD, 1)])
+    outbox.record_and_fetch([DeliveryUpdate("a", 1, DELIVERED, 1), DeliveryUpdate("a", 2, DEAD, 1)])
     assert outbox.prune(NOW + 46 * DAY, 45 * DAY, 90 * DAY) == 3  # the delivered one, its notice, the one for nobody
     assert list(states(outbox)) == ["a/3", "a/2"]
     assert outbox.prune(NOW + 91 * DAY, 45 * DAY, 90 * DAY) == 4

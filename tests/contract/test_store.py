@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from engine.config.schema import RecordSettings
 from engine.errors import ExistsError, StoreError
-from engine.model.access import Actor, AuditEntry, AuditQuery, Role, TokenOrder, digest_of
+from engine.model.access import Actor, AuditEntry, AuditQuery, Role, TokenOrder, token_digest
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
@@ -152,8 +152,8 @@ def test_tokens_are_kept_as_digests_and_hold_until_revoked_or_expired(store: Sto
     access = store.access
     token, secret = access.create_token(TokenOrder("county", Role.VIEWER, "130102", expires_wall_ns=50), "admin", 10)
     assert (token.name, token.role, token.region, token.creator) == ("county", Role.VIEWER, "130102", "admin")
-    assert access.digests() == {digest_of(secret): token}
-    assert (token.holds(49), token.holds(50)) == (True, False)
+    assert access.digests() == {token_digest(secret): token}
+    assert (token.is_valid(49), token.is_valid(50)) == (True, False)
     with pytest.raises(ExistsError, match="county"):
         access.create_token(TokenOrder("county", Role.ADMIN), "admin", 20)
     access.create_token(TokenOrder("county", Role.ADMIN), "admin", 60)  # the first has expired

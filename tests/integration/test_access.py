@@ -155,7 +155,7 @@ def test_a_role_may_what_the_table_says_and_no_less_does(world: World, name: str
     with grpc.insecure_channel(world.served.address) as channel:
         for role in ROLES:
             answer = send(channel, name, good(name), getattr(world.tokens, role))
-            if Role(role).may(least):
+            if Role(role).includes(least):
                 assert answer.code != "PERMISSION_DENIED", (role, answer)
             else:
                 assert (answer.code, answer.reason) == ("PERMISSION_DENIED", "DENIED"), (role, answer)

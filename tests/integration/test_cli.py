@@ -202,8 +202,8 @@ def test_a_check_reads_the_calendar_and_what_it_never_lets_come(tmp_path: Path) 
     calendar.write_text('timezone = "Mars"\n[[terms]]\nfirst = 2026-02-01\nlast = 2026-01-01\n')
     done = patrol("config", "check", str(config))
     assert done.returncode == 2
-    assert "timezone = 'Mars': no such time zone; allowed: names like Asia/Shanghai; mend the entry" in done.stderr
-    assert "first (2026-02-01) is after last (2026-01-01); exchange the two; mend the entry" in done.stderr
+    assert "timezone = 'Mars': no such time zone; allowed: names like Asia/Shanghai; correct the entry" in done.stderr
+    assert "first (2026-02-01) is after last (2026-01-01); exchange the two; correct the entry" in done.stderr
     calendar.write_text('[[terms]]\nregion = "13"\nfirst = 2020-09-01\nlast = 2021-01-15\n')
     done = patrol("config", "check", str(config))
     assert done.returncode == 1

@@ -116,7 +116,7 @@ def test_news_are_sent_at_once_when_the_sender_is_told_of_them(store, receiver, 
     assert receiver.wait_taken(1)
     began = receiver.taken[0].at_s
     store.outbox.add([opened(2)])
-    sender.hint()
+    sender.wake()
     assert receiver.wait_taken(2)
     assert receiver.taken[1].at_s - began < 5
 
@@ -185,7 +185,7 @@ def test_what_was_given_up_can_be_replayed_and_is_the_same_event(store, receiver
     receiver.reply = lambda _: Reply()
     assert store.outbox.replay("county", 1, time.time_ns()) == 1
     assert store.outbox.replay("county", 1, time.time_ns()) == 0
-    sender.hint()
+    sender.wake()
     assert receiver.wait_taken(1)
     assert len({one.headers["webhook-id"] for one in receiver.requests}) == 1
 
@@ -246,7 +246,7 @@ def test_a_region_hears_of_itself_and_new_endpoints_of_what_comes_after_them(sto
         sender.configure(settings({"county": receiver.url, "all": other.url}))
         assert wait_until(lambda: sender._settings.endpoints[-1].name == "all")
         store.outbox.add([opened(3, "130202")])
-        sender.hint()
+        sender.wake()
         assert other.wait_taken(1)
         assert receiver.wait_taken(2)
     assert (numbers(receiver), numbers(other)) == ([1, 3], [3])
@@ -276,7 +276,7 @@ def test_a_secret_that_was_exchanged_signs_the_next_notice(store, receiver, sett
     secret_file.write_text(other)
     time.sleep(1.1)  # the file is read once a second at most
     store.outbox.add([opened(2)])
-    sender.hint()
+    sender.wake()
     assert receiver.wait_taken(2)
     assert not receiver.taken[1].genuine
 
@@ -314,11 +314,11 @@ class Away:
         self.away = threading.Event()
         self.refused = 0
 
-    def settle(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str]) -> list[PendingDelivery]:
+    def record_and_fetch(self, marks: Sequence[DeliveryUpdate], endpoints: Collection[str]) -> list[PendingDelivery]:
         if marks and self.away.is_set():
             self.refused += 1
             raise sa.exc.OperationalError("settle", {}, Exception("the database is away"))
-        return self._outbox.settle(marks, endpoints)
+        return self._outbox.record_and_fetch(marks, endpoints)
 
     def __getattr__(self, name: str):
         return getattr(self._outbox, name)
@@ -327,7 +327,7 @@ class Away:
 def test_while_the_database_is_away_nothing_is_sent_twice_and_nothing_is_told(
     store, receiver, settings, send, monkeypatch
 ) -> None:
-    monkeypatch.setattr("engine.notices.sender._TROUBLE_S", 0.1)
+    monkeypatch.setattr("engine.notices.sender._RETRY_S", 0.1)
     box, told = Away(store.outbox), []
     box.away.set()
     store.outbox.add([opened(1), opened(2)])
@@ -341,7 +341,7 @@ def test_while_the_database_is_away_nothing_is_sent_twice_and_nothing_is_told(
 
 
 def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, send, monkeypatch) -> None:
-    monkeypatch.setattr("engine.notices.sender._TROUBLE_S", 0.1)
+    monkeypatch.setattr("engine.notices.sender._RETRY_S", 0.1)
     told: list[int] = []
 
     def tell(delivered: Mapping[int, str]) -> None:
@@ -357,7 +357,7 @@ def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, sen
 def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, send) -> None:
     store.outbox.add([opened(4), opened(9, kind="finding.claimed"), opened(6)])
     store.outbox.route(lambda _: ["county"], time.time_ns(), 10, 10)
-    store.outbox.settle(
+    store.outbox.record_and_fetch(
         [
             DeliveryUpdate("county", 1, DeliveryState.DELIVERED, 1),
             DeliveryUpdate("county", 2, DeliveryState.DELIVERED, 1),

@@ -66,7 +66,7 @@ def kept(tmp_path: Path, config: Path) -> Path:
         body = '{"finding":"findings/1"}'
         store.outbox.add([Notice(0, "finding.opened", one, 1, now, "130102", body) for one in range(1, 5)])
         store.outbox.route(lambda _: ["county"], now, 10, 10)
-        store.outbox.settle(
+        store.outbox.record_and_fetch(
             [
                 DeliveryUpdate("county", 1, DeliveryState.DELIVERED, 1),
                 DeliveryUpdate("county", 2, DeliveryState.DEAD, 3, 0, "refused: HTTP 422"),

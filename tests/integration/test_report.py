@@ -62,7 +62,7 @@ def test_the_digest_of_a_city_adds_up(store: Store) -> None:
     assert clarity.rate.denominator == sum(one.rates[KpiName.CLARITY].denominator for one in digest.league)
     assert clarity.before is not None
     assert digest.kpi_days == 7
-    assert sum(len(one.cases) for one in digest.chapters) == len(made.pressing)
+    assert sum(len(one.findings) for one in digest.sections) == len(made.pressing)
     assert all(case.camera_name for case in made.pressing)
 
 
@@ -131,8 +131,8 @@ def test_the_command_speaks_english(database: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--week", "2026-W99", "--html", "x.html"), "is no week"),
-        (("--day", "2026-13-01", "--html", "x.html"), "is no day"),
+        (("--week", "2026-W99", "--html", "x.html"), "is not a week"),
+        (("--day", "2026-13-01", "--html", "x.html"), "is not a day"),
         (("--html", "x.html"), "give one of --week"),
         (("--week", WEEK), "give --html FILE"),
         (("--week", WEEK, "--html", "x.html", "--region", "130"), "2, 4 or 6 digits"),

@@ -141,9 +141,9 @@ def _standing(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> tu
 def play(book: DailyCounts, happenings: list[object], now_ns: int = NOW_NS) -> None:
     for one in happenings:
         if isinstance(one, Camera):
-            book.put([one], now_ns)
+            book.upsert([one], now_ns)
         elif isinstance(one, Periods):
-            book.periods(one.camera_id, one.due, one.kept, now_ns)
+            book.add_periods(one.camera_id, one.due, one.kept, now_ns)
         elif isinstance(one, str):
             book.remove([one], now_ns)
         else:
@@ -170,7 +170,7 @@ def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -
     book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     play(book, happenings)
     book.check_invariants()
-    kept = {county: counts for (_, county), counts in book.take().counties.items() if any(counts)}
+    kept = {county: counts for (_, county), counts in book.drain_changes().counties.items() if any(counts)}
     assert kept == counted_afterwards(happenings)
 
 
@@ -189,7 +189,9 @@ def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[obj
     play(book, tomorrow, NOW_NS + DAY_NS)
     book.check_invariants()
     kept = {
-        county: counts for (day, county), counts in book.take().counties.items() if day == book.today and any(counts)
+        county: counts
+        for (day, county), counts in book.drain_changes().counties.items()
+        if day == book.today and any(counts)
     }
     assert kept == counted_afterwards([*registry, *tomorrow])
 
@@ -209,11 +211,11 @@ def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings:
             elif isinstance(one, str):
                 registry.pop(one, None)
         begin = max(begin, end)
-        written = written.then(book.take())
+        written = written.followed_by(book.drain_changes())
         facts = {camera_id: known for (_, camera_id), known in written.cameras.items()}
         again = DailyCounts("Asia/Shanghai", registry.values(), NOW_NS, facts)
         again.check_invariants()
-        assert {k: c for k, c in again.take().counties.items() if any(c)} == {
+        assert {k: c for k, c in again.drain_changes().counties.items() if any(c)} == {
             k: c for k, c in written.counties.items() if any(c)
         }
 

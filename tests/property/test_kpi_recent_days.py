@@ -67,7 +67,7 @@ class Both:
         for change, keep_days in written:
             with self.engine.begin() as transaction:
                 self.kpis.write(transaction, change, keep_days)
-            recent = recent.after(change, keep_days)
+            recent = recent.with_changes(change, keep_days)
         return recent
 
 
@@ -92,7 +92,7 @@ def test_what_is_held_gives_the_table_that_the_database_gives(
             known = way.span()
             oldest, newest = known or (None, None)
             first, last = query.from_day or (oldest if query.to_day else newest), query.to_day or newest
-            if first is None or last is None or way.holds(first, last):
+            if first is None or last is None or way.covers(first, last):
                 assert region_table(way, query) == region_table(both.kpis, query)
 
 
@@ -102,11 +102,11 @@ def test_the_latest_days_are_held_and_no_others(both: Both, written: list[tuple[
     recent = both.play(written)
     span = both.kpis.span()
     if span is None:
-        assert recent.holds(date.min, date.max)
+        assert recent.covers(date.min, date.max)
         return
     since = span[1] - timedelta(days=RECENT_DAYS - 1)
-    assert recent.holds(since, span[1])
-    assert recent.holds(date.min, span[1]) == (span[0] >= since)
+    assert recent.covers(since, span[1])
+    assert recent.covers(date.min, span[1]) == (span[0] >= since)
     assert sum(map(len, recent._counties.values())) <= RECENT_DAYS * len(COUNTIES)
 
 

@@ -6,12 +6,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from engine.config.ledger import LedgerSettings
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
-from engine.ledger.core import Action, Ledger, RecheckWanted
+from engine.ledger.core import Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
 from engine.ledger.projection import replay
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.camera import Camera
-from engine.model.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
+from engine.model.findings import Finding, FindingCommand, LedgerEvent, RecordedEvent, Step
 from engine.model.verdict import Cause, FaultKind, State, Verdict
 from tests.support.ledger_auditor import Auditor
 from tests.support.ledgers import HOUR, MINUTE, START
@@ -61,13 +61,13 @@ class LedgerMachine(RuleBasedStateMachine):
         self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
 
     def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
-        events = [action.event for action in actions if isinstance(action, Recorded)]
+        events = [action.event for action in actions if isinstance(action, RecordedEvent)]
         for event in events:
             self.auditor.said(event, self.now_ns, actor)
         self.log += events
         self.told_ns = self.now_ns
         for action in actions:
-            if isinstance(action, RecheckWanted):
+            if isinstance(action, RecheckRequest):
                 assert self.ledger.findings[action.finding_id].state.claimed
         if self.moments and self.moments[-1][0] >= self.now_ns:
             self.moments.pop()
@@ -110,10 +110,10 @@ class LedgerMachine(RuleBasedStateMachine):
         number = sorted(before)[-number] if number <= len(before) else number
         command = FindingCommand(number, step, why, expected, request_id)
         try:
-            if number not in before or self.ledger.repeats(command, actor):
+            if number not in before or self.ledger.is_repeated(command, actor):
                 return
             self.told_ns = self.now_ns
-            finding, actions = self.ledger.act(command, actor, self.now_ns)
+            finding, actions = self.ledger.execute(command, actor, self.now_ns)
         except (InvalidArgumentError, ConflictError, DeniedError, StateError):
             assert self.ledger.findings == before
             return
@@ -122,7 +122,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 6))
     def notice_arrives(self, number) -> None:
-        self.take(self.ledger.delivered(number, "a webhook", self.now_ns))
+        self.take(self.ledger.record_delivery(number, "a webhook", self.now_ns))
 
     @rule(duration_ns=DURATIONS)
     def wait(self, duration_ns) -> None:

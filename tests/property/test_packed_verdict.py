@@ -48,7 +48,7 @@ def stored(verdict: Verdict) -> Verdict:
     key = packed_verdict.shape_key(verdict)
     fields, names_no, thresholds_no = packed_verdict.unpack_shape(packed_verdict.pack_shape(key, 3, 4))
     assert (names_no, thresholds_no) == (3, 4)
-    shape = packed_verdict.shape(fields, key.names, verdict.thresholds)
+    shape = packed_verdict.build_shape(fields, key.names, verdict.thresholds)
     assert shape.key == key
     return packed_verdict.unpack(verdict.camera_id, verdict.at_wall_ns, shape, packed_verdict.pack(verdict))
 

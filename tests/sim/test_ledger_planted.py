@@ -104,26 +104,28 @@ def _a_claim_stops_no_deadline(real: Any, self: Ledger, finding_id: int) -> int:
 
 BUGS: dict[str, Plant] = {
     "what cannot be judged counts as good": around(
-        core, "sign", lambda real, *args: RecheckSign.GOOD if real(*args) is RecheckSign.NOTHING else real(*args)
+        core,
+        "recheck_sign",
+        lambda real, *args: RecheckSign.GOOD if real(*args) is RecheckSign.INCONCLUSIVE else real(*args),
     ),
     "a re-check never fails": instead(Recheck, "failed", lambda self, policy: False),
     "a re-check passes with one look too few": instead(
         Recheck, "passed", lambda self, policy: self.good >= policy.settings.recheck_n - 1
     ),
     "a re-check passes while the fault is announced": around(
-        Ledger, "_look", lambda real, self, finding, word, fault, *rest: real(self, finding, word, None, *rest)
+        Ledger, "_check_finding", lambda real, self, finding, word, fault, *rest: real(self, finding, word, None, *rest)
     ),
     "pictures of before the claim count": around(Ledger, "_begin_recheck", _old_pictures_count),
-    "a kind that drifts opens another finding": instead(core, "family_of", lambda key: key),
-    "a decision is overruled by the next look": instead(Ledger, "_unmute", lambda self, *_: frozenset()),
+    "a kind that drifts opens another finding": instead(core, "family_of_cause_key", lambda key: key),
+    "a decision is overruled by the next look": instead(Ledger, "_still_muted", lambda self, *_: frozenset()),
     "what is announced opens a finding though it is not seen": instead(core, "shows", lambda *_: True),
-    "deadlines pass unnoticed": around(Ledger, "_fall_overdue", _nobody_falls_overdue),
+    "deadlines pass unnoticed": around(Ledger, "_mark_overdue", _nobody_falls_overdue),
     "a deadline does not wait for a claim": around(Ledger, "due_wall_ns", _a_claim_stops_no_deadline),
     "every escalation goes to the province": instead(core, "next_level", lambda _: Level.PROVINCE),
-    "nobody is woken for some findings": around(Ledger, "_arm", _no_wake_up_for_some),
-    "findings are counted wrong": around(Ledger, "_let_go", _forget_to_count),
-    "a request is carried out each time it is sent": instead(Ledger, "repeats", lambda *_: False),
-    "everybody may do everything": instead(commands, "check", lambda *_: None),
+    "nobody is woken for some findings": around(Ledger, "_schedule_wakeup", _no_wake_up_for_some),
+    "findings are counted wrong": around(Ledger, "_remove", _forget_to_count),
+    "a request is carried out each time it is sent": instead(Ledger, "is_repeated", lambda *_: False),
+    "everybody may do everything": instead(commands, "check_command", lambda *_: None),
     "events are stamped as the clock says": lambda: patch.object(core, "max", lambda now, _: now, create=True),
 }
 

@@ -9,7 +9,7 @@ import pytest
 from engine.clock import NS_PER_S, ns
 from engine.config import Settings, load
 from engine.config.calendar import Calendar, load_calendar
-from engine.config.capacity import Fleet, Load, cannot_keep
+from engine.config.capacity import Fleet, Load, capacity_shortfalls
 from engine.scheduler.windows import Windows
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import generate_fleet
@@ -36,7 +36,7 @@ def simulated(settings: Settings, cameras: int, cores: int, hours: float) -> Rep
 )
 def test_the_caps_of_a_plan_carry_its_cameras(plan: str, key_points: int, ordinary: int, cores: int) -> None:
     fleet = Fleet(Load(key_points, ordinary))
-    assert list(cannot_keep(load(PLANS / f"{plan}.toml"), fleet, cores)) == []
+    assert list(capacity_shortfalls(load(PLANS / f"{plan}.toml"), fleet, cores)) == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from engine.model.access import ENGINE, Actor, Role
-from engine.model.faults import BLIND, OFFLINE, by_family, family, family_of
+from engine.model.faults import BLIND, OFFLINE, family_of_cause_key, family_of_kind, group_by_family
 from engine.model.findings import Finding, LedgerEvent, Level, Step
 from engine.model.verdict import State, Verdict
 
@@ -35,7 +35,7 @@ class Book:
     @property
     def word(self) -> str:
         assert self.events[0].subject is not None
-        return family_of(self.events[0].subject.cause_key)
+        return family_of_cause_key(self.events[0].subject.cause_key)
 
 
 class Auditor:
@@ -140,15 +140,15 @@ class Auditor:
                 if event.step is Step.DISMISSED or before is not Step.RECHECK_PASSED:
                     raise AuditError(f"the engine ended finding {event.finding_id} without a re-check that passed")
             case Step.CLOSED | Step.DISMISSED | Step.SUPERVISED if actor is not ENGINE:
-                if not actor.role.may(Role.OPERATOR) or not event.why:
+                if not actor.role.includes(Role.OPERATOR) or not event.why:
                     raise AuditError(f"{actor.name} ({actor.role}) did {event.step}, because {event.why!r}")
 
     def _opening(self, event: LedgerEvent) -> None:
         verdict, subject = self.verdict, event.subject
         if verdict is None or subject is None or verdict.camera_id != subject.camera_id:
             raise AuditError(f"finding {event.finding_id} was opened by nothing that was seen")
-        word = family_of(subject.cause_key)
-        seen = {OFFLINE} if verdict.state is State.OFFLINE else {family(kind) for kind in verdict.kinds}
+        word = family_of_cause_key(subject.cause_key)
+        seen = {OFFLINE} if verdict.state is State.OFFLINE else {family_of_kind(kind) for kind in verdict.kinds}
         if word not in _announced(verdict) & seen:
             raise AuditError(f"{subject.cause_key} was opened; announced {_announced(verdict)}, seen {seen}")
         if any(book.decided and book.word == word for book in self.of_camera[subject.camera_id]):
@@ -161,7 +161,7 @@ def _announced(verdict: Verdict) -> set[str]:
     """Families that the engine stands by."""
     if verdict.announced is State.OFFLINE:
         return {OFFLINE}
-    return set(by_family(verdict.announced_kinds)) if verdict.announced is State.FAULT else set()
+    return set(group_by_family(verdict.announced_kinds)) if verdict.announced is State.FAULT else set()
 
 
 def _above(level: Level) -> Level | None:
@@ -173,7 +173,7 @@ def _good(verdict: Verdict, word: str) -> bool | None:
     """What a look says of a fault; None if nothing."""
     if word == OFFLINE:
         return {State.OFFLINE: False, State.OK: True, State.FAULT: True}.get(verdict.state)
-    if any(family(kind) == word for kind in verdict.kinds):
+    if any(family_of_kind(kind) == word for kind in verdict.kinds):
         return False
     if verdict.state is State.OK or (verdict.state is State.FAULT and BLIND.isdisjoint(verdict.kinds)):
         return True

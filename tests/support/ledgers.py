@@ -1,12 +1,12 @@
 """A ledger in virtual time, a sentence a test: what is announced, what looks show, who does what."""
 
 from engine.config.ledger import LedgerSettings
-from engine.ledger.core import Action, Ledger, RecheckWanted
+from engine.ledger.core import Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
 from engine.ledger.projection import replay
 from engine.model.access import Actor, Role
 from engine.model.camera import Camera
-from engine.model.findings import Finding, FindingCommand, LedgerEvent, Recorded, Step
+from engine.model.findings import Finding, FindingCommand, LedgerEvent, RecordedEvent, Step
 from engine.model.verdict import Cause, FaultKind, State, Verdict
 
 MINUTE = 60 * 10**9
@@ -35,9 +35,9 @@ class Desk:
 
     def take(self, actions: list[Action]) -> list[Step]:
         """Keep what was said; the steps of it."""
-        events = [action.event for action in actions if isinstance(action, Recorded)]
+        events = [action.event for action in actions if isinstance(action, RecordedEvent)]
         self.log += events
-        self.wanted += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
+        self.wanted += [action.camera_id for action in actions if isinstance(action, RecheckRequest)]
         check_invariants(self.ledger)
         return [event.step for event in events]
 
@@ -89,9 +89,9 @@ class Desk:
         request_id: str = "",
     ) -> list[Step]:  # fmt: skip
         command = FindingCommand(finding_id, step, why, number, request_id)
-        if self.ledger.repeats(command, actor):
+        if self.ledger.is_repeated(command, actor):
             return []
-        _, actions = self.ledger.act(command, actor, self.now_ns)
+        _, actions = self.ledger.execute(command, actor, self.now_ns)
         return self.take(actions)
 
     def finding(self, finding_id: int = 1) -> Finding:

@@ -179,7 +179,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _allow(self, method: "_Method", call: Call) -> None:
         role = method.rule.role
-        if not call.actor.role.may(role):
+        if not call.actor.role.includes(role):
             raise DeniedError(
                 f"{method.name} needs the role {role}, token {call.actor.name!r} has {call.actor.role}; ask an admin "
                 "for another token"

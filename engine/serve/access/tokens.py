@@ -11,7 +11,7 @@ import structlog
 
 from engine.clock import wall_ns
 from engine.errors import PatrolError, UnauthenticatedError
-from engine.model.access import Actor, Role, Token, digest_of
+from engine.model.access import Actor, Role, Token, token_digest
 from engine.serve.port import AccessStore
 
 REFRESH_S = 2.0
@@ -45,9 +45,9 @@ class Tokens:
         """Who calls with these metadata, and the digest of their token (empty: none). UnauthenticatedError."""
         for key, value in metadata or ():
             if key == "authorization" and isinstance(value, str) and value.lower().startswith(_SCHEME):
-                digest = digest_of(value[len(_SCHEME) :].strip())
+                digest = token_digest(value[len(_SCHEME) :].strip())
                 token = self._known.get(digest)
-                if token is not None and token.holds(wall_ns()):
+                if token is not None and token.is_valid(wall_ns()):
                     return token.actor, digest
                 break
         if self._open_without and not self._known:
@@ -61,4 +61,4 @@ class Tokens:
         if not digest:
             return self._open_without and not self._known
         token = self._known.get(digest)
-        return token is not None and token.holds(wall_ns())
+        return token is not None and token.is_valid(wall_ns())

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from engine.model.camera import Camera
-from engine.model.packed_verdict import Packed, Shape, parts
+from engine.model.packed_verdict import PackedVerdict, Shape, unpack_body
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict
 from engine.serve.messages.convert import Redact, camera_message, scores_message, timestamp, verdict_message
@@ -79,22 +79,22 @@ class CameraCoder:
         camera_id = status.camera.camera_id
         known = self._coded.get(camera_id)
         # The same values, not equal ones: to compare them would take as long as to code them.
-        if known is not None and known.camera is status.camera and known.verdict is status.known:
+        if known is not None and known.camera is status.camera and known.verdict is status.stored_verdict:
             return known.parts
         coded = self._parts(status)
         with self._lock:
             self._coded.pop(camera_id, None)
-            self._coded[camera_id] = _Coded(status.camera, status.known, coded)
+            self._coded[camera_id] = _Coded(status.camera, status.stored_verdict, coded)
             if len(self._coded) > self._most:
                 self._coded.popitem(last=False)
         return coded
 
     def _parts(self, status: CameraStatus) -> tuple[bytes, ...]:
-        camera, known = camera_message(status.camera, self._redact).SerializeToString(), status.known
+        camera, known = camera_message(status.camera, self._redact).SerializeToString(), status.stored_verdict
         if known is None:
             return (camera,)
         whose = status.camera.camera_id
-        coded = _packed_parts(whose, known) if isinstance(known, Packed) else (verdict_bytes(known),)
+        coded = _packed_parts(whose, known) if isinstance(known, PackedVerdict) else (verdict_bytes(known),)
         return (camera, _LATEST, _varint(sum(map(len, coded))), *coded)
 
 
@@ -102,13 +102,13 @@ class _Coded(NamedTuple):
     """`parts`: what a shape has in common is one object for all of its verdicts."""
 
     camera: Camera
-    verdict: Verdict | Packed | None
+    verdict: Verdict | PackedVerdict | None
     parts: tuple[bytes, ...]
 
 
-def _packed_parts(camera_id: str, packed: Packed) -> tuple[bytes, ...]:
+def _packed_parts(camera_id: str, packed: PackedVerdict) -> tuple[bytes, ...]:
     """A verdict, without opening it: what its shape has in common, and its own."""
-    of, own = packed.shape, parts(packed.shape, packed.body)
+    of, own = packed.shape, unpack_body(packed.shape, packed.body)
     scalars = verdicts_pb2.Verdict(
         name=verdict_name(camera_id, own.visit_id),
         visit_time=timestamp(packed.at_wall_ns),

@@ -37,7 +37,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         left = [
             one
             for one in await call.port.tokens()
-            if one.token_id > after and (request.show_ended or one.holds(now_ns))
+            if one.token_id > after and (request.show_ended or one.is_valid(now_ns))
         ]
         return access_pb2.ListTokensResponse(
             tokens=map(token_message, left[:size]),

@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from engine.errors import ExistsError, InvalidArgumentError
 from engine.model.camera import Camera
-from engine.model.registry import CameraMark, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.registry import CameraCursor, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.serve.access import request_fields
 from engine.serve.access.gate import Call
 from engine.serve.access.request_fields import check_mask
@@ -55,7 +55,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
             "cameras", call.port.region, query.region_prefix, query.site_id, query.state, query.order, query.descending
         )
         place = pages.texts(request.page_token, 2)
-        page = await call.port.list_cameras(replace(query, after=CameraMark(*place) if place else None))
+        page = await call.port.list_cameras(replace(query, after=CameraCursor(*place) if place else None))
         mark = page.next_after
         token = pages.token(None if mark is None else (mark.camera_id, mark.value))
         if _whole(request.read_mask):

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from engine.errors import InvalidArgumentError, NotFoundError
-from engine.model.registry import CameraMark, CameraQuery
+from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import PublishedVerdict
 from engine.model.visit import CheckNowReport
 from engine.serve.access.gate import Call
@@ -176,7 +176,7 @@ def watch_mark(resume_token: str) -> bytes:
 
 async def _current(wanted: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse]:
     """The latest verdicts of all cameras of a filter, a page at a time."""
-    mark: CameraMark | None = None
+    mark: CameraCursor | None = None
     while True:
         page = await call.port.list_cameras(
             CameraQuery(wanted.region_prefix, wanted.site_id, page_size=_CURRENT_ROWS, after=mark)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from engine.errors import ExistsError, StoreError
-from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder, digest_of
+from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder, token_digest
 from engine.storage.db.database import write_transaction
 from engine.storage.db.tables import audit, tokens
 
@@ -38,7 +38,7 @@ class Access:
             "name": order.name,
             "role": order.role.value,
             "region": order.region,
-            "digest": digest_of(secret),
+            "digest": token_digest(secret),
             "created_wall_ns": now_wall_ns,
             "creator": creator,
             "expires_wall_ns": order.expires_wall_ns,
@@ -47,7 +47,7 @@ class Access:
         try:
             with write_transaction(self._engine) as connection:
                 namesakes = connection.execute(sa.select(tokens).where(tokens.c.name == order.name))
-                if any(_token(row).holds(now_wall_ns) for row in namesakes):
+                if any(_token(row).is_valid(now_wall_ns) for row in namesakes):
                     raise ExistsError(f"a token named {order.name!r} holds already; revoke it, or choose another name")
                 primary_key = connection.execute(sa.insert(tokens).values(**row)).inserted_primary_key
         except sa.exc.SQLAlchemyError as error:

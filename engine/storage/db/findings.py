@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from engine.model.faults import family_of
+from engine.model.faults import family_of_cause_key
 from engine.model.findings import (
     Finding,
     FindingCommand,
@@ -153,7 +153,7 @@ class FindingStore:
         muted: dict[str, set[str]] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(query):
-                muted.setdefault(row.camera_id, set()).add(family_of(row.cause_key))
+                muted.setdefault(row.camera_id, set()).add(family_of_cause_key(row.cause_key))
         return muted
 
     def requests(self, limit: int) -> list[tuple[tuple[str, str], FindingCommand]]:

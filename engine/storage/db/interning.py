@@ -71,7 +71,7 @@ class Interning:
         if cached is None:
             fields, names_no, thresholds_no = packed_verdict.unpack_shape(self._body(connection, shape_no))
             names = tuple(json.loads(self._body(connection, names_no)))
-            cached = packed_verdict.shape(fields, names, self._thresholds_of(connection, thresholds_no))
+            cached = packed_verdict.build_shape(fields, names, self._thresholds_of(connection, thresholds_no))
             self._shapes[shape_no] = cached
         return cached
 

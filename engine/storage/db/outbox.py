@@ -79,7 +79,9 @@ class Outbox:
             upsert(connection, patrol_metadata, [{"key": _ROUTED_KEY, "value": str(notices[-1].seq)}])
         return len(notices), dead
 
-    def settle(self, updates: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()) -> list[PendingDelivery]:
+    def record_and_fetch(
+        self, updates: Sequence[DeliveryUpdate], endpoints: Collection[str] = ()
+    ) -> list[PendingDelivery]:
         """Store the results of deliveries; return the oldest waiting delivery of each of these endpoints."""
         if not updates:
             with self._engine.connect() as connection:

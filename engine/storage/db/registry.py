@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model.camera import Camera, KeyPoint, SiteKind
-from engine.model.packed_verdict import Packed
-from engine.model.registry import CameraMark, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.packed_verdict import PackedVerdict
+from engine.model.registry import CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.interning import Interning
 from engine.storage.db.tables import cameras, latest, measurements
@@ -114,7 +114,7 @@ class CameraRegistry:
         if row.shape_no is None:
             return CameraStatus(camera)
         shape = self._interning.shape(connection, row.shape_no)
-        return CameraStatus(camera, Packed(row.visited_wall_ns, shape, row.verdict))
+        return CameraStatus(camera, PackedVerdict(row.visited_wall_ns, shape, row.verdict))
 
 
 def _with_latest() -> sa.Join:
@@ -141,8 +141,8 @@ def _after(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
     return [keys_row < position_row if query.descending else keys_row > position_row]
 
 
-def _mark(camera: Camera, order: CameraOrder) -> CameraMark:
-    return CameraMark(camera.camera_id, "" if order is CameraOrder.NAME else getattr(camera, order.value))
+def _mark(camera: Camera, order: CameraOrder) -> CameraCursor:
+    return CameraCursor(camera.camera_id, "" if order is CameraOrder.NAME else getattr(camera, order.value))
 
 
 def _filters(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":

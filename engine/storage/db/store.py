@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model import packed_verdict
-from engine.model.packed_verdict import Packed
+from engine.model.packed_verdict import PackedVerdict
 from engine.model.verdict import Verdict
 from engine.storage.db.access import Access
 from engine.storage.db.database import (
@@ -112,13 +112,17 @@ class Store:
         except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
             raise unusable_error(self._engine.url, error) from error
 
-    def latest(self) -> Iterator[tuple[str, Packed, bytes]]:
+    def latest(self) -> Iterator[tuple[str, PackedVerdict, bytes]]:
         """Yield the id, latest verdict (packed, as stored) and judge state of each camera that was visited."""
         query = sa.select(latest.c.camera_id, latest.c.at_wall_ns, latest.c.shape_no, latest.c.body, latest.c.history)
         with self._engine.connect() as connection:
             rows = connection.execution_options(yield_per=_CHUNK_ROWS).execute(query)
             for camera_id, at_wall_ns, shape_no, body, judge_state in rows:
-                yield camera_id, Packed(at_wall_ns, self._interning.shape(connection, shape_no), body), judge_state
+                yield (
+                    camera_id,
+                    PackedVerdict(at_wall_ns, self._interning.shape(connection, shape_no), body),
+                    judge_state,
+                )
 
     def replace_judge_states(self, judge_states: Mapping[str, bytes]) -> None:
         """Replace the judge states of cameras (by id) that have one, in one transaction; ignore other cameras."""

@@ -6,7 +6,7 @@ import pytest
 
 from engine.config import Settings
 from engine.config.calendar import Calendar, Span
-from engine.config.capacity import Fleet, Load, cannot_keep
+from engine.config.capacity import Fleet, Load, capacity_shortfalls
 from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, WorkerSettings
 from engine.hub.camera_plan import plan_of
 from engine.model.camera import Camera, KeyPoint
@@ -98,26 +98,26 @@ def warnings(scheduler: Scheduler, chosen: Settings, calendar: Calendar | None =
 def test_a_bound_that_cannot_carry_the_periods_is_said_with_the_arithmetic(
     load: Load, chosen: Settings, said: str
 ) -> None:
-    assert list(cannot_keep(chosen, Fleet(load), cores=1000)) == [said]
+    assert list(capacity_shortfalls(chosen, Fleet(load), cores=1000)) == [said]
 
 
 def test_cores_that_cannot_check_so_many_are_said() -> None:
     fleet = Fleet(Load(65_536, 65_536))
     chosen = settings(key_period_s=300, ordinary_period_s=600)
-    assert list(cannot_keep(chosen, fleet, cores=2)) == [
+    assert list(capacity_shortfalls(chosen, fleet, cores=2)) == [
         "(65,536 key points / 300 s + 65,536 others / 600 s) x 9 ms = 3 cores, there are 2; add cores, or lengthen the "
         "periods (they are stretched otherwise)"
     ]
-    assert list(cannot_keep(chosen, fleet, cores=3)) == []
+    assert list(capacity_shortfalls(chosen, fleet, cores=3)) == []
 
 
 def test_bounds_that_carry_the_periods_say_nothing() -> None:
-    assert list(cannot_keep(settings(key_period_s=300, visits_max=1311), Fleet(Load(131_072)), cores=4)) == []
-    assert list(cannot_keep(settings(visits_max=1), Fleet(Load()), cores=1)) == []
+    assert list(capacity_shortfalls(settings(key_period_s=300, visits_max=1311), Fleet(Load(131_072)), cores=4)) == []
+    assert list(capacity_shortfalls(settings(visits_max=1), Fleet(Load()), cores=1)) == []
 
 
 def test_what_is_above_a_cap_is_written_above_it() -> None:
-    (said,) = cannot_keep(settings(key_period_s=300, visits_max=500), Fleet(Load(50_001)), cores=1000)
+    (said,) = capacity_shortfalls(settings(key_period_s=300, visits_max=500), Fleet(Load(50_001)), cores=1000)
     assert "= 501 visits in flight" in said
 
 

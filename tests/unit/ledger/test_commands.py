@@ -4,8 +4,8 @@ import pytest
 
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, LedgerError, StateError
 from engine.ledger.commands import ROLES
-from engine.ledger.core import REQUESTS_MAX
 from engine.ledger.projection import apply, replay
+from engine.ledger.requests import REQUESTS_MAX
 from engine.model.access import ENGINE, Actor
 from engine.model.findings import FindingState, LedgerEvent, Step
 from engine.model.verdict import FaultKind
@@ -45,7 +45,7 @@ def test_a_decision_without_a_reason_is_none(desk: Desk, step: Step) -> None:
 
 @pytest.mark.parametrize("step", sorted(set(Step) - set(ROLES)))
 def test_what_only_the_engine_does_nobody_can_ask_for(desk: Desk, step: Step) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"'{step}' is nothing one can do; allowed: acknowledged, claimed"):
+    with pytest.raises(InvalidArgumentError, match=f"'{step}' is not a command; allowed: acknowledged, claimed"):
         desk.act(step, OPERATOR)
 
 
@@ -58,7 +58,7 @@ def test_a_reason_longer_than_the_ledger_keeps_is_refused(desk: Desk) -> None:
 
 def test_who_has_not_seen_the_latest_event_does_not_overrule_it(desk: Desk) -> None:
     desk.act(Step.ACKNOWLEDGED, number=1)
-    with pytest.raises(ConflictError, match="its latest event is number 2, not 1: it is acknowledged now; look at it"):
+    with pytest.raises(ConflictError, match="its latest event is number 2, not 1: it is acknowledged now; read it"):
         desk.act(Step.DISMISSED, OPERATOR, number=1)
     assert desk.act(Step.DISMISSED, OPERATOR, number=2) == [Step.DISMISSED]
 
@@ -99,7 +99,7 @@ def test_only_so_many_request_ids_are_remembered(desk: Desk) -> None:
         desk.act(Step.CLAIMED, request_id=f"r{number}")
         desk.look(COVERED)
         desk.look(COVERED)
-    assert desk.ledger.requests == REQUESTS_MAX
+    assert desk.ledger.requests_held == REQUESTS_MAX
 
 
 def test_every_event_says_who_and_in_what_role(desk: Desk) -> None:

@@ -105,10 +105,10 @@ def test_a_camera_offline_is_a_finding_after_the_time_that_outages_take() -> Non
 def test_a_notice_that_arrived_makes_it_notified_once() -> None:
     desk = Desk()
     desk.look(COVERED)
-    assert desk.take(desk.ledger.delivered(1, "county", desk.now_ns)) == [Step.NOTIFIED]
+    assert desk.take(desk.ledger.record_delivery(1, "county", desk.now_ns)) == [Step.NOTIFIED]
     assert desk.finding().state is FindingState.NOTIFIED
-    assert desk.take(desk.ledger.delivered(1, "county", desk.now_ns)) == []
-    assert desk.take(desk.ledger.delivered(99, "county", desk.now_ns)) == []
+    assert desk.take(desk.ledger.record_delivery(1, "county", desk.now_ns)) == []
+    assert desk.take(desk.ledger.record_delivery(99, "county", desk.now_ns)) == []
 
 
 def test_deadlines_that_pass_carry_it_up_level_by_level_each_with_a_time_of_its_own() -> None:

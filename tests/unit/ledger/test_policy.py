@@ -23,8 +23,8 @@ def policy(text: str) -> Policy:
     ("text", "said"),
     [
         ("recheck_n = 4", r"recheck_n = 4: must not be more than ledger.recheck_m \(3\)"),
-        ('first_level = { blind = "city" }', "first_level: says nothing of impaired, cosmetic; .* names all of"),
-        ("blind_hours = { school = 1, city = 1 }", "blind_hours: says nothing of county, province"),
+        ('first_level = { blind = "city" }', "first_level: has no entry for impaired, cosmetic; .* must name all of"),
+        ("blind_hours = { school = 1, city = 1 }", "blind_hours: has no entry for county, province"),
         ("blind_hours = { school = 0 }", "blind_hours.school = 0: input should be greater than 0"),
         ("blind_hours = { school = 9000 }", "less than or equal to 8760"),
         ("blind_hours = { village = 1 }", "'school', 'county', 'city' or 'province'"),

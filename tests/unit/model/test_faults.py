@@ -2,14 +2,24 @@
 
 import pytest
 
-from engine.model.faults import OFFLINE, SAME, by_family, cause_key, family, family_of, severity
+from engine.model.faults import (
+    FAMILY_GROUPS,
+    OFFLINE,
+    cause_key,
+    family_of_cause_key,
+    family_of_kind,
+    group_by_family,
+    severity,
+)
 from engine.model.verdict import Cause, FaultKind, Severity
 
 
 def test_every_kind_is_of_one_family_and_those_that_confirm_each_other_of_the_same() -> None:
-    for group in SAME:
-        assert len({family(kind) for kind in group}) == 1
-    assert len({family(kind) for kind in FaultKind}) == len(FaultKind) - sum(len(group) - 1 for group in SAME)
+    for group in FAMILY_GROUPS:
+        assert len({family_of_kind(kind) for kind in group}) == 1
+    assert len({family_of_kind(kind) for kind in FaultKind}) == len(FaultKind) - sum(
+        len(group) - 1 for group in FAMILY_GROUPS
+    )
 
 
 @pytest.mark.parametrize(
@@ -24,17 +34,17 @@ def test_every_kind_is_of_one_family_and_those_that_confirm_each_other_of_the_sa
 )
 def test_a_cause_key_names_the_cause_where_it_says_more(kind: FaultKind, cause: Cause | None, key: str) -> None:
     assert cause_key(kind, cause) == key
-    assert family_of(key) == family(kind)
+    assert family_of_cause_key(key) == family_of_kind(kind)
 
 
 def test_what_is_no_kind_is_a_family_of_its_own() -> None:
-    assert family_of(OFFLINE) == OFFLINE
-    assert family_of("melted/sun") == "melted"
+    assert family_of_cause_key(OFFLINE) == OFFLINE
+    assert family_of_cause_key("melted/sun") == "melted"
 
 
 def test_kinds_fall_into_their_families_in_order() -> None:
     kinds = (FaultKind.BLURRED, FaultKind.COVERED, FaultKind.GREASE)
-    assert by_family(kinds) == {"blurred": (FaultKind.BLURRED, FaultKind.GREASE), "covered": (FaultKind.COVERED,)}
+    assert group_by_family(kinds) == {"blurred": (FaultKind.BLURRED, FaultKind.GREASE), "covered": (FaultKind.COVERED,)}
 
 
 def test_the_worst_kind_decides_how_bad_it_is() -> None:

@@ -12,13 +12,13 @@ from engine.config import loads
 from engine.config.notices import EndpointSettings
 from engine.errors import ConfigError
 from engine.model.camera import Camera, KeyPoint
-from engine.model.findings import TOLD, Finding, FindingState, LedgerEvent, Level, Step, Subject
+from engine.model.findings import PUBLISHED_STEPS, Finding, FindingState, LedgerEvent, Level, Step, Subject
 from engine.model.notice import NOTICE_KINDS, Notice
 from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.notices.attempt import Outcome, outcome_of, retry_after_ns
 from engine.notices.cloud_events import event, event_bytes, event_id, trial_notice
 from engine.notices.payload import FindingData, finding_data, rfc3339, verdict_data
-from engine.notices.routing import listeners
+from engine.notices.routing import recipients
 from engine.notices.signature import headers, parse_secrets, verified
 from tests.support.webhook_receivers import SECRET, SECRET_LINE
 
@@ -91,7 +91,7 @@ def test_a_changed_verdict_is_about_its_camera() -> None:
 
 
 def test_a_body_that_is_no_object_is_refused_before_it_is_signed() -> None:
-    with pytest.raises(ValueError, match="no JSON object"):
+    with pytest.raises(ValueError, match="not a JSON object"):
         event_bytes(Notice(1, "finding.opened", 1, 1, AT_NS, "", "[]"), "urn:a")
 
 
@@ -163,15 +163,15 @@ def test_an_endpoint_hears_of_its_region_and_of_the_kinds_it_wants() -> None:
     city, county = endpoint("city", region="1301"), endpoint("county", region="130102", events=("finding.opened",))
     everything = endpoint("all", events=("*",))
     who = [city, county, everything]
-    assert listeners(who, notice()) == ("city", "county", "all")
-    assert listeners(who, notice(region="130202")) == ("all",)
-    assert listeners(who, notice("finding.claimed")) == ("city", "all")
-    assert listeners(who, notice("verdict.changed")) == ("all",)
-    assert listeners(who, notice(region="13")) == ("all",)
+    assert recipients(who, notice()) == ("city", "county", "all")
+    assert recipients(who, notice(region="130202")) == ("all",)
+    assert recipients(who, notice("finding.claimed")) == ("city", "all")
+    assert recipients(who, notice("verdict.changed")) == ("all",)
+    assert recipients(who, notice(region="13")) == ("all",)
 
 
 def test_every_step_of_the_ledger_that_is_told_is_a_kind_of_notice() -> None:
-    assert {f"finding.{step}" for step in TOLD} == set(NOTICE_KINDS) - {"verdict.changed"}
+    assert {f"finding.{step}" for step in PUBLISHED_STEPS} == set(NOTICE_KINDS) - {"verdict.changed"}
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ import pytest
 
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.model.notice import DeliveryState, DeliveryUpdate, Notice, PendingDelivery
-from engine.notices.attempt import Answer, Outcome
+from engine.notices.attempt import AttemptResult, Outcome
 from engine.notices.delivery import Delivery
 
 S = 10**9
 H = 3600 * S
 T0 = 1_764_000_000 * S
-OK = Answer(Outcome.DELIVERED)
-DOWN = Answer(Outcome.SERVER_ERROR, "HTTP 500")
-BAD = Answer(Outcome.REFUSED, "HTTP 422")
+OK = AttemptResult(Outcome.DELIVERED)
+DOWN = AttemptResult(Outcome.SERVER_ERROR, "HTTP 500")
+BAD = AttemptResult(Outcome.REFUSED, "HTTP 422")
 
 
 def settings(*names: str, **more) -> NoticesSettings:
@@ -33,25 +33,25 @@ def sent(delivery: Delivery, now_ns: int) -> list[str]:
     return [one.name for one in delivery.due(now_ns).send]
 
 
-def fail(delivery: Delivery, now_ns: int, answer: Answer = DOWN, jitter: float = 0.0) -> DeliveryUpdate:
+def fail(delivery: Delivery, now_ns: int, answer: AttemptResult = DOWN, jitter: float = 0.0) -> DeliveryUpdate:
     assert sent(delivery, now_ns), "nothing was due"
-    return delivery.ended("a", answer, now_ns, jitter)
+    return delivery.complete("a", answer, now_ns, jitter)
 
 
 def test_a_notice_is_sent_at_once_and_its_delivery_marked() -> None:
     delivery = Delivery(settings())
-    assert delivery.wanting() == ("a",)
-    delivery.take(parcel())
-    assert delivery.wanting() == ()
+    assert delivery.endpoints_without_head() == ("a",)
+    delivery.set_head(parcel())
+    assert delivery.endpoints_without_head() == ()
     assert sent(delivery, T0) == ["a/1"]
     assert sent(delivery, T0 + S) == []  # it is on the wire
-    assert delivery.ended("a", OK, T0 + S, 0.0) == DeliveryUpdate("a", 1, DeliveryState.DELIVERED, 1)
-    assert delivery.wanting() == ("a",)
+    assert delivery.complete("a", OK, T0 + S, 0.0) == DeliveryUpdate("a", 1, DeliveryState.DELIVERED, 1)
+    assert delivery.endpoints_without_head() == ("a",)
 
 
 def test_waits_double_up_to_the_longest() -> None:
     delivery = Delivery(settings(wait_first_s=5, wait_max_s=60, circuit_failures=1000))
-    delivery.take(parcel())
+    delivery.set_head(parcel())
     now, waits = T0, []
     for attempt in range(1, 8):
         mark = fail(delivery, now)
@@ -64,54 +64,54 @@ def test_waits_double_up_to_the_longest() -> None:
 
 def test_jitter_takes_up_to_half_of_a_wait_away() -> None:
     delivery = Delivery(settings(wait_first_s=10))
-    delivery.take(parcel())
+    delivery.set_head(parcel())
     assert fail(delivery, T0, jitter=1.0).next_wall_ns == T0 + 5 * S
 
 
 def test_waits_stay_finite_after_years_of_failures() -> None:
     delivery = Delivery(settings(wait_max_s=3600, age_max_h=8760))
-    delivery.take(parcel(attempts=100_000, next_wall_ns=T0))
+    delivery.set_head(parcel(attempts=100_000, next_wall_ns=T0))
     assert fail(delivery, T0).next_wall_ns == T0 + H
 
 
 def test_the_next_notice_waits_until_the_one_before_it_is_delivered() -> None:
     delivery = Delivery(settings())
-    delivery.take(parcel(seq=1))
-    delivery.take(parcel(seq=2))  # offered too early: the head stays
+    delivery.set_head(parcel(seq=1))
+    delivery.set_head(parcel(seq=2))  # offered too early: the head stays
     fail(delivery, T0)
     assert sent(delivery, T0 + 5 * S) == ["a/1"]
-    delivery.ended("a", OK, T0 + 5 * S, 0.0)
-    delivery.take(parcel(seq=2))
+    delivery.complete("a", OK, T0 + 5 * S, 0.0)
+    delivery.set_head(parcel(seq=2))
     assert sent(delivery, T0 + 6 * S) == ["a/2"]
 
 
 def test_retry_after_is_honoured_within_bounds() -> None:
     for asked_s, waits_s in ((30, 30), (0, 5), (10**9, 7200)):
         delivery = Delivery(settings(wait_first_s=5, retry_after_max_s=7200))
-        delivery.take(parcel())
-        answer = Answer(Outcome.THROTTLED, "HTTP 429", asked_s * S)
+        delivery.set_head(parcel())
+        answer = AttemptResult(Outcome.THROTTLED, "HTTP 429", asked_s * S)
         assert fail(delivery, T0, answer).next_wall_ns == T0 + waits_s * S
 
 
 def test_an_endpoint_that_only_throttles_keeps_its_circuit_closed() -> None:
     delivery = Delivery(settings(circuit_failures=2))
-    delivery.take(parcel())
+    delivery.set_head(parcel())
     now = T0
     for _ in range(10):
-        now = fail(delivery, now, Answer(Outcome.THROTTLED, "HTTP 429")).next_wall_ns
+        now = fail(delivery, now, AttemptResult(Outcome.THROTTLED, "HTTP 429")).next_wall_ns
     assert delivery.circuits_open() == ()
 
 
 def test_a_notice_that_is_refused_again_and_again_lets_the_next_one_pass() -> None:
     delivery = Delivery(settings(refusals_max=3))
-    delivery.take(parcel(seq=1))
+    delivery.set_head(parcel(seq=1))
     now = T0
     for _ in range(2):
         mark = fail(delivery, now, BAD)
         assert mark.state == DeliveryState.WAITING
         now = mark.next_wall_ns
     assert fail(delivery, now, BAD) == DeliveryUpdate("a", 1, DeliveryState.DEAD, 3, 0, "refused: HTTP 422")
-    delivery.take(parcel(seq=2))
+    delivery.set_head(parcel(seq=2))
     assert sent(delivery, now + S) == ["a/2"]
     assert delivery.circuits_open() == ()
 
@@ -120,11 +120,11 @@ def test_a_dead_endpoint_holds_nobody_else_up() -> None:
     dead = [f"dead{number}" for number in range(6)]
     delivery = Delivery(settings("well", *dead, in_flight_max=3, probes_max=1, circuit_failures=1, wait_max_s=5))
     for name in dead:
-        delivery.take(parcel(name))
+        delivery.set_head(parcel(name))
     now = T0
     for _ in range(2):  # each fails once, three at a time
         for name in sent_all(delivery, now):
-            delivery.ended(name, DOWN, now, 0.0)
+            delivery.complete(name, DOWN, now, 0.0)
         now += S // 100
     assert len(delivery.circuits_open()) == 6
     now += 10 * S
@@ -132,9 +132,9 @@ def test_a_dead_endpoint_holds_nobody_else_up() -> None:
     assert len(sent_all(delivery, now)) == 1
     for seq in range(1, 50):
         now += S // 10
-        delivery.take(parcel("well", seq))
+        delivery.set_head(parcel("well", seq))
         assert sent(delivery, now) == [f"well/{seq}"]
-        delivery.ended("well", OK, now, 0.0)
+        delivery.complete("well", OK, now, 0.0)
 
 
 def sent_all(delivery: Delivery, now_ns: int) -> list[str]:
@@ -147,31 +147,31 @@ def sent_all(delivery: Delivery, now_ns: int) -> list[str]:
 
 def test_delivery_closes_the_circuit() -> None:
     delivery = Delivery(settings(circuit_failures=2))
-    delivery.take(parcel())
+    delivery.set_head(parcel())
     now = T0
     for _ in range(2):
         now = fail(delivery, now).next_wall_ns
     assert delivery.circuits_open() == ("a",)
     fail(delivery, now, OK)
     assert delivery.circuits_open() == ()
-    delivery.take(parcel(seq=2))
+    delivery.set_head(parcel(seq=2))
     assert fail(delivery, now + S).next_wall_ns == now + S + 5 * S  # and the waits begin anew
 
 
 def test_an_endpoint_that_is_gone_is_asked_again_only_after_the_longest_wait() -> None:
     delivery = Delivery(settings(wait_max_s=3600))
-    delivery.take(parcel())
-    assert fail(delivery, T0, Answer(Outcome.GONE, "HTTP 410")).next_wall_ns == T0 + H
+    delivery.set_head(parcel())
+    assert fail(delivery, T0, AttemptResult(Outcome.GONE, "HTTP 410")).next_wall_ns == T0 + H
     assert delivery.circuits_open() == ("a",)
 
 
 def test_what_waited_too_long_is_given_up_with_the_last_error() -> None:
     delivery = Delivery(settings(age_max_h=1, wait_max_s=600))
-    delivery.take(parcel())
+    delivery.set_head(parcel())
     now = T0
     while not (due := delivery.due(now)).given_up:
         if due.send:
-            delivery.ended("a", DOWN, now, 0.0)
+            delivery.complete("a", DOWN, now, 0.0)
         wakeup = delivery.next_wakeup_ns(now)
         assert wakeup is not None
         assert wakeup > now
@@ -183,16 +183,16 @@ def test_what_waited_too_long_is_given_up_with_the_last_error() -> None:
 
 def test_after_a_standstill_of_days_everything_is_tried_once() -> None:
     delivery = Delivery(settings(age_max_h=1))
-    delivery.take(parcel(at_ns=T0 - 100 * H))
+    delivery.set_head(parcel(at_ns=T0 - 100 * H))
     assert sent(delivery, T0) == ["a/1"]
 
 
 def test_the_backlog_of_a_dead_endpoint_is_given_up_without_being_sent() -> None:
     delivery = Delivery(settings(age_max_h=1, circuit_failures=1))
-    delivery.take(parcel(seq=1, at_ns=T0 - 2 * H))
+    delivery.set_head(parcel(seq=1, at_ns=T0 - 2 * H))
     fail(delivery, T0)
     for seq in (1, 2, 3):
-        delivery.take(parcel(seq=seq, at_ns=T0 - 2 * H))
+        delivery.set_head(parcel(seq=seq, at_ns=T0 - 2 * H))
         due = delivery.due(T0 + seq)
         assert due.send == []
         assert [(one.seq, one.state) for one in due.given_up] == [(seq, DeliveryState.DEAD)]
@@ -200,7 +200,7 @@ def test_the_backlog_of_a_dead_endpoint_is_given_up_without_being_sent() -> None
 
 def test_a_restart_goes_on_where_it_was() -> None:
     delivery = Delivery(settings(circuit_failures=3))
-    delivery.take(parcel(attempts=4, next_wall_ns=T0 + 40 * S))
+    delivery.set_head(parcel(attempts=4, next_wall_ns=T0 + 40 * S))
     assert delivery.circuits_open() == ("a",)
     assert sent(delivery, T0 + 39 * S) == []
     assert fail(delivery, T0 + 40 * S).next_wall_ns == T0 + 40 * S + 80 * S
@@ -208,7 +208,7 @@ def test_a_restart_goes_on_where_it_was() -> None:
 
 def test_a_clock_that_jumps_back_costs_one_longest_wait_at_most() -> None:
     delivery = Delivery(settings(wait_max_s=60, retry_after_max_s=60))
-    delivery.take(parcel(attempts=1, next_wall_ns=T0 + 1000 * H))
+    delivery.set_head(parcel(attempts=1, next_wall_ns=T0 + 1000 * H))
     delivery.due(T0)
     assert sent(delivery, T0 + 60 * S) == ["a/1"]
 
@@ -217,26 +217,26 @@ def test_no_more_are_on_the_wire_and_no_more_begin_in_a_second_than_is_allowed()
     names = [f"e{number}" for number in range(20)]
     delivery = Delivery(settings(*names, in_flight_max=8, per_s_max=10))
     for name in names:
-        delivery.take(parcel(name))
+        delivery.set_head(parcel(name))
     starts = [tick for tick in range(2000) if delivery.due(T0 + tick * S // 1000).send]
     assert starts == [100 * number for number in range(8)]
 
 
 def test_an_endpoint_that_left_the_configuration_ends_what_is_on_the_wire_and_no_more() -> None:
     delivery = Delivery(settings("a", "b"))
-    delivery.take(parcel("a"))
-    delivery.take(parcel("b"))
+    delivery.set_head(parcel("a"))
+    delivery.set_head(parcel("b"))
     assert sent_all(delivery, T0) == ["a", "b"]
     delivery.configure(settings("b"))
     delivery.check_invariants()
-    assert delivery.wanting() == ()
-    assert delivery.ended("a", OK, T0, 0.0).state == DeliveryState.DELIVERED
-    assert delivery.ended("b", DOWN, T0, 0.0).state == DeliveryState.WAITING
+    assert delivery.endpoints_without_head() == ()
+    assert delivery.complete("a", OK, T0, 0.0).state == DeliveryState.DELIVERED
+    assert delivery.complete("b", DOWN, T0, 0.0).state == DeliveryState.WAITING
     delivery.check_invariants()
-    delivery.take(parcel("a", 2))
+    delivery.set_head(parcel("a", 2))
     assert sent_all(delivery, T0 + 6 * S) == ["b"]
     with pytest.raises(KeyError):
-        delivery.ended("a", OK, T0, 0.0)
+        delivery.complete("a", OK, T0, 0.0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -258,10 +258,10 @@ def test_in_any_weather_nothing_is_lost_and_every_endpoint_hears_in_order(seed: 
             )
 
     for _ in range(6000):
-        for name in delivery.wanting():
+        for name in delivery.endpoints_without_head():
             waiting = [one for one in box.values() if one.endpoint == name and one.state == DeliveryState.WAITING]
             if waiting:
-                delivery.take(min(waiting, key=lambda one: one.notice.seq))
+                delivery.set_head(min(waiting, key=lambda one: one.notice.seq))
         due = delivery.due(now)
         write(due.given_up)
         flying += due.send
@@ -271,10 +271,10 @@ def test_in_any_weather_nothing_is_lost_and_every_endpoint_hears_in_order(seed: 
         if flying and draw.random() < 0.7:
             one = flying.pop(draw.randrange(len(flying)))
             well = draw.random() < (0.9 if one.endpoint < "e3" else 0.2)
-            answer = OK if well else Answer(draw.choice([one for one in Outcome if one != Outcome.DELIVERED]))
+            answer = OK if well else AttemptResult(draw.choice([one for one in Outcome if one != Outcome.DELIVERED]))
             if well:
                 heard[one.endpoint].append(one.notice.seq)
-            write([delivery.ended(one.endpoint, answer, now, draw.random())])
+            write([delivery.complete(one.endpoint, answer, now, draw.random())])
         if draw.random() < 0.002:  # killed: what was on the wire was perhaps taken, and nobody knows
             for one in flying:
                 if draw.random() < 0.5:

@@ -10,8 +10,8 @@ from engine.model.findings import Finding, FindingState, Level, Subject
 from engine.model.kpi import KpiName, Rate
 from engine.model.verdict import Cause, FaultKind, Severity
 from engine.notices import formatting
-from engine.notices.csv_report import MARK, findings_csv, league_csv
-from engine.notices.digest import Case, Digest, Findings, Period, Standing, Tally, with_findings
+from engine.notices.csv_report import UTF8_BOM, findings_csv, league_csv
+from engine.notices.digest import Digest, FindingSnapshot, FindingsSummary, LeagueLine, Period, Tally, add_findings
 from engine.notices.html_page import html
 from engine.notices.vocabulary import _TEXTS, Lang, Words
 
@@ -31,12 +31,12 @@ def finding(number: int = 1, state: FindingState = FindingState.OPEN, opened_ns:
     return replace(base, **more)
 
 
-def digest(*cases: Case, **more) -> Digest:
-    findings = Findings(cases, BEGIN)
-    chapters, left_out = findings.chapters({"130102": "石家庄市长安区"})
+def digest(*cases: FindingSnapshot, **more) -> Digest:
+    findings = FindingsSummary(cases, BEGIN)
+    sections, left_out = findings.sections({"130102": "石家庄市长安区"})
     base = Digest(
         "1301", "石家庄市", WEEK, ZONE, END + HOUR, False, (), 7, (), findings.total, findings.by_severity,
-        findings.by_level, chapters, left_out,
+        findings.by_level, sections, left_out,
     )  # fmt: skip
     return replace(base, **more)
 
@@ -68,15 +68,17 @@ def test_what_is_no_day_is_refused(text: str) -> None:
 def test_findings_count_for_the_period_in_which_it_happened() -> None:
     earlier = BEGIN - 100 * HOUR
     closed, dismissed = FindingState.CLOSED, FindingState.DISMISSED
-    findings = Findings(
+    findings = FindingsSummary(
         [
-            Case(finding(1)),
-            Case(finding(2, closed, changed_wall_ns=BEGIN + 2 * HOUR)),
-            Case(finding(3, closed, earlier, changed_wall_ns=BEGIN + 2 * HOUR)),
-            Case(finding(4, dismissed, earlier, changed_wall_ns=BEGIN)),
-            Case(finding(5, FindingState.OVERDUE, earlier, overdue=True), BEGIN - HOUR),
-            Case(finding(6, FindingState.SUPERVISED, earlier, supervised=True, level=Level.CITY), BEGIN - HOUR),
-            Case(finding(7, closed, earlier, changed_wall_ns=BEGIN + HOUR, supervised=True), BEGIN - HOUR),
+            FindingSnapshot(finding(1)),
+            FindingSnapshot(finding(2, closed, changed_wall_ns=BEGIN + 2 * HOUR)),
+            FindingSnapshot(finding(3, closed, earlier, changed_wall_ns=BEGIN + 2 * HOUR)),
+            FindingSnapshot(finding(4, dismissed, earlier, changed_wall_ns=BEGIN)),
+            FindingSnapshot(finding(5, FindingState.OVERDUE, earlier, overdue=True), BEGIN - HOUR),
+            FindingSnapshot(
+                finding(6, FindingState.SUPERVISED, earlier, supervised=True, level=Level.CITY), BEGIN - HOUR
+            ),
+            FindingSnapshot(finding(7, closed, earlier, changed_wall_ns=BEGIN + HOUR, supervised=True), BEGIN - HOUR),
         ],
         BEGIN,
     )
@@ -86,16 +88,16 @@ def test_findings_count_for_the_period_in_which_it_happened() -> None:
 
 
 def test_a_finding_that_was_escalated_is_overdue_although_the_next_level_still_has_time() -> None:
-    case = Case(finding(level=Level.COUNTY, deadline_wall_ns=END + HOUR), missed_wall_ns=BEGIN)
+    case = FindingSnapshot(finding(level=Level.COUNTY, deadline_wall_ns=END + HOUR), missed_wall_ns=BEGIN)
     assert case.overdue
-    assert not Case(finding()).overdue
+    assert not FindingSnapshot(finding()).overdue
 
 
 def test_how_long_something_is_overdue_is_said_in_days_and_hours() -> None:
-    assert formatting.late(Case(finding(), END - 50 * HOUR), END, ZH) == "2 天 2 小时"
-    assert formatting.late(Case(finding(), END - 48 * HOUR), END, EN) == "2 d"
-    assert formatting.late(Case(finding(), END - HOUR // 2), END, EN) == "0 h"
-    assert formatting.late(Case(finding()), END, EN) == ""
+    assert formatting.overdue_for(FindingSnapshot(finding(), END - 50 * HOUR), END, ZH) == "2 天 2 小时"
+    assert formatting.overdue_for(FindingSnapshot(finding(), END - 48 * HOUR), END, EN) == "2 d"
+    assert formatting.overdue_for(FindingSnapshot(finding(), END - HOUR // 2), END, EN) == "0 h"
+    assert formatting.overdue_for(FindingSnapshot(finding()), END, EN) == ""
 
 
 def test_a_rate_short_of_all_is_never_a_hundred_per_cent() -> None:
@@ -135,8 +137,8 @@ def test_a_cause_is_named_beside_its_fault_and_an_unknown_word_stays() -> None:
 
 
 def test_a_county_without_rates_stands_in_the_league_with_its_findings() -> None:
-    league = with_findings(
-        [Standing(1, "130102", "长安区", {})],
+    league = add_findings(
+        [LeagueLine(1, "130102", "长安区", {})],
         {"130102": Tally(opened=2), "130104": Tally(opened=1)},
         {"130104": "桥西区"},
     )
@@ -146,14 +148,14 @@ def test_a_county_without_rates_stands_in_the_league_with_its_findings() -> None
 def test_what_a_registry_says_is_text_and_never_markup() -> None:
     evil = "<script>alert(1)</script>"
     one = finding(overdue=True)
-    case = Case(replace(one, subject=replace(one.subject, site_name=evil)), BEGIN + 30 * HOUR, evil)
+    case = FindingSnapshot(replace(one, subject=replace(one.subject, site_name=evil)), BEGIN + 30 * HOUR, evil)
     page = html(digest(case, region_name=evil), Lang.ZH)
     assert evil not in page
     assert page.count("&lt;script&gt;") >= 3
 
 
 def test_a_page_needs_nothing_else_and_can_be_printed() -> None:
-    page = html(digest(Case(finding(overdue=True), BEGIN + 30 * HOUR, "切配间")), Lang.ZH)
+    page = html(digest(FindingSnapshot(finding(overdue=True), BEGIN + 30 * HOUR, "切配间")), Lang.ZH)
     assert "http" not in page.replace("http-equiv", "")
     assert "@page" in page
     assert "break-before: page" in page
@@ -170,25 +172,27 @@ def test_without_findings_and_figures_a_page_says_so() -> None:
 
 
 def test_a_page_lists_so_many_findings_and_says_how_many_are_left_out() -> None:
-    findings = Findings([Case(finding(number, overdue=True), BEGIN) for number in range(1, 6)], BEGIN)
-    chapters, left_out = findings.chapters({}, cases_max=3)
-    assert ([len(one.cases) for one in chapters], left_out) == ([3], 2)
-    assert "not listed here (the CSV has them): 2" in html(digest(chapters=chapters, left_out=left_out), Lang.EN)
+    findings = FindingsSummary([FindingSnapshot(finding(number, overdue=True), BEGIN) for number in range(1, 6)], BEGIN)
+    sections, left_out = findings.sections({}, listed_max=3)
+    assert ([len(one.findings) for one in sections], left_out) == ([3], 2)
+    assert "not listed here (the CSV has them): 2" in html(digest(sections=sections, left_out=left_out), Lang.EN)
 
 
 def test_a_period_that_is_not_over_is_told_as_of_now() -> None:
     made = BEGIN + 40 * HOUR
-    page = html(digest(Case(finding(overdue=True), BEGIN + 30 * HOUR), so_far=True, made_wall_ns=made), Lang.ZH)
+    page = html(
+        digest(FindingSnapshot(finding(overdue=True), BEGIN + 30 * HOUR), so_far=True, made_wall_ns=made), Lang.ZH
+    )
     assert "（截至制表时）" in page
     assert "10 小时" in page
 
 
 def test_a_sheet_opens_in_excel_and_no_name_is_a_formula() -> None:
     one = finding(overdue=True)
-    case = Case(replace(one, subject=replace(one.subject, site_name='=HYPERLINK("x")')), BEGIN, "+1")
+    case = FindingSnapshot(replace(one, subject=replace(one.subject, site_name='=HYPERLINK("x")')), BEGIN, "+1")
     text = findings_csv(digest(case), ZH, [case])
-    assert text.startswith(f"{MARK}编号,代码,区县,")
+    assert text.startswith(f"{UTF8_BOM}编号,代码,区县,")
     assert '"\'=HYPERLINK(""x"")"' in text
     assert ",'+1," in text
-    rows = league_csv(digest(league=(Standing(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}),)), EN)
+    rows = league_csv(digest(league=(LeagueLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}),)), EN)
     assert "1,130102,长安区,0.750000,3,4,2,6," in rows

@@ -8,7 +8,7 @@ import pytest
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
-from engine.model.packed_verdict import Packed, Shape, pack, shape_key
+from engine.model.packed_verdict import PackedVerdict, Shape, pack, shape_key
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.serve.messages.convert import status_message, verdict_message
@@ -34,7 +34,7 @@ def test_a_verdict_is_the_same_message(verdict: Verdict) -> None:
 
 @pytest.mark.parametrize("verdict", [FULL, PLAIN, replace(FULL, figures={}), replace(FULL, scores=PLAIN.scores)])
 def test_a_packed_verdict_is_the_message_of_the_one_in_it(verdict: Verdict) -> None:
-    packed = Packed(verdict.at_wall_ns, Shape(shape_key(verdict), verdict.thresholds), pack(verdict))
+    packed = PackedVerdict(verdict.at_wall_ns, Shape(shape_key(verdict), verdict.thresholds), pack(verdict))
     opened = packed.verdict(verdict.camera_id)
     camera = Camera(verdict.camera_id, "rtsp://h/1")
     assert CameraStatus(camera, packed) == CameraStatus(camera, opened) != CameraStatus(camera)
@@ -79,7 +79,7 @@ def test_a_page_is_the_same_message_and_shows_no_password() -> None:
 
 def test_what_is_kept_of_a_camera_is_coded_anew_when_it_or_its_verdict_changes() -> None:
     coder = CameraCoder(str)
-    packed = Packed(5, Shape(shape_key(PLAIN), PLAIN.thresholds), pack(PLAIN))
+    packed = PackedVerdict(5, Shape(shape_key(PLAIN), PLAIN.thresholds), pack(PLAIN))
     camera = Camera("c2", "rtsp://h/2")
 
     def shown(status: CameraStatus) -> cameras_pb2.Camera:

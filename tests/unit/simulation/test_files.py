@@ -53,55 +53,56 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("connect_s_min = -1", ["connect_s_min = -1: Input should be greater than or equal to 0; mend the entry"]),
+        ("connect_s_min = -1", ["connect_s_min = -1: Input should be greater than or equal to 0; correct the entry"]),
         (
             "connect_s_min = 3",
             [
                 "file = {'connect_s_min': 3}: connect_s_min (3) is more than connect_s_max (0.8); exchange the two; "
-                "mend the entry"
+                "correct the entry"
             ],
         ),
         (
             "conect_s_min = 1",
             [
-                f"conect_s_min: unknown key; did you mean connect_s_min? known here: {WORLD_KEYS}; mend the name or "
+                f"conect_s_min: unknown key; did you mean connect_s_min? known here: {WORLD_KEYS}; correct the name or "
                 "delete the line"
             ],
         ),
-        ("gop_cached_share = 2", ["gop_cached_share = 2: Input should be less than or equal to 1; mend the entry"]),
-        ("start = 5", ["start = 5: Input should be a valid datetime; mend the entry"]),
+        ("gop_cached_share = 2", ["gop_cached_share = 2: Input should be less than or equal to 1; correct the entry"]),
+        ("start = 5", ["start = 5: Input should be a valid datetime; correct the entry"]),
         (
             'streams = [{name = "x", codec = "h266", kbit_s = 0, cpu_ms = 1, shares = 1}]',
             [
-                "streams.0.codec = 'h266': Input should be 'h264', 'h265' or 'mjpeg'; mend the entry",
-                "streams.0.kbit_s = 0: Input should be greater than 0; mend the entry",
+                "streams.0.codec = 'h266': Input should be 'h264', 'h265' or 'mjpeg'; correct the entry",
+                "streams.0.kbit_s = 0: Input should be greater than 0; correct the entry",
                 "streams.0.share: is missing; add it",
                 "streams.0.shares: unknown key; did you mean share? known here: codec, cpu_ms, kbit_s, name, share; "
-                "mend the name or delete the line",
+                "correct the name or delete the line",
             ],
         ),
         (
             "intervals = []",
-            ["intervals = []: Tuple should have at least 1 item after validation, not 0; mend the entry"],
+            ["intervals = []: Tuple should have at least 1 item after validation, not 0; correct the entry"],
         ),
         (
             'hours = [{hours = "6:00-5:00", share = 1}]',
             [
                 "hours.0.hours = '6:00-5:00': '6:00-5:00' is no interval; allowed: [days ]HH:MM-HH:MM[,HH:MM-HH:MM]"
-                "[; ...] with days like mon-fri or sat,sun; mend the entry"
+                "[; ...] with days like mon-fri or sat,sun; correct the entry"
             ],
         ),
         (
             "[failure_s]\nrefused = 0",
             [
-                "failure_s = {'refused': 0}: refused = 0: allowed: more than 0, at most 300 (seconds); mend the entry",
+                "failure_s = {'refused': 0}: refused = 0: allowed: more than 0, at most 300 (seconds); "
+                "correct the entry",
             ],
         ),
         (
             "[failure_s]\ntimeout_keyframe = 3",
             [
                 "failure_s = {'timeout_keyframe': 3}: timeout_keyframe: lasts what the configuration says; delete the "
-                "line; mend the entry"
+                "line; correct the entry"
             ],
         ),
         ("= 3", ["is not TOML: Invalid statement (at line 1, column 1)"]),
@@ -122,16 +123,16 @@ def test_a_world_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("offline_share = 1.5", ["offline_share = 1.5: Input should be less than or equal to 1; mend the entry"]),
+        ("offline_share = 1.5", ["offline_share = 1.5: Input should be less than or equal to 1; correct the entry"]),
         (
             "[offline_reasons]\nrefused = 0",
-            ["offline_reasons = {'refused': 0}: refused = 0: allowed: more than 0; delete the line; mend the entry"],
+            ["offline_reasons = {'refused': 0}: refused = 0: allowed: more than 0; delete the line; correct the entry"],
         ),
         (
             "[[storms]]\nat_share = 2\nfor_s = 0",
             [
-                "storms.0.at_share = 2: Input should be less than or equal to 1; mend the entry",
-                "storms.0.for_s = 0: Input should be greater than 0; mend the entry",
+                "storms.0.at_share = 2: Input should be less than or equal to 1; correct the entry",
+                "storms.0.for_s = 0: Input should be greater than 0; correct the entry",
             ],
         ),
         ("[[power_cuts]]\nfor_s = 3", ["power_cuts.0.at_share: is missing; add it"]),
@@ -139,7 +140,7 @@ def test_a_world_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
             "[[platform_restarts]]\nat_share = 0.1\nfor_s = 3\nplatform = 2",
             [
                 "platform_restarts.0.platform: unknown key; did you mean platforms? known here: at_share, for_s, "
-                "platforms; mend the name or delete the line"
+                "platforms; correct the name or delete the line"
             ],
         ),
     ],
