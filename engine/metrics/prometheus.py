@@ -1,7 +1,6 @@
-"""Every metric of the engine. The only import of prometheus_client. No camera is ever a label."""
+"""Records the engine's metrics and serves them to Prometheus. The only module that imports prometheus_client."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -20,111 +19,13 @@ from prometheus_client.process_collector import ProcessCollector
 
 from engine.config.address import host_port
 from engine.errors import ListenError
+from engine.metrics.definitions import CPU_STAGES, METRICS, STAGES, Metric
 from engine.model.kpi import KpiName, Rate
 from engine.model.schedule import SchedulerStatus
 
 REGIONS_MAX = 500
 """Regions that get a label value of their own; a province has fewer than 200 counties. The rest is `other`."""
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-
-@dataclass(frozen=True, slots=True)
-class MetricKind:
-    """One row of docs/metrics.md."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
-
-
-_TABLE = (
-    MetricKind("patrol_build_info", "info", (), "Version of the engine."),
-    MetricKind("patrol_visits_total", "counter", ("via", "outcome"), "Visits ended; outcome: keyframe, or the reason."),
-    MetricKind("patrol_checks_total", "counter", ("state",), "Verdicts given, by the visit's own state."),
-    MetricKind("patrol_stage_seconds", "histogram", ("stage",), "Time spent in one stage of a check."),
-    MetricKind(
-        "patrol_stage_cpu_seconds_total",
-        "counter",
-        ("stage",),
-        "Processor time spent in decode, kernels and judge: what they cost, without waiting for a core.",
-    ),
-    MetricKind(
-        "patrol_intake_dropped_frames_total", "counter", ("reason",), "Frames that ended without a measurement."
-    ),
-    MetricKind("patrol_intake_queue_frames", "gauge", (), "Frames that wait for a worker."),
-    MetricKind("patrol_intake_queue_bytes", "gauge", (), "Their size."),
-    MetricKind("patrol_intake_queue_age_seconds", "gauge", (), "How long the first in the line has waited."),
-    MetricKind("patrol_visits_in_flight", "gauge", (), "Visits ordered and not ended."),
-    MetricKind("patrol_cameras", "gauge", ("state", "region"), "Cameras by announced state and county."),
-    MetricKind("patrol_period_lag_seconds", "gauge", (), "How late the most overdue camera is."),
-    MetricKind("patrol_visit_lag_seconds", "histogram", ("class",), "How late a visit began."),
-    MetricKind("patrol_class_cameras", "gauge", ("class",), "Cameras by the scheduler's class."),
-    MetricKind("patrol_class_period_seconds", "gauge", ("class", "which"), "Period: configured, stretched, achieved."),
-    MetricKind(
-        "patrol_class_coverage_ratio", "gauge", ("class",), "Periods with a look / periods due, since the start."
-    ),
-    MetricKind("patrol_periods_shed", "gauge", ("reason",), "Periods without a look, by what the camera waited for."),
-    MetricKind("patrol_visits_allowed", "gauge", (), "Visits that may be in flight: cap, feeders, room in the intake."),
-    MetricKind("patrol_cameras_failing", "gauge", ("reason",), "Cameras whose last visit failed, by reason."),
-    MetricKind("patrol_scheduler_overloaded", "gauge", (), "1 while demand is above capacity: periods are stretched."),
-    MetricKind("patrol_scheduler_waiting", "gauge", ("gate",), "Cameras that wait: for a slot, their uplink, host."),
-    MetricKind("patrol_scheduler_demand", "gauge", (), "Visits a second that the configured periods ask for."),
-    MetricKind("patrol_scheduler_capacity", "gauge", (), "Visits a second this machine was seen to carry; 0: enough."),
-    MetricKind("patrol_county_lag_seconds", "gauge", ("region",), "Longest lag of late; the worst counties only."),
-    MetricKind("patrol_outages", "gauge", (), "Platforms that are out now."),
-    MetricKind("patrol_config_reloads_total", "counter", ("outcome",), "Reloads: applied, unchanged, refused."),
-    MetricKind("patrol_config_stale", "gauge", (), "1 while the last reload was refused and the old settings stand."),
-    MetricKind("patrol_worker_restarts_total", "counter", ("reason",), "Worker processes replaced."),
-    MetricKind("patrol_workers_ready", "gauge", (), "Worker processes that take frames."),
-    MetricKind("patrol_feeder_restarts_total", "counter", ("kind", "reason"), "Feeder processes replaced."),
-    MetricKind("patrol_demux_stuck_threads", "gauge", (), "Demuxing threads given up and not back."),
-    MetricKind("patrol_rtsp_fallbacks_total", "counter", ("outcome",), "RTSP visits tried again through FFmpeg."),
-    MetricKind("patrol_store_errors_total", "counter", ("part",), "Writes that failed: store (tried again), evidence."),
-    MetricKind(
-        "patrol_store_dropped_total",
-        "counter",
-        ("reason",),
-        "Records not written: queue_full, queue_full_ledger, refused; keyframes: evidence.",
-    ),
-    MetricKind("patrol_store_written_total", "counter", (), "Verdicts written."),
-    MetricKind(
-        "patrol_notices_total",
-        "counter",
-        ("endpoint", "outcome"),
-        "Attempts to deliver a notice; outcome: delivered, or why not; dead: given up.",
-    ),
-    MetricKind("patrol_notices_waiting", "gauge", ("endpoint",), "Notices that wait for an endpoint."),
-    MetricKind("patrol_notices_oldest_seconds", "gauge", ("endpoint",), "How long the oldest of them has waited."),
-    MetricKind("patrol_notices_circuit_open", "gauge", ("endpoint",), "1 while an endpoint has failed too often."),
-    MetricKind("patrol_findings", "gauge", ("state", "level"), "Findings that have not ended."),
-    MetricKind("patrol_finding_events_total", "counter", ("step",), "Events of the ledger."),
-    MetricKind(
-        "patrol_findings_unheard_total",
-        "counter",
-        (),
-        "Verdicts that the ledger did not hear since its events wait for the database; the camera's next one tells it.",
-    ),
-    MetricKind("patrol_evidence_bytes", "gauge", (), "Size of all keyframes that are kept."),
-    MetricKind(
-        "patrol_evidence_files",
-        "gauge",
-        ("rank",),
-        "Keyframes kept, by rank; docs/evidence.md.",
-    ),
-    MetricKind("patrol_evidence_out_total", "counter", ("rank",), "Keyframes let go because the budget was spent."),
-    MetricKind("patrol_kpi_ratio", "gauge", ("kpi", "region"), "KPI of the day so far by county; docs/kpis.md."),
-    MetricKind("patrol_kpi_late_total", "counter", (), "Verdicts that came when their day was over: no KPI has them."),
-    MetricKind("patrol_kpi_measured_ratio", "gauge", ("kpi", "region"), "Measured / registered beside it."),
-    MetricKind("patrol_watchers", "gauge", (), "Callers that watch verdicts."),
-    MetricKind("patrol_rpc_seconds", "histogram", ("method", "code"), "gRPC calls by method and status."),
-)
-STAGES = (
-    "connect", "keyframe_wait", "visit_total", "queue", "decode", "kernels", "judge", "arrival_to_verdict", "store",
-)  # fmt: skip
-
-
-CPU_STAGES = ("decode", "kernels", "judge")
 
 
 class Metrics:
@@ -135,13 +36,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._info = Info("patrol_build", _help("patrol_build_info"), registry=self.registry)
         self._info.info({"version": version})
-        self._counters = {m.name: _counter(m, self.registry) for m in _TABLE if m.kind == "counter"}
+        self._counters = {m.name: _counter(m, self.registry) for m in METRICS if m.kind == "counter"}
         self._gauges = {
-            m.name: Gauge(m.name, m.help, m.labels, registry=self.registry) for m in _TABLE if m.kind == "gauge"
+            m.name: Gauge(m.name, m.help, m.labels, registry=self.registry) for m in METRICS if m.kind == "gauge"
         }
         self._histograms = {
             m.name: Histogram(m.name, m.help, m.labels, buckets=_SECONDS, registry=self.registry)
-            for m in _TABLE
+            for m in METRICS
             if m.kind == "histogram"
         }
         self._stages = {stage: self._histograms["patrol_stage_seconds"].labels(stage) for stage in STAGES}
@@ -336,31 +237,9 @@ class Metrics:
             self._server.server_close()
 
 
-def markdown() -> str:
-    """docs/metrics.md."""
-    lines = [
-        "# Metrics",
-        "",
-        "Served as Prometheus text on `serve.metrics_listen`. No camera is ever a label. Generated by",
-        "`python -m engine.metrics`.",
-        "",
-        "| metric | kind | labels | meaning |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| `{m.name}` | {m.kind} | {', '.join(m.labels) or '-'} | {m.help} |" for m in _TABLE]
-    lines += ["", f"Stages: {', '.join(STAGES)}.", ""]
-    return "\n".join(lines)
-
-
 def _help(name: str) -> str:
-    return next(one.help for one in _TABLE if one.name == name)
+    return next(one.help for one in METRICS if one.name == name)
 
 
-def _counter(metric: MetricKind, registry: CollectorRegistry) -> Counter:
+def _counter(metric: Metric, registry: CollectorRegistry) -> Counter:
     return Counter(metric.name.removesuffix("_total"), metric.help, metric.labels, registry=registry)
-
-
-if __name__ == "__main__":
-    from pathlib import Path
-
-    Path("docs/metrics.md").write_text(markdown(), encoding="utf-8")

@@ -1,11 +1,11 @@
-"""docs/notices.md: its examples, fields and tables as the code has them: `python -m engine.notices.describe`."""
+"""docs/notices.md: its examples and its tables of kinds, fields, outcomes and waits."""
 
 import json
 from collections.abc import Iterator
 
 from engine.clock import NS_PER_S
 from engine.config.notices import EndpointSettings, NoticesSettings
-from engine.config.pages import table, with_block
+from engine.docgen.markdown import table, with_block
 from engine.errors import ConfigError
 from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Step, Subject
@@ -43,8 +43,8 @@ _SAYS = {
 }
 
 
-def page(text: str) -> str:
-    """The page with its blocks as they are now."""
+def update(page: str) -> str:
+    """Return docs/notices.md with its generated blocks renewed."""
     for name, lines in (
         ("example", _example()),
         ("verdict example", _json(_verdict_notice())),
@@ -54,8 +54,8 @@ def page(text: str) -> str:
         ("outcomes", _outcomes()),
         ("waits", _waits()),
     ):
-        text = with_block(text, name, lines)
-    return text
+        page = with_block(page, name, lines)
+    return page
 
 
 def _finding_notice() -> Notice:
@@ -138,10 +138,3 @@ def _span(duration_s: int) -> str:
     minutes, seconds = divmod(rest, 60)
     parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
-
-
-if __name__ == "__main__":
-    from pathlib import Path
-
-    path = Path("docs/notices.md")
-    path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
