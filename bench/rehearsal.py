@@ -32,7 +32,7 @@ from rich.table import Table
 
 from bench.history import append
 from bench.visits import CAMERAS, CLIP, apart, load_server
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.clock import ns
 from engine.config import Settings
 from engine.config.calendar import Calendar

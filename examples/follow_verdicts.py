@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ _RESUMED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """What became of a camera of a check-now call: verdict, not_found, not_visited, paused, removed or pending."""
 
     camera_id: str
@@ -243,13 +243,15 @@ class PatrolClient:
         reply = self._channel.call(self._cameras.ResetBaseline, request)
         return reply.reset, tuple(map(camera_id_of, reply.missing))
 
-    def check_now(self, camera_ids: Sequence[str], timeout_s: float | None = None) -> Generator[Checked, None, None]:
+    def check_now(
+        self, camera_ids: Sequence[str], timeout_s: float | None = None
+    ) -> Generator[CheckResult, None, None]:
         """Visit cameras as soon as the caps allow; each told as soon as its verdict is stored, until time is up."""
         request = patrol_pb2.CheckNowRequest(cameras=map(camera_name, camera_ids))
         for reply in self._channel.stream(self._patrol.CheckNow, request, timeout_s):
             outcome = patrol_pb2.CheckOutcome.Name(reply.outcome).removeprefix("CHECK_OUTCOME_").lower()
             verdict = verdict_of(reply.verdict) if reply.HasField("verdict") else None
-            yield Checked(camera_id_of(reply.camera), outcome, verdict)
+            yield CheckResult(camera_id_of(reply.camera), outcome, verdict)
 
     def verdict(self, camera_id: str, visit_id: int = 0) -> Verdict:
         """A verdict, 0 the latest."""

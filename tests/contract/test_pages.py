@@ -33,7 +33,7 @@ def test_check_names_stale_pages_and_changes_nothing(tmp_path: Path, monkeypatch
 
 
 def test_a_page_without_the_marks_of_a_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="<!-- world keys -->"):
+    with pytest.raises(ValueError, match="<!-- scheduler keys -->"):
         scheduler.update("# Who is visited when")
 
 

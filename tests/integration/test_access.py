@@ -12,8 +12,7 @@ from google.protobuf import text_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.model.access import AuditQuery, Role, TokenOrder
 from engine.model.camera import Camera

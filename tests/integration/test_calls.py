@@ -11,7 +11,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.clock import wall_ns
 from engine.model.access import Role, TokenOrder
 from engine.model.spot_check import SpotCheck, SpotCheckHeader

@@ -17,8 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.errors import ConfigError, ListenError, StoreError
 from engine.metrics import Metrics

@@ -9,8 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.model.camera import Camera
 from engine.serve.streams import streams, watch
 from engine.serve.streams.watch import seq_of, token_of

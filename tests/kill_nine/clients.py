@@ -12,8 +12,7 @@ from itertools import count
 
 import numpy as np
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.demo.pictures import damaged, frame, passing, photo
 from engine.feed import wire

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.clock import wall_ns
 from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
