@@ -15,7 +15,7 @@ import grpc
 
 from bench.api_callers import OWN_CONNECTION
 from engine.serve.messages.resource_names import verdict_name
-from engine.serve.streams.watch import seq_of
+from engine.serve.messages.resume_token import decode_resume_token
 from patrol.v1 import patrol_pb2
 
 _AGAIN_S = 0.2
@@ -83,7 +83,7 @@ async def _one(address: str, heard: _Heard, begun: asyncio.Semaphore) -> None:
                     names, token = _read(raw)
                     heard.messages += 1
                     heard.names += names
-                    heard.token, heard.seq = token, seq_of(token)
+                    heard.token, heard.seq = token, decode_resume_token(token)
                     if heard.first_seq < 0:
                         heard.first_seq = heard.seq
                         begun.release()

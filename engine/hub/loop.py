@@ -29,7 +29,7 @@ from engine.model.visit import FeedKind
 from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller
-from engine.serve.streams.watch import Watch
+from engine.serve.streams.broadcast import Broadcast
 from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.writer.writer import Writer
 from engine.worker import wire as jobs
@@ -59,7 +59,7 @@ class Hub:
         findings: FindingsService,
         quarantine: Quarantine,
         writer: Writer,
-        watch: Watch[PublishedVerdict],
+        watch: Broadcast[PublishedVerdict],
         metrics: Metrics,
         kpis: KpiService,
     ) -> None:

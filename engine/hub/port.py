@@ -247,7 +247,7 @@ class Port:
         return self._findings
 
     @property
-    def indicators(self) -> KpiService:
+    def kpis(self) -> KpiService:
         """The KPIs."""
         return self._kpis
 

@@ -38,7 +38,7 @@ from engine.scheduler.core import Scheduler
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
-from engine.serve.streams.watch import Watch
+from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.pauses import removed
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.quarantine import Quarantine
@@ -104,7 +104,7 @@ def _serve(
     store.transaction_hooks += [kpis.join, notices.join]
     log = VerdictLog(store.history, registry)
     sizes = settings.serve.watch_queue_max, settings.serve.watchers_max
-    watch = Watch(log, patrol_service.watch_body, patrol_service.watch_mark, *sizes)
+    watch = Broadcast(log, patrol_service.encode_watch_event, patrol_service.encode_watch_token, *sizes)
 
     def publish(records: Sequence[VisitRecord]) -> None:
         catalog.stored(records)
@@ -155,7 +155,9 @@ def _serve(
         kpis,
     )
     findings.ask = hub.ask
-    ledger_watch: Watch[LoggedEvent] = Watch(findings, finding_service.watch_body, finding_service.watch_mark, *sizes)
+    ledger_watch: Broadcast[LoggedEvent] = Broadcast(
+        findings, finding_service.encode_watch_event, finding_service.encode_watch_token, *sizes
+    )
     pins = EvidenceRetention(evidence, store.findings.cited())
     findings.listeners += [lambda news: pins.hear([one.event for one in news]), ledger_watch.publish]
 
