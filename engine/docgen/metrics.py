@@ -14,6 +14,8 @@ def markdown() -> str:
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",
     ]
-    lines += [f"| `{m.name}` | {m.kind} | {', '.join(m.labels) or '-'} | {m.help} |" for m in METRICS]
+    lines += [
+        f"| `{metric.name}` | {metric.kind} | {', '.join(metric.labels) or '-'} | {metric.help} |" for metric in METRICS
+    ]
     lines += ["", f"Stages: {', '.join(STAGES)}.", ""]
     return "\n".join(lines)
