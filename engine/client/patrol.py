@@ -356,7 +356,7 @@ class PatrolClient:
         return table_of(self._channel.call(self._patrol.QueryKpis, query_message(query)), query.by)
 
     def league(self, query: LeagueQuery) -> LeagueTable:
-        """Return regions or canteens ordered by a KPI."""
+        """Return regions ordered by a KPI."""
         return league_of(self._channel.call(self._patrol.QueryLeague, league_query_message(query)), query.kpi)
 
 

@@ -18,7 +18,10 @@ thing wrong, on stderr), 130 after Ctrl-C. Tables become plain lines on a pipe; 
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield each command and the words after `patrol` that call it, in the order of the help; no mere groups."""
+    """Yield each command and the words after `patrol` that call it, in the order of the help.
+
+    Groups that do nothing by themselves are left out.
+    """
     yield from _leaves((), typer.main.get_command(app))
 
 
@@ -39,24 +42,24 @@ def _leaves(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, .
 
 
 def _described(words: tuple[str, ...], command: Any) -> str:
-    arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [one for one in command.params if one.param_type_name == "option"]
-    title = " ".join(["patrol", *words, *(_word(one) for one in arguments)])
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    title = " ".join(["patrol", *words, *map(_placeholder, arguments)])
     lines = [f"## `{title}`", "", inspect.cleandoc(command.help), ""]
     if command.params:
         lines += ["| argument or option | default | meaning |", "|---|---|---|"]
-        lines += [f"| `{_word(one)}` | - | {_meaning(one)} |" for one in arguments]
-        lines += [f"| {_spelled(one)} | {_default(one)} | {_meaning(one)} |" for one in options]
+        lines += [f"| `{_placeholder(argument)}` | - | {_meaning(argument)} |" for argument in arguments]
+        lines += [f"| {_spellings(option)} | {_default(option)} | {_meaning(option)} |" for option in options]
         lines.append("")
     return "\n".join(lines)
 
 
-def _word(argument: Any) -> str:
-    word: str = argument.metavar or argument.name.upper()
-    return word
+def _placeholder(argument: Any) -> str:
+    placeholder: str = argument.metavar or argument.name.upper()
+    return placeholder
 
 
-def _spelled(option: Any) -> str:
+def _spellings(option: Any) -> str:
     value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
     spellings = [*sorted(option.opts, key=len, reverse=True), *option.secondary_opts]
     return ", ".join(f"`{spelling}{value}`" for spelling in spellings)

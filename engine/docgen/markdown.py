@@ -9,7 +9,10 @@ from engine.config.setting import Section
 
 
 def with_block(page: str, name: str, lines: Iterable[str]) -> str:
-    """The page with these lines between its marks `<!-- NAME -->` and `<!-- /NAME -->`; ValueError if it has none."""
+    """Return the page with these lines between its marks `<!-- NAME -->` and `<!-- /NAME -->`.
+
+    Raises ValueError unless the page has the marks exactly once.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if len(pattern.findall(page)) != 1:
@@ -19,13 +22,13 @@ def with_block(page: str, name: str, lines: Iterable[str]) -> str:
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     head, *body = ("| " + " | ".join(row) + " |" for row in (columns, *rows))
     return [head, "|" + "---|" * len(columns), *body]
 
 
 def key_table(kind: type[Section]) -> list[str]:
-    """Every key of a file, those of its tables behind it: `streams[].share`."""
+    """Return a table of every key of a file, followed by those of its tables: `streams[].share`."""
     return table(("key", "default", "unit", "allowed", "meaning"), _key_rows(kind, ""))
 
 

@@ -27,7 +27,7 @@ _CAMERA = Camera(
     _SUBJECT.camera_id, "", "切配间", _SUBJECT.site_id, _SUBJECT.site_name, "130102", KeyPoint.CUTTING, required=True
 )
 _REGION = "石家庄市长安区"
-_SAYS = {
+_MEANINGS = {
     Outcome.DELIVERED: "2xx: delivered; what the answer says is ignored",
     Outcome.REFUSED: "400, 413, 415, 422: sent again; after `refusals_max` of them given up, and the next one passes",
     Outcome.THROTTLED: "429: sent again after Retry-After; the circuit stays closed",
@@ -108,11 +108,11 @@ def _fields(kind: type[Data]) -> list[str]:
 
 
 def _outcomes() -> list[str]:
-    return table(("outcome", "when, and what then"), [(f"`{one}`", _SAYS[one]) for one in Outcome])
+    return table(("outcome", "when, and what then"), [(f"`{outcome}`", _MEANINGS[outcome]) for outcome in Outcome])
 
 
 def _waits() -> list[str]:
-    """What the policy itself does with an endpoint that fails always, jitter left out."""
+    """Run the delivery policy against an endpoint that always fails, without jitter, and tabulate its waits."""
     endpoint = EndpointSettings(name="county", url="https://county.example/", secret_file="-")  # noqa: S106 (none)
     settings = NoticesSettings(endpoints=(endpoint,))
     delivery, now_ns, rows = Delivery(settings), 0, []

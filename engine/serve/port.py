@@ -142,7 +142,7 @@ class KpiPort(Protocol):
         """Return a page of KPIs. Raises ValueError if the page token is none of this query's."""
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
-        """Return regions or canteens ordered by a KPI."""
+        """Return regions ordered by a KPI."""
 
 
 class AccessStore(Protocol):

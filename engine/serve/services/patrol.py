@@ -155,7 +155,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         return await asyncio.to_thread(lambda: table_message(table, token).SerializeToString())
 
     async def QueryLeague(self, request: patrol_pb2.QueryLeagueRequest, call: Call) -> patrol_pb2.QueryLeagueResponse:
-        """Return regions or canteens ordered by a KPI."""
+        """Return regions ordered by a KPI."""
         return league_message(await call.hub.league(league_query_of(request)))
 
     async def GetStatus(self, request: patrol_pb2.GetStatusRequest, call: Call) -> patrol_pb2.PatrolStatus:
