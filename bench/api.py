@@ -1,4 +1,4 @@
-"""Measures the API of an engine with a province of cameras and twenty million verdicts under many calls while it writes.
+"""Measures the API of an engine with a province of cameras and twenty million verdicts: many calls while it writes.
 
     python -m bench.api --json [--record] [--cameras 131072] [--rows 20000000] [--days 365] [--callers 64]
                         [--watchers 200] [--calls 100] [--checks 100] [--seconds 60] [--dir DIR]

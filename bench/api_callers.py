@@ -96,7 +96,7 @@ async def _one(
 
 
 def _calls(channel: grpc.aio.Channel, load: Load, chance: random.Random) -> dict[str, Callable[[], Awaitable[bytes]]]:
-    """The calls by kind. They return bytes, which are parsed after the clock has stopped: parsing is the caller's time."""
+    """The calls by kind. They return bytes, which are parsed after the clock has stopped: that is the caller's time."""
 
     def method(path: str, request: Any) -> Any:
         return channel.unary_unary(f"/patrol.v1.{path}", request_serializer=type(request).SerializeToString)
