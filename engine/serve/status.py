@@ -109,7 +109,7 @@ def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequ
     for number, (field, description) in enumerate(violations):
         bytes_left -= len(field.encode()) + len(description.encode())
         if bytes_left < 0 and number:
-            more = f"and {len(violations) - number} more; mend these first"
+            more = f"and {len(violations) - number} more; fix these first"
             request.field_violations.add(field=field, description=more)
             break
         request.field_violations.add(field=field, description=description[:_DETAIL_BYTES_MAX])

@@ -153,7 +153,7 @@ def test_an_update_changes_what_its_mask_names_and_keeps_the_password(served: Se
     assert served.hub.registry.cameras["c1"].url == "rtsp://u:secret@h/1"
     with pytest.raises(CallError, match="not in the registry"):
         served.client.update_camera(replace(changed, camera_id="zz"))
-    with pytest.raises(CallError, match="the engine's to say"):
+    with pytest.raises(CallError, match="set by the engine"):
         served.client.update_camera(changed, ["latest_verdict"])
 
 

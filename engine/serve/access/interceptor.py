@@ -221,13 +221,13 @@ class _Method:
         try:
             request = self._deserialize(raw)
         except DecodeError as error:
-            raise InvalidArgumentError("", f"the bytes are no request of {self.name}; see its .proto") from error
+            raise InvalidArgumentError("", f"the bytes are no valid request of {self.name}; see its .proto") from error
         request_fields.check(request, skip_rows=self._skip_rows)
         return request
 
 
 async def _refuse(_: Any, context: Context) -> None:
-    await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this method has no rule of who may call it")
+    await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this method has no access rule")
 
 
 def _serialized(reply: Any) -> bytes:

@@ -89,7 +89,7 @@ def _violations(message: Message, path: str, depth: int, skip_rows: bool = False
 def _inside(message: Message, where: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(message, Timestamp):
         if not (0 <= message.seconds <= _SECONDS_MAX and 0 <= message.nanos <= _NANOS_MAX):
-            yield where, "is no moment between 1970 and 2262; allowed: 1970-01-01T00:00:00Z to 2262-04-11T23:47:15Z"
+            yield where, "is not between 1970 and 2262; allowed: 1970-01-01T00:00:00Z to 2262-04-11T23:47:15Z"
     elif depth < _DEPTH_MAX:
         yield from _violations(message, f"{where}.", depth + 1)
 
@@ -135,7 +135,7 @@ def _text(chars_max: int, pattern: "re.Pattern[str]", allowed: str) -> Check:
         if chars_max and len(value) > chars_max:
             yield where, f"{len(value)} characters; allowed: at most {chars_max}"
         elif "\0" in value:
-            yield where, "holds a character of code 0, which no text has; leave it out"
+            yield where, "has a NUL character; leave it out"
         elif pattern.pattern and not pattern.fullmatch(value):
             yield where, f"{value[:_SHOWN_CHARS]!r}; allowed: {allowed}"
 
@@ -148,7 +148,7 @@ def _enum(kind: Any) -> Check:
 
     def check_enum(value: int, where: str) -> Iterator[tuple[str, str]]:
         if value not in numbers:
-            yield where, f"{value} is none; allowed: {names}"
+            yield where, f"{value}; allowed: {names}"
 
     return check_enum
 

@@ -32,7 +32,7 @@ def no_camera(camera_id: str) -> NotFoundError:
 
 def no_finding(finding_id: int) -> NotFoundError:
     """Return the error for a finding that does not exist, or is not in the caller's region."""
-    return NotFoundError(f"there is no finding {finding_id}; ListFindings names those there are")
+    return NotFoundError(f"there is no finding {finding_id}; ListFindings lists those that exist")
 
 
 class ScopedHub:
@@ -56,8 +56,8 @@ class ScopedHub:
         """Raise DeniedError unless the caller's token is of all regions."""
         if self._region:
             raise DeniedError(
-                f"token {self._actor.name!r} is of region {self._region}, and this concerns everybody's cameras; ask "
-                "with a token of all regions"
+                f"token {self._actor.name!r} is of region {self._region}, and this call concerns the cameras of all "
+                "regions; use a token of all regions"
             )
 
     async def import_cameras(

@@ -57,7 +57,7 @@ class TokenCache:
         if self._open_without and not self._tokens:
             return LOCAL, b""
         raise UnauthenticatedError(
-            "no token that holds; send metadata authorization: Bearer TOKEN, as `patrol token create` has shown it"
+            "no valid token; send metadata authorization: Bearer TOKEN, as `patrol token create` printed it"
         )
 
     def is_valid(self, digest: bytes) -> bool:

@@ -57,7 +57,7 @@ class PageTokens:
     @staticmethod
     def _refuse() -> NoReturn:
         raise InvalidArgumentError(
-            "page_token", "is none of ours for this question; send the last reply's, and leave all else as it was"
+            "page_token", "is not valid for this request; send that of the last reply, and change no other field"
         )
 
 

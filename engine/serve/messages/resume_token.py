@@ -20,4 +20,4 @@ def decode_resume_token(token: str) -> int:
             return int(text.removeprefix(_VERSION))
     except ValueError:
         pass
-    raise InvalidArgumentError("resume_token", "is none of ours; give the last one that a message of this watch had")
+    raise InvalidArgumentError("resume_token", "is not valid; send the last one that this watch sent")

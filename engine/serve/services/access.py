@@ -24,7 +24,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         """Create a token."""
         order = order_of(request.token)
         if request.token.HasField("expire_time") and order.expires_wall_ns <= wall_ns():
-            raise InvalidArgumentError("token.expire_time", "lies in the past; give a moment to come, or leave it out")
+            raise InvalidArgumentError("token.expire_time", "is in the past; give a future time, or leave it out")
         token, secret = await call.hub.create_token(order)
         await self._refresh()
         return access_pb2.CreateTokenResponse(token=token_message(token), secret=secret)
@@ -48,7 +48,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         """Revoke a token."""
         token = await call.hub.revoke_token(number_of(request.name))
         if token is None:
-            raise NotFoundError(f"there is no token {number_of(request.name)}; ListTokens names those there are")
+            raise NotFoundError(f"there is no token {number_of(request.name)}; ListTokens lists those that exist")
         await self._refresh()
         return token_message(token)
 

@@ -82,7 +82,9 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         camera = camera_of(request.camera, request.camera_id)
         async with self._change_lock:
             if await call.hub.camera(camera.camera_id) is not None:
-                raise ExistsError(f"camera {camera.camera_id!r} is known; UpdateCamera changes it")
+                raise ExistsError(
+                    f"camera {camera.camera_id!r} is in the registry already; change it with UpdateCamera"
+                )
             await self._upsert(camera, call, "camera_id")
         return self._message(await _camera(call, camera.camera_id))
 
@@ -95,7 +97,9 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         check_mask(request.update_mask, _CAMERA, "update_mask")
         for index, path in enumerate(request.update_mask.paths):
             if path == "name" or path.startswith(_VERDICT_FIELD):
-                raise InvalidArgumentError(f"update_mask.paths[{index}]", f"{path!r} is the engine's to say")
+                raise InvalidArgumentError(
+                    f"update_mask.paths[{index}]", f"{path!r} is set by the engine; leave it out"
+                )
         async with self._change_lock:
             present = await call.hub.camera(camera_id)
             if present is None and not request.allow_missing:

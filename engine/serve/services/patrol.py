@@ -83,8 +83,8 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             raise no_camera(camera_id)
         verdict = await call.hub.verdict(camera_id, visit_id)
         if verdict is None:
-            not_kept = f"verdict {visit_id} on camera {camera_id!r} is not kept; ListVerdicts names those that are"
-            not_visited = f"camera {camera_id!r} was not visited yet; ask CheckNow, or wait"
+            not_kept = f"verdict {visit_id} on camera {camera_id!r} is not kept; ListVerdicts lists those that are"
+            not_visited = f"camera {camera_id!r} was not visited yet; call CheckNow, or wait"
             raise NotFoundError(not_kept if visit_id else not_visited)
         return verdict_message(verdict)
 
@@ -110,7 +110,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         """Send verdicts as they are stored."""
         if request.resume_token and request.with_current:
             raise InvalidArgumentError(
-                "with_current", "true with resume_token, which goes on from what is known; leave one of them out"
+                "with_current", "true with resume_token, which resumes an earlier watch; leave one of them out"
             )
         wanted = VerdictFilter(
             request.filter.region_prefix,

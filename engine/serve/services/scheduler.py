@@ -39,7 +39,7 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         """Stop visiting the cameras of a scope."""
         now_ns, until_ns = wall_ns(), wall_ns_of(request.end_time)
         if request.HasField("end_time") and until_ns <= now_ns:
-            raise InvalidArgumentError("end_time", "lies in the past; give a moment to come, or leave it out")
+            raise InvalidArgumentError("end_time", "is in the past; give a future time, or leave it out")
         pause = Pause(scope_of(request.scope), request.reason, call.actor.name, now_ns, until_ns)
         return pause_message(await call.hub.pause(pause))
 
@@ -74,7 +74,7 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         check = await call.hub.spot_check(draw_id)
         if check is None:
             which = f"draw {draw_id} is not kept" if draw_id else "nothing was drawn yet"
-            raise NotFoundError(f"{which}; ListSpotChecks names those that are")
+            raise NotFoundError(f"{which}; ListSpotChecks lists those that are")
         return spot_check_message(check)
 
     async def ListSpotChecks(

@@ -136,7 +136,7 @@ class Broadcast(Generic[Event]):
                     yield Span([RingEntry(row) for row in rows], seq)
                     continue
                 if self._ring.floor > seq:
-                    raise LostError(f"the log has lost what came after {seq}; begin without resume_token")
+                    raise LostError(f"the log no longer has what came after {seq}; begin without resume_token")
                 if self._rounds != rounds:
                     continue  # events were published while the log was read, and this watcher was not woken
             else:

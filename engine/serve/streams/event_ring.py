@@ -119,8 +119,8 @@ class EventRing(Generic[Event]):
             behind = self.next_number - number
             if behind > len(self._entries):
                 raise TooSlowError(
-                    f"{behind} waited and {len(self._entries)} may (serve.watch_queue_max); read faster or narrow the "
-                    "filter, and go on with the resume_token",
+                    f"{behind} events wait, and {len(self._entries)} may (serve.watch_queue_max); read faster or narrow "
+                    "the filter, and resume with the resume_token",
                     encode_resume_token(seq),
                 )
             end = min(self.next_number if until is None else until, number + SPAN_EVENTS_MAX)

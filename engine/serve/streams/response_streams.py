@@ -95,8 +95,8 @@ class _Stream:
 
 
 def _revoked() -> PatrolError:
-    return UnauthenticatedError("the token holds no longer; it was revoked, or has expired")
+    return UnauthenticatedError("the token is no longer valid; it was revoked or has expired")
 
 
 def _stalled() -> PatrolError:
-    return TooSlowError(f"nothing was read for {STALLED_S:g} s; read faster, and go on with the last resume_token")
+    return TooSlowError(f"nothing was read for {STALLED_S:g} s; read faster, and resume with the last resume_token")

@@ -47,7 +47,7 @@ def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
         feed.publish(log.add(3))
         seen = [int(one) for one in (await anext(bodies)).split()]
         feed.publish(log.add(5))
-        with pytest.raises(TooSlowError, match="5 waited and 4 may") as caught:
+        with pytest.raises(TooSlowError, match="5 events wait, and 4 may") as caught:
             await anext(bodies)
         return seen, caught.value.resume_token
 

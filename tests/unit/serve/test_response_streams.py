@@ -83,7 +83,7 @@ def test_a_stream_whose_token_is_revoked_ends_though_nothing_is_told() -> None:
         story.streams.check()
         story.streams.check()  # it is ended once
 
-    said = "UnauthenticatedError: the token holds no longer; it was revoked, or has expired"
+    said = "UnauthenticatedError: the token is no longer valid; it was revoked or has expired"
     assert told(act) == (said, [1, 2, 3], True)
 
 
@@ -111,7 +111,7 @@ def test_a_caller_who_does_not_read_is_cut_and_one_who_hears_nothing_is_not(monk
         await asyncio.sleep(0.06)
         story.streams.check()
 
-    said = "TooSlowError: nothing was read for 0.05 s; read faster, and go on with the last resume_token"
+    said = "TooSlowError: nothing was read for 0.05 s; read faster, and resume with the last resume_token"
     assert told(act) == (said, [1, 2, 3], True)
 
 
