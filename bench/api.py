@@ -1,26 +1,26 @@
-"""The API of an engine with a province of cameras and twenty million verdicts, asked by many while it writes.
+"""Measures the API of an engine with a province of cameras and twenty million verdicts: many calls while it writes.
 
     python -m bench.api --json [--record] [--cameras 131072] [--rows 20000000] [--days 365] [--callers 64]
                         [--watchers 200] [--calls 100] [--checks 100] [--seconds 60] [--dir DIR]
 
-`patrol run` on a generated SQLite file (bench.province; with `--dir` it is kept and used again, `fill_s` is what making
-it took), all of it on the same cores: engine, callers, watchers, gateway. Beside everything else a gateway pushes
-`--checks` keyframes a second, each of another camera, which are decoded, judged and stored as ever (CIF, H.264, since
-decoding is not what is asked here; periods are a day, so that what is written is what is pushed). `writes_per_s`: rows
-that the log grew by. `start_s`: from the start of the program until health says SERVING.
+Runs `patrol run` on a generated SQLite file (bench.province; with `--dir` it is kept and reused; `fill_s`: how long it
+took to generate). Engine, callers, watchers and gateway share the same cores. During the whole run a gateway pushes
+`--checks` keyframes a second, each of another camera, which are decoded, judged and stored as usual (CIF, H.264, since
+decoding is not measured here; periods are a day, so that only pushed keyframes are written). `writes_per_s`: rows by
+which the log grew. `start_s`: from the start of the program until health reports SERVING.
 
-Callers are a closed loop with pauses: each of `--callers`, on a connection of its own, asks, waits for the answer,
-thinks for a time drawn from an exponential distribution with mean callers / calls, and asks again. So they ask up to
-`--calls` a second together, and as many at once as chance has it; `calls_per_s` is what they came to. 94 of 100 calls
-are GetCamera of any camera, 3 ListCameras (the first 1,000 of a city, with their latest verdicts), 3 QueryKpis (the
+Callers are a closed loop with pauses: each of `--callers`, on a connection of its own, calls, waits for the reply,
+pauses for a time drawn from an exponential distribution with mean callers / calls, and calls again. Together they make
+up to `--calls` calls a second, as many at once as chance has it; `calls_per_s`: how many they made. 94 of 100 calls are
+GetCamera of any camera, 3 ListCameras (the first 1,000 of a city, with their latest verdicts), 3 QueryKpis (the
 province by county, latest day). A call's time goes from the request to the bytes of the reply, in the caller's process.
 
-Watchers follow all verdicts from before the first to after the last keyframe, on a connection each; `watch_lost` and
-`watch_twice` are those of the log between a watcher's first and last place that it did not hear of, or heard of again.
-`watch_cut`: how often one was cut and went on from its place. `watch_received_per_s`: of all of them together.
+Watchers watch all verdicts from before the first to after the last keyframe, on a connection each. `watch_lost` and
+`watch_twice`: verdicts in the log between a watcher's first and last place that it did not receive, or received again.
+`watch_cut`: how often a watcher was cut and resumed. `watch_received_per_s`: verdicts received by all watchers.
 
-`hub_cores`, `own_cores`, `others_cores`: how many cores the hub took, all processes of this program, and whatever else
-ran on the machine; figures of a run with much of the last are those of a crowded machine.
+`hub_cores`, `own_cores`, `others_cores`: how many cores the hub used, all processes of this program, and everything
+else on the machine; a run with many `others_cores` is one on a crowded machine.
 """
 
 import argparse
@@ -45,8 +45,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench import province
-from bench.api_callers import SHARES, Asked, Load, call
-from bench.api_watchers import Watched, watch
+from bench.api_callers import SHARES, CallTimes, Load, call
+from bench.api_watchers import WatchCounts, watch
 from bench.history import append
 from engine.clock import wall_ns
 from engine.feed import wire
@@ -83,10 +83,10 @@ def main() -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Make the province unless it is there, start the engine on it, and ask."""
+    """Generate the province unless it is there, start the engine on it, and measure."""
     database = folder / "patrol.db"
     fill_s = province.make(database, options.cameras, options.rows, options.days)
-    regions = {one.camera_id: one.region for one in province.pushed(options.cameras)}
+    regions = {camera.camera_id: camera.region for camera in province.pushed(options.cameras)}
     ids, cities = tuple(regions), tuple(sorted({region[:4] for region in regions.values()}))
     with ExitStack() as stack:
         grpc_port, intake_port = _free_port(), _free_port()
@@ -94,26 +94,26 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         start_s, hub = stack.enter_context(_engine(folder, address, f"tcp://127.0.0.1:{intake_port}"))
         watchers = stack.enter_context(_process(watch, address, options.watchers, database))
         callers = [stack.enter_context(_process(call, load)) for load in _loads(address, ids, cities, options)]
-        for one in (watchers, *callers):
-            one.recv()
+        for pipe in (watchers, *callers):
+            pipe.recv()
         gateway = stack.enter_context(_process(_push, f"tcp://127.0.0.1:{intake_port}", ids, options.checks))
         gateway.recv()
         pushed_s = time.monotonic()
-        for one in callers:
-            one.send("go")
+        for pipe in callers:
+            pipe.send("go")
         time.sleep(WARM_S)
         before, cpu_s, began_s = _last_seq(database), _cpu(hub), time.monotonic()
         time.sleep(options.seconds)
         after, took_s = _last_seq(database), time.monotonic() - began_s
         cpu_s = {name: spent - cpu_s[name] for name, spent in _cpu(hub).items()}
-        asked: list[Asked] = [one.recv() for one in callers]
+        call_times: list[CallTimes] = [pipe.recv() for pipe in callers]
         gateway.send("stop")
         gateway.recv()
         pushed_s = time.monotonic() - pushed_s
         time.sleep(_SETTLE_S)
         end_seq = _last_seq(database)
         watchers.send(end_seq)
-        watched: Watched = watchers.recv()
+        watch_counts: WatchCounts = watchers.recv()
     result = {
         "cameras": options.cameras,
         "rows": options.rows,
@@ -128,17 +128,17 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "start_s": round(start_s, 2),
         "writes_per_s": round((after - before) / took_s, 1),
         **{f"{name}_cores": round(spent / took_s, 2) for name, spent in cpu_s.items()},
-        **_calls(asked, options.seconds),
-        **_watches(watched, pushed_s),
+        **_calls(call_times, options.seconds),
+        **_watches(watch_counts, pushed_s),
     }
-    missed = {name: result[name] for name, most in DEMANDS.items() if result[name] > most}
+    missed = {name: result[name] for name, limit in DEMANDS.items() if result[name] > limit}
     return {**result, "missed": missed}
 
 
-def _calls(asked: Sequence[Asked], seconds: float) -> dict[str, Any]:
+def _calls(call_times: Sequence[CallTimes], seconds: float) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for kind in SHARES:
-        taken_ms = [taken for one in asked for taken in one.taken_ms[kind]]
+        taken_ms = [taken for times in call_times for taken in times.taken_ms[kind]]
         if len(taken_ms) < _CALLS_MIN:
             raise SystemExit(f"{len(taken_ms)} calls of {kind} in {seconds:g} s; give more --seconds or --calls")
         cuts = statistics.quantiles(taken_ms, n=100, method="inclusive")
@@ -149,22 +149,22 @@ def _calls(asked: Sequence[Asked], seconds: float) -> dict[str, Any]:
             f"{kind}_calls": len(taken_ms),
         }
     errors: dict[str, int] = {}
-    for one in asked:
-        for status, number in one.errors.items():
+    for times in call_times:
+        for status, number in times.errors.items():
             errors[status] = errors.get(status, 0) + number
-    number = sum(len(taken_ms) for one in asked for taken_ms in one.taken_ms.values())
+    number = sum(len(taken_ms) for times in call_times for taken_ms in times.taken_ms.values())
     return result | {"calls_per_s": round(number / seconds, 1), "call_errors": errors}
 
 
-def _watches(watched: Watched, pushed_s: float) -> dict[str, Any]:
+def _watches(counts: WatchCounts, pushed_s: float) -> dict[str, Any]:
     return {
-        "watch_lost": watched.lost,
-        "watch_twice": watched.twice,
-        "watch_disordered": watched.disordered,
-        "watch_cut": watched.cut,
-        "watch_received": watched.received,
-        "watch_received_per_s": round(watched.received / pushed_s, 1),
-        "watch_messages_per_s": round(watched.messages / pushed_s, 1),
+        "watch_lost": counts.lost,
+        "watch_twice": counts.twice,
+        "watch_disordered": counts.disordered,
+        "watch_cut": counts.cut,
+        "watch_received": counts.received,
+        "watch_received_per_s": round(counts.received / pushed_s, 1),
+        "watch_messages_per_s": round(counts.messages / pushed_s, 1),
     }
 
 
@@ -178,7 +178,7 @@ def _loads(address: str, ids: tuple[str, ...], cities: tuple[str, ...], options:
 
 @contextmanager
 def _engine(folder: Path, address: str, intake: str) -> Iterator[tuple[float, int]]:
-    """`patrol run`; gives the seconds it took to be ready and the process id of its hub."""
+    """Run `patrol run`; yields the seconds it took to be ready, and the process id of its hub."""
     config = folder / "patrol.toml"
     config.write_text(_CONFIG.format(folder=folder, address=address, intake=intake), encoding="utf-8")
     began_s = time.monotonic()
@@ -207,25 +207,25 @@ def _serves(health: Any) -> bool:
 @contextmanager
 def _process(target: Any, *arguments: Any) -> "Iterator[Connection[Any, Any]]":
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=target, args=(*arguments, theirs), daemon=True)
+    parent_end, child_end = context.Pipe()
+    process = context.Process(target=target, args=(*arguments, child_end), daemon=True)
     process.start()
-    theirs.close()
+    child_end.close()
     try:
-        yield ours
+        yield parent_end
     finally:
         process.terminate()
         process.join()
-        ours.close()
+        parent_end.close()
 
 
 def _push(intake: str, ids: Sequence[str], checks_per_s: float, pipe: "Connection[Any, Any]") -> None:
-    """A gateway: so many keyframes a second at even distances, each of another camera."""
+    """Act as a gateway: push so many keyframes a second at even distances, each of another camera."""
     payloads = [province.picture(number) for number in range(100, 100 + _PICTURES)]
     transport = Transport()
     channel = transport.connect_push(intake)
     pipe.send("ready")
-    first = wall_ns() % len(ids)  # other cameras each time
+    first = wall_ns() % len(ids)  # each run begins with another camera
     number, began_s = 0, time.monotonic()
     while not pipe.poll(max(0.0, began_s + number / checks_per_s - time.monotonic())):
         camera_id = ids[(first + number * 40_503) % len(ids)]
@@ -244,14 +244,14 @@ def _last_seq(database: Path) -> int:
 
 
 def _hub_pid(engine_pid: int) -> int:
-    """Of the engine's processes the one that writes and answers."""
+    """The engine's process that writes and serves."""
     tasks = Path(f"/proc/{engine_pid}/task")
-    children = [int(pid) for one in tasks.glob("*/children") for pid in one.read_text(encoding="ascii").split()]
+    children = [int(pid) for path in tasks.glob("*/children") for pid in path.read_text(encoding="ascii").split()]
     return next(pid for pid in children if b"\0hub\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def _cpu(hub: int) -> dict[str, float]:
-    """Seconds of CPU so far: of the hub, of this program with all it has started, of whatever else the machine did."""
+    """Seconds of CPU so far: of the hub, of this program and its children, of everything else on the machine."""
     parents, spent_s = {}, {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -260,19 +260,19 @@ def _cpu(hub: int) -> dict[str, float]:
             continue  # it has ended
         pid = int(path.parent.name)
         parents[pid], spent_s[pid] = int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-    ours = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
-        ours |= more
+    own = {os.getpid()}
+    while children := {pid for pid, parent in parents.items() if parent in own} - own:
+        own |= children
     busy = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()
     all_s = sum(map(int, (*busy[1:4], *busy[6:8]))) / _TICKS_PER_S
-    own_s = sum(spent_s[pid] for pid in ours)
+    own_s = sum(spent_s[pid] for pid in own)
     return {"hub": spent_s[hub], "own": own_s, "others": all_s - own_s}
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _options() -> argparse.Namespace:
@@ -280,14 +280,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--record", action="store_true", help="keep the result in bench/history.jsonl")
     parser.add_argument("--cameras", type=int, default=131_072)
-    parser.add_argument("--rows", type=int, default=20_000_000, help="verdicts in the log; at least one a camera")
-    parser.add_argument("--days", type=int, default=365, help="of KPIs")
+    parser.add_argument(
+        "--rows", type=int, default=20_000_000, help="verdicts in the log; at least one for each camera"
+    )
+    parser.add_argument("--days", type=int, default=365, help="days of KPIs")
     parser.add_argument("--callers", type=int, default=64)
     parser.add_argument("--watchers", type=int, default=200)
-    parser.add_argument("--calls", type=float, default=100.0, help="a second, if answers took no time")
+    parser.add_argument("--calls", type=float, default=100.0, help="calls a second, if replies took no time")
     parser.add_argument("--checks", type=float, default=100.0, help="keyframes pushed a second")
-    parser.add_argument("--seconds", type=float, default=60.0, help="measured, after 5 s that are not")
-    parser.add_argument("--dir", type=Path, help="where the database is made and kept; default: a temporary folder")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds that are measured, after 5 s that are not")
+    parser.add_argument("--dir", type=Path, help="folder where the database is kept; default: a temporary one")
     return parser.parse_args()
 
 

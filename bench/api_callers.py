@@ -1,4 +1,4 @@
-"""Callers of the API in a process of their own: each asks, reads the answer, thinks, and asks again."""
+"""Callers of the API in a process of their own: each calls, reads the reply, pauses, and calls again."""
 
 import asyncio
 import random
@@ -14,20 +14,20 @@ from engine.serve.messages.resource_names import camera_name
 from patrol.v1 import cameras_pb2, patrol_pb2
 
 SHARES = {"get_camera": 0.94, "list_page": 0.03, "kpi": 0.03}
-"""Of the calls."""
+"""Share of each kind of call."""
 PAGE_ROWS = 1000
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _CALL_S = 30.0
 _VARINT = 0
-"""The wire type; all else in a page is of a given length."""
+"""The wire type of numbers; all other fields of a page have a length."""
 OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX))
-"""Without it channels of one process share one."""
+"""Options of a channel. Without the first, all channels of a process share one connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What callers do. `think_s`: the mean of the exponential pause after each answer; `cities`: prefixes of regions
-    that hold a full page; `warm_s`: calls of the beginning that are not counted."""
+    """What callers do. `think_s`: the mean of the exponential pause after each reply; `cities`: prefixes of regions
+    with a full page of cameras; `warm_s`: calls that begin earlier are not counted."""
 
     address: str
     callers: int
@@ -40,7 +40,7 @@ class Load:
 
 
 @dataclass(slots=True)
-class Asked:
+class CallTimes:
     """Milliseconds of the calls by kind, and errors by status."""
 
     taken_ms: dict[str, list[float]]
@@ -48,12 +48,12 @@ class Asked:
 
 
 def call(load: Load, pipe: "Connection[Any, Any]") -> None:
-    """Connect, say so, wait for the word, call, and send what was measured."""
+    """Connect, report ready, wait for a message, make calls, and send the CallTimes."""
     pipe.send(asyncio.run(_all(load, pipe)))
 
 
-async def _all(load: Load, pipe: "Connection[Any, Any]") -> Asked:
-    asked = Asked({kind: [] for kind in SHARES}, {})
+async def _all(load: Load, pipe: "Connection[Any, Any]") -> CallTimes:
+    times = CallTimes({kind: [] for kind in SHARES}, {})
     channels = [grpc.aio.insecure_channel(load.address, options=OWN_CONNECTION) for _ in range(load.callers)]
     try:
         await asyncio.gather(*(channel.channel_ready() for channel in channels))
@@ -62,16 +62,16 @@ async def _all(load: Load, pipe: "Connection[Any, Any]") -> Asked:
         now_s = time.perf_counter()
         counted_s, until_s = now_s + load.warm_s, now_s + load.warm_s + load.seconds
         await asyncio.gather(
-            *(_one(channel, load, number, counted_s, until_s, asked) for number, channel in enumerate(channels))
+            *(_one(channel, load, number, counted_s, until_s, times) for number, channel in enumerate(channels))
         )
     finally:
         for channel in channels:
             await channel.close()
-    return asked
+    return times
 
 
 async def _one(
-    channel: grpc.aio.Channel, load: Load, number: int, counted_s: float, until_s: float, asked: Asked
+    channel: grpc.aio.Channel, load: Load, number: int, counted_s: float, until_s: float, times: CallTimes
 ) -> None:
     chance = random.Random(load.seed * 1000 + number)
     calls = _calls(channel, load, chance)
@@ -86,17 +86,17 @@ async def _one(
             raw = await calls[kind]()
         except grpc.aio.AioRpcError as error:
             status = error.code().name
-            asked.errors[status] = asked.errors.get(status, 0) + 1
+            times.errors[status] = times.errors.get(status, 0) + 1
             continue
         taken_s = time.perf_counter() - began_s
         if began_s >= counted_s:
-            asked.taken_ms[kind].append(1e3 * taken_s)
-        if not _is_whole(kind, raw):
-            asked.errors["WRONG"] = asked.errors.get("WRONG", 0) + 1
+            times.taken_ms[kind].append(1e3 * taken_s)
+        if not _is_complete(kind, raw):
+            times.errors["WRONG"] = times.errors.get("WRONG", 0) + 1
 
 
 def _calls(channel: grpc.aio.Channel, load: Load, chance: random.Random) -> dict[str, Callable[[], Awaitable[bytes]]]:
-    """Replies stay bytes until the clock has stopped: reading them is the caller's time, not the engine's."""
+    """The calls by kind. They return bytes, which are parsed after the clock has stopped: that is the caller's time."""
 
     def method(path: str, request: Any) -> Any:
         return channel.unary_unary(f"/patrol.v1.{path}", request_serializer=type(request).SerializeToString)
@@ -110,8 +110,8 @@ def _calls(channel: grpc.aio.Channel, load: Load, chance: random.Random) -> dict
         return bytes(await get(cameras_pb2.GetCameraRequest(name=name), timeout=_CALL_S))
 
     async def list_page() -> bytes:
-        wanted = cameras_pb2.CameraFilter(region_prefix=chance.choice(load.cities))
-        request = cameras_pb2.ListCamerasRequest(filter=wanted, page_size=PAGE_ROWS)
+        city = cameras_pb2.CameraFilter(region_prefix=chance.choice(load.cities))
+        request = cameras_pb2.ListCamerasRequest(filter=city, page_size=PAGE_ROWS)
         return bytes(await page(request, timeout=_CALL_S))
 
     async def kpi() -> bytes:
@@ -120,7 +120,7 @@ def _calls(channel: grpc.aio.Channel, load: Load, chance: random.Random) -> dict
     return {"get_camera": get_camera, "list_page": list_page, "kpi": kpi}
 
 
-def _is_whole(kind: str, raw: bytes) -> bool:
+def _is_complete(kind: str, raw: bytes) -> bool:
     if kind == "get_camera":
         return cameras_pb2.Camera.FromString(raw).HasField("latest_verdict")
     if kind == "list_page":
@@ -130,8 +130,8 @@ def _is_whole(kind: str, raw: bytes) -> bool:
 
 
 def _fields(raw: bytes, field_no: int) -> Iterator[bytes]:
-    """The messages of a repeated field. To read a page as protobuf takes 40 ms, for which all other callers of the
-    process would be held up with their clocks running."""
+    """The messages of a repeated field. Parsing a page as protobuf takes 40 ms, while all other callers of the process
+    would wait with their clocks running."""
     view, at = memoryview(raw), 0
     while at < len(raw):
         tag, at = _varint(view, at)

@@ -1,4 +1,4 @@
-"""Watchers of all verdicts in a process of their own, and what they missed against the log."""
+"""Watchers of all verdicts in a process of their own; counts what they missed, compared with the log."""
 
 import asyncio
 import sqlite3
@@ -15,19 +15,22 @@ import grpc
 
 from bench.api_callers import OWN_CONNECTION
 from engine.serve.messages.resource_names import verdict_name
-from engine.serve.streams.watch import seq_of
+from engine.serve.messages.resume_token import decode_resume_token
 from patrol.v1 import patrol_pb2
 
-_AGAIN_S = 0.2
+_RETRY_S = 0.2
 _FIRST_S = 60.0
 _LAST_S = 60.0
 _RESUMED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 
 
 @dataclass(slots=True)
-class Watched:
-    """Of all watchers together, from the first verdict to the last: how many came, those of the log that did not come,
-    those that came again or out of their order, and how often a watcher was cut and went on."""
+class WatchCounts:
+    """Counts of all watchers together, from the first verdict to the last.
+
+    `received`: verdicts; `lost`: verdicts in the log that did not come; `twice`: verdicts that came again;
+    `disordered`: watchers that received verdicts out of order; `cut`: how often a watcher was cut and resumed.
+    """
 
     received: int = 0
     lost: int = 0
@@ -38,7 +41,7 @@ class Watched:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _Received:
     names: list[str] = field(default_factory=list)
     first_seq: int = -1
     seq: int = -1
@@ -48,14 +51,14 @@ class _Heard:
 
 
 def watch(address: str, watchers: int, database: Path, pipe: "Connection[Any, Any]") -> None:
-    """Begin, say so, go on to the place in the log that the pipe gives, and send what was counted."""
+    """Watch, report ready, watch on to the `seq` that the pipe gives, and send the WatchCounts."""
     pipe.send(asyncio.run(_all(address, watchers, database, pipe)))
 
 
-async def _all(address: str, watchers: int, database: Path, pipe: "Connection[Any, Any]") -> Watched:
-    heard = [_Heard() for _ in range(watchers)]
+async def _all(address: str, watchers: int, database: Path, pipe: "Connection[Any, Any]") -> WatchCounts:
+    all_received = [_Received() for _ in range(watchers)]
     begun = asyncio.Semaphore(0)
-    tasks = [asyncio.create_task(_one(address, one, begun)) for one in heard]
+    tasks = [asyncio.create_task(_one(address, received, begun)) for received in all_received]
     async with asyncio.timeout(_FIRST_S):
         for _ in tasks:
             await begun.acquire()
@@ -63,15 +66,15 @@ async def _all(address: str, watchers: int, database: Path, pipe: "Connection[An
     end_seq = int(await asyncio.to_thread(pipe.recv))
     loop = asyncio.get_running_loop()
     until_s = loop.time() + _LAST_S
-    while min(one.seq for one in heard) < end_seq and loop.time() < until_s:
-        await asyncio.sleep(_AGAIN_S)
+    while min(received.seq for received in all_received) < end_seq and loop.time() < until_s:
+        await asyncio.sleep(_RETRY_S)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return _counted(heard, database, end_seq)
+    return _counted(all_received, database, end_seq)
 
 
-async def _one(address: str, heard: _Heard, begun: asyncio.Semaphore) -> None:
+async def _one(address: str, received: _Received, begun: asyncio.Semaphore) -> None:
     async with grpc.aio.insecure_channel(address, options=OWN_CONNECTION) as channel:
         stream: Any = channel.unary_stream(
             "/patrol.v1.PatrolService/WatchVerdicts",
@@ -79,45 +82,44 @@ async def _one(address: str, heard: _Heard, begun: asyncio.Semaphore) -> None:
         )
         while True:
             try:
-                async for raw in stream(patrol_pb2.WatchVerdictsRequest(resume_token=heard.token)):
-                    names, token = _read(raw)
-                    heard.messages += 1
-                    heard.names += names
-                    heard.token, heard.seq = token, seq_of(token)
-                    if heard.first_seq < 0:
-                        heard.first_seq = heard.seq
+                async for raw in stream(patrol_pb2.WatchVerdictsRequest(resume_token=received.token)):
+                    names, token = _parse(raw)
+                    received.messages += 1
+                    received.names += names
+                    received.token, received.seq = token, decode_resume_token(token)
+                    if received.first_seq < 0:
+                        received.first_seq = received.seq
                         begun.release()
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _RESUMED:
                     raise
-            heard.cut += 1
-            await asyncio.sleep(_AGAIN_S)
+            received.cut += 1
+            await asyncio.sleep(_RETRY_S)
 
 
 @lru_cache(maxsize=512)
-def _read(raw: bytes) -> tuple[tuple[str, ...], str]:
-    """Names and token of a message. What came to several watchers, byte for byte the same, is parsed once: it is the
-    engine that is measured."""
+def _parse(raw: bytes) -> tuple[tuple[str, ...], str]:
+    """Names and token of a message. Equal messages to several watchers are parsed once: only the engine is measured."""
     message = patrol_pb2.WatchVerdictsResponse.FromString(raw)
     return tuple(verdict.name for verdict in message.verdicts), message.resume_token
 
 
-def _counted(heard: Sequence[_Heard], database: Path, end_seq: int) -> Watched:
-    first = min(one.first_seq for one in heard)
+def _counted(all_received: Sequence[_Received], database: Path, end_seq: int) -> WatchCounts:
+    first = min(received.first_seq for received in all_received)
     rows = _logged(database, first, end_seq)
-    result = Watched()
-    for one in heard:
-        wanted = [name for seq, name in rows if seq > one.first_seq]
-        known = set(wanted)
-        got = [name for name in one.names if name in known]
-        times = Counter(got)
-        result.received += len(one.names)
-        result.lost += len(known) - len(times)
-        result.twice += len(got) - len(times)
-        result.disordered += list(times) != [name for name in wanted if name in times]
-        result.cut += one.cut
-        result.messages += one.messages
-    return result
+    counts = WatchCounts()
+    for received in all_received:
+        expected = [name for seq, name in rows if seq > received.first_seq]
+        expected_set = set(expected)
+        names = [name for name in received.names if name in expected_set]
+        times = Counter(names)
+        counts.received += len(received.names)
+        counts.lost += len(expected_set) - len(times)
+        counts.twice += len(names) - len(times)
+        counts.disordered += list(times) != [name for name in expected if name in times]
+        counts.cut += received.cut
+        counts.messages += received.messages
+    return counts
 
 
 def _logged(database: Path, after: int, end_seq: int) -> list[tuple[int, str]]:

@@ -31,7 +31,7 @@ import av
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.history import append
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.config import Settings
 from engine.config.judge import JudgeSettings
 from engine.config.schema import (

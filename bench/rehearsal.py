@@ -31,7 +31,7 @@ from rich.table import Table
 
 from bench.history import append
 from bench.visits import CAMERAS, CLIP, load_server, run_in_process
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.clock import ns
 from engine.config import Settings
 from engine.config.calendar import Calendar

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.history import append
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.clock import monotonic_ns
 from engine.config import Settings
 from engine.config.schema import (

@@ -1,8 +1,8 @@
-"""A gateway in one page: takes keyframes out of a file or URL and pushes them into the engine's intake.
+"""A gateway in one page: extracts keyframes from a file or URL and pushes them into the engine's intake.
 
     python examples/gateway.py CAMERA_ID SOURCE [--intake tcp://127.0.0.1:7701] [--count 10]
 
-The wire is documented in proto/patrol/v1/feed.proto; any language with ZeroMQ and Protocol Buffers can speak it.
+The protocol is documented in proto/patrol/v1/feed.proto; any language with ZeroMQ and Protocol Buffers can speak it.
 """
 
 import argparse
@@ -22,27 +22,27 @@ CODECS: dict[str, tuple[feed_pb2.Codec, str | None]] = {
 
 
 def keyframes(source: str) -> Iterator[tuple[feed_pb2.Codec, bytes]]:
-    """Codec number and payload of each keyframe; H.264 and H.265 as Annex-B with their parameter sets."""
+    """Yield codec number and payload of each keyframe; H.264 and H.265 as Annex-B with their parameter sets."""
     with av.open(source) as container:
         stream = container.streams.video[0]
         codec, to_annex_b = CODECS[stream.codec_context.name]
         annex_b = av.BitStreamFilterContext(to_annex_b, stream) if to_annex_b else None
         for packet in container.demux(stream):
-            for whole in annex_b.filter(packet) if annex_b else [packet]:
-                if whole.is_keyframe and whole.size:
-                    yield codec, bytes(whole)
+            for unit in annex_b.filter(packet) if annex_b else [packet]:
+                if unit.is_keyframe and unit.size:
+                    yield codec, bytes(unit)
 
 
 def main() -> None:
-    """Push, one keyframe a second, and say so."""
+    """Push one keyframe a second, and print a line for each."""
     parser = argparse.ArgumentParser(description="Push keyframes into the patrol engine.")
-    parser.add_argument("camera_id", help="as the engine's registry knows it")
+    parser.add_argument("camera_id", help="the camera's id in the engine's registry")
     parser.add_argument("source", help="a file or URL")
     parser.add_argument("--intake", default="tcp://127.0.0.1:7701")
     parser.add_argument("--count", type=int, default=10)
     arguments = parser.parse_args()
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
-    socket.setsockopt(zmq.SNDHWM, 4)  # an engine that is busy makes us wait, not pile up
+    socket.setsockopt(zmq.SNDHWM, 4)  # a busy engine makes this program wait, not queue
     socket.setsockopt(zmq.LINGER, 5000)
     socket.connect(arguments.intake)
     for number, (codec, payload) in zip(range(arguments.count), keyframes(arguments.source), strict=False):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A line for each kind of call, with nothing but grpcurl: the engine tells it its services by reflection.
+# One line for each kind of call, with nothing but grpcurl: it gets the engine's services by reflection.
 #
 #   PATROL_TOKEN=kp_... sh examples/grpcurl.sh 127.0.0.1:7702 13010200001320000002
 set -eu
@@ -11,20 +11,20 @@ call() { # service/method, request
 }
 
 call PatrolService/GetStatus '{}'
-# A page of the cameras of Shijiazhuang that are at fault, without their verdicts; the reply has the next page's token.
+# A page of the cameras of Shijiazhuang with a fault, without their verdicts; the reply has the token of the next page.
 call CameraService/ListCameras '{"filter": {"region_prefix": "1301", "state": "VERDICT_STATE_FAULT"}, "page_size": 50,
   "order_by": "region", "read_mask": "name,displayName,region"}'
 call CameraService/GetCamera "{\"name\": \"$camera\"}"
-# Only the name is changed; request_id makes it safe to send again.
+# Changes only the name; request_id makes a retry safe.
 call CameraService/UpdateCamera "{\"camera\": {\"name\": \"$camera\", \"display_name\": \"烹饪间\"},
   \"update_mask\": \"displayName\", \"request_id\": \"rename-1\"}"
-# One message a camera as soon as its verdict is stored.
+# One message for each camera, as soon as its verdict is stored.
 call PatrolService/CheckNow "{\"cameras\": [\"$camera\"]}"
 call PatrolService/ListVerdicts "{\"parent\": \"$camera\", \"page_size\": 5}"
 call SchedulerService/GetCameraPlan "{\"camera\": \"$camera\"}"
 call SchedulerService/PausePatrol "{\"scope\": {\"camera\": \"$camera\"}, \"reason\": \"lens cleaned\"}"
 call SchedulerService/ResumePatrol "{\"scope\": {\"camera\": \"$camera\"}}"
-# What is wrong is named: field violations of google.rpc.BadRequest.
+# Errors name the fields that are wrong: field violations of google.rpc.BadRequest.
 call PatrolService/GetVerdict '{"name": "nonsense"}' || true
-# Verdicts of a region as they come, from where an earlier watch stopped if it gave a resume_token; Ctrl-C ends.
+# Verdicts of a region as they come; with a resume_token from where an earlier watch stopped. Ctrl-C ends it.
 call PatrolService/WatchVerdicts '{"filter": {"region_prefix": "1301", "changes_only": true}, "with_current": true}'

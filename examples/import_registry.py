@@ -1,8 +1,8 @@
-"""Adds the cameras of a CSV file to an engine by the generated stubs alone, and names every row that is bad.
+"""Adds the cameras of a CSV file to an engine with the generated stubs alone, and prints every bad row.
 
     python examples/import_registry.py cameras.csv [--server 127.0.0.1:7702] [--token TOKEN] [--keep-good]
 
-Columns: camera_id, url, name, site_name, region. The stubs of other languages look alike: proto/patrol/v1/.
+Columns: camera_id, url, name, site_name, region. The stubs of other languages are similar: proto/patrol/v1/.
 """
 
 import argparse
@@ -19,10 +19,10 @@ ROWS_A_MESSAGE = 500
 
 
 def requests(path: str, keep_good: bool) -> Iterator[cameras_pb2.ImportCamerasRequest]:
-    """The file in messages of some rows."""
+    """Yield the rows of the file in messages of ROWS_A_MESSAGE rows."""
     options = cameras_pb2.ImportOptions(keep_good=keep_good)
     message = cameras_pb2.ImportCamerasRequest(options=options)
-    with open(path, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 (a page that anybody can read)
+    with open(path, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 (plain for readers)
         for row in csv.DictReader(file):
             message.cameras.add(
                 name=f"cameras/{row['camera_id']}",
@@ -38,7 +38,7 @@ def requests(path: str, keep_good: bool) -> Iterator[cameras_pb2.ImportCamerasRe
 
 
 def main() -> int:
-    """Exit 1 if a row is bad."""
+    """Import the file; return the exit code: 1 if a row is bad."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
     parser.add_argument("--server", default="127.0.0.1:7702")
@@ -49,8 +49,8 @@ def main() -> int:
     with grpc.insecure_channel(arguments.server) as channel:
         stub = cameras_pb2_grpc.CameraServiceStub(channel)  # type: ignore[no-untyped-call]
         reply = stub.ImportCameras(requests(arguments.file, arguments.keep_good), metadata=metadata, timeout=600)
-    for bad in reply.problems:
-        print(f"row {bad.index + 1}: {bad.field} {bad.value!r}: {bad.message}", file=sys.stderr)
+    for problem in reply.problems:
+        print(f"row {problem.index + 1}: {problem.field} {problem.value!r}: {problem.message}", file=sys.stderr)
     print(f"{reply.added} added, {reply.changed} changed, {reply.unchanged} unchanged, {reply.problems_total} problems")
     return 1 if reply.problems_total else 0
 

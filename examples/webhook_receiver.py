@@ -1,4 +1,4 @@
-"""Receive notices: checks who signed them and when, and takes every event once, however often it comes.
+"""Receives notices: checks their signature and age, and stores every event once, however often it comes.
 
 python examples/webhook_receiver.py SECRET_FILE [PORT] [DATABASE]        # standard library only
 """
@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 BODY_BYTES_MAX = 1 << 20
-AGE_S_MAX = 300  # an old notice that somebody sends again is refused
+AGE_S_MAX = 300  # refuses a replay of an old notice
 
 SECRETS = [
     base64.b64decode(line.strip().removeprefix("whsec_"))
@@ -25,27 +25,27 @@ SEEN = sqlite3.connect(sys.argv[3] if len(sys.argv) > 3 else ":memory:")
 SEEN.execute("CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, event TEXT NOT NULL)")
 
 
-def signed_by_us(event_id: str, sent: str, signatures: str, body: bytes) -> bool:
-    """Whether one of the signatures is ours, over id, time and body as they came: parse the JSON only afterwards."""
+def is_signed(event_id: str, sent: str, signatures: str, body: bytes) -> bool:
+    """Whether one of the signatures is valid, over id, time and raw body: parse the JSON only afterwards."""
     if not sent.isdecimal() or abs(time.time() - int(sent)) > AGE_S_MAX:
         return False
     digests = (hmac.digest(secret, f"{event_id}.{sent}.".encode() + body, hashlib.sha256) for secret in SECRETS)
-    wanted = [b"v1," + base64.b64encode(digest) for digest in digests]
-    return any(hmac.compare_digest(given.encode(), one) for given in signatures.split() for one in wanted)
+    valid = [b"v1," + base64.b64encode(digest) for digest in digests]
+    return any(hmac.compare_digest(given.encode(), signature) for given in signatures.split() for signature in valid)
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """POST of one event; 2xx means that it is safe with us, anything else has it sent again."""
+    """Handles the POST of one event; 2xx means that it is stored, anything else makes the engine send it again."""
 
     timeout = 30
 
     def do_POST(self) -> None:
-        """Check, keep, answer."""
+        """Check, store, answer."""
         body = self.rfile.read(min(int(self.headers.get("content-length") or 0), BODY_BYTES_MAX))
         event_id, sent, signatures = (
             self.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")
         )
-        if not signed_by_us(event_id, sent, signatures, body):
+        if not is_signed(event_id, sent, signatures, body):
             return self.answer(401)
         with SEEN:  # the answer goes out only after the commit
             new = SEEN.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (event_id, body.decode())).rowcount
@@ -54,7 +54,7 @@ class Receiver(BaseHTTPRequestHandler):
         return self.answer(204)
 
     def answer(self, status: int) -> None:
-        """Only a status: nobody reads more."""
+        """Send only a status: the engine reads no more."""
         self.send_response(status)
         self.send_header("content-length", "0")
         self.end_headers()

@@ -7,8 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.interchange.registry_rules import restore_passwords

@@ -119,7 +119,7 @@ def config_apply(
 
     Exit 0: taken, or nothing to change (warnings are printed); 2: refused, with every reason; the old settings stand.
     """
-    from engine.client.channel import CallError
+    from engine.client import CallError
 
     load(file)  # what is wrong with the file itself is said with its name, and all of it
     with client_of(settings_of(config), server, token, ca) as client:

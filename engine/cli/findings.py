@@ -24,7 +24,7 @@ from engine.terminal.findings import COLUMNS, EVENT_COLUMNS, event_json, event_r
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.client.findings import FindingClient
+    from engine.client import FindingClient
 
 app = typer.Typer(no_args_is_help=True, help="Findings of a running engine, and what becomes of them; docs/ledger.md.")
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from engine.config import Settings, load
 
 if TYPE_CHECKING:
-    from engine.client.patrol import PatrolClient  # gRPC takes its time to load; most commands do without
+    from engine.client import PatrolClient  # gRPC takes its time to load; most commands do without
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; without it, the defaults.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
@@ -34,7 +34,7 @@ def settings_of(config: Path | None) -> Settings:
 @contextmanager
 def client_of(settings: Settings, server: str, token: str, ca: Path | None) -> "Iterator[PatrolClient]":
     """A client of the running engine."""
-    from engine.client.patrol import PatrolClient
+    from engine.client import PatrolClient
 
     address = server or settings.serve.grpc_listen
     with PatrolClient(address, token=token, ca=ca.read_bytes() if ca is not None else b"") as client:

@@ -27,7 +27,7 @@ from engine.terminal.formatting import clock_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
 
 if TYPE_CHECKING:
-    from engine.client.patrol import PatrolClient
+    from engine.client import PatrolClient
 
 _LIVE_INTERVAL_S = 2.0
 

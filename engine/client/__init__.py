@@ -1,1 +1,20 @@
-"""What programs in Python import to call a running engine."""
+"""The client library: what programs in Python import to call a running engine.
+
+Importing it loads gRPC, which takes long; the command line imports it only in the commands that need it.
+"""
+
+from engine.client.access import AccessClient
+from engine.client.channel import CallError
+from engine.client.findings import FindingChanges, FindingClient
+from engine.client.patrol import CheckResult, Page, PatrolClient, WatchBatch
+
+__all__ = [
+    "AccessClient",
+    "CallError",
+    "CheckResult",
+    "FindingChanges",
+    "FindingClient",
+    "Page",
+    "PatrolClient",
+    "WatchBatch",
+]

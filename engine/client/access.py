@@ -1,4 +1,4 @@
-"""Tokens and the audit log for programs in Python."""
+"""Calls AccessService: tokens and the audit log."""
 
 from collections.abc import Iterator
 
@@ -11,20 +11,23 @@ from patrol.v1 import access_pb2, access_pb2_grpc
 
 
 class AccessClient:
-    """Everything raises CallError."""
+    """Tokens and the audit log. Every method raises CallError."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._stub = access_pb2_grpc.AccessServiceStub(channel.raw)
+        self._stub = access_pb2_grpc.AccessServiceStub(channel.grpc_channel)
 
     def create_token(self, order: TokenOrder) -> tuple[Token, str]:
-        """A new token, and its secret, which is shown this once; ALREADY_EXISTS."""
+        """Create a token; return it, and its secret, which the engine never shows again.
+
+        ALREADY_EXISTS: a valid token has the same name.
+        """
         request = access_pb2.CreateTokenRequest(token=order_message(order))
         reply = self._channel.call(self._stub.CreateToken, request)
         return token_of(reply.token), reply.secret
 
     def tokens(self, show_ended: bool = False) -> Iterator[Token]:
-        """Tokens by number, page by page."""
+        """Yield tokens by number, page by page. `show_ended`: also those that are revoked or expired."""
         request = access_pb2.ListTokensRequest(show_ended=show_ended)
         while True:
             reply = self._channel.call(self._stub.ListTokens, request)
@@ -34,12 +37,15 @@ class AccessClient:
                 return
 
     def revoke_token(self, token_id: int) -> Token:
-        """The token holds no longer."""
+        """Revoke a token."""
         request = access_pb2.RevokeTokenRequest(name=numbered_name("tokens", token_id))
         return token_of(self._channel.call(self._stub.RevokeToken, request))
 
     def audit_entries(self, query: AuditQuery | None = None) -> Iterator[AuditEntry]:
-        """What was changed, newest first, page by page (`region_prefix` and `before_id` are the engine's)."""
+        """Yield entries of the audit log, newest first, page by page.
+
+        `region_prefix` and `before_id` of the query are ignored; the engine sets them.
+        """
         query = query or AuditQuery()
         request = access_pb2.ListAuditEntriesRequest(
             filter=access_pb2.AuditFilter(

@@ -1,4 +1,4 @@
-"""One channel to an engine: calls, streams, and what went wrong with them."""
+"""A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from engine.errors import PatrolError
 
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 _RECONNECT_MS_MAX = 2_000
-"""An engine that is started again is back in seconds; by itself gRPC would wait for up to two minutes to see it."""
+"""An engine that restarts is back in seconds; by default gRPC would wait up to two minutes before it tries again."""
 
 
 class CallError(PatrolError):
-    """A call ended with another status than OK; `status` is its name (UNAVAILABLE, NOT_FOUND, ...).
+    """Raised when a call ends with another status than OK. `status`: its name (UNAVAILABLE, NOT_FOUND, ...).
 
-    `reason`: the engine's word for it, in upper case. `violations`: field and what is wrong with it, for each thing
-    that an INVALID_ARGUMENT names. `retry_s`: when it may be tried again; None: not by itself. `metadata`: of
-    ErrorInfo.
+    `reason`: the engine's code for the error, in upper case. `violations`: of an INVALID_ARGUMENT, each field that is
+    wrong, and what is wrong with it. `retry_s`: after how many seconds the call may be retried; None: a retry does not
+    help. `metadata`: of ErrorInfo.
     """
 
     code = "call"
@@ -43,7 +43,8 @@ class CallError(PatrolError):
 
 
 class Channel:
-    """`token`: as `patrol token create` has shown it. `ca`: PEM of who signed the certificate; empty: no TLS."""
+    """`token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
+    empty: no TLS. `timeout_s`: of calls that set none. `grpc_channel`: for the generated stubs."""
 
     def __init__(self, address: str, token: str, ca: bytes, timeout_s: float) -> None:
         self._address = address
@@ -54,23 +55,26 @@ class Channel:
             ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS_MAX),
         )
         if ca:
-            self.raw = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca), options=options)
+            self.grpc_channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca), options=options)
         else:
-            self.raw = grpc.insecure_channel(address, options=options)
+            self.grpc_channel = grpc.insecure_channel(address, options=options)
 
     def close(self) -> None:
-        """Close it."""
-        self.raw.close()
+        """Close the channel."""
+        self.grpc_channel.close()
 
     def wait_connected(self, timeout_s: float) -> None:
-        """Until the engine can be reached, or time is up; a call that is made earlier fails at once."""
+        """Wait until the engine can be reached, or `timeout_s` is over; calls made earlier fail at once."""
         try:
-            grpc.channel_ready_future(self.raw).result(timeout_s)
+            grpc.channel_ready_future(self.grpc_channel).result(timeout_s)
         except grpc.FutureTimeoutError:
             pass
 
     def call(self, method: Callable[..., Any], request: Any, timeout_s: float | None = None) -> Any:
-        """The reply; CallError. `request`: a message, or an iterator of them where the method takes a stream."""
+        """Make a call and return its reply. Raises CallError.
+
+        `request`: a message, or an iterator of messages if the method takes a stream.
+        """
         try:
             return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -79,7 +83,7 @@ class Channel:
     def stream(
         self, method: Callable[..., Any], request: Any, timeout_s: float | None = None
     ) -> Generator[Any, None, None]:
-        """The replies as they come; close the iterator to end. CallError."""
+        """Make a call and yield its replies as they come; close the iterator to end the call. Raises CallError."""
         replies = method(request, timeout=timeout_s, metadata=self._metadata)
         try:
             yield from replies
@@ -106,12 +110,13 @@ class Channel:
 
 
 def _details(error: Any) -> tuple[error_details_pb2.ErrorInfo, list[tuple[str, str]], float | None]:
-    """Of google.rpc in the status of a call."""
-    info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    """Return ErrorInfo, the violations in BadRequest, and the seconds in RetryInfo (None without one) of an error."""
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    retry_info = error_details_pb2.RetryInfo()
     status = rpc_status.from_call(error)
     for detail in () if status is None else status.details:
-        for message in (info, bad, retry):
+        for message in (info, bad_request, retry_info):
             detail.Unpack(message)
-    delay = retry.retry_delay
-    violations = [(one.field, one.description) for one in bad.field_violations]
-    return info, violations, delay.seconds + delay.nanos / 1e9 if retry.HasField("retry_delay") else None
+    delay = retry_info.retry_delay
+    violations = [(violation.field, violation.description) for violation in bad_request.field_violations]
+    return info, violations, delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None

@@ -1,4 +1,4 @@
-"""The ledger for programs in Python."""
+"""Calls FindingService: the ledger of findings."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -13,30 +13,31 @@ from patrol.v1 import findings_pb2, findings_pb2_grpc
 
 @dataclass(frozen=True, slots=True)
 class FindingChanges:
-    """Events that were stored together, each with its finding. `resume_token`: where to go on after them."""
+    """Events that were stored together, each with its finding. `resume_token`: resumes the watch after them."""
 
     changes: tuple[tuple[LedgerEvent, Finding], ...]
     resume_token: str
 
 
 class FindingClient:
-    """Everything raises CallError. Of a command FAILED_PRECONDITION: not in this state; ABORTED: somebody acted first.
+    """The ledger. Every method raises CallError.
 
-    `number`: the finding's, as the caller knows it; 0: whatever it is. `request_id`: the same again is the same
-    command.
+    Of commands: FAILED_PRECONDITION: the finding's state does not allow it; ABORTED: more has happened to the finding
+    than `number`, its latest event as the caller knows it (0: do not check). A retry with the same `request_id` is the
+    same command.
     """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._stub = findings_pb2_grpc.FindingServiceStub(channel.raw)
+        self._stub = findings_pb2_grpc.FindingServiceStub(channel.grpc_channel)
 
     def get(self, finding_id: int) -> Finding:
-        """One finding."""
+        """Return a finding."""
         request = findings_pb2.GetFindingRequest(name=numbered_name(COLLECTION, finding_id))
         return finding_of(self._channel.call(self._stub.GetFinding, request))
 
     def list(self, query: FindingQuery | None = None) -> Iterator[Finding]:
-        """All findings of a filter, newest first, page by page."""
+        """Yield all findings of a filter, newest first, page by page."""
         query = query or FindingQuery()
         request = findings_pb2.ListFindingsRequest(filter=filter_message(query), page_size=query.page_size)
         while True:
@@ -47,7 +48,7 @@ class FindingClient:
                 return
 
     def events(self, finding_id: int) -> Iterator[LedgerEvent]:
-        """What happened to a finding, oldest first."""
+        """Yield the events of a finding, oldest first, page by page."""
         request = findings_pb2.ListFindingEventsRequest(parent=numbered_name(COLLECTION, finding_id))
         while True:
             reply = self._channel.call(self._stub.ListFindingEvents, request)
@@ -57,38 +58,38 @@ class FindingClient:
                 return
 
     def acknowledge(self, finding_id: int, why: str = "", *, number: int = 0, request_id: str = "") -> Finding:
-        """Take it on."""
+        """Acknowledge a finding: a person has seen it."""
         return self._act(
             self._stub.AcknowledgeFinding, findings_pb2.AcknowledgeFindingRequest, finding_id, why, number, request_id
         )
 
     def claim(self, finding_id: int, why: str = "", *, number: int = 0, request_id: str = "") -> Finding:
-        """Say that it is mended."""
+        """Claim that the fault is put right; rechecks decide."""
         return self._act(self._stub.ClaimFinding, findings_pb2.ClaimFindingRequest, finding_id, why, number, request_id)
 
     def close(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
-        """Strike it off by decision."""
+        """Close a finding by decision, without a passed recheck."""
         return self._act(self._stub.CloseFinding, findings_pb2.CloseFindingRequest, finding_id, why, number, request_id)
 
     def dismiss(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
-        """It was no fault, or is none of ours."""
+        """Dismiss a finding: it is no fault, or not one to be put right here."""
         return self._act(
             self._stub.DismissFinding, findings_pb2.DismissFindingRequest, finding_id, why, number, request_id
         )
 
     def supervise(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
-        """Have a higher level watch over it."""
+        """Put a finding under the supervision of a higher level."""
         return self._act(
             self._stub.SuperviseFinding, findings_pb2.SuperviseFindingRequest, finding_id, why, number, request_id
         )
 
     def watch(self, query: FindingQuery | None = None, resume_token: str = "") -> Generator[FindingChanges, None, None]:
-        """Events as they are stored, with the places to go on at; close the iterator to end."""
+        """Yield events as they are stored, with resume tokens; close the iterator to end the watch."""
         request = findings_pb2.WatchFindingsRequest(
             filter=filter_message(query or FindingQuery()), resume_token=resume_token
         )
         for reply in self._channel.stream(self._stub.WatchFindings, request):
-            changes = tuple((event_of(one.event), finding_of(one.finding)) for one in reply.changes)
+            changes = tuple((event_of(change.event), finding_of(change.finding)) for change in reply.changes)
             yield FindingChanges(changes, reply.resume_token)
 
     def _act(self, method: Any, request: Any, finding_id: int, why: str, number: int, request_id: str) -> Finding:

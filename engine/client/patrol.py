@@ -1,4 +1,4 @@
-"""A thin typed client of the engine's API, for the command line, the demo, tests and programs in Python.
+"""Calls CameraService, PatrolService and SchedulerService through a thin typed client.
 
 with PatrolClient("127.0.0.1:7702") as engine:
     for verdict in engine.watch():
@@ -52,11 +52,12 @@ _RETRY_FIRST_S = 0.2
 _RETRY_MAX_S = 2.0
 _CONNECTED_S = 5.0
 _RESUMED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+"""Statuses after which `watch` resumes: the engine restarts, or the watcher read too slowly."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What became of a camera of a check-now call: verdict, not_found, not_visited, paused, removed or pending."""
+class CheckResult:
+    """The outcome for one camera of `check_now`: verdict, not_found, not_visited, paused, removed or pending."""
 
     camera_id: str
     outcome: str
@@ -65,7 +66,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of cameras. `next_page_token`: empty on the last. `total`: on all pages."""
+    """One page of cameras. `next_page_token`: empty on the last page. `total`: cameras on all pages."""
 
     cameras: tuple[CameraStatus, ...]
     next_page_token: str
@@ -74,7 +75,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class WatchBatch:
-    """Verdicts that were stored together. `resume_token`: where to go on after them; empty while `current`."""
+    """Verdicts that were stored together. `resume_token`: resumes the watch after them.
+
+    `current`: the batch is part of the snapshot that a watch with `with_current` begins with; its token is empty.
+    """
 
     verdicts: tuple[Verdict, ...]
     resume_token: str
@@ -82,25 +86,28 @@ class WatchBatch:
 
 
 class PatrolClient:
-    """One channel. `token`: as `patrol token create` has shown it. `ca`: PEM of who signed the certificate; empty: no
-    TLS. `findings`: the ledger; `access`: tokens and the audit log. Everything raises CallError."""
+    """A client on a channel of its own. Every method raises CallError.
+
+    `token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
+    empty: no TLS. `findings`: the ledger. `access`: tokens and the audit log.
+    """
 
     def __init__(self, address: str, *, token: str = "", ca: bytes = b"", timeout_s: float = 30.0) -> None:
         self._channel = Channel(address, token, ca, timeout_s)
-        self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.raw)
-        self._patrol = patrol_pb2_grpc.PatrolServiceStub(self._channel.raw)
-        self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.raw)
+        self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.grpc_channel)
+        self._patrol = patrol_pb2_grpc.PatrolServiceStub(self._channel.grpc_channel)
+        self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.grpc_channel)
         self.findings = FindingClient(self._channel)
         self.access = AccessClient(self._channel)
 
     def __enter__(self) -> Self:
-        """The client."""
+        """Return the client."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close."""
+        """Close the channel."""
         self.close()
 
     def close(self) -> None:
@@ -108,48 +115,48 @@ class PatrolClient:
         self._channel.close()
 
     def status(self, region_prefix: str = "") -> EngineStatus:
-        """How the patrol goes."""
+        """Return the state of the engine; cameras are counted within the region."""
         request = patrol_pb2.GetStatusRequest(region_prefix=region_prefix)
         return engine_of(self._channel.call(self._patrol.GetStatus, request))
 
     def schedule(self) -> SchedulerStatus:
-        """How the patrol keeps its periods."""
+        """Return the state of the scheduler."""
         request = scheduler_pb2.GetSchedulerStatusRequest()
         return schedule_of(self._channel.call(self._scheduler.GetSchedulerStatus, request))
 
     def plan(self, camera_id: str) -> CameraPlanReport:
-        """Why a camera is due when it is."""
+        """Return when a camera is due, and why."""
         request = scheduler_pb2.GetCameraPlanRequest(camera=camera_name(camera_id))
         return plan_of(self._channel.call(self._scheduler.GetCameraPlan, request))
 
     def pause(self, scope: PauseScope, reason: str, until_wall_ns: int = 0) -> PauseStatus:
-        """Visit no cameras of a scope; 0: until it is resumed."""
+        """Stop visiting the cameras of a scope until then; 0: until `resume`."""
         request = scheduler_pb2.PausePatrolRequest(
             scope=scope_message(scope), reason=reason, end_time=timestamp(until_wall_ns)
         )
         return pause_of(self._channel.call(self._scheduler.PausePatrol, request))
 
     def resume(self, scope: PauseScope) -> PauseStatus:
-        """Visit them again."""
+        """Visit the cameras of a scope again."""
         request = scheduler_pb2.ResumePatrolRequest(scope=scope_message(scope))
         return pause_of(self._channel.call(self._scheduler.ResumePatrol, request))
 
     def validate_config(self, toml: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is wrong with a configuration, and what the operator should know of it."""
+        """Return the problems of a TOML configuration, which make it unusable, and its warnings."""
         reply = self._channel.call(self._scheduler.ValidateConfig, scheduler_pb2.ValidateConfigRequest(toml=toml))
         return tuple(reply.problems), tuple(reply.warnings)
 
     def diff_config(self, toml: str) -> ConfigReport:
-        """What a configuration would change."""
+        """Return what a TOML configuration would change."""
         return report_of(self._channel.call(self._scheduler.DiffConfig, scheduler_pb2.DiffConfigRequest(toml=toml)))
 
     def apply_config(self, toml: str, *, expected_revision: str = "") -> ConfigReport:
-        """Take a configuration; INVALID_ARGUMENT says what is wrong with it, ABORTED that another came."""
+        """Apply a TOML configuration. INVALID_ARGUMENT: it is not usable; ABORTED: the revision is another."""
         request = scheduler_pb2.ApplyConfigRequest(toml=toml, expected_revision=expected_revision)
         return report_of(self._channel.call(self._scheduler.ApplyConfig, request))
 
     def draw_spot_check(self, order: SpotCheckOrder, request_id: str = "") -> SpotCheckReport:
-        """Draw canteens; NOT_FOUND if there are none, ABORTED while another draw is under way."""
+        """Draw canteens. NOT_FOUND: there are none; ABORTED: another draw is under way."""
         request = scheduler_pb2.DrawSpotCheckRequest(
             size=order.size,
             seed=order.seed,
@@ -161,23 +168,23 @@ class PatrolClient:
         return drawn_of(self._channel.call(self._scheduler.DrawSpotCheck, request))
 
     def spot_check(self, draw_id: int = 0) -> SpotCheck:
-        """An earlier draw, 0 the latest."""
+        """Return an earlier draw, or with 0 the latest."""
         name = numbered_name("spotChecks", draw_id) if draw_id else f"spotChecks/{LATEST}"
         request = scheduler_pb2.GetSpotCheckRequest(name=name)
         return spot_check_of(self._channel.call(self._scheduler.GetSpotCheck, request))
 
     def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
-        """The draws that are kept, newest first."""
+        """Return the draws that are kept, newest first."""
         reply = self._channel.call(self._scheduler.ListSpotChecks, scheduler_pb2.ListSpotChecksRequest())
         return tuple(map(header_of, reply.spot_checks))
 
     def camera(self, camera_id: str) -> CameraStatus:
-        """One camera with its latest verdict."""
+        """Return a camera with its latest verdict."""
         request = cameras_pb2.GetCameraRequest(name=camera_name(camera_id))
         return status_of(self._channel.call(self._cameras.GetCamera, request))
 
     def page(self, query: CameraQuery, page_token: str = "") -> Page:
-        """One page; `page_token` as the last page gave it (`query.after` is the engine's)."""
+        """Return one page of cameras. `page_token`: from the page before; `query.after` is ignored."""
         order = f"{query.order} desc" if query.descending else query.order.value
         request = cameras_pb2.ListCamerasRequest(
             filter=cameras_pb2.CameraFilter(region_prefix=query.region_prefix, site_id=query.site_id),
@@ -188,13 +195,13 @@ class PatrolClient:
         if query.state is not None:
             request.filter.state = state_number(query.state)
         if not query.with_verdict:
-            names = (one.name for one in cameras_pb2.Camera.DESCRIPTOR.fields)
+            names = (field.name for field in cameras_pb2.Camera.DESCRIPTOR.fields)
             request.read_mask.paths.extend(name for name in names if name != "latest_verdict")
         reply = self._channel.call(self._cameras.ListCameras, request)
         return Page(tuple(map(status_of, reply.cameras)), reply.next_page_token, reply.total_size)
 
     def cameras(self, query: CameraQuery | None = None) -> Iterator[CameraStatus]:
-        """All cameras of a filter, page by page."""
+        """Yield all cameras of a filter, page by page."""
         query, page_token = query or CameraQuery(), ""
         while True:
             page = self.page(query, page_token)
@@ -204,14 +211,14 @@ class PatrolClient:
                 return
 
     def create_camera(self, camera: Camera, request_id: str = "") -> CameraStatus:
-        """Add a camera; ALREADY_EXISTS."""
+        """Add a camera. ALREADY_EXISTS: its id is in the registry."""
         request = cameras_pb2.CreateCameraRequest(
             camera_id=camera.camera_id, camera=camera_message(camera), request_id=request_id
         )
         return status_of(self._channel.call(self._cameras.CreateCamera, request))
 
     def update_camera(self, camera: Camera, fields: Sequence[str] = ()) -> CameraStatus:
-        """Change a camera: these fields of the message, or all."""
+        """Change these fields of a camera, as the message names them, or all."""
         request = cameras_pb2.UpdateCameraRequest(camera=camera_message(camera))
         request.update_mask.paths.extend(fields)
         return status_of(self._channel.call(self._cameras.UpdateCamera, request))
@@ -219,12 +226,12 @@ class PatrolClient:
     def import_cameras(
         self, cameras: Iterable[Camera], *, keep_good: bool = False, validate_only: bool = False
     ) -> ImportReport:
-        """Add and change cameras; with bad rows, which the report names, none, unless `keep_good`."""
+        """Add and change cameras, and report bad rows; if there are any, nothing changes, unless `keep_good`."""
         options = cameras_pb2.ImportOptions(keep_good=keep_good, validate_only=validate_only)
 
         def requests() -> Iterator[cameras_pb2.ImportCamerasRequest]:
-            coming = iter(cameras)
-            while rows := [camera_message(one) for one in islice(coming, _ROWS_A_MESSAGE)]:
+            remaining = iter(cameras)
+            while rows := [camera_message(camera) for camera in islice(remaining, _ROWS_A_MESSAGE)]:
                 yield cameras_pb2.ImportCamerasRequest(options=options, cameras=rows)
 
         reply = self._channel.call(self._cameras.ImportCameras, requests(), _IMPORT_S)
@@ -232,32 +239,37 @@ class PatrolClient:
         return ImportReport(reply.added, reply.changed, reply.unchanged, problems)
 
     def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Forget cameras; how many there were, and the ids not known."""
+        """Remove cameras from the registry; return how many were removed, and the unknown ids."""
         request = cameras_pb2.BatchDeleteCamerasRequest(names=map(camera_name, camera_ids))
         reply = self._channel.call(self._cameras.BatchDeleteCameras, request)
         return reply.deleted, tuple(map(camera_id_of, reply.missing))
 
     def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Learn anew what cameras show, after a move or a cleaning; how many there were, and the ids not known."""
+        """Learn baselines anew, after a move or a cleaning; return how many were reset, and the unknown ids."""
         request = cameras_pb2.ResetBaselineRequest(names=map(camera_name, camera_ids))
         reply = self._channel.call(self._cameras.ResetBaseline, request)
         return reply.reset, tuple(map(camera_id_of, reply.missing))
 
-    def check_now(self, camera_ids: Sequence[str], timeout_s: float | None = None) -> Generator[Checked, None, None]:
-        """Visit cameras as soon as the caps allow; each told as soon as its verdict is stored, until time is up."""
+    def check_now(
+        self, camera_ids: Sequence[str], timeout_s: float | None = None
+    ) -> Generator[CheckResult, None, None]:
+        """Visit cameras as soon as the caps allow; yield each outcome as soon as its verdict is stored.
+
+        When `timeout_s` is nearly over, the cameras without a verdict are reported as pending.
+        """
         request = patrol_pb2.CheckNowRequest(cameras=map(camera_name, camera_ids))
         for reply in self._channel.stream(self._patrol.CheckNow, request, timeout_s):
             outcome = patrol_pb2.CheckOutcome.Name(reply.outcome).removeprefix("CHECK_OUTCOME_").lower()
             verdict = verdict_of(reply.verdict) if reply.HasField("verdict") else None
-            yield Checked(camera_id_of(reply.camera), outcome, verdict)
+            yield CheckResult(camera_id_of(reply.camera), outcome, verdict)
 
     def verdict(self, camera_id: str, visit_id: int = 0) -> Verdict:
-        """A verdict, 0 the latest."""
+        """Return the verdict of a visit, or with 0 the latest."""
         name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
         return verdict_of(self._channel.call(self._patrol.GetVerdict, patrol_pb2.GetVerdictRequest(name=name)))
 
     def verdicts(self, camera_id: str, page_size: int = 0) -> Iterator[Verdict]:
-        """The verdicts on a camera that are kept, newest first, page by page."""
+        """Yield the verdicts on a camera that are kept, newest first, page by page."""
         request = patrol_pb2.ListVerdictsRequest(parent=camera_name(camera_id), page_size=page_size)
         while True:
             reply = self._channel.call(self._patrol.ListVerdicts, request)
@@ -276,7 +288,7 @@ class PatrolClient:
         with_current: bool = False,
         resume_token: str = "",
     ) -> Generator[WatchBatch, None, None]:
-        """Verdicts as they are stored, with the places to go on at; close the iterator to end."""
+        """Yield verdicts as they are stored, with resume tokens; close the iterator to end the watch."""
         request = patrol_pb2.WatchVerdictsRequest(
             filter=patrol_pb2.VerdictFilter(
                 region_prefix=region_prefix,
@@ -299,14 +311,14 @@ class PatrolClient:
         changes_only: bool = False,
         with_current: bool = False,
         resume_token: str = "",
-        patience_s: float = 60.0,
+        give_up_s: float = 60.0,
     ) -> Generator[Verdict, None, None]:
-        """Verdicts as they are stored, for ever, none twice and none left out; close the iterator to end.
+        """Yield verdicts as they are stored, without end, none twice and none left out; close the iterator to end.
 
-        Where the engine goes away, or cuts a watcher that is slow, it goes on from its place, for `patience_s` after
-        the last that it heard.
+        If the engine goes away, or cuts the watcher for reading too slowly, the watch resumes from its place. It raises
+        CallError if nothing was received for `give_up_s`.
         """
-        heard_s, wait_s = time.monotonic(), _RETRY_FIRST_S
+        received_s, wait_s = time.monotonic(), _RETRY_FIRST_S
         while True:
             try:
                 for batch in self.watch_batches(
@@ -319,20 +331,20 @@ class PatrolClient:
                 ):
                     yield from batch.verdicts
                     resume_token = batch.resume_token or resume_token
-                    heard_s, wait_s = time.monotonic(), _RETRY_FIRST_S
+                    received_s, wait_s = time.monotonic(), _RETRY_FIRST_S
                 return
             except CallError as error:
-                patient = error.status in _RESUMED and time.monotonic() - heard_s < patience_s
-                if not resume_token or not patient:
+                retry = error.status in _RESUMED and time.monotonic() - received_s < give_up_s
+                if not resume_token or not retry:
                     raise
             time.sleep(wait_s)
-            self._channel.wait_connected(_CONNECTED_S)  # an engine may be there for a short while only
+            self._channel.wait_connected(_CONNECTED_S)  # reconnect at once: the engine may be up only for a short while
             wait_s = min(_RETRY_MAX_S, 2 * wait_s)
 
     def picture(
         self, camera_id: str, *, visit_id: int = 0, side_px_max: int = 0, annotated: bool = False, sha256: str = ""
     ) -> RenderedPicture:
-        """The picture behind a verdict, or an exhibit; NOT_FOUND."""
+        """Return the picture behind a verdict, or an exhibit by its SHA-256. NOT_FOUND: it is not kept."""
         name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
         request = patrol_pb2.GetPictureRequest(
             verdict=name, side_px_max=side_px_max, annotated=annotated, sha256=sha256
@@ -340,13 +352,13 @@ class PatrolClient:
         return picture_of(self._channel.call(self._patrol.GetPicture, request))
 
     def kpis(self, query: KpiQuery) -> KpiTable:
-        """A page of KPIs."""
+        """Return a page of KPIs."""
         return table_of(self._channel.call(self._patrol.QueryKpis, query_message(query)), query.by)
 
     def league(self, query: LeagueQuery) -> LeagueTable:
-        """Who does best."""
+        """Return regions ordered by a KPI."""
         return league_of(self._channel.call(self._patrol.QueryLeague, league_query_message(query)), query.kpi)
 
 
 _COLUMN = {"name": "camera_id", "display_name": "name", "disabled": "enabled"}
-"""Fields of the message that the registry's files call otherwise."""
+"""The registry's column for a field of the message, where the two names differ."""

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.config import Settings
 from engine.config.judge import JudgeSettings
 from engine.config.schema import (

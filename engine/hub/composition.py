@@ -44,7 +44,7 @@ from engine.scheduler.core import Scheduler
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_messages
 from engine.serve.services import patrol as verdict_messages
-from engine.serve.streams.watch import Watch
+from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.pauses import delete_pause
 from engine.storage.db.store import Store
 from engine.storage.evidence.quarantine import Quarantine
@@ -79,7 +79,7 @@ class _Ledger:
     """The findings, and everybody who follows them."""
 
     findings: FindingsService
-    watch: Watch[LoggedEvent]
+    watch: Broadcast[LoggedEvent]
     bodies: NoticeBodies
     sender: Sender
     publisher: FindingPublisher
@@ -202,10 +202,10 @@ def _ledger(
     sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics)
     stack.callback(sender.close)
     serve = settings.serve
-    watch: Watch[LoggedEvent] = Watch(
+    watch: Broadcast[LoggedEvent] = Broadcast(
         FindingLog(record),
-        finding_messages.watch_body,
-        finding_messages.watch_mark,
+        finding_messages.encode_watch_event,
+        finding_messages.encode_watch_token,
         serve.watch_queue_max,
         serve.watchers_max,
     )
@@ -221,10 +221,10 @@ def _outlets(
     cameras = memory.registry.cameras.values()
     kpis = KpiService(store.kpis, calendar.timezone, settings.record.kpi_days, cameras, show=metrics.kpis)
     verdict_log = VerdictLog(store.history, memory.registry)
-    watch: Watch[PublishedVerdict] = Watch(
+    watch: Broadcast[PublishedVerdict] = Broadcast(
         verdict_log,
-        verdict_messages.watch_body,
-        verdict_messages.watch_mark,
+        verdict_messages.encode_watch_event,
+        verdict_messages.encode_watch_token,
         serve.watch_queue_max,
         serve.watchers_max,
     )

@@ -31,7 +31,7 @@ from engine.model.measurement import Measurement
 from engine.model.verdict import PublishedVerdict, State
 from engine.model.visit import VisitFailure
 from engine.runtime.log import logger
-from engine.serve.streams.watch import Watch
+from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.kpis import Transaction
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.quarantine import Quarantine
@@ -58,7 +58,7 @@ class Outlets:
     notices: NoticesService
     catalog: Catalog
     verdict_log: VerdictLog
-    watch: Watch[PublishedVerdict]
+    watch: Broadcast[PublishedVerdict]
     findings: FindingPublisher
 
 

@@ -51,7 +51,7 @@ class Port:
         self._storage = storage
         self._store = storage.store
         self._catalog = catalog
-        self._kpis = kpis
+        self._kpi_service = kpis
         self._findings = findings
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
@@ -73,7 +73,7 @@ class Port:
             added, changed, unchanged = await asyncio.to_thread(self._store.registry.upsert, rows)
             counts = (counts[0] + added, counts[1] + changed, counts[2] + unchanged)
             await self._ask(lambda rows=rows: self._upsert(rows))  # type: ignore[misc]
-            await asyncio.to_thread(self._kpis.upsert, rows)
+            await asyncio.to_thread(self._kpi_service.upsert, rows)
         return ImportReport(*counts, problems)
 
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
@@ -89,7 +89,7 @@ class Port:
                 state.judge.forget(camera_id)
 
         await self._ask(drop)
-        await asyncio.to_thread(self._kpis.remove, camera_ids)
+        await asyncio.to_thread(self._kpi_service.remove, camera_ids)
         removed = await asyncio.to_thread(self._store.registry.remove, camera_ids)
         for camera_id in removed:
             await asyncio.to_thread(self._storage.evidence.remove, camera_id)
@@ -231,9 +231,9 @@ class Port:
         return self._findings
 
     @property
-    def indicators(self) -> KpiService:
+    def kpis(self) -> KpiService:
         """The service of KPIs."""
-        return self._kpis
+        return self._kpi_service
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._state.calls.ask(question)

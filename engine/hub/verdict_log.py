@@ -10,7 +10,7 @@ from engine.storage.db.verdict_history import VerdictHistory
 
 
 class VerdictLog:
-    """Implements engine.serve.streams.watch.Log over the database."""
+    """Implements engine.serve.streams.broadcast.EventLog over the database."""
 
     def __init__(self, history: VerdictHistory, registry: Registry) -> None:
         self._history = history

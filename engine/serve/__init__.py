@@ -1,1 +1,1 @@
-"""What others see: gRPC services, health, reflection, Prometheus. Reads the store and the hub's stream of verdicts."""
+"""The gRPC API: services of patrol.v1, health and reflection, access control, streams to watchers."""

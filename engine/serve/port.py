@@ -1,6 +1,7 @@
-"""What the services ask of the hub. Anything that is raised as PatrolError becomes a gRPC status; see status.py.
+"""The ports of the API: what its services may call in the hub, and where tokens and the audit log are stored.
 
-Services never see the hub itself, but scope.Scoped, which asks it on behalf of one caller.
+Every PatrolError becomes a gRPC status; see status.py. Services never see the hub itself, but a ScopedHub, which calls
+it on behalf of one caller.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,44 +22,47 @@ from engine.model.visit import CheckNowReport
 
 
 class HubPort(Protocol):
-    """The hub, as callers see it. All calls come from the server's event loop."""
+    """The hub. All calls come from the server's event loop."""
 
     @property
     def ledger(self) -> "LedgerPort":
         """The findings."""
 
     @property
-    def indicators(self) -> "KpiPort":
+    def kpis(self) -> "KpiPort":
         """The KPIs."""
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
     ) -> ImportReport:
-        """Add and change cameras; all or none, unless `keep_good`."""
+        """Add and change cameras; if any row is bad, none, or with `keep_good` all good rows.
+
+        `validate_only`: change nothing, and report what would change.
+        """
 
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Forget cameras; how many there were, and the ids not known."""
+        """Remove cameras from the registry; return how many were removed, and the ids that are not known."""
 
     async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Forget what cameras usually show; how many there were, and the ids not known."""
+        """Learn the baselines of cameras anew; return how many were reset, and the ids that are not known."""
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         """Visit cameras as soon as the caps allow."""
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
-        """One camera."""
+        """Return a camera with its latest verdict; None if it is not in the registry."""
 
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
-        """The regions of those that are known."""
+        """Return the region of each camera that is in the registry, by id."""
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """A page of cameras."""
+        """Return a page of cameras."""
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
-        """One verdict, 0 the latest; None if it is not kept."""
+        """Return the verdict of a visit, or with 0 the latest; None if it is not kept."""
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
-        """Verdicts on a camera, newest first, below `before_seq` (0: from the newest)."""
+        """Return at most `limit` verdicts on a camera, newest first, below `before_seq` (0: from the newest on)."""
 
     async def picture(
         self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
@@ -66,82 +70,89 @@ class HubPort(Protocol):
         """The kept keyframe as JPEG; with `sha256` the exhibit of this name; IntegrityError if its bits changed."""
 
     async def status(self, region_prefix: str) -> EngineStatus:
-        """How the patrol goes; the cameras of a region."""
+        """Return the state of the engine; cameras are counted within the region."""
 
     async def schedule(self) -> SchedulerStatus:
-        """How the patrol keeps its periods."""
+        """Return the state of the scheduler."""
 
     async def plan(self, camera_id: str) -> CameraPlanReport:
-        """Why a camera is due when it is; NotFoundError for an unknown id."""
+        """Return when a camera is due, and why. Raises NotFoundError for an unknown id."""
 
     async def pause(self, pause: Pause) -> PauseStatus:
-        """Visit no cameras of a scope."""
+        """Stop visiting the cameras of a scope."""
 
     async def resume(self, scope: PauseScope) -> PauseStatus:
-        """Visit them again; NotFoundError if it is not paused."""
+        """Visit the cameras of a scope again. Raises NotFoundError if it is not paused."""
 
     async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is wrong with a TOML configuration, and what the operator should know of it."""
+        """Return the problems of a TOML configuration, which make it unusable, and its warnings."""
 
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
-        """Take a TOML configuration, or say what it would change; ConfigError, ConflictError."""
+        """Apply a TOML configuration; with `dry_run` report only what it would change.
+
+        Raises ConfigError if it is not usable, ConflictError if the revision in force is not `expected_revision`.
+        """
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
-        """Draw canteens; NotFoundError if there are none, ConflictError while another draw is under way."""
+        """Draw canteens. Raises NotFoundError if there are none, ConflictError while another draw is under way."""
 
     async def spot_check(self, draw_id: int) -> SpotCheck | None:
-        """One draw, 0 the latest; None if it is not kept."""
+        """Return a draw, or with 0 the latest; None if it is not kept."""
 
     async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
-        """The draws that are kept, newest first."""
+        """Return the draws that are kept, newest first."""
 
     async def create_token(self, order: TokenOrder, creator: Actor) -> tuple[Token, str]:
-        """A new token, and its secret; ExistsError if one that holds has this name."""
+        """Create a token; return it, and its secret. Raises ExistsError if a valid token has the same name."""
 
     async def tokens(self) -> tuple[Token, ...]:
-        """All that were ever made and are kept, by number."""
+        """Return all tokens that are kept, valid or not, by number."""
 
     async def revoke_token(self, token_id: int) -> Token | None:
-        """The token holds no longer; None if there is none."""
+        """Revoke a token; None if there is none of this number."""
 
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
-        """Changes, newest first."""
+        """Return entries of the audit log, newest first."""
 
 
 class LedgerPort(Protocol):
-    """The ledger, as callers see it."""
+    """The ledger of findings."""
 
     async def finding(self, finding_id: int) -> Finding | None:
-        """One finding."""
+        """Return a finding; None if there is none of this number."""
 
     async def findings(self, query: FindingQuery) -> FindingPage:
-        """A page of findings."""
+        """Return a page of findings."""
 
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """What happened to a finding, oldest first."""
+        """Return the events of a finding, oldest first."""
 
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
-        """Have something happen to a finding; answers once it is stored. NotFoundError, StateError, ConflictError."""
+        """Carry out a command on a finding; return the finding once the event is stored.
+
+        Raises NotFoundError if there is none, StateError if its state does not allow the command, ConflictError if
+        more has happened to it than the command expects.
+        """
 
 
 class KpiPort(Protocol):
-    """The KPIs, as callers see them."""
+    """The KPIs."""
 
     async def table(self, query: KpiQuery) -> KpiTable:
-        """A page of KPIs; ValueError for a page token that is none of the list."""
+        """Return a page of KPIs. Raises ValueError if the page token is none of this query's."""
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
-        """Who does best."""
+        """Return regions ordered by a KPI."""
 
 
 class AccessStore(Protocol):
-    """Where tokens and the audit log are kept. Called in threads."""
+    """Where tokens and the audit log are stored. Called in threads. All methods raise StoreError."""
 
     def digests(self) -> dict[bytes, Token]:
-        """Every token that was ever made, by the SHA-256 of its secret."""
+        """Return every token that was ever made, by the SHA-256 of its secret."""
 
     def note(self, entry: AuditEntry) -> None:
-        """One line of the audit log. Raises StoreError."""
+        """Append an entry to the audit log."""
 
     def prune(self, before_wall_ns: int) -> int:
-        """Forget some entries that are older; how many. 0: none are left."""
+        """Delete some entries that are older; return how many, 0 if none are left."""

@@ -1,4 +1,4 @@
-"""The gRPC server: its own thread, its own event loop, so that a slow caller never holds up the hub."""
+"""Runs the gRPC server in a thread and event loop of its own, so that a slow caller never holds up the hub."""
 
 import asyncio
 import threading
@@ -19,17 +19,17 @@ from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import PublishedVerdict
-from engine.serve.access.gate import Gate
+from engine.serve.access.interceptor import CallInterceptor
 from engine.serve.access.rules import PACKAGE, RULES
-from engine.serve.access.scope import Scoped
-from engine.serve.access.tokens import REFRESH_S, Tokens
+from engine.serve.access.scoped_hub import ScopedHub
+from engine.serve.access.tokens import REFRESH_S, TokenCache
 from engine.serve.port import AccessStore, HubPort
 from engine.serve.services.access import AccessService
 from engine.serve.services.cameras import CameraService
 from engine.serve.services.findings import FindingService
 from engine.serve.services.patrol import PatrolService
 from engine.serve.services.scheduler import SchedulerService
-from engine.serve.streams.watch import Watch
+from engine.serve.streams.broadcast import Broadcast
 from patrol.v1 import access_pb2_grpc, cameras_pb2_grpc, findings_pb2_grpc, patrol_pb2_grpc, scheduler_pb2_grpc
 
 SERVICES = tuple(f"{PACKAGE}.{name}" for name in RULES)
@@ -50,21 +50,21 @@ _PRUNE_NEXT_S = 1.0
 
 
 class GrpcServer:
-    """Start, say when ready, stop."""
+    """The server: start, report readiness, stop. `redact`: hides the password in a URL."""
 
     def __init__(
         self,
         settings: ServeSettings,
-        port: HubPort,
-        book: AccessStore,
-        verdicts: Watch[PublishedVerdict],
-        findings: Watch[LoggedEvent],
+        hub: HubPort,
+        access: AccessStore,
+        verdicts: Broadcast[PublishedVerdict],
+        findings: Broadcast[LoggedEvent],
         metrics: Metrics,
         redact: Callable[[str], str],
     ) -> None:
         self._settings = settings
-        self._port = port
-        self._book = book
+        self._hub = hub
+        self._access = access
         self._verdicts = verdicts
         self._findings = findings
         self._metrics = metrics
@@ -79,7 +79,11 @@ class GrpcServer:
         self._address = ""
 
     def start(self) -> str:
-        """Bind and serve; returns the address really bound. Raises ListenError or ConfigError."""
+        """Bind and serve; return the address that was bound, with the port that the system chose for port 0.
+
+        Raises ListenError if the address cannot be bound, ConfigError if it is public and there is no token, or if the
+        TLS files cannot be read.
+        """
         self._thread.start()
         if not self._started.wait(_START_S):
             raise ListenError(f"serve.grpc_listen = {self._settings.grpc_listen!r}: no answer within {_START_S:.0f} s")
@@ -88,18 +92,18 @@ class GrpcServer:
         return self._address
 
     def set_ready(self, ready: bool) -> None:
-        """What the health service says, overall and of each service."""
+        """Set what the health service reports, overall and of each service. May be called from any thread."""
         serving = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
 
-        async def tell() -> None:
+        async def report() -> None:
             for name in ("", *SERVICES):
                 await self._health.set(name, serving)
 
         if self._thread.is_alive() and self._failure is None:
-            asyncio.run_coroutine_threadsafe(tell(), self._loop).result(_START_S)
+            asyncio.run_coroutine_threadsafe(report(), self._loop).result(_START_S)
 
     def stop(self, grace_s: float) -> None:
-        """End calls, within `grace_s`, and the thread."""
+        """End all calls within `grace_s`, then the thread. May be called from any thread."""
         if not self._thread.is_alive():
             return
         self._verdicts.close()
@@ -129,14 +133,14 @@ class GrpcServer:
     async def _serve(self) -> None:
         settings = self._settings
         host, _ = host_port(settings.grpc_listen)
-        tokens = Tokens(self._book, open_without=is_loopback(host))
+        tokens = TokenCache(self._access, open_without=is_loopback(host))
         if not tokens.any and not is_loopback(host):
             raise ConfigError(
                 f"serve.grpc_listen = {settings.grpc_listen!r}: a public address needs a token, and there is none; "
                 "make one with `patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
             )
-        gate = Gate(tokens, self._book, self._scoped, self._metrics)
-        server = grpc.aio.server(interceptors=[gate], options=_OPTIONS)
+        interceptor = CallInterceptor(tokens, self._access, self._scoped_hub, self._metrics)
+        server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
         page_size_max = settings.page_size_max
         cameras_pb2_grpc.add_CameraServiceServicer_to_server(CameraService(self._redact, page_size_max), server)
         patrol_pb2_grpc.add_PatrolServiceServicer_to_server(PatrolService(page_size_max), server)
@@ -150,27 +154,27 @@ class GrpcServer:
         self._address = self._bind(server)
         await server.start()
         self._server = server
-        kept = (self._keep_tokens(tokens), gate.keep_streams(), self._keep_audit())
-        self._tasks = [asyncio.create_task(one) for one in kept]
+        upkeep = (self._refresh_tokens(tokens), interceptor.keep_checking_streams(), self._prune_audit_log())
+        self._tasks = [asyncio.create_task(task) for task in upkeep]
 
-    def _scoped(self, actor: Actor) -> Scoped:
-        return Scoped(self._port, actor, self._verdicts, self._findings)
+    def _scoped_hub(self, actor: Actor) -> ScopedHub:
+        return ScopedHub(self._hub, actor, self._verdicts, self._findings)
 
-    async def _keep_tokens(self, tokens: Tokens) -> None:
+    async def _refresh_tokens(self, tokens: TokenCache) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
             await tokens.refresh()
 
-    async def _keep_audit(self) -> None:
-        """What is older than serve.audit_days goes, a little at a time."""
+    async def _prune_audit_log(self) -> None:
+        """Delete entries older than serve.audit_days, a few at a time."""
         while True:
             before_ns = wall_ns() - self._settings.audit_days * _DAY_NS
             try:
-                gone = await asyncio.to_thread(self._book.prune, before_ns)
+                deleted = await asyncio.to_thread(self._access.prune, before_ns)
             except PatrolError as error:
-                gone = 0
+                deleted = 0
                 structlog.get_logger().error("audit log not pruned", detail=str(error))
-            await asyncio.sleep(_PRUNE_NEXT_S if gone else _PRUNE_S)
+            await asyncio.sleep(_PRUNE_NEXT_S if deleted else _PRUNE_S)
 
     def _bind(self, server: grpc.aio.Server) -> str:
         listen = self._settings.grpc_listen

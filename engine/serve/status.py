@@ -1,4 +1,7 @@
-"""Errors as gRPC statuses with the details of AIP-193: ErrorInfo always, BadRequest, RetryInfo where they apply."""
+"""Turns errors into gRPC statuses with the details of AIP-193: ErrorInfo always, BadRequest and RetryInfo where needed.
+
+Also defines the errors that only the API raises.
+"""
 
 import asyncio
 
@@ -25,17 +28,17 @@ from engine.errors import (
 )
 
 DOMAIN = "kitchen-patrol"
-"""Whose words the reasons in ErrorInfo are."""
+"""The domain of the reasons in ErrorInfo."""
 _DETAIL_BYTES_MAX = 4096
-"""Of all that a reply says is wrong: it travels as a header, coded in base 64, and clients refuse more than 8 KiB."""
+"""Bytes of all violations in a reply: they travel in a header, in base 64, and clients refuse headers over 8 KiB."""
 _MESSAGE_CHARS_MAX = 500
 _RETRY_S = 1
-_NAMELESS = "it took too long; ask for less at once, or again later"
-"""Said of errors that carry no words: those of time."""
+_TIMEOUT_MESSAGE = "it took too long; ask for less at once, or again later"
+"""The message of errors without one: timeouts."""
 
 
 class TooSlowError(PatrolError):
-    """The watcher did not read as fast as there was news. `resume_token`: where it can go on."""
+    """A watcher did not read as fast as events came. `resume_token`: where it can resume."""
 
     code = "too_slow"
 
@@ -45,13 +48,13 @@ class TooSlowError(PatrolError):
 
 
 class TooManyError(PatrolError):
-    """As many are served as may be."""
+    """The limit of concurrent watchers is reached."""
 
     code = "too_many"
 
 
 class LostError(PatrolError):
-    """What a resume token points to is no longer kept, or never was."""
+    """The place in a resume token is no longer in the log, or never was."""
 
     code = "lost"
 
@@ -80,16 +83,16 @@ _RETRIED = (ConflictError, TooManyError, StoreError, UnavailableError)
 
 
 def status_code(error: BaseException) -> grpc.StatusCode:
-    """The code an error ends a call with."""
+    """Return the status code of a call that ends with this error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
 def status_of(error: BaseException, method: str) -> status_pb2.Status:
-    """The status an error ends a call of `method` with. What is not ours to tell is not told."""
+    """Return the status of a call of `method` that ends with this error; internal errors disclose nothing."""
     code = status_code(error)
-    told = code is not grpc.StatusCode.INTERNAL
-    message = (str(error) or _NAMELESS) if told else "internal error; the engine's log says more"
-    reason = error.code if told and isinstance(error, PatrolError) else code.name
+    disclosed = code is not grpc.StatusCode.INTERNAL
+    message = (str(error) or _TIMEOUT_MESSAGE) if disclosed else "internal error; the engine's log says more"
+    reason = error.code if disclosed and isinstance(error, PatrolError) else code.name
     info = error_details_pb2.ErrorInfo(reason=reason.upper(), domain=DOMAIN, metadata={"method": method})
     details: list[Message] = [info]
     if isinstance(error, InvalidArgumentError):
@@ -104,11 +107,11 @@ def status_of(error: BaseException, method: str) -> status_pb2.Status:
 
 def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequest:
     request = error_details_pb2.BadRequest()
-    left = _DETAIL_BYTES_MAX
+    bytes_left = _DETAIL_BYTES_MAX
     for number, (field, description) in enumerate(violations):
-        left -= len(field.encode()) + len(description.encode())
-        if left < 0 and number:
-            more = f"and {len(violations) - number} more; mend these first"
+        bytes_left -= len(field.encode()) + len(description.encode())
+        if bytes_left < 0 and number:
+            more = f"and {len(violations) - number} more; fix these first"
             request.field_violations.add(field=field, description=more)
             break
         request.field_violations.add(field=field, description=description[:_DETAIL_BYTES_MAX])

@@ -11,8 +11,8 @@ from engine.model.access import Actor, Role
 from engine.model.findings import FindingState, Level, Step
 from engine.model.kpi import KpiBy, KpiName
 from engine.serve.access.request_fields import bounds_of, is_output_only
-from engine.serve.access.rules import RULES, Reach, rule_of
-from engine.serve.access.scope import Scoped
+from engine.serve.access.rules import RULES, RegionCheck, rule_of
+from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.messages import access as access_messages
 from engine.serve.messages import findings as finding_messages
 from engine.serve.messages import kpis as kpi_messages
@@ -22,8 +22,8 @@ from engine.serve.port import HubPort, KpiPort, LedgerPort
 from engine.serve.server import SERVICES
 from tests.support.calls import FILES, RPCS
 
-NOT_ASKED_BY_SERVICES = {"ledger", "indicators", "regions"}
-"""Of the port: what only Scoped itself looks at."""
+NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "regions"}
+"""Of the ports: what only ScopedHub itself calls."""
 
 
 def test_every_call_has_a_rule_and_every_rule_a_call() -> None:
@@ -49,15 +49,15 @@ def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
         for name in (one for one in vars(port) if not one.startswith("_")):
             if name not in NOT_ASKED_BY_SERVICES:
                 asked = {"table": "kpis"}.get(name, name)
-                assert asked in vars(Scoped), f"Scoped.{asked} is missing: say whose things it is about"
+                assert asked in vars(ScopedHub), f"ScopedHub.{asked} is missing: say whose things it is about"
 
 
 def test_a_service_cannot_reach_the_hub_past_the_scope() -> None:
-    scoped = Scoped(None, Actor("a", Role.VIEWER), None, None)  # type: ignore[arg-type]
+    scoped = ScopedHub(None, Actor("a", Role.VIEWER), None, None)  # type: ignore[arg-type]
     assert all(name.startswith("_") for name in vars(scoped))
     for module in ("cameras", "patrol", "findings", "scheduler", "access"):
         source = inspect.getsource(__import__(f"engine.serve.services.{module}", fromlist=["x"]))
-        assert not re.search(r"port\._|HubPort|LedgerPort|KpiPort", source), module
+        assert not re.search(r"hub\._|HubPort|LedgerPort|KpiPort", source), module
 
 
 def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:
@@ -66,7 +66,7 @@ def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:
         fields = rpc.request.DESCRIPTOR.fields_by_name
         nested = fields["filter"].message_type.fields_by_name if "filter" in fields else {}
         if "region_prefix" in fields or "region_prefix" in nested:
-            assert RULES[service][method].reach is Reach.REGION, name
+            assert RULES[service][method].region_check is RegionCheck.REGION, name
 
 
 def requests():

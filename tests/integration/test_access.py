@@ -12,8 +12,7 @@ from google.protobuf import text_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.model.access import AuditQuery, Role, TokenOrder
 from engine.model.camera import Camera
@@ -22,7 +21,7 @@ from engine.model.kpi import KpiBy, KpiQuery, LeagueQuery
 from engine.model.registry import CameraQuery
 from engine.model.schedule import PauseKind, PauseScope
 from engine.model.spot_check import SpotCheckOrder
-from engine.serve.access.rules import RULES, Reach
+from engine.serve.access.rules import RULES, RegionCheck
 from engine.serve.access.tokens import REFRESH_S
 from engine.storage.db.store import Store
 from patrol.v1 import patrol_pb2
@@ -342,7 +341,7 @@ def test_what_concerns_everybody_is_denied_to_a_county(world: World) -> None:
     with grpc.insecure_channel(world.served.address) as channel:
         for service, methods in RULES.items():
             for method, rule in methods.items():
-                if rule.reach is Reach.EVERYBODY:
+                if rule.region_check is RegionCheck.ALL_REGIONS:
                     answer = send(channel, f"{service}/{method}", good(f"{service}/{method}"), world.tokens.county)
                     assert answer.code == "PERMISSION_DENIED"
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.config import Settings
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import (

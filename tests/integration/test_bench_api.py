@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import province
-from bench.api_watchers import Watched
+from bench.api_watchers import WatchCounts
 from engine.storage.db.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,10 +87,10 @@ def test_a_province_that_was_broken_off_goes_on(tmp_path: Path, monkeypatch: pyt
 def test_watchers_count_what_they_missed_and_what_came_twice_or_out_of_order(
     tmp_path: Path, spoil: Callable[[list[str]], list[str]], expected: tuple[int, int, int]
 ) -> None:
-    from bench.api_watchers import _counted, _Heard, _logged
+    from bench.api_watchers import _counted, _logged, _Received
 
     path = tmp_path / "patrol.db"
     province.make(path, CAMERAS, ROWS, DAYS)
     names = [name for _, name in _logged(path, 100, 200)]
-    watched: Watched = _counted([_Heard(names=spoil(names), first_seq=100, seq=200)], path, 200)
+    watched: WatchCounts = _counted([_Received(names=spoil(names), first_seq=100, seq=200)], path, 200)
     assert (watched.lost, watched.twice, watched.disordered) == expected

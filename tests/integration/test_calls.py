@@ -11,13 +11,13 @@ import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.clock import wall_ns
 from engine.model.access import Role, TokenOrder
 from engine.model.spot_check import SpotCheck, SpotCheckHeader
 from engine.serve.access.request_fields import bounds_of, is_output_only, is_required
-from engine.serve.messages.paging import Pages
-from engine.serve.streams.watch import token_of
+from engine.serve.messages.paging import PageTokens
+from engine.serve.messages.resume_token import encode_resume_token
 from engine.storage.db.store import Store
 from tests.support.calls import GOOD, RPCS, Answer, good, send
 from tests.support.served import SmallHub, county, serving
@@ -242,10 +242,10 @@ def test_a_message_of_many_megabytes_is_refused_and_harms_nobody(door: Door, nam
         ("FindingService/GetFinding", {"name": "findings/99999999999999999999"}),
         ("PatrolService/GetVerdict", {"name": "cameras/c1/verdicts/99999999999999999999"}),
         ("AccessService/ListAuditEntries", {"filter": {"end_time": {"seconds": 250_000_000_000}}}),
-        ("PatrolService/WatchVerdicts", {"resume_token": token_of(2**70)}),
-        ("CameraService/ListCameras", {"page_token": Pages("cameras", "", "", "", None, "name", False).token(5)}),
-        ("FindingService/ListFindings", {"page_token": Pages("findings", "", "").token(2**70)}),
-        ("AccessService/ListTokens", {"page_token": Pages("tokens", "", False).token("x")}),
+        ("PatrolService/WatchVerdicts", {"resume_token": encode_resume_token(2**70)}),
+        ("CameraService/ListCameras", {"page_token": PageTokens("cameras", "", "", "", None, "name", False).token(5)}),
+        ("FindingService/ListFindings", {"page_token": PageTokens("findings", "", "").token(2**70)}),
+        ("AccessService/ListTokens", {"page_token": PageTokens("tokens", "", False).token("x")}),
     ],
 )
 def test_values_that_no_database_can_hold_are_refused_like_any_other(

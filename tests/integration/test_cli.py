@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.describe import commands
+from engine.docgen.commands import commands
 from engine.model.keyframe import Codec
 from tests.support.clips import write_clip
 

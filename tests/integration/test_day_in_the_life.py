@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.model.access import Role
 from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingQuery, FindingState, Level, Step

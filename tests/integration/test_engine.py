@@ -15,8 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engine.batch.platforms import PlatformListing, PullOptions, compare_claims, pull
 from engine.batch.registry import ApiRegistry
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.config import Settings
 from engine.config.schema import (
     FeedSettings,

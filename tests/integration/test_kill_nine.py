@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.supervisor.app import Supervisor
 from tests.integration.test_api_live import cameras, free_port, settings
 from tests.kill_nine.run import Run

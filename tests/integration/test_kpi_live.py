@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.cli.main import app
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.decode.decoder import Decoder
 from engine.demo.county import County
 from engine.hub.kpi_service import kpi_table

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.config.describe import toml
 from engine.config.schema import FeedSettings
 from engine.model.camera import Camera, KeyPoint

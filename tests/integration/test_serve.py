@@ -17,8 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.errors import ConfigError, IntegrityError, ListenError, StoreError, UnavailableError
 from engine.metrics import Metrics
@@ -154,7 +153,7 @@ def test_an_update_changes_what_its_mask_names_and_keeps_the_password(served: Se
     assert served.hub.registry.cameras["c1"].url == "rtsp://u:secret@h/1"
     with pytest.raises(CallError, match="not in the registry"):
         served.client.update_camera(replace(changed, camera_id="zz"))
-    with pytest.raises(CallError, match="the engine's to say"):
+    with pytest.raises(CallError, match="set by the engine"):
         served.client.update_camera(changed, ["latest_verdict"])
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.model.camera import Camera
-from engine.serve.streams import streams, watch
-from engine.serve.streams.watch import seq_of, token_of
+from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
+from engine.serve.streams import broadcast, response_streams
 from engine.storage.db.store import Store, VisitRecord
 from patrol.v1 import patrol_pb2, patrol_pb2_grpc
 from tests.support.served import VERDICT, Served, SmallHub, county, serving, wait_until
@@ -38,14 +37,14 @@ def test_a_watch_without_a_token_begins_now_and_says_where_that_is(served: Serve
     served.hub.judge("c1")
     batches = served.client.watch_batches()
     first = next(batches)
-    assert (first.verdicts, seq_of(first.resume_token)) == ((), 1)
+    assert (first.verdicts, decode_resume_token(first.resume_token)) == ((), 1)
     verdict = served.hub.judge("c2")
     assert take(batches, 1) == [verdict.visit_id]
 
 
 def test_what_was_stored_while_a_watcher_was_away_comes_first_and_once(served: Served) -> None:
     before = [served.hub.judge(f"c{n % 6}").visit_id for n in range(5)]
-    batches = served.client.watch_batches(resume_token=token_of(0))
+    batches = served.client.watch_batches(resume_token=encode_resume_token(0))
     assert take(batches, 5) == before
     after = [served.hub.judge(f"c{n % 6}").visit_id for n in range(5)]
     assert take(batches, 5) == after
@@ -55,7 +54,7 @@ def test_what_was_stored_while_a_watcher_was_away_comes_first_and_once(served: S
 
 def test_every_batch_can_be_resumed_from(served: Served) -> None:
     visits = [served.hub.judge(f"c{n % 6}").visit_id for n in range(30)]
-    seen, token = [], token_of(0)
+    seen, token = [], encode_resume_token(0)
     while len(seen) < len(visits):
         batches = served.client.watch_batches(resume_token=token)
         batch = next(batches)
@@ -77,7 +76,7 @@ def test_watchers_that_come_and_go_while_verdicts_are_stored_miss_none_and_hear_
         def follow(watcher: int, pauses: list[float]) -> None:
             try:
                 mine = heard.setdefault(watcher, [])
-                token = token_of(0)
+                token = encode_resume_token(0)
                 with PatrolClient(served.address) as client:
                     while len(mine) < number:
                         batches = client.watch_batches(resume_token=token)
@@ -175,7 +174,7 @@ def test_filters_hold_for_the_snapshot_the_log_and_what_comes(served: Served, fi
     batches = served.client.watch_batches(with_current=True, **filters)
     snapshot = next(batches)
     assert (snapshot.current, {one.camera_id for one in snapshot.verdicts}) == (True, wanted)
-    logged = next(served.client.watch_batches(resume_token=token_of(0), **filters))
+    logged = next(served.client.watch_batches(resume_token=encode_resume_token(0), **filters))
     assert {one.camera_id for one in logged.verdicts} == wanted
     assert next(batches).resume_token  # the place comes before what is live
     for camera_id in cameras:
@@ -196,13 +195,13 @@ def test_changes_only_leaves_the_others_out(served: Served) -> None:
 
 def test_a_token_that_means_nothing_is_named_and_one_of_another_log_is_out_of_range(served: Served) -> None:
     served.hub.judge("c1")
-    for token, status in ((token_of(99), "OUT_OF_RANGE"), ("nonsense", "INVALID_ARGUMENT")):
+    for token, status in ((encode_resume_token(99), "OUT_OF_RANGE"), ("nonsense", "INVALID_ARGUMENT")):
         with pytest.raises(CallError) as caught:
             next(served.client.watch_batches(resume_token=token))
         assert caught.value.status == status
     assert caught.value.violations[0][0] == "resume_token"
     with pytest.raises(CallError, match="with_current"):
-        next(served.client.watch_batches(resume_token=token_of(1), with_current=True))
+        next(served.client.watch_batches(resume_token=encode_resume_token(1), with_current=True))
 
 
 def test_no_more_may_watch_than_serve_watchers_max(served: Served) -> None:
@@ -218,16 +217,19 @@ def test_no_more_may_watch_than_serve_watchers_max(served: Served) -> None:
 
 
 def test_a_quiet_watch_is_told_that_it_lives(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(broadcast, "HEARTBEAT_S", 0.1)
     batches = served.client.watch_batches(region_prefix="99")
     first = next(batches)
     served.hub.judge("c1")
     moved = next(batches)
-    assert (moved.verdicts, seq_of(moved.resume_token)) == ((), seq_of(first.resume_token) + 1)
+    assert (moved.verdicts, decode_resume_token(moved.resume_token)) == (
+        (),
+        decode_resume_token(first.resume_token) + 1,
+    )
 
 
 def test_a_watcher_that_reads_nothing_is_cut_and_can_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "STALLED_S", 0.5)
+    monkeypatch.setattr(response_streams, "STALLED_S", 0.5)
     with serving(tmp_path, ring=64) as served:
         served.hub.put(*county(3))
         with grpc.insecure_channel(served.address, options=[("grpc.http2.bdp_probe", 0)]) as channel:

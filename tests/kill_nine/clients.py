@@ -12,8 +12,7 @@ from itertools import count
 
 import numpy as np
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.demo.pictures import damaged, frame, passing, photo
 from engine.feed import wire
@@ -23,7 +22,7 @@ from engine.model.keyframe import Codec, Keyframe
 from engine.model.verdict import Verdict
 from engine.model.visit import FeedKind
 from engine.runtime.transport import Poller, Transport
-from engine.serve.streams.watch import seq_of, token_of
+from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
 from tests.support.clips import encode
 
 PUSHED, VISITED = 200, 12
@@ -233,7 +232,7 @@ class VerdictWatcher(Client):
         self.resumed = 0
 
     def work(self) -> None:
-        token = token_of(0)
+        token = encode_resume_token(0)
         with PatrolClient(self._address) as client:
             while not self.stopped:
                 try:
@@ -246,7 +245,7 @@ class VerdictWatcher(Client):
                         for batch in batches:
                             self.heard += [(one.camera_id, one.visit_id) for one in batch.verdicts]
                             token = batch.resume_token
-                            self.marks.append((len(self.heard), seq_of(token)))
+                            self.marks.append((len(self.heard), decode_resume_token(token)))
                             if self.stopped or (self._leaves and self._rng.randrange(self._leaves) == 0):
                                 break
                 except CallError as error:
@@ -261,7 +260,7 @@ class PatientWatcher(VerdictWatcher):
     def work(self) -> None:
         with PatrolClient(self._address) as client:
             try:
-                for one in client.watch(region_prefix=self.region, resume_token=token_of(0)):
+                for one in client.watch(region_prefix=self.region, resume_token=encode_resume_token(0)):
                     self.heard.append((one.camera_id, one.visit_id))
                     if self.stopped:
                         return
@@ -280,7 +279,7 @@ class FindingWatcher(Client):
         self.resumed = 0
 
     def work(self) -> None:
-        token = token_of(0)
+        token = encode_resume_token(0)
         with PatrolClient(self._address) as client:
             while not self.stopped:
                 try:

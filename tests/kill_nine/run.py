@@ -17,8 +17,7 @@ from typing import Any
 
 import psycopg
 
-from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.storage.db.store import Store
 from tests.kill_nine.audit import Books
 from tests.kill_nine.clients import (

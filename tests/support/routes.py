@@ -15,12 +15,13 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from engine.serve.streams.watch import token_of
+from engine.serve.messages.resume_token import encode_resume_token
 from tests.support.calls import RPCS
 
 REFUSALS = ("NOT_FOUND", "PERMISSION_DENIED", "INVALID_ARGUMENT")
 _WATCH_S = 0.8
 _CALL_S = 10.0
+_BEGINNING = encode_resume_token(0)
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ ROUTES = (
     Route(_P + "GetVerdict", "by its number", lambda t: {"name": f"{t.name}/verdicts/{t.visit}"}, read=True),
     Route(_P + "GetVerdict", "its number as one of ours", lambda t: {"name": f"{t.own}/verdicts/{t.visit}"}),
     Route(_P + "ListVerdicts", "by its id", lambda t: {"parent": t.name}, read=True),
-    Route(_P + "WatchVerdicts", "all there ever were", lambda t: {"resume_token": token_of(0)}, twin=False, read=True),
+    Route(_P + "WatchVerdicts", "all there ever were", lambda t: {"resume_token": _BEGINNING}, twin=False, read=True),
     Route(_P + "WatchVerdicts", "as it stands", lambda t: {"with_current": True}, twin=False, read=True),
     Route(_P + "WatchVerdicts", "of its cameras", lambda t: {"filter": {"cameras": [t.name]}, "with_current": True},
           twin=False, read=True),
     Route(_P + "WatchVerdicts", "of its region",
-          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": token_of(0)}, twin=False, read=True),
+          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": _BEGINNING}, twin=False, read=True),
     Route(_P + "WatchVerdicts", "of its canteen",
           lambda t: {"filter": {"site_id": t.site}, "with_current": True}, twin=False, read=True),
     Route(_P + "GetPicture", "the latest", lambda t: {"verdict": _latest(t.name)}, read=True),
@@ -168,11 +169,11 @@ ROUTES = (
     Route(_F + "CloseFinding", "by its number", lambda t: {"name": f"findings/{t.finding}", "why": "x"}),
     Route(_F + "DismissFinding", "by its number", lambda t: {"name": f"findings/{t.finding}", "why": "x"}),
     Route(_F + "SuperviseFinding", "by its number", lambda t: {"name": f"findings/{t.finding}", "why": "x"}),
-    Route(_F + "WatchFindings", "all there ever were", lambda t: {"resume_token": token_of(0)}, twin=False, read=True),
+    Route(_F + "WatchFindings", "all there ever were", lambda t: {"resume_token": _BEGINNING}, twin=False, read=True),
     Route(_F + "WatchFindings", "of its region",
-          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": token_of(0)}, twin=False, read=True),
+          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": _BEGINNING}, twin=False, read=True),
     Route(_F + "WatchFindings", "of its camera",
-          lambda t: {"filter": {"camera": t.name}, "resume_token": token_of(0)}, twin=False, read=True),
+          lambda t: {"filter": {"camera": t.name}, "resume_token": _BEGINNING}, twin=False, read=True),
     # The scheduler
     Route(_S + "GetSchedulerStatus", "everybody's", lambda t: {}, twin=False),
     Route(_S + "GetCameraPlan", "by its id", lambda t: {"camera": t.name}, read=True),

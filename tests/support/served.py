@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.client.patrol import PatrolClient
+from engine.client import PatrolClient
 from engine.clock import wall_ns
 from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
@@ -33,8 +33,8 @@ from engine.redact import redact
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
-from engine.serve.streams.filters import wants_finding
-from engine.serve.streams.watch import Watch
+from engine.serve.streams.broadcast import Broadcast
+from engine.serve.streams.filters import matches_finding
 from engine.storage.db.store import Store, VisitRecord
 
 MINUTE_NS = 60 * 1_000_000_000
@@ -52,7 +52,7 @@ class Ledger:
     def __init__(self) -> None:
         self.all: dict[int, Finding] = {}
         self.log: list[LoggedEvent] = []
-        self.watch: Watch[LoggedEvent] | None = None
+        self.watch: Broadcast[LoggedEvent] | None = None
 
     def open(self, camera: Camera) -> Finding:
         number, now_ns = len(self.all) + 1, wall_ns()
@@ -70,7 +70,9 @@ class Ledger:
         return self.all.get(finding_id)
 
     async def findings(self, query):
-        found = sorted((one for one in self.all.values() if wants_finding(query, one)), key=lambda one: -one.finding_id)
+        found = sorted(
+            (one for one in self.all.values() if matches_finding(query, one)), key=lambda one: -one.finding_id
+        )
         left = [one for one in found if not query.page_token or one.finding_id < query.page_token]
         page = left[: query.page_size]
         return FindingPage(tuple(page), page[-1].finding_id if len(left) > len(page) else 0, len(found))
@@ -139,9 +141,9 @@ class SmallHub:
         self.store = store
         self.registry = Registry(store.registry.cameras(), {})
         self.ledger = Ledger()
-        self.indicators = Kpis(self.registry)
+        self.kpis = Kpis(self.registry)
         self.log = VerdictLog(store.history, self.registry)
-        self.watch: Watch | None = None
+        self.watch: Broadcast | None = None
         self.error: Exception | None = None
         self.next_visit_id = 2000
         self.checked: list[str] = []
@@ -286,7 +288,7 @@ class Served:
     """A server that runs. `client`: without a token."""
 
     hub: SmallHub
-    watch: Watch
+    watch: Broadcast
     metrics: Metrics
     server: GrpcServer
     address: str
@@ -300,10 +302,10 @@ def serving(
     """A server over a database in `folder`."""
     own = hub or SmallHub(Store.open(f"sqlite:///{folder}/patrol.db"))
     metrics = Metrics("test")
-    watch = Watch(own.log, patrol_service.watch_body, patrol_service.watch_mark, ring, watchers_max)
+    watch = Broadcast(own.log, patrol_service.encode_watch_event, patrol_service.encode_watch_token, ring, watchers_max)
     own.watch = watch
-    findings = own.ledger.watch = Watch(
-        own.ledger, finding_service.watch_body, finding_service.watch_mark, ring, watchers_max
+    findings = own.ledger.watch = Broadcast(
+        own.ledger, finding_service.encode_watch_event, finding_service.encode_watch_token, ring, watchers_max
     )
     chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10} | settings)
     server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact)

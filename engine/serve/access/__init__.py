@@ -1,1 +1,1 @@
-"""Who may call what: tokens, roles, regions, request bounds, audit."""
+"""Access control of the API: tokens, roles, regions, bounds of request fields, idempotent calls, the audit log."""

@@ -1,4 +1,4 @@
-"""What a call is about, in few words for the audit log. Never a secret: names and numbers, no values. Pure."""
+"""Describes in few words what a call changes, for the audit log: names and numbers, never a secret. Pure."""
 
 from typing import Any
 
@@ -9,20 +9,16 @@ _CHARS_MAX = 500
 
 
 def subject_of(request: Message) -> str:
-    """The names in a request, or how many of what."""
-    said: list[str] = []
-    for field, value in request.ListFields():
-        word = _word(field.name, value)
-        if word:
-            said.append(word)
-    return ", ".join(said)[:_CHARS_MAX]
+    """Return the resource names in a request, or the number of items; empty if it names nothing."""
+    described = (_described(field.name, value) for field, value in request.ListFields())
+    return ", ".join(filter(None, described))[:_CHARS_MAX]
 
 
-def _word(name: str, value: Any) -> str:
+def _described(name: str, value: Any) -> str:
     if name in ("name", "camera_id", "region_prefix", "uplink", "host", "display_name"):
         return str(value)
     if name == "names" or name == "cameras":
-        named = [str(one) for one in value[:_NAMED_MAX]]
+        named = [str(item) for item in value[:_NAMED_MAX]]
         more = len(value) - len(named)
         return " ".join(named) + (f" and {more} more" if more else "")
     if name == "toml":

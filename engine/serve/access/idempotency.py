@@ -1,4 +1,4 @@
-"""Requests that were made once (AIP-155): the same request_id again is the same call, with the same reply."""
+"""Makes calls idempotent (AIP-155): a retry with the same request_id gets the reply of the first call."""
 
 import asyncio
 import hashlib
@@ -13,25 +13,28 @@ from engine.errors import InvalidArgumentError
 
 KEPT_S = 3600.0
 KEPT_MAX = 10_000
-"""Beyond it the oldest is forgotten."""
+"""Replies that are kept; beyond this number the oldest are dropped."""
 
 
-class Requests:
-    """Replies by caller, method and request_id. Those of a call that failed are not kept: it may be tried again."""
+class ReplyCache:
+    """Replies by caller, method and request_id. Calls that failed are not kept, so that they can be retried."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
         self._kept: OrderedDict[tuple[str, str, str], tuple[float, bytes, asyncio.Future[Any]]] = OrderedDict()
 
-    async def once(self, caller: str, method: str, request: Any, serve: Callable[[], Awaitable[Any]]) -> Any:
-        """The reply of `serve`, or of the call before. InvalidArgumentError if that asked for something else."""
-        self._forget()
+    async def reply(self, caller: str, method: str, request: Any, serve: Callable[[], Awaitable[Any]]) -> Any:
+        """Return the reply of the first call with this request_id; `serve` makes it if there was none yet.
+
+        Raises InvalidArgumentError if the first call's request differs from this one.
+        """
+        self._drop_old()
         key, digest = (caller, method, request.request_id), _digest(request)
-        known = self._kept.get(key)
-        if known is not None:
-            if known[1] != digest:
+        first = self._kept.get(key)
+        if first is not None:
+            if first[1] != digest:
                 raise InvalidArgumentError("request_id", "was sent with another request; give each request its own")
-            return await asyncio.shield(known[2])
+            return await asyncio.shield(first[2])
         reply: asyncio.Future[Any] = asyncio.ensure_future(serve())
         self._kept[key] = (self._now_s(), digest, reply)
 
@@ -40,10 +43,10 @@ class Requests:
                 self._kept.pop(key, None)
 
         reply.add_done_callback(ended)
-        # The first caller may go away; what it began ends for the one that asks again.
+        # The first caller may go away; the call it began goes on, for its retry.
         return await asyncio.shield(reply)
 
-    def _forget(self) -> None:
+    def _drop_old(self) -> None:
         while self._kept:
             oldest = next(iter(self._kept))
             if len(self._kept) < KEPT_MAX and self._now_s() - self._kept[oldest][0] < KEPT_S:

@@ -1,6 +1,6 @@
-"""Every RPC: the least role that may call it, whose things it is about, and whether it changes any.
+"""The access rule of every RPC: the lowest role that may call it, how its region is checked, whether it changes data.
 
-A call that is not in this table is refused, and a test walks all descriptors and names those that are missing.
+A call that is not in this table is refused; a test walks all descriptors and names those that are missing.
 """
 
 from dataclasses import dataclass
@@ -11,93 +11,94 @@ from engine.model.access import Role
 PACKAGE = "patrol.v1"
 
 
-class Reach(Enum):
-    """How the region of what is asked for is found."""
+class RegionCheck(Enum):
+    """What must lie within the region of the caller's token. ScopedHub checks it."""
 
     CAMERA = auto()
-    """By the cameras that the request names, as the registry has them: scope.Scoped asks it."""
+    """The cameras that the request names, by their region in the registry."""
     ROWS = auto()
-    """By the rows of the registry that come in, and those that they would replace."""
+    """The rows of the registry that are sent, and those that they would replace."""
     REGION = auto()
-    """The question has a region prefix, which is narrowed to the caller's."""
+    """The region prefix in the request; it is narrowed to the caller's region."""
     FINDING = auto()
-    """By the finding that the request names."""
-    DRAW = auto()
-    """By the region that a spot check was drawn from."""
+    """The finding that the request names."""
+    SPOT_CHECK = auto()
+    """The region that a spot check was drawn from."""
     PAUSE = auto()
-    """By the region or the camera of a pause; recorders and platforms are everybody's."""
+    """The region or the camera of a pause; pauses of recorders and platforms need a token of all regions."""
     TOKEN = auto()
-    """By the region of tokens, and of those who act."""
-    EVERYBODY = auto()
-    """It concerns everybody's: callers with a region are refused."""
+    """The region of tokens, and of the actors in the audit log."""
+    ALL_REGIONS = auto()
+    """The call concerns all regions: tokens with a region are refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`changes`: it goes to the audit log. `once`: a request_id makes it idempotent."""
+    """`role`: the lowest that may call. `changes`: the call goes to the audit log. `idempotent`: a retry with the same
+    request_id changes nothing and gets the same reply."""
 
     role: Role
-    reach: Reach
+    region_check: RegionCheck
     changes: bool = False
-    once: bool = False
+    idempotent: bool = False
 
 
 RULES: dict[str, dict[str, Rule]] = {
     "CameraService": {
-        "GetCamera": Rule(Role.VIEWER, Reach.CAMERA),
-        "ListCameras": Rule(Role.VIEWER, Reach.REGION),
-        "BatchGetCameras": Rule(Role.VIEWER, Reach.CAMERA),
-        "CreateCamera": Rule(Role.OPERATOR, Reach.ROWS, changes=True, once=True),
-        "UpdateCamera": Rule(Role.OPERATOR, Reach.ROWS, changes=True, once=True),
-        "DeleteCamera": Rule(Role.OPERATOR, Reach.CAMERA, changes=True),
-        "BatchDeleteCameras": Rule(Role.OPERATOR, Reach.CAMERA, changes=True),
-        "ImportCameras": Rule(Role.OPERATOR, Reach.ROWS, changes=True),
-        "ResetBaseline": Rule(Role.OPERATOR, Reach.CAMERA, changes=True),
+        "GetCamera": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "ListCameras": Rule(Role.VIEWER, RegionCheck.REGION),
+        "BatchGetCameras": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "CreateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),
+        "UpdateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),
+        "DeleteCamera": Rule(Role.OPERATOR, RegionCheck.CAMERA, changes=True),
+        "BatchDeleteCameras": Rule(Role.OPERATOR, RegionCheck.CAMERA, changes=True),
+        "ImportCameras": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True),
+        "ResetBaseline": Rule(Role.OPERATOR, RegionCheck.CAMERA, changes=True),
     },
     "PatrolService": {
-        "CheckNow": Rule(Role.INSPECTOR, Reach.CAMERA, changes=True),
-        "GetVerdict": Rule(Role.VIEWER, Reach.CAMERA),
-        "ListVerdicts": Rule(Role.VIEWER, Reach.CAMERA),
-        "WatchVerdicts": Rule(Role.VIEWER, Reach.REGION),
-        "GetPicture": Rule(Role.VIEWER, Reach.CAMERA),
-        "QueryKpis": Rule(Role.VIEWER, Reach.REGION),
-        "QueryLeague": Rule(Role.VIEWER, Reach.REGION),
-        "GetStatus": Rule(Role.VIEWER, Reach.REGION),
+        "CheckNow": Rule(Role.INSPECTOR, RegionCheck.CAMERA, changes=True),
+        "GetVerdict": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "ListVerdicts": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "WatchVerdicts": Rule(Role.VIEWER, RegionCheck.REGION),
+        "GetPicture": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "QueryKpis": Rule(Role.VIEWER, RegionCheck.REGION),
+        "QueryLeague": Rule(Role.VIEWER, RegionCheck.REGION),
+        "GetStatus": Rule(Role.VIEWER, RegionCheck.REGION),
     },
     "FindingService": {
-        "GetFinding": Rule(Role.VIEWER, Reach.FINDING),
-        "ListFindings": Rule(Role.VIEWER, Reach.REGION),
-        "ListFindingEvents": Rule(Role.VIEWER, Reach.FINDING),
-        "AcknowledgeFinding": Rule(Role.INSPECTOR, Reach.FINDING, changes=True),
-        "ClaimFinding": Rule(Role.INSPECTOR, Reach.FINDING, changes=True),
-        "CloseFinding": Rule(Role.OPERATOR, Reach.FINDING, changes=True),
-        "DismissFinding": Rule(Role.OPERATOR, Reach.FINDING, changes=True),
-        "SuperviseFinding": Rule(Role.OPERATOR, Reach.FINDING, changes=True),
-        "WatchFindings": Rule(Role.VIEWER, Reach.REGION),
+        "GetFinding": Rule(Role.VIEWER, RegionCheck.FINDING),
+        "ListFindings": Rule(Role.VIEWER, RegionCheck.REGION),
+        "ListFindingEvents": Rule(Role.VIEWER, RegionCheck.FINDING),
+        "AcknowledgeFinding": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
+        "ClaimFinding": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
+        "CloseFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
+        "DismissFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
+        "SuperviseFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
+        "WatchFindings": Rule(Role.VIEWER, RegionCheck.REGION),
     },
     "SchedulerService": {
-        "GetSchedulerStatus": Rule(Role.VIEWER, Reach.EVERYBODY),
-        "GetCameraPlan": Rule(Role.VIEWER, Reach.CAMERA),
-        "PausePatrol": Rule(Role.OPERATOR, Reach.PAUSE, changes=True),
-        "ResumePatrol": Rule(Role.OPERATOR, Reach.PAUSE, changes=True),
-        "ValidateConfig": Rule(Role.OPERATOR, Reach.EVERYBODY),
-        "DiffConfig": Rule(Role.OPERATOR, Reach.EVERYBODY),
-        "ApplyConfig": Rule(Role.OPERATOR, Reach.EVERYBODY, changes=True),
-        "DrawSpotCheck": Rule(Role.INSPECTOR, Reach.REGION, changes=True, once=True),
-        "GetSpotCheck": Rule(Role.VIEWER, Reach.DRAW),
-        "ListSpotChecks": Rule(Role.VIEWER, Reach.DRAW),
+        "GetSchedulerStatus": Rule(Role.VIEWER, RegionCheck.ALL_REGIONS),
+        "GetCameraPlan": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "PausePatrol": Rule(Role.OPERATOR, RegionCheck.PAUSE, changes=True),
+        "ResumePatrol": Rule(Role.OPERATOR, RegionCheck.PAUSE, changes=True),
+        "ValidateConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
+        "DiffConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
+        "ApplyConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS, changes=True),
+        "DrawSpotCheck": Rule(Role.INSPECTOR, RegionCheck.REGION, changes=True, idempotent=True),
+        "GetSpotCheck": Rule(Role.VIEWER, RegionCheck.SPOT_CHECK),
+        "ListSpotChecks": Rule(Role.VIEWER, RegionCheck.SPOT_CHECK),
     },
     "AccessService": {
-        "CreateToken": Rule(Role.ADMIN, Reach.TOKEN, changes=True),
-        "ListTokens": Rule(Role.ADMIN, Reach.TOKEN),
-        "RevokeToken": Rule(Role.ADMIN, Reach.TOKEN, changes=True),
-        "ListAuditEntries": Rule(Role.ADMIN, Reach.TOKEN),
+        "CreateToken": Rule(Role.ADMIN, RegionCheck.TOKEN, changes=True),
+        "ListTokens": Rule(Role.ADMIN, RegionCheck.TOKEN),
+        "RevokeToken": Rule(Role.ADMIN, RegionCheck.TOKEN, changes=True),
+        "ListAuditEntries": Rule(Role.ADMIN, RegionCheck.TOKEN),
     },
 }
 
 
 def rule_of(path: str) -> Rule | None:
-    """The rule of `/patrol.v1.CameraService/GetCamera`; None for what is none of ours."""
+    """Return the rule of a path such as `/patrol.v1.CameraService/GetCamera`; None if it is no method of patrol.v1."""
     _, service, method = path.split("/") if path.count("/") == 2 else ("", "", "")
     package, _, name = service.rpartition(".")
     return RULES.get(name, {}).get(method) if package == PACKAGE else None

@@ -1,6 +1,7 @@
-"""Who calls: bearer tokens by their digests, as the database has them, looked at again every few seconds.
+"""Authenticates callers by their bearer tokens, whose digests are read from the database every few seconds.
 
-A digest is looked up, not compared byte by byte: whoever cannot invert SHA-256 learns nothing from how long that takes.
+A digest is looked up in a dict, not compared byte by byte: the time that takes tells nothing to a caller who cannot
+invert SHA-256.
 """
 
 import asyncio
@@ -15,50 +16,53 @@ from engine.model.access import Actor, Role, Token, token_digest
 from engine.serve.port import AccessStore
 
 REFRESH_S = 2.0
-"""So long a token that was made or revoked elsewhere may go unnoticed."""
+"""A token that another process made or revoked is noticed after at most this long."""
 LOCAL = Actor("local", Role.ADMIN)
-"""Who calls while there are no tokens: the listener is on loopback then."""
+"""The actor of all calls while there are no tokens; the server listens only on loopback then."""
 _SCHEME = "bearer "
 
 
-class Tokens:
-    """The tokens that were ever made. While there are none, callers are LOCAL, if `open_without`."""
+class TokenCache:
+    """All tokens that were ever made, as last read. `open_without`: while there are none, callers are LOCAL."""
 
-    def __init__(self, book: AccessStore, open_without: bool) -> None:
-        self._book = book
+    def __init__(self, store: AccessStore, open_without: bool) -> None:
+        self._store = store
         self._open_without = open_without
-        self._known: Mapping[bytes, Token] = book.digests()
+        self._tokens: Mapping[bytes, Token] = store.digests()
 
     @property
     def any(self) -> bool:
         """Whether a token was ever made."""
-        return bool(self._known)
+        return bool(self._tokens)
 
     async def refresh(self) -> None:
-        """Look at the database again; what is known stands while it does not answer."""
+        """Read the tokens anew; if the database does not answer, those read before stay in force."""
         try:
-            self._known = await asyncio.to_thread(self._book.digests)
+            self._tokens = await asyncio.to_thread(self._store.digests)
         except PatrolError as error:
             structlog.get_logger().error("tokens not read, those known still hold", detail=str(error))
 
-    def caller(self, metadata: Any) -> tuple[Actor, bytes]:
-        """Who calls with these metadata, and the digest of their token (empty: none). UnauthenticatedError."""
+    def authenticate(self, metadata: Any) -> tuple[Actor, bytes]:
+        """Return who calls with these metadata, and the digest of their token (empty: none).
+
+        Raises UnauthenticatedError if there is no valid token.
+        """
         for key, value in metadata or ():
             if key == "authorization" and isinstance(value, str) and value.lower().startswith(_SCHEME):
                 digest = token_digest(value[len(_SCHEME) :].strip())
-                token = self._known.get(digest)
+                token = self._tokens.get(digest)
                 if token is not None and token.is_valid(wall_ns()):
                     return token.actor, digest
                 break
-        if self._open_without and not self._known:
+        if self._open_without and not self._tokens:
             return LOCAL, b""
         raise UnauthenticatedError(
-            "no token that holds; send metadata authorization: Bearer TOKEN, as `patrol token create` has shown it"
+            "no valid token; send metadata authorization: Bearer TOKEN, as `patrol token create` printed it"
         )
 
-    def holds(self, digest: bytes) -> bool:
-        """Whether a caller with this digest would still be heard."""
+    def is_valid(self, digest: bytes) -> bool:
+        """Whether calls with the token of this digest (empty: without a token) are still accepted."""
         if not digest:
-            return self._open_without and not self._known
-        token = self._known.get(digest)
+            return self._open_without and not self._tokens
+        token = self._tokens.get(digest)
         return token is not None and token.is_valid(wall_ns())

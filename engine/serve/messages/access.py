@@ -1,4 +1,4 @@
-"""Tokens and entries of the audit log as messages of patrol.v1. Pure."""
+"""Converts tokens and entries of the audit log to messages of patrol.v1 and back. Pure."""
 
 from engine.model.access import Actor, AuditEntry, Role, Token, TokenOrder
 from engine.serve.messages.convert import timestamp, wall_ns_of
@@ -10,7 +10,7 @@ _ROLE = {number: role for role, number in _ROLE_NUMBER.items()}
 
 
 def token_message(token: Token) -> access_pb2.Token:
-    """Noun to message."""
+    """Return a token as a message."""
     return access_pb2.Token(
         name=numbered_name("tokens", token.token_id),
         display_name=token.name,
@@ -24,7 +24,7 @@ def token_message(token: Token) -> access_pb2.Token:
 
 
 def token_of(message: access_pb2.Token) -> Token:
-    """The same the other way."""
+    """Return the token in a message."""
     return Token(
         token_id=number_of(message.name),
         name=message.display_name,
@@ -38,12 +38,12 @@ def token_of(message: access_pb2.Token) -> Token:
 
 
 def order_of(message: access_pb2.Token) -> TokenOrder:
-    """What a new token is to be; the role was checked to be one."""
+    """Return the order for a new token in a message, whose role must be a known one."""
     return TokenOrder(message.display_name, _ROLE[message.role], message.region, wall_ns_of(message.expire_time))
 
 
 def order_message(order: TokenOrder) -> access_pb2.Token:
-    """The same the other way."""
+    """Return the order for a new token as a message."""
     return access_pb2.Token(
         display_name=order.name,
         role=_ROLE_NUMBER[order.role],
@@ -53,7 +53,7 @@ def order_message(order: TokenOrder) -> access_pb2.Token:
 
 
 def entry_message(entry: AuditEntry) -> access_pb2.AuditEntry:
-    """Noun to message."""
+    """Return an entry of the audit log as a message."""
     return access_pb2.AuditEntry(
         name=numbered_name("auditEntries", entry.entry_id),
         time=timestamp(entry.at_wall_ns),
@@ -68,7 +68,7 @@ def entry_message(entry: AuditEntry) -> access_pb2.AuditEntry:
 
 
 def entry_of(message: access_pb2.AuditEntry) -> AuditEntry:
-    """The same the other way."""
+    """Return the entry of the audit log in a message."""
     return AuditEntry(
         at_wall_ns=wall_ns_of(message.time),
         actor=Actor(message.actor, _ROLE[message.role], message.region),

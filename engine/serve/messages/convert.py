@@ -1,4 +1,4 @@
-"""Proto messages <-> the engine's nouns. Pure."""
+"""Converts cameras, verdicts, pictures and the engine's status to messages of patrol.v1 and back. Pure."""
 
 from collections.abc import Callable
 
@@ -20,64 +20,64 @@ Redact = Callable[[str], str]
 _STATE_NUMBER = {state: getattr(verdicts_pb2, f"VERDICT_STATE_{state.name}") for state in State}
 _KIND_NUMBER = {kind: getattr(verdicts_pb2, f"FAULT_KIND_{kind.name}") for kind in FaultKind}
 _CAUSE_NUMBER = {cause: getattr(verdicts_pb2, f"FAULT_CAUSE_{cause.name}") for cause in Cause}
-_SEVERITY_NUMBER = {one: getattr(verdicts_pb2, f"FAULT_SEVERITY_{one.name}") for one in Severity}
+_SEVERITY_NUMBER = {severity: getattr(verdicts_pb2, f"FAULT_SEVERITY_{severity.name}") for severity in Severity}
 _KEY_POINT_NUMBER = {point: getattr(cameras_pb2, f"KEY_POINT_{point.name}") for point in KeyPoint}
 _SITE_KIND_NUMBER = {kind: getattr(cameras_pb2, f"SITE_KIND_{kind.name}") for kind in SiteKind}
 _CODEC_NUMBER = {codec: getattr(feed_pb2, f"CODEC_{codec.name}") for codec in Codec}
 _STATE = {number: state for state, number in _STATE_NUMBER.items()}
 _KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
 _CAUSE = {number: cause for cause, number in _CAUSE_NUMBER.items()}
-_SEVERITY = {number: one for one, number in _SEVERITY_NUMBER.items()}
+_SEVERITY = {number: severity for severity, number in _SEVERITY_NUMBER.items()}
 _KEY_POINT = {number: point for point, number in _KEY_POINT_NUMBER.items()}
 _SITE_KIND = {number: kind for kind, number in _SITE_KIND_NUMBER.items()}
 _CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
 
 
 def timestamp(wall_ns: int) -> Timestamp | None:
-    """A moment as a message; None for 0, which says that there is none."""
+    """Return a moment as a message; None for 0, which stands for no moment."""
     return Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S) if wall_ns else None
 
 
 def wall_ns_of(moment: Timestamp) -> int:
-    """The same the other way; 0 for a message that is not there."""
+    """Return the moment in a message; 0 if the message is unset."""
     return moment.seconds * NS_PER_S + moment.nanos
 
 
 def state_of(number: int) -> State | None:
-    """The state a number stands for; None for UNSPECIFIED and numbers unknown."""
+    """Return the state of an enum number; None for UNSPECIFIED and unknown numbers."""
     return _STATE.get(number)
 
 
 def state_number(state: State) -> verdicts_pb2.VerdictState:
-    """The number of a state."""
+    """Return the enum number of a state."""
     number: verdicts_pb2.VerdictState = _STATE_NUMBER[state]
     return number
 
 
 def site_kind_of(number: int) -> SiteKind:
-    """The kind of school a number stands for; other for UNSPECIFIED and numbers unknown."""
+    """Return the kind of school of an enum number; OTHER for UNSPECIFIED and unknown numbers."""
     return _SITE_KIND.get(number, SiteKind.OTHER)
 
 
 def site_kind_number(kind: SiteKind) -> cameras_pb2.SiteKind:
-    """The number of a kind of school."""
+    """Return the enum number of a kind of school."""
     number: cameras_pb2.SiteKind = _SITE_KIND_NUMBER[kind]
     return number
 
 
 def severity_of(number: int) -> Severity | None:
-    """The severity a number stands for; None for UNSPECIFIED and numbers unknown."""
+    """Return the severity of an enum number; None for UNSPECIFIED and unknown numbers."""
     return _SEVERITY.get(number)
 
 
 def severity_number(severity: Severity) -> verdicts_pb2.FaultSeverity:
-    """The number of a severity."""
+    """Return the enum number of a severity."""
     number: verdicts_pb2.FaultSeverity = _SEVERITY_NUMBER[severity]
     return number
 
 
 def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_pb2.Camera:
-    """A camera as callers see it, its URL passed through `redact`."""
+    """Return a camera as a message, its URL passed through `redact`."""
     return cameras_pb2.Camera(
         name=camera_name(camera.camera_id),
         display_name=camera.name,
@@ -97,7 +97,7 @@ def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_
 
 
 def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
-    """The camera in a message; what it holds is checked elsewhere."""
+    """Return the camera in a message; its fields are checked elsewhere."""
     return Camera(
         camera_id=camera_id,
         url=message.url,
@@ -117,7 +117,7 @@ def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
 
 
 def verdict_message(verdict: Verdict, *, with_numbers: bool = True) -> verdicts_pb2.Verdict:
-    """A verdict as callers see it. `with_numbers`: figures and thresholds too."""
+    """Return a verdict as a message. `with_numbers`: with its figures and thresholds."""
     message = verdicts_pb2.Verdict(
         name=verdict_name(verdict.camera_id, verdict.visit_id),
         visit_time=timestamp(verdict.at_wall_ns),
@@ -149,7 +149,7 @@ def verdict_message(verdict: Verdict, *, with_numbers: bool = True) -> verdicts_
 
 
 def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
-    """The verdict in a message."""
+    """Return the verdict in a message."""
     scores = message.scores
     camera_id, visit_id = verdict_ids_of(message.name)
     return Verdict(
@@ -183,7 +183,7 @@ def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
 
 
 def status_message(status: CameraStatus, redact: Redact) -> cameras_pb2.Camera:
-    """A camera with its latest verdict."""
+    """Return a camera with its latest verdict as a message."""
     message = camera_message(status.camera, redact)
     if status.latest is not None:
         message.latest_verdict.CopyFrom(verdict_message(status.latest))
@@ -191,13 +191,13 @@ def status_message(status: CameraStatus, redact: Redact) -> cameras_pb2.Camera:
 
 
 def status_of(message: cameras_pb2.Camera) -> CameraStatus:
-    """The same the other way."""
+    """Return the camera with its latest verdict in a message."""
     latest = verdict_of(message.latest_verdict) if message.HasField("latest_verdict") else None
     return CameraStatus(camera_of(message, camera_id_of(message.name)), latest)
 
 
 def picture_message(picture: RenderedPicture, camera_id: str) -> patrol_pb2.Picture:
-    """A picture as callers see it."""
+    """Return a picture as a message."""
     return patrol_pb2.Picture(
         verdict=verdict_name(camera_id, picture.visit_id),
         jpeg=picture.jpeg,
@@ -208,13 +208,13 @@ def picture_message(picture: RenderedPicture, camera_id: str) -> patrol_pb2.Pict
 
 
 def picture_of(message: patrol_pb2.Picture) -> RenderedPicture:
-    """The same the other way."""
+    """Return the picture in a message."""
     _, visit_id = verdict_ids_of(message.verdict)
     return RenderedPicture(message.jpeg, message.width, message.height, visit_id, wall_ns_of(message.arrival_time))
 
 
 def engine_message(status: EngineStatus) -> patrol_pb2.PatrolStatus:
-    """How the patrol goes."""
+    """Return the engine's status as a message."""
     message = patrol_pb2.PatrolStatus(
         version=status.version,
         rules_version=status.rules_version,
@@ -230,7 +230,7 @@ def engine_message(status: EngineStatus) -> patrol_pb2.PatrolStatus:
 
 
 def engine_of(message: patrol_pb2.PatrolStatus) -> EngineStatus:
-    """The same the other way."""
+    """Return the engine's status in a message."""
     machine = None
     if message.HasField("machine"):
         machine = MachineStatus(**{name: getattr(message.machine, name) for name in MachineStatus.__slots__})
@@ -246,5 +246,5 @@ def engine_of(message: patrol_pb2.PatrolStatus) -> EngineStatus:
 
 
 def scores_message(scores: Scores) -> measurement_pb2.Scores:
-    """Scores as callers see them."""
+    """Return scores as a message."""
     return measurement_pb2.Scores(sharpness=scores.sharpness, exposure=scores.exposure, occlusion=scores.occlusion)

@@ -1,8 +1,8 @@
-"""Verdicts and pages of cameras straight as bytes, where thousands are sent. Pure.
+"""Encodes verdicts and pages of cameras directly as bytes, where thousands are sent. Pure.
 
-A verdict carries some hundred numbers in two maps, of which protobuf builds, copies and codes each entry by itself: 49
-ms of CPU for a page of 1,000 cameras. Here what thousands of verdicts share is coded once, and the names of the figures
-once a set of names. The bytes are of the same messages (a message is the concatenation of its parts).
+A verdict holds some hundred numbers in two maps, and protobuf builds, copies and encodes each entry by itself: 49 ms of
+CPU for a page of 1,000 cameras. Here the parts that thousands of verdicts share are encoded once, and the names of the
+figures once per set of names. The bytes are those of the same messages (a message is the concatenation of its parts).
 """
 
 import struct
@@ -20,86 +20,88 @@ from engine.serve.messages.convert import Redact, camera_message, scores_message
 from engine.serve.messages.resource_names import verdict_name
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
 
-CODED_MAX = 32_768
-"""Cameras that are kept coded, in some 50 MB."""
+ENCODED_MAX = 32_768
+"""Cameras that are kept encoded, in some 50 MB."""
 _DOUBLE_BYTES = 8
 _THRESHOLDS_MAX = 1024
 _LENGTH_DELIMITED = 2
 _thresholds: dict[int, tuple[Mapping[str, float], bytes]] = {}
-"""By the identity of the mapping, which is kept so that no other can have it."""
+"""Encoded thresholds by the `id` of their mapping, which is kept so that no other object can get the same `id`."""
 _SHAPES_MAX = 1024
 _shapes: dict[int, tuple[Shape, bytes]] = {}
-"""The same of shapes."""
+"""Encoded shapes by their `id`, likewise."""
 
 
-def verdict_bytes(verdict: Verdict) -> bytes:
-    """The serialised Verdict."""
+def encode_verdict(verdict: Verdict) -> bytes:
+    """Return the serialised Verdict."""
     scalars = verdict_message(verdict, with_numbers=False).SerializeToString()
     return b"".join(
         (
             scalars,
-            _coded_numbers(tuple(verdict.figures), verdict.figures.values()),
-            _coded_thresholds(verdict.thresholds),
+            _encode_figures(tuple(verdict.figures), verdict.figures.values()),
+            _encode_thresholds(verdict.thresholds),
         )
     )
 
 
-def watch_bytes(verdict: Verdict) -> bytes:
-    """A WatchVerdictsResponse that holds it and nothing else; they can be joined."""
-    return _field(_WATCHED, verdict_bytes(verdict))
+def encode_watch_response(verdict: Verdict) -> bytes:
+    """Return a serialised WatchVerdictsResponse that holds only this verdict; such messages can be joined."""
+    return _field(_WATCHED, encode_verdict(verdict))
 
 
-class CameraCoder:
-    """Cameras with their latest verdicts as bytes. Those that were coded last are kept, up to `most`, some 1.5 KB each:
-    lists are asked for over and over, and between two times few of their cameras were visited.
+class CameraEncoder:
+    """Encodes cameras with their latest verdicts. Methods may be called from any thread.
 
-    Any thread may call.
+    The cameras encoded last are kept, at most `kept_max`, some 1.5 KB each: callers request the same lists over and
+    over, and few cameras are visited between two requests. `redact`: hides the password in a URL.
     """
 
-    def __init__(self, redact: Redact, most: int = CODED_MAX) -> None:
+    def __init__(self, redact: Redact, kept_max: int = ENCODED_MAX) -> None:
         self._redact = redact
-        self._most = most
+        self._kept_max = kept_max
         self._lock = threading.Lock()
-        self._coded: OrderedDict[str, _Coded] = OrderedDict()
+        self._kept: OrderedDict[str, _Encoded] = OrderedDict()
 
     def camera(self, status: CameraStatus) -> bytes:
-        """The serialised Camera."""
+        """Return the serialised Camera."""
         return b"".join(self._parts(status))
 
     def page(self, cameras: Sequence[CameraStatus], next_page_token: str, total: int) -> bytes:
-        """The serialised ListCamerasResponse."""
+        """Return the serialised ListCamerasResponse."""
         pieces: list[bytes] = []
         for status in cameras:
-            coded = self._kept(status)
-            pieces += (_LISTED, _varint(sum(map(len, coded))), *coded)
+            camera_parts = self._cached_parts(status)
+            pieces += (_LISTED, _varint(sum(map(len, camera_parts))), *camera_parts)
         rest = cameras_pb2.ListCamerasResponse(next_page_token=next_page_token, total_size=total)
         return b"".join((*pieces, rest.SerializeToString()))
 
-    def _kept(self, status: CameraStatus) -> tuple[bytes, ...]:
+    def _cached_parts(self, status: CameraStatus) -> tuple[bytes, ...]:
         camera_id = status.camera.camera_id
-        known = self._coded.get(camera_id)
-        # The same values, not equal ones: to compare them would take as long as to code them.
-        if known is not None and known.camera is status.camera and known.verdict is status.stored_verdict:
-            return known.parts
-        coded = self._parts(status)
+        kept = self._kept.get(camera_id)
+        # Identity, not equality: comparing the values would take as long as encoding them.
+        if kept is not None and kept.camera is status.camera and kept.verdict is status.stored_verdict:
+            return kept.parts
+        camera_parts = self._parts(status)
         with self._lock:
-            self._coded.pop(camera_id, None)
-            self._coded[camera_id] = _Coded(status.camera, status.stored_verdict, coded)
-            if len(self._coded) > self._most:
-                self._coded.popitem(last=False)
-        return coded
+            self._kept.pop(camera_id, None)
+            self._kept[camera_id] = _Encoded(status.camera, status.stored_verdict, camera_parts)
+            if len(self._kept) > self._kept_max:
+                self._kept.popitem(last=False)
+        return camera_parts
 
     def _parts(self, status: CameraStatus) -> tuple[bytes, ...]:
-        camera, known = camera_message(status.camera, self._redact).SerializeToString(), status.stored_verdict
-        if known is None:
+        camera, verdict = camera_message(status.camera, self._redact).SerializeToString(), status.stored_verdict
+        if verdict is None:
             return (camera,)
-        whose = status.camera.camera_id
-        coded = _packed_parts(whose, known) if isinstance(known, PackedVerdict) else (verdict_bytes(known),)
-        return (camera, _LATEST, _varint(sum(map(len, coded))), *coded)
+        camera_id = status.camera.camera_id
+        encoded = (
+            _packed_parts(camera_id, verdict) if isinstance(verdict, PackedVerdict) else (encode_verdict(verdict),)
+        )
+        return (camera, _LATEST, _varint(sum(map(len, encoded))), *encoded)
 
 
-class _Coded(NamedTuple):
-    """`parts`: what a shape has in common is one object for all of its verdicts."""
+class _Encoded(NamedTuple):
+    """An encoded camera. `parts`: joined, they are the message; all verdicts of a shape share one of them."""
 
     camera: Camera
     verdict: Verdict | PackedVerdict | None
@@ -107,8 +109,8 @@ class _Coded(NamedTuple):
 
 
 def _packed_parts(camera_id: str, packed: PackedVerdict) -> tuple[bytes, ...]:
-    """A verdict, without opening it: what its shape has in common, and its own."""
-    of, own = packed.shape, unpack_body(packed.shape, packed.body)
+    """Encode a packed verdict without unpacking it: the part that its shape shares, and its own."""
+    shape, own = packed.shape, unpack_body(packed.shape, packed.body)
     scalars = verdicts_pb2.Verdict(
         name=verdict_name(camera_id, own.visit_id),
         visit_time=timestamp(packed.at_wall_ns),
@@ -120,22 +122,22 @@ def _packed_parts(camera_id: str, packed: PackedVerdict) -> tuple[bytes, ...]:
         confidence=own.confidence,
         tiles=own.tiles,
     )
-    shared = _shapes.get(id(of))
+    shared = _shapes.get(id(shape))
     if shared is None:
         if len(_shapes) >= _SHAPES_MAX:
             _shapes.clear()
-        shared = _shapes[id(of)] = of, _coded_shape(of)
-    # Of a field that stands twice the later one counts.
-    return shared[1], scalars.SerializeToString() + _coded_numbers(of.key.names, own.figures)
+        shared = _shapes[id(shape)] = shape, _encode_shape(shape)
+    # If a field occurs twice in a message, the later one counts.
+    return shared[1], scalars.SerializeToString() + _encode_figures(shape.key.names, own.figures)
 
 
 def _varint(number: int) -> bytes:
-    coded = bytearray()
+    encoded = bytearray()
     while number > 0x7F:
-        coded.append(number & 0x7F | 0x80)
+        encoded.append(number & 0x7F | 0x80)
         number >>= 7
-    coded.append(number)
-    return bytes(coded)
+    encoded.append(number)
+    return bytes(encoded)
 
 
 def _tag(field_no: int) -> bytes:
@@ -151,15 +153,15 @@ _LATEST = _tag(cameras_pb2.Camera.DESCRIPTOR.fields_by_name["latest_verdict"].nu
 _LISTED = _tag(cameras_pb2.ListCamerasResponse.DESCRIPTOR.fields_by_name["cameras"].number)
 
 
-def _coded_shape(of: Shape) -> bytes:
-    """What all verdicts of a shape have in common."""
-    shared = {name: value for name, value in of.key._asdict().items() if name != "names"}
-    message = verdict_message(Verdict("", 0, 0, thresholds=of.thresholds, **shared))
+def _encode_shape(shape: Shape) -> bytes:
+    """Encode what all verdicts of a shape share."""
+    shared = {name: value for name, value in shape.key._asdict().items() if name != "names"}
+    message = verdict_message(Verdict("", 0, 0, thresholds=shape.thresholds, **shared))
     message.ClearField("name")
     return message.SerializeToString()
 
 
-def _coded_numbers(names: tuple[str, ...], numbers: Iterable[float]) -> bytes:
+def _encode_figures(names: tuple[str, ...], numbers: Iterable[float]) -> bytes:
     layout, entries = _layout(names)
     interleaved = entries.copy()
     interleaved[1::2] = numbers
@@ -168,17 +170,17 @@ def _coded_numbers(names: tuple[str, ...], numbers: Iterable[float]) -> bytes:
 
 @lru_cache(maxsize=256)
 def _layout(names: tuple[str, ...]) -> tuple[struct.Struct, list[bytes | float]]:
-    """Entries of a map of figures with these names: what stands before each number, and a place for it."""
+    """Return the layout of a map of figures with these names, and its items: a prefix and a zero for each number."""
     entries = [verdicts_pb2.Verdict(figures={name: 0.0}).SerializeToString()[:-_DOUBLE_BYTES] for name in names]
     layout = struct.Struct("<" + "".join(f"{len(entry)}sd" for entry in entries))
     return layout, [part for entry in entries for part in (entry, 0.0)]
 
 
-def _coded_thresholds(thresholds: Mapping[str, float]) -> bytes:
-    known = _thresholds.get(id(thresholds))
-    if known is None:
+def _encode_thresholds(thresholds: Mapping[str, float]) -> bytes:
+    kept = _thresholds.get(id(thresholds))
+    if kept is None:
         if len(_thresholds) >= _THRESHOLDS_MAX:
             _thresholds.clear()
-        known = thresholds, verdicts_pb2.Verdict(thresholds=thresholds).SerializeToString()
-        _thresholds[id(thresholds)] = known
-    return known[1]
+        kept = thresholds, verdicts_pb2.Verdict(thresholds=thresholds).SerializeToString()
+        _thresholds[id(thresholds)] = kept
+    return kept[1]

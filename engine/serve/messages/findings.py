@@ -1,4 +1,4 @@
-"""Findings and lines of the ledger as messages of patrol.v1. Pure."""
+"""Converts findings and events of the ledger to messages of patrol.v1 and back. Pure."""
 
 from engine.model.findings import Finding, FindingQuery, FindingState, LedgerEvent, Level, Step, Subject
 from engine.model.verdict import Severity
@@ -6,17 +6,17 @@ from engine.serve.messages.convert import severity_number, severity_of, timestam
 from engine.serve.messages.resource_names import camera_id_of, camera_name, number_of, numbered_name
 from patrol.v1 import findings_pb2
 
-_LEVEL_NUMBER = {one: getattr(findings_pb2, f"FINDING_LEVEL_{one.name}") for one in Level}
-_STATE_NUMBER = {one: getattr(findings_pb2, f"FINDING_STATE_{one.name}") for one in FindingState}
-_STEP_NUMBER = {one: getattr(findings_pb2, f"FINDING_STEP_{one.name}") for one in Step}
-_LEVEL = {number: one for one, number in _LEVEL_NUMBER.items()}
-_STATE = {number: one for one, number in _STATE_NUMBER.items()}
-_STEP = {number: one for one, number in _STEP_NUMBER.items()}
+_LEVEL_NUMBER = {level: getattr(findings_pb2, f"FINDING_LEVEL_{level.name}") for level in Level}
+_STATE_NUMBER = {state: getattr(findings_pb2, f"FINDING_STATE_{state.name}") for state in FindingState}
+_STEP_NUMBER = {step: getattr(findings_pb2, f"FINDING_STEP_{step.name}") for step in Step}
+_LEVEL = {number: level for level, number in _LEVEL_NUMBER.items()}
+_STATE = {number: state for state, number in _STATE_NUMBER.items()}
+_STEP = {number: step for step, number in _STEP_NUMBER.items()}
 COLLECTION = "findings"
 
 
 def finding_message(finding: Finding) -> findings_pb2.Finding:
-    """Noun to message."""
+    """Return a finding as a message."""
     subject = finding.subject
     return findings_pb2.Finding(
         name=numbered_name(COLLECTION, finding.finding_id),
@@ -39,7 +39,7 @@ def finding_message(finding: Finding) -> findings_pb2.Finding:
 
 
 def finding_of(message: findings_pb2.Finding) -> Finding:
-    """The same the other way."""
+    """Return the finding in a message."""
     return Finding(
         finding_id=number_of(message.name),
         subject=Subject(
@@ -59,7 +59,7 @@ def finding_of(message: findings_pb2.Finding) -> Finding:
 
 
 def event_message(event: LedgerEvent) -> findings_pb2.FindingEvent:
-    """Noun to message; what the finding is about stands in the finding alone."""
+    """Return an event as a message, without its subject, which only the Finding message holds."""
     message = findings_pb2.FindingEvent(
         name=f"{numbered_name(COLLECTION, event.finding_id)}/events/{event.number}",
         step=_STEP_NUMBER[event.step],
@@ -78,7 +78,7 @@ def event_message(event: LedgerEvent) -> findings_pb2.FindingEvent:
 
 
 def event_of(message: findings_pb2.FindingEvent) -> LedgerEvent:
-    """The same the other way."""
+    """Return the event in a message, without its subject."""
     finding, _, number = message.name.partition("/events/")
     return LedgerEvent(
         finding_id=number_of(finding),
@@ -96,7 +96,7 @@ def event_of(message: findings_pb2.FindingEvent) -> LedgerEvent:
 
 
 def query_of(message: findings_pb2.FindingFilter) -> FindingQuery:
-    """What a filter asks for; the page is the caller's to fill in."""
+    """Return the query of a filter; the caller sets its page. Raises InvalidArgumentError for a bad camera name."""
     return FindingQuery(
         region_prefix=message.region_prefix,
         site_id=message.site_id,
@@ -108,12 +108,12 @@ def query_of(message: findings_pb2.FindingFilter) -> FindingQuery:
 
 
 def filter_message(query: FindingQuery) -> findings_pb2.FindingFilter:
-    """The same the other way."""
+    """Return the filter of a query as a message."""
     message = findings_pb2.FindingFilter(
         region_prefix=query.region_prefix,
         site_id=query.site_id,
         camera=camera_name(query.camera_id) if query.camera_id else "",
-        states=[_STATE_NUMBER[one] for one in sorted(query.states)],
+        states=[_STATE_NUMBER[state] for state in sorted(query.states)],
         open_only=query.open_only,
     )
     if query.level is not None:

@@ -1,4 +1,4 @@
-"""KPIs and league tables as messages of patrol.v1. Pure."""
+"""Converts KPIs and league tables to messages of patrol.v1 and back. Pure."""
 
 from datetime import date
 
@@ -19,14 +19,14 @@ from engine.model.kpi import (
 )
 from patrol.v1 import patrol_pb2
 
-_KPI_NUMBER = {one: getattr(patrol_pb2, f"KPI_{one.name}") for one in KpiName}
-_BY_NUMBER = {one: getattr(patrol_pb2, f"KPI_BY_{one.name}") for one in KpiBy}
-_KPI = {number: one for one, number in _KPI_NUMBER.items()}
-_BY = {number: one for one, number in _BY_NUMBER.items()}
+_KPI_NUMBER = {kpi: getattr(patrol_pb2, f"KPI_{kpi.name}") for kpi in KpiName}
+_BY_NUMBER = {by: getattr(patrol_pb2, f"KPI_BY_{by.name}") for by in KpiBy}
+_KPI = {number: kpi for kpi, number in _KPI_NUMBER.items()}
+_BY = {number: by for by, number in _BY_NUMBER.items()}
 
 
 def day_of(message: Date, field: str) -> date | None:
-    """The day in a message; None where there is none. Raises InvalidArgumentError for what is no day."""
+    """Return the day in a message; None if it is unset. Raises InvalidArgumentError if there is no such day."""
     if not (message.year or message.month or message.day):
         return None
     try:
@@ -40,7 +40,7 @@ def _day_message(day: date | None) -> Date | None:
 
 
 def query_of(request: patrol_pb2.QueryKpisRequest) -> KpiQuery:
-    """What a request asks for; the page is the caller's to fill in. Raises InvalidArgumentError."""
+    """Return the query of a request; the caller sets its page. Raises InvalidArgumentError for bad days."""
     from_day, to_day = _span_of(request)
     return KpiQuery(
         region_prefix=request.region_prefix,
@@ -52,7 +52,7 @@ def query_of(request: patrol_pb2.QueryKpisRequest) -> KpiQuery:
 
 
 def query_message(query: KpiQuery) -> patrol_pb2.QueryKpisRequest:
-    """The same the other way, page and all."""
+    """Return a query, with its page, as a request."""
     return patrol_pb2.QueryKpisRequest(
         region_prefix=query.region_prefix,
         by=_BY_NUMBER[query.by],
@@ -65,23 +65,23 @@ def query_message(query: KpiQuery) -> patrol_pb2.QueryKpisRequest:
 
 
 def league_query_of(request: patrol_pb2.QueryLeagueRequest) -> LeagueQuery:
-    """What a request asks for. Raises InvalidArgumentError."""
+    """Return the query of a request. Raises InvalidArgumentError for bad days or a share outside 0 to 1."""
     from_day, to_day = _span_of(request)
-    least = request.measured_share_min if request.HasField("measured_share_min") else LeagueQuery().measured_min
-    if not 0.0 <= least <= 1.0:
-        raise InvalidArgumentError("measured_share_min", f"{least:g}; allowed: 0 to 1")
+    measured_min = request.measured_share_min if request.HasField("measured_share_min") else LeagueQuery().measured_min
+    if not 0.0 <= measured_min <= 1.0:
+        raise InvalidArgumentError("measured_share_min", f"{measured_min:g}; allowed: 0 to 1")
     return LeagueQuery(
         region_prefix=request.region_prefix,
         kpi=_KPI.get(request.kpi, KpiName.CLARITY),
         by=_BY.get(request.by, KpiBy.COUNTY),
         from_day=from_day,
         to_day=to_day,
-        measured_min=least,
+        measured_min=measured_min,
     )
 
 
 def league_query_message(query: LeagueQuery) -> patrol_pb2.QueryLeagueRequest:
-    """The same the other way."""
+    """Return a query as a request."""
     return patrol_pb2.QueryLeagueRequest(
         region_prefix=query.region_prefix,
         kpi=_KPI_NUMBER[query.kpi],
@@ -93,7 +93,7 @@ def league_query_message(query: LeagueQuery) -> patrol_pb2.QueryLeagueRequest:
 
 
 def table_message(table: KpiTable, next_page_token: str) -> patrol_pb2.QueryKpisResponse:
-    """Noun to message."""
+    """Return a page of KPIs as a reply."""
     return patrol_pb2.QueryKpisResponse(
         rows=map(_row_message, table.rows),
         total=_row_message(table.total),
@@ -104,7 +104,7 @@ def table_message(table: KpiTable, next_page_token: str) -> patrol_pb2.QueryKpis
 
 
 def table_of(message: patrol_pb2.QueryKpisResponse, by: KpiBy) -> KpiTable:
-    """The same the other way; counts do not travel, rates do."""
+    """Return the page of KPIs in a reply; a reply holds rates, but no counts."""
     return KpiTable(
         by=by,
         rows=tuple(map(_row_of, message.rows)),
@@ -116,30 +116,30 @@ def table_of(message: patrol_pb2.QueryKpisResponse, by: KpiBy) -> KpiTable:
 
 
 def league_message(table: LeagueTable) -> patrol_pb2.QueryLeagueResponse:
-    """Noun to message."""
+    """Return a league table as a reply."""
     rows = []
-    for one in table.rows:
-        row = patrol_pb2.LeagueRow(
-            place=one.place or 0, row=_row_message(one.row), rate=_rate_message(table.kpi, one.rate)
+    for row in table.rows:
+        message = patrol_pb2.LeagueRow(
+            place=row.place or 0, row=_row_message(row.row), rate=_rate_message(table.kpi, row.rate)
         )
-        if one.before is not None:
-            row.before.CopyFrom(_rate_message(table.kpi, one.before))
-        rows.append(row)
+        if row.before is not None:
+            message.before.CopyFrom(_rate_message(table.kpi, row.before))
+        rows.append(message)
     return patrol_pb2.QueryLeagueResponse(
         rows=rows, from_day=_day_message(table.from_day), to_day=_day_message(table.to_day)
     )
 
 
 def league_of(message: patrol_pb2.QueryLeagueResponse, kpi: KpiName) -> LeagueTable:
-    """The same the other way."""
+    """Return the league table in a reply."""
     rows = tuple(
         LeagueRow(
-            place=one.place or None,
-            row=_row_of(one.row),
-            rate=_rate_of(one.rate),
-            before=_rate_of(one.before) if one.HasField("before") else None,
+            place=row.place or None,
+            row=_row_of(row.row),
+            rate=_rate_of(row.rate),
+            before=_rate_of(row.before) if row.HasField("before") else None,
         )
-        for one in message.rows
+        for row in message.rows
     )
     return LeagueTable(kpi, rows, day_of(message.from_day, "from_day"), day_of(message.to_day, "to_day"))
 
@@ -165,7 +165,7 @@ def _row_message(row: KpiRow) -> patrol_pb2.KpiRow:
 def _row_of(message: patrol_pb2.KpiRow) -> KpiRow:
     return KpiRow(
         region=message.region,
-        rates={_KPI[one.kpi]: _rate_of(one) for one in message.rates if one.kpi in _KPI},
+        rates={_KPI[rate.kpi]: _rate_of(rate) for rate in message.rates if rate.kpi in _KPI},
         counts=Counts(),
         site_id=message.site_id,
         site_name=message.site_name,

@@ -1,7 +1,7 @@
-"""Pages (AIP-158): their size, and tokens that say where the next one begins.
+"""Pages (AIP-158): their size, and the tokens of the next page. Pure.
 
-A token holds the place itself, not a number of rows, so that what comes and goes meanwhile neither repeats nor skips
-anything; and it holds a digest of all else that was asked for, so that it fits no other question. Pure.
+A token holds the place where the next page begins, not a number of rows, so that rows that come or go meanwhile neither
+repeat nor skip others. It also holds a digest of the query, so that it is refused with any other query.
 """
 
 import base64
@@ -12,43 +12,44 @@ from typing import Any, NoReturn
 from engine.errors import InvalidArgumentError
 
 PAGE_SIZE = 100
-_MARK_BYTES = 8
+"""Rows of a page if the request does not say."""
+_DIGEST_BYTES = 8
 _NUMBER_MAX = 2**63 - 1
 
 
-class Pages:
-    """Tokens of one question. `question`: all that its pages depend on, the caller's region too; JSON can hold it."""
+class PageTokens:
+    """The page tokens of one query. `query`: all that its pages depend on, with the caller's region; JSON values."""
 
-    def __init__(self, *question: Any) -> None:
-        self._mark = hashlib.blake2b(json.dumps(question).encode(), digest_size=_MARK_BYTES).digest()
+    def __init__(self, *query: Any) -> None:
+        self._digest = hashlib.blake2b(json.dumps(query).encode(), digest_size=_DIGEST_BYTES).digest()
 
     def token(self, place: Any) -> str:
-        """Opaque to callers; empty where `place` is None: there is no next page."""
+        """Return the token of a page that begins at `place`, a JSON value; empty for None: there is no next page."""
         if place is None:
             return ""
-        return base64.urlsafe_b64encode(self._mark + json.dumps(place).encode()).decode()
+        return base64.urlsafe_b64encode(self._digest + json.dumps(place).encode()).decode()
 
     def number(self, token: str) -> int:
-        """Where the page begins, a number; 0 for no token. Raises InvalidArgumentError."""
+        """Return the place in a token, a number; 0 for an empty token. Raises InvalidArgumentError for a bad one."""
         place = self._place(token, 0)
         return place if isinstance(place, int) and 0 <= place <= _NUMBER_MAX else self._refuse()
 
     def texts(self, token: str, count: int) -> list[str]:
-        """The same where it is so many texts; none for no token."""
+        """Return the place in a token, `count` texts; none for an empty token. Raises InvalidArgumentError."""
         place: Any = self._place(token, [])
         if not isinstance(place, list) or len(place) not in (0, count):
             self._refuse()
-        if not all(isinstance(one, str) and "\0" not in one for one in place):
+        if not all(isinstance(text, str) and "\0" not in text for text in place):
             self._refuse()
-        return [str(one) for one in place]
+        return [str(text) for text in place]
 
-    def _place(self, token: str, nowhere: Any) -> Any:
+    def _place(self, token: str, default: Any) -> Any:
         if not token:
-            return nowhere
+            return default
         try:
             raw = base64.urlsafe_b64decode(token.encode())
-            if raw[:_MARK_BYTES] == self._mark:
-                return json.loads(raw[_MARK_BYTES:])
+            if raw[:_DIGEST_BYTES] == self._digest:
+                return json.loads(raw[_DIGEST_BYTES:])
         except ValueError:
             pass
         return self._refuse()
@@ -56,10 +57,10 @@ class Pages:
     @staticmethod
     def _refuse() -> NoReturn:
         raise InvalidArgumentError(
-            "page_token", "is none of ours for this question; send the last reply's, and leave all else as it was"
+            "page_token", "is not valid for this request; send that of the last reply, and change no other field"
         )
 
 
-def page_size_of(wanted: int, most: int) -> int:
-    """Rows of a page; 0 asks for what is usual, and more than `most` for `most` (AIP-158)."""
-    return min(wanted or PAGE_SIZE, most)
+def page_size_of(requested: int, rows_max: int) -> int:
+    """Return the rows of a page: PAGE_SIZE if the request says 0, and never more than `rows_max` (AIP-158)."""
+    return min(requested or PAGE_SIZE, rows_max)

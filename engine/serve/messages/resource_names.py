@@ -1,6 +1,6 @@
-"""Resource names (AIP-122): `cameras/{camera}`, `cameras/{camera}/verdicts/{verdict}`, ... Pure.
+"""Makes and parses resource names (AIP-122): `cameras/{camera}`, `cameras/{camera}/verdicts/{verdict}`, ... Pure.
 
-Requests are checked against the patterns of the proto before they come here; a `/` or `%` in a camera's id is escaped.
+Requests are checked against the patterns in the .proto files before. A `/` or `%` in a camera's id is escaped.
 """
 
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ _ID_MAX = 2**64 - 1
 
 
 def camera_name(camera_id: str) -> str:
-    """`cameras/{camera}`."""
+    """Return `cameras/{camera}`."""
     return f"cameras/{_escaped(camera_id)}"
 
 
 def camera_id_of(name: str, field: str = "name") -> str:
-    """The id in `cameras/{camera}`. Raises InvalidArgumentError if it cannot be one."""
+    """Return the id in `cameras/{camera}`. Raises InvalidArgumentError, naming `field`, for any other name."""
     collection, _, escaped = name.partition("/")
     camera_id = escaped.replace("%2F", "/").replace("%25", "%")
     if collection != "cameras" or not 1 <= len(camera_id) <= 64:
@@ -26,17 +26,20 @@ def camera_id_of(name: str, field: str = "name") -> str:
 
 
 def camera_ids_of(names: Iterable[str], field: str) -> list[str]:
-    """The ids in some names; raises InvalidArgumentError for the first that is none."""
+    """Return the ids in names of cameras. Raises InvalidArgumentError for the first that is none."""
     return [camera_id_of(name, f"{field}[{index}]") for index, name in enumerate(names)]
 
 
 def verdict_name(camera_id: str, visit_id: int) -> str:
-    """`cameras/{camera}/verdicts/{verdict}`."""
+    """Return `cameras/{camera}/verdicts/{verdict}`."""
     return f"{camera_name(camera_id)}/verdicts/{visit_id}"
 
 
 def verdict_ids_of(name: str, field: str = "name") -> tuple[str, int]:
-    """Camera and visit in the name of a verdict; visit 0 is the latest. Raises InvalidArgumentError."""
+    """Return the ids of camera and visit in the name of a verdict; visit 0 stands for the latest.
+
+    Raises InvalidArgumentError, naming `field`, if an id is out of range.
+    """
     camera, _, visit = name.partition("/verdicts/")
     visit_id = 0 if visit == LATEST else int(visit)
     if visit_id > _ID_MAX:
@@ -45,12 +48,12 @@ def verdict_ids_of(name: str, field: str = "name") -> tuple[str, int]:
 
 
 def numbered_name(collection: str, number: int) -> str:
-    """`findings/12`, `tokens/3`, ..."""
+    """Return `findings/12`, `tokens/3`, ..."""
     return f"{collection}/{number}"
 
 
 def number_of(name: str) -> int:
-    """The number at the end of a name; 0 for `latest`, and where there is no name."""
+    """Return the number at the end of a name; 0 for `latest`, and for an empty name."""
     last = name.rpartition("/")[2]
     return int(last) if last and last != LATEST else 0
 

@@ -1,4 +1,4 @@
-"""The scheduler's nouns as messages of patrol.v1. Pure."""
+"""Converts the scheduler's status, plans, pauses and configuration reports to messages of patrol.v1 and back. Pure."""
 
 from typing import Any
 
@@ -25,39 +25,39 @@ _SCOPE_FIELD = {
     PauseKind.CAMERA: "camera",
 }
 _PAUSE_KIND = {field: kind for kind, field in _SCOPE_FIELD.items()}
-_PLAN_SAME = tuple(
+_PLAN_FIELDS = tuple(
     name for name in CameraPlanReport.__slots__ if name not in ("camera_id", "because", "window_opens_wall_ns")
 )
 
 
 def schedule_message(status: SchedulerStatus) -> scheduler_pb2.SchedulerStatus:
-    """Noun to message; the two share their names."""
+    """Return the scheduler's status as a message; the fields have the same names in both."""
     fields = _fields(status, SchedulerStatus)
-    fields["classes"] = [scheduler_pb2.ClassStatus(**_fields(one, ClassStatus)) for one in status.classes]
-    fields["busy_hosts"] = [scheduler_pb2.HostStatus(**_fields(one, HostStatus)) for one in status.busy_hosts]
+    fields["classes"] = [scheduler_pb2.ClassStatus(**_fields(row, ClassStatus)) for row in status.classes]
+    fields["busy_hosts"] = [scheduler_pb2.HostStatus(**_fields(host, HostStatus)) for host in status.busy_hosts]
     fields["pauses"] = map(pause_message, status.pauses)
     return scheduler_pb2.SchedulerStatus(**fields)
 
 
 def schedule_of(message: scheduler_pb2.SchedulerStatus) -> SchedulerStatus:
-    """The same the other way."""
+    """Return the scheduler's status in a message."""
     fields = _fields(message, SchedulerStatus)
     fields |= {name: dict(fields[name]) for name in ("county_lags", "shed", "failing")}
     fields["outages"] = tuple(message.outages)
-    fields["classes"] = tuple(ClassStatus(**_fields(one, ClassStatus)) for one in message.classes)
-    fields["busy_hosts"] = tuple(HostStatus(**_fields(one, HostStatus)) for one in message.busy_hosts)
+    fields["classes"] = tuple(ClassStatus(**_fields(row, ClassStatus)) for row in message.classes)
+    fields["busy_hosts"] = tuple(HostStatus(**_fields(host, HostStatus)) for host in message.busy_hosts)
     fields["pauses"] = tuple(map(pause_of, message.pauses))
     return SchedulerStatus(**fields)
 
 
 def scope_message(scope: PauseScope) -> scheduler_pb2.PauseScope:
-    """Noun to message."""
+    """Return the scope of a pause as a message."""
     value = camera_name(scope.value) if scope.kind is PauseKind.CAMERA else scope.value
     return scheduler_pb2.PauseScope(**{_SCOPE_FIELD[scope.kind]: value})
 
 
 def scope_of(message: scheduler_pb2.PauseScope) -> PauseScope:
-    """The same the other way; raises InvalidArgumentError where none is chosen, or it is empty."""
+    """Return the scope of a pause in a message. Raises InvalidArgumentError if no field is set, or it is empty."""
     chosen = message.WhichOneof("scope")
     if chosen is None:
         raise InvalidArgumentError("scope", f"names nothing; give one of {', '.join(_PAUSE_KIND)}")
@@ -68,7 +68,7 @@ def scope_of(message: scheduler_pb2.PauseScope) -> PauseScope:
 
 
 def pause_message(status: PauseStatus) -> scheduler_pb2.Pause:
-    """Noun to message."""
+    """Return a pause as a message."""
     pause = status.pause
     return scheduler_pb2.Pause(
         scope=scope_message(pause.scope),
@@ -81,25 +81,25 @@ def pause_message(status: PauseStatus) -> scheduler_pb2.Pause:
 
 
 def pause_of(message: scheduler_pb2.Pause) -> PauseStatus:
-    """The same the other way."""
+    """Return the pause in a message."""
     since_ns, until_ns = wall_ns_of(message.start_time), wall_ns_of(message.end_time)
     pause = Pause(scope_of(message.scope), message.reason, message.who, since_ns, until_ns)
     return PauseStatus(pause, message.cameras)
 
 
 def plan_message(plan: CameraPlanReport) -> scheduler_pb2.CameraPlan:
-    """Noun to message; the two share most names."""
+    """Return a camera's plan as a message; most fields have the same names in both."""
     return scheduler_pb2.CameraPlan(
         camera=camera_name(plan.camera_id),
         because=plan.because,
         window_open_time=timestamp(plan.window_opens_wall_ns),
-        **{name: getattr(plan, name) for name in _PLAN_SAME},
+        **{name: getattr(plan, name) for name in _PLAN_FIELDS},
     )
 
 
 def plan_of(message: scheduler_pb2.CameraPlan) -> CameraPlanReport:
-    """The same the other way."""
-    fields = {name: getattr(message, name) for name in _PLAN_SAME}
+    """Return the camera's plan in a message."""
+    fields = {name: getattr(message, name) for name in _PLAN_FIELDS}
     for name in ("last_visit_ago_s", "last_keyframe_ago_s"):
         fields[name] = fields[name] if message.HasField(name) else None
     return CameraPlanReport(
@@ -111,10 +111,10 @@ def plan_of(message: scheduler_pb2.CameraPlan) -> CameraPlanReport:
 
 
 def report_message(report: ConfigReport) -> scheduler_pb2.ConfigReport:
-    """Noun to message."""
+    """Return the report on a configuration as a message."""
     changes = [
-        scheduler_pb2.ConfigChange(key=one.key, old_value=one.old, new_value=one.new, hot=one.hot)
-        for one in report.changes
+        scheduler_pb2.ConfigChange(key=change.key, old_value=change.old, new_value=change.new, hot=change.hot)
+        for change in report.changes
     ]
     return scheduler_pb2.ConfigReport(
         revision=report.revision, changes=changes, warnings=report.warnings, applied=report.applied
@@ -122,11 +122,13 @@ def report_message(report: ConfigReport) -> scheduler_pb2.ConfigReport:
 
 
 def report_of(message: scheduler_pb2.ConfigReport) -> ConfigReport:
-    """The same the other way."""
-    changes = tuple(ConfigChange(one.key, one.old_value, one.new_value, one.hot) for one in message.changes)
+    """Return the report on a configuration in a message."""
+    changes = tuple(
+        ConfigChange(change.key, change.old_value, change.new_value, change.hot) for change in message.changes
+    )
     return ConfigReport(message.revision, changes, tuple(message.warnings), message.applied)
 
 
-def _fields(source: Any, noun: Any) -> dict[str, Any]:
-    """Noun and message call their fields the same."""
-    return {name: getattr(source, name) for name in noun.__slots__}
+def _fields(source: Any, kind: Any) -> dict[str, Any]:
+    """The fields of the class `kind` in a model object or a message, which have the same names in both."""
+    return {name: getattr(source, name) for name in kind.__slots__}

@@ -1,4 +1,4 @@
-"""Spot checks as messages, and what a request for one may hold. Pure."""
+"""Converts spot checks to messages of patrol.v1 and back. Pure."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from engine.serve.messages.convert import site_kind_number, site_kind_of, timest
 from engine.serve.messages.resource_names import number_of, numbered_name
 from patrol.v1 import scheduler_pb2
 
-_HEADER_SAME = tuple(name for name in SpotCheckHeader.__slots__ if name not in ("draw_id", "at_wall_ns"))
+_HEADER_FIELDS = tuple(name for name in SpotCheckHeader.__slots__ if name not in ("draw_id", "at_wall_ns"))
 
 
 def order_of(request: scheduler_pb2.DrawSpotCheckRequest) -> SpotCheckOrder:
-    """The order in a request; raises InvalidArgumentError."""
+    """Return the order in a request. Raises InvalidArgumentError if it has both check_now and validate_only."""
     if request.check_now and request.validate_only:
         raise InvalidArgumentError("check_now", "true with validate_only, which changes nothing; leave one of them out")
     return SpotCheckOrder(
@@ -33,45 +33,45 @@ def order_of(request: scheduler_pb2.DrawSpotCheckRequest) -> SpotCheckOrder:
 
 
 def header_message(header: SpotCheckHeader) -> scheduler_pb2.SpotCheckHeader:
-    """Noun to message; the two share most names."""
+    """Return the header of a spot check as a message; most fields have the same names in both."""
     return scheduler_pb2.SpotCheckHeader(
         name=numbered_name("spotChecks", header.draw_id) if header.draw_id else "",
         draw_time=timestamp(header.at_wall_ns),
-        **{name: getattr(header, name) for name in _HEADER_SAME},
+        **{name: getattr(header, name) for name in _HEADER_FIELDS},
     )
 
 
 def header_of(message: scheduler_pb2.SpotCheckHeader) -> SpotCheckHeader:
-    """The same the other way."""
+    """Return the header of a spot check in a message."""
     return SpotCheckHeader(
         draw_id=number_of(message.name),
         at_wall_ns=wall_ns_of(message.draw_time),
-        **{name: getattr(message, name) for name in _HEADER_SAME},
+        **{name: getattr(message, name) for name in _HEADER_FIELDS},
     )
 
 
 def spot_check_message(check: SpotCheck) -> scheduler_pb2.SpotCheck:
-    """Noun to message."""
+    """Return a spot check as a message."""
     return scheduler_pb2.SpotCheck(
         header=header_message(check.header),
-        strata=[scheduler_pb2.StratumShare(**_named(one)) for one in check.strata],
-        drawn=[scheduler_pb2.DrawnCanteen(**_named(one)) for one in check.drawn],
+        strata=[scheduler_pb2.StratumShare(**_fields(stratum)) for stratum in check.strata],
+        drawn=[scheduler_pb2.DrawnCanteen(**_fields(canteen)) for canteen in check.drawn],
         left_out=check.left_out,
     )
 
 
 def spot_check_of(message: scheduler_pb2.SpotCheck) -> SpotCheck:
-    """The same the other way."""
+    """Return the spot check in a message."""
     return SpotCheck(
         header=header_of(message.header),
-        strata=tuple(StratumShare(**_values(one, StratumShare.__slots__)) for one in message.strata),
-        drawn=tuple(DrawnCanteen(**_values(one, DrawnCanteen.__slots__)) for one in message.drawn),
+        strata=tuple(StratumShare(**_values(stratum, StratumShare.__slots__)) for stratum in message.strata),
+        drawn=tuple(DrawnCanteen(**_values(canteen, DrawnCanteen.__slots__)) for canteen in message.drawn),
         left_out=dict(sorted(message.left_out.items())),
     )
 
 
 def drawn_message(report: SpotCheckReport) -> scheduler_pb2.DrawSpotCheckResponse:
-    """Noun to message."""
+    """Return the report on a draw as a reply."""
     message = scheduler_pb2.DrawSpotCheckResponse(spot_check=spot_check_message(report.spot_check))
     if report.check_now is not None:
         counts = {name: getattr(report.check_now, name) for name in CheckNowCounts.__slots__}
@@ -80,7 +80,7 @@ def drawn_message(report: SpotCheckReport) -> scheduler_pb2.DrawSpotCheckRespons
 
 
 def drawn_of(message: scheduler_pb2.DrawSpotCheckResponse) -> SpotCheckReport:
-    """The same the other way."""
+    """Return the report on a draw in a reply."""
     counts = message.check_now
     return SpotCheckReport(
         spot_check_of(message.spot_check),
@@ -90,9 +90,9 @@ def drawn_of(message: scheduler_pb2.DrawSpotCheckResponse) -> SpotCheckReport:
     )
 
 
-def _named(noun: StratumShare | DrawnCanteen) -> dict[str, Any]:
-    values = {name: getattr(noun, name) for name in noun.__slots__}
-    return values | {"kind": site_kind_number(noun.kind)}
+def _fields(part: StratumShare | DrawnCanteen) -> dict[str, Any]:
+    values = {name: getattr(part, name) for name in part.__slots__}
+    return values | {"kind": site_kind_number(part.kind)}
 
 
 def _values(message: Any, names: tuple[str, ...]) -> dict[str, Any]:

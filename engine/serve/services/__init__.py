@@ -1,1 +1,1 @@
-"""The gRPC services of patrol.v1, one module each."""
+"""The gRPC services of patrol.v1, a module each. The interceptor has checked each request before it comes here."""

@@ -11,55 +11,55 @@ from engine.errors import ExistsError, InvalidArgumentError
 from engine.model.camera import Camera
 from engine.model.registry import CameraCursor, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.serve.access import request_fields
-from engine.serve.access.gate import Call
+from engine.serve.access.interceptor import Call
 from engine.serve.access.request_fields import check_mask
-from engine.serve.access.scope import no_camera
+from engine.serve.access.scoped_hub import no_camera
 from engine.serve.messages.convert import Redact, camera_message, camera_of, state_of, status_message
-from engine.serve.messages.encoding import CameraCoder
-from engine.serve.messages.paging import Pages, page_size_of
+from engine.serve.messages.encoding import CameraEncoder
+from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import camera_id_of, camera_ids_of
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 
 IMPORT_ROWS_MAX = 200_000
-"""Rows of one import; more than a province has."""
+"""Rows of one import; a province has fewer cameras."""
 PROBLEMS_MAX = 10_000
-"""Bad rows that one reply names."""
+"""Bad rows that one reply reports."""
 _CAMERA = cameras_pb2.Camera.DESCRIPTOR
 _SHOWN_CHARS = 80
 _VERDICT_FIELD = "latest_verdict"
 
 
 class CameraService(cameras_pb2_grpc.CameraServiceServicer):
-    """Arguments are checked by the gate; what they mean is checked here."""
+    """The registry of cameras. `redact`: hides the password in a URL."""
 
     def __init__(self, redact: Redact, page_size_max: int) -> None:
         self._redact = redact
-        self._coder = CameraCoder(redact)
+        self._encoder = CameraEncoder(redact)
         self._page_size_max = page_size_max
-        self._changing = asyncio.Lock()  # of two who create the same camera the second is told
+        self._change_lock = asyncio.Lock()  # of two calls that create the same camera, the second gets ALREADY_EXISTS
 
     async def GetCamera(self, request: cameras_pb2.GetCameraRequest, call: Call) -> cameras_pb2.Camera | bytes:
-        """One camera."""
+        """Return a camera."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
-        status = await _known(call, camera_id_of(request.name))
-        whole = _whole(request.read_mask)
-        return self._coder.camera(status) if whole else self._masked(status, request.read_mask)
+        status = await _camera(call, camera_id_of(request.name))
+        every_field = _all_fields(request.read_mask)
+        return self._encoder.camera(status) if every_field else self._masked(status, request.read_mask)
 
     async def ListCameras(
         self, request: cameras_pb2.ListCamerasRequest, call: Call
     ) -> cameras_pb2.ListCamerasResponse | bytes:
-        """A page of cameras; a whole one is coded beside the loop, which others wait for."""
+        """Return a page of cameras. With all fields it is encoded in a thread, because other calls need the loop."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
         query = self._query(request)
-        pages = Pages(
-            "cameras", call.port.region, query.region_prefix, query.site_id, query.state, query.order, query.descending
+        pages = PageTokens(
+            "cameras", call.hub.region, query.region_prefix, query.site_id, query.state, query.order, query.descending
         )
         place = pages.texts(request.page_token, 2)
-        page = await call.port.list_cameras(replace(query, after=CameraCursor(*place) if place else None))
+        page = await call.hub.list_cameras(replace(query, after=CameraCursor(*place) if place else None))
         mark = page.next_after
         token = pages.token(None if mark is None else (mark.camera_id, mark.value))
-        if _whole(request.read_mask):
-            return await asyncio.to_thread(self._coder.page, page.cameras, token, page.total)
+        if _all_fields(request.read_mask):
+            return await asyncio.to_thread(self._encoder.page, page.cameras, token, page.total)
         return cameras_pb2.ListCamerasResponse(
             cameras=[self._masked(status, request.read_mask) for status in page.cameras],
             next_page_token=token,
@@ -69,10 +69,10 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
     async def BatchGetCameras(
         self, request: cameras_pb2.BatchGetCamerasRequest, call: Call
     ) -> cameras_pb2.BatchGetCamerasResponse:
-        """Some cameras at once."""
+        """Return several cameras."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
         camera_ids = camera_ids_of(request.names, "names")
-        statuses = [await _known(call, camera_id) for camera_id in camera_ids]
+        statuses = [await _camera(call, camera_id) for camera_id in camera_ids]
         return cameras_pb2.BatchGetCamerasResponse(
             cameras=[self._masked(status, request.read_mask) for status in statuses]
         )
@@ -80,11 +80,13 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
     async def CreateCamera(self, request: cameras_pb2.CreateCameraRequest, call: Call) -> cameras_pb2.Camera:
         """Add a camera."""
         camera = camera_of(request.camera, request.camera_id)
-        async with self._changing:
-            if await call.port.camera(camera.camera_id) is not None:
-                raise ExistsError(f"camera {camera.camera_id!r} is known; UpdateCamera changes it")
-            await self._put(camera, call, "camera_id")
-        return self._message(await _known(call, camera.camera_id))
+        async with self._change_lock:
+            if await call.hub.camera(camera.camera_id) is not None:
+                raise ExistsError(
+                    f"camera {camera.camera_id!r} is in the registry already; change it with UpdateCamera"
+                )
+            await self._upsert(camera, call, "camera_id")
+        return self._message(await _camera(call, camera.camera_id))
 
     async def UpdateCamera(self, request: cameras_pb2.UpdateCameraRequest, call: Call) -> cameras_pb2.Camera:
         """Change a camera."""
@@ -95,27 +97,29 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         check_mask(request.update_mask, _CAMERA, "update_mask")
         for index, path in enumerate(request.update_mask.paths):
             if path == "name" or path.startswith(_VERDICT_FIELD):
-                raise InvalidArgumentError(f"update_mask.paths[{index}]", f"{path!r} is the engine's to say")
-        async with self._changing:
-            known = await call.port.camera(camera_id)
-            if known is None and not request.allow_missing:
+                raise InvalidArgumentError(
+                    f"update_mask.paths[{index}]", f"{path!r} is set by the engine; leave it out"
+                )
+        async with self._change_lock:
+            present = await call.hub.camera(camera_id)
+            if present is None and not request.allow_missing:
                 raise no_camera(camera_id)
             message = request.camera
-            if known is not None and paths and len(paths) == len(request.update_mask.paths):
-                # The known URL with its password: what the mask leaves out stays as it is.
-                message = camera_message(known.camera)
+            if present is not None and paths and len(paths) == len(request.update_mask.paths):
+                # Fields outside the mask stay as they are; the URL is not redacted here, so it keeps its password.
+                message = camera_message(present.camera)
                 FieldMask(paths=paths).MergeMessage(request.camera, message)
-                for path in paths:  # what is to become empty is not merged
+                for path in paths:  # MergeMessage skips the fields that the request sets to empty
                     if not _is_set(request.camera, path):
                         message.ClearField(path)
-            await self._put(camera_of(message, camera_id), call, "camera.name")
-        return self._message(await _known(call, camera_id))
+            await self._upsert(camera_of(message, camera_id), call, "camera.name")
+        return self._message(await _camera(call, camera_id))
 
     async def DeleteCamera(self, request: cameras_pb2.DeleteCameraRequest, call: Call) -> Empty:
-        """Forget a camera."""
+        """Remove a camera from the registry."""
         camera_id = camera_id_of(request.name)
-        async with self._changing:
-            _, unknown = await call.port.remove_cameras([camera_id])
+        async with self._change_lock:
+            _, unknown = await call.hub.remove_cameras([camera_id])
         if unknown and not request.allow_missing:
             raise no_camera(camera_id)
         return Empty()
@@ -123,11 +127,11 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
     async def BatchDeleteCameras(
         self, request: cameras_pb2.BatchDeleteCamerasRequest, call: Call
     ) -> cameras_pb2.BatchDeleteCamerasResponse:
-        """Forget some cameras."""
+        """Remove several cameras from the registry."""
         camera_ids = camera_ids_of(request.names, "names")
-        async with self._changing:
-            deleted, unknown = await call.port.remove_cameras(camera_ids)
-        return cameras_pb2.BatchDeleteCamerasResponse(deleted=deleted, missing=_named(request.names, unknown))
+        async with self._change_lock:
+            deleted, unknown = await call.hub.remove_cameras(camera_ids)
+        return cameras_pb2.BatchDeleteCamerasResponse(deleted=deleted, missing=_missing(request.names, unknown))
 
     async def ImportCameras(
         self, requests: AsyncIterator[cameras_pb2.ImportCamerasRequest], call: Call
@@ -135,7 +139,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         """Add and change cameras."""
         options: cameras_pb2.ImportOptions | None = None
         cameras: list[Camera] = []
-        places: list[int] = []  # of these among all rows of the call
+        indexes: list[int] = []  # of `cameras` among all rows of the call
         malformed: list[RowProblem] = []
         number = 0
         async for request in requests:
@@ -146,86 +150,93 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
                 malformed += problems
                 if not problems:
                     cameras.append(camera_of(row, camera_id_of(row.name)))
-                    places.append(index)
+                    indexes.append(index)
             number += len(request.cameras)
             if number > IMPORT_ROWS_MAX:
                 raise InvalidArgumentError("cameras", f"{number} rows and more; allowed: 1 to {IMPORT_ROWS_MAX}")
         if options is None or not number:
             raise InvalidArgumentError("cameras", f"no rows came; allowed: 1 to {IMPORT_ROWS_MAX}")
-        call.about = f"{number} rows" + (f", {cameras[0].camera_id} to {cameras[-1].camera_id}" if cameras else "")
+        call.subject = f"{number} rows" + (f", {cameras[0].camera_id} to {cameras[-1].camera_id}" if cameras else "")
         refused = bool(malformed) and not options.keep_good
         report = ImportReport()
         if cameras:
-            async with self._changing:
-                report = await call.port.import_cameras(cameras, options.keep_good, options.validate_only or refused)
-        problems = [*malformed, *(replace(one, index=places[one.index]) for one in report.problems)]
-        problems.sort(key=lambda one: one.index)
+            async with self._change_lock:
+                report = await call.hub.import_cameras(cameras, options.keep_good, options.validate_only or refused)
+        problems = [*malformed, *(replace(problem, index=indexes[problem.index]) for problem in report.problems)]
+        problems.sort(key=lambda problem: problem.index)
         if refused:
             report = ImportReport()
         return cameras_pb2.ImportCamerasResponse(
             added=report.added,
             changed=report.changed,
             unchanged=report.unchanged,
-            problems=map(_problem, problems[:PROBLEMS_MAX]),
+            problems=map(_problem_message, problems[:PROBLEMS_MAX]),
             problems_total=len(problems),
         )
 
     async def ResetBaseline(
         self, request: cameras_pb2.ResetBaselineRequest, call: Call
     ) -> cameras_pb2.ResetBaselineResponse:
-        """Learn anew what cameras show."""
-        reset, unknown = await call.port.reset_baselines(camera_ids_of(request.names, "names"))
-        return cameras_pb2.ResetBaselineResponse(reset=reset, missing=_named(request.names, unknown))
+        """Learn the baselines of cameras anew."""
+        reset, unknown = await call.hub.reset_baselines(camera_ids_of(request.names, "names"))
+        return cameras_pb2.ResetBaselineResponse(reset=reset, missing=_missing(request.names, unknown))
 
     def _query(self, request: cameras_pb2.ListCamerasRequest) -> CameraQuery:
         order, _, descending = request.order_by.partition(" ")
-        wanted, paths = request.filter, request.read_mask.paths
-        if wanted.HasField("state") and state_of(wanted.state) is None:
-            raise InvalidArgumentError("filter.state", f"{wanted.state}; allowed: 1 (ok) to 4 (offline), or absent")
+        camera_filter, paths = request.filter, request.read_mask.paths
+        state = state_of(camera_filter.state) if camera_filter.HasField("state") else None
+        if camera_filter.HasField("state") and state is None:
+            raise InvalidArgumentError(
+                "filter.state", f"{camera_filter.state}; allowed: 1 (ok) to 4 (offline), or absent"
+            )
         return CameraQuery(
-            region_prefix=wanted.region_prefix,
-            site_id=wanted.site_id,
-            state=state_of(wanted.state) if wanted.HasField("state") else None,
+            region_prefix=camera_filter.region_prefix,
+            site_id=camera_filter.site_id,
+            state=state,
             page_size=page_size_of(request.page_size, self._page_size_max),
             order=CameraOrder(order) if order else CameraOrder.NAME,
             descending=bool(descending),
-            with_verdict=not paths or any(one == "*" or one.startswith(_VERDICT_FIELD) for one in paths),
+            with_verdict=not paths or any(path == "*" or path.startswith(_VERDICT_FIELD) for path in paths),
         )
 
-    async def _put(self, camera: Camera, call: Call, name_field: str) -> None:
-        """One row; what is wrong with it is named as a field of the request."""
-        report = await call.port.import_cameras([camera], keep_good=False)
+    async def _upsert(self, camera: Camera, call: Call, name_field: str) -> None:
+        """Add or change a camera. Raises InvalidArgumentError with the request's fields that are wrong."""
+        report = await call.hub.import_cameras([camera], keep_good=False)
         if report.problems:
-            named = [
-                (name_field if one.column == "camera_id" else f"camera.{_FIELD.get(one.column, one.column)}",
-                 f"{one.value!r}: {one.message}")
-                for one in report.problems
-            ]  # fmt: skip
-            raise InvalidArgumentError(*named[0], more=named[1:])
+            fields = {"camera_id": name_field}
+            violations = [
+                (
+                    fields.get(problem.column) or f"camera.{_FIELD.get(problem.column, problem.column)}",
+                    f"{problem.value!r}: {problem.message}",
+                )
+                for problem in report.problems
+            ]
+            raise InvalidArgumentError(*violations[0], more=violations[1:])
 
     def _message(self, status: CameraStatus) -> cameras_pb2.Camera:
         return status_message(status, self._redact)
 
     def _masked(self, status: CameraStatus, mask: FieldMask) -> cameras_pb2.Camera:
         message = self._message(status)
-        if _whole(mask):
+        if _all_fields(mask):
             return message
-        wanted = cameras_pb2.Camera()
-        mask.MergeMessage(message, wanted)
-        return wanted
+        masked = cameras_pb2.Camera()
+        mask.MergeMessage(message, masked)
+        return masked
 
 
 _FIELD = {"name": "display_name", "enabled": "disabled"}
-"""Columns of the registry that the message calls otherwise."""
+"""The message's field for a column of the registry, where the two names differ."""
 _COLUMN = {"name": "camera_id", "display_name": "name"}
+"""The registry's column for a field of the message, where the two names differ."""
 
 
-def _whole(mask: FieldMask) -> bool:
+def _all_fields(mask: FieldMask) -> bool:
     return not mask.paths or "*" in mask.paths
 
 
-async def _known(call: Call, camera_id: str) -> CameraStatus:
-    status = await call.port.camera(camera_id)
+async def _camera(call: Call, camera_id: str) -> CameraStatus:
+    status = await call.hub.camera(camera_id)
     if status is None:
         raise no_camera(camera_id)
     return status
@@ -236,25 +247,25 @@ def _is_set(message: cameras_pb2.Camera, path: str) -> bool:
 
 
 def _malformed(row: cameras_pb2.Camera, index: int, redact: Redact) -> list[RowProblem]:
-    """What the .proto does not allow in a row."""
-    found = request_fields.violations(row)
-    if not found:
+    """Return what the .proto does not allow in a row."""
+    violations = request_fields.violations(row)
+    if not violations:
         try:
             camera_id_of(row.name)
         except InvalidArgumentError as error:
-            found = list(error.violations)
+            violations = list(error.violations)
     return [
         RowProblem(index, _COLUMN.get(field, field), redact(str(getattr(row, field)))[:_SHOWN_CHARS], message)
-        for field, message in found
+        for field, message in violations
     ]
 
 
-def _problem(one: RowProblem) -> cameras_pb2.RowProblem:
-    field = "name" if one.column == "camera_id" else _FIELD.get(one.column, one.column)
-    return cameras_pb2.RowProblem(index=one.index, field=field, value=one.value, message=one.message)
+def _problem_message(problem: RowProblem) -> cameras_pb2.RowProblem:
+    field = "name" if problem.column == "camera_id" else _FIELD.get(problem.column, problem.column)
+    return cameras_pb2.RowProblem(index=problem.index, field=field, value=problem.value, message=problem.message)
 
 
-def _named(names: Sequence[str], unknown: Sequence[str]) -> list[str]:
-    """The names, as they were sent, of ids that are not known."""
+def _missing(names: Sequence[str], unknown: Sequence[str]) -> list[str]:
+    """The names, as they were sent, of the ids that are not known."""
     missing = set(unknown)
     return [name for name in names if camera_id_of(name) in missing]

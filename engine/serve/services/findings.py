@@ -6,24 +6,24 @@ from dataclasses import replace
 from typing import Any
 
 from engine.model.findings import FindingCommand, LoggedEvent, Step
-from engine.serve.access.gate import Call
-from engine.serve.access.scope import no_finding
+from engine.serve.access.interceptor import Call
+from engine.serve.access.scoped_hub import no_finding
 from engine.serve.messages.findings import event_message, finding_message, query_of
-from engine.serve.messages.paging import Pages, page_size_of
+from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import number_of
-from engine.serve.streams.watch import seq_of, token_of
+from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
 from patrol.v1 import findings_pb2, findings_pb2_grpc
 
 
 class FindingService(findings_pb2_grpc.FindingServiceServicer):
-    """Arguments are checked by the gate; what they mean is checked here."""
+    """Findings, their events, and the commands on them."""
 
     def __init__(self, page_size_max: int) -> None:
         self._page_size_max = page_size_max
 
     async def GetFinding(self, request: findings_pb2.GetFindingRequest, call: Call) -> findings_pb2.Finding:
-        """One finding."""
-        finding = await call.port.finding(number_of(request.name))
+        """Return a finding."""
+        finding = await call.hub.finding(number_of(request.name))
         if finding is None:
             raise no_finding(number_of(request.name))
         return finding_message(finding)
@@ -31,15 +31,15 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
     async def ListFindings(
         self, request: findings_pb2.ListFindingsRequest, call: Call
     ) -> findings_pb2.ListFindingsResponse:
-        """A page of findings."""
+        """Return a page of findings."""
         query = query_of(request.filter)
-        pages = Pages("findings", call.port.region, request.filter.SerializeToString(deterministic=True).hex())
+        pages = PageTokens("findings", call.hub.region, request.filter.SerializeToString(deterministic=True).hex())
         query = replace(
             query,
             page_size=page_size_of(request.page_size, self._page_size_max),
             page_token=pages.number(request.page_token),
         )
-        page = await call.port.findings(query)
+        page = await call.hub.findings(query)
         return findings_pb2.ListFindingsResponse(
             findings=map(finding_message, page.findings),
             next_page_token=pages.token(page.next_page_token or None),
@@ -49,62 +49,62 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
     async def ListFindingEvents(
         self, request: findings_pb2.ListFindingEventsRequest, call: Call
     ) -> findings_pb2.ListFindingEventsResponse:
-        """What happened to a finding."""
+        """Return a page of the events of a finding."""
         finding_id = number_of(request.parent)
         size = page_size_of(request.page_size, self._page_size_max)
-        pages = Pages("finding events", call.port.region, finding_id)
+        pages = PageTokens("finding events", call.hub.region, finding_id)
         after = pages.number(request.page_token)
-        left = [one for one in await call.port.finding_events(finding_id) if one.number > after]
+        events = [event for event in await call.hub.finding_events(finding_id) if event.number > after]
         return findings_pb2.ListFindingEventsResponse(
-            events=map(event_message, left[:size]),
-            next_page_token=pages.token(left[size - 1].number if len(left) > size else None),
+            events=map(event_message, events[:size]),
+            next_page_token=pages.token(events[size - 1].number if len(events) > size else None),
         )
 
     async def AcknowledgeFinding(
         self, request: findings_pb2.AcknowledgeFindingRequest, call: Call
     ) -> findings_pb2.Finding:
-        """Somebody takes it on."""
+        """Record that a person has seen the finding."""
         return await _act(Step.ACKNOWLEDGED, request, call)
 
     async def ClaimFinding(self, request: findings_pb2.ClaimFindingRequest, call: Call) -> findings_pb2.Finding:
-        """Somebody says that it is mended."""
+        """Record a person's claim that the fault is put right."""
         return await _act(Step.CLAIMED, request, call)
 
     async def CloseFinding(self, request: findings_pb2.CloseFindingRequest, call: Call) -> findings_pb2.Finding:
-        """Struck off by decision."""
+        """Close the finding by a person's decision."""
         return await _act(Step.CLOSED, request, call)
 
     async def DismissFinding(self, request: findings_pb2.DismissFindingRequest, call: Call) -> findings_pb2.Finding:
-        """It was no fault, or is none of ours."""
+        """Dismiss the finding: it is no fault, or not one to be put right here."""
         return await _act(Step.DISMISSED, request, call)
 
     async def SuperviseFinding(self, request: findings_pb2.SuperviseFindingRequest, call: Call) -> findings_pb2.Finding:
-        """A higher level watches over it."""
+        """Put the finding under the supervision of a higher level."""
         return await _act(Step.SUPERVISED, request, call)
 
     async def WatchFindings(self, request: findings_pb2.WatchFindingsRequest, call: Call) -> AsyncIterator[bytes]:
-        """Events of the ledger as they are stored."""
+        """Send events of the ledger as they are stored."""
         query = query_of(request.filter)
-        after = seq_of(request.resume_token) if request.resume_token else await call.port.finding_head()
+        after = decode_resume_token(request.resume_token) if request.resume_token else await call.hub.finding_head()
         if not request.resume_token:
-            yield watch_mark(token_of(after))
-        async with aclosing(call.port.watch_findings(query, after)) as coming:
-            async for body in coming:
-                yield body
+            yield encode_watch_token(encode_resume_token(after))
+        async with aclosing(call.hub.watch_findings(query, after)) as messages:
+            async for message in messages:
+                yield message
 
 
-def watch_body(one: LoggedEvent) -> bytes:
-    """An event as a part of the reply of WatchFindings."""
-    change = findings_pb2.FindingChange(event=event_message(one.event), finding=finding_message(one.finding))
+def encode_watch_event(logged: LoggedEvent) -> bytes:
+    """Return a WatchFindingsResponse that holds only an event; such messages can be joined."""
+    change = findings_pb2.FindingChange(event=event_message(logged.event), finding=finding_message(logged.finding))
     return findings_pb2.WatchFindingsResponse(changes=[change]).SerializeToString()
 
 
-def watch_mark(resume_token: str) -> bytes:
-    """A place as a part of it."""
+def encode_watch_token(resume_token: str) -> bytes:
+    """Return a WatchFindingsResponse that holds only a resume token; it can be joined with others."""
     return findings_pb2.WatchFindingsResponse(resume_token=resume_token).SerializeToString()
 
 
 async def _act(step: Step, request: Any, call: Call) -> findings_pb2.Finding:
-    """The requests of all commands have the same fields."""
+    """Carry out a command; the requests of all commands have the same fields."""
     command = FindingCommand(number_of(request.name), step, request.why, request.expected_number, request.request_id)
-    return finding_message(await call.port.act(command))
+    return finding_message(await call.hub.act(command))

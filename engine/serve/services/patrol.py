@@ -1,4 +1,4 @@
-"""PatrolService of patrol.v1: checks on demand, verdicts, pictures, KPIs, how it goes."""
+"""PatrolService of patrol.v1: checks on demand, verdicts, pictures, KPIs, the state of the engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -9,27 +9,27 @@ from engine.errors import InvalidArgumentError, NotFoundError
 from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import PublishedVerdict
 from engine.model.visit import CheckNowReport
-from engine.serve.access.gate import Call
-from engine.serve.access.scope import no_camera
+from engine.serve.access.interceptor import Call
+from engine.serve.access.scoped_hub import no_camera
 from engine.serve.messages.convert import engine_message, picture_message, verdict_message
-from engine.serve.messages.encoding import watch_bytes
+from engine.serve.messages.encoding import encode_watch_response
 from engine.serve.messages.kpis import league_message, league_query_of, query_of, table_message
-from engine.serve.messages.paging import Pages, page_size_of
+from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import LATEST, camera_id_of, camera_ids_of, camera_name, verdict_ids_of
+from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
 from engine.serve.streams.filters import VerdictFilter
-from engine.serve.streams.watch import seq_of, token_of
 from patrol.v1 import patrol_pb2, patrol_pb2_grpc, verdicts_pb2
 
 CHECK_NOW_S_MAX = 600.0
-_PARTING_S = 0.5
-"""So long before the caller's deadline those that are still waited for are named."""
-_LOOK_S = 2.0
-"""So often it is looked whether those that are waited for are still in the registry."""
+_PENDING_REPLY_S = 0.5
+"""How long before the caller's deadline the cameras without a verdict are reported as pending."""
+_REGISTRY_CHECK_S = 2.0
+"""How long CheckNow waits without verdicts before it checks that its cameras are still in the registry."""
 _CURRENT_ROWS = 500
 
 
 class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
-    """Arguments are checked by the gate; what they mean is checked here."""
+    """Checks on demand, verdicts, pictures, KPIs, the state of the engine."""
 
     def __init__(self, page_size_max: int) -> None:
         self._page_size_max = page_size_max
@@ -37,81 +37,80 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
     async def CheckNow(
         self, request: patrol_pb2.CheckNowRequest, call: Call
     ) -> AsyncIterator[patrol_pb2.CheckNowResponse]:
-        """Visit cameras, and tell what came of each."""
+        """Visit cameras, and report the outcome of each."""
         camera_ids = list(dict.fromkeys(camera_ids_of(request.cameras, "cameras")))
-        left_s = call.left_s()
+        left_s = call.time_left_s()
         limit_s = CHECK_NOW_S_MAX if left_s is None else min(CHECK_NOW_S_MAX, left_s)
         now_s = asyncio.get_running_loop().time
-        give_up_s = now_s() + limit_s - _PARTING_S
-        # Before the visits are asked for, so that no verdict is missed.
-        async with aclosing(call.port.verdict_news(await call.port.verdict_head())) as news:
-            await anext(news)
-            report = await call.port.check_now(camera_ids)
+        give_up_s = now_s() + limit_s - _PENDING_REPLY_S
+        # The watch begins before the visits are ordered, so that no verdict is missed.
+        async with aclosing(call.hub.verdict_events(await call.hub.verdict_head())) as events:
+            await anext(events)
+            report = await call.hub.check_now(camera_ids)
             for reply in _not_visited(report):
                 yield reply
             waiting = dict.fromkeys(report.accepted, report.first_visit_id) | dict(report.in_flight)
-            coming = asyncio.ensure_future(anext(news, None))
+            next_events = asyncio.ensure_future(anext(events, None))
             try:
                 while waiting and now_s() < give_up_s:
-                    await asyncio.wait({coming}, timeout=min(_LOOK_S, max(0.0, give_up_s - now_s())))
-                    if not coming.done():
-                        known = await call.port.known(list(waiting))
-                        for camera_id in [one for one in waiting if one not in known]:
+                    await asyncio.wait({next_events}, timeout=min(_REGISTRY_CHECK_S, max(0.0, give_up_s - now_s())))
+                    if not next_events.done():
+                        registered = await call.hub.registered(list(waiting))
+                        for camera_id in [camera_id for camera_id in waiting if camera_id not in registered]:
                             del waiting[camera_id]
-                            yield _ended(camera_id, patrol_pb2.CHECK_OUTCOME_REMOVED)
+                            yield _without_verdict(camera_id, patrol_pb2.CHECK_OUTCOME_REMOVED)
                         continue
-                    stored = coming.result()
+                    stored = next_events.result()
                     if stored is None:
                         break
-                    for one in stored:
-                        camera_id, visit_id = one.verdict.camera_id, one.verdict.visit_id
+                    for published in stored:
+                        camera_id, visit_id = published.verdict.camera_id, published.verdict.visit_id
                         if camera_id in waiting and visit_id >= waiting[camera_id]:
                             del waiting[camera_id]
-                            yield _checked(one)
-                    coming = asyncio.ensure_future(anext(news, None))
+                            yield _with_verdict(published)
+                    next_events = asyncio.ensure_future(anext(events, None))
             finally:
-                if not coming.done():
-                    coming.cancel()
-                    await asyncio.wait({coming})
+                if not next_events.done():
+                    next_events.cancel()
+                    await asyncio.wait({next_events})
         for camera_id in waiting:
-            yield _ended(camera_id, patrol_pb2.CHECK_OUTCOME_PENDING)
+            yield _without_verdict(camera_id, patrol_pb2.CHECK_OUTCOME_PENDING)
 
     async def GetVerdict(self, request: patrol_pb2.GetVerdictRequest, call: Call) -> verdicts_pb2.Verdict:
-        """One verdict."""
+        """Return a verdict."""
         camera_id, visit_id = verdict_ids_of(request.name)
-        if await call.port.camera(camera_id) is None:
+        if await call.hub.camera(camera_id) is None:
             raise no_camera(camera_id)
-        verdict = await call.port.verdict(camera_id, visit_id)
+        verdict = await call.hub.verdict(camera_id, visit_id)
         if verdict is None:
-            what = f"verdict {visit_id} on camera {camera_id!r} is not kept; ListVerdicts names those that are"
-            raise NotFoundError(
-                what if visit_id else f"camera {camera_id!r} was not visited yet; ask CheckNow, or wait"
-            )
+            not_kept = f"verdict {visit_id} on camera {camera_id!r} is not kept; ListVerdicts lists those that are"
+            not_visited = f"camera {camera_id!r} was not visited yet; call CheckNow, or wait"
+            raise NotFoundError(not_kept if visit_id else not_visited)
         return verdict_message(verdict)
 
     async def ListVerdicts(
         self, request: patrol_pb2.ListVerdictsRequest, call: Call
     ) -> patrol_pb2.ListVerdictsResponse:
-        """The verdicts on a camera."""
+        """Return a page of the verdicts on a camera."""
         camera_id = camera_id_of(request.parent, "parent")
         size = page_size_of(request.page_size, self._page_size_max)
-        pages = Pages("verdicts", call.port.region, camera_id)
-        if await call.port.camera(camera_id) is None:
+        pages = PageTokens("verdicts", call.hub.region, camera_id)
+        if await call.hub.camera(camera_id) is None:
             raise no_camera(camera_id)
-        found = await call.port.verdicts(camera_id, pages.number(request.page_token), size + 1)
-        page = found[:size]
+        verdicts = await call.hub.verdicts(camera_id, pages.number(request.page_token), size + 1)
+        page = verdicts[:size]
         return patrol_pb2.ListVerdictsResponse(
-            verdicts=[verdict_message(one.verdict) for one in page],
-            next_page_token=pages.token(page[-1].seq if len(found) > size else None),
+            verdicts=[verdict_message(logged.verdict) for logged in page],
+            next_page_token=pages.token(page[-1].seq if len(verdicts) > size else None),
         )
 
     async def WatchVerdicts(
         self, request: patrol_pb2.WatchVerdictsRequest, call: Call
     ) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse | bytes]:
-        """Verdicts as they are stored."""
+        """Send verdicts as they are stored."""
         if request.resume_token and request.with_current:
             raise InvalidArgumentError(
-                "with_current", "true with resume_token, which goes on from what is known; leave one of them out"
+                "with_current", "true with resume_token, which resumes an earlier watch; leave one of them out"
             )
         wanted = VerdictFilter(
             request.filter.region_prefix,
@@ -119,24 +118,24 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             frozenset(camera_ids_of(request.filter.cameras, "filter.cameras")),
             request.filter.changes_only,
         )
-        after = seq_of(request.resume_token) if request.resume_token else await call.port.verdict_head()
+        after = decode_resume_token(request.resume_token) if request.resume_token else await call.hub.verdict_head()
         if request.with_current:
             async for current in _current(wanted, call):
                 yield current
         if not request.resume_token:
-            yield watch_mark(token_of(after))
-        async with aclosing(call.port.watch_verdicts(wanted, after)) as coming:
-            async for body in coming:
-                yield body
+            yield encode_watch_token(encode_resume_token(after))
+        async with aclosing(call.hub.watch_verdicts(wanted, after)) as messages:
+            async for message in messages:
+                yield message
 
     async def GetPicture(self, request: patrol_pb2.GetPictureRequest, call: Call) -> patrol_pb2.Picture:
-        """The picture behind a verdict."""
+        """Return the picture behind a verdict, or an exhibit."""
         camera_id, visit_id = verdict_ids_of(request.verdict, "verdict")
-        picture = await call.port.picture(
+        picture = await call.hub.picture(
             camera_id, visit_id, request.side_px_max, annotated=request.annotated, sha256=request.sha256
         )
         if picture is None:
-            if await call.port.camera(camera_id) is None:
+            if await call.hub.camera(camera_id) is None:
                 raise no_camera(camera_id)
             raise NotFoundError(
                 f"no picture of camera {camera_id!r} and verdict {visit_id or LATEST} is kept; {LATEST} asks for the "
@@ -145,40 +144,40 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         return picture_message(picture, camera_id)
 
     async def QueryKpis(self, request: patrol_pb2.QueryKpisRequest, call: Call) -> bytes:
-        """The rates; coded beside the loop, which others wait for."""
+        """Return a page of KPIs. It is encoded in a thread, because other calls need the event loop."""
         query = query_of(request)
-        pages = Pages("kpis", call.port.region, query.region_prefix, query.by, str(query.from_day), str(query.to_day),
-                      query.each_day)  # fmt: skip
+        days = (str(query.from_day), str(query.to_day))
+        pages = PageTokens("kpis", call.hub.region, query.region_prefix, query.by, *days, query.each_day)
         place = "".join(pages.texts(request.page_token, 1))
         size = page_size_of(request.page_size, self._page_size_max)
-        table = await call.port.kpis(replace(query, page_size=size, page_token=place))
+        table = await call.hub.kpis(replace(query, page_size=size, page_token=place))
         token = pages.token([table.next_page_token] if table.next_page_token else None)
         return await asyncio.to_thread(lambda: table_message(table, token).SerializeToString())
 
     async def QueryLeague(self, request: patrol_pb2.QueryLeagueRequest, call: Call) -> patrol_pb2.QueryLeagueResponse:
-        """Who does best."""
-        return league_message(await call.port.league(league_query_of(request)))
+        """Return regions ordered by a KPI."""
+        return league_message(await call.hub.league(league_query_of(request)))
 
     async def GetStatus(self, request: patrol_pb2.GetStatusRequest, call: Call) -> patrol_pb2.PatrolStatus:
-        """How the patrol goes."""
-        return engine_message(await call.port.status(request.region_prefix))
+        """Return the state of the engine."""
+        return engine_message(await call.hub.status(request.region_prefix))
 
 
-def watch_body(one: PublishedVerdict) -> bytes:
-    """A verdict as a part of the reply of WatchVerdicts."""
-    return watch_bytes(one.verdict)
+def encode_watch_event(published: PublishedVerdict) -> bytes:
+    """Return a WatchVerdictsResponse that holds only a verdict; such messages can be joined."""
+    return encode_watch_response(published.verdict)
 
 
-def watch_mark(resume_token: str) -> bytes:
-    """A place as a part of it."""
+def encode_watch_token(resume_token: str) -> bytes:
+    """Return a WatchVerdictsResponse that holds only a resume token; it can be joined with others."""
     return patrol_pb2.WatchVerdictsResponse(resume_token=resume_token).SerializeToString()
 
 
 async def _current(wanted: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse]:
-    """The latest verdicts of all cameras of a filter, a page at a time."""
+    """Yield the latest verdicts of all cameras of a filter, a page at a time."""
     mark: CameraCursor | None = None
     while True:
-        page = await call.port.list_cameras(
+        page = await call.hub.list_cameras(
             CameraQuery(wanted.region_prefix, wanted.site_id, page_size=_CURRENT_ROWS, after=mark)
         )
         verdicts = [
@@ -193,11 +192,11 @@ async def _current(wanted: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb
             return
 
 
-def _checked(one: PublishedVerdict) -> patrol_pb2.CheckNowResponse:
+def _with_verdict(published: PublishedVerdict) -> patrol_pb2.CheckNowResponse:
     return patrol_pb2.CheckNowResponse(
-        camera=camera_name(one.verdict.camera_id),
+        camera=camera_name(published.verdict.camera_id),
         outcome=patrol_pb2.CHECK_OUTCOME_VERDICT,
-        verdict=verdict_message(one.verdict),
+        verdict=verdict_message(published.verdict),
     )
 
 
@@ -207,8 +206,8 @@ def _not_visited(report: CheckNowReport) -> Iterator[patrol_pb2.CheckNowResponse
         (report.not_visited_ids, patrol_pb2.CHECK_OUTCOME_NOT_VISITED),
         (report.paused_ids, patrol_pb2.CHECK_OUTCOME_PAUSED),
     ):
-        yield from (_ended(camera_id, outcome) for camera_id in camera_ids)
+        yield from (_without_verdict(camera_id, outcome) for camera_id in camera_ids)
 
 
-def _ended(camera_id: str, outcome: patrol_pb2.CheckOutcome) -> patrol_pb2.CheckNowResponse:
+def _without_verdict(camera_id: str, outcome: patrol_pb2.CheckOutcome) -> patrol_pb2.CheckNowResponse:
     return patrol_pb2.CheckNowResponse(camera=camera_name(camera_id), outcome=outcome)

@@ -1,11 +1,11 @@
-"""SchedulerService of patrol.v1: who is visited when."""
+"""SchedulerService of patrol.v1: the scheduler's state, pauses, the configuration, spot checks."""
 
 from engine.clock import wall_ns
 from engine.errors import ConfigError, InvalidArgumentError, NotFoundError
 from engine.model.schedule import Pause
-from engine.serve.access.gate import Call
+from engine.serve.access.interceptor import Call
 from engine.serve.messages.convert import wall_ns_of
-from engine.serve.messages.paging import Pages, page_size_of
+from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import camera_id_of, number_of
 from engine.serve.messages.schedule import (
     pause_message,
@@ -19,7 +19,7 @@ from patrol.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 
 class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
-    """Arguments are checked by the gate; what they mean is checked here."""
+    """The scheduler's state, pauses, the configuration, spot checks."""
 
     def __init__(self, page_size_max: int) -> None:
         self._page_size_max = page_size_max
@@ -27,73 +27,73 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
     async def GetSchedulerStatus(
         self, request: scheduler_pb2.GetSchedulerStatusRequest, call: Call
     ) -> scheduler_pb2.SchedulerStatus:
-        """How the periods are kept."""
+        """Return the state of the scheduler."""
         del request
-        return schedule_message(await call.port.schedule())
+        return schedule_message(await call.hub.schedule())
 
     async def GetCameraPlan(self, request: scheduler_pb2.GetCameraPlanRequest, call: Call) -> scheduler_pb2.CameraPlan:
-        """Why a camera is due when it is."""
-        return plan_message(await call.port.plan(camera_id_of(request.camera, "camera")))
+        """Return when a camera is due, and why."""
+        return plan_message(await call.hub.plan(camera_id_of(request.camera, "camera")))
 
     async def PausePatrol(self, request: scheduler_pb2.PausePatrolRequest, call: Call) -> scheduler_pb2.Pause:
-        """Visit no cameras of a scope."""
+        """Stop visiting the cameras of a scope."""
         now_ns, until_ns = wall_ns(), wall_ns_of(request.end_time)
         if request.HasField("end_time") and until_ns <= now_ns:
-            raise InvalidArgumentError("end_time", "lies in the past; give a moment to come, or leave it out")
+            raise InvalidArgumentError("end_time", "is in the past; give a future time, or leave it out")
         pause = Pause(scope_of(request.scope), request.reason, call.actor.name, now_ns, until_ns)
-        return pause_message(await call.port.pause(pause))
+        return pause_message(await call.hub.pause(pause))
 
     async def ResumePatrol(self, request: scheduler_pb2.ResumePatrolRequest, call: Call) -> scheduler_pb2.Pause:
-        """Visit them again."""
-        return pause_message(await call.port.resume(scope_of(request.scope)))
+        """Visit the cameras of a scope again."""
+        return pause_message(await call.hub.resume(scope_of(request.scope)))
 
     async def ValidateConfig(
         self, request: scheduler_pb2.ValidateConfigRequest, call: Call
     ) -> scheduler_pb2.ValidateConfigResponse:
-        """Whether a configuration can be applied."""
-        problems, warnings = await call.port.validate_config(request.toml)
+        """Return the problems and warnings of a configuration."""
+        problems, warnings = await call.hub.validate_config(request.toml)
         return scheduler_pb2.ValidateConfigResponse(problems=problems, warnings=warnings)
 
     async def DiffConfig(self, request: scheduler_pb2.DiffConfigRequest, call: Call) -> scheduler_pb2.ConfigReport:
-        """What a configuration would change."""
+        """Return what a configuration would change."""
         return await _apply(request.toml, "", True, call)
 
     async def ApplyConfig(self, request: scheduler_pb2.ApplyConfigRequest, call: Call) -> scheduler_pb2.ConfigReport:
-        """Take a configuration."""
+        """Apply a configuration."""
         return await _apply(request.toml, request.expected_revision, False, call)
 
     async def DrawSpotCheck(
         self, request: scheduler_pb2.DrawSpotCheckRequest, call: Call
     ) -> scheduler_pb2.DrawSpotCheckResponse:
-        """Draw canteens for people to look at."""
-        return drawn_message(await call.port.draw_spot_check(order_of(request)))
+        """Draw canteens for people to inspect."""
+        return drawn_message(await call.hub.draw_spot_check(order_of(request)))
 
     async def GetSpotCheck(self, request: scheduler_pb2.GetSpotCheckRequest, call: Call) -> scheduler_pb2.SpotCheck:
-        """An earlier draw."""
+        """Return an earlier draw."""
         draw_id = number_of(request.name)
-        check = await call.port.spot_check(draw_id)
+        check = await call.hub.spot_check(draw_id)
         if check is None:
             which = f"draw {draw_id} is not kept" if draw_id else "nothing was drawn yet"
-            raise NotFoundError(f"{which}; ListSpotChecks names those that are")
+            raise NotFoundError(f"{which}; ListSpotChecks lists those that are")
         return spot_check_message(check)
 
     async def ListSpotChecks(
         self, request: scheduler_pb2.ListSpotChecksRequest, call: Call
     ) -> scheduler_pb2.ListSpotChecksResponse:
-        """The draws that are kept."""
+        """Return a page of the draws that are kept."""
         size = page_size_of(request.page_size, self._page_size_max)
-        pages = Pages("spot checks", call.port.region)
+        pages = PageTokens("spot checks", call.hub.region)
         before = pages.number(request.page_token)
-        left = [one for one in await call.port.spot_checks() if not before or one.draw_id < before]
+        headers = [header for header in await call.hub.spot_checks() if not before or header.draw_id < before]
         return scheduler_pb2.ListSpotChecksResponse(
-            spot_checks=map(header_message, left[:size]),
-            next_page_token=pages.token(left[size - 1].draw_id if len(left) > size else None),
+            spot_checks=map(header_message, headers[:size]),
+            next_page_token=pages.token(headers[size - 1].draw_id if len(headers) > size else None),
         )
 
 
 async def _apply(toml: str, expected_revision: str, dry_run: bool, call: Call) -> scheduler_pb2.ConfigReport:
     try:
-        return report_message(await call.port.apply_config(toml, expected_revision, dry_run))
+        return report_message(await call.hub.apply_config(toml, expected_revision, dry_run))
     except ConfigError as error:
         first, *more = str(error).splitlines()
         raise InvalidArgumentError("toml", first, [("toml", line) for line in more]) from error

@@ -1,4 +1,4 @@
-"""Which news a watcher wants. Pure."""
+"""Filters of watches: which verdicts or findings a watcher receives. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from engine.model.verdict import PublishedVerdict
 
 @dataclass(frozen=True, slots=True)
 class VerdictFilter:
-    """Which verdicts; empty fields do not filter. `scope`: the region of the caller's token."""
+    """Which verdicts a watcher receives; empty fields do not filter. `scope`: the region of the caller's token."""
 
     region_prefix: str = ""
     site_id: str = ""
@@ -16,31 +16,31 @@ class VerdictFilter:
     changes_only: bool = False
     scope: str = ""
 
-    def wants(self, one: PublishedVerdict) -> bool:
+    def matches(self, published: PublishedVerdict) -> bool:
         """Whether a verdict is for this watcher."""
         return (
-            one.region.startswith(self.scope)
-            and one.region.startswith(self.region_prefix)
-            and (not self.site_id or one.site_id == self.site_id)
-            and (not self.camera_ids or one.verdict.camera_id in self.camera_ids)
-            and (one.changed or not self.changes_only)
+            published.region.startswith(self.scope)
+            and published.region.startswith(self.region_prefix)
+            and (not self.site_id or published.site_id == self.site_id)
+            and (not self.camera_ids or published.verdict.camera_id in self.camera_ids)
+            and (published.changed or not self.changes_only)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Which events of the ledger: those of the findings that a query asks for. `scope`: as above."""
+    """Which events of the ledger a watcher receives. `scope`: the region of the caller's token."""
 
     query: FindingQuery
     scope: str = ""
 
-    def wants(self, one: LoggedEvent) -> bool:
+    def matches(self, logged: LoggedEvent) -> bool:
         """Whether an event is for this watcher."""
-        return one.finding.subject.region.startswith(self.scope) and wants_finding(self.query, one.finding)
+        return logged.finding.subject.region.startswith(self.scope) and matches_finding(self.query, logged.finding)
 
 
-def wants_finding(query: FindingQuery, finding: Finding) -> bool:
-    """Whether a finding is one that the query asks for."""
+def matches_finding(query: FindingQuery, finding: Finding) -> bool:
+    """Whether a query selects a finding."""
     subject = finding.subject
     return (
         subject.region.startswith(query.region_prefix)

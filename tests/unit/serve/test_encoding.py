@@ -12,7 +12,7 @@ from engine.model.packed_verdict import PackedVerdict, Shape, pack, shape_key
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.serve.messages.convert import status_message, verdict_message
-from engine.serve.messages.encoding import CameraCoder, verdict_bytes, watch_bytes
+from engine.serve.messages.encoding import CameraEncoder, encode_verdict, encode_watch_response
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
 
 FULL = Verdict(
@@ -29,7 +29,7 @@ PLAIN = Verdict("c2", 0, 1, State.OFFLINE, reason="refused")
 
 @pytest.mark.parametrize("verdict", [FULL, PLAIN, replace(FULL, figures={}), replace(FULL, thresholds={})])
 def test_a_verdict_is_the_same_message(verdict: Verdict) -> None:
-    assert verdicts_pb2.Verdict.FromString(verdict_bytes(verdict)) == verdict_message(verdict)
+    assert verdicts_pb2.Verdict.FromString(encode_verdict(verdict)) == verdict_message(verdict)
 
 
 @pytest.mark.parametrize("verdict", [FULL, PLAIN, replace(FULL, figures={}), replace(FULL, scores=PLAIN.scores)])
@@ -38,13 +38,13 @@ def test_a_packed_verdict_is_the_message_of_the_one_in_it(verdict: Verdict) -> N
     opened = packed.verdict(verdict.camera_id)
     camera = Camera(verdict.camera_id, "rtsp://h/1")
     assert CameraStatus(camera, packed) == CameraStatus(camera, opened) != CameraStatus(camera)
-    assert cameras_pb2.Camera.FromString(CameraCoder(str).camera(CameraStatus(camera, packed))) == status_message(
+    assert cameras_pb2.Camera.FromString(CameraEncoder(str).camera(CameraStatus(camera, packed))) == status_message(
         CameraStatus(camera, opened), str
     )
 
 
 def test_figures_that_are_no_numbers_come_through() -> None:
-    read = verdicts_pb2.Verdict.FromString(verdict_bytes(replace(FULL, figures={"a": math.inf, "b": math.nan})))
+    read = verdicts_pb2.Verdict.FromString(encode_verdict(replace(FULL, figures={"a": math.inf, "b": math.nan})))
     assert read.figures["a"] == math.inf
     assert math.isnan(read.figures["b"])
 
@@ -52,11 +52,11 @@ def test_figures_that_are_no_numbers_come_through() -> None:
 def test_verdicts_of_other_thresholds_keep_their_own() -> None:
     for number in range(3_000):
         verdict = replace(PLAIN, thresholds={"sharpness_min": float(number)})
-        assert verdicts_pb2.Verdict.FromString(verdict_bytes(verdict)).thresholds["sharpness_min"] == number
+        assert verdicts_pb2.Verdict.FromString(encode_verdict(verdict)).thresholds["sharpness_min"] == number
 
 
 def test_what_watchers_get_can_be_joined() -> None:
-    joined = watch_bytes(FULL) + watch_bytes(PLAIN)
+    joined = encode_watch_response(FULL) + encode_watch_response(PLAIN)
     expected = patrol_pb2.WatchVerdictsResponse(verdicts=map(verdict_message, (FULL, PLAIN)))
     assert patrol_pb2.WatchVerdictsResponse.FromString(joined) == expected
 
@@ -70,7 +70,7 @@ def test_a_page_is_the_same_message_and_shows_no_password() -> None:
         CameraStatus(Camera("c2", "rtsp://h/2"), PLAIN),
         CameraStatus(Camera("c3", "rtsp://h/3")),
     )
-    raw = CameraCoder(redact).page(statuses, "next", 17)
+    raw = CameraEncoder(redact).page(statuses, "next", 17)
     assert b"secret" not in raw
     assert cameras_pb2.ListCamerasResponse.FromString(raw) == cameras_pb2.ListCamerasResponse(
         cameras=[status_message(one, redact) for one in statuses], next_page_token="next", total_size=17
@@ -78,12 +78,12 @@ def test_a_page_is_the_same_message_and_shows_no_password() -> None:
 
 
 def test_what_is_kept_of_a_camera_is_coded_anew_when_it_or_its_verdict_changes() -> None:
-    coder = CameraCoder(str)
+    encoder = CameraEncoder(str)
     packed = PackedVerdict(5, Shape(shape_key(PLAIN), PLAIN.thresholds), pack(PLAIN))
     camera = Camera("c2", "rtsp://h/2")
 
     def shown(status: CameraStatus) -> cameras_pb2.Camera:
-        (one,) = cameras_pb2.ListCamerasResponse.FromString(coder.page([status], "", 1)).cameras
+        (one,) = cameras_pb2.ListCamerasResponse.FromString(encoder.page([status], "", 1)).cameras
         return one
 
     first = shown(CameraStatus(camera, packed))
@@ -94,15 +94,15 @@ def test_what_is_kept_of_a_camera_is_coded_anew_when_it_or_its_verdict_changes()
 
 
 def test_no_more_cameras_are_kept_than_may_be() -> None:
-    coder = CameraCoder(str, most=10)
+    encoder = CameraEncoder(str, kept_max=10)
     statuses = [CameraStatus(Camera(f"c{number}", "rtsp://h/2"), PLAIN) for number in range(25)]
     for _ in range(2):
-        assert len(cameras_pb2.ListCamerasResponse.FromString(coder.page(statuses, "", 25)).cameras) == 25
-    assert len(coder._coded) == 10
+        assert len(cameras_pb2.ListCamerasResponse.FromString(encoder.page(statuses, "", 25)).cameras) == 25
+    assert len(encoder._kept) == 10
 
 
 def test_an_empty_page_is_one() -> None:
     assert (
-        cameras_pb2.ListCamerasResponse.FromString(CameraCoder(str).page((), "", 0))
+        cameras_pb2.ListCamerasResponse.FromString(CameraEncoder(str).page((), "", 0))
         == cameras_pb2.ListCamerasResponse()
     )

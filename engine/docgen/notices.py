@@ -1,11 +1,11 @@
-"""docs/notices.md: its examples, fields and tables as the code has them: `python -m engine.notices.describe`."""
+"""docs/notices.md: its examples and its tables of kinds, fields, outcomes and waits."""
 
 import json
 from collections.abc import Iterator
 
 from engine.clock import NS_PER_S
 from engine.config.notices import EndpointSettings, NoticesSettings
-from engine.config.pages import table, with_block
+from engine.docgen.markdown import table, with_block
 from engine.errors import ConfigError
 from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Step, Subject
@@ -27,9 +27,9 @@ _CAMERA = Camera(
     _SUBJECT.camera_id, "", "切配间", _SUBJECT.site_id, _SUBJECT.site_name, "130102", KeyPoint.CUTTING, required=True
 )
 _REGION = "石家庄市长安区"
-_SAYS = {
-    Outcome.DELIVERED: "2xx: delivered; the body of the answer is ignored",
-    Outcome.REFUSED: "400, 413, 415, 422: sent again; given up after `refusals_max` of them, and the next passes",
+_MEANINGS = {
+    Outcome.DELIVERED: "2xx: delivered; what the answer says is ignored",
+    Outcome.REFUSED: "400, 413, 415, 422: sent again; after `refusals_max` of them given up, and the next one passes",
     Outcome.THROTTLED: "429: sent again after Retry-After; the circuit stays closed",
     Outcome.GONE: "410: sent again after `wait_max_s`; the circuit opens at once",
     Outcome.REDIRECTED: "3xx: not followed; sent again",
@@ -43,8 +43,8 @@ _SAYS = {
 }
 
 
-def page(text: str) -> str:
-    """The page with its blocks as they are now."""
+def update(page: str) -> str:
+    """Return docs/notices.md with its generated blocks renewed."""
     for name, lines in (
         ("example", _example()),
         ("verdict example", _json(_verdict_notice())),
@@ -54,8 +54,8 @@ def page(text: str) -> str:
         ("outcomes", _outcomes()),
         ("waits", _waits()),
     ):
-        text = with_block(text, name, lines)
-    return text
+        page = with_block(page, name, lines)
+    return page
 
 
 def _finding_notice() -> Notice:
@@ -108,11 +108,11 @@ def _fields(kind: type[Data]) -> list[str]:
 
 
 def _outcomes() -> list[str]:
-    return table(("outcome", "when, and what then"), [(f"`{one}`", _SAYS[one]) for one in Outcome])
+    return table(("outcome", "when, and what then"), [(f"`{outcome}`", _MEANINGS[outcome]) for outcome in Outcome])
 
 
 def _waits() -> list[str]:
-    """What the policy itself does with an endpoint that fails always, jitter left out."""
+    """Run the delivery policy against an endpoint that always fails, without jitter, and tabulate its waits."""
     endpoint = EndpointSettings(name="county", url="https://county.example/", secret_file="-")  # noqa: S106 (none)
     settings = NoticesSettings(endpoints=(endpoint,))
     delivery, now_ns, rows = Delivery(settings), 0, []
@@ -138,10 +138,3 @@ def _span(duration_s: int) -> str:
     minutes, seconds = divmod(rest, 60)
     parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
-
-
-if __name__ == "__main__":
-    from pathlib import Path
-
-    path = Path("docs/notices.md")
-    path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")

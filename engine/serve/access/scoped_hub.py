@@ -1,7 +1,7 @@
-"""The one place where a token's region is enforced: the hub, as one caller may see it.
+"""The hub as one caller may see it: the only place where a token's region is enforced.
 
-Every service asks through here, and never the hub itself. What lies outside the caller's region is not there: the same
-answer, in the same words, as for what does not exist. A test holds that each method of the port has its own here.
+Services call the hub only through ScopedHub. It reports what lies outside the caller's region in the same words as what
+does not exist. A test ensures that it has a method for each method of the ports.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -21,49 +21,49 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.serve.port import HubPort
+from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
-from engine.serve.streams.watch import Watch
 
 
 def no_camera(camera_id: str) -> NotFoundError:
-    """What is said of a camera that is not known, or not the caller's."""
+    """Return the error for a camera that is not in the registry, or not in the caller's region."""
     return NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
 
 
 def no_finding(finding_id: int) -> NotFoundError:
-    """The same of a finding."""
-    return NotFoundError(f"there is no finding {finding_id}; ListFindings names those there are")
+    """Return the error for a finding that does not exist, or is not in the caller's region."""
+    return NotFoundError(f"there is no finding {finding_id}; ListFindings lists those that exist")
 
 
-class Scoped:
-    """The hub on behalf of one caller."""
+class ScopedHub:
+    """Calls the hub on behalf of one caller. Raises whatever the hub raises; see serve/port.py."""
 
     def __init__(
-        self, hub: HubPort, actor: Actor, verdicts: Watch[PublishedVerdict], findings: Watch[LoggedEvent]
+        self, hub: HubPort, actor: Actor, verdicts: Broadcast[PublishedVerdict], findings: Broadcast[LoggedEvent]
     ) -> None:
         self._hub = hub
         self._actor = actor
         self._region = actor.region
-        self._verdict_watch = verdicts
-        self._finding_watch = findings
+        self._verdicts = verdicts
+        self._findings = findings
 
     @property
     def region(self) -> str:
-        """The caller's; page tokens are bound to it."""
+        """The caller's region; page tokens are bound to it."""
         return self._region
 
-    def whole(self) -> None:
-        """Raises DeniedError unless the caller sees everything."""
+    def require_all_regions(self) -> None:
+        """Raise DeniedError unless the caller's token is of all regions."""
         if self._region:
             raise DeniedError(
-                f"token {self._actor.name!r} is of region {self._region}, and this concerns everybody's cameras; ask "
-                "with a token of all regions"
+                f"token {self._actor.name!r} is of region {self._region}, and this call concerns the cameras of all "
+                "regions; use a token of all regions"
             )
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
     ) -> ImportReport:
-        """Rows of another region, or whose id stands for a camera of one, are bad rows."""
+        """Import rows; those of another region, and those with the id of a camera of one, are reported as bad rows."""
         if not self._region:
             return await self._hub.import_cameras(cameras, keep_good, validate_only)
         foreign = set(await self._foreign([camera.camera_id for camera in cameras]))
@@ -78,70 +78,73 @@ class Scoped:
             return ImportReport(problems=tuple(problems.values()))
         own = [index for index in range(len(cameras)) if index not in problems]
         report = await self._hub.import_cameras([cameras[index] for index in own], keep_good, validate_only)
-        found = [*problems.values(), *(replace(one, index=own[one.index]) for one in report.problems)]
-        return replace(report, problems=tuple(sorted(found, key=lambda one: one.index)))
+        all_problems = [*problems.values(), *(replace(row, index=own[row.index]) for row in report.problems)]
+        return replace(report, problems=tuple(sorted(all_problems, key=lambda problem: problem.index)))
 
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Cameras of other regions are among the unknown."""
+        """Remove cameras; return how many were removed, and the unknown ids, among them those of other regions."""
         own = await self._own(camera_ids)
         number, unknown = await self._hub.remove_cameras(own) if own else (0, ())
         return number, _in_order(camera_ids, own, unknown)
 
     async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Cameras of other regions are among the unknown."""
+        """Reset baselines; return how many were reset, and the unknown ids, among them those of other regions."""
         own = await self._own(camera_ids)
         number, unknown = await self._hub.reset_baselines(own) if own else (0, ())
         return number, _in_order(camera_ids, own, unknown)
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
-        """Cameras of other regions are among the unknown."""
+        """Visit cameras as soon as the caps allow; those of other regions are among the unknown."""
         own = await self._own(camera_ids)
         report = await self._hub.check_now(own) if own else CheckNowReport()
         return replace(report, unknown_ids=_in_order(camera_ids, own, report.unknown_ids))
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
-        """None for a camera of another region."""
+        """Return a camera; None if it is unknown or of another region."""
         status = await self._hub.camera(camera_id)
         return status if status is not None and self._actor.sees(status.camera.region) else None
 
-    async def known(self, camera_ids: Sequence[str]) -> set[str]:
-        """Those of these cameras that are in the registry, and the caller's."""
+    async def registered(self, camera_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that are in the registry and in the caller's region."""
         regions = await self._hub.regions(camera_ids)
-        return {one for one, region in regions.items() if self._actor.sees(region)}
+        return {camera_id for camera_id, region in regions.items() if self._actor.sees(region)}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Those of the caller's region."""
+        """Return a page of cameras of the caller's region."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return CameraPage((), None, 0)
         return await self._hub.list_cameras(replace(query, region_prefix=prefix))
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
-        """None for a camera of another region."""
+        """Return a verdict; None if it is not kept, or its camera is of another region."""
         return await self._hub.verdict(camera_id, visit_id) if await self._sees(camera_id) else None
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
-        """Raises NotFoundError for a camera of another region."""
+        """Return verdicts on a camera. Raises NotFoundError for a camera of another region."""
         if not await self._sees(camera_id):
             raise no_camera(camera_id)
         return await self._hub.verdicts(camera_id, before_seq, limit)
 
     async def verdict_head(self) -> int:
-        """Where a watch that begins now begins."""
-        return await self._verdict_watch.head()
+        """Return the `seq` after which a watch of verdicts begins that begins now."""
+        return await self._verdicts.head()
 
     async def watch_verdicts(self, wanted: VerdictFilter, after: int) -> AsyncGenerator[bytes, None]:
-        """Coded replies of the caller's region; see Watch.bodies."""
-        with self._verdict_watch.place():
-            async for one in self._verdict_watch.bodies(after, replace(wanted, scope=self._region)):
-                yield one
+        """Yield encoded replies with verdicts of the caller's region; raises as Broadcast.messages does."""
+        with self._verdicts.admitted():
+            async for message in self._verdicts.messages(after, replace(wanted, scope=self._region)):
+                yield message
 
-    async def verdict_news(self, after: int) -> AsyncGenerator[Sequence[PublishedVerdict], None]:
-        """The same as values; the first is empty and says that there was a place, later ones that time goes by."""
-        with self._verdict_watch.place():
+    async def verdict_events(self, after: int) -> AsyncGenerator[Sequence[PublishedVerdict], None]:
+        """Yield verdicts of the caller's region as values; raises as Broadcast.events does.
+
+        The first item is empty: it says that the caller was admitted as a watcher. Later empty ones are heartbeats.
+        """
+        with self._verdicts.admitted():
             yield ()
-            async for news in self._verdict_watch.news(after):
-                yield [one for one in news if one.region.startswith(self._region)]
+            async for events in self._verdicts.events(after):
+                yield [published for published in events if published.region.startswith(self._region)]
 
     async def picture(
         self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
@@ -161,7 +164,7 @@ class Scoped:
 
     async def schedule(self) -> SchedulerStatus:
         """For those who see everything."""
-        self.whole()
+        self.require_all_regions()
         return await self._hub.schedule()
 
     async def plan(self, camera_id: str) -> CameraPlanReport:
@@ -171,27 +174,31 @@ class Scoped:
         return await self._hub.plan(camera_id)
 
     async def pause(self, pause: Pause) -> PauseStatus:
-        """Regions and cameras of the caller's; recorders and platforms, which may be shared, if they see everything."""
-        await self._may_pause(pause.scope)
+        """Pause the patrol of a scope.
+
+        Raises NotFoundError for a camera of another region, DeniedError for a region beyond the caller's, and for a
+        recorder or platform, which regions may share, unless the token is of all regions.
+        """
+        await self._check_pause_scope(pause.scope)
         return await self._hub.pause(pause)
 
     async def resume(self, scope: PauseScope) -> PauseStatus:
-        """The same."""
-        await self._may_pause(scope)
+        """Resume the patrol of a scope; raises as `pause` does."""
+        await self._check_pause_scope(scope)
         return await self._hub.resume(scope)
 
     async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """For those who see everything: warnings count everybody's cameras."""
-        self.whole()
+        """Validate a configuration; needs a token of all regions, because warnings count the cameras of all."""
+        self.require_all_regions()
         return await self._hub.validate_config(text)
 
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
-        """For those who see everything."""
-        self.whole()
+        """Apply a configuration; needs a token of all regions."""
+        self.require_all_regions()
         return await self._hub.apply_config(text, expected_revision, dry_run)
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
-        """From the caller's region."""
+        """Draw canteens of the caller's region. Raises NotFoundError if the requested region has no part in it."""
         prefix = self._narrowed(order.region_prefix)
         if prefix is None:
             raise NotFoundError(
@@ -201,7 +208,7 @@ class Scoped:
         return await self._hub.draw_spot_check(replace(order, region_prefix=prefix))
 
     async def spot_check(self, draw_id: int) -> SpotCheck | None:
-        """Those that were drawn from within the caller's region."""
+        """Return a spot check that was drawn from within the caller's region (0: the latest); None if there is none."""
         if not draw_id:
             latest = next(iter(await self.spot_checks()), None)
             return None if latest is None else await self._hub.spot_check(latest.draw_id)
@@ -209,62 +216,62 @@ class Scoped:
         return check if check is not None and self._actor.sees(check.header.region_prefix) else None
 
     async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
-        """Those that were drawn from within the caller's region."""
-        return tuple(one for one in await self._hub.spot_checks() if self._actor.sees(one.region_prefix))
+        """Return the spot checks that were drawn from within the caller's region."""
+        return tuple(header for header in await self._hub.spot_checks() if self._actor.sees(header.region_prefix))
 
     async def finding(self, finding_id: int) -> Finding | None:
-        """None for a finding of another region."""
+        """Return a finding; None if there is none, or it is of another region."""
         finding = await self._hub.ledger.finding(finding_id)
         return finding if finding is not None and self._actor.sees(finding.subject.region) else None
 
     async def findings(self, query: FindingQuery) -> FindingPage:
-        """Those of the caller's region."""
+        """Return a page of findings of the caller's region."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return FindingPage((), 0, 0)
         return await self._hub.ledger.findings(replace(query, region_prefix=prefix))
 
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """Raises NotFoundError for a finding of another region."""
+        """Return the events of a finding. Raises NotFoundError for a finding of another region."""
         if await self.finding(finding_id) is None:
             raise no_finding(finding_id)
         return await self._hub.ledger.finding_events(finding_id)
 
     async def act(self, command: FindingCommand) -> Finding:
-        """As the caller; raises NotFoundError for a finding of another region."""
+        """Carry out a command as the caller. Raises NotFoundError for a finding of another region."""
         if await self.finding(command.finding_id) is None:
             raise no_finding(command.finding_id)
         return await self._hub.ledger.act(command, self._actor)
 
     async def finding_head(self) -> int:
-        """Where a watch that begins now begins."""
-        return await self._finding_watch.head()
+        """Return the `seq` after which a watch of findings begins that begins now."""
+        return await self._findings.head()
 
     async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[bytes, None]:
-        """Coded replies of the caller's region; see Watch.bodies."""
-        with self._finding_watch.place():
-            async for one in self._finding_watch.bodies(after, FindingFilter(query, self._region)):
-                yield one
+        """Yield encoded replies with findings of the caller's region; raises as Broadcast.messages does."""
+        with self._findings.admitted():
+            async for message in self._findings.messages(after, FindingFilter(query, self._region)):
+                yield message
 
     async def kpis(self, query: KpiQuery) -> KpiTable:
-        """Those of the caller's region."""
+        """Return a page of KPIs of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return KpiTable(query.by, (), KpiRow(query.region_prefix, {}, Counts(), days=0))
         try:
-            return await self._hub.indicators.table(replace(query, region_prefix=prefix))
+            return await self._hub.kpis.table(replace(query, region_prefix=prefix))
         except ValueError as error:
             raise InvalidArgumentError("page_token", str(error)) from error
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
-        """Of the caller's region: the places are those among what they see."""
+        """Return the league table of the caller's region; places count only what the caller sees."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return LeagueTable(query.kpi, ())
-        return await self._hub.indicators.league(replace(query, region_prefix=prefix))
+        return await self._hub.kpis.league(replace(query, region_prefix=prefix))
 
     async def create_token(self, order: TokenOrder) -> tuple[Token, str]:
-        """For the caller's region or part of it."""
+        """Create a token. Raises DeniedError unless its region lies within the caller's."""
         if not self._actor.sees(order.region):
             raise DeniedError(
                 f"region {order.region!r} is not within that of your token, {self._region}; give one that is"
@@ -272,20 +279,20 @@ class Scoped:
         return await self._hub.create_token(order, self._actor)
 
     async def tokens(self) -> tuple[Token, ...]:
-        """Those of the caller's region or part of it."""
-        return tuple(one for one in await self._hub.tokens() if self._actor.sees(one.region))
+        """Return the tokens whose region lies within the caller's."""
+        return tuple(token for token in await self._hub.tokens() if self._actor.sees(token.region))
 
     async def revoke_token(self, token_id: int) -> Token | None:
-        """None for one that is not of the caller's region."""
-        known = {one.token_id for one in await self.tokens()}
-        return await self._hub.revoke_token(token_id) if token_id in known else None
+        """Revoke a token; None if there is none, or its region lies outside the caller's."""
+        visible = {token.token_id for token in await self.tokens()}
+        return await self._hub.revoke_token(token_id) if token_id in visible else None
 
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
-        """What callers of the same region, or of part of it, did."""
+        """Return entries of the audit log by actors whose region lies within the caller's."""
         return await self._hub.audit_entries(replace(query, region_prefix=self._region))
 
     def _narrowed(self, prefix: str) -> str | None:
-        """The part of a region that the caller sees; None: nothing of it."""
+        """The part of a region that the caller sees; None if it sees no part."""
         if prefix.startswith(self._region):
             return prefix
         return self._region if self._region.startswith(prefix) else None
@@ -294,25 +301,25 @@ class Scoped:
         return not self._region or await self.camera(camera_id) is not None
 
     async def _own(self, camera_ids: Sequence[str]) -> list[str]:
-        """Those that are not known to lie in another region."""
+        """The ids that are not those of cameras in another region; unknown ids are among them."""
         foreign = set(await self._foreign(camera_ids))
-        return [one for one in camera_ids if one not in foreign]
+        return [camera_id for camera_id in camera_ids if camera_id not in foreign]
 
     async def _foreign(self, camera_ids: Sequence[str]) -> list[str]:
         if not self._region:
             return []
         regions = await self._hub.regions(camera_ids)
-        return [one for one, region in regions.items() if not self._actor.sees(region)]
+        return [camera_id for camera_id, region in regions.items() if not self._actor.sees(region)]
 
-    async def _may_pause(self, scope: PauseScope) -> None:
+    async def _check_pause_scope(self, scope: PauseScope) -> None:
         if scope.kind is PauseKind.CAMERA:
             if await self.camera(scope.value) is None:
                 raise no_camera(scope.value)
         elif scope.kind is not PauseKind.REGION or not self._actor.sees(scope.value):
-            self.whole()
+            self.require_all_regions()
 
 
-def _in_order(asked: Sequence[str], own: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
-    """The unknown among what was asked for, those of other regions too, as they were named."""
+def _in_order(requested: Sequence[str], own: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
+    """The unknown ids and those of other regions, in the order of the request."""
     known = set(own) - set(unknown)
-    return tuple(one for one in asked if one not in known)
+    return tuple(camera_id for camera_id in requested if camera_id not in known)

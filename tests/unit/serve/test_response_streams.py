@@ -8,8 +8,8 @@ import pytest
 
 from engine.errors import UnauthenticatedError
 from engine.serve.status import TooSlowError
-from engine.serve.streams import streams
-from engine.serve.streams.streams import Streams
+from engine.serve.streams import response_streams
+from engine.serve.streams.response_streams import ResponseStreams
 
 
 class Caller:
@@ -30,7 +30,7 @@ class Story:
 
     def __init__(self) -> None:
         self.held = {b"t"}
-        self.streams = Streams(lambda digest: digest in self.held)
+        self.streams = ResponseStreams(lambda digest: digest in self.held)
         self.caller = Caller()
         self.coming: asyncio.Queue[int] = asyncio.Queue()
         self.closed = False
@@ -44,7 +44,7 @@ class Story:
             self.closed = True
 
     async def _run(self) -> str:
-        """As the gate does: what ends a stream becomes a status, in the same task."""
+        """As the interceptor does: what ends a stream becomes a status, in the same task."""
         try:
             await self.streams.write(self._replies(), self.caller, b"t")  # type: ignore[arg-type]
         except (TooSlowError, UnauthenticatedError) as error:
@@ -77,13 +77,13 @@ def told(act: Callable[[Story], Any]) -> tuple[str, list[int], bool]:
 
 def test_a_stream_whose_token_is_revoked_ends_though_nothing_is_told() -> None:
     async def act(story: Story) -> None:
-        story.streams.look()
+        story.streams.check()
         await story.put(3)
         story.held.clear()
-        story.streams.look()
-        story.streams.look()  # it is ended once
+        story.streams.check()
+        story.streams.check()  # it is ended once
 
-    said = "UnauthenticatedError: the token holds no longer; it was revoked, or has expired"
+    said = "UnauthenticatedError: the token is no longer valid; it was revoked or has expired"
     assert told(act) == (said, [1, 2, 3], True)
 
 
@@ -97,21 +97,21 @@ def test_nothing_is_told_with_a_token_that_was_revoked_since() -> None:
 
 
 def test_a_caller_who_does_not_read_is_cut_and_one_who_hears_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "STALLED_S", 0.05)
+    monkeypatch.setattr(response_streams, "STALLED_S", 0.05)
 
     async def act(story: Story) -> None:
         await asyncio.sleep(0.06)
-        story.streams.look()  # nothing was written for long, which is no stall
+        story.streams.check()  # nothing was written for long, which is no stall
         await story.put(3)
         story.caller.reads.clear()
         await story.put(4)
-        story.streams.look()  # it has just begun
+        story.streams.check()  # it has just begun
         await asyncio.sleep(0)
         assert not story.task.done()
         await asyncio.sleep(0.06)
-        story.streams.look()
+        story.streams.check()
 
-    said = "TooSlowError: nothing was read for 0.05 s; read faster, and go on with the last resume_token"
+    said = "TooSlowError: nothing was read for 0.05 s; read faster, and resume with the last resume_token"
     assert told(act) == (said, [1, 2, 3], True)
 
 
@@ -121,7 +121,7 @@ def test_a_caller_who_goes_away_is_no_reason_even_in_the_moment_of_one() -> None
         await story.put(1)
         if revoked:
             story.held.clear()
-            story.streams.look()
+            story.streams.check()
         story.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await story.end()
@@ -133,10 +133,10 @@ def test_a_caller_who_goes_away_is_no_reason_even_in_the_moment_of_one() -> None
 
 
 def test_they_are_looked_at_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "LOOK_S", 0.01)
+    monkeypatch.setattr(response_streams, "CHECK_S", 0.01)
 
     async def act(story: Story) -> None:
-        keeper = asyncio.create_task(story.streams.keep_looking())
+        keeper = asyncio.create_task(story.streams.keep_checking())
         story.held.clear()
         await asyncio.wait({story.task}, timeout=5)
         keeper.cancel()

@@ -7,10 +7,11 @@ import pytest
 
 from engine.model.findings import FindingQuery
 from engine.model.verdict import PublishedVerdict
+from engine.serve.messages.resume_token import decode_resume_token
 from engine.serve.status import LostError, TooManyError, TooSlowError
-from engine.serve.streams import watch
+from engine.serve.streams import event_ring
+from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
-from engine.serve.streams.watch import Watch, seq_of
 from tests.support.served import VERDICT
 
 
@@ -37,34 +38,34 @@ class ListLog:
 def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
     async def story() -> tuple[list[int], str]:
         log = ListLog()
-        feed: Watch[PublishedVerdict] = Watch(
+        feed: Broadcast[PublishedVerdict] = Broadcast(
             log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
-        with feed.place(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.place():
+        with feed.admitted(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.admitted():
             pass
-        bodies = feed.bodies(0, VerdictFilter())
+        bodies = feed.messages(0, VerdictFilter())
         feed.publish(log.add(3))
         seen = [int(one) for one in (await anext(bodies)).split()]
         feed.publish(log.add(5))
-        with pytest.raises(TooSlowError, match="5 waited and 4 may") as caught:
+        with pytest.raises(TooSlowError, match="5 events wait, and 4 may") as caught:
             await anext(bodies)
         return seen, caught.value.resume_token
 
     seen, token = asyncio.run(story())
-    assert (seen, seq_of(token)) == ([1, 2, 3], 3)
+    assert (seen, decode_resume_token(token)) == ([1, 2, 3], 3)
 
 
 def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
     async def story() -> list[int]:
         log = ListLog()
-        feed: Watch[PublishedVerdict] = Watch(
+        feed: Broadcast[PublishedVerdict] = Broadcast(
             log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
         log.add(1234)
         for _ in range(9):
             feed.publish(log.add(3))
         seen: list[int] = []
-        bodies = feed.bodies(0, VerdictFilter())
+        bodies = feed.messages(0, VerdictFilter())
         while len(seen) < 1234 + 27:
             seen += [int(one) for one in (await anext(bodies)).split()]
             if len(seen) == 1000:
@@ -78,11 +79,11 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
 def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
     async def story() -> None:
         log = ListLog()
-        feed: Watch[PublishedVerdict] = Watch(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
+        feed: Broadcast[PublishedVerdict] = Broadcast(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
         log.add(10)
         log.floor = 5
         with pytest.raises(LostError, match="goes from 5 to 10"):
-            await anext(feed.bodies(3, VerdictFilter()))
+            await anext(feed.messages(3, VerdictFilter()))
 
     asyncio.run(story())
 
@@ -93,7 +94,9 @@ class Feed:
     def __init__(self, ring_max: int = 64) -> None:
         self.log = ListLog()
         self.coded: list[int] = []
-        self.watch: Watch[PublishedVerdict] = Watch(self.log, self._code, lambda token: b"|", ring_max, watchers_max=99)
+        self.watch: Broadcast[PublishedVerdict] = Broadcast(
+            self.log, self._code, lambda token: b"|", ring_max, watchers_max=99
+        )
         self.told: list[list[bytes]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -114,8 +117,8 @@ class Feed:
         self.watch.publish([replace(one, region=region) for one in self.log.add(number)])
 
     async def _one(self, wanted: VerdictFilter, told: list[bytes]) -> None:
-        with self.watch.place():
-            async for body in self.watch.bodies(self.log.rows[-1].seq, wanted):
+        with self.watch.admitted():
+            async for body in self.watch.messages(self.log.rows[-1].seq, wanted):
                 told.append(body)  # noqa: PERF401 (one by one, as they come)
 
     async def settle(self) -> None:
@@ -166,7 +169,7 @@ def test_those_of_other_regions_never_share() -> None:
 def test_what_is_kept_joined_has_a_bound_and_beyond_it_everybody_hears_the_same(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, name, 0)
+    monkeypatch.setattr(event_ring, name, 0)
 
     async def story() -> list[list[bytes]]:
         feed = Feed()
@@ -263,7 +266,7 @@ def test_news_that_come_while_a_watcher_reads_the_log_are_not_slept_through() ->
         feed.log.after = after  # type: ignore[method-assign]
         feed.log.add(2)
         async with asyncio.timeout(5):
-            return await anext(feed.watch.bodies(2, VerdictFilter()))
+            return await anext(feed.watch.messages(2, VerdictFilter()))
 
     assert asyncio.run(story()) == b"3 |"
 
@@ -278,11 +281,11 @@ def test_nothing_is_kept_of_those_who_went_nor_of_places_that_nobody_shares() ->
         assert not feed.watch._waiting
         for number in range(50):  # each at a place of its own, in no round
             feed.commit(1)
-            assert await anext(feed.watch.bodies(number, VerdictFilter()))
-        assert len(feed.watch._spans) <= watch._SPANS_MAX
-        assert [len(span.entries) for span in feed.watch._spans.values()][-1] == 2
+            assert await anext(feed.watch.messages(number, VerdictFilter()))
+        assert len(feed.watch._ring._spans) <= event_ring._SPANS_MAX
+        assert [len(span.entries) for span in feed.watch._ring._spans.values()][-1] == 2
         feed.commit(1)
         await asyncio.sleep(0.01)  # a round, of nobody
-        assert not feed.watch._spans
+        assert not feed.watch._ring._spans
 
     asyncio.run(story())

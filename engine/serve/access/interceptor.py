@@ -1,0 +1,235 @@
+"""Wraps every RPC in the same steps: authentication, role, request checks, errors as statuses, metrics, audit log.
+
+A service's method gets the checked request and a Call: the caller, and the hub as that caller may see it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+from grpc_status import rpc_status
+
+from engine.clock import wall_ns
+from engine.errors import DeniedError, InvalidArgumentError, PatrolError, UnauthenticatedError
+from engine.metrics import Metrics
+from engine.model.access import Actor, AuditEntry
+from engine.serve.access import request_fields
+from engine.serve.access.audit_subject import subject_of
+from engine.serve.access.idempotency import ReplyCache
+from engine.serve.access.rules import RegionCheck, Rule, rule_of
+from engine.serve.access.scoped_hub import ScopedHub
+from engine.serve.access.tokens import TokenCache
+from engine.serve.port import AccessStore
+from engine.serve.status import status_code, status_of
+from engine.serve.streams.response_streams import Context, ResponseStreams
+
+_OPEN = "/grpc.health.v1.Health/"
+"""Needs no token, so that a load balancer can call it."""
+_CALL_S_MAX = 60.0
+_STREAM_IN_S_MAX = 600.0
+_PEER_CHARS_MAX = 64
+
+
+@dataclass(slots=True)
+class Call:
+    """One call. `hub`: as the caller may see it. `subject`: what the call changes, for the audit log."""
+
+    actor: Actor
+    hub: ScopedHub
+    context: Context
+    subject: str = ""
+
+    def time_left_s(self) -> float | None:
+        """Seconds until the caller's deadline; None if there is none."""
+        left: float | None = self.context.time_remaining()
+        return left
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every method. `scoped_hub(actor)`: the hub as the actor may see it."""
+
+    def __init__(
+        self, tokens: TokenCache, store: AccessStore, scoped_hub: Callable[[Actor], ScopedHub], metrics: Metrics
+    ) -> None:
+        self._tokens = tokens
+        self._store = store
+        self._scoped_hub = scoped_hub
+        self._metrics = metrics
+        self._replies = ReplyCache()
+        self._streams = ResponseStreams(tokens.is_valid)
+        self._handlers: dict[str, Any] = {}
+
+    async def keep_checking_streams(self) -> None:
+        """End streams whose token became invalid or whose caller does not read, until cancelled."""
+        await self._streams.keep_checking()
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Return the wrapped handler of a method; None if there is no such method."""
+        path: str = details.method
+        wrapped = self._handlers.get(path)
+        if wrapped is None:
+            handler = await continuation(details)
+            if handler is None or path.startswith(_OPEN):
+                return handler
+            wrapped = self._handlers[path] = self._wrap(path, handler)
+        return wrapped
+
+    def _wrap(self, path: str, handler: Any) -> Any:
+        rule = rule_of(path)
+        if rule is None:
+            return self._wrap_foreign(path, handler)
+        method = _Method(path.removeprefix("/patrol.v1."), rule, handler)
+
+        # gRPC recognises an asynchronous method by its being a coroutine function.
+        async def stream_unary(requests: AsyncIterable[bytes], context: Context) -> Any:
+            return await self._stream_unary(method, requests, context)
+
+        async def unary_stream(raw: bytes, context: Context) -> None:
+            await self._unary_stream(method, raw, context)
+
+        async def unary_unary(raw: bytes, context: Context) -> Any:
+            return await self._unary_unary(method, raw, context)
+
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(stream_unary, response_serializer=handler.response_serializer)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(unary_stream, response_serializer=_serialized)
+        return grpc.unary_unary_rpc_method_handler(unary_unary, response_serializer=_serialized)
+
+    def _wrap_foreign(self, path: str, handler: Any) -> Any:
+        """Wrap a method of another package: reflection needs a valid token of any role; all others are refused."""
+        if not handler.request_streaming or not path.startswith("/grpc.reflection."):
+            return grpc.unary_unary_rpc_method_handler(_refuse)
+
+        async def reflect(requests: Any, context: Context) -> AsyncIterator[Any]:
+            try:
+                self._tokens.authenticate(context.invocation_metadata())
+            except UnauthenticatedError as error:
+                await context.abort_with_status(rpc_status.to_status(status_of(error, path)))
+            async for reply in handler.stream_stream(requests, context):
+                yield reply
+
+        return grpc.stream_stream_rpc_method_handler(
+            reflect,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    async def _unary_unary(self, method: "_Method", raw: bytes, context: Context) -> Any:
+        reply: Any = None
+        async with self._authorised(method, context) as (call, _):
+            request = method.parse(raw)
+            call.subject = subject_of(request)
+
+            async def serve() -> Any:
+                async with asyncio.timeout(_CALL_S_MAX):
+                    return await method.serve(request, call)
+
+            if method.rule.idempotent and request.request_id:
+                reply = await self._replies.reply(call.actor.name, method.name, request, serve)
+            else:
+                reply = await serve()
+        return reply
+
+    async def _stream_unary(self, method: "_Method", raws: AsyncIterable[bytes], context: Context) -> Any:
+        async with self._authorised(method, context) as (call, _), asyncio.timeout(_STREAM_IN_S_MAX):
+
+            async def requests() -> AsyncIterator[Message]:
+                async for raw in raws:
+                    yield method.parse(raw)
+
+            return await method.serve(requests(), call)
+
+    async def _unary_stream(self, method: "_Method", raw: bytes, context: Context) -> None:
+        async with self._authorised(method, context) as (call, digest):
+            request = method.parse(raw)
+            call.subject = subject_of(request)
+            await self._streams.write(method.serve(request, call), context, digest)
+
+    @asynccontextmanager
+    async def _authorised(self, method: "_Method", context: Context) -> AsyncIterator[tuple[Call, bytes]]:
+        """Authenticate and authorise the caller; at the end record status, metric and audit entry of the call.
+
+        Yields the call, and the digest of the caller's token. Errors end the call with a status.
+        """
+        began_s = time.perf_counter()
+        call: Call | None = None
+        outcome = "OK"
+        try:
+            actor, digest = self._tokens.authenticate(context.invocation_metadata())
+            call = Call(actor, self._scoped_hub(actor), context)
+            self._authorise(method, call)
+            yield call, digest
+        except asyncio.CancelledError:
+            outcome = "CANCELLED"
+            raise
+        except Exception as error:  # noqa: BLE001 (an error ends its call, and nothing else)
+            outcome = status_code(error).name
+            if outcome == "INTERNAL":
+                structlog.get_logger().error("call failed", method=method.name, exc_info=error)
+            await self._audit(method, call, outcome)
+            call = None
+            await context.abort_with_status(rpc_status.to_status(status_of(error, method.name)))
+        finally:
+            self._metrics.rpc(f"/{method.name}", outcome, time.perf_counter() - began_s)
+            await self._audit(method, call, outcome)
+
+    def _authorise(self, method: "_Method", call: Call) -> None:
+        """Raise DeniedError if the role of the caller, or its region, does not allow the method."""
+        role = method.rule.role
+        if not call.actor.role.includes(role):
+            raise DeniedError(
+                f"{method.name} needs the role {role}, token {call.actor.name!r} has {call.actor.role}; ask an admin "
+                "for another token"
+            )
+        if method.rule.region_check is RegionCheck.ALL_REGIONS:
+            call.hub.require_all_regions()
+
+    async def _audit(self, method: "_Method", call: Call | None, outcome: str) -> None:
+        """Write a change to the audit log before it is answered. If the log cannot be written, the change stands."""
+        if call is None or not method.rule.changes:
+            return
+        peer = call.context.peer()[:_PEER_CHARS_MAX]
+        entry = AuditEntry(wall_ns(), call.actor, method.name, call.subject, outcome, peer)
+        try:
+            await asyncio.shield(asyncio.to_thread(self._store.note, entry))
+        except PatrolError as error:
+            self._metrics.store_error("audit")
+            structlog.get_logger().error("change not in the audit log", method=method.name, detail=str(error))
+
+
+class _Method:
+    """One method of a service. `name`: such as CameraService/GetCamera. `serve(request, call)`: the service's own."""
+
+    def __init__(self, name: str, rule: Rule, handler: Any) -> None:
+        self.name = name
+        self.rule = rule
+        self._deserialize: Callable[[bytes], Any] = handler.request_deserializer
+        self._skip_rows = bool(handler.request_streaming)  # the service reports bad rows; they do not end the call
+        self.serve: Callable[[Any, Call], Any] = handler.stream_unary or handler.unary_stream or handler.unary_unary
+
+    def parse(self, raw: bytes) -> Any:
+        """Return the request in these bytes, with its fields checked. Raises InvalidArgumentError."""
+        try:
+            request = self._deserialize(raw)
+        except DecodeError as error:
+            raise InvalidArgumentError("", f"the bytes are no valid request of {self.name}; see its .proto") from error
+        request_fields.check(request, skip_rows=self._skip_rows)
+        return request
+
+
+async def _refuse(_: Any, context: Context) -> None:
+    await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this method has no access rule")
+
+
+def _serialized(reply: Any) -> bytes:
+    """Serialise a reply, unless the service did: watches do so once for all watchers, lists of cameras in a thread."""
+    return reply if isinstance(reply, bytes) else reply.SerializeToString()
