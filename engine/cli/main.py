@@ -21,7 +21,7 @@ from engine.cli.spotcheck import spot_check
 from engine.cli.token import audit
 from engine.errors import PatrolError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Looks at every kitchen camera of a province.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Patrols every kitchen camera of a province.")
 for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
@@ -77,7 +77,7 @@ def _is_broken_pipe(error: BaseException | None) -> bool:
 
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """Looks at every kitchen camera of a province: one fresh keyframe a visit, scored, judged, served."""
+    """Patrol every kitchen camera of a province: fetch one fresh keyframe per visit, score it, judge it, serve it."""
     if show:
         OUT.out(__version__)
         raise typer.Exit

@@ -1,4 +1,4 @@
-"""`patrol simulate`: a plan rehearsed in virtual time."""
+"""`patrol simulate`: runs the scheduler under a configuration in virtual time."""
 
 import gc
 import json
@@ -22,26 +22,35 @@ _GARBAGE_THRESHOLD = 100_000
 
 def simulate(
     config: ConfigOption = None,
-    cameras: Annotated[
-        int | None, typer.Option(help=f"A made-up province of so many cameras; default {_CAMERAS}.")
-    ] = None,
-    registry: Annotated[Path | None, typer.Option(help="The cameras of this CSV instead.")] = None,
-    hours: Annotated[float, typer.Option(min=0.01, max=_HOURS_MAX, help="Hours of virtual time.")] = 24.0,
-    cores: Annotated[int, typer.Option(min=0, max=4096, help="Cores that check keyframes; 0: as this machine.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same digest.")] = 0,
+    cameras: Annotated[int | None, typer.Option(help=f"Cameras of a made-up province. Default: {_CAMERAS}.")] = None,
+    registry: Annotated[Path | None, typer.Option(help="CSV of cameras to simulate instead.")] = None,
+    hours: Annotated[float, typer.Option(min=0.01, max=_HOURS_MAX, help="Hours of virtual time to simulate.")] = 24.0,
+    cores: Annotated[
+        int, typer.Option(min=0, max=4096, help="Cores that check keyframes; 0: as many as this machine has.")
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Random seed; the same seed gives the same digest.")
+    ] = 0,
     faults: Annotated[
         str,
         typer.Option(
-            help="none, offline, platform_restart, power_cut, storm, flapping, pictures, all; or a TOML file, see "
-            "docs/scheduler.md."
+            help="Faults to inject: none, offline, platform_restart, power_cut, storm, flapping, pictures, all; or a "
+            "TOML file (see docs/scheduler.md)."
         ),
     ] = "none",
-    world: Annotated[Path | None, typer.Option(help="TOML file: streams, intervals, hours.")] = None,
-    against: Annotated[Path | None, typer.Option(help="A second configuration, beside the first.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture of the course: load, connections, lag, coverage.")] = None,
+    world: Annotated[
+        Path | None, typer.Option(help="TOML file that describes streams, intervals and hours (see docs/scheduler.md).")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Second configuration to simulate and show beside the first.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Picture to write (.png, .svg, .pdf): load, connections, lag and coverage over time."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rehearse a configuration: the very same scheduler in virtual time. Exit 1 if a promise was broken."""
+    """Simulate a configuration: run the engine's own scheduler in virtual time. Exit 1: a promise was broken."""
     from engine.config.calendar import load_calendar
     from engine.simulation.faults import load_faults
     from engine.simulation.fleet import Fleet, made_up, registered
@@ -53,45 +62,46 @@ def simulate(
     if cameras is not None and registry is not None:
         raise ConfigError("--cameras and --registry: give one of them")
     if plot is not None:
-        _drawable(plot)
-    nature, model = load_faults(faults), load_world(world)
+        _check_plot(plot)
+    fault_model, world_model = load_faults(faults), load_world(world)
     plans = [(config.name if config else "defaults", settings_of(config))]
     if against is not None:
         plans.append((against.name, load(against)))
 
     def fleet_of(settings: Settings) -> Fleet:
         if registry is None:
-            return made_up(_CAMERAS if cameras is None else cameras, model, settings.scheduler, seed)
+            return made_up(_CAMERAS if cameras is None else cameras, world_model, settings.scheduler, seed)
         from engine.batch.registry_files import read_registry
 
-        known, problems = read_registry(registry, settings)
+        registered_cameras, problems = read_registry(registry, settings)
         for problem in problems[:10]:
             ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
-        return registered(known, model, settings.scheduler, seed)
+        return registered(registered_cameras, world_model, settings.scheduler, seed)
 
-    # The collector of garbage would walk a hundred thousand plans for nothing, again and again.
+    # By default the garbage collector would scan a hundred thousand plans again and again, for nothing.
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)
     reports = []
     for name, settings in plans:
         calendar = load_calendar(settings.scheduler.calendar_file)
-        begins = model.start if model.start.tzinfo else model.start.replace(tzinfo=ZoneInfo(calendar.timezone))
-        stage = Scenario(
+        start = world_model.start
+        start = start if start.tzinfo else start.replace(tzinfo=ZoneInfo(calendar.timezone))
+        scenario = Scenario(
             settings=settings,
             calendar=calendar,
             fleet=fleet_of(settings),
-            world=model,
-            faults=nature,
+            world=world_model,
+            faults=fault_model,
             cores=cores or os.cpu_count() or 1,
             span_ns=ns(hours * 3600),
             seed=seed,
-            wall_ns=round(begins.timestamp()) * NS_PER_S,
+            wall_ns=round(start.timestamp()) * NS_PER_S,
         )
         gc.freeze()
-        with progress(ERR, f"rehearsing {name}, minutes", round(60 * hours)) as done:
-            reports.append(simulate(name, stage, done))
+        with progress(ERR, f"simulating {name}, minutes", round(60 * hours)) as done:
+            reports.append(simulate(name, scenario, done))
     if as_json:
-        answer = [report.json() for report in reports]
-        OUT.out(json.dumps(answer[0] if against is None else answer, ensure_ascii=False), highlight=False)
+        trees = [report.json() for report in reports]
+        OUT.out(json.dumps(trees[0] if against is None else trees, ensure_ascii=False), highlight=False)
     else:
         show(OUT, reports)
     if plot is not None:
@@ -102,8 +112,8 @@ def simulate(
     raise typer.Exit(0 if all(report.kept for report in reports) else 1)
 
 
-def _drawable(plot: Path) -> None:
-    """Better said before the rehearsal than after it."""
+def _check_plot(plot: Path) -> None:
+    """Raise ConfigError before a long simulation if its picture could not be written."""
     from engine.simulation.plot import ENDINGS
 
     if plot.suffix.lower() not in ENDINGS:
