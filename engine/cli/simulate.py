@@ -4,7 +4,7 @@ import gc
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,6 +14,10 @@ from engine.clock import NS_PER_S, ns
 from engine.config import Settings, load
 from engine.errors import ConfigError
 from engine.terminal.progress import progress
+
+if TYPE_CHECKING:
+    from engine.simulation.fleet import Fleet
+    from engine.simulation.world import World
 
 _CAMERAS = 4096
 _HOURS_MAX = 24 * 31
@@ -53,7 +57,6 @@ def simulate(
     """Simulate a configuration: run the engine's own scheduler in virtual time. Exit 1: a promise was broken."""
     from engine.config.calendar import load_calendar
     from engine.simulation.faults import load_faults
-    from engine.simulation.fleet import Fleet, made_up, registered
     from engine.simulation.report import simulate
     from engine.simulation.simulation import Scenario
     from engine.simulation.tables import show
@@ -67,17 +70,6 @@ def simulate(
     plans = [(config.name if config else "defaults", settings_of(config))]
     if against is not None:
         plans.append((against.name, load(against)))
-
-    def fleet_of(settings: Settings) -> Fleet:
-        if registry is None:
-            return made_up(_CAMERAS if cameras is None else cameras, world_model, settings.scheduler, seed)
-        from engine.batch.registry_files import read_registry
-
-        registered_cameras, problems = read_registry(registry, settings)
-        for problem in problems[:10]:
-            ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
-        return registered(registered_cameras, world_model, settings.scheduler, seed)
-
     # By default the garbage collector would scan a hundred thousand plans again and again, for nothing.
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)
     reports = []
@@ -88,7 +80,7 @@ def simulate(
         scenario = Scenario(
             settings=settings,
             calendar=calendar,
-            fleet=fleet_of(settings),
+            fleet=_fleet(settings, world_model, registry, cameras, seed),
             world=world_model,
             faults=fault_model,
             cores=cores or os.cpu_count() or 1,
@@ -110,6 +102,20 @@ def simulate(
         draw(reports, plot)
         ERR.out(f"drew {plot}", highlight=False)
     raise typer.Exit(0 if all(report.kept for report in reports) else 1)
+
+
+def _fleet(settings: Settings, world: "World", registry: Path | None, cameras: int | None, seed: int) -> "Fleet":
+    """Return the cameras of `registry`, or a made-up province; reports bad rows of the registry on stderr."""
+    from engine.simulation.fleet import made_up, registered
+
+    if registry is None:
+        return made_up(_CAMERAS if cameras is None else cameras, world, settings.scheduler, seed)
+    from engine.batch.registry_files import read_registry
+
+    rows, problems = read_registry(registry, settings)
+    for problem in problems[:10]:
+        ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
+    return registered(rows, world, settings.scheduler, seed)
 
 
 def _check_plot(plot: Path) -> None:
