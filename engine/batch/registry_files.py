@@ -20,7 +20,7 @@ from engine.interchange.registry_rules import RowReader
 from engine.interchange.stream_url import StreamUrl
 from engine.model.camera import Camera
 from engine.model.registry import CameraStatus, RowProblem
-from engine.terminal.formatting import state_of, utc_text, why
+from engine.terminal.formatting import state_of, utc_text, why_text
 
 _FILE_BYTES_MAX = 512 * 1024 * 1024
 _VERDICT_COLUMNS = (
@@ -182,7 +182,7 @@ def _verdict_cells(status: CameraStatus) -> dict[str, object]:
     values: tuple[object, ...] = (state_of(latest), *(None for _ in _VERDICT_COLUMNS[1:]))
     if latest is not None:
         scores = latest.scores
-        reason = ", ".join(latest.announced_kinds) or why(latest)
+        reason = ", ".join(latest.announced_kinds) or why_text(latest)
         times = (utc_text(latest.since_wall_ns), utc_text(latest.at_wall_ns))
         values = (state_of(latest), reason, *times, scores.sharpness, scores.exposure, scores.occlusion)
     return dict(zip(_VERDICT_COLUMNS, values, strict=True))

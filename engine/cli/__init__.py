@@ -1,4 +1,4 @@
-"""The command `patrol`: one module a group of commands. Thin: each parses, calls, and shows."""
+"""The command `patrol`. One module per group of commands; each parses its arguments, calls the engine, and prints."""
 
 from engine.cli.main import app, main
 

@@ -1,4 +1,4 @@
-"""`python -m engine.cli` is `patrol`."""
+"""Runs `patrol` as `python -m engine.cli`."""
 
 from engine.cli.main import main
 

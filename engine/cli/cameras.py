@@ -1,4 +1,4 @@
-"""`patrol cameras ...`: the registry."""
+"""`patrol cameras ...`: lists, imports and exports the registry of cameras."""
 
 import json
 import sys
@@ -26,14 +26,14 @@ from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem
 from engine.model.verdict import State
-from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why
+from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why_text
 from engine.terminal.tables import Cell, show_table
 
-app = typer.Typer(no_args_is_help=True, help="The registry of cameras of a running engine, or of its database.")
+app = typer.Typer(no_args_is_help=True, help="The registry of cameras, in a running engine or in its database.")
 
 
 class Names(StrEnum):
-    """What the columns of a file are called by."""
+    """Which set of column names a file uses."""
 
     OURS = "ours"
     GBT28181 = "gbt28181"
@@ -41,19 +41,23 @@ class Names(StrEnum):
 
 @app.command("import")
 def import_cameras(
-    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines (.jsonl), in our names or those of GB/T 28181.")],
-    keep_good: Annotated[bool, typer.Option("--keep-good", help="Take the good rows although some are bad.")] = False,
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV or JSON Lines (.jsonl) with our column names or those of GB/T 28181."),
+    ],
+    keep_good: Annotated[bool, typer.Option("--keep-good", help="Import the good rows if others are bad.")] = False,
     stream_url: Annotated[
-        str, typer.Option(help="For rows without a url: rtsp://media:554/rtp/{parent_id}_{camera_id}")
+        str, typer.Option(help="URL for rows without one, for example rtsp://media:554/rtp/{parent_id}_{camera_id}.")
     ] = "",
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Add and change cameras. Every bad row is named; then nothing is taken, unless --keep-good.
+    """Add and change cameras from a file. Reports every bad row, and then imports nothing unless --keep-good is given.
 
-    `***` in a url stands for the password that is known. Exit 1: some rows are bad. docs/interchange.md has the rest.
+    `***` in a url stands for the password that the registry already has. Exit 1: some rows are bad. See
+    docs/interchange.md.
     """
     from engine.batch.registry import open_registry
     from engine.batch.registry_files import RegistryFile
@@ -61,39 +65,47 @@ def import_cameras(
 
     settings = settings_of(config)
     rows = RegistryFile(file, settings, StreamUrl(stream_url) if stream_url else None)
-    found = rows.check()
-    for note, number in found.notes.items():
+    check = rows.check()
+    for note, number in check.notes.items():
         ERR.out(f"note: {note} ({number} rows)", highlight=False)
-    _name_problems(found.problems)
-    if found.problems and not keep_good:
-        ERR.out(f"{len(found.problems)} problems; nothing was taken (--keep-good takes the good rows)", highlight=False)
+    _show_problems(check.problems)
+    if check.problems and not keep_good:
+        ERR.out(
+            f"{len(check.problems)} problems; nothing was imported (--keep-good imports the good rows)", highlight=False
+        )
         raise typer.Exit(1)
-    with open_registry(settings, server, token, ca) as desk:
-        report = desk.upsert(rows.cameras(), keep_good)
-        _name_problems(report.problems)
+    with open_registry(settings, server, token, ca) as registry:
+        report = registry.upsert(rows.cameras(), keep_good)
+        _show_problems(report.problems)
         OUT.out(
-            f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {desk.name}",
+            f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {registry.name}",
             highlight=False,
         )
-    raise typer.Exit(1 if found.problems or report.problems else 0)
+    raise typer.Exit(1 if check.problems or report.problems else 0)
 
 
 @app.command("export")
 def export_cameras(
-    file: Annotated[Path, typer.Argument(help="File to write; `-`: standard output.")],
-    form: Annotated[FileFormat | None, typer.Option("--format", help="csv or jsonl; default: by the suffix.")] = None,
-    names: Annotated[Names, typer.Option("--fields", help="ours, or those of GB/T 28181.")] = Names.OURS,
+    file: Annotated[Path, typer.Argument(help="File to write; `-` is standard output.")],
+    form: Annotated[
+        FileFormat | None, typer.Option("--format", help="csv or jsonl. Default: by the suffix of the file.")
+    ] = None,
+    names: Annotated[Names, typer.Option("--fields", help="Column names: ours, or those of GB/T 28181.")] = Names.OURS,
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
-    with_verdict: Annotated[bool, typer.Option("--with-verdict", help="What the engine says of each, too.")] = False,
+    with_verdict: Annotated[bool, typer.Option("--with-verdict", help="Add the verdict on each camera.")] = False,
     with_passwords: Annotated[
-        bool, typer.Option("--with-passwords", help="Passwords of URLs too, from the database; the file is private.")
+        bool,
+        typer.Option(
+            "--with-passwords",
+            help="Include passwords of URLs, read from the database; only the owner may read the file.",
+        ),
     ] = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Write the registry to a file that `patrol cameras import` takes back. Passwords of URLs are `***` in it."""
+    """Write the registry to a file that `patrol cameras import` can read. Passwords in URLs are replaced by `***`."""
     from engine.batch.registry import open_database_registry, open_registry
     from engine.batch.registry_files import atomic_file, write_cameras
 
@@ -102,27 +114,30 @@ def export_cameras(
     settings = settings_of(config)
     to_stdout = str(file) == "-"
     form = form or format_of(file)
-    out = nullcontext(sys.stdout) if to_stdout else atomic_file(file, form, private=with_passwords)
-    reading = (
+    output = nullcontext(sys.stdout) if to_stdout else atomic_file(file, form, private=with_passwords)
+    opened = (
         open_database_registry(settings, with_passwords)
         if with_passwords
         else open_registry(settings, server, token, ca)
     )
-    with reading as desk, out as sheet:
-        statuses = desk.cameras(CameraQuery(region))
-        number = write_cameras(statuses, sheet, form, gb_names=names is Names.GBT28181, with_verdict=with_verdict)
-    ERR.out(f"{number} cameras of {desk.name}{'' if to_stdout else f', in {file}'}", highlight=False)
+    with opened as registry, output as stream:
+        statuses = registry.cameras(CameraQuery(region))
+        number = write_cameras(statuses, stream, form, gb_names=names is Names.GBT28181, with_verdict=with_verdict)
+    ERR.out(f"{number} cameras of {registry.name}{'' if to_stdout else f', in {file}'}", highlight=False)
 
 
 @app.command("reset-baseline")
 def reset_baseline(
-    camera_ids: Annotated[list[str], typer.Argument(help="Cameras.", metavar="CAMERA_ID...")],
+    camera_ids: Annotated[list[str], typer.Argument(help="Ids of cameras.", metavar="CAMERA_ID...")],
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Learn anew what cameras show, after they were moved, cleaned or exchanged on purpose. Exit 1: an id not known."""
+    """Forget the baselines of cameras that were moved, cleaned or exchanged, so that new ones are learned.
+
+    Exit 1: some ids are not in the registry.
+    """
     with client_of(settings_of(config), server, token, ca) as client:
         reset, unknown = client.reset_baselines(camera_ids)
     OUT.out(f"{reset} reset" + (f", not known: {', '.join(unknown)}" if unknown else ""))
@@ -132,50 +147,50 @@ def reset_baseline(
 @app.command("list")
 def list_cameras(
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
-    site: Annotated[str, typer.Option(help="Canteen id.")] = "",
-    state: Annotated[str, typer.Option(help="ok, fault, unknown or offline.")] = "",
+    site: Annotated[str, typer.Option(help="Only this canteen (its id).")] = "",
+    state: Annotated[str, typer.Option(help="Only cameras in this state: ok, fault, unknown or offline.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Cameras with what the engine says of them."""
+    """List cameras with their latest verdicts."""
     from engine.batch.registry import camera_json, open_registry
 
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
     query = CameraQuery(region, site, State(state) if state else None)
-    with open_registry(settings_of(config), server, token, ca) as desk:
+    with open_registry(settings_of(config), server, token, ca) as registry:
         if as_json:
-            for status in desk.cameras(query):
+            for status in registry.cameras(query):
                 OUT.out(json.dumps(camera_json(status), ensure_ascii=False), highlight=False)
             return
         table: list[list[Cell]] = []
-        for one in desk.cameras(query):
-            latest = one.latest
+        for status in registry.cameras(query):
+            camera, latest = status.camera, status.latest
             table.append(
                 [
-                    one.camera.camera_id,
-                    one.camera.name,
-                    one.camera.site_name or one.camera.site_id,
-                    one.camera.region,
+                    camera.camera_id,
+                    camera.name,
+                    camera.site_name or camera.site_id,
+                    camera.region,
                     state_text(state_of(latest)),
-                    "" if latest is None else ", ".join(latest.announced_kinds) or why(latest),
+                    "" if latest is None else ", ".join(latest.announced_kinds) or why_text(latest),
                     "" if latest is None else score_text(latest.scores.sharpness),
                     "" if latest is None else score_text(latest.scores.exposure),
                     "" if latest is None else clock_text(latest.at_wall_ns),
                 ]
             )
         columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
-        show_table(OUT, columns, table, f"{len(table)} cameras in {desk.name}")
+        show_table(OUT, columns, table, f"{len(table)} cameras in {registry.name}")
 
 
 app.add_typer(pull_app, name="pull")
 app.command("disagree")(disagree)
 
 
-def _name_problems(problems: Sequence[RowProblem]) -> None:
+def _show_problems(problems: Sequence[RowProblem]) -> None:
     if problems:
         rows = [[str(p.line or "-"), p.column, p.value, p.message] for p in problems]
         show_table(ERR, ["line", "column", "value", "what"], rows)

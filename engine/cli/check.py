@@ -1,4 +1,4 @@
-"""`patrol check`: files and URLs, once, without an engine."""
+"""`patrol check`: judges files and URLs once, without an engine."""
 
 import json
 from pathlib import Path
@@ -13,20 +13,26 @@ from engine.terminal.progress import progress
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
-    from engine.batch.check import CheckResult  # its imports compile kernels; only `check` shall wait for that
+    from engine.batch.check import (
+        CheckResult,  # imported late: it compiles kernels, and only `check` should wait for that
+    )
 
 
 def check(
     sources: Annotated[list[str], typer.Argument(help="Files or URLs.", metavar="SOURCE...")],
     as_json: JsonOption = False,
     picture: Annotated[
-        Path | None, typer.Option(help="PNG with the tile map and scores drawn in; of the only source.")
+        Path | None,
+        typer.Option(help="PNG file to write: the only source's picture with tile map and scores."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Look at sources once, without an engine. Exit 0: all ok; 1: a fault or unknown; 2: one without a picture."""
+    """Judge files or URLs once, without an engine.
+
+    Exit 0: all are ok; 1: one is a fault or unknown; 2: one has no picture.
+    """
     if picture is not None and len(sources) != 1:
-        raise ConfigError(f"--picture draws one source, {len(sources)} were given; check them one by one")
+        raise ConfigError(f"--picture draws one source, but {len(sources)} were given; check them one by one")
     from engine.batch.check import CheckResult, check_sources, exit_code
 
     settings = settings_of(config)

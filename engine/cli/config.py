@@ -1,4 +1,4 @@
-"""`patrol config ...`: configuration files, and the configuration of a running engine."""
+"""`patrol config ...`: checks and compares configuration files, and applies one to a running engine."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from engine.model.config_report import ConfigChange, ConfigReport
 from engine.terminal.tables import show_table
 
 app = typer.Typer(no_args_is_help=True, help="Check, compare and apply configuration files.")
-FileArgument = Annotated[Path, typer.Argument(help="TOML file.")]
+FileArgument = Annotated[Path, typer.Argument(help="TOML file with the configuration.")]
 
 
 @app.command("check")
@@ -37,17 +37,18 @@ def config_check(
     file: FileArgument,
     registry: Annotated[
         Path | None,
-        typer.Option(help="CSV of the cameras: are their periods, recorders, platforms and hours possible?"),
+        typer.Option(help="CSV of the cameras: check that their periods, recorders, platforms and hours are possible."),
     ] = None,
     cameras: Annotated[
-        int | None, typer.Option(min=1, max=4_000_000, help="The same for so many cameras, all taken as key points.")
+        int | None,
+        typer.Option(min=1, max=4_000_000, help="The same check for this many cameras, all key points."),
     ] = None,
     cores: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Cores of the machine; default: those of this one.")
+        int | None, typer.Option(min=1, max=4096, help="Cores of the machine. Default: as many as this machine has.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether a file can be used; every wrong key is named, and what it makes impossible, with the arithmetic.
+    """Check a configuration file. Reports every wrong key, and what the file makes impossible, with the arithmetic.
 
     Exit 0: good; 1: usable, with warnings; 2: it cannot be used.
     """
@@ -60,18 +61,18 @@ def config_check(
     else:
         for warning in warnings:
             OUT.out(f"warning: {warning}", highlight=False)
-        carried = "" if count is None else f" for {count:,} cameras"
-        said = f"usable, {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "good"
-        OUT.out(f"{file}: {said}{carried}", highlight=False)
+        fleet = "" if count is None else f" for {count:,} cameras"
+        outcome = f"usable, {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "good"
+        OUT.out(f"{file}: {outcome}{fleet}", highlight=False)
     raise typer.Exit(1 if warnings else 0)
 
 
 @app.command("show")
 def config_show(
     config: ConfigOption = None,
-    as_toml: Annotated[bool, typer.Option("--toml", help="As a file to begin with.")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print a configuration file to start from.")] = False,
 ) -> None:
-    """Every key with value, default, bounds, unit and meaning."""
+    """Show every key with its value, default, bounds, unit and meaning."""
     settings = settings_of(config)
     if as_toml:
         OUT.out(toml(settings), end="", highlight=False)
@@ -86,14 +87,14 @@ def config_show(
 
 @app.command("diff")
 def config_diff(old: FileArgument, new: FileArgument, as_json: JsonOption = False) -> None:
-    """What differs between two files: taken while the engine runs (hot), or at its next start (restart).
+    """Show what differs between two files, and whether a change needs a restart (hot or restart).
 
-    Exit as diff(1): 0: nothing differs; 1: something does; 2: one of them cannot be used.
+    Exits as diff(1) does: 0: nothing differs; 1: something differs; 2: one of the files cannot be used.
     """
     changes = diff(load(old), load(new))
     if as_json:
-        restart = any(not one.hot for one in changes)
-        tree = {"changes": [asdict(one) for one in changes], "restart": restart}
+        restart = any(not change.hot for change in changes)
+        tree = {"changes": [asdict(change) for change in changes], "restart": restart}
         OUT.out(json.dumps(tree, ensure_ascii=False), highlight=False)
     elif changes:
         _show_changes(changes)
@@ -105,9 +106,9 @@ def config_diff(old: FileArgument, new: FileArgument, as_json: JsonOption = Fals
 @app.command("apply")
 def config_apply(
     file: FileArgument,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would change, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would change, and change nothing.")] = False,
     revision: Annotated[
-        str, typer.Option(help="Refuse unless the settings in force have this revision, as --dry-run told it.")
+        str, typer.Option(help="Refuse unless the configuration in force has this revision (--dry-run prints it).")
     ] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -115,13 +116,13 @@ def config_apply(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Bring a file into force in the running engine, as one event, until it reads its own file again.
+    """Apply a file to the running engine, all keys at once. It holds until the engine reads its own file again.
 
-    Exit 0: taken, or nothing to change (warnings are printed); 2: refused, with every reason; the old settings stand.
+    Exit 0: applied, or nothing to change (warnings are printed); 2: refused, with every reason, and nothing changes.
     """
     from engine.client import CallError
 
-    load(file)  # what is wrong with the file itself is said with its name, and all of it
+    load(file)  # reports every error in the file, with its name
     with client_of(settings_of(config), server, token, ca) as client:
         try:
             text = file.read_text(encoding="utf-8")
@@ -139,7 +140,7 @@ def config_apply(
 def _warnings(
     settings: Settings, registry: Path | None, cameras: int | None, cores: int
 ) -> tuple[int | None, list[str]]:
-    """How many cameras it was checked for, if any, and what would be wrong."""
+    """Return the number of cameras that were checked (None if none were given), and the warnings."""
     from engine.config.capacity import Fleet, Load, capacity_shortfalls
     from engine.scheduler.windows import calendar_never_open
 
@@ -155,18 +156,18 @@ def _warnings(
     from engine.scheduler.core import Scheduler
     from engine.scheduler.events import CamerasUpserted
 
-    known, problems = read_registry(registry, settings)
+    registered, problems = read_registry(registry, settings)
     scheduler = Scheduler(settings.scheduler, calendar)
-    scheduler.handle(CamerasUpserted([plan_of(camera) for camera in known]), 0)
+    scheduler.handle(CamerasUpserted([plan_of(camera) for camera in registered]), 0)
     warnings = capacity_warnings.warnings(scheduler, settings, calendar, cores, wall_ns())
     if problems:
         bad = len({problem.index for problem in problems})
         warnings.append(f"{registry}: {bad:,} bad rows were left out; `patrol cameras import` names them")
-    return len(known), warnings
+    return len(registered), warnings
 
 
 def _show_changes(changes: Sequence[ConfigChange]) -> None:
-    table = [[one.key, one.old, one.new, "hot" if one.hot else "restart"] for one in changes]
+    table = [[change.key, change.old, change.new, "hot" if change.hot else "restart"] for change in changes]
     show_table(OUT, ["key", "old", "new", "reload"], table)
 
 
@@ -179,6 +180,6 @@ def _show_report(report: ConfigReport, dry_run: bool) -> None:
         OUT.out(f"dry run: nothing was changed; in force is revision {report.revision}", highlight=False)
     elif report.applied:
         OUT.out(f"applied; in force is revision {report.revision}", highlight=False)
-        OUT.out("the engine's own file is as it was: the next start or reload takes that one", highlight=False)
+        OUT.out("the engine's own file is unchanged: the next start or reload reads that one", highlight=False)
     else:
         OUT.out(f"nothing to change while it runs; in force is revision {report.revision}", highlight=False)

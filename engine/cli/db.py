@@ -1,4 +1,4 @@
-"""`patrol db`: the database: its schema, copies of it."""
+"""`patrol db`: upgrades and checks the schema of the database, makes and restores copies of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,31 +12,31 @@ app = typer.Typer(no_args_is_help=True, help="The database: its schema, and copi
 
 @app.command()
 def upgrade(config: ConfigOption = None) -> None:
-    """Bring the database that the configuration names to this program's schema; an empty one is made.
+    """Upgrade the database that the configuration names to this program's schema; create it if it is empty.
 
-    Stop the engine first. It is one transaction: all of it is done, or nothing.
+    Stop the engine first. The upgrade is one transaction: it is done completely or not at all.
     """
     from engine.storage.db import schema
 
     before, after = schema.upgrade(settings_of(config).record.url)
     if before == after:
-        OUT.out(f"schema {after} already, nothing to do", highlight=False)
+        OUT.out(f"the schema is {after} already; nothing to do", highlight=False)
     else:
         OUT.out(f"schema {before or 'empty'} -> {after}", highlight=False)
 
 
 @app.command()
 def current(config: ConfigOption = None) -> None:
-    """The schema of the database, and the one that this program needs."""
+    """Show the schema of the database, and the one that this program needs."""
     from engine.storage.db import schema
 
-    found = schema.current(settings_of(config).record.url)
-    OUT.out(f"schema {found or 'empty'}, this program needs {schema.head()}", highlight=False)
+    present = schema.current(settings_of(config).record.url)
+    OUT.out(f"schema {present or 'empty'}, this program needs {schema.head()}", highlight=False)
 
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """Whether `patrol run` would take the database as it is; exit 2 and a sentence if not."""
+    """Check that `patrol run` can start on this database. Exit 2: it cannot, and the message says why."""
     from engine.storage.db import schema
 
     schema.check(settings_of(config).record.url)
@@ -45,12 +45,12 @@ def check(config: ConfigOption = None) -> None:
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where the copy goes; it must not exist yet.")],
+    file: Annotated[Path, typer.Argument(help="File to write the copy to; it must not exist yet.")],
     config: ConfigOption = None,
 ) -> None:
-    """Copy a SQLite database as it is at one moment, while the engine runs too; the copy is checked.
+    """Copy a SQLite database as it is at one moment, and check the copy. The engine may run meanwhile.
 
-    For PostgreSQL use pg_dump. Keyframes are files of their own (record.evidence_dir): copy that directory beside it.
+    For PostgreSQL use pg_dump. Keyframes are separate files (record.evidence_dir): copy that directory as well.
     """
     from engine.storage.db.backup import backup as copy
 
@@ -63,15 +63,17 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A copy that `patrol db backup` made.")],
     config: ConfigOption = None,
 ) -> None:
-    """Put a copy in the place of the SQLite database, which is kept beside it. Refused while the engine runs.
+    """Replace the SQLite database by a copy; the old database is kept beside it. Refused while the engine runs.
 
-    A copy of an older schema needs `patrol db upgrade` afterwards.
+    A copy with an older schema needs `patrol db upgrade` afterwards.
     """
     from engine.storage.db import schema
-    from engine.storage.db.backup import restore as put_back
+    from engine.storage.db.backup import restore as replace
 
     url = settings_of(config).record.url
-    kept = put_back(url, file)
-    OUT.out(f"restored from {file}" + (f"; the one before is {kept}" if kept is not None else ""), highlight=False)
+    kept = replace(url, file)
+    OUT.out(
+        f"restored from {file}" + (f"; the previous database is {kept}" if kept is not None else ""), highlight=False
+    )
     if schema.current(url) != schema.head():
-        OUT.out("it is of an older schema; run `patrol db upgrade`", highlight=False)
+        OUT.out("its schema is older; run `patrol db upgrade`", highlight=False)

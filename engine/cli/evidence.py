@@ -1,4 +1,4 @@
-"""`patrol evidence`: what announced faults have left on disk."""
+"""`patrol evidence`: lists and verifies the keyframes of announced faults that are kept on disk."""
 
 import json
 from pathlib import Path
@@ -16,30 +16,32 @@ app = typer.Typer(no_args_is_help=True, help="Keyframes of announced faults, kep
 
 @app.command("list")
 def list_(
-    camera: Annotated[str, typer.Option(help="Of this camera only.")] = "",
-    rows_max: Annotated[int, typer.Option("--rows", help="Rows of the table at most, the newest.", min=1)] = 100,
+    camera: Annotated[str, typer.Option(help="Only this camera (its id).")] = "",
+    rows_max: Annotated[int, typer.Option("--rows", help="Most rows in the table; the newest are shown.", min=1)] = 100,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Exhibits with camera, time and what was said; --json prints all that is known, a line each."""
+    """List exhibits with camera, time and verdict. --json prints everything known of each, one object a line."""
     from engine.storage.evidence.exhibits import Exhibits
 
-    sightings = (one for one in Exhibits(_folder(config)).sightings() if camera in ("", one["camera_id"]))
+    sightings = (
+        sighting for sighting in Exhibits(_folder(config)).sightings() if camera in ("", sighting["camera_id"])
+    )
     if as_json:
-        for one in sightings:
-            OUT.out(json.dumps(one, ensure_ascii=False), highlight=False)
+        for sighting in sightings:
+            OUT.out(json.dumps(sighting, ensure_ascii=False), highlight=False)
         return
-    newest = sorted(sightings, key=lambda one: one["arrival_wall_ns"], reverse=True)
+    newest = sorted(sightings, key=lambda sighting: sighting["arrival_wall_ns"], reverse=True)
     columns = ["sha256", "camera", "seen", "state", "why", "announced", "codec", "size"]
-    show_table(OUT, columns, [_row(one) for one in newest[:rows_max]])
+    show_table(OUT, columns, [_row(sighting) for sighting in newest[:rows_max]])
     OUT.out(f"{len(newest)} exhibits", highlight=False)
 
 
 @app.command()
 def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Read every exhibit and compare its bits with its name. Exit 0: all are whole, 1: some are not.
+    """Read every exhibit and compare its content with its name. Exit 0: all are whole; 1: some are not.
 
-    It may run beside the engine.
+    The engine may run meanwhile.
     """
     from engine.storage.evidence.exhibits import Exhibits
 
@@ -71,14 +73,14 @@ def _folder(config: Path | None) -> Path:
 
 
 def _row(sighting: dict[str, Any]) -> list[str]:
-    said = sighting["verdict"]
+    verdict = sighting["verdict"]
     return [
         sighting["sha256"],
         sighting["camera_id"],
         day_text(sighting["arrival_wall_ns"]),
-        said["state"],
-        ", ".join(said["kinds"]) or said["reason"],
-        ", ".join(said["announced_kinds"]) or said["announced"],
+        verdict["state"],
+        ", ".join(verdict["kinds"]) or verdict["reason"],
+        ", ".join(verdict["announced_kinds"]) or verdict["announced"],
         sighting["codec"],
         f"{sighting['bytes']:,}",
     ]

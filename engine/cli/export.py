@@ -1,4 +1,4 @@
-"""`patrol export`: verdicts and their sums, for others to count with."""
+"""`patrol export`: writes verdicts, or their sums by hour or day, to a Parquet file."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from engine.clock import NS_PER_S, wall_ns
 
 
 class What(StrEnum):
-    """What is exported."""
+    """What to export."""
 
     VERDICTS = "verdicts"
     HOURS = "hours"
@@ -21,16 +21,17 @@ class What(StrEnum):
 
 
 def export(
-    what: Annotated[What, typer.Argument(help="Every verdict, or the sums of each camera's hours or days.")],
+    what: Annotated[What, typer.Argument(help="Every verdict, or sums per camera and hour or day.")],
     file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
-    since: Annotated[datetime | None, typer.Option(help="From this time on, in the calendar's time zone.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Up to this time, which is left out; default: now.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Start, in the calendar's time zone. Default: all.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="End, itself excluded. Default: now.")] = None,
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 1301 is Shijiazhuang.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Write verdicts, or their sums by hour or day, to a Parquet file; from the database, while the engine runs too.
+    """Write verdicts, or their sums by hour or day, to a Parquet file.
 
-    Verdicts come in the order in which they were stored, sums by time and camera. docs/store.md names the columns.
+    Reads the database; the engine may run meanwhile. Verdicts are in the order in which they were stored, sums by
+    time and camera. docs/store.md lists the columns.
     """
     from engine.config.calendar import load_calendar
     from engine.storage import parquet

@@ -1,4 +1,4 @@
-"""`patrol findings ...`: the ledger of a running engine (台账), read and worked on."""
+"""`patrol findings ...`: reads the ledger (台账) of a running engine, and acknowledges, claims and closes findings."""
 
 import json
 from collections.abc import Callable
@@ -26,15 +26,20 @@ from engine.terminal.tables import show_table
 if TYPE_CHECKING:
     from engine.client import FindingClient
 
-app = typer.Typer(no_args_is_help=True, help="Findings of a running engine, and what becomes of them; docs/ledger.md.")
+app = typer.Typer(no_args_is_help=True, help="Findings in the ledger of a running engine; see docs/ledger.md.")
 
 FindingArgument = Annotated[
-    int, typer.Argument(help="Its number, as `patrol findings list` shows it.", metavar="FINDING", min=1)
+    int, typer.Argument(help="Number of the finding, as `patrol findings list` shows it.", metavar="FINDING", min=1)
 ]
-WhyOption = Annotated[str, typer.Option("--why", help="Why; it stands in the ledger.")]
-ReasonOption = Annotated[str, typer.Option("--why", help="Why; it stands in the ledger. It must be given.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Reason, written to the ledger.")]
+ReasonOption = Annotated[str, typer.Option("--why", help="Reason, written to the ledger. Required.")]
 NumberOption = Annotated[
-    int, typer.Option("--number", help="Its latest event as you know it: refused if more happened since.", min=0)
+    int,
+    typer.Option(
+        "--number",
+        help="Number of the latest event you know; refused if there is a later one.",
+        min=0,
+    ),
 ]
 _PAGE_ROWS_MAX = 1000
 
@@ -42,30 +47,30 @@ _PAGE_ROWS_MAX = 1000
 @app.command("list")
 def list_findings(
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
-    site: Annotated[str, typer.Option(help="Canteen id.")] = "",
-    camera: Annotated[str, typer.Option(help="Camera id.")] = "",
+    site: Annotated[str, typer.Option(help="Only this canteen (its id).")] = "",
+    camera: Annotated[str, typer.Option(help="Only this camera (its id).")] = "",
     state: Annotated[list[FindingState] | None, typer.Option(help="Only in this state; may be repeated.")] = None,
-    level: Annotated[Level | None, typer.Option(help="Only those that this level is responsible for.")] = None,
-    ended: Annotated[bool, typer.Option("--all", help="Those that are closed or dismissed, too.")] = False,
-    rows: Annotated[int, typer.Option(help="At most so many.", min=1, max=1_000_000)] = 100,
+    level: Annotated[Level | None, typer.Option(help="Only findings that this level is responsible for.")] = None,
+    ended: Annotated[bool, typer.Option("--all", help="Include findings that are closed or dismissed.")] = False,
+    rows: Annotated[int, typer.Option(help="Findings to show at most.", min=1, max=1_000_000)] = 100,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Findings that have not ended, newest first."""
+    """List open findings, newest first."""
     states = frozenset(state or ())
     query = FindingQuery(
         region, site, camera, states, level, open_only=not ended and not states, page_size=min(rows, _PAGE_ROWS_MAX)
     )
     with client_of(settings_of(config), server, token, ca) as client:
-        found = list(islice(client.findings.list(query), rows))
+        findings = list(islice(client.findings.list(query), rows))
     if as_json:
-        for one in found:
-            _print_json(finding_json(one))
+        for finding in findings:
+            _print_json(finding_json(finding))
         return
-    show_table(OUT, COLUMNS, map(finding_row, found), f"{len(found)} findings")
+    show_table(OUT, COLUMNS, map(finding_row, findings), f"{len(findings)} findings")
 
 
 @app.command("show")
@@ -77,14 +82,14 @@ def show(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """One finding, and everything that happened to it."""
+    """Show one finding and its events."""
     with client_of(settings_of(config), server, token, ca) as client:
-        one = client.findings.get(finding)
+        current = client.findings.get(finding)
         events = list(client.findings.events(finding))
     if as_json:
-        _print_json({**finding_json(one), "events": [event_json(event) for event in events]})
+        _print_json({**finding_json(current), "events": [event_json(event) for event in events]})
         return
-    show_table(OUT, COLUMNS, [finding_row(one)])
+    show_table(OUT, COLUMNS, [finding_row(current)])
     show_table(OUT, EVENT_COLUMNS, map(event_row, events))
 
 
@@ -99,7 +104,7 @@ def acknowledge(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Take it on."""
+    """Acknowledge a finding (签收): you have seen it and take it on."""
     _act(lambda ledger: ledger.acknowledge(finding, _short(why), number=number), as_json, config, server, token, ca)
 
 
@@ -114,7 +119,7 @@ def claim(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Say that it is mended (整改): the engine looks again at once, and closes it or hands it back."""
+    """Claim that the fault is put right (整改). The engine rechecks at once, then closes it or hands it back."""
     _act(lambda ledger: ledger.claim(finding, _short(why), number=number), as_json, config, server, token, ca)
 
 
@@ -129,7 +134,7 @@ def close(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Strike it off by decision, without a passed re-check."""
+    """Close a finding by decision, without a passed recheck."""
     _act(lambda ledger: ledger.close(finding, _short(why), number=number), as_json, config, server, token, ca)
 
 
@@ -144,7 +149,7 @@ def dismiss(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """It was no fault, or is none of ours."""
+    """Dismiss a finding: it is no fault, or not our responsibility."""
     _act(lambda ledger: ledger.dismiss(finding, _short(why), number=number), as_json, config, server, token, ca)
 
 
@@ -159,7 +164,7 @@ def supervise(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Have a higher level watch over it (挂牌督办)."""
+    """Put a finding under the supervision of a higher level (挂牌督办)."""
     _act(lambda ledger: ledger.supervise(finding, _short(why), number=number), as_json, config, server, token, ca)
 
 
@@ -171,13 +176,13 @@ def _act(
     token: str,
     ca: Path | None,
 ) -> None:
-    """Once the event is stored, what the finding is now."""
+    """Run a command on the ledger; when its event is stored, print the finding as it is now."""
     with client_of(settings_of(config), server, token, ca) as client:
-        after = command(client.findings)
+        finding = command(client.findings)
     if as_json:
-        _print_json(finding_json(after))
+        _print_json(finding_json(finding))
     else:
-        OUT.out(f"findings/{after.finding_id}: {after.state} (event {after.number})", highlight=False)
+        OUT.out(f"findings/{finding.finding_id}: {finding.state} (event {finding.number})", highlight=False)
 
 
 def _short(why: str) -> str:

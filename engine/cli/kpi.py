@@ -1,4 +1,4 @@
-"""`patrol kpi`: the KPIs and the league of counties, from the database."""
+"""`patrol kpi`: shows the KPIs and the league of counties, read from the database."""
 
 import csv
 import json
@@ -20,11 +20,13 @@ from engine.terminal.tables import show_table
 if TYPE_CHECKING:
     from engine.storage.db.kpis import Kpis
 
-app = typer.Typer(help="KPIs, each with numerator, denominator and what was measured; docs/kpis.md.")
+app = typer.Typer(help="KPIs with numerator, denominator and what was measured; see docs/kpis.md.")
 
 RegionOption = Annotated[str, typer.Option("--region", help="GB/T 2260 prefix: 13 is all of Hebei.")]
-FromOption = Annotated[str, typer.Option("--from", help="First day, 2026-11-01; default: the latest there is.")]
-ToOption = Annotated[str, typer.Option("--to", help="Last day, itself included.")]
+FromOption = Annotated[
+    str, typer.Option("--from", help="First day, such as 2026-11-01. Default: the latest day counted.")
+]
+ToOption = Annotated[str, typer.Option("--to", help="Last day, included.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -34,20 +36,20 @@ def kpi(
     by: Annotated[KpiBy, typer.Option(help="What one row stands for.")] = KpiBy.COUNTY,
     first: FromOption = "",
     last: ToOption = "",
-    each_day: Annotated[bool, typer.Option("--each-day", help="A row a day, not one of all days.")] = False,
+    each_day: Annotated[bool, typer.Option("--each-day", help="One row per day instead of one for all days.")] = False,
     as_json: JsonOption = False,
-    as_csv: Annotated[Path | None, typer.Option("--csv", help="File for the rows, instead of a table.")] = None,
+    as_csv: Annotated[Path | None, typer.Option("--csv", help="CSV file to write instead of printing a table.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """KPIs by province, city, county or canteen and day; of several days, camera-days are added up.
+    """Show KPIs by province, city, county or canteen. Over several days, camera-days are added up.
 
-    Reads the database that the configuration names, whether the engine runs or not. Beside every rate stands how many
-    cameras or canteens were measured, of how many registered.
+    Reads the database that the configuration names, whether the engine runs or not. Beside every rate is the number of
+    cameras or canteens that were measured, of those registered.
     """
     if context.invoked_subcommand is not None:
         return
     if as_json and as_csv is not None:
-        raise ConfigError("--json and --csv are two ways to print the same; give one")
+        raise ConfigError("--json and --csv: give one of them")
     from engine.hub.kpi_service import kpi_table
 
     query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)
@@ -66,19 +68,22 @@ def kpi(
 @app.command()
 def league(
     region: RegionOption = "",
-    name: Annotated[KpiName, typer.Option("--kpi", help="The rate that decides.")] = KpiName.CLARITY,
-    by: Annotated[KpiBy, typer.Option(help="Who competes; province, city or county.")] = KpiBy.COUNTY,
+    name: Annotated[KpiName, typer.Option("--kpi", help="The KPI to rank by.")] = KpiName.CLARITY,
+    by: Annotated[KpiBy, typer.Option(help="What is ranked: province, city or county.")] = KpiBy.COUNTY,
     first: FromOption = "",
     last: ToOption = "",
     measured_min: Annotated[
-        float, typer.Option("--measured-min", help="No place where a smaller share was measured.", min=0, max=1)
+        float,
+        typer.Option(
+            "--measured-min", help="Least share that must be measured for a place in the ranking.", min=0, max=1
+        ),
     ] = 0.5,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Counties, best first, with the rate of as many days before; equal rates share a place."""
+    """Rank counties, best first, beside the rate of the same number of days before. Equal rates share a place."""
     if by == KpiBy.CANTEEN:
-        raise ConfigError("--by canteen: a league is of provinces, cities or counties; `patrol kpi --by canteen` lists")
+        raise ConfigError("--by canteen: a league ranks provinces, cities or counties; use `patrol kpi --by canteen`")
     from engine.hub.kpi_service import league_table
 
     query = LeagueQuery(_region(region), name, by, _day("--from", first), _day("--to", last), measured_min)
@@ -119,7 +124,7 @@ def _print_json(table: KpiTable) -> None:
 
 def _write_csv(table: KpiTable, path: Path) -> None:
     try:
-        # The mark at the beginning tells Excel that it is UTF-8.
+        # The byte order mark tells Excel that the file is UTF-8.
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(shown.CSV_COLUMNS)
@@ -146,5 +151,5 @@ def _day(option: str, text: str) -> date | None:
 
 def _days_text(first: date | None, last: date | None) -> str:
     if first is None or last is None:
-        return "no day has been counted yet; the engine counts while it runs"
+        return "no day is counted yet; the engine counts while it runs"
     return f"day {first}" if first == last else f"days {first} to {last}"

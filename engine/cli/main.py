@@ -1,5 +1,6 @@
-"""Entry of the command, and the list of its commands."""
+"""Entry point of `patrol`: lists its commands and turns errors into exit codes."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from engine.cli.spotcheck import spot_check
 from engine.cli.token import audit
 from engine.errors import PatrolError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Looks at every kitchen camera of a province.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Patrols every kitchen camera of a province.")
 for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
@@ -33,8 +34,27 @@ app.add_typer(kpi.app, name="kpi")
 app.add_typer(evidence.app, name="evidence")
 
 
+_EXIT_SIGPIPE = 141
+"""What a shell reports for a program that SIGPIPE ended: 128 + 13."""
+
+
 def main() -> None:
-    """Entry of the command. Errors of ours are one sentence on stderr and exit code 2; Ctrl-C is 130."""
+    """Run the command that `sys.argv` names, and exit.
+
+    A PatrolError becomes one sentence on stderr and exit code 2, Ctrl-C exit code 130. Where the reader of the output
+    is gone (`patrol ... | head`), the command ends without a word and with 141: 0, 1 and 2 keep their meaning.
+    """
+    try:
+        _run()
+    except BaseException as error:
+        if not _is_broken_pipe(error):
+            raise
+        # The interpreter flushes stdout once more when it exits; what is left in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_EXIT_SIGPIPE)
+
+
+def _run() -> None:
     try:
         app()
     except PatrolError as error:
@@ -43,11 +63,21 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        if sys.stdout is not None:  # None if the shell closed it (`>&-`)
+            sys.stdout.flush()  # while main can still handle a closed pipe
+
+
+def _is_broken_pipe(error: BaseException | None) -> bool:
+    """Whether a BrokenPipeError led to `error`: both Rich and Typer raise SystemExit(1) in its place."""
+    while error is not None and not isinstance(error, BrokenPipeError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """Looks at every kitchen camera of a province: one fresh keyframe a visit, scored, judged, served."""
+    """Patrol every kitchen camera of a province: fetch one fresh keyframe per visit, score it, judge it, serve it."""
     if show:
         OUT.out(__version__)
         raise typer.Exit

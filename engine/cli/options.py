@@ -1,4 +1,4 @@
-"""What several commands take, and where they print."""
+"""Options that several commands share, and the consoles they print to."""
 
 import signal
 import threading
@@ -14,26 +14,28 @@ from rich.console import Console
 from engine.config import Settings, load
 
 if TYPE_CHECKING:
-    from engine.client import PatrolClient  # gRPC takes its time to load; most commands do without
+    from engine.client import PatrolClient  # imported late: gRPC loads slowly, and most commands do without it
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; without it, the defaults.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
-ServerOption = Annotated[str, typer.Option("--server", help="gRPC address of the engine; default: that of the config.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file. Without it, the defaults hold.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ServerOption = Annotated[str, typer.Option("--server", help="gRPC address of the engine. Default: serve.grpc_listen.")]
 TokenOption = Annotated[str, typer.Option("--token", envvar="PATROL_TOKEN", help="Bearer token of the engine.")]
-CaOption = Annotated[Path | None, typer.Option("--ca", help="PEM of who signed the engine's certificate; means TLS.")]
+CaOption = Annotated[
+    Path | None, typer.Option("--ca", help="PEM file of the CA that signed the engine's certificate; implies TLS.")
+]
 
 OUT = Console(soft_wrap=False)
 ERR = Console(stderr=True)
 
 
 def settings_of(config: Path | None) -> Settings:
-    """Those of the file, or the defaults."""
+    """Return the settings of the file, or the defaults if it is None. Raises ConfigError if the file is wrong."""
     return load(config) if config is not None else Settings()
 
 
 @contextmanager
 def client_of(settings: Settings, server: str, token: str, ca: Path | None) -> "Iterator[PatrolClient]":
-    """A client of the running engine."""
+    """Open a client of the engine at `server`, or at the configuration's address if it is empty."""
     from engine.client import PatrolClient
 
     address = server or settings.serve.grpc_listen
@@ -42,7 +44,7 @@ def client_of(settings: Settings, server: str, token: str, ca: Path | None) -> "
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
+    """Return an event that SIGINT and SIGTERM set."""
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:

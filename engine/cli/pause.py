@@ -1,4 +1,4 @@
-"""`patrol pause`, `patrol resume`: cameras that are not visited for a while, because somebody says so."""
+"""`patrol pause` and `patrol resume`: stop visits to some cameras for a while, and start them again."""
 
 from typing import Annotated
 
@@ -11,24 +11,24 @@ from engine.model.schedule import PauseKind, PauseScope, PauseStatus
 from engine.terminal.formatting import day_text
 
 RegionOption = Annotated[str | None, typer.Option(help="GB/T 2260 prefix; empty: all cameras.")]
-UplinkOption = Annotated[str, typer.Option(help="A recorder, as the registry calls it, or its host:port.")]
-HostOption = Annotated[str, typer.Option(help="A platform: the host of its cameras' URLs.")]
-CameraOption = Annotated[str, typer.Option(help="One camera.")]
+UplinkOption = Annotated[str, typer.Option(help="A recorder: its name in the registry, or its host:port.")]
+HostOption = Annotated[str, typer.Option(help="A platform: the host in its cameras' URLs.")]
+CameraOption = Annotated[str, typer.Option(help="One camera (its id).")]
 
 
 def pause(
-    reason: Annotated[str, typer.Option(help="Why; stands in the status and in each camera's plan.")],
+    reason: Annotated[str, typer.Option(help="Reason, shown in the status and in the plan of each camera.")],
     region: RegionOption = None,
     uplink: UplinkOption = "",
     host: HostOption = "",
     camera: CameraOption = "",
-    minutes: Annotated[float, typer.Option(help="How long; 0: until it is resumed.", min=0)] = 0.0,
+    minutes: Annotated[float, typer.Option(help="Minutes until it ends; 0: until it is resumed.", min=0)] = 0.0,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Visit no cameras of a region, recorder or platform, or not this one. Their periods count as missed (paused)."""
+    """Stop visits to a region, recorder, platform or camera for a while. Its periods count as missed (paused)."""
     scope = _scope(region, uplink, host, camera)
     until_ns = wall_ns() + ns(60 * minutes) if minutes else 0
     with client_of(settings_of(config), server, token, ca) as client:
@@ -45,7 +45,7 @@ def resume(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Visit them again: the very region, recorder, platform or camera that was paused. `patrol top` names them."""
+    """Resume visits. Name exactly the region, recorder, platform or camera that was paused; `patrol top` lists them."""
     with client_of(settings_of(config), server, token, ca) as client:
         _show(client.resume(_scope(region, uplink, host, camera)), "resumed")
 
@@ -66,7 +66,7 @@ def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScop
     return given[0]
 
 
-def _show(status: PauseStatus, word: str) -> None:
+def _show(status: PauseStatus, action: str) -> None:
     scope, until_ns = status.pause.scope, status.pause.until_wall_ns
-    end = f", until {day_text(until_ns)}" if until_ns and word == "paused" else ""
-    OUT.out(f"{word}: {scope.kind} {scope.value or 'all'}, {status.cameras:,} cameras{end}", highlight=False)
+    end = f", until {day_text(until_ns)}" if until_ns and action == "paused" else ""
+    OUT.out(f"{action}: {scope.kind} {scope.value or 'all'}, {status.cameras:,} cameras{end}", highlight=False)

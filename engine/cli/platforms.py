@@ -1,4 +1,4 @@
-"""`patrol cameras pull`, `patrol cameras disagree`: what media platforms claim, beside what we see."""
+"""`patrol cameras pull` and `disagree`: store what media platforms claim, and compare it with our verdicts."""
 
 import json
 import os
@@ -28,36 +28,42 @@ if TYPE_CHECKING:
     from engine.batch.platforms import PlatformListing, PullOptions, PullReport
     from engine.interchange.http_json import PlatformHttp
 
-pull_app = typer.Typer(no_args_is_help=True, help="Ask a media platform what it claims of its channels.")
+pull_app = typer.Typer(no_args_is_help=True, help="Read the channel list of a media platform into the registry.")
 
 _ZLM_VARIABLE = "ZLM_SECRET"
 _WVP_VARIABLE = "WVP_TOKEN"
 
-UrlOption = Annotated[str, typer.Option(help="Of the platform's HTTP API: http://10.0.0.1:18080; https is verified.")]
-SecretEnvOption = Annotated[str, typer.Option(help="Variable of the environment with api.secret of the server.")]
-TokenEnvOption = Annotated[str, typer.Option(help="Variable of the environment with a token, or an API key.")]
+UrlOption = Annotated[
+    str,
+    typer.Option(
+        help="URL of the platform's HTTP API, such as http://10.0.0.1:18080; certificates of https are verified."
+    ),
+]
+SecretEnvOption = Annotated[str, typer.Option(help="Environment variable that holds the server's api.secret.")]
+TokenEnvOption = Annotated[str, typer.Option(help="Environment variable that holds a token or an API key.")]
 RegionOption = Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")]
 HostsOption = Annotated[
-    list[str] | None, typer.Option("--stream-host", help="Another name of the platform in the URLs of cameras.")
+    list[str] | None,
+    typer.Option("--stream-host", help="Another host of the platform in camera URLs; may be repeated."),
 ]
 AddOption = Annotated[bool, typer.Option("--add", help="Add channels that the registry does not have.")]
 StreamUrlOption = Annotated[
-    str, typer.Option(help="For --add: rtsp://media:554/{app}/{stream}, or /rtp/{parent_id}_{camera_id}")
+    str, typer.Option(help="URL for --add: rtsp://media:554/{app}/{stream}, or /rtp/{parent_id}_{camera_id}.")
 ]
 AbsentOption = Annotated[
-    bool, typer.Option("--mark-absent", help="OFF for cameras of this platform that it does not list.")
+    bool, typer.Option("--mark-absent", help="Write OFF for cameras of this platform that it does not list.")
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
-PlatformCaOption = Annotated[Path | None, typer.Option(help="PEM of who signed the platform's certificate.")]
-TimeoutOption = Annotated[float, typer.Option(min=1, max=600, help="Seconds for one request.")]
-BytesOption = Annotated[int, typer.Option(min=1024, max=1 << 30, help="Bytes of one answer.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+PlatformCaOption = Annotated[Path | None, typer.Option(help="PEM file of the CA of the platform's certificate.")]
+TimeoutOption = Annotated[float, typer.Option(min=1, max=600, help="Longest time for one request, in seconds.")]
+BytesOption = Annotated[int, typer.Option(min=1024, max=1 << 30, help="Largest answer, in bytes.")]
 
 
 @pull_app.command("zlmediakit")
 def pull_zlmediakit(
     url: UrlOption,
     secret_env: SecretEnvOption = _ZLM_VARIABLE,
-    schema: Annotated[str, typer.Option(help="Only streams served in this protocol: rtsp, rtmp, ...")] = "",
+    schema: Annotated[str, typer.Option(help="Only streams in this protocol: rtsp, rtmp, ...")] = "",
     region: RegionOption = "",
     stream_host: HostsOption = None,
     add: AddOption = False,
@@ -73,9 +79,9 @@ def pull_zlmediakit(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Write into platform_status what a ZLMediaKit's getMediaList says of each camera's stream.
+    """Read getMediaList of a ZLMediaKit server, and write each camera's state there into platform_status.
 
-    A stream is a camera's by its id (`camera` or `device_camera`), its origin, or the URL it is served at.
+    A stream belongs to a camera by its id (`camera` or `device_camera`), its origin, or the URL it is served at.
     Exit 1: some rows could not be written.
     """
     from engine.batch.platforms import list_zlmediakit
@@ -91,8 +97,8 @@ def pull_zlmediakit(
 def pull_wvp(
     url: UrlOption,
     token_env: TokenEnvOption = _WVP_VARIABLE,
-    page_rows: Annotated[int, typer.Option(min=1, max=5000, help="Channels a page.")] = 500,
-    pages_max: Annotated[int, typer.Option(min=1, max=100_000, help="Pages in all.")] = 4000,
+    page_rows: Annotated[int, typer.Option(min=1, max=5000, help="Channels per page.")] = 500,
+    pages_max: Annotated[int, typer.Option(min=1, max=100_000, help="Pages to read at most.")] = 4000,
     region: RegionOption = "",
     stream_host: HostsOption = None,
     add: AddOption = False,
@@ -108,8 +114,9 @@ def pull_wvp(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Write into platform_status what a WVP-PRO's channel list says of each camera, by its 20-digit code.
+    """Read the channel list of a WVP-PRO, and write each camera's state there into platform_status.
 
+    A channel belongs to a camera by its 20-digit code.
     Exit 1: some rows could not be written.
     """
     from engine.batch.platforms import list_wvp
@@ -129,44 +136,45 @@ def disagree(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Cameras that the platform calls online while we call them offline, or the reverse, and since when we do."""
+    """List cameras that the platform calls online and we call offline, or the reverse, and since when."""
     from engine.batch.platforms import compare_claims
     from engine.batch.registry import open_registry
 
-    with open_registry(settings_of(config), server, token, ca) as desk:
-        found = compare_claims(desk, region)
+    with open_registry(settings_of(config), server, token, ca) as registry:
+        comparison = compare_claims(registry, region)
     if as_json:
-        for one in found.disagree:
+        for item in comparison.disagree:
             line = {
-                "camera_id": one.camera.camera_id,
-                "name": one.camera.name,
-                "site_name": one.camera.site_name,
-                "region": one.camera.region,
-                "region_name": hebei().label(one.camera.region),
-                "platform": "online" if one.platform_online else "offline",
-                "platform_status": one.camera.platform_status,
-                "ours": one.ours.value,
-                "why": one.why,
-                "since": utc_text(one.since_wall_ns),
+                "camera_id": item.camera.camera_id,
+                "name": item.camera.name,
+                "site_name": item.camera.site_name,
+                "region": item.camera.region,
+                "region_name": hebei().label(item.camera.region),
+                "platform": "online" if item.platform_online else "offline",
+                "platform_status": item.camera.platform_status,
+                "ours": item.ours.value,
+                "why": item.why,
+                "since": utc_text(item.since_wall_ns),
             }
             OUT.out(json.dumps(line, ensure_ascii=False), highlight=False)
         return
     rows = [
         [
-            one.camera.camera_id,
-            one.camera.name,
-            one.camera.site_name or one.camera.site_id,
-            hebei().label(one.camera.region),
-            "online" if one.platform_online else "offline",
-            state_text(one.ours),
-            one.why,
-            day_text(one.since_wall_ns) if one.since_wall_ns else "",
+            item.camera.camera_id,
+            item.camera.name,
+            item.camera.site_name or item.camera.site_id,
+            hebei().label(item.camera.region),
+            "online" if item.platform_online else "offline",
+            state_text(item.ours),
+            item.why,
+            day_text(item.since_wall_ns) if item.since_wall_ns else "",
         ]
-        for one in found.disagree
+        for item in comparison.disagree
     ]
     show_table(OUT, ["camera", "name", "canteen", "region", "platform", "ours", "why", "since"], rows)
     ERR.out(
-        f"{len(found.disagree)} disagree, {found.agree} agree, {found.unclear} where one is silent, in {desk.name}",
+        f"{len(comparison.disagree)} disagree, {comparison.agree} agree, {comparison.unclear} where one says nothing, "
+        f"in {registry.name}",
         highlight=False,
     )
 
@@ -174,15 +182,14 @@ def disagree(
 def _secret(variable: str) -> str:
     secret = os.environ.get(variable, "").strip()
     if not secret:
-        raise ConfigError(f"{variable}: not in the environment, or empty; put the platform's secret there")
+        raise ConfigError(f"{variable}: not in the environment, or empty; set it to the platform's secret")
     return secret
 
 
 def _order(region: str, add: bool, stream_url: str, mark_absent: bool, dry_run: bool) -> "PullOptions":
-    from engine.batch.platforms import PullOptions
 
     if add != bool(stream_url):
-        raise ConfigError("--add and --stream-url: a camera that is added needs its URL; give both, or neither")
+        raise ConfigError("--add and --stream-url: a camera that is added needs a URL; give both or neither")
     return PullOptions(region, mark_absent, StreamUrl(stream_url) if add else None, dry_run)
 
 
@@ -191,15 +198,15 @@ def _pull(
     pulled: "PlatformListing",
     order: "PullOptions",
     as_json: bool,
-    where: tuple[Path | None, str, str, Path | None],
+    connection: tuple[Path | None, str, str, Path | None],
 ) -> None:
     from engine.batch.platforms import pull
     from engine.batch.registry import open_registry
 
-    config, server, token, ca = where
+    config, server, token, ca = connection
     settings = settings_of(config)
-    with open_registry(settings, server, token, ca) as desk:
-        report = pull(desk, pulled, order, settings)
+    with open_registry(settings, server, token, ca) as registry:
+        report = pull(registry, pulled, order, settings)
     if as_json:
         OUT.out(json.dumps(_report_json(report, order.dry_run), ensure_ascii=False), highlight=False)
     else:
@@ -209,21 +216,21 @@ def _pull(
             _show(report)
         would = "would be " if order.dry_run else ""
         OUT.out(
-            f"{report.channels} channels of {http.name}: {report.known} are cameras of {desk.name}, "
+            f"{report.channels} channels of {http.name}: {report.known} are cameras of {registry.name}, "
             f"{len(report.changes)} {would}changed, {len(report.unknown)} unknown, {report.added} {would}added, "
             f"{report.absent} cameras not listed",
             highlight=False,
         )
-        for one in report.problems:
-            ERR.out(f"{one.column} {one.value!r}: {one.message}", highlight=False)
+        for problem in report.problems:
+            ERR.out(f"{problem.column} {problem.value!r}: {problem.message}", highlight=False)
     raise typer.Exit(1 if report.problems else 0)
 
 
 def _show(report: "PullReport") -> None:
-    changes = [[one.camera_id, one.name, hebei().label(one.region), one.was, one.now] for one in report.changes]
+    changes = [[row.camera_id, row.name, hebei().label(row.region), row.was, row.now] for row in report.changes]
     show_table(OUT, ["camera", "name", "region", "was", "now"], changes)
     OUT.out()
-    unknown = [[one.ids[0], one.name, hebei().label(one.region), one.status] for one in report.unknown]
+    unknown = [[row.ids[0], row.name, hebei().label(row.region), row.status] for row in report.unknown]
     show_table(OUT, ["unknown channel", "name", "region", "status"], unknown)
     OUT.out()
 
@@ -235,10 +242,10 @@ def _report_json(report: "PullReport", dry_run: bool) -> dict[str, object]:
         "known": report.known,
         "absent": report.absent,
         "added": report.added,
-        "changes": [asdict(one) for one in report.changes],
+        "changes": [asdict(change) for change in report.changes],
         "unknown": [
-            {"camera_id": one.ids[0], "name": one.name, "region": one.region, "status": one.status}
-            for one in report.unknown
+            {"camera_id": channel.ids[0], "name": channel.name, "region": channel.region, "status": channel.status}
+            for channel in report.unknown
         ],
-        "problems": [asdict(one) for one in report.problems],
+        "problems": [asdict(problem) for problem in report.problems],
     }

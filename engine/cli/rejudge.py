@@ -1,4 +1,4 @@
-"""`patrol rejudge`: other thresholds, tried on the latest pictures."""
+"""`patrol rejudge`: judges the latest pictures again under other thresholds."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -15,32 +15,37 @@ if TYPE_CHECKING:
 
 
 def rejudge(
-    since: Annotated[str, typer.Option(help="Only pictures that are no older: 90m, 24h, 7d.")] = "24h",
+    since: Annotated[str, typer.Option(help="Oldest picture to judge: 90m, 24h, 7d.")] = "24h",
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
-    rows_max: Annotated[int, typer.Option("--rows", help="Cameras named in the table at most.", min=0)] = 50,
-    every: Annotated[bool, typer.Option("--all", help="With --json, the unchanged ones too.")] = False,
+    rows_max: Annotated[int, typer.Option("--rows", help="Cameras in the table at most.", min=0)] = 50,
+    every: Annotated[bool, typer.Option("--all", help="With --json, include unchanged verdicts.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What the thresholds of a configuration would say of each camera's latest picture, before they are applied.
+    """Judge each camera's latest picture under the thresholds of a configuration, before you apply it.
 
-    Reads the database that the configuration names and changes nothing. Exit 0: nothing would change, 1: something.
+    Reads the database that the configuration names and changes nothing. Exit 0: no verdict would change; 1: some would.
     """
-    from engine.batch import rejudge as again
+    from engine.batch import rejudge as batch
     from engine.storage.db.store import Store
 
     settings = settings_of(config)
-    earliest_ns = again.parse_since(since, wall_ns())
-    totals = again.Totals()
+    earliest_ns = batch.parse_since(since, wall_ns())
+    totals = batch.Totals()
     rows: list[list[str]] = []
     store = Store.open(settings.record.url)
     try:
-        for one in again.rejudge(store.measured(earliest_ns, region), settings.judge, totals):
-            if as_json and (one.changed or every):
-                OUT.out(json.dumps(one.json(), ensure_ascii=False), highlight=False)
-            elif one.changed and len(rows) < rows_max:
+        for result in batch.rejudge(store.measured(earliest_ns, region), settings.judge, totals):
+            if as_json and (result.changed or every):
+                OUT.out(json.dumps(result.json(), ensure_ascii=False), highlight=False)
+            elif result.changed and len(rows) < rows_max:
                 rows.append(
-                    [one.was.camera_id, clock_text(one.was.at_wall_ns), *map(again.label, (one.was, one.would))]
+                    [
+                        result.was.camera_id,
+                        clock_text(result.was.at_wall_ns),
+                        batch.label(result.was),
+                        batch.label(result.would),
+                    ]
                 )
     finally:
         store.close()

@@ -1,4 +1,4 @@
-"""`patrol report`: the daily or weekly digest of a region, for people to read and to print."""
+"""`patrol report`: writes the daily or weekly digest of a region as a web page or CSV."""
 
 from contextlib import closing
 from pathlib import Path
@@ -15,25 +15,27 @@ from engine.notices.vocabulary import Lang
 
 
 def report(
-    region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 a province, 1301 a city, 130102 a county.")] = "",
-    week: Annotated[str, typer.Option(help="Week of ISO 8601, Monday to Sunday: 2026-W47.")] = "",
-    day: Annotated[str, typer.Option(help="Day: 2026-11-24.")] = "",
-    lang: Annotated[Lang, typer.Option(help="Chinese or English.")] = Lang.ZH,
-    html: Annotated[Path | None, typer.Option(help="File for the page.")] = None,
+    region: Annotated[str, typer.Option(help="GB/T 2260 code: 13 a province, 1301 a city, 130102 a county.")] = "",
+    week: Annotated[str, typer.Option(help="ISO 8601 week, Monday to Sunday, for example 2026-W47.")] = "",
+    day: Annotated[str, typer.Option(help="Day, for example 2026-11-24.")] = "",
+    lang: Annotated[Lang, typer.Option(help="Language: zh (Chinese) or en (English).")] = Lang.ZH,
+    html: Annotated[Path | None, typer.Option(help="HTML file to write, ready to print.")] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(help="File for the league with all figures; the findings go beside it, into X.findings.csv."),
+        typer.Option(
+            help="CSV file X.csv to write: the league with all figures. The findings go into X.findings.csv beside it."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the digest of a region: rates, the league of its counties, findings, what is overdue or supervised.
+    """Write the digest of a region: rates, the league of its counties, findings, and what is overdue or supervised.
 
-    Of a county, its canteens stand in place of the counties. Reads the database, whether the engine runs or not.
+    The digest of a county lists its canteens instead of counties. Reads the database, whether the engine runs or not.
     """
-    from engine.batch.report import report as make
+    from engine.batch.report import report as make_report
     from engine.notices.csv_report import findings_csv, league_csv
     from engine.notices.digest import Period
-    from engine.notices.html_page import html as page
+    from engine.notices.html_page import html as html_page
     from engine.notices.vocabulary import Words
     from engine.storage.db.store import Store
 
@@ -47,13 +49,13 @@ def report(
     settings = settings_of(config)
     timezone = load_calendar(settings.scheduler.calendar_file).timezone
     with closing(Store.open(settings.record.url)) as store:
-        made = make(store, region, period, timezone, hebei(), wall_ns())
+        result = make_report(store, region, period, timezone, hebei(), wall_ns())
     words = Words(lang)
     if html is not None:
-        _write(html, page(made.digest, lang))
+        _write(html, html_page(result.digest, lang))
     if csv is not None:
-        _write(csv, league_csv(made.digest, words))
-        _write(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(made.digest, words, made.pressing))
+        _write(csv, league_csv(result.digest, words))
+        _write(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(result.digest, words, result.pressing))
 
 
 def _write(path: Path, text: str) -> None:

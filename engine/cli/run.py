@@ -1,4 +1,4 @@
-"""`patrol run`, `patrol demo`: the whole engine."""
+"""`patrol run` and `patrol demo`: start the whole engine."""
 
 from typing import Annotated
 
@@ -9,12 +9,12 @@ from engine.errors import PatrolError
 
 
 def run(config: ConfigOption = None) -> None:
-    """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reads the configuration anew."""
+    """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
     from engine.runtime.config_watch import FileWatch, Hangups
     from engine.runtime.log import configure_logging, logger
     from engine.supervisor.app import Supervisor
 
-    watched = FileWatch(config)  # before the file is read, so that no change is missed
+    watch = FileWatch(config)  # made before the file is read, so that no change is missed
     settings = settings_of(config)
     configure_logging(settings.log.level, settings.log.format, process="patrol")
     stop, hangups = stop_on_signals(), Hangups()
@@ -24,10 +24,10 @@ def run(config: ConfigOption = None) -> None:
             if not engine.running:
                 raise engine.failure or PatrolError("the engine ended; its log says why")
             calendar_file, watch_s = engine.settings.scheduler.calendar_file, engine.settings.reload.watch_s
-            asked = hangups.received()
-            if asked:
-                watched.check(calendar_file)  # what is read now need not be read again because it has changed
-            if asked or watched.changed(watch_s, calendar_file):
+            reload_requested = hangups.received()
+            if reload_requested:
+                watch.check(calendar_file)  # this reload covers any change so far
+            if reload_requested or watch.changed(watch_s, calendar_file):
                 if config is None:
                     logger().warning("nothing to reload: patrol run was started without --config")
                 else:
@@ -37,8 +37,10 @@ def run(config: ConfigOption = None) -> None:
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(help="End after so long with a summary; 0: until Ctrl-C.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Another seed, another county.")] = 0,
+    seconds: Annotated[
+        float, typer.Option(help="End after this many seconds, with a summary; 0: run until Ctrl-C.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of the made-up county.")] = 0,
 ) -> None:
     """Patrol a made-up county of 32 cameras that stream over real RTSP on this machine; some are faulty."""
     from engine.demo.runner import play

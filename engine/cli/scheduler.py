@@ -1,4 +1,4 @@
-"""`patrol top`, `patrol plan`: how the patrol keeps its periods, and why a camera is due when it is."""
+"""`patrol top` and `patrol plan`: show how periods are kept, and why a camera is due when it is."""
 
 import json
 import threading
@@ -33,20 +33,23 @@ _LIVE_INTERVAL_S = 2.0
 
 
 def top(
-    once: Annotated[bool, typer.Option("--once", help="One look as plain lines, then end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print the state once as plain lines, then end.")] = False,
     as_json: JsonOption = False,
     interval: Annotated[
         float | None,
-        typer.Option(min=0.2, max=3600, help="Seconds between looks; default: 2 on a terminal, one look elsewhere."),
+        typer.Option(
+            min=0.2, max=3600, help="Seconds between two refreshes. Default: 2 on a terminal; elsewhere it prints once."
+        ),
     ] = None,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """How the patrol keeps its periods, live until Ctrl-C: classes, lag, caps in use, counties, failures, outages.
+    """Show live how the patrol keeps its periods: classes, lag, caps in use, counties, failures, outages.
 
-    On a pipe, with --json or with --once: one look, as plain lines or one JSON object; with --interval, more of them.
+    Runs until Ctrl-C. On a pipe, with --json or with --once it prints the state once, as plain lines or one JSON
+    object; with --interval it repeats.
     """
     settings = settings_of(config)
     with client_of(settings, server, token, ca) as client:
@@ -63,14 +66,14 @@ def top(
 
 
 def plan(
-    camera_id: Annotated[str, typer.Argument(help="As the registry calls it.", metavar="CAMERA")],
+    camera_id: Annotated[str, typer.Argument(help="Id of the camera.", metavar="CAMERA")],
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Why a camera is due when it is: class, last outcome, back-off, the caps it waits on, its kitchen's hours."""
+    """Show why a camera is due when it is: class, last outcome, back-off, caps it waits for, its kitchen's hours."""
     with client_of(settings_of(config), server, token, ca) as client:
         report = client.plan(camera_id)
     if as_json:
@@ -82,16 +85,16 @@ def plan(
 def _print(client: "PatrolClient", as_json: bool) -> None:
     engine, schedule = client.status(), client.schedule()
     if as_json:
-        both = {"engine": asdict(engine), "schedule": asdict(schedule)}
-        OUT.out(json.dumps(both, ensure_ascii=False), highlight=False)
+        tree = {"engine": asdict(engine), "schedule": asdict(schedule)}
+        OUT.out(json.dumps(tree, ensure_ascii=False), highlight=False)
     else:
         show_schedule(OUT, engine, schedule)
 
 
 def _watch(client: "PatrolClient", address: str, interval_s: float, stop: threading.Event) -> None:
-    """Until `stop`. An engine that goes away after the first look is waited for: operators restart engines."""
+    """Show the live view until `stop`. Once it was shown, waits for an engine that is restarted."""
     engine, schedule = client.status(), client.schedule()
-    seen_wall_ns = wall_ns()
+    read_wall_ns = wall_ns()
     with Live(console=OUT, auto_refresh=False, screen=True) as live:
         footer = _footer(address, interval_s)
         while True:
@@ -100,10 +103,10 @@ def _watch(client: "PatrolClient", address: str, interval_s: float, stop: thread
                 return
             try:
                 engine, schedule = client.status(), client.schedule()
-                seen_wall_ns = wall_ns()
+                read_wall_ns = wall_ns()
                 footer = _footer(address, interval_s)
             except PatrolError as error:
-                footer = Text(f"as of {clock_text(seen_wall_ns)}: {error}", style="bold red")
+                footer = Text(f"as of {clock_text(read_wall_ns)}: {error}", style="bold red")
 
 
 def _footer(address: str, interval_s: float) -> Text:

@@ -1,4 +1,4 @@
-"""`patrol spot-check`: draw canteens for people to look at."""
+"""`patrol spot-check`: draws canteens at random for people to inspect."""
 
 import csv
 import json
@@ -29,27 +29,35 @@ _CSV_COLUMNS = ("draw_id", "county", "kind", "with_findings", "site_id", "site_n
 
 def spot_check(
     size: Annotated[
-        int, typer.Option(help="Canteens; 0: scheduler.spot_check_sites.", min=0, max=SPOT_CHECK_SITES_MAX)
+        int, typer.Option(help="Canteens to draw; 0: scheduler.spot_check_sites.", min=0, max=SPOT_CHECK_SITES_MAX)
     ] = 0,
     seed: Annotated[
-        int | None, typer.Option(help="Without it, one that nobody knows beforehand.", min=0, max=2**32 - 1)
+        int | None,
+        typer.Option(help="Random seed. Default: one that nobody can know beforehand.", min=0, max=2**32 - 1),
     ] = None,
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Draw and show, and remember nothing.")] = False,
-    check_now: Annotated[bool, typer.Option("--check-now", help="Visit the canteens' cameras at once.")] = False,
-    show: Annotated[int | None, typer.Option(help="An earlier draw by its number; 0: the latest.", min=0)] = None,
-    earlier: Annotated[bool, typer.Option("--list", help="The draws that can be shown.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Draw and show canteens, and store nothing.")] = False,
+    check_now: Annotated[
+        bool, typer.Option("--check-now", help="Visit the cameras of the drawn canteens at once.")
+    ] = False,
+    show: Annotated[int | None, typer.Option(help="Show an earlier draw by its number; 0: the latest.", min=0)] = None,
+    earlier: Annotated[bool, typer.Option("--list", help="List the draws that --show can show.")] = False,
     as_json: JsonOption = False,
-    as_csv: Annotated[Path | None, typer.Option("--csv", help="File for the canteens, instead of tables.")] = None,
+    as_csv: Annotated[Path | None, typer.Option("--csv", help="CSV file to write instead of printing tables.")] = None,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Draw canteens, by county, kind of school and earlier findings; nobody twice before the stratum is exhausted."""
+    """Draw canteens at random, stratified by county, kind of school and earlier findings.
+
+    No canteen is drawn twice before all of its stratum were drawn.
+    """
     drawing = bool(size or seed is not None or region or dry_run or check_now)
     if drawing + (show is not None) + earlier > 1:
-        raise ConfigError("--show and --list look at earlier draws; leave the other options of the draw out")
+        raise ConfigError(
+            "--show and --list show earlier draws; leave out the options of a new draw, and give one of them"
+        )
     if as_csv is not None and (as_json or earlier):
         raise ConfigError("--csv writes the canteens of one draw; leave --json and --list out")
     with client_of(settings_of(config), server, token, ca) as client:
@@ -72,8 +80,8 @@ def spot_check(
 
 def _show_headers(headers: tuple[SpotCheckHeader, ...], as_json: bool) -> None:
     if as_json:
-        for one in headers:
-            OUT.out(json.dumps(asdict(one)), highlight=False)
+        for header in headers:
+            OUT.out(json.dumps(asdict(header)), highlight=False)
         return
     columns = ["draw", "at", "region", "asked", "drawn", "of", "seed"]
     table = [
@@ -86,16 +94,24 @@ def _show_headers(headers: tuple[SpotCheckHeader, ...], as_json: bool) -> None:
 def _show_tables(check: SpotCheck) -> None:
     columns = ["county", "kind", "findings", "canteens", "drawn", "round", "left in round"]
     strata = [
-        [one.county, one.kind, _yes(one.with_findings)]
-        + [str(number) for number in (one.canteens, one.drawn, one.round, one.left_in_round)]
-        for one in check.strata
+        [stratum.county, stratum.kind, _yes(stratum.with_findings)]
+        + [str(number) for number in (stratum.canteens, stratum.drawn, stratum.round, stratum.left_in_round)]
+        for stratum in check.strata
     ]
     show_table(OUT, columns, strata)
     OUT.out()
     columns = ["county", "kind", "findings", "canteen", "name", "cameras at fault", "round"]
     drawn = [
-        [one.county, one.kind, _yes(one.with_findings), one.site_id, one.site_name, str(one.findings), str(one.round)]
-        for one in check.drawn
+        [
+            canteen.county,
+            canteen.kind,
+            _yes(canteen.with_findings),
+            canteen.site_id,
+            canteen.site_name,
+            str(canteen.findings),
+            str(canteen.round),
+        ]
+        for canteen in check.drawn
     ]
     show_table(OUT, columns, drawn)
     OUT.out()
@@ -103,36 +119,36 @@ def _show_tables(check: SpotCheck) -> None:
 
 def _show_summary(report: SpotCheckReport) -> None:
     header = report.spot_check.header
-    which = f"draw {header.draw_id}" if header.draw_id else "dry run"
+    draw = f"draw {header.draw_id}" if header.draw_id else "dry run"
     OUT.out(
-        f"{which}: {header.drawn} of {header.canteens} canteens, {len(report.spot_check.strata)} strata, "
+        f"{draw}: {header.drawn} of {header.canteens} canteens, {len(report.spot_check.strata)} strata, "
         f"seed {header.seed}",
         highlight=False,
     )
     for reason, number in report.spot_check.left_out.items():
         OUT.out(f"{number} cameras count for no canteen: {reason}", highlight=False)
     if report.check_now is not None:
-        now = report.check_now
+        visits = report.check_now
         OUT.out(
-            f"{now.accepted} cameras are visited at once, {now.already_in_flight} were being visited, "
-            f"{now.not_visited} are not visited by us",
+            f"{visits.accepted} cameras are visited at once, {visits.already_in_flight} were being visited, "
+            f"{visits.not_visited} are not visited by us",
             highlight=False,
         )
 
 
 def _write_csv(check: SpotCheck, path: Path) -> None:
     try:
-        # The mark at the beginning tells Excel that it is UTF-8.
+        # The byte order mark tells Excel that the file is UTF-8.
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(_CSV_COLUMNS)
-            for one in check.drawn:
-                row = asdict(one) | {"draw_id": check.header.draw_id, "with_findings": _yes(one.with_findings)}
+            for canteen in check.drawn:
+                row = asdict(canteen) | {"draw_id": check.header.draw_id, "with_findings": _yes(canteen.with_findings)}
                 writer.writerow([row[name] for name in _CSV_COLUMNS])
     except OSError as error:
-        again = f"--show {check.header.draw_id}" if check.header.draw_id else f"--seed {check.header.seed}"
+        option = f"--show {check.header.draw_id}" if check.header.draw_id else f"--seed {check.header.seed}"
         raise PatrolError(
-            f"{path}: {error.strerror}; give another --csv file, with {again} for the same draw"
+            f"{path}: {error.strerror}; give another --csv file, with {option} for the same draw"
         ) from error
     ERR.out(f"wrote {path}", highlight=False)
 

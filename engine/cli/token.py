@@ -1,9 +1,10 @@
-"""`patrol token ...`, `patrol audit`: who may call, and what they changed."""
+"""`patrol token ...` and `patrol audit`: manage the tokens of the API, and show what callers changed."""
 
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -27,49 +28,50 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, Toke
 from engine.terminal.formatting import day_text
 from engine.terminal.tables import show_table
 
-app = typer.Typer(no_args_is_help=True, help="Bearer tokens of the API: in the database, engine running or not.")
+app = typer.Typer(no_args_is_help=True, help="Bearer tokens of the API, kept in the database; the engine need not run.")
 
 _DAY_NS = 86_400 * NS_PER_S
 _OPERATOR = Actor("local", Role.ADMIN)
 
 
 class TokenAccess(Protocol):
-    """Where tokens are made: the database itself, or an engine elsewhere by its API."""
+    """Manages tokens: in the database, or through the API of an engine elsewhere."""
 
     def create_token(self, order: TokenOrder) -> tuple[Token, str]:
-        """A new token, and its secret."""
+        """Create a token; return it and its secret."""
 
     def tokens(self, show_ended: bool) -> Iterable[Token]:
-        """Tokens by number."""
+        """Return the tokens by number."""
 
     def revoke_token(self, token_id: int) -> Token:
-        """The token holds no longer."""
+        """Revoke a token and return it. Raises PatrolError if there is none."""
 
     def audit_entries(self, query: AuditQuery) -> Iterable[AuditEntry]:
-        """Changes, newest first."""
+        """Return the entries of the audit log, newest first."""
 
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Option(help="Who it is for; stands in the ledger and the audit log.")],
-    role: Annotated[Role, typer.Option(help="What it may do; each role may what those before it may.")],
-    region: Annotated[str, typer.Option(help="GB/T 2260 prefix of what it sees and may touch; empty: all.")] = "",
+    name: Annotated[str, typer.Option(help="Who it is for; shown in the ledger and the audit log.")],
+    role: Annotated[Role, typer.Option(help="What it may do; each role may do all that the roles before it may.")],
+    region: Annotated[str, typer.Option(help="GB/T 2260 prefix of what it may see and change; empty: all.")] = "",
     expires: Annotated[float, typer.Option(help="Days until it expires; 0: never.", min=0)] = 0.0,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Make a token; it is shown this once, on standard output. A running engine takes it within seconds."""
+    """Create a token and print it on standard output, this once. A running engine accepts it within seconds."""
     if not name.strip() or len(name) > 64 or "/" in name:
         raise ConfigError(f"--name {name!r}: allowed: 1 to 64 characters, none of them `/`")
     if len(region) > 6 or (region and not region.isdecimal()):
         raise ConfigError(f"--region {region!r}: allowed: up to 6 digits of a GB/T 2260 code")
     expires_ns = wall_ns() + round(expires * _DAY_NS) if expires else 0
-    with _office(settings_of(config), server, token, ca) as office:
-        made, secret = office.create_token(TokenOrder(name.strip(), role, region, expires_ns))
+    with _token_access(settings_of(config), server, token, ca) as access:
+        created, secret = access.create_token(TokenOrder(name.strip(), role, region, expires_ns))
     ERR.out(
-        f"token {made.token_id} of {made.name}, {made.role}, region {made.region or 'all'}; it is shown this once:",
+        f"token {created.token_id} of {created.name}, {created.role}, region {created.region or 'all'}; "
+        "it is shown this once:",
         highlight=False,
     )
     OUT.out(secret, highlight=False)
@@ -77,31 +79,31 @@ def create(
 
 @app.command("list")
 def list_tokens(
-    ended: Annotated[bool, typer.Option("--all", help="Those that are revoked or expired, too.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="Include tokens that are revoked or expired.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """The tokens there are."""
-    with _office(settings_of(config), server, token, ca) as office:
-        tokens = list(office.tokens(ended))
+    """List tokens."""
+    with _token_access(settings_of(config), server, token, ca) as access:
+        tokens = list(access.tokens(ended))
     if as_json:
-        for one in tokens:
-            OUT.out(json.dumps(asdict(one), ensure_ascii=False), highlight=False)
+        for row in tokens:
+            OUT.out(json.dumps(asdict(row), ensure_ascii=False), highlight=False)
         return
     table = [
         [
-            str(one.token_id),
-            one.name,
-            one.role,
-            one.region or "all",
-            day_text(one.created_wall_ns),
-            one.creator,
-            _end(one),
+            str(row.token_id),
+            row.name,
+            row.role,
+            row.region or "all",
+            day_text(row.created_wall_ns),
+            row.creator,
+            _end(row),
         ]
-        for one in tokens
+        for row in tokens
     ]
     show_table(OUT, ["token", "name", "role", "region", "made", "by", "holds"], table)
 
@@ -109,48 +111,56 @@ def list_tokens(
 @app.command("revoke")
 def revoke(
     token_id: Annotated[
-        int, typer.Argument(help="Its number, as `patrol token list` shows it.", metavar="TOKEN", min=1)
+        int, typer.Argument(help="Number of the token, as `patrol token list` shows it.", metavar="TOKEN", min=1)
     ],
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """The token holds no longer; calls under way with it end within seconds."""
-    with _office(settings_of(config), server, token, ca) as office:
-        one = office.revoke_token(token_id)
-    OUT.out(f"token {one.token_id} of {one.name} holds no longer", highlight=False)
+    """Revoke a token. Calls in progress with it end within seconds."""
+    with _token_access(settings_of(config), server, token, ca) as access:
+        revoked = access.revoke_token(token_id)
+    OUT.out(f"token {revoked.token_id} of {revoked.name} is revoked", highlight=False)
 
 
 def audit(
-    actor: Annotated[str, typer.Option(help="Only what this token did.")] = "",
+    actor: Annotated[str, typer.Option(help="Only changes by this token (its name).")] = "",
     method: Annotated[str, typer.Option(help="Only this call, such as CameraService/DeleteCamera.")] = "",
-    days: Annotated[float, typer.Option(help="Only the last so many days; 0: all that is kept.", min=0)] = 0.0,
-    rows: Annotated[int, typer.Option(help="At most so many.", min=1, max=100_000)] = 100,
+    days: Annotated[float, typer.Option(help="Only this many days back; 0: all that is kept.", min=0)] = 0.0,
+    rows: Annotated[int, typer.Option(help="Entries to show at most.", min=1, max=100_000)] = 100,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """What was changed, when, by whom, and what came of it; newest first."""
+    """List what was changed, when, by whom, and the outcome; newest first."""
     from_ns = wall_ns() - round(days * _DAY_NS) if days else 0
     query = AuditQuery(actor=actor, method=method, from_wall_ns=from_ns, page_size=min(rows, 1000))
-    with _office(settings_of(config), server, token, ca) as office:
-        entries = [one for one, _ in zip(office.audit_entries(query), range(rows), strict=False)]
+    with _token_access(settings_of(config), server, token, ca) as access:
+        entries = list(islice(access.audit_entries(query), rows))
     if as_json:
-        for one in entries:
-            OUT.out(json.dumps(asdict(one), ensure_ascii=False), highlight=False)
+        for entry in entries:
+            OUT.out(json.dumps(asdict(entry), ensure_ascii=False), highlight=False)
         return
     table = [
-        [day_text(one.at_wall_ns), one.actor.name, one.actor.role, one.method, one.resource, one.outcome, one.peer]
-        for one in entries
+        [
+            day_text(entry.at_wall_ns),
+            entry.actor.name,
+            entry.actor.role,
+            entry.method,
+            entry.resource,
+            entry.outcome,
+            entry.peer,
+        ]
+        for entry in entries
     ]
     show_table(OUT, ["at", "who", "role", "what", "of", "outcome", "from"], table)
 
 
 class _DatabaseTokens:
-    """The database itself. What is changed goes to the audit log as done by local."""
+    """Manages tokens in the database. The audit log names the actor of a change `local`."""
 
     def __init__(self, settings: Settings) -> None:
         from engine.storage.db.store import Store
@@ -162,19 +172,19 @@ class _DatabaseTokens:
         self._store.close()
 
     def create_token(self, order: TokenOrder) -> tuple[Token, str]:
-        made = self._access.create_token(order, _OPERATOR.name, wall_ns())
-        self._note("AccessService/CreateToken", order.name)
-        return made
+        created = self._access.create_token(order, _OPERATOR.name, wall_ns())
+        self._audit("AccessService/CreateToken", order.name)
+        return created
 
     def tokens(self, show_ended: bool) -> Iterable[Token]:
         now_ns = wall_ns()
-        return [one for one in self._access.tokens() if show_ended or one.is_valid(now_ns)]
+        return [token for token in self._access.tokens() if show_ended or token.is_valid(now_ns)]
 
     def revoke_token(self, token_id: int) -> Token:
         token = self._access.revoke_token(token_id, wall_ns())
         if token is None:
-            raise PatrolError(f"there is no token {token_id}; `patrol token list` names those there are")
-        self._note("AccessService/RevokeToken", f"tokens/{token_id}")
+            raise PatrolError(f"there is no token {token_id}; `patrol token list` shows all")
+        self._audit("AccessService/RevokeToken", f"tokens/{token_id}")
         return token
 
     def audit_entries(self, query: AuditQuery) -> Iterator[AuditEntry]:
@@ -182,22 +192,22 @@ class _DatabaseTokens:
             yield from page
             query = replace(query, before_id=page[-1].entry_id)
 
-    def _note(self, method: str, resource: str) -> None:
+    def _audit(self, method: str, resource: str) -> None:
         self._access.note(AuditEntry(wall_ns(), _OPERATOR, method, resource, "OK", "command line"))
 
 
 @contextmanager
-def _office(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[TokenAccess]:
-    """The engine at `server` if one is named, else the database of the configuration."""
+def _token_access(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[TokenAccess]:
+    """Open the engine at `server` if one is named, else the database of the configuration."""
     if server:
         with client_of(settings, server, token, ca) as client:
             yield client.access
         return
-    book = _DatabaseTokens(settings)
+    tokens = _DatabaseTokens(settings)
     try:
-        yield book
+        yield tokens
     finally:
-        book.close()
+        tokens.close()
 
 
 def _end(token: Token) -> str:

@@ -1,1 +1,1 @@
-"""A made-up county whose cameras stream over real RTSP from this machine: `patrol demo`, and a world for tests."""
+"""A made-up county whose cameras stream over real RTSP from this machine, for `patrol demo` and for tests."""

@@ -1,4 +1,4 @@
-"""A camera's clip: GOPS pictures of one second each, coded once and kept in the user's cache."""
+"""Makes the clips that the demo's cameras stream: 12 GOPs of one second each, encoded once and cached."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ _QUALITY = 21
 
 @dataclass(frozen=True, slots=True)
 class ClipPlan:
-    """What a camera's clip shows."""
+    """What a camera's clip shows. `shift`: which part of the photo, 0..1. `fault`: see engine.demo.county.FAULTS."""
 
     number: int
     photo: str
@@ -33,11 +33,11 @@ class ClipPlan:
 
 
 Clip = list[bytes]
-"""Access units in Annex-B; every FRAMES_PER_S-th is a keyframe with its parameter sets."""
+"""Access units in Annex B; every FRAMES_PER_S-th is a keyframe with its parameter sets."""
 
 
 def clip(plan: ClipPlan) -> Clip:
-    """The clip, out of the cache if it is there."""
+    """Return the clip from the cache; encode and cache it if it is not there."""
     digest = hashlib.blake2b(json.dumps([_VERSION, asdict(plan)]).encode(), digest_size=12).hexdigest()
     path = _cache() / f"{digest}.clip"
     try:
@@ -45,22 +45,22 @@ def clip(plan: ClipPlan) -> Clip:
     except (OSError, ValueError):
         units = _encode(plan)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_bytes(_pack(units))
-    fresh.replace(path)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(_pack(units))
+    temporary.replace(path)
     return units
 
 
 def _encode(plan: ClipPlan) -> Clip:
     random = np.random.default_rng(plan.number)
-    room = photo(plan.photo, plan.width, plan.height, plan.shift)
+    scene = photo(plan.photo, plan.width, plan.height, plan.shift)
     context = av.CodecContext.create(plan.codec, "w")
     context.width, context.height, context.pix_fmt = plan.width, plan.height, "yuv420p"
     context.framerate = Fraction(FRAMES_PER_S)
     context.gop_size = FRAMES_PER_S
     context.max_b_frames = 0
     context.thread_count = 1
-    # One quantiser for all, without adaptive choice: then a frozen picture is coded the same every time.
+    # A constant quantiser without adaptive quantisation codes a frozen picture the same every time.
     if plan.codec == "libx264":
         context.options = {
             "preset": "superfast",
@@ -72,16 +72,16 @@ def _encode(plan: ClipPlan) -> Clip:
         context.options = {"preset": "ultrafast", "x265-params": f"qp={_QUALITY}:keyint={FRAMES_PER_S}:{common}"}
     units: Clip = []
     frozen = plan.fault == "frozen"
-    picture = room
+    picture = scene
     for index in range(GOPS * FRAMES_PER_S):
         second = index // FRAMES_PER_S
         if index % FRAMES_PER_S == 0 and not frozen:
-            picture = damaged(passing(room, second / GOPS), plan.fault, np.random.default_rng(plan.number))
+            picture = damaged(passing(scene, second / GOPS), plan.fault, np.random.default_rng(plan.number))
         clock, name = f"2026-09-01 11:30:{second:02}", f"CAM {plan.number:02}"
         rgb = frame(picture, clock, name, None if frozen else random)
-        coded = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
-        coded.pts = index
-        units += [bytes(packet) for packet in context.encode(coded)]
+        yuv = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
+        yuv.pts = index
+        units += [bytes(packet) for packet in context.encode(yuv)]
     units += [bytes(packet) for packet in context.encode(None)]
     return units
 
@@ -98,14 +98,14 @@ def _pack(units: Clip) -> bytes:
 def _load(path: Path) -> Clip:
     raw = path.read_bytes()
     units: Clip = []
-    place = 0
-    while place < len(raw):
-        size = int.from_bytes(raw[place : place + 4], "big")
-        unit = raw[place + 4 : place + 4 + size]
+    offset = 0
+    while offset < len(raw):
+        size = int.from_bytes(raw[offset : offset + 4], "big")
+        unit = raw[offset + 4 : offset + 4 + size]
         if len(unit) != size or not size:
             raise ValueError(f"{path} is cut short")
         units.append(unit)
-        place += 4 + size
+        offset += 4 + size
     if len(units) != GOPS * FRAMES_PER_S:
         raise ValueError(f"{path} holds {len(units)} pictures")
     return units

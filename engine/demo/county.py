@@ -1,4 +1,4 @@
-"""The made-up county of Qinghe Xian (青禾县): eight schools, 32 cameras, and what is wrong with some of them."""
+"""Defines the made-up county of Qinghe Xian (青禾县): eight schools, 32 cameras, and their injected faults."""
 
 import multiprocessing
 import random
@@ -45,7 +45,7 @@ _START_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class DemoCamera:
-    """A camera, what was done to it (`fault`, empty: nothing), and what the engine should say of it."""
+    """A camera with its injected `fault` (empty: none), and the state, kinds and reason the engine should announce."""
 
     camera: Camera
     fault: str
@@ -54,14 +54,17 @@ class DemoCamera:
     reason: str
 
     def is_named(self, verdict: Verdict | None) -> bool:
-        """Whether the engine announces just this."""
+        """Return whether the engine announces the injected fault."""
         if verdict is None or verdict.announced != self.state:
             return False
         return set(self.kinds) <= set(verdict.announced_kinds) and (not self.reason or verdict.reason == self.reason)
 
 
 class County:
-    """Its cameras stream while the context is open. `only`: just these numbers; `on_progress(done, total)`: clips."""
+    """The county, whose cameras stream while the context is open.
+
+    `on_progress(done, total)` is called as clips are made. `only`: numbers of the cameras to stream; None: all.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,10 @@ class County:
         self.cameras: tuple[DemoCamera, ...] = ()
 
     def __enter__(self) -> Self:
-        """Make the clips (kept for the next time), start the server, wait until it listens."""
+        """Make the clips, which are cached, start the server, and wait until it listens.
+
+        Raises PatrolError if the server cannot start.
+        """
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(self._plans, theirs), name="demo-cameras", daemon=True)
@@ -89,7 +95,7 @@ class County:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the server; closing the pipe is its sign."""
+        """Stop the server by closing its pipe."""
         self._pipe.close()
         self._process.join(2.0)
         if self._process.is_alive():
@@ -101,31 +107,33 @@ class County:
             try:
                 if not self._pipe.poll(_START_S):
                     raise PatrolError(f"the demo's cameras are not ready after {_START_S:.0f} s")
-                word, value = self._pipe.recv()
+                message, value = self._pipe.recv()
             except EOFError as error:
                 raise PatrolError("the demo's cameras could not be started; is scikit-image installed?") from error
-            if word == "ports":
+            if message == "ports":
                 ports: tuple[int, int, int] = value
                 return ports
             self._on_progress(value, len(self._plans))
 
 
 def tally(cameras: Collection[DemoCamera], latest: Mapping[str, Verdict | None]) -> tuple[int, int, int]:
-    """Faults named, faults in all, healthy cameras that the engine accuses."""
-    faulty = [one for one in cameras if one.fault]
-    named = sum(one.is_named(latest.get(one.camera.camera_id)) for one in faulty)
+    """Return the number of faults named, of faults in all, and of healthy cameras called faulty."""
+    faulty = [camera for camera in cameras if camera.fault]
+    named = sum(camera.is_named(latest.get(camera.camera.camera_id)) for camera in faulty)
     accused = sum(
         1
-        for one in cameras
-        if not one.fault and (verdict := latest.get(one.camera.camera_id)) is not None and verdict.announced != State.OK
+        for camera in cameras
+        if not camera.fault
+        and (verdict := latest.get(camera.camera.camera_id)) is not None
+        and verdict.announced != State.OK
     )
     return named, len(faulty), accused
 
 
 def _plan(seed: int) -> tuple[list[ClipPlan], dict[int, str]]:
-    chance = random.Random(seed)  # noqa: S311 (which camera is faulty is no secret)
+    generator = random.Random(seed)  # noqa: S311 (which camera is faulty is no secret)
     numbers = list(range(len(_SCHOOLS) * len(_POINTS)))
-    faulty = dict(zip(chance.sample(numbers, len(FAULTS)), FAULTS, strict=True))
+    faulty = dict(zip(generator.sample(numbers, len(FAULTS)), FAULTS, strict=True))
     plans = []
     for number in numbers:
         name = list(PHOTOS)[number % len(PHOTOS)]
@@ -135,7 +143,7 @@ def _plan(seed: int) -> tuple[list[ClipPlan], dict[int, str]]:
             ClipPlan(
                 number=number,
                 photo=name,
-                shift=round(chance.uniform(0.2, 0.8), 3),
+                shift=round(generator.uniform(0.2, 0.8), 3),
                 width=width,
                 height=height,
                 codec="libx265" if h265 else "libx264",

@@ -1,6 +1,6 @@
-"""What the demo's cameras see: real photographs out of scikit-image's wheel, and what can be wrong with them.
+"""Makes the pictures of the demo's cameras: real photographs from scikit-image's wheel, and faults applied to them.
 
-Damage is done in linear light, as a lens or a hand would do it, before noise and coding.
+Faults are applied in linear light, as a lens or a hand would cause them, before noise and coding.
 """
 
 from pathlib import Path
@@ -21,13 +21,13 @@ PHOTOS: Final = {
     "motorcycle_right.png": (704, 576),
     "ihc.png": (640, 360),
 }
-"""Each with the frame that its own detail fills; blown up further it would read as out of focus, and be so."""
+"""Each photo with the largest frame (width, height) that it fills sharply; enlarged further it would be blurred."""
 _GAMMA = 2.2
 _NOISE_LEVELS = 2.0
 
 
 def photo(name: str, width: int, height: int, shift: float) -> Linear:
-    """A photograph cut to the shape of the frame, (height, width, 3), linear 0..1. `shift` 0..1 moves the cut."""
+    """Return a photograph cropped to the frame: (height, width, 3), linear light 0..1. `shift` 0..1 moves the crop."""
     import skimage
 
     path = Path(skimage.__file__).parent / "data" / name
@@ -36,14 +36,14 @@ def photo(name: str, width: int, height: int, shift: float) -> Linear:
     wide = min(colour.width, colour.height * width / height)
     tall = wide * height / width
     left, top = (colour.width - wide) * shift, (colour.height - tall) * shift
-    cut = colour.resize((width, height), Image.Resampling.LANCZOS, box=(left, top, left + wide, top + tall))
-    share = np.asarray(cut, np.float32) / np.float32(255.0)
-    linear: Linear = np.power(share, np.float32(_GAMMA), dtype=np.float32)
+    cropped = colour.resize((width, height), Image.Resampling.LANCZOS, box=(left, top, left + wide, top + tall))
+    encoded = np.asarray(cropped, np.float32) / np.float32(255.0)
+    linear: Linear = np.power(encoded, np.float32(_GAMMA), dtype=np.float32)
     return linear
 
 
 def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
-    """The picture through a faulty camera; faults that are not of the picture leave it as it is."""
+    """Return the picture of a camera with this fault; faults that do not affect the picture leave it unchanged."""
     if fault == "blurred":
         return _defocused(picture, radius=picture.shape[0] * 0.03)
     if fault == "dark":
@@ -58,32 +58,32 @@ def damaged(picture: Linear, fault: str, random: np.random.Generator) -> Linear:
 
 
 def frame(picture: Linear, clock: str, name: str, random: np.random.Generator | None) -> Rgb:
-    """What the camera sends: the sensor's noise (`random` None: a frozen picture), clock and name burnt in."""
+    """Return the frame that the camera encodes: with sensor noise (none if `random` is None), clock and name."""
     levels = 255.0 * np.clip(picture, 0, 1) ** np.float32(1 / _GAMMA)
     if random is not None:
         levels = levels + random.normal(0, _NOISE_LEVELS, levels.shape[:2])[..., None]
     image = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=max(10, image.height // 28))
-    for place, text in (((8, 4), clock), ((8, image.height - image.height // 16), name)):
-        draw.text((place[0] + 1, place[1] + 1), text, fill=(0, 0, 0), font=font)
-        draw.text(place, text, fill=(255, 255, 255), font=font)
+    for position, text in (((8, 4), clock), ((8, image.height - image.height // 16), name)):
+        draw.text((position[0] + 1, position[1] + 1), text, fill=(0, 0, 0), font=font)
+        draw.text(position, text, fill=(255, 255, 255), font=font)
     return np.asarray(image)
 
 
 def passing(picture: Linear, turn: float) -> Linear:
-    """The room at `turn` 0..1: somebody in a dim coat walks through, and the light drifts by a hundredth or two."""
+    """Return the scene at time `turn` 0..1: a person in a dim coat walks through, and the light drifts by up to 2 %."""
     height, width = picture.shape[:2]
     y, x = np.ogrid[:height, :width]
     centre = width * (0.15 + 0.7 * turn)
     inside = ((x - centre) / (0.06 * width)) ** 2 + ((y - 0.65 * height) / (0.3 * height)) ** 2 < 1
     drifted = picture * np.float32(1.0 + 0.02 * np.sin(6.28 * turn))
-    seen: Linear = np.where(inside[..., None], np.float32(0.25) * drifted, drifted).astype(np.float32)
-    return seen
+    result: Linear = np.where(inside[..., None], np.float32(0.25) * drifted, drifted).astype(np.float32)
+    return result
 
 
 def _defocused(picture: Linear, radius: float) -> Linear:
-    """Convolved with a disc, by way of the Fourier transform; borders are mirrored."""
+    """Convolve with a disc of `radius` pixels, by Fourier transform; borders are mirrored."""
     pad = int(np.ceil(radius)) + 1
     padded = np.pad(picture, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
     height, width = padded.shape[:2]
@@ -96,7 +96,7 @@ def _defocused(picture: Linear, radius: float) -> Linear:
 
 
 def _covered(picture: Linear, random: np.random.Generator) -> Linear:
-    """A cloth over the lens: its even colour, a little light from one side, nothing of the room."""
+    """Return a cloth over the lens: one colour, a little light from one side, nothing of the scene."""
     height, width = picture.shape[:2]
     colour = np.array(random.uniform(0.10, 0.22, 3), np.float32)
     light = np.linspace(0.8, 1.2, width, dtype=np.float32)[None, :, None]

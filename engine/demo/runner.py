@@ -1,4 +1,4 @@
-"""`patrol demo`: the county, an engine beside it, and a view of both."""
+"""Runs `patrol demo`: the county, an engine that patrols it, and a live view."""
 
 import tempfile
 import threading
@@ -37,22 +37,25 @@ _EVENTS = 6
 
 
 def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> int:
-    """Run until `stop`, or for `seconds` (0: no end); returns 0 if every fault was named and nobody else accused."""
+    """Run until `stop` is set, or for `seconds` (0: no end).
+
+    Returns 0 if every injected fault is named and no healthy camera is called faulty, else 1.
+    """
     with tempfile.TemporaryDirectory(prefix="patrol-demo-") as folder, ExitStack() as stack:
-        with progress(console, "filming the county", 32) as filmed:
-            county = stack.enter_context(County(seed, lambda done, _: filmed(done)))
+        with progress(console, "encoding clips", 32) as done:
+            county = stack.enter_context(County(seed, lambda clips, _: done(clips)))
         if stop.is_set():
             return 0
-        engine = stack.enter_context(Supervisor(_settings(Path(folder)), stop))
+        engine = stack.enter_context(Supervisor(demo_settings(Path(folder)), stop))
         if stop.is_set():
             return 0
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
-        client.import_cameras([one.camera for one in county.cameras])
+        client.import_cameras([demo.camera for demo in county.cameras])
         return _watch(console, client, engine, county.cameras, seconds, stop)
 
 
-def _settings(folder: Path) -> Settings:
-    """A small county, looked at every few seconds; everything it keeps is gone afterwards."""
+def demo_settings(folder: Path) -> Settings:
+    """Return settings for a small county that is visited every few seconds; everything is stored in `folder`."""
     return Settings(
         feed=FeedSettings(deadline_s=3.0, connect_timeout_s=1.5, demuxers=0),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0"),
@@ -101,7 +104,7 @@ def _watch(
 
 
 class _View:
-    """A live picture on a terminal; on a pipe, a line for each change."""
+    """A live view on a terminal; on a pipe, a line for each change."""
 
     def __init__(self, console: Console, footer: str) -> None:
         self._console = console
@@ -121,21 +124,22 @@ class _View:
             self._live.stop()
 
     def show(self, client: PatrolClient) -> None:
-        """Ask the engine, and show."""
+        """Fetch the state of the engine and show it."""
         statuses = list(client.cameras())
-        for one in statuses:
-            if one.latest is not None and self._note(one, one.latest) and self._live is None:
-                self._print(one, one.latest)
+        for status in statuses:
+            latest = status.latest
+            if latest is not None and self._is_change(status, latest) and self._live is None:
+                self._print(status, latest)
         if self._live is not None:
             view = render_patrol(client.status(), statuses, list(self._recent), self._footer)
             self._live.update(view, refresh=True)
 
-    def _note(self, status: CameraStatus, latest: Verdict) -> bool:
-        """Whether what is announced has changed."""
-        said = f"{latest.announced} {' '.join(latest.announced_kinds)}"
-        if self._announced.get(status.camera.camera_id) == said:
+    def _is_change(self, status: CameraStatus, latest: Verdict) -> bool:
+        """Record what is announced; return whether it changed."""
+        announced = f"{latest.announced} {' '.join(latest.announced_kinds)}"
+        if self._announced.get(status.camera.camera_id) == announced:
             return False
-        self._announced[status.camera.camera_id] = said
+        self._announced[status.camera.camera_id] = announced
         self._recent.append(latest)
         return True
 
@@ -147,21 +151,21 @@ class _View:
 
 
 def _summary(console: Console, cameras: Sequence[DemoCamera], statuses: Sequence[CameraStatus]) -> int:
-    latest = {one.camera.camera_id: one.latest for one in statuses}
+    latest = {status.camera.camera_id: status.latest for status in statuses}
     rows: list[list[Cell]] = []
-    for one in cameras:
-        if not one.fault:
+    for demo in cameras:
+        if not demo.fault:
             continue
-        verdict = latest.get(one.camera.camera_id)
-        said = "" if verdict is None else ", ".join(verdict.announced_kinds) or verdict.reason
-        named = one.is_named(verdict)
+        verdict = latest.get(demo.camera.camera_id)
+        announced = "" if verdict is None else ", ".join(verdict.announced_kinds) or verdict.reason
+        named = demo.is_named(verdict)
         rows.append(
             [
-                one.camera.name,
-                one.camera.site_name,
-                one.fault,
+                demo.camera.name,
+                demo.camera.site_name,
+                demo.fault,
                 state_text(state_of(verdict)),
-                said,
+                announced,
                 Text("yes", style="green") if named else Text("NO", style="bold red"),
             ]
         )

@@ -1,6 +1,6 @@
-"""The demo's cameras: one asyncio RTSP server for all, in a process of its own, on loopback.
+"""Streams the demo's cameras: one asyncio RTSP server for all, in its own process, on loopback.
 
-Speaks what RFC 2326 and RFC 6184/7798 ask of a camera with RTP interleaved in TCP, and misbehaves on request.
+Implements what RFC 2326 and RFC 6184/7798 require of a camera with RTP interleaved in TCP, and misbehaves on request.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -25,16 +24,8 @@ _CLOCK_HZ = 90_000
 _PAYLOAD_TYPE = 96
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Ports of the stalls that do not speak RTSP at all."""
-
-    refuses: int
-    hangs: int
-
-
 def serve(plans: list[ClipPlan], pipe: "Connection[Any, Any]") -> None:
-    """Entry of the process: prepare the clips, say where the server listens, serve until the pipe ends."""
+    """Entry point of the process: prepare the clips, report the ports on the pipe, serve until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     clips: dict[int, Clip] = {}
     for done, plan in enumerate(plans, 1):
@@ -46,20 +37,20 @@ def serve(plans: list[ClipPlan], pipe: "Connection[Any, Any]") -> None:
 
 async def _serve(plans: list[ClipPlan], clips: dict[int, Clip], pipe: "Connection[Any, Any]") -> None:
     cameras = {plan.number: _Camera(plan, clips[plan.number]) for plan in plans}
-    server = await asyncio.start_server(lambda r, w: _Dialogue(r, w, cameras).run(), "127.0.0.1", 0, backlog=256)
-    silent = await asyncio.start_server(_keep_silent, "127.0.0.1", 0)
+    server = await asyncio.start_server(lambda r, w: _Connection(r, w, cameras).run(), "127.0.0.1", 0, backlog=256)
+    silent = await asyncio.start_server(_read_only, "127.0.0.1", 0)
     refusing = socket.socket()
-    refusing.bind(("127.0.0.1", 0))  # bound, not listening: whoever connects is refused, and nobody takes the port
+    refusing.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused, and the port is taken
     ports = (server.sockets[0].getsockname()[1], silent.sockets[0].getsockname()[1], refusing.getsockname()[1])
     pipe.send(("ports", ports))
-    ended = asyncio.Event()
-    asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)
-    await ended.wait()
+    closed = asyncio.Event()
+    asyncio.get_running_loop().add_reader(pipe.fileno(), closed.set)
+    await closed.wait()
     refusing.close()
-    os._exit(0)  # sessions that are still open need no goodbye
+    os._exit(0)  # open sessions need not be closed one by one
 
 
-async def _keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _read_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while await reader.read(65_536):
             pass
@@ -67,7 +58,7 @@ async def _keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 class _Camera:
-    """A clip that runs as if live: what is sent now depends on the clock, not on who asks."""
+    """A clip that plays as if live: the frame sent depends on the clock, not on when a client connected."""
 
     def __init__(self, plan: ClipPlan, units: Clip) -> None:
         self.plan = plan
@@ -76,11 +67,11 @@ class _Camera:
         self._phase = plan.number * 0.37
 
     def now(self) -> float:
-        """Position in frames since the camera was switched on."""
+        """Return the position in frames."""
         return (time.monotonic() + self._phase) * FRAMES_PER_S
 
     def sdp(self) -> bytes:
-        """Its description."""
+        """Return the camera's description (SDP)."""
         sets = [unit for unit in _units(self.units[0]) if _is_parameter_set(self.codec, unit)]
         encoded = [base64.b64encode(unit).decode() for unit in sets]
         if self.codec == "H264":
@@ -102,8 +93,8 @@ class _Camera:
         return ("\r\n".join(lines) + "\r\n").encode()
 
 
-class _Dialogue:
-    """One connection."""
+class _Connection:
+    """One RTSP connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cameras: dict[int, _Camera]) -> None:
         self._reader = reader
@@ -112,10 +103,10 @@ class _Dialogue:
         self._streaming: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Answer until the client goes."""
+        """Answer requests until the client disconnects."""
         try:
-            while (head := await self._head()) is not None:
-                if not self._answer(head):
+            while (request := await self._read_request()) is not None:
+                if not self._answer(request):
                     break
                 await self._writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
@@ -125,17 +116,18 @@ class _Dialogue:
                 self._streaming.cancel()
             self._writer.close()
 
-    async def _head(self) -> list[str] | None:
+    async def _read_request(self) -> list[str] | None:
         raw = await self._reader.readuntil(b"\r\n\r\n")
         return raw.decode("utf-8", "replace").split("\r\n") if raw else None
 
-    def _answer(self, head: list[str]) -> bool:
-        method, url, _ = head[0].split(" ", 2)
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+    def _answer(self, request: list[str]) -> bool:
+        """Answer one request, given as its lines; return False if the connection is to close."""
+        method, url, _ = request[0].split(" ", 2)
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in request[1:])}
         camera = self._camera(url)
         if camera is None:
             self._reply("404 Not Found", headers)
-        elif camera.plan.fault == "locked" and not _knows_password(headers.get("authorization", "")):
+        elif camera.plan.fault == "locked" and not _has_password(headers.get("authorization", "")):
             self._reply("401 Unauthorized", headers, ['WWW-Authenticate: Basic realm="camera"'])
         elif method == "DESCRIBE":
             lines = ["Content-Type: application/sdp", f"Content-Base: {url}/"]
@@ -155,8 +147,8 @@ class _Dialogue:
         number = url.partition("/cam")[2].partition("/")[0]
         return self._cameras.get(int(number)) if number.isdecimal() else None
 
-    def _reply(self, status: str, asked: dict[str, str], lines: list[str] | None = None, body: bytes = b"") -> None:
-        text = [f"RTSP/1.0 {status}", f"CSeq: {asked.get('cseq', '0')}", *(lines or [])]
+    def _reply(self, status: str, request: dict[str, str], lines: list[str] | None = None, body: bytes = b"") -> None:
+        text = [f"RTSP/1.0 {status}", f"CSeq: {request.get('cseq', '0')}", *(lines or [])]
         if body:
             text.append(f"Content-Length: {len(body)}")
         self._writer.write(("\r\n".join(text) + "\r\n\r\n").encode() + body)
@@ -180,7 +172,7 @@ class _Dialogue:
                 frame += 1
 
 
-def _knows_password(header: str) -> bool:
+def _has_password(header: str) -> bool:
     return header == "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
@@ -194,7 +186,7 @@ def _is_parameter_set(codec: str, unit: bytes) -> bool:
 
 
 def _packets(codec: str, access_unit: bytes) -> Iterator[bytes]:
-    """RTP payloads of one picture: single units, and fragments of those that are too long."""
+    """Yield the RTP payloads of one picture: single NAL units, and fragments of those longer than the MTU."""
     for unit in _units(access_unit):
         if len(unit) <= _MTU:
             yield unit
@@ -205,8 +197,8 @@ def _packets(codec: str, access_unit: bytes) -> Iterator[bytes]:
             header, kind, body = bytes([unit[0] & 0x81 | 49 << 1, unit[1]]), unit[0] >> 1 & 0x3F, unit[2:]
         room = _MTU - len(header) - 1
         for begin in range(0, len(body), room):
-            edge = (0x80 if begin == 0 else 0) | (0x40 if begin + room >= len(body) else 0)
-            yield header + bytes([edge | kind]) + body[begin : begin + room]
+            start_end = (0x80 if begin == 0 else 0) | (0x40 if begin + room >= len(body) else 0)
+            yield header + bytes([start_end | kind]) + body[begin : begin + room]
 
 
 def _rtp(payload: bytes, sequence: int, stamp: int, marker: bool) -> bytes:

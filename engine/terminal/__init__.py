@@ -1,1 +1,1 @@
-"""What a person sees in a terminal. Rendering only: data in, text or pictures out."""
+"""Renders data for a terminal: tables, live views and sentences. Fetches nothing."""

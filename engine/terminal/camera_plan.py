@@ -1,4 +1,4 @@
-"""Why a camera is due when it is, for people."""
+"""Renders a camera's plan: when it is due, and why."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,19 @@ from rich.text import Text
 from engine.model.schedule import CameraPlanReport
 from engine.terminal.formatting import duration_text, zoned_text
 
-_PLACES = {
-    "idle": "nobody visits it",
+_STATES = {
+    "idle": "is not visited",
     "due": "waits for its time",
-    "ready": "wants a visit now, waits for a slot",
-    "uplink": "wants a visit now, waits for its recorder",
-    "host": "wants a visit now, waits for its platform",
+    "ready": "is due, waits for a slot",
+    "uplink": "is due, waits for its recorder",
+    "host": "is due, waits for its platform",
     "flight": "is being visited",
 }
 
 
 def show_plan(console: Console, plan: CameraPlanReport) -> None:
-    """A headline, then one line a fact; the same on a pipe."""
-    console.print(Text(f"{plan.camera_id}: {when(plan)}", style="bold"), highlight=False, soft_wrap=True)
+    """Print a headline, then one line per fact; plain lines on a pipe."""
+    console.print(Text(f"{plan.camera_id}: {due_text(plan)}", style="bold"), highlight=False, soft_wrap=True)
     if not console.is_terminal:
         for name, fact in facts(plan):
             console.out(f"{name:15}{fact}", highlight=False)
@@ -34,25 +34,25 @@ def show_plan(console: Console, plan: CameraPlanReport) -> None:
     console.print(table, highlight=False)
 
 
-def when(plan: CameraPlanReport) -> str:
-    """When it is due, in a few words."""
+def due_text(plan: CameraPlanReport) -> str:
+    """Say in a few words when the camera is due: `due in 4 min`, `being visited now`, ..."""
     if plan.place == "idle":
         return "not visited"
     if plan.place == "flight":
         return "being visited now"
     if plan.place != "due":
         return f"due since {duration_text(max(0.0, -plan.due_in_s))}"
-    what = "missed" if plan.kind == "push" else "due"
+    event = "missed" if plan.kind == "push" else "due"
     in_text = duration_text(plan.due_in_s)
-    return f"never {what}" if in_text == "never" else f"{what} in {in_text}"
+    return f"never {event}" if in_text == "never" else f"{event} in {in_text}"
 
 
 def facts(plan: CameraPlanReport) -> Iterator[tuple[str, str]]:
-    """Name and value of each line; the reasons first."""
+    """Yield the name and the text of each line, the reasons first."""
     for number, sentence in enumerate(plan.because):
         yield "" if number else "because", sentence
     yield "class", f"{plan.kind.replace('_', ' ')}; {_period(plan)}"
-    yield "stands", _PLACES.get(plan.place, plan.place)
+    yield "stands", _STATES.get(plan.place, plan.place)
     if plan.kind != "push":
         yield "last visit", _last_visit(plan)
     yield (
@@ -63,8 +63,8 @@ def facts(plan: CameraPlanReport) -> Iterator[tuple[str, str]]:
 
 
 def _period(plan: CameraPlanReport) -> str:
-    what = "a keyframe expected" if plan.kind == "push" else "one look"
-    period = f"{what} in {duration_text(plan.period_s)} while its kitchen works"
+    event = "a keyframe expected" if plan.kind == "push" else "one visit"
+    period = f"{event} in {duration_text(plan.period_s)} while its kitchen works"
     if plan.stretch > 1:
         period += f", stretched to {duration_text(plan.stretch * plan.period_s)}: the machine cannot keep it"
     return period
@@ -86,7 +86,7 @@ def _kitchen(plan: CameraPlanReport) -> str:
     if plan.window_open:
         return "works now"
     if not plan.window_opens_wall_ns:
-        return "rests, and its hours do not come: see the calendar, and `hours` in the registry"
+        return "rests, and never works: check the calendar, and `hours` in the registry"
     return f"rests; works again {zoned_text(plan.window_opens_wall_ns, plan.timezone)}"
 
 

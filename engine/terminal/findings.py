@@ -1,4 +1,4 @@
-"""Findings and their events as rows of a table and as JSON."""
+"""Renders findings and their events as table rows and as JSON."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _DIGEST_CHARS = 12
 
 
 def finding_row(finding: Finding) -> list[Cell]:
-    """One line of COLUMNS. What holds beside the state stands behind it."""
+    """Return the cells under COLUMNS. `overdue` and `supervised` follow the state where they hold beside it."""
     subject = finding.subject
     return [
         str(finding.finding_id),
@@ -31,7 +31,7 @@ def finding_row(finding: Finding) -> list[Cell]:
         subject.region,
         subject.cause_key,
         finding.severity.value,
-        Text(", ".join((finding.state, *_beside(finding))), style=_STYLES.get(finding.state, "")),
+        Text(", ".join((finding.state, *_flags(finding))), style=_STYLES.get(finding.state, "")),
         finding.level.value,
         "" if finding.state.ended else day_text(finding.deadline_wall_ns),
         day_text(finding.opened_wall_ns),
@@ -39,7 +39,7 @@ def finding_row(finding: Finding) -> list[Cell]:
 
 
 def event_row(event: LedgerEvent) -> list[Cell]:
-    """One line of EVENT_COLUMNS; of a digest its beginning."""
+    """Return the cells under EVENT_COLUMNS, with digests of the evidence cut to their first 12 characters."""
     evidence = ", ".join(digest[:_DIGEST_CHARS] for digest in event.evidence)
     return [
         str(event.number),
@@ -53,7 +53,7 @@ def event_row(event: LedgerEvent) -> list[Cell]:
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """For programs; times are RFC 3339 in UTC."""
+    """Return the finding as JSON for programs; times are RFC 3339 in UTC."""
     subject = finding.subject
     return {
         "finding": finding.finding_id,
@@ -76,7 +76,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def event_json(event: LedgerEvent) -> dict[str, Any]:
-    """The same of an event; null where it leaves severity, level or deadline as they were."""
+    """Return the event as JSON; severity, level and deadline are null where the event does not change them."""
     return {
         "number": event.number,
         "step": event.step,
@@ -91,10 +91,10 @@ def event_json(event: LedgerEvent) -> dict[str, Any]:
     }
 
 
-def _beside(finding: Finding) -> list[str]:
-    words = []
+def _flags(finding: Finding) -> list[str]:
+    flags = []
     if finding.overdue and finding.state is not FindingState.OVERDUE:
-        words.append("overdue")
+        flags.append("overdue")
     if finding.supervised and finding.state is not FindingState.SUPERVISED:
-        words.append("supervised")
-    return words
+        flags.append("supervised")
+    return flags

@@ -1,4 +1,4 @@
-"""How states, kinds, scores and times are written and coloured, the same everywhere."""
+"""Formats states, kinds, scores and times, the same way everywhere."""
 
 import time
 from datetime import datetime
@@ -6,21 +6,21 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from engine.model.verdict import State, Verdict
+from engine.model.verdict import Verdict
 
 STYLES = {"ok": "green", "fault": "bold red", "unknown": "yellow", "offline": "magenta", "unseen": "bright_black"}
 _NEVER_S = 366 * 86_400
-"""No window is looked for farther away."""
+"""The scheduler looks for the next open window no further ahead than this."""
 _UNITS = ((10, 1, "s", 1), (119.5, 1, "s", 0), (7200, 60, "min", 1), (172_800, 3600, "h", 1))
 
 
 def state_text(state: str) -> Text:
-    """A state in its colour."""
+    """Return a state in its colour."""
     return Text(state, style=STYLES.get(state, ""))
 
 
-def why(verdict: Verdict) -> str:
-    """Kinds of a fault with their cause, or the reason of an unknown or offline."""
+def why_text(verdict: Verdict) -> str:
+    """Return the kinds of a fault with their cause, or the reason of an unknown or offline."""
     if not verdict.kinds:
         return verdict.reason
     kinds = ", ".join(verdict.kinds)
@@ -28,17 +28,17 @@ def why(verdict: Verdict) -> str:
 
 
 def score_text(score: float | None) -> str:
-    """A score without decimals; a dash where there is none."""
+    """Return a score without decimals, or a dash if there is none."""
     return "-" if score is None else f"{score:.0f}"
 
 
 def clock_text(wall_ns: int) -> str:
-    """Local time of day."""
+    """Return the local time of day, or a dash for 0."""
     return time.strftime("%H:%M:%S", time.localtime(wall_ns / 1e9)) if wall_ns else "-"
 
 
 def duration_text(duration_s: float) -> str:
-    """Three digits or so, in the unit that a person would take; `never` for what is years away."""
+    """Return a duration with about three digits in a suitable unit; `never` for a year and more."""
     if duration_s >= _NEVER_S:
         return "never"
     for limit_s, unit_s, unit, digits in _UNITS:
@@ -48,25 +48,20 @@ def duration_text(duration_s: float) -> str:
 
 
 def zoned_text(wall_ns: int, timezone: str) -> str:
-    """Weekday, date and minute in a time zone."""
+    """Return weekday, date, hour and minute in a time zone."""
     return f"{datetime.fromtimestamp(wall_ns // 10**9, ZoneInfo(timezone)):%a %Y-%m-%d %H:%M} ({timezone})"
 
 
 def day_text(wall_ns: int) -> str:
-    """Local date and time of day."""
+    """Return the local date and time of day."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ns / 1e9))
 
 
 def utc_text(wall_ns: int) -> str:
-    """Date and time of day as RFC 3339 in UTC, for programs; empty for never."""
+    """Return date and time as RFC 3339 in UTC, for programs; empty for 0 (never)."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall_ns / 1e9)) if wall_ns else ""
 
 
 def state_of(verdict: Verdict | None) -> str:
-    """The announced state; unseen before the first verdict."""
+    """Return the announced state, or `unseen` before the first verdict."""
     return "unseen" if verdict is None else str(verdict.announced)
-
-
-def answer_of(verdict: Verdict) -> State:
-    """The visit's own answer."""
-    return verdict.state

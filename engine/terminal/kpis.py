@@ -1,4 +1,4 @@
-"""KPIs for people and spreadsheets: one row a region or canteen, with measured / registered beside every rate."""
+"""Renders KPIs as tables, CSV and JSON: one row per region or canteen, measured / registered beside every rate."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ CSV_COLUMNS = (
 
 
 def rate_text(rate: Rate) -> str:
-    """`97.4 % 95/98`; a dash where there is nothing to divide by."""
+    """Return a rate like `97.4 % 95/98`, or a dash if its denominator is 0."""
     return "-" if rate.value is None else f"{100 * rate.value:.1f} % {rate.numerator}/{rate.denominator}"
 
 
 def measured_text(rate: Rate) -> str:
-    """`98/100`: measured of registered."""
+    """Return measured of registered, like `98/100`."""
     return f"{rate.measured}/{rate.registered}"
 
 
 def table_rows(table: KpiTable, region_name: Callable[[str], str]) -> list[list[str]]:
-    """Cells under COLUMNS; the sum comes last if there is more than one row."""
+    """Return the cells under COLUMNS; a total comes last unless there is exactly one row."""
     rows = [_cells(row, row.site_name or region_name(row.region)) for row in table.rows]
     if len(rows) != 1:
         rows.append(_cells(table.total, "all"))
@@ -31,7 +31,7 @@ def table_rows(table: KpiTable, region_name: Callable[[str], str]) -> list[list[
 
 
 def league_rows(table: LeagueTable, region_name: Callable[[str], str]) -> list[list[str]]:
-    """Place, region, name, rate, measured, the rate before."""
+    """Return the cells of each line: place, region, name, rate, measured, rate of the period before."""
     return [
         [
             "-" if line.place is None else str(line.place),
@@ -46,7 +46,7 @@ def league_rows(table: LeagueTable, region_name: Callable[[str], str]) -> list[l
 
 
 def csv_rows(table: KpiTable, region_name: Callable[[str], str]) -> Iterator[Sequence[str]]:
-    """Cells under CSV_COLUMNS; an empty rate has nothing to divide by."""
+    """Yield the cells under CSV_COLUMNS; a rate whose denominator is 0 is empty."""
     for row in table.rows:
         yield (
             str(table.from_day or ""), str(table.to_day or ""), str(row.day or ""), row.region,
@@ -56,7 +56,7 @@ def csv_rows(table: KpiTable, region_name: Callable[[str], str]) -> Iterator[Seq
 
 
 def row_json(row: KpiRow, region_name: Callable[[str], str]) -> dict[str, Any]:
-    """One row for programs."""
+    """Return one row as JSON."""
     return {
         "region": row.region,
         "region_name": region_name(row.region),
@@ -70,7 +70,7 @@ def row_json(row: KpiRow, region_name: Callable[[str], str]) -> dict[str, Any]:
 
 
 def rate_json(rate: Rate) -> dict[str, Any]:
-    """One rate for programs; `value` is null where there is nothing to divide by."""
+    """Return one rate as JSON; `value` is null if the denominator is 0."""
     return {
         "value": None if rate.value is None else round(rate.value, 6),
         "numerator": rate.numerator,
@@ -82,9 +82,9 @@ def rate_json(rate: Rate) -> dict[str, Any]:
 
 
 def _cells(row: KpiRow, name: str) -> list[str]:
-    rates = [text for one in KpiName for text in (rate_text(row.rates[one]), measured_text(row.rates[one]))]
-    when = str(row.days) if row.day is None else row.day.isoformat()
-    return [row.region or "-", f"{name} {row.site_id}".strip(), when, *rates]
+    rates = [text for kpi in KpiName for text in (rate_text(row.rates[kpi]), measured_text(row.rates[kpi]))]
+    days = str(row.days) if row.day is None else row.day.isoformat()
+    return [row.region or "-", f"{name} {row.site_id}".strip(), days, *rates]
 
 
 def _csv_rate(rate: Rate) -> tuple[object, ...]:

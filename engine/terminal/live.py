@@ -1,4 +1,4 @@
-"""The patrol as it goes: counts, rate, what is wrong, what happened last. Rendered anew each time."""
+"""Renders the live view of `patrol demo`: counts, rates, cameras in trouble, latest events."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from rich.text import Text
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.registry import CameraStatus
 from engine.model.verdict import State, Verdict
-from engine.terminal.formatting import STYLES, clock_text, score_text, state_of, why
+from engine.terminal.formatting import STYLES, clock_text, score_text, state_of, why_text
 
 _ORDER = ("ok", "fault", "unknown", "offline", "unseen")
 _EVENTS = 6
@@ -19,13 +19,13 @@ _EVENTS = 6
 def render_patrol(
     status: EngineStatus, cameras: Sequence[CameraStatus], recent: Sequence[Verdict], footer: str, rows_max: int = 14
 ) -> RenderableType:
-    """The whole view; fits 80 columns and up."""
-    names = {one.camera.camera_id: one.camera.name or one.camera.camera_id for one in cameras}
+    """Return the whole view, for 80 columns and up. `rows_max`: cameras in trouble to list."""
+    names = {row.camera.camera_id: row.camera.name or row.camera.camera_id for row in cameras}
     return Group(
         _headline(status),
         _strip(cameras),
-        _troubles(cameras, rows_max),
-        _events(recent, names),
+        _trouble_table(cameras, rows_max),
+        _event_table(recent, names),
         Text(footer, style="bright_black"),
     )
 
@@ -37,23 +37,23 @@ def _headline(status: EngineStatus) -> Panel:
         if status.cameras_by_state.get(state, 0)
     )
     machine = status.machine or MachineStatus()
-    flow = Text(
+    rates = Text(
         f"{machine.checks_per_s:.1f} checks/s   {machine.checks_total} checks   {machine.visits_in_flight} visits in "
         f"flight   lag {machine.period_lag_s_max:.1f} s"
     )
-    return Panel(Group(counts, flow), title=f"patrol · {status.cameras} cameras", title_align="left")
+    return Panel(Group(counts, rates), title=f"patrol · {status.cameras} cameras", title_align="left")
 
 
 def _strip(cameras: Sequence[CameraStatus]) -> Text:
-    """One mark a camera, so that a change anywhere catches the eye."""
+    """Return one coloured mark per camera, so that a change catches the eye."""
     strip = Text(" ")
-    for one in cameras[:600]:
-        strip.append("■", style=STYLES[state_of(one.latest)])
+    for row in cameras[:600]:
+        strip.append("■", style=STYLES[state_of(row.latest)])
         strip.append(" ")
     return strip
 
 
-def _troubles(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
+def _trouble_table(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold bright_black")
     table.add_column("camera", ratio=2, no_wrap=True)
     table.add_column("canteen", ratio=4, no_wrap=True)
@@ -62,15 +62,12 @@ def _troubles(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
     table.add_column("sharp", justify="right", width=5)
     table.add_column("expo", justify="right", width=5)
     table.add_column("seen", width=8)
-    troubles = [one for one in cameras if one.latest is not None and one.latest.announced != State.OK]
-    for one in troubles[:rows_max]:
-        latest = one.latest
-        if latest is None:
-            continue
-        kinds = ", ".join(latest.announced_kinds) or why(latest)
+    troubles = [(row.camera, row.latest) for row in cameras if row.latest and row.latest.announced != State.OK]
+    for camera, latest in troubles[:rows_max]:
+        kinds = ", ".join(latest.announced_kinds) or why_text(latest)
         table.add_row(
-            one.camera.name or one.camera.camera_id,
-            one.camera.site_name,
+            camera.name or camera.camera_id,
+            camera.site_name,
             Text(latest.announced, style=STYLES[latest.announced]),
             kinds,
             score_text(latest.scores.sharpness),
@@ -82,7 +79,7 @@ def _troubles(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
     return table
 
 
-def _events(recent: Sequence[Verdict], names: dict[str, str]) -> Table:
+def _event_table(recent: Sequence[Verdict], names: dict[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for verdict in recent[-_EVENTS:]:
         table.add_row(

@@ -1,4 +1,4 @@
-"""How the patrol keeps its periods, for operators: one view for a terminal, the same as plain lines for a pipe."""
+"""Renders `patrol top`: how the patrol keeps its periods, as one view for a terminal or plain lines for a pipe."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _ROWS_ALL = 1000
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A small table. Columns after the first stand right."""
+    """A small table. Columns after the first are right-aligned."""
 
     title: str
     columns: Sequence[str]
@@ -38,9 +38,9 @@ class Section:
 def render_schedule(
     engine: EngineStatus, schedule: SchedulerStatus, footer: Text, width: int, height: int
 ) -> RenderableType:
-    """The whole view, for a terminal of `width` columns (80 and up) and `height` lines (24 and up)."""
+    """Return the whole view, for a terminal of `width` columns (80 and up) and `height` lines (24 and up)."""
     sentences = list(_sentences(engine, schedule))
-    headline = sum(-(-text_width(str(one)) // (width - 4)) for one in sentences) + 2
+    headline = sum(-(-text_width(str(sentence)) // (width - 4)) for sentence in sentences) + 2
     classes = _table(_classes(schedule), expand=width < _WIDE)
     room = height - headline - len(schedule.classes) - 3  # a header, a blank line and the footer
     bar = _BAR_CELLS if width >= _WIDE else _BAR_CELLS_NARROW
@@ -55,7 +55,7 @@ def render_schedule(
 
 
 def show_schedule(console: Console, engine: EngineStatus, schedule: SchedulerStatus) -> None:
-    """The same as plain lines, and more of them: every platform and county that the reply names."""
+    """Print the view as plain lines, with every platform and county that the status contains."""
     for sentence in _sentences(engine, schedule):
         console.out(str(sentence), highlight=False)
     causes = (_failing(schedule, _ROWS_ALL), _missed(schedule, _ROWS_ALL), _counties(schedule, _ROWS_ALL))
@@ -73,35 +73,35 @@ def _sentences(engine: EngineStatus, schedule: SchedulerStatus) -> Iterator[Text
         f"{schedule.starts_per_s:,.1f} visits/s  {machine.checks_per_s:,.1f} checks/s  "
         f"lag max {duration_text(schedule.lag_s_max)}  {machine.frames_waiting:,} frames queued"
     )
-    yield from _verdict(schedule)
+    yield from _balance(schedule)
     if not machine.workers_ready:
         yield Text("no worker is ready: keyframes wait until one is", style=_BAD)
 
 
-def _verdict(schedule: SchedulerStatus) -> Iterator[Text]:
-    """Whether the periods are kept; then what stands in the way."""
-    asked = f"{schedule.demand_per_s:,.1f} visits/s asked for"
-    carried = f"this machine carries {schedule.capacity_per_s:,.1f}"
-    stretched = [f"{_spaced(one.name)} x {one.stretch:.2f}" for one in schedule.classes if one.stretch > 1]
+def _balance(schedule: SchedulerStatus) -> Iterator[Text]:
+    """Yield whether the periods can be kept, then what hinders the patrol."""
+    demand = f"{schedule.demand_per_s:,.1f} visits/s asked for"
+    capacity = f"this machine carries {schedule.capacity_per_s:,.1f}"
+    stretched = [f"{_spaced(row.name)} x {row.stretch:.2f}" for row in schedule.classes if row.stretch > 1]
     if not schedule.cameras:
-        yield Text("no cameras: `patrol cameras import FILE` brings some", style=_WARN)
+        yield Text("no cameras: import some with `patrol cameras import FILE`", style=_WARN)
     elif stretched:
-        yield Text(f"overload: {asked}, {carried}; periods stretched: {', '.join(stretched)}", style=_BAD)
+        yield Text(f"overload: {demand}, {capacity}; periods stretched: {', '.join(stretched)}", style=_BAD)
     elif schedule.capacity_per_s:
-        yield Text(f"overload: {asked}, {carried}; no period may be stretched (stretch_max)", style=_BAD)
+        yield Text(f"overload: {demand}, {capacity}; no period may be stretched (stretch_max)", style=_BAD)
     else:
-        yield Text(f"in balance: {asked}, and the machine carries them", style=_GOOD)
+        yield Text(f"in balance: {demand}, and the machine carries them", style=_GOOD)
     if schedule.ready and schedule.visits_allowed < schedule.visits_max:
-        leave = f"{schedule.visits_allowed:,} of {schedule.visits_max:,} visits in flight"
-        yield Text(f"feeders and the queue before the workers allow {leave}", style=_WARN)
+        allowed = f"{schedule.visits_allowed:,} of {schedule.visits_max:,} visits in flight"
+        yield Text(f"feeders and the queue before the workers allow {allowed}", style=_WARN)
     if schedule.outages:
         more = len(schedule.outages) - _NAMES_MAX
         names = ", ".join(schedule.outages[:_NAMES_MAX]) + (f" and {more:,} more" if more > 0 else "")
         yield Text(f"out: {names}; one camera of each probes, the others wait", style=_BAD)
-    for one in schedule.pauses[:_NAMES_MAX]:
-        pause = one.pause
+    for status in schedule.pauses[:_NAMES_MAX]:
+        pause = status.pause
         yield Text(
-            f"paused: {pause.scope.kind} {pause.scope.value or 'all'}, {one.cameras:,} cameras, by {pause.who}: "
+            f"paused: {pause.scope.kind} {pause.scope.value or 'all'}, {status.cameras:,} cameras, by {pause.who}: "
             f"{pause.reason}",
             style=_WARN,
         )
@@ -109,49 +109,50 @@ def _verdict(schedule: SchedulerStatus) -> Iterator[Text]:
 
 def _classes(schedule: SchedulerStatus) -> Section:
     columns = ["class", "cameras", "period", "stretched", "achieved", "kept", "lag p50", "lag p99"]
-    return Section("class", columns, [_class(one) for one in schedule.classes])
+    return Section("class", columns, [_class_row(row) for row in schedule.classes])
 
 
-def _class(one: ClassStatus) -> list[Cell]:
-    period = duration_text(one.period_s)
+def _class_row(status: ClassStatus) -> list[Cell]:
+    period = duration_text(status.period_s)
     return [
-        _spaced(one.name),
-        f"{one.cameras:,}",
-        f"≤ {period}" if one.name == "offline" else period,
-        Text(duration_text(one.period_s * one.stretch), style=_BAD) if one.stretch > 1 else "-",
-        _achieved(one),
-        _coverage(one),
-        _lag(one.lag_p50_s, one.period_s),
-        _lag(one.lag_p99_s, one.period_s),
+        _spaced(status.name),
+        f"{status.cameras:,}",
+        f"≤ {period}" if status.name == "offline" else period,
+        Text(duration_text(status.period_s * status.stretch), style=_BAD) if status.stretch > 1 else "-",
+        _achieved(status),
+        _coverage(status),
+        _lag(status.lag_p50_s, status.period_s),
+        _lag(status.lag_p99_s, status.period_s),
     ]
 
 
-def _achieved(one: ClassStatus) -> Cell:
-    if not one.achieved_period_s:
+def _achieved(status: ClassStatus) -> Cell:
+    if not status.achieved_period_s:
         return "-"
-    late = one.achieved_period_s > _LATE_RATIO * one.period_s
-    return Text(duration_text(one.achieved_period_s), style=_WARN if late else _GOOD)
+    late = status.achieved_period_s > _LATE_RATIO * status.period_s
+    return Text(duration_text(status.achieved_period_s), style=_WARN if late else _GOOD)
 
 
-def _coverage(one: ClassStatus) -> Cell:
-    if not one.periods_due and one.coverage == 1:
+def _coverage(status: ClassStatus) -> Cell:
+    share = status.coverage
+    if not status.periods_due and share == 1:
         return "-"
-    style = _GOOD if one.coverage >= _COVERAGE_WARN else _WARN if one.coverage >= _COVERAGE_BAD else _BAD
-    return Text(f"{100 * one.coverage:.1f} %", style=style)
+    style = _GOOD if share >= _COVERAGE_WARN else _WARN if share >= _COVERAGE_BAD else _BAD
+    return Text(f"{100 * share:.1f} %", style=style)
 
 
 def _lag(lag_s: float, period_s: float) -> Cell:
-    """Late by a period means that a look was missed."""
+    """Return the lag, in red from one period on: then a visit was missed."""
     text = duration_text(lag_s)
     return Text(text, style=_BAD) if lag_s >= period_s else text
 
 
 def _caps(schedule: SchedulerStatus, bar: int) -> Section:
     rows: list[list[Cell]] = [
-        ["visits", *_use(schedule.in_flight, schedule.visits_allowed, bar), _some(schedule.ready)],
+        ["visits", *_use(schedule.in_flight, schedule.visits_allowed, bar), _waiting(schedule.ready)],
         ["starts/s", *_use(schedule.starts_per_s, schedule.starts_per_s_max, bar), "-"],
-        ["recorders", *_use(schedule.uplinks_busy, schedule.uplinks, bar), _some(schedule.waiting_uplink)],
-        ["platforms", *(["-"] if bar else []), "-", f"{schedule.hosts:,}", _some(schedule.waiting_host)],
+        ["recorders", *_use(schedule.uplinks_busy, schedule.uplinks, bar), _waiting(schedule.waiting_uplink)],
+        ["platforms", *(["-"] if bar else []), "-", f"{schedule.hosts:,}", _waiting(schedule.waiting_host)],
     ]
     return Section("caps", ["what", *(["in use"] if bar else []), "now", "cap", "wait"], rows)
 
@@ -161,7 +162,7 @@ def _hosts(schedule: SchedulerStatus, bar: int, rows_max: int) -> Section:
         [
             Text(host.name, style=_BAD if host.out else ""),
             *_use(host.in_flight, host.cap, bar),
-            Text("out", style=_BAD) if host.out else _some(host.waiting),
+            Text("out", style=_BAD) if host.out else _waiting(host.waiting),
         ]
         for host in schedule.busy_hosts[:rows_max]
     ]
@@ -169,7 +170,7 @@ def _hosts(schedule: SchedulerStatus, bar: int, rows_max: int) -> Section:
 
 
 def _causes(schedule: SchedulerStatus, room: int) -> list[Section]:
-    """Three tables below each other in `room` lines; what one does not need the next may have."""
+    """Return three tables that fit in `room` lines together; lines that one does not need go to the next."""
     left = room - 5  # three headers, two blank lines
     failing = _failing(schedule, max(1, left // 3))
     left -= max(1, len(failing.rows))
@@ -179,28 +180,30 @@ def _causes(schedule: SchedulerStatus, room: int) -> list[Section]:
 
 
 def _failing(schedule: SchedulerStatus, rows_max: int) -> Section:
-    rows = [[reason, f"{count:,}"] for reason, count in _most(schedule.failing)[:rows_max]]
+    rows = [[reason, f"{count:,}"] for reason, count in _largest_first(schedule.failing)[:rows_max]]
     return Section("failing because of", ["reason", "cameras"], rows)
 
 
 def _missed(schedule: SchedulerStatus, rows_max: int) -> Section:
-    rows = [[reason, f"{count:,.0f}"] for reason, count in _most(schedule.shed)[:rows_max]]
+    rows = [[reason, f"{count:,.0f}"] for reason, count in _largest_first(schedule.shed)[:rows_max]]
     return Section("missed because of", ["reason", "periods"], rows)
 
 
 def _counties(schedule: SchedulerStatus, rows_max: int) -> Section:
     rows = [
-        [county, duration_text(lag_s)] for county, lag_s in _most(schedule.county_lags)[:rows_max] if lag_s >= _LAG_S
+        [county, duration_text(lag_s)]
+        for county, lag_s in _largest_first(schedule.county_lags)[:rows_max]
+        if lag_s >= _LAG_S
     ]
     return Section("worst counties", ["county", "lag max"], rows)
 
 
-def _most(counts: Mapping[str, float]) -> list[tuple[str, float]]:
-    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+def _largest_first(counts: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _use(used: float, cap: float, bar: int) -> list[Cell]:
-    """A bar of so many cells (0: none), the number, the cap."""
+    """Return a bar of `bar` cells (0: no bar), the number in use, and the cap."""
     numbers: list[Cell] = [f"{used:,.1f}" if isinstance(used, float) else f"{used:,}", f"{cap:,g}"]
     if not bar:
         return numbers
@@ -211,7 +214,7 @@ def _use(used: float, cap: float, bar: int) -> list[Cell]:
     return [cells.append("·" * (bar - len(cells)), style=_DIM), *numbers]
 
 
-def _some(number: int) -> Cell:
+def _waiting(number: int) -> Cell:
     return Text(f"{number:,}", style=_WARN) if number else "-"
 
 

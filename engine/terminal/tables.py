@@ -1,4 +1,4 @@
-"""Tables for a terminal, plain lines for a pipe: one row a line, columns parted by two blanks, nothing cut off."""
+"""Prints tables on a terminal and plain lines on a pipe: a line per row, two blanks between columns, nothing cut."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ Cell = str | Text
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], title: str = "") -> None:
-    """A table a person likes to read; on a pipe, lines a program can."""
+    """Print a table; on a pipe, aligned lines (the title is left out)."""
     if not console.is_terminal:
         show_lines(console, columns, rows)
         return
@@ -25,7 +25,7 @@ def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence
 
 
 def show_lines(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Aligned lines without box or colour; wide characters count for two."""
+    """Print aligned lines without box or colour; wide characters count as two columns, an empty cell is a dash."""
     texts = [list(columns), *([str(cell).replace("\n", " ") or "-" for cell in row] for row in rows)]
     widths = [max(map(text_width, column)) for column in zip(*texts, strict=True)]
     for row in texts:
@@ -34,5 +34,5 @@ def show_lines(console: Console, columns: Sequence[str], rows: Iterable[Sequence
 
 
 def text_width(text: str) -> int:
-    """Columns of a terminal that the text takes."""
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+    """Return the number of terminal columns that the text takes."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.model.picture import TileMap
 from engine.model.verdict import Verdict
-from engine.terminal.formatting import score_text, why
+from engine.terminal.formatting import score_text, why_text
 
 _STRIP_SHARE = 0.075
 _COLOURS = {"ok": (46, 160, 67), "fault": (215, 58, 73), "unknown": (210, 153, 34), "offline": (163, 113, 247)}
@@ -35,7 +35,7 @@ def draw_check(
     words = " ".join(
         [
             verdict.state.upper(),
-            why(verdict),
+            why_text(verdict),
             f"  sharpness {score_text(scores.sharpness)}  exposure {score_text(scores.exposure)}",
             f" occlusion {score_text(scores.occlusion)}",
         ]

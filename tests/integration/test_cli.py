@@ -86,7 +86,7 @@ def test_a_registry_is_imported_without_an_engine_and_bad_rows_are_named(tmp_pat
     rows.write_text("camera_id,url,region,key_point\na,rtsp://u:secret@h/1,1301,\nb,gopher://h/1,x,kitchen\n")
     done = patrol("cameras", "import", str(rows), "--config", str(config))
     assert done.returncode == 1
-    for word in ("key_point", "region", "url", "nothing was taken"):
+    for word in ("key_point", "region", "url", "nothing was imported"):
         assert word in done.stderr
     done = patrol("cameras", "import", str(rows), "--keep-good", "--config", str(config))
     assert "1 added" in done.stdout

@@ -93,9 +93,9 @@ def test_the_list_says_what_became_of_each_and_how_much_waits(kept: Path) -> Non
 
 def test_what_was_given_up_goes_on_its_way_again(kept: Path, tmp_path: Path) -> None:
     done = patrol(kept, "replay", "county/2", "county/1")
-    assert (done.returncode, done.stdout) == (1, "1 on their way again\n")
-    assert "county/1: is not among those that were given up" in done.stderr
-    assert patrol(kept, "replay", "--all").stdout == "1 on their way again\n"
+    assert (done.returncode, done.stdout) == (1, "1 queued again\n")
+    assert "county/1: not among the notices that were given up" in done.stderr
+    assert patrol(kept, "replay", "--all").stdout == "1 queued again\n"
     assert patrol(kept, "replay", "county").returncode == 1
     with closing(Store.open(f"sqlite:///{tmp_path}/patrol.db")) as store:
         assert store.outbox.backlogs()["county"].waiting == 3

@@ -119,7 +119,7 @@ def test_plan_says_why_a_camera_is_due(world) -> None:
     done = patrol("plan", "file-0", *at(engine))
     assert done.returncode == 0
     assert done.stdout.startswith("file-0: ")
-    assert "key point; one look in 3 s while its kitchen works" in done.stdout
+    assert "key point; one visit in 3 s while its kitchen works" in done.stdout
     assert "brought a keyframe" in done.stdout or "is being visited" in done.stdout
     failed = next(one for n in range(REFUSED) if client.plan(one := f"refused-{n}").failures)
     told = json.loads(patrol("plan", failed, "--json", *at(engine)).stdout)

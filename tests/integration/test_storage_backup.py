@@ -222,5 +222,5 @@ def test_the_commands_copy_restore_and_export(store: Store, url: str, tmp_path: 
     assert "3 rows" in patrol("export", "verdicts", str(tmp_path / "w.parquet"), *times, "--region", "1301")
     assert "0 rows" in patrol("export", "days", str(tmp_path / "d.parquet"))
     store.close()
-    assert "the one before is" in patrol("db", "restore", str(tmp_path / "copy.db"))
+    assert "the previous database is" in patrol("db", "restore", str(tmp_path / "copy.db"))
     assert visits(url) == list(range(1, 31))

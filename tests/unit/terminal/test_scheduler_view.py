@@ -147,7 +147,7 @@ def test_a_plan_is_told_in_a_headline_and_facts() -> None:
     told = planned(patrol, "c001")
     assert told[""] == f"c001: due in {duration_text(report.due_in_s)}"
     assert told["because"] == "key point: one look in 900 s"
-    assert told["class"] == "key point; one look in 15 min while its kitchen works"
+    assert told["class"] == "key point; one visit in 15 min while its kitchen works"
     assert told["stands"] == "waits for its time"
     assert told["last visit"] == f"{duration_text(report.last_visit_ago_s)} ago, brought a keyframe"
     assert told["last keyframe"] == f"{duration_text(report.last_keyframe_ago_s)} ago"
@@ -171,7 +171,7 @@ def test_a_plan_tells_of_waiting_flying_resting_disabled_and_pushed_cameras() ->
     patrol.feed(CheckNow(("c000", "c001")))
     assert planned(patrol, "c000")[""] == "c000: being visited now"
     waiting = planned(patrol, "c001")
-    assert waiting["stands"] == "wants a visit now, waits for its recorder"
+    assert waiting["stands"] == "is due, waits for its recorder"
     assert waiting[""] == "c001: due since 0 s"
     resting = planned(patrol, "c002")
     assert resting["kitchen"] == "rests; works again Tue 2026-10-13 05:30 (Asia/Shanghai)"

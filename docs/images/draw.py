@@ -1,0 +1,89 @@
+"""Draws docs/images/demo.svg and top.svg from a real run of the demo: `python docs/images/draw.py`, about a minute."""
+
+import html
+import re
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from engine.client.patrol import PatrolClient
+from engine.demo.county import County, tally
+from engine.demo.runner import demo_settings
+from engine.model.verdict import Verdict
+from engine.supervisor.app import Supervisor
+from engine.terminal.live import render_patrol
+from engine.terminal.scheduler_view import render_schedule
+
+FOLDER = Path(__file__).parent
+WIDTH, TOP_HEIGHT = 100, 30
+TIMEOUT_S = 120.0
+FONT_FACES = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)
+"""GitHub loads no fonts from elsewhere; the reader's own monospace font is used."""
+TEXT = re.compile(r'textLength="[\d.]+"([^>]*)>([^<]*)</text>')
+CELL_PX = 12.2
+"""Width of a terminal cell in Rich's SVG."""
+
+
+def main() -> None:
+    """Run the demo until all faults are named, then draw the live view and `patrol top`."""
+    with tempfile.TemporaryDirectory() as folder, County() as county:
+        settings = demo_settings(Path(folder))
+        with Supervisor(settings, threading.Event()) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+            client.import_cameras([demo.camera for demo in county.cameras])
+            recent = wait_until_named(client, county)
+            statuses = list(client.cameras())
+            footer = f"gRPC {engine.addresses['grpc']}   metrics http://{engine.addresses['metrics']}/metrics"
+            save("demo.svg", "make demo", render_patrol(client.status(), statuses, recent, footer))
+            top_footer = Text(f"{engine.addresses['grpc']}   every 2 s   Ctrl-C ends", style="bright_black")
+            save(
+                "top.svg",
+                "patrol top",
+                render_schedule(client.status(), client.schedule(), top_footer, WIDTH, TOP_HEIGHT),
+            )
+
+
+def wait_until_named(client: PatrolClient, county: County) -> list[Verdict]:
+    """Wait until every fault is named and the rates have settled; return the latest changes of announcements."""
+    announced: dict[str, tuple[object, ...]] = {}
+    changes: list[Verdict] = []
+    end_s = time.monotonic() + TIMEOUT_S
+    settled_s = 0.0
+    while settled_s < 30:
+        latest = {status.camera.camera_id: status.latest for status in client.cameras()}
+        for camera_id, verdict in latest.items():
+            state = () if verdict is None else (verdict.announced, verdict.announced_kinds)
+            if verdict is not None and announced.get(camera_id) != state:
+                announced[camera_id] = state
+                changes.append(verdict)
+        named, faults, accused = tally(county.cameras, latest)
+        settled_s = settled_s + 0.5 if named == faults and not accused else 0.0
+        if time.monotonic() > end_s:
+            raise SystemExit(f"only {named} of {faults} faults were named within {TIMEOUT_S:.0f} s")
+        time.sleep(0.5)
+    return changes
+
+
+def save(name: str, title: str, view: RenderableType) -> None:
+    """Write what a terminal of WIDTH columns would show as an SVG."""
+    with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
+        console = Console(record=True, width=WIDTH, file=nowhere, force_terminal=True, color_system="truecolor")
+        console.print(view)
+        text = console.export_svg(title=title, code_format=FONT_FACES.sub("", CONSOLE_SVG_FORMAT), unique_id=name[:-4])
+    lines = (TEXT.sub(widened, line.rstrip()) for line in text.splitlines())
+    (FOLDER / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def widened(match: re.Match[str]) -> str:
+    """Return the text element with its width in cells: Rich counts characters, and a Chinese one takes two cells."""
+    attributes, text = match.groups()
+    return f'textLength="{cell_len(html.unescape(text)) * CELL_PX:.1f}"{attributes}>{text}</text>'
+
+
+if __name__ == "__main__":
+    main()
