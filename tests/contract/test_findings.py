@@ -1,6 +1,7 @@
 """One contract, two databases: what the record keeps of the ledger, in SQLite and in a real PostgreSQL."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -107,7 +108,7 @@ def test_what_open_findings_cite_is_known_at_a_start(store: Store, engine: sa.En
 
 
 def test_a_list_is_filtered_counted_and_newest_first(store: Store, told: Desk) -> None:
-    def ids(**wanted) -> list[int]:
+    def ids(**wanted: Any) -> list[int]:
         page = store.findings.page(FindingQuery(**wanted))
         assert page.total == len(page.findings)
         return [finding.finding_id for finding in page.findings]

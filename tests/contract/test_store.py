@@ -4,6 +4,7 @@ import itertools
 import random
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -62,7 +63,7 @@ def scored(camera_id: str, at_ns: int, state: State, sharpness: float | None) ->
     return VisitRecord(Verdict(camera_id, 1, at_ns, state, scores=Scores(sharpness, 50.0, None)), b"")
 
 
-def tend(store: Store, now_ns: int, **settings: float) -> None:
+def tend(store: Store, now_ns: int, **settings: Any) -> None:
     """Some rounds of upkeep."""
     more = True
     for _ in range(20):

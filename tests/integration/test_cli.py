@@ -18,7 +18,7 @@ def patrol(*arguments: str, cwd: Path | None = None, timeout_s: float = 60) -> s
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("cli") / "clip.mp4", Codec.H264, frames=3, size=(640, 360))
 
 

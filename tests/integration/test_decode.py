@@ -1,6 +1,7 @@
 """The decoder on bitstreams of real encoders: formats, ranges, sizes, and damage that must never pass for a picture."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def decoder():
     one.close()
 
 
-def coded(codec: Codec, width: int = 320, height: int = 240, seed: int = 1, **options) -> bytes:
+def coded(codec: Codec, width: int = 320, height: int = 240, seed: int = 1, **options: Any) -> bytes:
     return encode(codec, [scene(width, height, seed)], gop=1, **options)[0]
 
 

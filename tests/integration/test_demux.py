@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -25,13 +26,13 @@ from tests.support.clips import encode, scene, units, write_clip
 MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
 
-def fetch(url: str, **changes) -> Keyframe | VisitFailure:
+def fetch(url: str, **changes: Any) -> Keyframe | VisitFailure:
     schemes = ("rtsp", "rtmp", "http", "https", "file")
     return fetch_now(url, FeedSettings(**{"schemes": schemes, "deadline_s": 8, "connect_timeout_s": 2, **changes}))
 
 
 @pytest.fixture(scope="module", params=[Codec.H264, Codec.H265])
-def coded(request, tmp_path_factory) -> tuple[Codec, Path]:
+def coded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Codec, Path]:
     codec = request.param
     return codec, write_clip(tmp_path_factory.mktemp("demux") / f"{codec}.mp4", codec, frames=20)
 
@@ -188,7 +189,7 @@ def test_a_snapshot_behind_a_password() -> None:
 
 
 @pytest.fixture(scope="module")
-def rtmp(tmp_path_factory) -> Iterator[str]:
+def rtmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if shutil.which("nginx") is None or not MODULE.exists():
         pytest.skip("needs nginx with RTMP: apt-get install nginx libnginx-mod-rtmp")
     folder = tmp_path_factory.mktemp("nginx")

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -52,13 +53,13 @@ PATIENT = SchedulerSettings(key_period_s=600, ordinary_period_s=600)
 wait_for = partial(wait_until, timeout_s=20)
 
 
-def fast(**changes) -> SchedulerSettings:
+def fast(**changes: Any) -> SchedulerSettings:
     quick = dict.fromkeys(("key_period_s", "ordinary_period_s", "suspicious_period_s", "backoff_stream_first_s"), 2)
     quick |= {"backoff_connect_first_s": 2, "backoff_lasting_first_s": 2, "backoff_max_s": 3, "confirm_spacing_s": 1}
     return SchedulerSettings(**(quick | changes))
 
 
-def settings(folder: Path, **changes) -> Settings:
+def settings(folder: Path, **changes: Any) -> Settings:
     sections = {
         "feed": FeedSettings(deadline_s=3, connect_timeout_s=1, demuxers=0),
         "intake": IntakeSettings(listen="tcp://127.0.0.1:0"),
@@ -74,7 +75,7 @@ def settings(folder: Path, **changes) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory: pytest.TempPathFactory):
     """Three cameras of the county, one of them dark, one locked, and an engine that patrols them."""
     folder = tmp_path_factory.mktemp("engine")
     with ExitStack() as stack:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def lens() -> Iterator[list[str]]:
         process.kill()
 
 
-def chosen(folder: Path, **ledger) -> Settings:
+def chosen(folder: Path, **ledger: Any) -> Settings:
     return settings(folder, ledger=LedgerSettings(**(QUICK | ledger)))
 
 
@@ -67,7 +68,7 @@ def found(engine: HubAtHand, finding_id: int = 1) -> Finding | None:
     return engine.ask(engine.port.ledger.finding(finding_id))
 
 
-def act(engine: HubAtHand, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, **more) -> Finding:
+def act(engine: HubAtHand, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, **more: Any) -> Finding:
     return engine.ask(engine.port.ledger.act(FindingCommand(finding_id, step, **more), actor))
 
 

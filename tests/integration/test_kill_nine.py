@@ -15,13 +15,16 @@ from engine.client.patrol import PatrolClient
 from engine.supervisor.app import Supervisor
 from tests.integration.test_api_live import cameras, free_port, settings
 from tests.kill_nine.run import Run
+from tests.support.postgres import PostgresServer
 from tests.support.served import wait_until
 
 MOMENTS = 6
 
 
 @pytest.mark.timeout(240)
-def test_nothing_acknowledged_is_lost_or_doubled_by_any_kill(database_url: str, request, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_or_doubled_by_any_kill(
+    database_url: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     server = None if database_url.startswith("sqlite") else request.getfixturevalue("postgres_server")
     run = Run(tmp_path, database_url, server, seed=5)
     outcome = run.play(MOMENTS)
@@ -33,7 +36,9 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_any_kill(database_url: str, 
     assert min(number for name, number in figures["resumed"].items() if name != "patient") > 1
 
 
-def test_a_hub_that_comes_back_before_its_database_is_started_until_it_can_run(postgres_server, tmp_path: Path) -> None:
+def test_a_hub_that_comes_back_before_its_database_is_started_until_it_can_run(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
     port = free_port()
     chosen = settings(tmp_path, port)
     chosen = chosen.model_copy(update={"record": chosen.record.model_copy(update={"url": postgres_server.database()})})

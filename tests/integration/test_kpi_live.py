@@ -28,7 +28,7 @@ from tests.support.clips import encode, scene
 
 
 @pytest.fixture(scope="module")
-def patrolled(tmp_path_factory) -> Path:
+def patrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that a patrol left behind, and its configuration."""
     folder: Path = tmp_path_factory.mktemp("kpi")
     (folder / "patrol.toml").write_text(

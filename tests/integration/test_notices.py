@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -51,7 +52,7 @@ def receiver() -> Iterator[Receiver]:
 def settings(secret_file: Path) -> Callable[..., NoticesSettings]:
     """Settings with short waits, of endpoints by name and URL."""
 
-    def make(urls: dict[str, str], **more) -> NoticesSettings:
+    def make(urls: dict[str, str], **more: Any) -> NoticesSettings:
         of_endpoint = {name: more.pop(name) for name in ("timeout_s", "region", "events", "ca_file") if name in more}
         endpoints = tuple(
             EndpointSettings(name=name, url=url, secret_file=str(secret_file), **of_endpoint)
@@ -96,7 +97,9 @@ def states(store: Store) -> list[tuple[str, DeliveryState]]:
     return [(one.name, one.state) for one in store.outbox.parcels()]
 
 
-def test_what_is_in_the_outbox_arrives_signed_and_in_order(store, receiver, settings, send) -> None:
+def test_what_is_in_the_outbox_arrives_signed_and_in_order(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     store.outbox.put([opened(number) for number in range(1, 21)])
     tally, told = Tally(), {}
     send(settings({"county": receiver.url}), told.update, tally)
@@ -110,7 +113,9 @@ def test_what_is_in_the_outbox_arrives_signed_and_in_order(store, receiver, sett
     assert tally.outcomes == {("county", "delivered"): 20}
 
 
-def test_news_are_sent_at_once_when_the_sender_is_told_of_them(store, receiver, settings, send) -> None:
+def test_news_are_sent_at_once_when_the_sender_is_told_of_them(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     sender = send(settings({"county": receiver.url}))
     store.outbox.put([opened(1)])
     assert receiver.wait_taken(1)
@@ -135,7 +140,12 @@ def test_news_are_sent_at_once_when_the_sender_is_told_of_them(store, receiver, 
     ids=["500", "503", "404", "redirect", "breaks_off", "drips", "hangs"],
 )
 def test_a_receiver_that_fails_gets_the_same_event_again(
-    store, receiver, settings, send, reply: Reply, outcome: str
+    store: Store,
+    receiver: Receiver,
+    settings: Callable[..., NoticesSettings],
+    send: Callable[..., Sender],
+    reply: Reply,
+    outcome: str,
 ) -> None:
     receiver.reply = failing(3, reply)
     store.outbox.put([opened(1), opened(2)])
@@ -150,7 +160,9 @@ def test_a_receiver_that_fails_gets_the_same_event_again(
     assert tally.outcomes["county", outcome] == 3
 
 
-def test_retry_after_is_waited_for(store, receiver, settings, send) -> None:
+def test_retry_after_is_waited_for(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     receiver.reply = failing(1, Reply(429, {"retry-after": "1"}))
     store.outbox.put([opened(1)])
     tally = Tally()
@@ -161,7 +173,9 @@ def test_retry_after_is_waited_for(store, receiver, settings, send) -> None:
     assert wait_until(lambda: tally.outcomes == {("county", "throttled"): 1, ("county", "delivered"): 1})
 
 
-def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(store, receiver, settings, send) -> None:
+def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     receiver.reply = lambda one: Reply(422, body=b"no such \x1bcanteen") if b"findings/2" in one.body else Reply()
     store.outbox.put([opened(1), opened(2), opened(3)])
     tally = Tally()
@@ -177,7 +191,9 @@ def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(st
     assert tally.outcomes["county", "dead"] == 1
 
 
-def test_what_was_given_up_can_be_replayed_and_is_the_same_event(store, receiver, settings, send) -> None:
+def test_what_was_given_up_can_be_replayed_and_is_the_same_event(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     receiver.reply = lambda _: Reply(400)
     store.outbox.put([opened(1)])
     sender = send(settings({"county": receiver.url}, refusals_max=1))
@@ -190,7 +206,9 @@ def test_what_was_given_up_can_be_replayed_and_is_the_same_event(store, receiver
     assert len({one.headers["webhook-id"] for one in receiver.requests}) == 1
 
 
-def test_one_endpoint_that_hangs_holds_nobody_up(store, receiver, settings, send) -> None:
+def test_one_endpoint_that_hangs_holds_nobody_up(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     with receiving(Receiver()) as hanging:
         hanging.reply = lambda _: Reply(hang_s=60)
         urls = {f"hangs{number}": hanging.url for number in range(8)} | {"well": receiver.url}
@@ -203,7 +221,9 @@ def test_one_endpoint_that_hangs_holds_nobody_up(store, receiver, settings, send
     assert not any(outcome == "delivered" and name != "well" for name, outcome in tally.outcomes)
 
 
-def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(store, settings, send) -> None:
+def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(
+    store: Store, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     receiver, tally = Receiver(), Tally()
     with receiving(receiver):
         send(settings({"county": receiver.url}), tally=tally)
@@ -216,7 +236,9 @@ def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(store, settings
     assert numbers(receiver) == list(range(1, 11))
 
 
-def test_who_listens_where_nobody_is_is_unreachable(store, settings, send) -> None:
+def test_who_listens_where_nobody_is_is_unreachable(
+    store: Store, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
         store.outbox.put([opened(1)])
@@ -229,7 +251,11 @@ def test_who_listens_where_nobody_is_is_unreachable(store, settings, send) -> No
 
 
 def test_a_password_in_the_url_is_sent_and_proxies_of_the_environment_are_not_used(
-    store, receiver, settings, send, monkeypatch
+    store: Store,
+    receiver: Receiver,
+    settings: Callable[..., NoticesSettings],
+    send: Callable[..., Sender],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     store.outbox.put([opened(1)])
@@ -238,7 +264,9 @@ def test_a_password_in_the_url_is_sent_and_proxies_of_the_environment_are_not_us
     assert receiver.taken[0].headers["authorization"] == "Basic dXNlcjpnZWhlaW0="
 
 
-def test_a_region_hears_of_itself_and_new_endpoints_of_what_comes_after_them(store, receiver, settings, send) -> None:
+def test_a_region_hears_of_itself_and_new_endpoints_of_what_comes_after_them(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     with receiving(Receiver()) as other:
         sender = send(settings({"county": receiver.url}, region="130102"))
         store.outbox.put([opened(1, "130102"), opened(2, "130202")])
@@ -252,7 +280,9 @@ def test_a_region_hears_of_itself_and_new_endpoints_of_what_comes_after_them(sto
     assert (numbers(receiver), numbers(other)) == ([1, 3], [3])
 
 
-def test_an_endpoint_that_was_taken_away_is_sent_nothing_more(store, receiver, settings, send) -> None:
+def test_an_endpoint_that_was_taken_away_is_sent_nothing_more(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     receiver.reply = lambda _: Reply(500)
     sender = send(settings({"county": receiver.url}))
     store.outbox.put([opened(1)])
@@ -266,7 +296,13 @@ def test_an_endpoint_that_was_taken_away_is_sent_nothing_more(store, receiver, s
     assert [state for _, state in states(store)] == [DeliveryState.WAITING], "it may come back"
 
 
-def test_a_secret_that_was_exchanged_signs_the_next_notice(store, receiver, settings, send, secret_file: Path) -> None:
+def test_a_secret_that_was_exchanged_signs_the_next_notice(
+    store: Store,
+    receiver: Receiver,
+    settings: Callable[..., NoticesSettings],
+    send: Callable[..., Sender],
+    secret_file: Path,
+) -> None:
     other = "whsec_" + "QUJD" * 11
     secret_file.write_text(f"{other}\n{SECRET_LINE}\n")
     sender = send(settings({"county": receiver.url}))
@@ -282,7 +318,11 @@ def test_a_secret_that_was_exchanged_signs_the_next_notice(store, receiver, sett
 
 
 def test_without_a_usable_secret_nothing_is_sent_and_everything_waits(
-    store, receiver, settings, send, secret_file: Path
+    store: Store,
+    receiver: Receiver,
+    settings: Callable[..., NoticesSettings],
+    send: Callable[..., Sender],
+    secret_file: Path,
 ) -> None:
     secret_file.write_text("whsec_short")
     store.outbox.put([opened(1)])
@@ -294,7 +334,9 @@ def test_without_a_usable_secret_nothing_is_sent_and_everything_waits(
     assert receiver.wait_taken(1)
 
 
-def test_more_than_may_wait_is_given_up_at_once_and_can_be_replayed(store, receiver, settings, send) -> None:
+def test_more_than_may_wait_is_given_up_at_once_and_can_be_replayed(
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     receiver.reply = lambda _: Reply(500)
     store.outbox.put([opened(number) for number in range(1, 8)])
     send(settings({"county": receiver.url}, waiting_max=5))
@@ -325,7 +367,11 @@ class Away:
 
 
 def test_while_the_database_is_away_nothing_is_sent_twice_and_nothing_is_told(
-    store, receiver, settings, send, monkeypatch
+    store: Store,
+    receiver: Receiver,
+    settings: Callable[..., NoticesSettings],
+    send: Callable[..., Sender],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("engine.notices.sender._TROUBLE_S", 0.1)
     box, told = Away(store.outbox), []
@@ -340,7 +386,13 @@ def test_while_the_database_is_away_nothing_is_sent_twice_and_nothing_is_told(
     assert numbers(receiver) == [1, 2]
 
 
-def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, send, monkeypatch) -> None:
+def test_an_office_that_cannot_hear_is_told_again(
+    store: Store,
+    receiver: Receiver,
+    settings: Callable[..., NoticesSettings],
+    send: Callable[..., Sender],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("engine.notices.sender._TROUBLE_S", 0.1)
     told: list[int] = []
 
@@ -354,7 +406,9 @@ def test_an_office_that_cannot_hear_is_told_again(store, receiver, settings, sen
     assert wait_until(lambda: told == [5, 5, 5])
 
 
-def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, send) -> None:
+def test_what_was_delivered_before_a_crash_is_told_after_it(
+    store: Store, settings: Callable[..., NoticesSettings], send: Callable[..., Sender]
+) -> None:
     store.outbox.put([opened(4), opened(9, kind="finding.claimed"), opened(6)])
     store.outbox.route(lambda _: ["county"], time.time_ns(), 10, 10)
     store.outbox.settle(
@@ -368,7 +422,9 @@ def test_what_was_delivered_before_a_crash_is_told_after_it(store, settings, sen
     assert wait_until(lambda: told == {4: "county"})
 
 
-def test_an_https_endpoint_is_verified(store, settings, send, tmp_path: Path) -> None:
+def test_an_https_endpoint_is_verified(
+    store: Store, settings: Callable[..., NoticesSettings], send: Callable[..., Sender], tmp_path: Path
+) -> None:
     pem, context = certificate(tmp_path)
     receiver, tally = Receiver(), Tally()
     with receiving(receiver, context):
@@ -383,7 +439,7 @@ def test_an_https_endpoint_is_verified(store, settings, send, tmp_path: Path) ->
 
 
 def test_kill_9_of_the_sender_loses_nothing_and_repeats_only_with_the_same_id(
-    store, receiver, settings, tmp_path: Path, secret_file: Path
+    store: Store, receiver: Receiver, settings: Callable[..., NoticesSettings], tmp_path: Path, secret_file: Path
 ) -> None:
     config = tmp_path / "patrol.toml"
     config.write_text(

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def gone() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def settings(folder: Path, receiver: Receiver, **more) -> Settings:
+def settings(folder: Path, receiver: Receiver, **more: Any) -> Settings:
     secret = folder / "secret"
     secret.write_text(SECRET_LINE)
     endpoint = EndpointSettings(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ COMMAND = [sys.executable, "-m", "engine.cli"]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[tuple[Supervisor, PatrolClient, Path]]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Supervisor, PatrolClient, Path]]:
     """Six cameras that answer, nine of one platform that do not."""
     folder = tmp_path_factory.mktemp("operate")
     clip = write_clip(folder / "clip.mp4", Codec.H264, frames=3, size=(640, 360))
@@ -52,7 +53,7 @@ def at(engine: Supervisor) -> list[str]:
     return ["--server", engine.addresses["grpc"]]
 
 
-def test_top_prints_one_look_on_a_pipe(world) -> None:
+def test_top_prints_one_look_on_a_pipe(world: tuple[Supervisor, PatrolClient, Path]) -> None:
     engine, _, _ = world
     done = patrol("top", *at(engine))
     assert done.returncode == 0, done.stderr
@@ -66,7 +67,7 @@ def test_top_prints_one_look_on_a_pipe(world) -> None:
     assert any(line.split() == ["refused", str(count)] for line in lines for count in range(1, REFUSED + 1))
 
 
-def test_top_as_json_is_what_the_api_says(world) -> None:
+def test_top_as_json_is_what_the_api_says(world: tuple[Supervisor, PatrolClient, Path]) -> None:
     engine, client, _ = world
     done = patrol("top", "--json", *at(engine))
     told = json.loads(done.stdout)
@@ -77,7 +78,7 @@ def test_top_as_json_is_what_the_api_says(world) -> None:
     assert told["schedule"]["classes"][0]["achieved_period_s"] == pytest.approx(3, rel=0.5)
 
 
-def test_top_looks_again_every_interval(world) -> None:
+def test_top_looks_again_every_interval(world: tuple[Supervisor, PatrolClient, Path]) -> None:
     engine, _, _ = world
     command = [*COMMAND, "top", "--json", "--interval", "0.3", *at(engine)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -88,7 +89,7 @@ def test_top_looks_again_every_interval(world) -> None:
     assert started == sorted(started)
 
 
-def test_top_is_live_on_a_terminal_until_ctrl_c(world) -> None:
+def test_top_is_live_on_a_terminal_until_ctrl_c(world: tuple[Supervisor, PatrolClient, Path]) -> None:
     engine, _, _ = world
     ours, theirs = pty.openpty()
     environment = os.environ | {"COLUMNS": "80", "LINES": "24", "TERM": "xterm-256color"}
@@ -114,7 +115,7 @@ def test_top_is_live_on_a_terminal_until_ctrl_c(world) -> None:
     assert text.rindex("\x1b[?1049l") > text.rindex("patrol top")  # and what was there before comes back
 
 
-def test_plan_says_why_a_camera_is_due(world) -> None:
+def test_plan_says_why_a_camera_is_due(world: tuple[Supervisor, PatrolClient, Path]) -> None:
     engine, client, _ = world
     done = patrol("plan", "file-0", *at(engine))
     assert done.returncode == 0
@@ -127,7 +128,7 @@ def test_plan_says_why_a_camera_is_due(world) -> None:
     assert any("backed off" in one for one in told["because"])
 
 
-def test_plan_of_a_camera_that_is_not_there_is_one_sentence_and_2(world) -> None:
+def test_plan_of_a_camera_that_is_not_there_is_one_sentence_and_2(world: tuple[Supervisor, PatrolClient, Path]) -> None:
     engine, _, _ = world
     for name, sentence in (
         ("nobody", "camera 'nobody' is not in the registry; import it first"),
@@ -139,7 +140,7 @@ def test_plan_of_a_camera_that_is_not_there_is_one_sentence_and_2(world) -> None
         assert len(done.stderr.splitlines()) == 1
 
 
-def changed(engine: Supervisor, folder: Path, **scheduler) -> Path:
+def changed(engine: Supervisor, folder: Path, **scheduler: Any) -> Path:
     """The engine's settings with other keys of the scheduler, as a file."""
     now = engine.settings.model_copy(update={"scheduler": engine.settings.scheduler.model_copy(update=scheduler)})
     file = folder / "changed.toml"
@@ -147,7 +148,7 @@ def changed(engine: Supervisor, folder: Path, **scheduler) -> Path:
     return file
 
 
-def test_apply_shows_a_dry_run_then_takes_it_once(world) -> None:
+def test_apply_shows_a_dry_run_then_takes_it_once(world: tuple[Supervisor, PatrolClient, Path]) -> None:
     engine, client, folder = world
     file = changed(engine, folder, key_period_s=4.0, seed=7)
     row = ["scheduler.key_period_s", "3.0", "4.0", "hot"]
@@ -172,7 +173,9 @@ def test_apply_shows_a_dry_run_then_takes_it_once(world) -> None:
     assert [one["key"] for one in again["changes"]] == ["scheduler.seed"]
 
 
-def test_apply_warns_of_caps_that_cannot_carry_the_cameras_there_are(world) -> None:
+def test_apply_warns_of_caps_that_cannot_carry_the_cameras_there_are(
+    world: tuple[Supervisor, PatrolClient, Path],
+) -> None:
     engine, _, folder = world
     done = patrol("config", "apply", str(changed(engine, folder, ordinary_period_s=2.0)), "--dry-run", *at(engine))
     assert (
@@ -181,7 +184,9 @@ def test_apply_warns_of_caps_that_cannot_carry_the_cameras_there_are(world) -> N
     ) in done.stdout.splitlines()
 
 
-def test_what_is_refused_is_said_in_full_and_the_old_settings_stand(world) -> None:
+def test_what_is_refused_is_said_in_full_and_the_old_settings_stand(
+    world: tuple[Supervisor, PatrolClient, Path],
+) -> None:
     engine, client, folder = world
     before = client.schedule().classes
     bad = folder / "bad.toml"
@@ -198,7 +203,9 @@ def test_what_is_refused_is_said_in_full_and_the_old_settings_stand(world) -> No
     assert [one.period_s for one in client.schedule().classes] == [one.period_s for one in before]
 
 
-def test_the_scrape_says_that_a_reload_was_refused_until_one_is_taken(world) -> None:
+def test_the_scrape_says_that_a_reload_was_refused_until_one_is_taken(
+    world: tuple[Supervisor, PatrolClient, Path],
+) -> None:
     engine, client, folder = world
     stale, refused = ("patrol_config_stale", ()), ("patrol_config_reloads_total", (("outcome", "refused"),))
     before = scrape(engine).get(refused, 0)
@@ -216,7 +223,9 @@ def test_the_scrape_says_that_a_reload_was_refused_until_one_is_taken(world) -> 
     assert scrape(engine)[refused] == before + 1
 
 
-def test_the_scrape_shows_periods_lags_and_outages_of_the_running_patrol(world) -> None:
+def test_the_scrape_shows_periods_lags_and_outages_of_the_running_patrol(
+    world: tuple[Supervisor, PatrolClient, Path],
+) -> None:
     engine, client, _ = world
     period_s = client.schedule().classes[0].period_s
 

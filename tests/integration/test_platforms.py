@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def statuses(desk: DatabaseRegistry) -> dict[str, str]:
     return {one.camera.camera_id: one.camera.platform_status for one in desk.list(CameraQuery())}
 
 
-def zlm(url: str, secret: str = SECRET, **more) -> PlatformHttp:
+def zlm(url: str, secret: str = SECRET, **more: Any) -> PlatformHttp:
     return PlatformHttp(url, query={"secret": secret}, **more)
 
 
@@ -97,7 +98,7 @@ def test_nothing_but_platform_status_is_written(desk: DatabaseRegistry, settings
     store.close()
 
 
-def wvp_http(url: str, token: str = SECRET, **more) -> PlatformHttp:
+def wvp_http(url: str, token: str = SECRET, **more: Any) -> PlatformHttp:
     return PlatformHttp(url, headers={"access-token": token}, **more)
 
 
@@ -241,11 +242,11 @@ def test_one_protocol_alone_can_be_asked_for() -> None:
     assert "schema=rtmp" in asked[0]
 
 
-def zlm_pull(url: str, **more) -> None:
+def zlm_pull(url: str, **more: Any) -> None:
     ask_zlmediakit(zlm(url, **more), (), "")
 
 
-def wvp_pull(url: str, **more) -> None:
+def wvp_pull(url: str, **more: Any) -> None:
     ask_wvp(wvp_http(url, **more), (), 10, 10)
 
 

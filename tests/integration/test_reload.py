@@ -113,7 +113,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running,
             patrol.process.wait()
 
 
-def test_a_hundred_reloads_good_and_bad_lose_nothing_and_double_nothing(running) -> None:
+def test_a_hundred_reloads_good_and_bad_lose_nothing_and_double_nothing(running: tuple[Running, list[Camera]]) -> None:
     patrol, cameras = running
     client, chance = patrol.client, random.Random(1)
     expected, refusals = Counter(patrol.reloads()), []
@@ -153,7 +153,7 @@ def test_a_hundred_reloads_good_and_bad_lose_nothing_and_double_nothing(running)
     assert not patrol.logged("process ended")
 
 
-def test_of_two_reloads_at_once_one_comes_after_the_other(running) -> None:
+def test_of_two_reloads_at_once_one_comes_after_the_other(running: tuple[Running, list[Camera]]) -> None:
     patrol, _ = running
     client = patrol.client
     for round_ in range(5):
@@ -176,7 +176,7 @@ def test_of_two_reloads_at_once_one_comes_after_the_other(running) -> None:
         assert client.schedule().classes[0].period_s == loads(won).scheduler.key_period_s
 
 
-def test_a_signal_and_a_call_at_once_both_have_their_word(running) -> None:
+def test_a_signal_and_a_call_at_once_both_have_their_word(running: tuple[Running, list[Camera]]) -> None:
     patrol, _ = running
     before = patrol.reloads()
     patrol.write(patrol.file_text(2.25, "# by signal\n"))
@@ -187,7 +187,7 @@ def test_a_signal_and_a_call_at_once_both_have_their_word(running) -> None:
     assert patrol.client.schedule().classes[0].period_s in (2.25, 2.75)
 
 
-def test_a_file_that_changed_and_a_signal_for_it_are_one_reload(running) -> None:
+def test_a_file_that_changed_and_a_signal_for_it_are_one_reload(running: tuple[Running, list[Camera]]) -> None:
     patrol, _ = running
     before = patrol.reloads()
     patrol.write(patrol.file_text(1.1))
@@ -196,7 +196,7 @@ def test_a_file_that_changed_and_a_signal_for_it_are_one_reload(running) -> None
     assert patrol.reloads() - before == Counter(applied=1)
 
 
-def test_a_calendar_that_turns_bad_keeps_the_old_one(running) -> None:
+def test_a_calendar_that_turns_bad_keeps_the_old_one(running: tuple[Running, list[Camera]]) -> None:
     patrol, cameras = running
     calendar = patrol.folder / "calendar.toml"
     calendar.write_text('timezone = "Asia/Shanghai"\n')
@@ -215,7 +215,7 @@ def test_a_calendar_that_turns_bad_keeps_the_old_one(running) -> None:
     wait_for(lambda: patrol.client.plan(cameras[0].camera_id).window_open)
 
 
-def test_at_the_end_every_order_has_ended_once_and_the_books_balance(running) -> None:
+def test_at_the_end_every_order_has_ended_once_and_the_books_balance(running: tuple[Running, list[Camera]]) -> None:
     patrol, cameras = running
     client = patrol.client
     client.import_cameras([replace(camera, enabled=False) for camera in cameras])

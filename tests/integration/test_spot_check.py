@@ -71,7 +71,7 @@ def fill(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
+def engine(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("spot")
     fill(folder)
     with Supervisor(settings(folder)) as running, PatrolClient(running.addresses["grpc"]) as client:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class Clock:
         return self.now_wall_ns
 
 
-def camera(number: int, county: str = "130102", **columns: object) -> Camera:
+def camera(number: int, county: str = "130102", **columns: Any) -> Camera:
     values = {
         "site_id": f"s{number // 4}",
         "site_name": f"第{number // 4}食堂",
@@ -65,7 +66,7 @@ def write(store: Store, office: KpiService, records: list[VisitRecord]) -> None:
     office.committed()
 
 
-def counties(store: Store, **query: object) -> dict[str, Counts]:
+def counties(store: Store, **query: Any) -> dict[str, Counts]:
     return {row.region: row.counts for row in kpi_table(store.kpis, KpiQuery(**query)).rows}
 
 

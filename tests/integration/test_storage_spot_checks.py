@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def store(tmp_path: Path):
     one.close()
 
 
-def camera(camera_id: str, site_id: str, **more) -> Camera:
+def camera(camera_id: str, site_id: str, **more: Any) -> Camera:
     return Camera(camera_id, "rtsp://h/1", site_id=site_id, **({"region": "130102"} | more))
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.queue import Entry, WriteQueue
 from engine.storage.writer.writer import Writer
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def store(database_url: str):
 class Heard:
     """A writer with the ears that a hub lends it."""
 
-    def __init__(self, store: Store, folder: Path, **settings) -> None:
+    def __init__(self, store: Store, folder: Path, **settings: Any) -> None:
         self.seqs: list[int] = []
         self.visits: list[int] = []
         self.errors: Counter[str] = Counter()
@@ -178,7 +180,9 @@ def test_while_a_sqlite_file_is_locked_everything_waits_in_order(tmp_path: Path)
     lock.close()
 
 
-def test_a_postgresql_server_that_is_killed_loses_and_doubles_nothing(postgres_server, tmp_path: Path) -> None:
+def test_a_postgresql_server_that_is_killed_loses_and_doubles_nothing(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
     url = postgres_server.database()
     store = Store.open(url)
     store.claim()
@@ -208,7 +212,7 @@ def test_a_postgresql_server_that_is_killed_loses_and_doubles_nothing(postgres_s
     store.close()
 
 
-def test_who_reads_while_the_database_is_away_is_told_to_ask_again(postgres_server) -> None:
+def test_who_reads_while_the_database_is_away_is_told_to_ask_again(postgres_server: PostgresServer) -> None:
     store = Store.open(postgres_server.database())
     store.write([record(1)])
     postgres_server.stop("immediate")
@@ -221,7 +225,9 @@ def test_who_reads_while_the_database_is_away_is_told_to_ask_again(postgres_serv
     store.close()
 
 
-def test_a_commit_whose_answer_was_lost_is_not_written_again(store: Store, heard: Heard, monkeypatch) -> None:
+def test_a_commit_whose_answer_was_lost_is_not_written_again(
+    store: Store, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write, lost = store.write, []
 
     def write_and_lose(*arguments):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -22,7 +23,7 @@ SERVER = Path(__file__).with_name("gst_server.py")
 PYTHON = "/usr/bin/python3"
 
 
-def run(url: str, deadline_s: float = 5.0, loop_factory=None, **changes) -> Keyframe | VisitFailure:
+def run(url: str, deadline_s: float = 5.0, loop_factory=None, **changes: Any) -> Keyframe | VisitFailure:
     settings = FeedSettings(**{"connect_timeout_s": 1.0, **changes})
     order = VisitOrder(7, "cam", url, round(deadline_s * 1e9), FeedKind.RTSP)
     with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -51,7 +52,9 @@ def gst_server(clip: Path, codec: Codec, *login: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", params=[Codec.H264, Codec.H265])
-def served(request, gst, tmp_path_factory) -> Iterator[tuple[Codec, str]]:
+def served(
+    request: pytest.FixtureRequest, gst: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Codec, str]]:
     del gst
     codec = request.param
     clip = write_clip(tmp_path_factory.mktemp("gst") / f"{codec}.mp4", codec, frames=60)
@@ -108,7 +111,7 @@ def test_a_wrong_path_is_not_found(served: tuple[Codec, str]) -> None:
 
 
 @pytest.mark.gst
-def test_passwords_open_and_wrong_ones_do_not(gst, tmp_path: Path) -> None:
+def test_passwords_open_and_wrong_ones_do_not(gst: None, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "c.mp4", Codec.H264, frames=60)
     with gst_server(clip, Codec.H264, "admin", "p@ss:word") as place:
         assert isinstance(run(f"rtsp://admin:p%40ss%3Aword@{place}"), Keyframe)

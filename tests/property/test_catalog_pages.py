@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +61,7 @@ queries = st.builds(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=steps, after=steps, asked=st.lists(queries, min_size=1, max_size=6))
 def test_pages_and_cameras_are_those_of_the_database(
-    tmp_path_factory, before: list, after: list, asked: list[CameraQuery]
+    tmp_path_factory: pytest.TempPathFactory, before: list, after: list, asked: list[CameraQuery]
 ) -> None:
     folder: Path = tmp_path_factory.mktemp("catalog")
     store = Store.open(f"sqlite:///{folder}/patrol.db")

@@ -40,7 +40,9 @@ cameras = st.builds(
 @pytest.mark.parametrize("gb_names", [False, True])
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(cameras, max_size=5, unique_by=lambda camera: camera.camera_id))
-def test_a_registry_comes_back_from_a_file_as_it_was(form: Form, gb_names: bool, rows: list[Camera], tmp_path_factory):
+def test_a_registry_comes_back_from_a_file_as_it_was(
+    form: Form, gb_names: bool, rows: list[Camera], tmp_path_factory: pytest.TempPathFactory
+):
     assert check_cameras(rows, lambda url: check_url(url, ("rtsp",))) == []
     path = Path(tmp_path_factory.getbasetemp()) / f"cameras.{form}"
     with new_file(path, form, private=False) as out:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from engine.clock import wall_ns
 from engine.config import Settings
@@ -55,7 +56,7 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, **record) -> Iterator[Bench]:
+def bench(folder: Path, **record: Any) -> Iterator[Bench]:
     """All of it on a SQLite file in `folder`."""
     settings = Settings(
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", batch_wait_s=0.02, **record),

@@ -1,5 +1,7 @@
 """A ledger in virtual time, a sentence a test: what is announced, what looks show, who does what."""
 
+from typing import Any
+
 from engine.config.ledger import LedgerSettings
 from engine.ledger.core import Action, Ledger, RecheckWanted
 from engine.ledger.invariants import check_invariants
@@ -26,7 +28,7 @@ def camera(camera_id: str = "c1", region: str = "130102") -> Camera:
 class Desk:
     """One ledger, its clock, and all that it said."""
 
-    def __init__(self, **settings) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.settings = LedgerSettings(**settings)
         self.now_ns = START
         self.ledger = Ledger(self.settings, START)
@@ -107,6 +109,6 @@ class Desk:
         self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id)
         check_invariants(self.ledger)
 
-    def configure(self, **changes) -> None:
+    def configure(self, **changes: Any) -> None:
         self.settings = LedgerSettings(**(self.settings.model_dump() | changes))
         self.ledger.configure(self.settings)

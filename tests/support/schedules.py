@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar
@@ -64,7 +65,7 @@ class Patrol:
         return self.scheduler.plan(camera_id, self.now_ns)
 
 
-def camera(number: int, **changes) -> CameraPlan:
+def camera(number: int, **changes: Any) -> CameraPlan:
     """One of many: eight to a recorder, forty to a platform, a hundred to a county; every other one a key point."""
     plain = {
         "uplink": f"nvr-{number // 8}",

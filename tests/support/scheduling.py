@@ -4,7 +4,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.config.calendar import Calendar
@@ -46,18 +46,18 @@ class Start(NamedTuple):
     lag_s: float
 
 
-def settings(period_s: float = 100, **changes) -> SchedulerSettings:
+def settings(period_s: float = 100, **changes: Any) -> SchedulerSettings:
     """Key points and ordinary cameras once in `period_s` unless said, no jitter, no limit on starts."""
     plain = {"jitter": 0, "starts_per_s_max": 10_000, "host_starts_per_s_max": 10_000}
     return SchedulerSettings(**{"key_period_s": period_s, "ordinary_period_s": period_s, **plain, **changes})
 
 
-def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes) -> CamerasPut:
+def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes: Any) -> CamerasPut:
     """So many cameras, each on a recorder of its own unless `uplink` is given."""
     return CamerasPut([CameraPlan(f"{name}{n:03}", uplink or f"{name}u{n}", host, **changes) for n in range(count)])
 
 
-def key_cameras(count: int, **changes) -> CamerasPut:
+def key_cameras(count: int, **changes: Any) -> CamerasPut:
     """The same for key points."""
     return cameras(count, **{"name": "k", "key_point": KeyPoint.COOKING, **changes})
 

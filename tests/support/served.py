@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
@@ -153,7 +154,7 @@ class SmallHub:
         self.store.put_cameras(cameras)
         self.registry.put(cameras)
 
-    def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other) -> Verdict:
+    def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other: Any) -> Verdict:
         """A verdict is stored and published."""
         self.next_visit_id += 1
         verdict = replace(VERDICT, camera_id=camera_id, visit_id=visit_id or self.next_visit_id, **other)

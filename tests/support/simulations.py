@@ -1,6 +1,7 @@
 """Rehearsals as tests want them: a made-up province, a few hours from seven in the morning on."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from engine.clock import ns
 from engine.config.calendar import Calendar
@@ -28,7 +29,7 @@ PLAIN = World(
 """Every visit connects in half a second and waits for its keyframe up to two; every check costs 10 ms; always open."""
 
 
-def settings(**scheduler) -> Settings:
+def settings(**scheduler: Any) -> Settings:
     return Settings(scheduler=SchedulerSettings(**scheduler))
 
 
@@ -61,11 +62,11 @@ def stage(
     )
 
 
-def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Report:
+def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen: Any) -> Report:
     return simulate("plan", stage(cameras, hours, **chosen))
 
 
-def played(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Simulation:
+def played(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen: Any) -> Simulation:
     play = Simulation(stage(cameras, hours, **chosen))
     play.run()
     return play

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
@@ -209,5 +210,5 @@ class World:
         self.patrol.tell(event)
 
 
-def _changed(plan: CameraPlan, **changes) -> CameraPlan:
+def _changed(plan: CameraPlan, **changes: Any) -> CameraPlan:
     return plan._replace(**{name: value for name, value in changes.items() if name in plan._fields})

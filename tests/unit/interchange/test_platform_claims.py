@@ -1,5 +1,7 @@
 """What a platform claims beside what we see, and which channel is whose."""
 
+from typing import Any
+
 import pytest
 
 from engine.interchange.platform_claims import (
@@ -48,7 +50,7 @@ def test_a_status_is_kept_as_on_off_or_the_platforms_own_word(value: object, wor
     assert status_word(value) == word
 
 
-def verdict(announced: State, state: State | None = None, **more) -> Verdict:
+def verdict(announced: State, state: State | None = None, **more: Any) -> Verdict:
     return Verdict("c", 1, 9, state or announced, announced=announced, since_wall_ns=5, **more)
 
 

@@ -1,5 +1,7 @@
 """Claims and re-checks: only looks after a claim, or a decision by a named role, close a finding."""
 
+from typing import Any
+
 import pytest
 
 from engine.model.access import ENGINE
@@ -11,13 +13,13 @@ COVERED, GREASE = FaultKind.COVERED, FaultKind.GREASE
 BEGUN_FAILED = [Step.RECHECK_BEGUN, Step.RECHECK_FAILED]
 
 
-def opened(*kinds: FaultKind, **settings) -> Desk:
+def opened(*kinds: FaultKind, **settings: Any) -> Desk:
     desk = Desk(**settings)
     desk.look(*(kinds or (COVERED,)))
     return desk
 
 
-def claimed(*kinds: FaultKind, **settings) -> Desk:
+def claimed(*kinds: FaultKind, **settings: Any) -> Desk:
     desk = opened(*kinds, **settings)
     desk.act(Step.CLAIMED)
     return desk

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support.scheduling import SECOND, wall_ns
 FIVE = ((330, 810), (960, 1140))
 
 
-def window(hours: str, zone: str = "Asia/Shanghai", region: str = "130102", **calendar) -> Window:
+def window(hours: str, zone: str = "Asia/Shanghai", region: str = "130102", **calendar: Any) -> Window:
     windows = Windows(Calendar.model_validate({"timezone": zone, **calendar}), "")
     return windows.all[windows.of("", region, hours)]
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def notice(kind: str = "finding.opened", seq: int = 7, region: str = "130102") -
     return Notice(seq, kind, 12, 1, AT_NS, region, data.model_dump_json())
 
 
-def endpoint(name: str = "city", **more) -> EndpointSettings:
+def endpoint(name: str = "city", **more: Any) -> EndpointSettings:
     return EndpointSettings(name=name, url="https://city.example/patrol", secret_file="s", **more)
 
 

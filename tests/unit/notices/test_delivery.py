@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
@@ -18,14 +19,14 @@ DOWN = Answer(Outcome.SERVER_ERROR, "HTTP 500")
 BAD = Answer(Outcome.REFUSED, "HTTP 422")
 
 
-def settings(*names: str, **more) -> NoticesSettings:
+def settings(*names: str, **more: Any) -> NoticesSettings:
     endpoints = tuple(
         EndpointSettings(name=one, url=f"https://{one}.example/", secret_file="s") for one in names or ("a",)
     )
     return NoticesSettings(endpoints=endpoints, **({"per_s_max": 1000.0} | more))
 
 
-def parcel(endpoint: str = "a", seq: int = 1, at_ns: int = T0, **more) -> PendingDelivery:
+def parcel(endpoint: str = "a", seq: int = 1, at_ns: int = T0, **more: Any) -> PendingDelivery:
     return PendingDelivery(endpoint, Notice(seq, "finding.opened", seq, 1, at_ns, "13", "{}"), at_ns, **more)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,9 @@ HOUR = 3600 * 10**9
 ZH, EN = Words(Lang.ZH), Words(Lang.EN)
 
 
-def finding(number: int = 1, state: FindingState = FindingState.OPEN, opened_ns: int = BEGIN + HOUR, **more) -> Finding:
+def finding(
+    number: int = 1, state: FindingState = FindingState.OPEN, opened_ns: int = BEGIN + HOUR, **more: Any
+) -> Finding:
     subject = Subject("c1", more.pop("cause_key", "covered"), "s1", "第一中学食堂", more.pop("region", "130102"))
     base = Finding(
         number, subject, state, Severity.BLIND, Level.SCHOOL, BEGIN + 25 * HOUR, opened_ns, opened_ns,
@@ -31,7 +34,7 @@ def finding(number: int = 1, state: FindingState = FindingState.OPEN, opened_ns:
     return replace(base, **more)
 
 
-def digest(*cases: Case, **more) -> Digest:
+def digest(*cases: Case, **more: Any) -> Digest:
     findings = Findings(cases, BEGIN)
     chapters, left_out = findings.chapters({"130102": "石家庄市长安区"})
     base = Digest(

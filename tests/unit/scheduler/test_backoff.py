@@ -1,6 +1,7 @@
 """Back-off: how long a camera that fails is left alone, by reason and by its past."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ LASTING = {
 }  # fmt: skip
 
 
-def failing(reason: FailureReason | str = FailureReason.REFUSED, until_s: float = 1e9, **changes) -> Patrol:
+def failing(reason: FailureReason | str = FailureReason.REFUSED, until_s: float = 1e9, **changes: Any) -> Patrol:
     patrol = Patrol(settings(**changes), answer=lambda _, at_s: reason if at_s < until_s else None)
     patrol.tell(cameras(1))
     return patrol
@@ -91,7 +92,7 @@ def test_jitter_makes_waits_shorter_never_longer() -> None:
     assert 30 <= min(gaps) < 40 < 50 < max(gaps) <= 60
 
 
-def flapping(bad: int, good: int, **changes) -> list[int]:
+def flapping(bad: int, good: int, **changes: Any) -> list[int]:
     """Waits after the last of `bad` failures in a row, between `good` keyframes in a row."""
     turn = itertools.cycle([FailureReason.REFUSED] * bad + [None] * good)
     patrol = Patrol(settings(period_s=600, backoff_connect_first_s=10, **changes), answer=lambda *_: next(turn))

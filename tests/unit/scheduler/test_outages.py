@@ -1,6 +1,7 @@
 """Platforms that are out: one camera probes, the others wait, and a platform that is half dead is not out."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,9 @@ HOST = "media.example"
 class Platform:
     """Forty cameras on one platform that is dead from `dead_s` to `back_s`; `broken` cameras never answer."""
 
-    def __init__(self, *, dead_s: float = 1e9, back_s: float = 1e9, broken: int = 0, takes_s: float = 1.0, **changes):
+    def __init__(
+        self, *, dead_s: float = 1e9, back_s: float = 1e9, broken: int = 0, takes_s: float = 1.0, **changes: Any
+    ):
         self.dead_s, self.back_s, self.broken = dead_s, back_s, broken
         self.patrol = Patrol(settings(outage_cameras_min=4, **changes), answer=self.answer, takes_s=takes_s)
         self.patrol.tell(cameras(40, host=HOST))

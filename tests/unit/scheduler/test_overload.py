@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter, defaultdict
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_machine_that_ends_nothing_is_not_taken_for_a_slow_one() -> None:
     assert stretched([100, 100, 40, 10], 0) == [1, 1, 1, 1], "no feeder is there: that says nothing of its speed"
 
 
-def overloaded(visits_max: int, keys: int = 100, others: int = 300, **changes) -> Patrol:
+def overloaded(visits_max: int, keys: int = 100, others: int = 300, **changes: Any) -> Patrol:
     """Key points and ordinary cameras once in 100 s, visits of 5 s each."""
     patrol = Patrol(settings(visits_max=visits_max, **changes), takes_s=5, checked=False)
     patrol.tell(key_cameras(keys))
@@ -194,7 +195,7 @@ def test_failing_cameras_take_least_of_a_machine_that_is_short() -> None:
 COUNTIES = {"130101": 600, "130102": 6, "130103": 60}
 
 
-def province(**changes) -> Patrol:
+def province(**changes: Any) -> Patrol:
     """A huge county, a middling and a small one, on a machine that can do two thirds of what they want."""
     patrol = Patrol(settings(visits_max=22, **changes), takes_s=5, checked=False)
     for county, count in COUNTIES.items():

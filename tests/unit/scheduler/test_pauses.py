@@ -1,5 +1,7 @@
 """Pauses: who is not visited while somebody says so, and what becomes of them afterwards."""
 
+from typing import Any
+
 import pytest
 
 from engine.model.schedule import Pause, PauseKind, PauseScope
@@ -16,7 +18,7 @@ from tests.support.scheduling import SECOND, Patrol, cameras, settings
 BEGAN = "2026-03-02T12:00"
 
 
-def patrol_of(*plans: CameraPlan, **changes) -> Patrol:
+def patrol_of(*plans: CameraPlan, **changes: Any) -> Patrol:
     patrol = Patrol(settings(100, **changes), began=BEGAN)
     patrol.tell(CamerasPut(plans) if plans else cameras(4))
     patrol.run(patrol.now_s + 300)

@@ -1,6 +1,7 @@
 """Cameras that come, change, move and go while the patrol is under way, also in mid-visit."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def put(patrol: Patrol, *plans: CameraPlan) -> None:
     patrol.run(patrol.now_s + 0.01)
 
 
-def in_flight(camera: CameraPlan, takes_s: float = 10, **changes) -> Patrol:
+def in_flight(camera: CameraPlan, takes_s: float = 10, **changes: Any) -> Patrol:
     """A patrol in which this camera is being visited since 0.01 s at the latest."""
     patrol = Patrol(settings(**changes), takes_s=takes_s)
     put(patrol, camera)

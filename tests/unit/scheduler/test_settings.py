@@ -1,5 +1,7 @@
 """New settings, and clocks that jump: what is under way goes on, and many changes in a row put nothing off for ever."""
 
+from typing import Any
+
 import pytest
 
 from engine.config.calendar import Calendar
@@ -9,7 +11,7 @@ from engine.scheduler.events import PushMissing, SettingsChanged, VisitExpired, 
 from tests.support.scheduling import HOUR_S, LOST, SECOND, Patrol, cameras, key_cameras, settings, wall_ns
 
 
-def change(patrol: Patrol, at_s: float | None = None, calendar: Calendar | None = None, **changes) -> list:
+def change(patrol: Patrol, at_s: float | None = None, calendar: Calendar | None = None, **changes: Any) -> list:
     return patrol.tell(SettingsChanged(settings(**changes), calendar or Calendar()), at_s=at_s)
 
 

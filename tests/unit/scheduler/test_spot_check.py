@@ -1,6 +1,7 @@
 """Spot checks: how many come from each stratum, and who."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ PRIMARY, HIGH = SiteKind.PRIMARY, SiteKind.HIGH
 A, B = "130102", "130203"
 
 
-def canteens(number: int, county: str = A, kind: SiteKind = PRIMARY, **more: int) -> list[Canteen]:
+def canteens(number: int, county: str = A, kind: SiteKind = PRIMARY, **more: Any) -> list[Canteen]:
     return [Canteen(f"{county}-{kind}-{n}", county=county, kind=kind, **more) for n in range(number)]
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,7 +20,7 @@ DAY_S = 24 * HOUR_S
 MINUTE_S = 60.0
 
 
-def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | None = None, **changes) -> Patrol:
+def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | None = None, **changes: Any) -> Patrol:
     """So many cameras of these hours from Monday midnight on, a look every 30 min, none in their rest."""
     chosen = settings(**{"period_s": 1800, "offhours_period_s": 0, **changes})
     patrol = Patrol(chosen, calendar, began=MONDAY, checked=False)

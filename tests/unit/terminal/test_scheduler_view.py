@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -27,19 +28,19 @@ def statuses() -> dict:
     return {"calm": calm().status, "overloaded": overloaded().status, "empty": Patrol(SchedulerSettings(), []).status}
 
 
-def engine(**changes) -> EngineStatus:
+def engine(**changes: Any) -> EngineStatus:
     plain = {"checks_per_s": 12.34, "frames_waiting": 3, "workers_ready": 2}
     return EngineStatus("0", "1", 0, cameras_by_state=STATES, machine=MachineStatus(**(plain | changes)))
 
 
-def drawn(status, width: int = 80, height: int = 24, **changes) -> list[str]:
+def drawn(status, width: int = 80, height: int = 24, **changes: Any) -> list[str]:
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=True, color_system=None)
     console.print(render_schedule(engine(**changes), status, FOOTER, width, height))
     return out.getvalue().splitlines()
 
 
-def lines(status, **changes) -> list[str]:
+def lines(status, **changes: Any) -> list[str]:
     out = io.StringIO()
     show_schedule(Console(file=out, width=80, force_terminal=False), engine(**changes), status)
     return out.getvalue().splitlines()
@@ -53,7 +54,7 @@ def row(shown: list[str], *words: str) -> str:
 
 @pytest.mark.parametrize("name", ["calm", "overloaded", "empty"])
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 50), (100, 24), (120, 30), (200, 60)])
-def test_the_view_fits_the_terminal(statuses, name: str, width: int, height: int) -> None:
+def test_the_view_fits_the_terminal(statuses: dict, name: str, width: int, height: int) -> None:
     shown = drawn(statuses[name], width, height)
     assert len(shown) <= height
     assert max(map(text_width, shown)) <= width
@@ -61,7 +62,7 @@ def test_the_view_fits_the_terminal(statuses, name: str, width: int, height: int
     assert shown[-1].startswith("127.0.0.1:7702")
 
 
-def test_a_patrol_that_keeps_its_periods_says_so(statuses) -> None:
+def test_a_patrol_that_keeps_its_periods_says_so(statuses: dict) -> None:
     shown = drawn(statuses["calm"])
     assert "patrol top · 400 cameras" in shown[0]
     assert "ok 381  fault 12  unknown 3  offline 4" in shown[1]
@@ -73,7 +74,7 @@ def test_a_patrol_that_keeps_its_periods_says_so(statuses) -> None:
     assert row(shown, "timeout_keyframe").split()[-1] == "1"
 
 
-def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses) -> None:
+def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses: dict) -> None:
     status = statuses["overloaded"]
     shown = " ".join(line.strip("│ ") for line in drawn(status))
     (stretched,) = [one for one in status.classes if one.stretch > 1]
@@ -87,7 +88,7 @@ def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses) ->
     assert duration_text(stretched.period_s * stretched.stretch) in row(drawn(status), "ordinary", "%")
 
 
-def test_full_caps_show_who_waits_for_them(statuses) -> None:
+def test_full_caps_show_who_waits_for_them(statuses: dict) -> None:
     status = statuses["overloaded"]
     shown = drawn(status, height=30)
     assert row(shown, "visits  ", "■■■■■■").split()[:5] == ["visits", "■■■■■■", "12", "12", str(status.ready)]
@@ -97,12 +98,12 @@ def test_full_caps_show_who_waits_for_them(statuses) -> None:
         assert row(shown, f" {reason} ").endswith(f" {periods:,.0f}")
 
 
-def test_a_machine_without_workers_or_cameras_is_told_from_a_calm_one(statuses) -> None:
+def test_a_machine_without_workers_or_cameras_is_told_from_a_calm_one(statuses: dict) -> None:
     assert "no worker is ready" in "\n".join(drawn(statuses["calm"], workers_ready=0))
     assert "patrol cameras import" in row(drawn(statuses["empty"]), "no cameras")
 
 
-def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(statuses) -> None:
+def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(statuses: dict) -> None:
     status = statuses["overloaded"]
     shown = lines(status)
     text = "\n".join(shown)
