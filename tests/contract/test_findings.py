@@ -1,5 +1,6 @@
 """One contract, two databases: what the record keeps of the ledger, in SQLite and in a real PostgreSQL."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,14 +21,14 @@ COVERED = FaultKind.COVERED
 
 
 @pytest.fixture
-def store(database_url: str):
+def store(database_url: str) -> Iterator[Store]:
     one = Store.open(database_url)
     yield one
     one.close()
 
 
 @pytest.fixture
-def engine(store: Store, database_url: str):
+def engine(store: Store, database_url: str) -> Iterator[sa.Engine]:
     one = connect(parse(database_url))
     yield one
     one.dispose()

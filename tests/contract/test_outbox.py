@@ -1,6 +1,7 @@
 """One contract, two databases: what the outbox promises, in SQLite and in a real PostgreSQL."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +15,7 @@ WAITING, DELIVERED, DEAD = DeliveryState
 
 
 @pytest.fixture
-def outbox(database_url: str):
+def outbox(database_url: str) -> Iterator[Outbox]:
     store = Store.open(database_url)
     yield store.outbox
     store.close()

@@ -3,9 +3,11 @@ released (`make check`)."""
 
 import inspect
 import re
+from collections.abc import Iterable
 
 import pytest
 from google.api import resource_pb2
+from google.protobuf.descriptor import Descriptor
 
 from engine.model.access import Actor, Role
 from engine.model.findings import FindingState, Level, Step
@@ -69,7 +71,7 @@ def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:
             assert RULES[service][method].reach is Reach.REGION, name
 
 
-def requests():
+def requests() -> Iterable[Descriptor]:
     """Messages that callers send, and those inside of them."""
     waiting = [one.request.DESCRIPTOR for one in RPCS.values()]
     seen = {}

@@ -1,5 +1,7 @@
 """What the scheduler tells goes over gRPC and comes back the same."""
 
+from collections.abc import Callable
+
 import pytest
 
 from engine.config.schema import SchedulerSettings
@@ -10,7 +12,7 @@ from tests.unit.scheduler.test_status import MONDAY_NOON_NS
 
 
 @pytest.mark.parametrize("patrol", [calm, overloaded])
-def test_a_status_comes_back_the_same(patrol) -> None:
+def test_a_status_comes_back_the_same(patrol: Callable[[], Patrol]) -> None:
     status = patrol().status
     message = scheduler_pb2.SchedulerStatus.FromString(schedule_message(status).SerializeToString())
     assert schedule_of(message) == status

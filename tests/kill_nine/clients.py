@@ -18,7 +18,7 @@ from engine.clock import wall_ns
 from engine.demo.pictures import damaged, frame, passing, photo
 from engine.feed import wire
 from engine.model.camera import Camera
-from engine.model.findings import FindingQuery, Step
+from engine.model.findings import Finding, FindingQuery, Step
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.verdict import Verdict
 from engine.model.visit import FeedKind
@@ -194,7 +194,7 @@ class Inspector(Client):
 
     def _act(self, client: PatrolClient, finding_id: int, request_id: str) -> None:
         of = client.findings
-        ways: Sequence[tuple[Step, Callable[..., object]]] = (
+        ways: Sequence[tuple[Step, Callable[..., Finding]]] = (
             (Step.ACKNOWLEDGED, of.acknowledge), (Step.CLAIMED, of.claim),
             (Step.CLOSED, of.close), (Step.DISMISSED, of.dismiss),
         )  # fmt: skip

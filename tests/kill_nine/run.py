@@ -128,7 +128,7 @@ class Run:
                 FindingWatcher("ledger", self.address, told),
                 FindingWatcher("ledger-county", self.address, told, region="130102"),
             ]
-            clients = [gateway, *callers, *watchers, *ledger]
+            clients: list[Client] = [gateway, *callers, *watchers, *ledger]
             for one in clients:
                 one.start()
             began_s = time.monotonic()
@@ -196,7 +196,7 @@ class Run:
 
     def log(self) -> str:
         """What the engine said."""
-        return (self._folder / "engine.runtime.log").read_text(errors="replace")
+        return (self._folder / "engine.log").read_text(errors="replace")
 
     def _moments(self, engine: "subprocess.Popen[bytes]", store: Store, moments: int) -> None:
         if not _until(lambda: _head(store) > 2 * _FLOWING, START_S):
@@ -221,10 +221,8 @@ class Run:
 
     def _kill(self, what: str, engine: "subprocess.Popen[bytes]") -> None:
         if what in ("hub", "worker"):
-            found: list[int] = []
-            _until(lambda: bool(found.extend(children(engine.pid, what)) or found), RECOVER_S)
-            if found:
-                _kill_nine(self._rng.choice(found))
+            if _until(lambda: bool(children(engine.pid, what)), RECOVER_S):
+                _kill_nine(self._rng.choice(children(engine.pid, what)))
         elif self._postgres is not None and what in ("postmaster", "both"):
             _kill_nine(self._postgres.pid)
             if what == "both":  # a hub that comes back before its database does
@@ -253,7 +251,7 @@ class Run:
     def _engine(self) -> "Iterator[subprocess.Popen[bytes]]":
         config = self._folder / "patrol.toml"
         config.write_text(_CONFIG.format(url=self._url, folder=self._folder, **self._ports), encoding="utf-8")
-        with (self._folder / "engine.runtime.log").open("wb") as log:
+        with (self._folder / "engine.log").open("wb") as log:
             engine = subprocess.Popen(
                 [sys.executable, "-m", "engine.cli", "run", "--config", str(config)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,8 @@ IDS = [f"c{n}" for n in range(12)]
 REGIONS = ["", "13", "130102", "130104", "130200", "140100"]
 SITES = ["", "s1", "s2"]
 THRESHOLDS = {"limit": 3.0}
+Step = tuple[str, Any]
+"""put, write or remove, and what."""
 
 cameras = st.builds(
     Camera,
@@ -61,7 +64,7 @@ queries = st.builds(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=steps, after=steps, asked=st.lists(queries, min_size=1, max_size=6))
 def test_pages_and_cameras_are_those_of_the_database(
-    tmp_path_factory: pytest.TempPathFactory, before: list, after: list, asked: list[CameraQuery]
+    tmp_path_factory: pytest.TempPathFactory, before: list[Step], after: list[Step], asked: list[CameraQuery]
 ) -> None:
     folder: Path = tmp_path_factory.mktemp("catalog")
     store = Store.open(f"sqlite:///{folder}/patrol.db")
@@ -93,7 +96,7 @@ def _same_pages(store: Store, catalog: Catalog, query: CameraQuery) -> None:
         query = replace(query, after=page.next_after)
 
 
-def _do(step: tuple, store: Store, registry: Registry, catalog: Catalog) -> None:
+def _do(step: Step, store: Store, registry: Registry, catalog: Catalog) -> None:
     what, with_what = step
     if what == "put":
         rows = list({one.camera_id: one for one in with_what}.values())

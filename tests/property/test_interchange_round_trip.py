@@ -42,7 +42,7 @@ cameras = st.builds(
 @given(rows=st.lists(cameras, max_size=5, unique_by=lambda camera: camera.camera_id))
 def test_a_registry_comes_back_from_a_file_as_it_was(
     form: Form, gb_names: bool, rows: list[Camera], tmp_path_factory: pytest.TempPathFactory
-):
+) -> None:
     assert check_cameras(rows, lambda url: check_url(url, ("rtsp",))) == []
     path = Path(tmp_path_factory.getbasetemp()) / f"cameras.{form}"
     with new_file(path, form, private=False) as out:

@@ -53,7 +53,7 @@ def changed(rng: np.random.Generator, cells: np.ndarray, tiles: TileMap) -> tupl
 
 
 def signature_of(cells: np.ndarray) -> bytes:
-    return b"\x02" + np.rint(cells * LEVEL_UNITS).astype("<u2").tobytes()
+    return b"\x02" + bytes(np.rint(cells * LEVEL_UNITS).astype("<u2").tobytes())
 
 
 def assert_twins_agree(seed: int) -> None:

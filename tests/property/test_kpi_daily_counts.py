@@ -5,6 +5,8 @@ The twin below is written from docs/kpis.md, without a line of engine/kpi.
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,7 +67,10 @@ HAPPENINGS = st.one_of(
 )
 
 
-def counted_afterwards(happenings: list[object]) -> dict[str, Counts]:
+Happening = Camera | tuple[Verdict, bool] | Periods | str
+
+
+def counted_afterwards(happenings: list[Happening]) -> dict[str, Counts]:
     registry: dict[str, Camera] = {}
     past: dict[str, list[tuple[Verdict, bool]]] = {}
     periods: Counter[tuple[str, str]] = Counter()
@@ -138,7 +143,7 @@ def _standing(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> tu
     return clear, not kinds & {FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.FROZEN}
 
 
-def play(book: DailyCounts, happenings: list[object], now_ns: int = NOW_NS) -> None:
+def play(book: DailyCounts, happenings: list[Happening], now_ns: int = NOW_NS) -> None:
     for one in happenings:
         if isinstance(one, Camera):
             book.put([one], now_ns)
@@ -150,10 +155,10 @@ def play(book: DailyCounts, happenings: list[object], now_ns: int = NOW_NS) -> N
             book.observe(one[0], working=one[1], now_wall_ns=now_ns)
 
 
-def one_verdict_a_visit(happenings: list[object]) -> list[object]:
+def one_verdict_a_visit(happenings: list[Any]) -> list[Any]:
     """A visit ends once: of two verdicts with one id and moment only the first is real."""
     seen: set[tuple[str, int, int, bool]] = set()
-    real: list[object] = []
+    real: list[Any] = []
     for one in happenings:
         if isinstance(one, tuple):
             key = (one[0].camera_id, one[0].at_wall_ns, one[0].visit_id, one[1])
@@ -166,7 +171,7 @@ def one_verdict_a_visit(happenings: list[object]) -> list[object]:
 
 @given(st.lists(HAPPENINGS, max_size=60).map(one_verdict_a_visit))
 @settings(max_examples=300, deadline=None)
-def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -> None:
+def test_counts_kept_up_are_those_counted_afterwards(happenings: list[Happening]) -> None:
     book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     play(book, happenings)
     book.check_invariants()
@@ -176,7 +181,9 @@ def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -
 
 @given(st.lists(HAPPENINGS, max_size=40), st.lists(HAPPENINGS, max_size=40).map(one_verdict_a_visit))
 @settings(max_examples=150, deadline=None)
-def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[object], after: list[object]) -> None:
+def test_the_next_day_begins_with_the_registry_and_nothing_seen(
+    before: list[Happening], after: list[Happening]
+) -> None:
     book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     play(book, before)
     book.advance(NOW_NS + DAY_NS)
@@ -196,7 +203,9 @@ def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[obj
 
 @given(st.lists(HAPPENINGS, max_size=60), st.lists(st.integers(0, 60), max_size=4))
 @settings(max_examples=200, deadline=None)
-def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings: list[object], cuts: list[int]) -> None:
+def test_what_is_written_brings_the_same_counts_back_after_a_restart(
+    happenings: list[Happening], cuts: list[int]
+) -> None:
     written = KpiChanges()
     book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     registry: dict[str, Camera] = {}
@@ -221,7 +230,7 @@ def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings:
 @given(st.lists(verdicts(), max_size=12).map(one_verdict_a_visit), st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
 def test_the_order_of_verdicts_does_not_matter_and_hearing_one_twice_neither(
-    heard: list[tuple[Verdict, bool]], random: object
+    heard: list[tuple[Verdict, bool]], random: Random
 ) -> None:
     # Two verdicts of one visit are the same verdict; those that differ are of visits that differ.
     heard = [

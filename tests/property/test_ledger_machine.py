@@ -27,6 +27,7 @@ KINDS = st.sampled_from(
         (FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS),
     ]
 )
+Shown = tuple[State, tuple[FaultKind, ...]]
 SEEN = st.one_of(
     st.tuples(st.just(State.OK), st.just(())),
     st.tuples(st.just(State.FAULT), KINDS),
@@ -57,7 +58,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(policy, START)
         self.log: list[LedgerEvent] = []
         self.moments: list[tuple[int, dict[int, Finding]]] = []
-        self.shown: dict[str, tuple[State, tuple[FaultKind, ...]]] = {}
+        self.shown: dict[str, Shown] = {}
         self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
 
     def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
@@ -76,16 +77,16 @@ class LedgerMachine(RuleBasedStateMachine):
             self.moments.append((self.now_ns, dict(self.ledger.findings)))
 
     @rule(camera_id=IDS, seen=SEEN, announced=SEEN, agree=st.booleans(), since_ns=DURATIONS, late_ns=DURATIONS)
-    def look(self, camera_id, seen, announced, agree, since_ns, late_ns) -> None:
+    def look(self, camera_id: str, seen: Shown, announced: Shown, agree: bool, since_ns: int, late_ns: int) -> None:
         self.shown[camera_id] = seen
         self.hear(camera_id, seen, seen if agree else announced, since_ns, late_ns)
 
     @rule(camera_id=IDS, since_ns=DURATIONS)
-    def it_still_shows_the_same(self, camera_id, since_ns) -> None:
+    def it_still_shows_the_same(self, camera_id: str, since_ns: int) -> None:
         if seen := self.shown.get(camera_id):
             self.hear(camera_id, seen, seen, since_ns, 0)
 
-    def hear(self, camera_id, seen, announced, since_ns, late_ns) -> None:
+    def hear(self, camera_id: str, seen: Shown, announced: Shown, since_ns: int, late_ns: int) -> None:
         self.now_ns += MINUTE
         (state, kinds), (told, told_kinds) = seen, announced
         verdict = Verdict(
@@ -105,7 +106,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 3), step=STEPS, actor=ACTORS, why=st.sampled_from(["", "seen", "seen"]),
           expected=st.sampled_from([0, 0, 0, 1, 2]), request_id=st.sampled_from(["", "", "", "r1", "r2"]))  # fmt: skip
-    def act(self, number, step, actor, why, expected, request_id) -> None:
+    def act(self, number: int, step: Step, actor: Actor, why: str, expected: int, request_id: str) -> None:
         before = dict(self.ledger.findings)
         number = sorted(before)[-number] if number <= len(before) else number
         command = FindingCommand(number, step, why, expected, request_id)
@@ -121,11 +122,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.take(actions, actor)
 
     @rule(number=st.integers(1, 6))
-    def notice_arrives(self, number) -> None:
+    def notice_arrives(self, number: int) -> None:
         self.take(self.ledger.delivered(number, "a webhook", self.now_ns))
 
     @rule(duration_ns=DURATIONS)
-    def wait(self, duration_ns) -> None:
+    def wait(self, duration_ns: int) -> None:
         end_ns = self.now_ns + duration_ns
         for _ in range(1000):
             wakeup_ns = self.ledger.next_wakeup_wall_ns()
@@ -139,7 +140,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.auditor.agrees(self.ledger.findings, self.now_ns)
 
     @rule(duration_ns=DURATIONS)
-    def clock_goes_back(self, duration_ns) -> None:
+    def clock_goes_back(self, duration_ns: int) -> None:
         self.now_ns -= duration_ns
         # a moment that the ledger was not told of was none
         self.auditor.clock_went_back(max(0, self.told_ns - self.now_ns))

@@ -12,6 +12,7 @@ from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
+    Action,
     Arrived,
     CameraPlan,
     CamerasPut,
@@ -93,9 +94,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.now_ns = 1
         self.flights: dict[int, str] = {}
         self.ended: set[int] = set()
-        self.log: list[tuple[int, Event, list]] = []
+        self.log: list[tuple[int, Event, list[Action]]] = []
 
-    def tell(self, event: Event) -> list:
+    def tell(self, event: Event) -> list[Action]:
         actions = self.scheduler.handle(event, self.now_ns)
         self.log.append((self.now_ns, event, actions))
         for action in actions:

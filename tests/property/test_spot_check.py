@@ -78,8 +78,8 @@ def test_nobody_comes_twice_before_the_stratum_is_exhausted(world: list[Canteen]
     for size, seed in draws:
         drawn: defaultdict[Stratum, list[str]] = defaultdict(list)
         rounds = {}
-        for one in draw(world, size, seed, 2.0).drawn:
-            drawn[Stratum(one.county, one.kind, one.with_findings)].append(one.site_id)
+        for canteen in draw(world, size, seed, 2.0).drawn:
+            drawn[Stratum(canteen.county, canteen.kind, canteen.with_findings)].append(canteen.site_id)
             rounds[one.site_id] = one.round
         for stratum, chosen in drawn.items():
             assert len(set(chosen)) == len(chosen)

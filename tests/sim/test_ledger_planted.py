@@ -94,7 +94,7 @@ def _nobody_falls_overdue(real: Any, self: Ledger, finding: Any, actions: Any) -
 
 
 def _a_claim_stops_no_deadline(real: Any, self: Ledger, finding_id: int) -> int:
-    due_ns = real(self, finding_id)
+    due_ns: int = real(self, finding_id)
     finding = self.findings.get(finding_id)
     if finding is not None and finding.state.claimed and not finding.overdue:
         self._rechecks.pop(finding_id, None)

@@ -1,7 +1,7 @@
 """Every call of patrol.v1: where its method is, a request that is good, and how to send bytes that are none."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import grpc
 from google.protobuf import descriptor_pb2, message_factory, timestamp_pb2
@@ -140,7 +140,7 @@ def send(channel: grpc.Channel, name: str, request: Any, token: str = "", timeou
             replies.cancel()
     except grpc.RpcError as error:
         info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        status = rpc_status.from_call(error)
+        status = rpc_status.from_call(cast(grpc.Call, error))
         for detail in () if status is None else status.details:
             detail.Unpack(info)
             detail.Unpack(bad)

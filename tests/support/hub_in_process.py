@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import subprocess
 import threading
 from collections.abc import Coroutine
 from multiprocessing import connection
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from unittest.mock import patch
 
 from engine.config import Settings
@@ -47,7 +48,7 @@ class HubAtHand(Supervisor):
             return
         ours, theirs = connection.Pipe()
         child.generation += 1
-        child.running = app._Running(_Thread(child.task, theirs), ours)
+        child.running = app._Running(cast("subprocess.Popen[bytes]", _Thread(child.task, theirs)), ours)
         child.ready = False
 
 

@@ -1,6 +1,7 @@
 """Measurements of a camera that looks at one scene, for tests of the judge: as the kernels would give them."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -86,9 +87,9 @@ def judge_one(measurement: Measurement) -> Verdict:
     return judge_measurement(measurement, JudgeState(), SETTINGS)[0]
 
 
-def learned(visits: int = 12, **picture: object) -> JudgeState:
+def learned(visits: int = 12, **picture: Any) -> JudgeState:
     """The memory of a camera after good visits a quarter of an hour apart."""
-    return judge_all([a_measurement(15 * at, **picture) for at in range(visits)])[1]  # type: ignore[arg-type]
+    return judge_all([a_measurement(15 * at, **picture) for at in range(visits)])[1]
 
 
 def at_minute(measurement: Measurement, minute: float) -> Measurement:
@@ -102,9 +103,9 @@ def announced(history: JudgeState, *pictures: Measurement) -> tuple[FaultKind, .
     return judge_all(visits, history)[0][-1].announced_kinds
 
 
-def twice(**picture: object) -> list[Measurement]:
+def twice(**picture: Any) -> list[Measurement]:
     """The picture at two visits, as many as a fault takes to be announced."""
-    return [a_measurement(1000 + 60 * number, **picture) for number in (0, 1)]  # type: ignore[arg-type]
+    return [a_measurement(1000 + 60 * number, **picture) for number in (0, 1)]
 
 
 def covered_cells(columns: slice, level: float = 70.0) -> np.ndarray:

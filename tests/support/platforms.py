@@ -1,6 +1,7 @@
 """Media platforms as they answer over HTTP: a ZLMediaKit, and a WVP-PRO in its present and its older form."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ Site = Callable[[str, dict[str, str], dict[str, str]], Answer]
 
 
 @contextmanager
-def serving(site: Site, tls=None) -> Iterator[tuple[str, list[str]]]:
+def serving(site: Site, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
     """The URL of a server, and the targets it was asked for."""
     asked: list[str] = []
 

@@ -157,9 +157,9 @@ class Auditor:
                 seen.arrived_ns, seen.settled = now_ns, True
             case CheckNow():
                 for camera_id in event.camera_ids:
-                    seen = self.cameras.get(camera_id)
-                    if seen and seen.plan.enabled and not seen.plan.push and not seen.in_flight:
-                        seen.asked_ns = now_ns if seen.asked_ns is None else seen.asked_ns
+                    asked = self.cameras.get(camera_id)
+                    if asked and asked.plan.enabled and not asked.plan.push and not asked.in_flight:
+                        asked.asked_ns = now_ns if asked.asked_ns is None else asked.asked_ns
         return ""
 
     def _put(self, plan: CameraPlan, now_ns: int) -> None:

@@ -9,9 +9,10 @@ from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.model.camera import KeyPoint
+from engine.model.schedule import CameraPlanReport, SchedulerStatus
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
-from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, StartVisit, Tick, VisitEnded
+from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, Event, StartVisit, Tick, VisitEnded
 
 Answer = Callable[[str, int], FailureReason | None]
 """How a camera's visit that begins at this nanosecond ends."""
@@ -36,7 +37,7 @@ class Patrol:
         self.feed(CapacityChanged(self.capacity))
         self.feed(CamerasPut(self.cameras))
 
-    def feed(self, event: object) -> None:
+    def feed(self, event: Event) -> None:
         for action in self.scheduler.handle(event, self.now_ns):
             if isinstance(action, StartVisit):
                 ends_ns = self.now_ns + round(self.visit_s * NS_PER_S)
@@ -58,16 +59,16 @@ class Patrol:
                 self.feed(Tick())
 
     @property
-    def status(self):
+    def status(self) -> SchedulerStatus:
         return self.scheduler.status(self.now_ns)
 
-    def plan(self, camera_id: str):
+    def plan(self, camera_id: str) -> CameraPlanReport:
         return self.scheduler.plan(camera_id, self.now_ns)
 
 
 def camera(number: int, **changes: Any) -> CameraPlan:
     """One of many: eight to a recorder, forty to a platform, a hundred to a county; every other one a key point."""
-    plain = {
+    plain: dict[str, Any] = {
         "uplink": f"nvr-{number // 8}",
         "host": f"10.0.0.{number // 40}",
         "county": f"{130102 + number // 100}",

@@ -4,7 +4,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from engine.config.calendar import Calendar
@@ -35,6 +35,9 @@ LOST = "lost"
 Answer = Callable[[str, float], "FailureReason | str | None"]
 Watch = Callable[[Event, list[Action], int], None]
 Verdicts = Callable[[str, float], "tuple[State, State] | None"]
+
+
+A = TypeVar("A", bound=Action)
 
 
 class Start(NamedTuple):
@@ -160,7 +163,7 @@ class Patrol:
         """Whole seconds from each of its visits to the next."""
         return [round(later - earlier) for earlier, later in itertools.pairwise(self.times(camera_id))]
 
-    def seen(self, kind: type[Action]) -> list[tuple[float, Action]]:
+    def seen(self, kind: type[A]) -> list[tuple[float, A]]:
         """Actions of one kind, each with its time in seconds."""
         return [(at_s, action) for at_s, action in self.actions if isinstance(action, kind)]
 

@@ -1,7 +1,7 @@
 """The gRPC server by itself: a real store behind it, and a small hub that answers what the patrol would."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,18 +17,30 @@ from engine.hub.registry import Registry
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
+from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus, MachineStatus
-from engine.model.findings import Finding, FindingPage, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
+from engine.model.findings import (
+    Finding,
+    FindingCommand,
+    FindingPage,
+    FindingQuery,
+    FindingState,
+    LedgerEvent,
+    Level,
+    LoggedEvent,
+    Step,
+    Subject,
+)
 from engine.model.keyframe import Codec
-from engine.model.kpi import Counts, KpiName, KpiRow, KpiTable, LeagueRow, LeagueTable, Rate
+from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 from engine.model.measurement import Scores
 from engine.model.picture import RenderedPicture
-from engine.model.registry import ImportReport
-from engine.model.schedule import CameraPlanReport, PauseStatus, SchedulerStatus
-from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckReport
-from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
+from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
+from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.verdict import Cause, FaultKind, LoggedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
 from engine.serve.server import GrpcServer
@@ -67,19 +79,19 @@ class Ledger:
         self._put(finding, event)
         return finding
 
-    async def finding(self, finding_id):
+    async def finding(self, finding_id: int) -> Finding | None:
         return self.all.get(finding_id)
 
-    async def findings(self, query):
+    async def findings(self, query: FindingQuery) -> FindingPage:
         found = sorted((one for one in self.all.values() if wants_finding(query, one)), key=lambda one: -one.finding_id)
         left = [one for one in found if not query.page_token or one.finding_id < query.page_token]
         page = left[: query.page_size]
         return FindingPage(tuple(page), page[-1].finding_id if len(left) > len(page) else 0, len(found))
 
-    async def finding_events(self, finding_id):
+    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         return tuple(one.event for one in self.log if one.event.finding_id == finding_id)
 
-    async def act(self, command, actor):
+    async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         finding = self.all[command.finding_id]
         if command.expected_number not in (0, finding.number):
             raise ConflictError(f"finding {finding.finding_id} has moved on to event {finding.number}")
@@ -93,10 +105,10 @@ class Ledger:
         )
         return after
 
-    async def span(self):
+    async def span(self) -> tuple[int, int]:
         return 0, len(self.log)
 
-    async def after(self, seq, limit):
+    async def after(self, seq: int, limit: int) -> Sequence[LoggedEvent]:
         return self.log[seq : seq + limit]
 
     def _put(self, finding: Finding, event: LedgerEvent) -> None:
@@ -112,14 +124,14 @@ class Kpis:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def table(self, query):
+    async def table(self, query: KpiQuery) -> KpiTable:
         rows = [self._row(one) for one in self._regions(query.region_prefix)]
         begin = int(query.page_token or 0)
         page = tuple(rows[begin : begin + query.page_size])
         more = str(begin + len(page)) if begin + len(page) < len(rows) else ""
         return KpiTable(query.by, page, self._row(query.region_prefix), next_page_token=more)
 
-    async def league(self, query):
+    async def league(self, query: LeagueQuery) -> LeagueTable:
         rows = [self._row(one) for one in self._regions(query.region_prefix)]
         lines = tuple(LeagueRow(place, row, row.rates[query.kpi]) for place, row in enumerate(rows, 1))
         return LeagueTable(query.kpi, lines)
@@ -142,12 +154,12 @@ class SmallHub:
         self.ledger = Ledger()
         self.indicators = Kpis(self.registry)
         self.log = VerdictLog(store.history, self.registry)
-        self.watch: Watch | None = None
+        self.watch: Watch[PublishedVerdict] | None = None
         self.error: Exception | None = None
         self.next_visit_id = 2000
         self.checked: list[str] = []
         self.in_flight: dict[str, int] = {}
-        self.pauses: dict = {}
+        self.pauses: dict[PauseScope, PauseStatus] = {}
         self.draws: list[SpotCheck] = []
 
     def put(self, *cameras: Camera) -> None:
@@ -166,7 +178,9 @@ class SmallHub:
         if self.watch is not None:
             self.watch.publish(stored)
 
-    async def import_cameras(self, cameras, keep_good, validate_only=False):
+    async def import_cameras(
+        self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
+    ) -> ImportReport:
         problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
         bad = {one.index for one in problems}
         if validate_only or (problems and not keep_good):
@@ -176,16 +190,16 @@ class SmallHub:
         self.registry.put(good)
         return ImportReport(*counts, problems)
 
-    async def remove_cameras(self, camera_ids):
+    async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         removed = self.store.remove_cameras(camera_ids)
         self.registry.remove(removed)
         return len(removed), tuple(one for one in camera_ids if one not in removed)
 
-    async def reset_baselines(self, camera_ids):
+    async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         known = [one for one in camera_ids if one in self.registry.cameras]
         return len(known), tuple(one for one in camera_ids if one not in known)
 
-    async def check_now(self, camera_ids):
+    async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         self.checked += camera_ids
         known = [one for one in camera_ids if one in self.registry.cameras]
         paused = tuple(one for one in known if one in {scope.value for scope in self.pauses})
@@ -199,61 +213,63 @@ class SmallHub:
             first_visit_id=self.next_visit_id + 1,
         )
 
-    async def camera(self, camera_id):
+    async def camera(self, camera_id: str) -> CameraStatus | None:
         if self.error is not None:
             raise self.error
         latest = {one: packed for one, packed, _ in self.store.latest()}
         return Catalog(self.registry, latest).camera(camera_id)
 
-    async def regions(self, camera_ids):
+    async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         known = self.registry.cameras
         return {one: known[one].region for one in camera_ids if one in known}
 
-    async def list_cameras(self, query):
+    async def list_cameras(self, query: CameraQuery) -> CameraPage:
         return self.store.page(query)
 
-    async def verdict(self, camera_id, visit_id):
+    async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         kept = self.store.history.of_camera(camera_id, 0, 1000)
         return next((one.verdict for one in kept if visit_id in (0, one.verdict.visit_id)), None)
 
-    async def verdicts(self, camera_id, before_seq, limit):
+    async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         return self.store.history.of_camera(camera_id, before_seq, limit)
 
-    async def picture(self, camera_id, visit_id, side_px_max, *, annotated=False, sha256=""):
+    async def picture(
+        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture | None:
         return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
 
-    async def status(self, region_prefix):
+    async def status(self, region_prefix: str) -> EngineStatus:
         number = sum(self.registry.by_state(region_prefix).values())
         return replace(STATUS, cameras=number, cameras_by_state={"ok": number})
 
-    async def schedule(self):
+    async def schedule(self) -> SchedulerStatus:
         return SchedulerStatus(cameras=len(self.registry.cameras), pauses=tuple(self.pauses.values()))
 
-    async def plan(self, camera_id):
+    async def plan(self, camera_id: str) -> CameraPlanReport:
         if camera_id not in self.registry.cameras:
             raise NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
         return CameraPlanReport(camera_id, "ordinary", "due", 1.0, 2.0, 1.0, 0, "", None, None, True, ("so",), 0, "UTC")
 
-    async def pause(self, pause):
+    async def pause(self, pause: Pause) -> PauseStatus:
         self.pauses[pause.scope] = PauseStatus(pause, 1)
         return self.pauses[pause.scope]
 
-    async def resume(self, scope):
+    async def resume(self, scope: PauseScope) -> PauseStatus:
         if scope not in self.pauses:
             raise NotFoundError(f"{scope.kind} {scope.value!r} is not paused")
         return self.pauses.pop(scope)
 
-    async def validate_config(self, text):
+    async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (("config: no",), ()) if "bad" in text else ((), ("careful",))
 
-    async def apply_config(self, text, expected_revision, dry_run):
+    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         if "bad" in text:
             raise ConfigError("toml: first\ntoml: second")
         if expected_revision not in ("", "r1"):
             raise ConflictError("somebody changed them")
         return ConfigReport("r1", (), (), not dry_run)
 
-    async def draw_spot_check(self, order):
+    async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         header = SpotCheckHeader(
             0 if order.dry_run else len(self.draws) + 1, wall_ns(), order.size, order.seed or 7, order.region_prefix,
             1.0, 0, 0,
@@ -263,22 +279,22 @@ class SmallHub:
             self.draws.insert(0, check)
         return SpotCheckReport(check)
 
-    async def spot_check(self, draw_id):
+    async def spot_check(self, draw_id: int) -> SpotCheck | None:
         return next((one for one in self.draws if draw_id in (0, one.header.draw_id)), None)
 
-    async def spot_checks(self):
+    async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
         return tuple(one.header for one in self.draws)
 
-    async def create_token(self, order, creator):
+    async def create_token(self, order: TokenOrder, creator: Actor) -> tuple[Token, str]:
         return self.store.access.create_token(order, creator.name, wall_ns())
 
-    async def tokens(self):
+    async def tokens(self) -> tuple[Token, ...]:
         return self.store.access.tokens()
 
-    async def revoke_token(self, token_id):
+    async def revoke_token(self, token_id: int) -> Token | None:
         return self.store.access.revoke_token(token_id, wall_ns())
 
-    async def audit_entries(self, query):
+    async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         return self.store.access.entries(query)
 
 
@@ -287,7 +303,7 @@ class Served:
     """A server that runs. `client`: without a token."""
 
     hub: SmallHub
-    watch: Watch
+    watch: Watch[PublishedVerdict]
     metrics: Metrics
     server: GrpcServer
     address: str

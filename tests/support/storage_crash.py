@@ -9,7 +9,10 @@ import itertools
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -32,6 +35,9 @@ def main(url: str, folder: str, first_visit: int) -> None:
             sys.stdout.write(lines)
             sys.stdout.flush()
 
+    def said(visit: int, done: "Future[None]") -> None:
+        say(f"note {visit}\n")
+
     writer = Writer(
         store, EvidenceStore(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
         lambda records: say("".join(f"{one.seq} {one.verdict.visit_id}\n" for one in records)),
@@ -42,11 +48,11 @@ def main(url: str, folder: str, first_visit: int) -> None:
         writer.submit(VisitRecord(verdict, bytes(500)), None)
         if visit % 40 == 0:
             done = writer.transact(note(visit))
-            done.add_done_callback(lambda _, visit=visit: say(f"note {visit}\n"))
+            done.add_done_callback(partial(said, visit))
         time.sleep(0.0003)
 
 
-def note(visit: int):
+def note(visit: int) -> Callable[[sa.Connection], None]:
     def write(connection: sa.Connection) -> None:
         connection.execute(sa.text("INSERT INTO patrol_about VALUES (:key, 'note')"), {"key": f"note {visit}"})
 

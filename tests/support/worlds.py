@@ -42,7 +42,7 @@ class Plan:
 
     name: str
     lasts_s: float
-    settings: dict[str, float]
+    settings: dict[str, Any]
     hours: str = ""
     whims: bool = False
     broken: bool = False
@@ -51,7 +51,7 @@ class Plan:
     asked_s_max: float = 0.0
 
 
-_QUICK = {
+_QUICK: dict[str, Any] = {
     "key_period_s": 60, "ordinary_period_s": 120, "suspicious_period_s": 40, "confirm_spacing_s": 10,
     "visits_max": 30, "visits_per_uplink_max": 2, "visits_per_host_max": 12, "starts_per_s_max": 20,
     "host_starts_per_s_max": 8, "backoff_stream_first_s": 10, "backoff_connect_first_s": 15,
@@ -197,7 +197,7 @@ class World:
         self._tell(CamerasPut([self.cameras[camera]]))
 
     def _settings(self, camera: str) -> None:
-        changes = {
+        changes: dict[str, Any] = {
             "visits_max": self._chance.choice([5, 30]), "visits_per_uplink_max": self._chance.choice([1, 2, 3]),
             "key_period_s": self._chance.choice([30, 60, 200]), "order_timeout_s": self._chance.choice([15, 40]),
             "host_starts_per_s_max": self._chance.choice([0.5, 8]), "offhours_period_s": self._chance.choice([0, 600]),

@@ -8,6 +8,7 @@ from engine.model.camera import Camera
 from engine.model.registry import CameraQuery
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
+from tests.support.expect import present
 
 
 def catalog_of(*camera_ids: str) -> tuple[Catalog, Registry]:
@@ -27,7 +28,7 @@ def test_a_verdict_that_comes_after_its_camera_left_is_not_kept_for_one_that_tak
     catalog.forget(["a"])
     catalog.stored([verdict("a", 1)])
     registry.put([Camera("a", "rtsp://h/2")])
-    assert catalog.camera("a").latest is None
+    assert present(catalog.camera("a")).latest is None
     assert catalog.verdict("a") is None
 
 
@@ -54,13 +55,14 @@ def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind
     catalog.stored([verdict("a", 1)])
     registry.cameras.leaver.join(5)
     registry.put([Camera("a", "rtsp://h/2")])
-    assert catalog.camera("a").latest is None
+    assert present(catalog.camera("a")).latest is None
 
 
 def test_of_two_verdicts_the_later_stands_with_its_own_thresholds() -> None:
     catalog, _ = catalog_of("a")
     catalog.stored([verdict("a", 1, {"limit": 1.0}), verdict("a", 2, {"limit": 2.0})])
-    assert (catalog.verdict("a").visit_id, catalog.verdict("a").thresholds) == (2, {"limit": 2.0})
+    latest = present(catalog.verdict("a"))
+    assert (latest.visit_id, latest.thresholds) == (2, {"limit": 2.0})
 
 
 def test_a_list_is_that_of_the_registry_as_it_is_now() -> None:

@@ -4,8 +4,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,7 +29,7 @@ class Desk:
         self.path = folder / "patrol.toml"
         self.taken: list[tuple[Settings, Calendar]] = []
         self.told: list[str] = []
-        self.said: list[tuple[dict, dict]] = []
+        self.said: list[tuple[Any, ...]] = []
         self.warnings: list[str] = []
         self.configuration = Configuration(
             loads(text),
@@ -43,7 +44,7 @@ class Desk:
     def in_force(self) -> Settings:
         return self.configuration.settings
 
-    def reload(self, text: str) -> list[dict]:
+    def reload(self, text: str) -> list[MutableMapping[str, Any]]:
         """Write the file and have it read; returns what was logged."""
         self.path.write_text(text)
         with capture_logs() as logged:
@@ -145,7 +146,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(desk: Desk) -> Non
     assert (report.applied, report.revision) == (False, before)
     with pytest.raises(ConfigError):
         desk.configuration.apply("[scheduler", dry_run=True)
-    assert desk.told == desk.taken == desk.said == []
+    assert (desk.told, desk.taken, desk.said) == ([], [], [])
 
 
 def test_of_two_changes_made_from_the_same_revision_the_second_is_refused(desk: Desk) -> None:

@@ -52,7 +52,7 @@ def test_gb_names_become_our_columns() -> None:
         "url": "rtsp://h/1", "key_point": "cooking",
     }  # fmt: skip
     assert (row.given["region"], row.given["uplink"], row.given["url"]) == ("gbCivilCode", "gbParentId", "url")
-    assert row.notes == row.problems == []
+    assert (row.notes, row.problems) == ([], [])
 
 
 def test_fields_that_are_not_kept_are_named_where_they_say_something() -> None:
@@ -115,7 +115,7 @@ def test_rows_under_our_names_are_left_alone() -> None:
     cells = {"camera_id": SCHOOL, "url": "rtsp://h/1", "region": "12345678"}
     row = to_own(cells)
     assert row.cells == cells
-    assert row.notes == row.problems == []
+    assert (row.notes, row.problems) == ([], [])
 
 
 def test_a_camera_goes_out_under_gb_names_with_its_recorder_or_school_as_parent() -> None:

@@ -7,6 +7,7 @@ import pytest
 from engine.interchange.platform_claims import (
     Channel,
     ClaimedChannels,
+    Disagreement,
     claims,
     disagreement,
     place_of,
@@ -54,7 +55,7 @@ def verdict(announced: State, state: State | None = None, **more: Any) -> Verdic
     return Verdict("c", 1, 9, state or announced, announced=announced, since_wall_ns=5, **more)
 
 
-def compared(claim: str, latest: Verdict | None, *, enabled: bool = True):
+def compared(claim: str, latest: Verdict | None, *, enabled: bool = True) -> Disagreement | None:
     return disagreement(CameraStatus(Camera("c", "rtsp://h/1", platform_status=claim, enabled=enabled), latest))
 
 

@@ -10,7 +10,7 @@ from engine.model.camera import KeyPoint
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CameraPlan, CamerasPut
-from tests.support.scheduling import SECOND, Patrol, cameras, key_cameras, settings
+from tests.support.scheduling import SECOND, Patrol, Start, cameras, key_cameras, settings
 
 
 def test_every_camera_is_visited_once_a_period() -> None:
@@ -144,7 +144,7 @@ def test_the_lag_is_that_of_the_longest_waiting_camera() -> None:
 
 
 def test_the_same_events_give_the_same_actions_and_another_seed_gives_others() -> None:
-    def log(seed: int) -> list:
+    def log(seed: int) -> list[Start]:
         patrol = Patrol(settings(jitter=0.3, seed=seed))
         patrol.tell(cameras(20))
         return patrol.run(500).starts

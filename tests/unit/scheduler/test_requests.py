@@ -10,6 +10,7 @@ from engine.judge.state import JudgeState, Outcome
 from engine.model.verdict import FaultKind, State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import Arrived, CameraPlan, CamerasPut, Judged, PushMissing, StartVisit
+from tests.support.expect import present
 from tests.support.scheduling import Patrol, cameras, key_cameras, settings
 
 DOUBT = (State.FAULT, State.OK)
@@ -119,7 +120,7 @@ def test_as_many_quick_looks_come_as_the_judge_needs_to_announce(confirm_n: int,
     def verdict(camera: str, at_s: float) -> tuple[State, State]:
         nonlocal history
         history = announce(history, Outcome(State.FAULT, (FaultKind.BLURRED,)), round(at_s * 1e9), judge)
-        return State.FAULT, history.announced
+        return State.FAULT, present(history.announced)
 
     patrol = Patrol(settings(confirm_spacing_s=30, period_s=1000), verdict=verdict)
     patrol.tell(cameras(1))

@@ -7,11 +7,11 @@ import pytest
 from engine.config.calendar import Calendar
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
-from engine.scheduler.events import PushMissing, SettingsChanged, VisitExpired, WallClock
+from engine.scheduler.events import Action, PushMissing, SettingsChanged, VisitExpired, WallClock
 from tests.support.scheduling import HOUR_S, LOST, SECOND, Patrol, cameras, key_cameras, settings, wall_ns
 
 
-def change(patrol: Patrol, at_s: float | None = None, calendar: Calendar | None = None, **changes: Any) -> list:
+def change(patrol: Patrol, at_s: float | None = None, calendar: Calendar | None = None, **changes: Any) -> list[Action]:
     return patrol.tell(SettingsChanged(settings(**changes), calendar or Calendar()), at_s=at_s)
 
 

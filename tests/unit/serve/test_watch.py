@@ -26,10 +26,10 @@ class ListLog:
         self.rows += [PublishedVerdict(seq, replace(VERDICT, visit_id=seq)) for seq in range(first, first + number)]
         return self.rows[-number:]
 
-    async def span(self):
+    async def span(self) -> tuple[int, int]:
         return self.floor, len(self.rows)
 
-    async def after(self, seq, limit):
+    async def after(self, seq: int, limit: int) -> list[PublishedVerdict]:
         await asyncio.sleep(0)
         return [one for one in self.rows if one.seq > max(seq, self.floor)][:limit]
 

@@ -1,6 +1,7 @@
 """The promises of a rehearsal: each that is broken is noticed, by books of its own."""
 
 from array import array
+from collections.abc import Collection
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from engine.config.schema import SchedulerSettings
 from engine.model.camera import Camera, KeyPoint
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
-from engine.scheduler.events import Tick, VisitEnded
+from engine.scheduler.events import StartVisit, Tick, VisitEnded
 from engine.simulation.camera_model import CameraModel
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import Fleet, registered
@@ -36,7 +37,7 @@ def fleet() -> Fleet:
     return registered(cameras, PLAIN, PLAN, 1)
 
 
-def promises(plan: SchedulerSettings = PLAN, crowded: set[int] = frozenset()) -> Oracle:
+def promises(plan: SchedulerSettings = PLAN, crowded: Collection[int] = ()) -> Oracle:
     marks = np.array([camera in crowded for camera in range(20)])
     return Oracle(fleet(), plan, marks)
 
@@ -136,6 +137,7 @@ def patrolled(core: Scheduler, watched: Oracle, unseen: set[str], until_s: float
         actions = core.handle(Tick(), now_ns)
         while actions:
             action = actions.pop(0)
+            assert isinstance(action, StartVisit)
             if action.camera_id not in unseen:
                 watched.seen[index[action.camera_id]] = now_ns
             actions += core.handle(VisitEnded(action.visit_id, None), now_ns)

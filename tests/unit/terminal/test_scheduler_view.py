@@ -10,6 +10,7 @@ from rich.text import Text
 
 from engine.config.schema import SchedulerSettings
 from engine.model.engine_status import EngineStatus, MachineStatus
+from engine.model.schedule import SchedulerStatus
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CheckNow
 from engine.terminal.camera_plan import show_plan
@@ -24,23 +25,23 @@ FOOTER = Text("127.0.0.1:7702   every 2 s   Ctrl-C ends")
 
 
 @pytest.fixture(scope="module")
-def statuses() -> dict:
+def statuses() -> dict[str, SchedulerStatus]:
     return {"calm": calm().status, "overloaded": overloaded().status, "empty": Patrol(SchedulerSettings(), []).status}
 
 
 def engine(**changes: Any) -> EngineStatus:
-    plain = {"checks_per_s": 12.34, "frames_waiting": 3, "workers_ready": 2}
+    plain: dict[str, Any] = {"checks_per_s": 12.34, "frames_waiting": 3, "workers_ready": 2}
     return EngineStatus("0", "1", 0, cameras_by_state=STATES, machine=MachineStatus(**(plain | changes)))
 
 
-def drawn(status, width: int = 80, height: int = 24, **changes: Any) -> list[str]:
+def drawn(status: SchedulerStatus, width: int = 80, height: int = 24, **changes: Any) -> list[str]:
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=True, color_system=None)
     console.print(render_schedule(engine(**changes), status, FOOTER, width, height))
     return out.getvalue().splitlines()
 
 
-def lines(status, **changes: Any) -> list[str]:
+def lines(status: SchedulerStatus, **changes: Any) -> list[str]:
     out = io.StringIO()
     show_schedule(Console(file=out, width=80, force_terminal=False), engine(**changes), status)
     return out.getvalue().splitlines()
@@ -54,7 +55,7 @@ def row(shown: list[str], *words: str) -> str:
 
 @pytest.mark.parametrize("name", ["calm", "overloaded", "empty"])
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 50), (100, 24), (120, 30), (200, 60)])
-def test_the_view_fits_the_terminal(statuses: dict, name: str, width: int, height: int) -> None:
+def test_the_view_fits_the_terminal(statuses: dict[str, SchedulerStatus], name: str, width: int, height: int) -> None:
     shown = drawn(statuses[name], width, height)
     assert len(shown) <= height
     assert max(map(text_width, shown)) <= width
@@ -62,7 +63,7 @@ def test_the_view_fits_the_terminal(statuses: dict, name: str, width: int, heigh
     assert shown[-1].startswith("127.0.0.1:7702")
 
 
-def test_a_patrol_that_keeps_its_periods_says_so(statuses: dict) -> None:
+def test_a_patrol_that_keeps_its_periods_says_so(statuses: dict[str, SchedulerStatus]) -> None:
     shown = drawn(statuses["calm"])
     assert "patrol top · 400 cameras" in shown[0]
     assert "ok 381  fault 12  unknown 3  offline 4" in shown[1]
@@ -74,7 +75,7 @@ def test_a_patrol_that_keeps_its_periods_says_so(statuses: dict) -> None:
     assert row(shown, "timeout_keyframe").split()[-1] == "1"
 
 
-def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses: dict) -> None:
+def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses: dict[str, SchedulerStatus]) -> None:
     status = statuses["overloaded"]
     shown = " ".join(line.strip("│ ") for line in drawn(status))
     (stretched,) = [one for one in status.classes if one.stretch > 1]
@@ -88,7 +89,7 @@ def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses: di
     assert duration_text(stretched.period_s * stretched.stretch) in row(drawn(status), "ordinary", "%")
 
 
-def test_full_caps_show_who_waits_for_them(statuses: dict) -> None:
+def test_full_caps_show_who_waits_for_them(statuses: dict[str, SchedulerStatus]) -> None:
     status = statuses["overloaded"]
     shown = drawn(status, height=30)
     assert row(shown, "visits  ", "■■■■■■").split()[:5] == ["visits", "■■■■■■", "12", "12", str(status.ready)]
@@ -98,12 +99,14 @@ def test_full_caps_show_who_waits_for_them(statuses: dict) -> None:
         assert row(shown, f" {reason} ").endswith(f" {periods:,.0f}")
 
 
-def test_a_machine_without_workers_or_cameras_is_told_from_a_calm_one(statuses: dict) -> None:
+def test_a_machine_without_workers_or_cameras_is_told_from_a_calm_one(statuses: dict[str, SchedulerStatus]) -> None:
     assert "no worker is ready" in "\n".join(drawn(statuses["calm"], workers_ready=0))
     assert "patrol cameras import" in row(drawn(statuses["empty"]), "no cameras")
 
 
-def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(statuses: dict) -> None:
+def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(
+    statuses: dict[str, SchedulerStatus],
+) -> None:
     status = statuses["overloaded"]
     shown = lines(status)
     text = "\n".join(shown)
