@@ -3,8 +3,9 @@
 import contextlib
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 import pytest
@@ -19,7 +20,7 @@ from engine.model.access import AuditQuery, Role, TokenOrder
 from engine.model.camera import Camera
 from engine.model.findings import FindingQuery
 from engine.model.kpi import KpiBy, KpiQuery, LeagueQuery
-from engine.model.registry import CameraQuery
+from engine.model.registry import CameraQuery, CameraStatus
 from engine.model.schedule import PauseKind, PauseScope
 from engine.model.spot_check import SpotCheckOrder
 from engine.serve.access.rules import RULES, Reach
@@ -27,7 +28,8 @@ from engine.serve.access.tokens import REFRESH_S
 from engine.storage.db.store import Store
 from patrol.v1 import patrol_pb2
 from tests.support.calls import RPCS, good, send
-from tests.support.served import Served, SmallHub, county, serving, wait_until
+from tests.support.served import Served, SmallHub, county, serving
+from tests.support.waiting import wait_until
 
 HERE, THERE = "130102", "130203"
 
@@ -62,7 +64,7 @@ class World(NamedTuple):
 
 
 @pytest.fixture
-def world(tmp_path: Path):
+def world(tmp_path: Path) -> Iterator[World]:
     """Two counties, each with cameras, verdicts, findings and a spot check."""
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     secrets = {
@@ -80,7 +82,7 @@ def world(tmp_path: Path):
     store.close()
 
 
-def status_of(call) -> str:
+def status_of(call: Callable[[], object]) -> str:
     try:
         result = call()
         if not isinstance(result, tuple) and hasattr(result, "__iter__"):
@@ -163,7 +165,7 @@ def test_a_role_may_what_the_table_says_and_no_less_does(world: World, name: str
         assert send(channel, name, good(name)).code == "UNAUTHENTICATED"
 
 
-FOREIGN = {
+FOREIGN: dict[str, dict[str, Any]] = {
     "CameraService/GetCamera": {"name": "cameras/n1"},
     "CameraService/BatchGetCameras": {"names": ["cameras/c1", "cameras/n1"]},
     "CameraService/UpdateCamera": {"camera": {"name": "cameras/n1", "url": "rtsp://h/1", "region": HERE}},
@@ -202,7 +204,7 @@ def test_what_is_the_neighbours_is_not_found_in_the_words_of_what_does_not_exist
     assert len(world.served.hub.ledger.log) == 2
 
 
-def ids(statuses) -> set[str]:
+def ids(statuses: Iterable[CameraStatus]) -> set[str]:
     return {one.camera.camera_id for one in statuses}
 
 
@@ -408,8 +410,9 @@ def test_a_changed_finding_carries_the_name_of_the_token(world: World) -> None:
 
 def test_health_needs_no_token_and_reflection_does(world: World) -> None:
     with grpc.insecure_channel(world.served.address) as channel:
-        assert health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        assert health.Check(health_pb2.HealthCheckRequest())
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
         ask = [reflection_pb2.ServerReflectionRequest(list_services="*")]
         with pytest.raises(grpc.RpcError) as caught:
             next(stub.ServerReflectionInfo(iter(ask)))

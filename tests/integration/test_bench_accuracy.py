@@ -50,7 +50,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(f"{name},,,ok,")
     light = scene().light
     Image.fromarray(levels(Defocus(22, 1).lens(light, 0))).save(folder / "blurred.jpg", quality=95)
-    Image.fromarray(levels(light / 24)).save(folder / "dark.jpg", quality=95)
+    Image.fromarray(levels(light / np.float32(24))).save(folder / "dark.jpg", quality=95)
     whole = (folder / "blurred.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 3])
     Image.fromarray(levels(Cover(0.5, 1, "tape").lens(light, 0))).save(folder / "taped.jpg", quality=95)

@@ -37,7 +37,7 @@ class Door(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory):
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('calls')}/patrol.db")
     _, secret = store.access.create_token(TokenOrder("tester", Role.ADMIN), "test", wall_ns())
     hub = SmallHub(store)
@@ -256,7 +256,7 @@ def test_values_that_no_database_can_hold_are_refused_like_any_other(
 
 
 def test_a_method_that_is_none_is_unimplemented(door: Door) -> None:
-    call = door.channel.unary_unary("/patrol.v1.CameraService/Nothing")
+    call: Any = door.channel.unary_unary("/patrol.v1.CameraService/Nothing")
     with pytest.raises(grpc.RpcError) as caught:
         call(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -10,11 +10,8 @@ import pytest
 from engine.cli.describe import commands
 from engine.model.keyframe import Codec
 from tests.support.clips import write_clip
-
-
-def patrol(*arguments: str, cwd: Path | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "engine.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout_s, check=False)
+from tests.support.command_line import patrol
+from tests.support.expect import present
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +281,7 @@ def test_the_gateway_example_runs_as_it_is(clip: Path, tmp_path: Path) -> None:
         poller = Poller()
         poller.watch("pull", pull)
         assert poller.wait(20_000)
-        keyframe = wire.unpack_keyframe(pull.receive(), 8 << 20, 0)
+        keyframe = wire.unpack_keyframe(present(pull.receive()), 8 << 20, 0)
         process.wait(10)
     transport.close()
     assert (keyframe.camera_id, keyframe.codec) == ("cam", Codec.H264)

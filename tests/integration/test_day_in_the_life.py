@@ -25,11 +25,11 @@ from engine.model.registry import CameraQuery
 from engine.model.spot_check import SpotCheckOrder
 from engine.model.verdict import Severity
 from engine.storage.evidence.store import EvidenceStore
-from tests.integration.test_api_live import free_port
-from tests.integration.test_engine import wait_for
 from tests.support.calls import RPCS
 from tests.support.county_day import Heard, Lenses, Patrol, Tokens, following, streaming
+from tests.support.ports import free_port
 from tests.support.routes import ROUTES, Things, leaks_of
+from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
 OWN, NEIGHBOUR = "130102", "130103"
@@ -226,20 +226,20 @@ def _morning_to_noon(
     assert [(one.index, one.column) for one in report.problems] == [(4, "region")]
     assert list(province.cameras()) == []
     assert province.import_cameras([*cameras, *neighbours_cameras(lenses)]).added == 6
-    wait_for(
+    wait_until(
         lambda: stands(county, clarity=(3, 3), online=(3, 4), key_point_coverage=(2, 2), display_screen=(1, 2)),
         timeout_s=40,
     )
     province.update_camera(replace(cameras[3], url=lenses.url("clear")), ["url"])
-    wait_for(lambda: stands(county, clarity=(4, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)))
-    wait_for(lambda: league(province) == [OWN, NEIGHBOUR])
+    wait_until(lambda: stands(county, clarity=(4, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)))
+    wait_until(lambda: league(province) == [OWN, NEIGHBOUR])
     assert list(county.findings.list()) == []
 
     shown = ("covered", "covered", "blurred")
     faulty = [replace(one, url=lenses.url(what)) for one, what in zip(cameras, shown, strict=False)]
     assert province.import_cameras(faulty).changed == 3
     hob, screen, board = (
-        wait_for(lambda camera_id=one.camera_id: finding_of(county, camera_id), timeout_s=30) for one in faulty
+        wait_until(lambda camera_id=one.camera_id: finding_of(county, camera_id), timeout_s=30) for one in faulty
     )
     assert (hob.subject.cause_key, hob.severity, hob.level) == ("covered", Severity.BLIND, Level.SCHOOL)
     assert board.severity is Severity.IMPAIRED
@@ -250,12 +250,12 @@ def _morning_to_noon(
         with Image.open(io.BytesIO(picture.jpeg)) as image:
             assert image.format == "JPEG"
             assert image.size == (picture.width, picture.height)
-    wait_for(lambda: in_state(county, hob.finding_id, FindingState.NOTIFIED))
-    assert receiver.wait(lambda: any(one.event["subject"] == f"findings/{hob.finding_id}" for one in receiver.taken))
-    wait_for(lambda: stands(county, clarity=(1, 4), online=(4, 4), key_point_coverage=(1, 2), display_screen=(0, 2)))
-    wait_for(lambda: league(province) == [NEIGHBOUR, OWN])
+    wait_until(lambda: in_state(county, hob.finding_id, FindingState.NOTIFIED))
+    wait_until(lambda: any(one.event["subject"] == f"findings/{hob.finding_id}" for one in receiver.taken))
+    wait_until(lambda: stands(county, clarity=(1, 4), online=(4, 4), key_point_coverage=(1, 2), display_screen=(0, 2)))
+    wait_until(lambda: league(province) == [NEIGHBOUR, OWN])
 
-    last = wait_for(lambda: (one := in_state(county, board.finding_id, FindingState.SUPERVISED))
+    last = wait_until(lambda: (one := in_state(county, board.finding_id, FindingState.SUPERVISED))
                     and one.level is Level.PROVINCE and one.overdue and one, timeout_s=30)  # fmt: skip
     assert last.supervised
     assert steps(county, board.finding_id).count(Step.ESCALATED) == 3
@@ -272,7 +272,7 @@ def _the_claim_that_came_too_early(county: PatrolClient, hob: int) -> None:
         county.findings.close(hob, "就当没事")
     assert caught.value.status == "PERMISSION_DENIED"
     county.findings.claim(hob, "布已取下", request_id="too-early")
-    wait_for(lambda: Step.RECHECK_FAILED in steps(county, hob), timeout_s=30)
+    wait_until(lambda: Step.RECHECK_FAILED in steps(county, hob), timeout_s=30)
     handed_back = county.findings.get(hob)
     assert (handed_back.state, handed_back.claims) == (FindingState.ACKNOWLEDGED, 1)
 
@@ -282,16 +282,16 @@ def _the_claim_that_holds(lenses: Lenses, province: PatrolClient, county: Patrol
         province.update_camera(replace(camera, url=lenses.url("clear")), ["url"])
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
-    closed = wait_for(lambda: in_state(county, hob, FindingState.CLOSED), timeout_s=30)
+    closed = wait_until(lambda: in_state(county, hob, FindingState.CLOSED), timeout_s=30)
     assert closed.number == len(steps(county, hob))
     assert steps(county, hob)[-4:] == [Step.CLAIMED, Step.RECHECK_BEGUN, Step.RECHECK_PASSED, Step.CLOSED]
     who = [event.who for event in county.findings.events(hob)]
     assert set(who) == {"engine", f"inspector-{OWN}"}
-    wait_for(
+    wait_until(
         lambda: stands(county, clarity=(3, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)),
         timeout_s=30,
     )
-    wait_for(lambda: league(province) == [OWN, NEIGHBOUR])
+    wait_until(lambda: league(province) == [OWN, NEIGHBOUR])
 
 
 def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolClient) -> None:
@@ -307,7 +307,7 @@ def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolCli
             found[one.camera_id].append((one.visit_id, one.at_wall_ns))
         return found
 
-    wait_for(lambda: all(len(brought()[one]) >= len(seen) for one, seen in logged.items()))
+    wait_until(lambda: all(len(brought()[one]) >= len(seen) for one, seen in logged.items()))
     came = brought()
     assert set(came) == set(logged)
     assert {one: visits[: len(logged[one])] for one, visits in came.items()} == logged
@@ -319,7 +319,7 @@ def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolCli
             for event in province.findings.events(finding.finding_id)
         )
 
-    wait_for(lambda: sorted((one.finding_id, one.number, one.step) for one, _ in list(heard.changes)) == lines())
+    wait_until(lambda: sorted((one.finding_id, one.number, one.step) for one, _ in list(heard.changes)) == lines())
     assert {finding.subject.region for _, finding in heard.changes} == {OWN}
 
 
@@ -333,7 +333,7 @@ def _the_receiver_heard_of_the_county_alone(receiver: Receiver, county: PatrolCl
     def steps_of(number: int) -> list[str]:
         return [one["data"]["step"] for one in events() if one["data"]["finding"] == f"findings/{number}"]
 
-    assert receiver.wait(lambda: all(len(steps_of(number)) >= len(wanted) for number, wanted in told.items()))
+    wait_until(lambda: all(len(steps_of(number)) >= len(wanted) for number, wanted in told.items()))
     assert {number: steps_of(number) for number in told} == told
     assert all(one["specversion"] == "1.0" for one in events())
     # What was being sent when the engine stopped may break off.

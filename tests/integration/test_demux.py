@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +58,23 @@ def remux(clip: Path, target: Path, container_format: str) -> Path:
     return target
 
 
+Page = tuple[str, bytes] | Callable[[http.server.BaseHTTPRequestHandler], None]
+"""Content type and body, or what answers."""
+Pages = dict[str, Page]
+"""By path."""
+
+
 class Site(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, pages: dict) -> None:
+    def __init__(self, pages: Pages) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.pages = pages
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        assert isinstance(self.server, Site)
         page = self.server.pages.get(self.path.partition("?")[0])
         if page is None:
             self.send_error(404)
@@ -88,7 +95,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def site(pages: dict) -> Iterator[str]:
+def site(pages: Pages) -> Iterator[str]:
     with Site(pages) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -123,7 +130,7 @@ def test_http_flv(tmp_path: Path) -> None:
     assert units(end.payload) == keyframes(clip, Codec.H264)[0]
 
 
-def hls_pages(clip: Path, folder: Path) -> dict:
+def hls_pages(clip: Path, folder: Path) -> Pages:
     with av.open(str(clip)) as source:
         stream = source.streams.video[0]
         options = {"hls_time": "0.5", "hls_list_size": "0"}
@@ -269,7 +276,7 @@ def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
         (("video/mp4", b""), {FailureReason.PROTOCOL_ERROR}),
     ],
 )  # fmt: skip
-def test_a_source_that_misbehaves_ends_in_time_with_a_reason(page, reasons: set[FailureReason]) -> None:
+def test_a_source_that_misbehaves_ends_in_time_with_a_reason(page: Page, reasons: set[FailureReason]) -> None:
     with site({"/x": page}) as url:
         began = time.monotonic()
         end = fetch(f"{url}/x", deadline_s=1.5, connect_timeout_s=1)
@@ -281,11 +288,11 @@ def test_a_source_that_misbehaves_ends_in_time_with_a_reason(page, reasons: set[
 def test_wrong_places_have_their_reason(tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        assert fetch(f"http://127.0.0.1:{bound.getsockname()[1]}/x").reason is FailureReason.REFUSED
+        assert failure_of(f"http://127.0.0.1:{bound.getsockname()[1]}/x").reason is FailureReason.REFUSED
     with site({}) as url:
-        assert fetch(f"{url}/nothing").reason is FailureReason.NOT_FOUND
-    assert fetch("http://no-such-host.invalid/x").reason is FailureReason.DNS
-    assert fetch(source_url(str(tmp_path / "absent.mp4"))).reason is FailureReason.NOT_FOUND
+        assert failure_of(f"{url}/nothing").reason is FailureReason.NOT_FOUND
+    assert failure_of("http://no-such-host.invalid/x").reason is FailureReason.DNS
+    assert failure_of(source_url(str(tmp_path / "absent.mp4"))).reason is FailureReason.NOT_FOUND
 
 
 def test_sound_without_a_picture_is_no_video(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(one: Bench) -
         done.result(5)  # whoever asked comes by when it is long committed
         return done
 
-    one.writer.transact = committed_at_once  # type: ignore[method-assign]
+    one.writer.transact = committed_at_once  # type: ignore[assignment, method-assign]
     one.look("c1", COVERED)
     asyncio.run(one.act(1, Step.ACKNOWLEDGED))
     asyncio.run(one.act(1, Step.CLAIMED))

@@ -150,6 +150,7 @@ def test_the_example_refuses_what_is_not_ours(tmp_path: Path) -> None:
 def post(url: str, sent: dict[str, str], body: bytes) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, sent), timeout=5) as reply:
-            return reply.status
+            status: int = reply.status
+            return status
     except urllib.error.HTTPError as error:
         return error.code

@@ -30,7 +30,8 @@ from engine.model.findings import FindingState, Step
 from engine.notices.payload import FindingData, VerdictData
 from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
-from tests.support.notice_senders import wait_until
+from tests.support.expect import present
+from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
 QUICK = (
@@ -95,7 +96,7 @@ def state(finding_id: int) -> Callable[[Store], FindingState | None]:
 def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: Path, gone: int) -> None:
     cameras(tmp_path, gone)
     with receiving(Receiver()) as receiver, Supervisor(settings(tmp_path, receiver)) as engine:
-        assert receiver.wait_taken(2, 60)
+        receiver.wait_taken(2, 60)
         events = {one.event["type"]: one for one in receiver.taken}
         assert all(one.genuine for one in receiver.taken)
         opened = FindingData.model_validate(events["cn.kitchen-patrol.finding.opened.v1"].event["data"])
@@ -108,11 +109,13 @@ def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: 
         with closing(Store.open(f"sqlite:///{tmp_path}/patrol.db")) as store:
             notified = store.findings.events_of(number)[-1]
             assert (notified.step, notified.why) == (Step.NOTIFIED, "told county")
-            assert store.findings.get(3 - number).state == FindingState.OPEN, "nobody hears of the other county"
+            assert present(store.findings.get(3 - number)).state == FindingState.OPEN, (
+                "nobody hears of the other county"
+            )
         # Metrics are looked at now and then.
         url = f"http://{engine.addresses['metrics']}/metrics"
         wanted = 'patrol_notices_total{endpoint="county",outcome="delivered"} 2.0'
-        assert wait_until(lambda: wanted in urllib.request.urlopen(url).read().decode())
+        wait_until(lambda: wanted in urllib.request.urlopen(url).read().decode())
         assert 'patrol_notices_waiting{endpoint="county"} 0.0' in urllib.request.urlopen(url).read().decode()
     assert len({one.headers["webhook-id"] for one in receiver.taken}) == len(receiver.taken)
     assert not any(b"geheim" in one.body for one in receiver.requests)
@@ -123,10 +126,10 @@ def test_kill_9_of_the_hub_between_delivery_and_ledger_loses_neither(tmp_path: P
     with receiving(Receiver()) as receiver:
         receiver.reply = lambda _: Reply(hang_s=60)  # what is delivered is never marked
         with Supervisor(settings(tmp_path, receiver, timeout_s=100)) as engine:
-            assert receiver.wait(lambda: len(receiver.requests) > 0, 60)
+            wait_until(lambda: len(receiver.requests) > 0, 60)
             receiver.reply = lambda _: Reply()
             os.kill(engine.pids()["hub"], signal.SIGKILL)
-            assert receiver.wait_taken(2, 60)
+            receiver.wait_taken(2, 60)
             assert seen(tmp_path, lambda store: FindingState.NOTIFIED in {state(1)(store), state(2)(store)})
             time.sleep(0.5)
     ids = [one.headers["webhook-id"] for one in receiver.requests]

@@ -19,9 +19,11 @@ from engine.config.schema import FeedSettings
 from engine.model.camera import Camera, KeyPoint
 from engine.model.keyframe import Codec
 from engine.supervisor.app import Supervisor
-from tests.integration.test_cli import patrol
-from tests.integration.test_engine import fast, scrape, settings, wait_for
 from tests.support.clips import write_clip
+from tests.support.command_line import patrol
+from tests.support.expect import present
+from tests.support.live_engine import Labels, fast_scheduler, scrape, settings
+from tests.support.waiting import wait_until
 
 FILES, REFUSED = 6, 9
 COMMAND = [sys.executable, "-m", "engine.cli"]
@@ -35,7 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Supervisor
     chosen = settings(
         folder,
         feed=FeedSettings(deadline_s=3, connect_timeout_s=1, schemes=("rtsp", "file")),
-        scheduler=fast(key_period_s=3, ordinary_period_s=3, outage_probe_s=1),
+        scheduler=fast_scheduler(key_period_s=3, ordinary_period_s=3, outage_probe_s=1),
     )
     cameras = [
         Camera(f"file-{n}", clip.as_uri(), region="130102", key_point=KeyPoint.COOKING, uplink=f"nvr-{n}")
@@ -44,8 +46,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Supervisor
     cameras += [Camera(f"refused-{n}", f"rtsp://127.0.0.1:1/{n}", region="130181") for n in range(REFUSED)]
     with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras(cameras)
-        wait_for(lambda: client.status().cameras_by_state.get("offline", 0) == REFUSED)
-        wait_for(lambda: client.schedule().outages and client.schedule().classes[0].achieved_period_s)
+        wait_until(lambda: client.status().cameras_by_state.get("offline", 0) == REFUSED)
+        wait_until(lambda: client.schedule().outages and client.schedule().classes[0].achieved_period_s)
         yield engine, client, folder
 
 
@@ -82,7 +84,7 @@ def test_top_looks_again_every_interval(world: tuple[Supervisor, PatrolClient, P
     engine, _, _ = world
     command = [*COMMAND, "top", "--json", "--interval", "0.3", *at(engine)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        looks = [json.loads(process.stdout.readline()) for _ in range(3)]
+        looks = [json.loads(present(process.stdout).readline()) for _ in range(3)]
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=5) == 0
     started = [look["schedule"]["started_total"] for look in looks]
@@ -208,19 +210,19 @@ def test_the_scrape_says_that_a_reload_was_refused_until_one_is_taken(
 ) -> None:
     engine, client, folder = world
     stale, refused = ("patrol_config_stale", ()), ("patrol_config_reloads_total", (("outcome", "refused"),))
-    before = scrape(engine).get(refused, 0)
+    before = scrape(engine.addresses["metrics"]).get(refused, 0)
     good = changed(engine, folder, key_period_s=4.0)
     bad = folder / "bad.toml"
     bad.write_text("[scheduler]\nkey_period_s = -1\n")
     engine.reload(good)
-    wait_for(lambda: scrape(engine).get(stale) == 0)
+    wait_until(lambda: scrape(engine.addresses["metrics"]).get(stale) == 0)
     engine.reload(bad)
-    wait_for(lambda: scrape(engine)[stale] == 1)
+    wait_until(lambda: scrape(engine.addresses["metrics"])[stale] == 1)
     good = changed(engine, folder, key_period_s=5.0)
     engine.reload(good)
-    wait_for(lambda: scrape(engine)[stale] == 0)
+    wait_until(lambda: scrape(engine.addresses["metrics"])[stale] == 0)
     assert client.schedule().classes[0].period_s == 5
-    assert scrape(engine)[refused] == before + 1
+    assert scrape(engine.addresses["metrics"])[refused] == before + 1
 
 
 def test_the_scrape_shows_periods_lags_and_outages_of_the_running_patrol(
@@ -229,11 +231,13 @@ def test_the_scrape_shows_periods_lags_and_outages_of_the_running_patrol(
     engine, client, _ = world
     period_s = client.schedule().classes[0].period_s
 
-    def of_key_points(which: str) -> tuple[str, tuple]:
+    def of_key_points(which: str) -> tuple[str, Labels]:
         return "patrol_class_period_seconds", (("class", "key_point"), ("which", which))
 
     # Gauges are set once a second: the settings may be newer.
-    now = wait_for(lambda: (read := scrape(engine))[of_key_points("configured")] == period_s and read)
+    now = wait_until(
+        lambda: (read := scrape(engine.addresses["metrics"]))[of_key_points("configured")] == period_s and read
+    )
     assert now[of_key_points("stretched")] == period_s
     assert now[of_key_points("achieved")] > 0
     assert now["patrol_outages", ()] == 1

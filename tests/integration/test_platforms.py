@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import FailureReason
 from engine.storage.db.store import Store, VisitRecord
 from tests.support.certificates import certificate
-from tests.support.platforms import channel, media, old_wvp, serving, wvp, zlmediakit
+from tests.support.platforms import Answer, channel, media, old_wvp, serving, wvp, zlmediakit
 
 SECRET = "platform-secret-0123456789"
 KITCHEN, STORE_ROOM, NEW = "13010200001310000001", "13010200001310000002", "13020200001320000003"
@@ -44,7 +45,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings):
+def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
     with open_database_registry(settings) as one:
         one.put(
             [
@@ -126,7 +127,7 @@ def test_groups_and_entries_without_an_id_are_left_out_and_counted() -> None:
 
 
 def test_a_list_that_shrinks_while_it_is_read_is_told() -> None:
-    def shrinking(path: str, query: dict[str, str], headers: dict[str, str]):
+    def shrinking(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del path, headers
         first = query["page"] == "1"
         return 200, {"code": 0, "data": {"total": 3, "list": [channel(KITCHEN)] if first else []}}
@@ -138,7 +139,7 @@ def test_a_list_that_shrinks_while_it_is_read_is_told() -> None:
 
 
 def test_a_list_without_an_end_is_cut() -> None:
-    def endless(path: str, query: dict[str, str], headers: dict[str, str]):
+    def endless(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del path, headers
         return 200, {"code": 0, "data": {"total": 10**9, "list": [channel(code(int(query["page"])))]}}
 
@@ -151,7 +152,7 @@ def test_a_list_without_an_end_is_cut() -> None:
 
 
 def test_an_older_wvp_is_asked_device_by_device() -> None:
-    devices = {
+    devices: dict[str, list[dict[str, Any]]] = {
         NVR: [
             {"channelId": KITCHEN, "deviceId": NVR, "name": "烹饪间", "status": True, "civilCode": "130102"},
             {"channelId": STORE_ROOM, "deviceId": NVR, "name": "仓库", "status": False, "parentId": "130102"},
@@ -265,7 +266,9 @@ def wvp_pull(url: str, **more: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("ask", [zlm_pull, wvp_pull])
-def test_an_answer_that_cannot_be_used_is_told_without_the_secret(ask, status: int, body, said: str) -> None:
+def test_an_answer_that_cannot_be_used_is_told_without_the_secret(
+    ask: Callable[[str], None], status: int, body: Any, said: str
+) -> None:
     with serving(lambda *_: (status, body)) as (url, _), pytest.raises(PlatformError, match=said) as caught:
         ask(url)
     assert SECRET not in str(caught.value)
@@ -301,8 +304,11 @@ def test_a_platform_that_is_not_there_is_told() -> None:
             zlm_pull(f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
+Say = Callable[[socket.socket, threading.Event], None]
+
+
 @contextmanager
-def speaking(say):
+def speaking(say: Say) -> Iterator[str]:
     """A server that says to each caller whatever `say` does."""
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
@@ -342,7 +348,7 @@ def babbling(caller: socket.socket, over: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("say", [silent, dripping])
-def test_a_platform_that_does_not_come_to_an_end_is_given_up(say) -> None:
+def test_a_platform_that_does_not_come_to_an_end_is_given_up(say: Say) -> None:
     with speaking(say) as url:
         begun = time.monotonic()
         with pytest.raises(PlatformError, match="no answer within 1 s"):

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings):
+def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
     with open_database_registry(settings) as one:
         one.put(CAMERAS)
         yield one

@@ -19,7 +19,7 @@ from engine.model.verdict import State
 from engine.model.visit import FailureReason, VisitFailure
 from engine.storage.db.store import Store, VisitRecord
 from engine.worker.wire import pack_measurement, unpack_measurement
-from tests.integration.test_cli import patrol
+from tests.support.command_line import patrol
 from tests.support.judge_states import ACUTANCE, SCENE, SETTINGS, STRUCTURE, a_measurement, at_minute
 
 NOW_NS = wall_ns()

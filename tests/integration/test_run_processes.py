@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.served import wait_until
+from tests.support.waiting import wait_until
 
 
 def command(folder: Path) -> list[str]:

@@ -4,8 +4,10 @@ import datetime
 import ipaddress
 import socket
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -33,7 +35,7 @@ from tests.support.served import STATUS, VERDICT, Served, SmallHub, county, serv
 
 
 @pytest.fixture
-def served(tmp_path: Path):
+def served(tmp_path: Path) -> Iterator[Served]:
     with serving(tmp_path) as one:
         one.hub.put(*county())
         one.hub.judge("c1", VERDICT.visit_id)
@@ -226,7 +228,9 @@ def test_status_carries_all_its_figures(served: Served) -> None:
         (TimeoutError("late"), "DEADLINE_EXCEEDED", "late"),
     ],
 )
-def test_errors_of_the_hub_become_statuses_and_secrets_stay_inside(served, error, status: str, said: str) -> None:
+def test_errors_of_the_hub_become_statuses_and_secrets_stay_inside(
+    served: Served, error: Exception, status: str, said: str
+) -> None:
     served.hub.error = error
     with pytest.raises(CallError, match=said) as caught:
         served.client.camera("c1")
@@ -234,19 +238,20 @@ def test_errors_of_the_hub_become_statuses_and_secrets_stay_inside(served, error
     assert caught.value.retry_s == (1.0 if status == "UNAVAILABLE" else None)
 
 
-def test_health_follows_the_engine(served) -> None:
+def test_health_follows_the_engine(served: Served) -> None:
     server = served.server
-    stub = health_pb2_grpc.HealthStub(grpc.insecure_channel(served.address))
+    stub: Any = health_pb2_grpc.HealthStub(grpc.insecure_channel(served.address))
 
     def status(name: str) -> int:
-        return stub.Check(health_pb2.HealthCheckRequest(service=name)).status
+        status: int = stub.Check(health_pb2.HealthCheckRequest(service=name)).status
+        return status
 
     assert {status(name) for name in ("", *SERVICES)} == {health_pb2.HealthCheckResponse.NOT_SERVING}
     server.set_ready(True)
     assert {status(name) for name in ("", *SERVICES)} == {health_pb2.HealthCheckResponse.SERVING}
 
 
-def test_reflection_lists_every_service(served) -> None:
+def test_reflection_lists_every_service(served: Served) -> None:
     names = ProtoReflectionDescriptorDatabase(grpc.insecure_channel(served.address)).get_services()
     assert set(SERVICES) <= set(names)
     assert "grpc.health.v1.Health" in names
@@ -287,7 +292,7 @@ def test_over_tls_only_callers_with_a_token_are_heard(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     _, secret = store.access.create_token(TokenOrder("platform", Role.VIEWER), "test", wall_ns())
-    public = {"grpc_listen": "0.0.0.0:0", "tls_cert_file": str(cert), "tls_key_file": str(key)}
+    public: dict[str, Any] = {"grpc_listen": "0.0.0.0:0", "tls_cert_file": str(cert), "tls_key_file": str(key)}
     with serving(tmp_path, hub=SmallHub(store), **public) as one:
         address = f"127.0.0.1:{one.address.rpartition(':')[2]}"
         ca = cert.read_bytes()
@@ -301,7 +306,8 @@ def test_over_tls_only_callers_with_a_token_are_heard(tmp_path: Path) -> None:
                 client.status()
             assert (caught.value.status, caught.value.reason) == ("UNAUTHENTICATED", "UNAUTHENTICATED")
         channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca))
-        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        health.Check(health_pb2.HealthCheckRequest())
         with PatrolClient(address, timeout_s=2) as client, pytest.raises(CallError):
             client.status()
     store.close()
@@ -309,13 +315,13 @@ def test_over_tls_only_callers_with_a_token_are_heard(tmp_path: Path) -> None:
 
 def test_a_public_address_without_any_token_is_refused(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
-    public = {"grpc_listen": "0.0.0.0:0", "tls_cert_file": str(cert), "tls_key_file": str(key)}
+    public: dict[str, Any] = {"grpc_listen": "0.0.0.0:0", "tls_cert_file": str(cert), "tls_key_file": str(key)}
     with pytest.raises(ConfigError, match="patrol token create"), serving(tmp_path, **public):
         pass
 
 
 def test_absent_certificates_are_refused(tmp_path: Path) -> None:
-    absent = {"tls_cert_file": str(tmp_path / "a"), "tls_key_file": str(tmp_path / "b")}
+    absent: dict[str, Any] = {"tls_cert_file": str(tmp_path / "a"), "tls_key_file": str(tmp_path / "b")}
     with pytest.raises(ConfigError, match=r"serve\."), serving(tmp_path, **absent):
         pass
 
@@ -328,7 +334,7 @@ def test_a_client_without_a_server_is_told_what_to_do() -> None:
             client.status()
 
 
-def test_the_scrape_parses_and_names_follow_the_conventions(served) -> None:
+def test_the_scrape_parses_and_names_follow_the_conventions(served: Served) -> None:
     metrics = served.metrics
     served.client.status()
     metrics.visit_ended("rtsp", "keyframe")

@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +57,7 @@ def registry() -> list[Camera]:
     """24 canteens of two counties and two kinds, two cameras each: one that refuses, one that a gateway feeds."""
     cameras = []
     for n in range(SITES):
-        site = {"site_id": f"s{n:02}", "site_name": f"第{n}学校食堂", "region": COUNTIES[n % 2]}
+        site: dict[str, Any] = {"site_id": f"s{n:02}", "site_name": f"第{n}学校食堂", "region": COUNTIES[n % 2]}
         site |= {"site_kind": KINDS[n // 2 % 2]}
         cameras += [Camera(f"s{n:02}-1", REFUSING, **site), Camera(f"s{n:02}-2", "", push=True, **site)]
     return cameras
@@ -70,8 +72,12 @@ def fill(folder: Path) -> None:
     store.close()
 
 
+Engine = tuple[str, PatrolClient]
+"""Address and client of an engine."""
+
+
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory):
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder = tmp_path_factory.mktemp("spot")
     fill(folder)
     with Supervisor(settings(folder)) as running, PatrolClient(running.addresses["grpc"]) as client:
@@ -82,7 +88,7 @@ def sites(check: SpotCheck) -> list[str]:
     return [one.site_id for one in check.drawn]
 
 
-def test_the_kind_of_school_goes_through_the_api(engine) -> None:
+def test_the_kind_of_school_goes_through_the_api(engine: Engine) -> None:
     _, client = engine
     camera = registry()[4]
     assert client.camera("s02-1").camera.site_kind == SiteKind.HIGH
@@ -91,7 +97,7 @@ def test_the_kind_of_school_goes_through_the_api(engine) -> None:
     assert client.import_cameras([camera]).changed == 1
 
 
-def test_a_dry_run_is_reproducible_and_remembers_nothing(engine) -> None:
+def test_a_dry_run_is_reproducible_and_remembers_nothing(engine: Engine) -> None:
     _, client = engine
     order = SpotCheckOrder(size=10, seed=5, dry_run=True)
     before = client.spot_checks()
@@ -102,7 +108,7 @@ def test_a_dry_run_is_reproducible_and_remembers_nothing(engine) -> None:
     assert sites(client.draw_spot_check(replace(order, seed=6)).spot_check) != sites(first)
 
 
-def test_a_draw_says_what_it_drew_from(engine) -> None:
+def test_a_draw_says_what_it_drew_from(engine: Engine) -> None:
     _, client = engine
     check = client.draw_spot_check(SpotCheckOrder(dry_run=True, seed=1)).spot_check
     header = check.header
@@ -118,13 +124,13 @@ def test_a_draw_says_what_it_drew_from(engine) -> None:
     }
 
 
-def test_without_a_seed_nobody_can_foretell_the_draw(engine) -> None:
+def test_without_a_seed_nobody_can_foretell_the_draw(engine: Engine) -> None:
     _, client = engine
     seeds = {client.draw_spot_check(SpotCheckOrder(dry_run=True)).spot_check.header.seed for _ in range(4)}
     assert len(seeds) == 4
 
 
-def test_a_region_is_drawn_from_alone(engine) -> None:
+def test_a_region_is_drawn_from_alone(engine: Engine) -> None:
     _, client = engine
     check = client.draw_spot_check(SpotCheckOrder(size=100, region_prefix="1302", dry_run=True)).spot_check
     assert sorted(sites(check)) == [f"s{n:02}" for n in range(1, SITES, 2)]
@@ -142,14 +148,14 @@ def test_a_region_is_drawn_from_alone(engine) -> None:
         (SpotCheckOrder(dry_run=True, check_now=True), "check_now"),
     ],
 )
-def test_arguments_out_of_bounds_name_their_field(engine, order: SpotCheckOrder, field: str) -> None:
+def test_arguments_out_of_bounds_name_their_field(engine: Engine, order: SpotCheckOrder, field: str) -> None:
     with pytest.raises(CallError) as caught:
         engine[1].draw_spot_check(order)
     assert caught.value.status == "INVALID_ARGUMENT"
     assert [one for one, _ in caught.value.violations] == [field]
 
 
-def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine) -> None:
+def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine: Engine) -> None:
     _, client = engine
     report = client.draw_spot_check(SpotCheckOrder(size=6, seed=3, check_now=True, region_prefix="1301"))
     drawn = sites(report.spot_check)
@@ -212,7 +218,7 @@ def patrol(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_command_shows_strata_canteens_and_a_summary(engine) -> None:
+def test_the_command_shows_strata_canteens_and_a_summary(engine: Engine) -> None:
     done = patrol("--size", "5", "--seed", "9", "--dry-run", "--server", engine[0])
     assert done.returncode == 0, done.stderr
     strata, drawn, summary = done.stdout.split("\n\n")
@@ -226,7 +232,7 @@ def test_the_command_shows_strata_canteens_and_a_summary(engine) -> None:
     ]
 
 
-def test_the_command_draws_as_json_and_shows_and_lists_draws_again(engine) -> None:
+def test_the_command_draws_as_json_and_shows_and_lists_draws_again(engine: Engine) -> None:
     done = patrol("--size", "4", "--json", "--check-now", "--server", engine[0])
     first = json.loads(done.stdout)
     assert len(first["drawn"]) == first["header"]["drawn"] == 4
@@ -239,7 +245,7 @@ def test_the_command_draws_as_json_and_shows_and_lists_draws_again(engine) -> No
     assert patrol("--list", "--server", engine[0]).stdout.splitlines()[1].split()[0] == draw_id
 
 
-def test_the_command_writes_a_file_that_excel_reads(engine, tmp_path: Path) -> None:
+def test_the_command_writes_a_file_that_excel_reads(engine: Engine, tmp_path: Path) -> None:
     target = tmp_path / "drawn.csv"
     done = patrol("--size", "3", "--seed", "1", "--csv", str(target), "--server", engine[0])
     assert done.returncode == 0, done.stderr
@@ -251,7 +257,7 @@ def test_the_command_writes_a_file_that_excel_reads(engine, tmp_path: Path) -> N
     assert [row["site_name"] for row in rows] == [one.site_name for one in latest.drawn]
 
 
-def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine: Engine, tmp_path: Path) -> None:
     done = patrol("--size", "3", "--csv", str(tmp_path / "absent" / "x.csv"), "--server", engine[0])
     assert done.returncode == 2
     assert f"--show {engine[1].spot_check().header.draw_id}" in done.stderr
@@ -269,7 +275,7 @@ def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine, tmp_path: 
         (["--region", "13x"], "region_prefix"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(engine, arguments: list[str], said: str) -> None:
+def test_options_that_do_not_fit_are_refused(engine: Engine, arguments: list[str], said: str) -> None:
     done = patrol(*arguments, "--server", engine[0])
     assert done.returncode == 2
     assert said in " ".join(done.stderr.split())

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -42,7 +43,7 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str):
+def store(url: str) -> Iterator[Store]:
     one = Store.open(url)
     one.put_cameras([Camera("c0", "rtsp://h/1", region="130102"), Camera("c1", "rtsp://h/2", region="130200")])
     one.write([record(number) for number in range(30)])

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from engine.storage.db.database import connect, parse
 from engine.storage.db.store import Store
+from tests.support.expect import present
 
 ROUNDS = 20
 
@@ -19,10 +20,10 @@ def run_and_kill(url: str, folder: Path, first_visit: int, after_s: float) -> li
     """What the process said until it was killed, some time after its first word."""
     command = [sys.executable, "-m", "tests.support.storage_crash", url, str(folder), str(first_visit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        first = process.stdout.readline()
+        first = present(process.stdout).readline()
         time.sleep(after_s)
         process.kill()
-        rest = process.stdout.read()
+        rest = present(process.stdout).read()
     whole, _, _ = (first + rest).rpartition("\n")  # the last line may have been cut by the kill
     return whole.splitlines()
 

@@ -29,7 +29,7 @@ class Clock:
 
 
 def camera(number: int, county: str = "130102", **columns: Any) -> Camera:
-    values = {
+    values: dict[str, Any] = {
         "site_id": f"s{number // 4}",
         "site_name": f"第{number // 4}食堂",
         "key_point": KeyPoint.COOKING,
@@ -87,7 +87,7 @@ def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: 
     write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
     clock.now_wall_ns += DAY_NS
     write(store, office, [saw("130202-c2", State.OK, clock.now_wall_ns)])
-    days = {"from_day": MONDAY, "to_day": TUESDAY}
+    days: dict[str, Any] = {"from_day": MONDAY, "to_day": TUESDAY}
     cities = kpi_table(store.kpis, KpiQuery(by=KpiBy.CITY, **days))
     assert [(row.region, row.counts.cameras, row.counts.cameras_clear, row.days) for row in cities.rows] == [
         ("1301", 6, 1, 2), ("1302", 2, 1, 2),

@@ -1,6 +1,7 @@
 """Spot checks in a real SQLite file: who may be drawn, who was, also after a restart."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from engine.model.spot_check import Canteen, DrawnCanteen, SpotCheck, SpotCheckH
 from engine.model.verdict import State, Verdict
 from engine.storage.db import spot_checks
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.expect import present
 
 HIGH, OTHER = SiteKind.HIGH, SiteKind.OTHER
 
 
 @pytest.fixture
-def store(tmp_path: Path):
+def store(tmp_path: Path) -> Iterator[Store]:
     one = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     yield one
     one.close()
@@ -127,4 +129,4 @@ def test_a_canteen_whose_cameras_are_replaced_is_still_known_as_drawn(store: Sto
 
 def test_a_draw_of_thousands_is_kept_whole(store: Store) -> None:
     many = check(*(drawn(f"s{n}") for n in range(5001)))
-    assert store.spot_checks.get(store.spot_checks.put(many).header.draw_id).drawn == many.drawn
+    assert present(store.spot_checks.get(store.spot_checks.put(many).header.draw_id)).drawn == many.drawn

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,18 @@ from engine.config.schema import RecordSettings
 from engine.errors import StoreError
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
-from engine.model.verdict import State, Verdict
+from engine.model.verdict import LoggedVerdict, State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.queue import Entry, WriteQueue
 from engine.storage.writer.writer import Writer
+from tests.support.expect import present
 from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
-def store(database_url: str):
+def store(database_url: str) -> Iterator[Store]:
     one = Store.open(database_url)
     one.claim()
     yield one
@@ -44,13 +46,13 @@ class Heard:
             store, self.evidence, RecordSettings(**settings), self._written, lambda part: self.errors.update([part])
         )
 
-    def _written(self, records) -> None:
+    def _written(self, records: Sequence[LoggedVerdict]) -> None:
         self.seqs += [record.seq for record in records]
         self.visits += [record.verdict.visit_id for record in records]
 
 
 @pytest.fixture
-def heard(store: Store, tmp_path: Path):
+def heard(store: Store, tmp_path: Path) -> Iterator[Heard]:
     one = Heard(store, tmp_path)
     yield one
     one.writer.close()
@@ -68,7 +70,7 @@ def logged(store: Store) -> list[int]:
     return [one.verdict.visit_id for one in store.history.after(0, 100_000)]
 
 
-def note(text: str):
+def note(text: str) -> Callable[[sa.Connection], None]:
     """Something to be written: a row of another table."""
 
     def write(connection: sa.Connection) -> None:
@@ -106,7 +108,7 @@ def test_a_commit_can_be_waited_for(store: Store, heard: Heard, database_url: st
     assert heard.writer.transact(note("ledger")).result(10) is None
     assert notes(database_url) == {"ledger"}
     stored = heard.writer.transact(note("with it"), record=record(5)).result(10)
-    assert stored.seq == 1
+    assert present(stored).seq == 1
     assert logged(store) == [5]
 
 
@@ -119,7 +121,7 @@ def test_what_hangs_on_a_record_is_written_with_it(store: Store, heard: Heard, d
 
 def test_what_the_database_refuses_takes_nothing_with_it(store: Store, heard: Heard, database_url: str) -> None:
     heard.writer.transact(note("there")).result(10)
-    refused: list[Future] = []
+    refused: list[Future[VisitRecord | None]] = []
     for visit in range(1, 101):
         heard.writer.submit(record(visit), None, [note(f"n{visit}")])
         if visit in (30, 70):
@@ -145,11 +147,11 @@ def test_an_error_of_a_command_comes_out_of_its_future(heard: Heard) -> None:
         heard.writer.transact(conflict).result(10)
     with pytest.raises(StoreError, match="no room"):
         heard.writer.transact(full).result(10)
-    assert heard.writer.transact(record=record(1)).result(10).seq == 1
+    assert present(heard.writer.transact(record=record(1)).result(10)).seq == 1
 
 
 def test_a_listener_that_fails_does_not_make_it_write_again(store: Store, tmp_path: Path) -> None:
-    def fail(_) -> None:
+    def fail(_: object) -> None:
         raise ZeroDivisionError
 
     writer = Writer(store, EvidenceStore(tmp_path / "ev", 10), RecordSettings(), fail)
@@ -228,9 +230,10 @@ def test_who_reads_while_the_database_is_away_is_told_to_ask_again(postgres_serv
 def test_a_commit_whose_answer_was_lost_is_not_written_again(
     store: Store, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, lost = store.write, []
+    write = store.write
+    lost: list[Sequence[LoggedVerdict]] = []
 
-    def write_and_lose(*arguments):
+    def write_and_lose(*arguments: Any) -> Sequence[LoggedVerdict]:
         stored = write(*arguments)
         if not lost:
             lost.append(stored)
@@ -239,7 +242,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_again(
 
     monkeypatch.setattr(store, "write", write_and_lose)
     done = heard.writer.transact(note("once"), record=record(1))
-    assert done.result(10).seq == 1
+    assert present(done.result(10)).seq == 1
     heard.writer.submit(record(2), None)
     assert heard.writer.flush(10)
     assert logged(store) == [1, 2]
@@ -271,7 +274,7 @@ def test_of_too_many_that_wait_the_oldest_go_but_nothing_that_others_rest_on() -
         assert queue.put(Entry(record(visit))) is None
     assert len(queue) == 10
     assert dropped == {"queue_full": 15}
-    assert [entry.record.verdict.visit_id for entry in queue.take(100)] == [0, 1, 2, 3, 4, *range(115, 120)]
+    assert [present(entry.record).verdict.visit_id for entry in queue.take(100)] == [0, 1, 2, 3, 4, *range(115, 120)]
     assert (len(queue), queue.bytes, bool(queue)) == (0, 0, False)
 
 
@@ -301,4 +304,4 @@ def test_entries_that_were_put_back_are_the_first_again() -> None:
         queue.put(Entry(record(visit)))
     taken = queue.take(3)
     queue.put_back(taken)
-    assert [entry.record.verdict.visit_id for entry in queue.take(10)] == list(range(6))
+    assert [present(entry.record).verdict.visit_id for entry in queue.take(10)] == list(range(6))

@@ -96,7 +96,6 @@ class Client(threading.Thread, ABC):
     def work(self) -> None:
         """One go; it returns when it is told to stop."""
 
-    @property
     def stopped(self) -> bool:
         return self.told.stop.is_set()
 
@@ -121,7 +120,7 @@ class Gateway(Client):
         poller.watch_writable("push", push)
         due_s = time.monotonic()
         for number in count():
-            if self.stopped or self.ceased.is_set():
+            if self.stopped() or self.ceased.is_set():
                 break
             round_, camera = divmod(number, PUSHED)
             of = covered if (camera + round_ // COVERED_ROUNDS) % COVERED_SHARE == 0 else clear
@@ -145,7 +144,7 @@ class Checker(Client):
 
     def work(self) -> None:
         with PatrolClient(self._address, timeout_s=_CALL_S) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     ids = [f"v{n}" for n in self._rng.sample(range(VISITED), 3)]
                     for one in client.check_now(ids, timeout_s=_CALL_S):
@@ -181,7 +180,7 @@ class Inspector(Client):
     def work(self) -> None:
         numbers = count(1)
         with PatrolClient(self._address, timeout_s=_CALL_S) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     query = FindingQuery(open_only=True, page_size=50)
                     open_ = [one.finding_id for one, _ in zip(client.findings.list(query), range(50), strict=False)]
@@ -199,7 +198,7 @@ class Inspector(Client):
             (Step.CLOSED, of.close), (Step.DISMISSED, of.dismiss),
         )  # fmt: skip
         step, way = self._rng.choices(ways, (5, 4, 1, 1))[0]
-        while not self.stopped:
+        while not self.stopped():
             try:
                 finding = way(finding_id, f"by {self.name}", request_id=request_id)
             except CallError as error:
@@ -235,7 +234,7 @@ class VerdictWatcher(Client):
     def work(self) -> None:
         token = token_of(0)
         with PatrolClient(self._address) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     with closing(
                         client.watch_batches(
@@ -247,7 +246,7 @@ class VerdictWatcher(Client):
                             self.heard += [(one.camera_id, one.visit_id) for one in batch.verdicts]
                             token = batch.resume_token
                             self.marks.append((len(self.heard), seq_of(token)))
-                            if self.stopped or (self._leaves and self._rng.randrange(self._leaves) == 0):
+                            if self.stopped() or (self._leaves and self._rng.randrange(self._leaves) == 0):
                                 break
                 except CallError as error:
                     self.told.failed(self.name, error)
@@ -263,7 +262,7 @@ class PatientWatcher(VerdictWatcher):
             try:
                 for one in client.watch(region_prefix=self.region, resume_token=token_of(0)):
                     self.heard.append((one.camera_id, one.visit_id))
-                    if self.stopped:
+                    if self.stopped():
                         return
             except CallError as error:
                 self.told.statuses[error.status] += 1
@@ -282,13 +281,13 @@ class FindingWatcher(Client):
     def work(self) -> None:
         token = token_of(0)
         with PatrolClient(self._address) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     with closing(client.findings.watch(FindingQuery(region_prefix=self.region), token)) as batches:
                         for batch in batches:
                             self.heard += [(event.finding_id, event.number) for event, _ in batch.changes]
                             token = batch.resume_token
-                            if self.stopped:
+                            if self.stopped():
                                 break
                 except CallError as error:
                     self.told.failed(self.name, error)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -32,6 +31,7 @@ from tests.kill_nine.clients import (
     VerdictWatcher,
     cameras,
 )
+from tests.support.ports import free_ports
 from tests.support.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,7 +128,8 @@ class Run:
                 FindingWatcher("ledger", self.address, told),
                 FindingWatcher("ledger-county", self.address, told, region="130102"),
             ]
-            clients: list[Client] = [gateway, *callers, *watchers, *ledger]
+            listeners: list[VerdictWatcher | FindingWatcher] = [*watchers, *ledger]
+            clients: list[Client] = [gateway, *callers, *listeners]
             for one in clients:
                 one.start()
             began_s = time.monotonic()
@@ -187,8 +188,8 @@ class Run:
             "commands_done": sum(one.number > 0 for one in commands),
             "commands_refused": sum(one.number == 0 for one in commands),
             "commands_repeated": sum(one.repeated for one in callers if isinstance(one, Inspector)),
-            "heard": {one.name: len(one.heard) for one in (*watchers, *ledger)},
-            "resumed": {one.name: one.resumed for one in (*watchers, *ledger)},
+            "heard": {one.name: len(one.heard) for one in listeners},
+            "resumed": {one.name: one.resumed for one in listeners},
             "statuses": dict(told.statuses),
             "recovery_s_max": round(max(self._recoveries_s, default=0), 1),
         }
@@ -287,14 +288,6 @@ def children(pid: int, role: str) -> list[int]:
                 if role.encode() in words:
                     found.append(child)
     return found
-
-
-def free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _kill_nine(pid: int) -> None:

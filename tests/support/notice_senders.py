@@ -6,7 +6,7 @@
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.config import load
@@ -30,15 +30,6 @@ class Tally:
 
 def nobody(delivered: Mapping[int, str]) -> None:
     """Told of openings, and does nothing."""
-
-
-def wait_until(done: Callable[[], bool], timeout_s: float = 15.0) -> bool:
-    give_up_s = time.monotonic() + timeout_s
-    while not done():
-        if time.monotonic() > give_up_s:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 if __name__ == "__main__":

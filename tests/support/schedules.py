@@ -3,7 +3,9 @@
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar
@@ -13,6 +15,8 @@ from engine.model.schedule import CameraPlanReport, SchedulerStatus
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, Event, StartVisit, Tick, VisitEnded
+
+MONDAY_NOON_NS = round(datetime(2026, 10, 12, 12, 0, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * NS_PER_S
 
 Answer = Callable[[str, int], FailureReason | None]
 """How a camera's visit that begins at this nanosecond ends."""

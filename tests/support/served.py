@@ -1,6 +1,5 @@
 """The gRPC server by itself: a real store behind it, and a small hub that answers what the patrol would."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,7 +39,7 @@ from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.verdict import Cause, FaultKind, LoggedVerdict, Severity, State, Verdict
+from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
 from engine.serve.server import GrpcServer
@@ -312,7 +311,7 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, ring: int = 64, watchers_max: int = 4, hub: SmallHub | None = None, **settings
+    folder: Path, ring: int = 64, watchers_max: int = 4, hub: SmallHub | None = None, **settings: Any
 ) -> Iterator[Served]:
     """A server over a database in `folder`."""
     own = hub or SmallHub(Store.open(f"sqlite:///{folder}/patrol.db"))
@@ -322,7 +321,7 @@ def serving(
     findings = own.ledger.watch = Watch(
         own.ledger, finding_service.watch_body, finding_service.watch_mark, ring, watchers_max
     )
-    chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10} | settings)
+    chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10, **settings})
     server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact)
     address = server.start()
     try:
@@ -337,12 +336,3 @@ def serving(
 def county(number: int = 25, region: str = "130102", name: str = "c") -> list[Camera]:
     """So many cameras in a county."""
     return [Camera(f"{name}{n}", f"rtsp://u:secret@h/{n}", region=region, site_id=f"s{n % 5}") for n in range(number)]
-
-
-def wait_until(what, timeout_s: float = 10.0):
-    """What is true at last."""
-    give_up_s = time.monotonic() + timeout_s
-    while not (found := what()):
-        assert time.monotonic() < give_up_s, "it did not come about in time"
-        time.sleep(0.01)
-    return found

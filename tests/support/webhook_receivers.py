@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 from engine.notices.signature import verified
+from tests.support.waiting import wait_until
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 SECRET_LINE = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -54,7 +55,6 @@ class Receiver:
         self.reply: Callable[[Received], Reply] = lambda _: Reply()
         self.requests: list[Received] = []
         self.taken: list[Received] = []
-        self.news = threading.Condition()
         self.stopped = threading.Event()
         self.port = 0
 
@@ -65,12 +65,9 @@ class Receiver:
     def ids(self) -> list[str]:
         return [one.headers["webhook-id"] for one in self.taken]
 
-    def wait(self, done: Callable[[], bool], timeout_s: float = 15.0) -> bool:
-        with self.news:
-            return self.news.wait_for(done, timeout_s)
-
-    def wait_taken(self, number: int, timeout_s: float = 15.0) -> bool:
-        return self.wait(lambda: len(self.taken) >= number, timeout_s)
+    def wait_taken(self, number: int, timeout_s: float = 20.0) -> None:
+        """Wait until so many requests were answered with 2xx. Raises AssertionError after `timeout_s`."""
+        wait_until(lambda: len(self.taken) >= number, timeout_s, what=f"{number} requests, {len(self.taken)} came")
 
 
 @contextmanager
@@ -84,9 +81,7 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
             body = self.rfile.read(int(self.headers["content-length"]))
             one = Received({name.lower(): value for name, value in self.headers.items()}, body, time.time())
             reply = receiver.reply(one)
-            with receiver.news:
-                receiver.requests.append(one)
-                receiver.news.notify_all()
+            receiver.requests.append(one)
             if receiver.stopped.wait(reply.hang_s):
                 self.close_connection = True
                 return
@@ -107,9 +102,7 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
             self.end_headers()
             self.wfile.write(reply.body)
             if 200 <= reply.status < 300:
-                with receiver.news:
-                    receiver.taken.append(one)
-                    receiver.news.notify_all()
+                receiver.taken.append(one)
 
         def log_message(self, *_: object) -> None:
             pass

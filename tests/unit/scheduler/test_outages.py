@@ -87,9 +87,9 @@ def test_a_probe_by_a_camera_that_was_dead_before_does_not_put_off_the_next() ->
     probes = [start for start in patrol.starts if start.at_s > began_s + 1e-9]
     dead = [int(start.camera_id[1:]) < 24 for start in probes]
     assert any(dead)
-    for (probe, was_dead), later in itertools.pairwise([*zip(probes, dead, strict=True), (None, None)]):
-        if was_dead and later[0] is not None:
-            assert later[0].at_s - probe.at_s < 20
+    for (probe, was_dead), (later, _) in itertools.pairwise(zip(probes, dead, strict=True)):
+        if was_dead:
+            assert later.at_s - probe.at_s < 20
 
 
 def test_visits_under_way_when_the_outage_begins_do_not_put_off_the_probe() -> None:

@@ -17,8 +17,8 @@ from engine.terminal.camera_plan import show_plan
 from engine.terminal.formatting import duration_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
 from engine.terminal.tables import text_width
-from tests.support.schedules import Patrol, calm, camera, overloaded
-from tests.unit.scheduler.test_status import MONDAY_NOON_NS
+from tests.support.expect import present
+from tests.support.schedules import MONDAY_NOON_NS, Patrol, calm, camera, overloaded
 
 STATES = {"ok": 381, "fault": 12, "unknown": 3, "offline": 4}
 FOOTER = Text("127.0.0.1:7702   every 2 s   Ctrl-C ends")
@@ -153,8 +153,8 @@ def test_a_plan_is_told_in_a_headline_and_facts() -> None:
     assert told["because"] == "key point: one look in 900 s"
     assert told["class"] == "key point; one look in 15 min while its kitchen works"
     assert told["stands"] == "waits for its time"
-    assert told["last visit"] == f"{duration_text(report.last_visit_ago_s)} ago, brought a keyframe"
-    assert told["last keyframe"] == f"{duration_text(report.last_keyframe_ago_s)} ago"
+    assert told["last visit"] == f"{duration_text(present(report.last_visit_ago_s))} ago, brought a keyframe"
+    assert told["last keyframe"] == f"{duration_text(present(report.last_keyframe_ago_s))} ago"
     assert told["kitchen"] == "works now"
 
 
