@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sized
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,10 @@ from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def more_than(heard: Sized, number: int) -> bool:
+    return len(heard) > number
 
 
 def patrol(config: Path, *words: str) -> str:
@@ -109,11 +115,9 @@ def test_a_watch_hears_every_verdict_once_though_the_hub_is_killed(place: Place,
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()
         for _ in range(2):
-            number = len(heard)
-            wait_until(lambda number=number: len(heard) > number + 3 * REFUSING_CAMERAS, 40)
+            wait_until(partial(more_than, heard, len(heard) + 3 * REFUSING_CAMERAS), 40)
             os.kill(engine.pids()["hub"], signal.SIGKILL)
-        number = len(heard)
-        wait_until(lambda: len(heard) > number + 3 * REFUSING_CAMERAS, 60)
+        wait_until(partial(more_than, heard, len(heard) + 3 * REFUSING_CAMERAS), 60)
         stop.set()
         thread.join(20)
     store = Store.open(chosen.record.url)

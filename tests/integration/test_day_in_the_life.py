@@ -9,6 +9,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,9 +239,7 @@ def _morning_to_noon(
     shown = ("covered", "covered", "blurred")
     faulty = [replace(one, url=lenses.url(what)) for one, what in zip(cameras, shown, strict=False)]
     assert province.import_cameras(faulty).changed == 3
-    hob, screen, board = (
-        wait_until(lambda camera_id=one.camera_id: finding_of(county, camera_id), timeout_s=30) for one in faulty
-    )
+    hob, screen, board = (wait_until(partial(finding_of, county, camera.camera_id), timeout_s=30) for camera in faulty)
     assert (hob.subject.cause_key, hob.severity, hob.level) == ("covered", Severity.BLIND, Level.SCHOOL)
     assert board.severity is Severity.IMPAIRED
     opening = next(county.findings.events(hob.finding_id))

@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +39,7 @@ from engine.supervisor.app import Supervisor
 from tests.support.clips import encode, scene
 from tests.support.expect import present
 from tests.support.hub_in_process import HubAtHand
-from tests.support.live_engine import DARK, HEALTHY, LOCKED, scrape, settings
+from tests.support.live_engine import DARK, HEALTHY, LOCKED, Labels, scrape, settings
 from tests.support.waiting import wait_until
 
 PICTURE = encode(Codec.H264, [scene(640, 360)])[0]
@@ -82,6 +84,10 @@ def pushed_since(client: PatrolClient, visit_id: int) -> Verdict | None:
     return verdict if verdict is not None and verdict.visit_id > visit_id else None
 
 
+def sample_is(engine: Supervisor, sample: tuple[str, Labels], figure: float) -> bool:
+    return scrape(engine.addresses["metrics"]).get(sample) == figure
+
+
 def push(address: str, messages: Sequence[Sequence[bytes | memoryview]]) -> None:
     transport = Transport()
     channel = transport.connect_push(address)
@@ -100,8 +106,7 @@ def keyframe(camera_id: str, payload: bytes = PICTURE, codec: Codec = Codec.H264
 
 def test_every_camera_gets_the_verdict_it_deserves(world: World) -> None:
     _, client, county, _ = world
-    for one in county.cameras:
-        wait_until(lambda one=one: one.is_named(latest(client, one.camera.camera_id)))
+    wait_until(lambda: all(camera.is_named(latest(client, camera.camera.camera_id)) for camera in county.cameras))
 
 
 def test_the_picture_behind_a_verdict_can_be_had(world: World) -> None:
@@ -187,7 +192,7 @@ def test_what_gateways_send_wrong_is_counted_and_harms_nobody(world: World) -> N
     reasons = ("malformed", "too_large", "unknown_camera")
     name = "patrol_intake_dropped_frames_total"
     before = {reason: scrape(engine.addresses["metrics"]).get((name, (("reason", reason),)), 0) for reason in reasons}
-    bad = [
+    bad: list[list[bytes | memoryview]] = [
         [b"PK1"],
         [b"PK1", b"\xff\xff", b"x"],
         [b"nonsense"] * 20,
@@ -321,12 +326,12 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
         push(engine.addresses["intake"], [keyframe("one"), keyframe("two")])
         handed_out = ("patrol_stage_seconds_count", (("stage", "queue"),))
         for number, pid in enumerate(workers, 2):
-            wait_until(lambda number=number: scrape(engine.addresses["metrics"]).get(handed_out) == number)
+            wait_until(partial(sample_is, engine, handed_out, number))
             os.kill(pid, signal.SIGKILL)
         died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
-        wait_until(lambda: scrape(engine.addresses["metrics"]).get(died) == 2)
+        wait_until(partial(sample_is, engine, died, 2))
         # The first to die passed its frame to the second: that frame saw two deaths, the other only one.
-        verdicts = [wait_until(lambda name=name: latest(client, name)) for name in ("one", "two")]
+        verdicts = [wait_until(partial(latest, client, name)) for name in ("one", "two")]
         assert sorted(verdict.reason for verdict in verdicts) == ["", "quarantined"]
         assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
         (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
@@ -338,7 +343,7 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
 def test_a_port_in_use_is_said_with_the_key_that_names_it(tmp_path: Path, key: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        serve = {"grpc_listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", key: address}
+        serve: dict[str, Any] = {"grpc_listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", key: address}
         with (
             pytest.raises(ListenError, match=f"serve.{key} = '{address}'"),
             Supervisor(settings(tmp_path, serve=ServeSettings(**serve))),

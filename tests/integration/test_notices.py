@@ -379,7 +379,8 @@ def test_while_the_database_is_away_nothing_is_sent_twice_and_nothing_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("engine.notices.sender._TROUBLE_S", 0.1)
-    box, told = Away(store.outbox), []
+    box = Away(store.outbox)
+    told: list[int] = []
     box.away.set()
     store.outbox.put([opened(1), opened(2)])
     send(settings({"county": receiver.url}), told.extend, box=box)

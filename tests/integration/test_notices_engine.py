@@ -22,9 +22,9 @@ from engine.config.schema import (
     LogSettings,
     RecordSettings,
     SchedulerSettings,
-    ServeSettings,
     WorkerSettings,
 )
+from engine.config.serve import ServeSettings
 from engine.model.camera import Camera
 from engine.model.findings import FindingState, Step
 from engine.notices.payload import FindingData, VerdictData
@@ -54,11 +54,12 @@ def settings(folder: Path, receiver: Receiver, **more: Any) -> Settings:
     endpoint = EndpointSettings(
         name="county", url=receiver.url, secret_file=str(secret), region="130102", events=("*",), **more
     )
+    quick: dict[str, Any] = dict.fromkeys(QUICK, 1.0)
     return Settings(
         feed=FeedSettings(connect_timeout_s=0.5, deadline_s=2, demuxers=0),
         intake=IntakeSettings(listen=""),
         worker=WorkerSettings(count=1),
-        scheduler=SchedulerSettings(**dict.fromkeys(QUICK, 1.0)),
+        scheduler=SchedulerSettings(**quick),
         judge=JudgeSettings(confirm_n=1, confirm_m=1),
         ledger=LedgerSettings(offline_min_h=0),
         notices=NoticesSettings(endpoints=(endpoint,), verdicts=True, wait_first_s=0.2, wait_max_s=0.5),

@@ -33,6 +33,7 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.storage.db.store import Store, VisitRecord
 from engine.supervisor.app import Supervisor
+from tests.support.expect import present
 
 COUNTIES, KINDS = ("130102", "130203"), (SiteKind.PRIMARY, SiteKind.HIGH)
 SITES = 24
@@ -160,7 +161,7 @@ def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine: Engine) -
     report = client.draw_spot_check(SpotCheckOrder(size=6, seed=3, check_now=True, region_prefix="1301"))
     drawn = sites(report.spot_check)
     assert len(drawn) == 6
-    visits = report.check_now
+    visits = present(report.check_now)
     assert visits.accepted + visits.already_in_flight == 6
     assert visits.not_visited == len(drawn)
     assert client.draw_spot_check(SpotCheckOrder(size=1, dry_run=True)).check_now is None
@@ -168,7 +169,9 @@ def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine: Engine) -
 
 def test_nobody_comes_twice_until_all_were_drawn_also_over_a_restart(tmp_path: Path) -> None:
     fill(tmp_path)
-    chosen, seen, kept = settings(tmp_path), [], []
+    chosen = settings(tmp_path)
+    seen: list[str] = []
+    kept: list[SpotCheck] = []
     for half in range(2):
         with Supervisor(chosen) as running, PatrolClient(running.addresses["grpc"]) as client:
             assert client.spot_checks() == tuple(one.header for one in reversed(kept))

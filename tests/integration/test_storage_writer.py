@@ -16,7 +16,7 @@ from engine.config.schema import RecordSettings
 from engine.errors import StoreError
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
-from engine.model.verdict import LoggedVerdict, State, Verdict
+from engine.model.verdict import State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
@@ -46,7 +46,7 @@ class Heard:
             store, self.evidence, RecordSettings(**settings), self._written, lambda part: self.errors.update([part])
         )
 
-    def _written(self, records: Sequence[LoggedVerdict]) -> None:
+    def _written(self, records: Sequence[VisitRecord]) -> None:
         self.seqs += [record.seq for record in records]
         self.visits += [record.verdict.visit_id for record in records]
 
@@ -231,9 +231,9 @@ def test_a_commit_whose_answer_was_lost_is_not_written_again(
     store: Store, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = store.write
-    lost: list[Sequence[LoggedVerdict]] = []
+    lost: list[list[VisitRecord]] = []
 
-    def write_and_lose(*arguments: Any) -> Sequence[LoggedVerdict]:
+    def write_and_lose(*arguments: Any) -> list[VisitRecord]:
         stored = write(*arguments)
         if not lost:
             lost.append(stored)

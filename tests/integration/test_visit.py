@@ -227,7 +227,12 @@ def test_redirects_are_followed_a_few_times_and_only_to_rtsp() -> None:
 
 
 def test_a_tls_server_that_is_none_is_a_protocol_error() -> None:
-    with peer(lambda c: (c.recv(10), c.sendall(b"no tls here, sorry"), c.recv(100))) as port:
+    def plain(connection: socket.socket) -> None:
+        connection.recv(10)
+        connection.sendall(b"no tls here, sorry")
+        connection.recv(100)
+
+    with peer(plain) as port:
         assert failure_of(f"rtsps://127.0.0.1:{port}/1").reason is FailureReason.PROTOCOL_ERROR
 
 

@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from engine.client.channel import CallError
-from engine.client.patrol import PatrolClient
+from engine.client.patrol import Checked, PatrolClient, WatchBatch
 from engine.model.camera import Camera
 from engine.serve.streams import streams, watch
 from engine.serve.streams.watch import seq_of, token_of
@@ -30,7 +30,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield one
 
 
-def take(batches: Iterator[VerdictBatch], number: int) -> list[int]:
+def take(batches: Iterator[WatchBatch], number: int) -> list[int]:
     """The visits of so many verdicts."""
     visits: list[int] = []
     while len(visits) < number:
@@ -285,7 +285,7 @@ def test_check_now_ends_with_its_deadline_and_names_who_is_still_waited_for(serv
 
 def test_check_now_tells_of_a_camera_that_leaves_the_registry(served: Served) -> None:
     told = served.client.check_now(["c1"], timeout_s=10)
-    heard: list[CheckNowOutcome] = []
+    heard: list[Checked] = []
     reader = threading.Thread(target=lambda: heard.extend(told))
     reader.start()
     wait_until(lambda: served.watch.watchers == 1)

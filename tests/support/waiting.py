@@ -3,13 +3,13 @@
 import inspect
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T | None], timeout_s: float = 20.0, *, what: str = "", poll_s: float = 0.02
+    condition: Callable[[], T | Literal[False] | None], timeout_s: float = 20.0, *, what: str = "", poll_s: float = 0.02
 ) -> T:
     """Call `condition` until its result is true, and return that result.
 
