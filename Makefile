@@ -22,6 +22,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 	$(BIN)/python setup.py -q image
 	$(BIN)/buf lint build/patrol.v1.binpb --config proto/buf.yaml
 	$(BIN)/buf breaking build/patrol.v1.binpb --against proto/patrol.v1.binpb --config proto/buf.yaml

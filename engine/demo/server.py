@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,14 +22,6 @@ USER, PASSWORD = "inspector", "kitchen-2026"
 _MTU = 1400
 _CLOCK_HZ = 90_000
 _PAYLOAD_TYPE = 96
-
-
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Ports of the stalls that do not speak RTSP at all."""
-
-    refuses: int
-    hangs: int
 
 
 def serve(plans: list[ClipPlan], pipe: "Connection[Any, Any]") -> None:

@@ -162,11 +162,6 @@ def feeder_kind(status: feed_pb2.FeederStatus) -> FeedKind:
     return _KIND.get(status.kind, FeedKind.DEMUX)
 
 
-def kind_number(kind: FeedKind) -> feed_pb2.FeedKind:
-    """The proto's number of a kind."""
-    return _KIND_NUMBER[kind]
-
-
 def _body(frames: Sequence[Frame], tag: bytes) -> Frame:
     if len(frames) != 2 or frames[0] != tag or len(frames[1]) > HEADER_BYTES_MAX:
         raise WireError(DropReason.MALFORMED, f"not a {tag.decode()} message of two frames")

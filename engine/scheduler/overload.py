@@ -33,11 +33,6 @@ class Overload:
         self._waiting_since_ns: int | None = None
         self._ended = 0
 
-    @property
-    def active(self) -> bool:
-        """Whether any period is stretched."""
-        return self.capacity_per_s is not None and any(factor > 1.0 for factor in self.stretch)
-
     def configure(self, settings: SchedulerSettings) -> None:
         """New bounds, from the next interval on."""
         self._settings = settings

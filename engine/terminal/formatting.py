@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from engine.model.verdict import State, Verdict
+from engine.model.verdict import Verdict
 
 STYLES = {"ok": "green", "fault": "bold red", "unknown": "yellow", "offline": "magenta", "unseen": "bright_black"}
 _NEVER_S = 366 * 86_400
@@ -65,8 +65,3 @@ def utc_text(wall_ns: int) -> str:
 def state_of(verdict: Verdict | None) -> str:
     """The announced state; unseen before the first verdict."""
     return "unseen" if verdict is None else str(verdict.announced)
-
-
-def answer_of(verdict: Verdict) -> State:
-    """The visit's own answer."""
-    return verdict.state

@@ -27,7 +27,6 @@ from tests.support.clips import encode
 PHOTOS = Path(skimage.__file__).parent / "data"
 GOOD = ("coffee.png", "motorcycle_left.png", "astronaut.png", "chelsea.png")
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-m", "bench.accuracy"]
 T0_NS = 1_772_436_000_000_000_000
 
 

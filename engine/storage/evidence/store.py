@@ -143,11 +143,6 @@ class EvidenceStore:
             self._hold_along(fault, beside.values())
         return tuple(dict.fromkeys(one for one in (fault, *beside.values()) if one))
 
-    def exhibit_latest(self, camera_id: str) -> str:
-        """Keep the camera's latest keyframe as an exhibit, as after a re-check; its digest, empty if there is none."""
-        seen = self.latest(camera_id)
-        return "" if seen is None else self._exhibit(*seen)
-
     def settle(self) -> None:
         """Make exhibits outlast a power cut before anything that refers to them is committed. Raises OSError."""
         with self._exhibiting:

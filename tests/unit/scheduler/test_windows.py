@@ -17,7 +17,6 @@ from tests.support.scheduling import HOUR_S, Patrol, Start, cameras, settings, w
 
 MONDAY = "2026-03-02T00:00"
 DAY_S = 24 * HOUR_S
-MINUTE_S = 60.0
 
 
 def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | None = None, **changes: Any) -> Patrol:
