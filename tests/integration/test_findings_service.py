@@ -47,7 +47,7 @@ def test_a_command_is_answered_when_it_is_committed_and_not_before(one: Bench, t
     async def claim() -> None:
         with away(tmp_path):
             claimed = asyncio.create_task(one.act(1, Step.CLAIMED))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # while the database is away nothing happens that could be waited for
             assert not claimed.done()
         finding = await asyncio.wait_for(claimed, 10)
         assert one.store.findings.get(1) == finding
@@ -62,10 +62,10 @@ def test_who_asks_again_meanwhile_is_answered_no_earlier(one: Bench, tmp_path: P
     async def claim() -> None:
         with away(tmp_path):
             first = asyncio.create_task(one.act(1, Step.CLAIMED, "r1"))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # the writer has it
             first.cancel()
             again = asyncio.create_task(one.act(1, Step.CLAIMED, "r1"))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # as above
             assert not again.done()
         assert (await asyncio.wait_for(again, 10)).claims == 1
 
@@ -91,7 +91,7 @@ def test_listeners_hear_of_every_event_once_and_in_order_also_after_a_database_w
     with away(tmp_path):
         for number in range(1, 30):
             one.look(f"c{number}", COVERED)
-        time.sleep(0.3)
+        time.sleep(0.3)  # the writer has tried at least once
     one.look("c30", GREASE)
     assert one.writer.flush(10)
     assert heard == list(range(1, 32))

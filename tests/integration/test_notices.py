@@ -294,9 +294,9 @@ def test_an_endpoint_that_was_taken_away_is_sent_nothing_more(
     wait_until(lambda: len(receiver.requests) > 0)
     sender.configure(settings({}))
     wait_until(lambda: not sender._settings.endpoints)
-    time.sleep(0.2)
+    time.sleep(0.2)  # a request that was under way has ended
     before = len(receiver.requests)
-    time.sleep(1.0)
+    time.sleep(1.0)  # more than twice the longest wait between attempts: nothing comes that could be waited for
     assert len(receiver.requests) == before
     assert [state for _, state in states(store)] == [DeliveryState.WAITING], "it may come back"
 
@@ -315,7 +315,7 @@ def test_a_secret_that_was_exchanged_signs_the_next_notice(
     receiver.wait_taken(1)
     assert receiver.taken[0].genuine, "both sign while they change"
     secret_file.write_text(other)
-    time.sleep(1.1)  # the file is read once a second at most
+    time.sleep(1.1)  # the file is read once a second at most, and nothing shows that it was read
     store.outbox.put([opened(2)])
     sender.hint()
     receiver.wait_taken(2)

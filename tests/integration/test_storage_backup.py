@@ -2,9 +2,9 @@
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from engine.storage import parquet
 from engine.storage.db import schema, writer_lock
 from engine.storage.db.backup import backup, restore
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.waiting import wait_until
 
 BEGAN_NS = 1_763_913_600_000_000_000  # 2025-11-24 00:00 in China
 HOUR_NS = 3_600_000_000_000
@@ -58,6 +59,10 @@ def visits(url: str) -> list[int]:
     return found
 
 
+def more_than(written: list[int], number: int) -> bool:
+    return written[0] > number
+
+
 def test_a_copy_made_while_the_writer_writes_is_of_one_moment(store: Store, url: str, tmp_path: Path) -> None:
     stop, written = threading.Event(), [30]
 
@@ -71,7 +76,8 @@ def test_a_copy_made_while_the_writer_writes_is_of_one_moment(store: Store, url:
     try:
         copies = []
         for number in range(3):
-            time.sleep(0.1)
+            before = written[0]
+            wait_until(partial(more_than, written, before))
             before = written[0]
             backup(url, tmp_path / f"copy{number}.db")
             copies.append((before, written[0] + 10))

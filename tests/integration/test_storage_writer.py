@@ -4,8 +4,9 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from engine.storage.writer.queue import Entry, WriteQueue
 from engine.storage.writer.writer import Writer
 from tests.support.expect import present
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -77,6 +79,10 @@ def note(text: str) -> Callable[[sa.Connection], None]:
         connection.execute(sa.text("INSERT INTO patrol_about (key, value) VALUES (:key, 'x')"), {"key": text})
 
     return write
+
+
+def longer_than(visits: Sized, number: int) -> bool:
+    return len(visits) > number
 
 
 def notes(url: str) -> set[str]:
@@ -200,7 +206,7 @@ def test_a_postgresql_server_that_is_killed_loses_and_doubles_nothing(
     thread = threading.Thread(target=patrol)
     thread.start()
     for _ in range(3):
-        time.sleep(0.4)
+        wait_until(partial(longer_than, heard.visits, len(heard.visits) + 40))
         postgres_server.stop("immediate")
         postgres_server.start()
     stop.set()
@@ -255,7 +261,7 @@ def test_a_writer_that_stops_tells_those_who_wait(tmp_path: Path) -> None:
     lock = sqlite3.connect(tmp_path / "patrol.db", timeout=0, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     done = heard.writer.transact(note("late"))
-    time.sleep(0.2)
+    time.sleep(0.2)  # the writer waits for the lock, which nothing shows
     threading.Thread(target=heard.writer.close).start()
     with pytest.raises(StoreError, match="stops"):
         done.result(20)

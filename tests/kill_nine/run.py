@@ -33,6 +33,7 @@ from tests.kill_nine.clients import (
 )
 from tests.support.ports import free_ports
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
@@ -311,10 +312,9 @@ def _patiently(ask: Callable[[], int]) -> int:
             time.sleep(0.2)
 
 
-def _until(done: Callable[[], bool], timeout_s: float) -> bool:
-    give_up_s = time.monotonic() + timeout_s
-    while not done():
-        if time.monotonic() > give_up_s:
-            return False
-        time.sleep(0.1)
-    return True
+def _until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Return whether the condition came true in time: a run notes what did not, and goes on."""
+    try:
+        return wait_until(condition, timeout_s, poll_s=0.1)
+    except AssertionError:
+        return False

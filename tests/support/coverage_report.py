@@ -2,8 +2,9 @@
 
     python -m tests.support.coverage_report
 
-Reads the data that `coverage combine` left. Modules of less than ten statements are left out of the list, and those that
-no test of the run imported (some tests only were run, then). There is no threshold: the list shows where a test is missing.
+Reads the data that `coverage combine` left. Modules of less than ten statements are left out of the list, and so are
+modules that no test of the run imported (which happens if only some tests were run). There is no threshold: the list
+shows where a test is missing.
 """
 
 import json

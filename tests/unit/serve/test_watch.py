@@ -153,7 +153,7 @@ def test_those_of_other_regions_never_share() -> None:
         feed.commit(1, "130102")
         feed.commit(1, "130103")
         feed.commit(1, "140101")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # one of them hears nothing, which cannot be waited for
         await feed.end()
         return feed.told
 
@@ -239,9 +239,9 @@ def test_those_who_go_away_before_their_turn_hold_up_nobody() -> None:
                 await asyncio.sleep(0)
         for task in feed.tasks[8:10]:
             task.cancel()  # their turn is near
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the round is over, which nothing shows
         feed.commit(1)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # as above
         await feed.end()
         return feed.told
 
