@@ -22,16 +22,16 @@ COVERED = FaultKind.COVERED
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    one = Store.open(database_url)
-    yield one
-    one.close()
+    store = Store.open(database_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture
 def engine(store: Store, database_url: str) -> Iterator[sa.Engine]:
-    one = connect(parse(database_url))
-    yield one
-    one.dispose()
+    engine = connect(parse(database_url))
+    yield engine
+    engine.dispose()
 
 
 def entries(log: list[LedgerEvent]) -> list[Entry]:

@@ -30,7 +30,7 @@ NOT_ASKED_BY_SERVICES = {"ledger", "indicators", "regions"}
 
 def test_every_call_has_a_rule_and_every_rule_a_call() -> None:
     assert {f"{service}/{method}" for service, methods in RULES.items() for method in methods} == set(RPCS)
-    assert set(SERVICES) == {one.path.split("/")[1] for one in RPCS.values()}
+    assert set(SERVICES) == {rpc.path.split("/")[1] for rpc in RPCS.values()}
     for rpc in RPCS.values():
         assert rule_of(rpc.path) is not None
     assert rule_of("/patrol.v1.CameraService/Nothing") is None
@@ -48,7 +48,7 @@ def test_only_calls_that_read_are_open_to_viewers() -> None:
 
 def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
     for port in (HubPort, LedgerPort, KpiPort):
-        for name in (one for one in vars(port) if not one.startswith("_")):
+        for name in (var for var in vars(port) if not var.startswith("_")):
             if name not in NOT_ASKED_BY_SERVICES:
                 asked = {"table": "kpis"}.get(name, name)
                 assert asked in vars(Scoped), f"Scoped.{asked} is missing: say whose things it is about"
@@ -73,7 +73,7 @@ def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:
 
 def requests() -> Iterable[Descriptor]:
     """Messages that callers send, and those inside of them."""
-    waiting = [one.request.DESCRIPTOR for one in RPCS.values()]
+    waiting = [rpc.request.DESCRIPTOR for rpc in RPCS.values()]
     seen = {}
     while waiting:
         kind = waiting.pop()
@@ -85,7 +85,7 @@ def requests() -> Iterable[Descriptor]:
 
 def test_every_text_and_list_that_a_caller_sends_is_bounded() -> None:
     for kind in requests():
-        for field in (one for one in kind.fields if not is_output_only(one)):
+        for field in (field for field in kind.fields if not is_output_only(field)):
             bounds = bounds_of(field)
             if field.type == field.TYPE_STRING:
                 assert bounds.chars_max, field.full_name

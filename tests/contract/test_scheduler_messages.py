@@ -21,7 +21,7 @@ def test_a_plan_comes_back_the_same() -> None:
     kitchens = [camera(0, hours="mon-fri 05:30-11:00"), camera(1)]
     patrol = Patrol(SchedulerSettings(), kitchens, wall_offset_ns=MONDAY_NOON_NS)
     for _ in range(2):
-        for one in kitchens:
-            plan = patrol.plan(one.camera_id)
+        for kitchen in kitchens:
+            plan = patrol.plan(kitchen.camera_id)
             assert plan_of(scheduler_pb2.CameraPlan.FromString(plan_message(plan).SerializeToString())) == plan
         patrol.run(600)

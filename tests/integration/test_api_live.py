@@ -60,7 +60,7 @@ def test_a_pause_holds_over_a_restart_and_a_resume_ends_it(place: Place) -> None
         wait_until(lambda: client.status().cameras_by_state.get("offline") == REFUSING_CAMERAS, 30)
         assert "paused: region 130102, 6 cameras" in patrol(config, "pause", "--region", "130102", "--reason", "works")
         assert "paused by local (works)" in client.plan("c0").because[0]
-        told = {one.camera_id: one.outcome for one in client.check_now(["c0", "c1"], timeout_s=20)}
+        told = {checked.camera_id: checked.outcome for checked in client.check_now(["c0", "c1"], timeout_s=20)}
         assert told == {"c0": "paused", "c1": "verdict"}
     with Supervisor(chosen), PatrolClient(address) as client:
         (status,) = client.schedule().pauses
@@ -107,8 +107,8 @@ def test_a_watch_hears_every_verdict_once_though_the_hub_is_killed(place: Place,
 
         def follow() -> None:
             with PatrolClient(address) as watching:
-                for one in watching.watch(resume_token="dzE6MA=="):  # from the beginning of the log
-                    heard.append((one.camera_id, one.visit_id, one.at_wall_ns))
+                for verdict in watching.watch(resume_token="dzE6MA=="):  # from the beginning of the log
+                    heard.append((verdict.camera_id, verdict.visit_id, verdict.at_wall_ns))
                     if stop.is_set():
                         return
 
@@ -122,8 +122,8 @@ def test_a_watch_hears_every_verdict_once_though_the_hub_is_killed(place: Place,
         thread.join(20)
     store = Store.open(chosen.record.url)
     logged = [
-        (one.verdict.camera_id, one.verdict.visit_id, one.verdict.at_wall_ns)
-        for one in store.history.after(0, len(heard))
+        (row.verdict.camera_id, row.verdict.visit_id, row.verdict.at_wall_ns)
+        for row in store.history.after(0, len(heard))
     ]
     store.close()
     assert heard == logged
@@ -136,15 +136,17 @@ def test_what_is_announced_can_be_worked_on_watched_and_counted_over_the_api(pla
         place_before = next(changes).resume_token
         client.import_cameras(refusing_cameras(free_port()))
         wait_until(lambda: len(list(client.findings.list())) == REFUSING_CAMERAS, 40)
-        found = {one.subject.camera_id: one for one in client.findings.list(FindingQuery(region_prefix="130102"))}
+        found = {
+            finding.subject.camera_id: finding for finding in client.findings.list(FindingQuery(region_prefix="130102"))
+        }
         assert sorted(found) == sorted(f"c{n}" for n in range(0, REFUSING_CAMERAS, 2))
-        assert {one.subject.cause_key for one in found.values()} == {"offline"}
+        assert {finding.subject.cause_key for finding in found.values()} == {"offline"}
         finding_id = found["c0"].finding_id
         taken = client.findings.acknowledge(finding_id, "on my way", request_id="r1")
         assert client.findings.acknowledge(finding_id, "on my way", request_id="r1").number == taken.number
         client.findings.claim(finding_id, "switched on again")
-        wait_until(lambda: any(one.step == "recheck_begun" for one in client.findings.events(finding_id)), 30)
-        steps = [one.step.value for one in client.findings.events(finding_id)]
+        wait_until(lambda: any(event.step == "recheck_begun" for event in client.findings.events(finding_id)), 30)
+        steps = [event.step.value for event in client.findings.events(finding_id)]
         assert steps[0] == "opened"
         assert {"acknowledged", "claimed", "recheck_begun"} <= set(steps)
         heard: list[tuple[int, int]] = []
@@ -153,7 +155,7 @@ def test_what_is_announced_can_be_worked_on_watched_and_counted_over_the_api(pla
             if (finding_id, len(steps)) in heard:
                 break
         assert len(heard) == len(set(heard))
-        assert [number for one, number in heard if one == finding_id] == list(range(1, len(steps) + 1))
+        assert [number for event, number in heard if event == finding_id] == list(range(1, len(steps) + 1))
         with pytest.raises(CallError) as caught:
             client.findings.dismiss(finding_id, "x", number=1)
         assert caught.value.status == "ABORTED"

@@ -57,7 +57,7 @@ def test_check_draws_the_picture(clip: Path, tmp_path: Path) -> None:
 
 def test_the_acceptance_clips_are_judged_as_the_manifest_says(shared_data: Path) -> None:
     done = patrol("check", *map(str, sorted((shared_data / "camera").glob("*.mp4"))), "--json")
-    answers = {Path(one["source"]).stem: one for one in map(json.loads, done.stdout.splitlines())}
+    answers = {Path(line["source"]).stem: line for line in map(json.loads, done.stdout.splitlines())}
     for name, answer in answers.items():
         scene = name.partition("_")[0]
         if "defocus" in name or "motion" in name:
@@ -72,8 +72,8 @@ def test_the_acceptance_clips_are_judged_as_the_manifest_says(shared_data: Path)
 
 def test_broken_streams_are_never_blurred_covered_or_too_dark(shared_data: Path) -> None:
     done = patrol("check", *map(str, sorted((shared_data / "broken").iterdir())), "--json")
-    for one in map(json.loads, done.stdout.splitlines()):
-        assert not {"blurred", "covered", "partly_covered", "too_dark"} & set(one["kinds"]), one["source"]
+    for line in map(json.loads, done.stdout.splitlines()):
+        assert not {"blurred", "covered", "partly_covered", "too_dark"} & set(line["kinds"]), line["source"]
 
 
 def test_a_registry_is_imported_without_an_engine_and_bad_rows_are_named(tmp_path: Path) -> None:

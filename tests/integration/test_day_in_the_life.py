@@ -81,17 +81,17 @@ level = "error"
 
 @pytest.fixture
 def lenses() -> Iterator[Lenses]:
-    with streaming() as one:
-        yield one
+    with streaming() as finding:
+        yield finding
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """It takes what is signed as it should be, and nothing else."""
-    one = Receiver()
-    one.reply = lambda received: Reply(204 if received.genuine else 401)
-    with receiving(one):
-        yield one
+    finding = Receiver()
+    finding.reply = lambda received: Reply(204 if received.genuine else 401)
+    with receiving(finding):
+        yield finding
 
 
 @pytest.fixture
@@ -100,10 +100,10 @@ def patrol(tmp_path: Path, receiver: Receiver) -> Iterator[Patrol]:
     (tmp_path / "secret").write_text(SECRET_LINE)
     config = tmp_path / "patrol.toml"
     config.write_text(CONFIG.format(folder=tmp_path, address=address, webhook=receiver.url), encoding="utf-8")
-    one = Patrol(config, address)
-    one.start()
-    yield one
-    one.stop()
+    finding = Patrol(config, address)
+    finding.start()
+    yield finding
+    finding.stop()
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def _morning_to_noon(
     cameras = own_cameras(lenses)
     bad = replace(cameras[0], camera_id="bad", region="13x")
     report = province.import_cameras([*cameras, bad])
-    assert [(one.index, one.column) for one in report.problems] == [(4, "region")]
+    assert [(problem.index, problem.column) for problem in report.problems] == [(4, "region")]
     assert list(province.cameras()) == []
     assert province.import_cameras([*cameras, *neighbours_cameras(lenses)]).added == 6
     wait_until(
@@ -237,7 +237,7 @@ def _morning_to_noon(
     assert list(county.findings.list()) == []
 
     shown = ("covered", "covered", "blurred")
-    faulty = [replace(one, url=lenses.url(what)) for one, what in zip(cameras, shown, strict=False)]
+    faulty = [replace(camera, url=lenses.url(what)) for camera, what in zip(cameras, shown, strict=False)]
     assert province.import_cameras(faulty).changed == 3
     hob, screen, board = (wait_until(partial(finding_of, county, camera.camera_id), timeout_s=30) for camera in faulty)
     assert (hob.subject.cause_key, hob.severity, hob.level) == ("covered", Severity.BLIND, Level.SCHOOL)
@@ -250,12 +250,12 @@ def _morning_to_noon(
             assert image.format == "JPEG"
             assert image.size == (picture.width, picture.height)
     wait_until(lambda: in_state(county, hob.finding_id, FindingState.NOTIFIED))
-    wait_until(lambda: any(one.event["subject"] == f"findings/{hob.finding_id}" for one in receiver.taken))
+    wait_until(lambda: any(request.event["subject"] == f"findings/{hob.finding_id}" for request in receiver.taken))
     wait_until(lambda: stands(county, clarity=(1, 4), online=(4, 4), key_point_coverage=(1, 2), display_screen=(0, 2)))
     wait_until(lambda: league(province) == [NEIGHBOUR, OWN])
 
-    last = wait_until(lambda: (one := in_state(county, board.finding_id, FindingState.SUPERVISED))
-                    and one.level is Level.PROVINCE and one.overdue and one, timeout_s=30)  # fmt: skip
+    last = wait_until(lambda: (finding := in_state(county, board.finding_id, FindingState.SUPERVISED))
+                    and finding.level is Level.PROVINCE and finding.overdue and finding, timeout_s=30)  # fmt: skip
     assert last.supervised
     assert steps(county, board.finding_id).count(Step.ESCALATED) == 3
     return hob.finding_id, board.finding_id, screen.finding_id
@@ -296,20 +296,20 @@ def _the_claim_that_holds(lenses: Lenses, province: PatrolClient, county: Patrol
 def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolClient) -> None:
     """From before the import until now, over a restart: no gap, no duplicate, and nobody else's."""
     logged = {
-        one.camera.camera_id: [(v.visit_id, v.at_wall_ns) for v in province.verdicts(one.camera.camera_id)][::-1]
-        for one in province.cameras(CameraQuery(OWN))
+        camera.camera.camera_id: [(v.visit_id, v.at_wall_ns) for v in province.verdicts(camera.camera.camera_id)][::-1]
+        for camera in province.cameras(CameraQuery(OWN))
     }
 
     def brought() -> dict[str, list[tuple[int, int]]]:
         found = defaultdict(list)
-        for one in list(heard.verdicts):
-            found[one.camera_id].append((one.visit_id, one.at_wall_ns))
+        for verdict in list(heard.verdicts):
+            found[verdict.camera_id].append((verdict.visit_id, verdict.at_wall_ns))
         return found
 
-    wait_until(lambda: all(len(brought()[one]) >= len(seen) for one, seen in logged.items()))
+    wait_until(lambda: all(len(brought()[camera_id]) >= len(seen) for camera_id, seen in logged.items()))
     came = brought()
     assert set(came) == set(logged)
-    assert {one: visits[: len(logged[one])] for one, visits in came.items()} == logged
+    assert {camera_id: visits[: len(logged[camera_id])] for camera_id, visits in came.items()} == logged
 
     def lines() -> list[tuple[int, int, Step]]:
         return sorted(
@@ -318,28 +318,34 @@ def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolCli
             for event in province.findings.events(finding.finding_id)
         )
 
-    wait_until(lambda: sorted((one.finding_id, one.number, one.step) for one, _ in list(heard.changes)) == lines())
+    wait_until(
+        lambda: sorted((event.finding_id, event.number, event.step) for event, _ in list(heard.changes)) == lines()
+    )
     assert {finding.subject.region for _, finding in heard.changes} == {OWN}
 
 
 def _the_receiver_heard_of_the_county_alone(receiver: Receiver, county: PatrolClient, hob: int, board: int) -> None:
-    told = {number: [one.value for one in steps(county, number) if one is not Step.NOTIFIED] for number in (hob, board)}
+    told = {
+        number: [step.value for step in steps(county, number) if step is not Step.NOTIFIED] for number in (hob, board)
+    }
 
     def events() -> list[dict[str, Any]]:
         """As a receiver keeps them: each id once, for something may come twice over a restart."""
-        return list({one.headers["webhook-id"]: one.event for one in receiver.taken}.values())
+        return list({request.headers["webhook-id"]: request.event for request in receiver.taken}.values())
 
     def steps_of(number: int) -> list[str]:
-        return [one["data"]["step"] for one in events() if one["data"]["finding"] == f"findings/{number}"]
+        return [event["data"]["step"] for event in events() if event["data"]["finding"] == f"findings/{number}"]
 
     wait_until(lambda: all(len(steps_of(number)) >= len(wanted) for number, wanted in told.items()))
     assert {number: steps_of(number) for number in told} == told
-    assert all(one["specversion"] == "1.0" for one in events())
+    assert all(event["specversion"] == "1.0" for event in events())
     # What was being sent when the engine stopped may break off.
-    whole = [one for one in receiver.requests if len(one.body) == int(one.headers["content-length"])]
-    assert all(one.genuine for one in whole)
-    assert len({(one.headers["webhook-id"], one.body) for one in whole}) == len(events())
-    assert not [one for one in receiver.requests if STOVE in one.body.decode() or NEIGHBOUR in one.body.decode()]
+    whole = [request for request in receiver.requests if len(request.body) == int(request.headers["content-length"])]
+    assert all(entry.genuine for entry in whole)
+    assert len({(entry.headers["webhook-id"], entry.body) for entry in whole}) == len(events())
+    assert not [
+        request for request in receiver.requests if STOVE in request.body.decode() or NEIGHBOUR in request.body.decode()
+    ]
 
 
 def _nobody_looks_over_the_fence(
@@ -359,9 +365,9 @@ def _nobody_looks_over_the_fence(
     marks = (STOVE, STORE, NEIGHBOUR, "bridge", "石桥", "stone", theirs.digest, f"findings/{theirs.finding}")
 
     def state_of_theirs() -> list[object]:
-        rows = [one.camera for one in province.cameras(CameraQuery(NEIGHBOUR))]
+        rows = [camera.camera for camera in province.cameras(CameraQuery(NEIGHBOUR))]
         with tokens.client("root") as root:
-            made = [one.name for one in root.access.tokens()]
+            made = [token.name for token in root.access.tokens()]
             return [rows, list(province.findings.events(theirs.finding)), made, root.schedule().pauses]
 
     before = state_of_theirs()
@@ -384,5 +390,5 @@ def _digest_of(client: PatrolClient, finding_id: int) -> str:
 
 
 def test_every_call_is_among_the_routes_and_there_are_thirty_at_least() -> None:
-    assert {one.rpc for one in ROUTES} == set(RPCS)
+    assert {route.rpc for route in ROUTES} == set(RPCS)
     assert len(ROUTES) >= 30

@@ -21,9 +21,9 @@ CODECS = [Codec.H264, Codec.H265, Codec.MJPEG]
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
-    one = Decoder()
-    yield one
-    one.close()
+    decoder = Decoder()
+    yield decoder
+    decoder.close()
 
 
 def coded(codec: Codec, width: int = 320, height: int = 240, seed: int = 1, **options: Any) -> bytes:

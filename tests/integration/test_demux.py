@@ -149,7 +149,7 @@ def hls_pages(clip: Path, folder: Path) -> Pages:
                     packet.stream = out
                     sink.mux(packet)
     kinds = {".m3u8": HLS_TYPE, ".ts": "video/mp2t"}
-    return {f"/{one.name}": (kinds[one.suffix], one.read_bytes()) for one in folder.iterdir()}
+    return {f"/{path.name}": (kinds[path.suffix], path.read_bytes()) for path in folder.iterdir()}
 
 
 def test_hls_takes_the_newest_segment(tmp_path: Path) -> None:

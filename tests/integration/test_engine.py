@@ -59,7 +59,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
         engine = stack.enter_context(Supervisor(settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
-        client.import_cameras([one.camera for one in county.cameras])
+        client.import_cameras([camera.camera for camera in county.cameras])
         client.import_cameras([Camera("pushed", "", push=True, site_id="gateway", region="130102")])
         yield engine, client, county, folder
 
@@ -120,7 +120,7 @@ def test_the_picture_behind_a_verdict_can_be_had(world: World) -> None:
 
 def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world: World) -> None:
     _, client, county, folder = world
-    (camera,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
+    (camera,) = (camera.camera for camera in county.cameras if "wrong-password" in camera.camera.url)
     masked = client.camera(camera.camera_id).camera
     assert "wrong-password" not in masked.url
     report = client.import_cameras([masked])
@@ -134,14 +134,16 @@ def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world:
 
 def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict(world: World) -> None:
     engine, client, county, folder = world
-    (locked,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
+    (locked,) = (camera.camera for camera in county.cameras if "wrong-password" in camera.camera.url)
     wait_until(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
     desk = ApiRegistry(client, engine.addresses["grpc"])
-    pulled = Pulled(ClaimedChannels([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",))
+    pulled = Pulled(
+        ClaimedChannels([Channel((camera.camera.camera_id,), "ON") for camera in county.cameras]), ("127.0.0.1",)
+    )
     report = pull(desk, pulled, PullOrder(), settings(folder))
     assert (report.known, len(report.changes), report.problems) == (len(county.cameras), len(county.cameras), [])
     store = Store.open(f"sqlite:///{folder}/patrol.db")
-    after = {one.camera_id: one for one in store.cameras()}
+    after = {camera.camera_id: camera for camera in store.cameras()}
     store.close()
     assert after[locked.camera_id] == replace(locked, platform_status="ON")
     (found,) = standing(desk, "").disagree
@@ -152,7 +154,7 @@ def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict
 
 def test_watchers_see_verdicts_as_they_are_stored(world: World) -> None:
     _, client, county, _ = world
-    ids = {one.camera.camera_id for one in county.cameras}
+    ids = {camera.camera.camera_id for camera in county.cameras}
     seen = []
     for verdict in client.watch(region_prefix="1399"):
         assert client.verdict(verdict.camera_id).visit_id >= verdict.visit_id
@@ -166,8 +168,8 @@ def test_check_now_brings_a_fresh_verdict(world: World) -> None:
     _, client, county, _ = world
     camera_id = county.cameras[0].camera.camera_id
     before = wait_until(lambda: latest(client, camera_id)).visit_id
-    told = {one.camera_id: one for one in client.check_now([camera_id, "nobody", "pushed"], timeout_s=20)}
-    assert {one: told[one].outcome for one in told} == {
+    told = {checked.camera_id: checked for checked in client.check_now([camera_id, "nobody", "pushed"], timeout_s=20)}
+    assert {camera_name: told[camera_name].outcome for camera_name in told} == {
         camera_id: "verdict",
         "nobody": "not_found",
         "pushed": "not_visited",
@@ -229,7 +231,7 @@ def test_the_scrape_says_what_happened(world: World) -> None:
     assert now[("patrol_stage_seconds_count", (("stage", "decode"),))] > 0
     wanted = {("region", "139901"), ("state", "fault")}
     assert any(key[0] == "patrol_cameras" and set(key[1]) == wanted and value == 1 for key, value in now.items())
-    ids = [one.camera.camera_id for one in county.cameras]
+    ids = [camera.camera.camera_id for camera in county.cameras]
     assert not any(camera_id in str(key) for key in now for camera_id in ids)
 
 
@@ -330,7 +332,7 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
         verdicts = [wait_until(partial(latest, client, name)) for name in ("one", "two")]
         assert sorted(verdict.reason for verdict in verdicts) == ["", "quarantined"]
         assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
-        (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
+        (kept,) = [path for path in (tmp_path / "q").iterdir() if path.suffix == ".h264"]
         assert kept.read_bytes() == PICTURE
         wait_until(lambda: present(client.status().machine).workers_ready == 2)
 
@@ -356,7 +358,7 @@ def test_a_database_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None
 def test_a_registry_in_the_database_is_patrolled_from_the_start(tmp_path: Path) -> None:
     with County(only={HEALTHY}) as county:
         store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-        store.put_cameras([one.camera for one in county.cameras])
+        store.put_cameras([camera.camera for camera in county.cameras])
         store.close()
         with Supervisor(settings(tmp_path)) as engine, PatrolClient(engine.addresses["grpc"]) as client:
             verdict = wait_until(lambda: latest(client, county.cameras[0].camera.camera_id))

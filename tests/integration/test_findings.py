@@ -171,11 +171,13 @@ def test_it_runs_overdue_and_up_the_levels(tmp_path: Path, lens: list[str]) -> N
     hours = {"school": 2 * second_h, "county": 2 * second_h, "city": 2 * second_h, "province": 2 * second_h}
     with HubAtHand(chosen(tmp_path, blind_hours=hours)) as engine:
         show(engine, lens[COVERED])
-        last = wait_until(lambda: (one := found(engine)) and one.level is Level.PROVINCE and one.overdue and one)
+        last = wait_until(
+            lambda: (finding := found(engine)) and finding.level is Level.PROVINCE and finding.overdue and finding
+        )
         assert (last.state, last.supervised) == (FindingState.SUPERVISED, True)
         assert steps(engine).count(Step.ESCALATED) == 3
         page = engine.ask(engine.port.ledger.findings(FindingQuery(region_prefix="1301", level=Level.PROVINCE)))
-        assert [one.finding_id for one in page.findings] == [1]
+        assert [finding.finding_id for finding in page.findings] == [1]
 
 
 def test_what_may_not_be_done_changes_nothing(tmp_path: Path, lens: list[str]) -> None:

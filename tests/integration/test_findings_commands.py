@@ -14,11 +14,11 @@ from tests.support.served import Served, county, serving
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     """Three findings: two of a county, one of another."""
-    with serving(tmp_path) as one:
+    with serving(tmp_path) as served:
         for camera in (*county(2), *county(1, "130203", "far")):
-            one.hub.put(camera)
-            one.hub.ledger.open(camera)
-        yield one
+            served.hub.put(camera)
+            served.hub.ledger.open(camera)
+        yield served
 
 
 def patrol(served: Served, *words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
@@ -34,7 +34,7 @@ def test_the_list_has_what_is_open_newest_first_and_filters(served: Served) -> N
     assert [line.split()[:2] for line in lines[1:]] == [["3", "far0"], ["2", "c1"], ["1", "c0"]]
     served.client.findings.dismiss(2, "no fault")
     told = [json.loads(line) for line in patrol(served, "list", "--region", "1301", "--json").stdout.splitlines()]
-    assert [(one["finding"], one["state"], one["level"], one["cause_key"]) for one in told] == [
+    assert [(finding["finding"], finding["state"], finding["level"], finding["cause_key"]) for finding in told] == [
         (1, "open", "school", "covered")
     ]
     assert len(patrol(served, "list", "--all", "--json").stdout.splitlines()) == 3
@@ -50,7 +50,10 @@ def test_a_finding_is_shown_with_all_that_happened_to_it(served: Served) -> None
     assert "马上去看" in said
     told = json.loads(patrol(served, "show", "1", "--json").stdout)
     assert (told["camera_id"], told["number"]) == ("c0", 2)
-    assert [(one["step"], one["who"]) for one in told["events"]] == [("opened", "engine"), ("acknowledged", "local")]
+    assert [(event["step"], event["who"]) for event in told["events"]] == [
+        ("opened", "engine"),
+        ("acknowledged", "local"),
+    ]
 
 
 def test_it_is_acknowledged_and_claimed(served: Served) -> None:

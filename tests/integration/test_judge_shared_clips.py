@@ -167,8 +167,8 @@ def test_sharpness_tells_photographs_from_their_blurred_copies(shared_data: Path
             score(through_a_camera(smear(levels, 16))).scores.sharpness,
         ]
     assert min(sharp) > JudgeSettings().sharpness_min
-    told = [one for one in blurred if one is not None]
+    told = [figure for figure in blurred if figure is not None]
     assert len(told) >= len(blurred) - 1
-    assert np.mean([one < JudgeSettings().sharpness_min for one in told]) >= 0.9
+    assert np.mean([figure < JudgeSettings().sharpness_min for figure in told]) >= 0.9
     order = np.mean([good > bad for good in sharp for bad in told])
     assert order >= 0.98

@@ -39,7 +39,7 @@ def patrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
         engine = stack.enter_context(Supervisor(settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
-        client.import_cameras([one.camera for one in county.cameras])
+        client.import_cameras([camera.camera for camera in county.cameras])
         store = Store.open(f"sqlite:///{folder}/patrol.db")
         stack.callback(store.close)
         wait_until(lambda: counted(store).cameras_visited == 3 and counted(store).periods_due > 0, timeout_s=40)

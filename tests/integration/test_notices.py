@@ -40,15 +40,15 @@ def secret_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    one = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-    yield one
-    one.close()
+    store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
+    yield store
+    store.close()
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving(Receiver()) as one:
-        yield one
+    with receiving(Receiver()) as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def send(store: Store) -> Iterator[StartSender]:
         return senders[-1]
 
     yield start
-    for one in senders:
-        one.close()
+    for sender in senders:
+        sender.close()
 
 
 def opened(number: int, region: str = "130102", kind: str = "finding.opened") -> Notice:
@@ -92,7 +92,7 @@ def opened(number: int, region: str = "130102", kind: str = "finding.opened") ->
 
 def numbers(receiver: Receiver) -> list[int]:
     """Findings in the order in which they were taken."""
-    return [int(one.event["subject"].removeprefix("findings/")) for one in receiver.taken]
+    return [int(request.event["subject"].removeprefix("findings/")) for request in receiver.taken]
 
 
 def failing(times: int, reply: Reply) -> Callable[[Received], Reply]:
@@ -102,7 +102,7 @@ def failing(times: int, reply: Reply) -> Callable[[Received], Reply]:
 
 
 def states(store: Store) -> list[tuple[str, DeliveryState]]:
-    return [(one.name, one.state) for one in store.outbox.parcels()]
+    return [(parcel.name, parcel.state) for parcel in store.outbox.parcels()]
 
 
 def test_what_is_in_the_outbox_arrives_signed_and_in_order(
@@ -114,7 +114,7 @@ def test_what_is_in_the_outbox_arrives_signed_and_in_order(
     send(settings({"county": receiver.url}), told.update, tally)
     receiver.wait_taken(20)
     assert numbers(receiver) == list(range(1, 21))
-    assert all(one.genuine for one in receiver.taken)
+    assert all(request.genuine for request in receiver.taken)
     assert receiver.taken[0].headers["content-type"] == "application/cloudevents+json; charset=utf-8"
     assert receiver.taken[0].headers["webhook-id"] == receiver.taken[0].event["id"]
     wait_until(lambda: told == dict.fromkeys(range(1, 21), "county"))
@@ -161,11 +161,11 @@ def test_a_receiver_that_fails_gets_the_same_event_again(
     tally = Tally()
     send(settings({"county": receiver.url}, timeout_s=0.4), tally=tally)
     wait_until(lambda: numbers(receiver)[-2:] == [1, 2])
-    first = [one for one in receiver.requests if one.event["subject"] == "findings/1"]
+    first = [request for request in receiver.requests if request.event["subject"] == "findings/1"]
     assert len(first) == 4
-    assert len({one.headers["webhook-id"] for one in first}) == 1
-    assert len({one.body for one in first}) == 1
-    assert all(one.genuine for one in first), "each attempt is signed with a time of its own"
+    assert len({number.headers["webhook-id"] for number in first}) == 1
+    assert len({number.body for number in first}) == 1
+    assert all(number.genuine for number in first), "each attempt is signed with a time of its own"
     assert tally.outcomes["county", outcome] == 3
 
 
@@ -183,7 +183,9 @@ def test_retry_after_is_waited_for(store: Store, receiver: Receiver, settings: M
 def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(
     store: Store, receiver: Receiver, settings: MakeSettings, send: StartSender
 ) -> None:
-    receiver.reply = lambda one: Reply(422, body=b"no such \x1bcanteen") if b"findings/2" in one.body else Reply()
+    receiver.reply = lambda request: (
+        Reply(422, body=b"no such \x1bcanteen") if b"findings/2" in request.body else Reply()
+    )
     store.outbox.put([opened(1), opened(2), opened(3)])
     tally = Tally()
     send(settings({"county": receiver.url}, refusals_max=2), tally=tally)
@@ -210,7 +212,7 @@ def test_what_was_given_up_can_be_replayed_and_is_the_same_event(
     assert store.outbox.replay("county", 1, time.time_ns()) == 0
     sender.hint()
     receiver.wait_taken(1)
-    assert len({one.headers["webhook-id"] for one in receiver.requests}) == 1
+    assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
 
 
 def test_one_endpoint_that_hangs_holds_nobody_up(
@@ -252,7 +254,7 @@ def test_who_listens_where_nobody_is_is_unreachable(store: Store, settings: Make
         send(settings({"county": url, "nowhere": "https://nobody.invalid/x"}), tally=tally)
         wait_until(lambda: tally.outcomes["county", "unreachable"] > 0)
         wait_until(lambda: tally.outcomes["nowhere", "unreachable"] > 0)
-    assert not any("geheim" in one.last_error for one in store.outbox.parcels())
+    assert not any("geheim" in parcel.last_error for parcel in store.outbox.parcels())
 
 
 def test_a_password_in_the_url_is_sent_and_proxies_of_the_environment_are_not_used(
@@ -347,7 +349,10 @@ def test_more_than_may_wait_is_given_up_at_once_and_can_be_replayed(
     send(settings({"county": receiver.url}, waiting_max=5))
     wait_until(lambda: len(store.outbox.parcels()) == 7)
     dead = store.outbox.parcels(DeliveryState.DEAD)
-    assert [(one.notice.finding_id, one.last_error) for one in dead] == [(7, "queue_full"), (6, "queue_full")]
+    assert [(delivery.notice.finding_id, delivery.last_error) for delivery in dead] == [
+        (7, "queue_full"),
+        (6, "queue_full"),
+    ]
     receiver.reply = lambda _: Reply()
     store.outbox.replay("", None, time.time_ns())
     receiver.wait_taken(7)
@@ -476,8 +481,8 @@ def test_kill_9_of_the_sender_loses_nothing_and_repeats_only_with_the_same_id(
     assert len(set(ids)) == total
     assert len(ids) <= total + kills, "a kill repeats what was on the wire, and no more"
     by_id: dict[str, set[bytes]] = {}
-    for one in receiver.requests:
-        by_id.setdefault(one.headers["webhook-id"], set()).add(one.body)
+    for request in receiver.requests:
+        by_id.setdefault(request.headers["webhook-id"], set()).add(request.body)
     assert all(len(bodies) == 1 for bodies in by_id.values())
     first = list(dict.fromkeys(numbers(receiver)))
     assert first == list(range(1, total + 1)), "in order, but for what is repeated"

@@ -98,8 +98,8 @@ def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: 
     cameras(tmp_path, gone)
     with receiving(Receiver()) as receiver, Supervisor(settings(tmp_path, receiver)) as engine:
         receiver.wait_taken(2, 60)
-        events = {one.event["type"]: one for one in receiver.taken}
-        assert all(one.genuine for one in receiver.taken)
+        events = {request.event["type"]: request for request in receiver.taken}
+        assert all(request.genuine for request in receiver.taken)
         opened = FindingData.model_validate(events["cn.kitchen-patrol.finding.opened.v1"].event["data"])
         assert (opened.camera_id, opened.camera_name, opened.cause_key) == ("c1", "烹饪间", "offline")
         assert opened.region_name == "石家庄市长安区"
@@ -118,8 +118,8 @@ def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: 
         wanted = 'patrol_notices_total{endpoint="county",outcome="delivered"} 2.0'
         wait_until(lambda: wanted in urllib.request.urlopen(url).read().decode())
         assert 'patrol_notices_waiting{endpoint="county"} 0.0' in urllib.request.urlopen(url).read().decode()
-    assert len({one.headers["webhook-id"] for one in receiver.taken}) == len(receiver.taken)
-    assert not any(b"geheim" in one.body for one in receiver.requests)
+    assert len({request.headers["webhook-id"] for request in receiver.taken}) == len(receiver.taken)
+    assert not any(b"geheim" in request.body for request in receiver.requests)
 
 
 def test_kill_9_of_the_hub_between_delivery_and_ledger_loses_neither(tmp_path: Path, gone: int) -> None:
@@ -133,7 +133,7 @@ def test_kill_9_of_the_hub_between_delivery_and_ledger_loses_neither(tmp_path: P
             receiver.wait_taken(2, 60)
             assert seen(tmp_path, lambda store: FindingState.NOTIFIED in {state(1)(store), state(2)(store)})
             time.sleep(0.5)  # a notice sent twice would come by now; nothing else comes that could be waited for
-    ids = [one.headers["webhook-id"] for one in receiver.requests]
-    assert ids[0] in {one.headers["webhook-id"] for one in receiver.taken}, "the same event came again"
-    opened = [one for one in receiver.taken if one.event["type"].endswith("finding.opened.v1")]
-    assert len({one.headers["webhook-id"] for one in opened}) == 1, "and the fault was found once"
+    ids = [request.headers["webhook-id"] for request in receiver.requests]
+    assert ids[0] in {request.headers["webhook-id"] for request in receiver.taken}, "the same event came again"
+    opened = [request for request in receiver.taken if request.event["type"].endswith("finding.opened.v1")]
+    assert len({finding.headers["webhook-id"] for finding in opened}) == 1, "and the fault was found once"

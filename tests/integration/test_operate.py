@@ -73,7 +73,12 @@ def test_top_as_json_is_what_the_api_says(world: tuple[Supervisor, PatrolClient,
     done = patrol("top", "--json", *at(engine))
     told = json.loads(done.stdout)
     assert told["engine"]["cameras"] == told["schedule"]["cameras"] == FILES + REFUSED
-    assert [one["name"] for one in told["schedule"]["classes"]] == ["key_point", "ordinary", "suspicious", "offline"]
+    assert [camera_class["name"] for camera_class in told["schedule"]["classes"]] == [
+        "key_point",
+        "ordinary",
+        "suspicious",
+        "offline",
+    ]
     assert told["schedule"]["outages"] == ["127.0.0.1"]
     assert told["schedule"]["visits_max"] == client.schedule().visits_max == 1000
     assert told["schedule"]["classes"][0]["achieved_period_s"] == pytest.approx(3, rel=0.5)
@@ -122,10 +127,10 @@ def test_plan_says_why_a_camera_is_due(world: tuple[Supervisor, PatrolClient, Pa
     assert done.stdout.startswith("file-0: ")
     assert "key point; one look in 3 s while its kitchen works" in done.stdout
     assert "brought a keyframe" in done.stdout or "is being visited" in done.stdout
-    failed = next(one for n in range(REFUSED) if client.plan(one := f"refused-{n}").failures)
+    failed = next(camera_id for n in range(REFUSED) if client.plan(camera_id := f"refused-{n}").failures)
     told = json.loads(patrol("plan", failed, "--json", *at(engine)).stdout)
     assert (told["camera_id"], told["kind"], told["last_reason"]) == (failed, "offline", "refused")
-    assert any("backed off" in one for one in told["because"])
+    assert any("backed off" in reason for reason in told["because"])
 
 
 def test_plan_of_a_camera_that_is_not_there_is_one_sentence_and_2(world: tuple[Supervisor, PatrolClient, Path]) -> None:
@@ -170,7 +175,7 @@ def test_apply_shows_a_dry_run_then_takes_it_once(world: tuple[Supervisor, Patro
     assert "somebody changed them meanwhile" in late.stderr
     again = json.loads(patrol("config", "apply", str(file), "--json", *at(engine)).stdout)
     assert (again["applied"], again["dry_run"]) == (False, False)
-    assert [one["key"] for one in again["changes"]] == ["scheduler.seed"]
+    assert [change["key"] for change in again["changes"]] == ["scheduler.seed"]
 
 
 def test_apply_warns_of_caps_that_cannot_carry_the_cameras_there_are(
@@ -200,7 +205,9 @@ def test_what_is_refused_is_said_in_full_and_the_old_settings_stand(
     assert done.returncode == 2
     assert "no such time zone" in done.stderr
     assert "first (2026-02-01) is after last" in done.stderr
-    assert [one.period_s for one in client.schedule().classes] == [one.period_s for one in before]
+    assert [camera_class.period_s for camera_class in client.schedule().classes] == [
+        camera_class.period_s for camera_class in before
+    ]
 
 
 def test_the_scrape_says_that_a_reload_was_refused_until_one_is_taken(

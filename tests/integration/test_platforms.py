@@ -46,8 +46,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as one:
-        one.put(
+    with open_database_registry(settings) as desk:
+        desk.put(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
                 Camera(STORE_ROOM, "rtsp://u:secret@10.0.0.2/1", "仓库", region="130102", platform_status="OFF"),
@@ -55,11 +55,11 @@ def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
                 Camera("elsewhere", "rtsp://10.9.9.9/1", region="130102", platform_status="ON"),
             ]
         )
-        yield one
+        yield desk
 
 
 def statuses(desk: DatabaseRegistry) -> dict[str, str]:
-    return {one.camera.camera_id: one.camera.platform_status for one in desk.list(CameraQuery())}
+    return {status.camera.camera_id: status.camera.platform_status for status in desk.list(CameraQuery())}
 
 
 def zlm(url: str, secret: str = SECRET, **more: Any) -> PlatformHttp:
@@ -80,20 +80,20 @@ def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: Databas
     report = pull(desk, pulled, PullOrder(), settings)
     assert statuses(desk) == {KITCHEN: "ON", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "ON"}
     assert (report.channels, report.known, report.absent, report.added) == (4, 3, 0, 0)
-    assert [(one.camera_id, one.was, one.now) for one in report.changes] == [
+    assert [(change.camera_id, change.was, change.now) for change in report.changes] == [
         (KITCHEN, "", "ON"),
         ("served", "ON", "OFF"),
     ]
-    assert [one.ids[0] for one in report.unknown] == ["live/other"]
+    assert [entry.ids[0] for entry in report.unknown] == ["live/other"]
 
 
 def test_nothing_but_platform_status_is_written(desk: DatabaseRegistry, settings: Settings) -> None:
     store = Store.open(settings.record.url)
-    before = {one.camera_id: one for one in store.cameras()}
+    before = {camera.camera_id: camera for camera in store.cameras()}
     listed = [channel(KITCHEN, "OFF", "another name", gbCivilCode="1399", gbParentId=NVR), channel(STORE_ROOM, "OFF")]
     with serving(wvp(listed)) as (url, _):
         pull(desk, ask_wvp(wvp_http(url), (), 500, 10), PullOrder(), settings)
-    after = {one.camera_id: one for one in store.cameras()}
+    after = {camera.camera_id: camera for camera in store.cameras()}
     assert after == before | {KITCHEN: replace(before[KITCHEN], platform_status="OFF")}
     assert after[KITCHEN].url == "rtsp://u:secret@10.0.0.1/1"
     store.close()
@@ -108,7 +108,9 @@ def test_a_wvp_is_read_page_by_page_to_its_end() -> None:
     with serving(wvp(listed)) as (url, asked):
         pulled = ask_wvp(wvp_http(url), (), 10, 10)
     assert [target.split("?")[1] for target in asked] == [f"page={page}&count=10" for page in (1, 2, 3)]
-    assert {one.ids[0]: one.status for one in pulled.roll} == {one["gbDeviceId"]: one["gbStatus"] for one in listed}
+    assert {channel.ids[0]: channel.status for channel in pulled.roll} == {
+        entry["gbDeviceId"]: entry["gbStatus"] for entry in listed
+    }
     assert pulled.notes == ()
 
 
@@ -122,7 +124,7 @@ def test_groups_and_entries_without_an_id_are_left_out_and_counted() -> None:
     listed = [channel(KITCHEN), channel(GROUP), channel(None), channel("no-code", "OFF")]
     with serving(wvp(listed)) as (url, _):
         pulled = ask_wvp(wvp_http(url), (), 10, 10)
-    assert [one.ids[0] for one in pulled.roll] == [KITCHEN, "no-code"]
+    assert [channel.ids[0] for channel in pulled.roll] == [KITCHEN, "no-code"]
     assert pulled.notes == ("2 entries are no cameras (groups, recorders, entries without an id)",)
 
 
@@ -161,7 +163,7 @@ def test_an_older_wvp_is_asked_device_by_device() -> None:
     }
     with serving(old_wvp(devices)) as (url, asked):
         pulled = ask_wvp(wvp_http(url), (), 1, 20)
-    found = {one.ids[0]: (one.status, one.parent_id, one.region) for one in pulled.roll}
+    found = {channel.ids[0]: (channel.status, channel.parent_id, channel.region) for channel in pulled.roll}
     assert found == {
         KITCHEN: ("ON", NVR, "130102"), STORE_ROOM: ("OFF", NVR, "130102"), NEW: ("ON", NVR[:-1] + "2", "130202"),
     }  # fmt: skip
@@ -172,7 +174,7 @@ def test_an_older_wvp_is_asked_device_by_device() -> None:
 def test_a_wvp_that_wraps_no_answer_is_understood() -> None:
     pages = {"1": {"total": 1, "list": [channel(KITCHEN)]}}
     listing = WvpList(lambda _, query: pages[query["page"]], 10, 10)
-    assert [one.ids for one in listing.channels()] == [(KITCHEN,)]
+    assert [channel.ids for channel in listing.channels()] == [(KITCHEN,)]
 
 
 def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
@@ -192,8 +194,8 @@ def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
     assert NEW not in statuses(desk)
     report = pull(desk, pulled, PullOrder(region="1302", stream_url=template), settings)
     assert report.added == 1
-    assert [(one.column, one.value) for one in report.problems] == [("url", "")]
-    (added,) = (one.camera for one in desk.list(CameraQuery("1302")) if one.camera.camera_id == NEW)
+    assert [(problem.column, problem.value) for problem in report.problems] == [("url", "")]
+    (added,) = (status.camera for status in desk.list(CameraQuery("1302")) if status.camera.camera_id == NEW)
     assert added == Camera(
         NEW, f"rtsp://m:554/rtp/{NVR}_{NEW}", "新摄像头", region="130202", uplink=NVR, platform_status="ON"
     )
@@ -221,7 +223,7 @@ def test_a_dry_run_writes_nothing(desk: DatabaseRegistry, settings: Settings) ->
 def test_only_cameras_of_the_region_are_written(desk: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel("served", "OFF")])) as (url, _):
         report = pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(region="1302"), settings)
-    assert [one.camera_id for one in report.changes] == ["served"]
+    assert [change.camera_id for change in report.changes] == ["served"]
     assert report.unknown == []
 
 
@@ -239,7 +241,7 @@ def test_cameras_of_the_platform_that_it_does_not_list_are_counted_and_off_where
 def test_one_protocol_alone_can_be_asked_for() -> None:
     streams = [media("live", "a", "rtsp"), media("live", "b", "rtmp")]
     with serving(zlmediakit(streams)) as (url, asked):
-        assert [one.ids[0] for one in ask_zlmediakit(zlm(url), (), "rtmp").roll] == ["live/b"]
+        assert [channel.ids[0] for channel in ask_zlmediakit(zlm(url), (), "rtmp").roll] == ["live/b"]
     assert "schema=rtmp" in asked[0]
 
 
@@ -286,7 +288,7 @@ def test_entries_of_another_shape_are_passed_over_and_harm_nothing() -> None:
     ]
     with serving(zlmediakit([])) as _, serving(lambda *_: (200, {"code": 0, "data": odd})) as (url, _):
         roll = ask_zlmediakit(zlm(url), (), "").roll
-    assert {one.ids[0]: one.status for one in roll} == {"live/a": "OFF", "live/b": "ON"}
+    assert {channel.ids[0]: channel.status for channel in roll} == {"live/a": "OFF", "live/b": "ON"}
 
 
 def test_an_answer_that_is_too_large_is_cut_off() -> None:
@@ -393,14 +395,14 @@ def test_where_platform_and_engine_differ_is_told_by_region(desk: DatabaseRegist
     reason = FailureReason.TIMEOUT_KEYFRAME.value
     store.write(
         [
-            VisitRecord(Verdict(one, 1, 9, state, reason=reason, announced=state, since_wall_ns=10**18), b"")
-            for one, state in announced.items()
+            VisitRecord(Verdict(camera_id, 1, 9, state, reason=reason, announced=state, since_wall_ns=10**18), b"")
+            for camera_id, state in announced.items()
         ]
     )
     store.close()
     found = standing(desk, "1301")
     assert (found.agree, found.unclear) == (0, 1)
-    assert [(one.camera.camera_id, one.platform_online, one.ours, one.why) for one in found.disagree] == [
+    assert [(row.camera.camera_id, row.platform_online, row.ours, row.why) for row in found.disagree] == [
         (KITCHEN, True, State.OFFLINE, reason), (STORE_ROOM, False, State.OK, ""),
     ]  # fmt: skip
     assert len(standing(desk, "").disagree) == 3

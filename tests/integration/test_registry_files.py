@@ -36,9 +36,9 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as one:
-        one.put(CAMERAS)
-        yield one
+    with open_database_registry(settings) as desk:
+        desk.put(CAMERAS)
+        yield desk
 
 
 def export(desk: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
@@ -77,7 +77,7 @@ def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
     report = desk.put(file.cameras())
     assert (report.changed, report.unchanged) == (1, 2)
     store = Store.open(settings.record.url)
-    assert {one.camera_id: one for one in store.cameras()}[CAMERA] == replace(CAMERAS[0], name="热菜间")
+    assert {camera.camera_id: camera for camera in store.cameras()}[CAMERA] == replace(CAMERAS[0], name="热菜间")
     store.close()
 
 
@@ -89,7 +89,7 @@ def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings)
         assert list(desk.list(CameraQuery())) == []
         report = desk.put(rows, keep_good=True)
         assert report.added == 1
-        assert [(one.index, one.column) for one in report.problems] == [(1, "url")]
+        assert [(problem.index, problem.column) for problem in report.problems] == [(1, "url")]
 
 
 def test_an_export_with_verdicts_says_what_the_engine_says(
@@ -103,7 +103,7 @@ def test_an_export_with_verdicts_says_what_the_engine_says(
     store.write([VisitRecord(verdict, b"")])
     store.close()
     path = export(desk, tmp_path / "e.jsonl", with_verdict=True)
-    lines = {one["camera_id"]: one for one in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+    lines = {line["camera_id"]: line for line in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
     said = {name[8:]: value for name, value in lines["c2"].items() if name.startswith("verdict_")}
     assert said == {
         "state": "fault", "why": "blurred", "since": "2020-09-13T12:26:40Z", "at": "2023-11-14T22:13:20Z",
@@ -154,7 +154,11 @@ def test_columns_of_a_problem_are_named_as_the_file_names_them(tmp_path: Path) -
     path = tmp_path / "g.csv"
     path.write_text(f"gbDeviceId,gbName,gbCivilCode,url\n{CAMERA},x,1,ftp://h/1\n13010200002150000001,,,\n")
     report = RegistryFile(path, Settings()).check()
-    assert [(one.line, one.column) for one in report.problems] == [(2, "url"), (2, "gbCivilCode"), (3, "gbDeviceId")]
+    assert [(problem.line, problem.column) for problem in report.problems] == [
+        (2, "url"),
+        (2, "gbCivilCode"),
+        (3, "gbDeviceId"),
+    ]
     assert report.good == 0
 
 
@@ -206,4 +210,4 @@ def test_a_whole_file_can_be_had_at_once(tmp_path: Path) -> None:
     path.write_text("camera_id,url\na,rtsp://h/1\nb,x\n")
     cameras, problems = read_registry(path, Settings())
     assert cameras == [Camera("a", "rtsp://h/1")]
-    assert [one.line for one in problems] == [3]
+    assert [problem.line for problem in problems] == [3]

@@ -91,7 +91,7 @@ class Running:
 
 def seen(client: PatrolClient) -> dict[str, int]:
     """The latest visit of each camera."""
-    return {one.camera.camera_id: one.latest.visit_id for one in client.cameras() if one.latest is not None}
+    return {camera.camera.camera_id: camera.latest.visit_id for camera in client.cameras() if camera.latest is not None}
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running,
     with County(only=NUMBERS) as county:
         patrol = Running(tmp_path_factory.mktemp("reload"))
         try:
-            cameras = [one.camera for one in county.cameras]
+            cameras = [camera.camera for camera in county.cameras]
             patrol.client.import_cameras(cameras)
             wait_until(lambda: len(seen(patrol.client)) == len(cameras))
             yield patrol, cameras
@@ -250,7 +250,7 @@ def test_a_hub_that_is_started_anew_has_the_calendar_in_force_though_the_file_ha
         os.kill(engine.pids()["hub"], signal.SIGKILL)
         wait_until(lambda: engine.addresses["grpc"] != first, timeout_s=30)
         with PatrolClient(engine.addresses["grpc"]) as client:
-            wait_until(lambda: "c" in {one.camera.camera_id for one in client.cameras()})
+            wait_until(lambda: "c" in {camera.camera.camera_id for camera in client.cameras()})
             wait_until(lambda: client.schedule().cameras)
             assert not client.plan("c").window_open
 

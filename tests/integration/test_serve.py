@@ -36,10 +36,10 @@ from tests.support.served import STATUS, VERDICT, Served, SmallHub, county, serv
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path) as one:
-        one.hub.put(*county())
-        one.hub.judge("c1", VERDICT.visit_id)
-        yield one
+    with serving(tmp_path) as served:
+        served.hub.put(*county())
+        served.hub.judge("c1", VERDICT.visit_id)
+        yield served
 
 
 def test_a_camera_comes_with_its_verdict_and_without_its_password(served: Served) -> None:
@@ -72,13 +72,13 @@ def test_what_is_not_there_is_not_found_with_a_remedy(served: Served) -> None:
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_follow_each_other_in_any_order(served: Served, order: CameraOrder, descending: bool) -> None:
     query = CameraQuery(page_size=7, order=order, descending=descending)
-    listed = [one.camera for one in served.client.cameras(query)]
+    listed = [camera.camera for camera in served.client.cameras(query)]
 
     def place(camera: Camera) -> tuple[str, str]:
         return ("" if order is CameraOrder.NAME else getattr(camera, order.value)), camera.camera_id
 
     assert listed == sorted(listed, key=place, reverse=descending)
-    assert {one.camera_id for one in listed} == set(served.hub.registry.cameras)
+    assert {entry.camera_id for entry in listed} == set(served.hub.registry.cameras)
 
 
 def test_pages_neither_skip_nor_repeat_when_cameras_come_and_go_meanwhile(served: Served) -> None:
@@ -87,13 +87,13 @@ def test_pages_neither_skip_nor_repeat_when_cameras_come_and_go_meanwhile(served
     served.hub.put(Camera("a0", "rtsp://h/0", region="130102"), Camera("c29", "rtsp://h/0", region="130102"))
     last_seen = first.cameras[-1].camera.camera_id
     served.hub.store.remove_cameras([last_seen])
-    seen, token = [one.camera.camera_id for one in first.cameras], first.next_page_token
+    seen, token = [camera.camera.camera_id for camera in first.cameras], first.next_page_token
     while token:
         page = client.page(CameraQuery(page_size=5), token)
-        seen += [one.camera.camera_id for one in page.cameras]
+        seen += [camera.camera.camera_id for camera in page.cameras]
         token = page.next_page_token
     assert len(seen) == len(set(seen))
-    assert set(seen) == {one.camera_id for one in county()} | {"c29"}
+    assert set(seen) == {camera.camera_id for camera in county()} | {"c29"}
 
 
 def test_page_tokens_are_bound_to_filter_and_order(served: Served) -> None:
@@ -111,7 +111,9 @@ def test_page_tokens_are_bound_to_filter_and_order(served: Served) -> None:
 
 
 def test_a_list_without_verdicts_leaves_them_out(served: Served) -> None:
-    assert [one.latest for one in served.client.cameras(CameraQuery(page_size=10, with_verdict=False))] == [None] * 25
+    assert [camera.latest for camera in served.client.cameras(CameraQuery(page_size=10, with_verdict=False))] == [
+        None
+    ] * 25
     assert served.client.camera("c1").latest is not None
 
 
@@ -128,7 +130,7 @@ def test_some_cameras_come_at_once_in_the_order_asked_for(served: Served) -> Non
     stub = cameras_pb2_grpc.CameraServiceStub(grpc.insecure_channel(served.address))
     names = ["cameras/c3", "cameras/c1"]
     reply = stub.BatchGetCameras(cameras_pb2.BatchGetCamerasRequest(names=names))
-    assert [one.name for one in reply.cameras] == names
+    assert [camera.name for camera in reply.cameras] == names
 
 
 def test_a_camera_is_created_once(served: Served) -> None:
@@ -174,12 +176,12 @@ def test_a_malformed_row_is_named_among_all_rows_of_an_import_and_good_ones_can_
     rows[570] = Camera("n" * 90, "rtsp://h/1")
     bad = [(2, "region"), (2, "url"), (550, "url"), (570, "camera_id")]
     report = served.client.import_cameras(rows)
-    assert sorted((one.index, one.column) for one in report.problems) == bad
+    assert sorted((problem.index, problem.column) for problem in report.problems) == bad
     assert "secret" not in str(report.problems)
     assert (report.added, report.changed, report.unchanged) == (0, 0, 0)
     assert "n0" not in served.hub.registry.cameras
     report = served.client.import_cameras(rows, keep_good=True)
-    assert sorted((one.index, one.column) for one in report.problems) == bad
+    assert sorted((problem.index, problem.column) for problem in report.problems) == bad
     assert report.added == 597
     assert {"n0", "n2", "n599"} & set(served.hub.registry.cameras) == {"n0", "n599"}
     assert len(served.client.import_cameras([rows[2]], keep_good=True).problems) == 2
@@ -188,20 +190,20 @@ def test_a_malformed_row_is_named_among_all_rows_of_an_import_and_good_ones_can_
 def test_an_import_names_every_bad_row_and_takes_none_unless_it_is_told_to(served: Served) -> None:
     rows = [Camera("n1", "rtsp://h/1"), Camera("n2", "ftp://u:secret@h/1"), Camera("n3", "rtsp://h/1", hours="x")]
     report = served.client.import_cameras(rows)
-    assert [(one.index, one.column) for one in report.problems] == [(1, "url"), (2, "hours")]
+    assert [(problem.index, problem.column) for problem in report.problems] == [(1, "url"), (2, "hours")]
     assert "secret" not in str(report.problems)
     assert report.added == 0
     assert "n1" not in served.hub.registry.cameras
     report = served.client.import_cameras(rows, keep_good=True, validate_only=True)
     assert (report.added, len(report.problems)) == (0, 2)
     report = served.client.import_cameras(rows, keep_good=True)
-    assert (report.added, [one.index for one in report.problems]) == (1, [1, 2])
+    assert (report.added, [problem.index for problem in report.problems]) == (1, [1, 2])
 
 
 def test_a_large_import_comes_in_pieces_and_names_bad_rows_by_their_place_in_all_of_it(served: Served) -> None:
     rows = [Camera(f"i{n}", "rtsp://h/1" if n != 3456 else "nonsense", region="1301") for n in range(5000)]
     report = served.client.import_cameras(rows, keep_good=True)
-    assert (report.added, [one.index for one in report.problems]) == (4999, [3456])
+    assert (report.added, [problem.index for problem in report.problems]) == (4999, [3456])
 
 
 def test_cameras_are_removed_and_reset_and_unknown_ids_are_named(served: Served) -> None:
@@ -293,8 +295,8 @@ def test_over_tls_only_callers_with_a_token_are_heard(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     _, secret = store.access.create_token(TokenOrder("platform", Role.VIEWER), "test", wall_ns())
     public: dict[str, Any] = {"grpc_listen": "0.0.0.0:0", "tls_cert_file": str(cert), "tls_key_file": str(key)}
-    with serving(tmp_path, hub=SmallHub(store), **public) as one:
-        address = f"127.0.0.1:{one.address.rpartition(':')[2]}"
+    with serving(tmp_path, hub=SmallHub(store), **public) as served:
+        address = f"127.0.0.1:{served.address.rpartition(':')[2]}"
         ca = cert.read_bytes()
         with PatrolClient(address, token=secret, ca=ca) as client:
             assert client.status().version == "v"
@@ -344,7 +346,7 @@ def test_the_scrape_parses_and_names_follow_the_conventions(served: Served) -> N
     with urllib.request.urlopen(f"http://{address}/metrics") as reply:
         families = list(text_string_to_metric_families(reply.read().decode()))
     metrics.close()
-    ours = [one for one in families if one.name.startswith("patrol_")]
+    ours = [family for family in families if family.name.startswith("patrol_")]
     for family in ours:
         assert family.documentation, family.name
         assert not family.name.endswith(("_ms", "_ns", "_kb")), family.name

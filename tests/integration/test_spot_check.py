@@ -69,7 +69,7 @@ def fill(folder: Path) -> None:
     store = Store.open(f"sqlite:///{folder}/patrol.db")
     store.put_cameras([*registry(), Camera("lone", "", push=True), Camera("off", "", push=True, enabled=False)])
     faults = [Verdict(f"{site}-2", 1, 1, State.FAULT, announced=State.FAULT) for site in ("s00", "s01")]
-    store.write([VisitRecord(one, b"") for one in faults])
+    store.write([VisitRecord(fault, b"") for fault in faults])
     store.close()
 
 
@@ -86,7 +86,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def sites(check: SpotCheck) -> list[str]:
-    return [one.site_id for one in check.drawn]
+    return [canteen.site_id for canteen in check.drawn]
 
 
 def test_the_kind_of_school_goes_through_the_api(engine: Engine) -> None:
@@ -115,7 +115,7 @@ def test_a_draw_says_what_it_drew_from(engine: Engine) -> None:
     header = check.header
     assert (header.size, header.drawn, header.canteens, header.findings_weight) == (8, 8, SITES, 2.0)
     assert check.left_out == {"disabled": 1, "no_site": 1}
-    assert {(one.county, one.kind, one.with_findings): one.canteens for one in check.strata} == {
+    assert {(stratum.county, stratum.kind, stratum.with_findings): stratum.canteens for stratum in check.strata} == {
         ("130102", SiteKind.HIGH, False): 6,
         ("130102", SiteKind.PRIMARY, False): 5,
         ("130102", SiteKind.PRIMARY, True): 1,
@@ -135,7 +135,7 @@ def test_a_region_is_drawn_from_alone(engine: Engine) -> None:
     _, client = engine
     check = client.draw_spot_check(SpotCheckOrder(size=100, region_prefix="1302", dry_run=True)).spot_check
     assert sorted(sites(check)) == [f"s{n:02}" for n in range(1, SITES, 2)]
-    assert {one.site_id: one.findings for one in check.drawn if one.with_findings} == {"s01": 1}
+    assert {canteen.site_id: canteen.findings for canteen in check.drawn if canteen.with_findings} == {"s01": 1}
     with pytest.raises(CallError, match="no canteen of region '44'") as caught:
         client.draw_spot_check(SpotCheckOrder(region_prefix="44"))
     assert caught.value.status == "NOT_FOUND"
@@ -153,7 +153,7 @@ def test_arguments_out_of_bounds_name_their_field(engine: Engine, order: SpotChe
     with pytest.raises(CallError) as caught:
         engine[1].draw_spot_check(order)
     assert caught.value.status == "INVALID_ARGUMENT"
-    assert [one for one, _ in caught.value.violations] == [field]
+    assert [field_name for field_name, _ in caught.value.violations] == [field]
 
 
 def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine: Engine) -> None:
@@ -174,19 +174,19 @@ def test_nobody_comes_twice_until_all_were_drawn_also_over_a_restart(tmp_path: P
     kept: list[SpotCheck] = []
     for half in range(2):
         with Supervisor(chosen) as running, PatrolClient(running.addresses["grpc"]) as client:
-            assert client.spot_checks() == tuple(one.header for one in reversed(kept))
+            assert client.spot_checks() == tuple(draw.header for draw in reversed(kept))
             for _ in range(2):
                 kept.append(client.draw_spot_check(SpotCheckOrder(size=4, seed=half)).spot_check)
                 seen += sites(kept[-1])
-            assert [client.spot_check(one.header.draw_id) for one in kept] == kept
+            assert [client.spot_check(draw.header.draw_id) for draw in kept] == kept
             assert client.spot_check() == kept[-1]
             with pytest.raises(CallError, match="draw 99 is not kept") as caught:
                 client.spot_check(99)
             assert caught.value.status == "NOT_FOUND"
     # The two with findings are strata of their own, which one draw exhausts; four draws of four exhaust no other.
-    others = [one for one in seen if one not in ("s00", "s01")]
+    others = [site_id for site_id in seen if site_id not in ("s00", "s01")]
     assert len(others) == len(set(others)) > 8
-    assert [one.header.draw_id for one in kept] == [1, 2, 3, 4]
+    assert [draw.header.draw_id for draw in kept] == [1, 2, 3, 4]
 
 
 def test_of_two_draws_at_once_one_is_told_to_come_again(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_the_command_writes_a_file_that_excel_reads(engine: Engine, tmp_path: Pa
         rows = list(csv.DictReader(file))
     latest = engine[1].spot_check()
     assert [row["site_id"] for row in rows] == sites(latest)
-    assert [row["site_name"] for row in rows] == [one.site_name for one in latest.drawn]
+    assert [row["site_name"] for row in rows] == [canteen.site_name for canteen in latest.drawn]
 
 
 def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine: Engine, tmp_path: Path) -> None:

@@ -45,17 +45,17 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
-    one = Store.open(url)
-    one.put_cameras([Camera("c0", "rtsp://h/1", region="130102"), Camera("c1", "rtsp://h/2", region="130200")])
-    one.write([record(number) for number in range(30)])
-    yield one
-    one.close()
+    store = Store.open(url)
+    store.put_cameras([Camera("c0", "rtsp://h/1", region="130102"), Camera("c1", "rtsp://h/2", region="130200")])
+    store.write([record(number) for number in range(30)])
+    yield store
+    store.close()
 
 
 def visits(url: str) -> list[int]:
-    one = Store.open(url)
-    found = [logged.verdict.visit_id for logged in one.history.after(0, 10**6)]
-    one.close()
+    store = Store.open(url)
+    found = [logged.verdict.visit_id for logged in store.history.after(0, 10**6)]
+    store.close()
     return found
 
 
@@ -191,7 +191,9 @@ def test_sums_are_exported_with_their_means(store: Store, tmp_path: Path) -> Non
     sums = store.history.sums("day", BEGAN_NS, BEGAN_NS + 24 * HOUR_NS, "", CHINA)
     assert parquet.write_sums(sums, "day", tmp_path / "days.parquet") == 2
     rows = pq.read_table(tmp_path / "days.parquet").to_pylist()
-    assert [(row["day"], row["camera_id"]) for row in rows] == [(date(2025, 11, 24), one) for one in ("c0", "c1")]
+    assert [(row["day"], row["camera_id"]) for row in rows] == [
+        (date(2025, 11, 24), camera_id) for camera_id in ("c0", "c1")
+    ]
     first = rows[0]
     assert (first["ok"], first["fault"], first["sharpness_min"], first["sharpness_max"]) == (4, 8, 0.0, 22.0)
     assert (first["sharpness_mean"], first["exposure_mean"], first["exposure_count"]) == (11.0, None, 0)

@@ -42,8 +42,8 @@ def test_what_was_acknowledged_survives_any_kill_once_and_in_order(database_url:
         store = Store.open(database_url)
         logged = store.history.after(0, 10**7)
         store.close()
-        assert [one.seq for one in logged] == list(range(1, len(logged) + 1))
-        visits = [one.verdict.visit_id for one in logged]
+        assert [line.seq for line in logged] == list(range(1, len(logged) + 1))
+        visits = [line.verdict.visit_id for line in logged]
         assert visits == list(range(1, len(logged) + 1))
         assert {seq: visits[seq - 1] for seq in acknowledged} == acknowledged
     with connect(parse(database_url)).connect() as connection:

@@ -155,8 +155,8 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
     there: list[bool] = []
 
     def ride(_: object, records: Sequence[VisitRecord]) -> None:
-        riders.extend(one.evidence for one in records)
-        there.extend(evidence.exhibited(digest) is not None for one in records for digest in one.evidence)
+        riders.extend(record.evidence for record in records)
+        there.extend(evidence.exhibited(digest) is not None for record in records for digest in record.evidence)
 
     store.transaction_hooks.append(ride)
     written: list[VisitRecord] = []
@@ -167,7 +167,7 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
     writer.close()
     store.close()
     wanted = [(), (sha256(b"bad"), sha256(b"good"))]
-    assert [one.evidence for one in written] == riders == wanted
+    assert [path.evidence for path in written] == riders == wanted
     assert there == [True, True]
 
 
@@ -193,7 +193,7 @@ def test_the_same_picture_is_kept_once_with_a_sighting_for_each_visit(
     evidence.exhibit(keyframe(payload, 900, camera_id="d"), verdict(FAULT, FAULT, 900, "d"))
     digest = sha256(payload)
     assert len(list(tmp_path.rglob("*.h264"))) == 1
-    visits = [one["visit_id"] for one in Exhibits(tmp_path / "exhibits").sightings()]
+    visits = [sighting["visit_id"] for sighting in Exhibits(tmp_path / "exhibits").sightings()]
     assert (len(visits), visits[0], visits[-2:]) == (SIGHTINGS_MAX, 1, [SIGHTINGS_MAX + 19, 900])
     assert present(evidence.exhibited(digest, "c")).keyframe.visit_id == SIGHTINGS_MAX + 19
     assert present(evidence.exhibited(digest, "d")).keyframe.visit_id == 900
@@ -226,7 +226,7 @@ def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_t
     frames = [os.urandom(5000) for _ in range(12)]
     (pinned,) = evidence.exhibit(keyframe(frames[0], 1), verdict(FAULT, FAULT, 1))
     assert evidence.pin([pinned]) == ()
-    closed = [evidence.exhibit(keyframe(one, 1), verdict(FAULT, FAULT, 1))[0] for one in frames[1:3]]
+    closed = [evidence.exhibit(keyframe(frame, 1), verdict(FAULT, FAULT, 1))[0] for frame in frames[1:3]]
     for number in range(8):
         see(evidence, frames[3 + number], 1, OK, OK, camera_id=f"c{number}")
     assert set(gone) == {"latest"}

@@ -45,9 +45,9 @@ def saw(camera_id: str, state: State, at_wall_ns: int, *kinds: FaultKind) -> Vis
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    one = Store.open(database_url)
-    yield one
-    one.close()
+    store = Store.open(database_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -219,11 +219,15 @@ def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(st
         for first in (None, date(2023, 11, 25))
     ]
     for day in range(9):
-        ids = list(store.urls(one.camera_id for one in store.cameras()))
+        ids = list(store.urls(camera.camera_id for camera in store.cameras()))
         now = clock.now_wall_ns
-        write(store, office, [saw(one, State.OK if (int(one[-1]) + day) % 3 else State.OFFLINE, now) for one in ids])
+        write(
+            store,
+            office,
+            [saw(camera_id, State.OK if (int(camera_id[-1]) + day) % 3 else State.OFFLINE, now) for camera_id in ids],
+        )
         if day == 2:
-            gone = [one for one in ids if one.startswith("130103")]
+            gone = [camera_id for camera_id in ids if camera_id.startswith("130103")]
             office.remove(gone)
             store.remove_cameras(gone)
             write(store, office, [])

@@ -30,10 +30,10 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    one = Store.open(database_url)
-    one.claim()
-    yield one
-    one.close()
+    store = Store.open(database_url)
+    store.claim()
+    yield store
+    store.close()
 
 
 class Heard:
@@ -55,9 +55,9 @@ class Heard:
 
 @pytest.fixture
 def heard(store: Store, tmp_path: Path) -> Iterator[Heard]:
-    one = Heard(store, tmp_path)
-    yield one
-    one.writer.close()
+    heard = Heard(store, tmp_path)
+    yield heard
+    heard.writer.close()
 
 
 def record(visit_id: int, camera_id: str = "c") -> VisitRecord:
@@ -69,7 +69,7 @@ def keyframe(camera_id: str) -> Keyframe:
 
 
 def logged(store: Store) -> list[int]:
-    return [one.verdict.visit_id for one in store.history.after(0, 100_000)]
+    return [row.verdict.visit_id for row in store.history.after(0, 100_000)]
 
 
 def note(text: str) -> Callable[[sa.Connection], None]:
@@ -132,9 +132,9 @@ def test_what_the_database_refuses_takes_nothing_with_it(store: Store, heard: He
         heard.writer.submit(record(visit), None, [note(f"n{visit}")])
         if visit in (30, 70):
             refused.append(heard.writer.transact(note("there")))
-    for one in refused:
+    for future in refused:
         with pytest.raises(StoreError, match="refuses"):
-            one.result(20)
+            future.result(20)
     assert heard.writer.flush(10)
     assert logged(store) == list(range(1, 101))
     assert notes(database_url) == {"there", *(f"n{visit}" for visit in range(1, 101))}
@@ -229,7 +229,7 @@ def test_who_reads_while_the_database_is_away_is_told_to_ask_again(postgres_serv
             store.history.after(0)
     finally:
         postgres_server.start()
-    assert [one.verdict.visit_id for one in store.history.after(0)] == [1]
+    assert [row.verdict.visit_id for row in store.history.after(0)] == [1]
     store.close()
 
 

@@ -14,9 +14,9 @@ from engine.runtime.transport import AsyncReceiver, Channel, Curve, Poller, Tran
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    one = Transport()
-    yield one
-    one.close()
+    transport = Transport()
+    yield transport
+    transport.close()
 
 
 def receive(channel: Channel, timeout_ms: int = 5000) -> list[bytes | memoryview]:

@@ -25,16 +25,16 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path, ring=64, watchers_max=3) as one:
-        one.hub.put(*county(6), Camera("far", "rtsp://h/1", region="140101", site_id="s1"))
-        yield one
+    with serving(tmp_path, ring=64, watchers_max=3) as outcome:
+        outcome.hub.put(*county(6), Camera("far", "rtsp://h/1", region="140101", site_id="s1"))
+        yield outcome
 
 
 def take(batches: Iterator[WatchBatch], number: int) -> list[int]:
     """The visits of so many verdicts."""
     visits: list[int] = []
     while len(visits) < number:
-        visits += [one.visit_id for one in next(batches).verdicts]
+        visits += [verdict.visit_id for verdict in next(batches).verdicts]
     return visits
 
 
@@ -65,7 +65,7 @@ def test_every_batch_can_be_resumed_from(served: Served) -> None:
         batches = served.client.watch_batches(resume_token=token)
         batch = next(batches)
         batches.close()
-        seen += [one.visit_id for one in batch.verdicts]
+        seen += [verdict.visit_id for verdict in batch.verdicts]
         token = batch.resume_token
     assert seen == visits
 
@@ -87,7 +87,7 @@ def test_watchers_that_come_and_go_while_verdicts_are_stored_miss_none_and_hear_
                     while len(mine) < number:
                         batches = client.watch_batches(resume_token=token)
                         for batch in batches:
-                            mine += [one.visit_id for one in batch.verdicts]
+                            mine += [verdict.visit_id for verdict in batch.verdicts]
                             token = batch.resume_token
                             if len(mine) >= number or (pauses and time.monotonic() % 1 < 0.2):
                                 break
@@ -97,7 +97,7 @@ def test_watchers_that_come_and_go_while_verdicts_are_stored_miss_none_and_hear_
                 failures.append(error)
 
         rests = [[chance.uniform(0, 0.05) for _ in range(20)] for _ in range(5)]
-        threads = [threading.Thread(target=follow, args=one) for one in enumerate(rests)]
+        threads = [threading.Thread(target=follow, args=numbered) for numbered in enumerate(rests)]
         for thread in threads:
             thread.start()
         while len(stored) < number:
@@ -129,7 +129,7 @@ def test_a_watch_goes_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
     with serving(tmp_path, hub=hub, grpc_listen=port) as second:
         after = hub.judge("c0")
         visits = take(second.client.watch_batches(resume_token=token), 3)
-    assert visits == [one.visit_id for one in (before, between, after)]
+    assert visits == [visit_id.visit_id for visit_id in (before, between, after)]
     store.close()
 
 
@@ -181,15 +181,15 @@ def test_filters_hold_for_the_snapshot_the_log_and_what_comes(
         served.hub.judge(camera_id, changed=False)
     batches = served.client.watch_batches(with_current=True, **filters)
     snapshot = next(batches)
-    assert (snapshot.current, {one.camera_id for one in snapshot.verdicts}) == (True, wanted)
+    assert (snapshot.current, {verdict.camera_id for verdict in snapshot.verdicts}) == (True, wanted)
     logged = next(served.client.watch_batches(resume_token=token_of(0), **filters))
-    assert {one.camera_id for one in logged.verdicts} == wanted
+    assert {verdict.camera_id for verdict in logged.verdicts} == wanted
     assert next(batches).resume_token  # the place comes before what is live
     for camera_id in cameras:
         served.hub.judge(camera_id)
     live: list[str] = []
     while len(live) < len(wanted):
-        live += [one.camera_id for one in next(batches).verdicts]
+        live += [verdict.camera_id for verdict in next(batches).verdicts]
     assert set(live) == wanted
 
 
@@ -214,8 +214,8 @@ def test_a_token_that_means_nothing_is_named_and_one_of_another_log_is_out_of_ra
 
 def test_no_more_may_watch_than_serve_watchers_max(served: Served) -> None:
     watching = [served.client.watch_batches() for _ in range(3)]
-    for one in watching:
-        next(one)
+    for batches in watching:
+        next(batches)
     with pytest.raises(CallError, match=r"serve\.watchers_max") as caught:
         list(served.client.watch_batches())
     assert (caught.value.status, caught.value.reason, caught.value.retry_s) == ("RESOURCE_EXHAUSTED", "TOO_MANY", 1.0)
@@ -247,7 +247,7 @@ def test_a_watcher_that_reads_nothing_is_cut_and_can_resume(tmp_path: Path, monk
             seen, token, code = [], first.resume_token, None
             try:
                 for reply in stream:
-                    seen += [int(one.name.rpartition("/")[2]) for one in reply.verdicts]
+                    seen += [int(verdict.name.rpartition("/")[2]) for verdict in reply.verdicts]
                     token = reply.resume_token
             except grpc.RpcError as error:
                 code = error.code()
@@ -263,23 +263,23 @@ def test_check_now_tells_each_camera_when_its_verdict_is_stored(served: Served) 
     hub.put(replace(hub.registry.cameras["c4"], enabled=False))
     hub.in_flight["c2"] = 7000
     told = served.client.check_now(["c1", "c2", "c4", "nobody", "c1"], timeout_s=10)
-    assert {(one.camera_id, one.outcome) for one in (next(told), next(told))} == {
+    assert {(outcome.camera_id, outcome.outcome) for outcome in (next(told), next(told))} == {
         ("nobody", "not_found"), ("c4", "not_visited"),
     }  # fmt: skip
     hub.judge("c2", visit_id=6999)  # of a visit before the one that is under way
     hub.judge("c1", visit_id=1)  # stored late, of a visit before the call
     hub.judge("c3")
     fresh = hub.judge("c1", visit_id=hub.next_visit_id + 5)
-    one = next(told)
-    assert (one.camera_id, one.outcome, one.verdict) == ("c1", "verdict", fresh)
+    outcome = next(told)
+    assert (outcome.camera_id, outcome.outcome, outcome.verdict) == ("c1", "verdict", fresh)
     hub.judge("c2", visit_id=7000)
-    assert [(one.camera_id, present(one.verdict).visit_id) for one in told] == [("c2", 7000)]
+    assert [(outcome.camera_id, present(outcome.verdict).visit_id) for outcome in told] == [("c2", 7000)]
 
 
 def test_check_now_ends_with_its_deadline_and_names_who_is_still_waited_for(served: Served) -> None:
     began_s = time.monotonic()
     told = list(served.client.check_now(["c1", "c2"], timeout_s=1.5))
-    assert [(one.camera_id, one.outcome) for one in told] == [("c1", "pending"), ("c2", "pending")]
+    assert [(outcome.camera_id, outcome.outcome) for outcome in told] == [("c1", "pending"), ("c2", "pending")]
     assert 0.5 < time.monotonic() - began_s < 1.5
 
 
@@ -291,7 +291,7 @@ def test_check_now_tells_of_a_camera_that_leaves_the_registry(served: Served) ->
     wait_until(lambda: served.watch.watchers == 1)
     served.client.remove_cameras(["c1"])
     reader.join(8)
-    assert [one.outcome for one in heard] == ["removed"]
+    assert [batch.outcome for batch in heard] == ["removed"]
 
 
 def test_a_caller_who_goes_away_leaves_nothing_behind(served: Served) -> None:
@@ -314,7 +314,7 @@ def test_findings_are_watched_and_resumed_alike(served: Served) -> None:
     first = next(stream)
     finding = hub.ledger.open(hub.registry.cameras["c1"])
     changes = next(stream).changes
-    assert [(event.step, one.finding_id) for event, one in changes] == [("opened", 1)]
+    assert [(event.step, finding.finding_id) for event, finding in changes] == [("opened", 1)]
     served.client.findings.claim(finding.finding_id, "cleaned")
     again = next(served.client.findings.watch(resume_token=first.resume_token))
     assert [event.step for event, _ in again.changes] == ["opened", "claimed"]

@@ -68,7 +68,7 @@ def keyframes() -> tuple[list[tuple[Codec, bytes]], list[tuple[Codec, bytes]]]:
     clear = photo("astronaut.png", *size, 0.5)
     cover = damaged(clear, "covered", rng)
     shown = [
-        [frame(one, f"12:00:{n:02}", "kitchen", rng) for n, one in enumerate(pictures)]
+        [frame(picture, f"12:00:{n:02}", "kitchen", rng) for n, picture in enumerate(pictures)]
         for pictures in ([passing(clear, n / _VARIANTS) for n in range(_VARIANTS)], [cover] * _VARIANTS)
     ]
     coded = [
@@ -147,9 +147,9 @@ class Checker(Client):
             while not self.stopped():
                 try:
                     ids = [f"v{n}" for n in self._rng.sample(range(VISITED), 3)]
-                    for one in client.check_now(ids, timeout_s=_CALL_S):
-                        if one.verdict is not None:
-                            self.verdicts.append(one.verdict)
+                    for checked in client.check_now(ids, timeout_s=_CALL_S):
+                        if checked.verdict is not None:
+                            self.verdicts.append(checked.verdict)
                             self.checked += 1
                     self.verdicts.append(client.verdict(f"p{self._rng.randrange(PUSHED)}"))
                 except CallError as error:
@@ -183,7 +183,9 @@ class Inspector(Client):
             while not self.stopped():
                 try:
                     query = FindingQuery(open_only=True, page_size=50)
-                    open_ = [one.finding_id for one, _ in zip(client.findings.list(query), range(50), strict=False)]
+                    open_ = [
+                        finding.finding_id for finding, _ in zip(client.findings.list(query), range(50), strict=False)
+                    ]
                 except CallError as error:
                     self.told.failed(self.name, error)
                     open_ = []
@@ -243,7 +245,7 @@ class VerdictWatcher(Client):
                         )
                     ) as batches:  # fmt: skip
                         for batch in batches:
-                            self.heard += [(one.camera_id, one.visit_id) for one in batch.verdicts]
+                            self.heard += [(verdict.camera_id, verdict.visit_id) for verdict in batch.verdicts]
                             token = batch.resume_token
                             self.marks.append((len(self.heard), seq_of(token)))
                             if self.stopped() or (self._leaves and self._rng.randrange(self._leaves) == 0):
@@ -260,8 +262,8 @@ class PatientWatcher(VerdictWatcher):
     def work(self) -> None:
         with PatrolClient(self._address) as client:
             try:
-                for one in client.watch(region_prefix=self.region, resume_token=token_of(0)):
-                    self.heard.append((one.camera_id, one.visit_id))
+                for verdict in client.watch(region_prefix=self.region, resume_token=token_of(0)):
+                    self.heard.append((verdict.camera_id, verdict.visit_id))
                     if self.stopped():
                         return
             except CallError as error:

@@ -131,8 +131,8 @@ class Run:
             ]
             listeners: list[VerdictWatcher | FindingWatcher] = [*watchers, *ledger]
             clients: list[Client] = [gateway, *callers, *listeners]
-            for one in clients:
-                one.start()
+            for thread in clients:
+                thread.start()
             began_s = time.monotonic()
             try:
                 self._moments(engine, store, moments)
@@ -143,34 +143,36 @@ class Run:
                 caught = Books(self._url, rows, self._folder / "evidence")
                 _until(
                     lambda: (
-                        all(len(one.heard) >= caught.due(one) for one in watchers)
-                        and all(len(one.heard) >= caught.due_events(one) for one in ledger)
+                        all(len(watcher.heard) >= caught.due(watcher) for watcher in watchers)
+                        and all(len(watcher.heard) >= caught.due_events(watcher) for watcher in ledger)
                     ),
                     CATCH_UP_S,
                 )
             finally:
                 told.stop.set()
                 store.close()
-            for one in callers:
-                one.join(30)
+            for caller in callers:
+                caller.join(30)
             if engine.poll() is not None:
                 self._problems.append(f"patrol run ended by itself with {engine.returncode}: {self.log()[-2000:]}")
-        for one in clients:
+        for thread in clients:
             # The patient one ends with the next verdict, and there may be none.
-            one.join(30 if one.name != "patient" else 0)
-            if one.failure is not None or (one.is_alive() and one.name != "patient"):
-                self._problems.append(f"{one.name}: {one.failure!r}, or it did not end")
+            thread.join(30 if thread.name != "patient" else 0)
+            if thread.failure is not None or (thread.is_alive() and thread.name != "patient"):
+                self._problems.append(f"{thread.name}: {thread.failure!r}, or it did not end")
         books = Books(self._url, rows, self._folder / "evidence")
         books.check_verdicts()
         books.check_ledger()
-        for one in watchers:
-            books.check_watcher(one, cutoffs[0])
-        for one in ledger:
-            books.check_finding_watcher(one, cutoffs[1])
-        commands = [one for inspector in callers if isinstance(inspector, Inspector) for one in inspector.commands]
-        checkers = [one for one in callers if isinstance(one, Checker)]
-        for one in checkers:
-            books.check_acknowledged(one.name, one.verdicts)
+        for watcher in watchers:
+            books.check_watcher(watcher, cutoffs[0])
+        for follower in ledger:
+            books.check_finding_watcher(follower, cutoffs[1])
+        commands = [
+            command for inspector in callers if isinstance(inspector, Inspector) for command in inspector.commands
+        ]
+        checkers = [caller for caller in callers if isinstance(caller, Checker)]
+        for checker in checkers:
+            books.check_acknowledged(checker.name, checker.verdicts)
         books.check_commands("inspectors", commands)
         unexpected = Counter(told.unexpected)
         problems = [*self._problems, *books.problems, *(f"{n} x {what}" for what, n in unexpected.most_common(20))]
@@ -182,15 +184,15 @@ class Run:
             "pushed": gateway.sent,
             "verdicts": len(books.verdicts),
             "checks_per_s": round(stored / seconds, 1),
-            "acknowledged_verdicts": sum(len(one.verdicts) for one in checkers),
-            "checked_now": sum(one.checked for one in checkers),
+            "acknowledged_verdicts": sum(len(checker.verdicts) for checker in checkers),
+            "checked_now": sum(checker.checked for checker in checkers),
             "events": len(books.events),
-            "findings": len({one.event.finding_id for one in books.events}),
-            "commands_done": sum(one.number > 0 for one in commands),
-            "commands_refused": sum(one.number == 0 for one in commands),
-            "commands_repeated": sum(one.repeated for one in callers if isinstance(one, Inspector)),
-            "heard": {one.name: len(one.heard) for one in listeners},
-            "resumed": {one.name: one.resumed for one in listeners},
+            "findings": len({event.event.finding_id for event in books.events}),
+            "commands_done": sum(command.number > 0 for command in commands),
+            "commands_refused": sum(command.number == 0 for command in commands),
+            "commands_repeated": sum(caller.repeated for caller in callers if isinstance(caller, Inspector)),
+            "heard": {listener.name: len(listener.heard) for listener in listeners},
+            "resumed": {listener.name: listener.resumed for listener in listeners},
             "statuses": dict(told.statuses),
             "recovery_s_max": round(max(self._recoveries_s, default=0), 1),
         }

@@ -75,7 +75,7 @@ def test_pages_and_cameras_are_those_of_the_database(
             _do(step, store, registry, catalog)
         # A restart in the middle: from here on it stands on what was stored.
         registry = Registry(store.cameras(), {})
-        catalog = Catalog(registry, {one: packed for one, packed, _ in store.latest()})
+        catalog = Catalog(registry, {camera_id: packed for camera_id, packed, _ in store.latest()})
         for step in after:
             _do(step, store, registry, catalog)
             for query in asked:
@@ -99,7 +99,7 @@ def _same_pages(store: Store, catalog: Catalog, query: CameraQuery) -> None:
 def _do(step: Step, store: Store, registry: Registry, catalog: Catalog) -> None:
     what, with_what = step
     if what == "put":
-        rows = list({one.camera_id: one for one in with_what}.values())
+        rows = list({camera.camera_id: camera for camera in with_what}.values())
         store.put_cameras(rows)
         registry.put(rows)
     elif what == "remove":
@@ -107,5 +107,5 @@ def _do(step: Step, store: Store, registry: Registry, catalog: Catalog) -> None:
         catalog.forget(with_what)
         store.remove_cameras(with_what)
     else:
-        known = [VisitRecord(one, b"") for one in with_what if one.camera_id in registry.cameras]
+        known = [VisitRecord(verdict, b"") for verdict in with_what if verdict.camera_id in registry.cameras]
         catalog.stored(store.write(known))

@@ -154,7 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        open_ones = [one for one in replay(self.log).values() if not one.state.ended]
+        open_ones = [finding for finding in replay(self.log).values() if not finding.state.ended]
         self.told_ns = self.now_ns
         self.ledger = Ledger(
             self.policy,
@@ -177,12 +177,12 @@ class LedgerMachine(RuleBasedStateMachine):
         if hasattr(self, "ledger"):
             check_invariants(self.ledger)
             everything = replay(self.log)
-            assert {one: f for one, f in everything.items() if not f.state.ended} == self.ledger.findings
+            assert {finding_id: f for finding_id, f in everything.items() if not f.state.ended} == self.ledger.findings
 
     def teardown(self) -> None:
         for at_ns, held in getattr(self, "moments", [])[::3]:
             then = replay(self.log, at_ns)
-            assert {one: finding for one, finding in then.items() if not finding.state.ended} == held
+            assert {finding_id: finding for finding_id, finding in then.items() if not finding.state.ended} == held
 
 
 LedgerMachine.TestCase.settings = settings(

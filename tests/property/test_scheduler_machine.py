@@ -148,7 +148,9 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(camera_ids=st.lists(IDS, max_size=4))
     def check_now(self, camera_ids: list[str]) -> None:
-        (report,) = [one.report for one in self.tell(CheckNow(camera_ids)) if isinstance(one, CheckNowAnswered)]
+        (report,) = [
+            action.report for action in self.tell(CheckNow(camera_ids)) if isinstance(action, CheckNowAnswered)
+        ]
         visited = [*report.accepted, *report.in_flight]
         heard = [*visited, *report.unknown_ids, *report.not_visited_ids, *report.paused_ids]
         assert sorted(heard) == sorted(set(camera_ids))
@@ -161,8 +163,8 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(scope=SCOPES)
     def resume(self, scope: PauseScope) -> None:
-        held = {one.pause.scope for one in self.scheduler.status(self.now_ns).pauses}
-        ended = [one.pause.scope for one in self.tell(PatrolResumed(scope)) if isinstance(one, PauseEnded)]
+        held = {pause.pause.scope for pause in self.scheduler.status(self.now_ns).pauses}
+        ended = [action.pause.scope for action in self.tell(PatrolResumed(scope)) if isinstance(action, PauseEnded)]
         assert (scope in ended) == (scope in held)
 
     @rule(visits_max=st.sampled_from([0, 1, 3, 1000]))

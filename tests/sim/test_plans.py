@@ -70,7 +70,7 @@ def test_two_plans_are_drawn_to_one_scale_that_holds_both(tmp_path: Path, monkey
     monkeypatch.setattr(plt, "close", drawn.append)
     settings = load(PLANS / "county.toml")
     denser = settings.model_copy(update={"scheduler": settings.scheduler.model_copy(update={"key_period_s": 10.0})})
-    reports = [rehearsed(one, 64, 1, 0.25) for one in (settings, denser)]
+    reports = [rehearsed(plan, 64, 1, 0.25) for plan in (settings, denser)]
     plot.draw(reports, tmp_path / "two.png")
     left, right = drawn[0].axes[:2]
     assert left.get_ylim() == right.get_ylim()

@@ -56,7 +56,7 @@ def rpcs() -> Iterator[Rpc]:
                 )
 
 
-RPCS = {one.name: one for one in rpcs()}
+RPCS = {rpc.name: rpc for rpc in rpcs()}
 GOOD: dict[str, dict[str, Any]] = {
     "CameraService/GetCamera": {"name": CAMERA},
     "CameraService/ListCameras": {"filter": {"region_prefix": "13"}, "order_by": "region"},
@@ -125,7 +125,7 @@ def send(channel: grpc.Channel, name: str, request: Any, token: str = "", timeou
     kind = ("stream" if rpc.streams_in else "unary") + "_" + ("stream" if rpc.streams_out else "unary")
     call = getattr(channel, kind)(
         rpc.path,
-        request_serializer=lambda one: one if isinstance(one, bytes) else one.SerializeToString(),
+        request_serializer=lambda message: message if isinstance(message, bytes) else message.SerializeToString(),
         response_deserializer=rpc.reply.FromString,
     )
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -144,5 +144,5 @@ def send(channel: grpc.Channel, name: str, request: Any, token: str = "", timeou
         for detail in () if status is None else status.details:
             detail.Unpack(info)
             detail.Unpack(bad)
-        fields = [one.field for one in bad.field_violations]
+        fields = [violation.field for violation in bad.field_violations]
         return Answer(error.code().name, fields, None, error.details() or "", info.reason)

@@ -166,7 +166,10 @@ def following(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[Heard]
             heard.changes += batch.changes
             yield batch.resume_token
 
-    threads = [threading.Thread(target=follow, args=(one,), daemon=True) for one in (take_verdicts, take_findings)]
+    threads = [
+        threading.Thread(target=follow, args=(take_batches,), daemon=True)
+        for take_batches in (take_verdicts, take_findings)
+    ]
     for thread in threads:
         thread.start()
     began.wait(20)

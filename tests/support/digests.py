@@ -73,7 +73,7 @@ def a_week(seed: int = 5) -> list[LedgerEvent]:
                 continue
             for finding in list(desk.ledger.findings.values()):
                 if finding.state in (FindingState.RECTIFIED, FindingState.RECHECKING):
-                    whose = next(one for one in cameras if one.camera_id == finding.subject.camera_id)
+                    whose = next(camera for camera in cameras if camera.camera_id == finding.subject.camera_id)
                     desk.look(at=whose)
                     desk.look(at=whose)
                 elif draw.random() < 0.09:

@@ -68,11 +68,11 @@ def bench(folder: Path, **record: Any) -> Iterator[Bench]:
     writer = Writer(store, EvidenceStore(folder / "ev", 10**6), settings.record, lambda _: offices[0].ring())
     notices = NoticesService(settings.notices, {}, hebei())
     offices.append(FindingsService(settings, store.findings, writer, metrics, notices.finding_notice))
-    one = Bench(store, writer, offices[0], metrics)
+    bench = Bench(store, writer, offices[0], metrics)
     try:
-        yield one
+        yield bench
     finally:
-        one.hub.shutdown()
+        bench.hub.shutdown()
         writer.flush(5)
         writer.close()
         store.close()

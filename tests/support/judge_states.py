@@ -65,7 +65,7 @@ def a_measurement(
         damage=damage,
         figures=GOOD | figures,
         scores=Scores(sharpness, 90.0, 10.0),
-        tiles=TileMap(*(one.astype(np.float32) for one in (means, structure, acutance, u, COLOUR))),
+        tiles=TileMap(*(plane.astype(np.float32) for plane in (means, structure, acutance, u, COLOUR))),
         signature=signature.pack(np.rint(cells * signature.UNITS_PER_LEVEL).astype(np.uint16)),
     )
 
@@ -99,7 +99,7 @@ def at_minute(measurement: Measurement, minute: float) -> Measurement:
 
 def announced(history: JudgeState, *pictures: Measurement) -> tuple[FaultKind, ...]:
     """What is announced after the pictures were seen one after the other, an hour apart."""
-    visits = [at_minute(one, 1000 + 60 * number) for number, one in enumerate(pictures)]
+    visits = [at_minute(picture, 1000 + 60 * number) for number, picture in enumerate(pictures)]
     return judge_all(visits, history)[0][-1].announced_kinds
 
 

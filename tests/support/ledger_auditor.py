@@ -118,8 +118,8 @@ class Auditor:
             if finding.number != len(book.events):
                 raise AuditError(f"finding {finding_id} is at event {finding.number} of {len(book.events)}")
             late = now_ns > finding.deadline_wall_ns and book.looks is None
-            if late and not any(one.step is Step.FELL_OVERDUE and one.at_wall_ns >= book.deadline_ns
-                                for one in book.events):  # fmt: skip
+            if late and not any(event.step is Step.FELL_OVERDUE and event.at_wall_ns >= book.deadline_ns
+                                for event in book.events):  # fmt: skip
                 raise AuditError(f"the deadline of finding {finding_id} passed, and nobody was told")
 
     def _judge(self, book: Book, event: LedgerEvent, before: Step | None, now_ns: int, actor: Actor) -> None:

@@ -104,7 +104,7 @@ class Desk:
 
     def restart(self) -> None:
         """A new ledger from what is kept."""
-        findings = [one for one in replay(self.log).values() if not one.state.ended]
+        findings = [finding for finding in replay(self.log).values() if not finding.state.ended]
         next_id = max((event.finding_id for event in self.log), default=0) + 1
         self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id)
         check_invariants(self.ledger)

@@ -25,7 +25,7 @@ def serving(site: Site, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str
             asked.append(self.path)
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-            status, value = site(parts.path, query, {name.lower(): one for name, one in self.headers.items()})
+            status, value = site(parts.path, query, {name.lower(): header for name, header in self.headers.items()})
             body = value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json;charset=UTF-8")
@@ -79,7 +79,7 @@ def zlmediakit(streams: list[dict[str, Any]], secret: str = "platform-secret-012
             return 404, b"<html>not found</html>"
         if query.get("secret") != secret:
             return 200, {"code": -100, "msg": f"Incorrect secret: {query.get('secret')}"}
-        listed = [one for one in streams if query.get("schema") in (None, one["schema"])]
+        listed = [stream for stream in streams if query.get("schema") in (None, stream["schema"])]
         return 200, {"code": 0, **({"data": listed} if listed else {})}
 
     return answer
@@ -125,7 +125,7 @@ def old_wvp(devices: dict[str, list[dict[str, Any]]]) -> Site:
     def answer(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del headers
         if path == "/api/device/query/devices":
-            rows = [{"deviceId": one, "name": "NVR", "online": 1} for one in devices]
+            rows = [{"deviceId": device, "name": "NVR", "online": 1} for device in devices]
             return 200, {"code": 0, "msg": "成功", "data": page_info(rows, query)}
         start, _, rest = path.partition("/api/device/query/devices/")
         device, _, word = rest.partition("/")

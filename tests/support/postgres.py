@@ -76,14 +76,14 @@ def server() -> Iterator[PostgresServer]:
         shutil.chown(folder, "postgres")
         prefix = ["runuser", "-u", "postgres", "--"]
     folder.chmod(0o755)
-    one = PostgresServer(binaries, folder, prefix)
+    server = PostgresServer(binaries, folder, prefix)
     try:
-        one.init()
-        one.start()
+        server.init()
+        server.start()
         try:
-            yield one
+            yield server
         finally:
-            one.stop("immediate")
+            server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

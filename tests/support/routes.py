@@ -86,7 +86,7 @@ def _latest(name: str) -> str:
     return f"{name}/verdicts/latest"
 
 
-_C, _P, _F, _S, _A = (f"{one}Service/" for one in ("Camera", "Patrol", "Finding", "Scheduler", "Access"))
+_C, _P, _F, _S, _A = (f"{service}Service/" for service in ("Camera", "Patrol", "Finding", "Scheduler", "Access"))
 ROUTES = (
     # First, while the log has nothing of what is tried below
     Route(_A + "ListAuditEntries", "everything", lambda t: {}, twin=False, read=True),
@@ -248,8 +248,8 @@ def _answer(channel: grpc.Channel, route: Route, things: Things, token: str) -> 
 
 
 def _texts(things: Things) -> list[str]:
-    values = [getattr(things, one.name) for one in fields(Things)]
-    return [one for one in values if isinstance(one, str)]
+    values = [getattr(things, field.name) for field in fields(Things)]
+    return [text for text in values if isinstance(text, str)]
 
 
 def _sent(channel: grpc.Channel, route: Route, things: Things, token: str) -> Answer:

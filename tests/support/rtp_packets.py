@@ -48,4 +48,4 @@ def stream(
 
 def interleave(packets: list[bytes], channel: int = 0) -> bytes:
     """As they go through the RTSP connection."""
-    return b"".join(b"$" + bytes([channel]) + len(one).to_bytes(2, "big") + one for one in packets)
+    return b"".join(b"$" + bytes([channel]) + len(packet).to_bytes(2, "big") + packet for packet in packets)

@@ -266,10 +266,10 @@ class Auditor:
         allowed = min(settings.visits_max, self._capacity)
         if len(self.flights) > allowed:
             self._fail(f"{len(self.flights)} visits are in flight, allowed {allowed}")
-        on_uplink = sum(one.uplink == flight.uplink for one in self.flights.values())
+        on_uplink = sum(other.uplink == flight.uplink for other in self.flights.values())
         if flight.uplink and on_uplink > settings.visits_per_uplink_max:
             self._fail(f"{on_uplink} visits hang on recorder {flight.uplink}")
-        on_host = sum(one.host == flight.host for one in self.flights.values())
+        on_host = sum(other.host == flight.host for other in self.flights.values())
         if flight.host and on_host > settings.host_visits_max.get(flight.host, settings.visits_per_host_max):
             self._fail(f"{on_host} visits hang on platform {flight.host}")
         if not self._starts.take(now_ns):
@@ -299,7 +299,7 @@ class Auditor:
             self._fail(f"the scheduler counts {books}, seen were {self._started, self._ended, self._expired}")
         if status.outages != tuple(sorted(self._out)):
             self._fail(f"out are {status.outages}, heard of was {sorted(self._out)}")
-        stretch = {one.name: one.stretch for one in status.classes}
+        stretch = {camera_class.name: camera_class.stretch for camera_class in status.classes}
         if stretch["key_point"] > 1 and min(stretch["ordinary"], stretch["suspicious"]) < settings.stretch_max - 1e-3:
             self._fail(f"key points are stretched before all others: {stretch}")
         for camera, seen in self.cameras.items():

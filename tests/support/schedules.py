@@ -51,7 +51,7 @@ class Patrol:
     def run(self, until_s: float) -> "Patrol":
         while True:
             wakeup_ns = self.scheduler.next_wakeup_ns()
-            times = [*([] if wakeup_ns is None else [wakeup_ns]), *(one[0] for one in self._landings[:1])]
+            times = [*([] if wakeup_ns is None else [wakeup_ns]), *(landing[0] for landing in self._landings[:1])]
             if not times or min(times) > until_s * NS_PER_S:
                 self.now_ns = round(until_s * NS_PER_S)
                 return self
@@ -85,7 +85,7 @@ def calm() -> Patrol:
     """400 cameras, periods kept, one in a hundred without a keyframe."""
     quick = SchedulerSettings(key_period_s=120, ordinary_period_s=240, backoff_max_s=240)
     hurt = dict.fromkeys(("c150", "c250"), FailureReason.UNAUTHORIZED) | {"c050": FailureReason.TIMEOUT_KEYFRAME}
-    return Patrol(quick, [camera(n) for n in range(400)], lambda one, _: hurt.get(one)).run(900)
+    return Patrol(quick, [camera(n) for n in range(400)], lambda camera_id, _: hurt.get(camera_id)).run(900)
 
 
 def overloaded() -> Patrol:

@@ -141,7 +141,7 @@ class Patrol:
                 self.tell(Tick())
 
     def check_now(self, *camera_ids: str) -> CheckNowReport:
-        answers = [one.report for one in self.tell(CheckNow(camera_ids)) if isinstance(one, CheckNowAnswered)]
+        answers = [action.report for action in self.tell(CheckNow(camera_ids)) if isinstance(action, CheckNowAnswered)]
         assert len(answers) == 1
         return answers[0]
 
@@ -153,11 +153,11 @@ class Patrol:
 
     def stretch(self) -> dict[str, float]:
         """By class."""
-        return {one.name: one.stretch for one in self.status().classes}
+        return {camera_class.name: camera_class.stretch for camera_class in self.status().classes}
 
     def times(self, camera_id: str) -> list[float]:
         """When its visits began, in seconds."""
-        return [one.at_s for one in self.starts if one.camera_id == camera_id]
+        return [start.at_s for start in self.starts if start.camera_id == camera_id]
 
     def gaps(self, camera_id: str) -> list[int]:
         """Whole seconds from each of its visits to the next."""

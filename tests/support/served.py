@@ -82,13 +82,16 @@ class Ledger:
         return self.all.get(finding_id)
 
     async def findings(self, query: FindingQuery) -> FindingPage:
-        found = sorted((one for one in self.all.values() if wants_finding(query, one)), key=lambda one: -one.finding_id)
-        left = [one for one in found if not query.page_token or one.finding_id < query.page_token]
+        found = sorted(
+            (finding for finding in self.all.values() if wants_finding(query, finding)),
+            key=lambda finding: -finding.finding_id,
+        )
+        left = [finding for finding in found if not query.page_token or finding.finding_id < query.page_token]
         page = left[: query.page_size]
         return FindingPage(tuple(page), page[-1].finding_id if len(left) > len(page) else 0, len(found))
 
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        return tuple(one.event for one in self.log if one.event.finding_id == finding_id)
+        return tuple(entry.event for entry in self.log if entry.event.finding_id == finding_id)
 
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         finding = self.all[command.finding_id]
@@ -124,23 +127,23 @@ class Kpis:
         self._registry = registry
 
     async def table(self, query: KpiQuery) -> KpiTable:
-        rows = [self._row(one) for one in self._regions(query.region_prefix)]
+        rows = [self._row(region) for region in self._regions(query.region_prefix)]
         begin = int(query.page_token or 0)
         page = tuple(rows[begin : begin + query.page_size])
         more = str(begin + len(page)) if begin + len(page) < len(rows) else ""
         return KpiTable(query.by, page, self._row(query.region_prefix), next_page_token=more)
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
-        rows = [self._row(one) for one in self._regions(query.region_prefix)]
+        rows = [self._row(region) for region in self._regions(query.region_prefix)]
         lines = tuple(LeagueRow(place, row, row.rates[query.kpi]) for place, row in enumerate(rows, 1))
         return LeagueTable(query.kpi, lines)
 
     def _regions(self, prefix: str) -> list[str]:
-        regions = {one.region for one in self._registry.cameras.values()}
-        return sorted(one for one in regions if one.startswith(prefix))
+        regions = {camera.region for camera in self._registry.cameras.values()}
+        return sorted(region for region in regions if region.startswith(prefix))
 
     def _row(self, region: str) -> KpiRow:
-        number = sum(1 for one in self._registry.cameras.values() if one.region.startswith(region))
+        number = sum(1 for camera in self._registry.cameras.values() if camera.region.startswith(region))
         return KpiRow(region, {kpi: Rate(number, number, number) for kpi in KpiName}, Counts())
 
 
@@ -181,10 +184,10 @@ class SmallHub:
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
     ) -> ImportReport:
         problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
-        bad = {one.index for one in problems}
+        bad = {problem.index for problem in problems}
         if validate_only or (problems and not keep_good):
             return ImportReport(problems=problems)
-        good = [one for index, one in enumerate(cameras) if index not in bad]
+        good = [camera for index, camera in enumerate(cameras) if index not in bad]
         counts = self.store.put_cameras(good)
         self.registry.put(good)
         return ImportReport(*counts, problems)
@@ -192,22 +195,24 @@ class SmallHub:
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         removed = self.store.remove_cameras(camera_ids)
         self.registry.remove(removed)
-        return len(removed), tuple(one for one in camera_ids if one not in removed)
+        return len(removed), tuple(camera_id for camera_id in camera_ids if camera_id not in removed)
 
     async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        known = [one for one in camera_ids if one in self.registry.cameras]
-        return len(known), tuple(one for one in camera_ids if one not in known)
+        known = [camera_id for camera_id in camera_ids if camera_id in self.registry.cameras]
+        return len(known), tuple(camera_id for camera_id in camera_ids if camera_id not in known)
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         self.checked += camera_ids
-        known = [one for one in camera_ids if one in self.registry.cameras]
-        paused = tuple(one for one in known if one in {scope.value for scope in self.pauses})
-        visited = [one for one in known if self.registry.cameras[one].enabled and one not in paused]
+        known = [camera_id for camera_id in camera_ids if camera_id in self.registry.cameras]
+        paused = tuple(camera_id for camera_id in known if camera_id in {scope.value for scope in self.pauses})
+        visited = [
+            camera_id for camera_id in known if self.registry.cameras[camera_id].enabled and camera_id not in paused
+        ]
         return CheckNowReport(
-            accepted=tuple(one for one in visited if one not in self.in_flight),
-            in_flight={one: self.in_flight[one] for one in visited if one in self.in_flight},
-            unknown_ids=tuple(one for one in camera_ids if one not in known),
-            not_visited_ids=tuple(one for one in known if not self.registry.cameras[one].enabled),
+            accepted=tuple(visit for visit in visited if visit not in self.in_flight),
+            in_flight={visit: self.in_flight[visit] for visit in visited if visit in self.in_flight},
+            unknown_ids=tuple(camera_id for camera_id in camera_ids if camera_id not in known),
+            not_visited_ids=tuple(camera_id for camera_id in known if not self.registry.cameras[camera_id].enabled),
             paused_ids=paused,
             first_visit_id=self.next_visit_id + 1,
         )
@@ -215,19 +220,19 @@ class SmallHub:
     async def camera(self, camera_id: str) -> CameraStatus | None:
         if self.error is not None:
             raise self.error
-        latest = {one: packed for one, packed, _ in self.store.latest()}
+        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
         return Catalog(self.registry, latest).camera(camera_id)
 
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         known = self.registry.cameras
-        return {one: known[one].region for one in camera_ids if one in known}
+        return {camera_id: known[camera_id].region for camera_id in camera_ids if camera_id in known}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         return self.store.page(query)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         kept = self.store.history.of_camera(camera_id, 0, 1000)
-        return next((one.verdict for one in kept if visit_id in (0, one.verdict.visit_id)), None)
+        return next((row.verdict for row in kept if visit_id in (0, row.verdict.visit_id)), None)
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         return self.store.history.of_camera(camera_id, before_seq, limit)
@@ -279,10 +284,10 @@ class SmallHub:
         return SpotCheckReport(check)
 
     async def spot_check(self, draw_id: int) -> SpotCheck | None:
-        return next((one for one in self.draws if draw_id in (0, one.header.draw_id)), None)
+        return next((draw for draw in self.draws if draw_id in (0, draw.header.draw_id)), None)
 
     async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
-        return tuple(one.header for one in self.draws)
+        return tuple(draw.header for draw in self.draws)
 
     async def create_token(self, order: TokenOrder, creator: Actor) -> tuple[Token, str]:
         return self.store.access.create_token(order, creator.name, wall_ns())

@@ -40,7 +40,7 @@ def main(url: str, folder: str, first_visit: int) -> None:
 
     writer = Writer(
         store, EvidenceStore(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
-        lambda records: say("".join(f"{one.seq} {one.verdict.visit_id}\n" for one in records)),
+        lambda records: say("".join(f"{record.seq} {record.verdict.visit_id}\n" for record in records)),
         tend=lambda record: store.upkeep.step(record, wall_ns(), UTC),
     )  # fmt: skip
     for visit in itertools.count(first_visit):

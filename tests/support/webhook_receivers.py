@@ -63,7 +63,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/patrol"
 
     def ids(self) -> list[str]:
-        return [one.headers["webhook-id"] for one in self.taken]
+        return [request.headers["webhook-id"] for request in self.taken]
 
     def wait_taken(self, number: int, timeout_s: float = 20.0) -> None:
         """Wait until so many requests were answered with 2xx. Raises AssertionError after `timeout_s`."""
@@ -79,9 +79,9 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            one = Received({name.lower(): value for name, value in self.headers.items()}, body, time.time())
-            reply = receiver.reply(one)
-            receiver.requests.append(one)
+            receiving = Received({name.lower(): value for name, value in self.headers.items()}, body, time.time())
+            reply = receiver.reply(receiving)
+            receiver.requests.append(receiving)
             if receiver.stopped.wait(reply.hang_s):
                 self.close_connection = True
                 return
@@ -102,7 +102,7 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
             self.end_headers()
             self.wfile.write(reply.body)
             if 200 <= reply.status < 300:
-                receiver.taken.append(one)
+                receiver.taken.append(receiving)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -136,8 +136,8 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
     finally:
         receiver.stopped.set()
         server.shutdown()
-        for one in list(server.open_sockets):  # connections that are kept alive end as well
+        for connection in list(server.open_sockets):  # connections that are kept alive end as well
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()
         server.server_close()

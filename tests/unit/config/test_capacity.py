@@ -31,7 +31,7 @@ def settings(feed: FeedSettings | None = None, workers: int = 0, queue: int = 10
 
 def put(*cameras: Camera) -> Scheduler:
     scheduler = Scheduler(SchedulerSettings())
-    scheduler.handle(CamerasPut([plan_of(one) for one in cameras]), 0)
+    scheduler.handle(CamerasPut([plan_of(camera) for camera in cameras]), 0)
     return scheduler
 
 

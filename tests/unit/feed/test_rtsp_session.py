@@ -243,9 +243,9 @@ def test_digest_answers_are_those_of_the_standard(algorithm: str, qop: bool) -> 
     challenge = present(auth.choose(header))
     text = auth.answer(challenge, "me", "secret", "DESCRIBE", "rtsp://h/1", 1, "cn")
     digest = hashlib.md5 if algorithm == "MD5" else hashlib.sha256
-    one, two = digest(b"me:r:secret").hexdigest(), digest(b"DESCRIBE:rtsp://h/1").hexdigest()
+    first, two = digest(b"me:r:secret").hexdigest(), digest(b"DESCRIBE:rtsp://h/1").hexdigest()
     middle = "abc:00000001:cn:auth" if qop else "abc"
-    assert f'response="{digest(f"{one}:{middle}:{two}".encode()).hexdigest()}"' in text
+    assert f'response="{digest(f"{first}:{middle}:{two}".encode()).hexdigest()}"' in text
 
 
 def test_the_digest_of_rfc_7616_is_met() -> None:
@@ -310,7 +310,7 @@ def test_udp_packets_are_put_in_order_and_late_ones_left_out() -> None:
     packets = [present(parse(rtp(b"x", n, 1, False))) for n in range(100)]
     reorder = Reorder()
     order = [0, 2, 1, 1, 5, 4, 3, 0, 6]
-    got = [one.sequence for n in order for one in reorder.push(packets[n])]
+    got = [packet.sequence for n in order for packet in reorder.push(packets[n])]
     assert got == [0, 1, 2, 3, 4, 5, 6]
-    got = [one.sequence for n in range(8, 9 + WINDOW) for one in reorder.push(packets[n])]
+    got = [packet.sequence for n in range(8, 9 + WINDOW) for packet in reorder.push(packets[n])]
     assert got == list(range(8, 9 + WINDOW))

@@ -12,7 +12,7 @@ from tests.support.expect import present
 
 
 def catalog_of(*camera_ids: str) -> tuple[Catalog, Registry]:
-    registry = Registry([Camera(one, "rtsp://h/1", region="130102") for one in camera_ids], {})
+    registry = Registry([Camera(camera_id, "rtsp://h/1", region="130102") for camera_id in camera_ids], {})
     return Catalog(registry, {}), registry
 
 
@@ -71,7 +71,7 @@ def test_a_list_is_that_of_the_registry_as_it_is_now() -> None:
     registry.put([Camera("c", "rtsp://h/1", region="130200")])
     registry.remove(["a"])
     page = catalog.page(CameraQuery(region_prefix="13"))
-    assert ([one.camera.camera_id for one in page.cameras], page.total) == (["b", "c"], 2)
+    assert ([camera.camera.camera_id for camera in page.cameras], page.total) == (["b", "c"], 2)
 
 
 def test_as_many_lists_as_callers_like_take_no_more_room() -> None:

@@ -85,8 +85,8 @@ def test_keys_that_need_a_restart_stay_as_they_are_and_are_named(desk: Desk) -> 
     assert desk.in_force.feed.deadline_s == 9
     assert (desk.in_force.scheduler.seed, desk.in_force.feed.feeders) == (0, 1)
     warned = [line["detail"] for line in logged if line["log_level"] == "warning"]
-    assert [one.partition(":")[0] for one in warned] == ["feed.feeders", "scheduler.seed"]
-    assert all("needs a restart" in one for one in warned)
+    assert [warning.partition(":")[0] for warning in warned] == ["feed.feeders", "scheduler.seed"]
+    assert all("needs a restart" in warning for warning in warned)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_file_that_is_gone_is_refused(desk: Desk) -> None:
 def test_a_call_is_answered_with_what_changed_or_with_what_is_wrong(desk: Desk) -> None:
     report = desk.configuration.apply("[scheduler]\nkey_period_s = 60\nseed = 4\n")
     assert report.applied
-    assert [(one.key, one.old, one.new, one.hot) for one in report.changes] == [
+    assert [(change.key, change.old, change.new, change.hot) for change in report.changes] == [
         ("scheduler.key_period_s", "900.0", "60.0", True),
         ("scheduler.seed", "0", "4", False),
     ]
@@ -142,7 +142,7 @@ def test_a_call_is_answered_with_what_changed_or_with_what_is_wrong(desk: Desk) 
 def test_a_dry_run_says_what_would_change_and_changes_nothing(desk: Desk) -> None:
     before = revision(desk.in_force)
     report = desk.configuration.apply("[scheduler]\nkey_period_s = 60\n", dry_run=True)
-    assert [one.key for one in report.changes] == ["scheduler.key_period_s"]
+    assert [change.key for change in report.changes] == ["scheduler.key_period_s"]
     assert (report.applied, report.revision) == (False, before)
     with pytest.raises(ConfigError):
         desk.configuration.apply("[scheduler", dry_run=True)

@@ -26,7 +26,7 @@ def test_a_code_says_what_kind_of_thing_it_names(text: str, kind: str) -> None:
     assert getattr(code, kind)
     others = {"is_camera", "is_recorder", "is_organisation"} - {kind}
     if kind != "is_platform":
-        assert not any(getattr(code, one) for one in others)
+        assert not any(getattr(code, other) for other in others)
 
 
 def test_a_kind_the_standard_leaves_open_is_shown_as_its_digits() -> None:

@@ -31,7 +31,7 @@ from tests.support.judge_states import (
 def test_steeper_thresholds_come_with_a_baseline_and_softer_cameras_are_taken_as_they_are() -> None:
     soft: dict[str, Any] = {"sharpness": 50.0, "acutance": ACUTANCE * 0.7}
     verdicts, history = judge_all([a_measurement(15 * at, **soft) for at in range(8)])
-    assert [one.reason for one in verdicts[:4]] == [UnknownReason.DOUBTFUL] * 4
+    assert [verdict.reason for verdict in verdicts[:4]] == [UnknownReason.DOUBTFUL] * 4
     assert verdicts[-1].state == State.OK
     (blurred,), _ = judge_all([a_measurement(900, sharpness=50.0, acutance=ACUTANCE * 0.5)], history)
     assert blurred.kinds == (FaultKind.BLURRED,)
@@ -119,7 +119,7 @@ def test_day_and_infrared_are_learned_apart() -> None:
     night: dict[str, Any] = {"cells": SCENE[::-1].copy() * 0.2 + 0.8 * SCENE, "grey": True, "acutance": ACUTANCE * 0.7}
     history = learned()
     verdicts, history = judge_all([a_measurement(900 + at, **night) for at in range(8)], history)
-    assert all(one.state == State.OK for one in verdicts)
+    assert all(verdict.state == State.OK for verdict in verdicts)
     assert len(history.day) == len(history.infrared) == BASELINE_BYTES
     (day,), _ = judge_all([a_measurement(2000)], history)
     assert day.state == State.OK
@@ -159,13 +159,13 @@ def test_a_cleaned_camera_is_ok_again() -> None:
 
 def test_steps_smaller_than_a_unit_are_not_lost() -> None:
     picture = a_measurement()
-    one = features_of(picture.signature, present(picture.tiles)).codes
+    codes = features_of(picture.signature, present(picture.tiles)).codes
     baseline = Baseline()
     for visit in range(SETTLING + 1):
-        baseline = learn(baseline, one, UsualView(), visit * MINUTE_NS, 1.5, 120.0)
+        baseline = learn(baseline, codes, UsualView(), visit * MINUTE_NS, 1.5, 120.0)
     for visit in range(720):  # half a day, a visit a minute: each weighs 1/2160
-        baseline = learn(baseline, one + np.float32(6.0), UsualView(), (100 + visit) * MINUTE_NS, 1.5, 120.0)
-    risen = baseline.codes[:CELLS].astype(float) - one[:CELLS]
+        baseline = learn(baseline, codes + np.float32(6.0), UsualView(), (100 + visit) * MINUTE_NS, 1.5, 120.0)
+    risen = baseline.codes[:CELLS].astype(float) - codes[:CELLS]
     assert float(risen.mean()) == pytest.approx(6 * (1 - math.exp(-720 / 2160)), abs=0.3)
 
 

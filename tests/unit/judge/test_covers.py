@@ -60,7 +60,7 @@ def test_people_who_stand_elsewhere_at_each_visit_are_no_cover() -> None:
         cells = covered_cells(slice(2 * place.start, 2 * place.stop))
         visits.append(a_measurement(1000 + 60 * number, cells=cells, structure=lost(place)))
     verdicts, _ = judge_all(visits, history)
-    assert all(one.announced == State.OK for one in verdicts)
+    assert all(verdict.announced == State.OK for verdict in verdicts)
 
 
 def test_a_wholly_covered_lens_is_covered_and_not_another_scene() -> None:

@@ -128,8 +128,8 @@ def test_a_verdict_carries_what_it_takes_to_audit_it() -> None:
 
 def test_one_bad_picture_raises_no_alarm_and_two_do() -> None:
     verdicts, _ = judge_all([a_measurement(0), a_measurement(1, sharpness=20.0), a_measurement(2, sharpness=20.0)])
-    assert [one.state for one in verdicts] == [State.OK, State.FAULT, State.FAULT]
-    assert [one.announced for one in verdicts] == [State.OK, State.OK, State.FAULT]
+    assert [verdict.state for verdict in verdicts] == [State.OK, State.FAULT, State.FAULT]
+    assert [verdict.announced for verdict in verdicts] == [State.OK, State.OK, State.FAULT]
     assert verdicts[2].announced_kinds == (FaultKind.BLURRED,)
     assert verdicts[2].severity == Severity.IMPAIRED
     assert verdicts[2].since_wall_ns == 2 * MINUTE_NS
@@ -156,10 +156,10 @@ def test_a_fault_is_taken_back_after_two_good_visits_and_flapping_keeps_it() -> 
     bad = [a_measurement(0, sharpness=20.0), a_measurement(1, sharpness=20.0)]
     flapping = [a_measurement(at, sharpness=80.0 if at % 2 == 0 else 20.0) for at in range(2, 8)]
     verdicts, _ = judge_all([*bad, *flapping])
-    assert {one.announced for one in verdicts[1:]} == {State.FAULT}
+    assert {verdict.announced for verdict in verdicts[1:]} == {State.FAULT}
     assert verdicts[-1].since_wall_ns == MINUTE_NS
     verdicts, _ = judge_all([*bad, a_measurement(2), a_measurement(3)])
-    assert [one.announced for one in verdicts[2:]] == [State.FAULT, State.OK]
+    assert [verdict.announced for verdict in verdicts[2:]] == [State.FAULT, State.OK]
     assert (verdicts[-1].announced_kinds, verdicts[-1].since_wall_ns) == ((), 3 * MINUTE_NS)
 
 

@@ -166,7 +166,7 @@ def test_processes_that_start_together_compile_once_and_the_next_start_is_quick(
     environment.pop("NUMBA_CACHE_DIR", None)
     command = [sys.executable, "-c", f"from engine.{package}.warmup import warm_up; warm_up()"]
     both = [subprocess.Popen(command, env=environment, cwd=ROOT) for _ in range(2)]
-    assert [one.wait() for one in both] == [0, 0]
+    assert [process.wait() for process in both] == [0, 0]
     assert list(tmp_path.rglob("*.nbc"))
     compiled = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
     before = os.times()

@@ -51,8 +51,8 @@ def verdict(
 
 def after(*verdicts: Verdict, working: bool = True) -> CameraFacts:
     facts = CameraFacts()
-    for one in verdicts:
-        facts = observe(facts, one, working=working)
+    for verdict in verdicts:
+        facts = observe(facts, verdict, working=working)
     return facts
 
 

@@ -81,7 +81,7 @@ def test_another_fault_that_blinds_tells_nothing_and_one_that_does_not_blind_tel
     assert desk.finding().state is FindingState.RECHECKING
     desk.look(GREASE, announced=(GREASE,))
     assert Step.CLOSED in desk.look(GREASE, announced=(GREASE,))
-    assert {one.subject.cause_key for one in desk.ledger.findings.values()} == {"too_dark", "grease"}
+    assert {finding.subject.cause_key for finding in desk.ledger.findings.values()} == {"too_dark", "grease"}
 
 
 def test_a_camera_that_was_offline_is_back_with_any_picture() -> None:

@@ -40,7 +40,7 @@ def open_minutes(chosen: Window, day: str, zone: str = "Asia/Shanghai") -> list[
     begin_ns = round(begin.timestamp()) * SECOND
     end_ns = round((begin + timedelta(days=1)).timestamp()) * SECOND
     shown = [datetime.fromtimestamp(at / SECOND, ZoneInfo(zone)) for at in range(begin_ns, end_ns, 60 * SECOND)]
-    return [one.hour * 60 + one.minute for one in shown if chosen.is_open(round(one.timestamp()) * SECOND)]
+    return [moment.hour * 60 + moment.minute for moment in shown if chosen.is_open(round(moment.timestamp()) * SECOND)]
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,9 @@ def test_every_text_is_there_in_both_languages() -> None:
         assert en.isascii(), key
     for words in (ZH, EN):
         assert all(words.kpi(name) and words.kpi_short(name) and words.kpi_formula(name) for name in KpiName)
-        assert all(words.severity(one) for one in Severity)
-        assert all(words.level(one) for one in Level)
-        assert all(words.state(one) for one in FindingState)
+        assert all(words.severity(severity) for severity in Severity)
+        assert all(words.level(level) for level in Level)
+        assert all(words.state(state) for state in FindingState)
         assert all(words.problem(kind) for kind in FaultKind)
     assert not [kind for kind in FaultKind if ZH.problem(kind) == kind]
     assert not [cause for cause in Cause if cause in ZH.problem(f"blurred/{cause}")]
@@ -143,13 +143,13 @@ def test_a_county_without_rates_stands_in_the_league_with_its_findings() -> None
         {"130102": Tally(opened=2), "130104": Tally(opened=1)},
         {"130104": "桥西区"},
     )
-    assert [(one.place, one.name, one.tally.opened) for one in league] == [(1, "长安区", 2), (None, "桥西区", 1)]
+    assert [(row.place, row.name, row.tally.opened) for row in league] == [(1, "长安区", 2), (None, "桥西区", 1)]
 
 
 def test_what_a_registry_says_is_text_and_never_markup() -> None:
     evil = "<script>alert(1)</script>"
-    one = finding(overdue=True)
-    case = Case(replace(one, subject=replace(one.subject, site_name=evil)), BEGIN + 30 * HOUR, evil)
+    overdue = finding(overdue=True)
+    case = Case(replace(overdue, subject=replace(overdue.subject, site_name=evil)), BEGIN + 30 * HOUR, evil)
     page = html(digest(case, region_name=evil), Lang.ZH)
     assert evil not in page
     assert page.count("&lt;script&gt;") >= 3
@@ -175,7 +175,7 @@ def test_without_findings_and_figures_a_page_says_so() -> None:
 def test_a_page_lists_so_many_findings_and_says_how_many_are_left_out() -> None:
     findings = Findings([Case(finding(number, overdue=True), BEGIN) for number in range(1, 6)], BEGIN)
     chapters, left_out = findings.chapters({}, cases_max=3)
-    assert ([len(one.cases) for one in chapters], left_out) == ([3], 2)
+    assert ([len(chapter.cases) for chapter in chapters], left_out) == ([3], 2)
     assert "not listed here (the CSV has them): 2" in html(digest(chapters=chapters, left_out=left_out), Lang.EN)
 
 
@@ -187,8 +187,8 @@ def test_a_period_that_is_not_over_is_told_as_of_now() -> None:
 
 
 def test_a_sheet_opens_in_excel_and_no_name_is_a_formula() -> None:
-    one = finding(overdue=True)
-    case = Case(replace(one, subject=replace(one.subject, site_name='=HYPERLINK("x")')), BEGIN, "+1")
+    overdue = finding(overdue=True)
+    case = Case(replace(overdue, subject=replace(overdue.subject, site_name='=HYPERLINK("x")')), BEGIN, "+1")
     text = findings_csv(digest(case), ZH, [case])
     assert text.startswith(f"{MARK}编号,代码,区县,")
     assert '"\'=HYPERLINK(""x"")"' in text

@@ -66,7 +66,7 @@ def test_who_waits_longest_for_a_recorder_goes_next() -> None:
     patrol.run(69)
     fresh = Patrol()
     fresh.tell(cameras(10))
-    assert [one.camera_id for one in patrol.starts] == [one.camera_id for one in fresh.run(1).starts]
+    assert [start.camera_id for start in patrol.starts] == [start.camera_id for start in fresh.run(1).starts]
 
 
 def test_two_recorders_behind_one_platform_both_move_on() -> None:
@@ -116,7 +116,7 @@ def test_feeders_without_room_get_no_orders() -> None:
     patrol.tell(cameras(5))
     assert patrol.run(10).starts == []
     actions = patrol.tell(CapacityChanged(3))
-    assert len([one for one in actions if isinstance(one, StartVisit)]) == 3
+    assert len([action for action in actions if isinstance(action, StartVisit)]) == 3
     assert patrol.status().visits_allowed == 3
     patrol.tell(CapacityChanged(1_000_000))
     assert patrol.status().visits_allowed == 1000, "the configured cap stands"
@@ -144,7 +144,7 @@ def test_a_lag_is_counted_under_the_gate_that_caused_it() -> None:
         patrol.tell(put)
         patrol.run(600)
         shed = patrol.status().shed
-        assert max(shed, key=lambda one: shed[one]) == reason
+        assert max(shed, key=lambda name: shed[name]) == reason
         assert sum(shed.values()) > 100, reason
         tally = patrol.scheduler.tally
         assert sum(tally.periods_due) == pytest.approx(sum(tally.periods_kept) + sum(shed.values()))

@@ -57,8 +57,8 @@ def test_in_an_outage_one_camera_probes_and_the_others_are_presumed_offline() ->
     assert all(later - earlier >= 15 for earlier, later in itertools.pairwise(knocks))
     assert 15 <= len(knocks) <= 350 / 15
     presumed = [action for at_s, action in patrol.seen(Presumed) if at_s >= 350]
-    assert {one.host for one in presumed} == {HOST}
-    assert len({one.camera_id for one in presumed}) == 40
+    assert {action.host for action in presumed} == {HOST}
+    assert len({action.camera_id for action in presumed}) == 40
     assert patrol.status().presumed_total == len(patrol.seen(Presumed))
 
 
@@ -66,7 +66,7 @@ def test_who_is_presumed_offline_says_why_it_last_failed_or_that_its_platform_is
     platform = Platform(dead_s=300)
     patrol = platform.patrol.run(420)
     failed = {start.camera_id for start in patrol.starts if start.at_s >= 300}
-    reasons = {(one.camera_id in failed, one.reason) for at_s, one in patrol.seen(Presumed) if at_s > 330}
+    reasons = {(action.camera_id in failed, action.reason) for at_s, action in patrol.seen(Presumed) if at_s > 330}
     assert reasons == {(True, FailureReason.REFUSED), (False, FailureReason.UNREACHABLE)}
 
 

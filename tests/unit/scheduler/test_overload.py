@@ -118,7 +118,7 @@ def test_it_is_said_in_status_and_plan() -> None:
     status = patrol.status()
     assert status.demand_per_s == pytest.approx(4.0)
     assert status.capacity_per_s == pytest.approx(2.4, rel=0.25)
-    ordinary = next(one for one in status.classes if one.name == "ordinary")
+    ordinary = next(camera_class for camera_class in status.classes if camera_class.name == "ordinary")
     assert ordinary.period_s == 100
     assert ordinary.achieved_period_s == pytest.approx(100 * 3 / 1.4, rel=0.15)
     assert ordinary.coverage == pytest.approx(1.4 / 3, rel=0.15)
@@ -154,7 +154,7 @@ def test_after_it_the_load_is_as_flat_as_before() -> None:
 
     def tenths(from_s: float) -> list[int]:
         return sorted(
-            Counter(int(one.at_s // 10) for one in patrol.starts if from_s <= one.at_s < from_s + 100).values()
+            Counter(int(start.at_s // 10) for start in patrol.starts if from_s <= start.at_s < from_s + 100).values()
         )
 
     assert tenths(4800) == tenths(800)
@@ -234,7 +234,9 @@ def test_no_platform_starves_another() -> None:
     patrol.tell(cameras(600, name="big", host="big"))
     patrol.tell(cameras(30, name="small", host="small"))
     patrol.run(4000)
-    looks = Counter("big" if one.camera_id.startswith("big") else "small" for one in patrol.starts if one.at_s > 1000)
+    looks = Counter(
+        "big" if start.camera_id.startswith("big") else "small" for start in patrol.starts if start.at_s > 1000
+    )
     assert looks["small"] / 30 >= looks["big"] / 600 >= 19
 
 

@@ -53,7 +53,7 @@ def test_a_pause_holds_the_cameras_of_its_scope_and_no_other(kind: PauseKind, va
     pause(patrol, kind, value)
     before = len(patrol.starts)
     patrol.run(patrol.now_s + 1000)
-    assert {one.camera_id for one in patrol.starts[before:]} == {"there"}
+    assert {start.camera_id for start in patrol.starts[before:]} == {"there"}
     (status,) = patrol.status().pauses
     assert (status.cameras, status.pause.scope.value) == (1, value)
 
@@ -73,7 +73,7 @@ def test_a_resumed_camera_is_looked_at_within_half_a_period() -> None:
     resumed_s = patrol.now_s
     assert PauseEnded in map(type, patrol.tell(PatrolResumed(scope)))
     patrol.run(patrol.now_s + 51)
-    assert any(one.camera_id == "here" and one.at_s >= resumed_s for one in patrol.starts)
+    assert any(start.camera_id == "here" and start.at_s >= resumed_s for start in patrol.starts)
     assert not patrol.status().pauses
 
 
@@ -82,7 +82,7 @@ def test_a_pause_with_an_end_ends_by_itself_and_on_time() -> None:
     pause(patrol, PauseKind.REGION, "13", lasts_s=500)
     began_s = patrol.now_s
     patrol.run(patrol.now_s + 1000)
-    after = [one.at_s for one in patrol.starts if one.at_s > began_s]
+    after = [start.at_s for start in patrol.starts if start.at_s > began_s]
     assert min(after) >= began_s + 500
     assert min(after) <= began_s + 551
 
@@ -94,7 +94,7 @@ def test_two_pauses_that_overlap_both_have_to_end() -> None:
     patrol.tell(PatrolResumed(first))
     before = len(patrol.starts)
     patrol.run(patrol.now_s + 400)
-    assert {one.camera_id for one in patrol.starts[before:]} == {"there"}
+    assert {start.camera_id for start in patrol.starts[before:]} == {"there"}
 
 
 def test_resuming_what_is_not_paused_changes_nothing() -> None:
@@ -155,4 +155,4 @@ def test_a_camera_never_seen_waits_for_the_end_of_the_pause_too() -> None:
     assert patrol.starts == []
     patrol.tell(PatrolResumed(scope))
     patrol.run(patrol.now_s + 101)
-    assert {one.camera_id for one in patrol.starts} == {"here", "there"}
+    assert {start.camera_id for start in patrol.starts} == {"here", "there"}

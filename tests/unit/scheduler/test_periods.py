@@ -93,9 +93,9 @@ def test_jitter_comes_on_top_of_the_grid_and_does_not_add_up() -> None:
     patrol.run(5000)
     _, first, *later = patrol.times("c000")
     offsets = [(at_s - first) % 100 for at_s in later]
-    offsets = [one if one < 50 else one - 100 for one in offsets]
+    offsets = [offset if offset < 50 else offset - 100 for offset in offsets]
     assert max(offsets) - min(offsets) <= 20
-    assert len({round(one) for one in offsets}) > 5
+    assert len({round(offset) for offset in offsets}) > 5
     assert len(later) >= 47
 
 
@@ -158,7 +158,7 @@ def test_status_counts_looks_periods_and_achieved_gaps_by_class() -> None:
     patrol.tell(cameras(10))
     patrol.tell(key_cameras(5))
     patrol.run(2000)
-    classes = {one.name: one for one in patrol.status().classes}
+    classes = {camera_class.name: camera_class for camera_class in patrol.status().classes}
     assert classes["ordinary"].cameras == 10
     assert classes["key_point"].cameras == 5
     assert classes["key_point"].achieved_period_s == pytest.approx(50, abs=1)
@@ -180,7 +180,7 @@ def test_a_visit_that_our_own_fault_ended_is_no_look_and_is_made_up_soon() -> No
     for camera in lost:
         again = next(at_s for at_s in patrol.times(camera) if at_s >= 510)
         assert again - 510 <= 20
-    ordinary = next(one for one in patrol.status().classes if one.name == "ordinary")
+    ordinary = next(camera_class for camera_class in patrol.status().classes if camera_class.name == "ordinary")
     assert ordinary.cameras == 50, "our own fault is held against nobody"
     assert ordinary.coverage < 1.0
     assert patrol.status().shed == {"internal": len(lost)}

@@ -76,7 +76,7 @@ def test_settings_may_change_while_a_removed_camera_is_still_in_flight() -> None
     patrol.tell(CamerasRemoved(("c",)))
     patrol.tell(SettingsChanged(settings(period_s=60), Calendar()))
     patrol.run(100)
-    assert sum(one.cameras for one in patrol.status().classes) == 0
+    assert sum(camera_class.cameras for camera_class in patrol.status().classes) == 0
 
 
 def test_a_camera_added_again_while_its_old_visit_is_in_flight_waits_for_it() -> None:

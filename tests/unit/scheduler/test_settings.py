@@ -147,7 +147,9 @@ def test_which_places_are_key_points_may_change() -> None:
     change(patrol, key_period_s=50, ordinary_period_s=1000, key_points=())
     patrol.run(1200)
     assert patrol.plan("k000").kind == "ordinary"
-    assert {one.name: one.cameras for one in patrol.status().classes if one.cameras} == {"ordinary": 5}
+    assert {
+        camera_class.name: camera_class.cameras for camera_class in patrol.status().classes if camera_class.cameras
+    } == {"ordinary": 5}
     assert len([start for start in patrol.starts if start.at_s > 250]) <= 5
 
 

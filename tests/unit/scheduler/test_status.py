@@ -60,7 +60,7 @@ def test_what_is_allowed_now_stands_beside_the_cap() -> None:
 
 
 def test_classes_without_periods_of_their_own_have_none_due() -> None:
-    due = {one.name: one.periods_due for one in calm().status.classes}
+    due = {camera_class.name: camera_class.periods_due for camera_class in calm().status.classes}
     assert due["suspicious"] == due["offline"] == 0
     assert due["key_point"] > 200 * 5
 
@@ -68,17 +68,19 @@ def test_classes_without_periods_of_their_own_have_none_due() -> None:
 def test_a_plan_says_when_the_kitchen_works_again() -> None:
     kitchens = [camera(0, hours="mon-fri 05:30-11:00"), camera(1), camera(2, hours="mon-fri 05:30-13:00")]
     patrol = Patrol(SchedulerSettings(), kitchens, wall_offset_ns=MONDAY_NOON_NS).run(600)
-    rests, always, works = (patrol.plan(one.camera_id) for one in kitchens)
+    rests, always, works = (patrol.plan(camera.camera_id) for camera in kitchens)
     opens = datetime.fromtimestamp(rests.window_opens_wall_ns / NS_PER_S, SHANGHAI)
     assert (rests.window_open, f"{opens:%a %H:%M}", rests.timezone) == (False, "Tue 05:30", "Asia/Shanghai")
-    for one in (always, works):
-        assert one.window_open
-        assert one.window_opens_wall_ns == 0
+    for kitchen in (always, works):
+        assert kitchen.window_open
+        assert kitchen.window_opens_wall_ns == 0
 
 
 def test_a_plan_tells_a_camera_that_fails_from_one_that_is_looked_at() -> None:
     patrol = Patrol(
-        SchedulerSettings(), [camera(0), camera(1)], lambda one, _: FailureReason.NO_VIDEO if one == "c000" else None
+        SchedulerSettings(),
+        [camera(0), camera(1)],
+        lambda camera_id, _: FailureReason.NO_VIDEO if camera_id == "c000" else None,
     ).run(60)
     fails, looked = patrol.plan("c000"), patrol.plan("c001")
     assert (fails.kind, fails.last_reason, fails.failures, fails.last_keyframe_ago_s) == (

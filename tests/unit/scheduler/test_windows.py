@@ -58,7 +58,7 @@ def test_the_first_look_comes_whatever_the_hour() -> None:
 
 def test_a_camera_is_seen_in_every_period_of_its_hours_and_never_outside() -> None:
     patrol = patrol_of("05:30-13:30,16:00-19:00", days=3)
-    hours = [one.hour + one.minute / 60 for one in map(local, later_looks(patrol))]
+    hours = [later_look.hour + later_look.minute / 60 for later_look in map(local, later_looks(patrol))]
     assert all(5.5 <= hour < 13.5 or 16 <= hour < 19 for hour in hours)
     for number in range(40):
         times = [at_s for at_s in patrol.times(f"c{number:03}") if at_s > 60]
@@ -88,17 +88,17 @@ def test_jitter_does_not_push_a_look_out_of_its_hours() -> None:
 def test_hours_shorter_than_the_period_hold_one_look(minutes: int) -> None:
     patrol = patrol_of(f"11:50-{11 + (50 + minutes) // 60}:{(50 + minutes) % 60:02}", days=4)
     looks = [local(start) for start in later_looks(patrol)]
-    assert all(0 <= (one.hour - 11) * 60 + one.minute - 50 < minutes for one in looks)
+    assert all(0 <= (look.hour - 11) * 60 + look.minute - 50 < minutes for look in looks)
     for number in range(40):
         assert len(patrol.times(f"c{number:03}")) == 1 + 4
-    assert len({one.minute * 60 + one.second for one in looks}) > 20, "spread over the opening"
+    assert len({look.minute * 60 + look.second for look in looks}) > 20, "spread over the opening"
 
 
 def test_a_kitchen_that_works_past_midnight_is_seen_past_midnight() -> None:
     patrol = patrol_of("mon 22:00-02:00", days=3, period_s=3 * HOUR_S)
     looks = [local(start) for start in later_looks(patrol)]
-    assert {(one.day, one.hour) for one in looks} <= {(2, 22), (2, 23), (3, 0), (3, 1)}
-    assert any(one.hour < 2 for one in looks)
+    assert {(look.day, look.hour) for look in looks} <= {(2, 22), (2, 23), (3, 0), (3, 1)}
+    assert any(look.hour < 2 for look in looks)
     assert {len(patrol.times(f"c{n:03}")) for n in range(40)} <= {2, 3}
 
 
@@ -134,15 +134,22 @@ def test_hours_come_from_the_calendar_then_the_registry_then_the_settings() -> N
     ]
     patrol.tell(CamerasPut(plans))
     patrol.run(DAY_S)
-    hours = {camera: {local(one).hour for one in later_looks(patrol) if one.camera_id == camera} for camera in "abc"}
+    hours = {
+        camera: {local(later_look).hour for later_look in later_looks(patrol) if later_look.camera_id == camera}
+        for camera in "abc"
+    }
     assert hours == {"a": {1}, "b": {3}, "c": {5}}
 
 
 def test_in_its_rest_a_camera_is_looked_at_now_and_then_if_so_configured() -> None:
     patrol = patrol_of("06:00-18:00", days=4, offhours_period_s=3 * HOUR_S)
     for number in range(40):
-        mine = [local(one) for one in later_looks(patrol) if one.camera_id == f"c{number:03}" and one.at_s > DAY_S]
-        resting = [one for one in mine if not 6 <= one.hour < 18]
+        mine = [
+            local(later_look)
+            for later_look in later_looks(patrol)
+            if later_look.camera_id == f"c{number:03}" and later_look.at_s > DAY_S
+        ]
+        resting = [start for start in mine if not 6 <= start.hour < 18]
         assert len(resting) in (9, 10, 11, 12)
         assert len(mine) - len(resting) == 3 * 24, "looks in its rest take nothing from those in its hours"
 

@@ -31,20 +31,20 @@ class ListLog:
 
     async def after(self, seq: int, limit: int) -> list[PublishedVerdict]:
         await asyncio.sleep(0)
-        return [one for one in self.rows if one.seq > max(seq, self.floor)][:limit]
+        return [row for row in self.rows if row.seq > max(seq, self.floor)][:limit]
 
 
 def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
     async def story() -> tuple[list[int], str]:
         log = ListLog()
         feed: Watch[PublishedVerdict] = Watch(
-            log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
+            log, lambda verdict: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
         with feed.place(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.place():
             pass
         bodies = feed.bodies(0, VerdictFilter())
         feed.publish(log.add(3))
-        seen = [int(one) for one in (await anext(bodies)).split()]
+        seen = [int(seq) for seq in (await anext(bodies)).split()]
         feed.publish(log.add(5))
         with pytest.raises(TooSlowError, match="5 waited and 4 may") as caught:
             await anext(bodies)
@@ -58,7 +58,7 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
     async def story() -> list[int]:
         log = ListLog()
         feed: Watch[PublishedVerdict] = Watch(
-            log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
+            log, lambda verdict: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
         log.add(1234)
         for _ in range(9):
@@ -66,7 +66,7 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
         seen: list[int] = []
         bodies = feed.bodies(0, VerdictFilter())
         while len(seen) < 1234 + 27:
-            seen += [int(one) for one in (await anext(bodies)).split()]
+            seen += [int(seq) for seq in (await anext(bodies)).split()]
             if len(seen) == 1000:
                 feed.publish(log.add(2))
         return seen
@@ -78,7 +78,7 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
 def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
     async def story() -> None:
         log = ListLog()
-        feed: Watch[PublishedVerdict] = Watch(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
+        feed: Watch[PublishedVerdict] = Watch(log, lambda verdict: b"", lambda _: b"", ring_max=4, watchers_max=1)
         log.add(10)
         log.floor = 5
         with pytest.raises(LostError, match="goes from 5 to 10"):
@@ -97,9 +97,9 @@ class Feed:
         self.told: list[list[bytes]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    def _code(self, one: PublishedVerdict) -> bytes:
-        self.coded.append(one.seq)
-        return b"%d " % one.seq
+    def _code(self, verdict: PublishedVerdict) -> bytes:
+        self.coded.append(verdict.seq)
+        return b"%d " % verdict.seq
 
     async def follow(self, *filters: VerdictFilter) -> None:
         """Watchers who have met the ring, and wait."""
@@ -111,7 +111,7 @@ class Feed:
             await asyncio.sleep(0)
 
     def commit(self, number: int, region: str = "130102") -> None:
-        self.watch.publish([replace(one, region=region) for one in self.log.add(number)])
+        self.watch.publish([replace(verdict, region=region) for verdict in self.log.add(number)])
 
     async def _one(self, wanted: VerdictFilter, told: list[bytes]) -> None:
         with self.watch.place():
@@ -141,8 +141,8 @@ def test_those_with_equal_filters_are_given_the_very_same_bytes_joined_once() ->
         return feed.told
 
     told = asyncio.run(story())
-    assert [b"".join(one) for one in told] == [b"2 3 4 |"] * 20
-    assert len({id(one[0]) for one in told}) == 1
+    assert [b"".join(bodies) for bodies in told] == [b"2 3 4 |"] * 20
+    assert len({id(bodies[0]) for bodies in told}) == 1
 
 
 def test_those_of_other_regions_never_share() -> None:
@@ -157,7 +157,7 @@ def test_those_of_other_regions_never_share() -> None:
         await feed.end()
         return feed.told
 
-    told = [b"".join(one) for one in asyncio.run(story())]
+    told = [b"".join(bodies) for bodies in asyncio.run(story())]
     assert told == [b"2 3 4 |", b"2 3 |", b"4 |", b"2 3 |", b"2 |", b"3 |", b""]
     assert FindingFilter(FindingQuery(), "13") != FindingFilter(FindingQuery(), "14")
 
@@ -224,7 +224,9 @@ def test_an_end_during_a_round_ends_everybody_at_once() -> None:
                 await asyncio.sleep(0)
         return await feed.end()
 
-    assert {str(one) for one in asyncio.run(story())} == {"the engine stops; watch again with the last resume_token"}
+    assert {str(bodies) for bodies in asyncio.run(story())} == {
+        "the engine stops; watch again with the last resume_token"
+    }
 
 
 def test_those_who_go_away_before_their_turn_hold_up_nobody() -> None:
@@ -245,7 +247,7 @@ def test_those_who_go_away_before_their_turn_hold_up_nobody() -> None:
         await feed.end()
         return feed.told
 
-    told = [b"".join(one) for one in asyncio.run(story())]
+    told = [b"".join(bodies) for bodies in asyncio.run(story())]
     assert told == [b""] * 4 + [b"2 |3 |"] * 4 + [b""] * 2 + [b"2 |3 |"] * 2
 
 

@@ -78,7 +78,7 @@ def test_a_patrol_that_keeps_its_periods_says_so(statuses: dict[str, SchedulerSt
 def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses: dict[str, SchedulerStatus]) -> None:
     status = statuses["overloaded"]
     shown = " ".join(line.strip("│ ") for line in drawn(status))
-    (stretched,) = [one for one in status.classes if one.stretch > 1]
+    (stretched,) = [camera_class for camera_class in status.classes if camera_class.stretch > 1]
     assert stretched.name == "ordinary"
     assert (
         f"overload: {status.demand_per_s:.1f} visits/s asked for, this machine carries {status.capacity_per_s:.1f}; "
@@ -124,7 +124,7 @@ def test_a_terminal_shows_the_worst_counties_that_have_room() -> None:
     low, high = drawn(status, height=24), drawn(status, height=60)
     assert len(low) == 24
     shown = [[line.split()[-3] for line in view if " 130" in line] for view in (low, high)]
-    worst = sorted(status.county_lags, key=lambda one: (-status.county_lags[one], one))
+    worst = sorted(status.county_lags, key=lambda county: (-status.county_lags[county], county))
     assert shown[0] == worst[: len(shown[0])]
     assert len(shown[0]) < len(shown[1]) == len(worst) == 20
 
