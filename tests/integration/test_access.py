@@ -28,7 +28,7 @@ from engine.serve.access.tokens import REFRESH_S
 from engine.storage.db.store import Store
 from patrol.v1 import patrol_pb2
 from tests.support.calls import RPCS, good, send
-from tests.support.served import Served, SmallHub, county, serving
+from tests.support.served import FakeHub, RunningServer, county_cameras, serving
 from tests.support.waiting import wait_until
 
 HERE, THERE = "130102", "130203"
@@ -56,7 +56,7 @@ ORDERS = {
 
 
 class World(NamedTuple):
-    served: Served
+    served: RunningServer
     tokens: Tokens
 
     def client(self, name: str) -> PatrolClient:
@@ -71,8 +71,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         name: store.access.create_token(TokenOrder(name, role, region), "test", wall_ns())[1]
         for name, (role, region) in ORDERS.items()
     }
-    hub = SmallHub(store)
-    hub.put(*county(6, HERE, "c"), *county(4, THERE, "n"))
+    hub = FakeHub(store)
+    hub.put(*county_cameras(6, HERE, "c"), *county_cameras(4, THERE, "n"))
     for name in ("c1", "n1"):
         hub.ledger.open(hub.registry.cameras[name])
     with serving(tmp_path, hub=hub) as served:

@@ -20,7 +20,7 @@ from engine.serve.messages.paging import Pages
 from engine.serve.streams.watch import token_of
 from engine.storage.db.store import Store
 from tests.support.calls import GOOD, RPCS, Answer, good, send
-from tests.support.served import SmallHub, county, serving
+from tests.support.served import FakeHub, county_cameras, serving
 
 NESTED_MAX = 3
 
@@ -40,8 +40,8 @@ class Door(NamedTuple):
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('calls')}/patrol.db")
     _, secret = store.access.create_token(TokenOrder("tester", Role.ADMIN), "test", wall_ns())
-    hub = SmallHub(store)
-    hub.put(*county())
+    hub = FakeHub(store)
+    hub.put(*county_cameras())
     for _ in range(9):
         hub.ledger.open(hub.registry.cameras["c1"])
     hub.draws.append(SpotCheck(SpotCheckHeader(1, 5, 1, 1, "13", 1.0, 1, 1), (), ()))

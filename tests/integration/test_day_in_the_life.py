@@ -27,9 +27,9 @@ from engine.model.spot_check import SpotCheckOrder
 from engine.model.verdict import Severity
 from engine.storage.evidence.store import EvidenceStore
 from tests.support.calls import RPCS
-from tests.support.county_day import Heard, Lenses, Patrol, Tokens, following, streaming
+from tests.support.county_day import CameraPorts, PatrolProcess, Tokens, WatchLog, camera_server, follow_watches
 from tests.support.ports import free_port
-from tests.support.routes import ROUTES, Things, leaks_of
+from tests.support.routes import ROUTES, RequestNames, find_leaks
 from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
@@ -80,8 +80,8 @@ level = "error"
 
 
 @pytest.fixture
-def lenses() -> Iterator[Lenses]:
-    with streaming() as finding:
+def ports() -> Iterator[CameraPorts]:
+    with camera_server() as finding:
         yield finding
 
 
@@ -95,19 +95,19 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def patrol(tmp_path: Path, receiver: Receiver) -> Iterator[Patrol]:
+def patrol(tmp_path: Path, receiver: Receiver) -> Iterator[PatrolProcess]:
     address = f"127.0.0.1:{free_port()}"
     (tmp_path / "secret").write_text(SECRET_LINE)
     config = tmp_path / "patrol.toml"
     config.write_text(CONFIG.format(folder=tmp_path, address=address, webhook=receiver.url), encoding="utf-8")
-    finding = Patrol(config, address)
+    finding = PatrolProcess(config, address)
     finding.start()
     yield finding
     finding.stop()
 
 
 @pytest.fixture
-def tokens(patrol: Patrol) -> Tokens:
+def tokens(patrol: PatrolProcess) -> Tokens:
     made = Tokens(patrol)
     made.make("province", Role.OPERATOR, "13")
     for region in (OWN, NEIGHBOUR):
@@ -116,12 +116,12 @@ def tokens(patrol: Patrol) -> Tokens:
     return made
 
 
-def own_cameras(lenses: Lenses) -> list[Camera]:
+def own_cameras(ports: CameraPorts) -> list[Camera]:
     """Two canteens: hob and dining screen in the first, chopping board and hatch in the second."""
 
     def camera(camera_id: str, shows: str, name: str, site: str, site_name: str, point: KeyPoint) -> Camera:
         required = point in (KeyPoint.COOKING, KeyPoint.CUTTING)
-        return Camera(camera_id, lenses.url(shows), name, site, site_name, OWN, point, required, f"nvr-{camera_id}")
+        return Camera(camera_id, ports.url(shows), name, site, site_name, OWN, point, required, f"nvr-{camera_id}")
 
     return [
         camera(HOB, "clear", "烹饪间", "s1", FIRST, KeyPoint.COOKING),
@@ -131,12 +131,12 @@ def own_cameras(lenses: Lenses) -> list[Camera]:
     ]
 
 
-def neighbours_cameras(lenses: Lenses) -> list[Camera]:
+def neighbours_cameras(ports: CameraPorts) -> list[Camera]:
     """One covered, one clear."""
     return [
         Camera(
             STOVE,
-            lenses.url("covered next door"),
+            ports.url("covered next door"),
             "石桥灶台",
             "bridge",
             OTHER,
@@ -147,7 +147,7 @@ def neighbours_cameras(lenses: Lenses) -> list[Camera]:
         ),
         Camera(
             STORE,
-            lenses.url("clear next door"),
+            ports.url("clear next door"),
             "石桥仓库",
             "bridge",
             OTHER,
@@ -188,26 +188,28 @@ def steps(client: PatrolClient, finding_id: int) -> list[Step]:
     return [event.step for event in client.findings.events(finding_id)]
 
 
-def test_a_day_in_the_life(lenses: Lenses, patrol: Patrol, tokens: Tokens, receiver: Receiver, tmp_path: Path) -> None:
+def test_a_day_in_the_life(
+    ports: CameraPorts, patrol: PatrolProcess, tokens: Tokens, receiver: Receiver, tmp_path: Path
+) -> None:
     province, county = tokens.client("province"), tokens.client(f"inspector-{OWN}")
     next_door = tokens.client(f"inspector-{NEIGHBOUR}")
     watches = (tokens.client(f"inspector-{OWN}"), tokens.client(f"inspector-{OWN}"))
-    with province, county, next_door, following(*watches) as heard:
-        hob, board, screen = _morning_to_noon(lenses, province, county, receiver)
+    with province, county, next_door, follow_watches(*watches) as heard:
+        hob, board, screen = _morning_to_noon(ports, province, county, receiver)
         _the_claim_that_came_too_early(county, hob)
         decided = province.findings.close(screen, "公示屏换了位置，已到现场看过", request_id="on-site")
         assert decided.state is FindingState.CLOSED
 
         patrol.stop()
         patrol.start(tokens.secrets["province"])
-        _the_claim_that_holds(lenses, province, county, hob)
+        _the_claim_that_holds(ports, province, county, hob)
         assert county.findings.get(board).state is FindingState.SUPERVISED
 
         assert heard.error == ""
         assert heard.resumed >= 2
         _both_watches_brought_all_and_nothing_else(heard, province)
         _the_receiver_heard_of_the_county_alone(receiver, county, hob, board)
-        _nobody_looks_over_the_fence(lenses, tokens, province, next_door, hob)
+        _nobody_looks_over_the_fence(ports, tokens, province, next_door, hob)
     patrol.stop()
     evidence = EvidenceStore(tmp_path / "ev", 10**9)
     told = [event for event, _ in heard.changes if event.finding_id == hob]
@@ -218,26 +220,26 @@ def test_a_day_in_the_life(lenses: Lenses, patrol: Patrol, tokens: Tokens, recei
 
 
 def _morning_to_noon(
-    lenses: Lenses, province: PatrolClient, county: PatrolClient, receiver: Receiver
+    ports: CameraPorts, province: PatrolClient, county: PatrolClient, receiver: Receiver
 ) -> tuple[int, int, int]:
     """Imported, mended, covered, found, told, taken on, run overdue; the findings of hob, board and screen."""
-    cameras = own_cameras(lenses)
+    cameras = own_cameras(ports)
     bad = replace(cameras[0], camera_id="bad", region="13x")
     report = province.import_cameras([*cameras, bad])
     assert [(problem.index, problem.column) for problem in report.problems] == [(4, "region")]
     assert list(province.cameras()) == []
-    assert province.import_cameras([*cameras, *neighbours_cameras(lenses)]).added == 6
+    assert province.import_cameras([*cameras, *neighbours_cameras(ports)]).added == 6
     wait_until(
         lambda: stands(county, clarity=(3, 3), online=(3, 4), key_point_coverage=(2, 2), display_screen=(1, 2)),
         timeout_s=40,
     )
-    province.update_camera(replace(cameras[3], url=lenses.url("clear")), ["url"])
+    province.update_camera(replace(cameras[3], url=ports.url("clear")), ["url"])
     wait_until(lambda: stands(county, clarity=(4, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)))
     wait_until(lambda: league(province) == [OWN, NEIGHBOUR])
     assert list(county.findings.list()) == []
 
     shown = ("covered", "covered", "blurred")
-    faulty = [replace(camera, url=lenses.url(what)) for camera, what in zip(cameras, shown, strict=False)]
+    faulty = [replace(camera, url=ports.url(what)) for camera, what in zip(cameras, shown, strict=False)]
     assert province.import_cameras(faulty).changed == 3
     hob, screen, board = (wait_until(partial(finding_of, county, camera.camera_id), timeout_s=30) for camera in faulty)
     assert (hob.subject.cause_key, hob.severity, hob.level) == ("covered", Severity.BLIND, Level.SCHOOL)
@@ -276,9 +278,9 @@ def _the_claim_that_came_too_early(county: PatrolClient, hob: int) -> None:
     assert (handed_back.state, handed_back.claims) == (FindingState.ACKNOWLEDGED, 1)
 
 
-def _the_claim_that_holds(lenses: Lenses, province: PatrolClient, county: PatrolClient, hob: int) -> None:
-    for camera in own_cameras(lenses)[:2]:
-        province.update_camera(replace(camera, url=lenses.url("clear")), ["url"])
+def _the_claim_that_holds(ports: CameraPorts, province: PatrolClient, county: PatrolClient, hob: int) -> None:
+    for camera in own_cameras(ports)[:2]:
+        province.update_camera(replace(camera, url=ports.url("clear")), ["url"])
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
     closed = wait_until(lambda: in_state(county, hob, FindingState.CLOSED), timeout_s=30)
@@ -293,7 +295,7 @@ def _the_claim_that_holds(lenses: Lenses, province: PatrolClient, county: Patrol
     wait_until(lambda: league(province) == [OWN, NEIGHBOUR])
 
 
-def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolClient) -> None:
+def _both_watches_brought_all_and_nothing_else(heard: WatchLog, province: PatrolClient) -> None:
     """From before the import until now, over a restart: no gap, no duplicate, and nobody else's."""
     logged = {
         camera.camera.camera_id: [(v.visit_id, v.at_wall_ns) for v in province.verdicts(camera.camera.camera_id)][::-1]
@@ -349,18 +351,18 @@ def _the_receiver_heard_of_the_county_alone(receiver: Receiver, county: PatrolCl
 
 
 def _nobody_looks_over_the_fence(
-    lenses: Lenses, tokens: Tokens, province: PatrolClient, next_door: PatrolClient, hob: int
+    ports: CameraPorts, tokens: Tokens, province: PatrolClient, next_door: PatrolClient, hob: int
 ) -> None:
     (foreign,) = province.findings.list(FindingQuery(region_prefix=NEIGHBOUR))
     next_door.findings.acknowledge(foreign.finding_id, "石桥已知", request_id="stone-1")
     opening = next(next_door.findings.events(foreign.finding_id))
     draw = province.draw_spot_check(SpotCheckOrder(size=1, seed=7, region_prefix=NEIGHBOUR)).spot_check
-    theirs = Things(
+    theirs = RequestNames(
         camera=STOVE, other_camera=STORE, region=NEIGHBOUR, site="bridge", finding=foreign.finding_id,
         digest=opening.evidence[0], visit=province.verdict(STOVE).visit_id, draw=draw.header.draw_id,
         token=tokens.numbers[f"inspector-{NEIGHBOUR}"], actor=f"inspector-{NEIGHBOUR}", uplink="nvr-stone",
         request_id="stone-1", page_token=_page_token(tokens), own_camera=HOB, own_region=OWN,
-        own_digest=_digest_of(province, hob), own_url=lenses.url("clear"),
+        own_digest=_digest_of(province, hob), own_url=ports.url("clear"),
     )  # fmt: skip
     marks = (STOVE, STORE, NEIGHBOUR, "bridge", "石桥", "stone", theirs.digest, f"findings/{theirs.finding}")
 
@@ -371,7 +373,7 @@ def _nobody_looks_over_the_fence(
             return [rows, list(province.findings.events(theirs.finding)), made, root.schedule().pauses]
 
     before = state_of_theirs()
-    leaks = leaks_of(tokens.address, tokens.secrets[f"chief-{OWN}"], tokens.secrets["root"], theirs, marks)
+    leaks = find_leaks(tokens.address, tokens.secrets[f"chief-{OWN}"], tokens.secrets["root"], theirs, marks)
     assert not leaks, "\n\n".join(leaks)
     assert state_of_theirs() == before
     with tokens.client(f"chief-{OWN}") as chief:

@@ -38,7 +38,7 @@ from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
 from tests.support.clips import encode, scene
 from tests.support.expect import present
-from tests.support.hub_in_process import HubAtHand
+from tests.support.hub_in_process import InProcessEngine
 from tests.support.live_engine import DARK, HEALTHY, LOCKED, Labels, scrape, settings
 from tests.support.waiting import wait_until
 
@@ -308,7 +308,7 @@ def test_the_schedulers_time_never_goes_back(tmp_path: Path, monkeypatch: pytest
     store = Store.open(chosen.record.url)
     store.put_cameras([Camera("pushed", "", push=True)])
     store.close()
-    with HubAtHand(chosen):
+    with InProcessEngine(chosen):
         wait_until(lambda: len(told_ns) > 3)
     assert told_ns == sorted(told_ns)
 

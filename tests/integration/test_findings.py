@@ -24,7 +24,7 @@ from engine.model.verdict import Severity
 from engine.storage.db.store import Store
 from engine.storage.evidence.store import EvidenceStore
 from tests.support.expect import present
-from tests.support.hub_in_process import HubAtHand
+from tests.support.hub_in_process import InProcessEngine
 from tests.support.live_engine import scrape, settings
 from tests.support.waiting import wait_until
 
@@ -60,48 +60,48 @@ def chosen(folder: Path, **ledger: Any) -> Settings:
     return settings(folder, ledger=LedgerSettings(**(QUICK | ledger)))
 
 
-def show(engine: HubAtHand, url: str) -> None:
+def show(engine: InProcessEngine, url: str) -> None:
     """What the camera shows from now on."""
-    report = engine.ask(engine.port.import_cameras([replace(CAMERA, url=url)], False))
+    report = engine.call(engine.port.import_cameras([replace(CAMERA, url=url)], False))
     assert report.problems == ()
 
 
-def found(engine: HubAtHand, finding_id: int = 1) -> Finding | None:
-    return engine.ask(engine.port.ledger.finding(finding_id))
+def found(engine: InProcessEngine, finding_id: int = 1) -> Finding | None:
+    return engine.call(engine.port.ledger.finding(finding_id))
 
 
-def act(engine: HubAtHand, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, **more: Any) -> Finding:
-    return engine.ask(engine.port.ledger.act(FindingCommand(finding_id, step, **more), actor))
+def act(engine: InProcessEngine, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, **more: Any) -> Finding:
+    return engine.call(engine.port.ledger.act(FindingCommand(finding_id, step, **more), actor))
 
 
-def latest_digest(engine: HubAtHand) -> str:
+def latest_digest(engine: InProcessEngine) -> str:
     """SHA-256 of the latest keyframe that is kept of the camera."""
     keyframe = present(engine.port._evidence.get(CAMERA.camera_id))
     return hashlib.sha256(keyframe.payload).hexdigest()
 
 
-def seen_at_ns(engine: HubAtHand) -> int:
+def seen_at_ns(engine: InProcessEngine) -> int:
     """When the latest verdict on the camera was given."""
-    status = present(engine.ask(engine.port.camera(CAMERA.camera_id)))
+    status = present(engine.call(engine.port.camera(CAMERA.camera_id)))
     return present(status.latest).at_wall_ns
 
 
-def steps(engine: HubAtHand, finding_id: int = 1) -> list[Step]:
-    return [event.step for event in engine.ask(engine.port.ledger.finding_events(finding_id))]
+def steps(engine: InProcessEngine, finding_id: int = 1) -> list[Step]:
+    return [event.step for event in engine.call(engine.port.ledger.finding_events(finding_id))]
 
 
-def is_now(engine: HubAtHand, *states: FindingState, finding_id: int = 1) -> Finding | None:
+def is_now(engine: InProcessEngine, *states: FindingState, finding_id: int = 1) -> Finding | None:
     finding = found(engine, finding_id)
     return finding if finding is not None and finding.state in states else None
 
 
 def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path)) as engine:
+    with InProcessEngine(chosen(tmp_path)) as engine:
         show(engine, lens[COVERED])
         opened = wait_until(lambda: found(engine))
         assert (opened.state, opened.severity, opened.level) == (FindingState.OPEN, Severity.BLIND, Level.SCHOOL)
         assert opened.subject.cause_key == "covered"
-        (event,) = engine.ask(engine.port.ledger.finding_events(1))
+        (event,) = engine.call(engine.port.ledger.finding_events(1))
         assert (event.who, len(event.evidence), len(event.evidence[0])) == (ENGINE.name, 1, 64)
 
         pinned = ("patrol_evidence_files", (("rank", "pinned"),))
@@ -147,21 +147,21 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
 
 
 def test_a_finding_is_the_engines_own_to_close_when_the_fault_went_away(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path, settle_h=0)) as engine:
+    with InProcessEngine(chosen(tmp_path, settle_h=0)) as engine:
         show(engine, lens[COVERED])
         wait_until(lambda: found(engine))
         show(engine, lens[CLEAR])
         wait_until(lambda: is_now(engine, FindingState.CLOSED))
-        events = engine.ask(engine.port.ledger.finding_events(1))
+        events = engine.call(engine.port.ledger.finding_events(1))
         assert {event.who for event in events} == {ENGINE.name}
         assert [event.step for event in events][1] is Step.CLAIMED
 
 
 def test_an_evidence_is_the_keyframe_that_was_judged(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path)) as engine:
+    with InProcessEngine(chosen(tmp_path)) as engine:
         show(engine, lens[COVERED])
         wait_until(lambda: found(engine))
-        (event,) = engine.ask(engine.port.ledger.finding_events(1))
+        (event,) = engine.call(engine.port.ledger.finding_events(1))
         # Every second the camera shows another picture of its twelve.
         wait_until(lambda: latest_digest(engine) == event.evidence[0], timeout_s=60)
 
@@ -169,19 +169,19 @@ def test_an_evidence_is_the_keyframe_that_was_judged(tmp_path: Path, lens: list[
 def test_it_runs_overdue_and_up_the_levels(tmp_path: Path, lens: list[str]) -> None:
     second_h = 1 / 3600
     hours = {"school": 2 * second_h, "county": 2 * second_h, "city": 2 * second_h, "province": 2 * second_h}
-    with HubAtHand(chosen(tmp_path, blind_hours=hours)) as engine:
+    with InProcessEngine(chosen(tmp_path, blind_hours=hours)) as engine:
         show(engine, lens[COVERED])
         last = wait_until(
             lambda: (finding := found(engine)) and finding.level is Level.PROVINCE and finding.overdue and finding
         )
         assert (last.state, last.supervised) == (FindingState.SUPERVISED, True)
         assert steps(engine).count(Step.ESCALATED) == 3
-        page = engine.ask(engine.port.ledger.findings(FindingQuery(region_prefix="1301", level=Level.PROVINCE)))
+        page = engine.call(engine.port.ledger.findings(FindingQuery(region_prefix="1301", level=Level.PROVINCE)))
         assert [finding.finding_id for finding in page.findings] == [1]
 
 
 def test_what_may_not_be_done_changes_nothing(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path)) as engine:
+    with InProcessEngine(chosen(tmp_path)) as engine:
         show(engine, lens[COVERED])
         wait_until(lambda: found(engine))
         neighbour = Actor("zhang", Role.OPERATOR, "130103")
@@ -194,28 +194,28 @@ def test_what_may_not_be_done_changes_nothing(tmp_path: Path, lens: list[str]) -
         ]
         for kind, actor, command in refusals:
             with pytest.raises(kind):
-                engine.ask(engine.port.ledger.act(command, actor))
+                engine.call(engine.port.ledger.act(command, actor))
         assert steps(engine) == [Step.OPENED]
         act(engine, Step.DISMISSED, OPERATOR, why="being rebuilt")
         with pytest.raises(NotFoundError):
-            engine.ask(engine.port.ledger.act(FindingCommand(1, Step.CLAIMED), neighbour))
+            engine.call(engine.port.ledger.act(FindingCommand(1, Step.CLAIMED), neighbour))
 
 
 def test_after_a_restart_a_recheck_goes_on_and_a_decision_stands(tmp_path: Path, lens: list[str]) -> None:
     plan = chosen(tmp_path)
-    with HubAtHand(plan) as engine:
+    with InProcessEngine(plan) as engine:
         show(engine, lens[COVERED])
         wait_until(lambda: found(engine))
         show(engine, lens[CLEAR])
         claimed = act(engine, Step.CLAIMED, request_id="r1")
     assert not claimed.state.ended
-    with HubAtHand(plan) as engine:
+    with InProcessEngine(plan) as engine:
         wait_until(lambda: is_now(engine, FindingState.CLOSED))
         assert act(engine, Step.CLAIMED, request_id="r1").claims == 1
         show(engine, lens[COVERED])
         wait_until(lambda: found(engine, 2))
         act(engine, Step.DISMISSED, OPERATOR, 2, why="being rebuilt")
-    with HubAtHand(plan) as engine:
+    with InProcessEngine(plan) as engine:
         before_ns = wall_ns()
         wait_until(lambda: seen_at_ns(engine) > before_ns + 4 * NS_PER_S)
         assert found(engine, 3) is None

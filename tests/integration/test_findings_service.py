@@ -20,7 +20,7 @@ from engine.ledger.projection import replay
 from engine.model.findings import FindingQuery, FindingState, LoggedEvent, Step
 from engine.model.verdict import FaultKind
 from engine.storage.db.store import Store, VisitRecord, Write
-from tests.support.findings_services import Bench, bench
+from tests.support.findings_services import FindingsHarness, findings_harness
 
 COVERED, GREASE = FaultKind.COVERED, FaultKind.GREASE
 
@@ -35,13 +35,13 @@ def away(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, queue_records_max=100) as office:
-        yield office
+def harness(tmp_path: Path) -> Iterator[FindingsHarness]:
+    with findings_harness(tmp_path, queue_records_max=100) as service:
+        yield service
 
 
-def test_a_command_is_answered_when_it_is_committed_and_not_before(harness: Bench, tmp_path: Path) -> None:
-    harness.look("c1", COVERED)
+def test_a_command_is_answered_when_it_is_committed_and_not_before(harness: FindingsHarness, tmp_path: Path) -> None:
+    harness.judge("c1", COVERED)
     assert harness.writer.flush(5)
 
     async def claim() -> None:
@@ -55,8 +55,8 @@ def test_a_command_is_answered_when_it_is_committed_and_not_before(harness: Benc
     asyncio.run(claim())
 
 
-def test_who_asks_again_meanwhile_is_answered_no_earlier(harness: Bench, tmp_path: Path) -> None:
-    harness.look("c1", COVERED)
+def test_who_asks_again_meanwhile_is_answered_no_earlier(harness: FindingsHarness, tmp_path: Path) -> None:
+    harness.judge("c1", COVERED)
     assert harness.writer.flush(5)
 
     async def claim() -> None:
@@ -72,40 +72,40 @@ def test_who_asks_again_meanwhile_is_answered_no_earlier(harness: Bench, tmp_pat
     asyncio.run(claim())
 
 
-def test_a_verdict_and_what_the_ledger_makes_of_it_are_committed_together(harness: Bench) -> None:
+def test_a_verdict_and_what_the_ledger_makes_of_it_are_committed_together(harness: FindingsHarness) -> None:
     seen: list[tuple[LoggedEvent, int]] = []
-    harness.office.listeners.append(
+    harness.service.listeners.append(
         lambda news: seen.extend((event, harness.store.history.last_seq()) for event in news)
     )
-    harness.look("c1")
-    harness.look("c1", COVERED)
+    harness.judge("c1")
+    harness.judge("c1", COVERED)
     assert harness.writer.flush(5)
     ((event, verdicts),) = seen
     assert (event.event.step, verdicts) == (Step.OPENED, 2)
 
 
 def test_listeners_hear_of_every_event_once_and_in_order_also_after_a_database_was_away(
-    harness: Bench, tmp_path: Path
+    harness: FindingsHarness, tmp_path: Path
 ) -> None:
     heard: list[int] = []
-    harness.office.listeners.append(lambda news: heard.extend(event.seq for event in news))
-    harness.look("c0", COVERED)
+    harness.service.listeners.append(lambda news: heard.extend(event.seq for event in news))
+    harness.judge("c0", COVERED)
     with away(tmp_path):
         for number in range(1, 30):
-            harness.look(f"c{number}", COVERED)
+            harness.judge(f"c{number}", COVERED)
         time.sleep(0.3)  # the writer has tried at least once
-    harness.look("c30", GREASE)
+    harness.judge("c30", GREASE)
     assert harness.writer.flush(10)
     assert heard == list(range(1, 32))
-    assert asyncio.run(harness.office.span()) == (0, 31)
-    assert [event.seq for event in asyncio.run(harness.office.after(29, 10))] == [30, 31]
+    assert asyncio.run(harness.service.span()) == (0, 31)
+    assert [event.seq for event in asyncio.run(harness.service.after(29, 10))] == [30, 31]
 
 
-def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(harness: Bench) -> None:
+def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(harness: FindingsHarness) -> None:
     threads: set[str] = set()
     heard: list[int] = []
-    harness.office.listeners.append(lambda news: heard.extend(event.seq for event in news))
-    harness.office.listeners.append(lambda _: threads.add(threading.current_thread().name))
+    harness.service.listeners.append(lambda news: heard.extend(event.seq for event in news))
+    harness.service.listeners.append(lambda _: threads.add(threading.current_thread().name))
     transact = harness.writer.transact
 
     def committed_at_once(*also: Write) -> "Future[VisitRecord | None]":
@@ -114,7 +114,7 @@ def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(harness: Benc
         return done
 
     harness.writer.transact = committed_at_once  # type: ignore[assignment, method-assign]
-    harness.look("c1", COVERED)
+    harness.judge("c1", COVERED)
     asyncio.run(harness.act(1, Step.ACKNOWLEDGED))
     asyncio.run(harness.act(1, Step.CLAIMED))
     assert harness.writer.flush(5)
@@ -122,10 +122,12 @@ def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(harness: Benc
     assert threads == {"writer"}
 
 
-def test_while_the_database_is_away_nothing_is_promised_and_nothing_is_lost(harness: Bench, tmp_path: Path) -> None:
+def test_while_the_database_is_away_nothing_is_promised_and_nothing_is_lost(
+    harness: FindingsHarness, tmp_path: Path
+) -> None:
     with away(tmp_path):
         for number in range(150):
-            harness.look(f"c{number}", COVERED)
+            harness.judge(f"c{number}", COVERED)
         with pytest.raises(StoreError, match="the database is away"):
             asyncio.run(harness.act(1, Step.CLAIMED))
     assert b"patrol_findings_unheard_total 50.0" in harness.metrics.render()
@@ -133,19 +135,19 @@ def test_while_the_database_is_away_nothing_is_promised_and_nothing_is_lost(harn
     assert harness.store.findings.page(FindingQuery()).total == 100
     assert not {"queue_full_ledger", "refused"} & set(harness.writer.dropped)
     for number in range(150):
-        harness.look(f"c{number}", COVERED)
+        harness.judge(f"c{number}", COVERED)
     assert harness.writer.flush(10)
     assert harness.store.findings.page(FindingQuery()).total == 150
     assert asyncio.run(harness.act(1, Step.CLAIMED)).state is FindingState.RECTIFIED
 
 
-def test_a_claim_orders_a_look_at_the_next_turn(harness: Bench) -> None:
-    harness.look("c1", COVERED)
+def test_a_claim_orders_a_look_at_the_next_turn(harness: FindingsHarness) -> None:
+    harness.judge("c1", COVERED)
     assert harness.writer.flush(5)
     asyncio.run(harness.act(1, Step.CLAIMED))
-    assert harness.wanted == []
-    harness.office.advance(time.time_ns())
-    assert harness.wanted == ["c1"]
+    assert harness.rechecks == []
+    harness.service.advance(time.time_ns())
+    assert harness.rechecks == ["c1"]
 
 
 def test_killed_at_any_moment_every_answered_command_is_there_once(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_any_kill(
 ) -> None:
     server = None if database_url.startswith("sqlite") else request.getfixturevalue("postgres_server")
     run = Run(tmp_path, database_url, server, seed=5)
-    outcome = run.play(MOMENTS)
+    outcome = run.execute(MOMENTS)
     assert outcome.problems == [], f"{json.dumps(outcome.figures)}\n{run.log()[-5000:]}"
     figures = outcome.figures
     assert figures["moments"] == MOMENTS

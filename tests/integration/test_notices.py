@@ -22,7 +22,7 @@ from engine.notices.sender import Sender
 from engine.storage.db.outbox import Outbox
 from engine.storage.db.store import Store
 from tests.support.certificates import certificate
-from tests.support.notice_senders import Tally, nobody
+from tests.support.notice_senders import RecordingMetrics, ignore_delivered
 from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Received, Receiver, Reply, receiving
 
@@ -74,11 +74,11 @@ def send(store: Store) -> Iterator[StartSender]:
 
     def start(
         settings: NoticesSettings,
-        told: Callable[[Mapping[int, str]], None] = nobody,
-        tally: Tally | None = None,
+        told: Callable[[Mapping[int, str]], None] = ignore_delivered,
+        metrics: RecordingMetrics | None = None,
         box: Outbox | None = None,
     ) -> Sender:
-        senders.append(Sender(box or store.outbox, settings, told, tally or Tally()))
+        senders.append(Sender(box or store.outbox, settings, told, metrics or RecordingMetrics()))
         return senders[-1]
 
     yield start
@@ -109,9 +109,9 @@ def test_what_is_in_the_outbox_arrives_signed_and_in_order(
     store: Store, receiver: Receiver, settings: MakeSettings, send: StartSender
 ) -> None:
     store.outbox.put([opened(number) for number in range(1, 21)])
-    tally = Tally()
+    metrics = RecordingMetrics()
     told: dict[int, str] = {}
-    send(settings({"county": receiver.url}), told.update, tally)
+    send(settings({"county": receiver.url}), told.update, metrics)
     receiver.wait_taken(20)
     assert numbers(receiver) == list(range(1, 21))
     assert all(request.genuine for request in receiver.taken)
@@ -119,7 +119,7 @@ def test_what_is_in_the_outbox_arrives_signed_and_in_order(
     assert receiver.taken[0].headers["webhook-id"] == receiver.taken[0].event["id"]
     wait_until(lambda: told == dict.fromkeys(range(1, 21), "county"))
     wait_until(lambda: {state for _, state in states(store)} == {DeliveryState.DELIVERED})
-    assert tally.outcomes == {("county", "delivered"): 20}
+    assert metrics.outcomes == {("county", "delivered"): 20}
 
 
 def test_news_are_sent_at_once_when_the_sender_is_told_of_them(
@@ -158,26 +158,26 @@ def test_a_receiver_that_fails_gets_the_same_event_again(
 ) -> None:
     receiver.reply = failing(3, reply)
     store.outbox.put([opened(1), opened(2)])
-    tally = Tally()
-    send(settings({"county": receiver.url}, timeout_s=0.4), tally=tally)
+    metrics = RecordingMetrics()
+    send(settings({"county": receiver.url}, timeout_s=0.4), metrics=metrics)
     wait_until(lambda: numbers(receiver)[-2:] == [1, 2])
     first = [request for request in receiver.requests if request.event["subject"] == "findings/1"]
     assert len(first) == 4
     assert len({number.headers["webhook-id"] for number in first}) == 1
     assert len({number.body for number in first}) == 1
     assert all(number.genuine for number in first), "each attempt is signed with a time of its own"
-    assert tally.outcomes["county", outcome] == 3
+    assert metrics.outcomes["county", outcome] == 3
 
 
 def test_retry_after_is_waited_for(store: Store, receiver: Receiver, settings: MakeSettings, send: StartSender) -> None:
     receiver.reply = failing(1, Reply(429, {"retry-after": "1"}))
     store.outbox.put([opened(1)])
-    tally = Tally()
-    send(settings({"county": receiver.url}), tally=tally)
+    metrics = RecordingMetrics()
+    send(settings({"county": receiver.url}), metrics=metrics)
     receiver.wait_taken(1)
     asked, taken = receiver.requests
     assert taken.at_s - asked.at_s >= 1.0
-    wait_until(lambda: tally.outcomes == {("county", "throttled"): 1, ("county", "delivered"): 1})
+    wait_until(lambda: metrics.outcomes == {("county", "throttled"): 1, ("county", "delivered"): 1})
 
 
 def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(
@@ -187,8 +187,8 @@ def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(
         Reply(422, body=b"no such \x1bcanteen") if b"findings/2" in request.body else Reply()
     )
     store.outbox.put([opened(1), opened(2), opened(3)])
-    tally = Tally()
-    send(settings({"county": receiver.url}, refusals_max=2), tally=tally)
+    metrics = RecordingMetrics()
+    send(settings({"county": receiver.url}, refusals_max=2), metrics=metrics)
     receiver.wait_taken(2)
     assert numbers(receiver) == [1, 3]
     wait_until(lambda: store.outbox.backlogs().keys() == {"county"} and not store.outbox.parcels(
@@ -197,7 +197,7 @@ def test_a_notice_that_is_refused_is_put_on_the_dead_list_and_the_others_pass(
     (dead,) = store.outbox.parcels(DeliveryState.DEAD)
     assert (dead.notice.finding_id, dead.attempts) == (2, 2)
     assert dead.last_error == "refused: HTTP 422 no such canteen"
-    assert tally.outcomes["county", "dead"] == 1
+    assert metrics.outcomes["county", "dead"] == 1
 
 
 def test_what_was_given_up_can_be_replayed_and_is_the_same_event(
@@ -222,24 +222,24 @@ def test_one_endpoint_that_hangs_holds_nobody_up(
         hanging.reply = lambda _: Reply(hang_s=60)
         urls = {f"hangs{number}": hanging.url for number in range(8)} | {"well": receiver.url}
         store.outbox.put([opened(number) for number in range(1, 31)])
-        tally = Tally()
+        metrics = RecordingMetrics()
         chosen = settings(urls, timeout_s=0.5, in_flight_max=4, probes_max=2, circuit_failures=1)
-        send(chosen, tally=tally)
+        send(chosen, metrics=metrics)
         receiver.wait_taken(30, 30)
     assert numbers(receiver) == list(range(1, 31))
-    assert not any(outcome == "delivered" and name != "well" for name, outcome in tally.outcomes)
+    assert not any(outcome == "delivered" and name != "well" for name, outcome in metrics.outcomes)
 
 
 def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(
     store: Store, settings: MakeSettings, send: StartSender
 ) -> None:
-    receiver, tally = Receiver(), Tally()
+    receiver, metrics = Receiver(), RecordingMetrics()
     with receiving(receiver):
-        send(settings({"county": receiver.url}), tally=tally)
+        send(settings({"county": receiver.url}), metrics=metrics)
         store.outbox.put([opened(number) for number in range(1, 6)])
         receiver.wait_taken(5)
     store.outbox.put([opened(number) for number in range(6, 11)])
-    wait_until(lambda: tally.outcomes["county", "unreachable"] > 1)
+    wait_until(lambda: metrics.outcomes["county", "unreachable"] > 1)
     with receiving(receiver):
         receiver.wait_taken(10)
     assert numbers(receiver) == list(range(1, 11))
@@ -250,10 +250,10 @@ def test_who_listens_where_nobody_is_is_unreachable(store: Store, settings: Make
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
         store.outbox.put([opened(1)])
         url = f"http://u:geheim@127.0.0.1:{taken.getsockname()[1]}/"
-        tally = Tally()
-        send(settings({"county": url, "nowhere": "https://nobody.invalid/x"}), tally=tally)
-        wait_until(lambda: tally.outcomes["county", "unreachable"] > 0)
-        wait_until(lambda: tally.outcomes["nowhere", "unreachable"] > 0)
+        metrics = RecordingMetrics()
+        send(settings({"county": url, "nowhere": "https://nobody.invalid/x"}), metrics=metrics)
+        wait_until(lambda: metrics.outcomes["county", "unreachable"] > 0)
+        wait_until(lambda: metrics.outcomes["nowhere", "unreachable"] > 0)
     assert not any("geheim" in parcel.last_error for parcel in store.outbox.parcels())
 
 
@@ -333,9 +333,9 @@ def test_without_a_usable_secret_nothing_is_sent_and_everything_waits(
 ) -> None:
     secret_file.write_text("whsec_short")
     store.outbox.put([opened(1)])
-    tally = Tally()
-    send(settings({"county": receiver.url}), tally=tally)
-    wait_until(lambda: tally.outcomes["county", "no_secret"] > 1)
+    metrics = RecordingMetrics()
+    send(settings({"county": receiver.url}), metrics=metrics)
+    wait_until(lambda: metrics.outcomes["county", "no_secret"] > 1)
     assert receiver.requests == []
     secret_file.write_text(SECRET_LINE)
     receiver.wait_taken(1)
@@ -397,7 +397,7 @@ def test_while_the_database_is_away_nothing_is_sent_twice_and_nothing_is_told(
     assert numbers(receiver) == [1, 2]
 
 
-def test_an_office_that_cannot_hear_is_told_again(
+def test_a_listener_that_fails_is_told_again(
     store: Store,
     receiver: Receiver,
     settings: MakeSettings,
@@ -435,15 +435,15 @@ def test_what_was_delivered_before_a_crash_is_told_after_it(
 
 def test_an_https_endpoint_is_verified(store: Store, settings: MakeSettings, send: StartSender, tmp_path: Path) -> None:
     pem, context = certificate(tmp_path)
-    receiver, tally = Receiver(), Tally()
+    receiver, metrics = Receiver(), RecordingMetrics()
     with receiving(receiver, context):
         store.outbox.put([opened(1)])
         url = receiver.url.replace("http:", "https:")
         own = settings({"own": url}, ca_file=str(pem))
         strangers = settings({"stranger": url})
-        send(own.model_copy(update={"endpoints": own.endpoints + strangers.endpoints}), tally=tally)
+        send(own.model_copy(update={"endpoints": own.endpoints + strangers.endpoints}), metrics=metrics)
         receiver.wait_taken(1)
-        wait_until(lambda: tally.outcomes["stranger", "unreachable"] > 0)
+        wait_until(lambda: metrics.outcomes["stranger", "unreachable"] > 0)
     assert len(receiver.taken) == 1
 
 

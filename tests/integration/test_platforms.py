@@ -45,9 +45,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as desk:
-        desk.put(
+def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
+    with open_database_registry(settings) as registry:
+        registry.put(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
                 Camera(STORE_ROOM, "rtsp://u:secret@10.0.0.2/1", "仓库", region="130102", platform_status="OFF"),
@@ -55,18 +55,20 @@ def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
                 Camera("elsewhere", "rtsp://10.9.9.9/1", region="130102", platform_status="ON"),
             ]
         )
-        yield desk
+        yield registry
 
 
-def statuses(desk: DatabaseRegistry) -> dict[str, str]:
-    return {status.camera.camera_id: status.camera.platform_status for status in desk.list(CameraQuery())}
+def statuses(registry: DatabaseRegistry) -> dict[str, str]:
+    return {status.camera.camera_id: status.camera.platform_status for status in registry.list(CameraQuery())}
 
 
 def zlm(url: str, secret: str = SECRET, **more: Any) -> PlatformHttp:
     return PlatformHttp(url, query={"secret": secret}, **more)
 
 
-def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(
+    registry: DatabaseRegistry, settings: Settings
+) -> None:
     streams = [
         media("rtp", f"{NVR}_{KITCHEN}", "rtsp"),
         media("rtp", f"{NVR}_{KITCHEN}", "fmp4", key_frames=0),
@@ -77,8 +79,8 @@ def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: Databas
     with serving(zlmediakit(streams)) as (url, asked):
         pulled = ask_zlmediakit(zlm(url), (), "")
     assert len(asked) == 1
-    report = pull(desk, pulled, PullOrder(), settings)
-    assert statuses(desk) == {KITCHEN: "ON", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "ON"}
+    report = pull(registry, pulled, PullOrder(), settings)
+    assert statuses(registry) == {KITCHEN: "ON", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "ON"}
     assert (report.channels, report.known, report.absent, report.added) == (4, 3, 0, 0)
     assert [(change.camera_id, change.was, change.now) for change in report.changes] == [
         (KITCHEN, "", "ON"),
@@ -87,12 +89,12 @@ def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: Databas
     assert [entry.ids[0] for entry in report.unknown] == ["live/other"]
 
 
-def test_nothing_but_platform_status_is_written(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_nothing_but_platform_status_is_written(registry: DatabaseRegistry, settings: Settings) -> None:
     store = Store.open(settings.record.url)
     before = {camera.camera_id: camera for camera in store.cameras()}
     listed = [channel(KITCHEN, "OFF", "another name", gbCivilCode="1399", gbParentId=NVR), channel(STORE_ROOM, "OFF")]
     with serving(wvp(listed)) as (url, _):
-        pull(desk, ask_wvp(wvp_http(url), (), 500, 10), PullOrder(), settings)
+        pull(registry, ask_wvp(wvp_http(url), (), 500, 10), PullOrder(), settings)
     after = {camera.camera_id: camera for camera in store.cameras()}
     assert after == before | {KITCHEN: replace(before[KITCHEN], platform_status="OFF")}
     assert after[KITCHEN].url == "rtsp://u:secret@10.0.0.1/1"
@@ -178,7 +180,7 @@ def test_a_wvp_that_wraps_no_answer_is_understood() -> None:
 
 
 def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
-    desk: DatabaseRegistry, settings: Settings
+    registry: DatabaseRegistry, settings: Settings
 ) -> None:
     listed = [
         channel(NEW, "ON", " 新摄像头 ", gbCivilCode="13020200", gbParentId=NVR),
@@ -189,53 +191,53 @@ def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
         pulled = ask_wvp(wvp_http(url), (), 10, 10)
     template = StreamUrl("rtsp://m:554/rtp/{parent_id}_{camera_id}")
     order = PullOrder(region="1302", stream_url=template, dry_run=True)
-    report = pull(desk, pulled, order, settings)
+    report = pull(registry, pulled, order, settings)
     assert report.added == 1
-    assert NEW not in statuses(desk)
-    report = pull(desk, pulled, PullOrder(region="1302", stream_url=template), settings)
+    assert NEW not in statuses(registry)
+    report = pull(registry, pulled, PullOrder(region="1302", stream_url=template), settings)
     assert report.added == 1
     assert [(problem.column, problem.value) for problem in report.problems] == [("url", "")]
-    (added,) = (status.camera for status in desk.list(CameraQuery("1302")) if status.camera.camera_id == NEW)
+    (added,) = (status.camera for status in registry.list(CameraQuery("1302")) if status.camera.camera_id == NEW)
     assert added == Camera(
         NEW, f"rtsp://m:554/rtp/{NVR}_{NEW}", "新摄像头", region="130202", uplink=NVR, platform_status="ON"
     )
-    assert set(statuses(desk)) == {KITCHEN, STORE_ROOM, "served", "elsewhere", NEW}
-    again = pull(desk, pulled, PullOrder(region="1302", stream_url=template), settings)
+    assert set(statuses(registry)) == {KITCHEN, STORE_ROOM, "served", "elsewhere", NEW}
+    again = pull(registry, pulled, PullOrder(region="1302", stream_url=template), settings)
     assert (again.added, again.changes) == (0, [])
 
 
-def test_streams_without_a_code_are_added_under_app_and_stream(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_streams_without_a_code_are_added_under_app_and_stream(registry: DatabaseRegistry, settings: Settings) -> None:
     with serving(zlmediakit([media("live", "gate")])) as (url, _):
         pulled = ask_zlmediakit(zlm(url), (), "")
-    pull(desk, pulled, PullOrder(stream_url=StreamUrl("rtsp://m/{app}/{stream}")), settings)
-    assert statuses(desk)["live/gate"] == "ON"
-    assert pull(desk, pulled, PullOrder(), settings).unknown == []
+    pull(registry, pulled, PullOrder(stream_url=StreamUrl("rtsp://m/{app}/{stream}")), settings)
+    assert statuses(registry)["live/gate"] == "ON"
+    assert pull(registry, pulled, PullOrder(), settings).unknown == []
 
 
-def test_a_dry_run_writes_nothing(desk: DatabaseRegistry, settings: Settings) -> None:
-    before = statuses(desk)
+def test_a_dry_run_writes_nothing(registry: DatabaseRegistry, settings: Settings) -> None:
+    before = statuses(registry)
     with serving(wvp([channel(KITCHEN)])) as (url, _):
-        report = pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(dry_run=True), settings)
+        report = pull(registry, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(dry_run=True), settings)
     assert len(report.changes) == 1
-    assert statuses(desk) == before
+    assert statuses(registry) == before
 
 
-def test_only_cameras_of_the_region_are_written(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_only_cameras_of_the_region_are_written(registry: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel("served", "OFF")])) as (url, _):
-        report = pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(region="1302"), settings)
+        report = pull(registry, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(region="1302"), settings)
     assert [change.camera_id for change in report.changes] == ["served"]
     assert report.unknown == []
 
 
 def test_cameras_of_the_platform_that_it_does_not_list_are_counted_and_off_where_asked(
-    desk: DatabaseRegistry, settings: Settings
+    registry: DatabaseRegistry, settings: Settings
 ) -> None:
     with serving(zlmediakit([])) as (url, _):
         pulled = ask_zlmediakit(zlm(url), ["10.9.9.9"], "")
-    report = pull(desk, pulled, PullOrder(), settings)
+    report = pull(registry, pulled, PullOrder(), settings)
     assert (report.absent, report.changes) == (2, [])
-    pull(desk, pulled, PullOrder(mark_absent=True), settings)
-    assert statuses(desk) == {KITCHEN: "", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "OFF"}
+    pull(registry, pulled, PullOrder(mark_absent=True), settings)
+    assert statuses(registry) == {KITCHEN: "", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "OFF"}
 
 
 def test_one_protocol_alone_can_be_asked_for() -> None:
@@ -384,12 +386,12 @@ def test_https_is_verified(tmp_path: Path) -> None:
         PlatformHttp("https://h", ca=tmp_path / "absent.pem")
 
 
-def test_where_platform_and_engine_differ_is_told_by_region(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_where_platform_and_engine_differ_is_told_by_region(registry: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel(STORE_ROOM, "OFF"), channel("served"), channel("elsewhere")])) as (
         url,
         _,
     ):
-        pull(desk, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(), settings)
+        pull(registry, ask_wvp(wvp_http(url), (), 10, 10), PullOrder(), settings)
     announced = {KITCHEN: State.OFFLINE, STORE_ROOM: State.OK, "served": State.OFFLINE, "elsewhere": State.UNKNOWN}
     store = Store.open(settings.record.url)
     reason = FailureReason.TIMEOUT_KEYFRAME.value
@@ -400,12 +402,12 @@ def test_where_platform_and_engine_differ_is_told_by_region(desk: DatabaseRegist
         ]
     )
     store.close()
-    found = standing(desk, "1301")
+    found = standing(registry, "1301")
     assert (found.agree, found.unclear) == (0, 1)
     assert [(row.camera.camera_id, row.platform_online, row.ours, row.why) for row in found.disagree] == [
         (KITCHEN, True, State.OFFLINE, reason), (STORE_ROOM, False, State.OK, ""),
     ]  # fmt: skip
-    assert len(standing(desk, "").disagree) == 3
+    assert len(standing(registry, "").disagree) == 3
 
 
 def patrol(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -415,7 +417,7 @@ def patrol(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_the_commands_pull_and_disagree(desk: DatabaseRegistry, settings: Settings, tmp_path: Path) -> None:
+def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Settings, tmp_path: Path) -> None:
     config = tmp_path / "patrol.toml"
     config.write_text(f'[record]\nurl = "{settings.record.url}"\n[serve]\ngrpc_listen = "127.0.0.1:1"\n')
     common = ("--config", str(config))
@@ -425,13 +427,13 @@ def test_the_commands_pull_and_disagree(desk: DatabaseRegistry, settings: Settin
         assert "石家庄市长安区" in done.stdout
         assert "live/new" in done.stdout
         assert "1 would be changed, 1 unknown, 0 would be added" in done.stdout
-        assert statuses(desk)[KITCHEN] == ""
+        assert statuses(registry)[KITCHEN] == ""
         done = patrol("pull", "zlmediakit", "--url", url, "--json", "--secret-env", "OTHER", *common, OTHER=SECRET)
         report = json.loads(done.stdout)
         assert report["changes"] == [
             {"camera_id": KITCHEN, "name": "烹饪间", "region": "130102", "was": "", "now": "ON"}
         ]
-        assert statuses(desk)[KITCHEN] == "ON"
+        assert statuses(registry)[KITCHEN] == "ON"
         wrong = patrol("pull", "zlmediakit", "--url", url, *common, ZLM_SECRET="not-the-secret-1234")
         assert wrong.returncode == 2
         assert "code -100" in wrong.stderr

@@ -35,18 +35,18 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as desk:
-        desk.put(CAMERAS)
-        yield desk
+def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
+    with open_database_registry(settings) as registry:
+        registry.put(CAMERAS)
+        yield registry
 
 
-def export(desk: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
+def export(registry: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
     form = Form(path.suffix[1:])
     with new_file(path, form, private=False) as out:
-        assert write_cameras(desk.list(CameraQuery()), out, form, gb_names=gb_names, with_verdict=with_verdict) == len(
-            CAMERAS
-        )
+        assert write_cameras(
+            registry.list(CameraQuery()), out, form, gb_names=gb_names, with_verdict=with_verdict
+        ) == len(CAMERAS)
     return path
 
 
@@ -54,27 +54,27 @@ def export(desk: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_v
 @pytest.mark.parametrize("gb_names", [False, True])
 @pytest.mark.parametrize("with_verdict", [False, True])
 def test_an_export_hides_passwords_and_its_import_changes_nothing(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path, name: str, gb_names: bool, with_verdict: bool
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path, name: str, gb_names: bool, with_verdict: bool
 ) -> None:
-    path = export(desk, tmp_path / name, gb_names=gb_names, with_verdict=with_verdict)
+    path = export(registry, tmp_path / name, gb_names=gb_names, with_verdict=with_verdict)
     text = path.read_text(encoding="utf-8")
     assert "secret" not in text
     assert "t0" not in text
     assert ("gbDeviceId" in text, "verdict_state" in text) == (gb_names, with_verdict)
     file = RegistryFile(path, settings)
     assert file.check().problems == []
-    report = desk.put(file.cameras())
+    report = registry.put(file.cameras())
     assert (report.added, report.changed, report.unchanged) == (0, 0, len(CAMERAS))
 
 
 def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path
 ) -> None:
-    path = export(desk, tmp_path / "e.csv")
+    path = export(registry, tmp_path / "e.csv")
     path.write_text(path.read_text(encoding="utf-8").replace("烹饪间", "热菜间"), encoding="utf-8")
     file = RegistryFile(path, settings)
     file.check()
-    report = desk.put(file.cameras())
+    report = registry.put(file.cameras())
     assert (report.changed, report.unchanged) == (1, 2)
     store = Store.open(settings.record.url)
     assert {camera.camera_id: camera for camera in store.cameras()}[CAMERA] == replace(CAMERAS[0], name="热菜间")
@@ -83,17 +83,17 @@ def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
 
 def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings) -> None:
     rows = [Camera("a", "rtsp://h/1"), Camera("b", "rtsp://u:***@h/2")]
-    with open_database_registry(settings) as desk:
+    with open_database_registry(settings) as registry:
         with pytest.raises(RegistryError, match=r"camera 'b' has none such.*nothing was taken"):
-            desk.put(rows)
-        assert list(desk.list(CameraQuery())) == []
-        report = desk.put(rows, keep_good=True)
+            registry.put(rows)
+        assert list(registry.list(CameraQuery())) == []
+        report = registry.put(rows, keep_good=True)
         assert report.added == 1
         assert [(problem.index, problem.column) for problem in report.problems] == [(1, "url")]
 
 
 def test_an_export_with_verdicts_says_what_the_engine_says(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path
 ) -> None:
     store = Store.open(settings.record.url)
     verdict = Verdict(
@@ -102,7 +102,7 @@ def test_an_export_with_verdicts_says_what_the_engine_says(
     )  # fmt: skip
     store.write([VisitRecord(verdict, b"")])
     store.close()
-    path = export(desk, tmp_path / "e.jsonl", with_verdict=True)
+    path = export(registry, tmp_path / "e.jsonl", with_verdict=True)
     lines = {line["camera_id"]: line for line in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
     said = {name[8:]: value for name, value in lines["c2"].items() if name.startswith("verdict_")}
     assert said == {
@@ -113,7 +113,7 @@ def test_an_export_with_verdicts_says_what_the_engine_says(
 
 
 def test_passwords_are_in_an_export_only_where_asked_for(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "e.csv"
     with (
@@ -199,10 +199,10 @@ def test_a_file_that_changes_between_looking_and_taking_is_not_taken(settings: S
     assert file.check().good == 1
     path.write_text("camera_id,url\na,rtsp://h/1\nb,rtsp://h/2\n")
     os.utime(path, ns=(1, 1))
-    with open_database_registry(settings) as desk:
+    with open_database_registry(settings) as registry:
         with pytest.raises(RegistryError, match="changed while it was read"):
-            desk.put(file.cameras())
-        assert list(desk.list(CameraQuery())) == []
+            registry.put(file.cameras())
+        assert list(registry.list(CameraQuery())) == []
 
 
 def test_a_whole_file_can_be_had_at_once(tmp_path: Path) -> None:

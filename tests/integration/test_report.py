@@ -17,7 +17,7 @@ from engine.model.findings import FindingQuery
 from engine.model.kpi import KpiName
 from engine.notices.digest import Period
 from engine.storage.db.store import Store
-from tests.support.digests import COUNTIES, WEEK, a_city
+from tests.support.digests import COUNTIES, WEEK, fill_city
 
 ZONE = "Asia/Shanghai"
 LATER_NS = 1_800_000_000 * NS_PER_S
@@ -27,7 +27,7 @@ LATER_NS = 1_800_000_000 * NS_PER_S
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('city')}/patrol.db"
     store = Store.open(url)
-    a_city(store)
+    fill_city(store)
     store.close()
     return url
 

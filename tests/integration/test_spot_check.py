@@ -203,14 +203,14 @@ def test_of_two_draws_at_once_one_is_told_to_come_again(tmp_path: Path) -> None:
         return CheckNowReport()
 
     async def story() -> None:
-        office = SpotCheckService(store.spot_checks, slow_settings, nobody)
-        first = asyncio.create_task(office.draw(SpotCheckOrder(size=2)))
+        service = SpotCheckService(store.spot_checks, slow_settings, nobody)
+        first = asyncio.create_task(service.draw(SpotCheckOrder(size=2)))
         assert await asyncio.to_thread(begun.wait, 10)
         with pytest.raises(ConflictError, match="ask again"):
-            await office.draw(SpotCheckOrder(size=2))
+            await service.draw(SpotCheckOrder(size=2))
         go_on.set()
         assert (await first).spot_check.header.draw_id == 1
-        assert (await office.draw(SpotCheckOrder(size=2))).spot_check.header.draw_id == 2
+        assert (await service.draw(SpotCheckOrder(size=2))).spot_check.header.draw_id == 2
 
     asyncio.run(story())
     store.close()

@@ -55,15 +55,15 @@ def clock() -> Clock:
     return Clock()
 
 
-def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiService:
-    office = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
-    store.transaction_hooks[:] = [office.join]
-    return office
+def service_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiService:
+    service = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.cameras()), clock)
+    store.transaction_hooks[:] = [service.join]
+    return service
 
 
-def write(store: Store, office: KpiService, records: list[VisitRecord]) -> None:
-    store.write(records, [] if records else [lambda transaction: office.join(transaction, [])])
-    office.committed()
+def write(store: Store, service: KpiService, records: list[VisitRecord]) -> None:
+    store.write(records, [] if records else [lambda transaction: service.join(transaction, [])])
+    service.committed()
 
 
 def counties(store: Store, **query: Any) -> dict[str, Counts]:
@@ -72,8 +72,8 @@ def counties(store: Store, **query: Any) -> dict[str, Counts]:
 
 def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0), camera(1), camera(2, "130103")])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c2", State.OFFLINE, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c2", State.OFFLINE, NOON_NS)])
     here = counties(store)
     assert (here["130102"].cameras_clear, here["130102"].cameras, here["130103"].cameras_visited) == (1, 2, 1)
     assert counties(store, region_prefix="130103").keys() == {"130103"}
@@ -83,10 +83,10 @@ def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock
 
 def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0), camera(1, "130103"), camera(2, "130202"), camera(3, "1301")])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
     clock.now_wall_ns += DAY_NS
-    write(store, office, [saw("130202-c2", State.OK, clock.now_wall_ns)])
+    write(store, service, [saw("130202-c2", State.OK, clock.now_wall_ns)])
     days: dict[str, Any] = {"from_day": MONDAY, "to_day": TUESDAY}
     cities = kpi_table(store.kpis, KpiQuery(by=KpiBy.CITY, **days))
     assert [(row.region, row.counts.cameras, row.counts.cameras_clear, row.days) for row in cities.rows] == [
@@ -102,7 +102,7 @@ def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: 
 
 def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0)])
-    office = office_of(store, clock)
+    service = service_of(store, clock)
 
     def fail(*_: object) -> None:
         raise OSError("disk full")
@@ -112,17 +112,17 @@ def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(s
         store.write([saw("130102-c0", State.OK, NOON_NS)])
     assert kpi_table(store.kpis, KpiQuery()).rows == ()
     store.transaction_hooks.remove(fail)
-    write(store, office, [])
+    write(store, service, [])
     assert counties(store)["130102"].cameras_clear == 1
 
 
 def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0), camera(1)])
-    office = office_of(store, clock)
-    office.periods({"130102-c0": (4, 3)})
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130102-c1", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    service.periods({"130102-c0": (4, 3)})
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS), saw("130102-c1", State.OK, NOON_NS)])
     store.remove_cameras(["130102-c1"])  # while no engine ran
-    again = office_of(store, clock)
+    again = service_of(store, clock)
     write(store, again, [])
     assert counties(store)["130102"] == Counts(
         cameras=1, cameras_enabled=1, cameras_visited=1, cameras_measured=1, cameras_online=1, cameras_clear=1,
@@ -132,12 +132,12 @@ def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> No
 
 def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
-    office.remove(["130102-c0"])
-    office.put([camera(0)])
-    write(store, office, [])
-    again = office_of(store, clock)
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
+    service.remove(["130102-c0"])
+    service.put([camera(0)])
+    write(store, service, [])
+    again = service_of(store, clock)
     write(store, again, [])
     assert counties(store)["130102"].cameras_visited == 0
 
@@ -145,15 +145,15 @@ def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, c
 def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: Store, clock: Clock) -> None:
     many = FORGOTTEN_ROWS + 100
     store.put_cameras([camera(number) for number in range(many)])
-    office = office_of(store, clock)
-    write(store, office, [saw(f"130102-c{number}", State.OK, NOON_NS) for number in range(many)])
+    service = service_of(store, clock)
+    write(store, service, [saw(f"130102-c{number}", State.OK, NOON_NS) for number in range(many)])
     monday = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
     clock.now_wall_ns += DAY_NS
     for _ in range(3):
-        write(store, office, [])
+        write(store, service, [])
     assert list(store.kpis.restore(TUESDAY.toordinal())) == []
     assert kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=MONDAY)) == monday
-    assert asyncio.run(office.table(KpiQuery(by=KpiBy.CANTEEN))) == kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
+    assert asyncio.run(service.table(KpiQuery(by=KpiBy.CANTEEN))) == kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
     assert (monday.rows[1].site_id, monday.rows[1].site_name, monday.rows[1].counts.cameras_clear) == (
         "s1",
         "第1食堂",
@@ -165,10 +165,10 @@ def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: 
 
 def test_a_day_that_ended_while_the_engine_was_down_is_closed_at_the_next_start(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
     clock.now_wall_ns += 3 * DAY_NS
-    again = office_of(store, clock)
+    again = service_of(store, clock)
     write(store, again, [])
     (row,) = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=MONDAY)).rows
     assert row.counts.cameras_clear == 1
@@ -177,9 +177,9 @@ def test_a_day_that_ended_while_the_engine_was_down_is_closed_at_the_next_start(
 
 def test_days_older_than_kept_go(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0)])
-    office = office_of(store, clock, keep_days=2)
+    service = service_of(store, clock, keep_days=2)
     for _ in range(5):
-        write(store, office, [saw("130102-c0", State.OK, clock.now_wall_ns)])
+        write(store, service, [saw("130102-c0", State.OK, clock.now_wall_ns)])
         clock.now_wall_ns += DAY_NS
     span = store.kpis.span()
     assert span is not None
@@ -188,14 +188,14 @@ def test_days_older_than_kept_go(store: Store, clock: Clock) -> None:
 
 def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0), camera(1, "130103")])
-    office = office_of(store, clock)
+    service = service_of(store, clock)
     write(
-        store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c1", State.FAULT, NOON_NS, FaultKind.COVERED)]
+        store, service, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c1", State.FAULT, NOON_NS, FaultKind.COVERED)]
     )
     clock.now_wall_ns += DAY_NS
     now = clock.now_wall_ns
-    write(store, office, [saw("130102-c0", State.FAULT, now, FaultKind.BLURRED), saw("130103-c1", State.OK, now)])
-    lines = asyncio.run(office.league(LeagueQuery(kpi=KpiName.CLARITY))).rows
+    write(store, service, [saw("130102-c0", State.FAULT, now, FaultKind.BLURRED), saw("130103-c1", State.OK, now)])
+    lines = asyncio.run(service.league(LeagueQuery(kpi=KpiName.CLARITY))).rows
     assert [(line.place, line.row.region, line.rate.value, line.before and line.before.value) for line in lines] == [
         (1, "130103", 1.0, 0.0), (2, "130102", 0.0, 1.0),
     ]  # fmt: skip
@@ -204,7 +204,7 @@ def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, 
 
 def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(number, county) for number, county in enumerate(("130102", "130103", "130202") * 4)])
-    office = office_of(store, clock, keep_days=5)
+    service = service_of(store, clock, keep_days=5)
     asked = [
         KpiQuery(prefix, by, first, last, each_day)
         for prefix in ("13", "130103")
@@ -223,22 +223,22 @@ def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(st
         now = clock.now_wall_ns
         write(
             store,
-            office,
+            service,
             [saw(camera_id, State.OK if (int(camera_id[-1]) + day) % 3 else State.OFFLINE, now) for camera_id in ids],
         )
         if day == 2:
             gone = [camera_id for camera_id in ids if camera_id.startswith("130103")]
-            office.remove(gone)
+            service.remove(gone)
             store.remove_cameras(gone)
-            write(store, office, [])
+            write(store, service, [])
         if day == 4:
-            office.configure("America/New_York", 3)
+            service.configure("America/New_York", 3)
         if day == 6:
-            office = office_of(store, clock, keep_days=3)
+            service = service_of(store, clock, keep_days=3)
         for query in asked:
-            assert asyncio.run(office.table(query)) == kpi_table(store.kpis, query), (day, query)
+            assert asyncio.run(service.table(query)) == kpi_table(store.kpis, query), (day, query)
         for wanted in leagues:
-            assert asyncio.run(office.league(wanted)) == league_table(store.kpis, wanted), (day, wanted)
+            assert asyncio.run(service.league(wanted)) == league_table(store.kpis, wanted), (day, wanted)
         clock.now_wall_ns += DAY_NS
     span = store.kpis.span()
     assert span is not None
@@ -249,24 +249,24 @@ def test_recent_days_are_answered_without_the_database_and_only_once_they_are_co
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put_cameras([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OFFLINE, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OFFLINE, NOON_NS)])
     store.write([saw("130102-c0", State.OK, NOON_NS + S)])
     for way in ("span", "days", "regions"):
         monkeypatch.setattr(store.kpis, way, lambda *_, **__: pytest.fail("asked the database"))
-    online = [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
-    office.committed()
-    online += [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
-    (row,) = asyncio.run(office.league(LeagueQuery("13", KpiName.ONLINE))).rows
+    online = [asyncio.run(service.table(KpiQuery("13"))).total.counts.cameras_online]
+    service.committed()
+    online += [asyncio.run(service.table(KpiQuery("13"))).total.counts.cameras_online]
+    (row,) = asyncio.run(service.league(LeagueQuery("13", KpiName.ONLINE))).rows
     assert (online, row.rate.numerator, row.before) == ([0, 1], 1, None)
 
 
 def test_a_league_from_the_first_day_of_the_calendar_has_none_before(store: Store, clock: Clock) -> None:
     store.put_cameras([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
     wanted = LeagueQuery("13", from_day=date.min)
-    assert asyncio.run(office.league(wanted)).rows[0].before is None
+    assert asyncio.run(service.league(wanted)).rows[0].before is None
     assert league_table(store.kpis, wanted).rows[0].before is None
 
 

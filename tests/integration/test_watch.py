@@ -19,14 +19,14 @@ from engine.serve.streams.watch import seq_of, token_of
 from engine.storage.db.store import Store, VisitRecord
 from patrol.v1 import patrol_pb2, patrol_pb2_grpc
 from tests.support.expect import present
-from tests.support.served import VERDICT, Served, SmallHub, county, serving
+from tests.support.served import VERDICT, FakeHub, RunningServer, county_cameras, serving
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def served(tmp_path: Path) -> Iterator[RunningServer]:
     with serving(tmp_path, ring=64, watchers_max=3) as outcome:
-        outcome.hub.put(*county(6), Camera("far", "rtsp://h/1", region="140101", site_id="s1"))
+        outcome.hub.put(*county_cameras(6), Camera("far", "rtsp://h/1", region="140101", site_id="s1"))
         yield outcome
 
 
@@ -38,7 +38,7 @@ def take(batches: Iterator[WatchBatch], number: int) -> list[int]:
     return visits
 
 
-def test_a_watch_without_a_token_begins_now_and_says_where_that_is(served: Served) -> None:
+def test_a_watch_without_a_token_begins_now_and_says_where_that_is(served: RunningServer) -> None:
     served.hub.judge("c1")
     batches = served.client.watch_batches()
     first = next(batches)
@@ -47,7 +47,7 @@ def test_a_watch_without_a_token_begins_now_and_says_where_that_is(served: Serve
     assert take(batches, 1) == [verdict.visit_id]
 
 
-def test_what_was_stored_while_a_watcher_was_away_comes_first_and_once(served: Served) -> None:
+def test_what_was_stored_while_a_watcher_was_away_comes_first_and_once(served: RunningServer) -> None:
     before = [served.hub.judge(f"c{n % 6}").visit_id for n in range(5)]
     batches = served.client.watch_batches(resume_token=token_of(0))
     assert take(batches, 5) == before
@@ -57,7 +57,7 @@ def test_what_was_stored_while_a_watcher_was_away_comes_first_and_once(served: S
     wait_until(lambda: served.watch.watchers == 0)
 
 
-def test_every_batch_can_be_resumed_from(served: Served) -> None:
+def test_every_batch_can_be_resumed_from(served: RunningServer) -> None:
     visits = [served.hub.judge(f"c{n % 6}").visit_id for n in range(30)]
     seen: list[int] = []
     token = token_of(0)
@@ -74,7 +74,7 @@ def test_watchers_that_come_and_go_while_verdicts_are_stored_miss_none_and_hear_
     chance = random.Random(5)
     number = 400
     with serving(tmp_path, ring=4096, watchers_max=8) as served:
-        served.hub.put(*county(6))
+        served.hub.put(*county_cameras(6))
         stored: list[int] = []
         failures: list[BaseException] = []
         heard: dict[int, list[int]] = {}
@@ -118,8 +118,8 @@ def test_watchers_that_come_and_go_while_verdicts_are_stored_miss_none_and_hear_
 
 def test_a_watch_goes_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-    hub = SmallHub(store)
-    hub.put(*county(3))
+    hub = FakeHub(store)
+    hub.put(*county_cameras(3))
     with serving(tmp_path, hub=hub) as first:
         port = first.address
         token = next(first.client.watch_batches()).resume_token
@@ -135,8 +135,8 @@ def test_a_watch_goes_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
 
 def test_the_client_resumes_by_itself(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-    hub = SmallHub(store)
-    hub.put(*county(3))
+    hub = FakeHub(store)
+    hub.put(*county_cameras(3))
     heard: list[int] = []
     with serving(tmp_path, hub=hub) as first:
         address = first.address
@@ -174,7 +174,7 @@ def test_the_client_resumes_by_itself(tmp_path: Path) -> None:
     ],
 )
 def test_filters_hold_for_the_snapshot_the_log_and_what_comes(
-    served: Served, filters: dict[str, Any], wanted: set[str]
+    served: RunningServer, filters: dict[str, Any], wanted: set[str]
 ) -> None:
     cameras = ("c1", "c2", "c3", "far")
     for camera_id in cameras:
@@ -193,7 +193,7 @@ def test_filters_hold_for_the_snapshot_the_log_and_what_comes(
     assert set(live) == wanted
 
 
-def test_changes_only_leaves_the_others_out(served: Served) -> None:
+def test_changes_only_leaves_the_others_out(served: RunningServer) -> None:
     batches = served.client.watch_batches(changes_only=True)
     next(batches)
     served.hub.judge("c1", changed=False)
@@ -201,7 +201,7 @@ def test_changes_only_leaves_the_others_out(served: Served) -> None:
     assert take(batches, 1) == [news.visit_id]
 
 
-def test_a_token_that_means_nothing_is_named_and_one_of_another_log_is_out_of_range(served: Served) -> None:
+def test_a_token_that_means_nothing_is_named_and_one_of_another_log_is_out_of_range(served: RunningServer) -> None:
     served.hub.judge("c1")
     for token, status in ((token_of(99), "OUT_OF_RANGE"), ("nonsense", "INVALID_ARGUMENT")):
         with pytest.raises(CallError) as caught:
@@ -212,7 +212,7 @@ def test_a_token_that_means_nothing_is_named_and_one_of_another_log_is_out_of_ra
         next(served.client.watch_batches(resume_token=token_of(1), with_current=True))
 
 
-def test_no_more_may_watch_than_serve_watchers_max(served: Served) -> None:
+def test_no_more_may_watch_than_serve_watchers_max(served: RunningServer) -> None:
     watching = [served.client.watch_batches() for _ in range(3)]
     for batches in watching:
         next(batches)
@@ -224,7 +224,7 @@ def test_no_more_may_watch_than_serve_watchers_max(served: Served) -> None:
     next(served.client.watch_batches())
 
 
-def test_a_quiet_watch_is_told_that_it_lives(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quiet_watch_is_told_that_it_lives(served: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "HEARTBEAT_S", 0.1)
     batches = served.client.watch_batches(region_prefix="99")
     first = next(batches)
@@ -236,7 +236,7 @@ def test_a_quiet_watch_is_told_that_it_lives(served: Served, monkeypatch: pytest
 def test_a_watcher_that_reads_nothing_is_cut_and_can_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "STALLED_S", 0.5)
     with serving(tmp_path, ring=64) as served:
-        served.hub.put(*county(3))
+        served.hub.put(*county_cameras(3))
         with grpc.insecure_channel(served.address, options=[("grpc.http2.bdp_probe", 0)]) as channel:
             stub = patrol_pb2_grpc.PatrolServiceStub(channel)
             stream = stub.WatchVerdicts(patrol_pb2.WatchVerdictsRequest())
@@ -258,7 +258,7 @@ def test_a_watcher_that_reads_nothing_is_cut_and_can_resume(tmp_path: Path, monk
         assert seen + take(served.client.watch_batches(resume_token=token), left) == stored
 
 
-def test_check_now_tells_each_camera_when_its_verdict_is_stored(served: Served) -> None:
+def test_check_now_tells_each_camera_when_its_verdict_is_stored(served: RunningServer) -> None:
     hub = served.hub
     hub.put(replace(hub.registry.cameras["c4"], enabled=False))
     hub.in_flight["c2"] = 7000
@@ -276,14 +276,14 @@ def test_check_now_tells_each_camera_when_its_verdict_is_stored(served: Served) 
     assert [(outcome.camera_id, present(outcome.verdict).visit_id) for outcome in told] == [("c2", 7000)]
 
 
-def test_check_now_ends_with_its_deadline_and_names_who_is_still_waited_for(served: Served) -> None:
+def test_check_now_ends_with_its_deadline_and_names_who_is_still_waited_for(served: RunningServer) -> None:
     began_s = time.monotonic()
     told = list(served.client.check_now(["c1", "c2"], timeout_s=1.5))
     assert [(outcome.camera_id, outcome.outcome) for outcome in told] == [("c1", "pending"), ("c2", "pending")]
     assert 0.5 < time.monotonic() - began_s < 1.5
 
 
-def test_check_now_tells_of_a_camera_that_leaves_the_registry(served: Served) -> None:
+def test_check_now_tells_of_a_camera_that_leaves_the_registry(served: RunningServer) -> None:
     told = served.client.check_now(["c1"], timeout_s=10)
     heard: list[Checked] = []
     reader = threading.Thread(target=lambda: heard.extend(told))
@@ -294,7 +294,7 @@ def test_check_now_tells_of_a_camera_that_leaves_the_registry(served: Served) ->
     assert [batch.outcome for batch in heard] == ["removed"]
 
 
-def test_a_caller_who_goes_away_leaves_nothing_behind(served: Served) -> None:
+def test_a_caller_who_goes_away_leaves_nothing_behind(served: RunningServer) -> None:
     for stream in (served.client.watch_batches(), served.client.check_now(["c1", "nobody"])):
         next(stream)
         wait_until(lambda: served.watch.watchers == 1)
@@ -308,7 +308,7 @@ def test_a_caller_who_goes_away_leaves_nothing_behind(served: Served) -> None:
     wait_until(lambda: served.watch.watchers == 0)
 
 
-def test_findings_are_watched_and_resumed_alike(served: Served) -> None:
+def test_findings_are_watched_and_resumed_alike(served: RunningServer) -> None:
     hub = served.hub
     stream = served.client.findings.watch()
     first = next(stream)

@@ -1,4 +1,4 @@
-"""What the clients were told against what is in the database."""
+"""What the clients were outcomes against what is in the database."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ _ROWS = 5_000
 _SHOWN = 5
 
 
-class Books:
+class StoredLogs:
     """The logs of verdicts and of findings, as they are once the engine has stopped."""
 
     def __init__(self, url: str, cameras: Sequence[Camera], evidence: Path) -> None:
@@ -49,10 +49,10 @@ class Books:
         )
         self._none("verdicts stored twice", [visit for visit, times in visits.items() if times > 1])
 
-    def check_acknowledged(self, who: str, told: Sequence[Verdict]) -> None:
-        """Every verdict that was told of is there, as it was told."""
+    def check_acknowledged(self, who: str, outcomes: Sequence[Verdict]) -> None:
+        """Every verdict that was outcomes of is there, as it was outcomes."""
         missing = []
-        for verdict in told:
+        for verdict in outcomes:
             place = self._places.get((verdict.camera_id, verdict.visit_id, verdict.at_wall_ns))
             if place is None or (place.verdict.state, place.verdict.announced) != (verdict.state, verdict.announced):
                 missing.append((verdict.camera_id, verdict.visit_id))
@@ -93,16 +93,16 @@ class Books:
         """All that its filter lets through, in order, once; at least up to `cutoff`."""
         wanted = [verdict for verdict in self.verdicts if self._wants(watcher, verdict)]
         expected = [(row.verdict.camera_id, row.verdict.visit_id) for row in wanted]
-        self._same(f"{watcher.name}: heard", watcher.heard, expected[: len(watcher.heard)])
+        self._same(f"{watcher.name}: received", watcher.received, expected[: len(watcher.received)])
         due = sum(row.seq <= cutoff for row in wanted)
-        if len(watcher.heard) < due:
-            self.problems.append(f"{watcher.name}: heard {len(watcher.heard)} of {due}")
+        if len(watcher.received) < due:
+            self.problems.append(f"{watcher.name}: received {len(watcher.received)} of {due}")
         place = 0
-        for heard, seq in watcher.marks:
+        for received, seq in watcher.marks:
             while place < len(wanted) and wanted[place].seq <= seq:
                 place += 1
-            if place != heard:
-                self.problems.append(f"{watcher.name}: its token {seq} stands after {heard} instead of {place}")
+            if place != received:
+                self.problems.append(f"{watcher.name}: its token {seq} stands after {received} instead of {place}")
                 return
 
     def due(self, watcher: VerdictWatcher) -> int:
@@ -113,10 +113,10 @@ class Books:
         """The same of the ledger."""
         wanted = [event for event in self.events if event.finding.subject.region.startswith(watcher.region)]
         expected = [(row.event.finding_id, row.event.number) for row in wanted]
-        self._same(f"{watcher.name}: heard", watcher.heard, expected[: len(watcher.heard)])
+        self._same(f"{watcher.name}: received", watcher.received, expected[: len(watcher.received)])
         due = sum(row.seq <= cutoff for row in wanted)
-        if len(watcher.heard) < due:
-            self.problems.append(f"{watcher.name}: heard {len(watcher.heard)} of {due}")
+        if len(watcher.received) < due:
+            self.problems.append(f"{watcher.name}: received {len(watcher.received)} of {due}")
 
     def due_events(self, watcher: FindingWatcher) -> int:
         """How many events it has to hear of."""

@@ -19,15 +19,15 @@ import psycopg
 from engine.client.channel import CallError
 from engine.client.patrol import PatrolClient
 from engine.storage.db.store import Store
-from tests.kill_nine.audit import Books
+from tests.kill_nine.audit import StoredLogs
 from tests.kill_nine.clients import (
+    CallOutcomes,
     Checker,
     Client,
     FindingWatcher,
     Gateway,
     Inspector,
     PatientWatcher,
-    Told,
     VerdictWatcher,
     cameras,
 )
@@ -105,29 +105,29 @@ class Run:
         self._recoveries_s: list[float] = []
         self._problems: list[str] = []
 
-    def play(self, moments: int) -> Outcome:
+    def execute(self, moments: int) -> Outcome:
         """All of it."""
-        told = Told(threading.Event())
+        outcomes = CallOutcomes(threading.Event())
         rows = cameras(self._ports["closed"])
         with self._engine() as engine:
             with PatrolClient(self.address) as client:
                 client.import_cameras(rows)
             store = Store.open(self._url)
-            gateway = Gateway(f"tcp://127.0.0.1:{self._ports['intake']}", told)
+            gateway = Gateway(f"tcp://127.0.0.1:{self._ports['intake']}", outcomes)
             callers: list[Client] = [
-                *(Checker(self.address, n, told) for n in range(2)),
-                *(Inspector(self.address, n, told) for n in range(2)),
+                *(Checker(self.address, n, outcomes) for n in range(2)),
+                *(Inspector(self.address, n, outcomes) for n in range(2)),
             ]
             watchers = [
-                VerdictWatcher("all", self.address, told),
-                VerdictWatcher("county", self.address, told, region="130102", leaves=20),
-                VerdictWatcher("changes", self.address, told, changes_only=True),
-                VerdictWatcher("some", self.address, told, camera_ids=("p1", "p2", "v3")),
-                PatientWatcher("patient", self.address, told, region="130203"),
+                VerdictWatcher("all", self.address, outcomes),
+                VerdictWatcher("county", self.address, outcomes, region="130102", leaves=20),
+                VerdictWatcher("changes", self.address, outcomes, changes_only=True),
+                VerdictWatcher("some", self.address, outcomes, camera_ids=("p1", "p2", "v3")),
+                PatientWatcher("patient", self.address, outcomes, region="130203"),
             ]
             ledger = [
-                FindingWatcher("ledger", self.address, told),
-                FindingWatcher("ledger-county", self.address, told, region="130102"),
+                FindingWatcher("ledger", self.address, outcomes),
+                FindingWatcher("ledger-county", self.address, outcomes, region="130102"),
             ]
             listeners: list[VerdictWatcher | FindingWatcher] = [*watchers, *ledger]
             clients: list[Client] = [gateway, *callers, *listeners]
@@ -137,19 +137,19 @@ class Run:
             try:
                 self._moments(engine, store, moments)
                 seconds, stored = time.monotonic() - began_s, _head(store)
-                gateway.ceased.set()
+                gateway.stopping.set()
                 gateway.join(10)
                 cutoffs = _head(store), _patiently(store.findings.last_seq)
-                caught = Books(self._url, rows, self._folder / "evidence")
+                stored_logs = StoredLogs(self._url, rows, self._folder / "evidence")
                 _until(
                     lambda: (
-                        all(len(watcher.heard) >= caught.due(watcher) for watcher in watchers)
-                        and all(len(watcher.heard) >= caught.due_events(watcher) for watcher in ledger)
+                        all(len(watcher.received) >= stored_logs.due(watcher) for watcher in watchers)
+                        and all(len(watcher.received) >= stored_logs.due_events(watcher) for watcher in ledger)
                     ),
                     CATCH_UP_S,
                 )
             finally:
-                told.stop.set()
+                outcomes.stop.set()
                 store.close()
             for caller in callers:
                 caller.join(30)
@@ -160,40 +160,40 @@ class Run:
             thread.join(30 if thread.name != "patient" else 0)
             if thread.failure is not None or (thread.is_alive() and thread.name != "patient"):
                 self._problems.append(f"{thread.name}: {thread.failure!r}, or it did not end")
-        books = Books(self._url, rows, self._folder / "evidence")
-        books.check_verdicts()
-        books.check_ledger()
+        logs = StoredLogs(self._url, rows, self._folder / "evidence")
+        logs.check_verdicts()
+        logs.check_ledger()
         for watcher in watchers:
-            books.check_watcher(watcher, cutoffs[0])
+            logs.check_watcher(watcher, cutoffs[0])
         for follower in ledger:
-            books.check_finding_watcher(follower, cutoffs[1])
+            logs.check_finding_watcher(follower, cutoffs[1])
         commands = [
             command for inspector in callers if isinstance(inspector, Inspector) for command in inspector.commands
         ]
         checkers = [caller for caller in callers if isinstance(caller, Checker)]
         for checker in checkers:
-            books.check_acknowledged(checker.name, checker.verdicts)
-        books.check_commands("inspectors", commands)
-        unexpected = Counter(told.unexpected)
-        problems = [*self._problems, *books.problems, *(f"{n} x {what}" for what, n in unexpected.most_common(20))]
+            logs.check_acknowledged(checker.name, checker.verdicts)
+        logs.check_commands("inspectors", commands)
+        unexpected = Counter(outcomes.unexpected)
+        problems = [*self._problems, *logs.problems, *(f"{n} x {what}" for what, n in unexpected.most_common(20))]
         figures = {
             "seed": self._seed,
             "moments": sum(self._killed.values()),
             "killed": dict(self._killed),
             "seconds": round(seconds, 1),
             "pushed": gateway.sent,
-            "verdicts": len(books.verdicts),
+            "verdicts": len(logs.verdicts),
             "checks_per_s": round(stored / seconds, 1),
             "acknowledged_verdicts": sum(len(checker.verdicts) for checker in checkers),
             "checked_now": sum(checker.checked for checker in checkers),
-            "events": len(books.events),
-            "findings": len({event.event.finding_id for event in books.events}),
+            "events": len(logs.events),
+            "findings": len({event.event.finding_id for event in logs.events}),
             "commands_done": sum(command.number > 0 for command in commands),
             "commands_refused": sum(command.number == 0 for command in commands),
             "commands_repeated": sum(caller.repeated for caller in callers if isinstance(caller, Inspector)),
-            "heard": {listener.name: len(listener.heard) for listener in listeners},
+            "heard": {listener.name: len(listener.received) for listener in listeners},
             "resumed": {listener.name: listener.resumed for listener in listeners},
-            "statuses": dict(told.statuses),
+            "statuses": dict(outcomes.statuses),
             "recovery_s_max": round(max(self._recoveries_s, default=0), 1),
         }
         return Outcome(problems, figures)

@@ -61,10 +61,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.shown: dict[str, Shown] = {}
         self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
 
-    def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
+    def record(self, actions: list[Action], actor: Actor = ENGINE) -> None:
         events = [action.event for action in actions if isinstance(action, Recorded)]
         for event in events:
-            self.auditor.said(event, self.now_ns, actor)
+            self.auditor.check_event(event, self.now_ns, actor)
         self.log += events
         self.told_ns = self.now_ns
         for action in actions:
@@ -77,16 +77,16 @@ class LedgerMachine(RuleBasedStateMachine):
             self.moments.append((self.now_ns, dict(self.ledger.findings)))
 
     @rule(camera_id=IDS, seen=SEEN, announced=SEEN, agree=st.booleans(), since_ns=DURATIONS, late_ns=DURATIONS)
-    def look(self, camera_id: str, seen: Shown, announced: Shown, agree: bool, since_ns: int, late_ns: int) -> None:
+    def see(self, camera_id: str, seen: Shown, announced: Shown, agree: bool, since_ns: int, late_ns: int) -> None:
         self.shown[camera_id] = seen
-        self.hear(camera_id, seen, seen if agree else announced, since_ns, late_ns)
+        self.observe(camera_id, seen, seen if agree else announced, since_ns, late_ns)
 
     @rule(camera_id=IDS, since_ns=DURATIONS)
     def it_still_shows_the_same(self, camera_id: str, since_ns: int) -> None:
         if seen := self.shown.get(camera_id):
-            self.hear(camera_id, seen, seen, since_ns, 0)
+            self.observe(camera_id, seen, seen, since_ns, 0)
 
-    def hear(self, camera_id: str, seen: Shown, announced: Shown, since_ns: int, late_ns: int) -> None:
+    def observe(self, camera_id: str, seen: Shown, announced: Shown, since_ns: int, late_ns: int) -> None:
         self.now_ns += MINUTE
         (state, kinds), (told, told_kinds) = seen, announced
         verdict = Verdict(
@@ -100,9 +100,9 @@ class LedgerMachine(RuleBasedStateMachine):
             announced_cause=Cause.GREASE if FaultKind.GREASE in told_kinds else None,
             since_wall_ns=self.now_ns - since_ns,
         )
-        self.auditor.look(verdict)
-        self.take(self.ledger.observe(verdict, Camera(camera_id, "", region="130102"), self.now_ns))
-        self.auditor.decides()
+        self.auditor.observe(verdict)
+        self.record(self.ledger.observe(verdict, Camera(camera_id, "", region="130102"), self.now_ns))
+        self.auditor.check_rechecks()
 
     @rule(number=st.integers(1, 3), step=STEPS, actor=ACTORS, why=st.sampled_from(["", "seen", "seen"]),
           expected=st.sampled_from([0, 0, 0, 1, 2]), request_id=st.sampled_from(["", "", "", "r1", "r2"]))  # fmt: skip
@@ -119,11 +119,11 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.ledger.findings == before
             return
         assert finding.number == before[number].number + 1
-        self.take(actions, actor)
+        self.record(actions, actor)
 
     @rule(number=st.integers(1, 6))
     def notice_arrives(self, number: int) -> None:
-        self.take(self.ledger.delivered(number, "a webhook", self.now_ns))
+        self.record(self.ledger.delivered(number, "a webhook", self.now_ns))
 
     @rule(duration_ns=DURATIONS)
     def wait(self, duration_ns: int) -> None:
@@ -133,11 +133,11 @@ class LedgerMachine(RuleBasedStateMachine):
             if wakeup_ns is None or wakeup_ns > end_ns:
                 break
             self.now_ns = max(self.now_ns, wakeup_ns)
-            self.take(self.ledger.tick(self.now_ns))
+            self.record(self.ledger.tick(self.now_ns))
         else:
             raise AssertionError("the ledger wakes for ever")
         self.now_ns = end_ns
-        self.auditor.agrees(self.ledger.findings, self.now_ns)
+        self.auditor.check_findings(self.ledger.findings, self.now_ns)
 
     @rule(duration_ns=DURATIONS)
     def clock_goes_back(self, duration_ns: int) -> None:
@@ -145,7 +145,7 @@ class LedgerMachine(RuleBasedStateMachine):
         # a moment that the ledger was not told of was none
         self.auditor.clock_went_back(max(0, self.told_ns - self.now_ns))
         self.moments.clear()
-        self.take(self.ledger.tick(self.now_ns))
+        self.record(self.ledger.tick(self.now_ns))
 
     @rule(policy=POLICIES)
     def reload(self, policy: LedgerSettings) -> None:
@@ -166,11 +166,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 for event in self.log
                 if event.request_id
             ],
-            next_finding_id=len(self.auditor.books) + 1,
+            next_finding_id=len(self.auditor.records) + 1,
         )
-        for book in self.auditor.books.values():
-            if book.looks is not None:
-                book.looks, book.claimed_ns = [], self.now_ns
+        for book in self.auditor.records.values():
+            if book.observations is not None:
+                book.observations, book.claimed_ns = [], self.now_ns
 
     @invariant()
     def books_balance(self) -> None:

@@ -12,7 +12,7 @@ from engine.simulation.faults import PRESETS, Faults, PlatformRestart
 from engine.simulation.report import Report
 from engine.simulation.simulation import LOOK_NS
 from engine.simulation.world import Interval, Pattern, World
-from tests.support.simulations import PLAIN, played, report, settings
+from tests.support.simulations import PLAIN, report, run_simulation, settings
 
 ALWAYS = World(hours=(Pattern(hours="", share=1),))
 
@@ -28,9 +28,9 @@ def test_the_same_seed_gives_the_same_digest_and_another_gives_another() -> None
 
 def test_the_digest_does_not_depend_on_how_often_somebody_looks() -> None:
     from engine.simulation.simulation import Simulation
-    from tests.support.simulations import stage
+    from tests.support.simulations import scenario
 
-    whole, steps = Simulation(stage(600, 1)), Simulation(stage(600, 1))
+    whole, steps = Simulation(scenario(600, 1)), Simulation(scenario(600, 1))
     for now_ns in range(0, 3600 * 10**9, 7 * 10**9):
         steps.advance(now_ns)
         steps.core.status(now_ns)
@@ -173,7 +173,7 @@ def test_the_first_round_stands_apart() -> None:
 
 
 def test_the_rows_of_the_course_add_up() -> None:
-    play = played(1000, 3, faults="all")
+    play = run_simulation(1000, 3, faults="all")
     rows = play.course.rows
     assert rows[0].at_s == 0
     assert rows[-1].until_s == 3 * 3600

@@ -32,7 +32,7 @@ CLIPS = {
 
 
 @dataclass
-class Lenses:
+class CameraPorts:
     """Ports of the cameras, and of one where nobody answers."""
 
     port: int
@@ -46,7 +46,7 @@ class Lenses:
 
 
 @contextmanager
-def streaming() -> Iterator[Lenses]:
+def camera_server() -> Iterator[CameraPorts]:
     """The demo's RTSP server with one room, clear, covered and blurred."""
     plans = [ClipPlan(number, PHOTO, SHIFT, 640, 360, "libx264", fault) for number, fault in CLIPS.values()]
     context = multiprocessing.get_context("spawn")
@@ -56,14 +56,14 @@ def streaming() -> Iterator[Lenses]:
     theirs.close()
     while (heard := ours.recv())[0] != "ports":
         pass
-    yield Lenses(heard[1][0], heard[1][2])
+    yield CameraPorts(heard[1][0], heard[1][2])
     ours.close()
     process.join(2)
     if process.is_alive():
         process.kill()
 
 
-class Patrol:
+class PatrolProcess:
     """`patrol run` with a configuration file, as a process that can be stopped and started again."""
 
     def __init__(self, config: Path, address: str) -> None:
@@ -99,7 +99,7 @@ class Patrol:
 class Tokens:
     """Secrets by the name of the token, made over AccessService; the first is the admin's."""
 
-    def __init__(self, patrol: Patrol) -> None:
+    def __init__(self, patrol: PatrolProcess) -> None:
         self._patrol = patrol
         self.secrets: dict[str, str] = {}
         self.numbers: dict[str, int] = {}
@@ -122,7 +122,7 @@ class Tokens:
 
 
 @dataclass
-class Heard:
+class WatchLog:
     """What the watches of a token brought, in order, whatever the engine did meanwhile. `error`: why one ended."""
 
     verdicts: list[Verdict] = field(default_factory=list)
@@ -132,9 +132,9 @@ class Heard:
 
 
 @contextmanager
-def following(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[Heard]:
+def follow_watches(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[WatchLog]:
     """Follow both watches from now on; where the engine goes away they go on from their tokens."""
-    heard, stop = Heard(), threading.Event()
+    heard, stop = WatchLog(), threading.Event()
     began = threading.Barrier(3)
 
     def follow(take: Callable[[str], Iterator[str]]) -> None:

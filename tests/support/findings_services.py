@@ -1,4 +1,4 @@
-"""The office of findings with a real database and writer, and a thread that stands for the hub's."""
+"""The service of findings with a real database and writer, and a thread that stands for the hub's."""
 
 import asyncio
 import json
@@ -30,33 +30,33 @@ from engine.storage.writer.writer import Writer
 INSPECTOR = Actor("wang", Role.INSPECTOR)
 
 
-class Bench:
+class FindingsHarness:
     """`look` and `act` go through the thread, as in the hub."""
 
-    def __init__(self, store: Store, writer: Writer, office: FindingsService, metrics: Metrics) -> None:
-        self.store, self.writer, self.office, self.metrics = store, writer, office, metrics
+    def __init__(self, store: Store, writer: Writer, service: FindingsService, metrics: Metrics) -> None:
+        self.store, self.writer, self.service, self.metrics = store, writer, service, metrics
         self.hub = ThreadPoolExecutor(1)
-        self.wanted: list[str] = []
-        office.ask = self.hub.submit
-        office.check_now = self.wanted.extend
+        self.rechecks: list[str] = []
+        service.ask = self.hub.submit
+        service.check_now = self.rechecks.extend
 
-    def look(self, camera_id: str, *kinds: FaultKind) -> None:
+    def judge(self, camera_id: str, *kinds: FaultKind) -> None:
         """A verdict on a camera, announced at once."""
         state = State.FAULT if kinds else State.OK
         verdict = Verdict(camera_id, 1, wall_ns(), state, kinds, announced=state, announced_kinds=kinds)
 
         def judged() -> None:
-            also = self.office.heard(verdict, Camera(camera_id, "", region="130102"), None)
+            also = self.service.heard(verdict, Camera(camera_id, "", region="130102"), None)
             self.writer.submit(VisitRecord(verdict, b""), None, also)
 
         self.hub.submit(judged).result()
 
     async def act(self, finding_id: int, step: Step, request_id: str = "") -> Finding:
-        return await self.office.act(FindingCommand(finding_id, step, request_id=request_id), INSPECTOR)
+        return await self.service.act(FindingCommand(finding_id, step, request_id=request_id), INSPECTOR)
 
 
 @contextmanager
-def bench(folder: Path, **record: Any) -> Iterator[Bench]:
+def findings_harness(folder: Path, **record: Any) -> Iterator[FindingsHarness]:
     """All of it on a SQLite file in `folder`."""
     settings = Settings(
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", batch_wait_s=0.02, **record),
@@ -64,11 +64,11 @@ def bench(folder: Path, **record: Any) -> Iterator[Bench]:
     )
     store = Store.open(settings.record.url)
     metrics = Metrics("test")
-    offices: list[FindingsService] = []
-    writer = Writer(store, EvidenceStore(folder / "ev", 10**6), settings.record, lambda _: offices[0].ring())
+    services: list[FindingsService] = []
+    writer = Writer(store, EvidenceStore(folder / "ev", 10**6), settings.record, lambda _: services[0].ring())
     notices = NoticesService(settings.notices, {}, hebei())
-    offices.append(FindingsService(settings, store.findings, writer, metrics, notices.finding_notice))
-    bench = Bench(store, writer, offices[0], metrics)
+    services.append(FindingsService(settings, store.findings, writer, metrics, notices.finding_notice))
+    bench = FindingsHarness(store, writer, services[0], metrics)
     try:
         yield bench
     finally:
@@ -82,24 +82,24 @@ def work(folder: Path, seed: int) -> None:
     """Find, claim and re-check until killed; every command that was answered is printed."""
     chance = Random(seed)
 
-    async def callers(one: Bench) -> None:
+    async def callers(harness: FindingsHarness) -> None:
         for round_ in range(1_000_000):
             camera_id = f"c{chance.randrange(20)}"
-            one.look(camera_id, *([FaultKind.COVERED] if chance.random() < 0.6 else []))
+            harness.judge(camera_id, *([FaultKind.COVERED] if chance.random() < 0.6 else []))
             finding_id = chance.randrange(1, 40)
             step = chance.choice([Step.ACKNOWLEDGED, Step.CLAIMED])
             request_id = f"{seed}-{round_}"
             try:
-                finding = await one.act(finding_id, step, request_id)
+                finding = await harness.act(finding_id, step, request_id)
             except PatrolError:
                 continue
             sys.stdout.write(json.dumps([finding_id, step, finding.number, request_id]) + "\n")
             sys.stdout.flush()
 
-    with bench(folder) as one:
+    with findings_harness(folder) as harness:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        asyncio.run(callers(one))
+        asyncio.run(callers(harness))
 
 
 if __name__ == "__main__":

@@ -20,21 +20,21 @@ from engine.supervisor.app import Supervisor
 Answer = TypeVar("Answer")
 
 
-class HubAtHand(Supervisor):
+class InProcessEngine(Supervisor):
     """As Engine; `port` is the hub's."""
 
     port: Port
 
-    def __enter__(self) -> "HubAtHand":
+    def __enter__(self) -> "InProcessEngine":
         with patch.object(process, "Port", self._keep_port):
             super().__enter__()
         return self
 
-    def ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
+    def call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer to a call of the port."""
 
         async def bounded() -> Answer:
-            return await asyncio.wait_for(question, 20)
+            return await asyncio.wait_for(coroutine, 20)
 
         return asyncio.run(bounded())
 

@@ -25,7 +25,7 @@ def camera(camera_id: str = "c1", region: str = "130102") -> Camera:
     return Camera(camera_id, "rtsp://h/1", site_id="s1", site_name="第一中学食堂", region=region)
 
 
-class Desk:
+class LedgerHarness:
     """One ledger, its clock, and all that it said."""
 
     def __init__(self, **settings: Any) -> None:
@@ -33,13 +33,13 @@ class Desk:
         self.now_ns = START
         self.ledger = Ledger(self.settings, START)
         self.log: list[LedgerEvent] = []
-        self.wanted: list[str] = []
+        self.rechecks: list[str] = []
 
-    def take(self, actions: list[Action]) -> list[Step]:
+    def record(self, actions: list[Action]) -> list[Step]:
         """Keep what was said; the steps of it."""
         events = [action.event for action in actions if isinstance(action, Recorded)]
         self.log += events
-        self.wanted += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
+        self.rechecks += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
         check_invariants(self.ledger)
         return [event.step for event in events]
 
@@ -49,11 +49,11 @@ class Desk:
         steps: list[Step] = []
         while (wakeup_ns := self.ledger.next_wakeup_wall_ns()) is not None and wakeup_ns <= end_ns:
             self.now_ns = max(self.now_ns, wakeup_ns)
-            steps += self.take(self.ledger.tick(self.now_ns))
+            steps += self.record(self.ledger.tick(self.now_ns))
         self.now_ns = end_ns
         return steps
 
-    def look(
+    def observe(
         self,
         *kinds: FaultKind,
         state: State | None = None,
@@ -84,7 +84,7 @@ class Desk:
             announced_cause=cause,
             since_wall_ns=self.now_ns - round(since_h * HOUR),
         )
-        return self.take(self.ledger.observe(verdict, whose, self.now_ns))
+        return self.record(self.ledger.observe(verdict, whose, self.now_ns))
 
     def act(
         self, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, *, why: str = "seen", number: int = 0,
@@ -94,7 +94,7 @@ class Desk:
         if self.ledger.repeats(command, actor):
             return []
         _, actions = self.ledger.act(command, actor, self.now_ns)
-        return self.take(actions)
+        return self.record(actions)
 
     def finding(self, finding_id: int = 1) -> Finding:
         """As a replay of the log has it, which is what the ledger holds until it ends."""

@@ -14,7 +14,7 @@ from engine.notices.sender import Sender
 from engine.storage.db.store import Store
 
 
-class Tally:
+class RecordingMetrics:
     """Counts as the metrics do."""
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class Tally:
         self.waiting[endpoint] = (waiting, oldest_s, circuit_open)
 
 
-def nobody(delivered: Mapping[int, str]) -> None:
+def ignore_delivered(delivered: Mapping[int, str]) -> None:
     """Told of openings, and does nothing."""
 
 
 if __name__ == "__main__":
     store = Store.open(sys.argv[1])
-    sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, nobody, Tally())
+    sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, ignore_delivered, RecordingMetrics())
     print("ready", flush=True)
     time.sleep(120)

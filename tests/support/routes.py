@@ -24,7 +24,7 @@ _CALL_S = 10.0
 
 
 @dataclass(frozen=True)
-class Things:
+class RequestNames:
     """What a request can name: the neighbour's, or nobody's; and what is the county's own."""
 
     camera: str
@@ -55,7 +55,7 @@ class Things:
         """The county's."""
         return f"cameras/{self.own_camera}"
 
-    def nobodys(self) -> "Things":
+    def nonexistent(self) -> "RequestNames":
         """The same of what does not exist."""
         return replace(
             self, camera="13010300001320999999", other_camera="13010300001320999998", region="130188", site="nowhere",
@@ -69,16 +69,18 @@ class Route(NamedTuple):
 
     rpc: str
     why: str
-    request: Callable[[Things], dict[str, Any]]
+    request: Callable[[RequestNames], dict[str, Any]]
     twin: bool = True
     read: bool = False
 
 
-def _row(things: Things, **more: Any) -> dict[str, Any]:
-    return {"name": things.name, "url": things.own_url, "region": things.own_region} | more
+def _row(names: RequestNames, **more: Any) -> dict[str, Any]:
+    return {"name": names.name, "url": names.own_url, "region": names.own_region} | more
 
 
-def _update(paths: list[str], row: Callable[[Things], dict[str, Any]], **more: Any) -> Callable[[Things], Any]:
+def _update(
+    paths: list[str], row: Callable[[RequestNames], dict[str, Any]], **more: Any
+) -> Callable[[RequestNames], Any]:
     return lambda t: {"camera": row(t), "update_mask": {"paths": paths}, **more}
 
 
@@ -212,7 +214,7 @@ class Answer(NamedTuple):
     text: str
 
 
-def leaks_of(address: str, county: str, province: str, theirs: Things, marks: tuple[str, ...]) -> list[str]:
+def find_leaks(address: str, county: str, province: str, theirs: RequestNames, marks: tuple[str, ...]) -> list[str]:
     """What is wrong on which route; `county`, `province`: secrets of tokens. `marks`: words of the neighbour's."""
     found = []
     with grpc.insecure_channel(address) as channel:
@@ -223,7 +225,7 @@ def leaks_of(address: str, county: str, province: str, theirs: Things, marks: tu
                 found.append(f"{where}: {answer}")
             found += [f"{where}: tells of {mark}: {answer}" for mark in marks if mark in answer.text]
             if route.twin:
-                other = _answer(channel, route, theirs.nobodys(), county)
+                other = _answer(channel, route, theirs.nonexistent(), county)
                 if answer != other:
                     found.append(f"{where}: {answer}, and of nobody's {other}")
             if route.read:  # there is something to be seen, if one may
@@ -233,32 +235,32 @@ def leaks_of(address: str, county: str, province: str, theirs: Things, marks: tu
     return found
 
 
-def _answer(channel: grpc.Channel, route: Route, things: Things, token: str) -> Answer:
+def _answer(channel: grpc.Channel, route: Route, names: RequestNames, token: str) -> Answer:
     """What the caller has said first is taken out of it, and what is the county's own."""
-    answer = _sent(channel, route, things, token)
-    said = str(route.request(things))
+    answer = _send(channel, route, names, token)
+    said = str(route.request(names))
     text = answer.text
-    for value in sorted(_texts(things), key=len, reverse=True):
-        if value in said or value in (things.own_camera, things.own_region, things.own_digest):
+    for value in sorted(_text_values(names), key=len, reverse=True):
+        if value in said or value in (names.own_camera, names.own_region, names.own_digest):
             text = text.replace(value, "?")
-    for number in (things.finding, things.draw, things.token, things.visit):
+    for number in (names.finding, names.draw, names.token, names.visit):
         if f"/{number}" in said:
             text = re.sub(rf"((finding|draw|token|verdict)s?[ /]){number}\b", r"\1?", text)
     return Answer(answer.status, text)
 
 
-def _texts(things: Things) -> list[str]:
-    values = [getattr(things, field.name) for field in fields(Things)]
+def _text_values(names: RequestNames) -> list[str]:
+    values = [getattr(names, field.name) for field in fields(RequestNames)]
     return [text for text in values if isinstance(text, str)]
 
 
-def _sent(channel: grpc.Channel, route: Route, things: Things, token: str) -> Answer:
+def _send(channel: grpc.Channel, route: Route, names: RequestNames, token: str) -> Answer:
     rpc = RPCS[route.rpc]
     kind = ("stream" if rpc.streams_in else "unary") + "_" + ("stream" if rpc.streams_out else "unary")
     call = getattr(channel, kind)(
         rpc.path, request_serializer=rpc.request.SerializeToString, response_deserializer=rpc.reply.FromString
     )
-    request = rpc.request(**route.request(things))
+    request = rpc.request(**route.request(names))
     watching = "/Watch" in rpc.path
     replies: list[str] = []
     try:
@@ -270,11 +272,11 @@ def _sent(channel: grpc.Channel, route: Route, things: Things, token: str) -> An
         replies.extend(map(_json, coming if rpc.streams_out else [coming]))
     except grpc.RpcError as error:
         if not (watching and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED):
-            return Answer(error.code().name, _told(error))
+            return Answer(error.code().name, _error_text(error))
     return Answer("OK", "\n".join(replies))
 
 
-def _told(error: Any) -> str:
+def _error_text(error: Any) -> str:
     """All that an error says."""
     told = [error.details() or ""]
     status = rpc_status.from_call(error)

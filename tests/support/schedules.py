@@ -23,7 +23,7 @@ Answer = Callable[[str, int], FailureReason | None]
 
 
 @dataclass
-class Patrol:
+class VirtualPatrol:
     """One scheduler; every visit takes `visit_s` and ends as `answer` says."""
 
     settings: SchedulerSettings
@@ -38,17 +38,17 @@ class Patrol:
     def __post_init__(self) -> None:
         self.scheduler = Scheduler(self.settings, self.calendar, wall_offset_ns=self.wall_offset_ns)
         self._landings: list[tuple[int, int, FailureReason | None]] = []
-        self.feed(CapacityChanged(self.capacity))
-        self.feed(CamerasPut(self.cameras))
+        self.handle(CapacityChanged(self.capacity))
+        self.handle(CamerasPut(self.cameras))
 
-    def feed(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         for action in self.scheduler.handle(event, self.now_ns):
             if isinstance(action, StartVisit):
                 ends_ns = self.now_ns + round(self.visit_s * NS_PER_S)
                 outcome = self.answer(action.camera_id, self.now_ns)
                 heapq.heappush(self._landings, (ends_ns, action.visit_id, outcome))
 
-    def run(self, until_s: float) -> "Patrol":
+    def run(self, until_s: float) -> "VirtualPatrol":
         while True:
             wakeup_ns = self.scheduler.next_wakeup_ns()
             times = [*([] if wakeup_ns is None else [wakeup_ns]), *(landing[0] for landing in self._landings[:1])]
@@ -58,9 +58,9 @@ class Patrol:
             self.now_ns = max(self.now_ns, min(times))
             if self._landings and self._landings[0][0] <= self.now_ns:
                 _, visit_id, outcome = heapq.heappop(self._landings)
-                self.feed(VisitEnded(visit_id, outcome))
+                self.handle(VisitEnded(visit_id, outcome))
             else:
-                self.feed(Tick())
+                self.handle(Tick())
 
     @property
     def status(self) -> SchedulerStatus:
@@ -81,14 +81,14 @@ def camera(number: int, **changes: Any) -> CameraPlan:
     return CameraPlan(f"c{number:03}", **(plain | changes))
 
 
-def calm() -> Patrol:
+def calm() -> VirtualPatrol:
     """400 cameras, periods kept, one in a hundred without a keyframe."""
     quick = SchedulerSettings(key_period_s=120, ordinary_period_s=240, backoff_max_s=240)
     hurt = dict.fromkeys(("c150", "c250"), FailureReason.UNAUTHORIZED) | {"c050": FailureReason.TIMEOUT_KEYFRAME}
-    return Patrol(quick, [camera(n) for n in range(400)], lambda camera_id, _: hurt.get(camera_id)).run(900)
+    return VirtualPatrol(quick, [camera(n) for n in range(400)], lambda camera_id, _: hurt.get(camera_id)).run(900)
 
 
-def overloaded() -> Patrol:
+def overloaded() -> VirtualPatrol:
     """The same cameras where only 4 visits may be in flight, one platform out and one short of connections."""
     settings = SchedulerSettings(
         key_period_s=60, ordinary_period_s=120, backoff_max_s=240, visits_max=16, host_visits_max={"10.0.0.3": 1}
@@ -98,4 +98,4 @@ def overloaded() -> Patrol:
     def answer(camera_id: str, now_ns: int) -> FailureReason | None:
         return FailureReason.UNREACHABLE if camera_id in dead and now_ns > 300 * NS_PER_S else None
 
-    return Patrol(settings, [camera(n) for n in range(400)], answer, capacity=12).run(1200)
+    return VirtualPatrol(settings, [camera(n) for n in range(400)], answer, capacity=12).run(1200)

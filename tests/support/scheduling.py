@@ -106,7 +106,7 @@ class Patrol:
     def now_s(self) -> float:
         return self.now_ns / SECOND
 
-    def tell(self, event: Event, at_s: float | None = None) -> list[Action]:
+    def handle(self, event: Event, at_s: float | None = None) -> list[Action]:
         """Hand it over, now or after everything that comes before `at_s`."""
         if at_s is not None:
             self.run(at_s)
@@ -138,10 +138,12 @@ class Patrol:
             if self._ends and self._ends[0][0] <= self.now_ns:
                 self._end(heapq.heappop(self._ends)[1])
             else:
-                self.tell(Tick())
+                self.handle(Tick())
 
     def check_now(self, *camera_ids: str) -> CheckNowReport:
-        answers = [action.report for action in self.tell(CheckNow(camera_ids)) if isinstance(action, CheckNowAnswered)]
+        answers = [
+            action.report for action in self.handle(CheckNow(camera_ids)) if isinstance(action, CheckNowAnswered)
+        ]
         assert len(answers) == 1
         return answers[0]
 
@@ -163,7 +165,7 @@ class Patrol:
         """Whole seconds from each of its visits to the next."""
         return [round(later - earlier) for earlier, later in itertools.pairwise(self.times(camera_id))]
 
-    def seen(self, kind: type[A]) -> list[tuple[float, A]]:
+    def actions_of(self, kind: type[A]) -> list[tuple[float, A]]:
         """Actions of one kind, each with its time in seconds."""
         return [(at_s, action) for at_s, action in self.actions if isinstance(action, kind)]
 
@@ -172,7 +174,7 @@ class Patrol:
         how = self.answer(camera_id, self.now_s)
         if how == LOST:
             return
-        self.tell(VisitEnded(visit_id, FailureReason(how) if how is not None else None))
+        self.handle(VisitEnded(visit_id, FailureReason(how) if how is not None else None))
         said = self.verdict(camera_id, self.now_s) if how is None else None
         if said is not None:
-            self.tell(Judged(camera_id, *said))
+            self.handle(Judged(camera_id, *said))

@@ -147,7 +147,7 @@ class Kpis:
         return KpiRow(region, {kpi: Rate(number, number, number) for kpi in KpiName}, Counts())
 
 
-class SmallHub:
+class FakeHub:
     """Behaves as the port promises; verdicts are what a test says they are."""
 
     def __init__(self, store: Store) -> None:
@@ -303,10 +303,10 @@ class SmallHub:
 
 
 @dataclass
-class Served:
+class RunningServer:
     """A server that runs. `client`: without a token."""
 
-    hub: SmallHub
+    hub: FakeHub
     watch: Watch[PublishedVerdict]
     metrics: Metrics
     server: GrpcServer
@@ -316,10 +316,10 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, ring: int = 64, watchers_max: int = 4, hub: SmallHub | None = None, **settings: Any
-) -> Iterator[Served]:
+    folder: Path, ring: int = 64, watchers_max: int = 4, hub: FakeHub | None = None, **settings: Any
+) -> Iterator[RunningServer]:
     """A server over a database in `folder`."""
-    own = hub or SmallHub(Store.open(f"sqlite:///{folder}/patrol.db"))
+    own = hub or FakeHub(Store.open(f"sqlite:///{folder}/patrol.db"))
     metrics = Metrics("test")
     watch = Watch(own.log, patrol_service.watch_body, patrol_service.watch_mark, ring, watchers_max)
     own.watch = watch
@@ -331,13 +331,13 @@ def serving(
     address = server.start()
     try:
         with PatrolClient(address, timeout_s=10) as client:
-            yield Served(own, watch, metrics, server, address, client)
+            yield RunningServer(own, watch, metrics, server, address, client)
     finally:
         server.stop(0.5)
         if hub is None:
             own.store.close()
 
 
-def county(number: int = 25, region: str = "130102", name: str = "c") -> list[Camera]:
+def county_cameras(number: int = 25, region: str = "130102", name: str = "c") -> list[Camera]:
     """So many cameras in a county."""
     return [Camera(f"{name}{n}", f"rtsp://u:secret@h/{n}", region=region, site_id=f"s{n % 5}") for n in range(number)]

@@ -18,7 +18,7 @@ from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.world import Interval, Pattern, Stream, World
 from tests.support.scheduling import SECOND, wall_ns
 
-SEVEN = "2026-11-23T07:00"
+BEGIN = "2026-11-23T07:00"
 PLAIN = World(
     connect_s_min=0.5,
     connect_s_max=0.5,
@@ -33,7 +33,7 @@ def settings(**scheduler: Any) -> Settings:
     return Settings(scheduler=SchedulerSettings(**scheduler))
 
 
-def stage(
+def scenario(
     cameras: int | Sequence[Camera] = 1000,
     hours: float = 2.0,
     *,
@@ -42,7 +42,7 @@ def stage(
     world: World | None = None,
     cores: int = 2,
     seed: int = 1,
-    began: str = SEVEN,
+    began: str = BEGIN,
 ) -> Scenario:
     plan, world = plan or Settings(), world or World()
     if isinstance(cameras, int):
@@ -63,25 +63,25 @@ def stage(
 
 
 def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen: Any) -> Report:
-    return simulate("plan", stage(cameras, hours, **chosen))
+    return simulate("plan", scenario(cameras, hours, **chosen))
 
 
-def played(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen: Any) -> Simulation:
-    play = Simulation(stage(cameras, hours, **chosen))
+def run_simulation(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen: Any) -> Simulation:
+    play = Simulation(scenario(cameras, hours, **chosen))
     play.run()
     return play
 
 
-def nature(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings | None = None) -> CameraModel:
+def camera_model(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Settings | None = None) -> CameraModel:
     return CameraModel(fleet, PLAIN, faults, (plan or Settings()).feed, ns(hours * 3600), seed=3)
 
 
-def core_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
+def scheduler_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
     """A scheduler that has heard of these cameras and of nothing else."""
-    core = Scheduler(plan, wall_offset_ns=wall_ns(SEVEN))
+    core = Scheduler(plan, wall_offset_ns=wall_ns(BEGIN))
     core.handle(CamerasPut(fleet.plans), 0)
     return core
 
 
-def at(seconds: float) -> int:
+def at_ns(seconds: float) -> int:
     return round(seconds * SECOND)

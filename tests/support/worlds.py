@@ -37,14 +37,14 @@ class ReplayError(AuditError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class WorldPlan:
     """What kind of world it is."""
 
     name: str
     lasts_s: float
     settings: dict[str, Any]
     hours: str = ""
-    whims: bool = False
+    interference: bool = False
     broken: bool = False
     outage: bool = False
     unseen_periods_max: float = 0.0
@@ -60,20 +60,20 @@ _QUICK: dict[str, Any] = {
 }  # fmt: skip
 
 WORLDS = (
-    Plan("calm", 600, _QUICK, unseen_periods_max=1.9, asked_s_max=60),
-    Plan("broken", 900, _QUICK, broken=True, unseen_periods_max=2.1, asked_s_max=60),
-    Plan("outage", 900, _QUICK, broken=True, outage=True, unseen_periods_max=2.1),
-    Plan("hours", 9000, {**_QUICK, "offhours_period_s": 0, "ordinary_period_s": 400, "key_period_s": 300},
+    WorldPlan("calm", 600, _QUICK, unseen_periods_max=1.9, asked_s_max=60),
+    WorldPlan("broken", 900, _QUICK, broken=True, unseen_periods_max=2.1, asked_s_max=60),
+    WorldPlan("outage", 900, _QUICK, broken=True, outage=True, unseen_periods_max=2.1),
+    WorldPlan("hours", 9000, {**_QUICK, "offhours_period_s": 0, "ordinary_period_s": 400, "key_period_s": 300},
          hours="11:50-12:20,13:00-13:02", asked_s_max=60),
-    Plan("overload", 1500, {**_QUICK, "visits_max": 1, "stretch_max": 2}, broken=True, unseen_periods_max=6),
-    Plan("whims", 900, _QUICK, broken=True, outage=True, whims=True),
+    WorldPlan("overload", 1500, {**_QUICK, "visits_max": 1, "stretch_max": 2}, broken=True, unseen_periods_max=6),
+    WorldPlan("interference", 900, _QUICK, broken=True, outage=True, interference=True),
 )  # fmt: skip
 
 
 class World:
     """Forty cameras on four platforms. Whatever happens is drawn from the seed; `log` is what happened."""
 
-    def __init__(self, plan: Plan, seed: int) -> None:
+    def __init__(self, plan: WorldPlan, seed: int) -> None:
         self.plan, self.seed = plan, seed
         self._chance = random.Random(f"{plan.name} {seed}")
         self.settings = SchedulerSettings(**{**plan.settings, "seed": seed})
@@ -95,14 +95,14 @@ class World:
     def run(self) -> "World":
         """Raises what a checker has to say, with the moment it was seen."""
         try:
-            self.patrol.tell(CamerasPut(list(self.cameras.values())))
+            self.patrol.handle(CamerasPut(list(self.cameras.values())))
             at_s = 0.0
             while at_s < self.plan.lasts_s:
                 at_s += 7.0
                 self.patrol.run(at_s)
                 self._push(at_s)
-                if self.plan.whims:
-                    self._whim()
+                if self.plan.interference:
+                    self._interfere()
                 elif at_s == _ALL_ASKED_S:
                     self.patrol.check_now(*self.cameras)
                 elif self._chance.random() < 0.1:
@@ -159,32 +159,32 @@ class World:
 
     def _push(self, at_s: float) -> None:
         if self._chance.random() < 0.2:
-            self.patrol.tell(Arrived("c07"))
+            self.patrol.handle(Arrived("c07"))
 
-    def _whim(self) -> None:
-        whims: list[Callable[[str], None]] = [
-            lambda camera: self._tell(CheckNow((camera, "nobody"))),
-            lambda camera: self._tell(CapacityChanged(self._chance.choice([2, 12, 1000]))),
+    def _interfere(self) -> None:
+        interference: list[Callable[[str], None]] = [
+            lambda camera: self._handle(CheckNow((camera, "nobody"))),
+            lambda camera: self._handle(CapacityChanged(self._chance.choice([2, 12, 1000]))),
             self._remove_and_put,
             self._disable_and_enable,
             self._move,
             self._settings,
-            lambda camera: self._tell(WallClock(wall_ns(NOON) + self._chance.randrange(-9, 9) * 3600 * SECOND)),
+            lambda camera: self._handle(WallClock(wall_ns(NOON) + self._chance.randrange(-9, 9) * 3600 * SECOND)),
         ]
         flying = sorted(set(self.patrol.flights.values()) & self.cameras.keys())
         known = flying if flying and self._chance.random() < 0.5 else sorted(self.cameras)
-        self._chance.choice(whims)(self._chance.choice(known))
+        self._chance.choice(interference)(self._chance.choice(known))
 
     def _remove_and_put(self, camera: str) -> None:
-        self._tell(CamerasRemoved((camera,)))
+        self._handle(CamerasRemoved((camera,)))
         self.patrol.run(self.patrol.now_s + self._chance.choice([0.0, 1.0, 20.0]))
-        self._tell(CamerasPut([self.cameras[camera]] * 2))
+        self._handle(CamerasPut([self.cameras[camera]] * 2))
 
     def _disable_and_enable(self, camera: str) -> None:
         plan = self.cameras[camera]
-        self._tell(CamerasPut([_changed(plan, enabled=False)]))
+        self._handle(CamerasPut([_changed(plan, enabled=False)]))
         self.patrol.run(self.patrol.now_s + self._chance.choice([0.0, 1.0, 20.0]))
-        self._tell(CamerasPut([plan]))
+        self._handle(CamerasPut([plan]))
 
     def _move(self, camera: str) -> None:
         number = self._chance.randrange(12)
@@ -194,7 +194,7 @@ class World:
             "push": self._chance.random() < 0.1,
         }  # fmt: skip
         self.cameras[camera] = _changed(self.cameras[camera], **changes)
-        self._tell(CamerasPut([self.cameras[camera]]))
+        self._handle(CamerasPut([self.cameras[camera]]))
 
     def _settings(self, camera: str) -> None:
         changes: dict[str, Any] = {
@@ -204,10 +204,10 @@ class World:
             "stretch_max": self._chance.choice([1, 8]),
         }  # fmt: skip
         changed = SchedulerSettings(**{**self.plan.settings, "seed": self.seed, **changes})
-        self._tell(SettingsChanged(changed, self.calendar))
+        self._handle(SettingsChanged(changed, self.calendar))
 
-    def _tell(self, event: Event) -> None:
-        self.patrol.tell(event)
+    def _handle(self, event: Event) -> None:
+        self.patrol.handle(event)
 
 
 def _changed(plan: CameraPlan, **changes: Any) -> CameraPlan:

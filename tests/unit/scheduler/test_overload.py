@@ -56,8 +56,8 @@ def test_a_machine_that_ends_nothing_is_not_taken_for_a_slow_one() -> None:
 def overloaded(visits_max: int, keys: int = 100, others: int = 300, **changes: Any) -> Patrol:
     """Key points and ordinary cameras once in 100 s, visits of 5 s each."""
     patrol = Patrol(settings(visits_max=visits_max, **changes), takes_s=5, checked=False)
-    patrol.tell(key_cameras(keys))
-    patrol.tell(cameras(others))
+    patrol.handle(key_cameras(keys))
+    patrol.handle(cameras(others))
     return patrol
 
 
@@ -133,10 +133,10 @@ def test_it_is_said_in_status_and_plan() -> None:
 def test_it_ends_within_minutes_and_nobody_is_left_with_a_stretched_period() -> None:
     patrol = overloaded(visits_max=100)
     patrol.run(1000)
-    patrol.tell(CapacityChanged(5))
+    patrol.handle(CapacityChanged(5))
     patrol.run(4000)
     assert patrol.stretch()["ordinary"] > 5
-    patrol.tell(CapacityChanged(100))
+    patrol.handle(CapacityChanged(100))
     patrol.run(4400)
     assert set(patrol.stretch().values()) == {1.0}
     patrol.run(4700)
@@ -147,9 +147,9 @@ def test_it_ends_within_minutes_and_nobody_is_left_with_a_stretched_period() -> 
 def test_after_it_the_load_is_as_flat_as_before() -> None:
     patrol = overloaded(visits_max=100)
     patrol.run(1000)
-    patrol.tell(CapacityChanged(5))
+    patrol.handle(CapacityChanged(5))
     patrol.run(2500)
-    patrol.tell(CapacityChanged(100))
+    patrol.handle(CapacityChanged(100))
     patrol.run(5000)
 
     def tenths(from_s: float) -> list[int]:
@@ -168,8 +168,8 @@ def test_quick_looks_are_not_stretched_and_the_suspicious_period_is() -> None:
         verdict=lambda camera, at_s: (State.FAULT, State.OK) if camera == "s000" and at_s > 2000 else None,
         checked=False,
     )
-    patrol.tell(key_cameras(200))
-    patrol.tell(cameras(1, name="s"))
+    patrol.handle(key_cameras(200))
+    patrol.handle(cameras(1, name="s"))
     patrol.run(4000)
     assert patrol.stretch()["suspicious"] == 4.0
     gaps = [round(later - earlier) for earlier, later in itertools.pairwise(patrol.times("s000")) if earlier > 2005]
@@ -184,8 +184,8 @@ def test_failing_cameras_take_least_of_a_machine_that_is_short() -> None:
         answer=lambda camera, _: FailureReason.REFUSED if camera < "d" else None,
         checked=False,
     )
-    patrol.tell(cameras(300))
-    patrol.tell(key_cameras(100))
+    patrol.handle(cameras(300))
+    patrol.handle(key_cameras(100))
     patrol.run(3000)
     looks = Counter(start.kind for start in patrol.starts if start.at_s > 1000)
     assert looks["key_point"] == pytest.approx(2000, rel=0.05)
@@ -199,7 +199,7 @@ def province(**changes: Any) -> Patrol:
     """A huge county, a middling and a small one, on a machine that can do two thirds of what they want."""
     patrol = Patrol(settings(visits_max=22, **changes), takes_s=5, checked=False)
     for county, count in COUNTIES.items():
-        patrol.tell(cameras(count, name=f"{county}-", county=county))
+        patrol.handle(cameras(count, name=f"{county}-", county=county))
     return patrol
 
 
@@ -231,8 +231,8 @@ def test_the_worst_lag_by_county_is_shown() -> None:
 
 def test_no_platform_starves_another() -> None:
     patrol = Patrol(settings(visits_max=22, visits_per_host_max=20), takes_s=5, checked=False)
-    patrol.tell(cameras(600, name="big", host="big"))
-    patrol.tell(cameras(30, name="small", host="small"))
+    patrol.handle(cameras(600, name="big", host="big"))
+    patrol.handle(cameras(30, name="small", host="small"))
     patrol.run(4000)
     looks = Counter(
         "big" if start.camera_id.startswith("big") else "small" for start in patrol.starts if start.at_s > 1000
@@ -242,8 +242,8 @@ def test_no_platform_starves_another() -> None:
 
 def test_a_platform_at_its_cap_slows_down_nobody_else() -> None:
     patrol = Patrol(settings(visits_per_host_max=2), takes_s=5, checked=False)
-    patrol.tell(cameras(300, name="big", host="big"))
-    patrol.tell(cameras(100, name="free"))
+    patrol.handle(cameras(300, name="big", host="big"))
+    patrol.handle(cameras(100, name="free"))
     patrol.run(3000)
     free = [start for start in patrol.starts if start.camera_id.startswith("free")]
     assert max(start.lag_s for start in free) < 0.01

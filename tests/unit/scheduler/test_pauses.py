@@ -20,7 +20,7 @@ BEGAN = "2026-03-02T12:00"
 
 def patrol_of(*plans: CameraPlan, **changes: Any) -> Patrol:
     patrol = Patrol(settings(100, **changes), began=BEGAN)
-    patrol.tell(CamerasPut(plans) if plans else cameras(4))
+    patrol.handle(CamerasPut(plans) if plans else cameras(4))
     patrol.run(patrol.now_s + 300)
     return patrol
 
@@ -29,7 +29,7 @@ def pause(patrol: Patrol, kind: PauseKind, value: str, lasts_s: float = 0) -> Pa
     scope = PauseScope(kind, value)
     now_wall_ns = patrol.now_ns + patrol.scheduler.timing.wall_offset_ns
     until_ns = now_wall_ns + round(lasts_s * SECOND) if lasts_s else 0
-    patrol.tell(PatrolPaused(Pause(scope, "the recorder is exchanged", "ops", now_wall_ns, until_ns)))
+    patrol.handle(PatrolPaused(Pause(scope, "the recorder is exchanged", "ops", now_wall_ns, until_ns)))
     return scope
 
 
@@ -71,7 +71,7 @@ def test_a_resumed_camera_is_looked_at_within_half_a_period() -> None:
     scope = pause(patrol, PauseKind.CAMERA, "here")
     patrol.run(patrol.now_s + 1000)
     resumed_s = patrol.now_s
-    assert PauseEnded in map(type, patrol.tell(PatrolResumed(scope)))
+    assert PauseEnded in map(type, patrol.handle(PatrolResumed(scope)))
     patrol.run(patrol.now_s + 51)
     assert any(start.camera_id == "here" and start.at_s >= resumed_s for start in patrol.starts)
     assert not patrol.status().pauses
@@ -91,7 +91,7 @@ def test_two_pauses_that_overlap_both_have_to_end() -> None:
     patrol = patrol_of(*TWO)
     first = pause(patrol, PauseKind.REGION, "13")
     pause(patrol, PauseKind.CAMERA, "here")
-    patrol.tell(PatrolResumed(first))
+    patrol.handle(PatrolResumed(first))
     before = len(patrol.starts)
     patrol.run(patrol.now_s + 400)
     assert {start.camera_id for start in patrol.starts[before:]} == {"there"}
@@ -99,7 +99,7 @@ def test_two_pauses_that_overlap_both_have_to_end() -> None:
 
 def test_resuming_what_is_not_paused_changes_nothing() -> None:
     patrol = patrol_of(*TWO)
-    assert patrol.tell(PatrolResumed(PauseScope(PauseKind.HOST, "media-1"))) == []
+    assert patrol.handle(PatrolResumed(PauseScope(PauseKind.HOST, "media-1"))) == []
 
 
 def test_a_pause_takes_a_new_reason_and_end_and_stays_one() -> None:
@@ -114,7 +114,7 @@ def test_a_pause_takes_a_new_reason_and_end_and_stays_one() -> None:
 
 def test_who_waits_for_a_busy_recorder_waits_no_longer_when_it_is_paused() -> None:
     patrol = Patrol(settings(100), began=BEGAN)
-    patrol.tell(cameras(6, uplink="nvr"))
+    patrol.handle(cameras(6, uplink="nvr"))
     patrol.run(patrol.now_s + 101)
     pause(patrol, PauseKind.UPLINK, "nvr")
     patrol.run(patrol.now_s + 60)
@@ -132,11 +132,11 @@ def test_a_paused_camera_is_not_visited_even_if_it_is_asked_for_and_the_answer_s
 
 def test_a_gateways_camera_that_is_paused_is_not_missed() -> None:
     patrol = patrol_of(CameraPlan("pushed", "", push=True))
-    before = len(patrol.seen(PushMissing))
+    before = len(patrol.actions_of(PushMissing))
     assert before > 0
     pause(patrol, PauseKind.CAMERA, "pushed")
     patrol.run(patrol.now_s + 500)
-    assert len(patrol.seen(PushMissing)) == before
+    assert len(patrol.actions_of(PushMissing)) == before
 
 
 def test_a_plan_says_who_paused_and_why_and_until_when() -> None:
@@ -150,9 +150,9 @@ def test_a_plan_says_who_paused_and_why_and_until_when() -> None:
 def test_a_camera_never_seen_waits_for_the_end_of_the_pause_too() -> None:
     patrol = Patrol(settings(100), began=BEGAN)
     scope = pause(patrol, PauseKind.REGION, "")
-    patrol.tell(CamerasPut(TWO))
+    patrol.handle(CamerasPut(TWO))
     patrol.run(patrol.now_s + 500)
     assert patrol.starts == []
-    patrol.tell(PatrolResumed(scope))
+    patrol.handle(PatrolResumed(scope))
     patrol.run(patrol.now_s + 101)
     assert {start.camera_id for start in patrol.starts} == {"here", "there"}

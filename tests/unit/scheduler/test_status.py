@@ -10,13 +10,13 @@ from engine.config.schema import SchedulerSettings
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CheckNow
 from tests.support.expect import present
-from tests.support.schedules import MONDAY_NOON_NS, Patrol, calm, camera, overloaded
+from tests.support.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def test_an_empty_scheduler_has_a_status() -> None:
-    status = Patrol(SchedulerSettings(), []).status
+    status = VirtualPatrol(SchedulerSettings(), []).status
     assert (status.cameras, status.lag_s_max, status.busy_hosts, status.uplinks, status.hosts) == (0, 0, (), 0, 0)
 
 
@@ -48,7 +48,7 @@ def test_platforms_for_which_cameras_wait_come_first_with_their_own_caps() -> No
 def test_a_platform_that_is_out_is_marked_while_its_probe_is_under_way() -> None:
     patrol = overloaded()
     assert patrol.status.outages == ("10.0.0.5",)
-    patrol.feed(CheckNow(("c200",)))
+    patrol.handle(CheckNow(("c200",)))
     patrol.run(1202)
     marked = {host.name for host in patrol.status.busy_hosts if host.out}
     assert marked == {"10.0.0.5"}
@@ -67,7 +67,7 @@ def test_classes_without_periods_of_their_own_have_none_due() -> None:
 
 def test_a_plan_says_when_the_kitchen_works_again() -> None:
     kitchens = [camera(0, hours="mon-fri 05:30-11:00"), camera(1), camera(2, hours="mon-fri 05:30-13:00")]
-    patrol = Patrol(SchedulerSettings(), kitchens, wall_offset_ns=MONDAY_NOON_NS).run(600)
+    patrol = VirtualPatrol(SchedulerSettings(), kitchens, wall_offset_ns=MONDAY_NOON_NS).run(600)
     rests, always, works = (patrol.plan(camera.camera_id) for camera in kitchens)
     opens = datetime.fromtimestamp(rests.window_opens_wall_ns / NS_PER_S, SHANGHAI)
     assert (rests.window_open, f"{opens:%a %H:%M}", rests.timezone) == (False, "Tue 05:30", "Asia/Shanghai")
@@ -77,7 +77,7 @@ def test_a_plan_says_when_the_kitchen_works_again() -> None:
 
 
 def test_a_plan_tells_a_camera_that_fails_from_one_that_is_looked_at() -> None:
-    patrol = Patrol(
+    patrol = VirtualPatrol(
         SchedulerSettings(),
         [camera(0), camera(1)],
         lambda camera_id, _: FailureReason.NO_VIDEO if camera_id == "c000" else None,

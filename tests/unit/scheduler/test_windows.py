@@ -23,7 +23,7 @@ def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | Non
     """So many cameras of these hours from Monday midnight on, a look every 30 min, none in their rest."""
     chosen = settings(**{"period_s": 1800, "offhours_period_s": 0, **changes})
     patrol = Patrol(chosen, calendar, began=MONDAY, checked=False)
-    patrol.tell(cameras(count, hours=hours))
+    patrol.handle(cameras(count, hours=hours))
     patrol.run(days * DAY_S)
     patrol.scheduler.check_invariants(patrol.now_ns)
     return patrol
@@ -116,7 +116,7 @@ def test_on_weekends_and_holidays_nobody_looks_and_a_day_in_exchange_is_patrolle
 def test_outside_a_regions_terms_its_kitchens_rest() -> None:
     calendar = Calendar.model_validate({"terms": [{"region": "13", "first": "2026-03-03", "last": "2026-06-30"}]})
     patrol = Patrol(settings(period_s=1800, offhours_period_s=0), calendar, began=MONDAY)
-    patrol.tell(CamerasPut([CameraPlan("hebei", "u", county="130102"), CameraPlan("shanxi", "v", county="140102")]))
+    patrol.handle(CamerasPut([CameraPlan("hebei", "u", county="130102"), CameraPlan("shanxi", "v", county="140102")]))
     patrol.run(DAY_S)
     assert len(patrol.times("hebei")) == 1
     assert len(patrol.times("shanxi")) > 40
@@ -132,7 +132,7 @@ def test_hours_come_from_the_calendar_then_the_registry_then_the_settings() -> N
         CameraPlan("b", "v", site_id="s2", hours="03:00-04:00"),
         CameraPlan("c", "w", site_id="s2"),
     ]
-    patrol.tell(CamerasPut(plans))
+    patrol.handle(CamerasPut(plans))
     patrol.run(DAY_S)
     hours = {
         camera: {local(later_look).hour for later_look in later_looks(patrol) if later_look.camera_id == camera}
@@ -174,7 +174,7 @@ def test_a_window_that_never_opens_is_looked_at_in_its_rest_only_or_never() -> N
 def test_check_now_looks_whatever_the_hour() -> None:
     patrol = patrol_of("06:00-18:00", days=0.9, count=1)
     before = len(patrol.starts)
-    patrol.tell(CheckNow(("c000",)))
+    patrol.handle(CheckNow(("c000",)))
     assert len(patrol.starts) == before + 1
     patrol.run(DAY_S + 5 * HOUR_S)
     assert len(patrol.starts) == before + 1, "and the rest goes on after it"
@@ -187,8 +187,8 @@ def test_back_off_and_quick_looks_end_with_the_hours() -> None:
         answer=lambda camera, _: FailureReason.REFUSED if camera < "d" else None,
         verdict=lambda *_: (State.FAULT, State.OK),
     )
-    patrol.tell(cameras(1, hours="06:00-18:00"))
-    patrol.tell(cameras(1, name="d", hours="06:00-18:00"))
+    patrol.handle(cameras(1, hours="06:00-18:00"))
+    patrol.handle(cameras(1, name="d", hours="06:00-18:00"))
     patrol.run(13 * HOUR_S)
     assert max(start.at_s for start in patrol.starts) < HOUR_S
     assert {patrol.plan(name).kind for name in ("c000", "d000")} == {"offline", "suspicious"}
@@ -198,9 +198,9 @@ def test_back_off_and_quick_looks_end_with_the_hours() -> None:
 
 def test_a_push_is_expected_while_the_kitchen_works_only() -> None:
     patrol = Patrol(settings(period_s=1800), began=MONDAY)
-    patrol.tell(cameras(1, push=True, hours="06:00-18:00"))
+    patrol.handle(cameras(1, push=True, hours="06:00-18:00"))
     patrol.run(DAY_S)
-    missing = [at_s / HOUR_S for at_s, _ in patrol.seen(PushMissing)]
+    missing = [at_s / HOUR_S for at_s, _ in patrol.actions_of(PushMissing)]
     assert missing == [6.5 + 0.5 * n for n in range(23)]
 
 
@@ -212,7 +212,7 @@ def test_a_day_without_daylight_saving_and_one_with_it_are_patrolled_by_the_wall
     ):
         began = f"{day}T00:00"
         patrol = Patrol(settings(period_s=1800, offhours_period_s=0), Calendar(timezone=zone), began=began)
-        patrol.tell(cameras(10, hours="05:30-13:30"))
+        patrol.handle(cameras(10, hours="05:30-13:30"))
         patrol.run(22 * HOUR_S)
         looks = [local(start, zone, began) for start in later_looks(patrol)]
         assert min(looks).strftime("%H:%M") >= "05:30"

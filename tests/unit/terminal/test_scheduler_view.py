@@ -18,7 +18,7 @@ from engine.terminal.formatting import duration_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
 from engine.terminal.tables import text_width
 from tests.support.expect import present
-from tests.support.schedules import MONDAY_NOON_NS, Patrol, calm, camera, overloaded
+from tests.support.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
 STATES = {"ok": 381, "fault": 12, "unknown": 3, "offline": 4}
 FOOTER = Text("127.0.0.1:7702   every 2 s   Ctrl-C ends")
@@ -26,7 +26,11 @@ FOOTER = Text("127.0.0.1:7702   every 2 s   Ctrl-C ends")
 
 @pytest.fixture(scope="module")
 def statuses() -> dict[str, SchedulerStatus]:
-    return {"calm": calm().status, "overloaded": overloaded().status, "empty": Patrol(SchedulerSettings(), []).status}
+    return {
+        "calm": calm().status,
+        "overloaded": overloaded().status,
+        "empty": VirtualPatrol(SchedulerSettings(), []).status,
+    }
 
 
 def engine(**changes: Any) -> EngineStatus:
@@ -120,7 +124,7 @@ def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(
 
 def test_a_terminal_shows_the_worst_counties_that_have_room() -> None:
     many = [camera(n, county=f"{130000 + n}", uplink=f"nvr-{n % 3}") for n in range(60)]
-    status = Patrol(SchedulerSettings(key_period_s=60, ordinary_period_s=60), many).run(400).status
+    status = VirtualPatrol(SchedulerSettings(key_period_s=60, ordinary_period_s=60), many).run(400).status
     low, high = drawn(status, height=24), drawn(status, height=60)
     assert len(low) == 24
     shown = [[line.split()[-3] for line in view if " 130" in line] for view in (low, high)]
@@ -138,7 +142,7 @@ def test_durations_are_written_as_people_say_them(duration_s: float, text: str) 
     assert duration_text(duration_s) == text
 
 
-def planned(patrol: Patrol, camera_id: str) -> dict[str, str]:
+def planned(patrol: VirtualPatrol, camera_id: str) -> dict[str, str]:
     out = io.StringIO()
     show_plan(Console(file=out, width=80, force_terminal=False), patrol.plan(camera_id))
     headline, *facts = out.getvalue().splitlines()
@@ -146,7 +150,7 @@ def planned(patrol: Patrol, camera_id: str) -> dict[str, str]:
 
 
 def test_a_plan_is_told_in_a_headline_and_facts() -> None:
-    patrol = Patrol(SchedulerSettings(), [camera(1)]).run(300)
+    patrol = VirtualPatrol(SchedulerSettings(), [camera(1)]).run(300)
     report = patrol.plan("c001")
     told = planned(patrol, "c001")
     assert told[""] == f"c001: due in {duration_text(report.due_in_s)}"
@@ -159,7 +163,7 @@ def test_a_plan_is_told_in_a_headline_and_facts() -> None:
 
 
 def test_a_plan_tells_of_failures_and_back_off() -> None:
-    told = planned(Patrol(SchedulerSettings(), [camera(1)], lambda *_: FailureReason.REFUSED).run(100), "c001")
+    told = planned(VirtualPatrol(SchedulerSettings(), [camera(1)], lambda *_: FailureReason.REFUSED).run(100), "c001")
     assert told["because"] == ("its last visit failed (refused, 2 counted): it is backed off, never longer than 1350 s")
     assert told["last visit"].endswith("ago, brought no keyframe: refused (2 failures counted)")
     assert told["last keyframe"] == "none since the engine started"
@@ -171,8 +175,8 @@ def test_a_plan_tells_of_waiting_flying_resting_disabled_and_pushed_cameras() ->
         camera(4, push=True), camera(5, hours="tue 05:30-11:00"),
     ]  # fmt: skip
     settings = SchedulerSettings(offhours_period_s=0)
-    patrol = Patrol(settings, fleet, wall_offset_ns=MONDAY_NOON_NS).run(30)
-    patrol.feed(CheckNow(("c000", "c001")))
+    patrol = VirtualPatrol(settings, fleet, wall_offset_ns=MONDAY_NOON_NS).run(30)
+    patrol.handle(CheckNow(("c000", "c001")))
     assert planned(patrol, "c000")[""] == "c000: being visited now"
     waiting = planned(patrol, "c001")
     assert waiting["stands"] == "wants a visit now, waits for its recorder"
