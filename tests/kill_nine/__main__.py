@@ -1,4 +1,4 @@
-"""The long run, from the command line."""
+"""Runs the test from the command line."""
 
 import argparse
 import contextlib

@@ -1,4 +1,4 @@
-"""What the clients were outcomes against what is in the database."""
+"""Compares what the clients were told with what is in the database."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ _SHOWN = 5
 
 
 class StoredLogs:
-    """The logs of verdicts and of findings, as they are once the engine has stopped."""
+    """The logs of verdicts and findings after the engine has stopped. Checks append to `problems`."""
 
     def __init__(self, url: str, cameras: Sequence[Camera], evidence: Path) -> None:
         self._regions = {camera.camera_id: camera.region for camera in cameras}
@@ -39,7 +39,7 @@ class StoredLogs:
         self.problems: list[str] = []
 
     def check_verdicts(self) -> None:
-        """The log has no hole and nothing twice."""
+        """The log has no gap and no verdict twice."""
         self._same(
             "seq of verdicts", [verdict.seq for verdict in self.verdicts], list(range(1, len(self.verdicts) + 1))
         )
@@ -50,7 +50,7 @@ class StoredLogs:
         self._none("verdicts stored twice", [visit for visit, times in visits.items() if times > 1])
 
     def check_acknowledged(self, who: str, outcomes: Sequence[Verdict]) -> None:
-        """Every verdict that was outcomes of is there, as it was outcomes."""
+        """Every verdict that a client was told of is stored with the same states."""
         missing = []
         for verdict in outcomes:
             place = self._places.get((verdict.camera_id, verdict.visit_id, verdict.at_wall_ns))
@@ -59,7 +59,7 @@ class StoredLogs:
         self._none(f"{who}: acknowledged and not stored", missing)
 
     def check_ledger(self) -> None:
-        """Events 1..n of each finding, which are what the finding says; whatever they cite is kept."""
+        """Each finding has events 1..n that replay to it, and all evidence they cite is kept."""
         seqs = [event.seq for event in self.events]
         self._none("seq of events out of order", [seq for before, seq in pairwise(seqs) if seq <= before])
         numbers: dict[int, list[int]] = {}
@@ -77,7 +77,7 @@ class StoredLogs:
         self._none("open twice", [key for key, times in opened.items() if times > 1])
 
     def check_commands(self, who: str, commands: Sequence[Command]) -> None:
-        """What was answered happened once; what was refused did not."""
+        """Answered commands were carried out once, refused ones not at all."""
         done: dict[str, list[LoggedEvent]] = {}
         for event in self.events:
             if event.event.request_id:
@@ -90,7 +90,7 @@ class StoredLogs:
         self._none(f"{who}: commands", wrong)
 
     def check_watcher(self, watcher: VerdictWatcher, cutoff: int) -> None:
-        """All that its filter lets through, in order, once; at least up to `cutoff`."""
+        """The watcher received all that its filter lets through, in order, once; at least up to seq `cutoff`."""
         wanted = [verdict for verdict in self.verdicts if self._wants(watcher, verdict)]
         expected = [(row.verdict.camera_id, row.verdict.visit_id) for row in wanted]
         self._same(f"{watcher.name}: received", watcher.received, expected[: len(watcher.received)])
@@ -106,11 +106,11 @@ class StoredLogs:
                 return
 
     def due(self, watcher: VerdictWatcher) -> int:
-        """How many verdicts it has to hear of."""
+        """Return how many verdicts the watcher must receive."""
         return sum(self._wants(watcher, verdict) for verdict in self.verdicts)
 
     def check_finding_watcher(self, watcher: FindingWatcher, cutoff: int) -> None:
-        """The same of the ledger."""
+        """The same for a watcher of findings."""
         wanted = [event for event in self.events if event.finding.subject.region.startswith(watcher.region)]
         expected = [(row.event.finding_id, row.event.number) for row in wanted]
         self._same(f"{watcher.name}: received", watcher.received, expected[: len(watcher.received)])
@@ -119,7 +119,7 @@ class StoredLogs:
             self.problems.append(f"{watcher.name}: received {len(watcher.received)} of {due}")
 
     def due_events(self, watcher: FindingWatcher) -> int:
-        """How many events it has to hear of."""
+        """Return how many events the watcher must receive."""
         return sum(event.finding.subject.region.startswith(watcher.region) for event in self.events)
 
     def _wants(self, watcher: VerdictWatcher, row: LoggedVerdict) -> bool:

@@ -1,4 +1,4 @@
-"""Those around the engine: a gateway, callers, and watchers that go on from their place; all note what they hear."""
+"""Clients of the engine: a gateway, callers, and watchers that resume; all record what they receive."""
 
 import random
 import threading
@@ -33,14 +33,14 @@ COVERED_ROUNDS, COVERED_SHARE = 5, 5
 """A camera in five is covered, and after five pictures it is the next ones' turn."""
 _VARIANTS = 4
 _PATIENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
-"""What a caller may be outcomes while something is killed. All else is a fault of the engine."""
+"""Statuses that a caller may get while something is killed. Any other is a fault of the engine."""
 _REFUSED = ("FAILED_PRECONDITION", "ABORTED", "NOT_FOUND")
 _CALL_S = 15.0
 
 
 @dataclass
 class CallOutcomes:
-    """What a client was outcomes of its calls."""
+    """The statuses of all calls, and the unexpected ones in full."""
 
     stop: threading.Event
     statuses: Counter[str] = field(default_factory=Counter)
@@ -62,7 +62,7 @@ def cameras(closed_port: int) -> list[Camera]:
 
 
 def keyframes() -> tuple[list[tuple[Codec, bytes]], list[tuple[Codec, bytes]]]:
-    """Of a kitchen that can be seen, and of a cover over the lens."""
+    """Return keyframes of a visible kitchen and of a covered lens."""
     rng = np.random.default_rng(1)
     size = 640, 360
     clear = photo("astronaut.png", *size, 0.5)
@@ -79,7 +79,7 @@ def keyframes() -> tuple[list[tuple[Codec, bytes]], list[tuple[Codec, bytes]]]:
 
 
 class Client(threading.Thread, ABC):
-    """A thread that goes on until it is outcomes to stop."""
+    """A thread that works until it is stopped."""
 
     def __init__(self, name: str, outcomes: CallOutcomes) -> None:
         super().__init__(name=name, daemon=True)
@@ -94,7 +94,7 @@ class Client(threading.Thread, ABC):
 
     @abstractmethod
     def work(self) -> None:
-        """One go; it returns when it is outcomes to stop."""
+        """Work until `stopped()`."""
 
     def stopped(self) -> bool:
         return self.outcomes.stop.is_set()
@@ -104,7 +104,7 @@ class Client(threading.Thread, ABC):
 
 
 class Gateway(Client):
-    """Pushes a keyframe every hundredth of a second, as far as the engine takes them."""
+    """Pushes a keyframe every hundredth of a second, as far as the engine accepts them."""
 
     def __init__(self, intake: str, outcomes: CallOutcomes) -> None:
         super().__init__("gateway", outcomes)
@@ -134,7 +134,7 @@ class Gateway(Client):
 
 
 class Checker(Client):
-    """Has cameras checked now, and reads latest verdicts; `verdicts` is what it was outcomes."""
+    """Calls CheckNow and reads latest verdicts; `verdicts`: all that it was told of."""
 
     def __init__(self, address: str, seed: int, outcomes: CallOutcomes) -> None:
         super().__init__(f"checker-{seed}", outcomes)
@@ -169,7 +169,7 @@ class Command:
 
 
 class Inspector(Client):
-    """Takes findings on, claims and decides them; repeats each command until it has an answer."""
+    """Acknowledges, claims, closes and dismisses findings; repeats each command until it is answered."""
 
     def __init__(self, address: str, seed: int, outcomes: CallOutcomes) -> None:
         super().__init__(f"inspector-{seed}", outcomes)
@@ -216,7 +216,7 @@ class Inspector(Client):
 
 
 class VerdictWatcher(Client):
-    """`received`: (camera, visit) in the order they came; `marks`: how many there were where a resume token stood.
+    """`received`: (camera, visit) in the order they came; `marks`: pairs of the number received and the seq of the resume token then.
 
     `leaves` batches on average it goes away by itself, and comes again with its token; 0: never.
     """
@@ -257,7 +257,7 @@ class VerdictWatcher(Client):
 
 
 class PatientWatcher(VerdictWatcher):
-    """By method of PatrolClient.watch, which is to do all of this by itself."""
+    """Uses PatrolClient.watch, which reconnects by itself."""
 
     def work(self) -> None:
         with PatrolClient(self._address) as client:

@@ -1,4 +1,4 @@
-"""One run: the engine, those around it, the kills, the comparison."""
+"""Runs the engine and its clients, kills processes, and compares the results."""
 
 import contextlib
 import os
@@ -86,14 +86,14 @@ level = "warning"
 
 @dataclass
 class Outcome:
-    """What came of a run; it is good if there are no problems."""
+    """The result of a run; it passed if there are no problems."""
 
     problems: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
 
 
 class Run:
-    """`postgres`: whose server is killed too; None: the database is a file."""
+    """One run. `postgres`: the server, which is killed too; None if the database is a file."""
 
     def __init__(self, folder: Path, url: str, postgres: PostgresServer | None, seed: int) -> None:
         self._folder, self._url, self._postgres = folder, url, postgres
@@ -106,7 +106,7 @@ class Run:
         self._problems: list[str] = []
 
     def execute(self, moments: int) -> Outcome:
-        """All of it."""
+        """Run with so many kills and return the outcome."""
         outcomes = CallOutcomes(threading.Event())
         rows = cameras(self._ports["closed"])
         with self._engine() as engine:
@@ -199,7 +199,7 @@ class Run:
         return Outcome(problems, figures)
 
     def log(self) -> str:
-        """What the engine said."""
+        """Return the engine's log."""
         return (self._folder / "engine.log").read_text(errors="replace")
 
     def _moments(self, engine: "subprocess.Popen[bytes]", store: Store, moments: int) -> None:

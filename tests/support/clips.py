@@ -1,4 +1,4 @@
-"""Clips that tests make for themselves: real codecs, small pictures."""
+"""Encodes small clips with real codecs."""
 
 from fractions import Fraction
 from pathlib import Path

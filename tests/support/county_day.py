@@ -1,4 +1,4 @@
-"""For a day in the life of a county: cameras over RTSP that can be covered, `patrol run`, followers of watches."""
+"""Parts of the county test: RTSP cameras that can be covered, `patrol run` as a process, followers of watches."""
 
 import multiprocessing
 import signal
@@ -28,18 +28,18 @@ CLIPS = {
     "covered next door": (3, "covered"),
     "clear next door": (4, ""),
 }
-"""By what they show; next door the very bits are others."""
+"""Number and fault of each clip, by what it shows. The neighbour's clips show the same with different bits."""
 
 
 @dataclass
 class CameraPorts:
-    """Ports of the cameras, and of one where nobody answers."""
+    """Ports of the RTSP server and of one that refuses connections."""
 
     port: int
     refusing: int
 
     def url(self, shows: str) -> str:
-        """Of a camera that shows this, a key of CLIPS, or nothing."""
+        """Return the URL of a camera that shows a key of CLIPS, or that refuses connections if `shows` is "nothing"."""
         if shows == "nothing":
             return f"rtsp://inspector:geheim@127.0.0.1:{self.refusing}/cam0"
         return f"rtsp://inspector:geheim@127.0.0.1:{self.port}/cam{CLIPS[shows][0]}"
@@ -47,7 +47,7 @@ class CameraPorts:
 
 @contextmanager
 def camera_server() -> Iterator[CameraPorts]:
-    """The demo's RTSP server with one room, clear, covered and blurred."""
+    """Run the demo's RTSP server with the clips of CLIPS."""
     plans = [ClipPlan(number, PHOTO, SHIFT, 640, 360, "libx264", fault) for number, fault in CLIPS.values()]
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -72,7 +72,7 @@ class PatrolProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, token: str = "") -> None:
-        """Returns once it answers."""
+        """Start the process and return once the API answers."""
         command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self._config)]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         give_up_s = time.monotonic() + 40
@@ -89,7 +89,7 @@ class PatrolProcess:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """As an operator does."""
+        """Stop the process with SIGTERM."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             assert self._process.wait(40) == 0
@@ -97,7 +97,7 @@ class PatrolProcess:
 
 
 class Tokens:
-    """Secrets by the name of the token, made over AccessService; the first is the admin's."""
+    """Tokens made over AccessService, by name; the first is the admin's."""
 
     def __init__(self, patrol: PatrolProcess) -> None:
         self._patrol = patrol
@@ -106,24 +106,25 @@ class Tokens:
         self.make("root", Role.ADMIN, "")
 
     def make(self, name: str, role: Role, region: str) -> None:
-        """One more."""
+        """Create a token."""
         with self.client("root" if self.secrets else "") as client:
             token, self.secrets[name] = client.access.create_token(TokenOrder(name, role, region))
             self.numbers[name] = token.token_id
 
     @property
     def address(self) -> str:
-        """Of the engine."""
+        """The address of the engine."""
         return self._patrol.address
 
     def client(self, name: str) -> PatrolClient:
-        """A client with this token."""
+        """Return a client that sends this token."""
         return PatrolClient(self._patrol.address, token=self.secrets.get(name, ""))
 
 
 @dataclass
 class WatchLog:
-    """What the watches of a token brought, in order, whatever the engine did meanwhile. `error`: why one ended."""
+    """What both watches of a token delivered, in order. `resumed`: how often one reconnected; `error`: why one
+    ended."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     changes: list[tuple[LedgerEvent, Finding]] = field(default_factory=list)
@@ -133,7 +134,7 @@ class WatchLog:
 
 @contextmanager
 def follow_watches(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[WatchLog]:
-    """Follow both watches from now on; where the engine goes away they go on from their tokens."""
+    """Follow both watches from now on; when the engine goes away they resume from their tokens."""
     heard, stop = WatchLog(), threading.Event()
     began = threading.Barrier(3)
 

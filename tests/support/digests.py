@@ -1,4 +1,4 @@
-"""A week of a made-up city in a real database: a ledger in virtual time, and KPIs of two weeks."""
+"""Fills a real database with a week of an invented city: findings in virtual time, and KPIs of two weeks."""
 
 import random
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ FAULTS = (
 
 
 def city_cameras() -> list[Camera]:
-    """Cameras of 6 counties with 8 canteens of 3 each."""
+    """Return the cameras of 6 counties with 8 canteens each, 3 cameras a canteen."""
     return [
         Camera(
             f"{county}0011132000{school:02}{number:02}",
@@ -45,7 +45,7 @@ def city_cameras() -> list[Camera]:
 
 
 def write_events(store: Store, log: list[LedgerEvent]) -> None:
-    """Put a log into the database as the hub would."""
+    """Write a log of events to the database as the hub would."""
     findings: dict[int, Finding] = {}
     entries: list[Entry] = []
     for event in log:
@@ -56,7 +56,7 @@ def write_events(store: Store, log: list[LedgerEvent]) -> None:
 
 
 def week_of_events(seed: int = 5) -> list[LedgerEvent]:
-    """Findings that are opened, mended, dismissed, forgotten, escalated and supervised; a few days are from before."""
+    """Return ten days of events: findings opened, repaired, dismissed, neglected, escalated and supervised."""
     draw, harness = random.Random(seed), LedgerHarness(offline_min_h=0)
     harness.wait(-60 * HOUR)  # the Friday before
     cameras = city_cameras()
@@ -87,7 +87,7 @@ def week_of_events(seed: int = 5) -> list[LedgerEvent]:
 
 
 def write_kpis(store: Store, seed: int = 5) -> None:
-    """KPIs by county of the week and the one before, by canteen of the week; one county is hardly measured."""
+    """Write KPIs by county and canteen of the week and the one before; one county is hardly measured."""
     draw = random.Random(seed)
     counties: dict[tuple[int, str], Counts] = {}
     canteens: dict[tuple[int, str], dict[str, Counts]] = {}
@@ -120,7 +120,7 @@ def _counts(draw: random.Random, clear: float, measured: int) -> Counts:
 
 
 def fill_city(store: Store) -> None:
-    """All of it."""
+    """Write cameras, findings and KPIs."""
     store.put_cameras(city_cameras())
     write_events(store, week_of_events())
     write_kpis(store)

@@ -1,4 +1,4 @@
-"""The service of findings with a real database and writer, and a thread that stands for the hub's."""
+"""Runs a FindingsService with a real database and writer; one thread stands in for the hub's."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ INSPECTOR = Actor("wang", Role.INSPECTOR)
 
 
 class FindingsHarness:
-    """`look` and `act` go through the thread, as in the hub."""
+    """A service with its store, writer and metrics. `judge` and `act` go through the hub's thread."""
 
     def __init__(self, store: Store, writer: Writer, service: FindingsService, metrics: Metrics) -> None:
         self.store, self.writer, self.service, self.metrics = store, writer, service, metrics
@@ -41,7 +41,7 @@ class FindingsHarness:
         service.check_now = self.rechecks.extend
 
     def judge(self, camera_id: str, *kinds: FaultKind) -> None:
-        """A verdict on a camera, announced at once."""
+        """Submit a verdict on a camera that announces these fault kinds, or ok."""
         state = State.FAULT if kinds else State.OK
         verdict = Verdict(camera_id, 1, wall_ns(), state, kinds, announced=state, announced_kinds=kinds)
 
@@ -57,7 +57,7 @@ class FindingsHarness:
 
 @contextmanager
 def findings_harness(folder: Path, **record: Any) -> Iterator[FindingsHarness]:
-    """All of it on a SQLite file in `folder`."""
+    """Run a harness on a SQLite file in `folder`."""
     settings = Settings(
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", batch_wait_s=0.02, **record),
         ledger=LedgerSettings(recheck_n=1, recheck_m=1),
@@ -79,7 +79,7 @@ def findings_harness(folder: Path, **record: Any) -> Iterator[FindingsHarness]:
 
 
 def work(folder: Path, seed: int) -> None:
-    """Find, claim and re-check until killed; every command that was answered is printed."""
+    """Open, acknowledge and claim findings until killed; print every command that was answered."""
     chance = Random(seed)
 
     async def callers(harness: FindingsHarness) -> None:

@@ -1,4 +1,4 @@
-"""An engine whose hub runs in this process, so that a test can call its port; feeders and workers are processes."""
+"""Runs an engine whose hub is a thread of the test, so that the test can call its port. The rest are processes."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 
 
 class InProcessEngine(Supervisor):
-    """As Engine; `port` is the hub's."""
+    """A Supervisor whose hub runs in a thread; `port` is the hub's."""
 
     port: Port
 
@@ -31,7 +31,7 @@ class InProcessEngine(Supervisor):
         return self
 
     def call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
-        """The answer to a call of the port."""
+        """Run a call of the port and return its result; at most 20 s."""
 
         async def bounded() -> Answer:
             return await asyncio.wait_for(coroutine, 20)
@@ -53,7 +53,7 @@ class InProcessEngine(Supervisor):
 
 
 class _Thread:
-    """What a supervisor asks of a process, of a hub that is a thread."""
+    """The hub's thread, with the methods of Popen that the supervisor uses."""
 
     def __init__(self, task: dict[str, Any], pipe: Any) -> None:
         self.pid = os.getpid()

@@ -1,4 +1,4 @@
-"""What an outsider may demand of a ledger, from what it was told and what it said. Knows nothing of its inside."""
+"""Checks a ledger from outside: from the verdicts it received and the events it returned, without its internals."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ LEVELS = list(Level)
 
 
 class AuditError(AssertionError):
-    """The ledger did what no ledger may do."""
+    """Raised when the ledger broke a rule."""
 
 
 @dataclass
 class FindingRecord:
-    """What the outsider knows of one finding."""
+    """What the auditor knows of one finding."""
 
     events: list[LedgerEvent] = field(default_factory=list)
     deadline_ns: int = 0
     level: Level = Level.SCHOOL
     observations: list[bool] | None = None
-    """Good and bad observations since the claim; None without one."""
+    """True for each good and False for each bad observation since the claim; None without a claim."""
     claimed_ns: int = 0
     decided: bool = False
-    """Ended by a decision, and announced ever since."""
+    """Whether a person ended it and its fault has been announced ever since."""
 
     @property
     def ended(self) -> bool:
@@ -39,7 +39,7 @@ class FindingRecord:
 
 
 class Auditor:
-    """Tell it of every look before the ledger hears it, and of everything that the ledger says."""
+    """Receives every verdict before the ledger does, and every event of the ledger. All checks raise AuditError."""
 
     def __init__(self, recheck_n: int, recheck_m: int) -> None:
         self.recheck_n, self.recheck_m = recheck_n, recheck_m
@@ -58,12 +58,12 @@ class Auditor:
                     record.observations.append(good)
 
     def clock_went_back(self, duration_ns: int) -> None:
-        """Pictures are compared with claims by the same clock."""
+        """Shift the times of claims, which are compared with the times of pictures."""
         for record in self.records.values():
             record.claimed_ns -= duration_ns
 
     def check_event(self, event: LedgerEvent, now_ns: int, actor: Actor = ENGINE) -> None:
-        """An event came. `actor`: whose command it was, if it was one's."""
+        """Check an event. `actor`: who gave the command, if it came of one."""
         record = self.records.setdefault(event.finding_id, FindingRecord())
         if event.number != len(record.events) + 1:
             raise AuditError(f"event {event.number} of finding {event.finding_id} after {len(record.events)} of them")
@@ -90,7 +90,7 @@ class Auditor:
         record.decided = record.ended and actor is not ENGINE
 
     def decided(self) -> dict[str, set[str]]:
-        """By camera, families that were decided on and are announced still."""
+        """Return by camera the fault families that a person decided on and that are still announced."""
         return {
             camera_id: words
             for camera_id, records in self.by_camera.items()
@@ -98,7 +98,7 @@ class Auditor:
         }
 
     def check_rechecks(self) -> None:
-        """After a look: a re-check that is decided has ended."""
+        """After a verdict: a recheck that is decided has ended."""
         verdict = self.verdict
         assert verdict is not None
         for record in self.by_camera[verdict.camera_id]:
@@ -109,7 +109,7 @@ class Auditor:
                 raise AuditError(f"a re-check goes on after observations {record.observations}")
 
     def check_findings(self, findings: dict[int, Finding], now_ns: int) -> None:
-        """What the ledger holds is what has not ended, and nothing is left undone."""
+        """The ledger holds exactly the findings that have not ended, and none is past its deadline unnoticed."""
         open_ids = {finding_id for finding_id, record in self.records.items() if not record.ended}
         if open_ids != set(findings):
             raise AuditError(f"{sorted(open_ids)} have not ended, {sorted(findings)} are held")
@@ -161,7 +161,7 @@ class Auditor:
 
 
 def _announced(verdict: Verdict) -> set[str]:
-    """Families that the engine stands by."""
+    """Return the fault families that the verdict announces."""
     if verdict.announced is State.OFFLINE:
         return {OFFLINE}
     return set(by_family(verdict.announced_kinds)) if verdict.announced is State.FAULT else set()
@@ -173,7 +173,7 @@ def _above(level: Level) -> Level | None:
 
 
 def _shows_no_fault(verdict: Verdict, name: str) -> bool | None:
-    """What a look says of a fault; None if nothing."""
+    """Return whether a verdict shows that the fault is gone; None if it does not tell."""
     if name == OFFLINE:
         return {State.OFFLINE: False, State.OK: True, State.FAULT: True}.get(verdict.state)
     if any(family(kind) == name for kind in verdict.kinds):

@@ -1,4 +1,4 @@
-"""A ledger in virtual time, a sentence a test: what is announced, what looks show, who does what."""
+"""Runs a ledger in virtual time, so that a test reads as a list of verdicts, commands and waits."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def camera(camera_id: str = "c1", region: str = "130102") -> Camera:
 
 
 class LedgerHarness:
-    """One ledger, its clock, and all that it said."""
+    """A ledger, its clock, and every event and recheck that it asked for."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = LedgerSettings(**settings)
@@ -36,7 +36,7 @@ class LedgerHarness:
         self.rechecks: list[str] = []
 
     def record(self, actions: list[Action]) -> list[Step]:
-        """Keep what was said; the steps of it."""
+        """Store actions and check the invariants; return the steps of the events."""
         events = [action.event for action in actions if isinstance(action, Recorded)]
         self.log += events
         self.rechecks += [action.camera_id for action in actions if isinstance(action, RecheckWanted)]
@@ -44,7 +44,7 @@ class LedgerHarness:
         return [event.step for event in events]
 
     def wait(self, duration_ns: int) -> list[Step]:
-        """Time goes by; the ledger wakes whenever it wants to."""
+        """Advance the clock, with a tick whenever the ledger asked for one; return the steps."""
         end_ns = self.now_ns + duration_ns
         steps: list[Step] = []
         while (wakeup_ns := self.ledger.next_wakeup_wall_ns()) is not None and wakeup_ns <= end_ns:
@@ -63,7 +63,7 @@ class LedgerHarness:
         at: Camera | None = None,
         late_ns: int = 0,
     ) -> list[Step]:
-        """A visit a minute on. `announced`: kinds, or a state; what this look shows unless it says otherwise."""
+        """Observe a verdict one minute later. `announced`: kinds or a state; by default what the visit itself shows."""
         self.now_ns += MINUTE
         seen = state or (State.FAULT if kinds else State.OK)
         told: State = seen
@@ -97,13 +97,13 @@ class LedgerHarness:
         return self.record(actions)
 
     def finding(self, finding_id: int = 1) -> Finding:
-        """As a replay of the log has it, which is what the ledger holds until it ends."""
+        """Return a finding replayed from the log; checks that the ledger holds the same until it ends."""
         found = replay(self.log)[finding_id]
         assert self.ledger.findings.get(finding_id) == (None if found.state.ended else found)
         return found
 
     def restart(self) -> None:
-        """A new ledger from what is kept."""
+        """Replace the ledger by one made from the log."""
         findings = [finding for finding in replay(self.log).values() if not finding.state.ended]
         next_id = max((event.finding_id for event in self.log), default=0) + 1
         self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id)

@@ -1,6 +1,6 @@
-"""A sender in a process of its own, so that it can be killed.
+"""Runs a notice sender in its own process, so that a test can kill it.
 
-`python -m tests.support.notice_senders DATABASE CONFIG` runs it.
+python -m tests.support.notice_senders DATABASE CONFIG
 """
 
 import sys
@@ -15,7 +15,7 @@ from engine.storage.db.store import Store
 
 
 class RecordingMetrics:
-    """Counts as the metrics do."""
+    """Keeps what a sender reports to the metrics."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -29,7 +29,7 @@ class RecordingMetrics:
 
 
 def ignore_delivered(delivered: Mapping[int, str]) -> None:
-    """Told of openings, and does nothing."""
+    """A listener that ignores deliveries."""
 
 
 if __name__ == "__main__":

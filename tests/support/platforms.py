@@ -1,4 +1,4 @@
-"""Media platforms as they answer over HTTP: a ZLMediaKit, and a WVP-PRO in its present and its older form."""
+"""Imitates media platforms over HTTP: ZLMediaKit, and WVP-PRO in its present and its older form."""
 
 import json
 import ssl
@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 Answer = tuple[int, Any]
 """HTTP status and what is sent as JSON; bytes are sent as they are."""
 Site = Callable[[str, dict[str, str], dict[str, str]], Answer]
-"""Path, query and headers (lower case) to an answer."""
+"""Maps path, query and headers (names in lower case) to an answer."""
 
 
 @contextmanager
 def serving(site: Site, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
-    """The URL of a server, and the targets it was asked for."""
+    """Run a server; yields its URL and the list of targets requested so far."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,7 +71,7 @@ def media(app: str, stream: str, schema: str = "rtsp", *, key_frames: int | None
 
 
 def zlmediakit(streams: list[dict[str, Any]], secret: str = "platform-secret-0123456789") -> Site:
-    """A server with these streams."""
+    """Return a ZLMediaKit that has these streams."""
 
     def answer(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del headers
@@ -107,7 +107,7 @@ def page_info(rows: list[dict[str, Any]], query: dict[str, str]) -> dict[str, An
 
 
 def wvp(channels: list[dict[str, Any]], token: str = "platform-secret-0123456789") -> Site:
-    """A WVP-PRO that lists all its channels in one place."""
+    """Return a WVP-PRO that lists all channels in one place."""
 
     def answer(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         if headers.get("access-token") != token:
@@ -120,7 +120,7 @@ def wvp(channels: list[dict[str, Any]], token: str = "platform-secret-0123456789
 
 
 def old_wvp(devices: dict[str, list[dict[str, Any]]]) -> Site:
-    """A WVP-PRO before 2.7.3: a list of devices, and of the channels of each."""
+    """Return a WVP-PRO before 2.7.3, which lists devices and the channels of each."""
 
     def answer(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del headers

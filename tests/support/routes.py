@@ -1,8 +1,8 @@
-"""Every way by which a county might learn of its neighbour, as a table, and what must come back on each.
+"""Tries every API call by which a county might learn of its neighbour, and checks that none tells it anything.
 
-Each is tried with what is the neighbour's, by the most powerful token that the county can have. What comes back says
-nothing of the neighbour but what the caller said first; and it is, word for word, what comes back of something that
-does not exist.
+Each call names something of the neighbour's and carries the most powerful token that a county can have. The reply must
+not hold anything of the neighbour's that the request did not hold, and must equal, word for word, the reply to the same
+request for something that does not exist.
 """
 
 import re
@@ -25,7 +25,7 @@ _CALL_S = 10.0
 
 @dataclass(frozen=True)
 class RequestNames:
-    """What a request can name: the neighbour's, or nobody's; and what is the county's own."""
+    """What requests name: things of the neighbour's (or ones that do not exist), and things of the county's own."""
 
     camera: str
     other_camera: str
@@ -47,16 +47,16 @@ class RequestNames:
 
     @property
     def name(self) -> str:
-        """Of the camera."""
+        """The camera's resource name."""
         return f"cameras/{self.camera}"
 
     @property
     def own(self) -> str:
-        """The county's."""
+        """The resource name of the county's own camera."""
         return f"cameras/{self.own_camera}"
 
     def nonexistent(self) -> "RequestNames":
-        """The same of what does not exist."""
+        """Return the same with names that do not exist."""
         return replace(
             self, camera="13010300001320999999", other_camera="13010300001320999998", region="130188", site="nowhere",
             finding=987_654, digest="0" * 64, visit=876_543, draw=98_765, token=87_654, actor="nobody",
@@ -65,7 +65,8 @@ class RequestNames:
 
 
 class Route(NamedTuple):
-    """`twin`: must be answered as of what does not exist. `read`: a caller of all regions learns something by it."""
+    """A call to try. `twin`: the reply must equal that for names that do not exist. `read`: a caller who may see all
+    regions gets something else."""
 
     rpc: str
     why: str
@@ -208,14 +209,16 @@ ROUTES = (
 
 
 class Answer(NamedTuple):
-    """The status, and all text that came with it: replies as JSON, or the error with its details."""
+    """A status and all text of the reply: messages as JSON, or the error with its details."""
 
     status: str
     text: str
 
 
 def find_leaks(address: str, county: str, province: str, theirs: RequestNames, marks: tuple[str, ...]) -> list[str]:
-    """What is wrong on which route; `county`, `province`: secrets of tokens. `marks`: words of the neighbour's."""
+    """Return what is wrong on which route. `county`, `province`: secrets of tokens; `marks`: words that only the
+    neighbour uses.
+    """
     found = []
     with grpc.insecure_channel(address) as channel:
         for route in ROUTES:
@@ -236,7 +239,7 @@ def find_leaks(address: str, county: str, province: str, theirs: RequestNames, m
 
 
 def _answer(channel: grpc.Channel, route: Route, names: RequestNames, token: str) -> Answer:
-    """What the caller has said first is taken out of it, and what is the county's own."""
+    """Return the answer without what the request itself held and without what is the county's own."""
     answer = _send(channel, route, names, token)
     said = str(route.request(names))
     text = answer.text
@@ -277,7 +280,7 @@ def _send(channel: grpc.Channel, route: Route, names: RequestNames, token: str) 
 
 
 def _error_text(error: Any) -> str:
-    """All that an error says."""
+    """Return all text of an error and its details."""
     told = [error.details() or ""]
     status = rpc_status.from_call(error)
     for detail in () if status is None else status.details:

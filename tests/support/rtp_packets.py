@@ -1,4 +1,4 @@
-"""Access units to RTP packets, the camera's side of RFC 6184 and RFC 7798, for tests."""
+"""Packs access units into RTP packets, as a camera does (RFC 6184, RFC 7798)."""
 
 from engine.model.keyframe import Codec
 from tests.support.clips import units

@@ -1,7 +1,6 @@
-"""Watches a scheduler from outside: knows the events it was told and its actions, and nothing of its inside.
+"""Checks a scheduler from outside: from the events it received and the actions it returned, without its internals.
 
-What the scheduler's own invariants hold to be true may be wrong in the same way as the scheduler. This is the second
-opinion, written from the policy's sentences alone.
+The scheduler's own invariants may share its errors; this check is written from the text of the policy alone.
 """
 
 from dataclasses import dataclass, field
@@ -39,12 +38,12 @@ _MOMENT_NS = 2_000_000
 
 
 class AuditError(AssertionError):
-    """The scheduler did what its policy forbids, or did not do what it promises."""
+    """Raised when the scheduler broke its policy."""
 
 
 @dataclass
 class Seen:
-    """What an outsider knows of one camera."""
+    """What the auditor knows of one camera."""
 
     plan: CameraPlan
     window: Window
@@ -70,7 +69,7 @@ class Flight:
 
 
 class Bucket:
-    """Starts may come at this rate, and a quarter of a second's worth at once."""
+    """Allows starts at this rate, with bursts of a quarter of a second's worth."""
 
     def __init__(self, per_s: float) -> None:
         self._per_ns = per_s / SECOND
@@ -85,9 +84,10 @@ class Bucket:
 
 
 class Auditor:
-    """`unseen_periods_max`: for so many periods no camera that is open always may go unseen; 0: not judged here.
+    """Checks every event and action.
 
-    `asked_s_max`: for so long nobody waits who was asked for.
+    `unseen_periods_max`: the most periods that a camera whose window is always open may go unvisited; 0: not checked.
+    `asked_s_max`: the longest wait of a camera after CheckNow; 0: not checked.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Auditor:
         self._configure(self._settings, calendar, 0)
 
     def watch(self, event: Event, actions: list[Action], now_ns: int) -> None:
-        """Raise AuditError if this was wrong."""
+        """Check an event and the actions it caused. Raises AuditError."""
         ended_host = self._hear(event, now_ns)
         for action in actions:
             self._see(action, now_ns)
@@ -134,7 +134,7 @@ class Auditor:
         return self._windows.all[self._windows.of(plan.site_id, plan.county, plan.hours)]
 
     def _hear(self, event: Event, now_ns: int) -> str:
-        """Take the event; returns the platform that is shown to be alive by it."""
+        """Record the event; return the platform that it shows to be alive, empty if none."""
         match event:
             case VisitEnded():
                 return self._end(event, now_ns)
@@ -286,7 +286,7 @@ class Auditor:
         seen.since_ns = now_ns
 
     def _promises(self, now_ns: int) -> None:
-        """What must be so at any time; what costs more than it tells is asked after every fourth event."""
+        """Check what must hold at any time; the costly checks only after every fourth event."""
         late = [visit_id for visit_id, flight in self.flights.items() if flight.deadline_ns < now_ns - _MOMENT_NS]
         if late:
             self._fail(f"the order of visit {late[0]} should have expired")

@@ -1,4 +1,4 @@
-"""Real schedulers in virtual time, brought into the states that operators look at."""
+"""Runs real schedulers in virtual time into states that operators look at: calm and overloaded."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ from engine.scheduler.events import CameraPlan, CamerasPut, CapacityChanged, Eve
 MONDAY_NOON_NS = round(datetime(2026, 10, 12, 12, 0, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * NS_PER_S
 
 Answer = Callable[[str, int], FailureReason | None]
-"""How a camera's visit that begins at this nanosecond ends."""
+"""Maps a camera and the time its visit begins (ns) to the failure, None for a keyframe."""
 
 
 @dataclass
 class VirtualPatrol:
-    """One scheduler; every visit takes `visit_s` and ends as `answer` says."""
+    """A scheduler whose visits take `visit_s` and end as `answer` returns."""
 
     settings: SchedulerSettings
     cameras: Sequence[CameraPlan]
@@ -71,7 +71,7 @@ class VirtualPatrol:
 
 
 def camera(number: int, **changes: Any) -> CameraPlan:
-    """One of many: eight to a recorder, forty to a platform, a hundred to a county; every other one a key point."""
+    """Return a camera: 8 to a recorder, 40 to a platform, 100 to a county; every second one is a key point."""
     plain: dict[str, Any] = {
         "uplink": f"nvr-{number // 8}",
         "host": f"10.0.0.{number // 40}",
@@ -82,14 +82,14 @@ def camera(number: int, **changes: Any) -> CameraPlan:
 
 
 def calm() -> VirtualPatrol:
-    """400 cameras, periods kept, one in a hundred without a keyframe."""
+    """Return a patrol of 400 cameras that keeps its periods; three cameras fail."""
     quick = SchedulerSettings(key_period_s=120, ordinary_period_s=240, backoff_max_s=240)
     hurt = dict.fromkeys(("c150", "c250"), FailureReason.UNAUTHORIZED) | {"c050": FailureReason.TIMEOUT_KEYFRAME}
     return VirtualPatrol(quick, [camera(n) for n in range(400)], lambda camera_id, _: hurt.get(camera_id)).run(900)
 
 
 def overloaded() -> VirtualPatrol:
-    """The same cameras where only 4 visits may be in flight, one platform out and one short of connections."""
+    """Return a patrol of the same cameras with capacity for 12 visits, one platform out and one capped at one visit."""
     settings = SchedulerSettings(
         key_period_s=60, ordinary_period_s=120, backoff_max_s=240, visits_max=16, host_visits_max={"10.0.0.3": 1}
     )

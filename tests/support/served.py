@@ -1,4 +1,4 @@
-"""The gRPC server by itself: a real store behind it, and a small hub that answers what the patrol would."""
+"""Runs the gRPC server alone, on a real store and a fake hub."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -121,7 +121,7 @@ class Ledger:
 
 
 class Kpis:
-    """One row a county: as many cameras as there are."""
+    """Returns one row a county; every rate counts its cameras."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -148,7 +148,7 @@ class Kpis:
 
 
 class FakeHub:
-    """Behaves as the port promises; verdicts are what a test says they are."""
+    """Implements HubPort on a store and dictionaries; the test supplies the verdicts."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -169,7 +169,7 @@ class FakeHub:
         self.registry.put(cameras)
 
     def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other: Any) -> Verdict:
-        """A verdict is stored and published."""
+        """Store and publish a verdict; return it."""
         self.next_visit_id += 1
         verdict = replace(VERDICT, camera_id=camera_id, visit_id=visit_id or self.next_visit_id, **other)
         self.write([VisitRecord(verdict, b"", changed)])
@@ -304,7 +304,7 @@ class FakeHub:
 
 @dataclass
 class RunningServer:
-    """A server that runs. `client`: without a token."""
+    """A server with its hub, watch and a client without a token."""
 
     hub: FakeHub
     watch: Watch[PublishedVerdict]
@@ -318,7 +318,7 @@ class RunningServer:
 def serving(
     folder: Path, ring: int = 64, watchers_max: int = 4, hub: FakeHub | None = None, **settings: Any
 ) -> Iterator[RunningServer]:
-    """A server over a database in `folder`."""
+    """Run a server on a database in `folder`, or on `hub`."""
     own = hub or FakeHub(Store.open(f"sqlite:///{folder}/patrol.db"))
     metrics = Metrics("test")
     watch = Watch(own.log, patrol_service.watch_body, patrol_service.watch_mark, ring, watchers_max)
@@ -339,5 +339,5 @@ def serving(
 
 
 def county_cameras(number: int = 25, region: str = "130102", name: str = "c") -> list[Camera]:
-    """So many cameras in a county."""
+    """Return cameras of one county, spread over five canteens."""
     return [Camera(f"{name}{n}", f"rtsp://u:secret@h/{n}", region=region, site_id=f"s{n % 5}") for n in range(number)]

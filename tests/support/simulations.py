@@ -1,4 +1,4 @@
-"""Rehearsals as tests want them: a made-up province, a few hours from seven in the morning on."""
+"""Builds and runs short simulations: an invented fleet, a few hours from 07:00."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -77,7 +77,7 @@ def camera_model(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Sett
 
 
 def scheduler_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
-    """A scheduler that has heard of these cameras and of nothing else."""
+    """Return a scheduler that holds the cameras of the fleet."""
     core = Scheduler(plan, wall_offset_ns=wall_ns(BEGIN))
     core.handle(CamerasPut(fleet.plans), 0)
     return core

@@ -1,8 +1,8 @@
-"""A process that writes verdicts until it is killed, and says what it was told is committed.
+"""Writes verdicts until it is killed, and prints what the writer reported as committed.
 
     python -m tests.support.storage_crash URL FOLDER FIRST_VISIT
 
-One line for each: `SEQ VISIT` of a record, `note VISIT` of a command that was answered.
+Prints `SEQ VISIT` for each record and `note VISIT` for each transaction that was answered.
 """
 
 import itertools

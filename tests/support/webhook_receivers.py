@@ -1,4 +1,4 @@
-"""A receiver of webhooks on real HTTP that does what a test tells it: answers, fails, hangs, breaks off, goes away."""
+"""Receives webhooks over real HTTP and reacts as the test says: answers, fails, hangs, breaks off, goes away."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ SECRET_LINE = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 @dataclass
 class Reply:
-    """What a receiver does: answers with a status, or hangs (seconds), or breaks off within the answer."""
+    """How a receiver reacts: answers with a status, waits `hang_s` first, drips its body, or breaks off within it."""
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Reply:
 
 @dataclass
 class Received:
-    """One request."""
+    """A request as it came in."""
 
     headers: dict[str, str]
     body: bytes
@@ -49,7 +49,7 @@ class Received:
 
 
 class Receiver:
-    """`reply` is asked for every request; `taken` are those that were answered with 2xx."""
+    """Keeps requests. `reply` is called for every request; `taken` holds those that were answered with 2xx."""
 
     def __init__(self) -> None:
         self.reply: Callable[[Received], Reply] = lambda _: Reply()
@@ -72,7 +72,7 @@ class Receiver:
 
 @contextmanager
 def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """Listens on the receiver's port; on one that is free if it has none yet, so that it can come back."""
+    """Listen on the receiver's port, or on a free one that the receiver then keeps, so that it can come back."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,5 @@
-"""Small worlds in virtual time, each with a seed: cameras that answer, fail, flap, hang, and people who interfere."""
+"""Simulates small worlds for the scheduler in virtual time: cameras that answer, fail, flap or hang, and people who
+interfere. Everything is drawn from a seed."""
 
 import random
 from collections.abc import Callable
@@ -33,12 +34,12 @@ FAILURES = (FailureReason.REFUSED, FailureReason.TIMEOUT_KEYFRAME, FailureReason
 
 
 class ReplayError(AuditError):
-    """Told the same once more, the scheduler answers differently."""
+    """Raised when the scheduler answers the same events differently the second time."""
 
 
 @dataclass(frozen=True)
 class WorldPlan:
-    """What kind of world it is."""
+    """The parameters of a world."""
 
     name: str
     lasts_s: float
@@ -71,7 +72,7 @@ WORLDS = (
 
 
 class World:
-    """Forty cameras on four platforms. Whatever happens is drawn from the seed; `log` is what happened."""
+    """Forty cameras on four platforms. `log`: every event with its time and the scheduler's actions."""
 
     def __init__(self, plan: WorldPlan, seed: int) -> None:
         self.plan, self.seed = plan, seed
@@ -93,7 +94,7 @@ class World:
         )
 
     def run(self) -> "World":
-        """Raises what a checker has to say, with the moment it was seen."""
+        """Run to the end. Raises the error of the first check that fails, with a note of world, seed and time."""
         try:
             self.patrol.handle(CamerasPut(list(self.cameras.values())))
             at_s = 0.0
@@ -113,7 +114,7 @@ class World:
         return self
 
     def replay(self) -> None:
-        """Tell a second scheduler the same; raises ReplayError if it answers differently."""
+        """Replay the log to a second scheduler. Raises ReplayError if its actions differ."""
         again = Scheduler(self.settings, self.calendar, wall_offset_ns=wall_ns(NOON))
         for now_ns, event, actions in self.log:
             if tuple(again.handle(event, now_ns)) != actions:
