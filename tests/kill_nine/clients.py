@@ -216,7 +216,9 @@ class Inspector(Client):
 
 
 class VerdictWatcher(Client):
-    """`received`: (camera, visit) in the order they came; `marks`: pairs of the number received and the seq of the resume token then.
+    """`received`: (camera, visit) in the order they came.
+
+    `marks`: pairs of the number received and the seq of the resume token then.
 
     `leaves` batches on average it goes away by itself, and comes again with its token; 0: never.
     """
