@@ -1,5 +1,6 @@
 """Notices over real HTTP, from a real outbox, to receivers that fail in every way."""
 
+from contextlib import suppress
 import os
 import random
 import signal
@@ -471,7 +472,8 @@ def test_kill_9_of_the_sender_loses_nothing_and_repeats_only_with_the_same_id(
             assert process.stdout is not None
             process.stdout.readline()
             before = len(receiver.taken)
-            receiver.wait_taken(min(before + draw.randrange(20, 60), total + kills), 10)
+            with suppress(AssertionError):  # what is left may be fewer
+                receiver.wait_taken(min(before + draw.randrange(20, 60), total + kills), 10)
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
