@@ -287,10 +287,10 @@ def test_what_a_crash_left_half_done_is_cleared_up_at_the_next_start(tmp_path: P
 KILLED = """
 import sys
 from pathlib import Path
-from engine.storage.evidence.store import Evidence
+from engine.storage.evidence.store import EvidenceStore
 from tests.integration.test_storage_evidence import FAULT, keyframe, verdict
 import random
-evidence = Evidence(Path(sys.argv[1]), 10**9)
+evidence = EvidenceStore(Path(sys.argv[1]), 10**9)
 draw = random.Random(int(sys.argv[2]))
 visit = 0
 while True:
