@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test coverage test-ci check bench clean
 
 $(VENV)/.ready: pyproject.toml setup.py $(wildcard proto/patrol/v1/*.proto)
 	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("patrol needs Python 3.11 or later, this is %d.%d: make PYTHON=python3.11 ..." % v[:2])'
@@ -17,11 +17,25 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
+# The tests of TESTS with coverage of engine/ measured, its processes too; without TESTS all tests, which takes about
+# three times as long as `make test`.
+coverage: $(VENV)/.ready
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile $(TESTS)
+	$(BIN)/coverage combine -q
+	$(BIN)/python -m tests.support.coverage_report
+
+# What CI runs: all tests, of which those that cost little when measured are.
+test-ci: $(VENV)/.ready
+	$(MAKE) coverage TESTS="tests/unit tests/property tests/contract"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/sim tests/integration
+
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 	$(BIN)/python setup.py -q image
 	$(BIN)/buf lint build/patrol.v1.binpb --config proto/buf.yaml
 	$(BIN)/buf breaking build/patrol.v1.binpb --against proto/patrol.v1.binpb --config proto/buf.yaml

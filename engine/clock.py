@@ -7,7 +7,6 @@ and other systems read. The processor clock measures what a thread costs, withou
 import time
 
 NS_PER_S = 1_000_000_000
-NS_PER_MS = 1_000_000
 
 
 def monotonic_ns() -> int:

@@ -23,8 +23,8 @@ def postgres_server() -> Iterator[postgres.PostgresServer]:
     """A PostgreSQL server for all tests of a run."""
     if reason := postgres.missing():
         pytest.skip(reason)
-    with postgres.server() as one:
-        yield one
+    with postgres.server() as postgres_server:
+        yield postgres_server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

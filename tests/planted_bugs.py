@@ -1,9 +1,9 @@
-"""Breaks one rule of the scheduler at a time and shows that a checker notices: `python -m tests.planted_bugs`.
+"""Plants one bug in the scheduler at a time and shows that a checker finds it: `python -m tests.planted_bugs`.
 
-A checker that lets a broken scheduler pass is worth nothing. Each bug is put into the core by patching one function;
-then small worlds run until one of three says so: the scheduler's own invariants, the auditor
-(tests/support/scheduler_auditor.py) that sees only events and actions, or a replay of the log. The core as it is must
-pass the same worlds. Exit 1 if a bug escapes, or if the core as it is does not pass.
+Each bug is planted by patching one function of the core. Small worlds then run until one of three checkers fails: the
+scheduler's own invariants, the auditor (tests/support/scheduler_auditor.py), which sees only events and actions, or a
+replay of the log. The unpatched core must pass the same worlds. Exit 1 if no checker finds a bug, or if the unpatched
+core fails.
 """
 
 import argparse
@@ -40,7 +40,7 @@ Patch = AbstractContextManager[object]
 
 @dataclass(frozen=True)
 class Bug:
-    """One rule broken. `worlds`: those in which it shows."""
+    """A planted bug. `worlds`: names of the worlds in which it shows."""
 
     name: str
     worlds: tuple[str, ...]
@@ -49,7 +49,7 @@ class Bug:
 
 @dataclass(frozen=True)
 class Caught:
-    """Who noticed, where, and what it said."""
+    """Which checker failed, in which world, with what message."""
 
     checker: str
     world: str
@@ -58,7 +58,7 @@ class Caught:
 
 
 def around(owner: type, name: str, wrapper: Wrapper) -> Callable[[], Patch]:
-    """The method replaced by `wrapper(real, self, ...)`."""
+    """Return a patch that replaces a method by `wrapper(real, self, ...)`."""
     real = getattr(owner, name)
 
     def replaced(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -68,7 +68,7 @@ def around(owner: type, name: str, wrapper: Wrapper) -> Callable[[], Patch]:
 
 
 def instead(owner: Any, name: str, new: Any) -> Callable[[], Patch]:
-    """The attribute replaced."""
+    """Return a patch that replaces an attribute."""
     getattr(owner, name)  # a bug planted nowhere would never be noticed
     return lambda: patch.object(owner, name, new)
 
@@ -180,7 +180,11 @@ BUGS = (
     Bug("a completion counts twice", ("calm",), around(Scheduler, "_on_visit_ended", _count_ends_twice)),
     Bug("a recorder's slot leaks", ("calm",), around(Dispatch, "end_visit", _leak_uplinks)),
     Bug("a platform's slot leaks", ("calm",), around(Dispatch, "end_visit", _leak_hosts)),
-    Bug("a moved camera frees the wrong recorder", ("whims",), around(Dispatch, "end_visit", _free_the_wrong_uplink)),
+    Bug(
+        "a moved camera frees the wrong recorder",
+        ("interference",),
+        around(Dispatch, "end_visit", _free_the_wrong_uplink),
+    ),
     Bug(
         "the cap of recorders is not asked", ("calm", "broken"), around(Dispatch, "_apply_settings", _ask_no_uplink_cap)
     ),
@@ -199,7 +203,7 @@ BUGS = (
     Bug("whoever is put off has no turn", ("overload",), around(Timing, "shed_for_overload", _forget_the_credit)),
     Bug("a camera is placed twice", ("calm",), around(Dispatch, "_start_visit", _launch_some_twice)),
     Bug("a camera is forgotten", ("calm",), around(Scheduler, "_push_due", _forget_some)),
-    Bug("a removed camera is visited", ("whims",), instead(Scheduler, "_on_removed", lambda *_: None)),
+    Bug("a removed camera is visited", ("interference",), instead(Scheduler, "_on_removed", lambda *_: None)),
     Bug("check now is promised only", ("calm",), around(Scheduler, "_on_check_now", _promise_only)),
     Bug("a push is never missed", ("calm",), around(Timing, "after_push", _expect_no_push)),
     Bug("lost periods are hidden", ("broken",), around(Statistics, "record_periods", _hide_what_was_shed)),
@@ -209,7 +213,7 @@ BUGS = (
 
 
 def hunt(worlds: Iterable[str], seeds: Iterable[int] = SEEDS) -> Caught | None:
-    """Run the worlds of these names until a checker has something to say."""
+    """Run the worlds of these names until a checker fails; None if none does."""
     for plan in WORLDS:
         if plan.name not in worlds:
             continue
@@ -225,7 +229,7 @@ def hunt(worlds: Iterable[str], seeds: Iterable[int] = SEEDS) -> Caught | None:
 
 
 def main() -> int:
-    """Hunt all bugs, show who caught them; 1 if one escaped."""
+    """Plant all bugs and show who caught them; return 1 if one escaped."""
     parser = argparse.ArgumentParser(description="Break the scheduler one rule at a time; show that a checker notices.")
     parser.parse_args()
     console = Console()

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from engine.model.keyframe import Codec
 
-UInt8Plane = npt.NDArray[np.uint8]
 LumaPlane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """One plane of a decoded picture, shape (rows, columns)."""
 

@@ -1,6 +1,8 @@
 """One contract, two databases: what the record keeps of the ledger, in SQLite and in a real PostgreSQL."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,23 +15,23 @@ from engine.storage.db.finding_tables import findings
 from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.db.tables import outbox
-from tests.support.ledgers import HOUR, OPERATOR, START, Desk, camera
+from tests.support.ledgers import HOUR, OPERATOR, START, LedgerHarness, camera
 
 COVERED = FaultKind.COVERED
 
 
 @pytest.fixture
-def store(database_url: str):
-    one = Store.open(database_url)
-    yield one
-    one.close()
+def store(database_url: str) -> Iterator[Store]:
+    store = Store.open(database_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture
-def engine(store: Store, database_url: str):
-    one = connect(parse_url(database_url))
-    yield one
-    one.dispose()
+def engine(store: Store, database_url: str) -> Iterator[sa.Engine]:
+    engine = connect(parse_url(database_url))
+    yield engine
+    engine.dispose()
 
 
 def entries(log: list[LedgerEvent]) -> list[LedgerEntry]:
@@ -40,29 +42,29 @@ def entries(log: list[LedgerEvent]) -> list[LedgerEntry]:
     ]
 
 
-def a_story() -> Desk:
+def a_story() -> LedgerHarness:
     """Findings in three counties, one closed, one dismissed, one overdue, one with a claim under way."""
-    desk = Desk()
+    harness = LedgerHarness()
     for number, region in enumerate(["130102", "130103", "130202", "1399"], 1):
-        desk.look(COVERED, at=camera(f"c{number}", region))
-    desk.act(Step.CLAIMED, finding_id=1, why="布已取下", request_id="r1")
-    desk.look(at=camera("c1"))
-    desk.look(at=camera("c1"))
-    desk.act(Step.DISMISSED, OPERATOR, 2, why="being rebuilt", request_id="r2")
-    desk.wait(24 * HOUR)
-    desk.act(Step.CLAIMED, OPERATOR, 4, request_id="r1")
-    return desk
+        harness.observe(COVERED, at=camera(f"c{number}", region))
+    harness.act(Step.CLAIMED, finding_id=1, why="布已取下", request_id="r1")
+    harness.observe(at=camera("c1"))
+    harness.observe(at=camera("c1"))
+    harness.act(Step.DISMISSED, OPERATOR, 2, why="being rebuilt", request_id="r2")
+    harness.wait(24 * HOUR)
+    harness.act(Step.CLAIMED, OPERATOR, 4, request_id="r1")
+    return harness
 
 
 @pytest.fixture
-def told(store: Store, engine: sa.Engine) -> Desk:
-    desk = a_story()
+def told(store: Store, engine: sa.Engine) -> LedgerHarness:
+    harness = a_story()
     with write_transaction(engine) as connection:
-        append(connection, entries(desk.log))
-    return desk
+        append(connection, entries(harness.log))
+    return harness
 
 
-def test_every_finding_is_kept_as_its_events_left_it(store: Store, told: Desk) -> None:
+def test_every_finding_is_kept_as_its_events_left_it(store: Store, told: LedgerHarness) -> None:
     for finding_id, finding in replay(told.log).items():
         assert store.findings.get(finding_id) == finding
         assert store.findings.events_of(finding_id) == tuple(e for e in told.log if e.finding_id == finding_id)
@@ -70,14 +72,14 @@ def test_every_finding_is_kept_as_its_events_left_it(store: Store, told: Desk) -
     assert store.findings.events_of(99) == ()
 
 
-def test_the_log_read_back_replays_to_the_same_at_any_moment(store: Store, told: Desk) -> None:
+def test_the_log_read_back_replays_to_the_same_at_any_moment(store: Store, told: LedgerHarness) -> None:
     kept = [logged.event for logged in store.findings.events_after(0)]
     assert kept == told.log
     for at_ns in {event.at_wall_ns for event in told.log}:
         assert replay(kept, at_ns) == replay(told.log, at_ns)
 
 
-def test_who_goes_on_after_an_event_misses_none_and_gets_none_twice(store: Store, told: Desk) -> None:
+def test_who_goes_on_after_an_event_misses_none_and_gets_none_twice(store: Store, told: LedgerHarness) -> None:
     seqs, seq = [], 0
     while piece := store.findings.events_after(seq, limit=3):
         seqs += [logged.seq for logged in piece]
@@ -89,12 +91,12 @@ def test_who_goes_on_after_an_event_misses_none_and_gets_none_twice(store: Store
     }  # fmt: skip
 
 
-def test_what_has_not_ended_is_there_at_a_start(store: Store, told: Desk) -> None:
+def test_what_has_not_ended_is_there_at_a_start(store: Store, told: LedgerHarness) -> None:
     assert {finding.finding_id: finding for finding in store.findings.open_findings()} == told.ledger.findings
     assert store.findings.next_id() == 5
 
 
-def test_what_open_findings_cite_is_known_at_a_start(store: Store, engine: sa.Engine, told: Desk) -> None:
+def test_what_open_findings_cite_is_known_at_a_start(store: Store, engine: sa.Engine, told: LedgerHarness) -> None:
     last = told.log[-1]
     more = [
         replace(last, finding_id=finding_id, number=50, evidence=("a" * 64, "b" * 64)) for finding_id in (2, 3, 4)
@@ -106,8 +108,8 @@ def test_what_open_findings_cite_is_known_at_a_start(store: Store, engine: sa.En
     assert cited[4] == ("a" * 64, "b" * 64)
 
 
-def test_a_list_is_filtered_counted_and_newest_first(store: Store, told: Desk) -> None:
-    def ids(**wanted) -> list[int]:
+def test_a_list_is_filtered_counted_and_newest_first(store: Store, told: LedgerHarness) -> None:
+    def ids(**wanted: Any) -> list[int]:
         page = store.findings.page(FindingQuery(**wanted))
         assert page.total == len(page.findings)
         return [finding.finding_id for finding in page.findings]
@@ -125,10 +127,10 @@ def test_a_list_is_filtered_counted_and_newest_first(store: Store, told: Desk) -
     assert ids(open_only=True) == [4, 3]
 
 
-def test_pages_hold_still_while_findings_are_opened(store: Store, engine: sa.Engine, told: Desk) -> None:
+def test_pages_hold_still_while_findings_are_opened(store: Store, engine: sa.Engine, told: LedgerHarness) -> None:
     first = store.findings.page(FindingQuery(page_size=2))
     before = len(told.log)
-    told.look(COVERED, at=camera("c9"))
+    told.observe(COVERED, at=camera("c9"))
     with write_transaction(engine) as connection:
         append(connection, entries(told.log)[before:])
     second = store.findings.page(FindingQuery(page_size=2, page_token=first.next_page_token))
@@ -136,7 +138,7 @@ def test_pages_hold_still_while_findings_are_opened(store: Store, engine: sa.Eng
     assert (first.total, second.total, second.next_page_token) == (4, 5, 0)
 
 
-def test_commands_are_known_by_who_and_request_id(store: Store, told: Desk) -> None:
+def test_commands_are_known_by_who_and_request_id(store: Store, told: LedgerHarness) -> None:
     assert store.findings.requests(10) == [
         (("wang", "r1"), FindingCommand(1, Step.CLAIMED, "布已取下", request_id="r1")),
         (("li", "r2"), FindingCommand(2, Step.DISMISSED, "being rebuilt", request_id="r2")),
@@ -149,7 +151,9 @@ def test_commands_are_known_by_who_and_request_id(store: Store, told: Desk) -> N
     assert store.findings.request("wang", "r2") is None
 
 
-def test_every_event_that_says_something_to_the_outside_is_in_the_outbox_once(engine: sa.Engine, told: Desk) -> None:
+def test_every_event_that_says_something_to_the_outside_is_in_the_outbox_once(
+    engine: sa.Engine, told: LedgerHarness
+) -> None:
     with engine.connect() as connection:
         rows = connection.execute(sa.select(outbox).order_by(outbox.c.seq)).all()
     assert [(row.event_kind, row.finding_id, row.number) for row in rows] == [
@@ -158,13 +162,15 @@ def test_every_event_that_says_something_to_the_outside_is_in_the_outbox_once(en
     assert rows[0].region == "130102"
 
 
-def test_an_event_can_be_written_once_only(engine: sa.Engine, told: Desk) -> None:
+def test_an_event_can_be_written_once_only(engine: sa.Engine, told: LedgerHarness) -> None:
     again = entries(told.log)[:1]
     with pytest.raises(sa.exc.IntegrityError), write_transaction(engine) as connection:
         append(connection, again)
 
 
-def test_with_a_transaction_that_fails_nothing_of_it_stays(store: Store, engine: sa.Engine, told: Desk) -> None:
+def test_with_a_transaction_that_fails_nothing_of_it_stays(
+    store: Store, engine: sa.Engine, told: LedgerHarness
+) -> None:
     last, before = store.findings.last_seq(), store.findings.get(3)
     told.act(Step.ACKNOWLEDGED, finding_id=3)
     news = entries(told.log)[-1:]
@@ -173,7 +179,7 @@ def test_with_a_transaction_that_fails_nothing_of_it_stays(store: Store, engine:
     assert (store.findings.last_seq(), store.findings.get(3)) == (last, before)
 
 
-def test_a_decision_on_what_is_announced_still_is_remembered_over_a_restart(store: Store, told: Desk) -> None:
+def test_a_decision_on_what_is_announced_still_is_remembered_over_a_restart(store: Store, told: LedgerHarness) -> None:
     def announced(camera_id: str, state: State, since_ns: int) -> VisitRecord:
         return VisitRecord(Verdict(camera_id, 1, since_ns, state, announced=state, since_wall_ns=since_ns), b"")
 
@@ -184,18 +190,18 @@ def test_a_decision_on_what_is_announced_still_is_remembered_over_a_restart(stor
 
 
 def test_the_longest_that_is_allowed_fits(store: Store, engine: sa.Engine) -> None:
-    desk = Desk()
-    desk.look(COVERED, at=replace(camera("界" * 64), site_id="界" * 64, site_name="界" * 200))
-    desk.act(Step.CLAIMED, why="界" * 500, request_id="界" * 64)
-    log = [replace(event, evidence=("ab" * 32, "cd" * 32)) for event in desk.log]
+    harness = LedgerHarness()
+    harness.observe(COVERED, at=replace(camera("界" * 64), site_id="界" * 64, site_name="界" * 200))
+    harness.act(Step.CLAIMED, why="界" * 500, request_id="界" * 64)
+    log = [replace(event, evidence=("ab" * 32, "cd" * 32)) for event in harness.log]
     with write_transaction(engine) as connection:
         append(connection, entries(log))
     assert store.findings.events_of(1) == tuple(log)
     found: Finding | None = store.findings.get(1)
-    assert found == desk.finding()
+    assert found == harness.finding()
 
 
-def test_findings_can_be_worked_out_again_from_the_events(store: Store, engine: sa.Engine, told: Desk) -> None:
+def test_findings_can_be_worked_out_again_from_the_events(store: Store, engine: sa.Engine, told: LedgerHarness) -> None:
     with write_transaction(engine) as connection:
         connection.execute(sa.update(findings).values(state="open", number=1))
     assert replay(logged.event for logged in store.findings.events_after(0)) == replay(told.log)

@@ -1,6 +1,7 @@
 """One contract, two databases: what the outbox promises, in SQLite and in a real PostgreSQL."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +15,7 @@ WAITING, DELIVERED, DEAD = DeliveryState
 
 
 @pytest.fixture
-def outbox(database_url: str):
+def outbox(database_url: str) -> Iterator[Outbox]:
     store = Store.open(database_url)
     yield store.outbox
     store.close()
@@ -29,17 +30,17 @@ def everybody(_: Notice) -> list[str]:
 
 
 def heads(outbox: Outbox, *endpoints: str) -> dict[str, int]:
-    return {one.endpoint: one.notice.finding_id for one in outbox.record_and_fetch((), endpoints)}
+    return {parcel.endpoint: parcel.notice.finding_id for parcel in outbox.record_and_fetch((), endpoints)}
 
 
 def states(outbox: Outbox) -> dict[str, DeliveryState]:
-    return {one.name: one.state for one in outbox.deliveries()}
+    return {parcel.name: parcel.state for parcel in outbox.deliveries()}
 
 
 def test_a_notice_goes_to_whom_it_is_for_once_and_in_order(outbox: Outbox) -> None:
     outbox.add([notice(1), notice(2, "130202"), notice(3)])
     near = ["county"]
-    assert outbox.route(lambda one: near if one.region == "130102" else ["city"], NOW, 2, 100) == (2, 0)
+    assert outbox.route(lambda notice: near if notice.region == "130102" else ["city"], NOW, 2, 100) == (2, 0)
     assert outbox.route(everybody, NOW, 2, 100) == (1, 0)
     assert outbox.route(everybody, NOW, 2, 100) == (0, 0)
     assert heads(outbox, "city", "county", "nobody") == {"city": 2, "county": 1}
@@ -62,8 +63,8 @@ def test_what_became_of_a_notice_is_kept(outbox: Outbox) -> None:
     assert (city.state, city.attempts, city.next_wall_ns, city.last_error) == (WAITING, 3, NOW + DAY, "e" * 300)
     assert (county.state, county.last_error) == (DEAD, "refused")
     assert outbox.backlogs() == {"city": Backlog(1, NOW, 0), "county": Backlog(0, 0, 1)}
-    assert [one.name for one in outbox.deliveries(DEAD)] == ["county/1"]
-    assert [one.name for one in outbox.deliveries(endpoint="city")] == ["city/1"]
+    assert [parcel.name for parcel in outbox.deliveries(DEAD)] == ["county/1"]
+    assert [parcel.name for parcel in outbox.deliveries(endpoint="city")] == ["city/1"]
 
 
 def test_a_replay_begins_as_if_it_were_new_and_goes_first(outbox: Outbox) -> None:
@@ -96,7 +97,7 @@ def test_who_was_told_of_an_opening_is_known(outbox: Outbox) -> None:
 
 def test_old_rows_go_and_what_waits_or_can_be_replayed_stays(outbox: Outbox) -> None:
     outbox.add([notice(number) for number in range(1, 5)])
-    outbox.route(lambda one: ["a"] if one.seq < 4 else [], NOW, 10, 10)
+    outbox.route(lambda notice: ["a"] if notice.seq < 4 else [], NOW, 10, 10)
     outbox.record_and_fetch([DeliveryUpdate("a", 1, DELIVERED, 1), DeliveryUpdate("a", 2, DEAD, 1)])
     assert outbox.prune(NOW + 46 * DAY, 45 * DAY, 90 * DAY) == 3  # the delivered one, its notice, the one for nobody
     assert list(states(outbox)) == ["a/3", "a/2"]

@@ -52,5 +52,5 @@ def test_the_default_world_as_a_file_loads_back_to_the_same(tmp_path: Path) -> N
 def test_every_command_and_option_says_what_it_does() -> None:
     for words, command in commands.commands():
         assert command.help, words
-        for one in command.params:
-            assert one.help, (words, one.name)
+        for parameter in command.params:
+            assert parameter.help, (words, parameter.name)

@@ -3,9 +3,11 @@ released (`make check`)."""
 
 import inspect
 import re
+from collections.abc import Iterable
 
 import pytest
 from google.api import resource_pb2
+from google.protobuf.descriptor import Descriptor
 
 from engine.model.access import Actor, Role
 from engine.model.findings import FindingState, Level, Step
@@ -28,7 +30,7 @@ NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "regions"}
 
 def test_every_call_has_a_rule_and_every_rule_a_call() -> None:
     assert {f"{service}/{method}" for service, methods in RULES.items() for method in methods} == set(RPCS)
-    assert set(SERVICES) == {one.path.split("/")[1] for one in RPCS.values()}
+    assert set(SERVICES) == {rpc.path.split("/")[1] for rpc in RPCS.values()}
     for rpc in RPCS.values():
         assert rule_of(rpc.path) is not None
     assert rule_of("/patrol.v1.CameraService/Nothing") is None
@@ -46,7 +48,7 @@ def test_only_calls_that_read_are_open_to_viewers() -> None:
 
 def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
     for port in (HubPort, LedgerPort, KpiPort):
-        for name in (one for one in vars(port) if not one.startswith("_")):
+        for name in (var for var in vars(port) if not var.startswith("_")):
             if name not in NOT_ASKED_BY_SERVICES:
                 asked = {"table": "kpis"}.get(name, name)
                 assert asked in vars(ScopedHub), f"ScopedHub.{asked} is missing: say whose things it is about"
@@ -69,9 +71,9 @@ def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:
             assert RULES[service][method].region_check is RegionCheck.REGION, name
 
 
-def requests():
+def requests() -> Iterable[Descriptor]:
     """Messages that callers send, and those inside of them."""
-    waiting = [one.request.DESCRIPTOR for one in RPCS.values()]
+    waiting = [rpc.request.DESCRIPTOR for rpc in RPCS.values()]
     seen = {}
     while waiting:
         kind = waiting.pop()
@@ -83,7 +85,7 @@ def requests():
 
 def test_every_text_and_list_that_a_caller_sends_is_bounded() -> None:
     for kind in requests():
-        for field in (one for one in kind.fields if not is_output_only(one)):
+        for field in (field for field in kind.fields if not is_output_only(field)):
             bounds = bounds_of(field)
             if field.type == field.TYPE_STRING:
                 assert bounds.chars_max, field.full_name

@@ -2,8 +2,10 @@
 
 import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +22,7 @@ from engine.model.verdict import Cause, FaultKind, LoggedVerdict, Severity, Stat
 from engine.storage.db import maintenance, pauses, writer_lock
 from engine.storage.db.database import connect, parse_url
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.expect import present
 
 AT_NS = 1_700_000_000_000_000_000
 HOUR_NS = 3_600_000_000_000
@@ -33,10 +36,10 @@ def url(database_url: str) -> str:
 
 
 @pytest.fixture
-def store(url: str):
-    one = Store.open(url)
-    yield one
-    one.close()
+def store(url: str) -> Iterator[Store]:
+    store = Store.open(url)
+    yield store
+    store.close()
 
 
 def verdict(camera_id: str, visit_id: int = 1, announced: State = State.OK, at_ns: int = AT_NS) -> Verdict:
@@ -62,7 +65,7 @@ def scored(camera_id: str, at_ns: int, state: State, sharpness: float | None) ->
     return VisitRecord(Verdict(camera_id, 1, at_ns, state, scores=Scores(sharpness, 50.0, None)), b"")
 
 
-def tend(store: Store, now_ns: int, **settings: float) -> None:
+def tend(store: Store, now_ns: int, **settings: Any) -> None:
     """Some rounds of upkeep."""
     more = True
     for _ in range(20):
@@ -70,7 +73,7 @@ def tend(store: Store, now_ns: int, **settings: float) -> None:
     assert not more
 
 
-def rolled_up(url: str, table: str) -> list[dict]:
+def rolled_up(url: str, table: str) -> list[dict[str, Any]]:
     with connect(parse_url(url)).connect() as connection:
         rows = connection.execute(sa.text(f"SELECT * FROM {table} ORDER BY 1, 2")).all()
         return [dict(row._mapping) for row in rows]
@@ -157,10 +160,10 @@ def test_tokens_are_kept_as_digests_and_hold_until_revoked_or_expired(store: Sto
     with pytest.raises(ExistsError, match="county"):
         access.create_token(TokenOrder("county", Role.ADMIN), "admin", 20)
     access.create_token(TokenOrder("county", Role.ADMIN), "admin", 60)  # the first has expired
-    assert access.revoke_token(token.token_id, 70).revoked_wall_ns == 70
-    assert access.revoke_token(token.token_id, 80).revoked_wall_ns == 70
+    assert present(access.revoke_token(token.token_id, 70)).revoked_wall_ns == 70
+    assert present(access.revoke_token(token.token_id, 80)).revoked_wall_ns == 70
     assert access.revoke_token(99, 80) is None
-    assert [one.token_id for one in access.tokens()] == sorted(one.token_id for one in access.tokens())
+    assert [token.token_id for token in access.tokens()] == sorted(token.token_id for token in access.tokens())
 
 
 def test_the_audit_log_is_filtered_paged_and_pruned(store: Store) -> None:
@@ -169,11 +172,18 @@ def test_the_audit_log_is_filtered_paged_and_pruned(store: Store) -> None:
         actor = Actor("a" if n % 2 else "b", Role.OPERATOR, "1301" if n % 2 else "1302")
         access.note(AuditEntry(n, actor, "S/Put" if n < 5 else "S/Drop", f"cameras/{n}", "OK", "peer"))
     first = access.entries(AuditQuery(page_size=4))
-    assert [one.at_wall_ns for one in first] == [9, 8, 7, 6]
-    assert [one.at_wall_ns for one in access.entries(AuditQuery(before_id=first[-1].entry_id))] == [5, 4, 3, 2, 1, 0]
-    assert [one.at_wall_ns for one in access.entries(AuditQuery(actor="a", method="S/Put"))] == [3, 1]
-    assert [one.at_wall_ns for one in access.entries(AuditQuery(region_prefix="1302"))] == [8, 6, 4, 2, 0]
-    assert [one.at_wall_ns for one in access.entries(AuditQuery(from_wall_ns=3, until_wall_ns=5))] == [4, 3]
+    assert [row.at_wall_ns for row in first] == [9, 8, 7, 6]
+    assert [entry.at_wall_ns for entry in access.entries(AuditQuery(before_id=first[-1].entry_id))] == [
+        5,
+        4,
+        3,
+        2,
+        1,
+        0,
+    ]
+    assert [entry.at_wall_ns for entry in access.entries(AuditQuery(actor="a", method="S/Put"))] == [3, 1]
+    assert [entry.at_wall_ns for entry in access.entries(AuditQuery(region_prefix="1302"))] == [8, 6, 4, 2, 0]
+    assert [entry.at_wall_ns for entry in access.entries(AuditQuery(from_wall_ns=3, until_wall_ns=5))] == [4, 3]
     assert (access.prune(4), access.prune(4)) == (4, 0)
     assert len(access.entries(AuditQuery())) == 6
 
@@ -206,16 +216,16 @@ def test_a_removed_camera_leaves_nothing(store: Store) -> None:
 
 def test_every_verdict_is_logged_in_the_order_of_commits(store: Store) -> None:
     first = [VisitRecord(verdict("c", 1), b"", True), VisitRecord(offline("d", 2), b"")]
-    assert [one.seq for one in store.write(first)] == [1, 2]
+    assert [record.seq for record in store.write(first)] == [1, 2]
     second = [VisitRecord(verdict("c", 3), b""), VisitRecord(verdict("c", 4), b"")]
-    assert [one.seq for one in store.write(second)] == [3, 4]
+    assert [record.seq for record in store.write(second)] == [3, 4]
     assert store.history.after(0) == (
         LoggedVerdict(1, verdict("c", 1), True),
         LoggedVerdict(2, offline("d", 2), False),
         LoggedVerdict(3, verdict("c", 3), False),
         LoggedVerdict(4, verdict("c", 4), False),
     )
-    assert [one.seq for one in store.history.after(1, limit=2)] == [2, 3]
+    assert [row.seq for row in store.history.after(1, limit=2)] == [2, 3]
     assert (store.history.oldest_seq(), store.history.last_seq()) == (1, 4)
 
 
@@ -229,7 +239,7 @@ def test_a_cameras_history_is_read_backwards_page_by_page(store: Store) -> None:
         store.write([VisitRecord(verdict("c", visit), b""), VisitRecord(verdict("d", visit), b"")])
     seen, before = [], 0
     while page := store.history.of_camera("c", before, limit=3):
-        seen += [one.verdict.visit_id for one in page]
+        seen += [row.verdict.visit_id for row in page]
         before = page[-1].seq
     assert seen == [7, 6, 5, 4, 3, 2, 1]
 
@@ -240,7 +250,7 @@ def test_numbers_go_on_after_a_restart(url: str) -> None:
         store.write([VisitRecord(verdict("c", visit), b"")])
         store.close()
     store = Store.open(url)
-    assert [(one.seq, one.verdict) for one in store.history.after(0)] == [(1, verdict("c", 1)), (2, verdict("c", 2))]
+    assert [(row.seq, row.verdict) for row in store.history.after(0)] == [(1, verdict("c", 1)), (2, verdict("c", 2))]
     store.close()
 
 
@@ -248,7 +258,7 @@ def test_the_history_of_a_camera_outlives_it(store: Store) -> None:
     store.registry.upsert([Camera("c", "rtsp://h/1")])
     store.write([VisitRecord(verdict("c"), b"")])
     store.registry.remove(["c"])
-    assert [one.verdict for one in store.history.of_camera("c")] == [verdict("c")]
+    assert [row.verdict for row in store.history.of_camera("c")] == [verdict("c")]
 
 
 def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_is_whole(store: Store) -> None:
@@ -261,12 +271,12 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_is_whole(store
     assert kept(store) == []
     (stored,) = store.write([VisitRecord(verdict("c", 2), b"")])
     assert stored.seq == 1
-    assert [one.verdict for one in store.history.after(0)] == [verdict("c", 2)]
+    assert [row.verdict for row in store.history.after(0)] == [verdict("c", 2)]
 
 
 def test_hooks_and_further_writes_are_in_the_same_transaction(store: Store) -> None:
     seen = []
-    store.transaction_hooks.append(lambda connection, records: seen.append([one.seq for one in records]))
+    store.transaction_hooks.append(lambda connection, records: seen.append([record.seq for record in records]))
     logged = sa.text("SELECT count(*) FROM verdict_log")
     store.write([VisitRecord(verdict("c"), b"")], [lambda connection: seen.append(connection.scalar(logged))])
     assert seen == [[1], 1]
@@ -282,10 +292,13 @@ def test_whether_a_commit_stands_can_be_asked_for(store: Store) -> None:
 def test_verdicts_of_a_time_and_region_come_in_order(store: Store) -> None:
     store.registry.upsert([Camera("c", "rtsp://h/1", region="130102"), Camera("d", "rtsp://h/1", region="130200")])
     for hour in range(6):
-        records = [VisitRecord(verdict(one, hour, at_ns=AT_NS + hour * HOUR_NS), b"") for one in ("c", "d")]
+        records = [VisitRecord(verdict(camera_id, hour, at_ns=AT_NS + hour * HOUR_NS), b"") for camera_id in ("c", "d")]
         store.write(records)
     pieces = store.history.between(AT_NS + HOUR_NS, AT_NS + 3 * HOUR_NS, "1301")
-    assert [(one.verdict.camera_id, one.verdict.visit_id) for piece in pieces for one in piece] == [("c", 1), ("c", 2)]
+    assert [(part.verdict.camera_id, part.verdict.visit_id) for piece in pieces for part in piece] == [
+        ("c", 1),
+        ("c", 2),
+    ]
 
 
 def test_hours_and_days_are_summed_up_before_verdicts_go(store: Store, url: str) -> None:
@@ -298,18 +311,18 @@ def test_hours_and_days_are_summed_up_before_verdicts_go(store: Store, url: str)
     for begin in range(0, len(records), 50):
         store.write(records[begin : begin + 50])
     tend(store, began_ns + 20 * DAY_NS, keep_verdicts_days=7)
-    assert [one.seq for one in store.history.after(0)] == [len(records)]
+    assert [row.seq for row in store.history.after(0)] == [len(records)]
     hours, days = rolled_up(url, "verdict_hours"), rolled_up(url, "verdict_days")
     assert {row["day"] for row in days} == {20251124, 20251125}
     for rows in (hours, days):
         assert sum(row["ok"] + row["fault"] + row["unknown"] + row["offline"] for row in rows) == len(records)
-        known = [one.verdict.scores.sharpness for one in records if one.verdict.scores.sharpness is not None]
+        known = [record.verdict.scores.sharpness for record in records if record.verdict.scores.sharpness is not None]
         assert sum(row["sharpness_sum"] for row in rows) == sum(known)
         assert sum(row["sharpness_count"] for row in rows) == len(known)
         assert min(row["sharpness_min"] for row in rows if row["sharpness_min"] is not None) == min(known)
         assert max(row["sharpness_max"] for row in rows if row["sharpness_max"] is not None) == max(known)
         assert {row["occlusion_min"] for row in rows} == {None}
-    expected = sum(one.verdict.camera_id == "c1" and one.verdict.state is State.OK for one in records)
+    expected = sum(record.verdict.camera_id == "c1" and record.verdict.state is State.OK for record in records)
     numbers = {row["camera_id"]: row["camera_no"] for row in rolled_up(url, "camera_nos")}
     assert sum(row["ok"] for row in days if row["camera_no"] == numbers["c1"]) == expected
 
@@ -346,7 +359,7 @@ def test_verdicts_of_a_clock_that_was_wrong_do_not_stay_for_ever(store: Store) -
     store.write([scored("c", AT_NS + 10_000 * DAY_NS, State.OK, 1.0)])
     store.write([scored("c", AT_NS, State.OK, 1.0), scored("c", AT_NS + 20 * DAY_NS, State.OK, 1.0)])
     tend(store, AT_NS + 20 * DAY_NS, keep_verdicts_days=7)
-    assert [one.seq for one in store.history.after(0)] == [3]
+    assert [row.seq for row in store.history.after(0)] == [3]
 
 
 def test_verdicts_share_what_they_have_in_common(store: Store, url: str) -> None:
@@ -354,7 +367,7 @@ def test_verdicts_share_what_they_have_in_common(store: Store, url: str) -> None
     figures = {f"figure_{n}": float(n) for n in range(40)}
     records = [VisitRecord(replace(base, visit_id=n, figures=figures), b"") for n in range(500)]
     store.write(records)
-    assert [one.verdict.figures for one in store.history.after(0)] == [figures] * 500
+    assert [row.verdict.figures for row in store.history.after(0)] == [figures] * 500
     assert len(rolled_up(url, "terms")) == 3
 
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import threading
-import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 import pytest
@@ -18,7 +19,7 @@ from engine.model.access import AuditQuery, Role, TokenOrder
 from engine.model.camera import Camera
 from engine.model.findings import FindingQuery
 from engine.model.kpi import KpiBy, KpiQuery, LeagueQuery
-from engine.model.registry import CameraQuery
+from engine.model.registry import CameraQuery, CameraStatus
 from engine.model.schedule import PauseKind, PauseScope
 from engine.model.spot_check import SpotCheckOrder
 from engine.serve.access.rules import RULES, RegionCheck
@@ -26,7 +27,8 @@ from engine.serve.access.tokens import REFRESH_S
 from engine.storage.db.store import Store
 from patrol.v1 import patrol_pb2
 from tests.support.calls import RPCS, good, send
-from tests.support.served import Served, SmallHub, county, serving, wait_until
+from tests.support.served import FakeHub, RunningServer, county_cameras, serving
+from tests.support.waiting import wait_until
 
 HERE, THERE = "130102", "130203"
 
@@ -53,7 +55,7 @@ ORDERS = {
 
 
 class World(NamedTuple):
-    served: Served
+    served: RunningServer
     tokens: Tokens
 
     def client(self, name: str) -> PatrolClient:
@@ -61,15 +63,15 @@ class World(NamedTuple):
 
 
 @pytest.fixture
-def world(tmp_path: Path):
+def world(tmp_path: Path) -> Iterator[World]:
     """Two counties, each with cameras, verdicts, findings and a spot check."""
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     secrets = {
         name: store.access.create_token(TokenOrder(name, role, region), "test", wall_ns())[1]
         for name, (role, region) in ORDERS.items()
     }
-    hub = SmallHub(store)
-    hub.put(*county(6, HERE, "c"), *county(4, THERE, "n"))
+    hub = FakeHub(store)
+    hub.put(*county_cameras(6, HERE, "c"), *county_cameras(4, THERE, "n"))
     for name in ("c1", "n1"):
         hub.ledger.open(hub.registry.cameras[name])
     with serving(tmp_path, hub=hub) as served:
@@ -79,7 +81,7 @@ def world(tmp_path: Path):
     store.close()
 
 
-def status_of(call) -> str:
+def status_of(call: Callable[[], object]) -> str:
     try:
         result = call()
         if not isinstance(result, tuple) and hasattr(result, "__iter__"):
@@ -95,7 +97,7 @@ def test_as_soon_as_there_is_a_token_one_is_asked_for(tmp_path: Path) -> None:
         token, secret = served.client.access.create_token(TokenOrder("first", Role.ADMIN))
         assert status_of(served.client.status) == "UNAUTHENTICATED"
         with PatrolClient(served.address, token=secret) as client:
-            assert [one.name for one in client.access.tokens()] == ["first"]
+            assert [token.name for token in client.access.tokens()] == ["first"]
             client.access.revoke_token(token.token_id)
         # Nobody falls back to being everybody because the last token is gone.
         assert status_of(served.client.status) == "UNAUTHENTICATED"
@@ -111,12 +113,13 @@ def test_a_token_made_and_revoked_elsewhere_takes_effect_within_seconds(world: W
 
 
 def test_a_token_that_expires_is_heard_no_longer(world: World) -> None:
+    expire_ns = wall_ns() + 700_000_000
     with world.client("admin") as admin:
-        _, secret = admin.access.create_token(TokenOrder("brief", Role.VIEWER, "", wall_ns() + 700_000_000))
+        _, secret = admin.access.create_token(TokenOrder("brief", Role.VIEWER, "", expire_ns))
     with PatrolClient(world.served.address, token=secret) as client:
         assert status_of(client.status) == "OK"
-        time.sleep(0.8)
-        assert status_of(client.status) == "UNAUTHENTICATED"
+        wait_until(lambda: status_of(client.status) == "UNAUTHENTICATED", 5)
+        assert wall_ns() > expire_ns
 
 
 def test_a_watch_ends_when_its_token_is_revoked(world: World) -> None:
@@ -162,7 +165,7 @@ def test_a_role_may_what_the_table_says_and_no_less_does(world: World, name: str
         assert send(channel, name, good(name)).code == "UNAUTHENTICATED"
 
 
-FOREIGN = {
+FOREIGN: dict[str, dict[str, Any]] = {
     "CameraService/GetCamera": {"name": "cameras/n1"},
     "CameraService/BatchGetCameras": {"names": ["cameras/c1", "cameras/n1"]},
     "CameraService/UpdateCamera": {"camera": {"name": "cameras/n1", "url": "rtsp://h/1", "region": HERE}},
@@ -201,8 +204,8 @@ def test_what_is_the_neighbours_is_not_found_in_the_words_of_what_does_not_exist
     assert len(world.served.hub.ledger.log) == 2
 
 
-def ids(statuses) -> set[str]:
-    return {one.camera.camera_id for one in statuses}
+def ids(statuses: Iterable[CameraStatus]) -> set[str]:
+    return {status.camera.camera_id for status in statuses}
 
 
 OWN = {f"c{n}" for n in range(6)}
@@ -217,7 +220,7 @@ def test_a_county_lists_itself_and_nothing_else(world: World) -> None:
             page = client.page(CameraQuery(region_prefix=prefix, page_size=4))
             assert (page.cameras, page.total) == ((), 0)
         assert ids(client.cameras(CameraQuery(site_id="s1", page_size=4))) <= OWN
-        assert [one.finding_id for one in client.findings.list(FindingQuery(page_size=5))] == [1]
+        assert [finding.finding_id for finding in client.findings.list(FindingQuery(page_size=5))] == [1]
         assert list(client.findings.list(FindingQuery(region_prefix=THERE, page_size=5))) == []
         assert list(client.findings.list(FindingQuery(camera_id="n1", page_size=5))) == []
 
@@ -253,15 +256,15 @@ def test_a_county_watches_itself_and_nothing_else(world: World) -> None:
     with world.client("county") as client:
         stream = client.watch_batches(with_current=True)
         current = next(stream)
-        assert {one.camera_id for one in current.verdicts} == {"c1"}
+        assert {verdict.camera_id for verdict in current.verdicts} == {"c1"}
         start = next(stream).resume_token
         hub.judge("n3")
         mine = hub.judge("c3")
-        assert [one.visit_id for batch in [next(stream)] for one in batch.verdicts] == [mine.visit_id]
+        assert [verdict.visit_id for batch in [next(stream)] for verdict in batch.verdicts] == [mine.visit_id]
         stream.close()
         # A token of before reads the log: nothing foreign there either; and narrowing to a foreign camera brings none.
         again = next(client.watch_batches(resume_token=start))
-        assert [one.visit_id for one in again.verdicts] == [mine.visit_id]
+        assert [verdict.visit_id for verdict in again.verdicts] == [mine.visit_id]
         foreign = client.watch_batches(camera_ids=["n3"], resume_token=start)
         hub.judge("n3")
         heard: list[object] = []
@@ -278,13 +281,13 @@ def test_a_county_watches_itself_and_nothing_else(world: World) -> None:
         next(changes)
         hub.ledger.open(hub.registry.cameras["n1"])
         own = hub.ledger.open(hub.registry.cameras["c2"])
-        assert [one.finding_id for _, one in next(changes).changes] == [own.finding_id]
+        assert [finding.finding_id for _, finding in next(changes).changes] == [own.finding_id]
 
 
 def test_a_county_checks_removes_and_resets_its_own_and_others_are_unknown(world: World) -> None:
     hub = world.served.hub
     with world.client("county") as client:
-        told = {one.camera_id: one.outcome for one in client.check_now(["n1", "nobody"], timeout_s=3)}
+        told = {checked.camera_id: checked.outcome for checked in client.check_now(["n1", "nobody"], timeout_s=3)}
         assert told == {"n1": "not_found", "nobody": "not_found"}
         assert hub.checked == ["nobody"]
         assert client.reset_baselines(["c1", "n1"]) == (1, ("n1",))
@@ -305,7 +308,7 @@ def test_a_county_imports_into_itself_and_takes_nobodys_camera(world: World) -> 
         report = client.import_cameras(rows)
         assert (report.added, len(report.problems)) == (0, 3)
         report = client.import_cameras(rows, keep_good=True)
-        assert [(one.index, one.column) for one in report.problems] == [
+        assert [(problem.index, problem.column) for problem in report.problems] == [
             (1, "region"), (2, "camera_id"), (3, "region"), (4, "url"),
         ]  # fmt: skip
         assert report.added == 1
@@ -325,14 +328,14 @@ def test_a_county_pauses_and_draws_within_itself(world: World) -> None:
             PauseScope(PauseKind.UPLINK, "nvr"),
             PauseScope(PauseKind.HOST, "media"),
         ):
-            assert status_of(lambda scope=scope: client.pause(scope, "x")) == "PERMISSION_DENIED"
-            assert status_of(lambda scope=scope: client.resume(scope)) == "PERMISSION_DENIED"
+            assert status_of(partial(client.pause, scope, "x")) == "PERMISSION_DENIED"
+            assert status_of(partial(client.resume, scope)) == "PERMISSION_DENIED"
         admin.draw_spot_check(SpotCheckOrder(size=1, region_prefix=THERE))
         assert status_of(client.spot_check) == "NOT_FOUND"
         own = client.draw_spot_check(SpotCheckOrder(size=1)).spot_check.header
         assert own.region_prefix == HERE
         admin.draw_spot_check(SpotCheckOrder(size=1))
-        assert [one.draw_id for one in client.spot_checks()] == [own.draw_id]
+        assert [draw.draw_id for draw in client.spot_checks()] == [own.draw_id]
         assert client.spot_check().header.draw_id == own.draw_id
         assert status_of(lambda: client.draw_spot_check(SpotCheckOrder(region_prefix=THERE))) == "NOT_FOUND"
 
@@ -348,19 +351,19 @@ def test_what_concerns_everybody_is_denied_to_a_county(world: World) -> None:
 
 def test_an_admin_of_a_city_rules_its_tokens_and_reads_its_log_only(world: World) -> None:
     with world.client("city_admin") as city, world.client("admin") as admin, world.client("county") as own:
-        assert {one.name for one in city.access.tokens()} == {"county", "city_admin"}
+        assert {token.name for token in city.access.tokens()} == {"county", "city_admin"}
         for region in ("", "1302", "13"):
             order = TokenOrder("x", Role.VIEWER, region)
-            assert status_of(lambda order=order: city.access.create_token(order)) == "PERMISSION_DENIED"
+            assert status_of(partial(city.access.create_token, order)) == "PERMISSION_DENIED"
         made, _ = city.access.create_token(TokenOrder("school", Role.VIEWER, HERE))
-        foreign = next(one.token_id for one in admin.access.tokens() if one.name == "admin")
+        foreign = next(token.token_id for token in admin.access.tokens() if token.name == "admin")
         assert status_of(lambda: city.access.revoke_token(foreign)) == "NOT_FOUND"
         city.access.revoke_token(made.token_id)
         own.reset_baselines(["c1"])
         admin.reset_baselines(["n1"])
-        names = {one.actor.name for one in city.access.audit_entries()}
+        names = {entry.actor.name for entry in city.access.audit_entries()}
         assert names == {"city_admin", "county"}
-        assert "admin" in {one.actor.name for one in admin.access.audit_entries()}
+        assert "admin" in {entry.actor.name for entry in admin.access.audit_entries()}
 
 
 def test_every_change_is_in_the_audit_log_with_its_outcome_and_no_secret(world: World) -> None:
@@ -376,7 +379,7 @@ def test_every_change_is_in_the_audit_log_with_its_outcome_and_no_secret(world: 
         viewer.camera("c1")
         _, secret = admin.access.create_token(TokenOrder("next", Role.VIEWER))
         entries = list(admin.access.audit_entries())
-        told = [(one.actor.name, one.method, one.resource, one.outcome) for one in reversed(entries)]
+        told = [(entry.actor.name, entry.method, entry.resource, entry.outcome) for entry in reversed(entries)]
         assert told == [
             ("operator", "CameraService/CreateCamera", "a1, cameras/a1", "OK"),
             ("operator", "CameraService/CreateCamera", "a1, cameras/a1", "ALREADY_EXISTS"),
@@ -389,9 +392,9 @@ def test_every_change_is_in_the_audit_log_with_its_outcome_and_no_secret(world: 
         ]
         assert "topsecret" not in str(entries)
         assert secret not in str(entries)
-        assert all(one.peer for one in entries)
+        assert all(entry.peer for entry in entries)
         only = list(admin.access.audit_entries(AuditQuery(actor="viewer")))
-        assert [(one.method, one.actor.role) for one in only] == [("CameraService/ResetBaseline", Role.VIEWER)]
+        assert [(name.method, name.actor.role) for name in only] == [("CameraService/ResetBaseline", Role.VIEWER)]
 
 
 def test_a_changed_finding_carries_the_name_of_the_token(world: World) -> None:
@@ -407,13 +410,14 @@ def test_a_changed_finding_carries_the_name_of_the_token(world: World) -> None:
 
 def test_health_needs_no_token_and_reflection_does(world: World) -> None:
     with grpc.insecure_channel(world.served.address) as channel:
-        assert health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        assert health.Check(health_pb2.HealthCheckRequest())
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
         ask = [reflection_pb2.ServerReflectionRequest(list_services="*")]
         with pytest.raises(grpc.RpcError) as caught:
             next(stub.ServerReflectionInfo(iter(ask)))
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
         metadata = (("authorization", f"Bearer {world.tokens.viewer}"),)
         reply = next(stub.ServerReflectionInfo(iter(ask), metadata=metadata))
-        names = {one.name for one in reply.list_services_response.service}
+        names = {service.name for service in reply.list_services_response.service}
         assert f"{patrol_pb2.DESCRIPTOR.package}.PatrolService" in names

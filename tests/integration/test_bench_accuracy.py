@@ -27,7 +27,6 @@ from tests.support.clips import encode
 PHOTOS = Path(skimage.__file__).parent / "data"
 GOOD = ("coffee.png", "motorcycle_left.png", "astronaut.png", "chelsea.png")
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-m", "bench.accuracy"]
 T0_NS = 1_772_436_000_000_000_000
 
 
@@ -50,7 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(f"{name},,,ok,")
     light = scene().light
     Image.fromarray(levels(Defocus(22, 1).lens(light, 0))).save(folder / "blurred.jpg", quality=95)
-    Image.fromarray(levels(light / 24)).save(folder / "dark.jpg", quality=95)
+    Image.fromarray(levels(light / np.float32(24))).save(folder / "dark.jpg", quality=95)
     whole = (folder / "blurred.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 3])
     Image.fromarray(levels(Cover(0.5, 1, "tape").lens(light, 0))).save(folder / "taped.jpg", quality=95)
@@ -128,7 +127,7 @@ def test_every_row_of_the_labels_has_its_truth_and_an_answer(ran: tuple[dict[str
 def test_the_report_is_one_page_that_needs_no_other_file(ran: tuple[dict[str, Any], Path]) -> None:
     _, report = ran
     page = (report / "report.html").read_text(encoding="utf-8")
-    assert {one.name for one in report.iterdir()} >= {
+    assert {path.name for path in report.iterdir()} >= {
         "report.html",
         "roc.png",
         "strength.png",
@@ -238,8 +237,8 @@ def test_a_camera_gives_the_same_keyframe_for_the_same_visit_and_another_for_the
         return camera.visit(1, T0_NS), camera.visit(2, T0_NS)
 
     assert first_two() == first_two()
-    one, other = first_two()
-    assert one != other
+    first, other = first_two()
+    assert first != other
 
 
 def test_without_the_correction_for_noise_a_blurred_noisy_picture_scores_sharper() -> None:

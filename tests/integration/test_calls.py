@@ -20,7 +20,7 @@ from engine.serve.messages.paging import PageTokens
 from engine.serve.messages.resume_token import encode_resume_token
 from engine.storage.db.store import Store
 from tests.support.calls import GOOD, RPCS, Answer, good, send
-from tests.support.served import SmallHub, county, serving
+from tests.support.served import FakeHub, county_cameras, serving
 
 NESTED_MAX = 3
 
@@ -37,11 +37,11 @@ class Door(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory):
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('calls')}/patrol.db")
     _, secret = store.access.create_token(TokenOrder("tester", Role.ADMIN), "test", wall_ns())
-    hub = SmallHub(store)
-    hub.put(*county())
+    hub = FakeHub(store)
+    hub.put(*county_cameras())
     for _ in range(9):
         hub.ledger.open(hub.registry.cameras["c1"])
     hub.draws.append(SpotCheck(SpotCheckHeader(1, 5, 1, 1, "13", 1.0, 1, 1), (), ()))
@@ -83,8 +83,8 @@ def fields(kind: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Fie
 def at(request: Any, path: str) -> tuple[Any, str]:
     """The message that holds the field at a path, and the field's own name."""
     *way, last = path.split(".")
-    for one in way:
-        request = getattr(request, one)
+    for step in way:
+        request = getattr(request, step)
     return request, last
 
 
@@ -99,11 +99,11 @@ def refused(door: Door, name: str, request: Any, path: str) -> None:
     answer = door.send(name, request)
     assert answer.code == "INVALID_ARGUMENT", answer
     assert answer.reason == "INVALID_ARGUMENT"
-    assert any(one == path or one.startswith((f"{path}[", f"{path}.")) for one in answer.fields), answer
+    assert any(field == path or field.startswith((f"{path}[", f"{path}.")) for field in answer.fields), answer
     assert door.client.status().version == "v"
 
 
-@pytest.mark.parametrize(("name", "path", "field"), [one for one in cases() if is_required(one.values[2])])
+@pytest.mark.parametrize(("name", "path", "field"), [case for case in cases() if is_required(case.values[2])])
 def test_a_missing_field_is_named(door: Door, name: str, path: str, field: Any) -> None:
     request = good(name)
     holder, last = at(request, path)
@@ -142,9 +142,9 @@ def oversized(field: FieldDescriptor) -> Any:
 @pytest.mark.parametrize(
     ("name", "path", "field"),
     [
-        one
-        for one in cases()
-        if one.values[2].type == FieldDescriptor.TYPE_STRING or oversized(one.values[2]) is not None
+        case
+        for case in cases()
+        if case.values[2].type == FieldDescriptor.TYPE_STRING or oversized(case.values[2]) is not None
     ],
 )
 def test_an_oversized_field_is_named(door: Door, name: str, path: str, field: Any) -> None:
@@ -161,7 +161,7 @@ def test_an_oversized_field_is_named(door: Door, name: str, path: str, field: An
 
 @pytest.mark.parametrize(
     ("name", "path", "field"),
-    [one for one in cases() if one.values[2].is_repeated and one.values[2].type == FieldDescriptor.TYPE_STRING],
+    [case for case in cases() if case.values[2].is_repeated and case.values[2].type == FieldDescriptor.TYPE_STRING],
 )
 def test_too_many_items_are_named(door: Door, name: str, path: str, field: Any) -> None:
     request = good(name)
@@ -198,7 +198,7 @@ def malformed(field: FieldDescriptor) -> Any:
 
 @pytest.mark.parametrize(
     ("name", "path", "field"),
-    [one for one in cases() if malformed(one.values[2]) is not None],
+    [case for case in cases() if malformed(case.values[2]) is not None],
 )
 def test_a_malformed_field_is_named(door: Door, name: str, path: str, field: Any) -> None:
     request, value = good(name), malformed(field)
@@ -209,8 +209,8 @@ def test_a_malformed_field_is_named(door: Door, name: str, path: str, field: Any
     elif isinstance(value, dict):
         holder.ClearField(last)
         part = getattr(holder, last)
-        for key, one in value.items():
-            getattr(part, key).extend(one) if isinstance(one, list) else setattr(part, key, one)
+        for key, field in value.items():
+            getattr(part, key).extend(field) if isinstance(field, list) else setattr(part, key, field)
     else:
         setattr(holder, last, value)
     refused(door, name, request, path)
@@ -220,7 +220,7 @@ def test_a_malformed_field_is_named(door: Door, name: str, path: str, field: Any
 @pytest.mark.parametrize("raw", [b"\xff\xff\xff\xff", b"\x0a\xff", b"\x0a\x02\xc3\x28"])
 def test_bytes_that_are_no_request_are_refused(door: Door, name: str, raw: bytes) -> None:
     answer = door.send(name, raw)
-    fields_of = [one.type for one in RPCS[name].request.DESCRIPTOR.fields if one.number == 1]
+    fields_of = [field.type for field in RPCS[name].request.DESCRIPTOR.fields if field.number == 1]
     if raw == b"\x0a\x02\xc3\x28" and fields_of != [FieldDescriptor.TYPE_STRING]:
         assert answer.code in ("INVALID_ARGUMENT", "OK")  # an unknown field, or a nested one
     else:
@@ -256,7 +256,7 @@ def test_values_that_no_database_can_hold_are_refused_like_any_other(
 
 
 def test_a_method_that_is_none_is_unimplemented(door: Door) -> None:
-    call = door.channel.unary_unary("/patrol.v1.CameraService/Nothing")
+    call: Any = door.channel.unary_unary("/patrol.v1.CameraService/Nothing")
     with pytest.raises(grpc.RpcError) as caught:
         call(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

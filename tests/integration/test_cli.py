@@ -10,15 +10,12 @@ import pytest
 from engine.docgen.commands import commands
 from engine.model.keyframe import Codec
 from tests.support.clips import write_clip
-
-
-def patrol(*arguments: str, cwd: Path | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "engine.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout_s, check=False)
+from tests.support.command_line import patrol
+from tests.support.expect import present
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("cli") / "clip.mp4", Codec.H264, frames=3, size=(640, 360))
 
 
@@ -60,7 +57,7 @@ def test_check_draws_the_picture(clip: Path, tmp_path: Path) -> None:
 
 def test_the_acceptance_clips_are_judged_as_the_manifest_says(shared_data: Path) -> None:
     done = patrol("check", *map(str, sorted((shared_data / "camera").glob("*.mp4"))), "--json")
-    answers = {Path(one["source"]).stem: one for one in map(json.loads, done.stdout.splitlines())}
+    answers = {Path(line["source"]).stem: line for line in map(json.loads, done.stdout.splitlines())}
     for name, answer in answers.items():
         scene = name.partition("_")[0]
         if "defocus" in name or "motion" in name:
@@ -75,8 +72,8 @@ def test_the_acceptance_clips_are_judged_as_the_manifest_says(shared_data: Path)
 
 def test_broken_streams_are_never_blurred_covered_or_too_dark(shared_data: Path) -> None:
     done = patrol("check", *map(str, sorted((shared_data / "broken").iterdir())), "--json")
-    for one in map(json.loads, done.stdout.splitlines()):
-        assert not {"blurred", "covered", "partly_covered", "too_dark"} & set(one["kinds"]), one["source"]
+    for line in map(json.loads, done.stdout.splitlines()):
+        assert not {"blurred", "covered", "partly_covered", "too_dark"} & set(line["kinds"]), line["source"]
 
 
 def test_a_registry_is_imported_without_an_engine_and_bad_rows_are_named(tmp_path: Path) -> None:
@@ -284,7 +281,7 @@ def test_the_gateway_example_runs_as_it_is(clip: Path, tmp_path: Path) -> None:
         poller = Poller()
         poller.watch("pull", pull)
         assert poller.wait(20_000)
-        keyframe = wire.unpack_keyframe(pull.receive(), 8 << 20, 0)
+        keyframe = wire.unpack_keyframe(present(pull.receive()), 8 << 20, 0)
         process.wait(10)
     transport.close()
     assert (keyframe.camera_id, keyframe.codec) == ("cam", Codec.H264)

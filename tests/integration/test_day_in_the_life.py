@@ -9,6 +9,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,11 @@ from engine.model.registry import CameraQuery
 from engine.model.spot_check import SpotCheckOrder
 from engine.model.verdict import Severity
 from engine.storage.evidence.store import EvidenceStore
-from tests.integration.test_api_live import free_port
-from tests.integration.test_engine import wait_for
 from tests.support.calls import RPCS
-from tests.support.county_day import Heard, Lenses, Patrol, Tokens, following, streaming
-from tests.support.routes import ROUTES, Things, leaks_of
+from tests.support.county_day import CameraPorts, PatrolProcess, Tokens, WatchLog, camera_server, follow_watches
+from tests.support.ports import free_port
+from tests.support.routes import ROUTES, RequestNames, find_leaks
+from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
 OWN, NEIGHBOUR = "130102", "130103"
@@ -78,34 +79,34 @@ level = "error"
 
 
 @pytest.fixture
-def lenses() -> Iterator[Lenses]:
-    with streaming() as one:
-        yield one
+def ports() -> Iterator[CameraPorts]:
+    with camera_server() as finding:
+        yield finding
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """It takes what is signed as it should be, and nothing else."""
-    one = Receiver()
-    one.reply = lambda received: Reply(204 if received.genuine else 401)
-    with receiving(one):
-        yield one
+    finding = Receiver()
+    finding.reply = lambda received: Reply(204 if received.genuine else 401)
+    with receiving(finding):
+        yield finding
 
 
 @pytest.fixture
-def patrol(tmp_path: Path, receiver: Receiver) -> Iterator[Patrol]:
+def patrol(tmp_path: Path, receiver: Receiver) -> Iterator[PatrolProcess]:
     address = f"127.0.0.1:{free_port()}"
     (tmp_path / "secret").write_text(SECRET_LINE)
     config = tmp_path / "patrol.toml"
     config.write_text(CONFIG.format(folder=tmp_path, address=address, webhook=receiver.url), encoding="utf-8")
-    one = Patrol(config, address)
-    one.start()
-    yield one
-    one.stop()
+    finding = PatrolProcess(config, address)
+    finding.start()
+    yield finding
+    finding.stop()
 
 
 @pytest.fixture
-def tokens(patrol: Patrol) -> Tokens:
+def tokens(patrol: PatrolProcess) -> Tokens:
     made = Tokens(patrol)
     made.make("province", Role.OPERATOR, "13")
     for region in (OWN, NEIGHBOUR):
@@ -114,12 +115,12 @@ def tokens(patrol: Patrol) -> Tokens:
     return made
 
 
-def own_cameras(lenses: Lenses) -> list[Camera]:
+def own_cameras(ports: CameraPorts) -> list[Camera]:
     """Two canteens: hob and dining screen in the first, chopping board and hatch in the second."""
 
     def camera(camera_id: str, shows: str, name: str, site: str, site_name: str, point: KeyPoint) -> Camera:
         required = point in (KeyPoint.COOKING, KeyPoint.CUTTING)
-        return Camera(camera_id, lenses.url(shows), name, site, site_name, OWN, point, required, f"nvr-{camera_id}")
+        return Camera(camera_id, ports.url(shows), name, site, site_name, OWN, point, required, f"nvr-{camera_id}")
 
     return [
         camera(HOB, "clear", "烹饪间", "s1", FIRST, KeyPoint.COOKING),
@@ -129,12 +130,12 @@ def own_cameras(lenses: Lenses) -> list[Camera]:
     ]
 
 
-def neighbours_cameras(lenses: Lenses) -> list[Camera]:
+def neighbours_cameras(ports: CameraPorts) -> list[Camera]:
     """One covered, one clear."""
     return [
         Camera(
             STOVE,
-            lenses.url("covered next door"),
+            ports.url("covered next door"),
             "石桥灶台",
             "bridge",
             OTHER,
@@ -145,7 +146,7 @@ def neighbours_cameras(lenses: Lenses) -> list[Camera]:
         ),
         Camera(
             STORE,
-            lenses.url("clear next door"),
+            ports.url("clear next door"),
             "石桥仓库",
             "bridge",
             OTHER,
@@ -186,26 +187,28 @@ def steps(client: PatrolClient, finding_id: int) -> list[Step]:
     return [event.step for event in client.findings.events(finding_id)]
 
 
-def test_a_day_in_the_life(lenses: Lenses, patrol: Patrol, tokens: Tokens, receiver: Receiver, tmp_path: Path) -> None:
+def test_a_day_in_the_life(
+    ports: CameraPorts, patrol: PatrolProcess, tokens: Tokens, receiver: Receiver, tmp_path: Path
+) -> None:
     province, county = tokens.client("province"), tokens.client(f"inspector-{OWN}")
     next_door = tokens.client(f"inspector-{NEIGHBOUR}")
     watches = (tokens.client(f"inspector-{OWN}"), tokens.client(f"inspector-{OWN}"))
-    with province, county, next_door, following(*watches) as heard:
-        hob, board, screen = _morning_to_noon(lenses, province, county, receiver)
+    with province, county, next_door, follow_watches(*watches) as heard:
+        hob, board, screen = _morning_to_noon(ports, province, county, receiver)
         _the_claim_that_came_too_early(county, hob)
         decided = province.findings.close(screen, "公示屏换了位置，已到现场看过", request_id="on-site")
         assert decided.state is FindingState.CLOSED
 
         patrol.stop()
         patrol.start(tokens.secrets["province"])
-        _the_claim_that_holds(lenses, province, county, hob)
+        _the_claim_that_holds(ports, province, county, hob)
         assert county.findings.get(board).state is FindingState.SUPERVISED
 
         assert heard.error == ""
         assert heard.resumed >= 2
         _both_watches_brought_all_and_nothing_else(heard, province)
         _the_receiver_heard_of_the_county_alone(receiver, county, hob, board)
-        _nobody_looks_over_the_fence(lenses, tokens, province, next_door, hob)
+        _nobody_looks_over_the_fence(ports, tokens, province, next_door, hob)
     patrol.stop()
     evidence = EvidenceStore(tmp_path / "ev", 10**9)
     told = [event for event, _ in heard.changes if event.finding_id == hob]
@@ -216,30 +219,28 @@ def test_a_day_in_the_life(lenses: Lenses, patrol: Patrol, tokens: Tokens, recei
 
 
 def _morning_to_noon(
-    lenses: Lenses, province: PatrolClient, county: PatrolClient, receiver: Receiver
+    ports: CameraPorts, province: PatrolClient, county: PatrolClient, receiver: Receiver
 ) -> tuple[int, int, int]:
     """Imported, mended, covered, found, told, taken on, run overdue; the findings of hob, board and screen."""
-    cameras = own_cameras(lenses)
+    cameras = own_cameras(ports)
     bad = replace(cameras[0], camera_id="bad", region="13x")
     report = province.import_cameras([*cameras, bad])
-    assert [(one.index, one.column) for one in report.problems] == [(4, "region")]
+    assert [(problem.index, problem.column) for problem in report.problems] == [(4, "region")]
     assert list(province.cameras()) == []
-    assert province.import_cameras([*cameras, *neighbours_cameras(lenses)]).added == 6
-    wait_for(
+    assert province.import_cameras([*cameras, *neighbours_cameras(ports)]).added == 6
+    wait_until(
         lambda: stands(county, clarity=(3, 3), online=(3, 4), key_point_coverage=(2, 2), display_screen=(1, 2)),
         timeout_s=40,
     )
-    province.update_camera(replace(cameras[3], url=lenses.url("clear")), ["url"])
-    wait_for(lambda: stands(county, clarity=(4, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)))
-    wait_for(lambda: league(province) == [OWN, NEIGHBOUR])
+    province.update_camera(replace(cameras[3], url=ports.url("clear")), ["url"])
+    wait_until(lambda: stands(county, clarity=(4, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)))
+    wait_until(lambda: league(province) == [OWN, NEIGHBOUR])
     assert list(county.findings.list()) == []
 
     shown = ("covered", "covered", "blurred")
-    faulty = [replace(one, url=lenses.url(what)) for one, what in zip(cameras, shown, strict=False)]
+    faulty = [replace(camera, url=ports.url(what)) for camera, what in zip(cameras, shown, strict=False)]
     assert province.import_cameras(faulty).changed == 3
-    hob, screen, board = (
-        wait_for(lambda camera_id=one.camera_id: finding_of(county, camera_id), timeout_s=30) for one in faulty
-    )
+    hob, screen, board = (wait_until(partial(finding_of, county, camera.camera_id), timeout_s=30) for camera in faulty)
     assert (hob.subject.cause_key, hob.severity, hob.level) == ("covered", Severity.BLIND, Level.SCHOOL)
     assert board.severity is Severity.IMPAIRED
     opening = next(county.findings.events(hob.finding_id))
@@ -249,13 +250,13 @@ def _morning_to_noon(
         with Image.open(io.BytesIO(picture.jpeg)) as image:
             assert image.format == "JPEG"
             assert image.size == (picture.width, picture.height)
-    wait_for(lambda: in_state(county, hob.finding_id, FindingState.NOTIFIED))
-    assert receiver.wait(lambda: any(one.event["subject"] == f"findings/{hob.finding_id}" for one in receiver.taken))
-    wait_for(lambda: stands(county, clarity=(1, 4), online=(4, 4), key_point_coverage=(1, 2), display_screen=(0, 2)))
-    wait_for(lambda: league(province) == [NEIGHBOUR, OWN])
+    wait_until(lambda: in_state(county, hob.finding_id, FindingState.NOTIFIED))
+    wait_until(lambda: any(request.event["subject"] == f"findings/{hob.finding_id}" for request in receiver.taken))
+    wait_until(lambda: stands(county, clarity=(1, 4), online=(4, 4), key_point_coverage=(1, 2), display_screen=(0, 2)))
+    wait_until(lambda: league(province) == [NEIGHBOUR, OWN])
 
-    last = wait_for(lambda: (one := in_state(county, board.finding_id, FindingState.SUPERVISED))
-                    and one.level is Level.PROVINCE and one.overdue and one, timeout_s=30)  # fmt: skip
+    last = wait_until(lambda: (finding := in_state(county, board.finding_id, FindingState.SUPERVISED))
+                    and finding.level is Level.PROVINCE and finding.overdue and finding, timeout_s=30)  # fmt: skip
     assert last.supervised
     assert steps(county, board.finding_id).count(Step.ESCALATED) == 3
     return hob.finding_id, board.finding_id, screen.finding_id
@@ -271,45 +272,45 @@ def _the_claim_that_came_too_early(county: PatrolClient, hob: int) -> None:
         county.findings.close(hob, "就当没事")
     assert caught.value.status == "PERMISSION_DENIED"
     county.findings.claim(hob, "布已取下", request_id="too-early")
-    wait_for(lambda: Step.RECHECK_FAILED in steps(county, hob), timeout_s=30)
+    wait_until(lambda: Step.RECHECK_FAILED in steps(county, hob), timeout_s=30)
     handed_back = county.findings.get(hob)
     assert (handed_back.state, handed_back.claims) == (FindingState.ACKNOWLEDGED, 1)
 
 
-def _the_claim_that_holds(lenses: Lenses, province: PatrolClient, county: PatrolClient, hob: int) -> None:
-    for camera in own_cameras(lenses)[:2]:
-        province.update_camera(replace(camera, url=lenses.url("clear")), ["url"])
+def _the_claim_that_holds(ports: CameraPorts, province: PatrolClient, county: PatrolClient, hob: int) -> None:
+    for camera in own_cameras(ports)[:2]:
+        province.update_camera(replace(camera, url=ports.url("clear")), ["url"])
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
     assert county.findings.claim(hob, "布真的取下了", request_id="now").claims == 2
-    closed = wait_for(lambda: in_state(county, hob, FindingState.CLOSED), timeout_s=30)
+    closed = wait_until(lambda: in_state(county, hob, FindingState.CLOSED), timeout_s=30)
     assert closed.number == len(steps(county, hob))
     assert steps(county, hob)[-4:] == [Step.CLAIMED, Step.RECHECK_BEGUN, Step.RECHECK_PASSED, Step.CLOSED]
     who = [event.who for event in county.findings.events(hob)]
     assert set(who) == {"engine", f"inspector-{OWN}"}
-    wait_for(
+    wait_until(
         lambda: stands(county, clarity=(3, 4), online=(4, 4), key_point_coverage=(2, 2), display_screen=(1, 2)),
         timeout_s=30,
     )
-    wait_for(lambda: league(province) == [OWN, NEIGHBOUR])
+    wait_until(lambda: league(province) == [OWN, NEIGHBOUR])
 
 
-def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolClient) -> None:
+def _both_watches_brought_all_and_nothing_else(heard: WatchLog, province: PatrolClient) -> None:
     """From before the import until now, over a restart: no gap, no duplicate, and nobody else's."""
     logged = {
-        one.camera.camera_id: [(v.visit_id, v.at_wall_ns) for v in province.verdicts(one.camera.camera_id)][::-1]
-        for one in province.cameras(CameraQuery(OWN))
+        camera.camera.camera_id: [(v.visit_id, v.at_wall_ns) for v in province.verdicts(camera.camera.camera_id)][::-1]
+        for camera in province.cameras(CameraQuery(OWN))
     }
 
     def brought() -> dict[str, list[tuple[int, int]]]:
         found = defaultdict(list)
-        for one in list(heard.verdicts):
-            found[one.camera_id].append((one.visit_id, one.at_wall_ns))
+        for verdict in list(heard.verdicts):
+            found[verdict.camera_id].append((verdict.visit_id, verdict.at_wall_ns))
         return found
 
-    wait_for(lambda: all(len(brought()[one]) >= len(seen) for one, seen in logged.items()))
+    wait_until(lambda: all(len(brought()[camera_id]) >= len(seen) for camera_id, seen in logged.items()))
     came = brought()
     assert set(came) == set(logged)
-    assert {one: visits[: len(logged[one])] for one, visits in came.items()} == logged
+    assert {camera_id: visits[: len(logged[camera_id])] for camera_id, visits in came.items()} == logged
 
     def lines() -> list[tuple[int, int, Step]]:
         return sorted(
@@ -318,54 +319,60 @@ def _both_watches_brought_all_and_nothing_else(heard: Heard, province: PatrolCli
             for event in province.findings.events(finding.finding_id)
         )
 
-    wait_for(lambda: sorted((one.finding_id, one.number, one.step) for one, _ in list(heard.changes)) == lines())
+    wait_until(
+        lambda: sorted((event.finding_id, event.number, event.step) for event, _ in list(heard.changes)) == lines()
+    )
     assert {finding.subject.region for _, finding in heard.changes} == {OWN}
 
 
 def _the_receiver_heard_of_the_county_alone(receiver: Receiver, county: PatrolClient, hob: int, board: int) -> None:
-    told = {number: [one.value for one in steps(county, number) if one is not Step.NOTIFIED] for number in (hob, board)}
+    told = {
+        number: [step.value for step in steps(county, number) if step is not Step.NOTIFIED] for number in (hob, board)
+    }
 
     def events() -> list[dict[str, Any]]:
         """As a receiver keeps them: each id once, for something may come twice over a restart."""
-        return list({one.headers["webhook-id"]: one.event for one in receiver.taken}.values())
+        return list({request.headers["webhook-id"]: request.event for request in receiver.taken}.values())
 
     def steps_of(number: int) -> list[str]:
-        return [one["data"]["step"] for one in events() if one["data"]["finding"] == f"findings/{number}"]
+        return [event["data"]["step"] for event in events() if event["data"]["finding"] == f"findings/{number}"]
 
-    assert receiver.wait(lambda: all(len(steps_of(number)) >= len(wanted) for number, wanted in told.items()))
+    wait_until(lambda: all(len(steps_of(number)) >= len(wanted) for number, wanted in told.items()))
     assert {number: steps_of(number) for number in told} == told
-    assert all(one["specversion"] == "1.0" for one in events())
+    assert all(event["specversion"] == "1.0" for event in events())
     # What was being sent when the engine stopped may break off.
-    whole = [one for one in receiver.requests if len(one.body) == int(one.headers["content-length"])]
-    assert all(one.genuine for one in whole)
-    assert len({(one.headers["webhook-id"], one.body) for one in whole}) == len(events())
-    assert not [one for one in receiver.requests if STOVE in one.body.decode() or NEIGHBOUR in one.body.decode()]
+    whole = [request for request in receiver.requests if len(request.body) == int(request.headers["content-length"])]
+    assert all(entry.genuine for entry in whole)
+    assert len({(entry.headers["webhook-id"], entry.body) for entry in whole}) == len(events())
+    assert not [
+        request for request in receiver.requests if STOVE in request.body.decode() or NEIGHBOUR in request.body.decode()
+    ]
 
 
 def _nobody_looks_over_the_fence(
-    lenses: Lenses, tokens: Tokens, province: PatrolClient, next_door: PatrolClient, hob: int
+    ports: CameraPorts, tokens: Tokens, province: PatrolClient, next_door: PatrolClient, hob: int
 ) -> None:
     (foreign,) = province.findings.list(FindingQuery(region_prefix=NEIGHBOUR))
     next_door.findings.acknowledge(foreign.finding_id, "石桥已知", request_id="stone-1")
     opening = next(next_door.findings.events(foreign.finding_id))
     draw = province.draw_spot_check(SpotCheckOrder(size=1, seed=7, region_prefix=NEIGHBOUR)).spot_check
-    theirs = Things(
+    theirs = RequestNames(
         camera=STOVE, other_camera=STORE, region=NEIGHBOUR, site="bridge", finding=foreign.finding_id,
         digest=opening.evidence[0], visit=province.verdict(STOVE).visit_id, draw=draw.header.draw_id,
         token=tokens.numbers[f"inspector-{NEIGHBOUR}"], actor=f"inspector-{NEIGHBOUR}", uplink="nvr-stone",
         request_id="stone-1", page_token=_page_token(tokens), own_camera=HOB, own_region=OWN,
-        own_digest=_digest_of(province, hob), own_url=lenses.url("clear"),
+        own_digest=_digest_of(province, hob), own_url=ports.url("clear"),
     )  # fmt: skip
     marks = (STOVE, STORE, NEIGHBOUR, "bridge", "石桥", "stone", theirs.digest, f"findings/{theirs.finding}")
 
     def state_of_theirs() -> list[object]:
-        rows = [one.camera for one in province.cameras(CameraQuery(NEIGHBOUR))]
+        rows = [camera.camera for camera in province.cameras(CameraQuery(NEIGHBOUR))]
         with tokens.client("root") as root:
-            made = [one.name for one in root.access.tokens()]
+            made = [token.name for token in root.access.tokens()]
             return [rows, list(province.findings.events(theirs.finding)), made, root.schedule().pauses]
 
     before = state_of_theirs()
-    leaks = leaks_of(tokens.address, tokens.secrets[f"chief-{OWN}"], tokens.secrets["root"], theirs, marks)
+    leaks = find_leaks(tokens.address, tokens.secrets[f"chief-{OWN}"], tokens.secrets["root"], theirs, marks)
     assert not leaks, "\n\n".join(leaks)
     assert state_of_theirs() == before
     with tokens.client(f"chief-{OWN}") as chief:
@@ -384,5 +391,5 @@ def _digest_of(client: PatrolClient, finding_id: int) -> str:
 
 
 def test_every_call_is_among_the_routes_and_there_are_thirty_at_least() -> None:
-    assert {one.rpc for one in ROUTES} == set(RPCS)
+    assert {route.rpc for route in ROUTES} == set(RPCS)
     assert len(ROUTES) >= 30

@@ -1,6 +1,8 @@
 """The decoder on bitstreams of real encoders: formats, ranges, sizes, and damage that must never pass for a picture."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,18 +14,19 @@ from engine.media.access_unit import inspect_payload
 from engine.model.keyframe import Codec
 from engine.model.picture import Picture
 from tests.support.clips import encode, scene, units
+from tests.support.expect import present
 
 CODECS = [Codec.H264, Codec.H265, Codec.MJPEG]
 
 
 @pytest.fixture
-def decoder():
-    one = Decoder()
-    yield one
-    one.close()
+def decoder() -> Iterator[Decoder]:
+    decoder = Decoder()
+    yield decoder
+    decoder.close()
 
 
-def coded(codec: Codec, width: int = 320, height: int = 240, seed: int = 1, **options) -> bytes:
+def coded(codec: Codec, width: int = 320, height: int = 240, seed: int = 1, **options: Any) -> bytes:
     return encode(codec, [scene(width, height, seed)], gop=1, **options)[0]
 
 
@@ -65,7 +68,7 @@ def test_planes_come_as_they_are_coded(
     assert picture.luma.dtype == (np.uint8 if depth == 8 else np.uint16)
     assert (picture.chroma is None) == (chroma is None)
     if chroma is not None:
-        assert picture.chroma[0].shape == picture.chroma[1].shape == chroma
+        assert [plane.shape for plane in present(picture.chroma)] == [chroma] * 2
     assert picture.full_range == pixel_format.startswith("yuvj")
 
 
@@ -246,4 +249,5 @@ def test_good_clips_are_whole_and_broken_ones_are_not(shared_data: Path, decoder
         assert decoder.decode(end.codec, end.payload).damage == (), path.name
     for name in ("syn_halfkey.h264", "syn_halfkey.h265", "openh264_Error_I_P.264", "bad_huffman.jpg"):
         end = fetch_now(source_url(str(shared_data / "broken" / name)), settings)
-        assert damage_of(decoder, end.codec, end.payload), name
+        assert isinstance(end, Keyframe)
+        assert damage_of(decoder, end.codec, bytes(end.payload)), name

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -21,17 +22,25 @@ from engine.feed.demux import DemuxPool, fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from tests.support.clips import encode, scene, units, write_clip
+from tests.support.waiting import wait_until
 
+HLS_TYPE = "application/vnd.apple.mpegurl"
 MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
 
-def fetch(url: str, **changes) -> Keyframe | VisitFailure:
+def fetch(url: str, **changes: Any) -> Keyframe | VisitFailure:
     schemes = ("rtsp", "rtmp", "http", "https", "file")
     return fetch_now(url, FeedSettings(**{"schemes": schemes, "deadline_s": 8, "connect_timeout_s": 2, **changes}))
 
 
+def failure_of(url: str) -> VisitFailure:
+    end = fetch(url)
+    assert isinstance(end, VisitFailure)
+    return end
+
+
 @pytest.fixture(scope="module", params=[Codec.H264, Codec.H265])
-def coded(request, tmp_path_factory) -> tuple[Codec, Path]:
+def coded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Codec, Path]:
     codec = request.param
     return codec, write_clip(tmp_path_factory.mktemp("demux") / f"{codec}.mp4", codec, frames=20)
 
@@ -57,16 +66,23 @@ def remux(clip: Path, target: Path, container_format: str) -> Path:
     return target
 
 
+Page = tuple[str, bytes] | Callable[[http.server.BaseHTTPRequestHandler], None]
+"""Content type and body, or what answers."""
+Pages = dict[str, Page]
+"""By path."""
+
+
 class Site(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, pages: dict) -> None:
+    def __init__(self, pages: Pages) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.pages = pages
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        assert isinstance(self.server, Site)
         page = self.server.pages.get(self.path.partition("?")[0])
         if page is None:
             self.send_error(404)
@@ -87,7 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def site(pages: dict) -> Iterator[str]:
+def site(pages: Pages) -> Iterator[str]:
     with Site(pages) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -122,7 +138,7 @@ def test_http_flv(tmp_path: Path) -> None:
     assert units(end.payload) == keyframes(clip, Codec.H264)[0]
 
 
-def hls_pages(clip: Path, folder: Path) -> dict:
+def hls_pages(clip: Path, folder: Path) -> Pages:
     with av.open(str(clip)) as source:
         stream = source.streams.video[0]
         options = {"hls_time": "0.5", "hls_list_size": "0"}
@@ -132,16 +148,16 @@ def hls_pages(clip: Path, folder: Path) -> dict:
                 if packet.dts is not None:
                     packet.stream = out
                     sink.mux(packet)
-    kinds = {".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}
-    return {f"/{one.name}": (kinds[one.suffix], one.read_bytes()) for one in folder.iterdir()}
+    kinds = {".m3u8": HLS_TYPE, ".ts": "video/mp2t"}
+    return {f"/{path.name}": (kinds[path.suffix], path.read_bytes()) for path in folder.iterdir()}
 
 
 def test_hls_takes_the_newest_segment(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", Codec.H264)
     (tmp_path / "hls").mkdir()
     pages = hls_pages(clip, tmp_path / "hls")
-    kind, playlist = pages["/live.m3u8"]
-    pages["/live.m3u8"] = (kind, playlist.replace(b"#EXT-X-ENDLIST\n", b""))
+    playlist = (tmp_path / "hls" / "live.m3u8").read_bytes()
+    pages["/live.m3u8"] = (HLS_TYPE, playlist.replace(b"#EXT-X-ENDLIST\n", b""))
     with site(pages) as url:
         end = fetch(f"{url}/live.m3u8")
     assert isinstance(end, Keyframe), end
@@ -188,7 +204,7 @@ def test_a_snapshot_behind_a_password() -> None:
 
 
 @pytest.fixture(scope="module")
-def rtmp(tmp_path_factory) -> Iterator[str]:
+def rtmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if shutil.which("nginx") is None or not MODULE.exists():
         pytest.skip("needs nginx with RTMP: apt-get install nginx libnginx-mod-rtmp")
     folder = tmp_path_factory.mktemp("nginx")
@@ -202,12 +218,13 @@ def rtmp(tmp_path_factory) -> Iterator[str]:
         f"rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; wait_key on; }} }} }}\n"
     )
     with subprocess.Popen(["nginx", "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL) as process:
-        give_up = time.monotonic() + 5
-        while True:
+
+        def listens() -> bool:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-                break
-            assert time.monotonic() < give_up, (folder / "log").read_text()
-            time.sleep(0.05)
+                return True
+            return False
+
+        wait_until(listens, 5, what=f"nginx, whose log is at {folder / 'log'}")
         yield f"rtmp://127.0.0.1:{port}/live"
         process.kill()
 
@@ -268,7 +285,7 @@ def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
         (("video/mp4", b""), {FailureReason.PROTOCOL_ERROR}),
     ],
 )  # fmt: skip
-def test_a_source_that_misbehaves_ends_in_time_with_a_reason(page, reasons: set[FailureReason]) -> None:
+def test_a_source_that_misbehaves_ends_in_time_with_a_reason(page: Page, reasons: set[FailureReason]) -> None:
     with site({"/x": page}) as url:
         began = time.monotonic()
         end = fetch(f"{url}/x", deadline_s=1.5, connect_timeout_s=1)
@@ -280,11 +297,11 @@ def test_a_source_that_misbehaves_ends_in_time_with_a_reason(page, reasons: set[
 def test_wrong_places_have_their_reason(tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        assert fetch(f"http://127.0.0.1:{bound.getsockname()[1]}/x").reason is FailureReason.REFUSED
+        assert failure_of(f"http://127.0.0.1:{bound.getsockname()[1]}/x").reason is FailureReason.REFUSED
     with site({}) as url:
-        assert fetch(f"{url}/nothing").reason is FailureReason.NOT_FOUND
-    assert fetch("http://no-such-host.invalid/x").reason is FailureReason.DNS
-    assert fetch(source_url(str(tmp_path / "absent.mp4"))).reason is FailureReason.NOT_FOUND
+        assert failure_of(f"{url}/nothing").reason is FailureReason.NOT_FOUND
+    assert failure_of("http://no-such-host.invalid/x").reason is FailureReason.DNS
+    assert failure_of(source_url(str(tmp_path / "absent.mp4"))).reason is FailureReason.NOT_FOUND
 
 
 def test_sound_without_a_picture_is_no_video(tmp_path: Path) -> None:
@@ -296,7 +313,7 @@ def test_sound_without_a_picture_is_no_video(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
         frame.rate = 8000
         container.mux(stream.encode(frame))
-    end = fetch(source_url(str(path)))
+    end = failure_of(source_url(str(path)))
     assert end.reason is FailureReason.NO_VIDEO
     assert "audio" in end.detail
 
@@ -307,7 +324,7 @@ def test_a_codec_that_is_not_ours_is_named(tmp_path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         container.mux(stream.encode(av.VideoFrame.from_ndarray(scene(64, 64), format="rgb24")))
         container.mux(stream.encode(None))
-    end = fetch(source_url(str(tmp_path / "a.avi")))
+    end = failure_of(source_url(str(tmp_path / "a.avi")))
     assert end.reason is FailureReason.UNSUPPORTED_CODEC
     assert "mpeg4" in end.detail
 
@@ -341,17 +358,18 @@ def test_the_pool_ends_every_visit_once_and_gives_stuck_threads_up() -> None:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
         orders = [VisitOrder(n, f"c{n}", url, 500_000_000, FeedKind.DEMUX) for n in range(5)]
         assert [pool.submit(order) for order in orders] == [True] * 4 + [False]
-        give_up = time.monotonic() + 5
-        while len(ends) < 4 and time.monotonic() < give_up:
+
+        def all_ended() -> bool:
             pool.tick(monotonic_ns())
-            time.sleep(0.02)
+            return len(ends) >= 4
+
+        wait_until(all_ended, 5)
         assert sorted(end.visit_id for end in ends) == [0, 1, 2, 3]
-        assert {end.reason for end in ends} == {FailureReason.TIMEOUT_CONNECT}
+        assert {end.reason for end in ends if isinstance(end, VisitFailure)} == {FailureReason.TIMEOUT_CONNECT}
         assert pool.in_flight == 0
         assert pool.submit(orders[4]), "the pool has room again"
         pool.close(0.1)
-    time.sleep(0.1)
-    assert len(ends) >= 4
+    assert len({end.visit_id for end in ends}) == len(ends)
 
 
 def test_closing_the_pool_waits_for_visits_in_flight_and_not_for_idle_or_stuck_threads() -> None:
@@ -371,11 +389,12 @@ def test_closing_the_pool_waits_for_visits_in_flight_and_not_for_idle_or_stuck_t
         silent = f"http://127.0.0.1:{server.getsockname()[1]}/x"
         assert pool.submit(VisitOrder(1, "c1", silent, 100_000_000, FeedKind.DEMUX))
         assert pool.submit(VisitOrder(2, "c2", f"{url}/quick", 5_000_000_000, FeedKind.DEMUX))
-        give_up = time.monotonic() + 5
-        while pool.in_flight and time.monotonic() < give_up:
+
+        def none_in_flight() -> bool:
             pool.tick(monotonic_ns() + 300_000_000)
-            time.sleep(0.02)
-        assert pool.in_flight == 0
+            return pool.in_flight == 0
+
+        wait_until(none_in_flight, 5)
         assert pool.submit(VisitOrder(3, "c3", f"{url}/slow", 5_000_000_000, FeedKind.DEMUX))
         began = time.monotonic()
         pool.close(10)

@@ -4,24 +4,19 @@ import os
 import signal
 import socket
 import time
-import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from engine.batch.platforms import PlatformListing, PullOptions, compare_claims, pull
 from engine.batch.registry import ApiRegistry
 from engine.client import CallError, PatrolClient
-from engine.config import Settings
 from engine.config.schema import (
-    FeedSettings,
-    IntakeSettings,
-    LogSettings,
-    RecordSettings,
     SchedulerSettings,
     WorkerSettings,
 )
@@ -41,46 +36,29 @@ from engine.scheduler.events import Action, Event
 from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
 from tests.support.clips import encode, scene
-from tests.support.hub_in_process import HubAtHand
-from tests.support.served import wait_until
+from tests.support.expect import present
+from tests.support.hub_in_process import InProcessEngine
+from tests.support.live_engine import DARK, HEALTHY, LOCKED, Labels, scrape, settings
+from tests.support.waiting import wait_until
 
-HEALTHY, DARK, LOCKED = 0, 1, 6
 PICTURE = encode(Codec.H264, [scene(640, 360)])[0]
 PATIENT = SchedulerSettings(key_period_s=600, ordinary_period_s=600)
 """Nobody is missed while a test runs."""
-wait_for = partial(wait_until, timeout_s=20)
 
 
-def fast(**changes) -> SchedulerSettings:
-    quick = dict.fromkeys(("key_period_s", "ordinary_period_s", "suspicious_period_s", "backoff_stream_first_s"), 2)
-    quick |= {"backoff_connect_first_s": 2, "backoff_lasting_first_s": 2, "backoff_max_s": 3, "confirm_spacing_s": 1}
-    return SchedulerSettings(**(quick | changes))
-
-
-def settings(folder: Path, **changes) -> Settings:
-    sections = {
-        "feed": FeedSettings(deadline_s=3, connect_timeout_s=1, demuxers=0),
-        "intake": IntakeSettings(listen="tcp://127.0.0.1:0"),
-        "worker": WorkerSettings(count=1),
-        "scheduler": fast(),
-        "record": RecordSettings(
-            url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
-        ),
-        "serve": ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
-        "log": LogSettings(level="warning"),
-    }
-    return Settings(**(sections | changes))
+World = tuple[Supervisor, PatrolClient, County, Path]
+"""An engine, a client of it, its cameras, and the folder of its files."""
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Three cameras of the county, one of them dark, one locked, and an engine that patrols them."""
     folder = tmp_path_factory.mktemp("engine")
     with ExitStack() as stack:
         county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
         engine = stack.enter_context(Supervisor(settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
-        client.import_cameras([one.camera for one in county.cameras])
+        client.import_cameras([camera.camera for camera in county.cameras])
         client.import_cameras([Camera("pushed", "", push=True, site_id="gateway", region="130102")])
         yield engine, client, county, folder
 
@@ -99,42 +77,38 @@ def last_pushed(client: PatrolClient) -> Verdict | None:
     return next((verdict for verdict in client.verdicts("pushed") if verdict.visit_id), None)
 
 
-def push(address: str, frames: list) -> None:
+def pushed_since(client: PatrolClient, visit_id: int) -> Verdict | None:
+    """The newest verdict on a picture pushed after this visit."""
+    verdict = last_pushed(client)
+    return verdict if verdict is not None and verdict.visit_id > visit_id else None
+
+
+def sample_is(engine: Supervisor, sample: tuple[str, Labels], figure: float) -> bool:
+    return scrape(engine.addresses["metrics"]).get(sample) == figure
+
+
+def push(address: str, messages: Sequence[Sequence[bytes | memoryview]]) -> None:
     transport = Transport()
     channel = transport.connect_push(address)
-    give_up_s = time.monotonic() + 5
-    for message in frames:
-        while not channel.send(message):
-            assert time.monotonic() < give_up_s
-            time.sleep(0.01)
-    time.sleep(0.3)
+    for message in messages:
+        wait_until(partial(channel.send, message), 5)
+    time.sleep(0.3)  # what ZeroMQ has not sent by the end of the transport is lost, and nothing shows that it was sent
     transport.close()
 
 
-def keyframe(camera_id: str, payload: bytes = PICTURE, codec: Codec = Codec.H264) -> list:
+def keyframe(camera_id: str, payload: bytes = PICTURE, codec: Codec = Codec.H264) -> list[bytes | memoryview]:
     return wire.pack_keyframe(Keyframe(camera_id, 0, codec, payload, 0, None, FeedKind.GATEWAY))
 
 
-def scrape(engine: Supervisor) -> dict[tuple[str, tuple], float]:
-    with urllib.request.urlopen(f"http://{engine.addresses['metrics']}/metrics") as reply:
-        text = reply.read().decode()
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def test_every_camera_gets_the_verdict_it_deserves(world) -> None:
+def test_every_camera_gets_the_verdict_it_deserves(world: World) -> None:
     _, client, county, _ = world
-    for one in county.cameras:
-        wait_for(lambda one=one: one.is_named(latest(client, one.camera.camera_id)))
+    wait_until(lambda: all(camera.is_named(latest(client, camera.camera.camera_id)) for camera in county.cameras))
 
 
-def test_the_picture_behind_a_verdict_can_be_had(world) -> None:
+def test_the_picture_behind_a_verdict_can_be_had(world: World) -> None:
     _, client, county, _ = world
     camera_id = county.cameras[0].camera.camera_id
-    verdict = wait_for(lambda: latest(client, camera_id))
+    verdict = wait_until(lambda: latest(client, camera_id))
     picture = client.picture(camera_id, side_px_max=200)
     assert picture.jpeg[:2] == b"\xff\xd8"
     assert max(picture.width, picture.height) == 200
@@ -143,9 +117,9 @@ def test_the_picture_behind_a_verdict_can_be_had(world) -> None:
         client.picture(camera_id, visit_id=1)
 
 
-def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world) -> None:
+def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world: World) -> None:
     _, client, county, folder = world
-    (camera,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
+    (camera,) = (camera.camera for camera in county.cameras if "wrong-password" in camera.camera.url)
     masked = client.camera(camera.camera_id).camera
     assert "wrong-password" not in masked.url
     report = client.import_cameras([masked])
@@ -157,18 +131,18 @@ def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world)
     store.close()
 
 
-def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict(world) -> None:
+def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict(world: World) -> None:
     engine, client, county, folder = world
-    (locked,) = (one.camera for one in county.cameras if "wrong-password" in one.camera.url)
-    wait_for(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
+    (locked,) = (camera.camera for camera in county.cameras if "wrong-password" in camera.camera.url)
+    wait_until(lambda: (found := latest(client, locked.camera_id)) and found.announced is State.OFFLINE)
     desk = ApiRegistry(client, engine.addresses["grpc"])
     pulled = PlatformListing(
-        ClaimedChannels([Channel((one.camera.camera_id,), "ON") for one in county.cameras]), ("127.0.0.1",)
+        ClaimedChannels([Channel((camera.camera.camera_id,), "ON") for camera in county.cameras]), ("127.0.0.1",)
     )
     report = pull(desk, pulled, PullOptions(), settings(folder))
     assert (report.known, len(report.changes), report.problems) == (len(county.cameras), len(county.cameras), [])
     store = Store.open(f"sqlite:///{folder}/patrol.db")
-    after = {one.camera_id: one for one in store.registry.cameras()}
+    after = {camera.camera_id: camera for camera in store.registry.cameras()}
     store.close()
     assert after[locked.camera_id] == replace(locked, platform_status="ON")
     (found,) = compare_claims(desk, "").disagree
@@ -177,9 +151,9 @@ def test_a_platforms_claim_goes_in_through_the_api_and_is_put_beside_our_verdict
     )  # fmt: skip
 
 
-def test_watchers_see_verdicts_as_they_are_stored(world) -> None:
+def test_watchers_see_verdicts_as_they_are_stored(world: World) -> None:
     _, client, county, _ = world
-    ids = {one.camera.camera_id for one in county.cameras}
+    ids = {camera.camera.camera_id for camera in county.cameras}
     seen = []
     for verdict in client.watch(region_prefix="1399"):
         assert client.verdict(verdict.camera_id).visit_id >= verdict.visit_id
@@ -189,101 +163,108 @@ def test_watchers_see_verdicts_as_they_are_stored(world) -> None:
     assert set(seen) <= ids
 
 
-def test_check_now_brings_a_fresh_verdict(world) -> None:
+def test_check_now_brings_a_fresh_verdict(world: World) -> None:
     _, client, county, _ = world
     camera_id = county.cameras[0].camera.camera_id
-    before = wait_for(lambda: latest(client, camera_id)).visit_id
-    told = {one.camera_id: one for one in client.check_now([camera_id, "nobody", "pushed"], timeout_s=20)}
-    assert {one: told[one].outcome for one in told} == {
+    before = wait_until(lambda: latest(client, camera_id)).visit_id
+    told = {checked.camera_id: checked for checked in client.check_now([camera_id, "nobody", "pushed"], timeout_s=20)}
+    assert {camera_name: told[camera_name].outcome for camera_name in told} == {
         camera_id: "verdict",
         "nobody": "not_found",
         "pushed": "not_visited",
     }
-    fresh = told[camera_id].verdict
+    fresh = present(told[camera_id].verdict)
     assert fresh.visit_id > before
-    assert latest(client, camera_id).visit_id >= fresh.visit_id
+    assert present(latest(client, camera_id)).visit_id >= fresh.visit_id
 
 
-def test_a_gateway_pushes_and_is_judged(world) -> None:
+def test_a_gateway_pushes_and_is_judged(world: World) -> None:
     engine, client, _, _ = world
     push(engine.addresses["intake"], [keyframe("pushed")])
-    verdict = wait_for(lambda: last_pushed(client))
+    verdict = wait_until(lambda: last_pushed(client))
     assert (verdict.width, verdict.height) == (640, 360)
 
 
-def test_what_gateways_send_wrong_is_counted_and_harms_nobody(world) -> None:
+def test_what_gateways_send_wrong_is_counted_and_harms_nobody(world: World) -> None:
     engine, client, _, _ = world
     reasons = ("malformed", "too_large", "unknown_camera")
     name = "patrol_intake_dropped_frames_total"
-    before = {reason: scrape(engine).get((name, (("reason", reason),)), 0) for reason in reasons}
-    bad = [
+    before = {reason: scrape(engine.addresses["metrics"]).get((name, (("reason", reason),)), 0) for reason in reasons}
+    bad: list[list[bytes | memoryview]] = [
         [b"PK1"],
         [b"PK1", b"\xff\xff", b"x"],
         [b"nonsense"] * 20,
         keyframe("nobody"),
         keyframe("pushed", bytes(9 << 20)),
     ]
-    judged = last_pushed(client).visit_id
+    judged = present(last_pushed(client)).visit_id
     push(engine.addresses["intake"], [*bad, keyframe("pushed")])
-    wait_for(lambda: last_pushed(client).visit_id > judged)
-    after = scrape(engine)
+    wait_until(lambda: pushed_since(client, judged))
+    after = scrape(engine.addresses["metrics"])
     assert after[(name, (("reason", "too_large"),))] == before["too_large"] + 1
     assert after[(name, (("reason", "malformed"),))] == before["malformed"] + 3
     assert after[(name, (("reason", "unknown_camera"),))] == before["unknown_camera"] + 1
-    assert client.status().machine.workers_ready == 1
+    assert present(client.status().machine).workers_ready == 1
 
 
-def test_damaged_keyframes_are_unknown_never_blurred_or_covered(world) -> None:
+def test_damaged_keyframes_are_unknown_never_blurred_or_covered(world: World) -> None:
     engine, client, _, _ = world
-    before = wait_for(lambda: last_pushed(client)).visit_id
+    before = wait_until(lambda: last_pushed(client)).visit_id
     push(engine.addresses["intake"], [keyframe("pushed", PICTURE[: len(PICTURE) // 2])])
-    verdict = wait_for(lambda: (now := last_pushed(client)).visit_id > before and now)
+    verdict = wait_until(lambda: pushed_since(client, before))
     assert (verdict.state, verdict.reason, verdict.kinds) == (State.UNKNOWN, "damaged", ())
 
 
-def test_the_scrape_says_what_happened(world) -> None:
+def test_the_scrape_says_what_happened(world: World) -> None:
     engine, _, county, _ = world
-    wait_for(lambda: scrape(engine).get(("patrol_visits_total", (("outcome", "unauthorized"), ("via", "rtsp"))), 0) > 0)
-    now = scrape(engine)
+    wait_until(
+        lambda: (
+            scrape(engine.addresses["metrics"]).get(
+                ("patrol_visits_total", (("outcome", "unauthorized"), ("via", "rtsp"))), 0
+            )
+            > 0
+        )
+    )
+    now = scrape(engine.addresses["metrics"])
     assert now[("patrol_visits_total", (("outcome", "keyframe"), ("via", "rtsp")))] > 0
     assert now[("patrol_stage_seconds_count", (("stage", "decode"),))] > 0
     wanted = {("region", "139901"), ("state", "fault")}
     assert any(key[0] == "patrol_cameras" and set(key[1]) == wanted and value == 1 for key, value in now.items())
-    ids = [one.camera.camera_id for one in county.cameras]
+    ids = [camera.camera.camera_id for camera in county.cameras]
     assert not any(camera_id in str(key) for key in now for camera_id in ids)
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(world) -> None:
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(world: World) -> None:
     engine, client, _, _ = world
-    before = last_pushed(client).visit_id
+    before = present(last_pushed(client)).visit_id
     pid = engine.pids()["worker-0"]
     os.kill(pid, signal.SIGKILL)
     push(engine.addresses["intake"], [keyframe("pushed")])
-    verdict = wait_for(lambda: (now := last_pushed(client)).visit_id > before and now)
+    verdict = wait_until(lambda: pushed_since(client, before))
     assert verdict.width == 640
     assert engine.pids()["worker-0"] != pid
-    assert scrape(engine)[("patrol_worker_restarts_total", (("reason", "signal_9"),))] == 1
+    assert scrape(engine.addresses["metrics"])[("patrol_worker_restarts_total", (("reason", "signal_9"),))] == 1
 
 
-def test_a_feeder_that_is_killed_is_replaced(world) -> None:
+def test_a_feeder_that_is_killed_is_replaced(world: World) -> None:
     engine, client, county, _ = world
     os.kill(engine.pids()["feeder-0"], signal.SIGKILL)
     camera_id = county.cameras[0].camera.camera_id
-    before = latest(client, camera_id).visit_id
-    wait_for(lambda: latest(client, camera_id).visit_id > before + 1)
+    before = present(latest(client, camera_id)).visit_id
+    wait_until(lambda: present(latest(client, camera_id)).visit_id > before + 1)
 
 
-def test_a_baseline_is_reset_and_stays_so(world) -> None:
+def test_a_baseline_is_reset_and_stays_so(world: World) -> None:
     _, client, county, _ = world
     healthy = county.cameras[HEALTHY].camera.camera_id
-    wait_for(lambda: latest(client, healthy).figures.get("baseline_visits", 0) >= 2)
+    wait_until(lambda: present(latest(client, healthy)).figures.get("baseline_visits", 0) >= 2)
     assert client.reset_baselines([healthy, "nobody"]) == (1, ("nobody",))
-    before = latest(client, healthy).visit_id
-    wait_for(lambda: latest(client, healthy).visit_id > before)
-    assert latest(client, healthy).figures["baseline_visits"] <= 2
+    before = present(latest(client, healthy)).visit_id
+    wait_until(lambda: present(latest(client, healthy)).visit_id > before)
+    assert present(latest(client, healthy)).figures["baseline_visits"] <= 2
 
 
-def test_a_removed_camera_is_gone(world) -> None:
+def test_a_removed_camera_is_gone(world: World) -> None:
     _, client, county, _ = world
     camera_id = county.cameras[-1].camera.camera_id
     assert client.remove_cameras([camera_id, "nobody"]) == (1, ("nobody",))
@@ -296,7 +277,7 @@ def test_verdicts_and_registry_survive_a_restart(tmp_path: Path) -> None:
     with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras([Camera("pushed", "", push=True)])
         push(engine.addresses["intake"], [keyframe("pushed")])
-        first = wait_for(lambda: latest(client, "pushed"))
+        first = wait_until(lambda: latest(client, "pushed"))
     began = time.monotonic()
     with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         assert time.monotonic() - began < 5, "the second start is to be ready in 5 s"
@@ -326,9 +307,8 @@ def test_the_schedulers_time_never_goes_back(tmp_path: Path, monkeypatch: pytest
     store = Store.open(chosen.record.url)
     store.registry.upsert([Camera("pushed", "", push=True)])
     store.close()
-    with HubAtHand(chosen):
-        time.sleep(0.5)
-    assert len(told_ns) > 3
+    with InProcessEngine(chosen):
+        wait_until(lambda: len(told_ns) > 3)
     assert told_ns == sorted(told_ns)
 
 
@@ -337,30 +317,30 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
     with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras([Camera(name, "", push=True) for name in ("one", "two")])
         workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]
-        wait_for(lambda: client.status().machine.workers_ready == 2)  # the last one's word may be on its way
+        wait_until(lambda: present(client.status().machine).workers_ready == 2)  # the last one's word may be on its way
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)  # so that each holds a frame when it dies
         push(engine.addresses["intake"], [keyframe("one"), keyframe("two")])
         handed_out = ("patrol_stage_seconds_count", (("stage", "queue"),))
         for number, pid in enumerate(workers, 2):
-            wait_for(lambda number=number: scrape(engine).get(handed_out) == number)
+            wait_until(partial(sample_is, engine, handed_out, number))
             os.kill(pid, signal.SIGKILL)
         died = ("patrol_worker_restarts_total", (("reason", "signal_9"),))
-        wait_for(lambda: scrape(engine).get(died) == 2)
+        wait_until(partial(sample_is, engine, died, 2))
         # The first to die passed its frame to the second: that frame saw two deaths, the other only one.
-        verdicts = [wait_for(lambda name=name: latest(client, name)) for name in ("one", "two")]
+        verdicts = [wait_until(partial(latest, client, name)) for name in ("one", "two")]
         assert sorted(verdict.reason for verdict in verdicts) == ["", "quarantined"]
         assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
-        (kept,) = [one for one in (tmp_path / "q").iterdir() if one.suffix == ".h264"]
+        (kept,) = [path for path in (tmp_path / "q").iterdir() if path.suffix == ".h264"]
         assert kept.read_bytes() == PICTURE
-        wait_for(lambda: client.status().machine.workers_ready == 2)
+        wait_until(lambda: present(client.status().machine).workers_ready == 2)
 
 
 @pytest.mark.parametrize("key", ["grpc_listen", "metrics_listen"])
 def test_a_port_in_use_is_said_with_the_key_that_names_it(tmp_path: Path, key: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        serve = {"grpc_listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", key: address}
+        serve: dict[str, Any] = {"grpc_listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", key: address}
         with (
             pytest.raises(ListenError, match=f"serve.{key} = '{address}'"),
             Supervisor(settings(tmp_path, serve=ServeSettings(**serve))),
@@ -377,9 +357,9 @@ def test_a_database_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None
 def test_a_registry_in_the_database_is_patrolled_from_the_start(tmp_path: Path) -> None:
     with County(only={HEALTHY}) as county:
         store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-        store.registry.upsert([one.camera for one in county.cameras])
+        store.registry.upsert([camera.camera for camera in county.cameras])
         store.close()
         with Supervisor(settings(tmp_path)) as engine, PatrolClient(engine.addresses["grpc"]) as client:
-            verdict = wait_for(lambda: latest(client, county.cameras[0].camera.camera_id))
+            verdict = wait_until(lambda: latest(client, county.cameras[0].camera.camera_id))
             assert verdict.state in (State.OK, State.FAULT)
             assert FaultKind.TOO_DARK not in verdict.kinds

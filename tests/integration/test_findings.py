@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,10 @@ from engine.model.findings import Finding, FindingCommand, FindingQuery, Finding
 from engine.model.verdict import Severity
 from engine.storage.db.store import Store
 from engine.storage.evidence.store import EvidenceStore
-from tests.integration.test_engine import scrape, settings, wait_for
-from tests.support.hub_in_process import HubAtHand
+from tests.support.expect import present
+from tests.support.hub_in_process import InProcessEngine
+from tests.support.live_engine import scrape, settings
+from tests.support.waiting import wait_until
 
 CLEAR, COVERED = 0, 1
 INSPECTOR = Actor("wang", Role.INSPECTOR, "130102")
@@ -53,63 +56,83 @@ def lens() -> Iterator[list[str]]:
         process.kill()
 
 
-def chosen(folder: Path, **ledger) -> Settings:
+def chosen(folder: Path, **ledger: Any) -> Settings:
     return settings(folder, ledger=LedgerSettings(**(QUICK | ledger)))
 
 
-def show(engine: HubAtHand, url: str) -> None:
+def show(engine: InProcessEngine, url: str) -> None:
     """What the camera shows from now on."""
-    report = engine.ask(engine.port.import_cameras([replace(CAMERA, url=url)], False))
+    report = engine.call(engine.port.import_cameras([replace(CAMERA, url=url)], False))
     assert report.problems == ()
 
 
-def found(engine: HubAtHand, finding_id: int = 1) -> Finding | None:
-    return engine.ask(engine.port.ledger.finding(finding_id))
+def found(engine: InProcessEngine, finding_id: int = 1) -> Finding | None:
+    return engine.call(engine.port.ledger.finding(finding_id))
 
 
-def act(engine: HubAtHand, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, **more) -> Finding:
-    return engine.ask(engine.port.ledger.act(FindingCommand(finding_id, step, **more), actor))
+def act(engine: InProcessEngine, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, **more: Any) -> Finding:
+    return engine.call(engine.port.ledger.act(FindingCommand(finding_id, step, **more), actor))
 
 
-def steps(engine: HubAtHand, finding_id: int = 1) -> list[Step]:
-    return [event.step for event in engine.ask(engine.port.ledger.finding_events(finding_id))]
+def latest_digest(engine: InProcessEngine) -> str:
+    """SHA-256 of the latest keyframe that is kept of the camera."""
+    keyframe = present(engine.port._storage.evidence.get(CAMERA.camera_id))
+    return hashlib.sha256(keyframe.payload).hexdigest()
 
 
-def is_now(engine: HubAtHand, *states: FindingState, finding_id: int = 1) -> Finding | None:
+def seen_at_ns(engine: InProcessEngine) -> int:
+    """When the latest verdict on the camera was given."""
+    status = present(engine.call(engine.port.camera(CAMERA.camera_id)))
+    return present(status.latest).at_wall_ns
+
+
+def steps(engine: InProcessEngine, finding_id: int = 1) -> list[Step]:
+    return [event.step for event in engine.call(engine.port.ledger.finding_events(finding_id))]
+
+
+def is_now(engine: InProcessEngine, *states: FindingState, finding_id: int = 1) -> Finding | None:
     finding = found(engine, finding_id)
     return finding if finding is not None and finding.state in states else None
 
 
 def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path)) as engine:
+    with InProcessEngine(chosen(tmp_path)) as engine:
         show(engine, lens[COVERED])
-        opened = wait_for(lambda: found(engine))
+        opened = wait_until(lambda: found(engine))
         assert (opened.state, opened.severity, opened.level) == (FindingState.OPEN, Severity.BLIND, Level.SCHOOL)
         assert opened.subject.cause_key == "covered"
-        (event,) = engine.ask(engine.port.ledger.finding_events(1))
+        (event,) = engine.call(engine.port.ledger.finding_events(1))
         assert (event.who, len(event.evidence), len(event.evidence[0])) == (ENGINE.name, 1, 64)
 
         pinned = ("patrol_evidence_files", (("rank", "pinned"),))
-        wait_for(lambda: scrape(engine).get(pinned))
+        wait_until(lambda: scrape(engine.addresses["metrics"]).get(pinned))
         assert act(engine, Step.ACKNOWLEDGED).state is FindingState.ACKNOWLEDGED
         assert act(engine, Step.CLAIMED, why="布已取下").state is FindingState.RECTIFIED
-        handed_back = wait_for(lambda: is_now(engine, FindingState.ACKNOWLEDGED))
+        handed_back = wait_until(lambda: is_now(engine, FindingState.ACKNOWLEDGED))
         assert steps(engine)[-2:] == [Step.RECHECK_BEGUN, Step.RECHECK_FAILED]
         assert handed_back.claims == 1
 
         show(engine, lens[CLEAR])
         act(engine, Step.CLAIMED, why="布真的取下了", request_id="again")
         assert act(engine, Step.CLAIMED, request_id="again").claims == 2
-        closed = wait_for(lambda: is_now(engine, FindingState.CLOSED))
+        closed = wait_until(lambda: is_now(engine, FindingState.CLOSED))
         assert steps(engine)[-3:] == [Step.RECHECK_BEGUN, Step.RECHECK_PASSED, Step.CLOSED]
         assert act(engine, Step.CLAIMED, request_id="again") == closed
         with pytest.raises(StateError, match="findings/1: is closed"):
             act(engine, Step.CLAIMED)
 
-        wait_for(lambda: scrape(engine)[("patrol_finding_events_total", (("step", "closed"),))] == 1)
-        assert scrape(engine)[("patrol_finding_events_total", (("step", "claimed"),))] == 2
-        wait_for(lambda: not sum(value for key, value in scrape(engine).items() if key[0] == "patrol_findings"))
-        wait_for(lambda: not scrape(engine)[pinned])
+        wait_until(
+            lambda: scrape(engine.addresses["metrics"])[("patrol_finding_events_total", (("step", "closed"),))] == 1
+        )
+        assert scrape(engine.addresses["metrics"])[("patrol_finding_events_total", (("step", "claimed"),))] == 2
+        wait_until(
+            lambda: (
+                not sum(
+                    value for key, value in scrape(engine.addresses["metrics"]).items() if key[0] == "patrol_findings"
+                )
+            )
+        )
+        wait_until(lambda: not scrape(engine.addresses["metrics"])[pinned])
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     log = [logged.event for logged in store.findings.events_after(0)]
     assert replay(log)[1] == store.findings.get(1) == closed
@@ -124,44 +147,43 @@ def test_a_covered_lens_is_found_claimed_too_early_claimed_again_and_closed(tmp_
 
 
 def test_a_finding_is_the_engines_own_to_close_when_the_fault_went_away(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path, settle_h=0)) as engine:
+    with InProcessEngine(chosen(tmp_path, settle_h=0)) as engine:
         show(engine, lens[COVERED])
-        wait_for(lambda: found(engine))
+        wait_until(lambda: found(engine))
         show(engine, lens[CLEAR])
-        wait_for(lambda: is_now(engine, FindingState.CLOSED))
-        events = engine.ask(engine.port.ledger.finding_events(1))
+        wait_until(lambda: is_now(engine, FindingState.CLOSED))
+        events = engine.call(engine.port.ledger.finding_events(1))
         assert {event.who for event in events} == {ENGINE.name}
         assert [event.step for event in events][1] is Step.CLAIMED
 
 
 def test_an_evidence_is_the_keyframe_that_was_judged(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path)) as engine:
+    with InProcessEngine(chosen(tmp_path)) as engine:
         show(engine, lens[COVERED])
-        wait_for(lambda: found(engine))
-        (event,) = engine.ask(engine.port.ledger.finding_events(1))
-        keyframe = engine.port._evidence.get(CAMERA.camera_id)
-        # every second the camera shows another picture of its twelve
-        seen = {hashlib.sha256(keyframe.payload).hexdigest()}
-        wait_for(lambda: seen.add(hashlib.sha256(engine.port._evidence.get(CAMERA.camera_id).payload).hexdigest())
-                 or event.evidence[0] in seen, timeout_s=60)  # fmt: skip
+        wait_until(lambda: found(engine))
+        (event,) = engine.call(engine.port.ledger.finding_events(1))
+        # Every second the camera shows another picture of its twelve.
+        wait_until(lambda: latest_digest(engine) == event.evidence[0], timeout_s=60)
 
 
 def test_it_runs_overdue_and_up_the_levels(tmp_path: Path, lens: list[str]) -> None:
     second_h = 1 / 3600
     hours = {"school": 2 * second_h, "county": 2 * second_h, "city": 2 * second_h, "province": 2 * second_h}
-    with HubAtHand(chosen(tmp_path, blind_hours=hours)) as engine:
+    with InProcessEngine(chosen(tmp_path, blind_hours=hours)) as engine:
         show(engine, lens[COVERED])
-        last = wait_for(lambda: (one := found(engine)) and one.level is Level.PROVINCE and one.overdue and one)
+        last = wait_until(
+            lambda: (finding := found(engine)) and finding.level is Level.PROVINCE and finding.overdue and finding
+        )
         assert (last.state, last.supervised) == (FindingState.SUPERVISED, True)
         assert steps(engine).count(Step.ESCALATED) == 3
-        page = engine.ask(engine.port.ledger.findings(FindingQuery(region_prefix="1301", level=Level.PROVINCE)))
-        assert [one.finding_id for one in page.findings] == [1]
+        page = engine.call(engine.port.ledger.findings(FindingQuery(region_prefix="1301", level=Level.PROVINCE)))
+        assert [finding.finding_id for finding in page.findings] == [1]
 
 
 def test_what_may_not_be_done_changes_nothing(tmp_path: Path, lens: list[str]) -> None:
-    with HubAtHand(chosen(tmp_path)) as engine:
+    with InProcessEngine(chosen(tmp_path)) as engine:
         show(engine, lens[COVERED])
-        wait_for(lambda: found(engine))
+        wait_until(lambda: found(engine))
         neighbour = Actor("zhang", Role.OPERATOR, "130103")
         refusals: list[tuple[type[Exception], Actor, FindingCommand]] = [
             (NotFoundError, neighbour, FindingCommand(1, Step.CLOSED, "mine")),
@@ -172,28 +194,28 @@ def test_what_may_not_be_done_changes_nothing(tmp_path: Path, lens: list[str]) -
         ]
         for kind, actor, command in refusals:
             with pytest.raises(kind):
-                engine.ask(engine.port.ledger.act(command, actor))
+                engine.call(engine.port.ledger.act(command, actor))
         assert steps(engine) == [Step.OPENED]
         act(engine, Step.DISMISSED, OPERATOR, why="being rebuilt")
         with pytest.raises(NotFoundError):
-            engine.ask(engine.port.ledger.act(FindingCommand(1, Step.CLAIMED), neighbour))
+            engine.call(engine.port.ledger.act(FindingCommand(1, Step.CLAIMED), neighbour))
 
 
 def test_after_a_restart_a_recheck_goes_on_and_a_decision_stands(tmp_path: Path, lens: list[str]) -> None:
     plan = chosen(tmp_path)
-    with HubAtHand(plan) as engine:
+    with InProcessEngine(plan) as engine:
         show(engine, lens[COVERED])
-        wait_for(lambda: found(engine))
+        wait_until(lambda: found(engine))
         show(engine, lens[CLEAR])
         claimed = act(engine, Step.CLAIMED, request_id="r1")
     assert not claimed.state.ended
-    with HubAtHand(plan) as engine:
-        wait_for(lambda: is_now(engine, FindingState.CLOSED))
+    with InProcessEngine(plan) as engine:
+        wait_until(lambda: is_now(engine, FindingState.CLOSED))
         assert act(engine, Step.CLAIMED, request_id="r1").claims == 1
         show(engine, lens[COVERED])
-        wait_for(lambda: found(engine, 2))
+        wait_until(lambda: found(engine, 2))
         act(engine, Step.DISMISSED, OPERATOR, 2, why="being rebuilt")
-    with HubAtHand(plan) as engine:
+    with InProcessEngine(plan) as engine:
         before_ns = wall_ns()
-        wait_for(lambda: engine.ask(engine.port.camera(CAMERA.camera_id)).latest.at_wall_ns > before_ns + 4 * NS_PER_S)
+        wait_until(lambda: seen_at_ns(engine) > before_ns + 4 * NS_PER_S)
         assert found(engine, 3) is None

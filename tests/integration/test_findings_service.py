@@ -21,7 +21,7 @@ from engine.ledger.projection import replay
 from engine.model.findings import FindingQuery, FindingState, LoggedEvent, Step
 from engine.model.verdict import FaultKind
 from engine.storage.db.store import Store, VisitRecord, Write
-from tests.support.findings_services import Bench, bench
+from tests.support.findings_services import FindingsHarness, findings_harness
 
 COVERED, GREASE = FaultKind.COVERED, FaultKind.GREASE
 
@@ -36,114 +36,116 @@ def away(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, queue_records_max=100) as office:
-        yield office
+def harness(tmp_path: Path) -> Iterator[FindingsHarness]:
+    with findings_harness(tmp_path, queue_records_max=100) as service:
+        yield service
 
 
-def test_a_command_is_answered_when_it_is_committed_and_not_before(one: Bench, tmp_path: Path) -> None:
-    one.look("c1", COVERED)
-    assert one.writer.flush(5)
+def test_a_command_is_answered_when_it_is_committed_and_not_before(harness: FindingsHarness, tmp_path: Path) -> None:
+    harness.judge("c1", COVERED)
+    assert harness.writer.flush(5)
 
     async def claim() -> None:
         with away(tmp_path):
-            claimed = asyncio.create_task(one.act(1, Step.CLAIMED))
-            await asyncio.sleep(0.5)
+            claimed = asyncio.create_task(harness.act(1, Step.CLAIMED))
+            await asyncio.sleep(0.5)  # while the database is away nothing happens that could be waited for
             assert not claimed.done()
         finding = await asyncio.wait_for(claimed, 10)
-        assert one.store.findings.get(1) == finding
+        assert harness.store.findings.get(1) == finding
 
     asyncio.run(claim())
 
 
-def test_who_asks_again_meanwhile_is_answered_no_earlier(one: Bench, tmp_path: Path) -> None:
-    one.look("c1", COVERED)
-    assert one.writer.flush(5)
+def test_who_asks_again_meanwhile_is_answered_no_earlier(harness: FindingsHarness, tmp_path: Path) -> None:
+    harness.judge("c1", COVERED)
+    assert harness.writer.flush(5)
 
     async def claim() -> None:
         with away(tmp_path):
-            first = asyncio.create_task(one.act(1, Step.CLAIMED, "r1"))
-            await asyncio.sleep(0.2)
+            first = asyncio.create_task(harness.act(1, Step.CLAIMED, "r1"))
+            await asyncio.sleep(0.2)  # the writer has it
             first.cancel()
-            again = asyncio.create_task(one.act(1, Step.CLAIMED, "r1"))
-            await asyncio.sleep(0.3)
+            again = asyncio.create_task(harness.act(1, Step.CLAIMED, "r1"))
+            await asyncio.sleep(0.3)  # as above
             assert not again.done()
         assert (await asyncio.wait_for(again, 10)).claims == 1
 
     asyncio.run(claim())
 
 
-def test_a_verdict_and_what_the_ledger_makes_of_it_are_committed_together(one: Bench) -> None:
+def test_a_verdict_and_what_the_ledger_makes_of_it_are_committed_together(harness: FindingsHarness) -> None:
     seen: list[tuple[LoggedEvent, int]] = []
-    one.listeners.append(lambda news: seen.extend((event, one.store.history.last_seq()) for event in news))
-    one.look("c1")
-    one.look("c1", COVERED)
-    assert one.writer.flush(5)
+    harness.listeners.append(lambda news: seen.extend((event, harness.store.history.last_seq()) for event in news))
+    harness.judge("c1")
+    harness.judge("c1", COVERED)
+    assert harness.writer.flush(5)
     ((event, verdicts),) = seen
     assert (event.event.step, verdicts) == (Step.OPENED, 2)
 
 
 def test_listeners_hear_of_every_event_once_and_in_order_also_after_a_database_was_away(
-    one: Bench, tmp_path: Path
+    harness: FindingsHarness, tmp_path: Path
 ) -> None:
     heard: list[int] = []
-    one.listeners.append(lambda news: heard.extend(event.seq for event in news))
-    one.look("c0", COVERED)
+    harness.listeners.append(lambda news: heard.extend(event.seq for event in news))
+    harness.judge("c0", COVERED)
     with away(tmp_path):
         for number in range(1, 30):
-            one.look(f"c{number}", COVERED)
-        time.sleep(0.3)
-    one.look("c30", GREASE)
-    assert one.writer.flush(10)
+            harness.judge(f"c{number}", COVERED)
+        time.sleep(0.3)  # the writer has tried at least once
+    harness.judge("c30", GREASE)
+    assert harness.writer.flush(10)
     assert heard == list(range(1, 32))
-    assert asyncio.run(FindingLog(one.store.findings).span()) == (0, 31)
-    assert [event.seq for event in asyncio.run(FindingLog(one.store.findings).after(29, 10))] == [30, 31]
+    assert asyncio.run(FindingLog(harness.store.findings).span()) == (0, 31)
+    assert [event.seq for event in asyncio.run(FindingLog(harness.store.findings).after(29, 10))] == [30, 31]
 
 
-def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(one: Bench) -> None:
+def test_listeners_are_rung_by_one_thread_so_that_none_hears_twice(harness: FindingsHarness) -> None:
     threads: set[str] = set()
     heard: list[int] = []
-    one.listeners.append(lambda news: heard.extend(event.seq for event in news))
-    one.listeners.append(lambda _: threads.add(threading.current_thread().name))
-    transact = one.writer.transact
+    harness.listeners.append(lambda news: heard.extend(event.seq for event in news))
+    harness.listeners.append(lambda _: threads.add(threading.current_thread().name))
+    transact = harness.writer.transact
 
     def committed_at_once(*writes: Write) -> "Future[VisitRecord | None]":
         done = transact(*writes)
         done.result(5)  # whoever asked comes by when it is long committed
         return done
 
-    one.writer.transact = committed_at_once  # type: ignore[method-assign]
-    one.look("c1", COVERED)
-    asyncio.run(one.act(1, Step.ACKNOWLEDGED))
-    asyncio.run(one.act(1, Step.CLAIMED))
-    assert one.writer.flush(5)
+    harness.writer.transact = committed_at_once  # type: ignore[assignment, method-assign]
+    harness.judge("c1", COVERED)
+    asyncio.run(harness.act(1, Step.ACKNOWLEDGED))
+    asyncio.run(harness.act(1, Step.CLAIMED))
+    assert harness.writer.flush(5)
     assert heard == [1, 2, 3]
     assert threads == {"writer"}
 
 
-def test_while_the_database_is_away_nothing_is_promised_and_nothing_is_lost(one: Bench, tmp_path: Path) -> None:
+def test_while_the_database_is_away_nothing_is_promised_and_nothing_is_lost(
+    harness: FindingsHarness, tmp_path: Path
+) -> None:
     with away(tmp_path):
         for number in range(150):
-            one.look(f"c{number}", COVERED)
+            harness.judge(f"c{number}", COVERED)
         with pytest.raises(StoreError, match="the database is away"):
-            asyncio.run(one.act(1, Step.CLAIMED))
-    assert b"patrol_findings_unheard_total 50.0" in one.metrics.render()
-    assert one.writer.flush(10)
-    assert one.store.findings.page(FindingQuery()).total == 100
-    assert not {"queue_full_ledger", "refused"} & set(one.writer.dropped)
+            asyncio.run(harness.act(1, Step.CLAIMED))
+    assert b"patrol_findings_unheard_total 50.0" in harness.metrics.render()
+    assert harness.writer.flush(10)
+    assert harness.store.findings.page(FindingQuery()).total == 100
+    assert not {"queue_full_ledger", "refused"} & set(harness.writer.dropped)
     for number in range(150):
-        one.look(f"c{number}", COVERED)
-    assert one.writer.flush(10)
-    assert one.store.findings.page(FindingQuery()).total == 150
-    assert asyncio.run(one.act(1, Step.CLAIMED)).state is FindingState.RECTIFIED
+        harness.judge(f"c{number}", COVERED)
+    assert harness.writer.flush(10)
+    assert harness.store.findings.page(FindingQuery()).total == 150
+    assert asyncio.run(harness.act(1, Step.CLAIMED)).state is FindingState.RECTIFIED
 
 
-def test_a_claim_orders_a_look_at_the_next_turn(one: Bench) -> None:
-    one.look("c1", COVERED)
-    assert one.writer.flush(5)
-    asyncio.run(one.act(1, Step.CLAIMED))
-    assert one.office.advance(time.time_ns()) == ["c1"]
-    assert one.office.advance(time.time_ns()) == []
+def test_a_claim_orders_a_look_at_the_next_turn(harness: FindingsHarness) -> None:
+    harness.judge("c1", COVERED)
+    assert harness.writer.flush(5)
+    asyncio.run(harness.act(1, Step.CLAIMED))
+    assert harness.service.advance(time.time_ns()) == ["c1"]
+    assert harness.service.advance(time.time_ns()) == []
 
 
 def test_killed_at_any_moment_every_answered_command_is_there_once(tmp_path: Path) -> None:

@@ -13,18 +13,23 @@ import pytest
 
 from engine.client import PatrolClient
 from engine.supervisor.app import Supervisor
-from tests.integration.test_api_live import cameras, free_port, settings
 from tests.kill_nine.run import Run
-from tests.support.served import wait_until
+from tests.support.expect import present
+from tests.support.live_engine import refusing_cameras, refusing_settings
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
 
 MOMENTS = 6
 
 
 @pytest.mark.timeout(240)
-def test_nothing_acknowledged_is_lost_or_doubled_by_any_kill(database_url: str, request, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_or_doubled_by_any_kill(
+    database_url: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     server = None if database_url.startswith("sqlite") else request.getfixturevalue("postgres_server")
     run = Run(tmp_path, database_url, server, seed=5)
-    outcome = run.play(MOMENTS)
+    outcome = run.execute(MOMENTS)
     assert outcome.problems == [], f"{json.dumps(outcome.figures)}\n{run.log()[-5000:]}"
     figures = outcome.figures
     assert figures["moments"] == MOMENTS
@@ -33,13 +38,15 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_any_kill(database_url: str, 
     assert min(number for name, number in figures["resumed"].items() if name != "patient") > 1
 
 
-def test_a_hub_that_comes_back_before_its_database_is_started_until_it_can_run(postgres_server, tmp_path: Path) -> None:
+def test_a_hub_that_comes_back_before_its_database_is_started_until_it_can_run(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
     port = free_port()
-    chosen = settings(tmp_path, port)
+    chosen = refusing_settings(tmp_path, port)
     chosen = chosen.model_copy(update={"record": chosen.record.model_copy(update={"url": postgres_server.database()})})
     with Supervisor(chosen) as engine, PatrolClient(f"127.0.0.1:{port}") as client:
-        client.import_cameras(cameras(free_port()))
-        wait_until(lambda: client.status().machine.checks_total > 0, 30)
+        client.import_cameras(refusing_cameras(free_port()))
+        wait_until(lambda: present(client.status().machine).checks_total > 0, 30)
         postgres_server.stop("immediate")
         try:
             os.kill(engine.pids()["hub"], signal.SIGKILL)
@@ -53,7 +60,7 @@ def test_a_hub_that_comes_back_before_its_database_is_started_until_it_can_run(p
 
         def patrols() -> bool:
             try:
-                return client.status().machine.checks_total > 0
+                return present(client.status().machine).checks_total > 0
             except Exception:
                 return False
 

@@ -23,12 +23,13 @@ from engine.storage.db.store import Store
 from engine.storage.evidence.exhibits import Exhibits
 from engine.supervisor.app import Supervisor
 from engine.worker.process import render_annotated
-from tests.integration.test_engine import DARK, HEALTHY, LOCKED, scrape, settings, wait_for
 from tests.support.clips import encode, scene
+from tests.support.live_engine import DARK, HEALTHY, LOCKED, scrape, settings
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def patrolled(tmp_path_factory) -> Path:
+def patrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that a patrol left behind, and its configuration."""
     folder: Path = tmp_path_factory.mktemp("kpi")
     (folder / "patrol.toml").write_text(
@@ -38,12 +39,14 @@ def patrolled(tmp_path_factory) -> Path:
         county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
         engine = stack.enter_context(Supervisor(settings(folder)))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
-        client.import_cameras([one.camera for one in county.cameras])
+        client.import_cameras([camera.camera for camera in county.cameras])
         store = Store.open(f"sqlite:///{folder}/patrol.db")
         stack.callback(store.close)
-        wait_for(lambda: counted(store).cameras_visited == 3 and counted(store).periods_due > 0, timeout_s=40)
-        wait_for(lambda: Exhibits(folder / "ev" / "exhibits").digests(), timeout_s=40)
-        wait_for(lambda: any(name == "patrol_kpi_ratio" for name, _ in scrape(engine)), timeout_s=40)
+        wait_until(lambda: counted(store).cameras_visited == 3 and counted(store).periods_due > 0, timeout_s=40)
+        wait_until(lambda: Exhibits(folder / "ev" / "exhibits").digests(), timeout_s=40)
+        wait_until(
+            lambda: any(name == "patrol_kpi_ratio" for name, _ in scrape(engine.addresses["metrics"])), timeout_s=40
+        )
     return folder
 
 

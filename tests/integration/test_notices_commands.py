@@ -64,7 +64,7 @@ def kept(tmp_path: Path, config: Path) -> Path:
     with closing(Store.open(f"sqlite:///{tmp_path}/patrol.db")) as store:
         now = time.time_ns()
         body = '{"finding":"findings/1"}'
-        store.outbox.add([Notice(0, "finding.opened", one, 1, now, "130102", body) for one in range(1, 5)])
+        store.outbox.add([Notice(0, "finding.opened", number, 1, now, "130102", body) for number in range(1, 5)])
         store.outbox.route(lambda _: ["county"], now, 10, 10)
         store.outbox.record_and_fetch(
             [
@@ -83,7 +83,7 @@ def test_the_list_says_what_became_of_each_and_how_much_waits(kept: Path) -> Non
     assert said[5].startswith("county: 1 wait, the oldest since")
     assert said[5].endswith("2 given up")
     dead = [json.loads(line) for line in patrol(kept, "list", "--dead", "--json").stdout.splitlines()]
-    assert [(one["notice"], one["attempts"], one["last_error"]) for one in dead] == [
+    assert [(delivery["notice"], delivery["attempts"], delivery["last_error"]) for delivery in dead] == [
         ("county/3", 81, "expired; timeout"),
         ("county/2", 3, "refused: HTTP 422"),
     ]
@@ -150,6 +150,7 @@ def test_the_example_refuses_what_is_not_ours(tmp_path: Path) -> None:
 def post(url: str, sent: dict[str, str], body: bytes) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, sent), timeout=5) as reply:
-            return reply.status
+            status: int = reply.status
+            return status
     except urllib.error.HTTPError as error:
         return error.code

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +28,7 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import FailureReason
 from engine.storage.db.store import Store, VisitRecord
 from tests.support.certificates import certificate
-from tests.support.platforms import channel, media, old_wvp, serving, wvp, zlmediakit
+from tests.support.platforms import Answer, channel, media, old_wvp, serving, wvp, zlmediakit
 
 SECRET = "platform-secret-0123456789"
 KITCHEN, STORE_ROOM, NEW = "13010200001310000001", "13010200001310000002", "13020200001320000003"
@@ -43,9 +45,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings):
-    with open_database_registry(settings) as one:
-        one.upsert(
+def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
+    with open_database_registry(settings) as registry:
+        registry.upsert(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
                 Camera(STORE_ROOM, "rtsp://u:secret@10.0.0.2/1", "仓库", region="130102", platform_status="OFF"),
@@ -53,18 +55,20 @@ def desk(settings: Settings):
                 Camera("elsewhere", "rtsp://10.9.9.9/1", region="130102", platform_status="ON"),
             ]
         )
-        yield one
+        yield registry
 
 
-def statuses(desk: DatabaseRegistry) -> dict[str, str]:
-    return {one.camera.camera_id: one.camera.platform_status for one in desk.cameras(CameraQuery())}
+def statuses(registry: DatabaseRegistry) -> dict[str, str]:
+    return {status.camera.camera_id: status.camera.platform_status for status in registry.cameras(CameraQuery())}
 
 
-def zlm(url: str, secret: str = SECRET, **more) -> PlatformHttp:
+def zlm(url: str, secret: str = SECRET, **more: Any) -> PlatformHttp:
     return PlatformHttp(url, query={"secret": secret}, **more)
 
 
-def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(
+    registry: DatabaseRegistry, settings: Settings
+) -> None:
     streams = [
         media("rtp", f"{NVR}_{KITCHEN}", "rtsp"),
         media("rtp", f"{NVR}_{KITCHEN}", "fmp4", key_frames=0),
@@ -75,29 +79,29 @@ def test_a_zlmediakit_says_of_each_camera_whether_it_has_a_picture(desk: Databas
     with serving(zlmediakit(streams)) as (url, asked):
         pulled = list_zlmediakit(zlm(url), (), "")
     assert len(asked) == 1
-    report = pull(desk, pulled, PullOptions(), settings)
-    assert statuses(desk) == {KITCHEN: "ON", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "ON"}
+    report = pull(registry, pulled, PullOptions(), settings)
+    assert statuses(registry) == {KITCHEN: "ON", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "ON"}
     assert (report.channels, report.known, report.absent, report.added) == (4, 3, 0, 0)
-    assert [(one.camera_id, one.was, one.now) for one in report.changes] == [
+    assert [(change.camera_id, change.was, change.now) for change in report.changes] == [
         (KITCHEN, "", "ON"),
         ("served", "ON", "OFF"),
     ]
-    assert [one.ids[0] for one in report.unknown] == ["live/other"]
+    assert [entry.ids[0] for entry in report.unknown] == ["live/other"]
 
 
-def test_nothing_but_platform_status_is_written(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_nothing_but_platform_status_is_written(registry: DatabaseRegistry, settings: Settings) -> None:
     store = Store.open(settings.record.url)
-    before = {one.camera_id: one for one in store.registry.cameras()}
+    before = {camera.camera_id: camera for camera in store.registry.cameras()}
     listed = [channel(KITCHEN, "OFF", "another name", gbCivilCode="1399", gbParentId=NVR), channel(STORE_ROOM, "OFF")]
     with serving(wvp(listed)) as (url, _):
-        pull(desk, list_wvp(wvp_http(url), (), 500, 10), PullOptions(), settings)
-    after = {one.camera_id: one for one in store.registry.cameras()}
+        pull(registry, list_wvp(wvp_http(url), (), 500, 10), PullOptions(), settings)
+    after = {camera.camera_id: camera for camera in store.registry.cameras()}
     assert after == before | {KITCHEN: replace(before[KITCHEN], platform_status="OFF")}
     assert after[KITCHEN].url == "rtsp://u:secret@10.0.0.1/1"
     store.close()
 
 
-def wvp_http(url: str, token: str = SECRET, **more) -> PlatformHttp:
+def wvp_http(url: str, token: str = SECRET, **more: Any) -> PlatformHttp:
     return PlatformHttp(url, headers={"access-token": token}, **more)
 
 
@@ -106,7 +110,9 @@ def test_a_wvp_is_read_page_by_page_to_its_end() -> None:
     with serving(wvp(listed)) as (url, asked):
         pulled = list_wvp(wvp_http(url), (), 10, 10)
     assert [target.split("?")[1] for target in asked] == [f"page={page}&count=10" for page in (1, 2, 3)]
-    assert {one.ids[0]: one.status for one in pulled.channels} == {one["gbDeviceId"]: one["gbStatus"] for one in listed}
+    assert {channel.ids[0]: channel.status for channel in pulled.channels} == {
+        entry["gbDeviceId"]: entry["gbStatus"] for entry in listed
+    }
     assert pulled.notes == ()
 
 
@@ -120,12 +126,12 @@ def test_groups_and_entries_without_an_id_are_left_out_and_counted() -> None:
     listed = [channel(KITCHEN), channel(GROUP), channel(None), channel("no-code", "OFF")]
     with serving(wvp(listed)) as (url, _):
         pulled = list_wvp(wvp_http(url), (), 10, 10)
-    assert [one.ids[0] for one in pulled.channels] == [KITCHEN, "no-code"]
+    assert [channel.ids[0] for channel in pulled.channels] == [KITCHEN, "no-code"]
     assert pulled.notes == ("2 entries are no cameras (groups, recorders, entries without an id)",)
 
 
 def test_a_list_that_shrinks_while_it_is_read_is_told() -> None:
-    def shrinking(path: str, query: dict[str, str], headers: dict[str, str]):
+    def shrinking(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del path, headers
         first = query["page"] == "1"
         return 200, {"code": 0, "data": {"total": 3, "list": [channel(KITCHEN)] if first else []}}
@@ -137,7 +143,7 @@ def test_a_list_that_shrinks_while_it_is_read_is_told() -> None:
 
 
 def test_a_list_without_an_end_is_cut() -> None:
-    def endless(path: str, query: dict[str, str], headers: dict[str, str]):
+    def endless(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del path, headers
         return 200, {"code": 0, "data": {"total": 10**9, "list": [channel(code(int(query["page"])))]}}
 
@@ -150,7 +156,7 @@ def test_a_list_without_an_end_is_cut() -> None:
 
 
 def test_an_older_wvp_is_asked_device_by_device() -> None:
-    devices = {
+    devices: dict[str, list[dict[str, Any]]] = {
         NVR: [
             {"channelId": KITCHEN, "deviceId": NVR, "name": "烹饪间", "status": True, "civilCode": "130102"},
             {"channelId": STORE_ROOM, "deviceId": NVR, "name": "仓库", "status": False, "parentId": "130102"},
@@ -159,7 +165,7 @@ def test_an_older_wvp_is_asked_device_by_device() -> None:
     }
     with serving(old_wvp(devices)) as (url, asked):
         pulled = list_wvp(wvp_http(url), (), 1, 20)
-    found = {one.ids[0]: (one.status, one.parent_id, one.region) for one in pulled.channels}
+    found = {channel.ids[0]: (channel.status, channel.parent_id, channel.region) for channel in pulled.channels}
     assert found == {
         KITCHEN: ("ON", NVR, "130102"), STORE_ROOM: ("OFF", NVR, "130102"), NEW: ("ON", NVR[:-1] + "2", "130202"),
     }  # fmt: skip
@@ -170,11 +176,11 @@ def test_an_older_wvp_is_asked_device_by_device() -> None:
 def test_a_wvp_that_wraps_no_answer_is_understood() -> None:
     pages = {"1": {"total": 1, "list": [channel(KITCHEN)]}}
     listing = WvpList(lambda _, query: pages[query["page"]], 10, 10)
-    assert [one.ids for one in listing.channels()] == [(KITCHEN,)]
+    assert [channel.ids for channel in listing.channels()] == [(KITCHEN,)]
 
 
 def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
-    desk: DatabaseRegistry, settings: Settings
+    registry: DatabaseRegistry, settings: Settings
 ) -> None:
     listed = [
         channel(NEW, "ON", " 新摄像头 ", gbCivilCode="13020200", gbParentId=NVR),
@@ -185,67 +191,67 @@ def test_unknown_channels_are_added_only_where_asked_and_by_the_registrys_rules(
         pulled = list_wvp(wvp_http(url), (), 10, 10)
     template = StreamUrl("rtsp://m:554/rtp/{parent_id}_{camera_id}")
     order = PullOptions(region="1302", stream_url=template, dry_run=True)
-    report = pull(desk, pulled, order, settings)
+    report = pull(registry, pulled, order, settings)
     assert report.added == 1
-    assert NEW not in statuses(desk)
-    report = pull(desk, pulled, PullOptions(region="1302", stream_url=template), settings)
+    assert NEW not in statuses(registry)
+    report = pull(registry, pulled, PullOptions(region="1302", stream_url=template), settings)
     assert report.added == 1
-    assert [(one.column, one.value) for one in report.problems] == [("url", "")]
-    (added,) = (one.camera for one in desk.cameras(CameraQuery("1302")) if one.camera.camera_id == NEW)
+    assert [(problem.column, problem.value) for problem in report.problems] == [("url", "")]
+    (added,) = (status.camera for status in registry.cameras(CameraQuery("1302")) if status.camera.camera_id == NEW)
     assert added == Camera(
         NEW, f"rtsp://m:554/rtp/{NVR}_{NEW}", "新摄像头", region="130202", uplink=NVR, platform_status="ON"
     )
-    assert set(statuses(desk)) == {KITCHEN, STORE_ROOM, "served", "elsewhere", NEW}
-    again = pull(desk, pulled, PullOptions(region="1302", stream_url=template), settings)
+    assert set(statuses(registry)) == {KITCHEN, STORE_ROOM, "served", "elsewhere", NEW}
+    again = pull(registry, pulled, PullOptions(region="1302", stream_url=template), settings)
     assert (again.added, again.changes) == (0, [])
 
 
-def test_streams_without_a_code_are_added_under_app_and_stream(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_streams_without_a_code_are_added_under_app_and_stream(registry: DatabaseRegistry, settings: Settings) -> None:
     with serving(zlmediakit([media("live", "gate")])) as (url, _):
         pulled = list_zlmediakit(zlm(url), (), "")
-    pull(desk, pulled, PullOptions(stream_url=StreamUrl("rtsp://m/{app}/{stream}")), settings)
-    assert statuses(desk)["live/gate"] == "ON"
-    assert pull(desk, pulled, PullOptions(), settings).unknown == []
+    pull(registry, pulled, PullOptions(stream_url=StreamUrl("rtsp://m/{app}/{stream}")), settings)
+    assert statuses(registry)["live/gate"] == "ON"
+    assert pull(registry, pulled, PullOptions(), settings).unknown == []
 
 
-def test_a_dry_run_writes_nothing(desk: DatabaseRegistry, settings: Settings) -> None:
-    before = statuses(desk)
+def test_a_dry_run_writes_nothing(registry: DatabaseRegistry, settings: Settings) -> None:
+    before = statuses(registry)
     with serving(wvp([channel(KITCHEN)])) as (url, _):
-        report = pull(desk, list_wvp(wvp_http(url), (), 10, 10), PullOptions(dry_run=True), settings)
+        report = pull(registry, list_wvp(wvp_http(url), (), 10, 10), PullOptions(dry_run=True), settings)
     assert len(report.changes) == 1
-    assert statuses(desk) == before
+    assert statuses(registry) == before
 
 
-def test_only_cameras_of_the_region_are_written(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_only_cameras_of_the_region_are_written(registry: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel("served", "OFF")])) as (url, _):
-        report = pull(desk, list_wvp(wvp_http(url), (), 10, 10), PullOptions(region="1302"), settings)
-    assert [one.camera_id for one in report.changes] == ["served"]
+        report = pull(registry, list_wvp(wvp_http(url), (), 10, 10), PullOptions(region="1302"), settings)
+    assert [change.camera_id for change in report.changes] == ["served"]
     assert report.unknown == []
 
 
 def test_cameras_of_the_platform_that_it_does_not_list_are_counted_and_off_where_asked(
-    desk: DatabaseRegistry, settings: Settings
+    registry: DatabaseRegistry, settings: Settings
 ) -> None:
     with serving(zlmediakit([])) as (url, _):
         pulled = list_zlmediakit(zlm(url), ["10.9.9.9"], "")
-    report = pull(desk, pulled, PullOptions(), settings)
+    report = pull(registry, pulled, PullOptions(), settings)
     assert (report.absent, report.changes) == (2, [])
-    pull(desk, pulled, PullOptions(mark_absent=True), settings)
-    assert statuses(desk) == {KITCHEN: "", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "OFF"}
+    pull(registry, pulled, PullOptions(mark_absent=True), settings)
+    assert statuses(registry) == {KITCHEN: "", STORE_ROOM: "OFF", "served": "OFF", "elsewhere": "OFF"}
 
 
 def test_one_protocol_alone_can_be_asked_for() -> None:
     streams = [media("live", "a", "rtsp"), media("live", "b", "rtmp")]
     with serving(zlmediakit(streams)) as (url, asked):
-        assert [one.ids[0] for one in list_zlmediakit(zlm(url), (), "rtmp").channels] == ["live/b"]
+        assert [channel.ids[0] for channel in list_zlmediakit(zlm(url), (), "rtmp").channels] == ["live/b"]
     assert "schema=rtmp" in asked[0]
 
 
-def zlm_pull(url: str, **more) -> None:
+def zlm_pull(url: str, **more: Any) -> None:
     list_zlmediakit(zlm(url, **more), (), "")
 
 
-def wvp_pull(url: str, **more) -> None:
+def wvp_pull(url: str, **more: Any) -> None:
     list_wvp(wvp_http(url, **more), (), 10, 10)
 
 
@@ -264,7 +270,9 @@ def wvp_pull(url: str, **more) -> None:
     ],
 )
 @pytest.mark.parametrize("ask", [zlm_pull, wvp_pull])
-def test_an_answer_that_cannot_be_used_is_told_without_the_secret(ask, status: int, body, said: str) -> None:
+def test_an_answer_that_cannot_be_used_is_told_without_the_secret(
+    ask: Callable[[str], None], status: int, body: Any, said: str
+) -> None:
     with serving(lambda *_: (status, body)) as (url, _), pytest.raises(PlatformError, match=said) as caught:
         ask(url)
     assert SECRET not in str(caught.value)
@@ -282,7 +290,7 @@ def test_entries_of_another_shape_are_passed_over_and_harm_nothing() -> None:
     ]
     with serving(zlmediakit([])) as _, serving(lambda *_: (200, {"code": 0, "data": odd})) as (url, _):
         roll = list_zlmediakit(zlm(url), (), "").channels
-    assert {one.ids[0]: one.status for one in roll} == {"live/a": "OFF", "live/b": "ON"}
+    assert {channel.ids[0]: channel.status for channel in roll} == {"live/a": "OFF", "live/b": "ON"}
 
 
 def test_an_answer_that_is_too_large_is_cut_off() -> None:
@@ -300,8 +308,11 @@ def test_a_platform_that_is_not_there_is_told() -> None:
             zlm_pull(f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
+Say = Callable[[socket.socket, threading.Event], None]
+
+
 @contextmanager
-def speaking(say):
+def speaking(say: Say) -> Iterator[str]:
     """A server that says to each caller whatever `say` does."""
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
@@ -341,7 +352,7 @@ def babbling(caller: socket.socket, over: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("say", [silent, dripping])
-def test_a_platform_that_does_not_come_to_an_end_is_given_up(say) -> None:
+def test_a_platform_that_does_not_come_to_an_end_is_given_up(say: Say) -> None:
     with speaking(say) as url:
         begun = time.monotonic()
         with pytest.raises(PlatformError, match="no answer within 1 s"):
@@ -375,28 +386,28 @@ def test_https_is_verified(tmp_path: Path) -> None:
         PlatformHttp("https://h", ca=tmp_path / "absent.pem")
 
 
-def test_where_platform_and_engine_differ_is_told_by_region(desk: DatabaseRegistry, settings: Settings) -> None:
+def test_where_platform_and_engine_differ_is_told_by_region(registry: DatabaseRegistry, settings: Settings) -> None:
     with serving(wvp([channel(KITCHEN), channel(STORE_ROOM, "OFF"), channel("served"), channel("elsewhere")])) as (
         url,
         _,
     ):
-        pull(desk, list_wvp(wvp_http(url), (), 10, 10), PullOptions(), settings)
+        pull(registry, list_wvp(wvp_http(url), (), 10, 10), PullOptions(), settings)
     announced = {KITCHEN: State.OFFLINE, STORE_ROOM: State.OK, "served": State.OFFLINE, "elsewhere": State.UNKNOWN}
     store = Store.open(settings.record.url)
     reason = FailureReason.TIMEOUT_KEYFRAME.value
     store.write(
         [
-            VisitRecord(Verdict(one, 1, 9, state, reason=reason, announced=state, since_wall_ns=10**18), b"")
-            for one, state in announced.items()
+            VisitRecord(Verdict(camera_id, 1, 9, state, reason=reason, announced=state, since_wall_ns=10**18), b"")
+            for camera_id, state in announced.items()
         ]
     )
     store.close()
-    found = compare_claims(desk, "1301")
+    found = compare_claims(registry, "1301")
     assert (found.agree, found.unclear) == (0, 1)
-    assert [(one.camera.camera_id, one.platform_online, one.ours, one.why) for one in found.disagree] == [
+    assert [(row.camera.camera_id, row.platform_online, row.ours, row.why) for row in found.disagree] == [
         (KITCHEN, True, State.OFFLINE, reason), (STORE_ROOM, False, State.OK, ""),
     ]  # fmt: skip
-    assert len(compare_claims(desk, "").disagree) == 3
+    assert len(compare_claims(registry, "").disagree) == 3
 
 
 def patrol(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -406,7 +417,7 @@ def patrol(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_the_commands_pull_and_disagree(desk: DatabaseRegistry, settings: Settings, tmp_path: Path) -> None:
+def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Settings, tmp_path: Path) -> None:
     config = tmp_path / "patrol.toml"
     config.write_text(f'[record]\nurl = "{settings.record.url}"\n[serve]\ngrpc_listen = "127.0.0.1:1"\n')
     common = ("--config", str(config))
@@ -416,13 +427,13 @@ def test_the_commands_pull_and_disagree(desk: DatabaseRegistry, settings: Settin
         assert "石家庄市长安区" in done.stdout
         assert "live/new" in done.stdout
         assert "1 would be changed, 1 unknown, 0 would be added" in done.stdout
-        assert statuses(desk)[KITCHEN] == ""
+        assert statuses(registry)[KITCHEN] == ""
         done = patrol("pull", "zlmediakit", "--url", url, "--json", "--secret-env", "OTHER", *common, OTHER=SECRET)
         report = json.loads(done.stdout)
         assert report["changes"] == [
             {"camera_id": KITCHEN, "name": "烹饪间", "region": "130102", "was": "", "now": "ON"}
         ]
-        assert statuses(desk)[KITCHEN] == "ON"
+        assert statuses(registry)[KITCHEN] == "ON"
         wrong = patrol("pull", "zlmediakit", "--url", url, *common, ZLM_SECRET="not-the-secret-1234")
         assert wrong.returncode == 2
         assert "code -100" in wrong.stderr

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,17 +35,17 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings):
-    with open_database_registry(settings) as one:
-        one.upsert(CAMERAS)
-        yield one
+def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
+    with open_database_registry(settings) as registry:
+        registry.upsert(CAMERAS)
+        yield registry
 
 
-def export(desk: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
+def export(registry: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_verdict: bool = False) -> Path:
     form = FileFormat(path.suffix[1:])
     with atomic_file(path, form, private=False) as out:
         assert write_cameras(
-            desk.cameras(CameraQuery()), out, form, gb_names=gb_names, with_verdict=with_verdict
+            registry.cameras(CameraQuery()), out, form, gb_names=gb_names, with_verdict=with_verdict
         ) == len(CAMERAS)
     return path
 
@@ -53,46 +54,48 @@ def export(desk: DatabaseRegistry, path: Path, *, gb_names: bool = False, with_v
 @pytest.mark.parametrize("gb_names", [False, True])
 @pytest.mark.parametrize("with_verdict", [False, True])
 def test_an_export_hides_passwords_and_its_import_changes_nothing(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path, name: str, gb_names: bool, with_verdict: bool
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path, name: str, gb_names: bool, with_verdict: bool
 ) -> None:
-    path = export(desk, tmp_path / name, gb_names=gb_names, with_verdict=with_verdict)
+    path = export(registry, tmp_path / name, gb_names=gb_names, with_verdict=with_verdict)
     text = path.read_text(encoding="utf-8")
     assert "secret" not in text
     assert "t0" not in text
     assert ("gbDeviceId" in text, "verdict_state" in text) == (gb_names, with_verdict)
     file = RegistryFile(path, settings)
     assert file.check().problems == []
-    report = desk.upsert(file.cameras())
+    report = registry.upsert(file.cameras())
     assert (report.added, report.changed, report.unchanged) == (0, 0, len(CAMERAS))
 
 
 def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path
 ) -> None:
-    path = export(desk, tmp_path / "e.csv")
+    path = export(registry, tmp_path / "e.csv")
     path.write_text(path.read_text(encoding="utf-8").replace("烹饪间", "热菜间"), encoding="utf-8")
     file = RegistryFile(path, settings)
     file.check()
-    report = desk.upsert(file.cameras())
+    report = registry.upsert(file.cameras())
     assert (report.changed, report.unchanged) == (1, 2)
     store = Store.open(settings.record.url)
-    assert {one.camera_id: one for one in store.registry.cameras()}[CAMERA] == replace(CAMERAS[0], name="热菜间")
+    assert {camera.camera_id: camera for camera in store.registry.cameras()}[CAMERA] == replace(
+        CAMERAS[0], name="热菜间"
+    )
     store.close()
 
 
 def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings) -> None:
     rows = [Camera("a", "rtsp://h/1"), Camera("b", "rtsp://u:***@h/2")]
-    with open_database_registry(settings) as desk:
+    with open_database_registry(settings) as registry:
         with pytest.raises(RegistryError, match=r"camera 'b' is none.*nothing was taken"):
-            desk.upsert(rows)
-        assert list(desk.cameras(CameraQuery())) == []
-        report = desk.upsert(rows, keep_good=True)
+            registry.upsert(rows)
+        assert list(registry.cameras(CameraQuery())) == []
+        report = registry.upsert(rows, keep_good=True)
         assert report.added == 1
-        assert [(one.index, one.column) for one in report.problems] == [(1, "url")]
+        assert [(problem.index, problem.column) for problem in report.problems] == [(1, "url")]
 
 
 def test_an_export_with_verdicts_says_what_the_engine_says(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path
 ) -> None:
     store = Store.open(settings.record.url)
     verdict = Verdict(
@@ -101,8 +104,8 @@ def test_an_export_with_verdicts_says_what_the_engine_says(
     )  # fmt: skip
     store.write([VisitRecord(verdict, b"")])
     store.close()
-    path = export(desk, tmp_path / "e.jsonl", with_verdict=True)
-    lines = {one["camera_id"]: one for one in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+    path = export(registry, tmp_path / "e.jsonl", with_verdict=True)
+    lines = {line["camera_id"]: line for line in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
     said = {name[8:]: value for name, value in lines["c2"].items() if name.startswith("verdict_")}
     assert said == {
         "state": "fault", "why": "blurred", "since": "2020-09-13T12:26:40Z", "at": "2023-11-14T22:13:20Z",
@@ -112,7 +115,7 @@ def test_an_export_with_verdicts_says_what_the_engine_says(
 
 
 def test_passwords_are_in_an_export_only_where_asked_for(
-    desk: DatabaseRegistry, settings: Settings, tmp_path: Path
+    registry: DatabaseRegistry, settings: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "e.csv"
     with (
@@ -153,7 +156,11 @@ def test_columns_of_a_problem_are_named_as_the_file_names_them(tmp_path: Path) -
     path = tmp_path / "g.csv"
     path.write_text(f"gbDeviceId,gbName,gbCivilCode,url\n{CAMERA},x,1,ftp://h/1\n13010200002150000001,,,\n")
     report = RegistryFile(path, Settings()).check()
-    assert [(one.line, one.column) for one in report.problems] == [(2, "url"), (2, "gbCivilCode"), (3, "gbDeviceId")]
+    assert [(problem.line, problem.column) for problem in report.problems] == [
+        (2, "url"),
+        (2, "gbCivilCode"),
+        (3, "gbDeviceId"),
+    ]
     assert report.good == 0
 
 
@@ -194,10 +201,10 @@ def test_a_file_that_changes_between_looking_and_taking_is_not_taken(settings: S
     assert file.check().good == 1
     path.write_text("camera_id,url\na,rtsp://h/1\nb,rtsp://h/2\n")
     os.utime(path, ns=(1, 1))
-    with open_database_registry(settings) as desk:
+    with open_database_registry(settings) as registry:
         with pytest.raises(RegistryError, match="changed while it was read"):
-            desk.upsert(file.cameras())
-        assert list(desk.cameras(CameraQuery())) == []
+            registry.upsert(file.cameras())
+        assert list(registry.cameras(CameraQuery())) == []
 
 
 def test_a_whole_file_can_be_had_at_once(tmp_path: Path) -> None:
@@ -205,4 +212,4 @@ def test_a_whole_file_can_be_had_at_once(tmp_path: Path) -> None:
     path.write_text("camera_id,url\na,rtsp://h/1\nb,x\n")
     cameras, problems = read_registry(path, Settings())
     assert cameras == [Camera("a", "rtsp://h/1")]
-    assert [one.line for one in problems] == [3]
+    assert [problem.line for problem in problems] == [3]

@@ -19,7 +19,7 @@ from engine.model.packed_measurement import pack_measurement, unpack_measurement
 from engine.model.verdict import State
 from engine.model.visit import FailureReason, VisitFailure
 from engine.storage.db.store import Store, VisitRecord
-from tests.integration.test_cli import patrol
+from tests.support.command_line import patrol
 from tests.support.judge_states import ACUTANCE, SCENE, SETTINGS, STRUCTURE, a_measurement, at_minute
 
 NOW_NS = wall_ns()
@@ -39,8 +39,8 @@ def visits(name: str) -> Iterator[Measurement]:
     """Good visits, then what the camera shows, up to now."""
     for at in range(12):
         shown = {} if at < 8 else SCENES[name]
-        one = at_minute(a_measurement(60 * at, **shown), 60 * at)  # type: ignore[arg-type]
-        yield replace(one, camera_id=name, arrival_wall_ns=NOW_NS - (11 - at) * 3_600 * 10**9)
+        measurement = at_minute(a_measurement(60 * at, **shown), 60 * at)  # type: ignore[arg-type]
+        yield replace(measurement, camera_id=name, arrival_wall_ns=NOW_NS - (11 - at) * 3_600 * 10**9)
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def url(tmp_path: Path) -> str:
     store.registry.upsert([Camera(name, "rtsp://h/1", region="130102") for name in [*SCENES, "gone"]])
     for name in SCENES:
         history = JudgeState()
-        for one in visits(name):
-            verdict, history = judge_measurement(one, history, SETTINGS)
-            store.write([VisitRecord(verdict, history.to_bytes(), False, pack_measurement(one), True)])
+        for visit in visits(name):
+            verdict, history = judge_measurement(visit, history, SETTINGS)
+            store.write([VisitRecord(verdict, history.to_bytes(), False, pack_measurement(visit), True)])
     (seen, *_) = visits("ok")
     seen = replace(seen, camera_id="gone")
     verdict, history = judge_measurement(seen, JudgeState(), SETTINGS)
@@ -76,7 +76,8 @@ def test_a_measurement_is_kept_whole() -> None:
 def test_the_same_thresholds_say_the_same(url: str) -> None:
     store, totals = Store.open(url), Totals()
     said = {
-        one.was.camera_id: (label(one.was), label(one.would)) for one in rejudge(store.measured(0), SETTINGS, totals)
+        outcome.was.camera_id: (label(outcome.was), label(outcome.would))
+        for outcome in rejudge(store.measured(0), SETTINGS, totals)
     }
     store.close()
     assert {name: was for name, (was, _) in said.items()} == {name: would for name, (_, would) in said.items()}
@@ -89,7 +90,9 @@ def test_the_same_thresholds_say_the_same(url: str) -> None:
 def test_other_thresholds_change_those_that_they_concern(url: str) -> None:
     store, totals = Store.open(url), Totals()
     lenient = SETTINGS.model_copy(update={"sharpness_ratio_min": 0.6, "dark_mean_max": 20.0, "dark_fall_max": 0.0})
-    changed = {one.was.camera_id: one for one in rejudge(store.measured(0), lenient, totals) if one.changed}
+    changed = {
+        outcome.was.camera_id: outcome for outcome in rejudge(store.measured(0), lenient, totals) if outcome.changed
+    }
     store.close()
     assert {"soft", "dark"} <= set(changed)
     assert not set(changed) & {"ok", "blurred", "covered", "frozen", "damaged"}
@@ -99,12 +102,12 @@ def test_other_thresholds_change_those_that_they_concern(url: str) -> None:
 
 def test_only_pictures_of_the_last_visit_count_and_only_recent_ones(url: str) -> None:
     store = Store.open(url)
-    assert "gone" not in {one.verdict.camera_id for one in store.measured(0)}
+    assert "gone" not in {measurement.verdict.camera_id for measurement in store.measured(0)}
     assert list(store.measured(NOW_NS + 1)) == []
     assert len(list(store.measured(0, "1301"))) == len(SCENES)
     assert list(store.measured(0, "1302")) == []
     store.registry.remove(["ok"])
-    assert "ok" not in {one.verdict.camera_id for one in store.measured(0)}
+    assert "ok" not in {measurement.verdict.camera_id for measurement in store.measured(0)}
     store.close()
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from engine.model.findings import FindingQuery
 from engine.model.kpi import KpiName
 from engine.notices.digest import Period
 from engine.storage.db.store import Store
-from tests.support.digests import COUNTIES, WEEK, a_city
+from tests.support.digests import COUNTIES, WEEK, fill_city
 
 ZONE = "Asia/Shanghai"
 LATER_NS = 1_800_000_000 * NS_PER_S
@@ -26,16 +27,16 @@ LATER_NS = 1_800_000_000 * NS_PER_S
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('city')}/patrol.db"
     store = Store.open(url)
-    a_city(store)
+    fill_city(store)
     store.close()
     return url
 
 
 @pytest.fixture
-def store(database: str):
-    one = Store.open(database)
-    yield one
-    one.close()
+def store(database: str) -> Iterator[Store]:
+    store = Store.open(database)
+    yield store
+    store.close()
 
 
 def patrol(tmp_path: Path, database: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -49,26 +50,26 @@ def test_the_digest_of_a_city_adds_up(store: Store) -> None:
     made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     digest = made.digest
     assert digest.region_name == "石家庄市"
-    assert {one.code for one in digest.league} == set(COUNTIES)
-    assert [one.place for one in digest.league][:1] == [1]
+    assert {row.code for row in digest.league} == set(COUNTIES)
+    assert [row.place for row in digest.league][:1] == [1]
     assert digest.league[-1].place is None, "hardly measured"
     for name in ("opened", "closed", "dismissed", "standing", "overdue", "supervised"):
         total = getattr(digest.total, name)
-        assert total == sum(getattr(one, name) for one in digest.by_severity.values())
-        assert total == sum(getattr(one, name) for one in digest.by_level.values())
-        assert total == sum(getattr(one.tally, name) for one in digest.league)
+        assert total == sum(getattr(tally, name) for tally in digest.by_severity.values())
+        assert total == sum(getattr(tally, name) for tally in digest.by_level.values())
+        assert total == sum(getattr(row.tally, name) for row in digest.league)
         assert total > 0, name
-    clarity = next(one for one in digest.kpis if one.name == KpiName.CLARITY)
-    assert clarity.rate.denominator == sum(one.rates[KpiName.CLARITY].denominator for one in digest.league)
+    clarity = next(kpi for kpi in digest.kpis if kpi.name == KpiName.CLARITY)
+    assert clarity.rate.denominator == sum(row.rates[KpiName.CLARITY].denominator for row in digest.league)
     assert clarity.before is not None
     assert digest.kpi_days == 7
-    assert sum(len(one.findings) for one in digest.sections) == len(made.pressing)
+    assert sum(len(chapter.findings) for chapter in digest.sections) == len(made.pressing)
     assert all(case.camera_name for case in made.pressing)
 
 
 def test_a_digest_of_the_past_is_what_it_would_have_been_then(store: Store) -> None:
     """The findings as the events up to that evening left them, whatever came after."""
-    now = {one.finding_id: one for one in store.findings.page(FindingQuery(page_size=1000)).findings}
+    now = {finding.finding_id: finding for finding in store.findings.page(FindingQuery(page_size=1000)).findings}
     friday = report(store, "1301", Period.of_day("2026-03-06"), ZONE, hebei(), LATER_NS)
     sunday = report(store, "1301", Period.of_day("2026-03-08"), ZONE, hebei(), LATER_NS)
     assert friday.pressing != sunday.pressing
@@ -76,18 +77,18 @@ def test_a_digest_of_the_past_is_what_it_would_have_been_then(store: Store) -> N
     assert changed, "something happened to them since"
     days = [report(store, "1301", Period.of_day(f"2026-03-0{day}"), ZONE, hebei(), LATER_NS) for day in range(2, 9)]
     week = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
-    assert sum(one.digest.total.opened for one in days) == week.digest.total.opened
-    assert sum(one.digest.total.closed for one in days) == week.digest.total.closed
+    assert sum(day.digest.total.opened for day in days) == week.digest.total.opened
+    assert sum(day.digest.total.closed for day in days) == week.digest.total.closed
     assert days[-1].digest.total.standing == week.digest.total.standing
 
 
 def test_the_digest_of_a_county_has_its_canteens_and_nobody_elses(store: Store) -> None:
     made = report(store, "130102", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     assert len(made.digest.league) == 8
-    assert all(one.code.startswith("130102-") and one.name.endswith("食堂") for one in made.digest.league)
+    assert all(row.code.startswith("130102-") and row.name.endswith("食堂") for row in made.digest.league)
     assert {case.finding.subject.region for case in made.pressing} <= {"130102"}
     whole = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
-    (line,) = (one for one in whole.digest.league if one.code == "130102")
+    (line,) = (row for row in whole.digest.league if row.code == "130102")
     assert made.digest.total == line.tally
 
 
@@ -148,7 +149,7 @@ def test_a_wrong_call_is_one_sentence(database: str, tmp_path: Path, arguments: 
 def test_cameras_that_left_the_registry_keep_their_findings(database: str, store: Store) -> None:
     made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     gone = made.pressing[0].finding.subject.camera_id
-    known = {one.camera_id: one for one in store.registry.cameras()}
+    known = {camera.camera_id: camera for camera in store.registry.cameras()}
     store.registry.remove([gone])
     try:
         again = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.served import wait_until
+from tests.support.waiting import wait_until
 
 
 def command(folder: Path) -> list[str]:
@@ -50,6 +50,6 @@ def test_a_signal_at_any_moment_stops_cleanly_and_leaves_no_orphan(tmp_path: Pat
 def test_when_the_supervisor_is_killed_its_children_go_too(tmp_path: Path) -> None:
     with subprocess.Popen(command(tmp_path), stderr=subprocess.DEVNULL) as process:
         offspring = wait_until(lambda: len(found := children(process.pid)) >= 4 and found, 20)
-        time.sleep(2)
+        time.sleep(2)  # the children run and have nothing to do
         process.kill()
     wait_until(lambda: not any(alive(pid) for pid in offspring), 5)

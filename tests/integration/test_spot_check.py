@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,7 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.storage.db.store import Store, VisitRecord
 from engine.supervisor.app import Supervisor
+from tests.support.expect import present
 
 COUNTIES, KINDS = ("130102", "130203"), (SiteKind.PRIMARY, SiteKind.HIGH)
 SITES = 24
@@ -54,7 +57,7 @@ def registry() -> list[Camera]:
     """24 canteens of two counties and two kinds, two cameras each: one that refuses, one that a gateway feeds."""
     cameras = []
     for n in range(SITES):
-        site = {"site_id": f"s{n:02}", "site_name": f"第{n}学校食堂", "region": COUNTIES[n % 2]}
+        site: dict[str, Any] = {"site_id": f"s{n:02}", "site_name": f"第{n}学校食堂", "region": COUNTIES[n % 2]}
         site |= {"site_kind": KINDS[n // 2 % 2]}
         cameras += [Camera(f"s{n:02}-1", REFUSING, **site), Camera(f"s{n:02}-2", "", push=True, **site)]
     return cameras
@@ -65,12 +68,16 @@ def fill(folder: Path) -> None:
     store = Store.open(f"sqlite:///{folder}/patrol.db")
     store.registry.upsert([*registry(), Camera("lone", "", push=True), Camera("off", "", push=True, enabled=False)])
     faults = [Verdict(f"{site}-2", 1, 1, State.FAULT, announced=State.FAULT) for site in ("s00", "s01")]
-    store.write([VisitRecord(one, b"") for one in faults])
+    store.write([VisitRecord(fault, b"") for fault in faults])
     store.close()
 
 
+Engine = tuple[str, PatrolClient]
+"""Address and client of an engine."""
+
+
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder = tmp_path_factory.mktemp("spot")
     fill(folder)
     with Supervisor(settings(folder)) as running, PatrolClient(running.addresses["grpc"]) as client:
@@ -78,10 +85,10 @@ def engine(tmp_path_factory):
 
 
 def sites(check: SpotCheck) -> list[str]:
-    return [one.site_id for one in check.drawn]
+    return [canteen.site_id for canteen in check.drawn]
 
 
-def test_the_kind_of_school_goes_through_the_api(engine) -> None:
+def test_the_kind_of_school_goes_through_the_api(engine: Engine) -> None:
     _, client = engine
     camera = registry()[4]
     assert client.camera("s02-1").camera.site_kind == SiteKind.HIGH
@@ -90,7 +97,7 @@ def test_the_kind_of_school_goes_through_the_api(engine) -> None:
     assert client.import_cameras([camera]).changed == 1
 
 
-def test_a_dry_run_is_reproducible_and_remembers_nothing(engine) -> None:
+def test_a_dry_run_is_reproducible_and_remembers_nothing(engine: Engine) -> None:
     _, client = engine
     order = SpotCheckOrder(size=10, seed=5, dry_run=True)
     before = client.spot_checks()
@@ -101,13 +108,13 @@ def test_a_dry_run_is_reproducible_and_remembers_nothing(engine) -> None:
     assert sites(client.draw_spot_check(replace(order, seed=6)).spot_check) != sites(first)
 
 
-def test_a_draw_says_what_it_drew_from(engine) -> None:
+def test_a_draw_says_what_it_drew_from(engine: Engine) -> None:
     _, client = engine
     check = client.draw_spot_check(SpotCheckOrder(dry_run=True, seed=1)).spot_check
     header = check.header
     assert (header.size, header.drawn, header.canteens, header.findings_weight) == (8, 8, SITES, 2.0)
     assert check.left_out == {"disabled": 1, "no_site": 1}
-    assert {(one.county, one.kind, one.with_findings): one.canteens for one in check.strata} == {
+    assert {(stratum.county, stratum.kind, stratum.with_findings): stratum.canteens for stratum in check.strata} == {
         ("130102", SiteKind.HIGH, False): 6,
         ("130102", SiteKind.PRIMARY, False): 5,
         ("130102", SiteKind.PRIMARY, True): 1,
@@ -117,17 +124,17 @@ def test_a_draw_says_what_it_drew_from(engine) -> None:
     }
 
 
-def test_without_a_seed_nobody_can_foretell_the_draw(engine) -> None:
+def test_without_a_seed_nobody_can_foretell_the_draw(engine: Engine) -> None:
     _, client = engine
     seeds = {client.draw_spot_check(SpotCheckOrder(dry_run=True)).spot_check.header.seed for _ in range(4)}
     assert len(seeds) == 4
 
 
-def test_a_region_is_drawn_from_alone(engine) -> None:
+def test_a_region_is_drawn_from_alone(engine: Engine) -> None:
     _, client = engine
     check = client.draw_spot_check(SpotCheckOrder(size=100, region_prefix="1302", dry_run=True)).spot_check
     assert sorted(sites(check)) == [f"s{n:02}" for n in range(1, SITES, 2)]
-    assert {one.site_id: one.findings for one in check.drawn if one.with_findings} == {"s01": 1}
+    assert {canteen.site_id: canteen.findings for canteen in check.drawn if canteen.with_findings} == {"s01": 1}
     with pytest.raises(CallError, match="no canteen of region '44'") as caught:
         client.draw_spot_check(SpotCheckOrder(region_prefix="44"))
     assert caught.value.status == "NOT_FOUND"
@@ -141,19 +148,19 @@ def test_a_region_is_drawn_from_alone(engine) -> None:
         (SpotCheckOrder(dry_run=True, check_now=True), "check_now"),
     ],
 )
-def test_arguments_out_of_bounds_name_their_field(engine, order: SpotCheckOrder, field: str) -> None:
+def test_arguments_out_of_bounds_name_their_field(engine: Engine, order: SpotCheckOrder, field: str) -> None:
     with pytest.raises(CallError) as caught:
         engine[1].draw_spot_check(order)
     assert caught.value.status == "INVALID_ARGUMENT"
-    assert [one for one, _ in caught.value.violations] == [field]
+    assert [field_name for field_name, _ in caught.value.violations] == [field]
 
 
-def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine) -> None:
+def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine: Engine) -> None:
     _, client = engine
     report = client.draw_spot_check(SpotCheckOrder(size=6, seed=3, check_now=True, region_prefix="1301"))
     drawn = sites(report.spot_check)
     assert len(drawn) == 6
-    visits = report.check_now
+    visits = present(report.check_now)
     assert visits.accepted + visits.already_in_flight == 6
     assert visits.not_visited == len(drawn)
     assert client.draw_spot_check(SpotCheckOrder(size=1, dry_run=True)).check_now is None
@@ -161,22 +168,24 @@ def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine) -> None:
 
 def test_nobody_comes_twice_until_all_were_drawn_also_over_a_restart(tmp_path: Path) -> None:
     fill(tmp_path)
-    chosen, seen, kept = settings(tmp_path), [], []
+    chosen = settings(tmp_path)
+    seen: list[str] = []
+    kept: list[SpotCheck] = []
     for half in range(2):
         with Supervisor(chosen) as running, PatrolClient(running.addresses["grpc"]) as client:
-            assert client.spot_checks() == tuple(one.header for one in reversed(kept))
+            assert client.spot_checks() == tuple(draw.header for draw in reversed(kept))
             for _ in range(2):
                 kept.append(client.draw_spot_check(SpotCheckOrder(size=4, seed=half)).spot_check)
                 seen += sites(kept[-1])
-            assert [client.spot_check(one.header.draw_id) for one in kept] == kept
+            assert [client.spot_check(draw.header.draw_id) for draw in kept] == kept
             assert client.spot_check() == kept[-1]
             with pytest.raises(CallError, match="draw 99 is not kept") as caught:
                 client.spot_check(99)
             assert caught.value.status == "NOT_FOUND"
     # The two with findings are strata of their own, which one draw exhausts; four draws of four exhaust no other.
-    others = [one for one in seen if one not in ("s00", "s01")]
+    others = [site_id for site_id in seen if site_id not in ("s00", "s01")]
     assert len(others) == len(set(others)) > 8
-    assert [one.header.draw_id for one in kept] == [1, 2, 3, 4]
+    assert [draw.header.draw_id for draw in kept] == [1, 2, 3, 4]
 
 
 def test_of_two_draws_at_once_one_is_told_to_come_again(tmp_path: Path) -> None:
@@ -193,14 +202,14 @@ def test_of_two_draws_at_once_one_is_told_to_come_again(tmp_path: Path) -> None:
         return CheckNowReport()
 
     async def story() -> None:
-        office = SpotCheckService(store.spot_checks, slow_settings, nobody)
-        first = asyncio.create_task(office.draw(SpotCheckOrder(size=2)))
+        service = SpotCheckService(store.spot_checks, slow_settings, nobody)
+        first = asyncio.create_task(service.draw(SpotCheckOrder(size=2)))
         assert await asyncio.to_thread(begun.wait, 10)
         with pytest.raises(ConflictError, match="ask again"):
-            await office.draw(SpotCheckOrder(size=2))
+            await service.draw(SpotCheckOrder(size=2))
         go_on.set()
         assert (await first).spot_check.header.draw_id == 1
-        assert (await office.draw(SpotCheckOrder(size=2))).spot_check.header.draw_id == 2
+        assert (await service.draw(SpotCheckOrder(size=2))).spot_check.header.draw_id == 2
 
     asyncio.run(story())
     store.close()
@@ -211,7 +220,7 @@ def patrol(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_command_shows_strata_canteens_and_a_summary(engine) -> None:
+def test_the_command_shows_strata_canteens_and_a_summary(engine: Engine) -> None:
     done = patrol("--size", "5", "--seed", "9", "--dry-run", "--server", engine[0])
     assert done.returncode == 0, done.stderr
     strata, drawn, summary = done.stdout.split("\n\n")
@@ -225,7 +234,7 @@ def test_the_command_shows_strata_canteens_and_a_summary(engine) -> None:
     ]
 
 
-def test_the_command_draws_as_json_and_shows_and_lists_draws_again(engine) -> None:
+def test_the_command_draws_as_json_and_shows_and_lists_draws_again(engine: Engine) -> None:
     done = patrol("--size", "4", "--json", "--check-now", "--server", engine[0])
     first = json.loads(done.stdout)
     assert len(first["drawn"]) == first["header"]["drawn"] == 4
@@ -238,7 +247,7 @@ def test_the_command_draws_as_json_and_shows_and_lists_draws_again(engine) -> No
     assert patrol("--list", "--server", engine[0]).stdout.splitlines()[1].split()[0] == draw_id
 
 
-def test_the_command_writes_a_file_that_excel_reads(engine, tmp_path: Path) -> None:
+def test_the_command_writes_a_file_that_excel_reads(engine: Engine, tmp_path: Path) -> None:
     target = tmp_path / "drawn.csv"
     done = patrol("--size", "3", "--seed", "1", "--csv", str(target), "--server", engine[0])
     assert done.returncode == 0, done.stderr
@@ -247,10 +256,10 @@ def test_the_command_writes_a_file_that_excel_reads(engine, tmp_path: Path) -> N
         rows = list(csv.DictReader(file))
     latest = engine[1].spot_check()
     assert [row["site_id"] for row in rows] == sites(latest)
-    assert [row["site_name"] for row in rows] == [one.site_name for one in latest.drawn]
+    assert [row["site_name"] for row in rows] == [canteen.site_name for canteen in latest.drawn]
 
 
-def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine: Engine, tmp_path: Path) -> None:
     done = patrol("--size", "3", "--csv", str(tmp_path / "absent" / "x.csv"), "--server", engine[0])
     assert done.returncode == 2
     assert f"--show {engine[1].spot_check().header.draw_id}" in done.stderr
@@ -268,7 +277,7 @@ def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine, tmp_path: 
         (["--region", "13x"], "region_prefix"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(engine, arguments: list[str], said: str) -> None:
+def test_options_that_do_not_fit_are_refused(engine: Engine, arguments: list[str], said: str) -> None:
     done = patrol(*arguments, "--server", engine[0])
     assert done.returncode == 2
     assert said in " ".join(done.stderr.split())

@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
-import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from engine.storage import parquet
 from engine.storage.db import schema, writer_lock
 from engine.storage.db.backup import backup, restore
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.waiting import wait_until
 
 BEGAN_NS = 1_763_913_600_000_000_000  # 2025-11-24 00:00 in China
 HOUR_NS = 3_600_000_000_000
@@ -42,19 +44,23 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str):
-    one = Store.open(url)
-    one.registry.upsert([Camera("c0", "rtsp://h/1", region="130102"), Camera("c1", "rtsp://h/2", region="130200")])
-    one.write([record(number) for number in range(30)])
-    yield one
-    one.close()
+def store(url: str) -> Iterator[Store]:
+    store = Store.open(url)
+    store.registry.upsert([Camera("c0", "rtsp://h/1", region="130102"), Camera("c1", "rtsp://h/2", region="130200")])
+    store.write([record(number) for number in range(30)])
+    yield store
+    store.close()
 
 
 def visits(url: str) -> list[int]:
-    one = Store.open(url)
-    found = [logged.verdict.visit_id for logged in one.history.after(0, 10**6)]
-    one.close()
+    store = Store.open(url)
+    found = [logged.verdict.visit_id for logged in store.history.after(0, 10**6)]
+    store.close()
     return found
+
+
+def more_than(written: list[int], number: int) -> bool:
+    return written[0] > number
 
 
 def test_a_copy_made_while_the_writer_writes_is_of_one_moment(store: Store, url: str, tmp_path: Path) -> None:
@@ -70,7 +76,8 @@ def test_a_copy_made_while_the_writer_writes_is_of_one_moment(store: Store, url:
     try:
         copies = []
         for number in range(3):
-            time.sleep(0.1)
+            before = written[0]
+            wait_until(partial(more_than, written, before))
             before = written[0]
             backup(url, tmp_path / f"copy{number}.db")
             copies.append((before, written[0] + 10))
@@ -184,7 +191,9 @@ def test_sums_are_exported_with_their_means(store: Store, tmp_path: Path) -> Non
     sums = store.history.sums("day", BEGAN_NS, BEGAN_NS + 24 * HOUR_NS, "", CHINA)
     assert parquet.write_sums(sums, "day", tmp_path / "days.parquet") == 2
     rows = pq.read_table(tmp_path / "days.parquet").to_pylist()
-    assert [(row["day"], row["camera_id"]) for row in rows] == [(date(2025, 11, 24), one) for one in ("c0", "c1")]
+    assert [(row["day"], row["camera_id"]) for row in rows] == [
+        (date(2025, 11, 24), camera_id) for camera_id in ("c0", "c1")
+    ]
     first = rows[0]
     assert (first["ok"], first["fault"], first["sharpness_min"], first["sharpness_max"]) == (4, 8, 0.0, 22.0)
     assert (first["sharpness_mean"], first["exposure_mean"], first["exposure_count"]) == (11.0, None, 0)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from engine.storage.db.database import connect, parse_url
 from engine.storage.db.store import Store
+from tests.support.expect import present
 
 ROUNDS = 20
 
@@ -19,10 +20,10 @@ def run_and_kill(url: str, folder: Path, first_visit: int, after_s: float) -> li
     """What the process said until it was killed, some time after its first word."""
     command = [sys.executable, "-m", "tests.support.storage_crash", url, str(folder), str(first_visit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        first = process.stdout.readline()
+        first = present(process.stdout).readline()
         time.sleep(after_s)
         process.kill()
-        rest = process.stdout.read()
+        rest = present(process.stdout).read()
     whole, _, _ = (first + rest).rpartition("\n")  # the last line may have been cut by the kill
     return whole.splitlines()
 
@@ -41,8 +42,8 @@ def test_what_was_acknowledged_survives_any_kill_once_and_in_order(database_url:
         store = Store.open(database_url)
         logged = store.history.after(0, 10**7)
         store.close()
-        assert [one.seq for one in logged] == list(range(1, len(logged) + 1))
-        visits = [one.verdict.visit_id for one in logged]
+        assert [line.seq for line in logged] == list(range(1, len(logged) + 1))
+        visits = [line.verdict.visit_id for line in logged]
         assert visits == list(range(1, len(logged) + 1))
         assert {seq: visits[seq - 1] for seq in acknowledged} == acknowledged
     with connect(parse_url(database_url)).connect() as connection:

@@ -27,6 +27,7 @@ from engine.storage.evidence.exhibits import SIGHTINGS_MAX, Exhibits
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 from tests.support.clips import encode, scene
+from tests.support.expect import present
 
 OK, FAULT, UNKNOWN = State.OK, State.FAULT, State.UNKNOWN
 
@@ -79,7 +80,7 @@ def test_a_fault_is_kept_bit_for_bit_with_all_that_is_known_of_it(
     assert exhibit.keyframe == frame
     assert exhibit.facts["figures"] == {"edge_width": 3.25, "luma_mean": 101.0}
     assert exhibit.facts["announced_kinds"] == ["blurred"]
-    assert render_jpeg(codec, exhibit.keyframe.payload).width == 160
+    assert render_jpeg(codec, bytes(exhibit.keyframe.payload)).width == 160
 
 
 def test_beside_the_fault_stand_the_last_picture_announced_ok_and_the_last_good_one(
@@ -90,14 +91,14 @@ def test_beside_the_fault_stand_the_last_picture_announced_ok_and_the_last_good_
     see(evidence, old, 1, OK, OK)
     see(evidence, baseline, 2, OK, OK)
     see(evidence, bad, 3, FAULT, OK)
-    assert evidence.get("c").visit_id == 3
+    assert present(evidence.get("c")).visit_id == 3
     see(evidence, good, 4, OK, FAULT)  # it flaps: a good look, while the fault is announced
     again = EvidenceStore(tmp_path, 10**9)  # and the engine was restarted in between
-    assert again.get("c").visit_id == 4
+    assert present(again.get("c")).visit_id == 4
     digests = again.add_exhibit(keyframe(bad, 5), verdict(FAULT, FAULT, 5))
     assert digests == (sha256(bad), sha256(baseline), sha256(good))
-    assert again.get_exhibit(digests[1]).keyframe.visit_id == 2
-    assert again.get_exhibit(digests[1]).facts["state"] == "ok"
+    assert present(again.get_exhibit(digests[1])).keyframe.visit_id == 2
+    assert present(again.get_exhibit(digests[1])).facts["state"] == "ok"
 
 
 def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_what_stands_beside_a_fault_is_named_in_it_and_held_along_with_it(tmp_pa
     see(evidence, baseline, 1, OK, OK)
     evidence.add_exhibit(keyframe(bad, 2), verdict(FAULT, FAULT, 2))
     exhibit = evidence.get_exhibit(sha256(bad))
-    assert exhibit.beside == {"baseline": sha256(baseline), "good": sha256(baseline)}
+    assert present(exhibit).beside == {"baseline": sha256(baseline), "good": sha256(baseline)}
     assert evidence.counts()["pinned"] == 2
     evidence.add_exhibit(keyframe(worse, 3), verdict(FAULT, FAULT, 3))
     assert evidence.pin([sha256(worse), sha256(bad)]) == ()
@@ -160,8 +161,8 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
     there: list[bool] = []
 
     def ride(_: object, records: Sequence[VisitRecord]) -> None:
-        riders.extend(one.evidence for one in records)
-        there.extend(evidence.get_exhibit(digest) is not None for one in records for digest in one.evidence)
+        riders.extend(record.evidence for record in records)
+        there.extend(evidence.get_exhibit(digest) is not None for record in records for digest in record.evidence)
 
     store.transaction_hooks.append(ride)
     written: list[VisitRecord] = []
@@ -173,7 +174,7 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
     writer.close()
     store.close()
     wanted = [(), (sha256(b"bad"), sha256(b"good"))]
-    assert [one.evidence for one in written] == riders == wanted
+    assert [record.evidence for record in written] == riders == wanted
     assert there == [True, True]
 
 
@@ -185,7 +186,7 @@ def test_a_camera_that_is_well_again_keeps_one_file(tmp_path: Path, bitstreams: 
     ):
         see(evidence, payload, visit_id, state, announced)
     assert [path.suffix for path in tmp_path.rglob("*.*")] == [".ok"]
-    assert evidence.get("c").payload == fourth
+    assert present(evidence.get("c")).payload == fourth
     assert evidence.bytes_kept == sum(path.stat().st_size for path in tmp_path.rglob("*.*"))
 
 
@@ -199,10 +200,10 @@ def test_the_same_picture_is_kept_once_with_a_sighting_for_each_visit(
     evidence.add_exhibit(keyframe(payload, 900, camera_id="d"), verdict(FAULT, FAULT, 900, "d"))
     digest = sha256(payload)
     assert len(list(tmp_path.rglob("*.h264"))) == 1
-    visits = [one["visit_id"] for one in Exhibits(tmp_path / "exhibits").sightings()]
+    visits = [sighting["visit_id"] for sighting in Exhibits(tmp_path / "exhibits").sightings()]
     assert (len(visits), visits[0], visits[-2:]) == (SIGHTINGS_MAX, 1, [SIGHTINGS_MAX + 19, 900])
-    assert evidence.get_exhibit(digest, "c").keyframe.visit_id == SIGHTINGS_MAX + 19
-    assert evidence.get_exhibit(digest, "d").keyframe.visit_id == 900
+    assert present(evidence.get_exhibit(digest, "c")).keyframe.visit_id == SIGHTINGS_MAX + 19
+    assert present(evidence.get_exhibit(digest, "d")).keyframe.visit_id == 900
     assert evidence.get_exhibit(digest, "nobody") is None
 
 
@@ -233,7 +234,7 @@ def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_t
     frames = [os.urandom(5000) for _ in range(12)]
     (pinned,) = evidence.add_exhibit(keyframe(frames[0], 1), verdict(FAULT, FAULT, 1))
     assert evidence.pin([pinned]) == ()
-    closed = [evidence.add_exhibit(keyframe(one, 1), verdict(FAULT, FAULT, 1))[0] for one in frames[1:3]]
+    closed = [evidence.add_exhibit(keyframe(frame, 1), verdict(FAULT, FAULT, 1))[0] for frame in frames[1:3]]
     for number in range(8):
         see(evidence, frames[3 + number], 1, OK, OK, camera_id=f"c{number}")
     assert set(gone) == {"latest"}
@@ -340,7 +341,7 @@ def test_a_file_that_is_not_whole_reads_as_none(tmp_path: Path) -> None:
         path.write_bytes(broken)
         assert evidence.get("c") is None
     path.write_bytes(whole)
-    assert evidence.get("c").payload == b"payload"
+    assert present(evidence.get("c")).payload == b"payload"
 
 
 def test_the_json_beside_an_exhibit_is_for_other_programs_too(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,8 @@ class Clock:
         return self.now_wall_ns
 
 
-def camera(number: int, county: str = "130102", **columns: object) -> Camera:
-    values = {
+def camera(number: int, county: str = "130102", **columns: Any) -> Camera:
+    values: dict[str, Any] = {
         "site_id": f"s{number // 4}",
         "site_name": f"第{number // 4}食堂",
         "key_point": KeyPoint.COOKING,
@@ -44,9 +45,9 @@ def saw(camera_id: str, state: State, at_wall_ns: int, *kinds: FaultKind) -> Vis
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    one = Store.open(database_url)
-    yield one
-    one.close()
+    store = Store.open(database_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -54,25 +55,25 @@ def clock() -> Clock:
     return Clock()
 
 
-def office_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiService:
-    office = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.registry.cameras()), clock)
-    store.transaction_hooks[:] = [office.count_in]
-    return office
+def service_of(store: Store, clock: Clock, keep_days: int = 400) -> KpiService:
+    service = KpiService(store.kpis, "Asia/Shanghai", keep_days, list(store.registry.cameras()), clock)
+    store.transaction_hooks[:] = [service.count_in]
+    return service
 
 
-def write(store: Store, office: KpiService, records: list[VisitRecord]) -> None:
-    store.write(records, [] if records else [lambda transaction: office.count_in(transaction, [])])
-    office.committed()
+def write(store: Store, service: KpiService, records: list[VisitRecord]) -> None:
+    store.write(records, [] if records else [lambda transaction: service.count_in(transaction, [])])
+    service.committed()
 
 
-def counties(store: Store, **query: object) -> dict[str, Counts]:
+def counties(store: Store, **query: Any) -> dict[str, Counts]:
     return {row.region: row.counts for row in kpi_table(store.kpis, KpiQuery(**query)).rows}
 
 
 def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0), camera(1), camera(2, "130103")])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c2", State.OFFLINE, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c2", State.OFFLINE, NOON_NS)])
     here = counties(store)
     assert (here["130102"].cameras_clear, here["130102"].cameras, here["130103"].cameras_visited) == (1, 2, 1)
     assert counties(store, region_prefix="130103").keys() == {"130103"}
@@ -82,11 +83,11 @@ def test_what_a_batch_changes_is_there_with_the_batch(store: Store, clock: Clock
 
 def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0), camera(1, "130103"), camera(2, "130202"), camera(3, "1301")])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
     clock.now_wall_ns += DAY_NS
-    write(store, office, [saw("130202-c2", State.OK, clock.now_wall_ns)])
-    days = {"from_day": MONDAY, "to_day": TUESDAY}
+    write(store, service, [saw("130202-c2", State.OK, clock.now_wall_ns)])
+    days: dict[str, Any] = {"from_day": MONDAY, "to_day": TUESDAY}
     cities = kpi_table(store.kpis, KpiQuery(by=KpiBy.CITY, **days))
     assert [(row.region, row.counts.cameras, row.counts.cameras_clear, row.days) for row in cities.rows] == [
         ("1301", 6, 1, 2), ("1302", 2, 1, 2),
@@ -101,7 +102,7 @@ def test_counties_add_up_to_cities_and_days_to_camera_days(store: Store, clock: 
 
 def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0)])
-    office = office_of(store, clock)
+    service = service_of(store, clock)
 
     def fail(*_: object) -> None:
         raise OSError("disk full")
@@ -111,17 +112,17 @@ def test_a_batch_that_is_undone_undoes_its_counts_and_the_next_one_brings_them(s
         store.write([saw("130102-c0", State.OK, NOON_NS)])
     assert kpi_table(store.kpis, KpiQuery()).rows == ()
     store.transaction_hooks.remove(fail)
-    write(store, office, [])
+    write(store, service, [])
     assert counties(store)["130102"].cameras_clear == 1
 
 
 def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0), camera(1)])
-    office = office_of(store, clock)
-    office.add_periods({"130102-c0": (4, 3)})
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130102-c1", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    service.add_periods({"130102-c0": (4, 3)})
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS), saw("130102-c1", State.OK, NOON_NS)])
     store.registry.remove(["130102-c1"])  # while no engine ran
-    again = office_of(store, clock)
+    again = service_of(store, clock)
     write(store, again, [])
     assert counties(store)["130102"] == Counts(
         cameras=1, cameras_enabled=1, cameras_visited=1, cameras_measured=1, cameras_online=1, cameras_clear=1,
@@ -131,12 +132,12 @@ def test_a_restart_goes_on_where_the_day_stood(store: Store, clock: Clock) -> No
 
 def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
-    office.remove(["130102-c0"])
-    office.upsert([camera(0)])
-    write(store, office, [])
-    again = office_of(store, clock)
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
+    service.remove(["130102-c0"])
+    service.upsert([camera(0)])
+    write(store, service, [])
+    again = service_of(store, clock)
     write(store, again, [])
     assert counties(store)["130102"].cameras_visited == 0
 
@@ -144,15 +145,15 @@ def test_a_camera_removed_and_imported_again_begins_its_day_anew(store: Store, c
 def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: Store, clock: Clock) -> None:
     many = PRUNE_ROWS + 100
     store.registry.upsert([camera(number) for number in range(many)])
-    office = office_of(store, clock)
-    write(store, office, [saw(f"130102-c{number}", State.OK, NOON_NS) for number in range(many)])
+    service = service_of(store, clock)
+    write(store, service, [saw(f"130102-c{number}", State.OK, NOON_NS) for number in range(many)])
     monday = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
     clock.now_wall_ns += DAY_NS
     for _ in range(3):
-        write(store, office, [])
+        write(store, service, [])
     assert list(store.kpis.restore(TUESDAY.toordinal())) == []
     assert kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=MONDAY)) == monday
-    assert asyncio.run(office.table(KpiQuery(by=KpiBy.CANTEEN))) == kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
+    assert asyncio.run(service.table(KpiQuery(by=KpiBy.CANTEEN))) == kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN))
     assert (monday.rows[1].site_id, monday.rows[1].site_name, monday.rows[1].counts.cameras_clear) == (
         "s1",
         "第1食堂",
@@ -164,10 +165,10 @@ def test_days_that_are_over_keep_their_canteens_and_forget_their_cameras(store: 
 
 def test_a_day_that_ended_while_the_engine_was_down_is_closed_at_the_next_start(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
     clock.now_wall_ns += 3 * DAY_NS
-    again = office_of(store, clock)
+    again = service_of(store, clock)
     write(store, again, [])
     (row,) = kpi_table(store.kpis, KpiQuery(by=KpiBy.CANTEEN, from_day=MONDAY, to_day=MONDAY)).rows
     assert row.counts.cameras_clear == 1
@@ -176,9 +177,9 @@ def test_a_day_that_ended_while_the_engine_was_down_is_closed_at_the_next_start(
 
 def test_days_older_than_kept_go(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0)])
-    office = office_of(store, clock, keep_days=2)
+    service = service_of(store, clock, keep_days=2)
     for _ in range(5):
-        write(store, office, [saw("130102-c0", State.OK, clock.now_wall_ns)])
+        write(store, service, [saw("130102-c0", State.OK, clock.now_wall_ns)])
         clock.now_wall_ns += DAY_NS
     span = store.kpis.span()
     assert span is not None
@@ -187,14 +188,14 @@ def test_days_older_than_kept_go(store: Store, clock: Clock) -> None:
 
 def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0), camera(1, "130103")])
-    office = office_of(store, clock)
+    service = service_of(store, clock)
     write(
-        store, office, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c1", State.FAULT, NOON_NS, FaultKind.COVERED)]
+        store, service, [saw("130102-c0", State.OK, NOON_NS), saw("130103-c1", State.FAULT, NOON_NS, FaultKind.COVERED)]
     )
     clock.now_wall_ns += DAY_NS
     now = clock.now_wall_ns
-    write(store, office, [saw("130102-c0", State.FAULT, now, FaultKind.BLURRED), saw("130103-c1", State.OK, now)])
-    lines = asyncio.run(office.league(LeagueQuery(kpi=KpiName.CLARITY))).rows
+    write(store, service, [saw("130102-c0", State.FAULT, now, FaultKind.BLURRED), saw("130103-c1", State.OK, now)])
+    lines = asyncio.run(service.league(LeagueQuery(kpi=KpiName.CLARITY))).rows
     assert [(line.place, line.row.region, line.rate.value, line.before and line.before.value) for line in lines] == [
         (1, "130103", 1.0, 0.0), (2, "130102", 0.0, 1.0),
     ]  # fmt: skip
@@ -203,7 +204,7 @@ def test_the_league_shows_each_step_and_where_a_county_was_before(store: Store, 
 
 def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(number, county) for number, county in enumerate(("130102", "130103", "130202") * 4)])
-    office = office_of(store, clock, keep_days=5)
+    service = service_of(store, clock, keep_days=5)
     asked = [
         KpiQuery(prefix, by, first, last, each_day)
         for prefix in ("13", "130103")
@@ -218,22 +219,26 @@ def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(st
         for first in (None, date(2023, 11, 25))
     ]
     for day in range(9):
-        ids = list(store.registry.urls(one.camera_id for one in store.registry.cameras()))
+        ids = list(store.registry.urls(camera.camera_id for camera in store.registry.cameras()))
         now = clock.now_wall_ns
-        write(store, office, [saw(one, State.OK if (int(one[-1]) + day) % 3 else State.OFFLINE, now) for one in ids])
+        write(
+            store,
+            service,
+            [saw(camera_id, State.OK if (int(camera_id[-1]) + day) % 3 else State.OFFLINE, now) for camera_id in ids],
+        )
         if day == 2:
-            gone = [one for one in ids if one.startswith("130103")]
-            office.remove(gone)
+            gone = [camera_id for camera_id in ids if camera_id.startswith("130103")]
+            service.remove(gone)
             store.registry.remove(gone)
-            write(store, office, [])
+            write(store, service, [])
         if day == 4:
-            office.configure("America/New_York", 3)
+            service.configure("America/New_York", 3)
         if day == 6:
-            office = office_of(store, clock, keep_days=3)
+            service = service_of(store, clock, keep_days=3)
         for query in asked:
-            assert asyncio.run(office.table(query)) == kpi_table(store.kpis, query), (day, query)
+            assert asyncio.run(service.table(query)) == kpi_table(store.kpis, query), (day, query)
         for wanted in leagues:
-            assert asyncio.run(office.league(wanted)) == league_table(store.kpis, wanted), (day, wanted)
+            assert asyncio.run(service.league(wanted)) == league_table(store.kpis, wanted), (day, wanted)
         clock.now_wall_ns += DAY_NS
     span = store.kpis.span()
     assert span is not None
@@ -244,24 +249,24 @@ def test_recent_days_are_answered_without_the_database_and_only_once_they_are_co
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.registry.upsert([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OFFLINE, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OFFLINE, NOON_NS)])
     store.write([saw("130102-c0", State.OK, NOON_NS + S)])
     for way in ("span", "days", "regions"):
         monkeypatch.setattr(store.kpis, way, lambda *_, **__: pytest.fail("asked the database"))
-    online = [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
-    office.committed()
-    online += [asyncio.run(office.table(KpiQuery("13"))).total.counts.cameras_online]
-    (row,) = asyncio.run(office.league(LeagueQuery("13", KpiName.ONLINE))).rows
+    online = [asyncio.run(service.table(KpiQuery("13"))).total.counts.cameras_online]
+    service.committed()
+    online += [asyncio.run(service.table(KpiQuery("13"))).total.counts.cameras_online]
+    (row,) = asyncio.run(service.league(LeagueQuery("13", KpiName.ONLINE))).rows
     assert (online, row.rate.numerator, row.before) == ([0, 1], 1, None)
 
 
 def test_a_league_from_the_first_day_of_the_calendar_has_none_before(store: Store, clock: Clock) -> None:
     store.registry.upsert([camera(0)])
-    office = office_of(store, clock)
-    write(store, office, [saw("130102-c0", State.OK, NOON_NS)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
     wanted = LeagueQuery("13", from_day=date.min)
-    assert asyncio.run(office.league(wanted)).rows[0].before is None
+    assert asyncio.run(service.league(wanted)).rows[0].before is None
     assert league_table(store.kpis, wanted).rows[0].before is None
 
 

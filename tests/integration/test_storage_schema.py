@@ -81,8 +81,8 @@ def set_revision(url: str, revision: str) -> None:
 def old_file(folder: Path) -> str:
     with sqlite3.connect(folder / "old.db") as old:
         old.executescript(VERSION_1)
-        for one in (VERDICT_1, VERDICT_2):
-            row = (one["camera_id"], 7, one["at_wall_ns"], "fault", 5, json.dumps(one).encode(), b"memory")
+        for text in (VERDICT_1, VERDICT_2):
+            row = (text["camera_id"], 7, text["at_wall_ns"], "fault", 5, json.dumps(text).encode(), b"memory")
             old.execute("INSERT INTO latest VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     return f"sqlite:///{folder}/old.db"
 

@@ -1,7 +1,9 @@
 """Spot checks in a real SQLite file: who may be drawn, who was, also after a restart."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,23 +12,24 @@ from engine.model.spot_check import Canteen, DrawnCanteen, SpotCheck, SpotCheckH
 from engine.model.verdict import State, Verdict
 from engine.storage.db import spot_checks
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.expect import present
 
 HIGH, OTHER = SiteKind.HIGH, SiteKind.OTHER
 
 
 @pytest.fixture
-def store(tmp_path: Path):
-    one = Store.open(f"sqlite:///{tmp_path}/patrol.db")
-    yield one
-    one.close()
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
+    yield store
+    store.close()
 
 
-def camera(camera_id: str, site_id: str, **more) -> Camera:
+def camera(camera_id: str, site_id: str, **more: Any) -> Camera:
     return Camera(camera_id, "rtsp://h/1", site_id=site_id, **({"region": "130102"} | more))
 
 
 def announce(store: Store, state: State, *camera_ids: str) -> None:
-    store.write([VisitRecord(Verdict(one, 1, 1, state, announced=state), b"") for one in camera_ids])
+    store.write([VisitRecord(Verdict(camera_id, 1, 1, state, announced=state), b"") for camera_id in camera_ids])
 
 
 def check(*drawn: DrawnCanteen, at_wall_ns: int = 5) -> SpotCheck:
@@ -52,12 +55,12 @@ def test_a_canteen_is_its_enabled_cameras_taken_together(store: Store) -> None:
     announce(store, State.FAULT, "a1", "a3", "b1")
     announce(store, State.OFFLINE, "c1")
     found = store.spot_checks.population()
-    assert sorted(found.canteens, key=lambda one: one.site_id) == [
+    assert sorted(found.canteens, key=lambda canteen: canteen.site_id) == [
         Canteen("a", "一中食堂", "130102", HIGH, findings=2),
         Canteen("c", "", "130203", OTHER),
     ]
     assert found.left_out == {"disabled": 1}
-    assert [one.site_id for one in store.spot_checks.population("1302").canteens] == ["c"]
+    assert [canteen.site_id for canteen in store.spot_checks.population("1302").canteens] == ["c"]
     assert sorted(store.spot_checks.cameras_of(["a", "b", "nobody"])) == ["a1", "a2", "a3"]
 
 
@@ -76,13 +79,17 @@ def test_who_was_drawn_in_which_round_survives_a_restart(tmp_path: Path) -> None
     kept = first.spot_checks.add(check(drawn("a", 7, findings=2)))
     first.close()
     second = Store.open(url)
-    assert {one.site_id: (one.round, one.past_findings) for one in second.spot_checks.population().canteens} == {
+    assert {
+        canteen.site_id: (canteen.round, canteen.past_findings) for canteen in second.spot_checks.population().canteens
+    } == {
         "a": (7, 2),
         "b": (0, 0),
     }
     assert second.spot_checks.get(kept.header.draw_id) == kept
     assert second.spot_checks.add(check(drawn("a", 8))).header.draw_id == 2
-    assert {one.site_id: (one.round, one.past_findings) for one in second.spot_checks.population().canteens} == {
+    assert {
+        canteen.site_id: (canteen.round, canteen.past_findings) for canteen in second.spot_checks.population().canteens
+    } == {
         "a": (8, 0),
         "b": (0, 0),
     }
@@ -93,8 +100,8 @@ def test_draws_are_read_back_newest_first(store: Store) -> None:
     assert store.spot_checks.get(0) is None
     assert store.spot_checks.headers() == ()
     kept = [store.spot_checks.add(check(drawn("a", n), at_wall_ns=n)) for n in range(1, 4)]
-    assert [one.header.draw_id for one in kept] == [1, 2, 3]
-    assert store.spot_checks.headers() == tuple(one.header for one in reversed(kept))
+    assert [check.header.draw_id for check in kept] == [1, 2, 3]
+    assert store.spot_checks.headers() == tuple(check.header for check in reversed(kept))
     assert store.spot_checks.get(2) == kept[1]
     assert store.spot_checks.get(0) == kept[2]
     assert store.spot_checks.get(4) is None
@@ -109,7 +116,7 @@ def test_old_draws_go_and_with_them_the_memory_of_canteens_that_are_no_more(
     store.registry.remove(["b1"])
     for number in range(2, 6):
         store.spot_checks.add(check(drawn("late", number)))
-    assert [one.draw_id for one in store.spot_checks.headers()] == [5, 4, 3]
+    assert [header.draw_id for header in store.spot_checks.headers()] == [5, 4, 3]
     with sqlite3.connect(tmp_path / "patrol.db") as raw:
         assert {site for (site,) in raw.execute("SELECT site_id FROM spot_sites")} == {"a", "late"}
 
@@ -126,4 +133,4 @@ def test_a_canteen_whose_cameras_are_replaced_is_still_known_as_drawn(store: Sto
 
 def test_a_draw_of_thousands_is_kept_whole(store: Store) -> None:
     many = check(*(drawn(f"s{n}") for n in range(5001)))
-    assert store.spot_checks.get(store.spot_checks.add(many).header.draw_id).drawn == many.drawn
+    assert present(store.spot_checks.get(store.spot_checks.add(many).header.draw_id)).drawn == many.drawn

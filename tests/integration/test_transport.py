@@ -1,6 +1,7 @@
 """Real ZeroMQ sockets, as the hub, feeders, workers and gateways use them."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,13 @@ from engine.runtime.transport import AsyncReceiver, Channel, Curve, Poller, Tran
 
 
 @pytest.fixture
-def transport():
-    one = Transport()
-    yield one
-    one.close()
+def transport() -> Iterator[Transport]:
+    transport = Transport()
+    yield transport
+    transport.close()
 
 
-def receive(channel: Channel, timeout_ms: int = 5000) -> list:
+def receive(channel: Channel, timeout_ms: int = 5000) -> list[bytes | memoryview]:
     poller = Poller()
     poller.watch("it", channel)
     assert poller.wait(timeout_ms) == {"it"}, "nothing came"
@@ -115,7 +116,7 @@ def test_an_event_loop_sees_every_message(transport: Transport, tmp_path: Path) 
     async def listen() -> None:
         done = asyncio.Event()
 
-        def take(frames: list) -> None:
+        def take(frames: list[bytes | memoryview]) -> None:
             seen.append(bytes(frames[0]))
             receiver.receive_all()
             if len(seen) == 200:

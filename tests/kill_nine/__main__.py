@@ -1,4 +1,4 @@
-"""The long run, from the command line."""
+"""Runs the test from the command line."""
 
 import argparse
 import contextlib
@@ -31,7 +31,7 @@ def main() -> int:
             server = stack.enter_context(postgres.server())
             url = server.database()
         run = Run(folder, url, server, options.seed)
-        outcome = run.play(options.moments)
+        outcome = run.execute(options.moments)
         if outcome.problems:
             sys.stderr.write(run.log()[-20_000:])
     result = {"database": options.database, **outcome.figures, "problems": outcome.problems}

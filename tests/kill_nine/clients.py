@@ -1,4 +1,4 @@
-"""Those around the engine: a gateway, callers, and watchers that go on from their place; all note what they hear."""
+"""Clients of the engine: a gateway, callers, and watchers that resume; all record what they receive."""
 
 import random
 import threading
@@ -17,7 +17,7 @@ from engine.clock import wall_ns
 from engine.demo.pictures import damaged, frame, passing, photo
 from engine.feed import wire
 from engine.model.camera import Camera
-from engine.model.findings import FindingQuery, Step
+from engine.model.findings import Finding, FindingQuery, Step
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.verdict import Verdict
 from engine.model.visit import FeedKind
@@ -32,14 +32,14 @@ COVERED_ROUNDS, COVERED_SHARE = 5, 5
 """A camera in five is covered, and after five pictures it is the next ones' turn."""
 _VARIANTS = 4
 _PATIENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
-"""What a caller may be told while something is killed. All else is a fault of the engine."""
+"""Statuses that a caller may get while something is killed. Any other is a fault of the engine."""
 _REFUSED = ("FAILED_PRECONDITION", "ABORTED", "NOT_FOUND")
 _CALL_S = 15.0
 
 
 @dataclass
-class Told:
-    """What a client was told of its calls."""
+class CallOutcomes:
+    """The statuses of all calls, and the unexpected ones in full."""
 
     stop: threading.Event
     statuses: Counter[str] = field(default_factory=Counter)
@@ -61,13 +61,13 @@ def cameras(closed_port: int) -> list[Camera]:
 
 
 def keyframes() -> tuple[list[tuple[Codec, bytes]], list[tuple[Codec, bytes]]]:
-    """Of a kitchen that can be seen, and of a cover over the lens."""
+    """Return keyframes of a visible kitchen and of a covered lens."""
     rng = np.random.default_rng(1)
     size = 640, 360
     clear = photo("astronaut.png", *size, 0.5)
     cover = damaged(clear, "covered", rng)
     shown = [
-        [frame(one, f"12:00:{n:02}", "kitchen", rng) for n, one in enumerate(pictures)]
+        [frame(picture, f"12:00:{n:02}", "kitchen", rng) for n, picture in enumerate(pictures)]
         for pictures in ([passing(clear, n / _VARIANTS) for n in range(_VARIANTS)], [cover] * _VARIANTS)
     ]
     coded = [
@@ -78,11 +78,11 @@ def keyframes() -> tuple[list[tuple[Codec, bytes]], list[tuple[Codec, bytes]]]:
 
 
 class Client(threading.Thread, ABC):
-    """A thread that goes on until it is told to stop."""
+    """A thread that works until it is stopped."""
 
-    def __init__(self, name: str, told: Told) -> None:
+    def __init__(self, name: str, outcomes: CallOutcomes) -> None:
         super().__init__(name=name, daemon=True)
-        self.told = told
+        self.outcomes = outcomes
         self.failure: BaseException | None = None
 
     def run(self) -> None:
@@ -93,24 +93,23 @@ class Client(threading.Thread, ABC):
 
     @abstractmethod
     def work(self) -> None:
-        """One go; it returns when it is told to stop."""
+        """Work until `stopped()`."""
 
-    @property
     def stopped(self) -> bool:
-        return self.told.stop.is_set()
+        return self.outcomes.stop.is_set()
 
     def rest(self, seconds: float = 0.3) -> None:
-        self.told.stop.wait(seconds)
+        self.outcomes.stop.wait(seconds)
 
 
 class Gateway(Client):
-    """Pushes a keyframe every hundredth of a second, as far as the engine takes them."""
+    """Pushes a keyframe every hundredth of a second, as far as the engine accepts them."""
 
-    def __init__(self, intake: str, told: Told) -> None:
-        super().__init__("gateway", told)
+    def __init__(self, intake: str, outcomes: CallOutcomes) -> None:
+        super().__init__("gateway", outcomes)
         self._intake = intake
         self.sent = 0
-        self.ceased = threading.Event()
+        self.stopping = threading.Event()
 
     def work(self) -> None:
         clear, covered = keyframes()
@@ -120,7 +119,7 @@ class Gateway(Client):
         poller.watch_writable("push", push)
         due_s = time.monotonic()
         for number in count():
-            if self.stopped or self.ceased.is_set():
+            if self.stopped() or self.stopping.is_set():
                 break
             round_, camera = divmod(number, PUSHED)
             of = covered if (camera + round_ // COVERED_ROUNDS) % COVERED_SHARE == 0 else clear
@@ -134,27 +133,27 @@ class Gateway(Client):
 
 
 class Checker(Client):
-    """Has cameras checked now, and reads latest verdicts; `verdicts` is what it was told."""
+    """Calls CheckNow and reads latest verdicts; `verdicts`: all that it was told of."""
 
-    def __init__(self, address: str, seed: int, told: Told) -> None:
-        super().__init__(f"checker-{seed}", told)
+    def __init__(self, address: str, seed: int, outcomes: CallOutcomes) -> None:
+        super().__init__(f"checker-{seed}", outcomes)
         self._address, self._rng = address, random.Random(seed)
         self.verdicts: list[Verdict] = []
         self.checked = 0
 
     def work(self) -> None:
         with PatrolClient(self._address, timeout_s=_CALL_S) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     ids = [f"v{n}" for n in self._rng.sample(range(VISITED), 3)]
-                    for one in client.check_now(ids, timeout_s=_CALL_S):
-                        if one.verdict is not None:
-                            self.verdicts.append(one.verdict)
+                    for checked in client.check_now(ids, timeout_s=_CALL_S):
+                        if checked.verdict is not None:
+                            self.verdicts.append(checked.verdict)
                             self.checked += 1
                     self.verdicts.append(client.verdict(f"p{self._rng.randrange(PUSHED)}"))
                 except CallError as error:
                     if error.status != "NOT_FOUND":  # of a verdict: not visited yet
-                        self.told.failed(self.name, error)
+                        self.outcomes.failed(self.name, error)
                     self.rest()
 
 
@@ -169,10 +168,10 @@ class Command:
 
 
 class Inspector(Client):
-    """Takes findings on, claims and decides them; repeats each command until it has an answer."""
+    """Acknowledges, claims, closes and dismisses findings; repeats each command until it is answered."""
 
-    def __init__(self, address: str, seed: int, told: Told) -> None:
-        super().__init__(f"inspector-{seed}", told)
+    def __init__(self, address: str, seed: int, outcomes: CallOutcomes) -> None:
+        super().__init__(f"inspector-{seed}", outcomes)
         self._address, self._rng = address, random.Random(seed)
         self.commands: list[Command] = []
         self.repeated = 0
@@ -180,12 +179,14 @@ class Inspector(Client):
     def work(self) -> None:
         numbers = count(1)
         with PatrolClient(self._address, timeout_s=_CALL_S) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     query = FindingQuery(open_only=True, page_size=50)
-                    open_ = [one.finding_id for one, _ in zip(client.findings.list(query), range(50), strict=False)]
+                    open_ = [
+                        finding.finding_id for finding, _ in zip(client.findings.list(query), range(50), strict=False)
+                    ]
                 except CallError as error:
-                    self.told.failed(self.name, error)
+                    self.outcomes.failed(self.name, error)
                     open_ = []
                 if open_:
                     self._act(client, self._rng.choice(open_), f"{self.name}-{next(numbers)}")
@@ -193,19 +194,19 @@ class Inspector(Client):
 
     def _act(self, client: PatrolClient, finding_id: int, request_id: str) -> None:
         of = client.findings
-        ways: Sequence[tuple[Step, Callable[..., object]]] = (
+        methods: Sequence[tuple[Step, Callable[..., Finding]]] = (
             (Step.ACKNOWLEDGED, of.acknowledge), (Step.CLAIMED, of.claim),
             (Step.CLOSED, of.close), (Step.DISMISSED, of.dismiss),
         )  # fmt: skip
-        step, way = self._rng.choices(ways, (5, 4, 1, 1))[0]
-        while not self.stopped:
+        step, method = self._rng.choices(methods, (5, 4, 1, 1))[0]
+        while not self.stopped():
             try:
-                finding = way(finding_id, f"by {self.name}", request_id=request_id)
+                finding = method(finding_id, f"by {self.name}", request_id=request_id)
             except CallError as error:
                 if error.status in _REFUSED:
                     self.commands.append(Command(finding_id, step, request_id, 0))
                     return
-                self.told.failed(self.name, error)
+                self.outcomes.failed(self.name, error)
                 self.repeated += 1
                 self.rest()
             else:
@@ -214,27 +215,29 @@ class Inspector(Client):
 
 
 class VerdictWatcher(Client):
-    """`heard`: (camera, visit) in the order they came; `marks`: how many there were where a resume token stood.
+    """`received`: (camera, visit) in the order they came.
+
+    `marks`: pairs of the number received and the seq of the resume token then.
 
     `leaves` batches on average it goes away by itself, and comes again with its token; 0: never.
     """
 
     def __init__(
-        self, name: str, address: str, told: Told, *, region: str = "", camera_ids: Sequence[str] = (),
+        self, name: str, address: str, outcomes: CallOutcomes, *, region: str = "", camera_ids: Sequence[str] = (),
         changes_only: bool = False, leaves: int = 0,
     ) -> None:  # fmt: skip
-        super().__init__(name, told)
+        super().__init__(name, outcomes)
         self._address = address
         self.region, self.camera_ids, self.changes_only = region, tuple(camera_ids), changes_only
         self._leaves, self._rng = leaves, random.Random(name)
-        self.heard: list[tuple[str, int]] = []
+        self.received: list[tuple[str, int]] = []
         self.marks: list[tuple[int, int]] = []
         self.resumed = 0
 
     def work(self) -> None:
         token = encode_resume_token(0)
         with PatrolClient(self._address) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     with closing(
                         client.watch_batches(
@@ -243,53 +246,53 @@ class VerdictWatcher(Client):
                         )
                     ) as batches:  # fmt: skip
                         for batch in batches:
-                            self.heard += [(one.camera_id, one.visit_id) for one in batch.verdicts]
+                            self.received += [(verdict.camera_id, verdict.visit_id) for verdict in batch.verdicts]
                             token = batch.resume_token
-                            self.marks.append((len(self.heard), decode_resume_token(token)))
-                            if self.stopped or (self._leaves and self._rng.randrange(self._leaves) == 0):
+                            self.marks.append((len(self.received), decode_resume_token(token)))
+                            if self.stopped() or (self._leaves and self._rng.randrange(self._leaves) == 0):
                                 break
                 except CallError as error:
-                    self.told.failed(self.name, error)
+                    self.outcomes.failed(self.name, error)
                     self.rest()
                 self.resumed += 1
 
 
 class PatientWatcher(VerdictWatcher):
-    """By way of PatrolClient.watch, which is to do all of this by itself."""
+    """Uses PatrolClient.watch, which reconnects by itself."""
 
     def work(self) -> None:
         with PatrolClient(self._address) as client:
             try:
-                for one in client.watch(region_prefix=self.region, resume_token=encode_resume_token(0)):
-                    self.heard.append((one.camera_id, one.visit_id))
-                    if self.stopped:
+                for verdict in client.watch(region_prefix=self.region, resume_token=encode_resume_token(0)):
+                    self.received.append((verdict.camera_id, verdict.visit_id))
+                    if self.stopped():
                         return
             except CallError as error:
-                self.told.statuses[error.status] += 1
-                self.told.unexpected.append(f"{self.name}: {error.status}: {error}")
+                self.outcomes.statuses[error.status] += 1
+                self.outcomes.unexpected.append(f"{self.name}: {error.status}: {error}")
 
 
 class FindingWatcher(Client):
-    """`heard`: (finding, event) in the order they came."""
+    """`received`: (finding, event) in the order they came."""
 
-    def __init__(self, name: str, address: str, told: Told, *, region: str = "") -> None:
-        super().__init__(name, told)
+    def __init__(self, name: str, address: str, outcomes: CallOutcomes, *, region: str = "") -> None:
+        super().__init__(name, outcomes)
         self._address, self.region = address, region
-        self.heard: list[tuple[int, int]] = []
+        self.received: list[tuple[int, int]] = []
         self.resumed = 0
 
     def work(self) -> None:
         token = encode_resume_token(0)
         with PatrolClient(self._address) as client:
-            while not self.stopped:
+            while not self.stopped():
                 try:
                     with closing(client.findings.watch(FindingQuery(region_prefix=self.region), token)) as batches:
                         for batch in batches:
-                            self.heard += [(event.finding_id, event.number) for event, _ in batch.changes]
+                            self.received += [(event.finding_id, event.number) for event, _ in batch.changes]
                             token = batch.resume_token
-                            if self.stopped:
+                            if self.stopped():
                                 break
                 except CallError as error:
-                    self.told.failed(self.name, error)
+                    self.outcomes.failed(self.name, error)
                     self.rest()
                 self.resumed += 1

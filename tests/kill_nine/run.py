@@ -1,10 +1,9 @@
-"""One run: the engine, those around it, the kills, the comparison."""
+"""Runs the engine and its clients, kills processes, and compares the results."""
 
 import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,19 +18,21 @@ import psycopg
 
 from engine.client import CallError, PatrolClient
 from engine.storage.db.store import Store
-from tests.kill_nine.audit import Books
+from tests.kill_nine.audit import StoredLogs
 from tests.kill_nine.clients import (
+    CallOutcomes,
     Checker,
     Client,
     FindingWatcher,
     Gateway,
     Inspector,
     PatientWatcher,
-    Told,
     VerdictWatcher,
     cameras,
 )
+from tests.support.ports import free_ports
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
@@ -84,14 +85,14 @@ level = "warning"
 
 @dataclass
 class Outcome:
-    """What came of a run; it is good if there are no problems."""
+    """The result of a run; it passed if there are no problems."""
 
     problems: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
 
 
 class Run:
-    """`postgres`: whose server is killed too; None: the database is a file."""
+    """One run. `postgres`: the server, which is killed too; None if the database is a file."""
 
     def __init__(self, folder: Path, url: str, postgres: PostgresServer | None, seed: int) -> None:
         self._folder, self._url, self._postgres = folder, url, postgres
@@ -103,99 +104,102 @@ class Run:
         self._recoveries_s: list[float] = []
         self._problems: list[str] = []
 
-    def play(self, moments: int) -> Outcome:
-        """All of it."""
-        told = Told(threading.Event())
+    def execute(self, moments: int) -> Outcome:
+        """Run with so many kills and return the outcome."""
+        outcomes = CallOutcomes(threading.Event())
         rows = cameras(self._ports["closed"])
         with self._engine() as engine:
             with PatrolClient(self.address) as client:
                 client.import_cameras(rows)
             store = Store.open(self._url)
-            gateway = Gateway(f"tcp://127.0.0.1:{self._ports['intake']}", told)
+            gateway = Gateway(f"tcp://127.0.0.1:{self._ports['intake']}", outcomes)
             callers: list[Client] = [
-                *(Checker(self.address, n, told) for n in range(2)),
-                *(Inspector(self.address, n, told) for n in range(2)),
+                *(Checker(self.address, n, outcomes) for n in range(2)),
+                *(Inspector(self.address, n, outcomes) for n in range(2)),
             ]
             watchers = [
-                VerdictWatcher("all", self.address, told),
-                VerdictWatcher("county", self.address, told, region="130102", leaves=20),
-                VerdictWatcher("changes", self.address, told, changes_only=True),
-                VerdictWatcher("some", self.address, told, camera_ids=("p1", "p2", "v3")),
-                PatientWatcher("patient", self.address, told, region="130203"),
+                VerdictWatcher("all", self.address, outcomes),
+                VerdictWatcher("county", self.address, outcomes, region="130102", leaves=20),
+                VerdictWatcher("changes", self.address, outcomes, changes_only=True),
+                VerdictWatcher("some", self.address, outcomes, camera_ids=("p1", "p2", "v3")),
+                PatientWatcher("patient", self.address, outcomes, region="130203"),
             ]
             ledger = [
-                FindingWatcher("ledger", self.address, told),
-                FindingWatcher("ledger-county", self.address, told, region="130102"),
+                FindingWatcher("ledger", self.address, outcomes),
+                FindingWatcher("ledger-county", self.address, outcomes, region="130102"),
             ]
-            clients = [gateway, *callers, *watchers, *ledger]
-            for one in clients:
-                one.start()
+            listeners: list[VerdictWatcher | FindingWatcher] = [*watchers, *ledger]
+            clients: list[Client] = [gateway, *callers, *listeners]
+            for thread in clients:
+                thread.start()
             began_s = time.monotonic()
             try:
                 self._moments(engine, store, moments)
                 seconds, stored = time.monotonic() - began_s, _head(store)
-                gateway.ceased.set()
+                gateway.stopping.set()
                 gateway.join(10)
                 cutoffs = _head(store), _patiently(store.findings.last_seq)
-                caught = Books(self._url, rows, self._folder / "evidence")
+                stored_logs = StoredLogs(self._url, rows, self._folder / "evidence")
                 _until(
                     lambda: (
-                        all(len(one.heard) >= caught.due(one) for one in watchers)
-                        and all(len(one.heard) >= caught.due_events(one) for one in ledger)
+                        all(len(watcher.received) >= stored_logs.due(watcher) for watcher in watchers)
+                        and all(len(watcher.received) >= stored_logs.due_events(watcher) for watcher in ledger)
                     ),
                     CATCH_UP_S,
                 )
             finally:
-                told.stop.set()
+                outcomes.stop.set()
                 store.close()
-            for one in callers:
-                one.join(30)
+            for caller in callers:
+                caller.join(30)
             if engine.poll() is not None:
                 self._problems.append(f"patrol run ended by itself with {engine.returncode}: {self.log()[-2000:]}")
-        for one in clients:
+        for thread in clients:
             # The patient one ends with the next verdict, and there may be none.
-            one.join(30 if one.name != "patient" else 0)
-            if one.failure is not None or (one.is_alive() and one.name != "patient"):
-                self._problems.append(f"{one.name}: {one.failure!r}, or it did not end")
-        books = Books(self._url, rows, self._folder / "evidence")
-        books.check_verdicts()
-        books.check_ledger()
-        for one in watchers:
-            books.check_watcher(one, cutoffs[0])
-        for one in ledger:
-            books.check_finding_watcher(one, cutoffs[1])
-        commands = [one for inspector in callers if isinstance(inspector, Inspector) for one in inspector.commands]
-        checkers = [one for one in callers if isinstance(one, Checker)]
-        for one in checkers:
-            books.check_acknowledged(one.name, one.verdicts)
-        books.check_commands("inspectors", commands)
-        unexpected = Counter(told.unexpected)
-        problems = [*self._problems, *books.problems, *(f"{n} x {what}" for what, n in unexpected.most_common(20))]
+            thread.join(30 if thread.name != "patient" else 0)
+            if thread.failure is not None or (thread.is_alive() and thread.name != "patient"):
+                self._problems.append(f"{thread.name}: {thread.failure!r}, or it did not end")
+        logs = StoredLogs(self._url, rows, self._folder / "evidence")
+        logs.check_verdicts()
+        logs.check_ledger()
+        for watcher in watchers:
+            logs.check_watcher(watcher, cutoffs[0])
+        for follower in ledger:
+            logs.check_finding_watcher(follower, cutoffs[1])
+        commands = [
+            command for inspector in callers if isinstance(inspector, Inspector) for command in inspector.commands
+        ]
+        checkers = [caller for caller in callers if isinstance(caller, Checker)]
+        for checker in checkers:
+            logs.check_acknowledged(checker.name, checker.verdicts)
+        logs.check_commands("inspectors", commands)
+        unexpected = Counter(outcomes.unexpected)
+        problems = [*self._problems, *logs.problems, *(f"{n} x {what}" for what, n in unexpected.most_common(20))]
         figures = {
             "seed": self._seed,
             "moments": sum(self._killed.values()),
             "killed": dict(self._killed),
             "seconds": round(seconds, 1),
             "pushed": gateway.sent,
-            "verdicts": len(books.verdicts),
+            "verdicts": len(logs.verdicts),
             "checks_per_s": round(stored / seconds, 1),
-            "acknowledged_verdicts": sum(len(one.verdicts) for one in checkers),
-            "checked_now": sum(one.checked for one in checkers),
-            "events": len(books.events),
-            "findings": len({one.event.finding_id for one in books.events}),
-            "commands_done": sum(one.number > 0 for one in commands),
-            "commands_refused": sum(one.number == 0 for one in commands),
-            "commands_repeated": sum(one.repeated for one in callers if isinstance(one, Inspector)),
-            "heard": {one.name: len(one.heard) for one in (*watchers, *ledger)},
-            "resumed": {one.name: one.resumed for one in (*watchers, *ledger)},
-            "statuses": dict(told.statuses),
+            "acknowledged_verdicts": sum(len(checker.verdicts) for checker in checkers),
+            "checked_now": sum(checker.checked for checker in checkers),
+            "events": len(logs.events),
+            "findings": len({event.event.finding_id for event in logs.events}),
+            "commands_done": sum(command.number > 0 for command in commands),
+            "commands_refused": sum(command.number == 0 for command in commands),
+            "commands_repeated": sum(caller.repeated for caller in callers if isinstance(caller, Inspector)),
+            "heard": {listener.name: len(listener.received) for listener in listeners},
+            "resumed": {listener.name: listener.resumed for listener in listeners},
+            "statuses": dict(outcomes.statuses),
             "recovery_s_max": round(max(self._recoveries_s, default=0), 1),
         }
         return Outcome(problems, figures)
 
     def log(self) -> str:
-        """What the engine said."""
-        return (self._folder / "engine.runtime.log").read_text(errors="replace")
+        """Return the engine's log."""
+        return (self._folder / "engine.log").read_text(errors="replace")
 
     def _moments(self, engine: "subprocess.Popen[bytes]", store: Store, moments: int) -> None:
         if not _until(lambda: _head(store) > 2 * _FLOWING, START_S):
@@ -220,10 +224,8 @@ class Run:
 
     def _kill(self, what: str, engine: "subprocess.Popen[bytes]") -> None:
         if what in ("hub", "worker"):
-            found: list[int] = []
-            _until(lambda: bool(found.extend(children(engine.pid, what)) or found), RECOVER_S)
-            if found:
-                _kill_nine(self._rng.choice(found))
+            if _until(lambda: bool(children(engine.pid, what)), RECOVER_S):
+                _kill_nine(self._rng.choice(children(engine.pid, what)))
         elif self._postgres is not None and what in ("postmaster", "both"):
             _kill_nine(self._postgres.pid)
             if what == "both":  # a hub that comes back before its database does
@@ -252,7 +254,7 @@ class Run:
     def _engine(self) -> "Iterator[subprocess.Popen[bytes]]":
         config = self._folder / "patrol.toml"
         config.write_text(_CONFIG.format(url=self._url, folder=self._folder, **self._ports), encoding="utf-8")
-        with (self._folder / "engine.runtime.log").open("wb") as log:
+        with (self._folder / "engine.log").open("wb") as log:
             engine = subprocess.Popen(
                 [sys.executable, "-m", "engine.cli", "run", "--config", str(config)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT,
@@ -290,14 +292,6 @@ def children(pid: int, role: str) -> list[int]:
     return found
 
 
-def free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 def _kill_nine(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
@@ -319,10 +313,9 @@ def _patiently(ask: Callable[[], int]) -> int:
             time.sleep(0.2)
 
 
-def _until(done: Callable[[], bool], timeout_s: float) -> bool:
-    give_up_s = time.monotonic() + timeout_s
-    while not done():
-        if time.monotonic() > give_up_s:
-            return False
-        time.sleep(0.1)
-    return True
+def _until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Return whether the condition came true in time: a run notes what did not, and goes on."""
+    try:
+        return wait_until(condition, timeout_s, poll_s=0.1)
+    except AssertionError:
+        return False

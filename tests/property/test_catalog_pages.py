@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,8 @@ IDS = [f"c{n}" for n in range(12)]
 REGIONS = ["", "13", "130102", "130104", "130200", "140100"]
 SITES = ["", "s1", "s2"]
 THRESHOLDS = {"limit": 3.0}
+Step = tuple[str, Any]
+"""put, write or remove, and what."""
 
 cameras = st.builds(
     Camera,
@@ -60,7 +64,7 @@ queries = st.builds(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=steps, after=steps, asked=st.lists(queries, min_size=1, max_size=6))
 def test_pages_and_cameras_are_those_of_the_database(
-    tmp_path_factory, before: list, after: list, asked: list[CameraQuery]
+    tmp_path_factory: pytest.TempPathFactory, before: list[Step], after: list[Step], asked: list[CameraQuery]
 ) -> None:
     folder: Path = tmp_path_factory.mktemp("catalog")
     store = Store.open(f"sqlite:///{folder}/patrol.db")
@@ -71,7 +75,7 @@ def test_pages_and_cameras_are_those_of_the_database(
             _do(step, store, registry, catalog)
         # A restart in the middle: from here on it stands on what was stored.
         registry = Registry(store.registry.cameras(), {})
-        catalog = Catalog(registry, {one: packed for one, packed, _ in store.latest()})
+        catalog = Catalog(registry, {camera_id: packed for camera_id, packed, _ in store.latest()})
         for step in after:
             _do(step, store, registry, catalog)
             for query in asked:
@@ -92,10 +96,10 @@ def _same_pages(store: Store, catalog: Catalog, query: CameraQuery) -> None:
         query = replace(query, after=page.next_after)
 
 
-def _do(step: tuple, store: Store, registry: Registry, catalog: Catalog) -> None:
+def _do(step: Step, store: Store, registry: Registry, catalog: Catalog) -> None:
     what, with_what = step
     if what == "put":
-        rows = list({one.camera_id: one for one in with_what}.values())
+        rows = list({camera.camera_id: camera for camera in with_what}.values())
         store.registry.upsert(rows)
         registry.upsert(rows)
     elif what == "remove":
@@ -103,5 +107,5 @@ def _do(step: tuple, store: Store, registry: Registry, catalog: Catalog) -> None
         catalog.forget(with_what)
         store.registry.remove(with_what)
     else:
-        known = [VisitRecord(one, b"") for one in with_what if one.camera_id in registry.cameras]
+        known = [VisitRecord(verdict, b"") for verdict in with_what if verdict.camera_id in registry.cameras]
         catalog.stored(store.write(known))

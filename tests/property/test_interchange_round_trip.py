@@ -41,8 +41,8 @@ cameras = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(cameras, max_size=5, unique_by=lambda camera: camera.camera_id))
 def test_a_registry_comes_back_from_a_file_as_it_was(
-    form: FileFormat, gb_names: bool, rows: list[Camera], tmp_path_factory
-):
+    form: FileFormat, gb_names: bool, rows: list[Camera], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     assert check_cameras(rows, lambda url: check_url(url, ("rtsp",))) == []
     path = Path(tmp_path_factory.getbasetemp()) / f"cameras.{form}"
     with atomic_file(path, form, private=False) as out:

@@ -35,7 +35,7 @@ def a_picture(rng: np.random.Generator) -> tuple[np.ndarray, TileMap]:
 
 def tiles_of(cells: np.ndarray, *grids: np.ndarray) -> TileMap:
     luma = cells.reshape(9, 2, 16, 2).mean(axis=(1, 3))
-    return TileMap(*(np.ascontiguousarray(one, np.float32) for one in (luma, *grids)))
+    return TileMap(*(np.ascontiguousarray(plane, np.float32) for plane in (luma, *grids)))
 
 
 def changed(rng: np.random.Generator, cells: np.ndarray, tiles: TileMap) -> tuple[np.ndarray, TileMap]:
@@ -53,7 +53,7 @@ def changed(rng: np.random.Generator, cells: np.ndarray, tiles: TileMap) -> tupl
 
 
 def signature_of(cells: np.ndarray) -> bytes:
-    return b"\x02" + np.rint(cells * LEVEL_UNITS).astype("<u2").tobytes()
+    return b"\x02" + bytes(np.rint(cells * LEVEL_UNITS).astype("<u2").tobytes())
 
 
 def assert_twins_agree(seed: int) -> None:
@@ -80,13 +80,13 @@ def assert_twins_agree(seed: int) -> None:
 def assert_difference_agrees(codes: np.ndarray, baseline: Baseline) -> None:
     fast, slow = compare(codes, baseline), reference.compare(codes, baseline.packed)
     for name in fast._fields:
-        one, other = getattr(fast, name), getattr(slow, name)
+        ours, other = getattr(fast, name), getattr(slow, name)
         if name == "masks":
-            assert np.array_equal(one, other), name
-        elif one is None:
+            assert np.array_equal(ours, other), name
+        elif ours is None:
             assert math.isnan(other), name
         else:
-            assert one == pytest.approx(other, rel=1e-4, abs=2e-4), name
+            assert ours == pytest.approx(other, rel=1e-4, abs=2e-4), name
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -117,5 +117,5 @@ def test_twins_agree_without_the_compiler() -> None:
 
 
 if __name__ == "__main__":
-    for one in range(6):
-        assert_twins_agree(one)
+    for number in range(6):
+        assert_twins_agree(number)

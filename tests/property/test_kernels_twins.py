@@ -34,7 +34,8 @@ def a_picture(
 ) -> Picture:
     rng = np.random.default_rng(seed)
     luma = a_plane(rng, rows, columns, depth, padding)
-    chroma = tuple(a_plane(rng, (rows + 1) // 2, (columns + 1) // 2, depth, padding) for _ in range(2))
+    half = (rows + 1) // 2, (columns + 1) // 2
+    chroma = a_plane(rng, *half, depth, padding), a_plane(rng, *half, depth, padding)
     height = rows * 2 if field else rows
     return Picture(luma, chroma, columns, height, Codec.H264, "test", depth, full, field)
 

@@ -5,6 +5,8 @@ The twin below is written from docs/kpis.md, without a line of engine/kpi.
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,23 +67,26 @@ HAPPENINGS = st.one_of(
 )
 
 
-def counted_afterwards(happenings: list[object]) -> dict[str, Counts]:
+Happening = Camera | tuple[Verdict, bool] | Periods | str
+
+
+def counted_afterwards(happenings: list[Happening]) -> dict[str, Counts]:
     registry: dict[str, Camera] = {}
     past: dict[str, list[tuple[Verdict, bool]]] = {}
     periods: Counter[tuple[str, str]] = Counter()
-    for one in happenings:
-        if isinstance(one, Camera):
-            registry[one.camera_id] = one
-        elif isinstance(one, Periods):
-            if one.camera_id in registry:
-                periods[one.camera_id, "due"] += one.due
-                periods[one.camera_id, "kept"] += one.kept
-        elif isinstance(one, str):
-            registry.pop(one, None)
-            past.pop(one, None)
-            periods[one, "due"] = periods[one, "kept"] = 0
-        elif one[0].camera_id in registry and one[0].visit_id:
-            past.setdefault(one[0].camera_id, []).append(one)
+    for happening in happenings:
+        if isinstance(happening, Camera):
+            registry[happening.camera_id] = happening
+        elif isinstance(happening, Periods):
+            if happening.camera_id in registry:
+                periods[happening.camera_id, "due"] += happening.due
+                periods[happening.camera_id, "kept"] += happening.kept
+        elif isinstance(happening, str):
+            registry.pop(happening, None)
+            past.pop(happening, None)
+            periods[happening, "due"] = periods[happening, "kept"] = 0
+        elif happening[0].camera_id in registry and happening[0].visit_id:
+            past.setdefault(happening[0].camera_id, []).append(happening)
     found: dict[str, Counts] = {}
     for county in {camera.region for camera in registry.values()}:
         here = [camera for camera in registry.values() if camera.region == county]
@@ -130,7 +135,7 @@ def _standing(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> tu
     ]
     if not judged:
         return False, False
-    verdict = max(judged, key=lambda one: one[:3])[4]
+    verdict = max(judged, key=lambda entry: entry[:3])[4]
     if verdict.announced == State.UNKNOWN:
         return False, False
     kinds = set(verdict.kinds if verdict.announced == State.OFFLINE else verdict.announced_kinds)
@@ -138,35 +143,35 @@ def _standing(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> tu
     return clear, not kinds & {FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.FROZEN}
 
 
-def play(book: DailyCounts, happenings: list[object], now_ns: int = NOW_NS) -> None:
-    for one in happenings:
-        if isinstance(one, Camera):
-            book.upsert([one], now_ns)
-        elif isinstance(one, Periods):
-            book.add_periods(one.camera_id, one.due, one.kept, now_ns)
-        elif isinstance(one, str):
-            book.remove([one], now_ns)
+def play(book: DailyCounts, happenings: list[Happening], now_ns: int = NOW_NS) -> None:
+    for happening in happenings:
+        if isinstance(happening, Camera):
+            book.upsert([happening], now_ns)
+        elif isinstance(happening, Periods):
+            book.add_periods(happening.camera_id, happening.due, happening.kept, now_ns)
+        elif isinstance(happening, str):
+            book.remove([happening], now_ns)
         else:
-            book.observe(one[0], working=one[1], now_wall_ns=now_ns)
+            book.observe(happening[0], working=happening[1], now_wall_ns=now_ns)
 
 
-def one_verdict_a_visit(happenings: list[object]) -> list[object]:
+def one_verdict_a_visit(happenings: list[Any]) -> list[Any]:
     """A visit ends once: of two verdicts with one id and moment only the first is real."""
     seen: set[tuple[str, int, int, bool]] = set()
-    real: list[object] = []
-    for one in happenings:
-        if isinstance(one, tuple):
-            key = (one[0].camera_id, one[0].at_wall_ns, one[0].visit_id, one[1])
+    real: list[Any] = []
+    for happening in happenings:
+        if isinstance(happening, tuple):
+            key = (happening[0].camera_id, happening[0].at_wall_ns, happening[0].visit_id, happening[1])
             if key in seen:
                 continue
             seen.add(key)
-        real.append(one)
+        real.append(happening)
     return real
 
 
 @given(st.lists(HAPPENINGS, max_size=60).map(one_verdict_a_visit))
 @settings(max_examples=300, deadline=None)
-def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -> None:
+def test_counts_kept_up_are_those_counted_afterwards(happenings: list[Happening]) -> None:
     book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     play(book, happenings)
     book.check_invariants()
@@ -176,15 +181,17 @@ def test_counts_kept_up_are_those_counted_afterwards(happenings: list[object]) -
 
 @given(st.lists(HAPPENINGS, max_size=40), st.lists(HAPPENINGS, max_size=40).map(one_verdict_a_visit))
 @settings(max_examples=150, deadline=None)
-def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[object], after: list[object]) -> None:
+def test_the_next_day_begins_with_the_registry_and_nothing_seen(
+    before: list[Happening], after: list[Happening]
+) -> None:
     book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     play(book, before)
     book.advance(NOW_NS + DAY_NS)
     book.check_invariants()
-    registry = [one for one in before if isinstance(one, Camera | str)]
+    registry = [happening for happening in before if isinstance(happening, Camera | str)]
     tomorrow = [
-        (replace(one[0], at_wall_ns=one[0].at_wall_ns + DAY_NS), one[1]) if isinstance(one, tuple) else one
-        for one in after
+        (replace(row[0], at_wall_ns=row[0].at_wall_ns + DAY_NS), row[1]) if isinstance(row, tuple) else row
+        for row in after
     ]
     play(book, tomorrow, NOW_NS + DAY_NS)
     book.check_invariants()
@@ -198,18 +205,20 @@ def test_the_next_day_begins_with_the_registry_and_nothing_seen(before: list[obj
 
 @given(st.lists(HAPPENINGS, max_size=60), st.lists(st.integers(0, 60), max_size=4))
 @settings(max_examples=200, deadline=None)
-def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings: list[object], cuts: list[int]) -> None:
+def test_what_is_written_brings_the_same_counts_back_after_a_restart(
+    happenings: list[Happening], cuts: list[int]
+) -> None:
     written = KpiChanges()
     book = DailyCounts("Asia/Shanghai", [], NOW_NS)
     registry: dict[str, Camera] = {}
     begin = 0
     for end in (*sorted(cuts), len(happenings)):
         play(book, happenings[begin:end])
-        for one in happenings[begin:end]:
-            if isinstance(one, Camera):
-                registry[one.camera_id] = one
-            elif isinstance(one, str):
-                registry.pop(one, None)
+        for happening in happenings[begin:end]:
+            if isinstance(happening, Camera):
+                registry[happening.camera_id] = happening
+            elif isinstance(happening, str):
+                registry.pop(happening, None)
         begin = max(begin, end)
         written = written.followed_by(book.drain_changes())
         facts = {camera_id: known for (_, camera_id), known in written.cameras.items()}
@@ -223,7 +232,7 @@ def test_what_is_written_brings_the_same_counts_back_after_a_restart(happenings:
 @given(st.lists(verdicts(), max_size=12).map(one_verdict_a_visit), st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
 def test_the_order_of_verdicts_does_not_matter_and_hearing_one_twice_neither(
-    heard: list[tuple[Verdict, bool]], random: object
+    heard: list[tuple[Verdict, bool]], random: Random
 ) -> None:
     # Two verdicts of one visit are the same verdict; those that differ are of visits that differ.
     heard = [

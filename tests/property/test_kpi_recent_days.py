@@ -22,7 +22,7 @@ COUNTIES = ("130102", "130103", "130202", "1301", "13", "110101", "")
 PREFIXES = ("", "1", "13", "130", "1301", "13010", "130102", "130103", "14")
 DAYS = st.integers(0, 4) | st.integers(RECENT_DAYS - 3, RECENT_DAYS + 3) | st.integers(0, 3 * RECENT_DAYS)
 COUNTS = st.builds(Counts, *(st.integers(0, 3) for _ in Counts._fields)).map(
-    lambda one: one if one.cameras else Counts()  # of a county that the last of its cameras has left
+    lambda counts: counts if counts.cameras else Counts()  # of a county that the last of its cameras has left
 )
 
 

@@ -27,6 +27,7 @@ KINDS = st.sampled_from(
         (FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS),
     ]
 )
+Shown = tuple[State, tuple[FaultKind, ...]]
 SEEN = st.one_of(
     st.tuples(st.just(State.OK), st.just(())),
     st.tuples(st.just(State.FAULT), KINDS),
@@ -57,13 +58,13 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(policy, START)
         self.log: list[LedgerEvent] = []
         self.moments: list[tuple[int, dict[int, Finding]]] = []
-        self.shown: dict[str, tuple[State, tuple[FaultKind, ...]]] = {}
+        self.shown: dict[str, Shown] = {}
         self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
 
-    def take(self, actions: list[Action], actor: Actor = ENGINE) -> None:
+    def record(self, actions: list[Action], actor: Actor = ENGINE) -> None:
         events = [action.event for action in actions if isinstance(action, RecordedEvent)]
         for event in events:
-            self.auditor.said(event, self.now_ns, actor)
+            self.auditor.check_event(event, self.now_ns, actor)
         self.log += events
         self.told_ns = self.now_ns
         for action in actions:
@@ -76,16 +77,16 @@ class LedgerMachine(RuleBasedStateMachine):
             self.moments.append((self.now_ns, dict(self.ledger.findings)))
 
     @rule(camera_id=IDS, seen=SEEN, announced=SEEN, agree=st.booleans(), since_ns=DURATIONS, late_ns=DURATIONS)
-    def look(self, camera_id, seen, announced, agree, since_ns, late_ns) -> None:
+    def see(self, camera_id: str, seen: Shown, announced: Shown, agree: bool, since_ns: int, late_ns: int) -> None:
         self.shown[camera_id] = seen
-        self.hear(camera_id, seen, seen if agree else announced, since_ns, late_ns)
+        self.observe(camera_id, seen, seen if agree else announced, since_ns, late_ns)
 
     @rule(camera_id=IDS, since_ns=DURATIONS)
-    def it_still_shows_the_same(self, camera_id, since_ns) -> None:
+    def it_still_shows_the_same(self, camera_id: str, since_ns: int) -> None:
         if seen := self.shown.get(camera_id):
-            self.hear(camera_id, seen, seen, since_ns, 0)
+            self.observe(camera_id, seen, seen, since_ns, 0)
 
-    def hear(self, camera_id, seen, announced, since_ns, late_ns) -> None:
+    def observe(self, camera_id: str, seen: Shown, announced: Shown, since_ns: int, late_ns: int) -> None:
         self.now_ns += MINUTE
         (state, kinds), (told, told_kinds) = seen, announced
         verdict = Verdict(
@@ -99,13 +100,13 @@ class LedgerMachine(RuleBasedStateMachine):
             announced_cause=Cause.GREASE if FaultKind.GREASE in told_kinds else None,
             since_wall_ns=self.now_ns - since_ns,
         )
-        self.auditor.look(verdict)
-        self.take(self.ledger.observe(verdict, Camera(camera_id, "", region="130102"), self.now_ns))
-        self.auditor.decides()
+        self.auditor.observe(verdict)
+        self.record(self.ledger.observe(verdict, Camera(camera_id, "", region="130102"), self.now_ns))
+        self.auditor.check_rechecks()
 
     @rule(number=st.integers(1, 3), step=STEPS, actor=ACTORS, why=st.sampled_from(["", "seen", "seen"]),
           expected=st.sampled_from([0, 0, 0, 1, 2]), request_id=st.sampled_from(["", "", "", "r1", "r2"]))  # fmt: skip
-    def act(self, number, step, actor, why, expected, request_id) -> None:
+    def act(self, number: int, step: Step, actor: Actor, why: str, expected: int, request_id: str) -> None:
         before = dict(self.ledger.findings)
         number = sorted(before)[-number] if number <= len(before) else number
         command = FindingCommand(number, step, why, expected, request_id)
@@ -118,33 +119,33 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.ledger.findings == before
             return
         assert finding.number == before[number].number + 1
-        self.take(actions, actor)
+        self.record(actions, actor)
 
     @rule(number=st.integers(1, 6))
-    def notice_arrives(self, number) -> None:
-        self.take(self.ledger.record_delivery(number, "a webhook", self.now_ns))
+    def notice_arrives(self, number: int) -> None:
+        self.record(self.ledger.record_delivery(number, "a webhook", self.now_ns))
 
     @rule(duration_ns=DURATIONS)
-    def wait(self, duration_ns) -> None:
+    def wait(self, duration_ns: int) -> None:
         end_ns = self.now_ns + duration_ns
         for _ in range(1000):
             wakeup_ns = self.ledger.next_wakeup_wall_ns()
             if wakeup_ns is None or wakeup_ns > end_ns:
                 break
             self.now_ns = max(self.now_ns, wakeup_ns)
-            self.take(self.ledger.tick(self.now_ns))
+            self.record(self.ledger.tick(self.now_ns))
         else:
             raise AssertionError("the ledger wakes for ever")
         self.now_ns = end_ns
-        self.auditor.agrees(self.ledger.findings, self.now_ns)
+        self.auditor.check_findings(self.ledger.findings, self.now_ns)
 
     @rule(duration_ns=DURATIONS)
-    def clock_goes_back(self, duration_ns) -> None:
+    def clock_goes_back(self, duration_ns: int) -> None:
         self.now_ns -= duration_ns
         # a moment that the ledger was not told of was none
         self.auditor.clock_went_back(max(0, self.told_ns - self.now_ns))
         self.moments.clear()
-        self.take(self.ledger.tick(self.now_ns))
+        self.record(self.ledger.tick(self.now_ns))
 
     @rule(policy=POLICIES)
     def reload(self, policy: LedgerSettings) -> None:
@@ -153,7 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        open_ones = [one for one in replay(self.log).values() if not one.state.ended]
+        open_ones = [finding for finding in replay(self.log).values() if not finding.state.ended]
         self.told_ns = self.now_ns
         self.ledger = Ledger(
             self.policy,
@@ -165,23 +166,23 @@ class LedgerMachine(RuleBasedStateMachine):
                 for event in self.log
                 if event.request_id
             ],
-            next_finding_id=len(self.auditor.books) + 1,
+            next_finding_id=len(self.auditor.records) + 1,
         )
-        for book in self.auditor.books.values():
-            if book.looks is not None:
-                book.looks, book.claimed_ns = [], self.now_ns
+        for book in self.auditor.records.values():
+            if book.observations is not None:
+                book.observations, book.claimed_ns = [], self.now_ns
 
     @invariant()
     def books_balance(self) -> None:
         if hasattr(self, "ledger"):
             check_invariants(self.ledger)
             everything = replay(self.log)
-            assert {one: f for one, f in everything.items() if not f.state.ended} == self.ledger.findings
+            assert {finding_id: f for finding_id, f in everything.items() if not f.state.ended} == self.ledger.findings
 
     def teardown(self) -> None:
         for at_ns, held in getattr(self, "moments", [])[::3]:
             then = replay(self.log, at_ns)
-            assert {one: finding for one, finding in then.items() if not finding.state.ended} == held
+            assert {finding_id: finding for finding_id, finding in then.items() if not finding.state.ended} == held
 
 
 LedgerMachine.TestCase.settings = settings(

@@ -10,6 +10,7 @@ from engine.feed.rtsp.session import Session
 from engine.feed.visit import _Visit  # noqa: F401 (the shell imports with it)
 from engine.model.keyframe import Codec
 from tests.support.clips import encode, scene
+from tests.support.expect import present
 from tests.support.rtp_packets import interleave, rtp, stream
 
 PICTURES = [scene(128, 96, seed) for seed in range(1, 5)]
@@ -76,4 +77,4 @@ def test_any_bytes_are_a_packet_or_none(data: bytes) -> None:
 def test_padding_and_extension_are_left_out() -> None:
     plain = rtp(b"payload", 5, 6, True)
     extended = bytes([plain[0] | 0x30]) + plain[1:12] + b"\0\0\0\1abcd" + plain[12:] + b"\0\0\3"
-    assert parse(extended).payload == b"payload"
+    assert present(parse(extended)).payload == b"payload"

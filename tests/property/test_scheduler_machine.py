@@ -12,6 +12,7 @@ from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
+    Action,
     CameraPlan,
     CamerasRemoved,
     CamerasUpserted,
@@ -95,9 +96,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.now_ns = 1
         self.flights: dict[int, str] = {}
         self.ended: set[int] = set()
-        self.log: list[tuple[int, Event, list]] = []
+        self.log: list[tuple[int, Event, list[Action]]] = []
 
-    def tell(self, event: Event) -> list:
+    def handle(self, event: Event) -> list[Action]:
         actions = self.scheduler.handle(event, self.now_ns)
         self.log.append((self.now_ns, event, actions))
         for action in actions:
@@ -115,14 +116,14 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(plans=st.lists(PLANS, min_size=1, max_size=8))
     def put(self, plans: list[CameraPlan]) -> None:
-        self.tell(CamerasUpserted(plans))
+        self.handle(CamerasUpserted(plans))
         known = {plan.camera_id: plan for plan in plans}
         for camera_id, plan in known.items():
             assert (camera_plan_report(self.scheduler, camera_id, self.now_ns).kind == "push") == plan.push
 
     @rule(camera_ids=st.lists(IDS, max_size=4))
     def remove(self, camera_ids: list[str]) -> None:
-        self.tell(CamerasRemoved(camera_ids))
+        self.handle(CamerasRemoved(camera_ids))
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data(), failure=st.sampled_from([None, None, None, *FailureReason]))
@@ -130,26 +131,28 @@ class SchedulerMachine(RuleBasedStateMachine):
         visit_id = data.draw(st.sampled_from(sorted(self.flights)))
         self.flights.pop(visit_id)
         self.ended.add(visit_id)
-        self.tell(VisitEnded(visit_id, failure))
+        self.handle(VisitEnded(visit_id, failure))
 
     @precondition(lambda self: self.ended)
     @rule(data=st.data())
     def end_twice(self, data: st.DataObject) -> None:
         before = scheduler_status(self.scheduler, self.now_ns).ended_total
-        self.tell(VisitEnded(data.draw(st.sampled_from(sorted(self.ended))), None))
+        self.handle(VisitEnded(data.draw(st.sampled_from(sorted(self.ended))), None))
         assert scheduler_status(self.scheduler, self.now_ns).ended_total == before
 
     @rule(camera_id=IDS, state=st.sampled_from(State), announced=st.sampled_from(State))
     def judge(self, camera_id: str, state: State, announced: State) -> None:
-        self.tell(Judged(camera_id, state, announced))
+        self.handle(Judged(camera_id, state, announced))
 
     @rule(camera_id=IDS)
     def arrive(self, camera_id: str) -> None:
-        self.tell(PushArrived(camera_id))
+        self.handle(PushArrived(camera_id))
 
     @rule(camera_ids=st.lists(IDS, max_size=4))
     def check_now(self, camera_ids: list[str]) -> None:
-        (report,) = [one.report for one in self.tell(CheckNow(camera_ids)) if isinstance(one, CheckNowAnswered)]
+        (report,) = [
+            action.report for action in self.handle(CheckNow(camera_ids)) if isinstance(action, CheckNowAnswered)
+        ]
         visited = [*report.accepted, *report.in_flight]
         heard = [*visited, *report.unknown_ids, *report.not_visited_ids, *report.paused_ids]
         assert sorted(heard) == sorted(set(camera_ids))
@@ -158,25 +161,25 @@ class SchedulerMachine(RuleBasedStateMachine):
     def pause(self, scope: PauseScope, lasts_s: int) -> None:
         now_wall_ns = self.now_ns + NOON_NS
         until_ns = now_wall_ns + lasts_s * SECOND if lasts_s else 0
-        self.tell(PatrolPaused(Pause(scope, "works", "ops", now_wall_ns, until_ns)))
+        self.handle(PatrolPaused(Pause(scope, "works", "ops", now_wall_ns, until_ns)))
 
     @rule(scope=SCOPES)
     def resume(self, scope: PauseScope) -> None:
-        held = {one.pause.scope for one in scheduler_status(self.scheduler, self.now_ns).pauses}
-        ended = [one.pause.scope for one in self.tell(PatrolResumed(scope)) if isinstance(one, PauseEnded)]
+        held = {pause.pause.scope for pause in scheduler_status(self.scheduler, self.now_ns).pauses}
+        ended = [action.pause.scope for action in self.handle(PatrolResumed(scope)) if isinstance(action, PauseEnded)]
         assert (scope in ended) == (scope in held)
 
     @rule(visits_max=st.sampled_from([0, 1, 3, 1000]))
     def change_capacity(self, visits_max: int) -> None:
-        self.tell(CapacityChanged(visits_max))
+        self.handle(CapacityChanged(visits_max))
 
     @rule(changed=SETTINGS, calendar=st.sampled_from([Calendar(), HOLIDAY, Calendar(sites={"s1": "12:00-12:01"})]))
     def change_settings(self, changed: SchedulerSettings, calendar: Calendar) -> None:
-        self.tell(SettingsChanged(changed, calendar))
+        self.handle(SettingsChanged(changed, calendar))
 
     @rule(hours=st.integers(-30, 30))
     def jump_clock(self, hours: int) -> None:
-        self.tell(WallClock(NOON_NS + hours * 3600 * SECOND))
+        self.handle(WallClock(NOON_NS + hours * 3600 * SECOND))
 
     @rule(wait_s=st.sampled_from([0.0, 0.3, 5.0, 70.0, 4000.0]))
     def pass_time(self, wait_s: float) -> None:
@@ -186,7 +189,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             if wakeup_ns is None or wakeup_ns > until_ns:
                 break
             self.now_ns = max(self.now_ns, wakeup_ns)
-            self.tell(Tick())
+            self.handle(Tick())
             check_invariants(self.scheduler, self.now_ns)
         else:
             return  # a busy while: the rest of it comes with the next rule
@@ -194,7 +197,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @invariant()
     def books_balance(self) -> None:
-        self.tell(Tick())  # somebody looks at the clock
+        self.handle(Tick())  # somebody looks at the clock
         check_invariants(self.scheduler, self.now_ns)
         status = scheduler_status(self.scheduler, self.now_ns)
         assert status.in_flight == len(self.flights)

@@ -26,7 +26,7 @@ WORLDS = st.lists(
         past_findings=st.integers(0, 1),
         round=st.integers(0, 4),
     ),
-    unique_by=lambda one: one.site_id,
+    unique_by=lambda canteen: canteen.site_id,
     max_size=60,
 )
 
@@ -38,11 +38,11 @@ def test_the_shares_add_up_and_every_county_is_in_when_the_sample_allows(
 ) -> None:
     shares = allocate(strata, size, seed, weight)
     assert sum(shares.values()) == min(size, sum(strata.values()))
-    assert all(0 <= shares[one] <= strata[one] for one in strata)
+    assert all(0 <= shares[stratum] <= strata[stratum] for stratum in strata)
     if size >= 2 * len(strata):
         assert all(shares.values())
-    if size >= len({one.county for one in strata}):
-        assert {one.county for one, share in shares.items() if share} == {one.county for one in strata}
+    if size >= len({stratum.county for stratum in strata}):
+        assert {stratum.county for stratum, share in shares.items() if share} == {stratum.county for stratum in strata}
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -51,10 +51,10 @@ def test_no_stratum_is_further_than_one_canteen_from_its_proportion(
     strata: dict[Stratum, int], size: int, seed: int, weight: float
 ) -> None:
     shares = allocate(strata, size, seed, weight)
-    weights = {one: canteens * (weight if one.with_findings else 1.0) for one, canteens in strata.items()}
+    weights = {stratum: canteens * (weight if stratum.with_findings else 1.0) for stratum, canteens in strata.items()}
     # One factor for all: shares between their bounds are weight times factor, rounded down or up.
-    lows = [(shares[one] - 1) / weights[one] for one in strata if shares[one] > 1]
-    highs = [(shares[one] + 1) / weights[one] for one in strata if shares[one] < strata[one]]
+    lows = [(shares[stratum] - 1) / weights[stratum] for stratum in strata if shares[stratum] > 1]
+    highs = [(shares[stratum] + 1) / weights[stratum] for stratum in strata if shares[stratum] < strata[stratum]]
     assert not lows or not highs or max(lows) <= min(highs) * (1 + 1e-9)
 
 
@@ -70,17 +70,17 @@ def test_the_order_of_the_input_is_nothing(
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(WORLDS, st.lists(st.tuples(st.integers(1, 40), SEEDS), max_size=12))
 def test_nobody_comes_twice_before_the_stratum_is_exhausted(world: list[Canteen], draws: list[tuple[int, int]]) -> None:
-    world = [replace(one, round=0) for one in world]
+    world = [replace(canteen, round=0) for canteen in world]
     members: defaultdict[Stratum, set[str]] = defaultdict(set)
-    for one in world:
-        members[stratum_of(one)].add(one.site_id)
+    for canteen in world:
+        members[stratum_of(canteen)].add(canteen.site_id)
     had: dict[Stratum, set[str]] = {stratum: set() for stratum in members}
     for size, seed in draws:
         drawn: defaultdict[Stratum, list[str]] = defaultdict(list)
         rounds = {}
-        for one in draw(world, size, seed, 2.0).drawn:
-            drawn[Stratum(one.county, one.kind, one.with_findings)].append(one.site_id)
-            rounds[one.site_id] = one.round
+        for visited in draw(world, size, seed, 2.0).drawn:
+            drawn[Stratum(visited.county, visited.kind, visited.with_findings)].append(visited.site_id)
+            rounds[visited.site_id] = visited.round
         for stratum, chosen in drawn.items():
             assert len(set(chosen)) == len(chosen)
             for site_id in chosen:
@@ -88,7 +88,7 @@ def test_nobody_comes_twice_before_the_stratum_is_exhausted(world: list[Canteen]
                     had[stratum] = set()
                 assert site_id not in had[stratum]
                 had[stratum].add(site_id)
-        world = [replace(one, round=rounds.get(one.site_id, one.round)) for one in world]
+        world = [replace(canteen, round=rounds.get(canteen.site_id, canteen.round)) for canteen in world]
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -96,19 +96,19 @@ def test_nobody_comes_twice_before_the_stratum_is_exhausted(world: list[Canteen]
 def test_nobody_passes_by_one_of_an_earlier_round_while_canteens_come_go_and_change(
     world: list[Canteen], data: st.DataObject
 ) -> None:
-    pool = {one.site_id: one for one in world}
+    pool = {canteen.site_id: canteen for canteen in world}
     for _ in range(data.draw(st.integers(1, 6))):
-        here = [one for one in pool.values() if data.draw(st.booleans())]
-        here = [replace(one, findings=data.draw(st.integers(0, 1))) for one in here]
+        here = [canteen for canteen in pool.values() if data.draw(st.booleans())]
+        here = [replace(canteen, findings=data.draw(st.integers(0, 1))) for canteen in here]
         done = draw(here, data.draw(st.integers(1, 40)), data.draw(SEEDS), 2.0)
-        rounds = {one.site_id: one.round for one in done.drawn}
+        rounds = {canteen.site_id: canteen.round for canteen in done.drawn}
         passed: defaultdict[Stratum, list[int]] = defaultdict(list)
-        for one in here:
-            if one.site_id not in rounds:
-                passed[stratum_of(one)].append(one.round)
-        for one in here:
-            if one.site_id in rounds:
-                assert all(one.round <= waiting for waiting in passed[stratum_of(one)])
-                assert rounds[one.site_id] > one.round
-                drawn = replace(one, round=rounds[one.site_id], past_findings=one.findings)
-                pool[one.site_id] = drawn
+        for canteen in here:
+            if canteen.site_id not in rounds:
+                passed[stratum_of(canteen)].append(canteen.round)
+        for canteen in here:
+            if canteen.site_id in rounds:
+                assert all(canteen.round <= waiting for waiting in passed[stratum_of(canteen)])
+                assert rounds[canteen.site_id] > canteen.round
+                drawn = replace(canteen, round=rounds[canteen.site_id], past_findings=canteen.findings)
+                pool[canteen.site_id] = drawn

@@ -1,5 +1,7 @@
 """The judge of bench.rehearsal: what counts as the same, what as another, and what nobody can say."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.rehearsal import CASES, cameras_of, compared, measure, settings_of, simulated
@@ -21,7 +23,7 @@ def test_lags_that_no_clock_tells_apart_are_none() -> None:
     assert compared("lag_s_p50 key_point", [0, 0, 0], 0.5)["within"] is False
 
 
-def test_what_was_measured_of_a_patrol_adds_up(tmp_path) -> None:
+def test_what_was_measured_of_a_patrol_adds_up(tmp_path: Path) -> None:
     case = next(case for case in CASES if case.name == "platform")
     cameras = cameras_of(case, "rtsp://127.0.0.1:1/cam")
     found = measure(simulated(settings_of(case, str(tmp_path)), cameras, 0.05, 1), 20)

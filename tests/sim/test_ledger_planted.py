@@ -47,7 +47,7 @@ def play(seed: int) -> None:
             announced = machine.shown.get(camera_id) or chance.choice(SHOWN)
             seen = announced if chance.random() < 0.5 else chance.choice(SHOWN)
             late_ns = chance.choice([0, 0, HOUR])
-            machine.look(camera_id, seen, announced, chance.random() < 0.7, chance.choice(WAITS_NS), late_ns)
+            machine.see(camera_id, seen, announced, chance.random() < 0.7, chance.choice(WAITS_NS), late_ns)
         elif throw < 0.8:
             request_id = chance.choice(["", "", "r1", "r2"])
             machine.act(chance.randrange(1, 3), chance.choice(DONE), chance.choice(PEOPLE), "seen", 0, request_id)
@@ -94,7 +94,7 @@ def _nobody_falls_overdue(real: Any, self: Ledger, finding: Any, actions: Any) -
 
 
 def _a_claim_stops_no_deadline(real: Any, self: Ledger, finding_id: int) -> int:
-    due_ns = real(self, finding_id)
+    due_ns: int = real(self, finding_id)
     finding = self.findings.get(finding_id)
     if finding is not None and finding.state.claimed and not finding.overdue:
         self._rechecks.pop(finding_id, None)

@@ -2,6 +2,7 @@
 
 import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -61,13 +62,15 @@ def test_periods_that_the_sessions_cannot_carry_are_named_with_the_arithmetic() 
 
 
 def test_two_plans_are_drawn_to_one_scale_that_holds_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import pyplot as plt
+
     from engine.simulation import plot
 
-    drawn = []
-    monkeypatch.setattr(plot.plt, "close", drawn.append)
+    drawn: list[Any] = []
+    monkeypatch.setattr(plt, "close", drawn.append)
     settings = load(PLANS / "county.toml")
     denser = settings.model_copy(update={"scheduler": settings.scheduler.model_copy(update={"key_period_s": 10.0})})
-    reports = [simulated(one, 64, 1, 0.25) for one in (settings, denser)]
+    reports = [simulated(plan, 64, 1, 0.25) for plan in (settings, denser)]
     plot.draw(reports, tmp_path / "two.png")
     left, right = drawn[0].axes[:2]
     assert left.get_ylim() == right.get_ylim()

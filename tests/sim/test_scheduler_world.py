@@ -2,12 +2,14 @@
 
 import pytest
 
-from tests.support.worlds import WORLDS, Plan, World
+from tests.support.worlds import WORLDS, World, WorldPlan
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("plan", WORLDS, ids=lambda plan: plan.name)
-def test_every_promise_is_kept_after_every_event_and_a_replay_gives_the_same_actions(plan: Plan, seed: int) -> None:
+def test_every_promise_is_kept_after_every_event_and_a_replay_gives_the_same_actions(
+    plan: WorldPlan, seed: int
+) -> None:
     world = World(plan, seed).run()
     assert len(world.patrol.starts) > 60
     world.replay()

@@ -13,7 +13,7 @@ from engine.simulation.faults import PRESETS, Faults, PlatformRestart
 from engine.simulation.report import Report
 from engine.simulation.simulation import CHECK_INTERVAL_NS
 from engine.simulation.world import Interval, Pattern, World
-from tests.support.simulations import PLAIN, report, settings, simulated
+from tests.support.simulations import PLAIN, report, run_simulation, settings
 
 ALWAYS = World(hours=(Pattern(hours="", share=1),))
 
@@ -66,8 +66,8 @@ def test_whatever_goes_wrong_no_promise_is_broken(seed: int) -> None:
     assert figures["promises"]["broken"] == []
     assert figures["promises"]["unseen_periods_max"]["key_point"] < 2
     assert figures["connections"]["max"] <= 64, "one platform, and its cap"
-    assert {one["name"] for one in figures["troubles"]} == {"platform restart", "power cut", "storm"}
-    after_s = {one["name"]: one["recovered_after_s"] for one in figures["troubles"]}
+    assert {trouble["name"] for trouble in figures["troubles"]} == {"platform restart", "power cut", "storm"}
+    after_s = {trouble["name"]: trouble["recovered_after_s"] for trouble in figures["troubles"]}
     assert after_s["storm"] < 1800, "key points, within twice their period"
     assert after_s["platform restart"] < 1800
     assert after_s["power cut"] is None, "the storm took them again before it could be said"
@@ -135,7 +135,9 @@ def test_in_overload_key_points_are_stretched_last_and_nothing_queues_up() -> No
 def test_a_platform_that_cannot_carry_its_cameras_is_named_and_breaks_no_promise() -> None:
     plan = settings(key_period_s=60, ordinary_period_s=60, visits_per_host_max=20)
     figures = report(1000, 1, plan=plan, world=ALWAYS).figures
-    (worst,) = [one for one in figures["bottlenecks"]["worst"] if one["key"] == "scheduler.visits_per_host_max"]
+    (worst,) = [
+        figure for figure in figures["bottlenecks"]["worst"] if figure["key"] == "scheduler.visits_per_host_max"
+    ]
     assert (worst["name"], worst["cameras"], worst["allowed"]) == ("platform-0", 1000, 20)
     assert worst["wanted"] == pytest.approx(1000 / 60 * (0.5 + 2.525), rel=0.05)
     assert figures["coverage"]["key_point"] < 0.6
@@ -172,11 +174,11 @@ def test_the_first_round_stands_apart() -> None:
 
 
 def test_the_rows_of_the_course_add_up() -> None:
-    simulation = simulated(1000, 3, faults="all")
+    simulation = run_simulation(1000, 3, faults="all")
     rows = simulation.timeline.rows
     assert rows[0].at_s == 0
     assert rows[-1].until_s == 3 * 3600
-    assert all(one.until_s == other.at_s for one, other in itertools.pairwise(rows))
+    assert all(row.until_s == other.at_s for row, other in itertools.pairwise(rows))
     assert sum(sum(row.started) for row in rows) == simulation.visits
     assert all(0 <= row.core_share <= 1 for row in rows)
     assert simulation.oracle.checks == 3 * 3600 * 10**9 // CHECK_INTERVAL_NS

@@ -1,1 +1,1 @@
-"""What tests share: servers, clips, worlds, checkers. No tests here."""
+"""Helpers that tests share: servers, clips, simulated worlds, auditors. It holds no tests."""

@@ -1,7 +1,7 @@
-"""Every call of patrol.v1: where its method is, a request that is good, and how to send bytes that are none."""
+"""Lists every method of the API with a valid request, and sends requests to it, valid or not."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import grpc
 from google.protobuf import descriptor_pb2, message_factory, timestamp_pb2
@@ -29,7 +29,7 @@ FAR = timestamp_pb2.Timestamp(seconds=4_000_000_000)
 
 
 class Rpc(NamedTuple):
-    """One method. `name`: CameraService/GetCamera."""
+    """One method. `name`: such as CameraService/GetCamera."""
 
     name: str
     path: str
@@ -40,7 +40,7 @@ class Rpc(NamedTuple):
 
 
 def rpcs() -> Iterator[Rpc]:
-    """All there are, by their descriptors."""
+    """Yield every method, read from the descriptors."""
     for file in FILES:
         for service in file.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
@@ -56,7 +56,7 @@ def rpcs() -> Iterator[Rpc]:
                 )
 
 
-RPCS = {one.name: one for one in rpcs()}
+RPCS = {rpc.name: rpc for rpc in rpcs()}
 GOOD: dict[str, dict[str, Any]] = {
     "CameraService/GetCamera": {"name": CAMERA},
     "CameraService/ListCameras": {"filter": {"region_prefix": "13"}, "order_by": "region"},
@@ -102,7 +102,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "AccessService/RevokeToken": {"name": "tokens/2"},
     "AccessService/ListAuditEntries": {"filter": {"actor": "somebody", "start_time": FAR}},
 }
-"""A request that is good, for every call; one without it fails the tests."""
+"""A valid request of every method; the tests fail for a method that has none."""
 
 
 def good(name: str) -> Any:
@@ -110,7 +110,7 @@ def good(name: str) -> Any:
 
 
 class Answer(NamedTuple):
-    """What came back: the status, the fields that are named, and the first reply, if there was one."""
+    """The result of a call: its status, the fields that the error names, and the first reply if there was one."""
 
     code: str
     fields: list[str]
@@ -120,12 +120,12 @@ class Answer(NamedTuple):
 
 
 def send(channel: grpc.Channel, name: str, request: Any, token: str = "", timeout_s: float = 5.0) -> Answer:
-    """Call it; `request`: a message or bytes. Of a stream the first message is read."""
+    """Call a method with a message or raw bytes and return the result. Of a stream only the first message is read."""
     rpc = RPCS[name]
     kind = ("stream" if rpc.streams_in else "unary") + "_" + ("stream" if rpc.streams_out else "unary")
     call = getattr(channel, kind)(
         rpc.path,
-        request_serializer=lambda one: one if isinstance(one, bytes) else one.SerializeToString(),
+        request_serializer=lambda message: message if isinstance(message, bytes) else message.SerializeToString(),
         response_deserializer=rpc.reply.FromString,
     )
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -140,9 +140,9 @@ def send(channel: grpc.Channel, name: str, request: Any, token: str = "", timeou
             replies.cancel()
     except grpc.RpcError as error:
         info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        status = rpc_status.from_call(error)
+        status = rpc_status.from_call(cast(grpc.Call, error))
         for detail in () if status is None else status.details:
             detail.Unpack(info)
             detail.Unpack(bad)
-        fields = [one.field for one in bad.field_violations]
+        fields = [violation.field for violation in bad.field_violations]
         return Answer(error.code().name, fields, None, error.details() or "", info.reason)

@@ -1,4 +1,4 @@
-"""Throw-away certificates for servers on this machine."""
+"""Makes throw-away certificates for servers on this machine."""
 
 import datetime
 import ipaddress
@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """PEM of a certificate of 127.0.0.1 that signs itself, and a server's context with it."""
+    """Return the PEM file of a self-signed certificate of 127.0.0.1, and a server context that uses it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "media.test")])
     now = datetime.datetime.now(datetime.UTC)

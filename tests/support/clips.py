@@ -1,7 +1,8 @@
-"""Clips that tests make for themselves: real codecs, small pictures."""
+"""Encodes small clips with real codecs."""
 
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -30,7 +31,7 @@ def encode(
 ) -> list[bytes]:
     """Access units (Annex-B with parameter sets before each keyframe, or JPEGs)."""
     height, width = pictures[0].shape[:2]
-    context = av.CodecContext.create(ENCODERS[codec], "w")
+    context = cast(av.VideoCodecContext, av.CodecContext.create(ENCODERS[codec], "w"))
     context.width, context.height = width, height
     context.pix_fmt = pixel_format or ("yuvj420p" if codec is Codec.MJPEG else "yuv420p")
     context.framerate, context.time_base = Fraction(10), Fraction(1, 10)
@@ -54,7 +55,7 @@ def encode(
 def write_clip(path: Path, codec: Codec, frames: int = 20, size: tuple[int, int] = (320, 240), gop: int = 5) -> Path:
     """A file of moving pictures; the container follows the name."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(ENCODERS[codec], rate=10)
+        stream = cast(av.VideoStream, container.add_stream(ENCODERS[codec], rate=10))
         stream.width, stream.height = size
         stream.pix_fmt = "yuvj420p" if codec is Codec.MJPEG else "yuv420p"
         stream.codec_context.gop_size = gop
@@ -74,6 +75,6 @@ def write_clip(path: Path, codec: Codec, frames: int = 20, size: tuple[int, int]
     return path
 
 
-def units(payload: bytes) -> list[bytes]:
+def units(payload: bytes | memoryview) -> list[bytes]:
     """NAL units of an Annex-B payload, without their start codes."""
-    return [part.rstrip(b"\0") for part in payload.split(b"\0\0\1")[1:]]
+    return [part.rstrip(b"\0") for part in bytes(payload).split(b"\0\0\1")[1:]]

@@ -1,4 +1,4 @@
-"""For a day in the life of a county: cameras over RTSP that can be covered, `patrol run`, followers of watches."""
+"""Parts of the county test: RTSP cameras that can be covered, `patrol run` as a process, followers of watches."""
 
 import multiprocessing
 import signal
@@ -27,26 +27,26 @@ CLIPS = {
     "covered next door": (3, "covered"),
     "clear next door": (4, ""),
 }
-"""By what they show; next door the very bits are others."""
+"""Number and fault of each clip, by what it shows. The neighbour's clips show the same with different bits."""
 
 
 @dataclass
-class Lenses:
-    """Ports of the cameras, and of one where nobody answers."""
+class CameraPorts:
+    """Ports of the RTSP server and of one that refuses connections."""
 
     port: int
     refusing: int
 
     def url(self, shows: str) -> str:
-        """Of a camera that shows this, a key of CLIPS, or nothing."""
+        """Return the URL of a camera that shows a key of CLIPS, or that refuses connections if `shows` is "nothing"."""
         if shows == "nothing":
             return f"rtsp://inspector:geheim@127.0.0.1:{self.refusing}/cam0"
         return f"rtsp://inspector:geheim@127.0.0.1:{self.port}/cam{CLIPS[shows][0]}"
 
 
 @contextmanager
-def streaming() -> Iterator[Lenses]:
-    """The demo's RTSP server with one room, clear, covered and blurred."""
+def camera_server() -> Iterator[CameraPorts]:
+    """Run the demo's RTSP server with the clips of CLIPS."""
     plans = [ClipPlan(number, PHOTO, SHIFT, 640, 360, "libx264", fault) for number, fault in CLIPS.values()]
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -55,14 +55,14 @@ def streaming() -> Iterator[Lenses]:
     theirs.close()
     while (heard := ours.recv())[0] != "ports":
         pass
-    yield Lenses(heard[1][0], heard[1][2])
+    yield CameraPorts(heard[1][0], heard[1][2])
     ours.close()
     process.join(2)
     if process.is_alive():
         process.kill()
 
 
-class Patrol:
+class PatrolProcess:
     """`patrol run` with a configuration file, as a process that can be stopped and started again."""
 
     def __init__(self, config: Path, address: str) -> None:
@@ -71,7 +71,7 @@ class Patrol:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, token: str = "") -> None:
-        """Returns once it answers."""
+        """Start the process and return once the API answers."""
         command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self._config)]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         give_up_s = time.monotonic() + 40
@@ -88,7 +88,7 @@ class Patrol:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """As an operator does."""
+        """Stop the process with SIGTERM."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             assert self._process.wait(40) == 0
@@ -96,33 +96,34 @@ class Patrol:
 
 
 class Tokens:
-    """Secrets by the name of the token, made over AccessService; the first is the admin's."""
+    """Tokens made over AccessService, by name; the first is the admin's."""
 
-    def __init__(self, patrol: Patrol) -> None:
+    def __init__(self, patrol: PatrolProcess) -> None:
         self._patrol = patrol
         self.secrets: dict[str, str] = {}
         self.numbers: dict[str, int] = {}
         self.make("root", Role.ADMIN, "")
 
     def make(self, name: str, role: Role, region: str) -> None:
-        """One more."""
+        """Create a token."""
         with self.client("root" if self.secrets else "") as client:
             token, self.secrets[name] = client.access.create_token(TokenOrder(name, role, region))
             self.numbers[name] = token.token_id
 
     @property
     def address(self) -> str:
-        """Of the engine."""
+        """The address of the engine."""
         return self._patrol.address
 
     def client(self, name: str) -> PatrolClient:
-        """A client with this token."""
+        """Return a client that sends this token."""
         return PatrolClient(self._patrol.address, token=self.secrets.get(name, ""))
 
 
 @dataclass
-class Heard:
-    """What the watches of a token brought, in order, whatever the engine did meanwhile. `error`: why one ended."""
+class WatchLog:
+    """What both watches of a token delivered, in order. `resumed`: how often one reconnected; `error`: why one
+    ended."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     changes: list[tuple[LedgerEvent, Finding]] = field(default_factory=list)
@@ -131,9 +132,9 @@ class Heard:
 
 
 @contextmanager
-def following(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[Heard]:
-    """Follow both watches from now on; where the engine goes away they go on from their tokens."""
-    heard, stop = Heard(), threading.Event()
+def follow_watches(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[WatchLog]:
+    """Follow both watches from now on; when the engine goes away they resume from their tokens."""
+    heard, stop = WatchLog(), threading.Event()
     began = threading.Barrier(3)
 
     def follow(take: Callable[[str], Iterator[str]]) -> None:
@@ -165,7 +166,10 @@ def following(verdicts: PatrolClient, findings: PatrolClient) -> Iterator[Heard]
             heard.changes += batch.changes
             yield batch.resume_token
 
-    threads = [threading.Thread(target=follow, args=(one,), daemon=True) for one in (take_verdicts, take_findings)]
+    threads = [
+        threading.Thread(target=follow, args=(take_batches,), daemon=True)
+        for take_batches in (take_verdicts, take_findings)
+    ]
     for thread in threads:
         thread.start()
     began.wait(20)

@@ -1,4 +1,4 @@
-"""A week of a made-up city in a real database: a ledger in virtual time, and KPIs of two weeks."""
+"""Fills a real database with a week of an invented city: findings in virtual time, and KPIs of two weeks."""
 
 import random
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ from engine.model.verdict import Cause, FaultKind, State
 from engine.storage.db.database import write_transaction
 from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.store import Store
-from tests.support.ledgers import HOUR, MINUTE, OPERATOR, Desk
+from tests.support.ledgers import HOUR, MINUTE, OPERATOR, LedgerHarness
 
 WEEK = "2026-W10"
 MONDAY = date(2026, 3, 2)
@@ -25,8 +25,8 @@ FAULTS = (
 )  # fmt: skip
 
 
-def city() -> list[Camera]:
-    """Cameras of 6 counties with 8 canteens of 3 each."""
+def city_cameras() -> list[Camera]:
+    """Return the cameras of 6 counties with 8 canteens each, 3 cameras a canteen."""
     return [
         Camera(
             f"{county}0011132000{school:02}{number:02}",
@@ -44,8 +44,8 @@ def city() -> list[Camera]:
     ]
 
 
-def write(store: Store, log: list[LedgerEvent]) -> None:
-    """Put a log into the database as the hub would."""
+def write_events(store: Store, log: list[LedgerEvent]) -> None:
+    """Write a log of events to the database as the hub would."""
     findings: dict[int, Finding] = {}
     entries: list[LedgerEntry] = []
     for event in log:
@@ -55,39 +55,39 @@ def write(store: Store, log: list[LedgerEvent]) -> None:
         append(connection, entries)
 
 
-def a_week(seed: int = 5) -> list[LedgerEvent]:
-    """Findings that are opened, mended, dismissed, forgotten, escalated and supervised; a few days are from before."""
-    draw, desk = random.Random(seed), Desk(offline_min_h=0)
-    desk.wait(-60 * HOUR)  # the Friday before
-    cameras = city()
+def week_of_events(seed: int = 5) -> list[LedgerEvent]:
+    """Return ten days of events: findings opened, repaired, dismissed, neglected, escalated and supervised."""
+    draw, harness = random.Random(seed), LedgerHarness(offline_min_h=0)
+    harness.wait(-60 * HOUR)  # the Friday before
+    cameras = city_cameras()
     for day in range(10):
         for _ in range(9):
-            desk.wait(draw.randrange(60) * MINUTE)
+            harness.wait(draw.randrange(60) * MINUTE)
             at = draw.choice(cameras)
             if draw.random() < 0.2:
-                desk.look(state=State.OFFLINE, at=at)
+                harness.observe(state=State.OFFLINE, at=at)
             else:
                 kind, cause = draw.choice(FAULTS)
-                desk.look(kind, at=at, cause=cause)
+                harness.observe(kind, at=at, cause=cause)
             if day >= 8:
                 continue
-            for finding in list(desk.ledger.findings.values()):
+            for finding in list(harness.ledger.findings.values()):
                 if finding.state in (FindingState.RECTIFIED, FindingState.RECHECKING):
-                    whose = next(one for one in cameras if one.camera_id == finding.subject.camera_id)
-                    desk.look(at=whose)
-                    desk.look(at=whose)
+                    whose = next(camera for camera in cameras if camera.camera_id == finding.subject.camera_id)
+                    harness.observe(at=whose)
+                    harness.observe(at=whose)
                 elif draw.random() < 0.09:
-                    desk.act(Step.CLAIMED, OPERATOR, finding.finding_id, why="已擦拭镜头")
+                    harness.act(Step.CLAIMED, OPERATOR, finding.finding_id, why="已擦拭镜头")
                 elif draw.random() < 0.01:
-                    desk.act(Step.DISMISSED, OPERATOR, finding.finding_id, why="厨房改造停用")
+                    harness.act(Step.DISMISSED, OPERATOR, finding.finding_id, why="厨房改造停用")
                 elif finding.standing is FindingState.OPEN and draw.random() < 0.03:
-                    desk.act(Step.ACKNOWLEDGED, OPERATOR, finding.finding_id)
-        desk.wait(14 * HOUR)
-    return desk.log
+                    harness.act(Step.ACKNOWLEDGED, OPERATOR, finding.finding_id)
+        harness.wait(14 * HOUR)
+    return harness.log
 
 
-def rates(store: Store, seed: int = 5) -> None:
-    """KPIs by county of the week and the one before, by canteen of the week; one county is hardly measured."""
+def write_kpis(store: Store, seed: int = 5) -> None:
+    """Write KPIs by county and canteen of the week and the one before; one county is hardly measured."""
     draw = random.Random(seed)
     counties: dict[tuple[int, str], Counts] = {}
     canteens: dict[tuple[int, str], dict[str, Counts]] = {}
@@ -119,8 +119,8 @@ def _counts(draw: random.Random, clear: float, measured: int) -> Counts:
     )  # fmt: skip
 
 
-def a_city(store: Store) -> None:
-    """All of it."""
-    store.registry.upsert(city())
-    write(store, a_week())
-    rates(store)
+def fill_city(store: Store) -> None:
+    """Write cameras, findings and KPIs."""
+    store.registry.upsert(city_cameras())
+    write_events(store, week_of_events())
+    write_kpis(store)

@@ -1,4 +1,4 @@
-"""The office of findings with a real database and writer, and a thread that stands for the hub's."""
+"""Runs a FindingsService with a real database and writer; one thread stands in for the hub's."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from engine.clock import wall_ns
 from engine.config import Settings
@@ -52,35 +53,41 @@ class HubThread:
             self.calls.run_waiting()
 
 
-class Bench:
-    """`look` and `act` go through the thread, as in the hub."""
+class FindingsHarness:
+    """A service with its store, writer and metrics. `judge` and `act` go through the hub's thread.
 
-    def __init__(self, store: Store, writer: Writer, office: FindingsService, metrics: Metrics, hub: HubThread) -> None:
-        self.store, self.writer, self.office, self.metrics, self.hub = store, writer, office, metrics, hub
+    `listeners`: called with the events that were committed.
+    """
+
+    def __init__(
+        self, store: Store, writer: Writer, service: FindingsService, metrics: Metrics, hub: HubThread
+    ) -> None:
+        self.store, self.writer, self.service, self.metrics, self.hub = store, writer, service, metrics, hub
         self.listeners: list[Listener] = []
 
     def publish(self, events: Sequence[LoggedEvent]) -> None:
+        """Call the listeners with committed events."""
         for listener in self.listeners:
             listener(events)
 
-    def look(self, camera_id: str, *kinds: FaultKind) -> None:
-        """A verdict on a camera, announced at once."""
+    def judge(self, camera_id: str, *kinds: FaultKind) -> None:
+        """Submit a verdict on a camera that announces these fault kinds, or ok."""
         state = State.FAULT if kinds else State.OK
         verdict = Verdict(camera_id, 1, wall_ns(), state, kinds, announced=state, announced_kinds=kinds)
 
         def judged() -> None:
-            also = self.office.observe(verdict, Camera(camera_id, "", region="130102"), None)
+            also = self.service.observe(verdict, Camera(camera_id, "", region="130102"), None)
             self.writer.submit(VisitRecord(verdict, b""), None, also)
 
         self.hub.calls.ask(judged).result()
 
     async def act(self, finding_id: int, step: Step, request_id: str = "") -> Finding:
-        return await self.office.act(FindingCommand(finding_id, step, request_id=request_id), INSPECTOR)
+        return await self.service.act(FindingCommand(finding_id, step, request_id=request_id), INSPECTOR)
 
 
 @contextmanager
-def bench(folder: Path, **record) -> Iterator[Bench]:
-    """All of it on a SQLite file in `folder`."""
+def findings_harness(folder: Path, **record: Any) -> Iterator[FindingsHarness]:
+    """Run a harness on a SQLite file in `folder`."""
     settings = Settings(
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", batch_wait_s=0.02, **record),
         ledger=LedgerSettings(recheck_n=1, recheck_m=1),
@@ -90,41 +97,41 @@ def bench(folder: Path, **record) -> Iterator[Bench]:
     writer = Writer(store, EvidenceStore(folder / "ev", 10**6), settings.record)
     hub, written = HubThread(), CommitFlag()
     bodies = NoticeBodies({}, hebei())
-    office = FindingsService(settings, store.findings, writer, written, hub.calls, metrics, bodies.finding)
-    one = Bench(store, writer, office, metrics, hub)
-    publisher = FindingPublisher(store.findings, written, [one.publish])
+    service = FindingsService(settings, store.findings, writer, written, hub.calls, metrics, bodies.finding)
+    harness = FindingsHarness(store, writer, service, metrics, hub)
+    publisher = FindingPublisher(store.findings, written, [harness.publish])
     writer.start(lambda _: publisher.publish())
     try:
-        yield one
+        yield harness
     finally:
-        one.hub.stop()
+        harness.hub.stop()
         writer.flush(5)
         writer.close()
         store.close()
 
 
 def work(folder: Path, seed: int) -> None:
-    """Find, claim and re-check until killed; every command that was answered is printed."""
+    """Open, acknowledge and claim findings until killed; print every command that was answered."""
     chance = Random(seed)
 
-    async def callers(one: Bench) -> None:
+    async def callers(harness: FindingsHarness) -> None:
         for round_ in range(1_000_000):
             camera_id = f"c{chance.randrange(20)}"
-            one.look(camera_id, *([FaultKind.COVERED] if chance.random() < 0.6 else []))
+            harness.judge(camera_id, *([FaultKind.COVERED] if chance.random() < 0.6 else []))
             finding_id = chance.randrange(1, 40)
             step = chance.choice([Step.ACKNOWLEDGED, Step.CLAIMED])
             request_id = f"{seed}-{round_}"
             try:
-                finding = await one.act(finding_id, step, request_id)
+                finding = await harness.act(finding_id, step, request_id)
             except PatrolError:
                 continue
             sys.stdout.write(json.dumps([finding_id, step, finding.number, request_id]) + "\n")
             sys.stdout.flush()
 
-    with bench(folder) as one:
+    with findings_harness(folder) as harness:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        asyncio.run(callers(one))
+        asyncio.run(callers(harness))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""An engine whose hub runs in this process, so that a test can call its port; feeders and workers are processes."""
+"""Runs an engine whose hub is a thread of the test, so that the test can call its port. The rest are processes."""
 
 import asyncio
 import os
+import subprocess
 import threading
 from collections.abc import Coroutine
 from multiprocessing import connection
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from unittest.mock import patch
 
 from engine.config import Settings
@@ -19,21 +20,21 @@ from engine.supervisor.app import Supervisor
 Answer = TypeVar("Answer")
 
 
-class HubAtHand(Supervisor):
-    """As Engine; `port` is the hub's."""
+class InProcessEngine(Supervisor):
+    """A Supervisor whose hub runs in a thread; `port` is the hub's."""
 
     port: Port
 
-    def __enter__(self) -> "HubAtHand":
+    def __enter__(self) -> "InProcessEngine":
         with patch.object(composition, "Port", self._keep_port):
             super().__enter__()
         return self
 
-    def ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
-        """The answer to a call of the port."""
+    def call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+        """Run a call of the port and return its result; at most 20 s."""
 
         async def bounded() -> Answer:
-            return await asyncio.wait_for(question, 20)
+            return await asyncio.wait_for(coroutine, 20)
 
         return asyncio.run(bounded())
 
@@ -47,12 +48,12 @@ class HubAtHand(Supervisor):
             return
         ours, theirs = connection.Pipe()
         child.generation += 1
-        child.running = app._Running(_Thread(child.task, theirs), ours)
+        child.running = app._Running(cast("subprocess.Popen[bytes]", _Thread(child.task, theirs)), ours)
         child.ready = False
 
 
 class _Thread:
-    """What a supervisor asks of a process, of a hub that is a thread."""
+    """The hub's thread, with the methods of Popen that the supervisor uses."""
 
     def __init__(self, task: dict[str, Any], pipe: Any) -> None:
         self.pid = os.getpid()

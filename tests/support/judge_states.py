@@ -1,6 +1,7 @@
-"""Measurements of a camera that looks at one scene, for tests of the judge: as the kernels would give them."""
+"""Builds measurements of one scene, as the kernels would return them, and judges them."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,9 @@ def a_measurement(
     still: bool = False,
     **figures: float,
 ) -> Measurement:
-    """A good picture but for what is given; `at` counts minutes. Unless `still`, its light is a little of its own."""
+    """Return a good measurement except for what is given, taken at minute `at`. Noise differs by minute unless
+    `still`.
+    """
     noise = np.zeros(SCENE.shape) if still else np.random.default_rng(at).normal(0, 1.0, SCENE.shape)
     cells = np.clip((SCENE if cells is None else cells) + noise, 0, 255)
     means = cells.reshape(9, 2, 16, 2).mean(axis=(1, 3))
@@ -64,7 +67,7 @@ def a_measurement(
         damage=damage,
         figures=GOOD | figures,
         scores=Scores(sharpness, 90.0, 10.0),
-        tiles=TileMap(*(one.astype(np.float32) for one in (means, structure, acutance, u, COLOUR))),
+        tiles=TileMap(*(plane.astype(np.float32) for plane in (means, structure, acutance, u, COLOUR))),
         signature=signature.pack(np.rint(cells * signature.UNITS_PER_LEVEL).astype(np.uint16)),
     )
 
@@ -72,7 +75,7 @@ def a_measurement(
 def judge_all(
     measurements: list[Measurement], history: JudgeState | None = None, settings: JudgeSettings = SETTINGS
 ) -> tuple[list[Verdict], JudgeState]:
-    """Visits one after the other; every one may be the last before a restart."""
+    """Judge measurements in order; the state is serialised after each, as for a restart. Return verdicts and state."""
     history, verdicts = history or JudgeState(), []
     for measurement in measurements:
         verdict, history = judge_measurement(measurement, history, settings)
@@ -82,45 +85,45 @@ def judge_all(
 
 
 def judge_one(measurement: Measurement) -> Verdict:
-    """A picture of a camera never seen."""
+    """Judge a measurement of a camera without any state."""
     return judge_measurement(measurement, JudgeState(), SETTINGS)[0]
 
 
-def learned(visits: int = 12, **picture: object) -> JudgeState:
-    """The memory of a camera after good visits a quarter of an hour apart."""
-    return judge_all([a_measurement(15 * at, **picture) for at in range(visits)])[1]  # type: ignore[arg-type]
+def learned(visits: int = 12, **picture: Any) -> JudgeState:
+    """Return the judge state after good visits a quarter of an hour apart."""
+    return judge_all([a_measurement(15 * at, **picture) for at in range(visits)])[1]
 
 
 def at_minute(measurement: Measurement, minute: float) -> Measurement:
-    """The same picture at another time."""
+    """Return the measurement at another time."""
     return dataclasses.replace(measurement, arrival_wall_ns=round(minute * MINUTE_NS))
 
 
 def announced(history: JudgeState, *pictures: Measurement) -> tuple[FaultKind, ...]:
-    """What is announced after the pictures were seen one after the other, an hour apart."""
-    visits = [at_minute(one, 1000 + 60 * number) for number, one in enumerate(pictures)]
+    """Return the fault kinds announced after the pictures were judged in order, an hour apart."""
+    visits = [at_minute(picture, 1000 + 60 * number) for number, picture in enumerate(pictures)]
     return judge_all(visits, history)[0][-1].announced_kinds
 
 
-def twice(**picture: object) -> list[Measurement]:
-    """The picture at two visits, as many as a fault takes to be announced."""
-    return [a_measurement(1000 + 60 * number, **picture) for number in (0, 1)]  # type: ignore[arg-type]
+def twice(**picture: Any) -> list[Measurement]:
+    """Return the picture at two visits, as many as it takes to announce a fault."""
+    return [a_measurement(1000 + 60 * number, **picture) for number in (0, 1)]
 
 
 def covered_cells(columns: slice, level: float = 70.0) -> np.ndarray:
-    """A soft cover over some columns of cells."""
+    """Return the scene with a soft cover over some columns of cells."""
     cells = SCENE.copy()
     cells[:, columns] = level + np.linspace(0, 6, 18)[:, None]
     return cells
 
 
 def structure_where(columns: slice, energy: float) -> np.ndarray:
-    """As ever but for some columns of tiles."""
+    """Return the usual structure except for some columns of tiles."""
     structure = STRUCTURE.copy()
     structure[:, columns] = energy
     return structure
 
 
 def lost(columns: slice) -> np.ndarray:
-    """As ever but for some columns of tiles that show nothing any more."""
+    """Return the usual structure except for some columns of tiles that show nothing."""
     return structure_where(columns, 0.2)

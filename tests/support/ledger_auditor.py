@@ -1,4 +1,4 @@
-"""What an outsider may demand of a ledger, from what it was told and what it said. Knows nothing of its inside."""
+"""Checks a ledger from outside: from the verdicts it received and the events it returned, without its internals."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -12,130 +12,133 @@ LEVELS = list(Level)
 
 
 class AuditError(AssertionError):
-    """The ledger did what no ledger may do."""
+    """Raised when the ledger broke a rule."""
 
 
 @dataclass
-class Book:
-    """What the outsider knows of one finding."""
+class FindingRecord:
+    """What the auditor knows of one finding."""
 
     events: list[LedgerEvent] = field(default_factory=list)
     deadline_ns: int = 0
     level: Level = Level.SCHOOL
-    looks: list[bool] | None = None
-    """Good and bad looks since the claim; None without one."""
+    observations: list[bool] | None = None
+    """True for each good and False for each bad observation since the claim; None without a claim."""
     claimed_ns: int = 0
     decided: bool = False
-    """Ended by a decision, and announced ever since."""
+    """Whether a person ended it and its fault has been announced ever since."""
 
     @property
     def ended(self) -> bool:
         return self.events[-1].step in (Step.CLOSED, Step.DISMISSED)
 
     @property
-    def word(self) -> str:
+    def family(self) -> str:
         assert self.events[0].subject is not None
         return family_of_cause_key(self.events[0].subject.cause_key)
 
 
 class Auditor:
-    """Tell it of every look before the ledger hears it, and of everything that the ledger says."""
+    """Receives every verdict before the ledger does, and every event of the ledger. All checks raise AuditError."""
 
     def __init__(self, recheck_n: int, recheck_m: int) -> None:
         self.recheck_n, self.recheck_m = recheck_n, recheck_m
-        self.books: dict[int, Book] = {}
-        self.of_camera: defaultdict[str, list[Book]] = defaultdict(list)
+        self.records: dict[int, FindingRecord] = {}
+        self.by_camera: defaultdict[str, list[FindingRecord]] = defaultdict(list)
         self.verdict: Verdict | None = None
         self.requests: set[tuple[str, str]] = set()
 
-    def look(self, verdict: Verdict) -> None:
+    def observe(self, verdict: Verdict) -> None:
         self.verdict = verdict
-        for book in self.of_camera[verdict.camera_id]:
-            book.decided &= book.word in _announced(verdict)
-            if not book.ended and book.looks is not None and verdict.at_wall_ns > book.claimed_ns:
-                good = _good(verdict, book.word)
+        for record in self.by_camera[verdict.camera_id]:
+            record.decided &= record.family in _announced(verdict)
+            if not record.ended and record.observations is not None and verdict.at_wall_ns > record.claimed_ns:
+                good = _shows_no_fault(verdict, record.family)
                 if good is not None:
-                    book.looks.append(good)
+                    record.observations.append(good)
 
     def clock_went_back(self, duration_ns: int) -> None:
-        """Pictures are compared with claims by the same clock."""
-        for book in self.books.values():
-            book.claimed_ns -= duration_ns
+        """Shift the times of claims, which are compared with the times of pictures."""
+        for record in self.records.values():
+            record.claimed_ns -= duration_ns
 
-    def said(self, event: LedgerEvent, now_ns: int, actor: Actor = ENGINE) -> None:
-        """An event came. `actor`: whose command it was, if it was one's."""
-        book = self.books.setdefault(event.finding_id, Book())
-        if event.number != len(book.events) + 1:
-            raise AuditError(f"event {event.number} of finding {event.finding_id} after {len(book.events)} of them")
-        if book.events and book.ended:
+    def check_event(self, event: LedgerEvent, now_ns: int, actor: Actor = ENGINE) -> None:
+        """Check an event. `actor`: who gave the command, if it came of one."""
+        record = self.records.setdefault(event.finding_id, FindingRecord())
+        if event.number != len(record.events) + 1:
+            raise AuditError(f"event {event.number} of finding {event.finding_id} after {len(record.events)} of them")
+        if record.events and record.ended:
             raise AuditError(f"{event.step} after finding {event.finding_id} ended")
-        if book.events and event.at_wall_ns < book.events[-1].at_wall_ns:
+        if record.events and event.at_wall_ns < record.events[-1].at_wall_ns:
             raise AuditError(f"the events of finding {event.finding_id} go back in time")
         request = event.who, event.request_id
         if event.request_id and request in self.requests:
             raise AuditError(f"{request} was carried out twice")
         self.requests.add(request)
-        before = book.events[-1].step if book.events else None
-        self._judge(book, event, before, now_ns, actor)
-        book.events.append(event)
-        book.deadline_ns = event.deadline_wall_ns or book.deadline_ns
-        book.level = event.level or book.level
+        before = record.events[-1].step if record.events else None
+        self._judge(record, event, before, now_ns, actor)
+        record.events.append(event)
+        record.deadline_ns = event.deadline_wall_ns or record.deadline_ns
+        record.level = event.level or record.level
         if event.step is Step.OPENED:
             assert event.subject is not None
-            self.of_camera[event.subject.camera_id].append(book)
+            self.by_camera[event.subject.camera_id].append(record)
         elif event.step is Step.CLAIMED:
-            book.looks, book.claimed_ns = [], now_ns
+            record.observations, record.claimed_ns = [], now_ns
         elif event.step is Step.RECHECK_FAILED:
-            book.looks = None
-        book.decided = book.ended and actor is not ENGINE
+            record.observations = None
+        record.decided = record.ended and actor is not ENGINE
 
     def decided(self) -> dict[str, set[str]]:
-        """By camera, families that were decided on and are announced still."""
+        """Return by camera the fault families that a person decided on and that are still announced."""
         return {
             camera_id: words
-            for camera_id, books in self.of_camera.items()
-            if (words := {book.word for book in books if book.decided})
+            for camera_id, records in self.by_camera.items()
+            if (words := {record.family for record in records if record.decided})
         }
 
-    def decides(self) -> None:
-        """After a look: a re-check that is decided has ended."""
+    def check_rechecks(self) -> None:
+        """After a verdict: a recheck that is decided has ended."""
         verdict = self.verdict
         assert verdict is not None
-        for book in self.of_camera[verdict.camera_id]:
-            if book.ended or book.looks is None or verdict.at_wall_ns <= book.claimed_ns:
+        for record in self.by_camera[verdict.camera_id]:
+            if record.ended or record.observations is None or verdict.at_wall_ns <= record.claimed_ns:
                 continue
-            passed = book.looks.count(True) >= self.recheck_n and book.word not in _announced(verdict)
-            if passed or book.looks.count(False) > self.recheck_m - self.recheck_n:
-                raise AuditError(f"a re-check goes on after looks {book.looks}")
+            passed = record.observations.count(True) >= self.recheck_n and record.family not in _announced(verdict)
+            if passed or record.observations.count(False) > self.recheck_m - self.recheck_n:
+                raise AuditError(f"a re-check goes on after observations {record.observations}")
 
-    def agrees(self, findings: dict[int, Finding], now_ns: int) -> None:
-        """What the ledger holds is what has not ended, and nothing is left undone."""
-        open_ids = {finding_id for finding_id, book in self.books.items() if not book.ended}
+    def check_findings(self, findings: dict[int, Finding], now_ns: int) -> None:
+        """The ledger holds exactly the findings that have not ended, and none is past its deadline unnoticed."""
+        open_ids = {finding_id for finding_id, record in self.records.items() if not record.ended}
         if open_ids != set(findings):
             raise AuditError(f"{sorted(open_ids)} have not ended, {sorted(findings)} are held")
         for finding_id, finding in findings.items():
-            book = self.books[finding_id]
-            if finding.number != len(book.events):
-                raise AuditError(f"finding {finding_id} is at event {finding.number} of {len(book.events)}")
-            late = now_ns > finding.deadline_wall_ns and book.looks is None
-            if late and not any(one.step is Step.FELL_OVERDUE and one.at_wall_ns >= book.deadline_ns
-                                for one in book.events):  # fmt: skip
+            record = self.records[finding_id]
+            if finding.number != len(record.events):
+                raise AuditError(f"finding {finding_id} is at event {finding.number} of {len(record.events)}")
+            late = now_ns > finding.deadline_wall_ns and record.observations is None
+            if late and not any(event.step is Step.FELL_OVERDUE and event.at_wall_ns >= record.deadline_ns
+                                for event in record.events):  # fmt: skip
                 raise AuditError(f"the deadline of finding {finding_id} passed, and nobody was told")
 
-    def _judge(self, book: Book, event: LedgerEvent, before: Step | None, now_ns: int, actor: Actor) -> None:
+    def _judge(self, record: FindingRecord, event: LedgerEvent, before: Step | None, now_ns: int, actor: Actor) -> None:
         match event.step:
             case Step.OPENED:
                 self._opening(event)
-            case Step.FELL_OVERDUE if now_ns < book.deadline_ns or book.looks is not None:
+            case Step.FELL_OVERDUE if now_ns < record.deadline_ns or record.observations is not None:
                 raise AuditError(f"finding {event.finding_id} fell overdue before its deadline, or during a re-check")
-            case Step.ESCALATED if before is not Step.FELL_OVERDUE or event.level is not _above(book.level):
-                raise AuditError(f"finding {event.finding_id} was escalated from {book.level} to {event.level}")
+            case Step.ESCALATED if before is not Step.FELL_OVERDUE or event.level is not _above(record.level):
+                raise AuditError(f"finding {event.finding_id} was escalated from {record.level} to {event.level}")
             case Step.RECHECK_PASSED:
-                looks = book.looks or []
-                if looks.count(True) < self.recheck_n or looks.count(False) > self.recheck_m - self.recheck_n:
-                    raise AuditError(f"a re-check passed with looks {looks}")
-                if self.verdict is None or book.word in _announced(self.verdict):
-                    raise AuditError(f"a re-check passed while {book.word} is announced")
+                observations = record.observations or []
+                if (
+                    observations.count(True) < self.recheck_n
+                    or observations.count(False) > self.recheck_m - self.recheck_n
+                ):
+                    raise AuditError(f"a re-check passed with observations {observations}")
+                if self.verdict is None or record.family in _announced(self.verdict):
+                    raise AuditError(f"a re-check passed while {record.family} is announced")
             case Step.CLOSED | Step.DISMISSED if actor is ENGINE:
                 if event.step is Step.DISMISSED or before is not Step.RECHECK_PASSED:
                     raise AuditError(f"the engine ended finding {event.finding_id} without a re-check that passed")
@@ -147,18 +150,18 @@ class Auditor:
         verdict, subject = self.verdict, event.subject
         if verdict is None or subject is None or verdict.camera_id != subject.camera_id:
             raise AuditError(f"finding {event.finding_id} was opened by nothing that was seen")
-        word = family_of_cause_key(subject.cause_key)
+        name = family_of_cause_key(subject.cause_key)
         seen = {OFFLINE} if verdict.state is State.OFFLINE else {family_of_kind(kind) for kind in verdict.kinds}
-        if word not in _announced(verdict) & seen:
+        if name not in _announced(verdict) & seen:
             raise AuditError(f"{subject.cause_key} was opened; announced {_announced(verdict)}, seen {seen}")
-        if any(book.decided and book.word == word for book in self.of_camera[subject.camera_id]):
+        if any(record.decided and record.family == name for record in self.by_camera[subject.camera_id]):
             raise AuditError(f"{subject.cause_key} was opened although somebody decided on it while it was announced")
-        if any(not book.ended and book.word == word for book in self.of_camera[subject.camera_id]):
-            raise AuditError(f"{subject.camera_id} has an open finding of {word} already")
+        if any(not record.ended and record.family == name for record in self.by_camera[subject.camera_id]):
+            raise AuditError(f"{subject.camera_id} has an open finding of {name} already")
 
 
 def _announced(verdict: Verdict) -> set[str]:
-    """Families that the engine stands by."""
+    """Return the fault families that the verdict announces."""
     if verdict.announced is State.OFFLINE:
         return {OFFLINE}
     return set(group_by_family(verdict.announced_kinds)) if verdict.announced is State.FAULT else set()
@@ -169,11 +172,11 @@ def _above(level: Level) -> Level | None:
     return LEVELS[place] if place < len(LEVELS) else None
 
 
-def _good(verdict: Verdict, word: str) -> bool | None:
-    """What a look says of a fault; None if nothing."""
-    if word == OFFLINE:
+def _shows_no_fault(verdict: Verdict, name: str) -> bool | None:
+    """Return whether a verdict shows that the fault is gone; None if it does not tell."""
+    if name == OFFLINE:
         return {State.OFFLINE: False, State.OK: True, State.FAULT: True}.get(verdict.state)
-    if any(family_of_kind(kind) == word for kind in verdict.kinds):
+    if any(family_of_kind(kind) == name for kind in verdict.kinds):
         return False
     if verdict.state is State.OK or (verdict.state is State.FAULT and BLIND.isdisjoint(verdict.kinds)):
         return True

@@ -1,4 +1,6 @@
-"""A ledger in virtual time, a sentence a test: what is announced, what looks show, who does what."""
+"""Runs a ledger in virtual time, so that a test reads as a list of verdicts, commands and waits."""
+
+from typing import Any
 
 from engine.config.ledger import LedgerSettings
 from engine.ledger.core import Action, Ledger, RecheckRequest
@@ -23,35 +25,35 @@ def camera(camera_id: str = "c1", region: str = "130102") -> Camera:
     return Camera(camera_id, "rtsp://h/1", site_id="s1", site_name="第一中学食堂", region=region)
 
 
-class Desk:
-    """One ledger, its clock, and all that it said."""
+class LedgerHarness:
+    """A ledger, its clock, and every event and recheck that it asked for."""
 
-    def __init__(self, **settings) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.settings = LedgerSettings(**settings)
         self.now_ns = START
         self.ledger = Ledger(self.settings, START)
         self.log: list[LedgerEvent] = []
-        self.wanted: list[str] = []
+        self.rechecks: list[str] = []
 
-    def take(self, actions: list[Action]) -> list[Step]:
-        """Keep what was said; the steps of it."""
+    def record(self, actions: list[Action]) -> list[Step]:
+        """Store actions and check the invariants; return the steps of the events."""
         events = [action.event for action in actions if isinstance(action, RecordedEvent)]
         self.log += events
-        self.wanted += [action.camera_id for action in actions if isinstance(action, RecheckRequest)]
+        self.rechecks += [action.camera_id for action in actions if isinstance(action, RecheckRequest)]
         check_invariants(self.ledger)
         return [event.step for event in events]
 
     def wait(self, duration_ns: int) -> list[Step]:
-        """Time goes by; the ledger wakes whenever it wants to."""
+        """Advance the clock, with a tick whenever the ledger asked for one; return the steps."""
         end_ns = self.now_ns + duration_ns
         steps: list[Step] = []
         while (wakeup_ns := self.ledger.next_wakeup_wall_ns()) is not None and wakeup_ns <= end_ns:
             self.now_ns = max(self.now_ns, wakeup_ns)
-            steps += self.take(self.ledger.tick(self.now_ns))
+            steps += self.record(self.ledger.tick(self.now_ns))
         self.now_ns = end_ns
         return steps
 
-    def look(
+    def observe(
         self,
         *kinds: FaultKind,
         state: State | None = None,
@@ -61,7 +63,7 @@ class Desk:
         at: Camera | None = None,
         late_ns: int = 0,
     ) -> list[Step]:
-        """A visit a minute on. `announced`: kinds, or a state; what this look shows unless it says otherwise."""
+        """Observe a verdict one minute later. `announced`: kinds or a state; by default what the visit itself shows."""
         self.now_ns += MINUTE
         seen = state or (State.FAULT if kinds else State.OK)
         told: State = seen
@@ -82,7 +84,7 @@ class Desk:
             announced_cause=cause,
             since_wall_ns=self.now_ns - round(since_h * HOUR),
         )
-        return self.take(self.ledger.observe(verdict, whose, self.now_ns))
+        return self.record(self.ledger.observe(verdict, whose, self.now_ns))
 
     def act(
         self, step: Step, actor: Actor = INSPECTOR, finding_id: int = 1, *, why: str = "seen", number: int = 0,
@@ -92,21 +94,21 @@ class Desk:
         if self.ledger.is_repeated(command, actor):
             return []
         _, actions = self.ledger.execute(command, actor, self.now_ns)
-        return self.take(actions)
+        return self.record(actions)
 
     def finding(self, finding_id: int = 1) -> Finding:
-        """As a replay of the log has it, which is what the ledger holds until it ends."""
+        """Return a finding replayed from the log; checks that the ledger holds the same until it ends."""
         found = replay(self.log)[finding_id]
         assert self.ledger.findings.get(finding_id) == (None if found.state.ended else found)
         return found
 
     def restart(self) -> None:
-        """A new ledger from what is kept."""
-        findings = [one for one in replay(self.log).values() if not one.state.ended]
+        """Replace the ledger by one made from the log."""
+        findings = [finding for finding in replay(self.log).values() if not finding.state.ended]
         next_id = max((event.finding_id for event in self.log), default=0) + 1
         self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id)
         check_invariants(self.ledger)
 
-    def configure(self, **changes) -> None:
+    def configure(self, **changes: Any) -> None:
         self.settings = LedgerSettings(**(self.settings.model_dump() | changes))
         self.ledger.configure(self.settings)

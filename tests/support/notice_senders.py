@@ -1,12 +1,12 @@
-"""A sender in a process of its own, so that it can be killed.
+"""Runs a notice sender in its own process, so that a test can kill it.
 
-`python -m tests.support.notice_senders DATABASE CONFIG` runs it.
+python -m tests.support.notice_senders DATABASE CONFIG
 """
 
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.config import load
@@ -14,8 +14,8 @@ from engine.notices.sender import Sender
 from engine.storage.db.store import Store
 
 
-class Tally:
-    """Counts as the metrics do."""
+class RecordingMetrics:
+    """Keeps what a sender reports to the metrics."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -28,21 +28,12 @@ class Tally:
         self.waiting[endpoint] = (waiting, oldest_s, circuit_open)
 
 
-def nobody(delivered: Mapping[int, str]) -> None:
-    """Told of openings, and does nothing."""
-
-
-def wait_until(done: Callable[[], bool], timeout_s: float = 15.0) -> bool:
-    give_up_s = time.monotonic() + timeout_s
-    while not done():
-        if time.monotonic() > give_up_s:
-            return False
-        time.sleep(0.01)
-    return True
+def ignore_delivered(delivered: Mapping[int, str]) -> None:
+    """A listener that ignores deliveries."""
 
 
 if __name__ == "__main__":
     store = Store.open(sys.argv[1])
-    sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, nobody, Tally())
+    sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, ignore_delivered, RecordingMetrics())
     print("ready", flush=True)
     time.sleep(120)

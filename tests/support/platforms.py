@@ -1,6 +1,7 @@
-"""Media platforms as they answer over HTTP: a ZLMediaKit, and a WVP-PRO in its present and its older form."""
+"""Imitates media platforms over HTTP: ZLMediaKit, and WVP-PRO in its present and its older form."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 Answer = tuple[int, Any]
 """HTTP status and what is sent as JSON; bytes are sent as they are."""
 Site = Callable[[str, dict[str, str], dict[str, str]], Answer]
-"""Path, query and headers (lower case) to an answer."""
+"""Maps path, query and headers (names in lower case) to an answer."""
 
 
 @contextmanager
-def serving(site: Site, tls=None) -> Iterator[tuple[str, list[str]]]:
-    """The URL of a server, and the targets it was asked for."""
+def serving(site: Site, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Run a server; yields its URL and the list of targets requested so far."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -24,7 +25,7 @@ def serving(site: Site, tls=None) -> Iterator[tuple[str, list[str]]]:
             asked.append(self.path)
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-            status, value = site(parts.path, query, {name.lower(): one for name, one in self.headers.items()})
+            status, value = site(parts.path, query, {name.lower(): header for name, header in self.headers.items()})
             body = value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json;charset=UTF-8")
@@ -70,7 +71,7 @@ def media(app: str, stream: str, schema: str = "rtsp", *, key_frames: int | None
 
 
 def zlmediakit(streams: list[dict[str, Any]], secret: str = "platform-secret-0123456789") -> Site:
-    """A server with these streams."""
+    """Return a ZLMediaKit that has these streams."""
 
     def answer(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del headers
@@ -78,7 +79,7 @@ def zlmediakit(streams: list[dict[str, Any]], secret: str = "platform-secret-012
             return 404, b"<html>not found</html>"
         if query.get("secret") != secret:
             return 200, {"code": -100, "msg": f"Incorrect secret: {query.get('secret')}"}
-        listed = [one for one in streams if query.get("schema") in (None, one["schema"])]
+        listed = [stream for stream in streams if query.get("schema") in (None, stream["schema"])]
         return 200, {"code": 0, **({"data": listed} if listed else {})}
 
     return answer
@@ -106,7 +107,7 @@ def page_info(rows: list[dict[str, Any]], query: dict[str, str]) -> dict[str, An
 
 
 def wvp(channels: list[dict[str, Any]], token: str = "platform-secret-0123456789") -> Site:
-    """A WVP-PRO that lists all its channels in one place."""
+    """Return a WVP-PRO that lists all channels in one place."""
 
     def answer(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         if headers.get("access-token") != token:
@@ -119,12 +120,12 @@ def wvp(channels: list[dict[str, Any]], token: str = "platform-secret-0123456789
 
 
 def old_wvp(devices: dict[str, list[dict[str, Any]]]) -> Site:
-    """A WVP-PRO before 2.7.3: a list of devices, and of the channels of each."""
+    """Return a WVP-PRO before 2.7.3, which lists devices and the channels of each."""
 
     def answer(path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         del headers
         if path == "/api/device/query/devices":
-            rows = [{"deviceId": one, "name": "NVR", "online": 1} for one in devices]
+            rows = [{"deviceId": device, "name": "NVR", "online": 1} for device in devices]
             return 200, {"code": 0, "msg": "成功", "data": page_info(rows, query)}
         start, _, rest = path.partition("/api/device/query/devices/")
         device, _, word = rest.partition("/")

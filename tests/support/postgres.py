@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from Debian's package: a temporary cluster behind a socket in a folder."""
+"""Runs a temporary PostgreSQL cluster from Debian's package, behind a socket in its folder."""
 
 import os
 import pwd
@@ -17,7 +17,7 @@ _START_S = 60
 
 
 class PostgresServer:
-    """One cluster; `database()` makes a fresh database and gives its URL."""
+    """A cluster; `database()` creates an empty database and returns its URL."""
 
     def __init__(self, binaries: Path, folder: Path, prefix: list[str]) -> None:
         self.folder = folder
@@ -33,12 +33,12 @@ class PostgresServer:
                   str(self.folder / "log"), "-o", options, "start")  # fmt: skip
 
     def stop(self, mode: str = "fast") -> None:
-        """`mode`: as pg_ctl has it; immediate is without a word to anybody."""
+        """Stop the server. `mode`: of pg_ctl; immediate is an abort without a checkpoint."""
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", mode, "stop")
 
     @property
     def pid(self) -> int:
-        """Of the postmaster, to kill it."""
+        """The process id of the postmaster."""
         return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def database(self) -> str:
@@ -57,7 +57,7 @@ class PostgresServer:
 
 
 def missing() -> str:
-    """Why no server can be had here; empty if one can."""
+    """Return why no server can run on this machine; empty if one can."""
     if _binaries() is None:
         return "needs PostgreSQL (Debian: postgresql)"
     if os.getuid() == 0 and (shutil.which("runuser") is None or not _has_user()):
@@ -67,7 +67,7 @@ def missing() -> str:
 
 @contextmanager
 def server() -> Iterator[PostgresServer]:
-    """A running server, gone afterwards."""
+    """Run a server and delete its cluster afterwards."""
     binaries = _binaries()
     assert binaries is not None
     folder = Path(tempfile.mkdtemp(prefix="patrol-pg-"))
@@ -76,14 +76,14 @@ def server() -> Iterator[PostgresServer]:
         shutil.chown(folder, "postgres")
         prefix = ["runuser", "-u", "postgres", "--"]
     folder.chmod(0o755)
-    one = PostgresServer(binaries, folder, prefix)
+    server = PostgresServer(binaries, folder, prefix)
     try:
-        one.init()
-        one.start()
+        server.init()
+        server.start()
         try:
-            yield one
+            yield server
         finally:
-            one.stop("immediate")
+            server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

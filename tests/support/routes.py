@@ -1,8 +1,8 @@
-"""Every way by which a county might learn of its neighbour, as a table, and what must come back on each.
+"""Tries every API call by which a county might learn of its neighbour, and checks that none tells it anything.
 
-Each is tried with what is the neighbour's, by the most powerful token that the county can have. What comes back says
-nothing of the neighbour but what the caller said first; and it is, word for word, what comes back of something that
-does not exist.
+Each call names something of the neighbour's and carries the most powerful token that a county can have. The reply must
+not hold anything of the neighbour's that the request did not hold, and must equal, word for word, the reply to the same
+request for something that does not exist.
 """
 
 import re
@@ -25,8 +25,8 @@ _BEGINNING = encode_resume_token(0)
 
 
 @dataclass(frozen=True)
-class Things:
-    """What a request can name: the neighbour's, or nobody's; and what is the county's own."""
+class RequestNames:
+    """What requests name: things of the neighbour's (or ones that do not exist), and things of the county's own."""
 
     camera: str
     other_camera: str
@@ -48,16 +48,16 @@ class Things:
 
     @property
     def name(self) -> str:
-        """Of the camera."""
+        """The camera's resource name."""
         return f"cameras/{self.camera}"
 
     @property
     def own(self) -> str:
-        """The county's."""
+        """The resource name of the county's own camera."""
         return f"cameras/{self.own_camera}"
 
-    def nobodys(self) -> "Things":
-        """The same of what does not exist."""
+    def nonexistent(self) -> "RequestNames":
+        """Return the same with names that do not exist."""
         return replace(
             self, camera="13010300001320999999", other_camera="13010300001320999998", region="130188", site="nowhere",
             finding=987_654, digest="0" * 64, visit=876_543, draw=98_765, token=87_654, actor="nobody",
@@ -66,20 +66,23 @@ class Things:
 
 
 class Route(NamedTuple):
-    """`twin`: must be answered as of what does not exist. `read`: a caller of all regions learns something by it."""
+    """A call to try. `twin`: the reply must equal that for names that do not exist. `read`: a caller who may see all
+    regions gets something else."""
 
     rpc: str
     why: str
-    request: Callable[[Things], dict[str, Any]]
+    request: Callable[[RequestNames], dict[str, Any]]
     twin: bool = True
     read: bool = False
 
 
-def _row(things: Things, **more: Any) -> dict[str, Any]:
-    return {"name": things.name, "url": things.own_url, "region": things.own_region} | more
+def _row(names: RequestNames, **more: Any) -> dict[str, Any]:
+    return {"name": names.name, "url": names.own_url, "region": names.own_region} | more
 
 
-def _update(paths: list[str], row: Callable[[Things], dict[str, Any]], **more: Any) -> Callable[[Things], Any]:
+def _update(
+    paths: list[str], row: Callable[[RequestNames], dict[str, Any]], **more: Any
+) -> Callable[[RequestNames], Any]:
     return lambda t: {"camera": row(t), "update_mask": {"paths": paths}, **more}
 
 
@@ -87,7 +90,7 @@ def _latest(name: str) -> str:
     return f"{name}/verdicts/latest"
 
 
-_C, _P, _F, _S, _A = (f"{one}Service/" for one in ("Camera", "Patrol", "Finding", "Scheduler", "Access"))
+_C, _P, _F, _S, _A = (f"{service}Service/" for service in ("Camera", "Patrol", "Finding", "Scheduler", "Access"))
 ROUTES = (
     # First, while the log has nothing of what is tried below
     Route(_A + "ListAuditEntries", "everything", lambda t: {}, twin=False, read=True),
@@ -207,14 +210,16 @@ ROUTES = (
 
 
 class Answer(NamedTuple):
-    """The status, and all text that came with it: replies as JSON, or the error with its details."""
+    """A status and all text of the reply: messages as JSON, or the error with its details."""
 
     status: str
     text: str
 
 
-def leaks_of(address: str, county: str, province: str, theirs: Things, marks: tuple[str, ...]) -> list[str]:
-    """What is wrong on which route; `county`, `province`: secrets of tokens. `marks`: words of the neighbour's."""
+def find_leaks(address: str, county: str, province: str, theirs: RequestNames, marks: tuple[str, ...]) -> list[str]:
+    """Return what is wrong on which route. `county`, `province`: secrets of tokens; `marks`: words that only the
+    neighbour uses.
+    """
     found = []
     with grpc.insecure_channel(address) as channel:
         for route in ROUTES:
@@ -224,7 +229,7 @@ def leaks_of(address: str, county: str, province: str, theirs: Things, marks: tu
                 found.append(f"{where}: {answer}")
             found += [f"{where}: tells of {mark}: {answer}" for mark in marks if mark in answer.text]
             if route.twin:
-                other = _answer(channel, route, theirs.nobodys(), county)
+                other = _answer(channel, route, theirs.nonexistent(), county)
                 if answer != other:
                     found.append(f"{where}: {answer}, and of nobody's {other}")
             if route.read:  # there is something to be seen, if one may
@@ -234,32 +239,32 @@ def leaks_of(address: str, county: str, province: str, theirs: Things, marks: tu
     return found
 
 
-def _answer(channel: grpc.Channel, route: Route, things: Things, token: str) -> Answer:
-    """What the caller has said first is taken out of it, and what is the county's own."""
-    answer = _sent(channel, route, things, token)
-    said = str(route.request(things))
+def _answer(channel: grpc.Channel, route: Route, names: RequestNames, token: str) -> Answer:
+    """Return the answer without what the request itself held and without what is the county's own."""
+    answer = _send(channel, route, names, token)
+    said = str(route.request(names))
     text = answer.text
-    for value in sorted(_texts(things), key=len, reverse=True):
-        if value in said or value in (things.own_camera, things.own_region, things.own_digest):
+    for value in sorted(_text_values(names), key=len, reverse=True):
+        if value in said or value in (names.own_camera, names.own_region, names.own_digest):
             text = text.replace(value, "?")
-    for number in (things.finding, things.draw, things.token, things.visit):
+    for number in (names.finding, names.draw, names.token, names.visit):
         if f"/{number}" in said:
             text = re.sub(rf"((finding|draw|token|verdict)s?[ /]){number}\b", r"\1?", text)
     return Answer(answer.status, text)
 
 
-def _texts(things: Things) -> list[str]:
-    values = [getattr(things, one.name) for one in fields(Things)]
-    return [one for one in values if isinstance(one, str)]
+def _text_values(names: RequestNames) -> list[str]:
+    values = [getattr(names, field.name) for field in fields(RequestNames)]
+    return [text for text in values if isinstance(text, str)]
 
 
-def _sent(channel: grpc.Channel, route: Route, things: Things, token: str) -> Answer:
+def _send(channel: grpc.Channel, route: Route, names: RequestNames, token: str) -> Answer:
     rpc = RPCS[route.rpc]
     kind = ("stream" if rpc.streams_in else "unary") + "_" + ("stream" if rpc.streams_out else "unary")
     call = getattr(channel, kind)(
         rpc.path, request_serializer=rpc.request.SerializeToString, response_deserializer=rpc.reply.FromString
     )
-    request = rpc.request(**route.request(things))
+    request = rpc.request(**route.request(names))
     watching = "/Watch" in rpc.path
     replies: list[str] = []
     try:
@@ -271,12 +276,12 @@ def _sent(channel: grpc.Channel, route: Route, things: Things, token: str) -> An
         replies.extend(map(_json, coming if rpc.streams_out else [coming]))
     except grpc.RpcError as error:
         if not (watching and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED):
-            return Answer(error.code().name, _told(error))
+            return Answer(error.code().name, _error_text(error))
     return Answer("OK", "\n".join(replies))
 
 
-def _told(error: Any) -> str:
-    """All that an error says."""
+def _error_text(error: Any) -> str:
+    """Return all text of an error and its details."""
     told = [error.details() or ""]
     status = rpc_status.from_call(error)
     for detail in () if status is None else status.details:

@@ -1,4 +1,4 @@
-"""Access units to RTP packets, the camera's side of RFC 6184 and RFC 7798, for tests."""
+"""Packs access units into RTP packets, as a camera does (RFC 6184, RFC 7798)."""
 
 from engine.model.keyframe import Codec
 from tests.support.clips import units
@@ -48,4 +48,4 @@ def stream(
 
 def interleave(packets: list[bytes], channel: int = 0) -> bytes:
     """As they go through the RTSP connection."""
-    return b"".join(b"$" + bytes([channel]) + len(one).to_bytes(2, "big") + one for one in packets)
+    return b"".join(b"$" + bytes([channel]) + len(packet).to_bytes(2, "big") + packet for packet in packets)

@@ -1,7 +1,6 @@
-"""Watches a scheduler from outside: knows the events it was told and its actions, and nothing of its inside.
+"""Checks a scheduler from outside: from the events it received and the actions it returned, without its internals.
 
-What the scheduler's own invariants hold to be true may be wrong in the same way as the scheduler. This is the second
-opinion, written from the policy's sentences alone.
+The scheduler's own invariants may share its errors; this check is written from the text of the policy alone.
 """
 
 from dataclasses import dataclass, field
@@ -40,12 +39,12 @@ _MOMENT_NS = 2_000_000
 
 
 class AuditError(AssertionError):
-    """The scheduler did what its policy forbids, or did not do what it promises."""
+    """Raised when the scheduler broke its policy."""
 
 
 @dataclass
 class Seen:
-    """What an outsider knows of one camera."""
+    """What the auditor knows of one camera."""
 
     plan: CameraPlan
     window: Window
@@ -71,7 +70,7 @@ class Flight:
 
 
 class Bucket:
-    """Starts may come at this rate, and a quarter of a second's worth at once."""
+    """Allows starts at this rate, with bursts of a quarter of a second's worth."""
 
     def __init__(self, per_s: float) -> None:
         self._per_ns = per_s / SECOND
@@ -86,9 +85,10 @@ class Bucket:
 
 
 class Auditor:
-    """`unseen_periods_max`: for so many periods no camera that is open always may go unseen; 0: not judged here.
+    """Checks every event and action.
 
-    `asked_s_max`: for so long nobody waits who was asked for.
+    `unseen_periods_max`: the most periods that a camera whose window is always open may go unvisited; 0: not checked.
+    `asked_s_max`: the longest wait of a camera after CheckNow; 0: not checked.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Auditor:
         self._configure(self._settings, calendar, 0)
 
     def watch(self, event: Event, actions: list[Action], now_ns: int) -> None:
-        """Raise AuditError if this was wrong."""
+        """Check an event and the actions it caused. Raises AuditError."""
         ended_host = self._hear(event, now_ns)
         for action in actions:
             self._see(action, now_ns)
@@ -135,7 +135,7 @@ class Auditor:
         return self._windows.by_index[self._windows.index_of(plan.site_id, plan.county, plan.hours)]
 
     def _hear(self, event: Event, now_ns: int) -> str:
-        """Take the event; returns the platform that is shown to be alive by it."""
+        """Record the event; return the platform that it shows to be alive, empty if none."""
         match event:
             case VisitEnded():
                 return self._end(event, now_ns)
@@ -158,9 +158,9 @@ class Auditor:
                 seen.arrived_ns, seen.settled = now_ns, True
             case CheckNow():
                 for camera_id in event.camera_ids:
-                    seen = self.cameras.get(camera_id)
-                    if seen and seen.plan.enabled and not seen.plan.push and not seen.in_flight:
-                        seen.asked_ns = now_ns if seen.asked_ns is None else seen.asked_ns
+                    asked = self.cameras.get(camera_id)
+                    if asked and asked.plan.enabled and not asked.plan.push and not asked.in_flight:
+                        asked.asked_ns = now_ns if asked.asked_ns is None else asked.asked_ns
         return ""
 
     def _put(self, plan: CameraPlan, now_ns: int) -> None:
@@ -267,10 +267,10 @@ class Auditor:
         allowed = min(settings.visits_max, self._capacity)
         if len(self.flights) > allowed:
             self._fail(f"{len(self.flights)} visits are in flight, allowed {allowed}")
-        on_uplink = sum(one.uplink == flight.uplink for one in self.flights.values())
+        on_uplink = sum(other.uplink == flight.uplink for other in self.flights.values())
         if flight.uplink and on_uplink > settings.visits_per_uplink_max:
             self._fail(f"{on_uplink} visits hang on recorder {flight.uplink}")
-        on_host = sum(one.host == flight.host for one in self.flights.values())
+        on_host = sum(other.host == flight.host for other in self.flights.values())
         if flight.host and on_host > settings.host_visits_max.get(flight.host, settings.visits_per_host_max):
             self._fail(f"{on_host} visits hang on platform {flight.host}")
         if not self._starts.take(now_ns):
@@ -287,7 +287,7 @@ class Auditor:
         seen.since_ns = now_ns
 
     def _promises(self, now_ns: int) -> None:
-        """What must be so at any time; what costs more than it tells is asked after every fourth event."""
+        """Check what must hold at any time; the costly checks only after every fourth event."""
         late = [visit_id for visit_id, flight in self.flights.items() if flight.deadline_ns < now_ns - _MOMENT_NS]
         if late:
             self._fail(f"the order of visit {late[0]} should have expired")
@@ -300,7 +300,7 @@ class Auditor:
             self._fail(f"the scheduler counts {books}, seen were {self._started, self._ended, self._expired}")
         if status.outages != tuple(sorted(self._out)):
             self._fail(f"out are {status.outages}, heard of was {sorted(self._out)}")
-        stretch = {one.name: one.stretch for one in status.classes}
+        stretch = {camera_class.name: camera_class.stretch for camera_class in status.classes}
         if stretch["key_point"] > 1 and min(stretch["ordinary"], stretch["suspicious"]) < settings.stretch_max - 1e-3:
             self._fail(f"key points are stretched before all others: {stretch}")
         for camera, seen in self.cameras.items():

@@ -1,10 +1,10 @@
-"""A scheduler in virtual time, with cameras that answer as a test wants them to."""
+"""Runs a scheduler in virtual time, with cameras that answer as the test says."""
 
 import heapq
 import itertools
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from engine.config.calendar import Calendar
@@ -32,11 +32,14 @@ from engine.scheduler.status import camera_plan_report, scheduler_status
 SECOND = 1_000_000_000
 HOUR_S = 3600.0
 LOST = "lost"
-"""As an answer: nobody ever answers the order."""
+"""As an answer: the visit order never ends."""
 
 Answer = Callable[[str, float], "FailureReason | str | None"]
 Watch = Callable[[Event, list[Action], int], None]
 Verdicts = Callable[[str, float], "tuple[State, State] | None"]
+
+
+A = TypeVar("A", bound=Action)
 
 
 class Start(NamedTuple):
@@ -48,35 +51,35 @@ class Start(NamedTuple):
     lag_s: float
 
 
-def settings(period_s: float = 100, **changes) -> SchedulerSettings:
-    """Key points and ordinary cameras once in `period_s` unless said, no jitter, no limit on starts."""
+def settings(period_s: float = 100, **changes: Any) -> SchedulerSettings:
+    """Return settings that visit every camera once in `period_s`, without jitter and limits on starts."""
     plain = {"jitter": 0, "starts_per_s_max": 10_000, "host_starts_per_s_max": 10_000}
     return SchedulerSettings(**{"key_period_s": period_s, "ordinary_period_s": period_s, **plain, **changes})
 
 
-def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes) -> CamerasUpserted:
-    """So many cameras, each on a recorder of its own unless `uplink` is given."""
+def cameras(count: int, uplink: str = "", host: str = "", name: str = "c", **changes: Any) -> CamerasUpserted:
+    """Return the event that adds cameras, each on its own recorder unless `uplink` is given."""
     return CamerasUpserted(
         [CameraPlan(f"{name}{n:03}", uplink or f"{name}u{n}", host, **changes) for n in range(count)]
     )
 
 
-def key_cameras(count: int, **changes) -> CamerasUpserted:
-    """The same for key points."""
+def key_cameras(count: int, **changes: Any) -> CamerasUpserted:
+    """Return the event that adds key-point cameras."""
     return cameras(count, **{"name": "k", "key_point": KeyPoint.COOKING, **changes})
 
 
 def wall_ns(text: str, zone: str = "Asia/Shanghai") -> int:
-    """Nanoseconds since 1970 of a local time like 2026-10-01T05:30."""
+    """Convert a local time such as 2026-10-01T05:30 to nanoseconds since 1970."""
     return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()) * SECOND
 
 
 class Patrol:
-    """Feeds one scheduler and keeps its books; every event is followed by a check of all invariants.
+    """Drives one scheduler and records its actions; all invariants are checked after every event.
 
     `answer(camera, at_s)`: how a visit ends (None: a keyframe), `takes_s` after it began. `verdict(camera, at_s)`: what
-    the judge then says (state, announced), None: nothing. `began`: the local time at which monotonic time is 0.
-    `watch(event, actions, now_ns)` hears of everything.
+    the judge returns (state, announced), None for no verdict. `began`: the local time at which monotonic time is 0.
+    `watch(event, actions, now_ns)` is called after every event.
     """
 
     def __init__(
@@ -107,8 +110,8 @@ class Patrol:
     def now_s(self) -> float:
         return self.now_ns / SECOND
 
-    def tell(self, event: Event, at_s: float | None = None) -> list[Action]:
-        """Hand it over, now or after everything that comes before `at_s`."""
+    def handle(self, event: Event, at_s: float | None = None) -> list[Action]:
+        """Handle an event, now or at `at_s` after everything before it; return the actions."""
         if at_s is not None:
             self.run(at_s)
         actions = self.scheduler.handle(event, self.now_ns)
@@ -128,7 +131,7 @@ class Patrol:
         return actions
 
     def run(self, until_s: float) -> "Patrol":
-        """Let time pass."""
+        """Advance the clock, with all wake-ups and ends of visits on the way."""
         until_ns = round(until_s * SECOND)
         while True:
             wakeup_ns = self.scheduler.next_wakeup_ns()
@@ -141,10 +144,12 @@ class Patrol:
             if self._ends and self._ends[0][0] <= self.now_ns:
                 self._end(heapq.heappop(self._ends)[1])
             else:
-                self.tell(Tick())
+                self.handle(Tick())
 
     def check_now(self, *camera_ids: str) -> CheckNowReport:
-        answers = [one.report for one in self.tell(CheckNow(camera_ids)) if isinstance(one, CheckNowAnswered)]
+        answers = [
+            action.report for action in self.handle(CheckNow(camera_ids)) if isinstance(action, CheckNowAnswered)
+        ]
         assert len(answers) == 1
         return answers[0]
 
@@ -155,19 +160,19 @@ class Patrol:
         return camera_plan_report(self.scheduler, camera_id, self.now_ns)
 
     def stretch(self) -> dict[str, float]:
-        """By class."""
-        return {one.name: one.stretch for one in self.status().classes}
+        """Return the stretch of each class."""
+        return {camera_class.name: camera_class.stretch for camera_class in self.status().classes}
 
     def times(self, camera_id: str) -> list[float]:
-        """When its visits began, in seconds."""
-        return [one.at_s for one in self.starts if one.camera_id == camera_id]
+        """Return when the camera's visits began, in seconds."""
+        return [start.at_s for start in self.starts if start.camera_id == camera_id]
 
     def gaps(self, camera_id: str) -> list[int]:
-        """Whole seconds from each of its visits to the next."""
+        """Return the whole seconds between starts of the camera's visits."""
         return [round(later - earlier) for earlier, later in itertools.pairwise(self.times(camera_id))]
 
-    def seen(self, kind: type[Action]) -> list[tuple[float, Action]]:
-        """Actions of one kind, each with its time in seconds."""
+    def actions_of(self, kind: type[A]) -> list[tuple[float, A]]:
+        """Return the actions of one kind, each with its time in seconds."""
         return [(at_s, action) for at_s, action in self.actions if isinstance(action, kind)]
 
     def _end(self, visit_id: int) -> None:
@@ -175,7 +180,7 @@ class Patrol:
         how = self.answer(camera_id, self.now_s)
         if how == LOST:
             return
-        self.tell(VisitEnded(visit_id, FailureReason(how) if how is not None else None))
+        self.handle(VisitEnded(visit_id, FailureReason(how) if how is not None else None))
         said = self.verdict(camera_id, self.now_s) if how is None else None
         if said is not None:
-            self.tell(Judged(camera_id, *said))
+            self.handle(Judged(camera_id, *said))

@@ -1,10 +1,10 @@
-"""The gRPC server by itself: a real store behind it, and a small hub that answers what the patrol would."""
+"""Runs the gRPC server alone, on a real store and a fake hub."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engine.client import PatrolClient
 from engine.clock import wall_ns
@@ -16,18 +16,30 @@ from engine.hub.registry import Registry
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
+from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus, MachineStatus
-from engine.model.findings import Finding, FindingPage, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
+from engine.model.findings import (
+    Finding,
+    FindingCommand,
+    FindingPage,
+    FindingQuery,
+    FindingState,
+    LedgerEvent,
+    Level,
+    LoggedEvent,
+    Step,
+    Subject,
+)
 from engine.model.keyframe import Codec
-from engine.model.kpi import Counts, KpiName, KpiRow, KpiTable, LeagueRow, LeagueTable, Rate
+from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 from engine.model.measurement import Scores
 from engine.model.picture import RenderedPicture
-from engine.model.registry import ImportReport
-from engine.model.schedule import CameraPlanReport, PauseStatus, SchedulerStatus
-from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckReport
-from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
+from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
+from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
 from engine.serve.server import GrpcServer
@@ -66,21 +78,22 @@ class Ledger:
         self._put(finding, event)
         return finding
 
-    async def finding(self, finding_id):
+    async def finding(self, finding_id: int) -> Finding | None:
         return self.all.get(finding_id)
 
-    async def findings(self, query):
+    async def findings(self, query: FindingQuery) -> FindingPage:
         found = sorted(
-            (one for one in self.all.values() if matches_finding(query, one)), key=lambda one: -one.finding_id
+            (finding for finding in self.all.values() if matches_finding(query, finding)),
+            key=lambda finding: -finding.finding_id,
         )
-        left = [one for one in found if not query.page_token or one.finding_id < query.page_token]
+        left = [finding for finding in found if not query.page_token or finding.finding_id < query.page_token]
         page = left[: query.page_size]
         return FindingPage(tuple(page), page[-1].finding_id if len(left) > len(page) else 0, len(found))
 
-    async def finding_events(self, finding_id):
-        return tuple(one.event for one in self.log if one.event.finding_id == finding_id)
+    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
+        return tuple(entry.event for entry in self.log if entry.event.finding_id == finding_id)
 
-    async def act(self, command, actor):
+    async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         finding = self.all[command.finding_id]
         if command.expected_number not in (0, finding.number):
             raise ConflictError(f"finding {finding.finding_id} has moved on to event {finding.number}")
@@ -94,10 +107,10 @@ class Ledger:
         )
         return after
 
-    async def span(self):
+    async def span(self) -> tuple[int, int]:
         return 0, len(self.log)
 
-    async def after(self, seq, limit):
+    async def after(self, seq: int, limit: int) -> Sequence[LoggedEvent]:
         return self.log[seq : seq + limit]
 
     def _put(self, finding: Finding, event: LedgerEvent) -> None:
@@ -108,34 +121,34 @@ class Ledger:
 
 
 class Kpis:
-    """One row a county: as many cameras as there are."""
+    """Returns one row a county; every rate counts its cameras."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def table(self, query):
-        rows = [self._row(one) for one in self._regions(query.region_prefix)]
+    async def table(self, query: KpiQuery) -> KpiTable:
+        rows = [self._row(region) for region in self._regions(query.region_prefix)]
         begin = int(query.page_token or 0)
         page = tuple(rows[begin : begin + query.page_size])
         more = str(begin + len(page)) if begin + len(page) < len(rows) else ""
         return KpiTable(query.by, page, self._row(query.region_prefix), next_page_token=more)
 
-    async def league(self, query):
-        rows = [self._row(one) for one in self._regions(query.region_prefix)]
+    async def league(self, query: LeagueQuery) -> LeagueTable:
+        rows = [self._row(region) for region in self._regions(query.region_prefix)]
         lines = tuple(LeagueRow(place, row, row.rates[query.kpi]) for place, row in enumerate(rows, 1))
         return LeagueTable(query.kpi, lines)
 
     def _regions(self, prefix: str) -> list[str]:
-        regions = {one.region for one in self._registry.cameras.values()}
-        return sorted(one for one in regions if one.startswith(prefix))
+        regions = {camera.region for camera in self._registry.cameras.values()}
+        return sorted(region for region in regions if region.startswith(prefix))
 
     def _row(self, region: str) -> KpiRow:
-        number = sum(1 for one in self._registry.cameras.values() if one.region.startswith(region))
+        number = sum(1 for camera in self._registry.cameras.values() if camera.region.startswith(region))
         return KpiRow(region, {kpi: Rate(number, number, number) for kpi in KpiName}, Counts())
 
 
-class SmallHub:
-    """Behaves as the port promises; verdicts are what a test says they are."""
+class FakeHub:
+    """Implements HubPort on a store and dictionaries; the test supplies the verdicts."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -143,20 +156,20 @@ class SmallHub:
         self.ledger = Ledger()
         self.kpis = Kpis(self.registry)
         self.log = VerdictLog(store.history, self.registry)
-        self.watch: Broadcast | None = None
+        self.watch: Broadcast[PublishedVerdict] | None = None
         self.error: Exception | None = None
         self.next_visit_id = 2000
         self.checked: list[str] = []
         self.in_flight: dict[str, int] = {}
-        self.pauses: dict = {}
+        self.pauses: dict[PauseScope, PauseStatus] = {}
         self.draws: list[SpotCheck] = []
 
     def put(self, *cameras: Camera) -> None:
         self.store.registry.upsert(cameras)
         self.registry.upsert(cameras)
 
-    def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other) -> Verdict:
-        """A verdict is stored and published."""
+    def judge(self, camera_id: str, visit_id: int = 0, changed: bool = True, **other: Any) -> Verdict:
+        """Store and publish a verdict; return it."""
         self.next_visit_id += 1
         verdict = replace(VERDICT, camera_id=camera_id, visit_id=visit_id or self.next_visit_id, **other)
         self.write([VisitRecord(verdict, b"", changed)])
@@ -167,94 +180,100 @@ class SmallHub:
         if self.watch is not None:
             self.watch.publish(stored)
 
-    async def import_cameras(self, cameras, keep_good, validate_only=False):
+    async def import_cameras(
+        self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
+    ) -> ImportReport:
         problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
-        bad = {one.index for one in problems}
+        bad = {problem.index for problem in problems}
         if validate_only or (problems and not keep_good):
             return ImportReport(problems=problems)
-        good = [one for index, one in enumerate(cameras) if index not in bad]
+        good = [camera for index, camera in enumerate(cameras) if index not in bad]
         counts = self.store.registry.upsert(good)
         self.registry.upsert(good)
         return ImportReport(*counts, problems)
 
-    async def remove_cameras(self, camera_ids):
+    async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         removed = self.store.registry.remove(camera_ids)
         self.registry.remove(removed)
-        return len(removed), tuple(one for one in camera_ids if one not in removed)
+        return len(removed), tuple(camera_id for camera_id in camera_ids if camera_id not in removed)
 
-    async def reset_baselines(self, camera_ids):
-        known = [one for one in camera_ids if one in self.registry.cameras]
-        return len(known), tuple(one for one in camera_ids if one not in known)
+    async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        known = [camera_id for camera_id in camera_ids if camera_id in self.registry.cameras]
+        return len(known), tuple(camera_id for camera_id in camera_ids if camera_id not in known)
 
-    async def check_now(self, camera_ids):
+    async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         self.checked += camera_ids
-        known = [one for one in camera_ids if one in self.registry.cameras]
-        paused = tuple(one for one in known if one in {scope.value for scope in self.pauses})
-        visited = [one for one in known if self.registry.cameras[one].enabled and one not in paused]
+        known = [camera_id for camera_id in camera_ids if camera_id in self.registry.cameras]
+        paused = tuple(camera_id for camera_id in known if camera_id in {scope.value for scope in self.pauses})
+        visited = [
+            camera_id for camera_id in known if self.registry.cameras[camera_id].enabled and camera_id not in paused
+        ]
         return CheckNowReport(
-            accepted=tuple(one for one in visited if one not in self.in_flight),
-            in_flight={one: self.in_flight[one] for one in visited if one in self.in_flight},
-            unknown_ids=tuple(one for one in camera_ids if one not in known),
-            not_visited_ids=tuple(one for one in known if not self.registry.cameras[one].enabled),
+            accepted=tuple(visit for visit in visited if visit not in self.in_flight),
+            in_flight={visit: self.in_flight[visit] for visit in visited if visit in self.in_flight},
+            unknown_ids=tuple(camera_id for camera_id in camera_ids if camera_id not in known),
+            not_visited_ids=tuple(camera_id for camera_id in known if not self.registry.cameras[camera_id].enabled),
             paused_ids=paused,
             first_visit_id=self.next_visit_id + 1,
         )
 
-    async def camera(self, camera_id):
+    async def camera(self, camera_id: str) -> CameraStatus | None:
         if self.error is not None:
             raise self.error
-        latest = {one: packed for one, packed, _ in self.store.latest()}
+        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
         return Catalog(self.registry, latest).camera(camera_id)
 
-    async def regions(self, camera_ids):
+    async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         known = self.registry.cameras
-        return {one: known[one].region for one in camera_ids if one in known}
+        return {camera_id: known[camera_id].region for camera_id in camera_ids if camera_id in known}
 
-    async def list_cameras(self, query):
+    async def list_cameras(self, query: CameraQuery) -> CameraPage:
         return self.store.registry.page(query)
 
-    async def verdict(self, camera_id, visit_id):
+    async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         kept = self.store.history.of_camera(camera_id, 0, 1000)
-        return next((one.verdict for one in kept if visit_id in (0, one.verdict.visit_id)), None)
+        return next((row.verdict for row in kept if visit_id in (0, row.verdict.visit_id)), None)
 
-    async def verdicts(self, camera_id, before_seq, limit):
+    async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         return self.store.history.of_camera(camera_id, before_seq, limit)
 
-    async def picture(self, camera_id, visit_id, side_px_max, *, annotated=False, sha256=""):
+    async def picture(
+        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+    ) -> RenderedPicture | None:
         return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
 
-    async def status(self, region_prefix):
+    async def status(self, region_prefix: str) -> EngineStatus:
         number = sum(self.registry.by_state(region_prefix).values())
         return replace(STATUS, cameras=number, cameras_by_state={"ok": number})
 
-    async def schedule(self):
+    async def schedule(self) -> SchedulerStatus:
         return SchedulerStatus(cameras=len(self.registry.cameras), pauses=tuple(self.pauses.values()))
 
-    async def plan(self, camera_id):
+    async def plan(self, camera_id: str) -> CameraPlanReport:
         if camera_id not in self.registry.cameras:
             raise NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
         return CameraPlanReport(camera_id, "ordinary", "due", 1.0, 2.0, 1.0, 0, "", None, None, True, ("so",), 0, "UTC")
 
-    async def pause(self, pause):
+    async def pause(self, pause: Pause) -> PauseStatus:
         self.pauses[pause.scope] = PauseStatus(pause, 1)
         return self.pauses[pause.scope]
 
-    async def resume(self, scope):
+    async def resume(self, scope: PauseScope) -> PauseStatus:
         if scope not in self.pauses:
             raise NotFoundError(f"{scope.kind} {scope.value!r} is not paused")
         return self.pauses.pop(scope)
 
-    async def validate_config(self, text):
+    async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (("config: no",), ()) if "bad" in text else ((), ("careful",))
 
-    async def apply_config(self, text, expected_revision, dry_run):
+    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         if "bad" in text:
             raise ConfigError("toml: first\ntoml: second")
         if expected_revision not in ("", "r1"):
             raise ConflictError("somebody changed them")
         return ConfigReport("r1", (), (), not dry_run)
 
-    async def draw_spot_check(self, order):
+    async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         header = SpotCheckHeader(
             0 if order.dry_run else len(self.draws) + 1, wall_ns(), order.size, order.seed or 7, order.region_prefix,
             1.0, 0, 0,
@@ -264,31 +283,31 @@ class SmallHub:
             self.draws.insert(0, check)
         return SpotCheckReport(check)
 
-    async def spot_check(self, draw_id):
-        return next((one for one in self.draws if draw_id in (0, one.header.draw_id)), None)
+    async def spot_check(self, draw_id: int) -> SpotCheck | None:
+        return next((draw for draw in self.draws if draw_id in (0, draw.header.draw_id)), None)
 
-    async def spot_checks(self):
-        return tuple(one.header for one in self.draws)
+    async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
+        return tuple(draw.header for draw in self.draws)
 
-    async def create_token(self, order, creator):
+    async def create_token(self, order: TokenOrder, creator: Actor) -> tuple[Token, str]:
         return self.store.access.create_token(order, creator.name, wall_ns())
 
-    async def tokens(self):
+    async def tokens(self) -> tuple[Token, ...]:
         return self.store.access.tokens()
 
-    async def revoke_token(self, token_id):
+    async def revoke_token(self, token_id: int) -> Token | None:
         return self.store.access.revoke_token(token_id, wall_ns())
 
-    async def audit_entries(self, query):
+    async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         return self.store.access.entries(query)
 
 
 @dataclass
-class Served:
-    """A server that runs. `client`: without a token."""
+class RunningServer:
+    """A server with its hub, watch and a client without a token."""
 
-    hub: SmallHub
-    watch: Broadcast
+    hub: FakeHub
+    watch: Broadcast[PublishedVerdict]
     metrics: Metrics
     server: GrpcServer
     address: str
@@ -297,37 +316,28 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, ring: int = 64, watchers_max: int = 4, hub: SmallHub | None = None, **settings
-) -> Iterator[Served]:
-    """A server over a database in `folder`."""
-    own = hub or SmallHub(Store.open(f"sqlite:///{folder}/patrol.db"))
+    folder: Path, ring: int = 64, watchers_max: int = 4, hub: FakeHub | None = None, **settings: Any
+) -> Iterator[RunningServer]:
+    """Run a server on a database in `folder`, or on `hub`."""
+    own = hub or FakeHub(Store.open(f"sqlite:///{folder}/patrol.db"))
     metrics = Metrics("test")
     watch = Broadcast(own.log, patrol_service.encode_watch_event, patrol_service.encode_watch_token, ring, watchers_max)
     own.watch = watch
     findings = own.ledger.watch = Broadcast(
         own.ledger, finding_service.encode_watch_event, finding_service.encode_watch_token, ring, watchers_max
     )
-    chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10} | settings)
+    chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10, **settings})
     server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact)
     address = server.start()
     try:
         with PatrolClient(address, timeout_s=10) as client:
-            yield Served(own, watch, metrics, server, address, client)
+            yield RunningServer(own, watch, metrics, server, address, client)
     finally:
         server.stop(0.5)
         if hub is None:
             own.store.close()
 
 
-def county(number: int = 25, region: str = "130102", name: str = "c") -> list[Camera]:
-    """So many cameras in a county."""
+def county_cameras(number: int = 25, region: str = "130102", name: str = "c") -> list[Camera]:
+    """Return cameras of one county, spread over five canteens."""
     return [Camera(f"{name}{n}", f"rtsp://u:secret@h/{n}", region=region, site_id=f"s{n % 5}") for n in range(number)]
-
-
-def wait_until(what, timeout_s: float = 10.0):
-    """What is true at last."""
-    give_up_s = time.monotonic() + timeout_s
-    while not (found := what()):
-        assert time.monotonic() < give_up_s, "it did not come about in time"
-        time.sleep(0.01)
-    return found

@@ -1,6 +1,7 @@
-"""Rehearsals as tests want them: a made-up province, a few hours from seven in the morning on."""
+"""Builds and runs short simulations: an invented fleet, a few hours from 07:00."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from engine.clock import ns
 from engine.config.calendar import Calendar
@@ -17,7 +18,7 @@ from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.world import Interval, Pattern, Stream, World
 from tests.support.scheduling import SECOND, wall_ns
 
-SEVEN = "2026-11-23T07:00"
+BEGIN = "2026-11-23T07:00"
 PLAIN = World(
     connect_s_min=0.5,
     connect_s_max=0.5,
@@ -28,7 +29,7 @@ PLAIN = World(
 """Every visit connects in half a second and waits for its keyframe up to two; every check costs 10 ms; always open."""
 
 
-def settings(**scheduler) -> Settings:
+def settings(**scheduler: Any) -> Settings:
     return Settings(scheduler=SchedulerSettings(**scheduler))
 
 
@@ -41,7 +42,7 @@ def scenario(
     world: World | None = None,
     cores: int = 2,
     seed: int = 1,
-    began: str = SEVEN,
+    began: str = BEGIN,
 ) -> Scenario:
     plan, world = plan or Settings(), world or World()
     if isinstance(cameras, int):
@@ -61,11 +62,11 @@ def scenario(
     )
 
 
-def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Report:
+def report(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen: Any) -> Report:
     return simulate("plan", scenario(cameras, hours, **chosen))
 
 
-def simulated(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen) -> Simulation:
+def run_simulation(cameras: int | Sequence[Camera] = 1000, hours: float = 2.0, **chosen: Any) -> Simulation:
     simulation = Simulation(scenario(cameras, hours, **chosen))
     simulation.run()
     return simulation
@@ -76,11 +77,11 @@ def camera_model(fleet: Fleet, faults: Faults, hours: float = 1.0, *, plan: Sett
 
 
 def scheduler_of(fleet: Fleet, plan: SchedulerSettings) -> Scheduler:
-    """A scheduler that has heard of these cameras and of nothing else."""
-    scheduler = Scheduler(plan, wall_offset_ns=wall_ns(SEVEN))
+    """Return a scheduler that holds the cameras of the fleet."""
+    scheduler = Scheduler(plan, wall_offset_ns=wall_ns(BEGIN))
     scheduler.handle(CamerasUpserted(fleet.plans), 0)
     return scheduler
 
 
-def at(seconds: float) -> int:
+def at_ns(seconds: float) -> int:
     return round(seconds * SECOND)

@@ -1,15 +1,18 @@
-"""A process that writes verdicts until it is killed, and says what it was told is committed.
+"""Writes verdicts until it is killed, and prints what the writer reported as committed.
 
     python -m tests.support.storage_crash URL FOLDER FIRST_VISIT
 
-One line for each: `SEQ VISIT` of a record, `note VISIT` of a command that was answered.
+Prints `SEQ VISIT` for each record and `note VISIT` for each transaction that was answered.
 """
 
 import itertools
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -32,21 +35,24 @@ def main(url: str, folder: str, first_visit: int) -> None:
             sys.stdout.write(lines)
             sys.stdout.flush()
 
+    def said(visit: int, done: "Future[None]") -> None:
+        say(f"note {visit}\n")
+
     writer = Writer(
         store, EvidenceStore(Path(folder), 10**6), RecordSettings(batch_rows_max=50, batch_wait_s=0.01),
         maintain=lambda record: store.maintenance.step(record, wall_ns(), UTC),
     )  # fmt: skip
-    writer.start(lambda records: say("".join(f"{row.seq} {row.verdict.visit_id}\n" for row in records)))
+    writer.start(lambda records: say("".join(f"{record.seq} {record.verdict.visit_id}\n" for record in records)))
     for visit in itertools.count(first_visit):
         verdict = Verdict(f"c{visit % 100}", visit, wall_ns(), State.OK, figures={"visit": float(visit)})
         writer.submit(VisitRecord(verdict, bytes(500)), None)
         if visit % 40 == 0:
             done = writer.transact(note(visit))
-            done.add_done_callback(lambda _, visit=visit: say(f"note {visit}\n"))
+            done.add_done_callback(partial(said, visit))
         time.sleep(0.0003)
 
 
-def note(visit: int):
+def note(visit: int) -> Callable[[sa.Connection], None]:
     def write(connection: sa.Connection) -> None:
         connection.execute(sa.text("INSERT INTO patrol_about VALUES (:key, 'note')"), {"key": f"note {visit}"})
 

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on real HTTP that does what a test tells it: answers, fails, hangs, breaks off, goes away."""
+"""Receives webhooks over real HTTP and reacts as the test says: answers, fails, hangs, breaks off, goes away."""
 
 import json
 import socket
@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 from engine.notices.signature import verified
+from tests.support.waiting import wait_until
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 SECRET_LINE = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -19,7 +20,7 @@ SECRET_LINE = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 @dataclass
 class Reply:
-    """What a receiver does: answers with a status, or hangs (seconds), or breaks off within the answer."""
+    """How a receiver reacts: answers with a status, waits `hang_s` first, drips its body, or breaks off within it."""
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
@@ -31,7 +32,7 @@ class Reply:
 
 @dataclass
 class Received:
-    """One request."""
+    """A request as it came in."""
 
     headers: dict[str, str]
     body: bytes
@@ -39,7 +40,8 @@ class Received:
 
     @property
     def event(self) -> dict[str, Any]:
-        return json.loads(self.body)
+        event: dict[str, Any] = json.loads(self.body)
+        return event
 
     @property
     def genuine(self) -> bool:
@@ -47,13 +49,12 @@ class Received:
 
 
 class Receiver:
-    """`reply` is asked for every request; `taken` are those that were answered with 2xx."""
+    """Keeps requests. `reply` is called for every request; `taken` holds those that were answered with 2xx."""
 
     def __init__(self) -> None:
         self.reply: Callable[[Received], Reply] = lambda _: Reply()
         self.requests: list[Received] = []
         self.taken: list[Received] = []
-        self.news = threading.Condition()
         self.stopped = threading.Event()
         self.port = 0
 
@@ -62,30 +63,25 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/patrol"
 
     def ids(self) -> list[str]:
-        return [one.headers["webhook-id"] for one in self.taken]
+        return [request.headers["webhook-id"] for request in self.taken]
 
-    def wait(self, done: Callable[[], bool], timeout_s: float = 15.0) -> bool:
-        with self.news:
-            return self.news.wait_for(done, timeout_s)
-
-    def wait_taken(self, number: int, timeout_s: float = 15.0) -> bool:
-        return self.wait(lambda: len(self.taken) >= number, timeout_s)
+    def wait_taken(self, number: int, timeout_s: float = 20.0) -> None:
+        """Wait until so many requests were answered with 2xx. Raises AssertionError after `timeout_s`."""
+        wait_until(lambda: len(self.taken) >= number, timeout_s, what=f"{number} requests, {len(self.taken)} came")
 
 
 @contextmanager
 def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """Listens on the receiver's port; on one that is free if it has none yet, so that it can come back."""
+    """Listen on the receiver's port, or on a free one that the receiver then keeps, so that it can come back."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            one = Received({name.lower(): value for name, value in self.headers.items()}, body, time.time())
-            reply = receiver.reply(one)
-            with receiver.news:
-                receiver.requests.append(one)
-                receiver.news.notify_all()
+            receiving = Received({name.lower(): value for name, value in self.headers.items()}, body, time.time())
+            reply = receiver.reply(receiving)
+            receiver.requests.append(receiving)
             if receiver.stopped.wait(reply.hang_s):
                 self.close_connection = True
                 return
@@ -106,9 +102,7 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
             self.end_headers()
             self.wfile.write(reply.body)
             if 200 <= reply.status < 300:
-                with receiver.news:
-                    receiver.taken.append(one)
-                    receiver.news.notify_all()
+                receiver.taken.append(receiving)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -142,8 +136,8 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
     finally:
         receiver.stopped.set()
         server.shutdown()
-        for one in list(server.open_sockets):  # connections that are kept alive end as well
+        for connection in list(server.open_sockets):  # connections that are kept alive end as well
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()
         server.server_close()

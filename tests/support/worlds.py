@@ -1,8 +1,10 @@
-"""Small worlds in virtual time, each with a seed: cameras that answer, fail, flap, hang, and people who interfere."""
+"""Simulates small worlds for the scheduler in virtual time: cameras that answer, fail, flap or hang, and people who
+interfere. Everything is drawn from a seed."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
@@ -32,25 +34,25 @@ FAILURES = (FailureReason.REFUSED, FailureReason.TIMEOUT_KEYFRAME, FailureReason
 
 
 class ReplayError(AuditError):
-    """Told the same once more, the scheduler answers differently."""
+    """Raised when the scheduler answers the same events differently the second time."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What kind of world it is."""
+class WorldPlan:
+    """The parameters of a world."""
 
     name: str
     lasts_s: float
-    settings: dict[str, float]
+    settings: dict[str, Any]
     hours: str = ""
-    whims: bool = False
+    interference: bool = False
     broken: bool = False
     outage: bool = False
     unseen_periods_max: float = 0.0
     asked_s_max: float = 0.0
 
 
-_QUICK = {
+_QUICK: dict[str, Any] = {
     "key_period_s": 60, "ordinary_period_s": 120, "suspicious_period_s": 40, "confirm_spacing_s": 10,
     "visits_max": 30, "visits_per_uplink_max": 2, "visits_per_host_max": 12, "starts_per_s_max": 20,
     "host_starts_per_s_max": 8, "backoff_stream_first_s": 10, "backoff_connect_first_s": 15,
@@ -59,20 +61,20 @@ _QUICK = {
 }  # fmt: skip
 
 WORLDS = (
-    Plan("calm", 600, _QUICK, unseen_periods_max=1.9, asked_s_max=60),
-    Plan("broken", 900, _QUICK, broken=True, unseen_periods_max=2.1, asked_s_max=60),
-    Plan("outage", 900, _QUICK, broken=True, outage=True, unseen_periods_max=2.1),
-    Plan("hours", 9000, {**_QUICK, "offhours_period_s": 0, "ordinary_period_s": 400, "key_period_s": 300},
+    WorldPlan("calm", 600, _QUICK, unseen_periods_max=1.9, asked_s_max=60),
+    WorldPlan("broken", 900, _QUICK, broken=True, unseen_periods_max=2.1, asked_s_max=60),
+    WorldPlan("outage", 900, _QUICK, broken=True, outage=True, unseen_periods_max=2.1),
+    WorldPlan("hours", 9000, {**_QUICK, "offhours_period_s": 0, "ordinary_period_s": 400, "key_period_s": 300},
          hours="11:50-12:20,13:00-13:02", asked_s_max=60),
-    Plan("overload", 1500, {**_QUICK, "visits_max": 1, "stretch_max": 2}, broken=True, unseen_periods_max=6),
-    Plan("whims", 900, _QUICK, broken=True, outage=True, whims=True),
+    WorldPlan("overload", 1500, {**_QUICK, "visits_max": 1, "stretch_max": 2}, broken=True, unseen_periods_max=6),
+    WorldPlan("interference", 900, _QUICK, broken=True, outage=True, interference=True),
 )  # fmt: skip
 
 
 class World:
-    """Forty cameras on four platforms. Whatever happens is drawn from the seed; `log` is what happened."""
+    """Forty cameras on four platforms. `log`: every event with its time and the scheduler's actions."""
 
-    def __init__(self, plan: Plan, seed: int) -> None:
+    def __init__(self, plan: WorldPlan, seed: int) -> None:
         self.plan, self.seed = plan, seed
         self._chance = random.Random(f"{plan.name} {seed}")
         self.settings = SchedulerSettings(**{**plan.settings, "seed": seed})
@@ -92,16 +94,16 @@ class World:
         )
 
     def run(self) -> "World":
-        """Raises what a checker has to say, with the moment it was seen."""
+        """Run to the end. Raises the error of the first check that fails, with a note of world, seed and time."""
         try:
-            self.patrol.tell(CamerasUpserted(list(self.cameras.values())))
+            self.patrol.handle(CamerasUpserted(list(self.cameras.values())))
             at_s = 0.0
             while at_s < self.plan.lasts_s:
                 at_s += 7.0
                 self.patrol.run(at_s)
                 self._push(at_s)
-                if self.plan.whims:
-                    self._whim()
+                if self.plan.interference:
+                    self._interfere()
                 elif at_s == _ALL_ASKED_S:
                     self.patrol.check_now(*self.cameras)
                 elif self._chance.random() < 0.1:
@@ -112,7 +114,7 @@ class World:
         return self
 
     def replay(self) -> None:
-        """Tell a second scheduler the same; raises ReplayError if it answers differently."""
+        """Replay the log to a second scheduler. Raises ReplayError if its actions differ."""
         again = Scheduler(self.settings, self.calendar, wall_offset_ns=wall_ns(NOON))
         for now_ns, event, actions in self.log:
             if tuple(again.handle(event, now_ns)) != actions:
@@ -158,32 +160,32 @@ class World:
 
     def _push(self, at_s: float) -> None:
         if self._chance.random() < 0.2:
-            self.patrol.tell(PushArrived("c07"))
+            self.patrol.handle(PushArrived("c07"))
 
-    def _whim(self) -> None:
-        whims: list[Callable[[str], None]] = [
-            lambda camera: self._tell(CheckNow((camera, "nobody"))),
-            lambda camera: self._tell(CapacityChanged(self._chance.choice([2, 12, 1000]))),
+    def _interfere(self) -> None:
+        interference: list[Callable[[str], None]] = [
+            lambda camera: self._handle(CheckNow((camera, "nobody"))),
+            lambda camera: self._handle(CapacityChanged(self._chance.choice([2, 12, 1000]))),
             self._remove_and_put,
             self._disable_and_enable,
             self._move,
             self._settings,
-            lambda camera: self._tell(WallClock(wall_ns(NOON) + self._chance.randrange(-9, 9) * 3600 * SECOND)),
+            lambda camera: self._handle(WallClock(wall_ns(NOON) + self._chance.randrange(-9, 9) * 3600 * SECOND)),
         ]
         flying = sorted(set(self.patrol.flights.values()) & self.cameras.keys())
         known = flying if flying and self._chance.random() < 0.5 else sorted(self.cameras)
-        self._chance.choice(whims)(self._chance.choice(known))
+        self._chance.choice(interference)(self._chance.choice(known))
 
     def _remove_and_put(self, camera: str) -> None:
-        self._tell(CamerasRemoved((camera,)))
+        self._handle(CamerasRemoved((camera,)))
         self.patrol.run(self.patrol.now_s + self._chance.choice([0.0, 1.0, 20.0]))
-        self._tell(CamerasUpserted([self.cameras[camera]] * 2))
+        self._handle(CamerasUpserted([self.cameras[camera]] * 2))
 
     def _disable_and_enable(self, camera: str) -> None:
         plan = self.cameras[camera]
-        self._tell(CamerasUpserted([_changed(plan, enabled=False)]))
+        self._handle(CamerasUpserted([_changed(plan, enabled=False)]))
         self.patrol.run(self.patrol.now_s + self._chance.choice([0.0, 1.0, 20.0]))
-        self._tell(CamerasUpserted([plan]))
+        self._handle(CamerasUpserted([plan]))
 
     def _move(self, camera: str) -> None:
         number = self._chance.randrange(12)
@@ -193,21 +195,21 @@ class World:
             "push": self._chance.random() < 0.1,
         }  # fmt: skip
         self.cameras[camera] = _changed(self.cameras[camera], **changes)
-        self._tell(CamerasUpserted([self.cameras[camera]]))
+        self._handle(CamerasUpserted([self.cameras[camera]]))
 
     def _settings(self, camera: str) -> None:
-        changes = {
+        changes: dict[str, Any] = {
             "visits_max": self._chance.choice([5, 30]), "visits_per_uplink_max": self._chance.choice([1, 2, 3]),
             "key_period_s": self._chance.choice([30, 60, 200]), "order_timeout_s": self._chance.choice([15, 40]),
             "host_starts_per_s_max": self._chance.choice([0.5, 8]), "offhours_period_s": self._chance.choice([0, 600]),
             "stretch_max": self._chance.choice([1, 8]),
         }  # fmt: skip
         changed = SchedulerSettings(**{**self.plan.settings, "seed": self.seed, **changes})
-        self._tell(SettingsChanged(changed, self.calendar))
+        self._handle(SettingsChanged(changed, self.calendar))
 
-    def _tell(self, event: Event) -> None:
-        self.patrol.tell(event)
+    def _handle(self, event: Event) -> None:
+        self.patrol.handle(event)
 
 
-def _changed(plan: CameraPlan, **changes) -> CameraPlan:
+def _changed(plan: CameraPlan, **changes: Any) -> CameraPlan:
     return plan._replace(**{name: value for name, value in changes.items() if name in plan._fields})

@@ -99,7 +99,7 @@ def test_a_damage_leaves_the_scene_itself_alone(damage: Damage) -> None:
         [Underexposed(stops, 1) for stops in (1, 3, 5)],
         [Cover(area, 1) for area in (0.05, 0.25, 0.5, 0.75, 1.0)],
     ],
-    ids=lambda one: one[0].kind,
+    ids=lambda case: case[0].kind,
 )
 def test_the_stronger_the_less_is_to_be_seen(strengths: list[Damage]) -> None:
     seen = [slope(levels(scene())), *(slope(through(damage, scene())) for damage in strengths)]
@@ -166,7 +166,7 @@ def test_only_a_frozen_camera_repeats_its_picture() -> None:
     assert not any(damage.still for damage in EVERY)
 
 
-@pytest.mark.parametrize("sensor", SENSORS, ids=lambda one: one.name)
+@pytest.mark.parametrize("sensor", SENSORS, ids=lambda case: case.name)
 def test_noise_has_the_deviation_that_light_and_sensor_say(sensor: Sensor) -> None:
     light = 0.2 / sensor.level
     flat = np.full((400, 600, 3), light, np.float32)
@@ -199,9 +199,9 @@ def test_levels_and_light_are_inverse() -> None:
 def test_an_overlay_touches_little_and_its_clock_ticks(style: str) -> None:
     look = Overlay(style, 0.04, "%Y-%m-%d %H:%M:%S", True, "Camera 01", True)
     picture = levels(scene())
-    one, later = burn_in(picture, look, 10**18), burn_in(picture, look, 10**18 + 7 * 10**9)
-    assert 0 < (one != picture).any(axis=2).mean() < 0.1
-    assert 0 < (one != later).any(axis=2).mean() < 0.02
+    now, later = burn_in(picture, look, 10**18), burn_in(picture, look, 10**18 + 7 * 10**9)
+    assert 0 < (now != picture).any(axis=2).mean() < 0.1
+    assert 0 < (now != later).any(axis=2).mean() < 0.02
 
 
 def test_looks_differ_from_camera_to_camera() -> None:

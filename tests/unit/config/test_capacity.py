@@ -1,6 +1,7 @@
 """Caps that cannot carry the periods, said with the arithmetic; cameras from a real scheduler."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ FIRST_OF_OCTOBER_2026 = 1_790_784_000_000_000_000
 AMPLE = {"starts_per_s_max": 10_000, "host_starts_per_s_max": 10_000, "visits_per_host_max": 100_000}
 
 
-def settings(feed: FeedSettings | None = None, workers: int = 0, queue: int = 100_000, **scheduler) -> Settings:
+def settings(feed: FeedSettings | None = None, workers: int = 0, queue: int = 100_000, **scheduler: Any) -> Settings:
     return Settings(
         feed=feed or FeedSettings(feeders=64),
         intake=IntakeSettings(queue_frames_max=queue),
@@ -30,11 +31,11 @@ def settings(feed: FeedSettings | None = None, workers: int = 0, queue: int = 10
 
 def put(*cameras: Camera) -> Scheduler:
     scheduler = Scheduler(SchedulerSettings())
-    scheduler.handle(CamerasUpserted([plan_of(one) for one in cameras]), 0)
+    scheduler.handle(CamerasUpserted([plan_of(camera) for camera in cameras]), 0)
     return scheduler
 
 
-def kitchen(number: int, url: str = "rtsp://10.0.0.1/1", **changes) -> Camera:
+def kitchen(number: int, url: str = "rtsp://10.0.0.1/1", **changes: Any) -> Camera:
     return Camera(f"c{number}", url, **{"key_point": KeyPoint.COOKING, "uplink": f"nvr-{number}", **changes})
 
 

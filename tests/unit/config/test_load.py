@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 
 def test_a_diff_names_what_changed_and_whether_it_needs_a_restart() -> None:
     changes = diff(Settings(), loads("[worker]\ncount = 2\n[judge]\nconfirm_n = 1"))
-    assert [(one.key, one.new, one.hot) for one in changes] == [
+    assert [(change.key, change.new, change.hot) for change in changes] == [
         ("worker.count", "2", False),
         ("judge.confirm_n", "1", True),
     ]

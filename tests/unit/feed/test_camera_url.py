@@ -1,5 +1,6 @@
 """Which URLs may be visited, and what of them may be said."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -100,7 +101,7 @@ def test_the_quick_look_at_a_url_sees_what_a_thorough_one_does(url: str) -> None
     assert not (host and port) or uplink == f"{host}:{port}"
 
 
-def test_a_path_on_the_command_line_becomes_a_file_url(tmp_path) -> None:
+def test_a_path_on_the_command_line_becomes_a_file_url(tmp_path: Path) -> None:
     assert source_url(str(tmp_path / "a b.mp4")) == (tmp_path / "a b.mp4").as_uri()
     assert source_url("rtsp://h/1") == "rtsp://h/1"
 

@@ -1,10 +1,13 @@
 """The queue before the workers."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from engine.feed.intake import Intake
+from engine.feed.intake import Dropped, Intake
 from engine.model.keyframe import Codec, DropReason, Keyframe
 from engine.model.visit import FeedKind
+from tests.support.expect import present
 
 SECOND = 1_000_000_000
 
@@ -17,7 +20,7 @@ def intake(frames_max: int = 4, bytes_max: int = 10_000, stale_s: int = 30) -> I
     return Intake(frames_max, bytes_max, stale_s * SECOND)
 
 
-def reasons(dropped: list) -> list[tuple[int, DropReason]]:
+def reasons(dropped: Sequence[Dropped]) -> list[tuple[int, DropReason]]:
     return [(end.keyframe.visit_id, end.reason) for end in dropped]
 
 
@@ -85,7 +88,7 @@ def test_a_frame_is_held_until_its_measurement_is_back() -> None:
     queue.offer(frame("a", 1), 0)
     (job,), _ = queue.hand_out(0)
     assert queue.held_frames == 1
-    assert queue.finished("w", job.job_id).visit_id == 1
+    assert present(queue.finished("w", job.job_id)).visit_id == 1
     assert queue.held_frames == 0
     assert queue.finished("w", job.job_id) is None
     queue.check_invariants()

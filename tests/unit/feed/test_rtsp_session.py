@@ -15,14 +15,16 @@ from engine.feed.rtsp.session import Session
 from engine.model.keyframe import Codec
 from engine.model.visit import FailureReason
 from tests.support.clips import encode, scene, units
+from tests.support.expect import present
 from tests.support.rtp_packets import aggregate, interleave, payloads, rtp, stream
 
 CODECS = [Codec.H264, Codec.H265]
+Clips = dict[Codec, list[bytes]]
 NAMES = {Codec.H264: "H264", Codec.H265: "H265"}
 
 
 @pytest.fixture(scope="module")
-def clips() -> dict[Codec, list[bytes]]:
+def clips() -> Clips:
     pictures = [scene(160, 128, seed) for seed in range(1, 8)]
     return {codec: encode(codec, pictures, gop=3) for codec in CODECS}
 
@@ -46,7 +48,7 @@ def is_set(codec: Codec, unit: bytes) -> bool:
 
 
 def reply(session: Session, status: str, *headers: str, body: bytes = b"") -> None:
-    sequence = re.search(rb"CSeq: (\d+)", session.drain_outgoing()).group(1).decode()
+    sequence = present(re.search(rb"CSeq: (\d+)", session.drain_outgoing())).group(1).decode()
     lines = [f"RTSP/1.0 {status}", f"CSeq: {sequence}", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")
@@ -65,16 +67,16 @@ def playing(codec: Codec, body: bytes) -> Session:
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("mtu", [200, 1400, 100_000])
-def test_the_first_whole_keyframe_is_taken_with_its_parameter_sets(codec: Codec, mtu: int, clips: dict) -> None:
+def test_the_first_whole_keyframe_is_taken_with_its_parameter_sets(codec: Codec, mtu: int, clips: Clips) -> None:
     session = playing(codec, description(codec))
     session.receive(interleave(stream(codec, clips[codec][1:4], mtu=mtu)))
     assert session.failure is None
     assert session.codec is codec
-    assert units(session.keyframe.payload) == units(clips[codec][3])
+    assert units(present(session.keyframe).payload) == units(clips[codec][3])
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_it_stops_at_the_marker_and_wants_nothing_more(codec: Codec, clips: dict) -> None:
+def test_it_stops_at_the_marker_and_wants_nothing_more(codec: Codec, clips: Clips) -> None:
     session = playing(codec, description(codec))
     packets = stream(codec, clips[codec][:1])
     session.receive(interleave(packets[:-1]))
@@ -84,24 +86,24 @@ def test_it_stops_at_the_marker_and_wants_nothing_more(codec: Codec, clips: dict
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_camera_that_sets_no_marker_ends_the_picture_with_the_next(codec: Codec, clips: dict) -> None:
+def test_a_camera_that_sets_no_marker_ends_the_picture_with_the_next(codec: Codec, clips: Clips) -> None:
     session = playing(codec, description(codec))
     session.receive(interleave(stream(codec, clips[codec][:2], markers=False)))
-    assert units(session.keyframe.payload) == units(clips[codec][0])
+    assert units(present(session.keyframe).payload) == units(clips[codec][0])
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_parameter_sets_of_the_description_do_where_none_come_in_band(codec: Codec, clips: dict) -> None:
+def test_parameter_sets_of_the_description_do_where_none_come_in_band(codec: Codec, clips: Clips) -> None:
     first = clips[codec][0]
     bare = b"".join(b"\0\0\0\1" + unit for unit in units(first) if not is_set(codec, unit))
     session = playing(codec, description(codec, first))
     session.receive(interleave(stream(codec, [bare])))
-    assert [u for u in units(session.keyframe.payload) if is_set(codec, u)] == [
+    assert [u for u in units(present(session.keyframe).payload) if is_set(codec, u)] == [
         u for u in units(first) if is_set(codec, u)
     ]
 
 
-def test_without_any_parameter_sets_there_is_no_keyframe(clips: dict) -> None:
+def test_without_any_parameter_sets_there_is_no_keyframe(clips: Clips) -> None:
     bare = b"".join(b"\0\0\0\1" + unit for unit in units(clips[Codec.H264][0]) if not is_set(Codec.H264, unit))
     session = playing(Codec.H264, description(Codec.H264))
     session.receive(interleave(stream(Codec.H264, [bare])))
@@ -110,35 +112,35 @@ def test_without_any_parameter_sets_there_is_no_keyframe(clips: dict) -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_keyframe_with_a_lost_packet_is_thrown_away_and_the_next_is_taken(codec: Codec, clips: dict) -> None:
+def test_a_keyframe_with_a_lost_packet_is_thrown_away_and_the_next_is_taken(codec: Codec, clips: Clips) -> None:
     unhurt = stream(codec, clips[codec][:4], mtu=200)
     keyframe_packets = len(stream(codec, clips[codec][:1], mtu=200))
     for lost in range(0, keyframe_packets, max(1, keyframe_packets // 7)):
         session = playing(codec, description(codec, clips[codec][0]))
         session.receive(interleave(unhurt[:lost] + unhurt[lost + 1 :]))
-        got = units(session.keyframe.payload)
+        got = units(present(session.keyframe).payload)
         # What was lost may have been a parameter set, which the description has too, or the supplement; else the next.
         pictures = [[u for u in units(clips[codec][n]) if not is_set(codec, u)][-1] for n in (0, 3)]
         assert got[-1] in pictures
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_joining_in_the_middle_of_a_keyframe_waits_for_the_next(codec: Codec, clips: dict) -> None:
+def test_joining_in_the_middle_of_a_keyframe_waits_for_the_next(codec: Codec, clips: Clips) -> None:
     packets = stream(codec, clips[codec][:4], mtu=200)
     session = playing(codec, description(codec, clips[codec][0]))
     session.receive(interleave(packets[6:]))
-    assert units(session.keyframe.payload)[-1] == units(clips[codec][3])[-1]
+    assert units(present(session.keyframe).payload)[-1] == units(clips[codec][3])[-1]
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_aggregated_units_are_taken_apart(codec: Codec, clips: dict) -> None:
+def test_aggregated_units_are_taken_apart(codec: Codec, clips: Clips) -> None:
     found = units(clips[codec][0])
     small, large = found[:-1], found[-1]
     parts = [aggregate(codec, small), *payloads(codec, large, 300)]
     packets = [rtp(part, 10 + n, 5, n == len(parts) - 1) for n, part in enumerate(parts)]
     session = playing(codec, description(codec))
     session.receive(interleave(packets))
-    assert units(session.keyframe.payload) == found
+    assert units(present(session.keyframe).payload) == found
 
 
 def test_a_recovery_point_without_idr_is_a_keyframe() -> None:
@@ -150,9 +152,9 @@ def test_a_recovery_point_without_idr_is_a_keyframe() -> None:
     not_idr = bytes([intra[0] & 0xE0 | 1]) + intra[1:]
     supplement = bytes([6, 6, 1, 0x84, 0x80])
     assembler = Assembler(Codec.H264, sets)
-    packets = [parse(rtp(unit, n, 9, n == 1)) for n, unit in enumerate([supplement, not_idr])]
+    packets = [present(parse(rtp(unit, n, 9, n == 1))) for n, unit in enumerate([supplement, not_idr])]
     assert assembler.push(packets[0]) is None
-    assert units(assembler.push(packets[1]).payload)[-1] == not_idr
+    assert units(present(assembler.push(packets[1])).payload)[-1] == not_idr
 
 
 def test_a_hundred_megabyte_keyframe_is_given_up_within_bounds() -> None:
@@ -161,7 +163,7 @@ def test_a_hundred_megabyte_keyframe_is_given_up_within_bounds() -> None:
     piece = bytes(60_000)
     for number in range(1700):
         flags = 0x80 if number == 0 else 0x40 if number == 1699 else 0
-        packet = parse(rtp(head + bytes([flags | 5]) + piece, number, 1, number == 1699))
+        packet = present(parse(rtp(head + bytes([flags | 5]) + piece, number, 1, number == 1699)))
         assert assembler.push(packet) is None
         assert assembler._size < 9_000_000
     assert assembler.damaged == 1
@@ -181,24 +183,24 @@ def test_refusals_have_their_reason(status: str, reason: FailureReason) -> None:
     session = Session("rtsp://h/1", "n")
     session.begin()
     reply(session, status)
-    assert session.failure.reason is reason
-    assert status in session.failure.detail
+    assert present(session.failure).reason is reason
+    assert status in present(session.failure).detail
 
 
 def test_a_session_without_video_says_what_it_has() -> None:
     session = Session("rtsp://h/1", "n")
     session.begin()
     reply(session, "200 OK", body=b"v=0\r\nm=audio 0 RTP/AVP 8\r\na=control:1\r\n")
-    assert session.failure.reason is FailureReason.NO_VIDEO
-    assert "audio" in session.failure.detail
+    assert present(session.failure).reason is FailureReason.NO_VIDEO
+    assert "audio" in present(session.failure).detail
 
 
 def test_a_codec_that_is_not_ours_is_named() -> None:
     session = Session("rtsp://h/1", "n")
     session.begin()
     reply(session, "200 OK", body=b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/90000\r\n")
-    assert session.failure.reason is FailureReason.UNSUPPORTED_CODEC
-    assert "MP4V-ES" in session.failure.detail
+    assert present(session.failure).reason is FailureReason.UNSUPPORTED_CODEC
+    assert "MP4V-ES" in present(session.failure).detail
 
 
 def test_a_redirect_is_handed_to_the_shell() -> None:
@@ -212,17 +214,17 @@ def test_a_server_that_speaks_http_is_told_from_rtsp() -> None:
     session = Session("rtsp://h/1", "n")
     session.begin()
     session.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    assert session.failure.reason is FailureReason.PROTOCOL_ERROR
+    assert present(session.failure).reason is FailureReason.PROTOCOL_ERROR
 
 
-def test_noise_between_packets_is_passed_over_but_not_for_ever(clips: dict) -> None:
+def test_noise_between_packets_is_passed_over_but_not_for_ever(clips: Clips) -> None:
     session = playing(Codec.H264, description(Codec.H264))
     session.receive(b"\x11" * 5000 + interleave(stream(Codec.H264, clips[Codec.H264][:1])))
     assert session.keyframe is not None
     session = playing(Codec.H264, description(Codec.H264))
     for _ in range(30):
         session.receive(b"\x11" * 5000)
-    assert session.failure.reason is FailureReason.PROTOCOL_ERROR
+    assert present(session.failure).reason is FailureReason.PROTOCOL_ERROR
 
 
 def test_basic_authentication_is_answered_without_the_password_in_the_url() -> None:
@@ -239,12 +241,12 @@ def test_basic_authentication_is_answered_without_the_password_in_the_url() -> N
 @pytest.mark.parametrize("qop", [True, False])
 def test_digest_answers_are_those_of_the_standard(algorithm: str, qop: bool) -> None:
     header = f'Digest realm="r", nonce="abc", algorithm={algorithm}' + (', qop="auth,auth-int"' if qop else "")
-    challenge = auth.choose(header)
+    challenge = present(auth.choose(header))
     text = auth.authorization(challenge, "me", "secret", "DESCRIBE", "rtsp://h/1", 1, "cn")
     digest = hashlib.md5 if algorithm == "MD5" else hashlib.sha256
-    one, two = digest(b"me:r:secret").hexdigest(), digest(b"DESCRIBE:rtsp://h/1").hexdigest()
+    first, two = digest(b"me:r:secret").hexdigest(), digest(b"DESCRIBE:rtsp://h/1").hexdigest()
     middle = "abc:00000001:cn:auth" if qop else "abc"
-    assert f'response="{digest(f"{one}:{middle}:{two}".encode()).hexdigest()}"' in text
+    assert f'response="{digest(f"{first}:{middle}:{two}".encode()).hexdigest()}"' in text
 
 
 def test_the_digest_of_rfc_7616_is_met() -> None:
@@ -262,7 +264,7 @@ def test_the_stronger_of_two_challenges_is_answered() -> None:
     lines = (
         'Basic realm="a"\nDigest realm="a", nonce="n", algorithm=MD5\nDigest realm="a", nonce="n", algorithm=SHA-256'
     )
-    assert auth.choose(lines).algorithm == "SHA-256"
+    assert present(auth.choose(lines)).algorithm == "SHA-256"
     assert auth.choose('Negotiate abc\nDigest realm="a", nonce="n", algorithm=SHA-512-256') is None
 
 
@@ -332,8 +334,8 @@ def test_a_stale_nonce_is_answered_once_more_and_a_wrong_password_is_not_tried_f
     reply(session, "401 Unauthorized", 'WWW-Authenticate: Digest realm="a", nonce="2", stale=true')
     assert session.failure is None
     reply(session, "401 Unauthorized", 'WWW-Authenticate: Digest realm="a", nonce="3"')
-    assert session.failure.reason is FailureReason.UNAUTHORIZED
-    assert "p@" not in session.failure.detail
+    assert present(session.failure).reason is FailureReason.UNAUTHORIZED
+    assert "p@" not in present(session.failure).detail
 
 
 def test_teardown_names_the_session_and_is_empty_before_there_is_one() -> None:
@@ -386,10 +388,10 @@ def test_numbers_of_thousands_of_digits_break_nothing() -> None:
 
 
 def test_udp_packets_are_put_in_order_and_late_ones_left_out() -> None:
-    packets = [parse(rtp(b"x", n, 1, False)) for n in range(100)]
+    packets = [present(parse(rtp(b"x", n, 1, False))) for n in range(100)]
     reorder = Reorder()
     order = [0, 2, 1, 1, 5, 4, 3, 0, 6]
-    got = [one.sequence for n in order for one in reorder.push(packets[n])]
+    got = [packet.sequence for n in order for packet in reorder.push(packets[n])]
     assert got == [0, 1, 2, 3, 4, 5, 6]
-    got = [one.sequence for n in range(8, 9 + WINDOW) for one in reorder.push(packets[n])]
+    got = [packet.sequence for n in range(8, 9 + WINDOW) for packet in reorder.push(packets[n])]
     assert got == list(range(8, 9 + WINDOW))

@@ -9,10 +9,11 @@ from engine.model.packed_verdict import pack
 from engine.model.registry import CameraQuery
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
+from tests.support.expect import present
 
 
 def catalog_of(*camera_ids: str) -> tuple[Catalog, Registry]:
-    registry = Registry([Camera(one, "rtsp://h/1", region="130102") for one in camera_ids], {})
+    registry = Registry([Camera(camera_id, "rtsp://h/1", region="130102") for camera_id in camera_ids], {})
     return Catalog(registry, {}), registry
 
 
@@ -27,7 +28,7 @@ def test_a_verdict_that_comes_after_its_camera_left_is_not_kept_for_one_that_tak
     catalog.forget(["a"])
     catalog.stored([record("a", 1)])
     registry.upsert([Camera("a", "rtsp://h/2")])
-    assert catalog.camera("a").latest is None
+    assert present(catalog.camera("a")).latest is None
     assert catalog.verdict("a") is None
 
 
@@ -54,13 +55,14 @@ def test_a_camera_that_leaves_while_its_verdict_is_entered_leaves_nothing_behind
     catalog.stored([record("a", 1)])
     registry.cameras.leaver.join(5)
     registry.upsert([Camera("a", "rtsp://h/2")])
-    assert catalog.camera("a").latest is None
+    assert present(catalog.camera("a")).latest is None
 
 
 def test_of_two_verdicts_the_later_stands_with_its_own_thresholds() -> None:
     catalog, _ = catalog_of("a")
     catalog.stored([record("a", 1, {"limit": 1.0}), record("a", 2, {"limit": 2.0})])
-    assert (catalog.verdict("a").visit_id, catalog.record("a").thresholds) == (2, {"limit": 2.0})
+    latest = present(catalog.verdict("a"))
+    assert (latest.visit_id, latest.thresholds) == (2, {"limit": 2.0})
 
 
 def test_a_list_is_that_of_the_registry_as_it_is_now() -> None:
@@ -69,7 +71,7 @@ def test_a_list_is_that_of_the_registry_as_it_is_now() -> None:
     registry.upsert([Camera("c", "rtsp://h/1", region="130200")])
     registry.remove(["a"])
     page = catalog.page(CameraQuery(region_prefix="13"))
-    assert ([one.camera.camera_id for one in page.cameras], page.total) == (["b", "c"], 2)
+    assert ([camera.camera.camera_id for camera in page.cameras], page.total) == (["b", "c"], 2)
 
 
 def test_as_many_lists_as_callers_like_take_no_more_room() -> None:

@@ -3,9 +3,9 @@
 import os
 import signal
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,6 +17,7 @@ from engine.config.diff import diff, hot_part, revision
 from engine.errors import ConfigError, ConflictError
 from engine.hub.configuration import Configuration
 from engine.runtime.config_watch import FileWatch, Hangups
+from tests.support.waiting import wait_until
 
 SHUT = 'timezone = "Asia/Shanghai"\n[[holidays]]\nfirst = 2026-10-01\nlast = 2026-10-07\n'
 
@@ -28,7 +29,7 @@ class Desk:
         self.path = folder / "patrol.toml"
         self.taken: list[tuple[Settings, Calendar]] = []
         self.told: list[str] = []
-        self.said: list[tuple[dict, dict]] = []
+        self.said: list[tuple[Any, ...]] = []
         self.warnings: list[str] = []
         self.configuration = Configuration(
             loads(text),
@@ -43,7 +44,7 @@ class Desk:
     def in_force(self) -> Settings:
         return self.configuration.settings
 
-    def reload(self, text: str) -> list[dict]:
+    def reload(self, text: str) -> list[MutableMapping[str, Any]]:
         """Write the file and have it read; returns what was logged."""
         self.path.write_text(text)
         with capture_logs() as logged:
@@ -84,8 +85,8 @@ def test_keys_that_need_a_restart_stay_as_they_are_and_are_named(desk: Desk) -> 
     assert desk.in_force.feed.deadline_s == 9
     assert (desk.in_force.scheduler.seed, desk.in_force.feed.feeders) == (0, 1)
     warned = [line["detail"] for line in logged if line["log_level"] == "warning"]
-    assert [one.partition(":")[0] for one in warned] == ["feed.feeders", "scheduler.seed"]
-    assert all("needs a restart" in one for one in warned)
+    assert [warning.partition(":")[0] for warning in warned] == ["feed.feeders", "scheduler.seed"]
+    assert all("needs a restart" in warning for warning in warned)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_a_file_that_is_gone_is_refused(desk: Desk) -> None:
 def test_a_call_is_answered_with_what_changed_or_with_what_is_wrong(desk: Desk) -> None:
     report = desk.configuration.apply("[scheduler]\nkey_period_s = 60\nseed = 4\n")
     assert report.applied
-    assert [(one.key, one.old, one.new, one.hot) for one in report.changes] == [
+    assert [(change.key, change.old, change.new, change.hot) for change in report.changes] == [
         ("scheduler.key_period_s", "900.0", "60.0", True),
         ("scheduler.seed", "0", "4", False),
     ]
@@ -141,11 +142,11 @@ def test_a_call_is_answered_with_what_changed_or_with_what_is_wrong(desk: Desk) 
 def test_a_dry_run_says_what_would_change_and_changes_nothing(desk: Desk) -> None:
     before = revision(desk.in_force)
     report = desk.configuration.apply("[scheduler]\nkey_period_s = 60\n", dry_run=True)
-    assert [one.key for one in report.changes] == ["scheduler.key_period_s"]
+    assert [change.key for change in report.changes] == ["scheduler.key_period_s"]
     assert (report.applied, report.revision) == (False, before)
     with pytest.raises(ConfigError):
         desk.configuration.apply("[scheduler", dry_run=True)
-    assert desk.told == desk.taken == desk.said == []
+    assert (desk.told, desk.taken, desk.said) == ([], [], [])
 
 
 def test_of_two_changes_made_from_the_same_revision_the_second_is_refused(desk: Desk) -> None:
@@ -314,6 +315,4 @@ def test_a_hangup_sent_by_another_is_heard_in_the_main_thread(hangups: Hangups) 
     sender = threading.Thread(target=lambda: os.kill(os.getpid(), signal.SIGHUP))
     sender.start()
     sender.join()
-    give_up_s = time.monotonic() + 5
-    while not hangups.received():
-        assert time.monotonic() < give_up_s
+    wait_until(hangups.received, 5)

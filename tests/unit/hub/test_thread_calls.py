@@ -2,6 +2,7 @@
 
 import select
 import threading
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,12 @@ def test_a_call_waits_until_it_is_run_and_gives_its_result() -> None:
     calls = ThreadCalls()
     assert not readable(calls)
     threads: list[str] = []
-    answer = calls.ask(lambda: threads.append(threading.current_thread().name) or 7)
+
+    def call() -> int:
+        threads.append(threading.current_thread().name)
+        return 7
+
+    answer = calls.ask(call)
     assert readable(calls)
     assert not answer.done()
     calls.run_waiting()
@@ -45,7 +51,7 @@ def test_a_cancelled_call_is_not_run() -> None:
 
 def test_more_calls_than_the_pipe_holds_wake_ups_for_all_run() -> None:
     calls = ThreadCalls()
-    answers = [calls.ask(lambda number=number: number) for number in range(100_000)]
+    answers = [calls.ask(partial(int, number)) for number in range(100_000)]
     calls.run_waiting()
     calls.run_waiting()
     assert [answer.result(0) for answer in answers] == list(range(100_000))

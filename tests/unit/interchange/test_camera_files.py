@@ -1,6 +1,7 @@
 """CSV and JSON Lines, a row at a time: lines are counted, what cannot be read is named, memory is bounded."""
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_bytes_of_no_known_encoding_are_refused() -> None:
         detect_encoding(io.BytesIO(b"camera_id\x81"))  # half a character at the end
 
 
-def test_the_suffix_says_the_form_and_what_has_another_is_csv(tmp_path) -> None:
+def test_the_suffix_says_the_form_and_what_has_another_is_csv(tmp_path: Path) -> None:
     forms = {name: format_of(tmp_path / name) for name in ("a.csv", "a.JSONL", "a.ndjson", "a.txt", "a")}
     assert forms == {
         "a.csv": FileFormat.CSV, "a.JSONL": FileFormat.JSONL, "a.ndjson": FileFormat.JSONL, "a.txt": FileFormat.CSV,

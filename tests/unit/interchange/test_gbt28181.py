@@ -26,7 +26,7 @@ def test_a_code_says_what_kind_of_thing_it_names(text: str, kind: str) -> None:
     assert getattr(code, kind)
     others = {"is_camera", "is_recorder", "is_organisation"} - {kind}
     if kind != "is_platform":
-        assert not any(getattr(code, one) for one in others)
+        assert not any(getattr(code, other) for other in others)
 
 
 def test_a_kind_the_standard_leaves_open_is_shown_as_its_digits() -> None:
@@ -52,7 +52,7 @@ def test_gb_names_become_our_columns() -> None:
         "url": "rtsp://h/1", "key_point": "cooking",
     }  # fmt: skip
     assert (row.given["region"], row.given["uplink"], row.given["url"]) == ("gbCivilCode", "gbParentId", "url")
-    assert row.notes == row.problems == []
+    assert (row.notes, row.problems) == ([], [])
 
 
 def test_fields_that_are_not_kept_are_named_where_they_say_something() -> None:
@@ -117,7 +117,7 @@ def test_rows_under_our_names_are_left_alone() -> None:
     cells = {"camera_id": SCHOOL, "url": "rtsp://h/1", "region": "12345678"}
     row = to_registry_row(cells)
     assert row.cells == cells
-    assert row.notes == row.problems == []
+    assert (row.notes, row.problems) == ([], [])
 
 
 def test_a_camera_goes_out_under_gb_names_with_its_recorder_or_school_as_parent() -> None:

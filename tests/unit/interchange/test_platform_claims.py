@@ -1,10 +1,13 @@
 """What a platform claims beside what we see, and which channel is whose."""
 
+from typing import Any
+
 import pytest
 
 from engine.interchange.platform_claims import (
     Channel,
     ClaimedChannels,
+    Disagreement,
     claimed_online,
     disagreement,
     normalise_status,
@@ -48,11 +51,11 @@ def test_a_status_is_kept_as_on_off_or_the_platforms_own_word(value: object, wor
     assert normalise_status(value) == word
 
 
-def verdict(announced: State, state: State | None = None, **more) -> Verdict:
+def verdict(announced: State, state: State | None = None, **more: Any) -> Verdict:
     return Verdict("c", 1, 9, state or announced, announced=announced, since_wall_ns=5, **more)
 
 
-def compared(claim: str, latest: Verdict | None, *, enabled: bool = True):
+def compared(claim: str, latest: Verdict | None, *, enabled: bool = True) -> Disagreement | None:
     return disagreement(CameraStatus(Camera("c", "rtsp://h/1", platform_status=claim, enabled=enabled), latest))
 
 
@@ -113,8 +116,8 @@ def test_unknown_takes_no_side() -> None:
         ("https://h/a", "http://h:443/a"),
     ],
 )
-def test_the_same_place_is_known_without_user_password_case_and_default_port(one: str, other: str) -> None:
-    assert place_of(one) == place_of(other) != ""
+def test_the_same_place_is_known_without_user_password_case_and_default_port(url: str, other: str) -> None:
+    assert place_of(url) == place_of(other) != ""
 
 
 @pytest.mark.parametrize("other", ["rtsp://h:555/a", "rtsp://h/b", "rtsp://i/a", "rtsp://h/a?channel=2"])
@@ -143,7 +146,7 @@ def test_a_camera_is_found_by_id_then_by_origin_then_by_where_it_is_served() -> 
 
 def test_a_stream_that_is_listed_in_several_protocols_counts_once_and_is_on_if_any_is() -> None:
     roll = ClaimedChannels([Channel(("a",), "OFF"), Channel(("a",), "ON"), Channel(("a",), "OFF")])
-    assert [one.status for one in roll] == ["ON"]
+    assert [channel.status for channel in roll] == ["ON"]
     assert len(roll) == 1
 
 

@@ -27,7 +27,7 @@ def test_hebei_has_eleven_cities_and_167_counties() -> None:
 )  # fmt: skip
 def test_every_city_has_its_number_of_counties(city: str, counties: int) -> None:
     table = hebei()
-    (code,) = (one for one in table.children("13") if table.name(one) == city)
+    (code,) = (child for child in table.children("13") if table.name(child) == city)
     assert len(table.children(code)) == counties
 
 

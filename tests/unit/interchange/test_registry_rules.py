@@ -63,7 +63,7 @@ def test_a_bad_row_is_named_with_line_column_value_and_what_is_allowed(cells: di
 
 def test_all_that_is_wrong_with_a_row_is_named_at_once() -> None:
     _, problems = read(url="ftp://h/1", region="1", key_point="kitchen")
-    assert {one.column for one in problems} == {"url", "region", "key_point"}
+    assert {problem.column for problem in problems} == {"url", "region", "key_point"}
 
 
 def test_a_row_that_stands_twice_names_the_first() -> None:

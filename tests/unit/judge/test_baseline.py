@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from engine.judge.baseline_update import SETTLING, update_baseline
 from engine.judge.features import extract_features
 from engine.judge.rules import judge_measurement
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason
+from tests.support.expect import present
 from tests.support.judge_states import (
     ACUTANCE,
     MINUTE_NS,
@@ -27,9 +29,9 @@ from tests.support.judge_states import (
 
 
 def test_steeper_thresholds_come_with_a_baseline_and_softer_cameras_are_taken_as_they_are() -> None:
-    soft = {"sharpness": 50.0, "acutance": ACUTANCE * 0.7}
+    soft: dict[str, Any] = {"sharpness": 50.0, "acutance": ACUTANCE * 0.7}
     verdicts, history = judge_all([a_measurement(15 * at, **soft) for at in range(8)])
-    assert [one.reason for one in verdicts[:4]] == [UnknownReason.DOUBTFUL] * 4
+    assert [verdict.reason for verdict in verdicts[:4]] == [UnknownReason.DOUBTFUL] * 4
     assert verdicts[-1].state == State.OK
     (blurred,), _ = judge_all([a_measurement(900, sharpness=50.0, acutance=ACUTANCE * 0.5)], history)
     assert blurred.kinds == (FaultKind.BLURRED,)
@@ -102,7 +104,7 @@ def test_a_sky_that_clips_while_the_rest_is_as_ever_is_not_too_bright(figures: d
 
 
 def test_what_is_usual_for_a_camera_is_no_fault_of_it() -> None:
-    usual = {"noise_floor": 5.0, "row_pattern": 9.0, "u": np.full(SHAPE, 30.0)}
+    usual: dict[str, Any] = {"noise_floor": 5.0, "row_pattern": 9.0, "u": np.full(SHAPE, 30.0)}
     assert announced(learned(**usual), *twice(**usual)) == ()
 
 
@@ -114,10 +116,10 @@ def test_a_colour_cast_needs_light_to_be_seen_in() -> None:
 
 
 def test_day_and_infrared_are_learned_apart() -> None:
-    night = {"cells": SCENE[::-1].copy() * 0.2 + 0.8 * SCENE, "grey": True, "acutance": ACUTANCE * 0.7}
+    night: dict[str, Any] = {"cells": SCENE[::-1].copy() * 0.2 + 0.8 * SCENE, "grey": True, "acutance": ACUTANCE * 0.7}
     history = learned()
     verdicts, history = judge_all([a_measurement(900 + at, **night) for at in range(8)], history)
-    assert all(one.state == State.OK for one in verdicts)
+    assert all(verdict.state == State.OK for verdict in verdicts)
     assert len(history.day_baseline) == len(history.infrared_baseline) == BASELINE_BYTES
     (day,), _ = judge_all([a_measurement(2000)], history)
     assert day.state == State.OK
@@ -157,15 +159,15 @@ def test_a_cleaned_camera_is_ok_again() -> None:
 
 def test_steps_smaller_than_a_unit_are_not_lost() -> None:
     picture = a_measurement()
-    one = extract_features(picture.signature, picture.tiles).codes
+    codes = extract_features(picture.signature, present(picture.tiles)).codes
     baseline = Baseline()
     for visit in range(SETTLING + 1):
-        baseline = update_baseline(baseline, one, BaselineFigures(), visit * MINUTE_NS, 1.5, 120.0)
+        baseline = update_baseline(baseline, codes, BaselineFigures(), visit * MINUTE_NS, 1.5, 120.0)
     for visit in range(720):  # half a day, a visit a minute: each weighs 1/2160
         baseline = update_baseline(
-            baseline, one + np.float32(6.0), BaselineFigures(), (100 + visit) * MINUTE_NS, 1.5, 120.0
+            baseline, codes + np.float32(6.0), BaselineFigures(), (100 + visit) * MINUTE_NS, 1.5, 120.0
         )
-    risen = baseline.codes[:CELLS].astype(float) - one[:CELLS]
+    risen = baseline.codes[:CELLS].astype(float) - codes[:CELLS]
     assert float(risen.mean()) == pytest.approx(6 * (1 - math.exp(-720 / 2160)), abs=0.3)
 
 

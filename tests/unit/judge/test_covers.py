@@ -1,5 +1,7 @@
 """What hides the scene, in part or as a whole, and what turns the camera away: told from people, light and veils."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -58,7 +60,7 @@ def test_people_who_stand_elsewhere_at_each_visit_are_no_cover() -> None:
         cells = covered_cells(slice(2 * place.start, 2 * place.stop))
         visits.append(a_measurement(1000 + 60 * number, cells=cells, structure=lost(place)))
     verdicts, _ = judge_all(visits, history)
-    assert all(one.announced == State.OK for one in verdicts)
+    assert all(verdict.announced == State.OK for verdict in verdicts)
 
 
 def test_a_wholly_covered_lens_is_covered_and_not_another_scene() -> None:
@@ -68,8 +70,8 @@ def test_a_wholly_covered_lens_is_covered_and_not_another_scene() -> None:
 
 
 def test_a_cover_over_a_scene_that_has_little_structure_is_told_by_its_light_and_shade() -> None:
-    dim = {"structure": STRUCTURE / 8}
-    picture = {"cells": covered_cells(slice(0, 32)), "structure": STRUCTURE / 20, "sharpness": None}
+    dim: dict[str, Any] = {"structure": STRUCTURE / 8}
+    picture: dict[str, Any] = {"cells": covered_cells(slice(0, 32)), "structure": STRUCTURE / 20, "sharpness": None}
     assert announced(learned(**dim), *twice(**picture)) == (FaultKind.COVERED,)
 
 
@@ -131,15 +133,15 @@ def test_lamps_that_fade_leave_a_white_wall_a_white_wall() -> None:
     kitchen, structure = 0.4 * SCENE, np.full(SHAPE, 0.3)
     kitchen[:, 18:] = 215.0 + np.random.default_rng(3).normal(0, 5, (18, 14))  # white, with marks on it
     structure[:, :8] = 50.0
-    usual = {"cells": kitchen, "structure": structure}
+    usual: dict[str, Any] = {"cells": kitchen, "structure": structure}
     dim = 0.75 * kitchen
     dim[:, 18:] = 180.0  # the camera's curve takes less from what is bright
-    dimmer = {"cells": dim, "structure": structure}
+    dimmer: dict[str, Any] = {"cells": dim, "structure": structure}
     assert announced(learned(**usual), *twice(**dimmer)) == ()
 
 
 def test_who_stood_there_in_the_first_visits_is_not_missed_when_gone() -> None:
-    person = {"cells": covered_cells(slice(0, 8), 30.0)}
+    person: dict[str, Any] = {"cells": covered_cells(slice(0, 8), 30.0)}
     busy = structure_where(slice(0, 4), 90.0)
     memory = judge_all([a_measurement(15 * at, **person, structure=busy) for at in range(5)])[1]
     assert announced(memory, *twice(cells=SCENE, structure=lost(slice(0, 4)))) == ()
@@ -172,11 +174,11 @@ def test_a_cover_before_all_that_has_structure_is_whole_though_plain_walls_look_
     structure[2:7, 3:12] = 60.0
     scene = np.full((18, 32), 100.0)
     scene[4:14, 6:24] = SCENE[4:14, 6:24]
-    usual = {"cells": scene, "structure": structure}
+    usual: dict[str, Any] = {"cells": scene, "structure": structure}
     down, across = np.mgrid[0:18, 0:32]
     waves = np.sin(down / 1.7 + 0.4) + np.sin(across / 2.3)
     shaded = 100.0 + 0.17 * (scene - 100.0) + 18 * waves  # light of its own, and a little that comes through
-    cover = {"cells": shaded, "structure": np.full(SHAPE, 0.3), "sharpness": None}
+    cover: dict[str, Any] = {"cells": shaded, "structure": np.full(SHAPE, 0.3), "sharpness": None}
     assert announced(learned(**usual), *twice(**cover)) == (FaultKind.COVERED,)
 
 

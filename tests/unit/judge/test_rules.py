@@ -1,6 +1,7 @@
 """From measurements to verdicts by single pictures: what is seen, what several visits confirm, what is announced."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_good_picture_is_ok_and_announced_at_once() -> None:
         ({"flat_share": 0.95, "luma_mean": 3.0}, {FaultKind.SIGNAL_LOSS, FaultKind.TOO_DARK}),
     ],
 )
-def test_a_fault_is_named_for_what_it_is(changes: dict[str, float], kinds: set[FaultKind]) -> None:
+def test_a_fault_is_named_for_what_it_is(changes: dict[str, Any], kinds: set[FaultKind]) -> None:
     verdict = judge_one(a_measurement(**changes))
     assert verdict.state == State.FAULT
     assert set(verdict.kinds) == kinds
@@ -54,7 +55,7 @@ def test_bright_lamps_in_a_picture_with_shadows_are_no_fault() -> None:
 
 
 @pytest.mark.parametrize("darkest", [{"luma_p1": 100.0, "luma_p5": 127.0}, {"luma_p1": 4.0, "luma_p5": 80.0}])
-def test_a_bright_scene_without_shadows_or_with_black_is_doubtful_and_no_fault(darkest: dict[str, float]) -> None:
+def test_a_bright_scene_without_shadows_or_with_black_is_doubtful_and_no_fault(darkest: dict[str, Any]) -> None:
     verdict = judge_one(a_measurement(luma_mean=200.0, luma_p99=252.0, **darkest))
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
 
@@ -92,7 +93,7 @@ def test_a_night_that_is_no_fault_is_still_too_dark_to_judge() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"luma_mean": 3.0, "sharpness": None}, {"flat_share": 1.0, "luma_mean": 0.0}])
-def test_darkness_is_no_fault_while_the_kitchen_rests(changes: dict[str, float]) -> None:
+def test_darkness_is_no_fault_while_the_kitchen_rests(changes: dict[str, Any]) -> None:
     dark = a_measurement(**changes)
     resting, _ = judge_measurement(dark, JudgeState(), SETTINGS, working=False)
     assert (resting.state, resting.reason) == (State.UNKNOWN, UnknownReason.TOO_DARK_TO_JUDGE)
@@ -105,7 +106,7 @@ def test_a_blue_screen_is_a_fault_by_night_too() -> None:
 
 
 @pytest.mark.parametrize("figures", [{"sharpness": 1.0}, {"structureless_share": 1.0}, {"luma_mean": 3.0}])
-def test_a_damaged_picture_is_unknown_whatever_it_shows(figures: dict[str, float]) -> None:
+def test_a_damaged_picture_is_unknown_whatever_it_shows(figures: dict[str, Any]) -> None:
     verdict = judge_one(a_measurement(damage=("corrupt_flag",), **figures))
     assert (verdict.state, verdict.kinds, verdict.reason) == (State.UNKNOWN, (), UnknownReason.DAMAGED)
     assert "corrupt_flag" in verdict.detail
@@ -127,8 +128,8 @@ def test_a_verdict_carries_what_it_takes_to_audit_it() -> None:
 
 def test_one_bad_picture_raises_no_alarm_and_two_do() -> None:
     verdicts, _ = judge_all([a_measurement(0), a_measurement(1, sharpness=20.0), a_measurement(2, sharpness=20.0)])
-    assert [one.state for one in verdicts] == [State.OK, State.FAULT, State.FAULT]
-    assert [one.announced for one in verdicts] == [State.OK, State.OK, State.FAULT]
+    assert [verdict.state for verdict in verdicts] == [State.OK, State.FAULT, State.FAULT]
+    assert [verdict.announced for verdict in verdicts] == [State.OK, State.OK, State.FAULT]
     assert verdicts[2].announced_kinds == (FaultKind.BLURRED,)
     assert verdicts[2].severity == Severity.IMPAIRED
     assert verdicts[2].since_wall_ns == 2 * MINUTE_NS
@@ -155,10 +156,10 @@ def test_a_fault_is_taken_back_after_two_good_visits_and_flapping_keeps_it() -> 
     bad = [a_measurement(0, sharpness=20.0), a_measurement(1, sharpness=20.0)]
     flapping = [a_measurement(at, sharpness=80.0 if at % 2 == 0 else 20.0) for at in range(2, 8)]
     verdicts, _ = judge_all([*bad, *flapping])
-    assert {one.announced for one in verdicts[1:]} == {State.FAULT}
+    assert {verdict.announced for verdict in verdicts[1:]} == {State.FAULT}
     assert verdicts[-1].since_wall_ns == MINUTE_NS
     verdicts, _ = judge_all([*bad, a_measurement(2), a_measurement(3)])
-    assert [one.announced for one in verdicts[2:]] == [State.FAULT, State.OK]
+    assert [verdict.announced for verdict in verdicts[2:]] == [State.FAULT, State.OK]
     assert (verdicts[-1].announced_kinds, verdicts[-1].since_wall_ns) == ((), 3 * MINUTE_NS)
 
 

@@ -4,6 +4,8 @@ From FFmpeg's tests/ref/fate: filter-metadata-signalstats-yuv420p, -yuv420p10 an
 the 10-bit case are fed as the reference states them (943, 514): FFmpeg's scaler of today writes 940 and 512 there.
 """
 
+from typing import cast
+
 import av
 import numpy as np
 import pytest
@@ -22,12 +24,12 @@ SI_TOLERANCE = 0.015
 def pull(source: tuple[str, str], pixel_format: str, count: int) -> list[av.VideoFrame]:
     graph = av.filter.Graph()
     graph.link_nodes(graph.add(*source), graph.add("format", pixel_format), graph.add("buffersink")).configure()
-    return [graph.pull() for _ in range(count)]
+    return [cast(av.VideoFrame, graph.pull()) for _ in range(count)]
 
 
 def plane(frame: av.VideoFrame, index: int) -> np.ndarray:
     of = frame.planes[index]
-    return np.frombuffer(of, np.uint8).reshape(-1, of.line_size)[: of.height, : of.width]
+    return np.frombuffer(memoryview(of), np.uint8).reshape(-1, of.line_size)[: of.height, : of.width]
 
 
 def test_white_reads_as_in_the_signalstats_reference() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -50,8 +51,8 @@ def verdict(
 
 def after(*verdicts: Verdict, working: bool = True) -> CameraFacts:
     facts = CameraFacts()
-    for one in verdicts:
-        facts = observe(facts, one, working=working)
+    for verdict in verdicts:
+        facts = observe(facts, verdict, working=working)
     return facts
 
 
@@ -244,11 +245,11 @@ def test_the_day_is_that_of_the_kitchens_time_zone() -> None:
     assert (spring.of(begin), spring.of(begin - 1)) == (date(2023, 9, 3).toordinal(), date(2023, 9, 2).toordinal())
 
 
-def counted(day: int, region: str, canteen: str = "", **counts: int) -> RegionCounts:
+def counted(day: int, region: str, canteen: str = "", **counts: Any) -> RegionCounts:
     return RegionCounts(region, canteen, day, Counts(**counts))
 
 
-def table(by: KpiBy, rows: list[RegionCounts], **query: object) -> KpiTable:
+def table(by: KpiBy, rows: list[RegionCounts], **query: Any) -> KpiTable:
     return table_of(KpiQuery(by=by, **query), rows, None, len({row.day for row in rows}))
 
 

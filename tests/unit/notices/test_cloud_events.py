@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def notice(kind: str = "finding.opened", seq: int = 7, region: str = "130102") -
     return Notice(seq, kind, 12, 1, AT_NS, region, data.model_dump_json())
 
 
-def endpoint(name: str = "city", **more) -> EndpointSettings:
+def endpoint(name: str = "city", **more: Any) -> EndpointSettings:
     return EndpointSettings(name=name, url="https://city.example/patrol", secret_file="s", **more)
 
 
@@ -66,9 +67,9 @@ def test_every_event_has_an_id_of_its_own_without_a_full_stop() -> None:
         Notice(9, "verdict.changed", 0, 0, AT_NS + 1, "", "{}"),
         trial_notice("city", AT_NS),
     ]
-    ids = {event_id(one) for one in notices}
+    ids = {event_id(notice) for notice in notices}
     assert len(ids) == len(notices)
-    assert not any("." in one for one in ids)
+    assert not any("." in camera_id for camera_id in ids)
 
 
 def test_no_password_of_a_camera_is_in_a_notice() -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
@@ -18,19 +19,19 @@ DOWN = AttemptResult(Outcome.SERVER_ERROR, "HTTP 500")
 BAD = AttemptResult(Outcome.REFUSED, "HTTP 422")
 
 
-def settings(*names: str, **more) -> NoticesSettings:
+def settings(*names: str, **more: Any) -> NoticesSettings:
     endpoints = tuple(
-        EndpointSettings(name=one, url=f"https://{one}.example/", secret_file="s") for one in names or ("a",)
+        EndpointSettings(name=name, url=f"https://{name}.example/", secret_file="s") for name in names or ("a",)
     )
     return NoticesSettings(endpoints=endpoints, **({"per_s_max": 1000.0} | more))
 
 
-def parcel(endpoint: str = "a", seq: int = 1, at_ns: int = T0, **more) -> PendingDelivery:
+def parcel(endpoint: str = "a", seq: int = 1, at_ns: int = T0, **more: Any) -> PendingDelivery:
     return PendingDelivery(endpoint, Notice(seq, "finding.opened", seq, 1, at_ns, "13", "{}"), at_ns, **more)
 
 
 def sent(delivery: Delivery, now_ns: int) -> list[str]:
-    return [one.name for one in delivery.due(now_ns).send]
+    return [pending.name for pending in delivery.due(now_ns).send]
 
 
 def fail(delivery: Delivery, now_ns: int, answer: AttemptResult = DOWN, jitter: float = 0.0) -> DeliveryUpdate:
@@ -141,7 +142,7 @@ def sent_all(delivery: Delivery, now_ns: int) -> list[str]:
     """Endpoints that are sent to within a few milliseconds, as the pace allows."""
     names = []
     for step in range(10):
-        names += [one.endpoint for one in delivery.due(now_ns + step * S // 500).send]
+        names += [pending.endpoint for pending in delivery.due(now_ns + step * S // 500).send]
     return names
 
 
@@ -195,7 +196,7 @@ def test_the_backlog_of_a_dead_endpoint_is_given_up_without_being_sent() -> None
         delivery.set_head(parcel(seq=seq, at_ns=T0 - 2 * H))
         due = delivery.due(T0 + seq)
         assert due.send == []
-        assert [(one.seq, one.state) for one in due.given_up] == [(seq, DeliveryState.DEAD)]
+        assert [(pending.seq, pending.state) for pending in due.given_up] == [(seq, DeliveryState.DEAD)]
 
 
 def test_a_restart_goes_on_where_it_was() -> None:
@@ -250,35 +251,43 @@ def test_in_any_weather_nothing_is_lost_and_every_endpoint_hears_in_order(seed: 
     delivery, flying, now = Delivery(rules), [], T0
 
     def write(marks: list[DeliveryUpdate]) -> None:
-        for one in marks:
-            old = box[one.endpoint, one.seq]
+        for mark in marks:
+            old = box[mark.endpoint, mark.seq]
             assert old.state == DeliveryState.WAITING
-            box[one.endpoint, one.seq] = PendingDelivery(
-                one.endpoint, old.notice, old.queued_wall_ns, one.state, one.attempts, one.next_wall_ns
+            box[mark.endpoint, mark.seq] = PendingDelivery(
+                mark.endpoint, old.notice, old.queued_wall_ns, mark.state, mark.attempts, mark.next_wall_ns
             )
 
     for _ in range(6000):
         for name in delivery.endpoints_without_head():
-            waiting = [one for one in box.values() if one.endpoint == name and one.state == DeliveryState.WAITING]
+            waiting = [
+                pending
+                for pending in box.values()
+                if pending.endpoint == name and pending.state == DeliveryState.WAITING
+            ]
             if waiting:
-                delivery.set_head(min(waiting, key=lambda one: one.notice.seq))
+                delivery.set_head(min(waiting, key=lambda pending: pending.notice.seq))
         due = delivery.due(now)
         write(due.given_up)
         flying += due.send
         assert len(flying) <= 3
-        assert len({one.endpoint for one in flying}) == len(flying)
+        assert len({pending.endpoint for pending in flying}) == len(flying)
         delivery.check_invariants()
         if flying and draw.random() < 0.7:
-            one = flying.pop(draw.randrange(len(flying)))
-            well = draw.random() < (0.9 if one.endpoint < "e3" else 0.2)
-            answer = OK if well else AttemptResult(draw.choice([one for one in Outcome if one != Outcome.DELIVERED]))
+            pending = flying.pop(draw.randrange(len(flying)))
+            well = draw.random() < (0.9 if pending.endpoint < "e3" else 0.2)
+            answer = (
+                OK
+                if well
+                else AttemptResult(draw.choice([outcome for outcome in Outcome if outcome != Outcome.DELIVERED]))
+            )
             if well:
-                heard[one.endpoint].append(one.notice.seq)
-            write([delivery.complete(one.endpoint, answer, now, draw.random())])
+                heard[pending.endpoint].append(pending.notice.seq)
+            write([delivery.complete(pending.endpoint, answer, now, draw.random())])
         if draw.random() < 0.002:  # killed: what was on the wire was perhaps taken, and nobody knows
-            for one in flying:
+            for pending in flying:
                 if draw.random() < 0.5:
-                    heard[one.endpoint].append(one.notice.seq)
+                    heard[pending.endpoint].append(pending.notice.seq)
             delivery, flying = Delivery(rules), []
         wakeup = delivery.next_wakeup_ns(now)
         now = min(now + 30 * S, max(now + S // 100, wakeup or now + 30 * S))

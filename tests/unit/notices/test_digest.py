@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,9 @@ HOUR = 3600 * 10**9
 ZH, EN = Words(Lang.ZH), Words(Lang.EN)
 
 
-def finding(number: int = 1, state: FindingState = FindingState.OPEN, opened_ns: int = BEGIN + HOUR, **more) -> Finding:
+def finding(
+    number: int = 1, state: FindingState = FindingState.OPEN, opened_ns: int = BEGIN + HOUR, **more: Any
+) -> Finding:
     subject = Subject("c1", more.pop("cause_key", "covered"), "s1", "第一中学食堂", more.pop("region", "130102"))
     base = Finding(
         number, subject, state, Severity.BLIND, Level.SCHOOL, BEGIN + 25 * HOUR, opened_ns, opened_ns,
@@ -31,7 +34,7 @@ def finding(number: int = 1, state: FindingState = FindingState.OPEN, opened_ns:
     return replace(base, **more)
 
 
-def digest(*cases: FindingSnapshot, **more) -> Digest:
+def digest(*cases: FindingSnapshot, **more: Any) -> Digest:
     findings = FindingsSummary(cases, BEGIN)
     sections, left_out = findings.sections({"130102": "石家庄市长安区"})
     base = Digest(
@@ -122,9 +125,9 @@ def test_every_text_is_there_in_both_languages() -> None:
         assert en.isascii(), key
     for words in (ZH, EN):
         assert all(words.kpi(name) and words.kpi_short(name) and words.kpi_formula(name) for name in KpiName)
-        assert all(words.severity(one) for one in Severity)
-        assert all(words.level(one) for one in Level)
-        assert all(words.state(one) for one in FindingState)
+        assert all(words.severity(severity) for severity in Severity)
+        assert all(words.level(level) for level in Level)
+        assert all(words.state(state) for state in FindingState)
         assert all(words.problem(kind) for kind in FaultKind)
     assert not [kind for kind in FaultKind if ZH.problem(kind) == kind]
     assert not [cause for cause in Cause if cause in ZH.problem(f"blurred/{cause}")]
@@ -142,13 +145,13 @@ def test_a_county_without_rates_stands_in_the_league_with_its_findings() -> None
         {"130102": Tally(opened=2), "130104": Tally(opened=1)},
         {"130104": "桥西区"},
     )
-    assert [(one.place, one.name, one.tally.opened) for one in league] == [(1, "长安区", 2), (None, "桥西区", 1)]
+    assert [(row.place, row.name, row.tally.opened) for row in league] == [(1, "长安区", 2), (None, "桥西区", 1)]
 
 
 def test_what_a_registry_says_is_text_and_never_markup() -> None:
     evil = "<script>alert(1)</script>"
-    one = finding(overdue=True)
-    case = FindingSnapshot(replace(one, subject=replace(one.subject, site_name=evil)), BEGIN + 30 * HOUR, evil)
+    overdue = finding(overdue=True)
+    case = FindingSnapshot(replace(overdue, subject=replace(overdue.subject, site_name=evil)), BEGIN + 30 * HOUR, evil)
     page = html(digest(case, region_name=evil), Lang.ZH)
     assert evil not in page
     assert page.count("&lt;script&gt;") >= 3
@@ -174,7 +177,7 @@ def test_without_findings_and_figures_a_page_says_so() -> None:
 def test_a_page_lists_so_many_findings_and_says_how_many_are_left_out() -> None:
     findings = FindingsSummary([FindingSnapshot(finding(number, overdue=True), BEGIN) for number in range(1, 6)], BEGIN)
     sections, left_out = findings.sections({}, listed_max=3)
-    assert ([len(one.findings) for one in sections], left_out) == ([3], 2)
+    assert ([len(chapter.findings) for chapter in sections], left_out) == ([3], 2)
     assert "not listed here (the CSV has them): 2" in html(digest(sections=sections, left_out=left_out), Lang.EN)
 
 
@@ -188,8 +191,8 @@ def test_a_period_that_is_not_over_is_told_as_of_now() -> None:
 
 
 def test_a_sheet_opens_in_excel_and_no_name_is_a_formula() -> None:
-    one = finding(overdue=True)
-    case = FindingSnapshot(replace(one, subject=replace(one.subject, site_name='=HYPERLINK("x")')), BEGIN, "+1")
+    overdue = finding(overdue=True)
+    case = FindingSnapshot(replace(overdue, subject=replace(overdue.subject, site_name='=HYPERLINK("x")')), BEGIN, "+1")
     text = findings_csv(digest(case), ZH, [case])
     assert text.startswith(f"{UTF8_BOM}编号,代码,区县,")
     assert '"\'=HYPERLINK(""x"")"' in text

@@ -1,6 +1,7 @@
 """Back-off: how long a camera that fails is left alone, by reason and by its past."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,9 @@ LASTING = {
 }  # fmt: skip
 
 
-def failing(reason: FailureReason | str = FailureReason.REFUSED, until_s: float = 1e9, **changes) -> Patrol:
+def failing(reason: FailureReason | str = FailureReason.REFUSED, until_s: float = 1e9, **changes: Any) -> Patrol:
     patrol = Patrol(settings(**changes), answer=lambda _, at_s: reason if at_s < until_s else None)
-    patrol.tell(cameras(1))
+    patrol.handle(cameras(1))
     return patrol
 
 
@@ -38,7 +39,7 @@ def test_a_camera_with_another_reason_waits_by_the_new_one() -> None:
     answers = iter([FailureReason.REFUSED, FailureReason.TIMEOUT_KEYFRAME, FailureReason.UNAUTHORIZED, None, None])
     chosen = settings(period_s=3600, backoff_stream_first_s=30, backoff_connect_first_s=60, backoff_lasting_first_s=300)
     patrol = Patrol(chosen, answer=lambda *_: next(answers))
-    patrol.tell(cameras(1))
+    patrol.handle(cameras(1))
     assert patrol.run(1500).gaps("c000") == [60, 60, 1200]
 
 
@@ -61,7 +62,7 @@ def test_a_key_point_that_comes_back_is_seen_within_twice_its_period() -> None:
         settings(key_period_s=100, backoff_max_s=1800),
         answer=lambda _, at_s: FailureReason.REFUSED if at_s < 5000 else None,
     )
-    patrol.tell(key_cameras(50))
+    patrol.handle(key_cameras(50))
     patrol.run(5201)
     assert {start.camera_id for start in patrol.starts if start.at_s >= 5000} == {f"k{n:03}" for n in range(50)}
 
@@ -77,7 +78,7 @@ def test_a_keyframe_ends_the_back_off() -> None:
 
 def test_cameras_that_come_back_together_fall_apart_again() -> None:
     patrol = Patrol(answer=lambda _, at_s: FailureReason.REFUSED if at_s < 1000 else None, checked=False)
-    patrol.tell(cameras(200))
+    patrol.handle(cameras(200))
     patrol.run(2000)
     tens = [sum(low <= start.at_s < low + 10 for start in patrol.starts) for low in range(1800, 1900, 10)]
     assert max(tens) < 45
@@ -85,17 +86,17 @@ def test_cameras_that_come_back_together_fall_apart_again() -> None:
 
 def test_jitter_makes_waits_shorter_never_longer() -> None:
     patrol = Patrol(settings(jitter=0.5, backoff_connect_first_s=60), answer=lambda *_: FailureReason.REFUSED)
-    patrol.tell(cameras(40))
+    patrol.handle(cameras(40))
     patrol.run(70)
     gaps = [patrol.times(f"c{n:03}")[1] - patrol.times(f"c{n:03}")[0] for n in range(40)]
     assert 30 <= min(gaps) < 40 < 50 < max(gaps) <= 60
 
 
-def flapping(bad: int, good: int, **changes) -> list[int]:
+def flapping(bad: int, good: int, **changes: Any) -> list[int]:
     """Waits after the last of `bad` failures in a row, between `good` keyframes in a row."""
     turn = itertools.cycle([FailureReason.REFUSED] * bad + [None] * good)
     patrol = Patrol(settings(period_s=600, backoff_connect_first_s=10, **changes), answer=lambda *_: next(turn))
-    patrol.tell(cameras(1))
+    patrol.handle(cameras(1))
     gaps = patrol.run(20 * 600 * (bad + good)).gaps("c000")
     return gaps[bad - 1 :: bad + good]
 
@@ -140,7 +141,7 @@ def test_failing_cameras_are_shown_by_reason_and_a_plan_says_why() -> None:
         answer=lambda camera, _: {"a": FailureReason.REFUSED, "b": FailureReason.DNS}.get(camera[0]),
     )
     for name, count in (("a", 3), ("b", 2), ("c", 5)):
-        patrol.tell(cameras(count, name=name))
+        patrol.handle(cameras(count, name=name))
     patrol.run(10)
     assert patrol.status().failing == {"dns": 2, "refused": 3}
     plan = patrol.plan("a001")

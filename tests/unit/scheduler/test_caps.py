@@ -24,7 +24,7 @@ def most_at_once(times: list[float], within_s: float) -> int:
 
 def test_no_more_visits_are_in_flight_than_allowed() -> None:
     patrol = Patrol(settings(visits_max=5), takes_s=3)
-    patrol.tell(cameras(50))
+    patrol.handle(cameras(50))
     patrol.run(300)
     assert patrol.in_flight_max == 5
 
@@ -32,25 +32,25 @@ def test_no_more_visits_are_in_flight_than_allowed() -> None:
 def test_a_recorder_is_visited_one_at_a_time_unless_more_is_configured() -> None:
     for most in (1, 3):
         patrol = Patrol(settings(visits_per_uplink_max=most), takes_s=3)
-        patrol.tell(cameras(12, uplink="nvr"))
+        patrol.handle(cameras(12, uplink="nvr"))
         patrol.run(300)
         assert patrol.in_flight_max == most
 
 
 def test_a_platform_has_a_cap_and_single_ones_have_their_own() -> None:
     patrol = Patrol(settings(visits_per_host_max=4, host_visits_max={"big": 9}), takes_s=5)
-    patrol.tell(cameras(40, host="small"))
+    patrol.handle(cameras(40, host="small"))
     patrol.run(50)
     assert patrol.in_flight_max == 4
     patrol = Patrol(settings(visits_per_host_max=4, host_visits_max={"big": 9}), takes_s=5)
-    patrol.tell(cameras(40, host="big"))
+    patrol.handle(cameras(40, host="big"))
     patrol.run(50)
     assert patrol.in_flight_max == 9
 
 
 def test_what_has_no_recorder_and_no_platform_is_not_capped() -> None:
     patrol = Patrol(settings(visits_per_host_max=1), takes_s=5)
-    patrol.tell(CamerasUpserted([CameraPlan(f"c{n}", "", "") for n in range(20)]))
+    patrol.handle(CamerasUpserted([CameraPlan(f"c{n}", "", "") for n in range(20)]))
     patrol.run(1)
     assert patrol.status().in_flight == 20
 
@@ -58,8 +58,8 @@ def test_what_has_no_recorder_and_no_platform_is_not_capped() -> None:
 @pytest.mark.parametrize(("uplink", "host"), [("nvr", ""), ("", "platform")])
 def test_a_busy_gate_does_not_hold_up_others(uplink: str, host: str) -> None:
     patrol = Patrol(settings(visits_per_host_max=1), takes_s=50)
-    patrol.tell(cameras(100, uplink=uplink, host=host))
-    patrol.tell(cameras(5, name="free"))
+    patrol.handle(cameras(100, uplink=uplink, host=host))
+    patrol.handle(cameras(5, name="free"))
     patrol.run(10)
     assert {start.camera_id for start in patrol.starts if start.camera_id.startswith("free")} == {
         f"free{n:03}" for n in range(5)
@@ -69,17 +69,17 @@ def test_a_busy_gate_does_not_hold_up_others(uplink: str, host: str) -> None:
 
 def test_who_waits_longest_for_a_recorder_goes_next() -> None:
     patrol = Patrol(takes_s=7)
-    patrol.tell(cameras(10, uplink="nvr"))
+    patrol.handle(cameras(10, uplink="nvr"))
     patrol.run(69)
     fresh = Patrol()
-    fresh.tell(cameras(10))
-    assert [one.camera_id for one in patrol.starts] == [one.camera_id for one in fresh.run(1).starts]
+    fresh.handle(cameras(10))
+    assert [start.camera_id for start in patrol.starts] == [start.camera_id for start in fresh.run(1).starts]
 
 
 def test_two_recorders_behind_one_platform_both_move_on() -> None:
     patrol = Patrol(settings(visits_per_host_max=1), takes_s=2)
     for name in "ab":
-        patrol.tell(cameras(10, uplink=f"nvr-{name}", host="h", name=name))
+        patrol.handle(cameras(10, uplink=f"nvr-{name}", host="h", name=name))
     patrol.run(100)
     assert {len(patrol.times(f"{name}{n:03}")) for name in "ab" for n in range(10)} <= {1, 2, 3}
     patrol.run(1000)
@@ -88,7 +88,7 @@ def test_two_recorders_behind_one_platform_both_move_on() -> None:
 
 def test_new_visits_a_second_stay_under_the_rate_with_a_quarter_second_at_once() -> None:
     patrol = Patrol(settings(starts_per_s_max=20, period_s=10))
-    patrol.tell(cameras(300))
+    patrol.handle(cameras(300))
     patrol.run(60)
     times = [start.at_s for start in patrol.starts]
     assert most_at_once(times, 1.0) <= 20 + 5
@@ -98,8 +98,8 @@ def test_new_visits_a_second_stay_under_the_rate_with_a_quarter_second_at_once()
 
 def test_new_connections_to_a_platform_stay_under_its_rate_and_others_do_not_wait() -> None:
     patrol = Patrol(settings(host_starts_per_s_max=4, period_s=10, stretch_max=1))
-    patrol.tell(cameras(200, host="slow"))
-    patrol.tell(cameras(10, name="d", host="idle"))
+    patrol.handle(cameras(200, host="slow"))
+    patrol.handle(cameras(10, name="d", host="idle"))
     patrol.run(60)
     slow = [start.at_s for start in patrol.starts if start.camera_id < "d"]
     assert most_at_once(slow, 1.0) <= 4 + 1
@@ -110,7 +110,7 @@ def test_new_connections_to_a_platform_stay_under_its_rate_and_others_do_not_wai
 @pytest.mark.parametrize("rate", [0.1, 0.5, 3.0])
 def test_a_rate_of_less_than_one_burst_lets_one_go_at_a_time(rate: float) -> None:
     patrol = Patrol(settings(host_starts_per_s_max=rate, period_s=10, stretch_max=1))
-    patrol.tell(cameras(20, host="h"))
+    patrol.handle(cameras(20, host="h"))
     patrol.run(10 + 10 / rate)
     gaps = [later.at_s - earlier.at_s for earlier, later in itertools.pairwise(patrol.starts)]
     assert min(gaps) == pytest.approx(1 / rate, abs=0.01)
@@ -119,22 +119,22 @@ def test_a_rate_of_less_than_one_burst_lets_one_go_at_a_time(rate: float) -> Non
 
 def test_feeders_without_room_get_no_orders() -> None:
     patrol = Patrol(takes_s=5)
-    patrol.tell(CapacityChanged(0))
-    patrol.tell(cameras(5))
+    patrol.handle(CapacityChanged(0))
+    patrol.handle(cameras(5))
     assert patrol.run(10).starts == []
-    actions = patrol.tell(CapacityChanged(3))
-    assert len([one for one in actions if isinstance(one, StartVisit)]) == 3
+    actions = patrol.handle(CapacityChanged(3))
+    assert len([action for action in actions if isinstance(action, StartVisit)]) == 3
     assert patrol.status().visits_allowed == 3
-    patrol.tell(CapacityChanged(1_000_000))
+    patrol.handle(CapacityChanged(1_000_000))
     assert patrol.status().visits_allowed == 1000, "the configured cap stands"
 
 
 def test_feeders_that_lose_room_end_what_is_under_way_first() -> None:
     patrol = Patrol(settings(period_s=20), takes_s=10)
-    patrol.tell(cameras(30))
+    patrol.handle(cameras(30))
     patrol.run(5)
     assert patrol.status().in_flight == 30
-    patrol.tell(CapacityChanged(2))
+    patrol.handle(CapacityChanged(2))
     patrol.run(500)
     assert patrol.status().in_flight <= 2
 
@@ -148,10 +148,10 @@ def test_a_lag_is_counted_under_the_gate_that_caused_it() -> None:
     }
     for reason, (chosen, put) in cases.items():
         patrol = Patrol(chosen, takes_s=2, checked=False)
-        patrol.tell(put)
+        patrol.handle(put)
         patrol.run(600)
         shed = patrol.status().shed
-        assert max(shed, key=lambda one: shed[one]) == reason
+        assert max(shed, key=lambda name: shed[name]) == reason
         assert sum(shed.values()) > 100, reason
         statistics = patrol.scheduler.statistics
         assert sum(statistics.periods_due) == pytest.approx(sum(statistics.periods_kept) + sum(shed.values()))
@@ -166,7 +166,7 @@ def test_a_plan_says_which_cap_a_camera_waits_on() -> None:
         ("slot", settings(visits_max=1), cameras(2)),
     ):
         patrol = Patrol(chosen, takes_s=50)
-        patrol.tell(put)
+        patrol.handle(put)
         patrol.run(1)
         (waits,) = [name for name in ("c000", "c001") if patrol.plan(name).place != "flight"]
         said[gate] = patrol.plan(waits).because[0]
@@ -180,9 +180,9 @@ def test_a_plan_says_which_cap_a_camera_waits_on() -> None:
 
 def test_status_counts_who_waits_for_what() -> None:
     patrol = Patrol(settings(visits_max=3, visits_per_host_max=1), takes_s=50)
-    patrol.tell(cameras(4, uplink="nvr"))
-    patrol.tell(cameras(5, name="d", host="h"))
-    patrol.tell(cameras(6, name="e"))
+    patrol.handle(cameras(4, uplink="nvr"))
+    patrol.handle(cameras(5, name="d", host="h"))
+    patrol.handle(cameras(6, name="e"))
     patrol.run(10)
     status = patrol.status()
     assert (status.in_flight, status.visits_allowed) == (3, 3)
@@ -191,9 +191,9 @@ def test_status_counts_who_waits_for_what() -> None:
 
 def test_an_order_that_nobody_answers_expires_once_and_frees_what_it_held() -> None:
     patrol = Patrol(settings(order_timeout_s=20, visits_max=1, visits_per_host_max=1), answer=lambda *_: LOST)
-    patrol.tell(cameras(3, uplink="nvr", host="h"))
+    patrol.handle(cameras(3, uplink="nvr", host="h"))
     patrol.run(61)
-    expired = patrol.seen(VisitExpired)
+    expired = patrol.actions_of(VisitExpired)
     assert [round(at_s) for at_s, _ in expired] == [20, 40, 60]
     assert len({action.visit_id for _, action in expired}) == 3
     assert len({action.camera_id for _, action in expired}) == 3
@@ -202,7 +202,7 @@ def test_an_order_that_nobody_answers_expires_once_and_frees_what_it_held() -> N
 
 def test_an_answer_after_its_time_is_passed_over() -> None:
     patrol = Patrol(settings(order_timeout_s=20), takes_s=25)
-    patrol.tell(cameras(1))
+    patrol.handle(cameras(1))
     patrol.run(26)
     status = patrol.status()
     assert (status.ended_total, status.expired_total) == (0, 1)
@@ -211,18 +211,18 @@ def test_an_answer_after_its_time_is_passed_over() -> None:
 
 def test_ids_of_visits_count_up_and_none_is_given_twice() -> None:
     patrol = Patrol(settings(period_s=10), takes_s=1, answer=lambda *_: FailureReason.INTERNAL)
-    patrol.tell(cameras(10))
-    patrol.tell(key_cameras(10))
+    patrol.handle(cameras(10))
+    patrol.handle(key_cameras(10))
     patrol.run(200)
-    ids = [action.visit_id for _, action in patrol.seen(StartVisit)]
+    ids = [action.visit_id for _, action in patrol.actions_of(StartVisit)]
     assert ids == list(range(1, len(ids) + 1))
 
 
 def test_the_deadline_of_an_order_is_the_one_configured_when_it_began() -> None:
     patrol = Patrol(settings(order_timeout_s=20))
-    patrol.tell(cameras(1))
+    patrol.handle(cameras(1))
     patrol.run(0.5)
-    patrol.tell(SettingsChanged(settings(order_timeout_s=60), Calendar()))
+    patrol.handle(SettingsChanged(settings(order_timeout_s=60), Calendar()))
     patrol.run(200)
-    waits = [round(action.deadline_ns / 1e9 - at_s) for at_s, action in patrol.seen(StartVisit)]
+    waits = [round(action.deadline_ns / 1e9 - at_s) for at_s, action in patrol.actions_of(StartVisit)]
     assert waits == [20, 60, 60]

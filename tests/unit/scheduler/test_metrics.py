@@ -20,7 +20,7 @@ def test_a_patrol_in_overload_shows_achieved_against_configured_periods() -> Non
     metrics.scheduler(status)
     now = scraped(metrics)
     period = "patrol_class_period_seconds"
-    (ordinary,) = [one for one in status.classes if one.name == "ordinary"]
+    (ordinary,) = [camera_class for camera_class in status.classes if camera_class.name == "ordinary"]
     assert now[period, "ordinary", "configured"] == 120
     assert now[period, "ordinary", "stretched"] == 120 * ordinary.stretch > 150
     assert now[period, "ordinary", "achieved"] == ordinary.achieved_period_s > 150

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter, defaultdict
+from typing import Any
 
 import pytest
 
@@ -53,11 +54,11 @@ def test_a_machine_that_ends_nothing_is_not_taken_for_a_slow_one() -> None:
     assert stretched([100, 100, 40, 10], 0) == [1, 1, 1, 1], "no feeder is there: that says nothing of its speed"
 
 
-def overloaded(visits_max: int, keys: int = 100, others: int = 300, **changes) -> Patrol:
+def overloaded(visits_max: int, keys: int = 100, others: int = 300, **changes: Any) -> Patrol:
     """Key points and ordinary cameras once in 100 s, visits of 5 s each."""
     patrol = Patrol(settings(visits_max=visits_max, **changes), takes_s=5, checked=False)
-    patrol.tell(key_cameras(keys))
-    patrol.tell(cameras(others))
+    patrol.handle(key_cameras(keys))
+    patrol.handle(cameras(others))
     return patrol
 
 
@@ -118,7 +119,7 @@ def test_it_is_said_in_status_and_plan() -> None:
     status = patrol.status()
     assert status.demand_per_s == pytest.approx(4.0)
     assert status.capacity_per_s == pytest.approx(2.4, rel=0.25)
-    ordinary = next(one for one in status.classes if one.name == "ordinary")
+    ordinary = next(camera_class for camera_class in status.classes if camera_class.name == "ordinary")
     assert ordinary.period_s == 100
     assert ordinary.achieved_period_s == pytest.approx(100 * 3 / 1.4, rel=0.15)
     assert ordinary.coverage == pytest.approx(1.4 / 3, rel=0.15)
@@ -133,10 +134,10 @@ def test_it_is_said_in_status_and_plan() -> None:
 def test_it_ends_within_minutes_and_nobody_is_left_with_a_stretched_period() -> None:
     patrol = overloaded(visits_max=100)
     patrol.run(1000)
-    patrol.tell(CapacityChanged(5))
+    patrol.handle(CapacityChanged(5))
     patrol.run(4000)
     assert patrol.stretch()["ordinary"] > 5
-    patrol.tell(CapacityChanged(100))
+    patrol.handle(CapacityChanged(100))
     patrol.run(4400)
     assert set(patrol.stretch().values()) == {1.0}
     patrol.run(4700)
@@ -147,14 +148,14 @@ def test_it_ends_within_minutes_and_nobody_is_left_with_a_stretched_period() -> 
 def test_after_it_the_load_is_as_flat_as_before() -> None:
     patrol = overloaded(visits_max=100)
     patrol.run(1000)
-    patrol.tell(CapacityChanged(5))
+    patrol.handle(CapacityChanged(5))
     patrol.run(2500)
-    patrol.tell(CapacityChanged(100))
+    patrol.handle(CapacityChanged(100))
     patrol.run(5000)
 
     def tenths(from_s: float) -> list[int]:
         return sorted(
-            Counter(int(one.at_s // 10) for one in patrol.starts if from_s <= one.at_s < from_s + 100).values()
+            Counter(int(start.at_s // 10) for start in patrol.starts if from_s <= start.at_s < from_s + 100).values()
         )
 
     assert tenths(4800) == tenths(800)
@@ -168,8 +169,8 @@ def test_quick_looks_are_not_stretched_and_the_suspicious_period_is() -> None:
         verdict=lambda camera, at_s: (State.FAULT, State.OK) if camera == "s000" and at_s > 2000 else None,
         checked=False,
     )
-    patrol.tell(key_cameras(200))
-    patrol.tell(cameras(1, name="s"))
+    patrol.handle(key_cameras(200))
+    patrol.handle(cameras(1, name="s"))
     patrol.run(4000)
     assert patrol.stretch()["suspicious"] == 4.0
     gaps = [round(later - earlier) for earlier, later in itertools.pairwise(patrol.times("s000")) if earlier > 2005]
@@ -184,8 +185,8 @@ def test_failing_cameras_take_least_of_a_machine_that_is_short() -> None:
         answer=lambda camera, _: FailureReason.REFUSED if camera < "d" else None,
         checked=False,
     )
-    patrol.tell(cameras(300))
-    patrol.tell(key_cameras(100))
+    patrol.handle(cameras(300))
+    patrol.handle(key_cameras(100))
     patrol.run(3000)
     looks = Counter(start.kind for start in patrol.starts if start.at_s > 1000)
     assert looks["key_point"] == pytest.approx(2000, rel=0.05)
@@ -195,11 +196,11 @@ def test_failing_cameras_take_least_of_a_machine_that_is_short() -> None:
 COUNTIES = {"130101": 600, "130102": 6, "130103": 60}
 
 
-def province(**changes) -> Patrol:
+def province(**changes: Any) -> Patrol:
     """A huge county, a middling and a small one, on a machine that can do two thirds of what they want."""
     patrol = Patrol(settings(visits_max=22, **changes), takes_s=5, checked=False)
     for county, count in COUNTIES.items():
-        patrol.tell(cameras(count, name=f"{county}-", county=county))
+        patrol.handle(cameras(count, name=f"{county}-", county=county))
     return patrol
 
 
@@ -231,17 +232,19 @@ def test_the_worst_lag_by_county_is_shown() -> None:
 
 def test_no_platform_starves_another() -> None:
     patrol = Patrol(settings(visits_max=22, visits_per_host_max=20), takes_s=5, checked=False)
-    patrol.tell(cameras(600, name="big", host="big"))
-    patrol.tell(cameras(30, name="small", host="small"))
+    patrol.handle(cameras(600, name="big", host="big"))
+    patrol.handle(cameras(30, name="small", host="small"))
     patrol.run(4000)
-    looks = Counter("big" if one.camera_id.startswith("big") else "small" for one in patrol.starts if one.at_s > 1000)
+    looks = Counter(
+        "big" if start.camera_id.startswith("big") else "small" for start in patrol.starts if start.at_s > 1000
+    )
     assert looks["small"] / 30 >= looks["big"] / 600 >= 19
 
 
 def test_a_platform_at_its_cap_slows_down_nobody_else() -> None:
     patrol = Patrol(settings(visits_per_host_max=2), takes_s=5, checked=False)
-    patrol.tell(cameras(300, name="big", host="big"))
-    patrol.tell(cameras(100, name="free"))
+    patrol.handle(cameras(300, name="big", host="big"))
+    patrol.handle(cameras(100, name="free"))
     patrol.run(3000)
     free = [start for start in patrol.starts if start.camera_id.startswith("free")]
     assert max(start.lag_s for start in free) < 0.01

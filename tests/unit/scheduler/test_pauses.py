@@ -1,5 +1,7 @@
 """Pauses: who is not visited while somebody says so, and what becomes of them afterwards."""
 
+from typing import Any
+
 import pytest
 
 from engine.model.schedule import Pause, PauseKind, PauseScope
@@ -16,9 +18,9 @@ from tests.support.scheduling import SECOND, Patrol, cameras, settings
 BEGAN = "2026-03-02T12:00"
 
 
-def patrol_of(*plans: CameraPlan, **changes) -> Patrol:
+def patrol_of(*plans: CameraPlan, **changes: Any) -> Patrol:
     patrol = Patrol(settings(100, **changes), began=BEGAN)
-    patrol.tell(CamerasUpserted(plans) if plans else cameras(4))
+    patrol.handle(CamerasUpserted(plans) if plans else cameras(4))
     patrol.run(patrol.now_s + 300)
     return patrol
 
@@ -27,7 +29,7 @@ def pause(patrol: Patrol, kind: PauseKind, value: str, lasts_s: float = 0) -> Pa
     scope = PauseScope(kind, value)
     now_wall_ns = patrol.now_ns + patrol.scheduler.timing.wall_offset_ns
     until_ns = now_wall_ns + round(lasts_s * SECOND) if lasts_s else 0
-    patrol.tell(PatrolPaused(Pause(scope, "the recorder is exchanged", "ops", now_wall_ns, until_ns)))
+    patrol.handle(PatrolPaused(Pause(scope, "the recorder is exchanged", "ops", now_wall_ns, until_ns)))
     return scope
 
 
@@ -51,7 +53,7 @@ def test_a_pause_holds_the_cameras_of_its_scope_and_no_other(kind: PauseKind, va
     pause(patrol, kind, value)
     before = len(patrol.starts)
     patrol.run(patrol.now_s + 1000)
-    assert {one.camera_id for one in patrol.starts[before:]} == {"there"}
+    assert {start.camera_id for start in patrol.starts[before:]} == {"there"}
     (status,) = patrol.status().pauses
     assert (status.cameras, status.pause.scope.value) == (1, value)
 
@@ -69,9 +71,9 @@ def test_a_resumed_camera_is_looked_at_within_half_a_period() -> None:
     scope = pause(patrol, PauseKind.CAMERA, "here")
     patrol.run(patrol.now_s + 1000)
     resumed_s = patrol.now_s
-    assert PauseEnded in map(type, patrol.tell(PatrolResumed(scope)))
+    assert PauseEnded in map(type, patrol.handle(PatrolResumed(scope)))
     patrol.run(patrol.now_s + 51)
-    assert any(one.camera_id == "here" and one.at_s >= resumed_s for one in patrol.starts)
+    assert any(start.camera_id == "here" and start.at_s >= resumed_s for start in patrol.starts)
     assert not patrol.status().pauses
 
 
@@ -80,7 +82,7 @@ def test_a_pause_with_an_end_ends_by_itself_and_on_time() -> None:
     pause(patrol, PauseKind.REGION, "13", lasts_s=500)
     began_s = patrol.now_s
     patrol.run(patrol.now_s + 1000)
-    after = [one.at_s for one in patrol.starts if one.at_s > began_s]
+    after = [start.at_s for start in patrol.starts if start.at_s > began_s]
     assert min(after) >= began_s + 500
     assert min(after) <= began_s + 551
 
@@ -89,15 +91,15 @@ def test_two_pauses_that_overlap_both_have_to_end() -> None:
     patrol = patrol_of(*TWO)
     first = pause(patrol, PauseKind.REGION, "13")
     pause(patrol, PauseKind.CAMERA, "here")
-    patrol.tell(PatrolResumed(first))
+    patrol.handle(PatrolResumed(first))
     before = len(patrol.starts)
     patrol.run(patrol.now_s + 400)
-    assert {one.camera_id for one in patrol.starts[before:]} == {"there"}
+    assert {start.camera_id for start in patrol.starts[before:]} == {"there"}
 
 
 def test_resuming_what_is_not_paused_changes_nothing() -> None:
     patrol = patrol_of(*TWO)
-    assert patrol.tell(PatrolResumed(PauseScope(PauseKind.HOST, "media-1"))) == []
+    assert patrol.handle(PatrolResumed(PauseScope(PauseKind.HOST, "media-1"))) == []
 
 
 def test_a_pause_takes_a_new_reason_and_end_and_stays_one() -> None:
@@ -112,7 +114,7 @@ def test_a_pause_takes_a_new_reason_and_end_and_stays_one() -> None:
 
 def test_who_waits_for_a_busy_recorder_waits_no_longer_when_it_is_paused() -> None:
     patrol = Patrol(settings(100), began=BEGAN)
-    patrol.tell(cameras(6, uplink="nvr"))
+    patrol.handle(cameras(6, uplink="nvr"))
     patrol.run(patrol.now_s + 101)
     pause(patrol, PauseKind.UPLINK, "nvr")
     patrol.run(patrol.now_s + 60)
@@ -130,11 +132,11 @@ def test_a_paused_camera_is_not_visited_even_if_it_is_asked_for_and_the_answer_s
 
 def test_a_gateways_camera_that_is_paused_is_not_missed() -> None:
     patrol = patrol_of(CameraPlan("pushed", "", push=True))
-    before = len(patrol.seen(PushMissing))
+    before = len(patrol.actions_of(PushMissing))
     assert before > 0
     pause(patrol, PauseKind.CAMERA, "pushed")
     patrol.run(patrol.now_s + 500)
-    assert len(patrol.seen(PushMissing)) == before
+    assert len(patrol.actions_of(PushMissing)) == before
 
 
 def test_a_plan_says_who_paused_and_why_and_until_when() -> None:
@@ -148,9 +150,9 @@ def test_a_plan_says_who_paused_and_why_and_until_when() -> None:
 def test_a_camera_never_seen_waits_for_the_end_of_the_pause_too() -> None:
     patrol = Patrol(settings(100), began=BEGAN)
     scope = pause(patrol, PauseKind.REGION, "")
-    patrol.tell(CamerasUpserted(TWO))
+    patrol.handle(CamerasUpserted(TWO))
     patrol.run(patrol.now_s + 500)
     assert patrol.starts == []
-    patrol.tell(PatrolResumed(scope))
+    patrol.handle(PatrolResumed(scope))
     patrol.run(patrol.now_s + 101)
-    assert {one.camera_id for one in patrol.starts} == {"here", "there"}
+    assert {start.camera_id for start in patrol.starts} == {"here", "there"}

@@ -1,6 +1,7 @@
 """Spot checks: how many come from each stratum, and who."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,20 +13,22 @@ PRIMARY, HIGH = SiteKind.PRIMARY, SiteKind.HIGH
 A, B = "130102", "130203"
 
 
-def canteens(number: int, county: str = A, kind: SiteKind = PRIMARY, **more: int) -> list[Canteen]:
+def canteens(number: int, county: str = A, kind: SiteKind = PRIMARY, **more: Any) -> list[Canteen]:
     return [Canteen(f"{county}-{kind}-{n}", county=county, kind=kind, **more) for n in range(number)]
 
 
 def ids(done: Draw) -> list[str]:
-    return [one.site_id for one in done.drawn]
+    return [canteen.site_id for canteen in done.drawn]
 
 
 def after(world: list[Canteen], done: Draw) -> list[Canteen]:
     """What the record knows once a draw is kept."""
-    rounds = {one.site_id: one.round for one in done.drawn}
+    rounds = {canteen.site_id: canteen.round for canteen in done.drawn}
     return [
-        replace(one, round=rounds[one.site_id], past_findings=one.findings) if one.site_id in rounds else one
-        for one in world
+        replace(canteen, round=rounds[canteen.site_id], past_findings=canteen.findings)
+        if canteen.site_id in rounds
+        else canteen
+        for canteen in world
     ]
 
 
@@ -44,9 +47,9 @@ def test_what_rounding_leaves_is_drawn_by_lot_so_that_small_strata_have_their_tu
     large, small, smallest = Stratum(A, PRIMARY, False), Stratum(A, HIGH, False), Stratum(A, SiteKind.OTHER, False)
     strata = {large: 90, small: 8, smallest: 2}
     draws = [allocate(strata, 5, seed, 1.0) for seed in range(1000)]  # 4.5, 0.4 and 0.1 of 5
-    assert {one[large] for one in draws} == {4, 5}
-    assert 350 < sum(one[small] for one in draws) < 450
-    assert 70 < sum(one[smallest] for one in draws) < 130
+    assert {draw[large] for draw in draws} == {4, 5}
+    assert 350 < sum(draw[small] for draw in draws) < 450
+    assert 70 < sum(draw[smallest] for draw in draws) < 130
 
 
 def test_the_smallest_stratum_is_in_while_the_sample_allows() -> None:
@@ -61,35 +64,37 @@ def test_nobody_comes_twice_before_the_stratum_is_exhausted_and_then_the_order_i
     world, rounds = canteens(10), []
     for number in range(4):
         done = draw(world, 5, 7, 1.0)
-        assert {one.round for one in done.drawn} == {1 + number // 2}
+        assert {canteen.round for canteen in done.drawn} == {1 + number // 2}
         assert done.strata[0].left_in_round == 5 * (number % 2 == 0)
         rounds.append(ids(done))
         world = after(world, done)
-    assert set(rounds[0]) | set(rounds[1]) == {one.site_id for one in world}
-    assert set(rounds[2]) | set(rounds[3]) == {one.site_id for one in world}
+    assert set(rounds[0]) | set(rounds[1]) == {canteen.site_id for canteen in world}
+    assert set(rounds[2]) | set(rounds[3]) == {canteen.site_id for canteen in world}
     assert rounds[0] + rounds[1] != rounds[2] + rounds[3]
 
 
 def test_the_end_of_a_round_and_the_beginning_of_the_next_share_a_draw() -> None:
-    world = [replace(one, round=2) for one in canteens(3)] + [Canteen("late", county=A, kind=PRIMARY, round=1)]
+    world = [replace(canteen, round=2) for canteen in canteens(3)] + [Canteen("late", county=A, kind=PRIMARY, round=1)]
     done = draw(world, 2, 0, 1.0)
-    assert [(one.site_id == "late", one.round) for one in done.drawn] == [(True, 2), (False, 3)]
+    assert [(canteen.site_id == "late", canteen.round) for canteen in done.drawn] == [(True, 2), (False, 3)]
     assert done.strata[0].left_in_round == 3
 
 
 def test_a_new_canteen_is_drawn_once_a_round_not_until_it_has_caught_up() -> None:
-    world = [replace(one, round=5) for one in canteens(4)] + [Canteen("new", county=A, kind=PRIMARY)]
+    world = [replace(canteen, round=5) for canteen in canteens(4)] + [Canteen("new", county=A, kind=PRIMARY)]
     seen: list[str] = []
     for seed in range(1 + 5):
         done = draw(world, 1, seed, 1.0)
         seen += ids(done)
         world = after(world, done)
     assert seen[0] == "new"
-    assert sorted(seen[1:]) == sorted(one.site_id for one in world)
+    assert sorted(seen[1:]) == sorted(canteen.site_id for canteen in world)
 
 
 def test_a_canteen_that_brings_a_later_round_waits_for_its_new_neighbours() -> None:
-    world = [replace(one, round=2) for one in canteens(2)] + [replace(one, round=3) for one in canteens(4)[2:]]
+    world = [replace(canteen, round=2) for canteen in canteens(2)] + [
+        replace(canteen, round=3) for canteen in canteens(4)[2:]
+    ]
     moved = Canteen("moved", county=A, kind=PRIMARY, round=9)
     assert "moved" not in ids(draw([*world, moved], 4, 0, 1.0))
     assert set(ids(draw([*world, moved], 2, 0, 1.0))) == {"130102-primary-0", "130102-primary-1"}
@@ -118,7 +123,7 @@ def test_a_seed_draws_the_same_on_every_machine_and_in_every_release() -> None:
 @pytest.mark.parametrize("size", [9, 10, 20_000])
 def test_a_sample_as_large_as_the_county_takes_everybody_once(size: int) -> None:
     world = canteens(6) + canteens(3, B, HIGH, findings=1)
-    assert sorted(ids(draw(world, size, 0, 2.0))) == sorted(one.site_id for one in world)
+    assert sorted(ids(draw(world, size, 0, 2.0))) == sorted(canteen.site_id for canteen in world)
 
 
 def test_of_nothing_nothing_is_drawn() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,14 +18,13 @@ from tests.support.scheduling import HOUR_S, Patrol, Start, cameras, settings, w
 
 MONDAY = "2026-03-02T00:00"
 DAY_S = 24 * HOUR_S
-MINUTE_S = 60.0
 
 
-def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | None = None, **changes) -> Patrol:
+def patrol_of(hours: str, days: float, count: int = 40, calendar: Calendar | None = None, **changes: Any) -> Patrol:
     """So many cameras of these hours from Monday midnight on, a look every 30 min, none in their rest."""
     chosen = settings(**{"period_s": 1800, "offhours_period_s": 0, **changes})
     patrol = Patrol(chosen, calendar, began=MONDAY, checked=False)
-    patrol.tell(cameras(count, hours=hours))
+    patrol.handle(cameras(count, hours=hours))
     patrol.run(days * DAY_S)
     check_invariants(patrol.scheduler, patrol.now_ns)
     return patrol
@@ -59,7 +59,7 @@ def test_the_first_look_comes_whatever_the_hour() -> None:
 
 def test_a_camera_is_seen_in_every_period_of_its_hours_and_never_outside() -> None:
     patrol = patrol_of("05:30-13:30,16:00-19:00", days=3)
-    hours = [one.hour + one.minute / 60 for one in map(local, later_looks(patrol))]
+    hours = [later_look.hour + later_look.minute / 60 for later_look in map(local, later_looks(patrol))]
     assert all(5.5 <= hour < 13.5 or 16 <= hour < 19 for hour in hours)
     for number in range(40):
         times = [at_s for at_s in patrol.times(f"c{number:03}") if at_s > 60]
@@ -89,17 +89,17 @@ def test_jitter_does_not_push_a_look_out_of_its_hours() -> None:
 def test_hours_shorter_than_the_period_hold_one_look(minutes: int) -> None:
     patrol = patrol_of(f"11:50-{11 + (50 + minutes) // 60}:{(50 + minutes) % 60:02}", days=4)
     looks = [local(start) for start in later_looks(patrol)]
-    assert all(0 <= (one.hour - 11) * 60 + one.minute - 50 < minutes for one in looks)
+    assert all(0 <= (look.hour - 11) * 60 + look.minute - 50 < minutes for look in looks)
     for number in range(40):
         assert len(patrol.times(f"c{number:03}")) == 1 + 4
-    assert len({one.minute * 60 + one.second for one in looks}) > 20, "spread over the opening"
+    assert len({look.minute * 60 + look.second for look in looks}) > 20, "spread over the opening"
 
 
 def test_a_kitchen_that_works_past_midnight_is_seen_past_midnight() -> None:
     patrol = patrol_of("mon 22:00-02:00", days=3, period_s=3 * HOUR_S)
     looks = [local(start) for start in later_looks(patrol)]
-    assert {(one.day, one.hour) for one in looks} <= {(2, 22), (2, 23), (3, 0), (3, 1)}
-    assert any(one.hour < 2 for one in looks)
+    assert {(look.day, look.hour) for look in looks} <= {(2, 22), (2, 23), (3, 0), (3, 1)}
+    assert any(look.hour < 2 for look in looks)
     assert {len(patrol.times(f"c{n:03}")) for n in range(40)} <= {2, 3}
 
 
@@ -117,7 +117,7 @@ def test_on_weekends_and_holidays_nobody_looks_and_a_day_in_exchange_is_patrolle
 def test_outside_a_regions_terms_its_kitchens_rest() -> None:
     calendar = Calendar.model_validate({"terms": [{"region": "13", "first": "2026-03-03", "last": "2026-06-30"}]})
     patrol = Patrol(settings(period_s=1800, offhours_period_s=0), calendar, began=MONDAY)
-    patrol.tell(
+    patrol.handle(
         CamerasUpserted([CameraPlan("hebei", "u", county="130102"), CameraPlan("shanxi", "v", county="140102")])
     )
     patrol.run(DAY_S)
@@ -135,17 +135,24 @@ def test_hours_come_from_the_calendar_then_the_registry_then_the_settings() -> N
         CameraPlan("b", "v", site_id="s2", hours="03:00-04:00"),
         CameraPlan("c", "w", site_id="s2"),
     ]
-    patrol.tell(CamerasUpserted(plans))
+    patrol.handle(CamerasUpserted(plans))
     patrol.run(DAY_S)
-    hours = {camera: {local(one).hour for one in later_looks(patrol) if one.camera_id == camera} for camera in "abc"}
+    hours = {
+        camera: {local(later_look).hour for later_look in later_looks(patrol) if later_look.camera_id == camera}
+        for camera in "abc"
+    }
     assert hours == {"a": {1}, "b": {3}, "c": {5}}
 
 
 def test_in_its_rest_a_camera_is_looked_at_now_and_then_if_so_configured() -> None:
     patrol = patrol_of("06:00-18:00", days=4, offhours_period_s=3 * HOUR_S)
     for number in range(40):
-        mine = [local(one) for one in later_looks(patrol) if one.camera_id == f"c{number:03}" and one.at_s > DAY_S]
-        resting = [one for one in mine if not 6 <= one.hour < 18]
+        mine = [
+            local(later_look)
+            for later_look in later_looks(patrol)
+            if later_look.camera_id == f"c{number:03}" and later_look.at_s > DAY_S
+        ]
+        resting = [start for start in mine if not 6 <= start.hour < 18]
         assert len(resting) in (9, 10, 11, 12)
         assert len(mine) - len(resting) == 3 * 24, "looks in its rest take nothing from those in its hours"
 
@@ -170,7 +177,7 @@ def test_a_window_that_never_opens_is_looked_at_in_its_rest_only_or_never() -> N
 def test_check_now_looks_whatever_the_hour() -> None:
     patrol = patrol_of("06:00-18:00", days=0.9, count=1)
     before = len(patrol.starts)
-    patrol.tell(CheckNow(("c000",)))
+    patrol.handle(CheckNow(("c000",)))
     assert len(patrol.starts) == before + 1
     patrol.run(DAY_S + 5 * HOUR_S)
     assert len(patrol.starts) == before + 1, "and the rest goes on after it"
@@ -183,8 +190,8 @@ def test_back_off_and_quick_looks_end_with_the_hours() -> None:
         answer=lambda camera, _: FailureReason.REFUSED if camera < "d" else None,
         verdict=lambda *_: (State.FAULT, State.OK),
     )
-    patrol.tell(cameras(1, hours="06:00-18:00"))
-    patrol.tell(cameras(1, name="d", hours="06:00-18:00"))
+    patrol.handle(cameras(1, hours="06:00-18:00"))
+    patrol.handle(cameras(1, name="d", hours="06:00-18:00"))
     patrol.run(13 * HOUR_S)
     assert max(start.at_s for start in patrol.starts) < HOUR_S
     assert {patrol.plan(name).kind for name in ("c000", "d000")} == {"offline", "suspicious"}
@@ -194,9 +201,9 @@ def test_back_off_and_quick_looks_end_with_the_hours() -> None:
 
 def test_a_push_is_expected_while_the_kitchen_works_only() -> None:
     patrol = Patrol(settings(period_s=1800), began=MONDAY)
-    patrol.tell(cameras(1, push=True, hours="06:00-18:00"))
+    patrol.handle(cameras(1, push=True, hours="06:00-18:00"))
     patrol.run(DAY_S)
-    missing = [at_s / HOUR_S for at_s, _ in patrol.seen(PushMissing)]
+    missing = [at_s / HOUR_S for at_s, _ in patrol.actions_of(PushMissing)]
     assert missing == [6.5 + 0.5 * n for n in range(23)]
 
 
@@ -208,7 +215,7 @@ def test_a_day_without_daylight_saving_and_one_with_it_are_patrolled_by_the_wall
     ):
         began = f"{day}T00:00"
         patrol = Patrol(settings(period_s=1800, offhours_period_s=0), Calendar(timezone=zone), began=began)
-        patrol.tell(cameras(10, hours="05:30-13:30"))
+        patrol.handle(cameras(10, hours="05:30-13:30"))
         patrol.run(22 * HOUR_S)
         looks = [local(start, zone, began) for start in later_looks(patrol)]
         assert min(looks).strftime("%H:%M") >= "05:30"

@@ -27,25 +27,25 @@ class ListLog:
         self.rows += [PublishedVerdict(seq, replace(VERDICT, visit_id=seq)) for seq in range(first, first + number)]
         return self.rows[-number:]
 
-    async def span(self):
+    async def span(self) -> tuple[int, int]:
         return self.floor, len(self.rows)
 
-    async def after(self, seq, limit):
+    async def after(self, seq: int, limit: int) -> list[PublishedVerdict]:
         await asyncio.sleep(0)
-        return [one for one in self.rows if one.seq > max(seq, self.floor)][:limit]
+        return [row for row in self.rows if row.seq > max(seq, self.floor)][:limit]
 
 
 def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
     async def story() -> tuple[list[int], str]:
         log = ListLog()
         feed: Broadcast[PublishedVerdict] = Broadcast(
-            log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
+            log, lambda verdict: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
         with feed.admitted(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.admitted():
             pass
         bodies = feed.messages(0, VerdictFilter())
         feed.publish(log.add(3))
-        seen = [int(one) for one in (await anext(bodies)).split()]
+        seen = [int(seq) for seq in (await anext(bodies)).split()]
         feed.publish(log.add(5))
         with pytest.raises(TooSlowError, match="5 events wait, and 4 may") as caught:
             await anext(bodies)
@@ -59,7 +59,7 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
     async def story() -> list[int]:
         log = ListLog()
         feed: Broadcast[PublishedVerdict] = Broadcast(
-            log, lambda one: b"%d " % one.seq, lambda _: b"", ring_max=4, watchers_max=1
+            log, lambda verdict: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
         log.add(1234)
         for _ in range(9):
@@ -67,7 +67,7 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
         seen: list[int] = []
         bodies = feed.messages(0, VerdictFilter())
         while len(seen) < 1234 + 27:
-            seen += [int(one) for one in (await anext(bodies)).split()]
+            seen += [int(seq) for seq in (await anext(bodies)).split()]
             if len(seen) == 1000:
                 feed.publish(log.add(2))
         return seen
@@ -79,7 +79,9 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
 def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
     async def story() -> None:
         log = ListLog()
-        feed: Broadcast[PublishedVerdict] = Broadcast(log, lambda one: b"", lambda _: b"", ring_max=4, watchers_max=1)
+        feed: Broadcast[PublishedVerdict] = Broadcast(
+            log, lambda verdict: b"", lambda _: b"", ring_max=4, watchers_max=1
+        )
         log.add(10)
         log.floor = 5
         with pytest.raises(LostError, match="goes from 5 to 10"):
@@ -100,9 +102,9 @@ class Feed:
         self.told: list[list[bytes]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    def _code(self, one: PublishedVerdict) -> bytes:
-        self.coded.append(one.seq)
-        return b"%d " % one.seq
+    def _code(self, verdict: PublishedVerdict) -> bytes:
+        self.coded.append(verdict.seq)
+        return b"%d " % verdict.seq
 
     async def follow(self, *filters: VerdictFilter) -> None:
         """Watchers who have met the ring, and wait."""
@@ -114,7 +116,7 @@ class Feed:
             await asyncio.sleep(0)
 
     def commit(self, number: int, region: str = "130102") -> None:
-        self.watch.publish([replace(one, region=region) for one in self.log.add(number)])
+        self.watch.publish([replace(verdict, region=region) for verdict in self.log.add(number)])
 
     async def _one(self, wanted: VerdictFilter, told: list[bytes]) -> None:
         with self.watch.admitted():
@@ -144,8 +146,8 @@ def test_those_with_equal_filters_are_given_the_very_same_bytes_joined_once() ->
         return feed.told
 
     told = asyncio.run(story())
-    assert [b"".join(one) for one in told] == [b"2 3 4 |"] * 20
-    assert len({id(one[0]) for one in told}) == 1
+    assert [b"".join(bodies) for bodies in told] == [b"2 3 4 |"] * 20
+    assert len({id(bodies[0]) for bodies in told}) == 1
 
 
 def test_those_of_other_regions_never_share() -> None:
@@ -156,11 +158,11 @@ def test_those_of_other_regions_never_share() -> None:
         feed.commit(1, "130102")
         feed.commit(1, "130103")
         feed.commit(1, "140101")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # one of them hears nothing, which cannot be waited for
         await feed.end()
         return feed.told
 
-    told = [b"".join(one) for one in asyncio.run(story())]
+    told = [b"".join(bodies) for bodies in asyncio.run(story())]
     assert told == [b"2 3 4 |", b"2 3 |", b"4 |", b"2 3 |", b"2 |", b"3 |", b""]
     assert FindingFilter(FindingQuery(), "13") != FindingFilter(FindingQuery(), "14")
 
@@ -227,7 +229,9 @@ def test_an_end_during_a_round_ends_everybody_at_once() -> None:
                 await asyncio.sleep(0)
         return await feed.end()
 
-    assert {str(one) for one in asyncio.run(story())} == {"the engine stops; watch again with the last resume_token"}
+    assert {str(bodies) for bodies in asyncio.run(story())} == {
+        "the engine stops; watch again with the last resume_token"
+    }
 
 
 def test_those_who_go_away_before_their_turn_hold_up_nobody() -> None:
@@ -242,13 +246,13 @@ def test_those_who_go_away_before_their_turn_hold_up_nobody() -> None:
                 await asyncio.sleep(0)
         for task in feed.tasks[8:10]:
             task.cancel()  # their turn is near
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the round is over, which nothing shows
         feed.commit(1)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # as above
         await feed.end()
         return feed.told
 
-    told = [b"".join(one) for one in asyncio.run(story())]
+    told = [b"".join(bodies) for bodies in asyncio.run(story())]
     assert told == [b""] * 4 + [b"2 |3 |"] * 4 + [b""] * 2 + [b"2 |3 |"] * 2
 
 

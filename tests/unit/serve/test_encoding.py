@@ -73,7 +73,7 @@ def test_a_page_is_the_same_message_and_shows_no_password() -> None:
     raw = CameraEncoder(redact).page(statuses, "next", 17)
     assert b"secret" not in raw
     assert cameras_pb2.ListCamerasResponse.FromString(raw) == cameras_pb2.ListCamerasResponse(
-        cameras=[status_message(one, redact) for one in statuses], next_page_token="next", total_size=17
+        cameras=[status_message(status, redact) for status in statuses], next_page_token="next", total_size=17
     )
 
 
@@ -83,8 +83,8 @@ def test_what_is_kept_of_a_camera_is_coded_anew_when_it_or_its_verdict_changes()
     camera = Camera("c2", "rtsp://h/2")
 
     def shown(status: CameraStatus) -> cameras_pb2.Camera:
-        (one,) = cameras_pb2.ListCamerasResponse.FromString(encoder.page([status], "", 1)).cameras
-        return one
+        (message,) = cameras_pb2.ListCamerasResponse.FromString(encoder.page([status], "", 1)).cameras
+        return message
 
     first = shown(CameraStatus(camera, packed))
     assert shown(CameraStatus(camera, packed)) == first

@@ -53,8 +53,8 @@ class Story:
         return "ended by itself"
 
     async def put(self, *replies: int) -> None:
-        for one in replies:
-            self.coming.put_nowait(one)
+        for reply in replies:
+            self.coming.put_nowait(reply)
         for _ in range(10):
             await asyncio.sleep(0)
 

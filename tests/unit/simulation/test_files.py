@@ -44,7 +44,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     )
     assert (world.connect_s_min, world.connect_s_max) == (0.2, 2.0)
     assert world.start == datetime.datetime(2026, 12, 1, 6)  # noqa: DTZ001
-    assert [one.codec for one in world.streams] == [Codec.H265]
+    assert [stream.codec for stream in world.streams] == [Codec.H265]
     assert world.failure_s[FailureReason.REFUSED] == 0.3
     assert world.failure_s[FailureReason.DNS] == World().failure_s[FailureReason.DNS]
     assert world.intervals == World().intervals

@@ -35,14 +35,14 @@ def test_six_of_the_eight_places_of_a_canteen_are_key_points(province: Fleet) ->
 
 def test_streams_intervals_and_hours_have_their_shares(province: Fleet) -> None:
     streams = Counter(province.stream)
-    for number, one in enumerate(World().streams):
-        assert streams[number] / len(province) == pytest.approx(one.share / 100, abs=0.01)
+    for number, stream in enumerate(World().streams):
+        assert streams[number] / len(province) == pytest.approx(stream.share / 100, abs=0.01)
     waits = Counter(province.wait_ns)
-    for one in World().intervals:
-        assert waits[round(one.seconds * 1e9)] / len(province) == pytest.approx(one.share / 100, abs=0.01)
+    for interval in World().intervals:
+        assert waits[round(interval.seconds * 1e9)] / len(province) == pytest.approx(interval.share / 100, abs=0.01)
     hours = Counter(plan.hours for plan in province.plans)
-    for one in World().hours:
-        assert hours[one.hours] / len(province) == pytest.approx(one.share / 100, abs=0.02)
+    for pattern in World().hours:
+        assert hours[pattern.hours] / len(province) == pytest.approx(pattern.share / 100, abs=0.02)
 
 
 def test_cameras_of_a_canteen_share_county_platform_and_hours(province: Fleet) -> None:

@@ -3,7 +3,7 @@
 from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, Settings, WorkerSettings
 from engine.simulation.camera_model import NEVER_ANSWERED
 from engine.simulation.machine import Machine
-from tests.support.simulations import PLAIN, at
+from tests.support.simulations import PLAIN, at_ns
 
 CHECK_S = 0.010
 
@@ -14,27 +14,27 @@ def machine(cores: int, plan: Settings | None = None) -> Machine:
 
 def test_keyframes_are_checked_one_after_another_by_each_core() -> None:
     two = machine(2)
-    done = [two.check(0, at(1)) for _ in range(5)]
-    assert done == [at(1 + CHECK_S * n) for n in (1, 1, 2, 2, 3)]
-    assert two.waiting(at(1)) == 3
-    assert two.waiting(at(1 + CHECK_S)) == 1
-    assert two.waiting(at(2)) == 0
+    done = [two.check(0, at_ns(1)) for _ in range(5)]
+    assert done == [at_ns(1 + CHECK_S * n) for n in (1, 1, 2, 2, 3)]
+    assert two.waiting(at_ns(1)) == 3
+    assert two.waiting(at_ns(1 + CHECK_S)) == 1
+    assert two.waiting(at_ns(2)) == 0
     assert two.waiting_max == 3
 
 
 def test_a_core_that_was_idle_begins_when_the_keyframe_comes() -> None:
-    one = machine(1)
-    one.check(0, 0)
-    assert one.check(0, at(5)) == at(5 + CHECK_S)
+    host = machine(1)
+    host.check(0, 0)
+    assert host.check(0, at_ns(5)) == at_ns(5 + CHECK_S)
 
 
 def test_work_that_was_taken_on_and_not_done_yet_is_not_counted_as_done() -> None:
-    one = machine(1)
+    host = machine(1)
     for _ in range(100):
-        one.check(0, 0)
-    assert one.done_ns(0) == 0
-    assert one.done_ns(at(0.25)) == at(0.25), "no core is ever more than busy"
-    assert one.done_ns(at(5)) == at(100 * CHECK_S)
+        host.check(0, 0)
+    assert host.done_ns(0) == 0
+    assert host.done_ns(at_ns(0.25)) == at_ns(0.25), "no core is ever more than busy"
+    assert host.done_ns(at_ns(5)) == at_ns(100 * CHECK_S)
 
 
 def test_no_more_checks_at_a_time_than_there_are_workers() -> None:
@@ -45,12 +45,12 @@ def test_no_more_checks_at_a_time_than_there_are_workers() -> None:
 
 def test_keyframes_that_wait_take_room_from_visits() -> None:
     plan = Settings(intake=IntakeSettings(queue_frames_max=200), feed=FeedSettings(demuxers=0))
-    one = machine(1, plan)
-    assert one.visits_allowed(0) == 100
+    host = machine(1, plan)
+    assert host.visits_allowed(0) == 100
     for _ in range(41):
-        one.check(0, 0)
-    assert one.visits_allowed(0) == 60
-    assert one.visits_allowed(at(1)) == 100
+        host.check(0, 0)
+    assert host.visits_allowed(0) == 60
+    assert host.visits_allowed(at_ns(1)) == 100
 
 
 def test_feeders_bound_the_visits_as_well() -> None:
@@ -60,11 +60,11 @@ def test_feeders_bound_the_visits_as_well() -> None:
 
 def test_visits_that_ffmpeg_makes_wait_for_a_thread_and_are_given_up_with_their_order() -> None:
     feed = FeedSettings(demuxers=1, demux_threads=2, deadline_s=8)
-    one = machine(1, Settings(feed=feed, scheduler=SchedulerSettings(order_timeout_s=10)))
-    assert [one.demux(at(8), at(1)) for _ in range(4)] == [at(8), at(8), at(16), at(16)]
-    assert one.demux(at(8), at(1)) == NEVER_ANSWERED, "both threads are taken for longer than the order lasts"
-    assert one.demux(at(8), at(16)) == at(9)
+    host = machine(1, Settings(feed=feed, scheduler=SchedulerSettings(order_timeout_s=10)))
+    assert [host.demux(at_ns(8), at_ns(1)) for _ in range(4)] == [at_ns(8), at_ns(8), at_ns(16), at_ns(16)]
+    assert host.demux(at_ns(8), at_ns(1)) == NEVER_ANSWERED, "both threads are taken for longer than the order lasts"
+    assert host.demux(at_ns(8), at_ns(16)) == at_ns(9)
 
 
 def test_without_a_demuxer_nobody_answers() -> None:
-    assert machine(1, Settings(feed=FeedSettings(demuxers=0))).demux(at(1), 0) == NEVER_ANSWERED
+    assert machine(1, Settings(feed=FeedSettings(demuxers=0))).demux(at_ns(1), 0) == NEVER_ANSWERED

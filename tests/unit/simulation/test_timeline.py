@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from engine.simulation.timeline import LagHistogram
-from tests.support.simulations import at
+from tests.support.simulations import at_ns
 
 
 def histogram(lags_s: list[float]) -> LagHistogram:
     lags = LagHistogram()
     for lag_s in lags_s:
-        lags.add(at(lag_s))
+        lags.add(at_ns(lag_s))
     return lags
 
 
@@ -32,7 +32,7 @@ def test_no_lags_are_no_lag() -> None:
 
 
 def test_the_longest_lag_is_exact() -> None:
-    assert histogram([0.1, 77.777, 3]).max_ns == at(77.777)
+    assert histogram([0.1, 77.777, 3]).max_ns == at_ns(77.777)
 
 
 def test_two_histograms_together_say_what_one_of_all_says() -> None:

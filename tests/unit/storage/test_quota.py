@@ -5,8 +5,8 @@ from engine.storage.evidence.quota import Quota, Rank
 
 def outs(quota: Quota, bytes_max: int) -> list[tuple[str, Rank]]:
     found = []
-    while (one := quota.evict(bytes_max)) is not None:
-        found.append(one)
+    while (name := quota.evict(bytes_max)) is not None:
+        found.append(name)
     return found
 
 

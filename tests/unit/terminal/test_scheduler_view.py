@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -9,37 +10,42 @@ from rich.text import Text
 
 from engine.config.schema import SchedulerSettings
 from engine.model.engine_status import EngineStatus, MachineStatus
+from engine.model.schedule import SchedulerStatus
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CheckNow
 from engine.terminal.camera_plan import show_plan
 from engine.terminal.formatting import duration_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
 from engine.terminal.tables import text_width
-from tests.support.schedules import Patrol, calm, camera, overloaded
-from tests.unit.scheduler.test_status import MONDAY_NOON_NS
+from tests.support.expect import present
+from tests.support.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
 STATES = {"ok": 381, "fault": 12, "unknown": 3, "offline": 4}
 FOOTER = Text("127.0.0.1:7702   every 2 s   Ctrl-C ends")
 
 
 @pytest.fixture(scope="module")
-def statuses() -> dict:
-    return {"calm": calm().status, "overloaded": overloaded().status, "empty": Patrol(SchedulerSettings(), []).status}
+def statuses() -> dict[str, SchedulerStatus]:
+    return {
+        "calm": calm().status,
+        "overloaded": overloaded().status,
+        "empty": VirtualPatrol(SchedulerSettings(), []).status,
+    }
 
 
-def engine(**changes) -> EngineStatus:
-    plain = {"checks_per_s": 12.34, "frames_waiting": 3, "workers_ready": 2}
+def engine(**changes: Any) -> EngineStatus:
+    plain: dict[str, Any] = {"checks_per_s": 12.34, "frames_waiting": 3, "workers_ready": 2}
     return EngineStatus("0", "1", 0, cameras_by_state=STATES, machine=MachineStatus(**(plain | changes)))
 
 
-def drawn(status, width: int = 80, height: int = 24, **changes) -> list[str]:
+def drawn(status: SchedulerStatus, width: int = 80, height: int = 24, **changes: Any) -> list[str]:
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=True, color_system=None)
     console.print(render_schedule(engine(**changes), status, FOOTER, width, height))
     return out.getvalue().splitlines()
 
 
-def lines(status, **changes) -> list[str]:
+def lines(status: SchedulerStatus, **changes: Any) -> list[str]:
     out = io.StringIO()
     show_schedule(Console(file=out, width=80, force_terminal=False), engine(**changes), status)
     return out.getvalue().splitlines()
@@ -53,7 +59,7 @@ def row(shown: list[str], *words: str) -> str:
 
 @pytest.mark.parametrize("name", ["calm", "overloaded", "empty"])
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 50), (100, 24), (120, 30), (200, 60)])
-def test_the_view_fits_the_terminal(statuses, name: str, width: int, height: int) -> None:
+def test_the_view_fits_the_terminal(statuses: dict[str, SchedulerStatus], name: str, width: int, height: int) -> None:
     shown = drawn(statuses[name], width, height)
     assert len(shown) <= height
     assert max(map(text_width, shown)) <= width
@@ -61,7 +67,7 @@ def test_the_view_fits_the_terminal(statuses, name: str, width: int, height: int
     assert shown[-1].startswith("127.0.0.1:7702")
 
 
-def test_a_patrol_that_keeps_its_periods_says_so(statuses) -> None:
+def test_a_patrol_that_keeps_its_periods_says_so(statuses: dict[str, SchedulerStatus]) -> None:
     shown = drawn(statuses["calm"])
     assert "patrol top · 400 cameras" in shown[0]
     assert "ok 381  fault 12  unknown 3  offline 4" in shown[1]
@@ -73,10 +79,10 @@ def test_a_patrol_that_keeps_its_periods_says_so(statuses) -> None:
     assert row(shown, "timeout_keyframe").split()[-1] == "1"
 
 
-def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses) -> None:
+def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses: dict[str, SchedulerStatus]) -> None:
     status = statuses["overloaded"]
     shown = " ".join(line.strip("│ ") for line in drawn(status))
-    (stretched,) = [one for one in status.classes if one.stretch > 1]
+    (stretched,) = [camera_class for camera_class in status.classes if camera_class.stretch > 1]
     assert stretched.name == "ordinary"
     assert (
         f"overload: {status.demand_per_s:.1f} visits/s asked for, this machine carries {status.capacity_per_s:.1f}; "
@@ -87,7 +93,7 @@ def test_overload_is_said_with_what_was_asked_carried_and_stretched(statuses) ->
     assert duration_text(stretched.period_s * stretched.stretch) in row(drawn(status), "ordinary", "%")
 
 
-def test_full_caps_show_who_waits_for_them(statuses) -> None:
+def test_full_caps_show_who_waits_for_them(statuses: dict[str, SchedulerStatus]) -> None:
     status = statuses["overloaded"]
     shown = drawn(status, height=30)
     assert row(shown, "visits  ", "■■■■■■").split()[:5] == ["visits", "■■■■■■", "12", "12", str(status.ready)]
@@ -97,12 +103,14 @@ def test_full_caps_show_who_waits_for_them(statuses) -> None:
         assert row(shown, f" {reason} ").endswith(f" {periods:,.0f}")
 
 
-def test_a_machine_without_workers_or_cameras_is_told_from_a_calm_one(statuses) -> None:
+def test_a_machine_without_workers_or_cameras_is_told_from_a_calm_one(statuses: dict[str, SchedulerStatus]) -> None:
     assert "no worker is ready" in "\n".join(drawn(statuses["calm"], workers_ready=0))
     assert "patrol cameras import" in row(drawn(statuses["empty"]), "no cameras")
 
 
-def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(statuses) -> None:
+def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(
+    statuses: dict[str, SchedulerStatus],
+) -> None:
     status = statuses["overloaded"]
     shown = lines(status)
     text = "\n".join(shown)
@@ -116,11 +124,11 @@ def test_lines_for_a_pipe_have_no_box_no_bar_and_every_county_and_platform(statu
 
 def test_a_terminal_shows_the_worst_counties_that_have_room() -> None:
     many = [camera(n, county=f"{130000 + n}", uplink=f"nvr-{n % 3}") for n in range(60)]
-    status = Patrol(SchedulerSettings(key_period_s=60, ordinary_period_s=60), many).run(400).status
+    status = VirtualPatrol(SchedulerSettings(key_period_s=60, ordinary_period_s=60), many).run(400).status
     low, high = drawn(status, height=24), drawn(status, height=60)
     assert len(low) == 24
     shown = [[line.split()[-3] for line in view if " 130" in line] for view in (low, high)]
-    worst = sorted(status.county_lags, key=lambda one: (-status.county_lags[one], one))
+    worst = sorted(status.county_lags, key=lambda county: (-status.county_lags[county], county))
     assert shown[0] == worst[: len(shown[0])]
     assert len(shown[0]) < len(shown[1]) == len(worst) == 20
 
@@ -134,7 +142,7 @@ def test_durations_are_written_as_people_say_them(duration_s: float, text: str) 
     assert duration_text(duration_s) == text
 
 
-def planned(patrol: Patrol, camera_id: str) -> dict[str, str]:
+def planned(patrol: VirtualPatrol, camera_id: str) -> dict[str, str]:
     out = io.StringIO()
     show_plan(Console(file=out, width=80, force_terminal=False), patrol.plan(camera_id))
     headline, *facts = out.getvalue().splitlines()
@@ -142,20 +150,20 @@ def planned(patrol: Patrol, camera_id: str) -> dict[str, str]:
 
 
 def test_a_plan_is_told_in_a_headline_and_facts() -> None:
-    patrol = Patrol(SchedulerSettings(), [camera(1)]).run(300)
+    patrol = VirtualPatrol(SchedulerSettings(), [camera(1)]).run(300)
     report = patrol.plan("c001")
     told = planned(patrol, "c001")
     assert told[""] == f"c001: due in {duration_text(report.due_in_s)}"
     assert told["because"] == "key point: one look in 900 s"
     assert told["class"] == "key point; one visit in 15 min while its kitchen works"
     assert told["stands"] == "waits for its time"
-    assert told["last visit"] == f"{duration_text(report.last_visit_ago_s)} ago, brought a keyframe"
-    assert told["last keyframe"] == f"{duration_text(report.last_keyframe_ago_s)} ago"
+    assert told["last visit"] == f"{duration_text(present(report.last_visit_ago_s))} ago, brought a keyframe"
+    assert told["last keyframe"] == f"{duration_text(present(report.last_keyframe_ago_s))} ago"
     assert told["kitchen"] == "works now"
 
 
 def test_a_plan_tells_of_failures_and_back_off() -> None:
-    told = planned(Patrol(SchedulerSettings(), [camera(1)], lambda *_: FailureReason.REFUSED).run(100), "c001")
+    told = planned(VirtualPatrol(SchedulerSettings(), [camera(1)], lambda *_: FailureReason.REFUSED).run(100), "c001")
     assert told["because"] == ("its last visit failed (refused, 2 counted): it is backed off, never longer than 1350 s")
     assert told["last visit"].endswith("ago, brought no keyframe: refused (2 failures counted)")
     assert told["last keyframe"] == "none since the engine started"
@@ -167,8 +175,8 @@ def test_a_plan_tells_of_waiting_flying_resting_disabled_and_pushed_cameras() ->
         camera(4, push=True), camera(5, hours="tue 05:30-11:00"),
     ]  # fmt: skip
     settings = SchedulerSettings(offhours_period_s=0)
-    patrol = Patrol(settings, fleet, wall_offset_ns=MONDAY_NOON_NS).run(30)
-    patrol.feed(CheckNow(("c000", "c001")))
+    patrol = VirtualPatrol(settings, fleet, wall_offset_ns=MONDAY_NOON_NS).run(30)
+    patrol.handle(CheckNow(("c000", "c001")))
     assert planned(patrol, "c000")[""] == "c000: being visited now"
     waiting = planned(patrol, "c001")
     assert waiting["stands"] == "is due, waits for its recorder"
