@@ -39,85 +39,88 @@ def write_report(folder: Path, result: Mapping[str, Any], findings: Findings) ->
 
 
 def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Sequence[Example]) -> str:
-    demands = acceptance.table(result)
-    good = result["good"]
+    auc = result["auc"]
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         summary=html.escape(_summary(result)),
-        demands=_table(
-            ("demand", "measured", "required", ""),
-            (
-                (
-                    demand["demand"],
-                    _number(demand["value"]),
-                    f"{'≥' if demand['at'] == 'least' else '≤'} {demand['target']:g}",
-                    _mark(demand["met"]),
-                )
-                for demand in demands
-            ),
-        ),
+        demands=_demands(acceptance.table(result)),
         **{f"plot_{name}": _image("png", png) for name, png in plots.items()},
-        measures=_measures(result["auc"]),
+        measures=_measures(auc),
         planted=_planted(result["planted"]),
-        by_size=_breakdown(result["auc"]["by_size"]),
-        by_light=_breakdown(result["auc"]["by_light"]),
-        by_codec=_breakdown(result["auc"]["by_codec"]),
-        by_scene=_breakdown(result["auc"]["by_scene"]),
+        by_size=_breakdown(auc["by_size"]),
+        by_light=_breakdown(auc["by_light"]),
+        by_codec=_breakdown(auc["by_codec"]),
+        by_scene=_breakdown(auc["by_scene"]),
         areas=_areas(result["kinds_auc"]),
         cuts="".join(_matrix(cut.removeprefix("by_"), table) for cut, table in result["hit_rate_by"].items()),
         strengths=_rates(result["hit_rate_by_strength"]),
         details=_rates(result["hit_rate_by_detail"]),
-        good=_table(
-            ("good pictures", "rate", "95 % interval", "of"),
-            (
-                (
-                    label,
-                    f"{good[key]['value']:.2%}",
-                    f"{good[key]['low']:.2%} to {good[key]['high']:.2%}",
-                    good[key]["n"],
-                )
-                for key, label in (
-                    ("false_alarm_days", "camera-days with a false alarm announced"),
-                    ("fault", "visits answered fault, with a baseline"),
-                    ("unknown", "visits answered unknown, with a baseline"),
-                    ("alone_fault", "single pictures answered fault, without a baseline"),
-                    ("alone_unknown", "single pictures answered unknown, without a baseline"),
-                )
-                if good[key]["n"]
-            ),
-        ),
-        greasing=_table(
-            ("camera", "announced on day", "as", "one-shot strength", "as", ""),
-            (
-                (
-                    camera["camera"],
-                    camera["announced_day"] or "never",
-                    camera["announced_as"],
-                    _number(camera["one_shot_strength"]),
-                    camera["one_shot_as"],
-                    _mark(camera["in_time"]),
-                )
-                for camera in result["greasing"]["cameras"]
-            ),
-        ),
-        labels=_table(
-            ("file", "a person sees", "answer", "with its reference", "sharpness", "keyframes", ""),
-            (
-                (
-                    row["path"],
-                    row["truth"],
-                    row["answer"],
-                    (row.get("with_reference") or {}).get("answer", ""),
-                    _number(row.get("sharpness"), 0),
-                    row["keyframes"],
-                    {"right": "✓", "wrong": "✗"}.get(row["right"], "?"),
-                )
-                for row in sorted(result["labels"], key=lambda row: ("wrong", "unknown", "right").index(row["right"]))
-            ),
-        ),
+        good=_good(result["good"]),
+        greasing=_greasing(result["greasing"]["cameras"]),
+        labels=_labels(result["labels"]),
         false_alarms=_gallery("false alarm", examples),
         misses=_gallery("miss", examples),
         hits=_gallery("hit", examples),
     )
+
+
+def _demands(demands: Sequence[Mapping[str, Any]]) -> str:
+    rows = (
+        (
+            demand["demand"],
+            _number(demand["value"]),
+            f"{'≥' if demand['at'] == 'least' else '≤'} {demand['target']:g}",
+            _mark(demand["met"]),
+        )
+        for demand in demands
+    )
+    return _table(("demand", "measured", "required", ""), rows)
+
+
+def _good(good: Mapping[str, Any]) -> str:
+    labels = {
+        "false_alarm_days": "camera-days with a false alarm announced",
+        "fault": "visits answered fault, with a baseline",
+        "unknown": "visits answered unknown, with a baseline",
+        "alone_fault": "single pictures answered fault, without a baseline",
+        "alone_unknown": "single pictures answered unknown, without a baseline",
+    }
+    rows = (
+        (label, f"{rate['value']:.2%}", f"{rate['low']:.2%} to {rate['high']:.2%}", rate["n"])
+        for rate, label in ((good[key], label) for key, label in labels.items())
+        if rate["n"]
+    )
+    return _table(("good pictures", "rate", "95 % interval", "of"), rows)
+
+
+def _greasing(cameras: Sequence[Mapping[str, Any]]) -> str:
+    rows = (
+        (
+            camera["camera"],
+            camera["announced_day"] or "never",
+            camera["announced_as"],
+            _number(camera["one_shot_strength"]),
+            camera["one_shot_as"],
+            _mark(camera["in_time"]),
+        )
+        for camera in cameras
+    )
+    return _table(("camera", "announced on day", "as", "one-shot strength", "as", ""), rows)
+
+
+def _labels(labels: Sequence[Mapping[str, Any]]) -> str:
+    rows = (
+        (
+            row["path"],
+            row["truth"],
+            row["answer"],
+            (row.get("with_reference") or {}).get("answer", ""),
+            _number(row.get("sharpness"), 0),
+            row["keyframes"],
+            {"right": "✓", "wrong": "✗"}.get(row["right"], "?"),
+        )
+        for row in sorted(labels, key=lambda row: ("wrong", "unknown", "right").index(row["right"]))
+    )
+    return _table(("file", "a person sees", "answer", "with its reference", "sharpness", "keyframes", ""), rows)
 
 
 def _summary(result: Mapping[str, Any]) -> str:

@@ -155,9 +155,8 @@ def _measure(
     height_min = max(EDGE_LEVELS_MIN, EDGE_NOISE_MIN * floor * noise_correction) / scale
     edges.accumulate(shrunk, lines, step, height_min, edge_sums, np.empty(2))
     step_noise = _STEP_NOISE * floor * noise_correction
-    edge_tiles, weaker = summary.acutance(edge_sums, scale, step_noise, grids[ACUTANCE:U].reshape(-1))
-    values[_DETAIL + 11] = edge_tiles
-    values[_DETAIL + 12] = weaker
+    ratios = grids[ACUTANCE:U].reshape(-1)
+    values[_DETAIL + 11], values[_DETAIL + 12] = summary.acutance(edge_sums, scale, step_noise, ratios)
     values[_COLOUR:_SCORES] = np.nan
     if colour_rows:
         mean_u, variance_u = _measure_chroma(
