@@ -1,4 +1,4 @@
-"""One attempt: a signed event is POSTed to an endpoint, within its time. The only import of httpx for webhooks."""
+"""One attempt: a signed event is POSTed to an endpoint, within its time."""
 
 import asyncio
 import ssl
