@@ -130,10 +130,10 @@ class ScopedHub:
         """Return the `seq` after which a watch of verdicts begins that begins now."""
         return await self._verdicts.head()
 
-    async def watch_verdicts(self, wanted: VerdictFilter, after: int) -> AsyncGenerator[bytes, None]:
+    async def watch_verdicts(self, verdict_filter: VerdictFilter, after: int) -> AsyncGenerator[bytes, None]:
         """Yield encoded replies with verdicts of the caller's region; raises as Broadcast.messages does."""
         with self._verdicts.admitted():
-            async for message in self._verdicts.messages(after, replace(wanted, scope=self._region)):
+            async for message in self._verdicts.messages(after, replace(verdict_filter, scope=self._region)):
                 yield message
 
     async def verdict_events(self, after: int) -> AsyncGenerator[Sequence[PublishedVerdict], None]:

@@ -25,7 +25,7 @@ _PENDING_REPLY_S = 0.5
 """How long before the caller's deadline the cameras without a verdict are reported as pending."""
 _REGISTRY_CHECK_S = 2.0
 """How long CheckNow waits without verdicts before it checks that its cameras are still in the registry."""
-_CURRENT_ROWS = 500
+_SNAPSHOT_ROWS = 500
 
 
 class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
@@ -112,7 +112,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             raise InvalidArgumentError(
                 "with_current", "true with resume_token, which resumes an earlier watch; leave one of them out"
             )
-        wanted = VerdictFilter(
+        verdict_filter = VerdictFilter(
             request.filter.region_prefix,
             request.filter.site_id,
             frozenset(camera_ids_of(request.filter.cameras, "filter.cameras")),
@@ -120,11 +120,11 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         )
         after = decode_resume_token(request.resume_token) if request.resume_token else await call.hub.verdict_head()
         if request.with_current:
-            async for current in _current(wanted, call):
-                yield current
+            async for reply in _snapshot(verdict_filter, call):
+                yield reply
         if not request.resume_token:
             yield encode_watch_token(encode_resume_token(after))
-        async with aclosing(call.hub.watch_verdicts(wanted, after)) as messages:
+        async with aclosing(call.hub.watch_verdicts(verdict_filter, after)) as messages:
             async for message in messages:
                 yield message
 
@@ -173,17 +173,18 @@ def encode_watch_token(resume_token: str) -> bytes:
     return patrol_pb2.WatchVerdictsResponse(resume_token=resume_token).SerializeToString()
 
 
-async def _current(wanted: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse]:
+async def _snapshot(verdict_filter: VerdictFilter, call: Call) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse]:
     """Yield the latest verdicts of all cameras of a filter, a page at a time."""
     mark: CameraCursor | None = None
     while True:
         page = await call.hub.list_cameras(
-            CameraQuery(wanted.region_prefix, wanted.site_id, page_size=_CURRENT_ROWS, after=mark)
+            CameraQuery(verdict_filter.region_prefix, verdict_filter.site_id, page_size=_SNAPSHOT_ROWS, after=mark)
         )
         verdicts = [
             verdict_message(status.latest)
             for status in page.cameras
-            if status.latest is not None and (not wanted.camera_ids or status.camera.camera_id in wanted.camera_ids)
+            if status.latest is not None
+            and (not verdict_filter.camera_ids or status.camera.camera_id in verdict_filter.camera_ids)
         ]
         if verdicts:
             yield patrol_pb2.WatchVerdictsResponse(verdicts=verdicts, current=True)

@@ -92,7 +92,7 @@ class Broadcast(Generic[Event]):
         finally:
             self.watchers -= 1
 
-    async def messages(self, after: int, wanted: EventFilter[Event]) -> AsyncGenerator[bytes, None]:
+    async def messages(self, after: int, event_filter: EventFilter[Event]) -> AsyncGenerator[bytes, None]:
         """Yield the encoded events after `after` that a filter lets through, with the resume token behind them.
 
         If no event matches for HEARTBEAT_S, the resume token comes alone. Raises TooSlowError if the ring has
@@ -101,7 +101,7 @@ class Broadcast(Generic[Event]):
         now_s = asyncio.get_running_loop().time
         sent_s = now_s()
         async for span in self._spans(after):
-            message = self._ring.joined(span, wanted)
+            message = self._ring.joined(span, event_filter)
             if not message and now_s() - sent_s >= HEARTBEAT_S:
                 message = self._ring.token_message(span.seq)
             if message:

@@ -139,15 +139,15 @@ class EventRing(Generic[Event]):
         """Release the spans of the round that is over."""
         self._spans.clear()
 
-    def joined(self, span: Span[Event], wanted: EventFilter[Event]) -> bytes:
+    def joined(self, span: Span[Event], event_filter: EventFilter[Event]) -> bytes:
         """The messages of the events that match, with the resume token behind them; empty if none matches."""
-        joined = span.joined.get(wanted)
+        joined = span.joined.get(event_filter)
         if joined is None:
-            messages = [self._message(entry) for entry in span.entries if wanted.matches(entry.event)]
+            messages = [self._message(entry) for entry in span.entries if event_filter.matches(entry.event)]
             joined = b"".join((*messages, self.token_message(span.seq))) if messages else b""
             if len(joined) <= span.bytes_left and len(span.joined) < _FILTERS_MAX:
                 span.bytes_left -= len(joined)
-                span.joined[wanted] = joined
+                span.joined[event_filter] = joined
         return joined
 
     def token_message(self, seq: int) -> bytes:
