@@ -55,9 +55,7 @@ def spot_check(
     """
     drawing = bool(size or seed is not None or region or dry_run or check_now)
     if drawing + (show is not None) + earlier > 1:
-        raise ConfigError(
-            "--show and --list show earlier draws; leave out the options of a new draw, and give one of them"
-        )
+        raise ConfigError("--show and --list show earlier draws; leave the other options of the draw out")
     if as_csv is not None and (as_json or earlier):
         raise ConfigError("--csv writes the canteens of one draw; leave --json and --list out")
     with client_of(settings_of(config), server, token, ca) as client:
