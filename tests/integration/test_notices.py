@@ -1,6 +1,5 @@
 """Notices over real HTTP, from a real outbox, to receivers that fail in every way."""
 
-from contextlib import suppress
 import os
 import random
 import signal
@@ -10,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
