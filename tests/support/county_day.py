@@ -17,6 +17,7 @@ from engine.demo.server import serve
 from engine.model.access import Role, TokenOrder
 from engine.model.findings import Finding, LedgerEvent
 from engine.model.verdict import Verdict
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO, SHIFT = "astronaut.png", 0.741
@@ -73,19 +74,20 @@ class PatrolProcess:
     def start(self, token: str = "") -> None:
         """Start the process and return once the API answers."""
         command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self._config)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-        give_up_s = time.monotonic() + 40
+        process = self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         with PatrolClient(self.address, token=token, timeout_s=5) as client:
-            while True:
+
+            def answers() -> bool:
+                assert process.poll() is None, "the engine ended"
                 try:
                     client.status()
-                    return
                 except CallError as error:
                     if error.status != "UNAVAILABLE":
                         raise
-                    assert self._process.poll() is None, "the engine ended"
-                    assert time.monotonic() < give_up_s, "the engine does not answer"
-                time.sleep(0.1)
+                    return False
+                return True
+
+            wait_until(answers, 40, what="an answer of the engine", poll_s=0.1)
 
     def stop(self) -> None:
         """Stop the process with SIGTERM."""
