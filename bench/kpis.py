@@ -21,7 +21,7 @@ from random import Random
 from typing import Any
 
 from engine.clock import NS_PER_S
-from engine.hub.kpi_service import KpiService, kpi_table, league_table
+from engine.hub.services.kpis import KpiService, kpi_table, league_table
 from engine.interchange.regions import hebei
 from engine.kpi.counting import NO_COUNTS
 from engine.kpi.daily_counts import LATE_NS, DailyCounts

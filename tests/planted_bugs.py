@@ -18,16 +18,16 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.model.visit import CheckNowReport
-from engine.scheduler import overload, timing
-from engine.scheduler.backoff import first_wait_s
 from engine.scheduler.classes import CameraClass
 from engine.scheduler.core import Scheduler
 from engine.scheduler.dispatch import Dispatch
 from engine.scheduler.events import CheckNowAnswered
 from engine.scheduler.gates import Hosts, Rate
 from engine.scheduler.invariants import SchedulerInvariantError
+from engine.scheduler.periods import overload, timing
+from engine.scheduler.periods.backoff import first_wait_s
+from engine.scheduler.periods.timing import NEVER_NS, Timing
 from engine.scheduler.statistics import Statistics
-from engine.scheduler.timing import NEVER_NS, Timing
 from tests.support.scheduler_auditor import AuditError
 from tests.support.scheduling import SECOND
 from tests.support.worlds import WORLDS, ReplayError, World

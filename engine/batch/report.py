@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 
-from engine.hub.kpi_service import kpi_table, league_table
+from engine.hub.services.kpis import kpi_table, league_table
 from engine.interchange.regions import Regions
 from engine.ledger.projection import apply
 from engine.model.findings import Finding, LedgerEvent, Step

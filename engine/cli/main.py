@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import cameras, config, db, evidence, findings, kpi, notices, token
-from engine.cli.check import check
-from engine.cli.export import export
+from engine.cli.commands import cameras, config, db, evidence, findings, kpi, notices, token
+from engine.cli.commands.check import check
+from engine.cli.commands.export import export
+from engine.cli.commands.pause import pause, resume
+from engine.cli.commands.rejudge import rejudge
+from engine.cli.commands.report import report
+from engine.cli.commands.run import demo, run
+from engine.cli.commands.scheduler import plan, top
+from engine.cli.commands.simulate import simulate
+from engine.cli.commands.spot_check import spot_check
+from engine.cli.commands.token import audit
 from engine.cli.options import ERR, OUT
-from engine.cli.pause import pause, resume
-from engine.cli.rejudge import rejudge
-from engine.cli.report import report
-from engine.cli.run import demo, run
-from engine.cli.scheduler import plan, top
-from engine.cli.simulate import simulate
-from engine.cli.spotcheck import spot_check
-from engine.cli.token import audit
 from engine.errors import PatrolError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Patrols every kitchen camera of a province.")

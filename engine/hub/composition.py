@@ -12,22 +12,22 @@ from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
-from engine.hub.evidence_retention import EvidenceRetention
-from engine.hub.finding_log import CommitFlag, FindingLog, FindingPublisher
-from engine.hub.findings_service import FindingsService
 from engine.hub.judge_state_store import JudgeStateStore
 from engine.hub.judging import Judge
-from engine.hub.kpi_service import KpiService
 from engine.hub.loop import HubLoop, Sockets
-from engine.hub.notices_service import NoticeBodies, NoticesService, confirm_with
 from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.port import Port
 from engine.hub.registry import Registry
+from engine.hub.services.evidence_retention import EvidenceRetention
+from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
+from engine.hub.services.findings import FindingsService
+from engine.hub.services.kpis import KpiService
+from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
 from engine.hub.state import HubState
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.verdict_log import VerdictLog
-from engine.hub.visits import Visits
+from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics

@@ -11,11 +11,11 @@ from engine.clock import monotonic_ns, wall_ns
 from engine.errors import ConfigError, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
-from engine.hub.findings_service import FindingsService
-from engine.hub.kpi_service import KpiService
 from engine.hub.pipeline import Storage
 from engine.hub.render_jobs import with_visit
-from engine.hub.spot_check_service import SpotCheckService
+from engine.hub.services.findings import FindingsService
+from engine.hub.services.kpis import KpiService
+from engine.hub.services.spot_checks import SpotCheckService
 from engine.hub.state import HubState
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION

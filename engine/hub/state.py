@@ -8,7 +8,7 @@ from engine.hub.pipeline import KeyframePipeline
 from engine.hub.registry import Registry
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
-from engine.hub.visits import Visits
+from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 
 

@@ -3,10 +3,10 @@
 from collections import deque
 
 from engine.clock import seconds
-from engine.hub.findings_service import FindingsService
 from engine.hub.pipeline import KeyframePipeline, Outlets
 from engine.hub.registry import Registry
-from engine.hub.visits import Visits
+from engine.hub.services.findings import FindingsService
+from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.metrics import Metrics
 from engine.model.engine_status import MachineStatus

@@ -8,9 +8,9 @@ from engine.config.capacity import CameraGroups, Fleet, Load, capacity_shortfall
 from engine.config.schema import SchedulerSettings, Settings
 from engine.scheduler.classes import CameraClass
 from engine.scheduler.core import Scheduler
+from engine.scheduler.periods.timing import DEMUX, class_of_key_point
+from engine.scheduler.periods.windows import SEARCH_DAYS
 from engine.scheduler.table import ENABLED, PUSH, REMOVED, CameraState
-from engine.scheduler.timing import DEMUX, class_of_key_point
-from engine.scheduler.windows import SEARCH_DAYS
 
 
 def warnings(scheduler: Scheduler, settings: Settings, calendar: Calendar, cores: int, wall_ns: int) -> list[str]:

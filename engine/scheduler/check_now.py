@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from engine.model.visit import CheckNowReport
 from engine.scheduler.dispatch import Dispatch
 from engine.scheduler.pauses import Pauses
+from engine.scheduler.periods.timing import NEVER_NS
 from engine.scheduler.table import ENABLED, PERIODIC, PUSH, URGENT, CameraState, Table
-from engine.scheduler.timing import NEVER_NS
 
 _FLIGHT = int(CameraState.FLIGHT)
 

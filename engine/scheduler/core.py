@@ -43,11 +43,11 @@ from engine.scheduler.events import (
     WallClock,
 )
 from engine.scheduler.heap import SlotHeap, ceil_ms
-from engine.scheduler.overload import Overload
 from engine.scheduler.pauses import Pauses
+from engine.scheduler.periods.overload import Overload
+from engine.scheduler.periods.timing import Timing
 from engine.scheduler.statistics import Statistics
 from engine.scheduler.table import ENABLED, FAILING, PROBING, PUSH, REMOVED, SUSPICIOUS, URGENT, CameraState, Table
-from engine.scheduler.timing import Timing
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
 _DUE, _FLIGHT, _IDLE = int(CameraState.DUE), int(CameraState.FLIGHT), int(CameraState.IDLE)

@@ -15,9 +15,9 @@ from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
 from engine.scheduler.heap import SlotHeap
+from engine.scheduler.periods.timing import Timing
 from engine.scheduler.statistics import Statistics
 from engine.scheduler.table import FAILING, PROBING, URGENT, CameraState, Table
-from engine.scheduler.timing import Timing
 
 WAIT_REASONS = ("", "overload", "uplink_cap", "host_cap", "host_rate")
 """What a camera last waited for, by the number in the table; its missed periods are counted under it."""

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.clock import ns
-from engine.scheduler.backoff import ceiling_ns
 from engine.scheduler.classes import CLASSES, CameraClass, periods_ns
 from engine.scheduler.core import Scheduler
+from engine.scheduler.periods.backoff import ceiling_ns
+from engine.scheduler.periods.timing import NEVER_NS
 from engine.scheduler.table import ENABLED, FAILING, PROBING, PUSH, SUSPICIOUS, URGENT, CameraState
-from engine.scheduler.timing import NEVER_NS
 
 _SLACK_NS = 1_000_000
 

@@ -9,12 +9,12 @@ import numpy.typing as npt
 from engine.clock import NS_PER_S, seconds
 from engine.errors import RegistryError
 from engine.model.schedule import CameraPlanReport, ClassStatus, HostStatus, Pause, PauseStatus, SchedulerStatus
-from engine.scheduler.backoff import ceiling_ns, failure_count
 from engine.scheduler.classes import CLASSES, REASONS, CameraClass, periods_ns
 from engine.scheduler.core import Scheduler
 from engine.scheduler.dispatch import WAIT_REASONS
+from engine.scheduler.periods.backoff import ceiling_ns, failure_count
+from engine.scheduler.periods.timing import NEVER_NS
 from engine.scheduler.table import ENABLED, FAILING, PERIODIC, PUSH, SUSPICIOUS, URGENT, CameraState
-from engine.scheduler.timing import NEVER_NS
 
 COUNTIES_SHOWN = 20
 HOSTS_SHOWN = 20

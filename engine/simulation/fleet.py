@@ -9,7 +9,7 @@ from itertools import accumulate, cycle, islice
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
-from engine.hub.camera_plan import plan_of
+from engine.hub.visiting.camera_plan import plan_of
 from engine.model.camera import Camera, KeyPoint
 from engine.scheduler.classes import CameraClass, base_class
 from engine.scheduler.deterministic_random import seed_of, uniform

@@ -5,7 +5,7 @@ from heapq import heapreplace
 
 from engine.clock import ns
 from engine.config.schema import Settings
-from engine.hub.feeder_pool import visits_allowed
+from engine.hub.visiting.feeder_pool import visits_allowed
 from engine.simulation.camera_model import NEVER_ANSWERED
 from engine.simulation.world import World
 

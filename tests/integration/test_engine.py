@@ -24,7 +24,7 @@ from engine.config.serve import ServeSettings
 from engine.demo.county import County
 from engine.errors import ListenError, StoreError
 from engine.feed import wire
-from engine.hub.visits import Visits
+from engine.hub.visiting.visits import Visits
 from engine.interchange.platform_claims import Channel, ClaimedChannels
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe

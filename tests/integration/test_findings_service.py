@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from engine.errors import StoreError
-from engine.hub.finding_log import FindingLog
+from engine.hub.services.finding_log import FindingLog
 from engine.ledger.projection import replay
 from engine.model.findings import FindingQuery, FindingState, LoggedEvent, Step
 from engine.model.verdict import FaultKind

@@ -13,7 +13,7 @@ from engine.cli.main import app
 from engine.client import PatrolClient
 from engine.decode.decoder import Decoder
 from engine.demo.county import County
-from engine.hub.kpi_service import kpi_table
+from engine.hub.services.kpis import kpi_table
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.kpi import Counts, KpiQuery
 from engine.model.measurement import Scores

@@ -25,7 +25,7 @@ from engine.config.schema import (
 )
 from engine.config.serve import ServeSettings
 from engine.errors import ConflictError
-from engine.hub.spot_check_service import SpotCheckService
+from engine.hub.services.spot_checks import SpotCheckService
 from engine.model.camera import Camera, SiteKind
 from engine.model.spot_check import SpotCheck, SpotCheckOrder
 from engine.model.verdict import State, Verdict

@@ -15,7 +15,7 @@ import pytest
 from engine.config.schema import RecordSettings
 from engine.decode.render import render_jpeg
 from engine.errors import IntegrityError
-from engine.hub.evidence_retention import EvidenceRetention
+from engine.hub.services.evidence_retention import EvidenceRetention
 from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
 from engine.model.keyframe import Codec, EvidenceKeyframe, Keyframe

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.hub.kpi_service import KpiService, kpi_table, league_table
+from engine.hub.services.kpis import KpiService, kpi_table, league_table
 from engine.model.camera import Camera, KeyPoint
 from engine.model.kpi import Counts, KpiBy, KpiName, KpiQuery, LeagueQuery
 from engine.model.verdict import FaultKind, State, Verdict

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.hub.kpi_service import region_table
+from engine.hub.services.kpis import region_table
 from engine.kpi.recent_days import RECENT_DAYS, RecentDays
 from engine.model.kpi import Counts, KpiBy, KpiChanges, KpiQuery
 from engine.storage.db.database import connect, parse_url

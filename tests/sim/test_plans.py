@@ -11,7 +11,7 @@ from engine.clock import NS_PER_S, ns
 from engine.config import Settings, load
 from engine.config.calendar import Calendar, load_calendar
 from engine.config.capacity import Fleet, Load, capacity_shortfalls
-from engine.scheduler.windows import Windows
+from engine.scheduler.periods.windows import Windows
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import generate_fleet
 from engine.simulation.report import Report, simulate

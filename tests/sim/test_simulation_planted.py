@@ -10,7 +10,7 @@ from engine.scheduler.classes import CameraClass
 from engine.scheduler.core import Scheduler
 from engine.scheduler.dispatch import Dispatch
 from engine.scheduler.gates import Rate
-from engine.scheduler.timing import NEVER_NS, Timing
+from engine.scheduler.periods.timing import NEVER_NS, Timing
 from engine.simulation.world import Pattern, World
 from tests.planted_bugs import Wrapper, around, instead
 from tests.support.simulations import report, settings

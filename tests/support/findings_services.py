@@ -16,9 +16,9 @@ from engine.config import Settings
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import RecordSettings
 from engine.errors import PatrolError
-from engine.hub.finding_log import CommitFlag, FindingPublisher, Listener
-from engine.hub.findings_service import FindingsService
-from engine.hub.notices_service import NoticeBodies
+from engine.hub.services.finding_log import CommitFlag, FindingPublisher, Listener
+from engine.hub.services.findings import FindingsService
+from engine.hub.services.notices import NoticeBodies
 from engine.hub.thread_calls import ThreadCalls
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics

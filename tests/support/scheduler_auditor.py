@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.model.visit import FailureReason
-from engine.scheduler.backoff import ceiling_ns, first_wait_s
 from engine.scheduler.classes import base_class
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -31,8 +30,9 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
+from engine.scheduler.periods.backoff import ceiling_ns, first_wait_s
+from engine.scheduler.periods.windows import Window, Windows
 from engine.scheduler.status import scheduler_status
-from engine.scheduler.windows import Window, Windows
 from tests.support.scheduling import SECOND
 
 _MOMENT_NS = 2_000_000

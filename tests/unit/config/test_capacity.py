@@ -9,12 +9,12 @@ from engine.config import Settings
 from engine.config.calendar import Calendar, Span
 from engine.config.capacity import Fleet, Load, capacity_shortfalls
 from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, WorkerSettings
-from engine.hub.camera_plan import plan_of
+from engine.hub.visiting.camera_plan import plan_of
 from engine.model.camera import Camera, KeyPoint
 from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import CamerasRemoved, CamerasUpserted
-from engine.scheduler.windows import calendar_never_open
+from engine.scheduler.periods.windows import calendar_never_open
 
 FIRST_OF_OCTOBER_2026 = 1_790_784_000_000_000_000
 AMPLE = {"starts_per_s_max": 10_000, "host_starts_per_s_max": 10_000, "visits_per_host_max": 100_000}

@@ -1,6 +1,6 @@
 """Visits that the hub allows: never more keyframes under way and waiting than half the intake holds."""
 
-from engine.hub.feeder_pool import visits_allowed
+from engine.hub.visiting.feeder_pool import visits_allowed
 
 
 def test_visits_are_bounded_by_feeders_and_by_the_room_for_what_they_bring() -> None:

@@ -6,7 +6,7 @@ from engine.clock import NS_PER_S
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.hub.registry import Registry
-from engine.hub.visits import Visits
+from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.verdict import State, Verdict

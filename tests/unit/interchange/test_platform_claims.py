@@ -108,7 +108,7 @@ def test_unknown_takes_no_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("url", "other"),
     [
         ("rtsp://u:p@10.0.0.1:554/a/1", "RTSP://10.0.0.1/a/1"),
         ("rtsp://u:***@H/a?channel=1&subtype=0", "rtsp://h:554/a?channel=1&subtype=0"),

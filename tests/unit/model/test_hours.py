@@ -10,7 +10,7 @@ import pytest
 from engine.config.calendar import Calendar, load_calendar
 from engine.errors import ConfigError
 from engine.model.hours import ALWAYS, parse_hours
-from engine.scheduler.windows import SEARCH_DAYS, Window, Windows
+from engine.scheduler.periods.windows import SEARCH_DAYS, Window, Windows
 from tests.support.expect import present
 from tests.support.scheduling import SECOND, wall_ns
 

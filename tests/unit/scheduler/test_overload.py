@@ -11,7 +11,7 @@ from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CapacityChanged
 from engine.scheduler.invariants import check_invariants
-from engine.scheduler.overload import INTERVAL_NS, Overload
+from engine.scheduler.periods.overload import INTERVAL_NS, Overload
 from tests.support.scheduling import Patrol, cameras, key_cameras, settings
 
 

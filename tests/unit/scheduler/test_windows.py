@@ -13,7 +13,7 @@ from engine.model.visit import FailureReason
 from engine.scheduler.capacity_warnings import never_open
 from engine.scheduler.events import CameraPlan, CamerasUpserted, CheckNow, PushMissing
 from engine.scheduler.invariants import check_invariants
-from engine.scheduler.sites import Sites
+from engine.scheduler.periods.sites import Sites
 from tests.support.scheduling import HOUR_S, Patrol, Start, cameras, settings, wall_ns
 
 MONDAY = "2026-03-02T00:00"

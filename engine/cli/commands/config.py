@@ -142,7 +142,7 @@ def _warnings(
 ) -> tuple[int | None, list[str]]:
     """Return the number of cameras that were checked (None if none were given), and the warnings."""
     from engine.config.capacity import Fleet, Load, capacity_shortfalls
-    from engine.scheduler.windows import calendar_never_open
+    from engine.scheduler.periods.windows import calendar_never_open
 
     if registry is not None and cameras is not None:
         raise ConfigError("--registry and --cameras: give one of them; a registry has its own number of cameras")
@@ -151,7 +151,7 @@ def _warnings(
         warnings = calendar_never_open(calendar, settings.scheduler.hours, wall_ns())
         return cameras, [*capacity_shortfalls(settings, Fleet(Load(cameras or 0)), cores), *warnings]
     from engine.batch.registry_files import read_registry
-    from engine.hub.camera_plan import plan_of
+    from engine.hub.visiting.camera_plan import plan_of
     from engine.scheduler import capacity_warnings
     from engine.scheduler.core import Scheduler
     from engine.scheduler.events import CamerasUpserted

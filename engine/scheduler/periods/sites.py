@@ -3,7 +3,7 @@
 from array import array
 
 from engine.config.calendar import Calendar
-from engine.scheduler.windows import Window, Windows
+from engine.scheduler.periods.windows import Window, Windows
 
 _NO_SITE = ("", "", "")
 

@@ -14,7 +14,7 @@ from typing import Any
 from engine.clock import wall_ns
 from engine.config.schema import Settings
 from engine.errors import NotFoundError, StoreError
-from engine.hub.finding_log import CommitFlag
+from engine.hub.services.finding_log import CommitFlag
 from engine.hub.thread_calls import ThreadCalls
 from engine.ledger.commands import check_command, check_state, is_repeated
 from engine.ledger.core import Action, Ledger, RecheckRequest

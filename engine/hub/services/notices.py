@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.config.notices import NoticesSettings
-from engine.hub.findings_service import FindingsService
+from engine.hub.services.findings import FindingsService
 from engine.hub.thread_calls import ThreadCalls
 from engine.interchange.regions import Regions
 from engine.model.camera import Camera

@@ -50,7 +50,7 @@ def kpi(
         return
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv: give one of them")
-    from engine.hub.kpi_service import kpi_table
+    from engine.hub.services.kpis import kpi_table
 
     query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)
     with _record(config) as record:
@@ -84,7 +84,7 @@ def league(
     """Rank counties, best first, beside the rate of the same number of days before. Equal rates share a place."""
     if by == KpiBy.CANTEEN:
         raise ConfigError("--by canteen: a league ranks provinces, cities or counties; use `patrol kpi --by canteen`")
-    from engine.hub.kpi_service import league_table
+    from engine.hub.services.kpis import league_table
 
     query = LeagueQuery(_region(region), name, by, _day("--from", first), _day("--to", last), measured_min)
     with _record(config) as record:

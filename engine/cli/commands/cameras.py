@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.commands.platforms import disagree, pull_app
 from engine.cli.options import (
     ERR,
     OUT,
@@ -21,7 +22,6 @@ from engine.cli.options import (
     client_of,
     settings_of,
 )
-from engine.cli.platforms import disagree, pull_app
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem

@@ -16,12 +16,12 @@ from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.model.camera import KeyPoint
 from engine.model.visit import FailureReason
-from engine.scheduler.backoff import backoff_ns, ceiling_ns, failure_count, first_wait_s, updated_memory
 from engine.scheduler.classes import CLASSES, CameraClass, base_class, periods_ns
 from engine.scheduler.deterministic_random import uniform
 from engine.scheduler.events import CameraPlan
-from engine.scheduler.overload import Overload
-from engine.scheduler.sites import Sites
+from engine.scheduler.periods.backoff import backoff_ns, ceiling_ns, failure_count, first_wait_s, updated_memory
+from engine.scheduler.periods.overload import Overload
+from engine.scheduler.periods.sites import Sites
 from engine.scheduler.statistics import Statistics
 from engine.scheduler.table import ENABLED, FAILING, PERIODIC, PUSH, SUSPICIOUS, CameraState, Table
 

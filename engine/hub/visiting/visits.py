@@ -7,9 +7,9 @@ from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
 from engine.feed.camera_url import route
-from engine.hub.camera_plan import plan_of, site_of
-from engine.hub.feeder_pool import FeederPool, visits_allowed
 from engine.hub.registry import Registry
+from engine.hub.visiting.camera_plan import plan_of, site_of
+from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe

@@ -1,0 +1,1 @@
+"""The commands of patrol, one module a group."""

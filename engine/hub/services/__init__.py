@@ -1,0 +1,1 @@
+"""The hub's services: findings, KPIs, notices, spot checks, each the owner of one subject."""

@@ -1,0 +1,1 @@
+"""Visits: joins the scheduler and the feeders."""
