@@ -50,7 +50,7 @@ def toml(settings: Settings | None = None) -> str:
 def shown(value: Any) -> str:
     """The value as TOML."""
     if isinstance(value, tuple):
-        return f"[{', '.join(shown(one) for one in value)}]"
+        return f"[{', '.join(shown(item) for item in value)}]"
     if isinstance(value, Section):
         return shown({name: getattr(value, name) for name in type(value).model_fields})
     if isinstance(value, dict):

@@ -1,46 +1,10 @@
 """Counts visits, lags, periods kept and periods missed, by class and county. Pure."""
 
-from bisect import bisect_left
-
 from engine.clock import NS_PER_S
 from engine.scheduler.classes import CLASSES
+from engine.scheduler.lag_histogram import LagWindow
 
 _WINDOW_NS = 60 * NS_PER_S
-_BOUNDS_NS = [round(0.01 * NS_PER_S * 1.08**n) for n in range(192)]
-"""10 ms to 6 hours; a percentile is off by 8 % at most."""
-
-
-class LagWindow:
-    """Lags of the last one to two minutes: the current minute and the previous one."""
-
-    def __init__(self) -> None:
-        self._current = [0] * (len(_BOUNDS_NS) + 1)
-        self._previous = list(self._current)
-        self._until_ns = 0
-
-    def add(self, lag_ns: int, now_ns: int) -> None:
-        """Count a visit that began this late."""
-        self._rotate(now_ns)
-        self._current[bisect_left(_BOUNDS_NS, lag_ns)] += 1
-
-    def percentile_ns(self, share: float, now_ns: int) -> int:
-        """Return the upper bound of the bucket below which this share of the lags lies; 0 without lags."""
-        self._rotate(now_ns)
-        counts = [a + b for a, b in zip(self._current, self._previous, strict=True)]
-        wanted, total = share * sum(counts), 0
-        for index, count in enumerate(counts):
-            total += count
-            if count and total >= wanted:
-                return _BOUNDS_NS[min(index, len(_BOUNDS_NS) - 1)] if index else 0
-        return 0
-
-    def _rotate(self, now_ns: int) -> None:
-        if now_ns < self._until_ns:
-            return
-        overdue_ns = now_ns - self._until_ns
-        self._previous = self._current if overdue_ns < _WINDOW_NS else [0] * len(self._current)
-        self._current = [0] * len(self._previous)
-        self._until_ns = now_ns + _WINDOW_NS
 
 
 class RecentRate:

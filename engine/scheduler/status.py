@@ -153,8 +153,8 @@ def _class_status(scheduler: Scheduler, camera_class: CameraClass, coverage: flo
         achieved_period_s=round(statistics.gaps[camera_class].recent_ns(now_ns) / 1e9, 3),
         looks_total=statistics.visits[camera_class],
         coverage=coverage,
-        lag_p50_s=seconds(statistics.lags[camera_class].percentile_ns(0.5, now_ns)),
-        lag_p99_s=seconds(statistics.lags[camera_class].percentile_ns(0.99, now_ns)),
+        lag_p50_s=statistics.lags[camera_class].percentile_s(0.5, now_ns),
+        lag_p99_s=statistics.lags[camera_class].percentile_s(0.99, now_ns),
         periods_due=statistics.periods_due[camera_class],
     )
 

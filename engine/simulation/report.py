@@ -11,9 +11,10 @@ from typing import Any
 from engine.clock import seconds
 from engine.config.diff import revision
 from engine.scheduler.classes import CLASSES, CameraClass
+from engine.scheduler.lag_histogram import LagHistogram
 from engine.scheduler.status import coverage_by_class, coverage_by_county
 from engine.simulation.simulation import Scenario, Simulation
-from engine.simulation.timeline import LagHistogram, Row
+from engine.simulation.timeline import Row
 
 CORE_SHARE_MAX = 0.9
 """Cores that are busier than this make keyframes queue; `cores_needed` leaves the rest free."""

@@ -5,43 +5,8 @@ from dataclasses import dataclass, field
 from engine.clock import ns, seconds
 from engine.scheduler.classes import CLASSES
 from engine.scheduler.core import Scheduler
+from engine.scheduler.lag_histogram import LagHistogram
 from engine.simulation.machine import Machine
-
-_BITS = 5
-
-
-class LagHistogram:
-    """Lags in buckets of a 32nd of an octave (milliseconds below 64), so a percentile is off by 3 % at most."""
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self.max_ns = 0
-
-    def add(self, lag_ns: int) -> None:
-        """Count a visit that began this late."""
-        ms = lag_ns // 1_000_000
-        shift = max(0, ms.bit_length() - _BITS - 1)
-        bucket = (shift << _BITS) + (ms >> shift)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
-        if lag_ns > self.max_ns:
-            self.max_ns = lag_ns
-
-    def merge(self, other: "LagHistogram") -> None:
-        """Add the other's lags."""
-        for bucket, count in other._counts.items():
-            self._counts[bucket] = self._counts.get(bucket, 0) + count
-        self.max_ns = max(self.max_ns, other.max_ns)
-
-    def percentile_s(self, share: float) -> float:
-        """Return a percentile in seconds; 0 without lags."""
-        wanted, total = share * sum(self._counts.values()), 0
-        for bucket in sorted(self._counts):
-            total += self._counts[bucket]
-            if total >= wanted:
-                shift = max(0, (bucket >> _BITS) - 1)
-                ms = (bucket - (shift << _BITS)) << shift
-                return min(ms / 1000, seconds(self.max_ns))
-        return 0.0
 
 
 @dataclass(slots=True)

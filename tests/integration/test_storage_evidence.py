@@ -157,11 +157,11 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     store.registry.upsert([Camera("c", "rtsp://h/1")])
     evidence = EvidenceStore(tmp_path / "ev", 10**6)
-    riders: list[tuple[str, ...]] = []
+    cited: list[tuple[str, ...]] = []
     there: list[bool] = []
 
     def ride(_: object, records: Sequence[VisitRecord]) -> None:
-        riders.extend(record.evidence for record in records)
+        cited.extend(record.evidence for record in records)
         there.extend(evidence.get_exhibit(digest) is not None for record in records for digest in record.evidence)
 
     store.transaction_hooks.append(ride)
@@ -174,7 +174,7 @@ def test_the_writer_keeps_an_announced_fault_before_the_verdict_that_refers_to_i
     writer.close()
     store.close()
     wanted = [(), (sha256(b"bad"), sha256(b"good"))]
-    assert [record.evidence for record in written] == riders == wanted
+    assert [record.evidence for record in written] == cited == wanted
     assert there == [True, True]
 
 

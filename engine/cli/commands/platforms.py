@@ -187,6 +187,7 @@ def _secret(variable: str) -> str:
 
 
 def _order(region: str, add: bool, stream_url: str, mark_absent: bool, dry_run: bool) -> "PullOptions":
+    from engine.batch.platforms import PullOptions
 
     if add != bool(stream_url):
         raise ConfigError("--add and --stream-url: a camera that is added needs a URL; give both or neither")

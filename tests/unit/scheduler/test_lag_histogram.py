@@ -1,11 +1,11 @@
-"""Lags of a rehearsal: a histogram that is exact enough."""
+"""Percentiles of lags: exact enough, of all visits or of the last minutes."""
 
 import random
 
 import numpy as np
 import pytest
 
-from engine.simulation.timeline import LagHistogram
+from engine.scheduler.lag_histogram import LagHistogram, LagWindow
 from tests.support.simulations import at_ns
 
 
@@ -43,3 +43,12 @@ def test_two_histograms_together_say_what_one_of_all_says() -> None:
     whole = histogram(lags_s)
     assert both.max_ns == whole.max_ns
     assert [both.percentile_s(n / 20) for n in range(21)] == [whole.percentile_s(n / 20) for n in range(21)]
+
+
+def test_a_window_keeps_the_current_minute_and_the_one_before() -> None:
+    window = LagWindow()
+    window.add(at_ns(10), at_ns(0))
+    window.add(at_ns(1), at_ns(61))
+    assert window.percentile_s(1, at_ns(61)) == pytest.approx(10, rel=1 / 32)
+    assert window.percentile_s(1, at_ns(122)) == pytest.approx(1, rel=1 / 32)
+    assert window.percentile_s(1, at_ns(500)) == 0
