@@ -94,7 +94,7 @@ def test_what_a_command_cannot_take_is_said(patrolled: Path) -> None:
     for arguments, why in (
         (("kpi", "--region", "13x"), "GB/T 2260"),
         (("kpi", "--from", "yesterday"), "2026-11-01"),
-        (("kpi", "league", "--by", "canteen"), "a league is of"),
+        (("kpi", "league", "--by", "canteen"), "a league ranks"),
         (("kpi", "--json", "--csv", "x"), "give one"),
     ):
         done = CliRunner().invoke(app, [*arguments, "--config", str(patrolled / "patrol.toml")])
