@@ -28,8 +28,8 @@ _CAMERA = Camera(
 )
 _REGION = "石家庄市长安区"
 _MEANINGS = {
-    Outcome.DELIVERED: "2xx: delivered; what the answer says is ignored",
-    Outcome.REFUSED: "400, 413, 415, 422: sent again; after `refusals_max` of them given up, and the next one passes",
+    Outcome.DELIVERED: "2xx: delivered; the body of the answer is ignored",
+    Outcome.REFUSED: "400, 413, 415, 422: sent again; given up after `refusals_max` of them, and the next passes",
     Outcome.THROTTLED: "429: sent again after Retry-After; the circuit stays closed",
     Outcome.GONE: "410: sent again after `wait_max_s`; the circuit opens at once",
     Outcome.REDIRECTED: "3xx: not followed; sent again",
