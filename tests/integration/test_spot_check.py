@@ -270,8 +270,8 @@ def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine: Engine, tm
     [
         (["--size", "-1"], "--size"),
         (["--seed", "4294967296"], "--seed"),
-        (["--show", "1", "--size", "2"], "leave out the options of a new draw"),
-        (["--list", "--dry-run"], "leave out the options of a new draw"),
+        (["--show", "1", "--size", "2"], "leave the other options"),
+        (["--list", "--dry-run"], "leave the other options"),
         (["--json", "--csv", "x"], "leave --json and --list out"),
         (["--dry-run", "--check-now"], "leave one of them out"),
         (["--region", "13x"], "region_prefix"),

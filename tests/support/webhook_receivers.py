@@ -78,7 +78,11 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length = int(self.headers["content-length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender was killed before it had sent all of the body: no request arrived
+                self.close_connection = True
+                return
             receiving = Received({name.lower(): value for name, value in self.headers.items()}, body, time.time())
             reply = receiver.reply(receiving)
             receiver.requests.append(receiving)
