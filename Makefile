@@ -27,8 +27,8 @@ coverage: $(VENV)/.ready
 
 # What CI runs: all tests, of which those that cost little when measured are.
 test-ci: $(VENV)/.ready
-	$(MAKE) coverage TESTS="tests/unit tests/property tests/contract"
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/sim tests/integration
+	$(MAKE) coverage TESTS="tests/unit tests/contract"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/property tests/sim tests/integration
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
