@@ -136,6 +136,7 @@ def compose(
     loop = HubLoop(sockets, state, metrics, begin)
     metrics_address = _serve_metrics(settings, metrics, stack)
     control.ready(grpc=grpc.start(), intake=intake_address, metrics=metrics_address)
+    ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer)
 
 

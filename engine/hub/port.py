@@ -115,7 +115,9 @@ class Port:
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the regions of the cameras that are known."""
         known = self._state.registry.cameras
-        return {camera_id: known[camera_id].region for camera_id in camera_ids if camera_id in known}
+        # One lookup each: the hub's thread may remove a camera at any moment.
+        cameras = ((camera_id, known.get(camera_id)) for camera_id in camera_ids)
+        return {camera_id: camera.region for camera_id, camera in cameras if camera is not None}
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return a verdict on a camera; `visit_id` 0 means the latest. None if it is not kept."""

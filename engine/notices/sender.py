@@ -70,7 +70,7 @@ class DeliveryMetrics(Protocol):
 
 
 class Sender:
-    """Sends notices in a thread of its own until it is closed.
+    """Sends notices in a thread of its own, from `start` to `close`.
 
     `on_openings_delivered`: called with the ids of findings whose opening was delivered, and the endpoint. A finding
     may be reported more than once. If the call raises, that is logged, and the same findings are reported again later.
@@ -98,6 +98,9 @@ class Sender:
         # One thread, so that the calls to the database are made in order.
         self._outbox_executor = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -121,7 +124,8 @@ class Sender:
             self._poll_now()
 
         self._call(stop)
-        self._thread.join(_STOP_S)
+        if self._thread.is_alive():
+            self._thread.join(_STOP_S)
 
     def _call(self, callback: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended

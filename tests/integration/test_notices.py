@@ -80,6 +80,7 @@ def send(store: Store) -> Iterator[StartSender]:
         box: Outbox | None = None,
     ) -> Sender:
         senders.append(Sender(box or store.outbox, settings, told, metrics or RecordingMetrics()))
+        senders[-1].start()
         return senders[-1]
 
     yield start

@@ -35,5 +35,6 @@ def ignore_delivered(delivered: Mapping[int, str]) -> None:
 if __name__ == "__main__":
     store = Store.open(sys.argv[1])
     sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, ignore_delivered, RecordingMetrics())
+    sender.start()
     print("ready", flush=True)
     time.sleep(120)

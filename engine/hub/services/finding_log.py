@@ -1,10 +1,10 @@
-"""The ledger's events as they are committed: read by watchers, published to listeners once each."""
+"""The ledger's events as they are committed: watchers read them, listeners are called with them."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
 
-from engine.model.findings import LedgerEvent, LoggedEvent
+from engine.model.findings import LoggedEvent
 from engine.storage.db.findings import FindingStore
 
 _EVENTS_MAX = 500
@@ -27,10 +27,6 @@ class FindingLog:
         """Return the first events with a greater seq, at most `limit`."""
         return await asyncio.to_thread(self._record.events_after, seq, limit)
 
-    async def events_of(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """Return all events of a finding; empty if there is no such finding."""
-        return await asyncio.to_thread(self._record.events_of, finding_id)
-
 
 class CommitFlag:
     """Says that ledger events were written in a transaction. Any thread."""
@@ -52,7 +48,7 @@ class CommitFlag:
 
 
 class FindingPublisher:
-    """Hands committed events to `listeners`, in the order of commits, each once. For the writer's thread."""
+    """Calls `listeners` with committed events, in the order of commits. For the writer's thread."""
 
     def __init__(self, record: FindingStore, written: CommitFlag, listeners: Sequence[Listener]) -> None:
         self._record = record
@@ -61,7 +57,10 @@ class FindingPublisher:
         self._published_seq = record.last_seq()
 
     def publish(self) -> None:
-        """Publish what the last transaction committed. An event that a listener fails on is published again."""
+        """Publish what was committed since the last call.
+
+        If a listener raises, its events come again at the next call, to every listener.
+        """
         if not self._written.clear():
             return
         try:
