@@ -8,20 +8,20 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
-from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
 from engine.feed.camera_url import source_url
-from engine.feed.demux import DemuxPool, fetch_now
+from engine.feed.demux import fetch_now
 from engine.model.keyframe import Codec, Keyframe
-from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
+from engine.model.visit import FailureReason, FeedKind, VisitFailure
 from tests.support.clips import encode, scene, units, write_clip
+from tests.support.http_site import Page, Pages, site
 from tests.support.waiting import wait_until
 
 HLS_TYPE = "application/vnd.apple.mpegurl"
@@ -64,50 +64,6 @@ def remux(clip: Path, target: Path, container_format: str) -> Path:
                 packet.stream = out
                 sink.mux(packet)
     return target
-
-
-Page = tuple[str, bytes] | Callable[[http.server.BaseHTTPRequestHandler], None]
-"""Content type and body, or what answers."""
-Pages = dict[str, Page]
-"""By path."""
-
-
-class Site(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, pages: Pages) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.pages = pages
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Site)
-        page = self.server.pages.get(self.path.partition("?")[0])
-        if page is None:
-            self.send_error(404)
-        elif callable(page):
-            with contextlib.suppress(OSError):
-                page(self)
-        else:
-            kind, body = page
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def site(pages: Pages) -> Iterator[str]:
-    with Site(pages) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
 
 
 def test_a_file_gives_its_first_keyframe_with_parameter_sets(coded: tuple[Codec, Path]) -> None:
@@ -335,81 +291,3 @@ def test_broken_files_never_hang_or_crash(shared_data: Path) -> None:
         end = fetch(source_url(str(path)), deadline_s=5)
         assert time.monotonic() - began < 5, path
         assert isinstance(end, Keyframe | VisitFailure)
-
-
-def silent_server() -> socket.socket:
-    server = socket.create_server(("127.0.0.1", 0), backlog=64)
-    kept: list[socket.socket] = []
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                kept.append(server.accept()[0])
-
-    threading.Thread(target=accept, daemon=True).start()
-    return server
-
-
-def test_the_pool_ends_every_visit_once_and_gives_stuck_threads_up() -> None:
-    ends: list[VisitFailure | Keyframe] = []
-    settings = FeedSettings(demux_threads=4, demux_stuck_max=2, deadline_s=1, connect_timeout_s=5)
-    with silent_server() as server:
-        pool = DemuxPool(settings, ends.append)
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
-        orders = [VisitOrder(n, f"c{n}", url, 500_000_000, FeedKind.DEMUX) for n in range(5)]
-        assert [pool.submit(order) for order in orders] == [True] * 4 + [False]
-
-        def all_ended() -> bool:
-            pool.tick(monotonic_ns())
-            return len(ends) >= 4
-
-        wait_until(all_ended, 5)
-        assert sorted(end.visit_id for end in ends) == [0, 1, 2, 3]
-        assert {end.reason for end in ends if isinstance(end, VisitFailure)} == {FailureReason.TIMEOUT_CONNECT}
-        assert pool.in_flight == 0
-        assert pool.submit(orders[4]), "the pool has room again"
-        pool.close(0.1)
-    assert len({end.visit_id for end in ends}) == len(ends)
-
-
-def test_closing_the_pool_waits_for_visits_in_flight_and_not_for_idle_or_stuck_threads() -> None:
-    ends: list[VisitFailure | Keyframe] = []
-    jpeg = encode(Codec.MJPEG, [scene(320, 240)])[0]
-
-    def slow(handler: http.server.BaseHTTPRequestHandler) -> None:
-        time.sleep(0.5)
-        handler.send_response(200)
-        handler.send_header("Content-Type", "image/jpeg")
-        handler.end_headers()
-        handler.wfile.write(jpeg)
-
-    settings = FeedSettings(demux_threads=4, connect_timeout_s=5)
-    with silent_server() as server, site({"/slow": slow, "/quick": ("image/jpeg", jpeg)}) as url:
-        pool = DemuxPool(settings, ends.append)
-        silent = f"http://127.0.0.1:{server.getsockname()[1]}/x"
-        assert pool.submit(VisitOrder(1, "c1", silent, 100_000_000, FeedKind.DEMUX))
-        assert pool.submit(VisitOrder(2, "c2", f"{url}/quick", 5_000_000_000, FeedKind.DEMUX))
-
-        def none_in_flight() -> bool:
-            pool.tick(monotonic_ns() + 300_000_000)
-            return pool.in_flight == 0
-
-        wait_until(none_in_flight, 5)
-        assert pool.submit(VisitOrder(3, "c3", f"{url}/slow", 5_000_000_000, FeedKind.DEMUX))
-        began = time.monotonic()
-        pool.close(10)
-        assert time.monotonic() - began < 5
-        assert [end.visit_id for end in ends if isinstance(end, Keyframe)] == [2, 3]
-
-
-def test_closing_the_pool_gives_a_visit_up_when_the_time_has_passed() -> None:
-    ends: list[VisitFailure | Keyframe] = []
-    with silent_server() as server:
-        pool = DemuxPool(FeedSettings(demux_threads=4, connect_timeout_s=5), ends.append)
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
-        for number in range(3):
-            assert pool.submit(VisitOrder(number, "c", url, 5_000_000_000, FeedKind.DEMUX))
-        began = time.monotonic()
-        pool.close(0.4)
-        assert 0.3 < time.monotonic() - began < 1.5
-        assert ends == []
