@@ -42,8 +42,8 @@ from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
 from engine.serve.server import GrpcServer
-from engine.serve.services import findings as finding_messages
-from engine.serve.services import patrol as verdict_messages
+from engine.serve.services import findings as finding_service
+from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.pauses import delete_pause
 from engine.storage.db.store import Store
@@ -205,8 +205,8 @@ def _ledger(
     serve = settings.serve
     watch: Broadcast[LoggedEvent] = Broadcast(
         FindingLog(record),
-        finding_messages.encode_watch_event,
-        finding_messages.encode_watch_token,
+        finding_service.encode_watch_event,
+        finding_service.encode_watch_token,
         serve.watch_queue_max,
         serve.watchers_max,
     )
@@ -224,8 +224,8 @@ def _outlets(
     verdict_log = VerdictLog(store.history, memory.registry)
     watch: Broadcast[PublishedVerdict] = Broadcast(
         verdict_log,
-        verdict_messages.encode_watch_event,
-        verdict_messages.encode_watch_token,
+        patrol_service.encode_watch_event,
+        patrol_service.encode_watch_token,
         serve.watch_queue_max,
         serve.watchers_max,
     )
