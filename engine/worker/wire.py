@@ -26,6 +26,7 @@ JOB = b"JB1"
 READY = b"RD1"
 RESULT = b"JR1"
 
+_JOB_ID_TAG = b"\x09"  # field 1, fixed64
 _JOB_ID_BYTES = 9
 _MEASUREMENT_TAG = b"\x12"  # field 2, length-delimited
 
@@ -131,9 +132,10 @@ def unpack_result(frames: list[wire.Frame]) -> Result:
 def _measurement_bytes(body: bytes) -> bytes:
     """Return the serialised measurement inside a JobResult that `pack_result` wrote.
 
-    A JobResult is `job_id` (a tag and 8 bytes), then `measurement` (a tag, its length as a varint, its bytes).
+    A JobResult is `job_id` (a tag and 8 bytes), then `measurement` (a tag, its length as a varint, its bytes). Raises
+    WireError if its fields are in another order.
     """
-    if body[_JOB_ID_BYTES : _JOB_ID_BYTES + 1] != _MEASUREMENT_TAG:
+    if body[:1] != _JOB_ID_TAG or body[_JOB_ID_BYTES : _JOB_ID_BYTES + 1] != _MEASUREMENT_TAG:
         raise WireError(DropReason.MALFORMED, "not a JobResult of a worker: job_id and measurement, in this order")
     length, shift, start = 0, 0, _JOB_ID_BYTES + 1
     while True:

@@ -16,6 +16,7 @@ from engine.model.picture import RenderedPicture, TileMap
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.worker import wire as jobs
+from tests.support.judge_states import a_measurement
 
 MIB = 1024 * 1024
 KEYFRAME = Keyframe(
@@ -135,3 +136,12 @@ def test_a_measurement_survives_the_wire() -> None:
 @pytest.mark.parametrize("outcome", [jobs.Failed("damaged", "why"), RenderedPicture(b"\xff\xd8", 4, 3, 5, 6)])
 def test_other_results_survive_the_wire(outcome: jobs.Failed | RenderedPicture) -> None:
     assert jobs.unpack_result(jobs.pack_result(jobs.Result(1, outcome))) == jobs.Result(1, outcome)
+
+
+def test_a_measurement_that_does_not_follow_its_job_id_is_refused() -> None:
+    whole = jobs.pack_result(jobs.Result(8, a_measurement()))[1]
+    job_id, measurement = bytes(whole[:9]), bytes(whole[9:])
+    for body in (measurement, measurement + job_id):
+        with pytest.raises(WireError) as refused:
+            jobs.unpack_result([jobs.RESULT, body])
+        assert refused.value.reason == "malformed"
