@@ -11,7 +11,10 @@ _ALLOWED = ("camera_id", "parent_id", "app", "stream", "vhost")
 
 
 class StreamUrl:
-    """A template for the URLs of a platform's channels, like `rtsp://media:554/rtp/{parent_id}_{camera_id}`."""
+    """A template for the URLs of a platform's channels, like `rtsp://media:554/rtp/{parent_id}_{camera_id}`.
+
+    Raises ConfigError if it has an unknown place, or none.
+    """
 
     def __init__(self, template: str) -> None:
         unknown = [name for name in _PLACEHOLDER.findall(template) if name not in _ALLOWED]

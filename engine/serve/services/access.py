@@ -21,7 +21,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         self._refresh = refresh
 
     async def CreateToken(self, request: access_pb2.CreateTokenRequest, call: Call) -> access_pb2.CreateTokenResponse:
-        """Create a token."""
+        """Create a token. Raises InvalidArgumentError if its expire_time is in the past."""
         order = order_of(request.token)
         if request.token.HasField("expire_time") and order.expires_wall_ns <= wall_ns():
             raise InvalidArgumentError("token.expire_time", "is in the past; give a future time, or leave it out")
@@ -45,7 +45,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         )
 
     async def RevokeToken(self, request: access_pb2.RevokeTokenRequest, call: Call) -> access_pb2.Token:
-        """Revoke a token."""
+        """Revoke a token. Raises NotFoundError if it does not exist."""
         token = await call.hub.revoke_token(number_of(request.name))
         if token is None:
             raise NotFoundError(f"there is no token {number_of(request.name)}; ListTokens lists those that exist")

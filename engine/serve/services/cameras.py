@@ -78,7 +78,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         )
 
     async def CreateCamera(self, request: cameras_pb2.CreateCameraRequest, call: Call) -> cameras_pb2.Camera:
-        """Add a camera."""
+        """Add a camera. Raises ExistsError if its id is taken."""
         camera = camera_of(request.camera, request.camera_id)
         async with self._change_lock:
             if await call.hub.camera(camera.camera_id) is not None:
@@ -89,7 +89,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         return self._message(await _camera(call, camera.camera_id))
 
     async def UpdateCamera(self, request: cameras_pb2.UpdateCameraRequest, call: Call) -> cameras_pb2.Camera:
-        """Change a camera."""
+        """Change a camera. Raises InvalidArgumentError if its name or a path of the mask is wrong."""
         if not request.camera.name:
             raise InvalidArgumentError("camera.name", "is missing; it must be given")
         camera_id = camera_id_of(request.camera.name, "camera.name")
@@ -136,7 +136,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
     async def ImportCameras(
         self, requests: AsyncIterator[cameras_pb2.ImportCamerasRequest], call: Call
     ) -> cameras_pb2.ImportCamerasResponse:
-        """Add and change cameras."""
+        """Add and change cameras. Raises InvalidArgumentError if there are no rows or too many."""
         options: cameras_pb2.ImportOptions | None = None
         cameras: list[Camera] = []
         indexes: list[int] = []  # of `cameras` among all rows of the call

@@ -77,7 +77,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             yield _without_verdict(camera_id, patrol_pb2.CHECK_OUTCOME_PENDING)
 
     async def GetVerdict(self, request: patrol_pb2.GetVerdictRequest, call: Call) -> verdicts_pb2.Verdict:
-        """Return a verdict."""
+        """Return a verdict. Raises NotFoundError if the camera or the verdict is not kept."""
         camera_id, visit_id = verdict_ids_of(request.name)
         if await call.hub.camera(camera_id) is None:
             raise no_camera(camera_id)
@@ -107,7 +107,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
     async def WatchVerdicts(
         self, request: patrol_pb2.WatchVerdictsRequest, call: Call
     ) -> AsyncIterator[patrol_pb2.WatchVerdictsResponse | bytes]:
-        """Send verdicts as they are stored."""
+        """Send verdicts as they are stored. Raises InvalidArgumentError if the request contradicts itself."""
         if request.resume_token and request.with_current:
             raise InvalidArgumentError(
                 "with_current", "true with resume_token, which resumes an earlier watch; leave one of them out"
@@ -129,7 +129,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
                 yield message
 
     async def GetPicture(self, request: patrol_pb2.GetPictureRequest, call: Call) -> patrol_pb2.Picture:
-        """Return the picture behind a verdict, or an exhibit."""
+        """Return the picture behind a verdict, or an exhibit. Raises NotFoundError if it is not kept."""
         camera_id, visit_id = verdict_ids_of(request.verdict, "verdict")
         picture = await call.hub.picture(
             camera_id, visit_id, request.side_px_max, annotated=request.annotated, sha256=request.sha256

@@ -36,7 +36,7 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         return plan_message(await call.hub.plan(camera_id_of(request.camera, "camera")))
 
     async def PausePatrol(self, request: scheduler_pb2.PausePatrolRequest, call: Call) -> scheduler_pb2.Pause:
-        """Stop visiting the cameras of a scope."""
+        """Stop visiting the cameras of a scope. Raises InvalidArgumentError if the end is in the past."""
         now_ns, until_ns = wall_ns(), wall_ns_of(request.end_time)
         if request.HasField("end_time") and until_ns <= now_ns:
             raise InvalidArgumentError("end_time", "is in the past; give a future time, or leave it out")
@@ -69,7 +69,7 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         return drawn_message(await call.hub.draw_spot_check(order_of(request)))
 
     async def GetSpotCheck(self, request: scheduler_pb2.GetSpotCheckRequest, call: Call) -> scheduler_pb2.SpotCheck:
-        """Return an earlier draw."""
+        """Return an earlier draw. Raises NotFoundError if it is not kept."""
         draw_id = number_of(request.name)
         check = await call.hub.spot_check(draw_id)
         if check is None:

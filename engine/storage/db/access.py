@@ -31,7 +31,7 @@ class Access:
     def create_token(self, order: TokenOrder, creator: str, now_wall_ns: int) -> tuple[Token, str]:
         """Create a token; return it with its secret, which is stored nowhere.
 
-        Raises ExistsError if a valid token has this name.
+        Raises ExistsError if a valid token has this name, StoreError if the database cannot store it.
         """
         secret = _SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         row: dict[str, Any] = {

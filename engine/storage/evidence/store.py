@@ -43,6 +43,7 @@ class EvidenceStore:
     Beyond `bytes_max` files are evicted in the order of their ranks, oldest first: latest keyframes; good ones beside a
     doubtful one; exhibits that no open finding cites; exhibits of open findings, each of which is logged as an error.
     `pinned`: digests that open findings cite at the start. `on_evicted` is called with the rank's label for each file.
+    Raises StoreError if the folder cannot be used.
     """
 
     def __init__(
