@@ -1,1 +1,1 @@
-"""The control process: orders out, keyframes in, jobs to workers, verdicts to the store and to callers."""
+"""The control process: schedules visits, hands keyframes to workers, judges, stores, and answers callers."""

@@ -1,4 +1,4 @@
-"""A checked picture with its tile map and scores drawn over it."""
+"""Draws the tile map, the scores and the verdict on a picture."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,10 @@ _GRID = (255, 255, 255, 46)
 def draw_check(
     rgb: npt.NDArray[np.uint8], tiles: TileMap | None, verdict: Verdict, title: str, structure_min: float
 ) -> Image.Image:
-    """The picture (rows, columns, 3) with a strip of scores; tiles below `structure_min` (levels^2) are shaded red.
+    """Return the picture with a strip of scores above it.
 
-    Every tile's root-mean-square slope is written where there is room.
+    `rgb`: shape (rows, columns, 3). Tiles whose structure is below `structure_min` (levels^2) are shaded red; the
+    root-mean-square slope of every tile is written into it where there is room.
     """
     picture = Image.fromarray(rgb).convert("RGBA")
     if tiles is not None:
