@@ -62,7 +62,7 @@ def _scheduling(settings: Settings) -> Iterator[str]:
             f"scheduler.outage_probe_max_s ({scheduler.outage_probe_max_s:g}); lower the one or raise the other"
         )
     if 0 < scheduler.offhours_period_s < 1:
-        yield f"scheduler.offhours_period_s = {scheduler.offhours_period_s:g}: allowed: 0 (no looks) or at least 1"
+        yield f"scheduler.offhours_period_s = {scheduler.offhours_period_s:g}: allowed: 0 (no visits) or at least 1"
     for host, visits_max in scheduler.host_visits_max.items():
         if not 1 <= visits_max <= _HOST_VISITS_MAX:
             name = f"scheduler.host_visits_max.{host!r}"

@@ -70,9 +70,9 @@ class LedgerSettings(Section):
         le=8760,
     )
     recheck_n: int = key(
-        2, "Number of checks, of the `recheck_m` after a claim, that must be good.", unit="looks", ge=1, le=20
+        2, "Number of checks, of the `recheck_m` after a claim, that must be good.", unit="checks", ge=1, le=20
     )
-    recheck_m: int = key(3, "Number of checks after a claim that decide it.", unit="looks", ge=1, le=20)
+    recheck_m: int = key(3, "Number of checks after a claim that decide it.", unit="checks", ge=1, le=20)
     recheck_spacing_s: float = key(
         30.0,
         "Time between two checks of a re-check; it doubles after each inconclusive one, up to an hour.",

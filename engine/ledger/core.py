@@ -396,4 +396,4 @@ def _worse(severity: Severity, other: Severity) -> bool:
 
 
 def _check_counts(recheck: Recheck) -> str:
-    return f"{recheck.good} good and {recheck.bad} bad looks after the claim"
+    return f"{recheck.good} good and {recheck.bad} bad checks after the claim"

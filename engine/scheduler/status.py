@@ -201,7 +201,7 @@ def _reasons(scheduler: Scheduler, slot: int, camera_class: CameraClass, now_ns:
     window = scheduler.timing.sites.windows[table.window[slot]]
     if state == CameraState.DUE and not window.is_open(now_ns + scheduler.timing.wall_offset_ns):
         rest = settings.offhours_period_s
-        visits = f"one look in {rest:g} s" if rest else "no looks"
+        visits = f"one visit in {rest:g} s" if rest else "no visits"
         sentences.append(f"its kitchen rests now: {visits} until it works again")
     if flags & FAILING:
         longest = seconds(ceiling_ns(periods_ns(settings)[table.base_class[slot]], settings))
@@ -211,16 +211,16 @@ def _reasons(scheduler: Scheduler, slot: int, camera_class: CameraClass, now_ns:
         )
     elif flags & SUSPICIOUS:
         sentences.append(
-            f"its last picture disagrees with what is announced: quick look {table.rechecks[slot]} of "
+            f"its last picture disagrees with what is announced: quick visit {table.rechecks[slot]} of "
             f"{settings.confirm_looks_max}, then one in {settings.suspicious_period_s:g} s"
         )
     elif flags & PERIODIC:
         stretch = scheduler.overload.stretch[camera_class]
         longer = f", stretched by {stretch:.2f} since the machine cannot keep it" if stretch > 1 else ""
         period_s, name = seconds(periods_ns(settings)[camera_class]), camera_class.label.replace("_", " ")
-        sentences.append(f"{name}: one look in {period_s:g} s{longer}")
+        sentences.append(f"{name}: one visit in {period_s:g} s{longer}")
     elif not table.visits[slot]:
-        sentences.append("it was never visited: first looks are spread over what the caps allow")
+        sentences.append("it was never visited: first visits are spread over what the caps allow")
     return sentences
 
 

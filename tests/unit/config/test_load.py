@@ -38,7 +38,7 @@ def test_every_key_says_what_it_means() -> None:
         ("[scheduler]\nsuspicious_period_s = nan", "scheduler.suspicious_period_s = nan"),
         ("[scheduler]\nkey_period_s = inf", "scheduler.key_period_s = inf"),
         ("[scheduler]\nordinary_period_s = 86401", "scheduler.ordinary_period_s = 86401"),
-        ("[scheduler]\noffhours_period_s = 0.5", "allowed: 0 (no looks) or at least 1"),
+        ("[scheduler]\noffhours_period_s = 0.5", "allowed: 0 (no visits) or at least 1"),
         ("[scheduler]\nkey_weight = 0", "scheduler.key_weight = 0"),
         ("[scheduler]\nvisits_max = 0", "scheduler.visits_max = 0"),
         ("[scheduler]\nstarts_per_s_max = 0", "scheduler.starts_per_s_max = 0"),

@@ -38,7 +38,7 @@ def test_two_good_looks_of_three_close_it() -> None:
     assert harness.observe(COVERED, announced=()) == []
     assert harness.observe() == [Step.RECHECK_PASSED, Step.CLOSED]
     assert harness.finding().state is FindingState.CLOSED
-    assert harness.log[-2].why == "2 good and 1 bad looks after the claim"
+    assert harness.log[-2].why == "2 good and 1 bad checks after the claim"
 
 
 def test_a_claim_too_early_is_handed_back_to_who_made_it() -> None:

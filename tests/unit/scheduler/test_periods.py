@@ -199,11 +199,11 @@ def test_a_plan_says_why_a_camera_is_due_when_it_is() -> None:
     patrol = Patrol()
     patrol.handle(cameras(1))
     before = patrol.plan("c000")
-    assert before.because == ("it was never visited: first looks are spread over what the caps allow",)
+    assert before.because == ("it was never visited: first visits are spread over what the caps allow",)
     patrol.run(300)
     plan = patrol.plan("c000")
     assert (plan.kind, plan.place, plan.period_s) == ("ordinary", "due", 100)
     assert 0 < plan.due_in_s <= 100
     assert plan.last_visit_ago_s == plan.last_keyframe_ago_s == pytest.approx(100 - plan.due_in_s, abs=0.01)
-    assert plan.because == ("ordinary: one look in 100 s",)
+    assert plan.because == ("ordinary: one visit in 100 s",)
     assert patrol.now_ns == 300 * SECOND

@@ -27,7 +27,7 @@ def place(patrol: Patrol, camera: str) -> str:
 
 
 def put(patrol: Patrol, *plans: CameraPlan) -> None:
-    """The plans, and a moment for new cameras' first looks."""
+    """The plans, and a moment for new cameras' first visits."""
     patrol.handle(CamerasUpserted(plans))
     patrol.run(patrol.now_s + 0.01)
 

@@ -232,6 +232,6 @@ def test_demand_is_what_is_open_now() -> None:
 
 def test_a_plan_says_that_the_kitchen_rests() -> None:
     patrol = patrol_of("06:00-18:00", days=0.1, count=1)
-    assert "its kitchen rests now: no looks until it works again" in patrol.plan("c000").because
+    assert "its kitchen rests now: no visits until it works again" in patrol.plan("c000").because
     resting = patrol_of("06:00-18:00", days=0.1, count=1, offhours_period_s=7200)
-    assert "its kitchen rests now: one look in 7200 s until it works again" in resting.plan("c000").because
+    assert "its kitchen rests now: one visit in 7200 s until it works again" in resting.plan("c000").because

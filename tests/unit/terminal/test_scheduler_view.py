@@ -154,7 +154,7 @@ def test_a_plan_is_told_in_a_headline_and_facts() -> None:
     report = patrol.plan("c001")
     told = planned(patrol, "c001")
     assert told[""] == f"c001: due in {duration_text(report.due_in_s)}"
-    assert told["because"] == "key point: one look in 900 s"
+    assert told["because"] == "key point: one visit in 900 s"
     assert told["class"] == "key point; one visit in 15 min while its kitchen works"
     assert told["stands"] == "waits for its time"
     assert told["last visit"] == f"{duration_text(present(report.last_visit_ago_s))} ago, brought a keyframe"
