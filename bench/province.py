@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.accuracy.codec import Coding, keyframe
+from bench.accuracy.imaging.codec import Coding, keyframe
 from bench.kpis import cameras as registry
 from bench.kpis import fill as fill_kpis
 from engine.clock import wall_ns

@@ -1,7 +1,7 @@
 """Plants one bug in the scheduler at a time and shows that a checker finds it: `python -m tests.planted_bugs`.
 
 Each bug is planted by patching one function of the core. Small worlds then run until one of three checkers fails: the
-scheduler's own invariants, the auditor (tests/support/scheduler_auditor.py), which sees only events and actions, or a
+scheduler's own invariants, the auditor (tests/support/scheduler/auditor.py), which sees only events and actions, or a
 replay of the log. The unpatched core must pass the same worlds. Exit 1 if no checker finds a bug, or if the unpatched
 core fails.
 """
@@ -28,9 +28,9 @@ from engine.scheduler.periods import overload, timing
 from engine.scheduler.periods.backoff import first_wait_s
 from engine.scheduler.periods.timing import NEVER_NS, Timing
 from engine.scheduler.statistics import Statistics
-from tests.support.scheduler_auditor import AuditError
-from tests.support.scheduling import SECOND
-from tests.support.worlds import WORLDS, ReplayError, World
+from tests.support.scheduler.auditor import AuditError
+from tests.support.scheduler.scheduling import SECOND
+from tests.support.scheduler.worlds import WORLDS, ReplayError, World
 
 SEEDS = range(3)
 

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.accuracy.acceptance import replace_tables
 from bench.accuracy.labels import read_labels
-from bench.accuracy.report import write_report
+from bench.accuracy.reporting.acceptance import replace_tables
+from bench.accuracy.reporting.report import write_report
 from bench.accuracy.run import run
 from bench.history import append
 

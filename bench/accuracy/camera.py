@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.accuracy import codec
-from bench.accuracy.codec import Coding
-from bench.accuracy.damage import Damage
-from bench.accuracy.light import Linear, Rgb, Sensor, expose, levels
-from bench.accuracy.overlay import burn_in, random_overlay
-from bench.accuracy.people import drift, populated
+from bench.accuracy.imaging import codec
+from bench.accuracy.imaging.codec import Coding
+from bench.accuracy.imaging.damage import Damage
+from bench.accuracy.imaging.light import Linear, Rgb, Sensor, expose, levels
+from bench.accuracy.imaging.overlay import burn_in, random_overlay
+from bench.accuracy.imaging.people import drift, populated
 from bench.accuracy.scenes import Scene
 
 _QP_FIRST = 28

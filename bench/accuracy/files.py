@@ -10,12 +10,12 @@ import cv2
 
 from bench.accuracy import words
 from bench.accuracy.camera import Camera, Rig
-from bench.accuracy.codec import Coding
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine
 from bench.accuracy.findings import Day, Example
 from bench.accuracy.footage import CodedKeyframe, coded_keyframes, pictures
+from bench.accuracy.imaging.codec import Coding
+from bench.accuracy.imaging.light import DAY, linear
 from bench.accuracy.labels import DAMAGED, OK, Label
-from bench.accuracy.light import DAY, linear
 from bench.accuracy.scenes import Scene
 from bench.accuracy.visitor import BEGIN_WALL_NS, NS_PER_H, VISITS_PER_DAY, Visitor
 from engine.config.judge import JudgeSettings

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from bench.accuracy.engine_path import keyframe_payload
-from bench.accuracy.light import Rgb
+from bench.accuracy.imaging.light import Rgb
 from engine.model.keyframe import Codec
 
 PHOTO_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")

@@ -6,7 +6,7 @@ from typing import Final
 from bench.accuracy import words
 from bench.accuracy.engine_path import Answer
 from bench.accuracy.findings import Greasing
-from bench.accuracy.optics import Grease
+from bench.accuracy.imaging.optics import Grease
 from bench.accuracy.visitor import Visitor
 
 DAYS: Final = 30

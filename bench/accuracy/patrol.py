@@ -8,11 +8,11 @@ import cv2
 
 from bench.accuracy import words
 from bench.accuracy.camera import Camera
-from bench.accuracy.covers import Cover
-from bench.accuracy.damage import Damage
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine, without_noise_correction
 from bench.accuracy.findings import Day, Episode, Example, Findings, Shot
 from bench.accuracy.greasing import grease
+from bench.accuracy.imaging.covers import Cover
+from bench.accuracy.imaging.damage import Damage
 from bench.accuracy.peers import peers
 from bench.accuracy.plan import COUNTED, CameraPlan
 from bench.accuracy.visitor import VISITS_PER_DAY, Visitor

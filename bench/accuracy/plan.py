@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.accuracy.codec import Coding
-from bench.accuracy.covers import MATERIALS, Cover
-from bench.accuracy.damage import Damage
-from bench.accuracy.electronics import (
+from bench.accuracy.imaging.codec import Coding
+from bench.accuracy.imaging.covers import MATERIALS, Cover
+from bench.accuracy.imaging.damage import Damage
+from bench.accuracy.imaging.electronics import (
     SCREENS,
     ColourCast,
     DeadRows,
@@ -18,8 +18,8 @@ from bench.accuracy.electronics import (
     Snow,
     Stripes,
 )
-from bench.accuracy.light import SENSORS, Sensor
-from bench.accuracy.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
+from bench.accuracy.imaging.light import SENSORS, Sensor
+from bench.accuracy.imaging.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
 from bench.accuracy.scenes import SMALL, Scene
 from engine.model.keyframe import Codec
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from bench.accuracy import acceptance
 from bench.accuracy.files import FileAnswer, answer_file
 from bench.accuracy.findings import Findings
-from bench.accuracy.kinds import films_table, good_table, greasing_table, kinds_table
 from bench.accuracy.labels import OK, Label
 from bench.accuracy.patrol import patrol
 from bench.accuracy.plan import CameraPlan, plan
+from bench.accuracy.reporting import acceptance
+from bench.accuracy.reporting.kinds import films_table, good_table, greasing_table, kinds_table
+from bench.accuracy.reporting.sharpness import sharpness_tables
 from bench.accuracy.scenes import sources, views
-from bench.accuracy.sharpness import sharpness_tables
 from engine.kernels.warmup import warm_up
 
 KEYFRAMES_MAX: Final = 150

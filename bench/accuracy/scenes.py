@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.accuracy.footage import pictures
+from bench.accuracy.imaging.light import Linear, Rgb, levels, linear
 from bench.accuracy.labels import OK, Label
-from bench.accuracy.light import Linear, Rgb, levels, linear
 
 EDGE_WIDTH_MAX: Final = 2.7
 EDGES_MIN: Final = 400

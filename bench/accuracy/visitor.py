@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from bench.accuracy.camera import Camera
-from bench.accuracy.damage import Damage
-from bench.accuracy.electronics import Frozen, InfraredNight
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine
+from bench.accuracy.imaging.damage import Damage
+from bench.accuracy.imaging.electronics import Frozen, InfraredNight
 from engine.model.measurement import Measurement
 
 NS_PER_H: Final = 3_600_000_000_000

@@ -15,7 +15,7 @@ from engine.storage.db.finding_tables import findings
 from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.db.tables import outbox
-from tests.support.ledgers import HOUR, OPERATOR, START, LedgerHarness, camera
+from tests.support.ledger.ledgers import HOUR, OPERATOR, START, LedgerHarness, camera
 
 COVERED = FaultKind.COVERED
 

@@ -22,7 +22,7 @@ from engine.serve.messages import schedule as schedule_messages
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
 from engine.serve.port import HubPort, KpiPort, LedgerPort
 from engine.serve.server import SERVICES
-from tests.support.calls import FILES, RPCS
+from tests.support.serve.calls import FILES, RPCS
 
 NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "regions"}
 """Of the ports: what only ScopedHub itself calls."""

@@ -7,7 +7,7 @@ import pytest
 from engine.config.schema import SchedulerSettings
 from engine.serve.messages.schedule import plan_message, plan_of, schedule_message, schedule_of
 from patrol.v1 import scheduler_pb2
-from tests.support.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
+from tests.support.scheduler.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
 
 @pytest.mark.parametrize("patrol", [calm, overloaded])

@@ -1,7 +1,7 @@
 """A day in the life of a county, over gRPC alone: `patrol run`, real cameras, a real receiver of webhooks, SQLite.
 
 The neighbour has a camera that is covered too, and all the day long the county learns nothing of it
-(tests/support/routes.py).
+(tests/support/serve/routes.py).
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from engine.model.registry import CameraQuery
 from engine.model.spot_check import SpotCheckOrder
 from engine.model.verdict import Severity
 from engine.storage.evidence.store import EvidenceStore
-from tests.support.calls import RPCS
 from tests.support.county_day import CameraPorts, PatrolProcess, Tokens, WatchLog, camera_server, follow_watches
 from tests.support.ports import free_port
-from tests.support.routes import ROUTES, RequestNames, find_leaks
+from tests.support.serve.calls import RPCS
+from tests.support.serve.routes import ROUTES, RequestNames, find_leaks
 from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 

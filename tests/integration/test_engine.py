@@ -35,8 +35,8 @@ from engine.scheduler.core import Scheduler
 from engine.scheduler.events import Action, Event
 from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
-from tests.support.clips import encode, scene
 from tests.support.expect import present
+from tests.support.feed.clips import encode, scene
 from tests.support.hub_in_process import InProcessEngine
 from tests.support.live_engine import DARK, HEALTHY, LOCKED, Labels, scrape, settings
 from tests.support.waiting import wait_until

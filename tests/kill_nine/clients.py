@@ -23,7 +23,7 @@ from engine.model.verdict import Verdict
 from engine.model.visit import FeedKind
 from engine.runtime.transport import Poller, Transport
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
-from tests.support.clips import encode
+from tests.support.feed.clips import encode
 
 PUSHED, VISITED = 200, 12
 REGIONS = ("130102", "130203")

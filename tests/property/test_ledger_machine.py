@@ -13,8 +13,8 @@ from engine.model.access import ENGINE, Actor, Role
 from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingCommand, LedgerEvent, RecordedEvent, Step
 from engine.model.verdict import Cause, FaultKind, State, Verdict
-from tests.support.ledger_auditor import Auditor
-from tests.support.ledgers import HOUR, MINUTE, START
+from tests.support.ledger.auditor import Auditor
+from tests.support.ledger.ledgers import HOUR, MINUTE, START
 
 IDS = st.sampled_from(["c1", "c1", "c2"])
 KINDS = st.sampled_from(

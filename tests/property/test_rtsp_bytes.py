@@ -9,9 +9,9 @@ from engine.feed.rtsp.rtp import parse
 from engine.feed.rtsp.session import Session
 from engine.feed.visit import _Visit  # noqa: F401 (the shell imports with it)
 from engine.model.keyframe import Codec
-from tests.support.clips import encode, scene
 from tests.support.expect import present
-from tests.support.rtp_packets import interleave, rtp, stream
+from tests.support.feed.clips import encode, scene
+from tests.support.feed.rtp_packets import interleave, rtp, stream
 
 PICTURES = [scene(128, 96, seed) for seed in range(1, 5)]
 CODED = {codec: encode(codec, PICTURES, gop=2) for codec in (Codec.H264, Codec.H265)}

@@ -35,7 +35,7 @@ from engine.scheduler.events import (
 )
 from engine.scheduler.invariants import check_invariants
 from engine.scheduler.status import camera_plan_report, scheduler_status
-from tests.support.scheduling import SECOND, wall_ns
+from tests.support.scheduler.scheduling import SECOND, wall_ns
 
 NOON_NS = wall_ns("2026-03-02T12:00")
 IDS = st.sampled_from([f"c{n}" for n in range(12)])

@@ -16,7 +16,7 @@ from engine.model.access import Actor, Role
 from engine.model.findings import Level, Step
 from engine.model.verdict import FaultKind, State
 from tests.property.test_ledger_machine import LedgerMachine
-from tests.support.ledgers import HOUR, MINUTE
+from tests.support.ledger.ledgers import HOUR, MINUTE
 
 Plant = Callable[[], Any]
 SEEDS, STEPS = range(30), 150

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.planted_bugs import BUGS, Bug, hunt
-from tests.support.worlds import WORLDS
+from tests.support.scheduler.worlds import WORLDS
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.worlds import WORLDS, World, WorldPlan
+from tests.support.scheduler.worlds import WORLDS, World, WorldPlan
 
 
 @pytest.mark.parametrize("seed", range(3))

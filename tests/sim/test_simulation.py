@@ -13,7 +13,7 @@ from engine.simulation.faults import PRESETS, Faults, PlatformRestart
 from engine.simulation.report import Report
 from engine.simulation.simulation import CHECK_INTERVAL_NS
 from engine.simulation.world import Interval, Pattern, World
-from tests.support.simulations import PLAIN, report, run_simulation, settings
+from tests.support.scheduler.simulations import PLAIN, report, run_simulation, settings
 
 ALWAYS = World(hours=(Pattern(hours="", share=1),))
 
@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_digest_and_another_gives_another() -> None
 
 def test_the_digest_does_not_depend_on_how_often_somebody_looks() -> None:
     from engine.simulation.simulation import Simulation
-    from tests.support.simulations import scenario
+    from tests.support.scheduler.simulations import scenario
 
     whole, steps = Simulation(scenario(600, 1)), Simulation(scenario(600, 1))
     for now_ns in range(0, 3600 * 10**9, 7 * 10**9):

@@ -13,7 +13,7 @@ from engine.scheduler.gates import Rate
 from engine.scheduler.periods.timing import NEVER_NS, Timing
 from engine.simulation.world import Pattern, World
 from tests.planted_bugs import Wrapper, around, instead
-from tests.support.simulations import report, settings
+from tests.support.scheduler.simulations import report, settings
 
 PLAN = {"key_period_s": 60, "ordinary_period_s": 120, "visits_per_host_max": 40, "host_starts_per_s_max": 15}
 ALWAYS = World(hours=(Pattern(hours="", share=1),))

@@ -11,7 +11,7 @@ from engine.model.verdict import Cause, FaultKind, State
 from engine.storage.db.database import write_transaction
 from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.store import Store
-from tests.support.ledgers import HOUR, MINUTE, OPERATOR, LedgerHarness
+from tests.support.ledger.ledgers import HOUR, MINUTE, OPERATOR, LedgerHarness
 
 WEEK = "2026-W10"
 MONDAY = date(2026, 3, 2)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from bench.accuracy import words
-from bench.accuracy.covers import MATERIALS, Cover
-from bench.accuracy.damage import Damage, disc, path
-from bench.accuracy.electronics import (
+from bench.accuracy.imaging.covers import MATERIALS, Cover
+from bench.accuracy.imaging.damage import Damage, disc, path
+from bench.accuracy.imaging.electronics import (
     SCREENS,
     ColourCast,
     DeadRows,
@@ -18,9 +18,9 @@ from bench.accuracy.electronics import (
     Snow,
     Stripes,
 )
-from bench.accuracy.light import DAY, SENSORS, Linear, Sensor, expose, levels, linear
-from bench.accuracy.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
-from bench.accuracy.overlay import Overlay, burn_in, random_overlay
+from bench.accuracy.imaging.light import DAY, SENSORS, Linear, Sensor, expose, levels, linear
+from bench.accuracy.imaging.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
+from bench.accuracy.imaging.overlay import Overlay, burn_in, random_overlay
 
 ROWS, COLUMNS = 270, 480
 

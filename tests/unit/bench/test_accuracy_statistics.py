@@ -1,12 +1,12 @@
-"""bench.accuracy.statistics: known values, and what must hold of any."""
+"""bench.accuracy.reporting.statistics: known values, and what must hold of any."""
 
 import math
 
 import numpy as np
 import pytest
 
-from bench.accuracy import acceptance
-from bench.accuracy.statistics import auc, auc_interval, roc, shuffled_auc, wilson
+from bench.accuracy.reporting import acceptance
+from bench.accuracy.reporting.statistics import auc, auc_interval, roc, shuffled_auc, wilson
 
 
 def test_auc_counts_pairs_in_the_right_order_and_ties_by_half() -> None:

@@ -14,9 +14,9 @@ from engine.feed.rtsp.rtp import parse
 from engine.feed.rtsp.session import Session
 from engine.model.keyframe import Codec
 from engine.model.visit import FailureReason
-from tests.support.clips import encode, scene, units
 from tests.support.expect import present
-from tests.support.rtp_packets import aggregate, interleave, payloads, rtp, stream
+from tests.support.feed.clips import encode, scene, units
+from tests.support.feed.rtp_packets import aggregate, interleave, payloads, rtp, stream
 
 CODECS = [Codec.H264, Codec.H265]
 Clips = dict[Codec, list[bytes]]

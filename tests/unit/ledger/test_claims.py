@@ -7,7 +7,7 @@ import pytest
 from engine.model.access import ENGINE
 from engine.model.findings import FindingState, Step
 from engine.model.verdict import FaultKind, State
-from tests.support.ledgers import HOUR, MINUTE, OPERATOR, LedgerHarness
+from tests.support.ledger.ledgers import HOUR, MINUTE, OPERATOR, LedgerHarness
 
 COVERED, GREASE = FaultKind.COVERED, FaultKind.GREASE
 BEGUN_FAILED = [Step.RECHECK_BEGUN, Step.RECHECK_FAILED]

@@ -9,7 +9,7 @@ from engine.ledger.requests import REQUESTS_MAX
 from engine.model.access import ENGINE, Actor
 from engine.model.findings import FindingState, LedgerEvent, Step
 from engine.model.verdict import FaultKind
-from tests.support.ledgers import INSPECTOR, OPERATOR, VIEWER, LedgerHarness
+from tests.support.ledger.ledgers import INSPECTOR, OPERATOR, VIEWER, LedgerHarness
 
 COVERED = FaultKind.COVERED
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.model.findings import FindingState, Level, Step
 from engine.model.verdict import Cause, FaultKind, Severity, State
-from tests.support.ledgers import HOUR, INSPECTOR, MINUTE, OPERATOR, LedgerHarness, camera
+from tests.support.ledger.ledgers import HOUR, INSPECTOR, MINUTE, OPERATOR, LedgerHarness, camera
 
 COVERED, PARTLY, GREASE, BLURRED = FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.GREASE, FaultKind.BLURRED
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.media.bits import BitReader, unescape
-from tests.support.bit_writer import BitWriter, escape
+from tests.support.feed.bit_writer import BitWriter, escape
 
 SMALL_BYTES = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 255]), max_size=60).map(bytes)
 

@@ -4,8 +4,8 @@ import pytest
 
 from engine.media import nal
 from engine.model.keyframe import Codec
-from tests.support.bit_writer import BitWriter, escape
-from tests.support.clips import encode, scene, units
+from tests.support.feed.bit_writer import BitWriter, escape
+from tests.support.feed.clips import encode, scene, units
 
 CODECS = [Codec.H264, Codec.H265]
 RECOVERY_POINT = b"\x06\x01\x84"

@@ -12,8 +12,8 @@ from engine.media.jpeg import read_headers
 from engine.media.keyframe_check import complete_keyframe
 from engine.media.parameter_sets import coded_size
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec
-from tests.support.bit_writer import BitWriter, escape
-from tests.support.clips import encode, scene, units
+from tests.support.feed.bit_writer import BitWriter, escape
+from tests.support.feed.clips import encode, scene, units
 
 CODECS = [Codec.H264, Codec.H265]
 ALL_CODECS = [*CODECS, Codec.MJPEG]

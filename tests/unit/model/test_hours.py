@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 from engine.model.hours import ALWAYS, parse_hours
 from engine.scheduler.periods.windows import SEARCH_DAYS, Window, Windows
 from tests.support.expect import present
-from tests.support.scheduling import SECOND, wall_ns
+from tests.support.scheduler.scheduling import SECOND, wall_ns
 
 FIVE = ((330, 810), (960, 1140))
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.model.visit import FailureReason
 from engine.scheduler.periods.backoff import backoff_ns, ceiling_ns, failure_count, updated_memory
-from tests.support.scheduling import LOST, SECOND, Patrol, cameras, key_cameras, settings
+from tests.support.scheduler.scheduling import LOST, SECOND, Patrol, cameras, key_cameras, settings
 
 CONNECT = {FailureReason.REFUSED, FailureReason.DNS, FailureReason.UNREACHABLE, FailureReason.TIMEOUT_CONNECT}
 LASTING = {

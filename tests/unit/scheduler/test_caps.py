@@ -14,7 +14,7 @@ from engine.scheduler.events import (
     StartVisit,
     VisitExpired,
 )
-from tests.support.scheduling import LOST, Patrol, cameras, key_cameras, settings
+from tests.support.scheduler.scheduling import LOST, Patrol, cameras, key_cameras, settings
 
 
 def most_at_once(times: list[float], within_s: float) -> int:

@@ -11,7 +11,7 @@ from engine.model.verdict import FaultKind, State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CameraPlan, CamerasUpserted, Judged, PushArrived, PushMissing, StartVisit
 from tests.support.expect import present
-from tests.support.scheduling import Patrol, cameras, key_cameras, settings
+from tests.support.scheduler.scheduling import Patrol, cameras, key_cameras, settings
 
 DOUBT = (State.FAULT, State.OK)
 SETTLED = (State.OK, State.OK)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.scheduler.lag_histogram import LagHistogram, LagWindow
-from tests.support.simulations import at_ns
+from tests.support.scheduler.simulations import at_ns
 
 
 def histogram(lags_s: list[float]) -> LagHistogram:

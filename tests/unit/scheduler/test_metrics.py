@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.metrics import Metrics
-from tests.support.schedules import calm, overloaded
+from tests.support.scheduler.schedules import calm, overloaded
 
 
 def scraped(metrics: Metrics) -> dict[tuple[str, ...], float]:

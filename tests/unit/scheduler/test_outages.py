@@ -18,7 +18,7 @@ from engine.scheduler.events import (
     SettingsChanged,
     VisitEnded,
 )
-from tests.support.scheduling import LOST, Patrol, cameras, settings
+from tests.support.scheduler.scheduling import LOST, Patrol, cameras, settings
 
 HOST = "media.example"
 

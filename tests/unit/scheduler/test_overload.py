@@ -12,7 +12,7 @@ from engine.model.visit import FailureReason
 from engine.scheduler.events import CapacityChanged
 from engine.scheduler.invariants import check_invariants
 from engine.scheduler.periods.overload import INTERVAL_NS, Overload
-from tests.support.scheduling import Patrol, cameras, key_cameras, settings
+from tests.support.scheduler.scheduling import Patrol, cameras, key_cameras, settings
 
 
 def stretched(demand: list[float], capacity_per_s: int, chosen: SchedulerSettings | None = None) -> list[float]:

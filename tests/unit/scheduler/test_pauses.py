@@ -13,7 +13,7 @@ from engine.scheduler.events import (
     PauseEnded,
     PushMissing,
 )
-from tests.support.scheduling import SECOND, Patrol, cameras, settings
+from tests.support.scheduler.scheduling import SECOND, Patrol, cameras, settings
 
 BEGAN = "2026-03-02T12:00"
 

@@ -10,7 +10,7 @@ from engine.model.camera import KeyPoint
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CameraPlan, CamerasUpserted
-from tests.support.scheduling import SECOND, Patrol, Start, cameras, key_cameras, settings
+from tests.support.scheduler.scheduling import SECOND, Patrol, Start, cameras, key_cameras, settings
 
 
 def test_every_camera_is_visited_once_a_period() -> None:

@@ -19,7 +19,7 @@ from engine.scheduler.events import (
 )
 from engine.scheduler.invariants import check_invariants
 from engine.scheduler.table import CameraState
-from tests.support.scheduling import HOUR_S, LOST, Patrol, cameras, settings
+from tests.support.scheduler.scheduling import HOUR_S, LOST, Patrol, cameras, settings
 
 
 def place(patrol: Patrol, camera: str) -> str:

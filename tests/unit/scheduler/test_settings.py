@@ -8,7 +8,7 @@ from engine.config.calendar import Calendar
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.events import Action, PushMissing, SettingsChanged, VisitExpired, WallClock
-from tests.support.scheduling import HOUR_S, LOST, SECOND, Patrol, cameras, key_cameras, settings, wall_ns
+from tests.support.scheduler.scheduling import HOUR_S, LOST, SECOND, Patrol, cameras, key_cameras, settings, wall_ns
 
 
 def change(patrol: Patrol, at_s: float | None = None, calendar: Calendar | None = None, **changes: Any) -> list[Action]:

@@ -10,7 +10,7 @@ from engine.config.schema import SchedulerSettings
 from engine.model.visit import FailureReason
 from engine.scheduler.events import CheckNow
 from tests.support.expect import present
-from tests.support.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
+from tests.support.scheduler.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

@@ -14,7 +14,7 @@ from engine.scheduler.capacity_warnings import never_open
 from engine.scheduler.events import CameraPlan, CamerasUpserted, CheckNow, PushMissing
 from engine.scheduler.invariants import check_invariants
 from engine.scheduler.periods.sites import Sites
-from tests.support.scheduling import HOUR_S, Patrol, Start, cameras, settings, wall_ns
+from tests.support.scheduler.scheduling import HOUR_S, Patrol, Start, cameras, settings, wall_ns
 
 MONDAY = "2026-03-02T00:00"
 DAY_S = 24 * HOUR_S

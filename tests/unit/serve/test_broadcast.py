@@ -12,7 +12,7 @@ from engine.serve.status import LostError, TooManyError, TooSlowError
 from engine.serve.streams import event_ring
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
-from tests.support.served import VERDICT
+from tests.support.serve.served import VERDICT
 
 
 class ListLog:

@@ -11,7 +11,7 @@ from engine.scheduler.classes import REASONS
 from engine.simulation.camera_model import NEVER_ANSWERED, CameraModel
 from engine.simulation.faults import Faults, PlatformRestart, PowerCut, Storm
 from engine.simulation.fleet import Fleet, generate_fleet
-from tests.support.simulations import PLAIN, at_ns, camera_model, settings
+from tests.support.scheduler.simulations import PLAIN, at_ns, camera_model, settings
 
 HOUR_S = 3600
 UP = ""

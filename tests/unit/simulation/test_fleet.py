@@ -9,7 +9,7 @@ from engine.errors import ConfigError
 from engine.model.camera import Camera, KeyPoint
 from engine.simulation.fleet import Fleet, fleet_from_registry, generate_fleet
 from engine.simulation.world import World
-from tests.support.simulations import PLAIN
+from tests.support.scheduler.simulations import PLAIN
 
 PLAN = SchedulerSettings()
 

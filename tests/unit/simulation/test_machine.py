@@ -3,7 +3,7 @@
 from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, Settings, WorkerSettings
 from engine.simulation.camera_model import NEVER_ANSWERED
 from engine.simulation.machine import Machine
-from tests.support.simulations import PLAIN, at_ns
+from tests.support.scheduler.simulations import PLAIN, at_ns
 
 CHECK_S = 0.010
 

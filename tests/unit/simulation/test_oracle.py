@@ -15,7 +15,7 @@ from engine.simulation.camera_model import CameraModel
 from engine.simulation.faults import Faults
 from engine.simulation.fleet import Fleet, fleet_from_registry
 from engine.simulation.oracle import BROKEN_MAX, Oracle
-from tests.support.simulations import PLAIN, at_ns, camera_model, scheduler_of
+from tests.support.scheduler.simulations import PLAIN, at_ns, camera_model, scheduler_of
 
 PLAN = SchedulerSettings(
     key_period_s=100,

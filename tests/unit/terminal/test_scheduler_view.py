@@ -18,7 +18,7 @@ from engine.terminal.formatting import duration_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
 from engine.terminal.tables import text_width
 from tests.support.expect import present
-from tests.support.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
+from tests.support.scheduler.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
 STATES = {"ok": 381, "fault": 12, "unknown": 3, "offline": 4}
 FOOTER = Text("127.0.0.1:7702   every 2 s   Ctrl-C ends")

@@ -1,0 +1,1 @@
+"""Turns a run's findings into tables, figures with their uncertainty, plots and a page."""

@@ -1,0 +1,1 @@
+"""Tests of visits and decoding against real servers and real bitstreams."""

@@ -1,0 +1,1 @@
+"""Tests of notices over real HTTP."""

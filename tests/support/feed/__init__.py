@@ -1,0 +1,1 @@
+"""Helpers that stand in for cameras and platforms: clips, packets, HTTP sites."""

@@ -1,0 +1,1 @@
+"""Helpers that run ledgers in virtual time and audit them from outside."""

@@ -1,0 +1,1 @@
+"""Helpers that run schedulers in virtual time and audit them from outside."""

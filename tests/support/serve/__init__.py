@@ -1,0 +1,1 @@
+"""Helpers that serve the API and call every method of it."""
