@@ -175,6 +175,8 @@ def _comments(path: Path) -> dict[str, str]:
         elif entry and holders:
             name = next(filter(None, entry.groups()))
             comments.setdefault(f"{holders[-1]}.{name}", _joined(lines))
+            if entry[1] and text.endswith("{"):  # a call with options
+                holders.append(holders[-1])
         elif re.match(r"(option .*|extend .*|\(bounds\) = )\{$", text):
             holders.append(holders[-1] if holders else "")
         if holders and re.fullmatch(r"\};?", text):

@@ -104,7 +104,7 @@ def test_every_resource_has_a_name_that_its_pattern_describes() -> None:
             if resource.type:
                 found[resource.type] = resource.pattern[0]
                 assert "name" in kind.fields_by_name or kind.name == "SpotCheck"
-    assert found["patrol/Camera"] == "cameras/{camera}"
+    assert found["patrol.internal/Camera"] == "cameras/{camera}"
     for file in FILES:
         for kind in file.DESCRIPTOR.message_types_by_name.values():
             for field in kind.fields:
