@@ -17,6 +17,7 @@ from engine.hub.judging import Judge
 from engine.hub.loop import HubLoop, Sockets
 from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.port import Port
+from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
 from engine.hub.services.evidence_retention import EvidenceRetention
 from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
@@ -31,10 +32,11 @@ from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics
+from engine.metrics.status_server import StatusServer
 from engine.model.findings import LoggedEvent
-from engine.model.packed_verdict import PackedVerdict
+from engine.model.packed_verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
-from engine.model.verdict import PublishedVerdict
+from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact
 from engine.runtime.control import RELOADED, Control
@@ -63,6 +65,7 @@ class Hub:
     port: Port
     grpc: GrpcServer
     writer: Writer
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,10 @@ def compose(
         metrics.reloaded,
         lambda *trees: control.send(RELOADED, *trees),
     )
-    telemetry = Telemetry(pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage.writer, metrics)
+    readiness = Readiness(workers.__len__, StoreProbe(storage.writer.transact, monotonic_ns()))
+    telemetry = Telemetry(
+        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics
+    )
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings)
     grpc = GrpcServer(settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact)
@@ -130,14 +136,16 @@ def compose(
     def begin() -> None:
         on_begin()
         grpc.set_ready(True)
+        readiness.serving = True
         for warning in configuration.warnings():
             logger().warning("configuration", detail=warning)
 
     loop = HubLoop(sockets, state, metrics, begin)
-    metrics_address = _serve_metrics(settings, metrics, stack)
-    control.ready(grpc=grpc.start(), intake=intake_address, metrics=metrics_address)
+    telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
+    status_address = _serve_status(settings, metrics, readiness, stack)
+    control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
-    return Hub(loop, state, port, grpc, storage.writer)
+    return Hub(loop, state, port, grpc, storage.writer, readiness)
 
 
 def _open_sockets(
@@ -185,7 +193,12 @@ def _load(store: Store) -> _Memory:
     for camera_id, packed, judge_state in store.latest():  # in one pass: it may be half a gigabyte
         verdicts[camera_id], judge_states[camera_id] = packed, judge_state
     announced = {camera_id: packed.shape.key.announced for camera_id, packed in verdicts.items()}
-    registry = Registry(store.registry.cameras(), announced)
+    offline_since = {
+        camera_id: unpack_body(packed.shape, packed.body).since_wall_ns
+        for camera_id, packed in verdicts.items()
+        if announced[camera_id] == State.OFFLINE
+    }
+    registry = Registry(store.registry.cameras(), announced, offline_since)
     return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()))
 
 
@@ -264,10 +277,11 @@ def _apply(
     return apply
 
 
-def _serve_metrics(settings: Settings, metrics: Metrics, stack: contextlib.ExitStack) -> str:
-    """Return the address of the metrics; empty if they are not served."""
+def _serve_status(settings: Settings, metrics: Metrics, readiness: Readiness, stack: contextlib.ExitStack) -> str:
+    """Return the address of metrics and health; empty if they are not served."""
     if not settings.serve.metrics_listen:
         return ""
-    address = metrics.serve(settings.serve.metrics_listen)
-    stack.callback(metrics.close)
+    server = StatusServer(metrics.wsgi_app(), readiness.unready)
+    address = server.start(settings.serve.metrics_listen)
+    stack.callback(server.close)
     return address

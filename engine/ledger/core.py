@@ -25,6 +25,7 @@ from engine.model.findings import (
     Finding,
     FindingCommand,
     FindingState,
+    FindingTally,
     LedgerEvent,
     Level,
     RecordedEvent,
@@ -59,8 +60,8 @@ class Ledger:
     finding until the announcement ends. `requests`: the latest commands with a request id, oldest first.
     `next_finding_id`: greater than every id ever used.
 
-    Attributes: `findings`: by id. `counts`: number of findings by state and level. `wakeups`: heap of (time, finding
-    id); it may hold stale entries.
+    Attributes: `findings`: by id. `counts`: number of findings by what they are counted by. `wakeups`: heap of (time,
+    finding id); it may hold stale entries.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Ledger:
         self._now_wall_ns = now_wall_ns
         self._next_id = next_finding_id
         self.findings: dict[int, Finding] = {}
-        self.counts: Counter[tuple[FindingState, Level]] = Counter()
+        self.counts: Counter[FindingTally] = Counter()
         self._by_camera: dict[str, dict[str, int]] = {}
         self._muted = {camera_id: set(families) for camera_id, families in (muted or {}).items()}
         self._rechecks: dict[int, Recheck] = {}
@@ -355,13 +356,13 @@ class Ledger:
 
     def _add(self, finding: Finding) -> None:
         self.findings[finding.finding_id] = finding
-        self.counts[finding.state, finding.level] += 1
+        self.counts[finding.tally] += 1
         by_family = self._by_camera.setdefault(finding.subject.camera_id, {})
         by_family[family_of_cause_key(finding.subject.cause_key)] = finding.finding_id
 
     def _remove(self, finding: Finding) -> None:
         del self.findings[finding.finding_id]
-        self.counts[finding.state, finding.level] -= 1
+        self.counts[finding.tally] -= 1
         by_family = self._by_camera[finding.subject.camera_id]
         del by_family[family_of_cause_key(finding.subject.cause_key)]
         if not by_family:

@@ -1,6 +1,7 @@
 """Runs the gRPC server in a thread and event loop of its own, so that a slow caller never holds up the hub."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from engine.clock import NS_PER_S, wall_ns
+from engine.clock import NS_PER_S, seconds, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ListenError, PatrolError
@@ -19,6 +20,7 @@ from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import PublishedVerdict
+from engine.runtime.certificate import expires_wall_ns
 from engine.serve.access.interceptor import CallInterceptor
 from engine.serve.access.rules import PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
@@ -77,6 +79,7 @@ class GrpcServer:
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._address = ""
+        self._certificate_expires_ns = 0
 
     def start(self) -> str:
         """Bind and serve; return the address that was bound, with the port that the system chose for port 0.
@@ -162,8 +165,15 @@ class GrpcServer:
 
     async def _refresh_tokens(self, tokens: TokenCache) -> None:
         while True:
+            self._measure_expiry(tokens)
             await asyncio.sleep(REFRESH_S)
             await tokens.refresh()
+
+    def _measure_expiry(self, tokens: TokenCache) -> None:
+        now_ns, token_ns = wall_ns(), tokens.expires_wall_ns()
+        self._metrics.tokens(math.inf if token_ns is None else seconds(token_ns - now_ns))
+        if self._certificate_expires_ns:
+            self._metrics.certificate(seconds(self._certificate_expires_ns - now_ns))
 
     async def _prune_audit_log(self) -> None:
         """Delete entries older than serve.audit_days, a few at a time."""
@@ -198,4 +208,5 @@ class GrpcServer:
             raise ConfigError(
                 f"serve.tls_*_file: {error.filename!r}: {error.strerror}; give readable PEM files"
             ) from error
+        self._certificate_expires_ns = expires_wall_ns(Path(cert))
         return grpc.ssl_server_credentials([pair])

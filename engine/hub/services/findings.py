@@ -124,9 +124,8 @@ class FindingsService:
         self._ledger.configure(settings.ledger)
 
     def measure(self) -> None:
-        """Set the gauges of findings by state and level."""
-        counts = self._ledger.counts.items()
-        self._metrics.findings({(state.value, level.value): number for (state, level), number in counts})
+        """Set the gauges of findings that have not ended."""
+        self._metrics.findings(self._ledger.counts)
 
     def check_invariants(self) -> None:
         """Raise AssertionError if the ledger contradicts itself."""

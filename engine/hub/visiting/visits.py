@@ -49,6 +49,8 @@ from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
 _CLOCK_JUMP_NS = NS_PER_S
+_ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
+"""The process that carries out visits of each kind."""
 _FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)
 
 
@@ -132,6 +134,10 @@ class Visits:
     def status(self, now_ns: int) -> SchedulerStatus:
         """Return how the patrol keeps its periods."""
         return scheduler_status(self._scheduler, now_ns)
+
+    def outages(self) -> dict[str, int]:
+        """Return the platforms that are out now, each with its number of cameras."""
+        return self._scheduler.dispatch.hosts.outages()
 
     def drain_periods(self) -> dict[str, tuple[int, int]]:
         """Return periods due and periods kept since the last call, by camera."""
@@ -219,6 +225,10 @@ class Visits:
     def in_flight(self) -> int:
         """Visits ordered and not ended."""
         return self._feeders.in_flight + self._feeders.waiting
+
+    def feeders_ready(self) -> dict[str, int]:
+        """Return how many feeders and how many demuxers are alive, by the name of their role."""
+        return {role: self._feeders.count(kind) for kind, role in _ROLES.items()}
 
     @property
     def feeders(self) -> int:

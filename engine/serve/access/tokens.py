@@ -60,6 +60,18 @@ class TokenCache:
             "no valid token; send metadata authorization: Bearer TOKEN, as `patrol token create` printed it"
         )
 
+    def expires_wall_ns(self) -> int | None:
+        """Return when the first of the valid tokens expires; None if none of them ever does."""
+        now_ns = wall_ns()
+        return min(
+            (
+                token.expires_wall_ns
+                for token in self._tokens.values()
+                if token.expires_wall_ns and token.is_valid(now_ns)
+            ),
+            default=None,
+        )
+
     def is_valid(self, digest: bytes) -> bool:
         """Whether calls with the token of this digest (empty: without a token) are still accepted."""
         if not digest:

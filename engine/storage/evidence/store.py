@@ -75,6 +75,11 @@ class EvidenceStore:
             structlog.get_logger().error("open findings refer to exhibits that are gone", exhibits=len(missing))
 
     @property
+    def bytes_max(self) -> int:
+        """The most that all files may be."""
+        return self._bytes_max
+
+    @property
     def bytes_kept(self) -> int:
         """The size of all files."""
         return self._quota.total_bytes

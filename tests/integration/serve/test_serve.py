@@ -3,7 +3,6 @@
 import datetime
 import ipaddress
 import socket
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -343,10 +342,7 @@ def test_the_scrape_parses_and_names_follow_the_conventions(served: RunningServe
     metrics.visit_ended("rtsp", "keyframe")
     metrics.stage("decode", 0.01)
     metrics.cameras({("ok", "130102"): 2, ("fault", ""): 1})
-    address = metrics.serve("127.0.0.1:0")
-    with urllib.request.urlopen(f"http://{address}/metrics") as reply:
-        families = list(text_string_to_metric_families(reply.read().decode()))
-    metrics.close()
+    families = list(text_string_to_metric_families(metrics.render().decode()))
     ours = [family for family in families if family.name.startswith("patrol_")]
     for family in ours:
         assert family.documentation, family.name
