@@ -41,8 +41,8 @@ def current(url: str) -> str:
     """Return the revision of a database; EMPTY if it has no tables or the file does not exist. Raises StoreError."""
     parsed = parse_url(url)
     path = sqlite_file(parsed)
-    if path is not None and not path.exists():
-        return EMPTY
+    if path is not None and not (path.exists() and path.stat().st_size):
+        return EMPTY  # without opening it: SQLite would write to it
     try:
         engine = connect(parsed)
         try:
