@@ -13,12 +13,15 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from engine.client.patrol import PatrolClient
+from engine.clock import wall_ns
+from engine.config.calendar import Calendar
 from engine.demo.county import County, tally
 from engine.demo.runner import demo_settings
 from engine.model.verdict import Verdict
 from engine.supervisor.app import Supervisor
 from engine.terminal.live import render_patrol
 from engine.terminal.scheduler_view import render_schedule
+from engine.terminal.times import Times
 
 FOLDER = Path(__file__).parent
 WIDTH, TOP_HEIGHT = 100, 30
@@ -38,8 +41,9 @@ def main() -> None:
             client.import_cameras([demo.camera for demo in county.cameras])
             recent = wait_until_named(client, county)
             statuses = list(client.cameras())
+            times = Times(Calendar().timezone, wall_ns())
             footer = f"gRPC {engine.addresses['grpc']}   metrics http://{engine.addresses['metrics']}/metrics"
-            save("demo.svg", "make demo", render_patrol(client.status(), statuses, recent, footer))
+            save("demo.svg", "make demo", render_patrol(client.status(), statuses, recent, times, footer))
             top_footer = Text(f"{engine.addresses['grpc']}   every 2 s   Ctrl-C ends", style="bright_black")
             save(
                 "top.svg",

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from engine import __version__
+from engine.cli import exit_codes
 from engine.cli.commands import cameras, config, db, evidence, findings, kpi, notices, token
 from engine.cli.commands.check import check
 from engine.cli.commands.export import export
@@ -18,10 +19,16 @@ from engine.cli.commands.scheduler import plan, top
 from engine.cli.commands.simulate import simulate
 from engine.cli.commands.spot_check import spot_check
 from engine.cli.commands.token import audit
+from engine.cli.database import remedy
 from engine.cli.options import ERR, OUT
-from engine.errors import PatrolError
+from engine.errors import NoDatabaseError, PatrolError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Patrols every kitchen camera of a province.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Patrols every kitchen camera of a province.",
+    epilog=exit_codes.epilog(),
+)
 for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
@@ -34,15 +41,12 @@ app.add_typer(kpi.app, name="kpi")
 app.add_typer(evidence.app, name="evidence")
 
 
-_EXIT_SIGPIPE = 141
-"""What a shell reports for a program that SIGPIPE ended: 128 + 13."""
-
-
 def main() -> None:
     """Run the command that `sys.argv` names, and exit.
 
     A PatrolError becomes one sentence on stderr and exit code 2, Ctrl-C exit code 130. Where the reader of the output
-    is gone (`patrol ... | head`), the command ends without a word and with 141: 0, 1 and 2 keep their meaning.
+    is gone (`patrol ... | head`), the command ends without a word and with 141: 0, 1 and 2 keep their meaning. See
+    exit_codes.py.
     """
     try:
         _run()
@@ -51,21 +55,27 @@ def main() -> None:
             raise
         # The interpreter flushes stdout once more when it exits; what is left in the buffer goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(_EXIT_SIGPIPE)
+        sys.exit(exit_codes.PIPE_CLOSED)
 
 
 def _run() -> None:
     try:
         app()
+    except NoDatabaseError as error:
+        _refuse(error.code, remedy(error))
     except PatrolError as error:
-        ERR.print(f"[red]error[/red] ({error.code}):", end=" ")
-        ERR.out(str(error), highlight=False)
-        sys.exit(2)
+        _refuse(error.code, str(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(exit_codes.INTERRUPTED)
     finally:
         if sys.stdout is not None:  # None if the shell closed it (`>&-`)
             sys.stdout.flush()  # while main can still handle a closed pipe
+
+
+def _refuse(code: str, message: str) -> NoReturn:
+    ERR.print(f"[red]error[/red] ({code}):", end=" ")
+    ERR.out(message, highlight=False)
+    sys.exit(exit_codes.REFUSED)
 
 
 def _is_broken_pipe(error: BaseException | None) -> bool:

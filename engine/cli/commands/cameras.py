@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.commands.platforms import disagree, pull_app
+from engine.cli.database import say_created
 from engine.cli.options import (
     ERR,
     OUT,
@@ -19,14 +20,16 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
+    times_of,
 )
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem
 from engine.model.verdict import State
-from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why_text
+from engine.terminal.formatting import score_text, state_of, state_text, why_text
 from engine.terminal.tables import Cell, show_table
 
 app = typer.Typer(no_args_is_help=True, help="The registry of cameras, in a running engine or in its database.")
@@ -74,7 +77,8 @@ def import_cameras(
             f"{len(check.problems)} problems; nothing was imported (--keep-good imports the good rows)", highlight=False
         )
         raise typer.Exit(1)
-    with open_registry(settings, server, token, ca) as registry:
+    with open_registry(settings, server, token, ca, create=True) as registry:
+        say_created(registry.created)
         report = registry.upsert(rows.cameras(), keep_good)
         _show_problems(report.problems)
         OUT.out(
@@ -149,6 +153,7 @@ def list_cameras(
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
     site: Annotated[str, typer.Option(help="Only this canteen (its id).")] = "",
     state: Annotated[str, typer.Option(help="Only cameras in this state: ok, fault, unknown or offline.")] = "",
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -161,7 +166,9 @@ def list_cameras(
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
     query = CameraQuery(region, site, State(state) if state else None)
-    with open_registry(settings_of(config), server, token, ca) as registry:
+    settings = settings_of(config)
+    times = times_of(settings, utc)
+    with open_registry(settings, server, token, ca) as registry:
         if as_json:
             for status in registry.cameras(query):
                 OUT.out(json.dumps(camera_json(status), ensure_ascii=False), highlight=False)
@@ -179,10 +186,10 @@ def list_cameras(
                     "" if latest is None else ", ".join(latest.announced_kinds) or why_text(latest),
                     "" if latest is None else score_text(latest.scores.sharpness),
                     "" if latest is None else score_text(latest.scores.exposure),
-                    "" if latest is None else clock_text(latest.at_wall_ns),
+                    "" if latest is None else times.recent(latest.at_wall_ns),
                 ]
             )
-        columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
+        columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", *times.head("seen")]
         show_table(OUT, columns, table, f"{len(table)} cameras in {registry.name}")
 
 

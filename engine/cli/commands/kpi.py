@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.database import open_to_read
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
@@ -102,13 +103,8 @@ def league(
 
 @contextmanager
 def _record(config: Path | None) -> "Iterator[Kpis]":
-    from engine.storage.db.store import Store
-
-    store = Store.open(settings_of(config).record.url)
-    try:
+    with open_to_read(settings_of(config)) as store:
         yield store.kpis
-    finally:
-        store.close()
 
 
 def _print_json(table: KpiTable) -> None:

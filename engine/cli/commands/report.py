@@ -1,11 +1,11 @@
 """`patrol report`: writes the daily or weekly digest of a region as a web page or CSV."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from engine.cli.database import open_to_read
 from engine.cli.options import ERR, ConfigOption, settings_of
 from engine.clock import wall_ns
 from engine.config.calendar import load_calendar
@@ -37,7 +37,6 @@ def report(
     from engine.notices.digest import Period
     from engine.notices.html_page import html as html_page
     from engine.notices.vocabulary import Words
-    from engine.storage.db.store import Store
 
     if bool(week) == bool(day):
         raise ConfigError("report: give one of --week 2026-W47 and --day 2026-11-24")
@@ -48,7 +47,7 @@ def report(
     period = Period.of_week(week) if week else Period.of_day(day)
     settings = settings_of(config)
     timezone = load_calendar(settings.scheduler.calendar_file).timezone
-    with closing(Store.open(settings.record.url)) as store:
+    with open_to_read(settings) as store:
         result = make_report(store, region, period, timezone, hebei(), wall_ns())
     words = Words(lang)
     if html is not None:
