@@ -23,7 +23,7 @@ from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.verdict import Verdict
+from engine.model.verdict import Verdict, View
 from engine.serve.messages.convert import (
     camera_message,
     engine_of,
@@ -32,6 +32,7 @@ from engine.serve.messages.convert import (
     status_of,
     timestamp,
     verdict_of,
+    view_number,
 )
 from engine.serve.messages.kpis import league_of, league_query_message, query_message, table_of
 from engine.serve.messages.resource_names import LATEST, camera_id_of, camera_name, numbered_name, verdict_name
@@ -183,13 +184,17 @@ class PatrolClient:
         request = cameras_pb2.GetCameraRequest(name=camera_name(camera_id))
         return status_of(self._channel.call(self._cameras.GetCamera, request))
 
-    def page(self, query: CameraQuery, page_token: str = "") -> Page:
-        """Return one page of cameras. `page_token`: from the page before; `query.after` is ignored."""
+    def page(self, query: CameraQuery, page_token: str = "", view: View = View.FULL) -> Page:
+        """Return one page of cameras. `page_token`: from the page before; `query.after` is ignored.
+
+        View.BASIC leaves out what only an audit of the verdicts needs, and is a tenth of the bytes.
+        """
         order = f"{query.order} desc" if query.descending else query.order.value
         request = cameras_pb2.ListCamerasRequest(
             filter=cameras_pb2.CameraFilter(region_prefix=query.region_prefix, site_id=query.site_id),
             page_size=query.page_size,
             page_token=page_token,
+            view=view_number(view),
             order_by="" if (query.order, query.descending) == (CameraOrder.NAME, False) else order,
         )
         if query.state is not None:
@@ -200,11 +205,11 @@ class PatrolClient:
         reply = self._channel.call(self._cameras.ListCameras, request)
         return Page(tuple(map(status_of, reply.cameras)), reply.next_page_token, reply.total_size)
 
-    def cameras(self, query: CameraQuery | None = None) -> Iterator[CameraStatus]:
+    def cameras(self, query: CameraQuery | None = None, view: View = View.FULL) -> Iterator[CameraStatus]:
         """Yield all cameras of a filter, page by page."""
         query, page_token = query or CameraQuery(), ""
         while True:
-            page = self.page(query, page_token)
+            page = self.page(query, page_token, view)
             yield from page.cameras
             page_token = page.next_page_token
             if not page_token:
@@ -268,9 +273,11 @@ class PatrolClient:
         name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
         return verdict_of(self._channel.call(self._patrol.GetVerdict, patrol_pb2.GetVerdictRequest(name=name)))
 
-    def verdicts(self, camera_id: str, page_size: int = 0) -> Iterator[Verdict]:
+    def verdicts(self, camera_id: str, page_size: int = 0, view: View = View.FULL) -> Iterator[Verdict]:
         """Yield the verdicts on a camera that are kept, newest first, page by page."""
-        request = patrol_pb2.ListVerdictsRequest(parent=camera_name(camera_id), page_size=page_size)
+        request = patrol_pb2.ListVerdictsRequest(
+            parent=camera_name(camera_id), page_size=page_size, view=view_number(view)
+        )
         while True:
             reply = self._channel.call(self._patrol.ListVerdicts, request)
             yield from map(verdict_of, reply.verdicts)
@@ -287,6 +294,7 @@ class PatrolClient:
         changes_only: bool = False,
         with_current: bool = False,
         resume_token: str = "",
+        view: View = View.FULL,
     ) -> Generator[WatchBatch, None, None]:
         """Yield verdicts as they are stored, with resume tokens; close the iterator to end the watch."""
         request = patrol_pb2.WatchVerdictsRequest(
@@ -298,6 +306,7 @@ class PatrolClient:
             ),
             with_current=with_current,
             resume_token=resume_token,
+            view=view_number(view),
         )
         for reply in self._channel.stream(self._patrol.WatchVerdicts, request):
             yield WatchBatch(tuple(map(verdict_of, reply.verdicts)), reply.resume_token, reply.current)
@@ -312,6 +321,7 @@ class PatrolClient:
         with_current: bool = False,
         resume_token: str = "",
         give_up_s: float = 60.0,
+        view: View = View.FULL,
     ) -> Generator[Verdict, None, None]:
         """Yield verdicts as they are stored, without end, none twice and none left out; close the iterator to end.
 
@@ -328,6 +338,7 @@ class PatrolClient:
                     changes_only=changes_only,
                     with_current=with_current and not resume_token,
                     resume_token=resume_token,
+                    view=view,
                 ):
                     yield from batch.verdicts
                     resume_token = batch.resume_token or resume_token

@@ -22,6 +22,7 @@ from engine.model.measurement import Scores
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 
 _HEAD = struct.Struct("<QqHHHfff")
+_IDS = struct.Struct("<Qq")
 _SCORES = struct.Struct("<fff")
 _SCORES_AT = _HEAD.size - _SCORES.size
 _CONFIDENCE_STEPS = 1000
@@ -210,6 +211,12 @@ def unpack(camera_id: str, at_wall_ns: int, shape: Shape, body: bytes) -> Verdic
 def scores(body: bytes) -> Scores:
     """Return the scores of a body, without unpacking the rest."""
     return Scores(*(None if score != score else score for score in _SCORES.unpack_from(body, _SCORES_AT)))
+
+
+def visit_and_since(body: bytes) -> tuple[int, int]:
+    """Return `visit_id` and `since_wall_ns` of a body, without unpacking the rest."""
+    visit_id, since_wall_ns = _IDS.unpack_from(body)
+    return visit_id, since_wall_ns
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.model.findings import FindingCommand, LoggedEvent, Step
+from engine.model.verdict import View
 from engine.serve.access.interceptor import Call
 from engine.serve.access.scoped_hub import no_finding
 from engine.serve.messages.findings import event_message, finding_message, query_of
@@ -93,8 +94,8 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
                 yield message
 
 
-def encode_watch_event(logged: LoggedEvent) -> bytes:
-    """Return a WatchFindingsResponse that holds only an event; such messages can be joined."""
+def encode_watch_event(logged: LoggedEvent, _: View) -> bytes:
+    """Return a WatchFindingsResponse that holds only an event; such messages can be joined. Findings have one view."""
     change = findings_pb2.FindingChange(event=event_message(logged.event), finding=finding_message(logged.finding))
     return findings_pb2.WatchFindingsResponse(changes=[change]).SerializeToString()
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from engine.errors import InvalidArgumentError, NotFoundError
 from engine.model.registry import CameraCursor, CameraQuery
-from engine.model.verdict import PublishedVerdict
+from engine.model.verdict import PublishedVerdict, View
 from engine.model.visit import CheckNowReport
 from engine.serve.access.interceptor import Call
 from engine.serve.access.scoped_hub import no_camera
-from engine.serve.messages.convert import engine_message, picture_message, verdict_message
+from engine.serve.messages.convert import engine_message, picture_message, verdict_message, view_of
 from engine.serve.messages.encoding import encode_watch_response
 from engine.serve.messages.kpis import league_message, league_query_of, query_of, table_message
 from engine.serve.messages.paging import PageTokens, page_size_of
@@ -100,7 +100,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         verdicts = await call.hub.verdicts(camera_id, pages.number(request.page_token), size + 1)
         page = verdicts[:size]
         return patrol_pb2.ListVerdictsResponse(
-            verdicts=[verdict_message(logged.verdict) for logged in page],
+            verdicts=[verdict_message(logged.verdict, view_of(request.view, View.FULL)) for logged in page],
             next_page_token=pages.token(page[-1].seq if len(verdicts) > size else None),
         )
 
@@ -117,6 +117,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             request.filter.site_id,
             frozenset(camera_ids_of(request.filter.cameras, "filter.cameras")),
             request.filter.changes_only,
+            view=view_of(request.view, View.FULL),
         )
         after = decode_resume_token(request.resume_token) if request.resume_token else await call.hub.verdict_head()
         if request.with_current:
@@ -163,9 +164,9 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         return engine_message(await call.hub.status(request.region_prefix))
 
 
-def encode_watch_event(published: PublishedVerdict) -> bytes:
+def encode_watch_event(published: PublishedVerdict, view: View) -> bytes:
     """Return a WatchVerdictsResponse that holds only a verdict; such messages can be joined."""
-    return encode_watch_response(published.verdict)
+    return encode_watch_response(published.verdict, view)
 
 
 def encode_watch_token(resume_token: str) -> bytes:
@@ -181,7 +182,7 @@ async def _snapshot(verdict_filter: VerdictFilter, call: Call) -> AsyncIterator[
             CameraQuery(verdict_filter.region_prefix, verdict_filter.site_id, page_size=_SNAPSHOT_ROWS, after=mark)
         )
         verdicts = [
-            verdict_message(status.latest)
+            verdict_message(status.latest, verdict_filter.view)
             for status in page.cameras
             if status.latest is not None
             and (not verdict_filter.camera_ids or status.camera.camera_id in verdict_filter.camera_ids)
