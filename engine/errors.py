@@ -15,7 +15,7 @@ class ErrorReason(StrEnum):
     """
 
     @staticmethod
-    def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:
+    def _generate_next_value_(name: str, _start: int, _count: int, _last_values: list[str]) -> str:
         """Return the value of a member: its name."""
         return name
 
