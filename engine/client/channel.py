@@ -7,7 +7,8 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from engine.errors import PatrolError
+from engine.errors import ErrorReason, PatrolError, Resource
+from engine.serve.messages.error_reasons import RESOURCE_TYPE_PREFIX
 
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 _RECONNECT_MS_MAX = 2_000
@@ -17,9 +18,11 @@ _RECONNECT_MS_MAX = 2_000
 class CallError(PatrolError):
     """Raised when a call ends with another status than OK. `status`: its name (UNAVAILABLE, NOT_FOUND, ...).
 
-    `reason`: the engine's code for the error, in upper case. `violations`: of an INVALID_ARGUMENT, each field that is
-    wrong, and what is wrong with it. `retry_s`: after how many seconds the call may be retried; None: a retry does not
-    help. `metadata`: of ErrorInfo.
+    `reason`: an ErrorReason; a text if the engine is newer than this client, empty if the error is not the engine's.
+    `violations`: of an INVALID_ARGUMENT, each field that is wrong, and what is wrong with it. `retry_s`: after how many
+    seconds the call may be retried; None: a retry does not help. `resource`: what does not exist, exists already, or
+    is in a state that does not allow the call; None if the error names nothing. `metadata`: of ErrorInfo; docs/api.md
+    has the keys of each reason.
     """
 
     code = "call"
@@ -32,14 +35,14 @@ class CallError(PatrolError):
         reason: str = "",
         violations: Sequence[tuple[str, str]] = (),
         retry_s: float | None = None,
+        resource: Resource | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, reason=_known(reason), resource=resource, metadata=metadata)
         self.status = status
         self.reason = reason
         self.violations = tuple(violations)
         self.retry_s = retry_s
-        self.metadata = metadata or {}
 
 
 class Channel:
@@ -98,25 +101,36 @@ class Channel:
             return CallError(
                 status, f"no engine answers at {self._address}; start `patrol run`, or give its address with --server"
             )
-        info, violations, retry_s = _details(error)
-        return CallError(
-            status,
-            error.details() or status,
-            reason=info.reason,
-            violations=violations,
-            retry_s=retry_s,
-            metadata=dict(info.metadata),
-        )
+        return _call_error(status, error)
 
 
-def _details(error: Any) -> tuple[error_details_pb2.ErrorInfo, list[tuple[str, str]], float | None]:
-    """Return ErrorInfo, the violations in BadRequest, and the seconds in RetryInfo (None without one) of an error."""
+def _call_error(status: str, error: Any) -> CallError:
+    """Return the error with what its details say."""
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    retry_info = error_details_pb2.RetryInfo()
-    status = rpc_status.from_call(error)
-    for detail in () if status is None else status.details:
-        for message in (info, bad_request, retry_info):
+    retry_info, resource_info = error_details_pb2.RetryInfo(), error_details_pb2.ResourceInfo()
+    failure = error_details_pb2.PreconditionFailure()
+    details = rpc_status.from_call(error)
+    for detail in () if details is None else details.details:
+        for message in (info, bad_request, retry_info, resource_info, failure):
             detail.Unpack(message)
+    resource = None
+    if resource_info.resource_name:
+        kind = resource_info.resource_type.removeprefix(RESOURCE_TYPE_PREFIX)
+        resource = Resource(kind, resource_info.resource_name)
+    elif failure.violations:
+        resource = Resource("", failure.violations[0].subject)
     delay = retry_info.retry_delay
-    violations = [(violation.field, violation.description) for violation in bad_request.field_violations]
-    return info, violations, delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None
+    return CallError(
+        status,
+        error.details() or status,
+        reason=_known(info.reason) or info.reason,
+        violations=[(violation.field, violation.description) for violation in bad_request.field_violations],
+        retry_s=delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None,
+        resource=resource,
+        metadata=dict(info.metadata),
+    )
+
+
+def _known(reason: str) -> ErrorReason | None:
+    """Return the reason as a member; None for one that this version does not know."""
+    return ErrorReason(reason) if reason in set(ErrorReason) else None

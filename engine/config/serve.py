@@ -1,5 +1,7 @@
 """Settings of the servers: gRPC API and metrics."""
 
+from typing import Literal
+
 from engine.config.setting import Section, key
 
 
@@ -24,6 +26,12 @@ class ServeSettings(Section):
         "Most events kept in memory for all watchers; a watcher that falls further behind is disconnected.",
         ge=16,
         le=65_536,
+        hot=False,
+    )
+    reflection: Literal["token", "open", "off"] = key(
+        "token",
+        "Who may ask the server which services and messages there are (gRPC reflection, which grpcurl uses): callers "
+        "with a token, everybody (`open`), or nobody.",
         hot=False,
     )
     audit_days: int = key(400, "How long the audit log is kept.", unit="days", ge=1, le=10_000, hot=False)

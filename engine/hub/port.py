@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
-from engine.errors import ConfigError, NotFoundError, RegistryError
+from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.pipeline import Storage
@@ -30,6 +30,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import MASK
+from engine.serve.access.scoped_hub import no_camera
 from engine.storage.db.pauses import upsert_pause
 from engine.storage.evidence.keyframe_file import verdict_of
 
@@ -168,7 +169,7 @@ class Port:
         try:
             return await self._ask(lambda: self._state.visits.plan(camera_id, monotonic_ns()))
         except RegistryError as error:
-            raise NotFoundError(str(error)) from error
+            raise no_camera(camera_id) from error
 
     async def pause(self, pause: Pause) -> PauseStatus:
         """Stop visiting the cameras of a scope; returns once the pause outlives a restart."""
@@ -179,7 +180,11 @@ class Port:
         """Visit them again. Raises NotFoundError if the scope is not paused."""
         status = await self._ask(lambda: self._state.visits.resume(scope, monotonic_ns()))
         if status is None:
-            raise NotFoundError(f"{scope.kind} {scope.value!r} is not paused; GetSchedulerStatus names what is")
+            raise NotFoundError(
+                f"{scope.kind} {scope.value!r} is not paused; GetSchedulerStatus names what is",
+                reason=ErrorReason.PAUSE_NOT_FOUND,
+                metadata={"scope": scope.kind, "value": scope.value},
+            )
         return status
 
     async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -126,7 +126,7 @@ class Ledger:
     def is_repeated(self, command: FindingCommand, actor: Actor) -> bool:
         """Return whether this command was executed before.
 
-        Raises ConflictError if the actor used its request id for another command.
+        Raises InvalidArgumentError if the actor used its request id for another command.
         """
         return self._requests.is_repeated(command, actor)
 

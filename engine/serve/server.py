@@ -10,7 +10,6 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 
 from engine.clock import NS_PER_S, seconds, wall_ns
 from engine.config.address import host_port, is_loopback
@@ -26,6 +25,7 @@ from engine.serve.access.rules import PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import REFRESH_S, TokenCache
 from engine.serve.port import AccessStore, HubPort
+from engine.serve.services import reflection
 from engine.serve.services.access import AccessService
 from engine.serve.services.cameras import CameraService
 from engine.serve.services.findings import FindingService
@@ -142,7 +142,9 @@ class GrpcServer:
                 f"serve.grpc_listen = {settings.grpc_listen!r}: a public address needs a token, and there is none; "
                 "make one with `patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
             )
-        interceptor = CallInterceptor(tokens, self._access, self._scoped_hub, self._metrics)
+        interceptor = CallInterceptor(
+            tokens, self._access, self._scoped_hub, self._metrics, open_reflection=settings.reflection == "open"
+        )
         server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
         page_size_max = settings.page_size_max
         cameras_pb2_grpc.add_CameraServiceServicer_to_server(CameraService(self._redact, page_size_max), server)
@@ -151,7 +153,8 @@ class GrpcServer:
         access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(page_size_max, tokens.refresh), server)
         findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
+        if settings.reflection != "off":
+            reflection.add_to_server((*SERVICES, "grpc.health.v1.Health"), server)
         for name in ("", *SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._address = self._bind(server)

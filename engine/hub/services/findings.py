@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.clock import wall_ns
 from engine.config.schema import Settings
-from engine.errors import NotFoundError, StoreError
+from engine.errors import StoreError
 from engine.hub.services.finding_log import CommitFlag
 from engine.hub.thread_calls import ThreadCalls
 from engine.ledger.commands import check_command, check_state, is_repeated
@@ -35,6 +35,7 @@ from engine.model.findings import (
 )
 from engine.model.keyframe import EvidenceKeyframe
 from engine.model.verdict import Verdict
+from engine.serve.access.scoped_hub import no_finding
 from engine.storage.db.findings import FindingStore, LedgerEntry, append
 from engine.storage.db.store import Write
 from engine.storage.writer.writer import Writer
@@ -178,7 +179,7 @@ class FindingsService:
     async def _visible(self, finding_id: int, actor: Actor) -> Finding:
         finding = await self.finding(finding_id)
         if finding is None or not actor.sees(finding.subject.region):
-            raise NotFoundError(f"findings/{finding_id}: there is none such; list them for those that there are")
+            raise no_finding(finding_id)
         return finding
 
     def _has_room(self) -> bool:

@@ -7,7 +7,7 @@ does not exist. A test ensures that it has a method for each method of the ports
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from engine.errors import DeniedError, InvalidArgumentError, NotFoundError
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
@@ -20,6 +20,7 @@ from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
+from engine.serve.messages.resource_names import camera_name, numbered_name
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
@@ -27,12 +28,24 @@ from engine.serve.streams.filters import FindingFilter, VerdictFilter
 
 def no_camera(camera_id: str) -> NotFoundError:
     """Return the error for a camera that is not in the registry, or not in the caller's region."""
-    return NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
+    name = camera_name(camera_id)
+    return NotFoundError(
+        f"camera {camera_id!r} is not in the registry; import it first",
+        reason=ErrorReason.CAMERA_NOT_FOUND,
+        resource=Resource("Camera", name),
+        metadata={"camera": name},
+    )
 
 
 def no_finding(finding_id: int) -> NotFoundError:
     """Return the error for a finding that does not exist, or is not in the caller's region."""
-    return NotFoundError(f"there is no finding {finding_id}; ListFindings lists those that exist")
+    name = numbered_name("findings", finding_id)
+    return NotFoundError(
+        f"there is no finding {finding_id}; ListFindings lists those that exist",
+        reason=ErrorReason.FINDING_NOT_FOUND,
+        resource=Resource("Finding", name),
+        metadata={"finding": name},
+    )
 
 
 class ScopedHub:
@@ -57,7 +70,9 @@ class ScopedHub:
         if self._region:
             raise DeniedError(
                 f"token {self._actor.name!r} is of region {self._region}, and this call concerns the cameras of all "
-                "regions; use a token of all regions"
+                "regions; use a token of all regions",
+                reason=ErrorReason.REGION_NOT_ALLOWED,
+                metadata={"region": self._region, "region_needed": ""},
             )
 
     async def import_cameras(
@@ -203,7 +218,9 @@ class ScopedHub:
         if prefix is None:
             raise NotFoundError(
                 f"no canteen of region {order.region_prefix!r} can be drawn (cameras left out: none); import enabled "
-                "cameras with site_id or site_name and region"
+                "cameras with site_id or site_name and region",
+                reason=ErrorReason.NOTHING_TO_DRAW,
+                metadata={"region": order.region_prefix},
             )
         return await self._hub.draw_spot_check(replace(order, region_prefix=prefix))
 
@@ -261,7 +278,7 @@ class ScopedHub:
         try:
             return await self._hub.kpis.table(replace(query, region_prefix=prefix))
         except ValueError as error:
-            raise InvalidArgumentError("page_token", str(error)) from error
+            raise InvalidArgumentError("page_token", str(error), reason=ErrorReason.PAGE_TOKEN_INVALID) from error
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """Return the league table of the caller's region; places count only what the caller sees."""
@@ -274,7 +291,9 @@ class ScopedHub:
         """Create a token. Raises DeniedError unless its region lies within the caller's."""
         if not self._actor.sees(order.region):
             raise DeniedError(
-                f"region {order.region!r} is not within that of your token, {self._region}; give one that is"
+                f"region {order.region!r} is not within that of your token, {self._region}; give one that is",
+                reason=ErrorReason.REGION_NOT_ALLOWED,
+                metadata={"region": self._region, "region_needed": order.region},
             )
         return await self._hub.create_token(order, self._actor)
 

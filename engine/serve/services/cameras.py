@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from engine.errors import ExistsError, InvalidArgumentError
+from engine.errors import ErrorReason, ExistsError, InvalidArgumentError, Resource
 from engine.model.camera import Camera
 from engine.model.registry import CameraCursor, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.model.verdict import View
@@ -19,7 +19,7 @@ from engine.serve.access.scoped_hub import no_camera
 from engine.serve.messages.convert import Redact, camera_message, camera_of, state_of, status_message, view_of
 from engine.serve.messages.encoding import CameraEncoder
 from engine.serve.messages.paging import PageTokens, page_size_of
-from engine.serve.messages.resource_names import camera_id_of, camera_ids_of
+from engine.serve.messages.resource_names import camera_id_of, camera_ids_of, camera_name
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 
 IMPORT_ROWS_MAX = 200_000
@@ -88,8 +88,12 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         camera = camera_of(request.camera, request.camera_id)
         async with self._change_lock:
             if await call.hub.camera(camera.camera_id) is not None:
+                name = camera_name(camera.camera_id)
                 raise ExistsError(
-                    f"camera {camera.camera_id!r} is in the registry already; change it with UpdateCamera"
+                    f"camera {camera.camera_id!r} is in the registry already; change it with UpdateCamera",
+                    reason=ErrorReason.CAMERA_EXISTS,
+                    resource=Resource("Camera", name),
+                    metadata={"camera": name},
                 )
             await self._upsert(camera, call, "camera_id")
         return self._message(await _camera(call, camera.camera_id))
@@ -97,7 +101,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
     async def UpdateCamera(self, request: cameras_pb2.UpdateCameraRequest, call: Call) -> cameras_pb2.Camera:
         """Change a camera. Raises InvalidArgumentError if its name or a path of the mask is wrong."""
         if not request.camera.name:
-            raise InvalidArgumentError("camera.name", "is missing; it must be given")
+            raise InvalidArgumentError("camera.name", "is missing; it must be given", reason=ErrorReason.FIELD_MISSING)
         camera_id = camera_id_of(request.camera.name, "camera.name")
         paths = [path for path in request.update_mask.paths if path != "*"]
         check_mask(request.update_mask, _CAMERA, "update_mask")
@@ -211,13 +215,10 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         if report.problems:
             fields = {"camera_id": name_field}
             violations = [
-                (
-                    fields.get(problem.column) or f"camera.{_FIELD.get(problem.column, problem.column)}",
-                    f"{problem.value!r}: {problem.message}",
-                )
+                (fields.get(problem.column) or f"camera.{_FIELD.get(problem.column, problem.column)}", _told(problem))
                 for problem in report.problems
             ]
-            raise InvalidArgumentError(*violations[0], more=violations[1:])
+            raise InvalidArgumentError(*violations[0], more=violations[1:], reason=ErrorReason.CAMERA_ROW_INVALID)
 
     def _encoder(self, request: Any, default: View) -> CameraEncoder:
         return self._encoders[view_of(request.view, default)]
@@ -264,6 +265,12 @@ def _malformed(row: cameras_pb2.Camera, index: int, redact: Redact) -> list[RowP
         RowProblem(index, _COLUMN.get(field, field), redact(str(getattr(row, field)))[:_SHOWN_CHARS], message)
         for field, message in violations
     ]
+
+
+def _told(problem: RowProblem) -> str:
+    """Return value and message; a message that begins with the value says it once."""
+    value = repr(problem.value)
+    return problem.message if problem.message.startswith(value) else f"{value}: {problem.message}"
 
 
 def _problem_message(problem: RowProblem) -> cameras_pb2.RowProblem:

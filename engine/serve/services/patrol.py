@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 
-from engine.errors import InvalidArgumentError, NotFoundError
+from engine.errors import ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import PublishedVerdict, View
 from engine.model.visit import CheckNowReport
@@ -85,7 +85,12 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         if verdict is None:
             not_kept = f"verdict {visit_id} on camera {camera_id!r} is not kept; ListVerdicts lists those that are"
             not_visited = f"camera {camera_id!r} was not visited yet; call CheckNow, or wait"
-            raise NotFoundError(not_kept if visit_id else not_visited)
+            raise NotFoundError(
+                not_kept if visit_id else not_visited,
+                reason=ErrorReason.VERDICT_NOT_FOUND,
+                resource=Resource("Verdict", request.name),
+                metadata={"camera": camera_name(camera_id)},
+            )
         return verdict_message(verdict)
 
     async def ListVerdicts(
@@ -140,7 +145,10 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
                 raise no_camera(camera_id)
             raise NotFoundError(
                 f"no picture of camera {camera_id!r} and verdict {visit_id or LATEST} is kept; {LATEST} asks for the "
-                "latest, and record.evidence says whose are kept"
+                "latest, and record.evidence says whose are kept",
+                reason=ErrorReason.PICTURE_NOT_FOUND,
+                resource=Resource("Verdict", request.verdict),
+                metadata={"camera": camera_name(camera_id)},
             )
         return picture_message(picture, camera_id)
 

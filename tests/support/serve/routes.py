@@ -21,6 +21,14 @@ from tests.support.serve.calls import RPCS
 REFUSALS = ("NOT_FOUND", "PERMISSION_DENIED", "INVALID_ARGUMENT")
 _WATCH_S = 0.8
 _CALL_S = 10.0
+_DETAILS: tuple[Any, ...] = (
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.BadRequest,
+    error_details_pb2.RetryInfo,
+    error_details_pb2.ResourceInfo,
+    error_details_pb2.PreconditionFailure,
+    error_details_pb2.QuotaFailure,
+)
 _BEGINNING = encode_resume_token(0)
 
 
@@ -285,7 +293,8 @@ def _error_text(error: Any) -> str:
     told = [error.details() or ""]
     status = rpc_status.from_call(error)
     for detail in () if status is None else status.details:
-        for message in (error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()):
+        for kind in _DETAILS:
+            message = kind()
             told += [_json(message)] if detail.Unpack(message) else []
     return "\n".join(told)
 

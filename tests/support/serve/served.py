@@ -42,6 +42,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
+from engine.serve.access.scoped_hub import no_camera
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
@@ -251,7 +252,7 @@ class FakeHub:
 
     async def plan(self, camera_id: str) -> CameraPlanReport:
         if camera_id not in self.registry.cameras:
-            raise NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
+            raise no_camera(camera_id)
         return CameraPlanReport(camera_id, "ordinary", "due", 1.0, 2.0, 1.0, 0, "", None, None, True, ("so",), 0, "UTC")
 
     async def pause(self, pause: Pause) -> PauseStatus:
@@ -268,7 +269,7 @@ class FakeHub:
 
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         if "bad" in text:
-            raise ConfigError("toml: first\ntoml: second")
+            raise ConfigError("request: first\nrequest: second")
         if expected_revision not in ("", "r1"):
             raise ConflictError("somebody changed them")
         return ConfigReport("r1", (), (), not dry_run)

@@ -49,7 +49,7 @@ def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
         feed.publish(log.add(5))
         with pytest.raises(TooSlowError, match="5 events wait, and 4 may") as caught:
             await anext(bodies)
-        return seen, caught.value.resume_token
+        return seen, caught.value.metadata["resume_token"]
 
     seen, token = asyncio.run(story())
     assert (seen, decode_resume_token(token)) == ([1, 2, 3], 3)
