@@ -56,7 +56,8 @@ from engine.model.visit import FeedKind
 from engine.runtime.transport import Transport
 
 DEMANDS = {
-    "get_camera_ms_p99": 10.0, "list_page_ms_p99": 60.0, "list_basic_ms_p99": 35.0, "kpi_ms_p99": 200.0, "start_s": 10.0, "watch_lost": 0,
+    "get_camera_ms_p99": 10.0, "list_page_ms_p99": 60.0, "list_basic_ms_p99": 35.0, "kpi_ms_p99": 200.0,
+    "start_s": 10.0, "watch_lost": 0,
 }  # fmt: skip
 WARM_S = 5.0
 _CALLER_PROCESSES = 2

@@ -7,6 +7,7 @@ from engine.client.access import AccessClient
 from engine.client.channel import CallError
 from engine.client.findings import FindingChanges, FindingClient
 from engine.client.patrol import CheckResult, Page, PatrolClient, WatchBatch
+from engine.client.pictures import ThumbnailResult
 
 __all__ = [
     "AccessClient",
@@ -16,5 +17,6 @@ __all__ = [
     "FindingClient",
     "Page",
     "PatrolClient",
+    "ThumbnailResult",
     "WatchBatch",
 ]

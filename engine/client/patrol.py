@@ -15,11 +15,11 @@ from typing import Self
 from engine.client.access import AccessClient
 from engine.client.channel import CallError, Channel
 from engine.client.findings import FindingClient
+from engine.client.pictures import PictureCalls
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
@@ -27,7 +27,6 @@ from engine.model.verdict import Verdict, View
 from engine.serve.messages.convert import (
     camera_message,
     engine_of,
-    picture_of,
     state_number,
     status_of,
     timestamp,
@@ -42,7 +41,6 @@ from patrol.v1 import (
     cameras_pb2,
     cameras_pb2_grpc,
     patrol_pb2,
-    patrol_pb2_grpc,
     scheduler_pb2,
     scheduler_pb2_grpc,
 )
@@ -86,7 +84,7 @@ class WatchBatch:
     current: bool = False
 
 
-class PatrolClient:
+class PatrolClient(PictureCalls):
     """A client on a channel of its own. Every method raises CallError.
 
     `token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
@@ -94,9 +92,8 @@ class PatrolClient:
     """
 
     def __init__(self, address: str, *, token: str = "", ca: bytes = b"", timeout_s: float = 30.0) -> None:
-        self._channel = Channel(address, token, ca, timeout_s)
+        super().__init__(Channel(address, token, ca, timeout_s))
         self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.grpc_channel)
-        self._patrol = patrol_pb2_grpc.PatrolServiceStub(self._channel.grpc_channel)
         self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.grpc_channel)
         self.findings = FindingClient(self._channel)
         self.access = AccessClient(self._channel)
@@ -351,16 +348,6 @@ class PatrolClient:
             time.sleep(wait_s)
             self._channel.wait_connected(_CONNECTED_S)  # reconnect at once: the engine may be up only for a short while
             wait_s = min(_RETRY_MAX_S, 2 * wait_s)
-
-    def picture(
-        self, camera_id: str, *, visit_id: int = 0, side_px_max: int = 0, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture:
-        """Return the picture behind a verdict, or an exhibit by its SHA-256. NOT_FOUND: it is not kept."""
-        name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
-        request = patrol_pb2.GetPictureRequest(
-            verdict=name, side_px_max=side_px_max, annotated=annotated, sha256=sha256
-        )
-        return picture_of(self._channel.call(self._patrol.GetPicture, request))
 
     def kpis(self, query: KpiQuery) -> KpiTable:
         """Return a page of KPIs."""

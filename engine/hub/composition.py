@@ -24,6 +24,7 @@ from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPubli
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
+from engine.hub.services.pictures import PictureService
 from engine.hub.state import HubState
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
@@ -129,7 +130,8 @@ def compose(
         pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics
     )
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings)
+    pictures = PictureService(state, storage.evidence, metrics)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures)
     grpc = GrpcServer(settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 

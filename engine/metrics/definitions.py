@@ -29,6 +29,7 @@ NOTICE_OUTCOMES = (
     "delivered", "refused", "throttled", "gone", "redirected", "client_error", "server_error", "timeout", "unreachable",
     "broken", "no_secret", "internal", DeliveryState.DEAD,
 )  # fmt: skip
+THUMBNAIL_OUTCOMES = ("hit", "miss", "not_modified", "missing", "busy", "damaged")
 FEEDER_KINDS = ("feeder", "demuxer")
 
 _REGION = Label("region", unknown_because="the registry decides which counties there are; at most 500, the rest: other")
@@ -295,6 +296,14 @@ METRICS = (
     Metric(
         "patrol_evidence_out_total", "counter", (_RANK,), "keyframes", "Keyframes deleted because the budget was spent."
     ),
+    Metric(
+        "patrol_thumbnails_total",
+        "counter",
+        (Label("outcome", THUMBNAIL_OUTCOMES),),
+        "thumbnails",
+        "Thumbnails asked for; outcome: hit (kept), miss (rendered), not_modified, missing, busy, damaged.",
+    ),
+    Metric("patrol_thumbnail_bytes", "gauge", (), "bytes", "Size of the thumbnails that are kept in memory."),
     Metric("patrol_kpi_ratio", "gauge", (_KPI, _REGION), "ratio", "KPI of the day so far, by county; docs/kpis.md."),
     Metric(
         "patrol_kpi_late_total",

@@ -95,6 +95,11 @@ class Metrics:
         """Count a keyframe that was deleted because the budget was spent."""
         self._series.increase("patrol_evidence_out_total", rank)
 
+    def thumbnail(self, outcome: str, bytes_kept: int) -> None:
+        """Count a thumbnail that a caller asked for, one of THUMBNAIL_OUTCOMES; set the size of those that are kept."""
+        self._series.increase("patrol_thumbnails_total", outcome)
+        self._series.set("patrol_thumbnail_bytes", bytes_kept)
+
     def lag(self, kind: str, lag_s: float) -> None:
         """Record how late a visit of a class began."""
         self._series.observe("patrol_visit_lag_seconds", lag_s, kind)

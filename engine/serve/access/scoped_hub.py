@@ -14,7 +14,7 @@ from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import RenderedPicture
+from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
@@ -162,12 +162,47 @@ class ScopedHub:
                 yield [published for published in events if published.region.startswith(self._region)]
 
     async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+        self,
+        camera_id: str,
+        visit_id: int,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        sha256: str = "",
+        if_none_match: str = "",
     ) -> RenderedPicture | None:
         """None for a camera of another region."""
         if not await self._sees(camera_id):
             return None
-        return await self._hub.picture(camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256)
+        return await self._hub.pictures.picture(
+            camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256, if_none_match=if_none_match
+        )
+
+    async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
+        """None for a camera that is unknown or of another region."""
+        if await self.camera(camera_id) is None:
+            return None
+        return await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match)
+
+    async def finding_picture(
+        self,
+        finding_id: int,
+        event_number: int,
+        which: FindingPicture,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        if_none_match: str = "",
+    ) -> tuple[Finding, RenderedPicture]:
+        """Return a picture of a finding, and the finding. Raises NotFoundError for a finding of another region."""
+        finding = await self.finding(finding_id)
+        if finding is None:
+            raise no_finding(finding_id)
+        events = await self._hub.ledger.finding_events(finding_id)
+        picture = await self._hub.pictures.finding_picture(
+            finding, events, event_number, which, side_px_max, annotated=annotated, if_none_match=if_none_match
+        )
+        return finding, picture
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""

@@ -9,7 +9,6 @@ from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
-from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict, View
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
@@ -216,23 +215,6 @@ def status_of(message: cameras_pb2.Camera) -> CameraStatus:
     """Return the camera with its latest verdict in a message."""
     latest = verdict_of(message.latest_verdict) if message.HasField("latest_verdict") else None
     return CameraStatus(camera_of(message, camera_id_of(message.name)), latest)
-
-
-def picture_message(picture: RenderedPicture, camera_id: str) -> patrol_pb2.Picture:
-    """Return a picture as a message."""
-    return patrol_pb2.Picture(
-        verdict=verdict_name(camera_id, picture.visit_id),
-        jpeg=picture.jpeg,
-        width=picture.width,
-        height=picture.height,
-        arrival_time=timestamp(picture.arrival_wall_ns),
-    )
-
-
-def picture_of(message: patrol_pb2.Picture) -> RenderedPicture:
-    """Return the picture in a message."""
-    _, visit_id = verdict_ids_of(message.verdict)
-    return RenderedPicture(message.jpeg, message.width, message.height, visit_id, wall_ns_of(message.arrival_time))
 
 
 def engine_message(status: EngineStatus) -> patrol_pb2.PatrolStatus:

@@ -35,7 +35,6 @@ from engine.model.findings import (
 from engine.model.keyframe import Codec
 from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 from engine.model.measurement import Scores
-from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
@@ -49,6 +48,7 @@ from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import matches_finding
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.serve.pictures import Pictures
 
 MINUTE_NS = 60 * 1_000_000_000
 VERDICT = Verdict(
@@ -156,6 +156,7 @@ class FakeHub:
         self.registry = Registry(store.registry.cameras(), {})
         self.ledger = Ledger()
         self.kpis = Kpis(self.registry)
+        self.pictures = Pictures()
         self.log = VerdictLog(store.history, self.registry)
         self.watch: Broadcast[PublishedVerdict] | None = None
         self.error: Exception | None = None
@@ -237,11 +238,6 @@ class FakeHub:
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         return self.store.history.of_camera(camera_id, before_seq, limit)
-
-    async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture | None:
-        return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
 
     async def status(self, region_prefix: str) -> EngineStatus:
         number = sum(self.registry.by_state(region_prefix).values())
