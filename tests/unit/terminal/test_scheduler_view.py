@@ -16,8 +16,8 @@ from engine.scheduler.events import CheckNow
 from engine.terminal.camera_plan import show_plan
 from engine.terminal.formatting import duration_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
-from engine.terminal.times import Times
 from engine.terminal.tables import text_width
+from engine.terminal.times import Times
 from tests.support.expect import present
 from tests.support.scheduler.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
