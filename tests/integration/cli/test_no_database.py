@@ -16,7 +16,8 @@ from tests.support.waiting import wait_until
 NO_ENGINE = '[serve]\ngrpc_listen = "127.0.0.1:1"\n'
 READING = (
     "cameras list", "cameras export -", "cameras disagree", "kpi", "kpi league",
-    "report --day 2026-01-01 --html x.html", "export days x.parquet", "notices list", "notices replay --all", "rejudge", "token list", "audit", "db current",
+    "report --day 2026-01-01 --html x.html", "export days x.parquet", "notices list", "notices replay --all",
+    "rejudge", "token list", "audit", "db current",
     "db check", "db backup copy.db",
 )  # fmt: skip
 
