@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
+from engine.config.ledger import LedgerSettings
 from engine.config.schema import Settings
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
@@ -30,11 +31,12 @@ from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
+from engine.ledger.operator_list import OperatorCase
 from engine.metrics import Metrics
 from engine.model.findings import LoggedEvent
 from engine.model.packed_verdict import PackedVerdict
 from engine.model.schedule import Pause
-from engine.model.verdict import PublishedVerdict
+from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact
 from engine.runtime.control import RELOADED, Control
@@ -72,6 +74,7 @@ class _Memory:
     registry: Registry
     catalog: Catalog
     judge_states: JudgeStateStore
+    operator_cases: dict[str, OperatorCase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def compose(
     metrics = Metrics(version=__version__)
     sockets, intake_address = _open_sockets(settings, run_dir, control, stack)
     storage = _open_storage(settings, calendar, metrics, stack)
-    memory = _load(storage.store)
+    memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
     ledger = _ledger(settings, storage, memory, calls, metrics, stack)
     outlets = _outlets(settings, calendar, storage, memory, ledger, metrics)
@@ -178,7 +181,7 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     return Storage(store, writer, evidence, quarantine)
 
 
-def _load(store: Store) -> _Memory:
+def _load(store: Store, settings: LedgerSettings) -> _Memory:
     """Read the registry, and of each camera the latest verdict and the judge state."""
     verdicts: dict[str, PackedVerdict] = {}
     judge_states: dict[str, bytes] = {}
@@ -186,7 +189,12 @@ def _load(store: Store) -> _Memory:
         verdicts[camera_id], judge_states[camera_id] = packed, judge_state
     announced = {camera_id: packed.shape.key.announced for camera_id, packed in verdicts.items()}
     registry = Registry(store.registry.cameras(), announced)
-    return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()))
+    cases = {
+        camera_id: OperatorCase(key.reason, packed.at_wall_ns)
+        for camera_id, packed in verdicts.items()
+        if (key := packed.shape.key).announced is key.state is State.OFFLINE and key.reason in settings.operator_reasons
+    }
+    return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()), cases)
 
 
 def _ledger(
@@ -199,7 +207,8 @@ def _ledger(
 ) -> _Ledger:
     record, written = storage.store.findings, CommitFlag()
     bodies = NoticeBodies(memory.registry.cameras, hebei())
-    findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding)
+    cases = memory.operator_cases
+    findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding, cases)
     sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics)
     stack.callback(sender.close)
     serve = settings.serve

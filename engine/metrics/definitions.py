@@ -106,6 +106,12 @@ METRICS = (
         "1 while an endpoint's circuit is open because it failed too often.",
     ),
     Metric("patrol_findings", "gauge", ("state", "level"), "Findings that are neither closed nor dismissed."),
+    Metric(
+        "patrol_cameras_for_operator",
+        "gauge",
+        ("reason",),
+        "Cameras announced offline for a reason that lies with us (ledger.operator_reasons); they are no findings.",
+    ),
     Metric("patrol_finding_events_total", "counter", ("step",), "Events of the ledger."),
     Metric(
         "patrol_findings_unheard_total",

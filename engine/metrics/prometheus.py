@@ -22,6 +22,7 @@ from engine.errors import ListenError
 from engine.metrics.definitions import CPU_STAGES, METRICS, STAGES, Metric
 from engine.model.kpi import KpiName, Rate
 from engine.model.schedule import SchedulerStatus
+from engine.model.visit import FailureReason
 
 REGIONS_MAX = 500
 """Regions with a label value of their own; a province has fewer than 200 counties. All others count as `other`."""
@@ -208,6 +209,11 @@ class Metrics:
         """Set the numbers of findings that have not ended, by state and level."""
         for (state, level), number in counts.items():
             self._gauges["patrol_findings"].labels(state, level).set(number)
+
+    def operator_list(self, counts: Mapping[str, int]) -> None:
+        """Set the number of cameras that are offline for a reason of ours, by reason; reasons left out are 0."""
+        for reason in FailureReason:
+            self._gauges["patrol_cameras_for_operator"].labels(reason.value).set(counts.get(reason.value, 0))
 
     def finding_event(self, step: str) -> None:
         """Count an event of the ledger."""
