@@ -8,8 +8,8 @@ from typing import Any
 from engine.clock import ns, wall_ns
 from engine.config.schema import FeedSettings, Settings
 from engine.decode.decoder import Decoder
-from engine.errors import DecodeError, PatrolError
-from engine.feed.camera_url import check_url, route, source_url
+from engine.errors import DecodeError
+from engine.feed.camera_url import route, source_url
 from engine.feed.demux import fetch_now
 from engine.feed.fallback import fallback_order
 from engine.feed.visit import visit
@@ -79,13 +79,7 @@ def exit_code(results: Sequence[CheckResult]) -> int:
 
 def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:
     judge, judge_state = settings.judge, JudgeState()
-    url = source_url(source)
-    try:
-        check_url(url, settings.feed.schemes)
-    except PatrolError as error:
-        verdict, _ = judge_undecoded(source, 0, wall_ns(), UnknownReason.NO_PICTURE, str(error), judge_state, judge)
-        return CheckResult(source, verdict, error=(error.code, str(error)))
-    fetched = _fetch(url, settings.feed)
+    fetched = _fetch(source_url(source), settings.feed)
     if isinstance(fetched, VisitFailure):
         verdict, _ = judge_failure(fetched, wall_ns(), judge_state, judge)
         return CheckResult(source, verdict, error=(fetched.reason.value, fetched.detail))

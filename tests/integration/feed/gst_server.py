@@ -24,9 +24,7 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     if codec == "mjpeg":
         size = "video/x-raw,format=I420,width=320,height=240,framerate=5/1"
-        factory.set_launch(
-            f"( videotestsrc pattern=smpte ! {size} ! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
-        )
+        factory.set_launch(f"( videotestsrc pattern=smpte ! {size} ! jpegenc ! rtpjpegpay name=pay0 pt=26 )")
     else:
         factory.set_launch(f'( filesrc location="{clip}" ! qtdemux ! {codec}parse ! rtp{codec}pay name=pay0 pt=96 )')
     factory.set_shared(False)
