@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
+from engine.config.ledger import LedgerSettings
 from engine.config.schema import Settings
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
@@ -32,6 +33,7 @@ from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
+from engine.ledger.operator_list import OperatorCase
 from engine.metrics import Metrics
 from engine.metrics.status_server import StatusServer
 from engine.model.findings import LoggedEvent
@@ -76,6 +78,7 @@ class _Memory:
     registry: Registry
     catalog: Catalog
     judge_states: JudgeStateStore
+    operator_cases: dict[str, OperatorCase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def compose(
     metrics = Metrics(version=__version__)
     sockets, intake_address = _open_sockets(settings, run_dir, control, stack)
     storage = _open_storage(settings, calendar, metrics, stack)
-    memory = _load(storage.store)
+    memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
     ledger = _ledger(settings, storage, memory, calls, metrics, stack)
     outlets = _outlets(settings, calendar, storage, memory, ledger, metrics)
@@ -190,7 +193,7 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     return Storage(store, writer, evidence, quarantine)
 
 
-def _load(store: Store) -> _Memory:
+def _load(store: Store, settings: LedgerSettings) -> _Memory:
     """Read the registry, and of each camera the latest verdict and the judge state."""
     verdicts: dict[str, PackedVerdict] = {}
     judge_states: dict[str, bytes] = {}
@@ -203,7 +206,12 @@ def _load(store: Store) -> _Memory:
         if announced[camera_id] == State.OFFLINE
     }
     registry = Registry(store.registry.cameras(), announced, offline_since)
-    return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()))
+    cases = {
+        camera_id: OperatorCase(key.reason, packed.at_wall_ns)
+        for camera_id, packed in verdicts.items()
+        if (key := packed.shape.key).announced is key.state is State.OFFLINE and key.reason in settings.operator_reasons
+    }
+    return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()), cases)
 
 
 def _ledger(
@@ -216,7 +224,8 @@ def _ledger(
 ) -> _Ledger:
     record, written = storage.store.findings, CommitFlag()
     bodies = NoticeBodies(memory.registry.cameras, hebei())
-    findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding)
+    cases = memory.operator_cases
+    findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding, cases)
     sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics)
     stack.callback(sender.close)
     serve = settings.serve

@@ -91,6 +91,7 @@ class Port:
             state.visits.remove(camera_ids, monotonic_ns())
             state.registry.remove(camera_ids)
             self._catalog.forget(camera_ids)
+            self._findings.forget(camera_ids)
             for camera_id in camera_ids:
                 state.judge.forget(camera_id)
 

@@ -279,6 +279,13 @@ METRICS = (
         "findings",
         "The same findings by severity, and by whether the deadline of their level has passed.",
     ),
+    Metric(
+        "patrol_cameras_for_operator",
+        "gauge",
+        (Label("reason", tuple(FailureReason)),),
+        "cameras",
+        "Cameras announced offline for a reason that lies with us (ledger.operator_reasons); they are no findings.",
+    ),
     Metric("patrol_finding_events_total", "counter", (Label("step", tuple(Step)),), "events", "Events of the ledger."),
     Metric(
         "patrol_findings_unheard_total",

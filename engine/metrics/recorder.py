@@ -11,6 +11,7 @@ from engine.metrics.prometheus import Series
 from engine.model.findings import FindingTally
 from engine.model.kpi import KpiName, Rate
 from engine.model.schedule import SchedulerStatus
+from engine.model.visit import FailureReason
 
 
 class Metrics:
@@ -217,6 +218,11 @@ class Metrics:
             by_severity[tally.severity, tally.level, "true" if tally.overdue else "false"] += number
         self._series.replace("patrol_findings", by_state)
         self._series.replace("patrol_findings_open", by_severity)
+
+    def operator_list(self, counts: Mapping[str, int]) -> None:
+        """Set the number of cameras that are offline for a reason of ours, by reason; reasons left out are 0."""
+        for reason in FailureReason:
+            self._series.set("patrol_cameras_for_operator", counts.get(reason, 0), reason)
 
     def finding_event(self, step: str) -> None:
         """Count an event of the ledger."""

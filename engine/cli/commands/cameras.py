@@ -28,7 +28,8 @@ from engine.cli.options import (
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem
-from engine.model.verdict import State
+from engine.model.verdict import State, UnknownReason
+from engine.model.visit import FailureReason
 from engine.terminal.formatting import score_text, state_of, state_text, why_text
 from engine.terminal.tables import Cell, show_table
 
@@ -154,6 +155,15 @@ def list_cameras(
     site: Annotated[str, typer.Option(help="Only this canteen (its id).")] = "",
     state: Annotated[str, typer.Option(help="Only cameras in this state: ok, fault, unknown or offline.")] = "",
     utc: UtcOption = False,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Only cameras whose latest visit has this reason, like unauthorized; repeat it for more."),
+    ] = None,
+    operator: Annotated[
+        bool,
+        typer.Option("--operator", help="Only the operator's list: offline for a reason of `ledger.operator_reasons`."),
+    ] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="Show the detail of each verdict, too.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -165,16 +175,24 @@ def list_cameras(
 
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
-    query = CameraQuery(region, site, State(state) if state else None)
     settings = settings_of(config)
+    reasons = _reasons(reason or [])
+    if operator:
+        state, reasons = State.OFFLINE, {*reasons, *settings.ledger.operator_reasons}
+    query = CameraQuery(region, site, State(state) if state else None)
     times = times_of(settings, utc)
     with open_registry(settings, server, token, ca) as registry:
+        cameras = (
+            status
+            for status in registry.cameras(query)
+            if not reasons or (status.latest is not None and status.latest.reason in reasons)
+        )
         if as_json:
-            for status in registry.cameras(query):
+            for status in cameras:
                 OUT.out(json.dumps(camera_json(status), ensure_ascii=False), highlight=False)
             return
         table: list[list[Cell]] = []
-        for status in registry.cameras(query):
+        for status in cameras:
             camera, latest = status.camera, status.latest
             table.append(
                 [
@@ -187,10 +205,21 @@ def list_cameras(
                     "" if latest is None else score_text(latest.scores.sharpness),
                     "" if latest is None else score_text(latest.scores.exposure),
                     "" if latest is None else times.recent(latest.at_wall_ns),
+                    *([("" if latest is None else latest.detail)] if wide else []),
                 ]
             )
         columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", *times.head("seen")]
+        columns += ["detail"] if wide else []
         show_table(OUT, columns, table, f"{len(table)} cameras in {registry.name}")
+
+
+def _reasons(given: Sequence[str]) -> set[str]:
+    """Return the reasons asked for. Raises ConfigError if a verdict never has one of them."""
+    known = {*FailureReason, *UnknownReason}
+    for word in given:
+        if word not in known:
+            raise ConfigError(f"--reason {word!r}: allowed: {', '.join(sorted(known))}")
+    return set(given)
 
 
 app.add_typer(pull_app, name="pull")

@@ -60,7 +60,7 @@ def _show_checks(answers: "list[CheckResult]") -> None:
             score_text(answer.verdict.scores.sharpness),
             score_text(answer.verdict.scores.exposure),
             score_text(answer.verdict.scores.occlusion),
-            "" if answer.error is None else answer.error[1],
+            answer.verdict.detail,
         ]
         for answer in answers
     ]

@@ -7,6 +7,7 @@ from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
 from engine.feed.camera_url import route
+from engine.feed.fallback import fallback_order
 from engine.hub.registry import Registry
 from engine.hub.visiting.camera_plan import plan_of, site_of
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
@@ -51,7 +52,6 @@ SILENT_AFTER_NS = 10 * NS_PER_S
 _CLOCK_JUMP_NS = NS_PER_S
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
-_FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)
 
 
 class Visits:
@@ -186,10 +186,9 @@ class Visits:
         order = self._feeders.end(failure.visit_id)
         if order is None:
             return None
-        if self._falls_back(order, failure):
+        retry = fallback_order(order, failure, self._settings.feed)
+        if retry is not None:
             self._fallbacks.add(order.visit_id)
-            left_ns = max(NS_PER_S, order.deadline_ns - failure.timings.total_ns)
-            retry = VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX)
             self._feeders.enqueue(retry)
             self._place(now_ns)
             return None
@@ -297,14 +296,6 @@ class Visits:
                 self._feeders.end(order.visit_id)
                 self._observe(order, VisitTimings(), FailureReason.INTERNAL)
                 self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
-
-    def _falls_back(self, order: VisitOrder, failure: VisitFailure) -> bool:
-        return (
-            self._settings.feed.rtsp_fallback
-            and order.via == FeedKind.RTSP
-            and failure.reason in _FALLS_BACK
-            and self._settings.feed.demuxers > 0
-        )
 
     def _observe(self, order: VisitOrder, timings: VisitTimings, outcome: str) -> None:
         if order.visit_id in self._fallbacks:

@@ -16,6 +16,7 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.evidence.store import EvidenceStore
 from tests.support.expect import present
+from tests.support.metric_samples import sample
 
 
 def keyframe(camera_id: str, visit_id: int, payload: bytes = b"bits") -> Keyframe:
@@ -40,7 +41,7 @@ class Desk:
         )
 
     def counted(self, outcome: str) -> float:
-        return self.metrics.registry.get_sample_value("patrol_thumbnails_total", {"outcome": outcome}) or 0.0
+        return sample(self.metrics, "patrol_thumbnails_total", outcome=outcome)
 
     async def _render(self, kept: Keyframe, side_px_max: int) -> RenderedPicture:
         self.rendered.append((kept.visit_id, side_px_max))
@@ -68,7 +69,7 @@ def test_a_thumbnail_is_rendered_once_until_the_camera_has_another_picture(tmp_p
         assert desk.rendered == [(1, 320), (1, 160), (2, 320)]
         outcomes = {name: desk.counted(name) for name in ("missing", "miss", "hit", "not_modified")}
         assert outcomes == {"missing": 1, "miss": 3, "hit": 1, "not_modified": 1}
-        assert desk.metrics.registry.get_sample_value("patrol_thumbnail_bytes") == 10
+        assert sample(desk.metrics, "patrol_thumbnail_bytes") == 10
 
     asyncio.run(story())
 

@@ -6,7 +6,6 @@ from itertools import product
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
-from prometheus_client.parser import text_string_to_metric_families
 
 from engine.metrics import Metrics, definitions
 from engine.metrics.definitions import METRICS
@@ -19,16 +18,9 @@ from engine.notices.attempt import Outcome
 from engine.scheduler.classes import CLASSES
 from engine.scheduler.dispatch import WAIT_REASONS
 from engine.storage.evidence.quota import Rank
+from tests.support.metric_samples import samples
 
 BASE_UNITS = ("seconds", "bytes", "ratio")
-
-
-def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(metrics.render().decode())
-        for sample in family.samples
-    }
 
 
 @pytest.mark.parametrize("values", [{}, {"values": ("a",), "unknown_because": "b"}])
