@@ -18,11 +18,12 @@ from engine.cli.commands.scheduler import plan, top
 from engine.cli.commands.simulate import simulate
 from engine.cli.commands.spot_check import spot_check
 from engine.cli.commands.token import audit
+from engine.cli.commands.web import web
 from engine.cli.options import ERR, OUT
 from engine.errors import PatrolError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Patrols every kitchen camera of a province.")
-for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
+for command in (run, web, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")

@@ -1,6 +1,7 @@
 """docs/metrics.md: every metric with its labels and meaning."""
 
-from engine.metrics.definitions import METRICS, STAGES
+from engine.metrics.definitions import METRICS, STAGES, Metric
+from engine.metrics.web import WEB_METRICS
 
 
 def markdown() -> str:
@@ -14,8 +15,22 @@ def markdown() -> str:
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",
     ]
+    lines += map(_row, METRICS)
     lines += [
-        f"| `{metric.name}` | {metric.kind} | {', '.join(metric.labels) or '-'} | {metric.help} |" for metric in METRICS
+        "",
+        f"Stages: {', '.join(STAGES)}.",
+        "",
+        "## The HTTP gateway",
+        "",
+        "Served as `/metrics` on `web.listen`, to callers on the same machine, or with `serve.metrics_public` to all.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "|---|---|---|---|",
+        *map(_row, WEB_METRICS),
+        "",
     ]
-    lines += ["", f"Stages: {', '.join(STAGES)}.", ""]
     return "\n".join(lines)
+
+
+def _row(metric: Metric) -> str:
+    return f"| `{metric.name}` | {metric.kind} | {', '.join(metric.labels) or '-'} | {metric.help} |"

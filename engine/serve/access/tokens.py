@@ -12,7 +12,7 @@ import structlog
 
 from engine.clock import wall_ns
 from engine.errors import PatrolError, UnauthenticatedError
-from engine.model.access import Actor, Role, Token, token_digest
+from engine.model.access import CALLER_METADATA, Actor, Role, Token, token_digest
 from engine.serve.port import AccessStore
 
 REFRESH_S = 2.0
@@ -45,16 +45,19 @@ class TokenCache:
     def authenticate(self, metadata: Any) -> tuple[Actor, bytes]:
         """Return who calls with these metadata, and the digest of their token (empty: none).
 
+        Those for whom the HTTP gateway calls need a token, unless it says that they are local.
         Raises UnauthenticatedError if there is no valid token.
         """
+        local = True
         for key, value in metadata or ():
+            if key == CALLER_METADATA:
+                local = local and value == "local"
             if key == "authorization" and isinstance(value, str) and value.lower().startswith(_SCHEME):
                 digest = token_digest(value[len(_SCHEME) :].strip())
                 token = self._tokens.get(digest)
                 if token is not None and token.is_valid(wall_ns()):
                     return token.actor, digest
-                break
-        if self._open_without and not self._tokens:
+        if local and self._open_without and not self._tokens:
             return LOCAL, b""
         raise UnauthenticatedError(
             "no valid token; send metadata authorization: Bearer TOKEN, as `patrol token create` printed it"
