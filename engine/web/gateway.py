@@ -245,7 +245,7 @@ class Gateway:
         replies = self._engine.stream(method, message, metadata, timeout_s, wait=as_events)
         stream = ReplyStream(replies, self._closing)
         stack.push_async_callback(stream.close)
-        await stream.begin()
+        await stream.begin(comes_again=as_events)
         return event_response(stream) if as_events else LineResponse(stream)
 
 

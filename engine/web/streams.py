@@ -36,15 +36,20 @@ class ReplyStream:
         self._closing = closing
         self._next: asyncio.Future[Any] = asyncio.ensure_future(anext(replies, None))
 
-    async def begin(self) -> None:
-        """Wait for the first reply, at most FIRST_REPLY_S. Raises HttpError if the call has failed by then."""
+    async def begin(self, *, comes_again: bool) -> None:
+        """Wait for the first reply, at most FIRST_REPLY_S. Raises HttpError if the call has failed by then.
+
+        `comes_again`: the caller connects again when the stream ends, but not after an error: an engine that is away
+        raises none then.
+        """
+        await asyncio.wait({self._next}, timeout=FIRST_REPLY_S)
+        if not self._next.done():
+            return
         try:
-            await asyncio.wait({self._next}, timeout=FIRST_REPLY_S)
-            if self._next.done():
-                self._next.result()
-        except BaseException:
-            await self.close()
-            raise
+            self._next.result()
+        except HttpError as error:
+            if not comes_again or code_name(error.status) != "UNAVAILABLE":
+                raise
 
     async def all(self) -> AsyncGenerator[Any, None]:
         """Yield the replies; raises HttpError."""
