@@ -313,6 +313,8 @@ quarantine_dir = "{folder}/quarantine"
 [serve]
 grpc_listen = "{address}"
 metrics_listen = ""
+[web]
+enabled = false
 [log]
 level = "error"
 """

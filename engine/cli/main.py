@@ -19,6 +19,7 @@ from engine.cli.commands.scheduler import plan, top
 from engine.cli.commands.simulate import simulate
 from engine.cli.commands.spot_check import spot_check
 from engine.cli.commands.token import audit
+from engine.cli.commands.web import web
 from engine.cli.database import remedy
 from engine.cli.options import ERR, OUT
 from engine.errors import NoDatabaseError, PatrolError
@@ -29,7 +30,7 @@ app = typer.Typer(
     help="Patrols every kitchen camera of a province.",
     epilog=exit_codes.epilog(),
 )
-for command in (run, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
+for command in (run, web, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")

@@ -7,6 +7,7 @@ from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
+from engine.config.web import WebSettings
 from engine.model.camera import KeyPoint
 from engine.model.spot_check import SPOT_CHECK_SITES_MAX
 
@@ -293,6 +294,7 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
+    web: WebSettings = WebSettings()
     notices: NoticesSettings = NoticesSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

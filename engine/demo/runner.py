@@ -25,6 +25,7 @@ from engine.config.schema import (
     SchedulerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.demo.county import County, DemoCamera, tally
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict
@@ -80,6 +81,7 @@ def demo_settings(folder: Path) -> Settings:
             quarantine_dir=str(folder / "quarantine"),
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        web=WebSettings(listen="127.0.0.1:0"),
         log=LogSettings(level="error"),
     )
 
@@ -93,7 +95,8 @@ def _watch(
     stop: threading.Event,
 ) -> int:
     addresses = engine.addresses
-    footer = f"gRPC {addresses['grpc']}   metrics http://{addresses['metrics']}/metrics   Ctrl-C ends"
+    metrics = f"metrics http://{addresses['metrics']}/metrics"
+    footer = f"http://{addresses['web']}   gRPC {addresses['grpc']}   {metrics}   Ctrl-C ends"
     end_s = time.monotonic() + seconds if seconds else float("inf")
     view = _View(console, footer)
     with view:

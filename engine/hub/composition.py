@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
+from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import Settings
+from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
 from engine.hub.judge_state_store import JudgeStateStore
@@ -42,7 +44,7 @@ from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact
-from engine.runtime.control import RELOADED, Control
+from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
@@ -135,7 +137,11 @@ def compose(
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures)
-    grpc = GrpcServer(settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact)
+    _check_web(settings, storage.store)
+    own_socket = run_dir / OWN_SOCKET
+    grpc = GrpcServer(
+        settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact, own_socket
+    )
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
     def begin() -> None:
@@ -151,6 +157,16 @@ def compose(
     control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
+
+
+def _check_web(settings: Settings, store: Store) -> None:
+    """Raise ConfigError if the HTTP gateway listens on a public address while there is no token."""
+    web = settings.web
+    if web.enabled and not is_loopback(host_port(web.listen)[0]) and not store.access.digests():
+        raise ConfigError(
+            f"web.listen = {web.listen!r}: a public address needs a token, and there is none; make one with "
+            "`patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
+        )
 
 
 def _open_sockets(

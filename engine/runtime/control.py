@@ -30,6 +30,8 @@ REPLACE = "replace"
 STOP = "stop"
 """Parent to child."""
 
+OWN_SOCKET = "grpc"
+"""In the folder of the engine's sockets: where the hub answers calls of the HTTP gateway."""
 EXIT_RECYCLE = 3
 """Exit code of a demuxer that has too many stuck threads."""
 

@@ -52,7 +52,11 @@ _PRUNE_NEXT_S = 1.0
 
 
 class GrpcServer:
-    """The server: start, report readiness, stop. `redact`: hides the password in a URL."""
+    """The server: start, report readiness, stop.
+
+    `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
+    reaches its folder.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class GrpcServer:
         findings: Broadcast[LoggedEvent],
         metrics: Metrics,
         redact: Callable[[str], str],
+        own_socket: Path | None = None,
     ) -> None:
         self._settings = settings
         self._hub = hub
@@ -71,6 +76,7 @@ class GrpcServer:
         self._findings = findings
         self._metrics = metrics
         self._redact = redact
+        self._own_socket = own_socket
         self._health = HealthServicer()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
@@ -158,6 +164,9 @@ class GrpcServer:
         for name in ("", *SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._address = self._bind(server)
+        if self._own_socket is not None:
+            self._own_socket.unlink(missing_ok=True)  # of a hub that died
+            server.add_insecure_port(f"unix:{self._own_socket}")
         await server.start()
         self._server = server
         upkeep = (self._refresh_tokens(tokens), interceptor.keep_checking_streams(), self._prune_audit_log())

@@ -1,4 +1,4 @@
-"""Starts the engine's processes (one hub, feeders, demuxers, workers), replaces those that die, and stops them all.
+"""Starts the engine's processes (hub, feeders, demuxers, workers, web), replaces those that die, and stops them all.
 
 with Supervisor(settings) as supervisor:  # returns when all processes are ready
     print(supervisor.addresses["grpc"])
@@ -28,6 +28,7 @@ from engine.runtime.control import (
     FAILED,
     GO,
     LOST,
+    OWN_SOCKET,
     READY,
     RELOAD,
     RELOADED,
@@ -164,12 +165,14 @@ class Supervisor:
         }
         feed_task = {**common, "address": f"ipc://{self._run_dir}/feed"}
         work_task = {**common, "address": f"ipc://{self._run_dir}/work", "credit": settings.worker.credit}
+        web_task = {**common, "address": f"unix:{self._run_dir}/{OWN_SOCKET}"}
         workers = settings.worker.count or os.cpu_count() or 1
         return [
             _Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json")}),
             *(_Child("worker", f"worker-{n}", work_task) for n in range(workers)),
             *(_Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
             *(_Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
+            *(_Child("web", "web", web_task) for _ in range(settings.web.enabled)),
         ]
 
     def _supervise(self) -> None:
@@ -257,13 +260,15 @@ class Supervisor:
         self._schedule_restart(child, running)
         if child.role == "hub":
             # Feeders and workers hold orders and keyframes of the hub that died: restart them all.
+            # The gateway has none: it waits for the next hub.
             for other in self._children:
-                if other.running is not None:
+                if other.running is not None and other.role != "web":
                     other.running.process.kill()
                     other.running.process.wait()
                     self._schedule_restart(other, other.running)
             return
-        self._send_to_hub(LOST, child.role, child.alias, reason)
+        if child.role != "web":
+            self._send_to_hub(LOST, child.role, child.alias, reason)
 
     def _schedule_restart(self, child: _Child, running: _Running) -> None:
         """Restart the child after a wait that doubles with every loss of the last minute."""

@@ -256,7 +256,7 @@ def test_run_says_in_one_sentence_why_it_cannot(tmp_path: Path) -> None:
     (tmp_path / "p.db").write_text("no database" * 100)
     config.write_text(
         f'[record]\nurl = "sqlite:///{tmp_path}/p.db"\nevidence_dir = "{tmp_path}/e"\n'
-        '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = ""\n[intake]\nlisten = ""\n'
+        '[web]\nenabled = false\n[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = ""\n[intake]\nlisten = ""\n'
     )
     done = patrol("run", "--config", str(config))
     assert done.returncode == 2

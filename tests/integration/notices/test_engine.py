@@ -25,6 +25,7 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.model.camera import Camera
 from engine.model.findings import FindingState, Step
 from engine.notices.payload import FindingData, VerdictData
@@ -67,6 +68,7 @@ def settings(folder: Path, receiver: Receiver, **more: Any) -> Settings:
             url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        web=WebSettings(enabled=False),
         log=LogSettings(level="error"),
     )
 

@@ -313,7 +313,12 @@ class RunningServer:
 
 @contextmanager
 def serving(
-    folder: Path, ring: int = 64, watchers_max: int = 4, hub: FakeHub | None = None, **settings: Any
+    folder: Path,
+    ring: int = 64,
+    watchers_max: int = 4,
+    hub: FakeHub | None = None,
+    own_socket: Path | None = None,
+    **settings: Any,
 ) -> Iterator[RunningServer]:
     """Run a server on a database in `folder`, or on `hub`."""
     own = hub or FakeHub(Store.open(f"sqlite:///{folder}/patrol.db"))
@@ -324,7 +329,7 @@ def serving(
         own.ledger, finding_service.encode_watch_event, finding_service.encode_watch_token, ring, watchers_max
     )
     chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10, **settings})
-    server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact)
+    server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact, own_socket)
     address = server.start()
     try:
         with PatrolClient(address, timeout_s=10) as client:
