@@ -6,7 +6,6 @@ from engine.metrics.definitions import METRICS
 from engine.metrics.metric import Label, Metric
 from engine.metrics.web import WEB_METRICS
 
-
 _HEAD = """# Metrics
 
 Served at `/metrics` of `serve.metrics_listen` as Prometheus text, or as OpenMetrics to those who ask for it.
