@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.demo.clips import FRAMES_PER_S, ClipPlan, clip
 
-FAULTS = ("", "blurred", "dark", "covered")
+FAULTS = ("", "blurred", "dark", "covered", "frozen")
 """What a clip shows; empty: a sharp kitchen. engine.demo.pictures makes them."""
 _NAMES = {"": "clear"}
 

@@ -12,7 +12,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.trial.steps import Skip
+from tests.trial.steps import CannotRunError
 
 VERSION = "1.0.5"
 MAIN = Path(__file__).with_name("live555_server.cpp")
@@ -22,13 +22,13 @@ _BUILD_S = 300.0
 
 
 def server() -> Path:
-    """Return the program, built if it is not in the cache. Raises Skip if it cannot be had."""
+    """Return the program, built if it is not in the cache. Raises CannotRunError if it cannot be had."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kitchen-patrol" / "trial"
     program = base / f"live555-{VERSION}-{MAIN.stat().st_mtime_ns:x}"
     if program.exists():
         return program
     if shutil.which("g++") is None:
-        raise Skip("live555 is built from source, and there is no g++: apt-get install g++")
+        raise CannotRunError("live555 is built from source, and there is no g++: apt-get install g++")
     base.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="live555-") as folder:
         _build(_source(Path(folder)), Path(folder) / "server")
@@ -45,7 +45,7 @@ def _source(folder: Path) -> Path:
     )  # fmt: skip
     archives = list(folder.glob("liblivemedia-*.tar.gz"))
     if not archives:
-        raise Skip(f"pip download liblivemedia: {done.stderr.strip().splitlines()[-1:]}")
+        raise CannotRunError(f"pip download liblivemedia: {done.stderr.strip().splitlines()[-1:]}")
     with tarfile.open(archives[0]) as archive:
         archive.extractall(folder, filter="data")
     return folder / f"liblivemedia-{VERSION}"
@@ -64,6 +64,6 @@ def _build(source: Path, program: Path) -> None:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         failed = [done for done in pool.map(compiled, files, objects) if done.returncode]
     if failed:
-        raise Skip(f"live555 does not compile here: {failed[0].stderr.decode()[-300:]}")
+        raise CannotRunError(f"live555 does not compile here: {failed[0].stderr.decode()[-300:]}")
     link = ["g++", "-std=c++20", *_FLAGS, *includes, str(MAIN), *map(str, objects), "-o", str(program)]
     subprocess.run(link, check=True, timeout=_BUILD_S)

@@ -101,7 +101,7 @@ class Trial:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def start_servers(self) -> None:
-        """Start every media server, and write the registry of the forty cameras. Raises Skip if one cannot be had."""
+        """Start every media server, and write the registry. Raises CannotRunError if a server cannot be had."""
         clips = write_clips(self.folder / "clips")
         live555, self.media["live555"] = self.stack.enter_context(servers.live555_server(clips))
         gst = self.stack.enter_context(servers.gst_servers(clips))

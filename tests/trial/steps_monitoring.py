@@ -14,7 +14,7 @@ from typing import Any
 from tests.support.ports import free_port
 from tests.trial.machine import ROOT, Trial
 from tests.trial.servers import listens, running
-from tests.trial.steps import Skip, expect, step
+from tests.trial.steps import CannotRunError, expect, step
 
 RULES = ROOT / "docs" / "alerts.yml"
 FIRING_MIN = 6
@@ -42,7 +42,7 @@ def shortened_rules(text: str) -> str:
 def prometheus(trial: Trial) -> str:
     program = shutil.which("prometheus")
     if program is None:
-        raise Skip("apt-get install prometheus")
+        raise CannotRunError("apt-get install prometheus")
     folder = trial.folder / "prometheus"
     folder.mkdir(exist_ok=True)
     rules = ""
@@ -72,9 +72,9 @@ def prometheus(trial: Trial) -> str:
 @step("at least six alert rules fire once things are broken on purpose")
 def alerts(trial: Trial) -> str:
     if not RULES.exists() or not RULES.stat().st_size:
-        raise Skip(f"there is no {RULES.relative_to(ROOT)}")
+        raise CannotRunError(f"there is no {RULES.relative_to(ROOT)}")
     if not trial.prometheus:
-        raise Skip("no Prometheus runs")
+        raise CannotRunError("no Prometheus runs")
     quiet = _firing(trial)
     _break_configuration(trial)
     trial.media["live555"].kill()
@@ -97,9 +97,9 @@ def promtool(trial: Trial) -> str:
     del trial
     program = shutil.which("promtool")
     if program is None:
-        raise Skip("apt-get install prometheus")
+        raise CannotRunError("apt-get install prometheus")
     if not RULES.exists() or not RULES.stat().st_size:
-        raise Skip(f"there is no {RULES.relative_to(ROOT)}")
+        raise CannotRunError(f"there is no {RULES.relative_to(ROOT)}")
     done = subprocess.run([program, "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
     expect(done.returncode == 0, done.stdout + done.stderr)
     return " ".join(done.stdout.split())[-80:]

@@ -73,13 +73,11 @@ def watch(trial: Trial) -> str:
 
 
 def _stored_since(trial: Trial, first: int, last: int) -> set[int]:
-    """Ids of the verdicts from the first to the last in the order of commits, from the database."""
-    import sqlite3
+    """Ids of the verdicts from the first to the last in the order of commits, from an export."""
+    import pyarrow.parquet
 
-    with sqlite3.connect(f"file:{trial.folder}/var/patrol.db?mode=ro", uri=True) as database:
-        seqs = [
-            database.execute("select seq from verdict_log where visit_id = ?", (visit,)).fetchone()[0]
-            for visit in (first, last)
-        ]
-        rows = database.execute("select visit_id from verdict_log where seq between ? and ?", seqs)
-        return {row[0] for row in rows}
+    done = trial.patrol("export", "verdicts", "verdicts.parquet", "--config", "patrol.toml")
+    expect(done.returncode == 0, done.stderr)
+    columns = pyarrow.parquet.read_table(trial.folder / "verdicts.parquet", columns=["seq", "visit_id"]).to_pydict()
+    seq_of = dict(zip(map(int, columns["visit_id"]), columns["seq"], strict=True))
+    return {visit for visit, seq in seq_of.items() if seq_of[first] <= seq <= seq_of[last]}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.docgen.commands import commands
 from tests.trial.machine import ROOT, Trial
-from tests.trial.steps import Skip, expect, step
+from tests.trial.steps import CannotRunError, expect, step
 
 INSTALL_S = 300.0
 SPOILT_ID = "1.30102E+19"
@@ -20,12 +20,12 @@ SPOILT_ID = "1.30102E+19"
 
 
 def _needs(*words: str, option: str = "") -> None:
-    """Skip unless `patrol` has this command, and the option."""
+    """CannotRunError unless `patrol` has this command, and the option."""
     command = dict(commands()).get(words)
     if command is None:
-        raise Skip(f"this engine has no `patrol {' '.join(words)}`")
+        raise CannotRunError(f"this engine has no `patrol {' '.join(words)}`")
     if option and not any(option in parameter.opts for parameter in command.params):
-        raise Skip(f"`patrol {' '.join(words)}` has no {option}")
+        raise CannotRunError(f"`patrol {' '.join(words)}` has no {option}")
 
 
 @step("README's way of installing gives a `patrol` that runs: pip, pipx, uv, from one wheel")
@@ -90,7 +90,7 @@ def spoilt_id(trial: Trial) -> str:
 @step("check-now from the command line")
 def check_now(trial: Trial) -> str:
     _needs("check-now")
-    camera_id = next(id for id, camera in trial.cameras.items() if camera.state == "ok")
+    camera_id = next(code for code, camera in trial.cameras.items() if camera.state == "ok")
     done = trial.patrol("check-now", camera_id, "--config", "patrol.toml")
     expect(done.returncode == 0, done.stderr)
     return done.stdout.strip().splitlines()[-1][:100]
@@ -99,7 +99,7 @@ def check_now(trial: Trial) -> str:
 @step("the picture of a camera from the command line")
 def picture(trial: Trial) -> str:
     _needs("picture")
-    camera_id = next(id for id, camera in trial.cameras.items() if camera.state == "ok")
+    camera_id = next(code for code, camera in trial.cameras.items() if camera.state == "ok")
     target = trial.folder / "camera.jpg"
     done = trial.patrol("picture", camera_id, "-o", str(target), "--config", "patrol.toml")
     expect(done.returncode == 0, done.stderr)

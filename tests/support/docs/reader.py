@@ -1,8 +1,8 @@
 """A reader of one page, on a machine of their own: the files that pages name, and an engine on free ports.
 
 `patrol run` in a page starts that engine, `systemctl stop patrol` stops it; a line that asks a running engine starts
-it too. `patrol` is a script that gives `--config patrol.toml` where a line leaves `--config` out, which is how it finds the
-engine: everywhere else the defaults hold, and their ports may be in use.
+it too. `patrol` is a script that gives `--config patrol.toml` where a line leaves `--config` out, which is how it
+finds the engine: everywhere else the defaults hold, and their ports may be in use.
 """
 
 import contextlib
@@ -246,7 +246,8 @@ def _furnish(folder: Path, receiver_port: int) -> None:
     sample = (ROOT / "examples/cameras.csv").read_text(encoding="utf-8")
     codes = [f"1301020000132{number:07}" for number in range(1, 17)]
     rows = [
-        f"{code},rtsp://admin:secret@127.0.0.21:1/{n},烹饪间,CA-{n // 4},长安第{n // 4}小学,130102,cooking,true,nvr-{n // 2},,"
+        f"{code},rtsp://admin:secret@127.0.0.21:1/{n},烹饪间,CA-{n // 4},长安第{n // 4}小学,"
+        f"130102,cooking,true,nvr-{n // 2},,"
         for n, code in enumerate(codes)
     ]
     for name in ("cameras.csv", "名册.csv"):
