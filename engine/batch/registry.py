@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.client import CallError, PatrolClient
+from engine.client import CallError, PatrolClient, read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.interchange.registry_rules import restore_passwords
@@ -109,8 +109,7 @@ def open_registry(
     `create`: create the database if there is none, for commands that write. Raises NoDatabaseError without it.
     """
     address = server or settings.serve.grpc_listen
-    authority = ca.read_bytes() if ca is not None else b""
-    with PatrolClient(address, token=token, ca=authority) as client:
+    with PatrolClient(address, token=token, ca=read_ca(ca)) as client:
         try:
             client.status()
         except CallError as error:

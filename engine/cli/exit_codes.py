@@ -5,6 +5,7 @@ from collections.abc import Mapping
 OK = 0
 NO = 1
 REFUSED = 2
+BUG = 70
 # The last two are what shells report for a program that a signal ended: 128 + the number of the signal.
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -13,6 +14,7 @@ MEANINGS: Mapping[int, str] = {
     OK: "done, and all is well",
     NO: "done, and the answer is not all well: a fault, a bad row, a difference, a warning, a broken promise",
     REFUSED: "not done: a wrong option, file or setting, no database, no engine, no picture; stderr says why",
+    BUG: "a bug of `patrol`, with a traceback on stderr; please report it",
     INTERRUPTED: "ended by Ctrl-C",
     PIPE_CLOSED: "whoever reads the output is gone (`patrol ... | head`); nothing is wrong",
 }

@@ -2,12 +2,13 @@
 
 import os
 import sys
+import traceback
 from typing import Annotated, NoReturn
 
 import typer
 
 from engine import __version__
-from engine.cli import exit_codes
+from engine.cli import errors, exit_codes
 from engine.cli.commands import cameras, config, db, evidence, findings, kpi, notices, token
 from engine.cli.commands.check import check
 from engine.cli.commands.export import export
@@ -20,9 +21,8 @@ from engine.cli.commands.simulate import simulate
 from engine.cli.commands.spot_check import spot_check
 from engine.cli.commands.token import audit
 from engine.cli.commands.web import web
-from engine.cli.database import remedy
 from engine.cli.options import ERR, OUT
-from engine.errors import NoDatabaseError, PatrolError
+from engine.errors import PatrolError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,9 +45,9 @@ app.add_typer(evidence.app, name="evidence")
 def main() -> None:
     """Run the command that `sys.argv` names, and exit.
 
-    A PatrolError becomes one sentence on stderr and exit code 2, Ctrl-C exit code 130. Where the reader of the output
-    is gone (`patrol ... | head`), the command ends without a word and with 141: 0, 1 and 2 keep their meaning. See
-    exit_codes.py.
+    An error becomes one sentence on stderr and exit code 2, Ctrl-C exit code 130, a bug a traceback and exit code 70.
+    Where the reader of the output is gone (`patrol ... | head`), the command ends without a word and with 141: 0, 1 and
+    2 keep their meaning. exit_codes.py has the table.
     """
     try:
         _run()
@@ -61,19 +61,28 @@ def main() -> None:
 
 def _run() -> None:
     try:
-        app()
-    except NoDatabaseError as error:
-        _refuse(error.code, remedy(error))
-    except PatrolError as error:
-        _refuse(error.code, str(error))
+        sys.exit(app(prog_name="patrol", standalone_mode=False) or exit_codes.OK)
+    except errors.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            sys.exit(exit_codes.REFUSED)
+        _refuse(error)
+    except BrokenPipeError:
+        raise
+    except (PatrolError, OSError) as error:
+        _refuse(error)
     except KeyboardInterrupt:
         sys.exit(exit_codes.INTERRUPTED)
+    except Exception:  # noqa: BLE001 (a bug: whoever mends it needs the traceback)
+        traceback.print_exc()
+        sys.exit(exit_codes.BUG)
     finally:
         if sys.stdout is not None:  # None if the shell closed it (`>&-`)
             sys.stdout.flush()  # while main can still handle a closed pipe
 
 
-def _refuse(code: str, message: str) -> NoReturn:
+def _refuse(error: Exception) -> NoReturn:
+    code, message = errors.sentence(error)
     ERR.print(f"[red]error[/red] ({code}):", end=" ")
     ERR.out(message, highlight=False)
     sys.exit(exit_codes.REFUSED)

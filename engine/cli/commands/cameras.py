@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.commands.platforms import disagree, pull_app
 from engine.cli.database import say_created
 from engine.cli.options import (
@@ -25,6 +26,7 @@ from engine.cli.options import (
     settings_of,
     times_of,
 )
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem
@@ -77,7 +79,7 @@ def import_cameras(
         ERR.out(
             f"{len(check.problems)} problems; nothing was imported (--keep-good imports the good rows)", highlight=False
         )
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.NO)
     with open_registry(settings, server, token, ca, create=True) as registry:
         say_created(registry.created)
         report = registry.upsert(rows.cameras(), keep_good)
@@ -86,7 +88,7 @@ def import_cameras(
             f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {registry.name}",
             highlight=False,
         )
-    raise typer.Exit(1 if check.problems or report.problems else 0)
+    raise typer.Exit(exit_codes.NO if check.problems or report.problems else exit_codes.OK)
 
 
 @app.command("export")
@@ -118,6 +120,7 @@ def export_cameras(
         raise ConfigError("--with-passwords reads the database: passwords never leave an engine; leave --server out")
     settings = settings_of(config)
     to_stdout = str(file) == "-"
+    check_output(None if to_stdout else file, "FILE")
     form = form or format_of(file)
     output = nullcontext(sys.stdout) if to_stdout else atomic_file(file, form, private=with_passwords)
     opened = (
@@ -146,7 +149,7 @@ def reset_baseline(
     with client_of(settings_of(config), server, token, ca) as client:
         reset, unknown = client.reset_baselines(camera_ids)
     OUT.out(f"{reset} reset" + (f", not known: {', '.join(unknown)}" if unknown else ""))
-    raise typer.Exit(1 if unknown else 0)
+    raise typer.Exit(exit_codes.NO if unknown else exit_codes.OK)
 
 
 @app.command("list")

@@ -7,6 +7,7 @@ import typer
 
 from engine.cli.database import say_created
 from engine.cli.options import OUT, ConfigOption, settings_of
+from engine.cli.output_files import check_output
 
 app = typer.Typer(no_args_is_help=True, help="The database: its schema, and copies of it.")
 
@@ -61,6 +62,7 @@ def backup(
     """
     from engine.storage.db.backup import backup as copy
 
+    check_output(file, "FILE")
     size = copy(settings_of(config).record.url, file)
     OUT.out(f"{file}: {size} bytes", highlight=False)
 

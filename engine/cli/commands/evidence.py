@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.config import Settings
 from engine.errors import ConfigError
@@ -69,7 +70,7 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         OUT.out(line, highlight=False)
     if not as_json:
         OUT.out(f"{len(digests)} exhibits read, {len(flaws)} not whole", highlight=False)
-    raise typer.Exit(1 if flaws else 0)
+    raise typer.Exit(exit_codes.NO if flaws else exit_codes.OK)
 
 
 def _folder(settings: Settings) -> Path:

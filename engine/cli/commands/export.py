@@ -10,6 +10,7 @@ import typer
 
 from engine.cli.database import open_to_read
 from engine.cli.options import OUT, ConfigOption, settings_of
+from engine.cli.output_files import check_output
 from engine.clock import NS_PER_S, wall_ns
 
 
@@ -37,6 +38,7 @@ def export(
     from engine.config.calendar import load_calendar
     from engine.storage import parquet
 
+    check_output(file, "FILE")
     settings = settings_of(config)
     zone = ZoneInfo(load_calendar(settings.scheduler.calendar_file).timezone)
     first_ns = 0 if since is None else _wall_ns(since, zone)

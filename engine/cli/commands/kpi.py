@@ -12,6 +12,7 @@ import typer
 
 from engine.cli.database import open_to_read
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
 from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery
@@ -51,6 +52,7 @@ def kpi(
         return
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv: give one of them")
+    check_output(as_csv, "--csv")
     from engine.hub.services.kpis import kpi_table
 
     query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.database import open_to_read
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.clock import wall_ns
@@ -70,7 +71,7 @@ def replay(
     missing = [name for name, number in zip(notices or (), numbers, strict=False) if not number]
     for name in missing:
         ERR.out(f"{name}: not among the notices that were given up", highlight=False)
-    raise typer.Exit(1 if missing else 0)
+    raise typer.Exit(exit_codes.NO if missing else exit_codes.OK)
 
 
 @app.command("test")
@@ -96,7 +97,7 @@ def try_out(
     now_ns = wall_ns()
     answer = send_once(endpoints[endpoint], trial_notice(endpoint, now_ns), notices.source, now_ns)
     OUT.out(f"{endpoint}: {answer.outcome}{': ' if answer.detail else ''}{answer.detail}", highlight=False)
-    raise typer.Exit(0 if answer.outcome == Outcome.DELIVERED else 1)
+    raise typer.Exit(exit_codes.OK if answer.outcome == Outcome.DELIVERED else exit_codes.NO)
 
 
 def _parse_name(name: str) -> tuple[str, int | None]:

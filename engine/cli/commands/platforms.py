@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.database import say_created
 from engine.cli.options import (
     ERR,
@@ -231,7 +232,7 @@ def _pull(
         )
         for problem in report.problems:
             ERR.out(f"{problem.column} {problem.value!r}: {problem.message}", highlight=False)
-    raise typer.Exit(1 if report.problems else 0)
+    raise typer.Exit(exit_codes.NO if report.problems else exit_codes.OK)
 
 
 def _show(report: "PullReport") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.database import open_to_read
 from engine.cli.options import OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.clock import wall_ns
@@ -50,7 +51,7 @@ def rejudge(
                 )
     if not as_json:
         _show(rows, totals, times)
-    raise typer.Exit(1 if totals.changed else 0)
+    raise typer.Exit(exit_codes.NO if totals.changed else exit_codes.OK)
 
 
 def _show(rows: list[list[str]], totals: "Totals", times: Times) -> None:

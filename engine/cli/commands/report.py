@@ -7,9 +7,10 @@ import typer
 
 from engine.cli.database import open_to_read
 from engine.cli.options import ERR, ConfigOption, settings_of
+from engine.cli.output_files import check_output, write_text
 from engine.clock import wall_ns
 from engine.config.calendar import load_calendar
-from engine.errors import ConfigError, PatrolError
+from engine.errors import ConfigError
 from engine.interchange.regions import hebei
 from engine.notices.vocabulary import Lang
 
@@ -59,6 +60,8 @@ def report(
 
     if week and day:
         raise ConfigError("--week and --day: give one of them, or neither for the last full week")
+    check_output(html, "--html")
+    check_output(csv, "--csv")
     if html is None and csv is None:
         raise ConfigError("report: give --html FILE, --csv FILE or both")
     if region and not (region.isascii() and region.isdecimal() and len(region) in (2, 4, 6)):
@@ -71,10 +74,10 @@ def report(
     words = Words(lang)
     if html is not None:
         exhibits = Exhibits(Path(settings.record.evidence_dir) / EXHIBITS_FOLDER)
-        _write(html, html_page(result.digest, lang, finding_pictures(exhibits, result.standing[:pictures])))
+        write_text(html, html_page(result.digest, lang, finding_pictures(exhibits, result.standing[:pictures])))
     if csv is not None:
-        _write(csv, league_csv(result.digest, words))
-        _write(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(result.digest, words, result.standing))
+        write_text(csv, league_csv(result.digest, words))
+        write_text(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(result.digest, words, result.standing))
     _say_period(result.digest)
 
 
@@ -100,11 +103,3 @@ def _say_period(digest: "Digest") -> None:
             "period with --week or --day",
             highlight=False,
         )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise PatrolError(f"{path}: {error.strerror}; give another file") from error
-    ERR.out(f"wrote {path}", highlight=False)

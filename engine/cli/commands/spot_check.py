@@ -21,6 +21,7 @@ from engine.cli.options import (
     settings_of,
     times_of,
 )
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.model.spot_check import SPOT_CHECK_SITES_MAX, SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.terminal.tables import show_table
@@ -61,6 +62,7 @@ def spot_check(
         raise ConfigError("--show and --list show earlier draws; leave the other options of the draw out")
     if as_csv is not None and (as_json or earlier):
         raise ConfigError("--csv writes the canteens of one draw; leave --json and --list out")
+    check_output(as_csv, "--csv")
     settings = settings_of(config)
     with client_of(settings, server, token, ca) as client:
         if earlier:
