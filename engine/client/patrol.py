@@ -16,18 +16,27 @@ from engine.client.access import AccessClient
 from engine.client.channel import CallError, Channel
 from engine.client.findings import FindingClient
 from engine.client.pictures import PictureCalls
+from engine.clock import wall_ns
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.model.registry import CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.registry import (
+    CameraCount,
+    CameraOrder,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import Verdict, View
+from engine.serve.messages.cameras import count_of, filter_message, level_number
 from engine.serve.messages.convert import (
     camera_message,
     engine_of,
-    state_number,
     status_of,
     timestamp,
     verdict_of,
@@ -188,14 +197,12 @@ class PatrolClient(PictureCalls):
         """
         order = f"{query.order} desc" if query.descending else query.order.value
         request = cameras_pb2.ListCamerasRequest(
-            filter=cameras_pb2.CameraFilter(region_prefix=query.region_prefix, site_id=query.site_id),
+            filter=filter_message(query, wall_ns()),
             page_size=query.page_size,
             page_token=page_token,
             view=view_number(view),
             order_by="" if (query.order, query.descending) == (CameraOrder.NAME, False) else order,
         )
-        if query.state is not None:
-            request.filter.state = state_number(query.state)
         if not query.with_verdict:
             names = (field.name for field in cameras_pb2.Camera.DESCRIPTOR.fields)
             request.read_mask.paths.extend(name for name in names if name != "latest_verdict")
@@ -211,6 +218,16 @@ class PatrolClient(PictureCalls):
             page_token = page.next_page_token
             if not page_token:
                 return
+
+    def count_cameras(
+        self, query: CameraQuery | None = None, level: RegionLevel = RegionLevel.COUNTY
+    ) -> tuple[tuple[CameraCount, ...], CameraCount]:
+        """Return the numbers of cameras by region, and of all regions together; the query's page does not matter."""
+        request = cameras_pb2.CountCamerasRequest(
+            filter=filter_message(query or CameraQuery(), wall_ns()), level=level_number(level)
+        )
+        reply = self._channel.call(self._cameras.CountCameras, request)
+        return tuple(map(count_of, reply.regions)), count_of(reply.total)
 
     def create_camera(self, camera: Camera, request_id: str = "") -> CameraStatus:
         """Add a camera. ALREADY_EXISTS: its id is in the registry."""

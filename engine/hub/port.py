@@ -23,7 +23,15 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.registry import (
+    CameraCount,
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, Verdict
@@ -140,6 +148,10 @@ class Port:
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         """Return a page of cameras."""
         return await asyncio.to_thread(self._catalog.page, query)
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Return the numbers of cameras by region, and in all."""
+        return await asyncio.to_thread(self._catalog.count, query, level.digits)
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Return how the patrol goes, with the cameras of a region."""

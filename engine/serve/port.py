@@ -14,7 +14,7 @@ from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import FindingPicture, RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, Verdict
@@ -60,7 +60,10 @@ class HubPort(Protocol):
         """Return the region of each camera that is in the registry, by id."""
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras."""
+        """Return a page of cameras. Raises ValueError if `after` is no place in this order."""
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Return the numbers of cameras by region, and in all; page and order of the query do not matter."""
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return the verdict of a visit, or with 0 the latest; None if it is not kept."""

@@ -13,10 +13,12 @@ from engine.model.access import Actor, Role
 from engine.model.findings import FindingState, Level, Step
 from engine.model.kpi import KpiBy, KpiName
 from engine.model.picture import FindingPicture
+from engine.model.registry import RegionLevel
 from engine.serve.access.request_fields import bounds_of, is_output_only
 from engine.serve.access.rules import RULES, RegionCheck, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.messages import access as access_messages
+from engine.serve.messages import cameras as camera_messages
 from engine.serve.messages import findings as finding_messages
 from engine.serve.messages import kpis as kpi_messages
 from engine.serve.messages import pictures as picture_messages
@@ -42,7 +44,10 @@ def test_every_call_has_a_rule_and_every_rule_a_call() -> None:
 def test_only_calls_that_read_are_open_to_viewers() -> None:
     for service, methods in RULES.items():
         for method, rule in methods.items():
-            reads = method.startswith(("Get", "List", "Batch", "Query", "Watch")) and method != "BatchDeleteCameras"
+            reads = (
+                method.startswith(("Get", "List", "Count", "Batch", "Query", "Watch"))
+                and method != "BatchDeleteCameras"
+            )
             assert rule.changes is not (reads or method in ("ValidateConfig", "DiffConfig")), f"{service}/{method}"
             if rule.changes:
                 assert rule.role is not Role.VIEWER, f"{service}/{method}"
@@ -129,6 +134,7 @@ def test_every_word_has_its_number() -> None:
         (Role, access_messages._ROLE_NUMBER),
         (KpiName, kpi_messages._KPI_NUMBER),
         (KpiBy, kpi_messages._BY_NUMBER),
+        (RegionLevel, camera_messages._LEVEL_NUMBER),
         (FindingPicture, picture_messages._FINDING_PICTURE_NUMBER),
     ):
         assert set(table) == set(enum)

@@ -47,6 +47,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "CameraService": {
         "GetCamera": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "ListCameras": Rule(Role.VIEWER, RegionCheck.REGION),
+        "CountCameras": Rule(Role.VIEWER, RegionCheck.REGION),
         "BatchGetCameras": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "CreateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),
         "UpdateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),

@@ -15,7 +15,15 @@ from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import FindingPicture, RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.registry import (
+    CameraCount,
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
@@ -125,11 +133,21 @@ class ScopedHub:
         return {camera_id for camera_id, region in regions.items() if self._actor.sees(region)}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras of the caller's region."""
+        """Return a page of cameras of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return CameraPage((), None, 0)
-        return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        try:
+            return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        except ValueError as error:
+            raise InvalidArgumentError("page_token", "is not valid for this order; begin without one") from error
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Count cameras of the caller's region."""
+        prefix = self._narrowed(query.region_prefix)
+        if prefix is None:
+            return (), CameraCount("", 0, 0, {}, {}, {})
+        return await self._hub.count_cameras(replace(query, region_prefix=prefix), level)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return a verdict; None if it is not kept, or its camera is of another region."""

@@ -66,6 +66,28 @@ def site_kind_number(kind: SiteKind) -> cameras_pb2.SiteKind:
     return number
 
 
+def kind_of(number: int) -> FaultKind | None:
+    """Return the kind of fault of an enum number; None for UNSPECIFIED and unknown numbers."""
+    return _KIND.get(number)
+
+
+def kind_number(kind: FaultKind) -> verdicts_pb2.FaultKind:
+    """Return the enum number of a kind of fault."""
+    number: verdicts_pb2.FaultKind = _KIND_NUMBER[kind]
+    return number
+
+
+def key_point_of(number: int) -> KeyPoint:
+    """Return the key point of an enum number; OTHER for UNSPECIFIED and unknown numbers."""
+    return _KEY_POINT.get(number, KeyPoint.OTHER)
+
+
+def key_point_number(point: KeyPoint) -> cameras_pb2.KeyPoint:
+    """Return the enum number of a key point."""
+    number: cameras_pb2.KeyPoint = _KEY_POINT_NUMBER[point]
+    return number
+
+
 def severity_of(number: int) -> Severity | None:
     """Return the severity of an enum number; None for UNSPECIFIED and unknown numbers."""
     return _SEVERITY.get(number)

@@ -61,6 +61,7 @@ RPCS = {rpc.name: rpc for rpc in rpcs()}
 GOOD: dict[str, dict[str, Any]] = {
     "CameraService/GetCamera": {"name": CAMERA},
     "CameraService/ListCameras": {"filter": {"region_prefix": "13"}, "order_by": "region"},
+    "CameraService/CountCameras": {"filter": {"region_prefix": "13"}},
     "CameraService/BatchGetCameras": {"names": [CAMERA]},
     "CameraService/CreateCamera": {"camera_id": "new", "camera": {"url": "rtsp://h/1", "region": "130102"}},
     "CameraService/UpdateCamera": {

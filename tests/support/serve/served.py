@@ -35,7 +35,7 @@ from engine.model.findings import (
 from engine.model.keyframe import Codec
 from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 from engine.model.measurement import Scores
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
@@ -182,6 +182,10 @@ class FakeHub:
         if self.watch is not None:
             self.watch.publish(stored)
 
+    def _catalog(self) -> Catalog:
+        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
+        return Catalog(Registry(self.store.registry.cameras(), {}), latest)
+
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
     ) -> ImportReport:
@@ -222,15 +226,17 @@ class FakeHub:
     async def camera(self, camera_id: str) -> CameraStatus | None:
         if self.error is not None:
             raise self.error
-        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
-        return Catalog(self.registry, latest).camera(camera_id)
+        return self._catalog().camera(camera_id)
 
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         known = self.registry.cameras
         return {camera_id: known[camera_id].region for camera_id in camera_ids if camera_id in known}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        return self.store.registry.page(query)
+        return self._catalog().page(query)
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        return self._catalog().count(query, level.digits)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         kept = self.store.history.of_camera(camera_id, 0, 1000)
