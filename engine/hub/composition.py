@@ -23,7 +23,7 @@ from engine.hub.port import Port
 from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
 from engine.hub.services.evidence_retention import EvidenceRetention
-from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
+from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher, log_steps
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
@@ -253,7 +253,7 @@ def _ledger(
         serve.watchers_max,
     )
     retention = EvidenceRetention(storage.evidence, record.cited())
-    listeners = (retention.update, watch.publish, lambda _events: sender.wake())
+    listeners = (log_steps, retention.update, watch.publish, lambda _events: sender.wake())
     return _Ledger(findings, watch, bodies, sender, FindingPublisher(record, written, listeners))
 
 
