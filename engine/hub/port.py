@@ -153,7 +153,9 @@ class Port:
             return None
         keyframe, facts = kept
         annotate = verdict_of(facts, keyframe.camera_id, keyframe.visit_id) if annotated else None
-        answer = await self._ask(lambda: self._state.workers.render(keyframe, side_px_max, annotate))
+        status = self._catalog.camera(camera_id)
+        name = "" if status is None else f"{status.camera.name} {status.camera.site_name}".strip()
+        answer = await self._ask(lambda: self._state.workers.render(keyframe, side_px_max, annotate, name))
         return with_visit(await asyncio.wrap_future(answer), keyframe)
 
     async def status(self, region_prefix: str) -> EngineStatus:
