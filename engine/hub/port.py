@@ -140,7 +140,7 @@ class Port:
     ) -> RenderedPicture | None:
         """Return a kept keyframe as JPEG; None if it is not kept, or a newer one has replaced it.
 
-        `sha256`: return this exhibit, as this camera sent it. `annotated`: draw the tile map and the verdict in.
+        `sha256`: return this exhibit, as this camera sent it. `annotated`: draw in what its verdict rests on.
         Raises IntegrityError if an exhibit's bits have changed or a keyframe gives no picture, UnavailableError if no
         worker is ready or too many renders are in flight.
         """

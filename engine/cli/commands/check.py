@@ -23,7 +23,7 @@ def check(
     as_json: JsonOption = False,
     picture: Annotated[
         Path | None,
-        typer.Option(help="PNG file to write: the only source's picture with tile map and scores."),
+        typer.Option(help="PNG file to write: the only source's picture, with what the verdict rests on and a legend."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
