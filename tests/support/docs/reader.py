@@ -73,6 +73,9 @@ listen = "tcp://127.0.0.1:7701"
 grpc_listen = "127.0.0.1:7702"
 metrics_listen = "127.0.0.1:7703"
 
+[web]
+listen = "127.0.0.1:7704"
+
 [notices]
 source = "urn:kitchen-patrol:docs"
 
