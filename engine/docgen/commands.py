@@ -20,8 +20,8 @@ Every error is a line on stderr, `error (CODE): what is wrong, its value, what i
 Where a command exits with 1, its text below says when.
 
 On a pipe, tables become plain lines; `--json` is for programs. Tables print times in the zone of the calendar file
-(`scheduler.calendar_file`, without one Asia/Shanghai), and say so: `seen (UTC+8)`; `--utc` prints UTC. Times in JSON are
-UTC. A command that only reads never creates a database: it names the one it looked for.
+(`scheduler.calendar_file`, without one Asia/Shanghai), and say so: `seen (UTC+8)`; `--utc` prints UTC. Times in JSON
+are UTC. A command that only reads never creates a database: it names the one it looked for.
 """
 
 
