@@ -12,6 +12,7 @@ from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.pipeline import Storage
+from engine.hub.services.canteens import CanteenService
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.pictures import PictureService
@@ -39,7 +40,7 @@ from engine.model.visit import CheckNowReport
 from engine.redact import MASK
 from engine.runtime.log import report, time_text
 from engine.runtime.log_events import CAMERA_REFUSED, PAUSE_BEGAN
-from engine.serve.access.scoped_hub import no_camera
+from engine.serve.access.not_found import no_camera
 from engine.storage.db.pauses import upsert_pause
 
 Answer = TypeVar("Answer")
@@ -61,6 +62,7 @@ class Port:
         kpis: KpiService,
         findings: FindingsService,
         pictures: PictureService,
+        canteens: CanteenService,
     ) -> None:
         self._state = state
         self._storage = storage
@@ -69,6 +71,7 @@ class Port:
         self._kpi_service = kpis
         self._findings = findings
         self._pictures = pictures
+        self._canteens = canteens
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
@@ -254,6 +257,11 @@ class Port:
     def kpis(self) -> KpiService:
         """The service of KPIs."""
         return self._kpi_service
+
+    @property
+    def canteens(self) -> CanteenService:
+        """The service of canteens."""
+        return self._canteens
 
     @property
     def pictures(self) -> PictureService:
