@@ -42,7 +42,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
-from engine.serve.access.scoped_hub import no_camera
+from engine.serve.access.not_found import no_camera
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
