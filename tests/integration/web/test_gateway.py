@@ -103,7 +103,7 @@ def test_every_call_is_answered_over_http(world: World, name: str) -> None:
 
 def test_what_is_wrong_is_said_as_over_grpc(world: World) -> None:
     """Each call with a request that the engine refuses: same code, same fields, the HTTP status of the code."""
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "CameraService/GetCamera": {"name": "cameras/nobody"},
         "CameraService/ListCameras": {"order_by": "colour"},
         "CameraService/CreateCamera": {"camera_id": "c1", "camera": {"url": "rtsp://h/1", "region": HERE}},
