@@ -1,13 +1,15 @@
 """A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from engine.errors import PatrolError
+from engine.errors import ConfigError, ErrorReason, PatrolError, Resource
+from engine.serve.messages.error_reasons import RESOURCE_TYPE_PREFIX
 
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 _RECONNECT_MS_MAX = 2_000
@@ -17,9 +19,11 @@ _RECONNECT_MS_MAX = 2_000
 class CallError(PatrolError):
     """Raised when a call ends with another status than OK. `status`: its name (UNAVAILABLE, NOT_FOUND, ...).
 
-    `reason`: the engine's code for the error, in upper case. `violations`: of an INVALID_ARGUMENT, each field that is
-    wrong, and what is wrong with it. `retry_s`: after how many seconds the call may be retried; None: a retry does not
-    help. `metadata`: of ErrorInfo.
+    `reason`: an ErrorReason; a text if the engine is newer than this client, empty if the error is not the engine's.
+    `violations`: of an INVALID_ARGUMENT, each field that is wrong, and what is wrong with it. `retry_s`: after how many
+    seconds the call may be retried; None: a retry does not help. `resource`: what does not exist, exists already, or
+    is in a state that does not allow the call; None if the error names nothing. `metadata`: of ErrorInfo; docs/api.md
+    has the keys of each reason.
     """
 
     code = "call"
@@ -32,14 +36,27 @@ class CallError(PatrolError):
         reason: str = "",
         violations: Sequence[tuple[str, str]] = (),
         retry_s: float | None = None,
+        resource: Resource | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, reason=_known(reason), resource=resource, metadata=metadata)
         self.status = status
         self.reason = reason
         self.violations = tuple(violations)
         self.retry_s = retry_s
-        self.metadata = metadata or {}
+
+
+def read_ca(path: Path | None) -> bytes:
+    """Return the PEM of a CA's certificate; empty for None. Raises ConfigError if the file holds none."""
+    if path is None:
+        return b""
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--ca {path}: {error.strerror}; give the PEM file of the CA's certificate") from error
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise ConfigError(f"--ca {path}: holds no certificate in PEM; give the file of the CA that signed the engine's")
+    return pem
 
 
 class Channel:
@@ -94,29 +111,83 @@ class Channel:
 
     def _error(self, error: Any) -> CallError:
         status = error.code().name
-        if status == "UNAVAILABLE" and "failed to connect" in (error.details() or ""):
-            return CallError(
-                status, f"no engine answers at {self._address}; start `patrol run`, or give its address with --server"
+        return _call_error(status, error, self._text)
+
+    def _text(self, status: str, reason: str, details: str) -> str:
+        if status == "UNAUTHENTICATED":
+            return self._token_text()
+        return details or status if reason else self._transport_text(status, details)
+
+    def _token_text(self) -> str:
+        if not self._metadata:
+            return (
+                f"the engine at {self._address} wants a token; pass one with --token or in PATROL_TOKEN "
+                "(`patrol token create` makes one)"
             )
-        info, violations, retry_s = _details(error)
-        return CallError(
-            status,
-            error.details() or status,
-            reason=info.reason,
-            violations=violations,
-            retry_s=retry_s,
-            metadata=dict(info.metadata),
+        return (
+            f"the engine at {self._address} does not accept this token: it is unknown, revoked or expired; pass "
+            "another with --token or in PATROL_TOKEN"
         )
 
+    def _transport_text(self, status: str, details: str) -> str:
+        """Say what went wrong where the engine itself gave no reason: gRPC did, or something between."""
+        engine = f"the engine at {self._address}"
+        if status == "UNAVAILABLE":
+            return self._unreachable_text(details)
+        if status == "DEADLINE_EXCEEDED":
+            return f"{engine} did not answer in time; ask for less, or again later"
+        if status == "UNIMPLEMENTED":
+            return f"{engine} does not know this call: it is older than this program, or no engine; upgrade it"
+        if status == "RESOURCE_EXHAUSTED":
+            return f"the answer of {engine} is larger than {_MESSAGE_BYTES_MAX >> 20} MiB; ask for less"
+        if status == "CANCELLED":
+            return f"{engine} ended the call; ask again"
+        return f"{engine} ended the call ({status.lower()}: {details}); its log may say more"
 
-def _details(error: Any) -> tuple[error_details_pb2.ErrorInfo, list[tuple[str, str]], float | None]:
-    """Return ErrorInfo, the violations in BadRequest, and the seconds in RetryInfo (None without one) of an error."""
+    def _unreachable_text(self, details: str) -> str:
+        address, lower = self._address, details.lower()
+        if "resolv" in lower or "dns" in lower:
+            return f"{address}: no machine of this name is known; give HOST:PORT of an engine"
+        if any(word in lower for word in ("handshake", "ssl", "tls", "certificate")):
+            return (
+                f"{address}: the engine's certificate is not signed by the given CA, or it uses no TLS; give the CA's "
+                "certificate, or none"
+            )
+        if any(word in lower for word in ("socket closed", "connection reset", "broken pipe", "goaway")):
+            return (
+                f"{address}: the connection was closed; the engine stopped, wants TLS (give its CA's certificate), or "
+                "something else listens there"
+            )
+        return f"no engine answers at {address}; start `patrol run`, or give its address with --server"
+
+
+def _call_error(status: str, error: Any, text: Callable[[str, str, str], str]) -> CallError:
+    """Return the error with what its details say. `text(status, reason, details)`: its message for people."""
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    retry_info = error_details_pb2.RetryInfo()
-    status = rpc_status.from_call(error)
-    for detail in () if status is None else status.details:
-        for message in (info, bad_request, retry_info):
+    retry_info, resource_info = error_details_pb2.RetryInfo(), error_details_pb2.ResourceInfo()
+    failure = error_details_pb2.PreconditionFailure()
+    details = rpc_status.from_call(error)
+    for detail in () if details is None else details.details:
+        for message in (info, bad_request, retry_info, resource_info, failure):
             detail.Unpack(message)
+    resource = None
+    if resource_info.resource_name:
+        kind = resource_info.resource_type.removeprefix(RESOURCE_TYPE_PREFIX)
+        resource = Resource(kind, resource_info.resource_name)
+    elif failure.violations:
+        resource = Resource("", failure.violations[0].subject)
     delay = retry_info.retry_delay
-    violations = [(violation.field, violation.description) for violation in bad_request.field_violations]
-    return info, violations, delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None
+    return CallError(
+        status,
+        text(status, info.reason, error.details() or ""),
+        reason=_known(info.reason) or info.reason,
+        violations=[(violation.field, violation.description) for violation in bad_request.field_violations],
+        retry_s=delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None,
+        resource=resource,
+        metadata=dict(info.metadata),
+    )
+
+
+def _known(reason: str) -> ErrorReason | None:
+    """Return the reason as a member; None for one that this version does not know."""
+    return ErrorReason(reason) if reason in set(ErrorReason) else None

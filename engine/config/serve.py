@@ -1,5 +1,7 @@
 """Settings of the servers: gRPC API and metrics."""
 
+from typing import Literal
+
 from engine.config.setting import Section, key
 
 
@@ -7,8 +9,14 @@ class ServeSettings(Section):
     """The gRPC API and metrics. A public gRPC address needs TLS and a token (`patrol token create`)."""
 
     grpc_listen: str = key("127.0.0.1:7702", "Address of the gRPC server, host:port.", hot=False)
-    metrics_listen: str = key("127.0.0.1:7703", "Address of the Prometheus metrics, host:port; empty: none.", hot=False)
-    metrics_public: bool = key(False, "Everybody who can reach `metrics_listen` may read the metrics.", hot=False)
+    metrics_listen: str = key(
+        "127.0.0.1:7703", "Address of /metrics, /healthz and /readyz, host:port; empty: none.", hot=False
+    )
+    metrics_public: bool = key(
+        False,
+        "Everybody who can reach `metrics_listen` may read the metrics, and whether the engine is ready.",
+        hot=False,
+    )
     tls_cert_file: str = key("", "PEM file with the certificate chain.", hot=False)
     tls_key_file: str = key("", "PEM file with the private key.", hot=False)
     page_size_max: int = key(1000, "Most rows on one page of a list call.", unit="rows", ge=1, le=10_000, hot=False)
@@ -18,6 +26,12 @@ class ServeSettings(Section):
         "Most events kept in memory for all watchers; a watcher that falls further behind is disconnected.",
         ge=16,
         le=65_536,
+        hot=False,
+    )
+    reflection: Literal["token", "open", "off"] = key(
+        "token",
+        "Who may ask the server which services and messages there are (gRPC reflection, which grpcurl uses): callers "
+        "with a token, everybody (`open`), or nobody.",
         hot=False,
     )
     audit_days: int = key(400, "How long the audit log is kept.", unit="days", ge=1, le=10_000, hot=False)

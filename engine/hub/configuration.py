@@ -11,7 +11,7 @@ from engine.config.calendar import Calendar, load_calendar
 from engine.config.checks import cross_key_errors
 from engine.config.diff import diff, hot_part, revision
 from engine.config.schema import Settings
-from engine.errors import ConfigError, ConflictError
+from engine.errors import ConfigError, ConflictError, ErrorReason
 from engine.model.config_report import ConfigReport
 from engine.runtime.log import logger
 
@@ -66,7 +66,9 @@ class Configuration:
         if expected_revision and expected_revision != revision(self.settings):
             raise ConflictError(
                 f"the settings in force have revision {revision(self.settings)}, not {expected_revision}: somebody "
-                "changed them meanwhile; look at them again, then send the change once more"
+                "changed them meanwhile; look at them again, then send the change once more",
+                reason=ErrorReason.CONFIG_CHANGED,
+                metadata={"expected_revision": expected_revision, "revision": revision(self.settings)},
             )
         try:
             return self._change(loads(text, name="request"), dry_run)

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engine.errors import IntegrityError, UnavailableError
+from engine.errors import ErrorReason, IntegrityError, UnavailableError
 from engine.model.keyframe import Keyframe
 from engine.model.picture import RenderedPicture
 from engine.worker.wire import Failed
@@ -31,7 +31,9 @@ class RenderJobs:
         """Return the id of a new job for `worker`. Raises UnavailableError if RENDERS_MAX are in flight."""
         if len(self._jobs) >= RENDERS_MAX:
             raise UnavailableError(
-                f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second"
+                f"{RENDERS_MAX} pictures are being rendered, which is the most; ask again in a second",
+                reason=ErrorReason.WORKER_UNAVAILABLE,
+                metadata={"limit": RENDERS_MAX},
             )
         job_id = self._next
         self._next += 1
@@ -53,7 +55,11 @@ class RenderJobs:
         for job_id in [job_id for job_id, job in self._jobs.items() if job.worker == worker]:
             job = self._jobs.pop(job_id)
             if not job.answer.cancelled():
-                job.answer.set_exception(UnavailableError("the worker that rendered the picture ended; ask again"))
+                job.answer.set_exception(
+                    UnavailableError(
+                        "the worker that rendered the picture ended; ask again", reason=ErrorReason.WORKER_UNAVAILABLE
+                    )
+                )
 
 
 def with_visit(picture: RenderedPicture, keyframe: Keyframe) -> RenderedPicture:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 from engine.clock import ns, seconds
 from engine.config.schema import IntakeSettings
-from engine.errors import UnavailableError
+from engine.errors import ErrorReason, UnavailableError
 from engine.feed.intake import Dropped, Intake
 from engine.hub.render_jobs import FIRST_JOB_ID, RenderJobs
 from engine.metrics import Metrics
@@ -77,7 +77,9 @@ class WorkerPool:
         """
         answer: Future[RenderedPicture] = Future()
         if not self._ready:
-            raise UnavailableError("no worker is ready to render; ask again in a second")
+            raise UnavailableError(
+                "no worker is ready to render; ask again in a second", reason=ErrorReason.WORKER_UNAVAILABLE
+            )
         self._ready.rotate(1)
         worker = self._ready[0]
         job_id = self._renders.start(worker, answer)

@@ -1,6 +1,6 @@
 """Checks commands on findings: role, state and reason. Every refusal says why, and what to do instead. Pure."""
 
-from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
+from engine.errors import ConflictError, DeniedError, ErrorReason, InvalidArgumentError, Resource, StateError
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.findings import (
     REQUEST_ID_CHARS_MAX,
@@ -43,7 +43,10 @@ def check_command(command: FindingCommand, actor: Actor) -> None:
         )
     needed = ROLES[command.step]
     if not actor.role.includes(needed):
-        raise DeniedError(f"{actor.name} is {actor.role}; {command.step} needs {needed}; ask someone with that role")
+        raise DeniedError(
+            f"{actor.name} is {actor.role}; {command.step} needs {needed}; ask someone with that role",
+            metadata={"role_needed": needed, "role": actor.role},
+        )
     if command.step in _NEED_REASON and not command.why.strip():
         raise InvalidArgumentError("why", f"is empty; {command.step} needs a reason, which the ledger keeps; give one")
 
@@ -51,14 +54,21 @@ def check_command(command: FindingCommand, actor: Actor) -> None:
 def is_repeated(command: FindingCommand, before: FindingCommand | None) -> bool:
     """Return whether the command repeats `before`, the actor's command with the same request id; None if there is none.
 
-    Raises ConflictError if `before` was a different command.
+    Raises InvalidArgumentError if `before` was a different command.
     """
     if before is None:
         return False
     if (before.finding_id, before.step) != (command.finding_id, command.step):
-        raise ConflictError(
-            f"request_id {command.request_id!r} was {before.step} of findings/{before.finding_id}; every command "
-            "needs a request id of its own; only a retry of the same command may reuse it"
+        raise InvalidArgumentError(
+            "request_id",
+            f"{command.request_id!r} was {before.step} of findings/{before.finding_id}; every command needs a request "
+            "id of its own; only a retry of the same command may reuse it",
+            reason=ErrorReason.REQUEST_ID_REUSED,
+            metadata={
+                "request_id": command.request_id,
+                "finding": f"findings/{before.finding_id}",
+                "step": before.step,
+            },
         )
     return True
 
@@ -73,19 +83,41 @@ def check_state(command: FindingCommand, finding: Finding) -> None:
     if command.expected_number and command.expected_number != finding.number:
         raise ConflictError(
             f"{name}: its latest event is number {finding.number}, not {command.expected_number}: it is "
-            f"{finding.state} now; read it again, then send the command once more"
+            f"{finding.state} now; read it again, then send the command once more",
+            reason=ErrorReason.FINDING_CHANGED,
+            resource=Resource("Finding", name),
+            metadata={
+                "finding": name,
+                "expected_number": command.expected_number,
+                "number": finding.number,
+                "state": finding.state,
+            },
         )
+    refused = _refusal(command.step, finding)
+    if refused is not None:
+        reason, why = refused
+        facts = {"finding": name, "state": finding.state.value}
+        if reason is ErrorReason.FINDING_ALREADY_CLAIMED:
+            facts["claimed_by"] = finding.claimed_by
+        raise StateError(f"{name}: {why}", reason=reason, resource=Resource("Finding", name), metadata=facts)
+
+
+def _refusal(step: Step, finding: Finding) -> tuple[ErrorReason, str] | None:
+    """Return why the state of a finding does not allow a step; None if it does."""
     if finding.state.ended:
-        raise StateError(
-            f"{name}: is {finding.state}; nothing can be done to a finding that ended; if the fault is seen again, "
-            "a new one is opened"
+        return (
+            ErrorReason.FINDING_ENDED,
+            f"is {finding.state}; nothing can be done to a finding that ended; if the fault is seen again, a new one "
+            "is opened",
         )
-    if command.step is Step.ACKNOWLEDGED and finding.standing is FindingState.ACKNOWLEDGED:
-        raise StateError(f"{name}: is acknowledged already; claim it mended when it is")
-    if command.step is Step.CLAIMED and finding.state.claimed and finding.claimed_by != ENGINE.name:
-        raise StateError(
-            f"{name}: is {finding.state}, claimed by {finding.claimed_by}; wait for the re-check, which closes it or "
-            "hands it back"
+    if step is Step.ACKNOWLEDGED and finding.standing is FindingState.ACKNOWLEDGED:
+        return ErrorReason.FINDING_ALREADY_ACKNOWLEDGED, "is acknowledged already; claim it mended when it is"
+    if step is Step.CLAIMED and finding.state.claimed and finding.claimed_by != ENGINE.name:
+        return (
+            ErrorReason.FINDING_ALREADY_CLAIMED,
+            f"is {finding.state}, claimed by {finding.claimed_by}; wait for the re-check, which closes it or hands it "
+            "back",
         )
-    if command.step is Step.SUPERVISED and finding.supervised:
-        raise StateError(f"{name}: is supervised already; there is nothing to do")
+    if step is Step.SUPERVISED and finding.supervised:
+        return ErrorReason.FINDING_ALREADY_SUPERVISED, "is supervised already; there is nothing to do"
+    return None

@@ -34,7 +34,7 @@ class RequestMemory:
     def is_repeated(self, command: FindingCommand, actor: Actor) -> bool:
         """Return whether this command was executed before.
 
-        Raises ConflictError if the actor used its request id for another command.
+        Raises InvalidArgumentError if the actor used its request id for another command.
         """
         return bool(command.request_id) and is_repeated(command, self._commands.get((actor.name, command.request_id)))
 

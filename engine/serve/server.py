@@ -1,6 +1,7 @@
 """Runs the gRPC server in a thread and event loop of its own, so that a slow caller never holds up the hub."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,8 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 
-from engine.clock import NS_PER_S, wall_ns
+from engine.clock import NS_PER_S, seconds, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ListenError, PatrolError
@@ -19,11 +19,13 @@ from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import PublishedVerdict
+from engine.runtime.certificate import expires_wall_ns
 from engine.serve.access.interceptor import CallInterceptor
 from engine.serve.access.rules import PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import REFRESH_S, TokenCache
 from engine.serve.port import AccessStore, HubPort
+from engine.serve.services import reflection
 from engine.serve.services.access import AccessService
 from engine.serve.services.cameras import CameraService
 from engine.serve.services.findings import FindingService
@@ -83,6 +85,7 @@ class GrpcServer:
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._address = ""
+        self._certificate_expires_ns = 0
 
     def start(self) -> str:
         """Bind and serve; return the address that was bound, with the port that the system chose for port 0.
@@ -145,7 +148,9 @@ class GrpcServer:
                 f"serve.grpc_listen = {settings.grpc_listen!r}: a public address needs a token, and there is none; "
                 "make one with `patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
             )
-        interceptor = CallInterceptor(tokens, self._access, self._scoped_hub, self._metrics)
+        interceptor = CallInterceptor(
+            tokens, self._access, self._scoped_hub, self._metrics, open_reflection=settings.reflection == "open"
+        )
         server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
         page_size_max = settings.page_size_max
         cameras_pb2_grpc.add_CameraServiceServicer_to_server(CameraService(self._redact, page_size_max), server)
@@ -154,7 +159,8 @@ class GrpcServer:
         access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(page_size_max, tokens.refresh), server)
         findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
+        if settings.reflection != "off":
+            reflection.add_to_server((*SERVICES, "grpc.health.v1.Health"), server)
         for name in ("", *SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._address = self._bind(server)
@@ -171,8 +177,15 @@ class GrpcServer:
 
     async def _refresh_tokens(self, tokens: TokenCache) -> None:
         while True:
+            self._measure_expiry(tokens)
             await asyncio.sleep(REFRESH_S)
             await tokens.refresh()
+
+    def _measure_expiry(self, tokens: TokenCache) -> None:
+        now_ns, token_ns = wall_ns(), tokens.expires_wall_ns()
+        self._metrics.tokens(math.inf if token_ns is None else seconds(token_ns - now_ns))
+        if self._certificate_expires_ns:
+            self._metrics.certificate(seconds(self._certificate_expires_ns - now_ns))
 
     async def _prune_audit_log(self) -> None:
         """Delete entries older than serve.audit_days, a few at a time."""
@@ -207,4 +220,5 @@ class GrpcServer:
             raise ConfigError(
                 f"serve.tls_*_file: {error.filename!r}: {error.strerror}; give readable PEM files"
             ) from error
+        self._certificate_expires_ns = expires_wall_ns(Path(cert))
         return grpc.ssl_server_credentials([pair])

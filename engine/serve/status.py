@@ -1,37 +1,23 @@
-"""Turns errors into gRPC statuses with the details of AIP-193: ErrorInfo always, BadRequest and RetryInfo where needed.
+"""Turns errors into gRPC statuses with the details of AIP-193: ErrorInfo always, others where they say something.
 
-Also defines the errors that only the API raises.
+RetryInfo only where the very same call can succeed later. Also defines the errors that only the API raises.
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from engine.errors import (
-    ConfigError,
-    ConflictError,
-    DeniedError,
-    ExistsError,
-    IntegrityError,
-    InvalidArgumentError,
-    NotFoundError,
-    PatrolError,
-    RegistryError,
-    SourceRefusedError,
-    StateError,
-    StoreError,
-    UnauthenticatedError,
-    UnavailableError,
-)
+from engine.errors import ErrorReason, InvalidArgumentError, PatrolError
+from engine.serve.messages.error_reasons import DOMAIN, REASONS, RESOURCE_TYPE_PREFIX
 
-DOMAIN = "kitchen-patrol"
-"""The domain of the reasons in ErrorInfo."""
 _DETAIL_BYTES_MAX = 4096
 """Bytes of all violations in a reply: they travel in a header, in base 64, and clients refuse headers over 8 KiB."""
 _MESSAGE_CHARS_MAX = 500
+_METADATA_CHARS_MAX = 200
 _RETRY_S = 1
 _TIMEOUT_MESSAGE = "it took too long; ask for less at once, or again later"
 """The message of errors without one: timeouts."""
@@ -41,50 +27,42 @@ class TooSlowError(PatrolError):
     """A watcher did not read as fast as events came. `resume_token`: where it can resume."""
 
     code = "too_slow"
+    default_reason = ErrorReason.WATCHER_TOO_SLOW
 
     def __init__(self, message: str, resume_token: str = "") -> None:
-        super().__init__(message)
-        self.resume_token = resume_token
+        super().__init__(message, metadata={"resume_token": resume_token} if resume_token else {})
 
 
 class TooManyError(PatrolError):
     """The limit of concurrent watchers is reached."""
 
     code = "too_many"
+    default_reason = ErrorReason.TOO_MANY_WATCHERS
 
 
 class LostError(PatrolError):
     """The place in a resume token is no longer in the log, or never was."""
 
     code = "lost"
+    default_reason = ErrorReason.RESUME_PLACE_LOST
 
 
-_CODES: list[tuple[type[BaseException], grpc.StatusCode]] = [
-    (InvalidArgumentError, grpc.StatusCode.INVALID_ARGUMENT),
-    (RegistryError, grpc.StatusCode.INVALID_ARGUMENT),
-    (SourceRefusedError, grpc.StatusCode.INVALID_ARGUMENT),
-    (ConfigError, grpc.StatusCode.INVALID_ARGUMENT),
-    (NotFoundError, grpc.StatusCode.NOT_FOUND),
-    (ExistsError, grpc.StatusCode.ALREADY_EXISTS),
-    (StateError, grpc.StatusCode.FAILED_PRECONDITION),
-    (ConflictError, grpc.StatusCode.ABORTED),
-    (LostError, grpc.StatusCode.OUT_OF_RANGE),
-    (DeniedError, grpc.StatusCode.PERMISSION_DENIED),
-    (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
-    (TooSlowError, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (TooManyError, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (StoreError, grpc.StatusCode.UNAVAILABLE),
-    (UnavailableError, grpc.StatusCode.UNAVAILABLE),
-    (IntegrityError, grpc.StatusCode.DATA_LOSS),
-    (TimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
-    (asyncio.CancelledError, grpc.StatusCode.CANCELLED),
-]
-_RETRIED = (ConflictError, TooManyError, StoreError, UnavailableError)
+class UnknownMethodError(PatrolError):
+    """There is no such method."""
+
+    code = "unknown_method"
+    default_reason = ErrorReason.METHOD_UNKNOWN
+
+    def __init__(self, path: str) -> None:
+        service = path.strip("/").partition("/")[0]
+        super().__init__(
+            f"{path[:_METADATA_CHARS_MAX]}: there is no such method; docs/api.md has all", metadata={"service": service}
+        )
 
 
 def status_code(error: BaseException) -> grpc.StatusCode:
     """Return the status code of a call that ends with this error."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+    return grpc.StatusCode[REASONS[_reason(error)].status]
 
 
 def status_of(error: BaseException, method: str) -> status_pb2.Status:
@@ -92,17 +70,44 @@ def status_of(error: BaseException, method: str) -> status_pb2.Status:
     code = status_code(error)
     disclosed = code is not grpc.StatusCode.INTERNAL
     message = (str(error) or _TIMEOUT_MESSAGE) if disclosed else "internal error; the engine's log says more"
-    reason = error.code if disclosed and isinstance(error, PatrolError) else code.name
-    info = error_details_pb2.ErrorInfo(reason=reason.upper(), domain=DOMAIN, metadata={"method": method})
-    details: list[Message] = [info]
-    if isinstance(error, InvalidArgumentError):
-        details.append(_bad_request(error.violations))
-    if isinstance(error, TooSlowError) and error.resume_token:
-        info.metadata["resume_token"] = error.resume_token
-    if isinstance(error, _RETRIED):
-        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=_RETRY_S)))
+    details = _details(error, method) if disclosed else [_error_info(ErrorReason.INTERNAL, method, {})]
     number: int = code.value[0]
     return status_pb2.Status(code=number, message=message[:_MESSAGE_CHARS_MAX], details=map(_packed, details))
+
+
+def _reason(error: BaseException) -> ErrorReason:
+    if isinstance(error, PatrolError):
+        return error.error_reason
+    if isinstance(error, TimeoutError):
+        return ErrorReason.CALL_TIMED_OUT
+    return ErrorReason.CALL_CANCELLED if isinstance(error, asyncio.CancelledError) else ErrorReason.INTERNAL
+
+
+def _details(error: BaseException, method: str) -> Iterator[Message]:
+    reason = _reason(error)
+    yield _error_info(reason, method, error.metadata if isinstance(error, PatrolError) else {})
+    if isinstance(error, InvalidArgumentError):
+        yield _bad_request(error.violations)
+    if isinstance(error, PatrolError) and error.resource is not None:
+        kind, name = error.resource
+        resource_type = f"{RESOURCE_TYPE_PREFIX}{kind}"
+        if REASONS[reason].status == "FAILED_PRECONDITION":
+            failure = error_details_pb2.PreconditionFailure()
+            failure.violations.add(type=reason.value, subject=name, description=str(error)[:_MESSAGE_CHARS_MAX])
+            yield failure
+        else:
+            yield error_details_pb2.ResourceInfo(resource_type=resource_type, resource_name=name)
+    if reason is ErrorReason.TOO_MANY_WATCHERS:
+        quota = error_details_pb2.QuotaFailure()
+        quota.violations.add(subject="serve.watchers_max", description=str(error)[:_MESSAGE_CHARS_MAX])
+        yield quota
+    if REASONS[reason].repeat:
+        yield error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=_RETRY_S))
+
+
+def _error_info(reason: ErrorReason, method: str, metadata: dict[str, str]) -> error_details_pb2.ErrorInfo:
+    shown = {key: value[:_METADATA_CHARS_MAX] for key, value in metadata.items()}
+    return error_details_pb2.ErrorInfo(reason=reason.value, domain=DOMAIN, metadata={"method": method, **shown})
 
 
 def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequest:

@@ -33,6 +33,7 @@ from engine.runtime.control import (
     RELOAD,
     RELOADED,
     REPLACE,
+    RUNNING,
     STOP,
 )
 from engine.runtime.log import logger
@@ -65,7 +66,8 @@ class _Running:
 
 @dataclass(slots=True)
 class _Child:
-    """One process of the plan. `running`: its current incarnation; None while it waits for a restart."""
+    """One process of the plan. `running`: its current incarnation; None while it waits for a restart. `given_up`: why
+    the hub had it ended; empty if it did not."""
 
     role: str
     name: str
@@ -73,6 +75,7 @@ class _Child:
     generation: int = 0
     running: _Running | None = None
     ready: bool = False
+    given_up: str = ""
     start_at_ns: int = 0
     lost_ns: deque[int] = field(default_factory=lambda: deque(maxlen=16))
 
@@ -218,6 +221,7 @@ class Supervisor:
             self.addresses.update(rest[0])
             if all(child.ready for child in self._children):
                 self._send_to_hub(GO)
+                self._send_to_hub(RUNNING, {"supervisor": os.getpid(), **self.pids()})
         elif word == BEGUN:
             self._ready.set()
         elif word == RELOADED:
@@ -243,13 +247,14 @@ class Supervisor:
         for child in self._children:
             if child.alias == alias and child.running is not None:
                 logger().warning("replacing a process", name=alias, reason=reason)
+                child.given_up = reason
                 child.running.process.kill()
 
     def _lost(self, child: _Child, running: _Running) -> None:
         code = running.process.wait()
         if self._stopping:
             return
-        reason = "recycled" if code == EXIT_RECYCLE else f"signal_{-code}" if code < 0 else f"exit_{code}"
+        reason = child.given_up or _reason(code)
         logger().error("process ended", name=child.alias, reason=reason)
         self.restarts += 1
         self._schedule_restart(child, running)
@@ -270,7 +275,7 @@ class Supervisor:
         now_ns = monotonic_ns()
         running.pipe.close()
         child.running = None
-        child.ready = False
+        child.ready, child.given_up = False, ""
         recent = sum(1 for at_ns in child.lost_ns if seconds(now_ns - at_ns) < _RESTARTS_REMEMBERED_S)
         child.lost_ns.append(now_ns)
         child.start_at_ns = now_ns + ns(min(_RESTART_WAIT_MAX_S, _RESTART_WAIT_FIRST_S * 2**recent))
@@ -293,3 +298,10 @@ class Supervisor:
                 running.process.kill()
                 running.process.wait()
             running.pipe.close()
+
+
+def _reason(exit_code: int) -> str:
+    """Return why a process ended that nobody ended, as PROCESS_ENDS of engine.metrics.definitions has it."""
+    if exit_code == EXIT_RECYCLE:
+        return "recycled"
+    return f"signal_{-exit_code}" if exit_code < 0 else f"exit_{exit_code}"

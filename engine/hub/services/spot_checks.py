@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from engine.clock import wall_ns
 from engine.config.schema import SchedulerSettings
-from engine.errors import ConflictError, NotFoundError
+from engine.errors import ConflictError, ErrorReason, NotFoundError
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.visit import CheckNowCounts, CheckNowReport
 from engine.runtime.log import logger
@@ -55,7 +55,9 @@ class SpotCheckService:
 
     def _draw(self, order: SpotCheckOrder) -> SpotCheck:
         if not self._drawing.acquire(blocking=False):
-            raise ConflictError("another spot check is being drawn; ask again in a second")
+            raise ConflictError(
+                "another spot check is being drawn; ask again in a second", reason=ErrorReason.DRAW_UNDER_WAY
+            )
         try:
             return self._draw_locked(order)
         finally:
@@ -69,7 +71,9 @@ class SpotCheckService:
         if not population.canteens:
             raise NotFoundError(
                 f"no canteen of region {order.region_prefix!r} can be drawn (cameras left out: "
-                f"{population.left_out or 'none'}); import enabled cameras with site_id or site_name and region"
+                f"{population.left_out or 'none'}); import enabled cameras with site_id or site_name and region",
+                reason=ErrorReason.NOTHING_TO_DRAW,
+                metadata={"region": order.region_prefix},
             )
         drawn = draw(population.canteens, size, seed, settings.spot_findings_weight)
         header = SpotCheckHeader(

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from engine.errors import InvalidArgumentError
+from engine.errors import ErrorReason, InvalidArgumentError
 
 KEPT_S = 3600.0
 KEPT_MAX = 10_000
@@ -33,7 +33,12 @@ class ReplyCache:
         first = self._kept.get(key)
         if first is not None:
             if first[1] != digest:
-                raise InvalidArgumentError("request_id", "was sent with another request; give each request its own")
+                raise InvalidArgumentError(
+                    "request_id",
+                    "was sent with another request; give each request its own",
+                    reason=ErrorReason.REQUEST_ID_REUSED,
+                    metadata={"request_id": request.request_id},
+                )
             return await asyncio.shield(first[2])
         reply: asyncio.Future[Any] = asyncio.ensure_future(serve())
         self._kept[key] = (self._now_s(), digest, reply)

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
 from engine.clock import wall_ns
-from engine.errors import DeniedError, InvalidArgumentError, PatrolError, UnauthenticatedError
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, PatrolError, UnauthenticatedError
 from engine.metrics import Metrics
 from engine.model.access import PEER_METADATA, Actor, AuditEntry
 from engine.serve.access import request_fields
@@ -26,7 +26,7 @@ from engine.serve.access.rules import RegionCheck, Rule, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import TokenCache
 from engine.serve.port import AccessStore
-from engine.serve.status import status_code, status_of
+from engine.serve.status import UnknownMethodError, status_code, status_of
 from engine.serve.streams.response_streams import Context, ResponseStreams
 
 _OPEN = "/grpc.health.v1.Health/"
@@ -34,6 +34,7 @@ _OPEN = "/grpc.health.v1.Health/"
 _CALL_S_MAX = 60.0
 _STREAM_IN_S_MAX = 600.0
 _PEER_CHARS_MAX = 64
+_METHOD_CHARS_MAX = 200
 
 
 @dataclass(slots=True)
@@ -52,15 +53,22 @@ class Call:
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every method. `scoped_hub(actor)`: the hub as the actor may see it."""
+    """Wraps every method. `scoped_hub(actor)`: the hub as the actor may see it. `open_reflection`: reflection needs no
+    token."""
 
     def __init__(
-        self, tokens: TokenCache, store: AccessStore, scoped_hub: Callable[[Actor], ScopedHub], metrics: Metrics
+        self,
+        tokens: TokenCache,
+        store: AccessStore,
+        scoped_hub: Callable[[Actor], ScopedHub],
+        metrics: Metrics,
+        open_reflection: bool = False,
     ) -> None:
         self._tokens = tokens
         self._store = store
         self._scoped_hub = scoped_hub
         self._metrics = metrics
+        self._open_reflection = open_reflection
         self._replies = ReplyCache()
         self._streams = ResponseStreams(tokens.is_valid)
         self._handlers: dict[str, Any] = {}
@@ -72,12 +80,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
     ) -> Any:
-        """Return the wrapped handler of a method; None if there is no such method."""
+        """Return the wrapped handler of a method; of one that does not exist, a handler that says so."""
         path: str = details.method
         wrapped = self._handlers.get(path)
         if wrapped is None:
             handler = await continuation(details)
-            if handler is None or path.startswith(_OPEN):
+            if handler is None:
+                return _unknown_method(path)
+            if path.startswith(_OPEN):
                 return handler
             wrapped = self._handlers[path] = self._wrap(path, handler)
         return wrapped
@@ -105,15 +115,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(unary_unary, response_serializer=_serialized)
 
     def _wrap_foreign(self, path: str, handler: Any) -> Any:
-        """Wrap a method of another package: reflection needs a valid token of any role; all others are refused."""
+        """Wrap a method of another package: reflection needs a valid token, unless it is open; others do not exist."""
         if not handler.request_streaming or not path.startswith("/grpc.reflection."):
-            return grpc.unary_unary_rpc_method_handler(_refuse)
+            return _unknown_method(path)
+        if self._open_reflection:
+            return handler
 
         async def reflect(requests: Any, context: Context) -> AsyncIterator[Any]:
             try:
                 self._tokens.authenticate(context.invocation_metadata())
             except UnauthenticatedError as error:
-                await context.abort_with_status(rpc_status.to_status(status_of(error, path)))
+                await context.abort_with_status(rpc_status.to_status(status_of(error, path.strip("/"))))
             async for reply in handler.stream_stream(requests, context):
                 yield reply
 
@@ -188,7 +200,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if not call.actor.role.includes(role):
             raise DeniedError(
                 f"{method.name} needs the role {role}, token {call.actor.name!r} has {call.actor.role}; ask an admin "
-                "for another token"
+                "for another token",
+                metadata={"role_needed": role, "role": call.actor.role},
             )
         if method.rule.region_check is RegionCheck.ALL_REGIONS:
             call.hub.require_all_regions()
@@ -221,13 +234,24 @@ class _Method:
         try:
             request = self._deserialize(raw)
         except DecodeError as error:
-            raise InvalidArgumentError("", f"the bytes are no valid request of {self.name}; see its .proto") from error
+            raise InvalidArgumentError(
+                "",
+                f"the bytes are no valid request of {self.name}; see its .proto",
+                reason=ErrorReason.REQUEST_MALFORMED,
+            ) from error
         request_fields.check(request, skip_rows=self._skip_rows)
         return request
 
 
-async def _refuse(_: Any, context: Context) -> None:
-    await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this method has no access rule")
+def _unknown_method(path: str) -> Any:
+    """Return a handler that ends every call with UNIMPLEMENTED, of whatever kind the caller takes the method for."""
+
+    async def end(_: Any, context: Context) -> None:
+        error = UnknownMethodError(path)
+        name = path.strip("/").removeprefix("patrol.v1.")
+        await context.abort_with_status(rpc_status.to_status(status_of(error, name[:_METHOD_CHARS_MAX])))
+
+    return grpc.stream_stream_rpc_method_handler(end)
 
 
 def _peer(context: Context) -> str:

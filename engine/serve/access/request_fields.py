@@ -6,23 +6,44 @@ One walk over the message; the checks of a message type are derived from its des
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from engine.errors import InvalidArgumentError
+from engine.errors import ErrorReason, InvalidArgumentError
 from patrol.v1 import bounds_pb2
 
 _SHOWN_CHARS = 60
 _PATHS_MAX = 100
 _DEPTH_MAX = 8
 _SECONDS_MAX = 9_223_372_035  # in 2262: the last whose nanoseconds fit 64 bits
+_DURATION_S_MAX = 315_360_000  # ten years
 _NANOS_MAX = 999_999_999
-Check = Callable[[Any, str], Iterator[tuple[str, str]]]
+
+
+class Violation(NamedTuple):
+    """What is wrong with one field. `value`, `allowed`, `limit`: facts for programs; empty if there is none."""
+
+    field: str
+    description: str
+    reason: ErrorReason = ErrorReason.FIELD_INVALID
+    value: str = ""
+    allowed: str = ""
+    limit: int = 0
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """The facts that there are."""
+        facts = {"value": self.value, "allowed": self.allowed, "limit": self.limit or ""}
+        return {key: fact for key, fact in facts.items() if fact}
+
+
+Check = Callable[[Any, str], Iterator[Violation]]
 
 
 def check(request: Message, *, skip_rows: bool = False) -> None:
@@ -32,12 +53,19 @@ def check(request: Message, *, skip_rows: bool = False) -> None:
     """
     problems = list(_violations(request, "", 0, skip_rows))
     if problems:
-        raise InvalidArgumentError(*problems[0], more=problems[1:])
+        first = problems[0]
+        raise InvalidArgumentError(
+            first.field,
+            first.description,
+            [(problem.field, problem.description) for problem in problems[1:]],
+            reason=first.reason,
+            metadata=first.metadata,
+        )
 
 
 def violations(row: Message) -> list[tuple[str, str]]:
     """Return what is wrong with one row of many: field, and what is allowed."""
-    return list(_violations(row, "", 0))
+    return [(problem.field, problem.description) for problem in _violations(row, "", 0)]
 
 
 def check_mask(mask: FieldMask, kind: Any, field: str) -> None:
@@ -66,11 +94,11 @@ def is_output_only(field: FieldDescriptor) -> bool:
     return field_behavior_pb2.OUTPUT_ONLY in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 
 
-def _violations(message: Message, path: str, depth: int, skip_rows: bool = False) -> Iterator[tuple[str, str]]:
+def _violations(message: Message, path: str, depth: int, skip_rows: bool = False) -> Iterator[Violation]:
     required, checks = _checks_of(message.DESCRIPTOR)
     for name in required:
         if not _filled(message, name):
-            yield f"{path}{name}", "is missing; it must be given"
+            yield Violation(f"{path}{name}", "is missing; it must be given", ErrorReason.FIELD_MISSING)
     for field, value in message.ListFields():
         check_field = checks.get(field.name)
         if check_field is None:
@@ -86,10 +114,15 @@ def _violations(message: Message, path: str, depth: int, skip_rows: bool = False
             yield from _inside(value, where, depth)
 
 
-def _inside(message: Message, where: str, depth: int) -> Iterator[tuple[str, str]]:
+def _inside(message: Message, where: str, depth: int) -> Iterator[Violation]:
     if isinstance(message, Timestamp):
         if not (0 <= message.seconds <= _SECONDS_MAX and 0 <= message.nanos <= _NANOS_MAX):
-            yield where, "is not between 1970 and 2262; allowed: 1970-01-01T00:00:00Z to 2262-04-11T23:47:15Z"
+            allowed = "1970-01-01T00:00:00Z to 2262-04-11T23:47:15Z"
+            yield Violation(where, f"is not between 1970 and 2262; allowed: {allowed}", allowed=allowed)
+    elif isinstance(message, Duration):
+        if not (0 <= message.seconds <= _DURATION_S_MAX and 0 <= message.nanos <= _NANOS_MAX):
+            allowed, value = f"0 s to {_DURATION_S_MAX} s", f"{message.seconds} s and {message.nanos} ns"
+            yield Violation(where, f"{value}; allowed: {allowed}", value=value, allowed=allowed)
     elif depth < _DEPTH_MAX:
         yield from _violations(message, f"{where}.", depth + 1)
 
@@ -126,18 +159,23 @@ def _check_of(field: FieldDescriptor) -> Check | None:
     return _each(check, bounds.items_max) if field.is_repeated else check
 
 
-def _no_check(_: Any, __: str) -> Iterator[tuple[str, str]]:
+def _no_check(_: Any, __: str) -> Iterator[Violation]:
     return iter(())
 
 
+def _beyond(where: str, found: str, allowed: str, limit: int) -> Violation:
+    return Violation(where, f"{found}; allowed: {allowed}", value=found, allowed=allowed, limit=limit)
+
+
 def _text(chars_max: int, pattern: "re.Pattern[str]", allowed: str) -> Check:
-    def check_text(value: str, where: str) -> Iterator[tuple[str, str]]:
+    def check_text(value: str, where: str) -> Iterator[Violation]:
         if chars_max and len(value) > chars_max:
-            yield where, f"{len(value)} characters; allowed: at most {chars_max}"
+            yield _beyond(where, f"{len(value)} characters", f"at most {chars_max}", chars_max)
         elif "\0" in value:
-            yield where, "has a NUL character; leave it out"
+            yield Violation(where, "has a NUL character; leave it out")
         elif pattern.pattern and not pattern.fullmatch(value):
-            yield where, f"{value[:_SHOWN_CHARS]!r}; allowed: {allowed}"
+            shown = value[:_SHOWN_CHARS]
+            yield Violation(where, f"{shown!r}; allowed: {allowed}", value=shown, allowed=allowed)
 
     return check_text
 
@@ -146,26 +184,26 @@ def _enum(kind: Any) -> Check:
     numbers = {value.number for value in kind.values}
     names = ", ".join(value.name for value in kind.values if value.number)
 
-    def check_enum(value: int, where: str) -> Iterator[tuple[str, str]]:
+    def check_enum(value: int, where: str) -> Iterator[Violation]:
         if value not in numbers:
-            yield where, f"{value}; allowed: {names}"
+            yield Violation(where, f"{value}; allowed: {names}", value=str(value), allowed=names)
 
     return check_enum
 
 
 def _number(most: int) -> Check:
-    def check_number(value: int, where: str) -> Iterator[tuple[str, str]]:
+    def check_number(value: int, where: str) -> Iterator[Violation]:
         if value > most:
-            yield where, f"{value}; allowed: 0 to {most}"
+            yield _beyond(where, f"{value}", f"0 to {most}", most)
 
     return check_number
 
 
 def _each(check_item: Check, items_max: int) -> Check:
-    def check_items(values: Iterable[Any], where: str) -> Iterator[tuple[str, str]]:
+    def check_items(values: Iterable[Any], where: str) -> Iterator[Violation]:
         items = list(values)
         if items_max and len(items) > items_max:
-            yield where, f"{len(items)} items; allowed: at most {items_max}"
+            yield _beyond(where, f"{len(items)} items", f"at most {items_max}", items_max)
             return
         for index, value in enumerate(items):
             yield from check_item(value, f"{where}[{index}]")

@@ -7,19 +7,28 @@ does not exist. A test ensures that it has a method for each method of the ports
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from engine.errors import DeniedError, InvalidArgumentError, NotFoundError
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.registry import (
+    CameraCount,
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
+from engine.serve.messages.resource_names import camera_name, numbered_name
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
@@ -27,12 +36,24 @@ from engine.serve.streams.filters import FindingFilter, VerdictFilter
 
 def no_camera(camera_id: str) -> NotFoundError:
     """Return the error for a camera that is not in the registry, or not in the caller's region."""
-    return NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
+    name = camera_name(camera_id)
+    return NotFoundError(
+        f"camera {camera_id!r} is not in the registry; import it first",
+        reason=ErrorReason.CAMERA_NOT_FOUND,
+        resource=Resource("Camera", name),
+        metadata={"camera": name},
+    )
 
 
 def no_finding(finding_id: int) -> NotFoundError:
     """Return the error for a finding that does not exist, or is not in the caller's region."""
-    return NotFoundError(f"there is no finding {finding_id}; ListFindings lists those that exist")
+    name = numbered_name("findings", finding_id)
+    return NotFoundError(
+        f"there is no finding {finding_id}; ListFindings lists those that exist",
+        reason=ErrorReason.FINDING_NOT_FOUND,
+        resource=Resource("Finding", name),
+        metadata={"finding": name},
+    )
 
 
 class ScopedHub:
@@ -57,7 +78,9 @@ class ScopedHub:
         if self._region:
             raise DeniedError(
                 f"token {self._actor.name!r} is of region {self._region}, and this call concerns the cameras of all "
-                "regions; use a token of all regions"
+                "regions; use a token of all regions",
+                reason=ErrorReason.REGION_NOT_ALLOWED,
+                metadata={"region": self._region, "region_needed": ""},
             )
 
     async def import_cameras(
@@ -110,11 +133,21 @@ class ScopedHub:
         return {camera_id for camera_id, region in regions.items() if self._actor.sees(region)}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras of the caller's region."""
+        """Return a page of cameras of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return CameraPage((), None, 0)
-        return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        try:
+            return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        except ValueError as error:
+            raise InvalidArgumentError("page_token", "is not valid for this order; begin without one") from error
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Count cameras of the caller's region."""
+        prefix = self._narrowed(query.region_prefix)
+        if prefix is None:
+            return (), CameraCount("", 0, 0, {}, {}, {})
+        return await self._hub.count_cameras(replace(query, region_prefix=prefix), level)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return a verdict; None if it is not kept, or its camera is of another region."""
@@ -147,12 +180,47 @@ class ScopedHub:
                 yield [published for published in events if published.region.startswith(self._region)]
 
     async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+        self,
+        camera_id: str,
+        visit_id: int,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        sha256: str = "",
+        if_none_match: str = "",
     ) -> RenderedPicture | None:
         """None for a camera of another region."""
         if not await self._sees(camera_id):
             return None
-        return await self._hub.picture(camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256)
+        return await self._hub.pictures.picture(
+            camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256, if_none_match=if_none_match
+        )
+
+    async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
+        """None for a camera that is unknown or of another region."""
+        if await self.camera(camera_id) is None:
+            return None
+        return await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match)
+
+    async def finding_picture(
+        self,
+        finding_id: int,
+        event_number: int,
+        which: FindingPicture,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        if_none_match: str = "",
+    ) -> tuple[Finding, RenderedPicture]:
+        """Return a picture of a finding, and the finding. Raises NotFoundError for a finding of another region."""
+        finding = await self.finding(finding_id)
+        if finding is None:
+            raise no_finding(finding_id)
+        events = await self._hub.ledger.finding_events(finding_id)
+        picture = await self._hub.pictures.finding_picture(
+            finding, events, event_number, which, side_px_max, annotated=annotated, if_none_match=if_none_match
+        )
+        return finding, picture
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""
@@ -203,7 +271,9 @@ class ScopedHub:
         if prefix is None:
             raise NotFoundError(
                 f"no canteen of region {order.region_prefix!r} can be drawn (cameras left out: none); import enabled "
-                "cameras with site_id or site_name and region"
+                "cameras with site_id or site_name and region",
+                reason=ErrorReason.NOTHING_TO_DRAW,
+                metadata={"region": order.region_prefix},
             )
         return await self._hub.draw_spot_check(replace(order, region_prefix=prefix))
 
@@ -261,7 +331,7 @@ class ScopedHub:
         try:
             return await self._hub.kpis.table(replace(query, region_prefix=prefix))
         except ValueError as error:
-            raise InvalidArgumentError("page_token", str(error)) from error
+            raise InvalidArgumentError("page_token", str(error), reason=ErrorReason.PAGE_TOKEN_INVALID) from error
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """Return the league table of the caller's region; places count only what the caller sees."""
@@ -274,7 +344,9 @@ class ScopedHub:
         """Create a token. Raises DeniedError unless its region lies within the caller's."""
         if not self._actor.sees(order.region):
             raise DeniedError(
-                f"region {order.region!r} is not within that of your token, {self._region}; give one that is"
+                f"region {order.region!r} is not within that of your token, {self._region}; give one that is",
+                reason=ErrorReason.REGION_NOT_ALLOWED,
+                metadata={"region": self._region, "region_needed": order.region},
             )
         return await self._hub.create_token(order, self._actor)
 

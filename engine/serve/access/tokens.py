@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from engine.clock import wall_ns
-from engine.errors import PatrolError, UnauthenticatedError
+from engine.errors import ErrorReason, PatrolError, UnauthenticatedError
 from engine.model.access import CALLER_METADATA, Actor, Role, Token, token_digest
 from engine.serve.port import AccessStore
 
@@ -48,7 +48,7 @@ class TokenCache:
         Those for whom the HTTP gateway calls need a token, unless it says that they are local.
         Raises UnauthenticatedError if there is no valid token.
         """
-        local = True
+        local, sent, known = True, False, None
         for key, value in metadata or ():
             if key == CALLER_METADATA:
                 local = local and value == "local"
@@ -57,10 +57,21 @@ class TokenCache:
                 token = self._tokens.get(digest)
                 if token is not None and token.is_valid(wall_ns()):
                     return token.actor, digest
+                sent, known = True, known or token
         if local and self._open_without and not self._tokens:
             return LOCAL, b""
-        raise UnauthenticatedError(
-            "no valid token; send metadata authorization: Bearer TOKEN, as `patrol token create` printed it"
+        raise _unauthenticated(sent, known)
+
+    def expires_wall_ns(self) -> int | None:
+        """Return when the first of the valid tokens expires; None if none of them ever does."""
+        now_ns = wall_ns()
+        return min(
+            (
+                token.expires_wall_ns
+                for token in self._tokens.values()
+                if token.expires_wall_ns and token.is_valid(now_ns)
+            ),
+            default=None,
         )
 
     def is_valid(self, digest: bytes) -> bool:
@@ -69,3 +80,12 @@ class TokenCache:
             return self._open_without and not self._tokens
         token = self._tokens.get(digest)
         return token is not None and token.is_valid(wall_ns())
+
+
+def _unauthenticated(sent: bool, token: Token | None) -> UnauthenticatedError:
+    """Return the error for a call without a token (not `sent`), with an unknown one, or with one that has ended."""
+    message = "no valid token; send metadata authorization: Bearer TOKEN, as `patrol token create` printed it"
+    if token is not None:
+        ended = "revoked" if token.revoked_wall_ns else "expired"
+        return UnauthenticatedError(message, reason=ErrorReason.TOKEN_ENDED, metadata={"ended": ended})
+    return UnauthenticatedError(message, reason=ErrorReason.TOKEN_INVALID if sent else ErrorReason.TOKEN_MISSING)

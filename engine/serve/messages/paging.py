@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any, NoReturn
 
-from engine.errors import InvalidArgumentError
+from engine.errors import ErrorReason, InvalidArgumentError
 
 PAGE_SIZE = 100
 """Rows of a page if the request does not say."""
@@ -57,7 +57,9 @@ class PageTokens:
     @staticmethod
     def _refuse() -> NoReturn:
         raise InvalidArgumentError(
-            "page_token", "is not valid for this request; send that of the last reply, and change no other field"
+            "page_token",
+            "is not valid for this request; send that of the last reply, and change no other field",
+            reason=ErrorReason.PAGE_TOKEN_INVALID,
         )
 
 

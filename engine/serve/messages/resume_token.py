@@ -2,7 +2,7 @@
 
 import base64
 
-from engine.errors import InvalidArgumentError
+from engine.errors import ErrorReason, InvalidArgumentError
 
 _VERSION = "w1:"
 
@@ -20,4 +20,8 @@ def decode_resume_token(token: str) -> int:
             return int(text.removeprefix(_VERSION))
     except ValueError:
         pass
-    raise InvalidArgumentError("resume_token", "is not valid; send the last one that this watch sent")
+    raise InvalidArgumentError(
+        "resume_token",
+        "is not valid; send the last one that this watch sent",
+        reason=ErrorReason.RESUME_TOKEN_INVALID,
+    )

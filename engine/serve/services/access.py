@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from engine.clock import wall_ns
-from engine.errors import InvalidArgumentError, NotFoundError
+from engine.errors import ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.access import AuditQuery
 from engine.serve.access.interceptor import Call
 from engine.serve.messages.access import entry_message, order_of, token_message
@@ -48,7 +48,11 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         """Revoke a token. Raises NotFoundError if it does not exist."""
         token = await call.hub.revoke_token(number_of(request.name))
         if token is None:
-            raise NotFoundError(f"there is no token {number_of(request.name)}; ListTokens lists those that exist")
+            raise NotFoundError(
+                f"there is no token {number_of(request.name)}; ListTokens lists those that exist",
+                reason=ErrorReason.TOKEN_NOT_FOUND,
+                resource=Resource("Token", request.name),
+            )
         await self._refresh()
         return token_message(token)
 

@@ -1,7 +1,7 @@
 """SchedulerService of patrol.v1: the scheduler's state, pauses, the configuration, spot checks."""
 
 from engine.clock import wall_ns
-from engine.errors import ConfigError, InvalidArgumentError, NotFoundError
+from engine.errors import ConfigError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.schedule import Pause
 from engine.serve.access.interceptor import Call
 from engine.serve.messages.convert import wall_ns_of
@@ -74,7 +74,11 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         check = await call.hub.spot_check(draw_id)
         if check is None:
             which = f"draw {draw_id} is not kept" if draw_id else "nothing was drawn yet"
-            raise NotFoundError(f"{which}; ListSpotChecks lists those that are")
+            raise NotFoundError(
+                f"{which}; ListSpotChecks lists those that are",
+                reason=ErrorReason.SPOT_CHECK_NOT_FOUND,
+                resource=Resource("SpotCheck", request.name),
+            )
         return spot_check_message(check)
 
     async def ListSpotChecks(
@@ -96,4 +100,6 @@ async def _apply(toml: str, expected_revision: str, dry_run: bool, call: Call) -
         return report_message(await call.hub.apply_config(toml, expected_revision, dry_run))
     except ConfigError as error:
         first, *more = str(error).splitlines()
-        raise InvalidArgumentError("toml", first, [("toml", line) for line in more]) from error
+        raise InvalidArgumentError(
+            "toml", first, [("toml", line) for line in more], reason=ErrorReason.CONFIG_INVALID
+        ) from error

@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
-from engine.errors import UnavailableError
+from engine.errors import ErrorReason, UnavailableError
+from engine.model.verdict import View
 from engine.serve.status import LostError, TooManyError
 from engine.serve.streams.event_ring import SPAN_EVENTS_MAX, Event, EventFilter, EventRing, RingEntry, Sequenced, Span
 
@@ -46,7 +47,7 @@ class Broadcast(Generic[Event]):
     def __init__(
         self,
         log: EventLog[Event],
-        encode: Callable[[Event], bytes],
+        encode: Callable[[Event, View], bytes],
         encode_token: Callable[[str], bytes],
         ring_max: int,
         watchers_max: int,
@@ -84,7 +85,8 @@ class Broadcast(Generic[Event]):
         """Count the caller as a watcher meanwhile. Raises TooManyError if there are `watchers_max` already."""
         if self.watchers >= self._watchers_max:
             raise TooManyError(
-                f"{self._watchers_max} callers watch already, which is serve.watchers_max; end one, or raise it"
+                f"{self._watchers_max} callers watch already, which is serve.watchers_max; end one, or raise it",
+                metadata={"limit": self._watchers_max},
             )
         self.watchers += 1
         try:
@@ -147,7 +149,9 @@ class Broadcast(Generic[Event]):
                     continue
             if not await self._woken():
                 yield Span((), seq)
-        raise UnavailableError("the engine stops; watch again with the last resume_token")
+        raise UnavailableError(
+            "the engine stops; watch again with the last resume_token", reason=ErrorReason.ENGINE_STOPPING
+        )
 
     async def _woken(self) -> bool:
         """Wait for this watcher's turn in a round; False if HEARTBEAT_S went by without one."""

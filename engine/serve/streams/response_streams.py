@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import grpc
 
-from engine.errors import PatrolError, UnauthenticatedError
+from engine.errors import ErrorReason, PatrolError, UnauthenticatedError
 from engine.serve.status import TooSlowError
 
 STALLED_S = 30.0
@@ -95,7 +95,9 @@ class _Stream:
 
 
 def _revoked() -> PatrolError:
-    return UnauthenticatedError("the token is no longer valid; it was revoked or has expired")
+    return UnauthenticatedError(
+        "the token is no longer valid; it was revoked or has expired", reason=ErrorReason.TOKEN_ENDED
+    )
 
 
 def _stalled() -> PatrolError:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from engine.errors import ExistsError, StoreError
+from engine.errors import ErrorReason, ExistsError, StoreError
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder, token_digest
 from engine.storage.db.database import write_transaction
 from engine.storage.db.tables import audit, tokens
@@ -48,7 +48,11 @@ class Access:
             with write_transaction(self._engine) as connection:
                 namesakes = connection.execute(sa.select(tokens).where(tokens.c.name == order.name))
                 if any(_token(row).is_valid(now_wall_ns) for row in namesakes):
-                    raise ExistsError(f"a token named {order.name!r} holds already; revoke it, or choose another name")
+                    raise ExistsError(
+                        f"a token named {order.name!r} holds already; revoke it, or choose another name",
+                        reason=ErrorReason.TOKEN_EXISTS,
+                        metadata={"name": order.name},
+                    )
                 primary_key = connection.execute(sa.insert(tokens).values(**row)).inserted_primary_key
         except sa.exc.SQLAlchemyError as error:
             raise _unavailable(error) from error

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from engine.config.schema import RecordSettings
-from engine.errors import StoreError
+from engine.errors import ErrorReason, StoreError
 from engine.model.keyframe import EvidenceKeyframe
 from engine.storage.db.database import DatabaseUnavailableError
 from engine.storage.db.store import Store, VisitRecord, Write
@@ -134,7 +134,12 @@ class Writer:
             unwritten = self._queue.pop(len(self._queue))
             unwritten += self._unsure[0] if self._unsure is not None else []
         for entry in unwritten:
-            entry.fail(StoreError("the engine stops, and does not know whether this was written; ask again"))
+            entry.fail(
+                StoreError(
+                    "the engine stops, and does not know whether this was written; ask again",
+                    reason=ErrorReason.ENGINE_STOPPING,
+                )
+            )
 
     def _enqueue(self, entry: WriteEntry) -> None:
         with self._condition:
@@ -240,7 +245,7 @@ class Writer:
         with self._condition:
             self.dropped["refused"] += 1
         batch[0].fail(
-            StoreError(f"the database refuses it: {_short_message(error)}")
+            StoreError(f"the database refuses it: {_short_message(error)}", reason=ErrorReason.DATABASE_REFUSED)
             if isinstance(error, _REFUSED_ERRORS)
             else error
         )

@@ -217,7 +217,9 @@ def test_no_more_may_watch_than_serve_watchers_max(served: RunningServer) -> Non
         next(batches)
     with pytest.raises(CallError, match=r"serve\.watchers_max") as caught:
         list(served.client.watch_batches())
-    assert (caught.value.status, caught.value.reason, caught.value.retry_s) == ("RESOURCE_EXHAUSTED", "TOO_MANY", 1.0)
+    assert (caught.value.status, caught.value.reason, caught.value.retry_s) == (
+        "RESOURCE_EXHAUSTED", "TOO_MANY_WATCHERS", 1.0,
+    )  # fmt: skip
     watching.pop().close()
     wait_until(lambda: served.watch.watchers == 2)
     next(served.client.watch_batches())

@@ -119,6 +119,8 @@ def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: 
         url = f"http://{engine.addresses['metrics']}/metrics"
         wanted = 'patrol_notices_total{endpoint="county",outcome="delivered"} 2.0'
         wait_until(lambda: wanted in urllib.request.urlopen(url).read().decode())
+        never = 'patrol_notices_total{endpoint="county",outcome="timeout"} 0.0'
+        assert never in urllib.request.urlopen(url).read().decode(), "born at 0, with its endpoint"
         assert 'patrol_notices_waiting{endpoint="county"} 0.0' in urllib.request.urlopen(url).read().decode()
     assert len({request.headers["webhook-id"] for request in receiver.taken}) == len(receiver.taken)
     assert not any(b"geheim" in request.body for request in receiver.requests)

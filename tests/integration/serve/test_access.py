@@ -160,7 +160,7 @@ def test_a_role_may_what_the_table_says_and_no_less_does(world: World, name: str
             if Role(role).includes(least):
                 assert answer.code != "PERMISSION_DENIED", (role, answer)
             else:
-                assert (answer.code, answer.reason) == ("PERMISSION_DENIED", "DENIED"), (role, answer)
+                assert (answer.code, answer.reason) == ("PERMISSION_DENIED", "ROLE_TOO_LOW"), (role, answer)
                 assert least.value in answer.message
         assert send(channel, name, good(name)).code == "UNAUTHENTICATED"
 
@@ -173,7 +173,9 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "PatrolService/GetVerdict": {"name": "cameras/n1/verdicts/latest"},
     "PatrolService/ListVerdicts": {"parent": "cameras/n1"},
     "PatrolService/GetPicture": {"verdict": "cameras/n1/verdicts/latest"},
+    "PatrolService/GetThumbnail": {"camera": "cameras/n1"},
     "FindingService/GetFinding": {"name": "findings/2"},
+    "FindingService/GetFindingPicture": {"name": "findings/2"},
     "FindingService/ListFindingEvents": {"parent": "findings/2"},
     "FindingService/AcknowledgeFinding": {"name": "findings/2"},
     "FindingService/ClaimFinding": {"name": "findings/2", "why": "x"},

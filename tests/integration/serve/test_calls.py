@@ -10,19 +10,23 @@ from typing import Any, NamedTuple
 import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from engine.client import PatrolClient
 from engine.clock import wall_ns
 from engine.model.access import Role, TokenOrder
 from engine.model.spot_check import SpotCheck, SpotCheckHeader
 from engine.serve.access.request_fields import bounds_of, is_output_only, is_required
+from engine.serve.messages.error_reasons import REASONS
 from engine.serve.messages.paging import PageTokens
 from engine.serve.messages.resume_token import encode_resume_token
 from engine.storage.db.store import Store
-from tests.support.serve.calls import GOOD, RPCS, Answer, good, send
+from tests.support.serve.calls import CAMERA, GOOD, RPCS, Answer, good, send
 from tests.support.serve.served import FakeHub, county_cameras, serving
 
 NESTED_MAX = 3
+ARGUMENT_REASONS = {reason for reason, row in REASONS.items() if row.status == "INVALID_ARGUMENT"}
 
 
 class Door(NamedTuple):
@@ -94,11 +98,21 @@ def cases() -> Iterator[Any]:
             yield pytest.param(name, path, field, id=f"{name}:{path}")
 
 
+def is_path(path: str, kind: Any) -> bool:
+    """Whether a path, which may have indexes, leads to a field of a message."""
+    name, _, rest = path.partition(".")
+    field = kind.fields_by_name.get(name.partition("[")[0])
+    if field is None:
+        return False
+    return not rest or (field.message_type is not None and is_path(rest, field.message_type))
+
+
 def refused(door: Door, name: str, request: Any, path: str) -> None:
     """INVALID_ARGUMENT that names the field, and a server that goes on."""
     answer = door.send(name, request)
     assert answer.code == "INVALID_ARGUMENT", answer
-    assert answer.reason == "INVALID_ARGUMENT"
+    assert answer.reason in ARGUMENT_REASONS, answer
+    assert all(is_path(field, RPCS[name].request.DESCRIPTOR) for field in answer.fields), answer
     assert any(field == path or field.startswith((f"{path}[", f"{path}.")) for field in answer.fields), answer
     assert door.client.status().version == "v"
 
@@ -187,6 +201,7 @@ def malformed(field: FieldDescriptor) -> Any:
         return {
             "google.protobuf.FieldMask": {"paths": ["no.such.field"]},
             "google.protobuf.Timestamp": {"seconds": -1},
+            "google.protobuf.Duration": {"seconds": -1},
             "google.type.Date": {"year": 2026, "month": 13, "day": 40},
         }.get(field.message_type.full_name)
     if field.name.endswith("_token") and field.type == FieldDescriptor.TYPE_STRING:
@@ -255,8 +270,57 @@ def test_values_that_no_database_can_hold_are_refused_like_any_other(
     assert answer.code in ("INVALID_ARGUMENT", "OUT_OF_RANGE"), answer
 
 
-def test_a_method_that_is_none_is_unimplemented(door: Door) -> None:
-    call: Any = door.channel.unary_unary("/patrol.v1.CameraService/Nothing")
+@pytest.mark.parametrize("path", ["/patrol.v1.CameraService/Nothing", "/other.v1.Service/Get", "/nothing"])
+@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
+def test_a_method_that_is_none_is_unimplemented_and_says_so_to_programs(door: Door, path: str, kind: str) -> None:
+    call: Any = getattr(door.channel, kind)(path)
+    sent: Any = iter([b""]) if kind.startswith("stream") else b""
     with pytest.raises(grpc.RpcError) as caught:
-        call(b"", timeout=5)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        list(call(sent, timeout=5))
+    error: Any = caught.value
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+    info = error_details_pb2.ErrorInfo()
+    status: Any = rpc_status.from_call(error)
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.metadata["service"]) == ("METHOD_UNKNOWN", path.split("/")[1])
+
+
+# Of each call with a field beyond the .proto: what the service itself refuses.
+REFUSED_BY_SERVICES = [
+    ("CameraService/CreateCamera", {"camera_id": " a", "camera": {"url": "rtsp://h/1"}}, ["camera_id"]),
+    ("CameraService/CreateCamera", {"camera_id": "a", "camera": {"url": "x://h/1"}}, ["camera.url"]),
+    ("CameraService/CreateCamera", {"camera_id": "a", "camera": {"url": "rtsp://h", "region": "1"}}, ["camera.region"]),
+    ("CameraService/CreateCamera", {"camera_id": "a", "camera": {"url": "rtsp://h", "hours": "x"}}, ["camera.hours"]),
+    (
+        "CameraService/CreateCamera",
+        {"camera_id": "a", "camera": {"url": "rtsp://h", "display_name": " n", "site_name": " s", "uplink": " u"}},
+        ["camera.display_name", "camera.site_name", "camera.uplink"],
+    ),
+    ("CameraService/UpdateCamera", {"camera": {"name": "cameras/ a", "url": "rtsp://h"}, "allow_missing": True},
+     ["camera.name"]),
+    ("CameraService/UpdateCamera", {"camera": {"url": "rtsp://h"}}, ["camera.name"]),
+    ("CameraService/UpdateCamera", {"camera": {"name": CAMERA}, "update_mask": {"paths": ["camera.url"]}},
+     ["update_mask.paths[0]"]),
+    ("CameraService/ListCameras", {"read_mask": {"paths": ["url", "x"]}}, ["read_mask.paths[1]"]),
+    ("PatrolService/ListVerdicts", {"parent": "cameras/" + "x" * 65}, ["parent"]),
+    ("PatrolService/WatchVerdicts", {"filter": {"cameras": [CAMERA, "cameras/" + "x" * 65]}}, ["filter.cameras[1]"]),
+    ("PatrolService/CheckNow", {"cameras": ["cameras/" + "x" * 65]}, ["cameras[0]"]),
+    ("PatrolService/QueryKpis", {"from_day": {"year": 2026, "month": 13, "day": 1}}, ["from_day"]),
+    ("FindingService/ListFindings", {"filter": {"camera": "cameras/" + "x" * 65}}, ["filter.camera"]),
+    ("FindingService/WatchFindings", {"filter": {"camera": "cameras/" + "x" * 65}}, ["filter.camera"]),
+    ("SchedulerService/PausePatrol", {"scope": {"camera": "cameras/" + "x" * 65}, "reason": "r"}, ["scope.camera"]),
+    ("SchedulerService/ApplyConfig", {"toml": "bad"}, ["toml", "toml"]),
+    ("AccessService/CreateToken",
+     {"token": {"display_name": "d", "role": "ROLE_VIEWER", "expire_time": {"seconds": 5}}}, ["token.expire_time"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "fields_sent", "named"), REFUSED_BY_SERVICES)
+def test_what_a_service_refuses_is_named_by_its_path_once(
+    door: Door, name: str, fields_sent: dict[str, Any], named: list[str]
+) -> None:
+    answer = door.send(name, RPCS[name].request(**fields_sent))
+    assert (answer.code, answer.fields) == ("INVALID_ARGUMENT", named), answer
+    assert answer.reason in ARGUMENT_REASONS
+    assert all(is_path(field, RPCS[name].request.DESCRIPTOR) for field in answer.fields)
+    assert answer.message.count(named[0]) == 1, answer.message

@@ -3,8 +3,7 @@
 import datetime
 import ipaddress
 import socket
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
-from engine.errors import ConfigError, IntegrityError, ListenError, StoreError, UnavailableError
+from engine.errors import (
+    ConfigError,
+    ErrorReason,
+    IntegrityError,
+    ListenError,
+    Resource,
+    StoreError,
+    UnavailableError,
+)
 from engine.metrics import Metrics
 from engine.model.access import Role, TokenOrder
 from engine.model.camera import Camera
@@ -50,24 +57,39 @@ def test_a_camera_comes_with_its_verdict_and_without_its_password(served: Runnin
 
 def test_what_is_not_there_is_not_found_with_a_remedy(served: RunningServer) -> None:
     client = served.client
-    for call in (
-        lambda: client.camera("zz"),
-        lambda: client.verdict("c2"),
-        lambda: client.picture("c2"),
-        lambda: client.verdict("c1", 77),
-        lambda: client.plan("zz"),
-        lambda: list(client.verdicts("zz")),
-        lambda: client.findings.get(99),
-        lambda: client.spot_check(5),
-        lambda: client.access.revoke_token(12),
-    ):
+    calls: list[tuple[Callable[[], object], ErrorReason, Resource]] = [
+        (lambda: client.camera("zz"), ErrorReason.CAMERA_NOT_FOUND, Resource("Camera", "cameras/zz")),
+        (
+            lambda: client.verdict("c2"),
+            ErrorReason.VERDICT_NOT_FOUND,
+            Resource("Verdict", "cameras/c2/verdicts/latest"),
+        ),
+        (
+            lambda: client.picture("c2"),
+            ErrorReason.PICTURE_NOT_FOUND,
+            Resource("Verdict", "cameras/c2/verdicts/latest"),
+        ),
+        (
+            lambda: client.verdict("c1", 77),
+            ErrorReason.VERDICT_NOT_FOUND,
+            Resource("Verdict", "cameras/c1/verdicts/77"),
+        ),
+        (lambda: client.plan("zz"), ErrorReason.CAMERA_NOT_FOUND, Resource("Camera", "cameras/zz")),
+        (lambda: list(client.verdicts("zz")), ErrorReason.CAMERA_NOT_FOUND, Resource("Camera", "cameras/zz")),
+        (lambda: client.findings.get(99), ErrorReason.FINDING_NOT_FOUND, Resource("Finding", "findings/99")),
+        (lambda: client.spot_check(5), ErrorReason.SPOT_CHECK_NOT_FOUND, Resource("SpotCheck", "spotChecks/5")),
+        (lambda: client.access.revoke_token(12), ErrorReason.TOKEN_NOT_FOUND, Resource("Token", "tokens/12")),
+    ]
+    for call, reason, resource in calls:
         with pytest.raises(CallError) as caught:
             call()
-        assert (caught.value.status, caught.value.reason) == ("NOT_FOUND", "NOT_FOUND")
+        assert (caught.value.status, caught.value.reason) == ("NOT_FOUND", reason)
+        assert caught.value.resource == resource
+        assert caught.value.retry_s is None
         assert "; " in str(caught.value)
 
 
-@pytest.mark.parametrize("order", list(CameraOrder))
+@pytest.mark.parametrize("order", [order for order in CameraOrder if order.of_registry])
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_follow_each_other_in_any_order(served: RunningServer, order: CameraOrder, descending: bool) -> None:
     query = CameraQuery(page_size=7, order=order, descending=descending)
@@ -301,13 +323,13 @@ def test_over_tls_only_callers_with_a_token_are_heard(tmp_path: Path) -> None:
         ca = cert.read_bytes()
         with PatrolClient(address, token=secret, ca=ca) as client:
             assert client.status().version == "v"
-        for token in ("", "kp_wrong"):
+        for token, reason in (("", "TOKEN_MISSING"), ("kp_wrong", "TOKEN_INVALID")):
             with (
                 PatrolClient(address, token=token, ca=ca) as client,
                 pytest.raises(CallError, match="patrol token create") as caught,
             ):
                 client.status()
-            assert (caught.value.status, caught.value.reason) == ("UNAUTHENTICATED", "UNAUTHENTICATED")
+            assert (caught.value.status, caught.value.reason) == ("UNAUTHENTICATED", reason)
         channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca))
         health: Any = health_pb2_grpc.HealthStub(channel)
         health.Check(health_pb2.HealthCheckRequest())
@@ -343,10 +365,7 @@ def test_the_scrape_parses_and_names_follow_the_conventions(served: RunningServe
     metrics.visit_ended("rtsp", "keyframe")
     metrics.stage("decode", 0.01)
     metrics.cameras({("ok", "130102"): 2, ("fault", ""): 1})
-    address = metrics.serve("127.0.0.1:0")
-    with urllib.request.urlopen(f"http://{address}/metrics") as reply:
-        families = list(text_string_to_metric_families(reply.read().decode()))
-    metrics.close()
+    families = list(text_string_to_metric_families(metrics.render().decode()))
     ours = [family for family in families if family.name.startswith("patrol_")]
     for family in ours:
         assert family.documentation, family.name

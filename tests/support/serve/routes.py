@@ -21,6 +21,14 @@ from tests.support.serve.calls import RPCS
 REFUSALS = ("NOT_FOUND", "PERMISSION_DENIED", "INVALID_ARGUMENT")
 _WATCH_S = 0.8
 _CALL_S = 10.0
+_DETAILS: tuple[Any, ...] = (
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.BadRequest,
+    error_details_pb2.RetryInfo,
+    error_details_pb2.ResourceInfo,
+    error_details_pb2.PreconditionFailure,
+    error_details_pb2.QuotaFailure,
+)
 _BEGINNING = encode_resume_token(0)
 
 
@@ -105,6 +113,12 @@ ROUTES = (
           lambda t: {"filter": {"region_prefix": "1301"}, "order_by": "region desc"}, twin=False, read=True),
     Route(_C + "ListCameras", "of its canteen", lambda t: {"filter": {"site_id": t.site}}, read=True),
     Route(_C + "ListCameras", "by its state", lambda t: {"filter": {"state": 2}}, twin=False, read=True),
+    Route(_C + "ListCameras", "the worst of its region",
+          lambda t: {"filter": {"region_prefix": t.region, "severity_min": 1}, "order_by": "severity desc"}),
+    Route(_C + "ListCameras", "by its words", lambda t: {"filter": {"query": t.site}}, twin=False),
+    Route(_C + "CountCameras", "of all regions", lambda t: {}, twin=False, read=True),
+    Route(_C + "CountCameras", "of its region", lambda t: {"filter": {"region_prefix": t.region}}, read=True),
+    Route(_C + "CountCameras", "of its canteen", lambda t: {"filter": {"site_id": t.site}}, read=True),
     Route(_C + "ListCameras", "with a page token of its own", lambda t: {"page_size": 1, "page_token": t.page_token},
           twin=False),
     Route(_C + "BatchGetCameras", "beside one of ours", lambda t: {"names": [t.own, t.name]}, read=True),
@@ -148,6 +162,9 @@ ROUTES = (
     Route(_P + "GetPicture", "its evidence by way of ours", lambda t: {"verdict": _latest(t.own), "sha256": t.digest}),
     Route(_P + "GetPicture", "our evidence by way of its", lambda t: {"verdict": _latest(t.name),
                                                                      "sha256": t.own_digest}),
+    Route(_P + "GetThumbnail", "by its id", lambda t: {"camera": t.name}, read=True),
+    Route(_P + "BatchGetThumbnails", "beside one of ours",
+          lambda t: {"requests": [{"camera": t.name, "if_none_match": "*"}]}, read=True),
     Route(_P + "QueryKpis", "of all counties", lambda t: {}, twin=False, read=True),
     Route(_P + "QueryKpis", "of its region", lambda t: {"region_prefix": t.region}, read=True),
     Route(_P + "QueryKpis", "of all canteens", lambda t: {"by": "KPI_BY_CANTEEN"}, twin=False, read=True),
@@ -164,6 +181,9 @@ ROUTES = (
     Route(_F + "ListFindings", "of its canteen", lambda t: {"filter": {"site_id": t.site, "open_only": True}},
           read=True),
     Route(_F + "ListFindingEvents", "by its number", lambda t: {"parent": f"findings/{t.finding}"}, read=True),
+    Route(_F + "GetFindingPicture", "by its number", lambda t: {"name": f"findings/{t.finding}"}, read=True),
+    Route(_F + "GetFindingPicture", "of before", lambda t: {"name": f"findings/{t.finding}",
+                                                          "picture": "FINDING_PICTURE_BASELINE"}),
     Route(_F + "AcknowledgeFinding", "in its own words",
           lambda t: {"name": f"findings/{t.finding}", "request_id": t.request_id}),
     Route(_F + "AcknowledgeFinding", "with a guess at how far it is",
@@ -285,7 +305,8 @@ def _error_text(error: Any) -> str:
     told = [error.details() or ""]
     status = rpc_status.from_call(error)
     for detail in () if status is None else status.details:
-        for message in (error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()):
+        for kind in _DETAILS:
+            message = kind()
             told += [_json(message)] if detail.Unpack(message) else []
     return "\n".join(told)
 

@@ -35,19 +35,20 @@ from engine.model.findings import (
 from engine.model.keyframe import Codec
 from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 from engine.model.measurement import Scores
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
+from engine.serve.access.scoped_hub import no_camera
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import matches_finding
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.serve.pictures import Pictures
 
 MINUTE_NS = 60 * 1_000_000_000
 VERDICT = Verdict(
@@ -155,6 +156,7 @@ class FakeHub:
         self.registry = Registry(store.registry.cameras(), {})
         self.ledger = Ledger()
         self.kpis = Kpis(self.registry)
+        self.pictures = Pictures()
         self.log = VerdictLog(store.history, self.registry)
         self.watch: Broadcast[PublishedVerdict] | None = None
         self.error: Exception | None = None
@@ -179,6 +181,10 @@ class FakeHub:
         stored = self.log.published(self.store.write(records))
         if self.watch is not None:
             self.watch.publish(stored)
+
+    def _catalog(self) -> Catalog:
+        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
+        return Catalog(Registry(self.store.registry.cameras(), {}), latest)
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -220,15 +226,17 @@ class FakeHub:
     async def camera(self, camera_id: str) -> CameraStatus | None:
         if self.error is not None:
             raise self.error
-        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
-        return Catalog(self.registry, latest).camera(camera_id)
+        return self._catalog().camera(camera_id)
 
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         known = self.registry.cameras
         return {camera_id: known[camera_id].region for camera_id in camera_ids if camera_id in known}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        return self.store.registry.page(query)
+        return self._catalog().page(query)
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        return self._catalog().count(query, level.digits)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         kept = self.store.history.of_camera(camera_id, 0, 1000)
@@ -236,11 +244,6 @@ class FakeHub:
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         return self.store.history.of_camera(camera_id, before_seq, limit)
-
-    async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture | None:
-        return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
 
     async def status(self, region_prefix: str) -> EngineStatus:
         number = sum(self.registry.by_state(region_prefix).values())
@@ -251,7 +254,7 @@ class FakeHub:
 
     async def plan(self, camera_id: str) -> CameraPlanReport:
         if camera_id not in self.registry.cameras:
-            raise NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
+            raise no_camera(camera_id)
         return CameraPlanReport(camera_id, "ordinary", "due", 1.0, 2.0, 1.0, 0, "", None, None, True, ("so",), 0, "UTC")
 
     async def pause(self, pause: Pause) -> PauseStatus:
@@ -268,7 +271,7 @@ class FakeHub:
 
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         if "bad" in text:
-            raise ConfigError("toml: first\ntoml: second")
+            raise ConfigError("request: first\nrequest: second")
         if expected_revision not in ("", "r1"):
             raise ConflictError("somebody changed them")
         return ConfigReport("r1", (), (), not dry_run)

@@ -79,7 +79,7 @@ def test_a_request_sent_again_is_the_same_command(harness: LedgerHarness) -> Non
     assert harness.act(Step.CLAIMED, request_id="r1") == [Step.CLAIMED]
     assert harness.act(Step.CLAIMED, request_id="r1") == []
     assert harness.log[-1].request_id == "r1"
-    with pytest.raises(ConflictError, match="request_id 'r1' was claimed of findings/1"):
+    with pytest.raises(InvalidArgumentError, match="request_id: 'r1' was claimed of findings/1"):
         harness.act(Step.DISMISSED, INSPECTOR, request_id="r1")
 
 

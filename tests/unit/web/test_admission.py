@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.serve.status import DOMAIN as ENGINE_DOMAIN
+from engine.serve.messages.error_reasons import DOMAIN as ENGINE_DOMAIN
 from engine.web.admission import Admission, peer_text
 from engine.web.errors import DOMAIN, HttpError
 
