@@ -46,7 +46,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         registry.upsert(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
