@@ -4,6 +4,7 @@ Importing it loads gRPC, which takes long; the command line imports it only in t
 """
 
 from engine.client.access import AccessClient
+from engine.client.canteens import CanteenClient
 from engine.client.channel import CallError, read_ca
 from engine.client.findings import FindingChanges, FindingClient
 from engine.client.patrol import CheckResult, Page, PatrolClient, WatchBatch
@@ -12,6 +13,7 @@ from engine.client.pictures import ThumbnailResult
 __all__ = [
     "AccessClient",
     "CallError",
+    "CanteenClient",
     "CheckResult",
     "FindingChanges",
     "FindingClient",

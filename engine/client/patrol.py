@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.client.access import AccessClient
+from engine.client.canteens import CanteenClient
 from engine.client.channel import CallError, Channel
 from engine.client.findings import FindingClient
 from engine.client.pictures import PictureCalls
@@ -97,7 +98,7 @@ class PatrolClient(PictureCalls):
     """A client on a channel of its own. Every method raises CallError.
 
     `token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
-    empty: no TLS. `findings`: the ledger. `access`: tokens and the audit log.
+    empty: no TLS. `findings`: the ledger. `canteens`: addresses and contacts. `access`: tokens and the audit log.
     """
 
     def __init__(self, address: str, *, token: str = "", ca: bytes = b"", timeout_s: float = 30.0) -> None:
@@ -105,6 +106,7 @@ class PatrolClient(PictureCalls):
         self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.grpc_channel)
         self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.grpc_channel)
         self.findings = FindingClient(self._channel)
+        self.canteens = CanteenClient(self._channel)
         self.access = AccessClient(self._channel)
 
     def __enter__(self) -> Self:

@@ -29,7 +29,10 @@ def check(
     as_json: JsonOption = False,
     picture: Annotated[
         Path | None,
-        typer.Option(help="File to write (.png, .jpg, .webp): the only source's picture with tile map and scores."),
+        typer.Option(
+            help="File to write (.png, .jpg, .webp): the only source's picture, with what the verdict rests on and a "
+            "legend."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from engine.model.findings import FindingCommand, LoggedEvent, Step
 from engine.model.verdict import View
 from engine.serve.access.interceptor import Call
-from engine.serve.access.scoped_hub import no_finding
+from engine.serve.access.not_found import no_finding
 from engine.serve.messages.findings import event_message, finding_message, query_of
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.pictures import finding_picture_of, picture_message

@@ -13,6 +13,7 @@ from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
+from engine.hub.services.canteens import CanteenService
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
@@ -181,6 +182,10 @@ class FakeHub:
         stored = self.log.published(self.store.write(records))
         if self.watch is not None:
             self.watch.publish(stored)
+
+    @property
+    def canteens(self) -> CanteenService:
+        return CanteenService(self.store.canteens, self.registry, self._catalog())
 
     def _catalog(self) -> Catalog:
         latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
