@@ -162,7 +162,7 @@ class Trial:
                 cwd=self.folder, env=_environment(), stdout=log, stderr=log,
             )  # fmt: skip
         engine = self._engine
-        wait_until(lambda: engine.poll() is not None or self.answers(), 90, what="the engine answers", poll_s=0.2)
+        wait_until(lambda: engine.poll() is not None or self.answers(), 180, what="the engine answers", poll_s=0.2)
         if engine.poll() is not None:
             raise AssertionError(f"patrol run ended with {engine.returncode}: {self.log[-500:]}")
 
