@@ -1,10 +1,10 @@
 """A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from engine.errors import ErrorReason, PatrolError, Resource
@@ -101,28 +101,33 @@ class Channel:
             return CallError(
                 status, f"no engine answers at {self._address}; start `patrol run`, or give its address with --server"
             )
-        return _call_error(status, error)
+        details = rpc_status.from_call(error)
+        return _call_error(status, error.details() or status, () if details is None else details.details)
 
 
-def _call_error(status: str, error: Any) -> CallError:
+def error_of_status(status: status_pb2.Status) -> CallError:
+    """Return the error in a google.rpc.Status, such as one row of a batch."""
+    name = next((code.name for code in grpc.StatusCode if code.value[0] == status.code), grpc.StatusCode.UNKNOWN.name)
+    return _call_error(name, status.message or name, status.details)
+
+
+def _call_error(status: str, message: str, details: Iterable[Any]) -> CallError:
     """Return the error with what its details say."""
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     retry_info, resource_info = error_details_pb2.RetryInfo(), error_details_pb2.ResourceInfo()
     failure = error_details_pb2.PreconditionFailure()
-    details = rpc_status.from_call(error)
-    for detail in () if details is None else details.details:
-        for message in (info, bad_request, retry_info, resource_info, failure):
-            detail.Unpack(message)
+    for detail in details:
+        for kind in (info, bad_request, retry_info, resource_info, failure):
+            detail.Unpack(kind)
     resource = None
     if resource_info.resource_name:
-        kind = resource_info.resource_type.removeprefix(RESOURCE_TYPE_PREFIX)
-        resource = Resource(kind, resource_info.resource_name)
+        resource = Resource(resource_info.resource_type.removeprefix(RESOURCE_TYPE_PREFIX), resource_info.resource_name)
     elif failure.violations:
         resource = Resource("", failure.violations[0].subject)
     delay = retry_info.retry_delay
     return CallError(
         status,
-        error.details() or status,
+        message,
         reason=_known(info.reason) or info.reason,
         violations=[(violation.field, violation.description) for violation in bad_request.field_violations],
         retry_s=delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None,

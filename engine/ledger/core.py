@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 
 from engine.config.ledger import LedgerSettings
 from engine.ledger import commands
-from engine.ledger.policy import LEVELS, Policy, next_level
+from engine.ledger.policy import LEVELS, SEVERITIES, Policy, next_level
 from engine.ledger.projection import apply
 from engine.ledger.recheck import NEVER_NS, Recheck
 from engine.ledger.recheck_evidence import Fault, announced_faults, is_settled, recheck_sign, shows
@@ -138,6 +138,7 @@ class Ledger:
         self._advance_clock(now_wall_ns)
         finding = self.findings[command.finding_id]
         commands.check_command(command, actor)
+        commands.check_dismissal(command, finding, actor, self._policy)
         commands.check_state(command, finding)
         actions: list[Action] = []
         why = command.why.strip()
@@ -227,7 +228,7 @@ class Ledger:
             at_wall_ns=self._now_wall_ns,
             who=ENGINE.name,
             why=(verdict.detail or verdict.reason)[:WHY_CHARS_MAX],
-            subject=Subject(camera.camera_id, fault.cause_key, camera.site_id, camera.site_name, camera.region),
+            subject=Subject.of_camera(camera, fault.cause_key),
             severity=fault.severity,
             level=level,
             deadline_wall_ns=self._now_wall_ns + self._policy.time_ns(camera.region, fault.severity, level),
@@ -391,8 +392,7 @@ class Ledger:
 
 
 def _worse(severity: Severity, other: Severity) -> bool:
-    ranks = list(Severity)
-    return ranks.index(severity) < ranks.index(other)
+    return SEVERITIES.index(severity) < SEVERITIES.index(other)
 
 
 def _check_counts(recheck: Recheck) -> str:

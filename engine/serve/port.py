@@ -11,7 +11,15 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
+from engine.model.findings import (
+    Finding,
+    FindingCommand,
+    FindingPage,
+    FindingQuery,
+    FindingSummary,
+    GroupBy,
+    LedgerEvent,
+)
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
@@ -124,6 +132,9 @@ class LedgerPort(Protocol):
     async def findings(self, query: FindingQuery) -> FindingPage:
         """Return a page of findings."""
 
+    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Count the findings of a query: all of them, and grouped in each of the ways of `tables`."""
+
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         """Return the events of a finding, oldest first."""
 
@@ -131,8 +142,14 @@ class LedgerPort(Protocol):
         """Carry out a command on a finding; return the finding once the event is stored.
 
         Raises NotFoundError if there is none, StateError if its state does not allow the command, ConflictError if
-        more has happened to it than the command expects.
+        more has happened to it than the command expects, DeniedError if the actor's role does not allow it.
         """
+
+    async def findings_of(self, finding_ids: Sequence[int]) -> Mapping[int, Finding]:
+        """Return those findings that exist, by number."""
+
+    async def act_all(self, commands: Sequence[FindingCommand], actor: Actor) -> tuple[Finding | Exception, ...]:
+        """Carry out commands, each by itself; return what `act` would return or raise for each, in their order."""
 
 
 class KpiPort(Protocol):

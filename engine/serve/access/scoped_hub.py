@@ -12,7 +12,18 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
+from engine.model.findings import (
+    Finding,
+    FindingCommand,
+    FindingCount,
+    FindingCounts,
+    FindingPage,
+    FindingQuery,
+    FindingSummary,
+    GroupBy,
+    LedgerEvent,
+    LoggedEvent,
+)
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
@@ -245,8 +256,15 @@ class ScopedHub:
         """Return a page of findings of the caller's region."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
-            return FindingPage((), 0, 0)
+            return FindingPage((), None, 0)
         return await self._hub.ledger.findings(replace(query, region_prefix=prefix))
+
+    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Count findings of the caller's region."""
+        prefix = self._narrowed(query.region_prefix)
+        if prefix is None:
+            return FindingSummary(FindingCount(), tuple(FindingCounts(by, ()) for by in tables))
+        return await self._hub.ledger.finding_summary(replace(query, region_prefix=prefix), tables)
 
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         """Return the events of a finding. Raises NotFoundError for a finding of another region."""
@@ -259,6 +277,16 @@ class ScopedHub:
         if await self.finding(command.finding_id) is None:
             raise no_finding(command.finding_id)
         return await self._hub.ledger.act(command, self._actor)
+
+    async def act_all(self, commands: Sequence[FindingCommand]) -> tuple[Finding | Exception, ...]:
+        """Carry out commands as the caller, each by itself; of a finding of another region: NotFoundError."""
+        known = await self._hub.ledger.findings_of([command.finding_id for command in commands])
+        own = {finding_id for finding_id, finding in known.items() if self._actor.sees(finding.subject.region)}
+        allowed = [command for command in commands if command.finding_id in own]
+        outcomes = iter(await self._hub.ledger.act_all(allowed, self._actor))
+        return tuple(
+            next(outcomes) if command.finding_id in own else no_finding(command.finding_id) for command in commands
+        )
 
     async def finding_head(self) -> int:
         """Return the `seq` after which a watch of findings begins that begins now."""

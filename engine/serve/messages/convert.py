@@ -76,6 +76,17 @@ def severity_number(severity: Severity) -> verdicts_pb2.FaultSeverity:
     return number
 
 
+def key_point_number(key_point: KeyPoint) -> cameras_pb2.KeyPoint:
+    """Return the enum number of a key point."""
+    number: cameras_pb2.KeyPoint = _KEY_POINT_NUMBER[key_point]
+    return number
+
+
+def key_point_of(number: int) -> KeyPoint:
+    """Return the key point of an enum number; OTHER for UNSPECIFIED and unknown numbers."""
+    return _KEY_POINT.get(number, KeyPoint.OTHER)
+
+
 def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_pb2.Camera:
     """Return a camera as a message, its URL passed through `redact`."""
     return cameras_pb2.Camera(
@@ -105,7 +116,7 @@ def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
         site_id=message.site_id,
         site_name=message.site_name,
         region=message.region,
-        key_point=_KEY_POINT.get(message.key_point, KeyPoint.OTHER),
+        key_point=key_point_of(message.key_point),
         required=message.required,
         uplink=message.uplink,
         hours=message.hours,
