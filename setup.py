@@ -1,4 +1,4 @@
-"""Build step: compiles proto/ to the package `patrol` (stubs, type stubs). Metadata lives in pyproject.toml.
+"""Build step: compiles proto/ to the package `patrol` (stubs, types, descriptors). Metadata lives in pyproject.toml.
 
 `python setup.py image` writes build/patrol.v1.binpb, which buf lints; with --release it writes proto/patrol.v1.binpb,
 which buf compares with: what that holds must not change its meaning any more.
@@ -34,6 +34,23 @@ def compile_protos() -> None:
     (STUBS / "__init__.py").write_text('"""The public contract, compiled from proto/."""\n')
     (STUBS / "v1" / "__init__.py").write_text('"""patrol.v1, compiled from proto/patrol/v1/."""\n')
     (STUBS / "py.typed").touch()
+    write_image(STUBS / "v1" / "patrol.v1.binpb")
+
+
+def write_image(path: Path) -> None:
+    """Write the protos with all they import, and the comments of our own, for callers that load descriptors."""
+    from google.protobuf import descriptor_pb2
+
+    run_protoc(f"--descriptor_set_out={path}", "--include_imports", "--include_source_info")
+    image = descriptor_pb2.FileDescriptorSet.FromString(path.read_bytes())
+    for file in image.file:
+        if not file.name.startswith("patrol/"):
+            file.ClearField("source_code_info")
+        located = file.source_code_info.location
+        commented = [location for location in located if location.leading_comments]
+        del located[:]
+        located.extend(commented)
+    path.write_bytes(image.SerializeToString(deterministic=True))
 
 
 class BuildWithStubs(build_py):

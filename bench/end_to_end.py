@@ -42,6 +42,7 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.feed import wire
 from engine.feed.camera_url import source_url
 from engine.feed.demux import fetch_now
@@ -281,6 +282,7 @@ def _settings(folder: Path) -> Settings:
             quarantine_dir=str(folder / "quarantine"),
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        web=WebSettings(enabled=False),
         log=LogSettings(level="error"),
     )
 

@@ -44,6 +44,7 @@ from engine.config.schema import (
     SchedulerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.feed.visit import visit
 from engine.model.camera import Camera, KeyPoint
 from engine.model.keyframe import Keyframe
@@ -301,6 +302,7 @@ def settings_of(case: Case, folder: str) -> Settings:
             quarantine_dir=f"{folder}/quarantine",
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        web=WebSettings(enabled=False),
         log=LogSettings(level="error"),
     )
 

@@ -37,6 +37,7 @@ from engine.config.schema import (
     SchedulerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.feed.demux import DemuxPool
 from engine.feed.visit import visit
 from engine.model.camera import Camera
@@ -215,6 +216,7 @@ def _settings(folder: str) -> Settings:
             quarantine_dir=f"{folder}/quarantine",
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        web=WebSettings(enabled=False),
         log=LogSettings(level="error"),
     )
 

@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.clock import ns, wall_ns
-from engine.config.schema import Settings
+from engine.config.schema import FeedSettings, Settings
 from engine.decode.decoder import Decoder
-from engine.errors import DecodeError, PatrolError
-from engine.feed.camera_url import check_url, route, source_url
+from engine.errors import DecodeError
+from engine.feed.camera_url import route, source_url
 from engine.feed.demux import fetch_now
+from engine.feed.fallback import fallback_order
 from engine.feed.visit import visit
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
-from engine.model.verdict import State, UnknownReason, Verdict
+from engine.model.verdict import UnknownReason, Verdict
 from engine.model.visit import FeedKind, VisitFailure, VisitOrder
 from engine.redact import redact
 from engine.worker.process import measure
-
-EXIT_OK, EXIT_FAULT, EXIT_NO_PICTURE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +68,9 @@ def check_sources(
         decoder.close()
 
 
-def exit_code(results: Sequence[CheckResult]) -> int:
-    """Return the exit code: 0 if all are ok, 1 if there is a fault or an unknown, 2 if a source gave no picture."""
-    if any(result.measurement is None for result in results):
-        return EXIT_NO_PICTURE
-    return EXIT_OK if all(result.verdict.state is State.OK for result in results) else EXIT_FAULT
-
-
 def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:
     judge, judge_state = settings.judge, JudgeState()
-    url = source_url(source)
-    try:
-        check_url(url, settings.feed.schemes)
-    except PatrolError as error:
-        verdict, _ = judge_undecoded(source, 0, wall_ns(), UnknownReason.NO_PICTURE, str(error), judge_state, judge)
-        return CheckResult(source, verdict, error=(error.code, str(error)))
-    fetched = _fetch(url, settings)
+    fetched = _fetch(source_url(source), settings.feed)
     if isinstance(fetched, VisitFailure):
         verdict, _ = judge_failure(fetched, wall_ns(), judge_state, judge)
         return CheckResult(source, verdict, error=(fetched.reason.value, fetched.detail))
@@ -98,10 +84,14 @@ def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:
     return CheckResult(source, verdict, fetched, measurement)
 
 
-def _fetch(url: str, settings: Settings) -> Keyframe | VisitFailure:
-    if route(url) is FeedKind.RTSP:
-        return asyncio.run(visit(VisitOrder(0, "", url, ns(settings.feed.deadline_s), FeedKind.RTSP), settings.feed))
-    return fetch_now(url, settings.feed)
+def _fetch(url: str, feed: FeedSettings) -> Keyframe | VisitFailure:
+    """Visit as the running engine does: RTSP by our own client, all else, and what that cannot, through FFmpeg."""
+    order = VisitOrder(0, "", url, ns(feed.deadline_s), route(url))
+    if order.via is not FeedKind.RTSP:
+        return fetch_now(url, feed)
+    outcome = asyncio.run(visit(order, feed))
+    retry = fallback_order(order, outcome, feed) if isinstance(outcome, VisitFailure) else None
+    return outcome if retry is None else fetch_now(url, feed, retry.deadline_ns)
 
 
 def _rounded(score: float | None) -> float | None:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.client import CallError, PatrolClient
+from engine.client import CallError, PatrolClient, read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.interchange.registry_rules import restore_passwords
@@ -22,9 +22,13 @@ _PROBLEMS_SHOWN = 20
 
 
 class RegistryAccess(Protocol):
-    """Where a command reads and writes cameras. `name` says for people where that is."""
+    """Where a command reads and writes cameras.
+
+    `name` says for people where that is. `created`: the name of the database if it was created just now, else empty.
+    """
 
     name: str
+    created: str
 
     def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
         """Add or replace cameras. Raises RegistryError if one is not allowed, unless `keep_good`; then nothing is
@@ -40,6 +44,7 @@ class ApiRegistry:
     def __init__(self, client: PatrolClient, address: str) -> None:
         self._client = client
         self.name = f"the engine at {address}"
+        self.created = ""
 
     def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
         """Add or replace cameras; the engine visits them from now on. Raises RegistryError as RegistryAccess says."""
@@ -60,6 +65,7 @@ class DatabaseRegistry:
         self._store = store
         self._with_passwords = with_passwords
         self.name = f"the database {redact(url)}"
+        self.created = store.created
 
     def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
         """Add or replace cameras in one transaction; the engine visits them from its next start on.
@@ -95,11 +101,15 @@ class DatabaseRegistry:
 
 
 @contextmanager
-def open_registry(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[RegistryAccess]:
-    """Open the registry of the engine if it answers; else, unless `server` names one, the database."""
+def open_registry(
+    settings: Settings, server: str, token: str, ca: Path | None, *, create: bool = False
+) -> Iterator[RegistryAccess]:
+    """Open the registry of the engine if it answers; else, unless `server` names one, the database.
+
+    `create`: create the database if there is none, for commands that write. Raises NoDatabaseError without it.
+    """
     address = server or settings.serve.grpc_listen
-    authority = ca.read_bytes() if ca is not None else b""
-    with PatrolClient(address, token=token, ca=authority) as client:
+    with PatrolClient(address, token=token, ca=read_ca(ca)) as client:
         try:
             client.status()
         except CallError as error:
@@ -108,15 +118,17 @@ def open_registry(settings: Settings, server: str, token: str, ca: Path | None) 
         else:
             yield ApiRegistry(client, address)
             return
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=create) as registry:
         registry.name += " (no engine is running)"
         yield registry
 
 
 @contextmanager
-def open_database_registry(settings: Settings, with_passwords: bool = False) -> Iterator[DatabaseRegistry]:
-    """Open the registry in the database, whether an engine runs or not."""
-    store = Store.open(settings.record.url)
+def open_database_registry(
+    settings: Settings, with_passwords: bool = False, *, create: bool = False
+) -> Iterator[DatabaseRegistry]:
+    """Open the registry in the database, whether an engine runs or not; `create` as in open_registry."""
+    store = Store.open(settings.record.url) if create else Store.open_existing(settings.record.url)
     try:
         yield DatabaseRegistry(store, settings.record.url, with_passwords)
     finally:

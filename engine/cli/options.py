@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from engine.clock import wall_ns
 from engine.config import Settings, load
+from engine.config.calendar import load_calendar
+from engine.terminal.times import UTC, Times
 
 if TYPE_CHECKING:
     from engine.client import PatrolClient  # imported late: gRPC loads slowly, and most commands do without it
@@ -23,6 +26,7 @@ TokenOption = Annotated[str, typer.Option("--token", envvar="PATROL_TOKEN", help
 CaOption = Annotated[
     Path | None, typer.Option("--ca", help="PEM file of the CA that signed the engine's certificate; implies TLS.")
 ]
+UtcOption = Annotated[bool, typer.Option("--utc", help="Print times in UTC, not in the calendar's time zone.")]
 
 OUT = Console(soft_wrap=False)
 ERR = Console(stderr=True)
@@ -33,13 +37,18 @@ def settings_of(config: Path | None) -> Settings:
     return load(config) if config is not None else Settings()
 
 
+def times_of(settings: Settings, utc: bool) -> Times:
+    """Return how times are printed: in the time zone of the calendar file, or in UTC. Raises ConfigError."""
+    return Times(UTC if utc else load_calendar(settings.scheduler.calendar_file).timezone, wall_ns())
+
+
 @contextmanager
 def client_of(settings: Settings, server: str, token: str, ca: Path | None) -> "Iterator[PatrolClient]":
     """Open a client of the engine at `server`, or at the configuration's address if it is empty."""
-    from engine.client import PatrolClient
+    from engine.client import PatrolClient, read_ca
 
     address = server or settings.serve.grpc_listen
-    with PatrolClient(address, token=token, ca=ca.read_bytes() if ca is not None else b"") as client:
+    with PatrolClient(address, token=token, ca=read_ca(ca)) as client:
         yield client
 
 

@@ -1,13 +1,14 @@
 """A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from engine.errors import ErrorReason, PatrolError, Resource
+from engine.errors import ConfigError, ErrorReason, PatrolError, Resource
 from engine.serve.messages.error_reasons import RESOURCE_TYPE_PREFIX
 
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
@@ -43,6 +44,19 @@ class CallError(PatrolError):
         self.reason = reason
         self.violations = tuple(violations)
         self.retry_s = retry_s
+
+
+def read_ca(path: Path | None) -> bytes:
+    """Return the PEM of a CA's certificate; empty for None. Raises ConfigError if the file holds none."""
+    if path is None:
+        return b""
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--ca {path}: {error.strerror}; give the PEM file of the CA's certificate") from error
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise ConfigError(f"--ca {path}: holds no certificate in PEM; give the file of the CA that signed the engine's")
+    return pem
 
 
 class Channel:
@@ -97,22 +111,65 @@ class Channel:
 
     def _error(self, error: Any) -> CallError:
         status = error.code().name
-        if status == "UNAVAILABLE" and "failed to connect" in (error.details() or ""):
-            return CallError(
-                status, f"no engine answers at {self._address}; start `patrol run`, or give its address with --server"
-            )
         details = rpc_status.from_call(error)
-        return _call_error(status, error.details() or status, () if details is None else details.details)
+        return _call_error(status, error.details() or "", () if details is None else details.details, self._text)
+
+    def _text(self, status: str, reason: str, details: str) -> str:
+        if status == "UNAUTHENTICATED":
+            return self._token_text()
+        return details or status if reason else self._transport_text(status, details)
+
+    def _token_text(self) -> str:
+        if not self._metadata:
+            return (
+                f"the engine at {self._address} wants a token; pass one with --token or in PATROL_TOKEN "
+                "(`patrol token create` makes one)"
+            )
+        return (
+            f"the engine at {self._address} does not accept this token: it is unknown, revoked or expired; pass "
+            "another with --token or in PATROL_TOKEN"
+        )
+
+    def _transport_text(self, status: str, details: str) -> str:
+        """Say what went wrong where the engine itself gave no reason: gRPC did, or something between."""
+        engine = f"the engine at {self._address}"
+        if status == "UNAVAILABLE":
+            return self._unreachable_text(details)
+        if status == "DEADLINE_EXCEEDED":
+            return f"{engine} did not answer in time; ask for less, or again later"
+        if status == "UNIMPLEMENTED":
+            return f"{engine} does not know this call: it is older than this program, or no engine; upgrade it"
+        if status == "RESOURCE_EXHAUSTED":
+            return f"the answer of {engine} is larger than {_MESSAGE_BYTES_MAX >> 20} MiB; ask for less"
+        if status == "CANCELLED":
+            return f"{engine} ended the call; ask again"
+        return f"{engine} ended the call ({status.lower()}: {details}); its log may say more"
+
+    def _unreachable_text(self, details: str) -> str:
+        address, lower = self._address, details.lower()
+        if "resolv" in lower or "dns" in lower:
+            return f"{address}: no machine of this name is known; give HOST:PORT of an engine"
+        if any(word in lower for word in ("handshake", "ssl", "tls", "certificate")):
+            return (
+                f"{address}: the engine's certificate is not signed by the given CA, or it uses no TLS; give the CA's "
+                "certificate, or none"
+            )
+        if any(word in lower for word in ("socket closed", "connection reset", "broken pipe", "goaway")):
+            return (
+                f"{address}: the connection was closed; the engine stopped, wants TLS (give its CA's certificate), or "
+                "something else listens there"
+            )
+        return f"no engine answers at {address}; start `patrol run`, or give its address with --server"
 
 
 def error_of_status(status: status_pb2.Status) -> CallError:
     """Return the error in a google.rpc.Status, such as one row of a batch."""
     name = next((code.name for code in grpc.StatusCode if code.value[0] == status.code), grpc.StatusCode.UNKNOWN.name)
-    return _call_error(name, status.message or name, status.details)
+    return _call_error(name, status.message, status.details, lambda code, _, details: details or code)
 
 
-def _call_error(status: str, message: str, details: Iterable[Any]) -> CallError:
-    """Return the error with what its details say."""
+def _call_error(status: str, message: str, details: Iterable[Any], text: Callable[[str, str, str], str]) -> CallError:
+    """Return the error with what its details say. `text(status, reason, message)`: its message for people."""
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     retry_info, resource_info = error_details_pb2.RetryInfo(), error_details_pb2.ResourceInfo()
     failure = error_details_pb2.PreconditionFailure()
@@ -127,7 +184,7 @@ def _call_error(status: str, message: str, details: Iterable[Any]) -> CallError:
     delay = retry_info.retry_delay
     return CallError(
         status,
-        message,
+        text(status, info.reason, message),
         reason=_known(info.reason) or info.reason,
         violations=[(violation.field, violation.description) for violation in bad_request.field_violations],
         retry_s=delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None,

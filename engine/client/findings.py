@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.client.channel import CallError, Channel, error_of_status
 from engine.model.findings import Finding, FindingQuery, FindingSummary, GroupBy, LedgerEvent
+from engine.model.picture import FindingPicture, RenderedPicture
 from engine.serve.messages.findings import (
     COLLECTION,
     event_of,
@@ -14,6 +15,7 @@ from engine.serve.messages.findings import (
     order_text,
     summary_of,
 )
+from engine.serve.messages.pictures import finding_picture_number, picture_of
 from engine.serve.messages.resource_names import numbered_name
 from patrol.v1 import findings_pb2, findings_pb2_grpc
 
@@ -128,6 +130,30 @@ class FindingClient:
         """Dismiss findings; otherwise as `acknowledge_all`."""
         request = findings_pb2.BatchDismissFindingsRequest
         return self._act_all(self._stub.BatchDismissFindings, request, findings, why, request_id)
+
+    def picture(
+        self,
+        finding_id: int,
+        which: FindingPicture = FindingPicture.EVIDENCE,
+        *,
+        event_number: int = 0,
+        side_px_max: int = 0,
+        annotated: bool = False,
+        etag: str = "",
+    ) -> RenderedPicture:
+        """Return a picture of a finding; `event_number`: whose evidence, 0: of the first event that has any.
+
+        NOT_FOUND, with the reason: it is not kept. `etag`: of a picture that the caller has.
+        """
+        request = findings_pb2.GetFindingPictureRequest(
+            name=numbered_name(COLLECTION, finding_id),
+            picture=finding_picture_number(which),
+            event_number=event_number,
+            side_px_max=side_px_max,
+            annotated=annotated,
+            if_none_match=etag,
+        )
+        return picture_of(self._channel.call(self._stub.GetFindingPicture, request))
 
     def watch(self, query: FindingQuery | None = None, resume_token: str = "") -> Generator[FindingChanges, None, None]:
         """Yield events as they are stored, with resume tokens; close the iterator to end the watch."""

@@ -24,6 +24,7 @@ def cross_key_errors(settings: Settings) -> list[str]:
         *_feed(settings),
         *_scheduling(settings),
         *_listeners(settings),
+        *_web(settings),
         *_intake(settings),
         *_ledger(settings),
         *_notices(settings),
@@ -102,6 +103,26 @@ def _listeners(settings: Settings) -> Iterator[str]:
                 f"serve.metrics_listen = {listen!r}: metrics have no password; set serve.metrics_public = true if all "
                 "who reach this address may read them, or listen on 127.0.0.1"
             )
+
+
+def _web(settings: Settings) -> Iterator[str]:
+    web = settings.web
+    if bool(web.tls_cert_file) != bool(web.tls_key_file):
+        yield "web.tls_cert_file, web.tls_key_file: one without the other; give both or neither"
+    try:
+        host, _ = host_port(web.listen)
+    except ConfigError as error:
+        yield f"web.listen = {error}"
+        return
+    if not is_loopback(host) and not web.tls_cert_file:
+        yield (
+            f"web.listen = {web.listen!r}: a public address needs web.tls_cert_file and web.tls_key_file, and a token "
+            "in the database (patrol token create); give them, or listen on 127.0.0.1"
+        )
+    for origin in web.cors_origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            yield f"web.cors_origins = {origin!r}: allowed: https://host or https://host:port, without a path or *"
 
 
 def _intake(settings: Settings) -> Iterator[str]:

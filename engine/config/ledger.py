@@ -7,6 +7,7 @@ from pydantic import Field
 from engine.config.setting import Section, key
 from engine.model.findings import Level
 from engine.model.verdict import FaultKind, Severity
+from engine.model.visit import FailureReason
 
 Hours = Annotated[float, Field(gt=0, le=8760)]
 DismissedKind = FaultKind | Literal["offline"]
@@ -70,6 +71,13 @@ class LedgerSettings(Section):
         unit="h",
         ge=0,
         le=8760,
+    )
+    operator_reasons: tuple[FailureReason, ...] = key(
+        (FailureReason.UNAUTHORIZED, FailureReason.UNSUPPORTED_CODEC, FailureReason.SOURCE_REFUSED),
+        "Reasons for being offline that lie with us (a password or an address in our registry, a codec that the engine "
+        "does not take): such a camera is announced offline and counted by the KPIs, but is no finding. It is on the "
+        "operator's list, `patrol cameras list --operator`.",
+        max_length=len(FailureReason),
     )
     settle_h: float = key(
         4.0,

@@ -7,6 +7,7 @@ from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
+from engine.config.web import WebSettings
 from engine.model.camera import KeyPoint
 from engine.model.spot_check import SPOT_CHECK_SITES_MAX
 
@@ -31,7 +32,10 @@ class FeedSettings(Section):
         "tcp", "How RTP is carried: interleaved in the RTSP connection (tcp), or over UDP."
     )
     rtsp_fallback: bool = key(
-        False, "Visit once more through FFmpeg if the built-in RTSP client ends in protocol_error or unsupported_codec."
+        False,
+        "An RTSP visit that ends in protocol_error or unsupported_codec is made once more through FFmpeg, in the time "
+        "that is left of `deadline_s` but at least 1 s; it takes MJPEG over RTSP, and servers that bend the protocol. "
+        "Needs `demuxers` above 0. `patrol check` does the same.",
     )
     redirects_max: int = key(3, "Most RTSP redirects followed in one visit.", ge=0, le=10)
     tls_verify: bool = key(False, "Check the certificates of RTSPS and HTTPS cameras. Few cameras have valid ones.")
@@ -177,8 +181,8 @@ class SchedulerSettings(Section):
     )
     backoff_lasting_first_s: float = key(
         300.0,
-        "First wait after a failure that people must mend (unauthorized, not_found, no_video, unsupported_codec); "
-        "it doubles with each failure.",
+        "First wait after a failure that people must mend (unauthorized, not_found, no_video, unsupported_codec, "
+        "source_refused); it doubles with each failure.",
         unit="s",
         ge=1,
         le=3600,
@@ -290,6 +294,7 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
+    web: WebSettings = WebSettings()
     notices: NoticesSettings = NoticesSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

@@ -9,8 +9,14 @@ class ServeSettings(Section):
     """The gRPC API and metrics. A public gRPC address needs TLS and a token (`patrol token create`)."""
 
     grpc_listen: str = key("127.0.0.1:7702", "Address of the gRPC server, host:port.", hot=False)
-    metrics_listen: str = key("127.0.0.1:7703", "Address of the Prometheus metrics, host:port; empty: none.", hot=False)
-    metrics_public: bool = key(False, "Everybody who can reach `metrics_listen` may read the metrics.", hot=False)
+    metrics_listen: str = key(
+        "127.0.0.1:7703", "Address of /metrics, /healthz and /readyz, host:port; empty: none.", hot=False
+    )
+    metrics_public: bool = key(
+        False,
+        "Everybody who can reach `metrics_listen` may read the metrics, and whether the engine is ready.",
+        hot=False,
+    )
     tls_cert_file: str = key("", "PEM file with the certificate chain.", hot=False)
     tls_key_file: str = key("", "PEM file with the private key.", hot=False)
     page_size_max: int = key(1000, "Most rows on one page of a list call.", unit="rows", ge=1, le=10_000, hot=False)

@@ -14,12 +14,13 @@ from google.protobuf.descriptor import FieldDescriptor
 from engine.serve.access.request_fields import bounds_of, is_output_only, is_required
 from engine.serve.access.rules import PACKAGE, RULES, RegionCheck
 from engine.serve.messages.error_reasons import REASONS
-from patrol.v1 import access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2, verdicts_pb2
+from patrol.v1 import access_pb2, cameras_pb2, findings_pb2, patrol_pb2, pictures_pb2, scheduler_pb2, verdicts_pb2
 
 _PROTO = Path(__file__).resolve().parents[2] / "proto" / "patrol" / "v1"
 _FILES = {
     "cameras": cameras_pb2,
     "patrol": patrol_pb2,
+    "pictures": pictures_pb2,
     "findings": findings_pb2,
     "scheduler": scheduler_pb2,
     "access": access_pb2,

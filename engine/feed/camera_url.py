@@ -1,5 +1,6 @@
 """Checks a camera's URL, and tells its host, its uplink and who visits it. Pure."""
 
+import ipaddress
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -52,6 +53,16 @@ def route(url: str) -> FeedKind:
 def host_of(url: str) -> str:
     """Return the host in lower case, without a port; "" for files and URLs that cannot be parsed."""
     return uplink_and_host(url)[1]
+
+
+def has_host_name(url: str) -> bool:
+    """Return whether the host is a name that must be looked up; False for IP addresses and files."""
+    host = host_of(url)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return bool(host)
+    return False
 
 
 def uplink_and_host(url: str) -> tuple[str, str]:

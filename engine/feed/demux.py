@@ -12,7 +12,9 @@ import structlog
 
 from engine.clock import monotonic_ns, ns, seconds
 from engine.config.schema import FeedSettings
-from engine.feed.demux_visit import Progress, demux_visit
+from engine.feed.camera_url import has_host_name
+from engine.feed.demux_progress import Progress
+from engine.feed.demux_visit import demux_visit
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
@@ -144,9 +146,12 @@ class DemuxPool:
             return VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
 
 
-def fetch_now(url: str, settings: FeedSettings) -> VisitOutcome:
-    """Visit `url` once and wait for the end, at most until the deadline of `settings`; for `patrol check`."""
-    order = VisitOrder(0, "", url, ns(settings.deadline_s), FeedKind.DEMUX)
+def fetch_now(url: str, settings: FeedSettings, deadline_ns: int | None = None) -> VisitOutcome:
+    """Visit `url` once and wait for the end, at most until the deadline; None is that of `settings`.
+
+    For `patrol check`.
+    """
+    order = VisitOrder(0, "", url, deadline_ns or ns(settings.deadline_s), FeedKind.DEMUX)
     flight = _Flight(order)
     ends: SimpleQueue[VisitOutcome] = SimpleQueue()
 
@@ -166,7 +171,10 @@ def _deadline_failure(flight: _Flight) -> VisitFailure:
     progress, order = flight.progress, flight.order
     after = f"within {seconds(order.deadline_ns):g} s"
     if not progress.opened_ns:
-        reason, detail = FailureReason.TIMEOUT_CONNECT, f"the source could not be opened {after}"
+        # FFmpeg breaks off a connection attempt in time, but neither the lookup of a name nor its own computing.
+        resolved = not has_host_name(order.url)
+        reason = FailureReason.TIMEOUT_KEYFRAME if resolved else FailureReason.TIMEOUT_CONNECT
+        detail = f"the source could not be opened {after}"
     elif progress.damaged:
         reason, detail = FailureReason.DAMAGED, f"{progress.damaged} keyframes came {after}, none of them whole"
     else:

@@ -1,25 +1,35 @@
 """One visit through FFmpeg's demuxers: open, first keyframe with its parameter sets, close. Blocks; decodes nothing."""
 
 import contextlib
+import logging
 from fractions import Fraction
 from urllib.parse import urlsplit
 
 import av
 import av.error
 
-from engine.clock import NS_PER_S, monotonic_ns, seconds, wall_ns
+from engine.clock import NS_PER_S, monotonic_ns, ns, seconds, wall_ns
 from engine.config.schema import FeedSettings
-from engine.feed.camera_url import file_path
+from engine.errors import SourceRefusedError
+from engine.feed.camera_url import check_url, file_path
+from engine.feed.demux_failure import explain, timed_out
+from engine.feed.demux_progress import Progress
 from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
-from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
+from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from engine.redact import redact
 
-av.logging.set_level(av.logging.PANIC)
+av.logging.set_skip_repeated(False)  # another visit may just have logged the same
+_libav = logging.getLogger("libav")  # FFmpeg's lines outside a visit: the decoder's, which has words of its own
+_libav.addHandler(logging.NullHandler())
+_libav.propagate = False
 
 _CODECS = {"h264": Codec.H264, "hevc": Codec.H265, "mjpeg": Codec.MJPEG}
 _TO_ANNEX_B = {Codec.H264: "h264_mp4toannexb", Codec.H265: "hevc_mp4toannexb"}
 _PACKETS_MAX = 20_000
+_LOG_LINES_MAX = 100
+_OPENING_SHARE = 0.9
+"""Share of the time after which FFmpeg must know the streams; the rest is for finding out why it does not."""
 _PROBE: dict[str, dict[str, str]] = {
     # The SDP names the codec: nothing to probe.
     "rtsp": {"analyzeduration": "1", "probesize": "32"},
@@ -32,51 +42,28 @@ _PROBE: dict[str, dict[str, str]] = {
     "https": {"analyzeduration": "1000000", "probesize": "500000"},
     "file": {},
 }
-_REASONS: list[tuple[type[BaseException], FailureReason]] = [
-    (av.error.HTTPUnauthorizedError, FailureReason.UNAUTHORIZED),
-    (av.error.HTTPForbiddenError, FailureReason.UNAUTHORIZED),
-    (av.error.HTTPNotFoundError, FailureReason.NOT_FOUND),
-    (av.error.FileNotFoundError, FailureReason.NOT_FOUND),
-    (av.error.ConnectionRefusedError, FailureReason.REFUSED),
-    (av.error.PermissionError, FailureReason.UNAUTHORIZED),
-]
-_ERRNO_TIMED_OUT, _ERRNO_UNREACHABLE = {110, 11}, {101, 113, 104, 32}
-
-
-class Progress:
-    """How far a visit has come; the pool reads it when the deadline has passed."""
-
-    def __init__(self) -> None:
-        self.began_ns = monotonic_ns()
-        self.opened_ns = 0
-        self.damaged = 0
-        self.received_bytes = 0
-
-    def timings(self, *, whole: bool) -> VisitTimings:
-        """Return the timings so far. `whole`: a keyframe has come."""
-        now_ns = monotonic_ns()
-        opened_ns = self.opened_ns
-        return VisitTimings(
-            connect_ns=opened_ns - self.began_ns if opened_ns else 0,
-            keyframe_ns=now_ns - opened_ns if opened_ns and whole else 0,
-            total_ns=now_ns - self.began_ns,
-            received_bytes=self.received_bytes,
-        )
+_WEB_PAGE = "the server answers with a web page, not with video"
 
 
 def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
     """Fetch one keyframe, or return why there is none. May block past its deadline, so no caller may wait for it."""
     try:
-        return _visit(order, settings, progress)
-    except (av.FFmpegError, OSError) as error:
-        jpeg = _get_snapshot(order, settings, progress) if isinstance(error, av.error.InvalidDataError) else None
-        if jpeg is not None:
-            progress.received_bytes += len(jpeg)
-            return _keyframe(order, progress, Codec.MJPEG, jpeg, None, None)
-        return _failure(order, progress, *_reason(error, progress))
-    except (UnicodeDecodeError, ValueError, KeyError) as error:
-        # PyAV reads names of streams as UTF-8; garbage that looks like a container gets this far.
-        return _failure(order, progress, FailureReason.PROTOCOL_ERROR, f"not a stream: {type(error).__name__}")
+        check_url(order.url, settings.schemes)
+    except SourceRefusedError as error:
+        return _failure(order, progress, FailureReason.SOURCE_REFUSED, str(error))
+    if av.logging.get_level() != av.logging.ERROR:  # whoever decodes in this process silences FFmpeg
+        av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture(local=True) as log:
+        try:
+            return _visit(order, settings, progress)
+        except av.error.InvalidDataError as error:
+            return _ask_page(order, settings, progress, str(error.strerror))
+        except (av.FFmpegError, OSError) as error:
+            said = [message.strip() for _, _, message in log[-_LOG_LINES_MAX:]]
+            return _failure(order, progress, *explain(error, said, order, settings, progress))
+        except (UnicodeDecodeError, ValueError, KeyError) as error:
+            # PyAV reads names of streams as UTF-8; garbage that looks like a container gets this far.
+            return _failure(order, progress, FailureReason.PROTOCOL_ERROR, f"not a stream: {type(error).__name__}")
 
 
 def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
@@ -85,7 +72,7 @@ def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Key
     container = av.open(
         file_path(order.url) if scheme == "file" else order.url,
         options=_options(scheme, settings),
-        timeout=(min(limit_s, 2 * settings.connect_timeout_s), limit_s),
+        timeout=(min(_OPENING_SHARE * limit_s, 2 * settings.connect_timeout_s), limit_s),
     )
     with contextlib.closing(container):
         progress.opened_ns = monotonic_ns()
@@ -98,16 +85,46 @@ def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Key
         if codec is None:
             detail = f"video in {name}; supported: H.264, H.265, MJPEG"
             return _failure(order, progress, FailureReason.UNSUPPORTED_CODEC, detail)
-        return _first_keyframe(order, progress, container, stream, codec)
+        outcome = _first_keyframe(order, progress, container, stream, codec)
+    if isinstance(outcome, VisitFailure) and codec is Codec.MJPEG:
+        asked = _ask_page(order, settings, progress, outcome.detail, with_picture=False)  # FFmpeg believes a name
+        return asked if isinstance(asked, VisitFailure) and asked.reason is FailureReason.NO_VIDEO else outcome
+    return outcome
 
 
-def _get_snapshot(order: VisitOrder, settings: FeedSettings, progress: Progress) -> bytes | None:
-    if urlsplit(order.url).scheme.lower() not in ("http", "https"):
-        return None
-    from engine.feed.snapshot import get_jpeg  # few cameras need it, and httpx takes time to import
+def _ask_page(
+    order: VisitOrder, settings: FeedSettings, progress: Progress, detail: str, *, with_picture: bool = True
+) -> Keyframe | VisitFailure:
+    """Ask an HTTP server what it has there instead of a stream: a JPEG that FFmpeg does not take, or a web page.
+
+    `detail`: what FFmpeg says. `with_picture`: whether to take a JPEG.
+    """
+    scheme = urlsplit(order.url).scheme.lower()
+    if scheme in ("rtsp", "rtsps") and monotonic_ns() - progress.began_ns >= ns(settings.connect_timeout_s):
+        # FFmpeg's RTSP takes a response that did not come in time for one that is none.
+        return _failure(order, progress, *timed_out(order, progress))
+    unclear = _failure(order, progress, FailureReason.PROTOCOL_ERROR, detail)
+    if scheme not in ("http", "https"):
+        return unclear
+    from engine.feed.snapshot import get_page  # few cameras need it, and httpx takes time to import
 
     deadline_ns = progress.began_ns + order.deadline_ns
-    return get_jpeg(order.url, settings.connect_timeout_s, deadline_ns, settings.tls_verify)
+    page = get_page(order.url, settings.connect_timeout_s, deadline_ns, settings.tls_verify, with_picture=with_picture)
+    if page.jpeg is not None:
+        progress.received_bytes += len(page.jpeg)
+        return _keyframe(order, progress, Codec.MJPEG, page.jpeg, None, None)
+    if page.is_late:
+        return _failure(order, progress, *timed_out(order, progress))
+    if page.is_html:
+        return _failure(order, progress, FailureReason.NO_VIDEO, _WEB_PAGE)
+    if page.location:
+        moved = f"the server sends callers on to {page.location}, and there is no video"
+        return _failure(order, progress, FailureReason.NO_VIDEO, moved)
+    if page.is_empty:
+        return _failure(order, progress, FailureReason.PROTOCOL_ERROR, "the server's answer is empty")
+    if page.is_text:
+        return _failure(order, progress, FailureReason.NO_VIDEO, f"the server answers with {page.kind}, not with video")
+    return unclear
 
 
 def _first_keyframe(
@@ -173,23 +190,6 @@ def _options(scheme: str, settings: FeedSettings) -> dict[str, str]:
         # The newest segment of a live playlist; a segment must be a media file, whatever its path says.
         options |= {"live_start_index": "-1", "tls_verify": "1" if settings.tls_verify else "0"}
     return options
-
-
-def _reason(error: BaseException, progress: Progress) -> tuple[FailureReason, str]:
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return reason, str(getattr(error, "strerror", error) or error)
-    text = str(getattr(error, "strerror", "") or error)
-    number = getattr(error, "errno", None)
-    log = str(getattr(error, "log", "") or "")
-    if "resolve" in log or "resolve" in text:
-        return FailureReason.DNS, "the host's name does not resolve"
-    if isinstance(error, av.error.ExitError) or number in _ERRNO_TIMED_OUT or isinstance(error, TimeoutError):
-        late = FailureReason.TIMEOUT_KEYFRAME if progress.opened_ns else FailureReason.TIMEOUT_CONNECT
-        return late, "no answer in time"
-    if number in _ERRNO_UNREACHABLE:
-        return FailureReason.UNREACHABLE, text
-    return FailureReason.PROTOCOL_ERROR, text
 
 
 def _failure(order: VisitOrder, progress: Progress, reason: FailureReason, detail: str) -> VisitFailure:

@@ -61,6 +61,10 @@ class _Visit:
 
     async def follow(self, url: str) -> Failure | None:
         """Visit `url` and what it redirects to, at most `redirects_max` times. Returns None if there is a keyframe."""
+        try:
+            check_url(url, self._settings.schemes)
+        except SourceRefusedError as error:
+            return Failure(FailureReason.SOURCE_REFUSED, str(error))
         for _ in range(self._settings.redirects_max + 1):
             failure = await self._visit_once(url)
             session = self._session

@@ -8,8 +8,11 @@ from zoneinfo import ZoneInfo
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
+from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
+from engine.config.ledger import LedgerSettings
 from engine.config.schema import Settings
+from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
 from engine.hub.judge_state_store import JudgeStateStore
@@ -17,12 +20,14 @@ from engine.hub.judging import Judge
 from engine.hub.loop import HubLoop, Sockets
 from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.port import Port
+from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
 from engine.hub.services.evidence_retention import EvidenceRetention
 from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
+from engine.hub.services.pictures import PictureService
 from engine.hub.state import HubState
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
@@ -30,14 +35,16 @@ from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
+from engine.ledger.operator_list import OperatorCase
 from engine.metrics import Metrics
+from engine.metrics.status_server import StatusServer
 from engine.model.findings import LoggedEvent
-from engine.model.packed_verdict import PackedVerdict
+from engine.model.packed_verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
-from engine.model.verdict import PublishedVerdict
+from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact
-from engine.runtime.control import RELOADED, Control
+from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
@@ -63,6 +70,7 @@ class Hub:
     port: Port
     grpc: GrpcServer
     writer: Writer
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ class _Memory:
     registry: Registry
     catalog: Catalog
     judge_states: JudgeStateStore
+    operator_cases: dict[str, OperatorCase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ def compose(
     metrics = Metrics(version=__version__)
     sockets, intake_address = _open_sockets(settings, run_dir, control, stack)
     storage = _open_storage(settings, calendar, metrics, stack)
-    memory = _load(storage.store)
+    memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
     ledger = _ledger(settings, storage, memory, calls, metrics, stack)
     outlets = _outlets(settings, calendar, storage, memory, ledger, metrics)
@@ -121,23 +130,43 @@ def compose(
         metrics.reloaded,
         lambda *trees: control.send(RELOADED, *trees),
     )
-    telemetry = Telemetry(pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage.writer, metrics)
+    readiness = Readiness(workers.__len__, StoreProbe(storage.writer.transact, monotonic_ns()))
+    telemetry = Telemetry(
+        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics
+    )
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings)
-    grpc = GrpcServer(settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact)
+    pictures = PictureService(state, storage.evidence, metrics)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures)
+    _check_web(settings, storage.store)
+    own_socket = run_dir / OWN_SOCKET
+    grpc = GrpcServer(
+        settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact, own_socket
+    )
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
     def begin() -> None:
         on_begin()
         grpc.set_ready(True)
+        readiness.serving = True
         for warning in configuration.warnings():
             logger().warning("configuration", detail=warning)
 
     loop = HubLoop(sockets, state, metrics, begin)
-    metrics_address = _serve_metrics(settings, metrics, stack)
-    control.ready(grpc=grpc.start(), intake=intake_address, metrics=metrics_address)
+    telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
+    status_address = _serve_status(settings, metrics, readiness, stack)
+    control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
-    return Hub(loop, state, port, grpc, storage.writer)
+    return Hub(loop, state, port, grpc, storage.writer, readiness)
+
+
+def _check_web(settings: Settings, store: Store) -> None:
+    """Raise ConfigError if the HTTP gateway listens on a public address while there is no token."""
+    web = settings.web
+    if web.enabled and not is_loopback(host_port(web.listen)[0]) and not store.access.digests():
+        raise ConfigError(
+            f"web.listen = {web.listen!r}: a public address needs a token, and there is none; make one with "
+            "`patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
+        )
 
 
 def _open_sockets(
@@ -162,6 +191,8 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     record = settings.record
     store = Store.open(record.url)
     stack.callback(store.close)
+    if store.created:
+        logger().info("the database is new", database=store.created)
     store.acquire_writer_lock()
     evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
     quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
@@ -178,15 +209,25 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     return Storage(store, writer, evidence, quarantine)
 
 
-def _load(store: Store) -> _Memory:
+def _load(store: Store, settings: LedgerSettings) -> _Memory:
     """Read the registry, and of each camera the latest verdict and the judge state."""
     verdicts: dict[str, PackedVerdict] = {}
     judge_states: dict[str, bytes] = {}
     for camera_id, packed, judge_state in store.latest():  # in one pass: it may be half a gigabyte
         verdicts[camera_id], judge_states[camera_id] = packed, judge_state
     announced = {camera_id: packed.shape.key.announced for camera_id, packed in verdicts.items()}
-    registry = Registry(store.registry.cameras(), announced)
-    return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()))
+    offline_since = {
+        camera_id: unpack_body(packed.shape, packed.body).since_wall_ns
+        for camera_id, packed in verdicts.items()
+        if announced[camera_id] == State.OFFLINE
+    }
+    registry = Registry(store.registry.cameras(), announced, offline_since)
+    cases = {
+        camera_id: OperatorCase(key.reason, packed.at_wall_ns)
+        for camera_id, packed in verdicts.items()
+        if (key := packed.shape.key).announced is key.state is State.OFFLINE and key.reason in settings.operator_reasons
+    }
+    return _Memory(registry, Catalog(registry, verdicts), JudgeStateStore(judge_states.items()), cases)
 
 
 def _ledger(
@@ -199,7 +240,8 @@ def _ledger(
 ) -> _Ledger:
     record, written = storage.store.findings, CommitFlag()
     bodies = NoticeBodies(memory.registry.cameras, hebei())
-    findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding)
+    cases = memory.operator_cases
+    findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding, cases)
     sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics)
     stack.callback(sender.close)
     serve = settings.serve
@@ -264,10 +306,11 @@ def _apply(
     return apply
 
 
-def _serve_metrics(settings: Settings, metrics: Metrics, stack: contextlib.ExitStack) -> str:
-    """Return the address of the metrics; empty if they are not served."""
+def _serve_status(settings: Settings, metrics: Metrics, readiness: Readiness, stack: contextlib.ExitStack) -> str:
+    """Return the address of metrics and health; empty if they are not served."""
     if not settings.serve.metrics_listen:
         return ""
-    address = metrics.serve(settings.serve.metrics_listen)
-    stack.callback(metrics.close)
+    server = StatusServer(metrics.wsgi_app(), readiness.unready)
+    address = server.start(settings.serve.metrics_listen)
+    stack.callback(server.close)
     return address

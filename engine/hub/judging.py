@@ -123,7 +123,7 @@ class Judge:
         began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
         before = self._states.get(camera_id)
         verdict, after = rule(before)
-        changed = self._registry.announce(camera_id, verdict.announced)
+        changed = self._registry.announce(camera_id, verdict.announced, verdict.since_wall_ns)
         packed_state = self._states.replace(camera_id, after)
         announcement_changed = after.announced == State.FAULT and _announcement(after) != _announcement(before)
         took_cpu_ns, took_ns = thread_cpu_ns() - began_cpu_ns, monotonic_ns() - began_ns

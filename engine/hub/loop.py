@@ -11,7 +11,7 @@ from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason, Keyframe
 from engine.model.visit import FeedKind
-from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, STOP, Control
+from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, RUNNING, STOP, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller
 from engine.worker import wire as worker_wire
@@ -179,6 +179,8 @@ class HubLoop:
                 self._may_begin = True
             elif word == RELOAD:
                 self._state.configuration.reload(rest[0])
+            elif word == RUNNING:
+                self._state.telemetry.running(rest[0])
             elif word == LOST:
                 self._process_lost(*rest)
 

@@ -152,11 +152,10 @@ class KeyframePipeline:
 
     def published(self, records: Sequence[VisitRecord]) -> None:
         """Show committed records to callers and watchers, and their ledger events to listeners."""
-        outlets, evidence = self._outlets, self._storage.evidence
+        outlets = self._outlets
         outlets.catalog.stored(records)
         outlets.kpis.committed()
         self._metrics.kpis_late(outlets.kpis.drain_late_count())
-        self._metrics.evidence(evidence.bytes_kept, evidence.counts())
         outlets.watch.publish(outlets.verdict_log.published(records))
         outlets.findings.publish()
 

@@ -31,6 +31,7 @@ def run(settings: Settings, calendar: Calendar, run_dir: str, control: Control) 
         with contextlib.ExitStack() as stack:
             hub = compose(settings, calendar, Path(run_dir), control, _start_collector, stack)
             hub.loop.run()
+            hub.readiness.serving = False
             hub.grpc.set_ready(False)
             if not hub.writer.flush(_FLUSH_S):
                 logger().error("some verdicts were not written before the stop")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from engine.model.camera import Camera
 from engine.model.verdict import State
@@ -12,11 +13,20 @@ _REGION_DIGITS = 6
 
 
 class Registry:
-    """Cameras by id, with counts by announced state and county."""
+    """Cameras by id, with counts by announced state and county.
 
-    def __init__(self, cameras: Iterable[Camera], announced: Mapping[str, State]) -> None:
+    `announced`: the announced states as stored. `offline_since`: since when those are offline that are.
+    """
+
+    def __init__(
+        self,
+        cameras: Iterable[Camera],
+        announced: Mapping[str, State],
+        offline_since: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self.cameras: dict[str, Camera] = {}
         self._announced: dict[str, State] = dict(announced)
+        self._offline_since: dict[str, int] = dict(offline_since)
         self.counts: Counter[tuple[str, str]] = Counter()
         self._enabled: Counter[str] = Counter()
         self.version = 0
@@ -37,13 +47,21 @@ class Registry:
             self._uncount(camera_id)
             self.cameras.pop(camera_id, None)
             self._announced.pop(camera_id, None)
+            self._offline_since.pop(camera_id, None)
         self.version += 1
 
-    def announce(self, camera_id: str, state: State) -> bool:
-        """Set the announced state of a camera. Returns True if it changed. Raises KeyError for an unknown id."""
+    def announce(self, camera_id: str, state: State, since_wall_ns: int) -> bool:
+        """Set the announced state of a camera, and since when it holds. Returns True if the state changed.
+
+        Raises KeyError for an unknown id.
+        """
         camera = self.cameras[camera_id]
         if self._announced.get(camera_id) == state:
             return False
+        if state == State.OFFLINE:
+            self._offline_since[camera_id] = since_wall_ns
+        else:
+            self._offline_since.pop(camera_id, None)
         self._uncount(camera_id)
         self._announced[camera_id] = state
         self._count(camera)
@@ -60,6 +78,14 @@ class Registry:
     def enabled(self, region_prefix: str = "") -> int:
         """Return the number of enabled cameras within a region."""
         return sum(number for region, number in self._enabled.items() if region.startswith(region_prefix))
+
+    def offline_before(self, until_wall_ns: int) -> int:
+        """Return how many enabled cameras are announced offline since before this time; O(offline cameras)."""
+        known = self.cameras
+        return sum(
+            since_wall_ns < until_wall_ns and camera_id in known and known[camera_id].enabled
+            for camera_id, since_wall_ns in self._offline_since.items()
+        )
 
     def _count(self, camera: Camera) -> None:
         self.counts[self._place(camera)] += 1

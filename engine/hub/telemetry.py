@@ -2,17 +2,21 @@
 
 from collections import deque
 
-from engine.clock import seconds
-from engine.hub.pipeline import KeyframePipeline, Outlets
+from engine.clock import NS_PER_S, seconds, wall_ns
+from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
+from engine.hub.readiness import Readiness
 from engine.hub.registry import Registry
 from engine.hub.services.findings import FindingsService
 from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.metrics import Metrics
 from engine.model.engine_status import MachineStatus
-from engine.storage.writer.writer import Writer
+from engine.runtime.memory import resident_bytes
 
 _RATE_WINDOW_S = 10
+_SLOW_NS = 10 * NS_PER_S
+"""Time between two measurements of what takes longer to measure, or changes slowly."""
+_LONG_OFFLINE_NS = 3600 * NS_PER_S
 
 
 class Telemetry:
@@ -26,7 +30,8 @@ class Telemetry:
         registry: Registry,
         findings: FindingsService,
         outlets: Outlets,
-        writer: Writer,
+        storage: Storage,
+        readiness: Readiness,
         metrics: Metrics,
     ) -> None:
         self._pipeline = pipeline
@@ -35,8 +40,11 @@ class Telemetry:
         self._registry = registry
         self._findings = findings
         self._outlets = outlets
-        self._writer = writer
+        self._storage = storage
+        self._readiness = readiness
         self._metrics = metrics
+        self._next_slow_ns = 0
+        self._processes: dict[str, int] = {}
         self._checks: deque[tuple[int, int]] = deque(maxlen=_RATE_WINDOW_S + 1)
 
     def update(self, now_ns: int) -> None:
@@ -47,9 +55,23 @@ class Telemetry:
         metrics.cameras(self._registry.counts)
         metrics.flow(self._visits.in_flight, len(self._workers), self._outlets.watch.watchers)
         metrics.scheduler(self._visits.status(now_ns))
+        metrics.outages(self._visits.outages())
+        metrics.feeders(self._visits.feeders_ready())
         self._findings.measure()
-        metrics.stored(*self._writer.drain_counts())
+        metrics.stored(*self._storage.writer.drain_counts())
+        evidence = self._storage.evidence
+        metrics.evidence(evidence.bytes_kept, evidence.bytes_max, evidence.counts())
+        self._readiness.advance(now_ns)
+        metrics.readiness(not self._readiness.unready(), self._readiness.store_writable(now_ns))
         self._outlets.kpis.add_periods(self._visits.drain_periods())
+        if now_ns >= self._next_slow_ns:
+            self._next_slow_ns = now_ns + _SLOW_NS
+            metrics.long_offline(self._registry.offline_before(wall_ns() - _LONG_OFFLINE_NS))
+            metrics.memory(resident_bytes(self._processes))
+
+    def running(self, processes: dict[str, int]) -> None:
+        """Measure these processes from the next update on. `processes`: ids by name."""
+        self._processes, self._next_slow_ns = processes, 0
 
     def machine(self, now_ns: int) -> MachineStatus:
         """Return the load of the machine, for GetStatus."""

@@ -12,6 +12,7 @@ from engine.judge.baseline_rules import assess_against_baseline
 from engine.judge.baseline_update import update_baseline
 from engine.judge.compare import compare
 from engine.judge.confirmation import apply_outcome
+from engine.judge.doubt import doubt_text
 from engine.judge.features import extract_features
 from engine.judge.picture_rules import PictureAssessment, assess_picture, ordered
 from engine.judge.state import JudgeState, Outcome
@@ -49,7 +50,8 @@ def judge_measurement(
     else:
         assessment, judge_state = _assess_and_learn(measurement, judge_state, settings, working)
         figures = {**measurement.figures, **assessment.figures}
-        detail = _hidden_regions(assessment)
+        doubt = doubt_text(assessment.unknown, measurement, settings)
+        detail = "; ".join(filter(None, (doubt, _hidden_regions(assessment))))
     state = State.FAULT if assessment.kinds else State.OK if assessment.unknown is None else State.UNKNOWN
     judge_state = apply_outcome(judge_state, Outcome(state, assessment.kinds, assessment.cause), at_ns, settings)
     verdict = Verdict(

@@ -19,7 +19,7 @@ ROLES = {
     Step.CLOSED: Role.OPERATOR,
     Step.DISMISSED: Role.INSPECTOR,
 }
-"""The least role that each command needs; what an inspector may dismiss is up to the policy, see `check_dismissal`."""
+"""The least role that each command needs; what an inspector may dismiss is up to the policy, see `check_allowed`."""
 _NEED_REASON = (Step.SUPERVISED, Step.CLOSED, Step.DISMISSED)
 
 
@@ -52,8 +52,12 @@ def check_command(command: FindingCommand, actor: Actor) -> None:
         raise InvalidArgumentError("why", f"is empty; {command.step} needs a reason, which the ledger keeps; give one")
 
 
-def check_dismissal(command: FindingCommand, finding: Finding, actor: Actor, policy: Policy) -> None:
-    """Raise DeniedError if the command dismisses what the policy leaves to operators, and the actor is none."""
+def check_allowed(command: FindingCommand, finding: Finding, actor: Actor, policy: Policy) -> None:
+    """Check a command as `check_command` does, and whether the policy leaves the dismissal of the finding to operators.
+
+    Raises InvalidArgumentError and DeniedError.
+    """
+    check_command(command, actor)
     if (
         command.step is not Step.DISMISSED
         or actor.role.includes(Role.OPERATOR)

@@ -12,7 +12,8 @@ from heapq import heapify, heappop, heappush
 
 from engine.config.ledger import LedgerSettings
 from engine.ledger import commands
-from engine.ledger.policy import LEVELS, SEVERITIES, Policy, next_level
+from engine.ledger.operator_list import OperatorCase, OperatorList
+from engine.ledger.policy import LEVELS, Policy, next_level
 from engine.ledger.projection import apply
 from engine.ledger.recheck import NEVER_NS, Recheck
 from engine.ledger.recheck_evidence import Fault, announced_faults, is_settled, recheck_sign, shows
@@ -25,6 +26,7 @@ from engine.model.findings import (
     Finding,
     FindingCommand,
     FindingState,
+    FindingTally,
     LedgerEvent,
     Level,
     RecordedEvent,
@@ -57,10 +59,10 @@ class Ledger:
     The arguments restore it after a restart. `findings`: those that have not ended, as their events left them. `muted`:
     by camera, the families that an operator closed or dismissed and that have been announced ever since; they open no
     finding until the announcement ends. `requests`: the latest commands with a request id, oldest first.
-    `next_finding_id`: greater than every id ever used.
+    `next_finding_id`: greater than every id ever used. `operator_cases`: offline for a reason of ours, by camera.
 
-    Attributes: `findings`: by id. `counts`: number of findings by state and level. `wakeups`: heap of (time, finding
-    id); it may hold stale entries.
+    Attributes: `findings`: by id. `counts`: number of findings by what they are counted by. `wakeups`: heap of (time,
+    finding id); it may hold stale entries. `operator_list`: offline cameras that are no findings.
     """
 
     def __init__(
@@ -71,17 +73,19 @@ class Ledger:
         muted: Mapping[str, Iterable[str]] | None = None,
         requests: Iterable[tuple[RequestKey, FindingCommand]] = (),
         next_finding_id: int = 1,
+        operator_cases: Mapping[str, OperatorCase] | None = None,
     ) -> None:
         self._policy = Policy(settings)
         self._now_wall_ns = now_wall_ns
         self._next_id = next_finding_id
         self.findings: dict[int, Finding] = {}
-        self.counts: Counter[tuple[FindingState, Level]] = Counter()
+        self.counts: Counter[FindingTally] = Counter()
         self._by_camera: dict[str, dict[str, int]] = {}
         self._muted = {camera_id: set(families) for camera_id, families in (muted or {}).items()}
         self._rechecks: dict[int, Recheck] = {}
         self.wakeups: list[tuple[int, int]] = []
         self._requests = RequestMemory(requests)
+        self.operator_list = OperatorList(operator_cases)
         for finding in findings:
             self._add(finding)
             if finding.state.claimed:
@@ -95,6 +99,7 @@ class Ledger:
         passed in does no lasting harm.
         """
         self._advance_clock(now_wall_ns)
+        self.operator_list.observe(verdict, self._policy)
         held = self._by_camera.get(verdict.camera_id)
         faults = announced_faults(verdict)
         if held is None and not faults and verdict.camera_id not in self._muted:
@@ -106,7 +111,8 @@ class Ledger:
         held = self._by_camera.get(verdict.camera_id, {})
         for family, fault in faults.items():
             is_new = family not in held and family not in muted
-            if is_new and shows(verdict, family) and not self._too_recent(family, verdict):
+            blamed = family != OFFLINE or self.operator_list.blames_school(verdict, self._policy)
+            if is_new and blamed and shows(verdict, family):
                 self._open_finding(fault, camera, verdict, actions)
         return actions
 
@@ -137,8 +143,7 @@ class Ledger:
         """
         self._advance_clock(now_wall_ns)
         finding = self.findings[command.finding_id]
-        commands.check_command(command, actor)
-        commands.check_dismissal(command, finding, actor, self._policy)
+        commands.check_allowed(command, finding, actor, self._policy)
         commands.check_state(command, finding)
         actions: list[Action] = []
         why = command.why.strip()
@@ -201,6 +206,7 @@ class Ledger:
 
     def _advance_clock(self, now_wall_ns: int) -> None:
         if now_wall_ns < self._now_wall_ns:
+            self.operator_list.shift(self._now_wall_ns - now_wall_ns)
             for finding_id, recheck in self._rechecks.items():
                 recheck.shift(self._now_wall_ns - now_wall_ns)
                 self._schedule_wakeup(self.findings[finding_id])
@@ -215,9 +221,6 @@ class Ledger:
         if not muted:
             del self._muted[camera_id]
         return frozenset(muted)
-
-    def _too_recent(self, family: str, verdict: Verdict) -> bool:
-        return family == OFFLINE and verdict.at_wall_ns - verdict.since_wall_ns < self._policy.offline_min_ns
 
     def _open_finding(self, fault: Fault, camera: Camera, verdict: Verdict, actions: list[Action]) -> None:
         level = self._policy.first_level(camera.region, fault.severity)
@@ -243,7 +246,7 @@ class Ledger:
         self, finding: Finding, family: str, fault: Fault | None, verdict: Verdict, actions: list[Action]
     ) -> None:
         """Apply a verdict of the finding's camera to the finding. `fault`: None if its family is not announced."""
-        if fault is not None and _worse(fault.severity, finding.severity):
+        if fault is not None and fault.is_worse_than(finding.severity):
             finding = self._worsen(finding, fault, actions)
         recheck = self._rechecks.get(finding.finding_id)
         if recheck is None:
@@ -257,7 +260,8 @@ class Ledger:
             return  # the picture was taken before the claim
         if finding.state is FindingState.RECTIFIED:
             finding = self._record(finding, Step.RECHECK_BEGUN, actions)
-        recheck.add_check(recheck_sign(verdict, family), self._now_wall_ns, self._policy)
+        sign = recheck_sign(verdict, family, is_for_operator=self._policy.is_for_operator(verdict))
+        recheck.add_check(sign, self._now_wall_ns, self._policy)
         if recheck.failed(self._policy):
             self._fail_recheck(finding, f"seen again: {_check_counts(recheck)}", actions)
         elif recheck.passed(self._policy) and fault is None:
@@ -356,13 +360,13 @@ class Ledger:
 
     def _add(self, finding: Finding) -> None:
         self.findings[finding.finding_id] = finding
-        self.counts[finding.state, finding.level] += 1
+        self.counts[finding.tally] += 1
         by_family = self._by_camera.setdefault(finding.subject.camera_id, {})
         by_family[family_of_cause_key(finding.subject.cause_key)] = finding.finding_id
 
     def _remove(self, finding: Finding) -> None:
         del self.findings[finding.finding_id]
-        self.counts[finding.state, finding.level] -= 1
+        self.counts[finding.tally] -= 1
         by_family = self._by_camera[finding.subject.camera_id]
         del by_family[family_of_cause_key(finding.subject.cause_key)]
         if not by_family:
@@ -389,10 +393,6 @@ class Ledger:
             held = ((self.due_wall_ns(finding_id), finding_id) for finding_id in self.findings)
             self.wakeups = [entry for entry in held if entry[0] != NEVER_NS]
             heapify(self.wakeups)
-
-
-def _worse(severity: Severity, other: Severity) -> bool:
-    return SEVERITIES.index(severity) < SEVERITIES.index(other)
 
 
 def _check_counts(recheck: Recheck) -> str:

@@ -6,7 +6,7 @@ from engine.ledger.core import WAKEUP_SLACK, Ledger
 from engine.ledger.recheck import NEVER_NS
 from engine.ledger.requests import REQUESTS_MAX
 from engine.model.faults import family_of_cause_key
-from engine.model.findings import Finding, FindingState
+from engine.model.findings import Finding, FindingState, FindingTally
 
 _STANDINGS = {
     FindingState.OPEN,
@@ -24,12 +24,12 @@ class LedgerInvariantError(AssertionError):
 def check_invariants(ledger: Ledger) -> None:
     """Raise LedgerInvariantError if findings, indexes, counts and wake-ups are inconsistent."""
     held: Counter[tuple[str, str]] = Counter()
-    counts: Counter[tuple[FindingState, object]] = Counter()
+    counts: Counter[FindingTally] = Counter()
     due: dict[int, int] = {}
     for finding_id, finding in ledger.findings.items():
         _check_finding(finding_id, finding)
         held[finding.subject.camera_id, family_of_cause_key(finding.subject.cause_key)] += 1
-        counts[finding.state, finding.level] += 1
+        counts[finding.tally] += 1
         due_ns = ledger.due_wall_ns(finding_id)
         if due_ns != NEVER_NS:
             due[finding_id] = due_ns

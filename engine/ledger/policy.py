@@ -3,7 +3,7 @@
 from engine.clock import ns
 from engine.config.ledger import LedgerSettings, RegionPolicy
 from engine.model.findings import Finding, Level
-from engine.model.verdict import Severity
+from engine.model.verdict import Severity, State, Verdict
 
 LEVELS = tuple(Level)
 """Lowest first."""
@@ -43,6 +43,10 @@ class Policy:
                 return hours_ns(hours[level])
         everywhere: dict[Level, float] = getattr(self.settings, name)
         return hours_ns(everywhere[level])
+
+    def is_for_operator(self, verdict: Verdict) -> bool:
+        """Return whether the visit failed for a reason that lies with us, not with the school."""
+        return verdict.state is State.OFFLINE and verdict.reason in self.settings.operator_reasons
 
     def supervises(self, level: Level) -> bool:
         """Return whether a finding that is escalated to this level becomes supervised."""

@@ -24,6 +24,11 @@ class Fault:
     cause_key: str
     severity: Severity
 
+    def is_worse_than(self, severity: Severity) -> bool:
+        """Return whether less of the kitchen can be seen than with a fault of `severity`."""
+        ranks = list(Severity)
+        return ranks.index(self.severity) < ranks.index(severity)
+
 
 def announced_faults(verdict: Verdict) -> dict[str, Fault]:
     """Return the announced faults by family."""
@@ -44,13 +49,16 @@ def shows(verdict: Verdict, family: str) -> bool:
     return any(family_of_kind(kind) == family for kind in verdict.kinds)
 
 
-def recheck_sign(verdict: Verdict, family: str) -> RecheckSign:
+def recheck_sign(verdict: Verdict, family: str, *, is_for_operator: bool) -> RecheckSign:
     """Return what this visit means for the claim that the fault of a family is mended.
 
     It is good if the visit is ok, or shows only other faults, none of which is blind (grease beside a cover that was
     taken off). A picture that cannot be judged, and an offline camera, are inconclusive. For a finding that a camera is
-    offline, any judged picture is good.
+    offline, any judged picture is good, and `is_for_operator` (the visit failed for a reason that lies with us) is
+    inconclusive: it tells nothing of what the school did.
     """
+    if is_for_operator:
+        return RecheckSign.INCONCLUSIVE
     if shows(verdict, family):
         return RecheckSign.BAD
     if verdict.state is State.OK:

@@ -1,5 +1,5 @@
-"""The engine's metrics: their definitions, and the recorder that Prometheus scrapes."""
+"""The engine's metrics: their definitions, the recorder, and the HTTP listener that Prometheus scrapes."""
 
-from engine.metrics.prometheus import Metrics
+from engine.metrics.recorder import Metrics
 
 __all__ = ["Metrics"]

@@ -40,6 +40,15 @@ ENGINE = Actor("engine", Role.ADMIN)
 """The actor of everything that the engine does by itself."""
 
 
+PEER_METADATA = "patrol-peer"
+"""Metadata with the address of the caller for whom the HTTP gateway calls. Believed only on the engine's own socket."""
+CALLER_METADATA = "patrol-caller"
+"""Metadata by which the HTTP gateway says whether its caller is `local`: on this machine, and no foreign page.
+
+With any other value the caller needs a token. That only takes rights away, so it is believed on every socket.
+"""
+
+
 def token_digest(secret: str) -> bytes:
     """Return the 32 bytes that are stored of a token.
 

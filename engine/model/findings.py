@@ -5,6 +5,7 @@ A finding is defined by its events alone; everything known about it is in one of
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.model.camera import Camera, KeyPoint
 from engine.model.verdict import Severity
@@ -132,6 +133,15 @@ PUBLISHED_STEPS = frozenset(Step) - {Step.NOTIFIED}
 """Steps that notices are sent about: all except that a notice was delivered."""
 
 
+class FindingTally(NamedTuple):
+    """What open findings are counted by."""
+
+    state: FindingState
+    level: Level
+    severity: Severity
+    overdue: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The current state of a finding: what its events add up to.
@@ -159,6 +169,11 @@ class Finding:
     supervised: bool = False
     standing: FindingState = FindingState.OPEN
     claimed_by: str = ""
+
+    @property
+    def tally(self) -> FindingTally:
+        """What this finding is counted by."""
+        return FindingTally(self.state, self.level, self.severity, self.overdue)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class FailureReason(StrEnum):
     PROTOCOL_ERROR = "protocol_error"
     DAMAGED = "damaged"
     INTERNAL = "internal"
+    SOURCE_REFUSED = "source_refused"
+    """Not visited: the engine refuses the address in its registry, or cannot parse it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,9 @@ class OutboxPort(Protocol):
 class DeliveryMetrics(Protocol):
     """The metrics of deliveries: engine.metrics.Metrics."""
 
+    def notice_endpoint(self, endpoint: str) -> None:
+        """Show the counters of an endpoint from now on."""
+
     def notice_ended(self, endpoint: str, outcome: str) -> None:
         """Count an attempt that ended, or a delivery that was given up (`dead`)."""
 
@@ -101,6 +104,7 @@ class Sender:
 
     def start(self) -> None:
         """Start the thread."""
+        self._show_endpoints()
         self._thread.start()
 
     def wake(self) -> None:
@@ -175,6 +179,7 @@ class Sender:
         if self._new_settings is not self._settings:
             self._settings = self._new_settings
             self._delivery.configure(self._settings)
+            self._show_endpoints()
         await self._flush()
         if wall_ns() >= self._next_poll_ns:
             self._next_poll_ns = wall_ns() + ns(_POLL_S)
@@ -182,6 +187,10 @@ class Sender:
             await self._fetch()
         self._start_due(webhook)
         await self._maintain()
+
+    def _show_endpoints(self) -> None:
+        for endpoint in self._settings.endpoints:
+            self._metrics.notice_endpoint(endpoint.name)
 
     async def _flush(self) -> None:
         """Store updates, then report openings.

@@ -17,6 +17,8 @@ GO = "go"
 """Parent to hub: every child is ready."""
 BEGUN = "begun"
 """Hub to parent: a worker is ready and visits begin; calls are answered."""
+RUNNING = "running"
+"""Parent to hub: the processes of the engine; their ids by name."""
 LOST = "lost"
 """Parent to hub: a child ended; role, name, reason."""
 RELOAD = "reload"
@@ -28,6 +30,8 @@ REPLACE = "replace"
 STOP = "stop"
 """Parent to child."""
 
+OWN_SOCKET = "grpc"
+"""In the folder of the engine's sockets: where the hub answers calls of the HTTP gateway."""
 EXIT_RECYCLE = 3
 """Exit code of a demuxer that has too many stuck threads."""
 

@@ -244,9 +244,10 @@ class Hosts:
             wait_ns <<= min(host.failed_probes, 20)
         host.next_probe_ns = now_ns + min(ns(self._settings.outage_probe_max_s), wait_ns)
 
-    def outages(self) -> list[str]:
-        """Return the names of the platforms that are in an outage now."""
-        return sorted(host.name for host in self.by_index if host.references and host.in_outage)
+    def outages(self) -> dict[str, int]:
+        """Return the platforms that are in an outage now, by name in order, each with its number of cameras."""
+        out = sorted((host for host in self.by_index if host.references and host.in_outage), key=lambda host: host.name)
+        return {host.name: host.references - host.in_flight for host in out}
 
     def _cap(self, name: str) -> int:
         return self._settings.host_visits_max.get(name, self._settings.visits_per_host_max)

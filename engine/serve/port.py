@@ -21,8 +21,8 @@ from engine.model.findings import (
     LedgerEvent,
 )
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, Verdict
@@ -39,6 +39,10 @@ class HubPort(Protocol):
     @property
     def kpis(self) -> "KpiPort":
         """The KPIs."""
+
+    @property
+    def pictures(self) -> "PicturePort":
+        """The pictures."""
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -64,18 +68,16 @@ class HubPort(Protocol):
         """Return the region of each camera that is in the registry, by id."""
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras."""
+        """Return a page of cameras. Raises ValueError if `after` is no place in this order."""
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Return the numbers of cameras by region, and in all; page and order of the query do not matter."""
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return the verdict of a visit, or with 0 the latest; None if it is not kept."""
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         """Return at most `limit` verdicts on a camera, newest first, below `before_seq` (0: from the newest on)."""
-
-    async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture | None:
-        """The kept keyframe as JPEG; with `sha256` the exhibit of this name; IntegrityError if its bits changed."""
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Return the state of the engine; cameras are counted within the region."""
@@ -160,6 +162,41 @@ class KpiPort(Protocol):
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """Return regions ordered by a KPI."""
+
+
+class PicturePort(Protocol):
+    """Pictures, rendered from the keyframes that are kept. `if_none_match`: etags of pictures that the caller has.
+
+    All raise IntegrityError if a keyframe has changed or gives no picture, UnavailableError if no worker is free.
+    """
+
+    async def picture(
+        self,
+        camera_id: str,
+        visit_id: int,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        sha256: str = "",
+        if_none_match: str = "",
+    ) -> RenderedPicture | None:
+        """Return the kept keyframe as JPEG, with `sha256` the exhibit of this name; None if it is not kept."""
+
+    async def finding_picture(
+        self,
+        finding: Finding,
+        events: Sequence[LedgerEvent],
+        event_number: int,
+        which: FindingPicture,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        if_none_match: str = "",
+    ) -> RenderedPicture:
+        """Return a picture of a finding as JPEG. Raises NotFoundError, with the reason, if none is kept."""
+
+    async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
+        """Return a small JPEG of the latest picture; None if none is kept."""
 
 
 class AccessStore(Protocol):

@@ -1,6 +1,7 @@
 """Runs the gRPC server in a thread and event loop of its own, so that a slow caller never holds up the hub."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from engine.clock import NS_PER_S, wall_ns
+from engine.clock import NS_PER_S, seconds, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ListenError, PatrolError
@@ -18,6 +19,7 @@ from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import PublishedVerdict
+from engine.runtime.certificate import expires_wall_ns
 from engine.serve.access.interceptor import CallInterceptor
 from engine.serve.access.rules import PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
@@ -50,7 +52,11 @@ _PRUNE_NEXT_S = 1.0
 
 
 class GrpcServer:
-    """The server: start, report readiness, stop. `redact`: hides the password in a URL."""
+    """The server: start, report readiness, stop.
+
+    `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
+    reaches its folder.
+    """
 
     def __init__(
         self,
@@ -61,6 +67,7 @@ class GrpcServer:
         findings: Broadcast[LoggedEvent],
         metrics: Metrics,
         redact: Callable[[str], str],
+        own_socket: Path | None = None,
     ) -> None:
         self._settings = settings
         self._hub = hub
@@ -69,6 +76,7 @@ class GrpcServer:
         self._findings = findings
         self._metrics = metrics
         self._redact = redact
+        self._own_socket = own_socket
         self._health = HealthServicer()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
@@ -77,6 +85,7 @@ class GrpcServer:
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._address = ""
+        self._certificate_expires_ns = 0
 
     def start(self) -> str:
         """Bind and serve; return the address that was bound, with the port that the system chose for port 0.
@@ -155,6 +164,9 @@ class GrpcServer:
         for name in ("", *SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._address = self._bind(server)
+        if self._own_socket is not None:
+            self._own_socket.unlink(missing_ok=True)  # of a hub that died
+            server.add_insecure_port(f"unix:{self._own_socket}")
         await server.start()
         self._server = server
         upkeep = (self._refresh_tokens(tokens), interceptor.keep_checking_streams(), self._prune_audit_log())
@@ -165,8 +177,15 @@ class GrpcServer:
 
     async def _refresh_tokens(self, tokens: TokenCache) -> None:
         while True:
+            self._measure_expiry(tokens)
             await asyncio.sleep(REFRESH_S)
             await tokens.refresh()
+
+    def _measure_expiry(self, tokens: TokenCache) -> None:
+        now_ns, token_ns = wall_ns(), tokens.expires_wall_ns()
+        self._metrics.tokens(math.inf if token_ns is None else seconds(token_ns - now_ns))
+        if self._certificate_expires_ns:
+            self._metrics.certificate(seconds(self._certificate_expires_ns - now_ns))
 
     async def _prune_audit_log(self) -> None:
         """Delete entries older than serve.audit_days, a few at a time."""
@@ -201,4 +220,5 @@ class GrpcServer:
             raise ConfigError(
                 f"serve.tls_*_file: {error.filename!r}: {error.strerror}; give readable PEM files"
             ) from error
+        self._certificate_expires_ns = expires_wall_ns(Path(cert))
         return grpc.ssl_server_credentials([pair])

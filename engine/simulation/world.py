@@ -65,6 +65,7 @@ _FAILURE_S = {
     FailureReason.PROTOCOL_ERROR: 1.0,
     FailureReason.DAMAGED: 3.0,
     FailureReason.INTERNAL: 1.0,
+    FailureReason.SOURCE_REFUSED: 0.1,
 }
 
 

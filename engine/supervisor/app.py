@@ -1,4 +1,4 @@
-"""Starts the engine's processes (one hub, feeders, demuxers, workers), replaces those that die, and stops them all.
+"""Starts the engine's processes (hub, feeders, demuxers, workers, web), replaces those that die, and stops them all.
 
 with Supervisor(settings) as supervisor:  # returns when all processes are ready
     print(supervisor.addresses["grpc"])
@@ -22,7 +22,20 @@ from engine.clock import monotonic_ns, ns, seconds
 from engine.config.calendar import Calendar, load_calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ListenError, PatrolError, StoreError
-from engine.runtime.control import BEGUN, EXIT_RECYCLE, FAILED, GO, LOST, READY, RELOAD, RELOADED, REPLACE, STOP
+from engine.runtime.control import (
+    BEGUN,
+    EXIT_RECYCLE,
+    FAILED,
+    GO,
+    LOST,
+    OWN_SOCKET,
+    READY,
+    RELOAD,
+    RELOADED,
+    REPLACE,
+    RUNNING,
+    STOP,
+)
 from engine.runtime.log import logger
 from engine.supervisor.child import child_command
 
@@ -53,7 +66,8 @@ class _Running:
 
 @dataclass(slots=True)
 class _Child:
-    """One process of the plan. `running`: its current incarnation; None while it waits for a restart."""
+    """One process of the plan. `running`: its current incarnation; None while it waits for a restart. `given_up`: why
+    the hub had it ended; empty if it did not."""
 
     role: str
     name: str
@@ -61,6 +75,7 @@ class _Child:
     generation: int = 0
     running: _Running | None = None
     ready: bool = False
+    given_up: str = ""
     start_at_ns: int = 0
     lost_ns: deque[int] = field(default_factory=lambda: deque(maxlen=16))
 
@@ -150,12 +165,14 @@ class Supervisor:
         }
         feed_task = {**common, "address": f"ipc://{self._run_dir}/feed"}
         work_task = {**common, "address": f"ipc://{self._run_dir}/work", "credit": settings.worker.credit}
+        web_task = {**common, "address": f"unix:{self._run_dir}/{OWN_SOCKET}"}
         workers = settings.worker.count or os.cpu_count() or 1
         return [
             _Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json")}),
             *(_Child("worker", f"worker-{n}", work_task) for n in range(workers)),
             *(_Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
             *(_Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
+            *(_Child("web", "web", web_task) for _ in range(settings.web.enabled)),
         ]
 
     def _supervise(self) -> None:
@@ -204,6 +221,7 @@ class Supervisor:
             self.addresses.update(rest[0])
             if all(child.ready for child in self._children):
                 self._send_to_hub(GO)
+                self._send_to_hub(RUNNING, {"supervisor": os.getpid(), **self.pids()})
         elif word == BEGUN:
             self._ready.set()
         elif word == RELOADED:
@@ -229,32 +247,35 @@ class Supervisor:
         for child in self._children:
             if child.alias == alias and child.running is not None:
                 logger().warning("replacing a process", name=alias, reason=reason)
+                child.given_up = reason
                 child.running.process.kill()
 
     def _lost(self, child: _Child, running: _Running) -> None:
         code = running.process.wait()
         if self._stopping:
             return
-        reason = "recycled" if code == EXIT_RECYCLE else f"signal_{-code}" if code < 0 else f"exit_{code}"
+        reason = child.given_up or _reason(code)
         logger().error("process ended", name=child.alias, reason=reason)
         self.restarts += 1
         self._schedule_restart(child, running)
         if child.role == "hub":
             # Feeders and workers hold orders and keyframes of the hub that died: restart them all.
+            # The gateway has none: it waits for the next hub.
             for other in self._children:
-                if other.running is not None:
+                if other.running is not None and other.role != "web":
                     other.running.process.kill()
                     other.running.process.wait()
                     self._schedule_restart(other, other.running)
             return
-        self._send_to_hub(LOST, child.role, child.alias, reason)
+        if child.role != "web":
+            self._send_to_hub(LOST, child.role, child.alias, reason)
 
     def _schedule_restart(self, child: _Child, running: _Running) -> None:
         """Restart the child after a wait that doubles with every loss of the last minute."""
         now_ns = monotonic_ns()
         running.pipe.close()
         child.running = None
-        child.ready = False
+        child.ready, child.given_up = False, ""
         recent = sum(1 for at_ns in child.lost_ns if seconds(now_ns - at_ns) < _RESTARTS_REMEMBERED_S)
         child.lost_ns.append(now_ns)
         child.start_at_ns = now_ns + ns(min(_RESTART_WAIT_MAX_S, _RESTART_WAIT_FIRST_S * 2**recent))
@@ -277,3 +298,10 @@ class Supervisor:
                 running.process.kill()
                 running.process.wait()
             running.pipe.close()
+
+
+def _reason(exit_code: int) -> str:
+    """Return why a process ended that nobody ended, as PROCESS_ENDS of engine.metrics.definitions has it."""
+    if exit_code == EXIT_RECYCLE:
+        return "recycled"
+    return f"signal_{-exit_code}" if exit_code < 0 else f"exit_{exit_code}"

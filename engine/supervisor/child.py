@@ -66,7 +66,11 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
         from engine.feed import demuxer
 
         return demuxer.run(name, task["address"], settings.feed, control)
-    raise SystemExit(f"unknown role {role!r}; allowed: hub, feeder, demuxer, worker")
+    if role == "web":
+        from engine.web import process as web
+
+        return web.run(settings, task["address"], control)
+    raise SystemExit(f"unknown role {role!r}; allowed: hub, feeder, demuxer, worker, web")
 
 
 def _die_with_parent(parent_pid: int) -> None:

@@ -14,6 +14,7 @@ PUBLIC = {
     "FindingClient",
     "Page",
     "PatrolClient",
+    "ThumbnailResult",
     "WatchBatch",
 }
 

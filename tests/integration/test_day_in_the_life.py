@@ -63,6 +63,8 @@ quarantine_dir = "{folder}/q"
 [serve]
 grpc_listen = "{address}"
 metrics_listen = ""
+[web]
+enabled = false
 [ledger]
 recheck_spacing_s = 1
 impaired_hours = {{ school = 0.0005, county = 0.0005, city = 0.0005, province = 0.0005 }}

@@ -55,7 +55,7 @@ class Running:
     def file_text(self, key_period_s: float, more: str = "") -> str:
         return (
             f"[record]\nurl = 'sqlite:///{self.folder}/p.db'\nevidence_dir = '{self.folder}/ev'\n"
-            "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = '127.0.0.1:0'\n"
+            "[web]\nenabled = false\n[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = '127.0.0.1:0'\n"
             "[intake]\nlisten = 'tcp://127.0.0.1:0'\n[log]\nformat = 'json'\n[worker]\ncount = 1\n"
             "[feed]\ndeadline_s = 3\nconnect_timeout_s = 1.0\ndemuxers = 0\n[reload]\nwatch_s = 0.1\n"
             "[scheduler]\norder_timeout_s = 6\nordinary_period_s = 2\nsuspicious_period_s = 2\nbackoff_max_s = 4\n"
@@ -237,6 +237,7 @@ def test_a_hub_that_is_started_anew_has_the_calendar_in_force_though_the_file_ha
     calendar.write_text('timezone = "Asia/Shanghai"\n[[holidays]]\nfirst = 2000-01-01\nlast = 2099-12-31\n')
     text = (
         f"[record]\nurl = 'sqlite:///{tmp_path}/p.db'\nevidence_dir = '{tmp_path}/ev'\n[worker]\ncount = 1\n"
+        "[web]\nenabled = false\n"
         "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = ''\n[intake]\nlisten = ''\n[feed]\ndemuxers = 0\n"
         f"[scheduler]\ncalendar_file = '{calendar}'\n"
     )

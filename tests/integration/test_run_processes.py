@@ -16,6 +16,7 @@ def command(folder: Path) -> list[str]:
     config = folder / "patrol.toml"
     config.write_text(
         f'[record]\nurl = "sqlite:///{folder}/p.db"\nevidence_dir = "{folder}/ev"\n'
+        "[web]\nenabled = false\n"
         '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n[intake]\nlisten = "tcp://127.0.0.1:0"\n'
     )
     return [sys.executable, "-m", "engine.cli", "run", "--config", str(config)]

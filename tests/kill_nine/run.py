@@ -74,6 +74,8 @@ quarantine_dir = "{folder}/quarantine"
 [serve]
 grpc_listen = "127.0.0.1:{grpc}"
 metrics_listen = ""
+[web]
+enabled = false
 [ledger]
 offline_min_h = 0
 settle_h = 0.002

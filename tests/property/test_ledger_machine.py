@@ -8,11 +8,13 @@ from engine.config.ledger import LedgerSettings
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
 from engine.ledger.core import Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
+from engine.ledger.operator_list import OperatorCase
 from engine.ledger.projection import replay
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingCommand, LedgerEvent, RecordedEvent, Step
 from engine.model.verdict import Cause, FaultKind, State, Verdict
+from engine.model.visit import FailureReason
 from tests.support.ledger.auditor import Auditor
 from tests.support.ledger.ledgers import HOUR, MINUTE, START
 
@@ -27,6 +29,7 @@ KINDS = st.sampled_from(
         (FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS),
     ]
 )
+REASONS = st.sampled_from([FailureReason.REFUSED, FailureReason.UNAUTHORIZED])
 Shown = tuple[State, tuple[FaultKind, ...]]
 SEEN = st.one_of(
     st.tuples(st.just(State.OK), st.just(())),
@@ -45,6 +48,7 @@ POLICIES = st.builds(
     offline_min_h=st.sampled_from([0, 1]),
     recheck_max_h=st.sampled_from([0.1, 24]),
     supervised_level=st.sampled_from(["county", "province", "never"]),
+    operator_reasons=st.sampled_from([(), (FailureReason.UNAUTHORIZED,)]),
 )
 
 
@@ -59,7 +63,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.log: list[LedgerEvent] = []
         self.moments: list[tuple[int, dict[int, Finding]]] = []
         self.shown: dict[str, Shown] = {}
-        self.auditor = Auditor(policy.recheck_n, policy.recheck_m)
+        self.auditor = Auditor(policy)
 
     def record(self, actions: list[Action], actor: Actor = ENGINE) -> None:
         events = [action.event for action in actions if isinstance(action, RecordedEvent)]
@@ -76,17 +80,20 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.now_ns >= max((event.at_wall_ns for event in self.log), default=0):
             self.moments.append((self.now_ns, dict(self.ledger.findings)))
 
-    @rule(camera_id=IDS, seen=SEEN, announced=SEEN, agree=st.booleans(), since_ns=DURATIONS, late_ns=DURATIONS)
-    def see(self, camera_id: str, seen: Shown, announced: Shown, agree: bool, since_ns: int, late_ns: int) -> None:
+    @rule(camera_id=IDS, seen=SEEN, announced=SEEN, agree=st.booleans(), since_ns=DURATIONS, late_ns=DURATIONS,
+          reason=REASONS)  # fmt: skip
+    def see(
+        self, camera_id: str, seen: Shown, announced: Shown, agree: bool, since_ns: int, late_ns: int, reason: str
+    ) -> None:
         self.shown[camera_id] = seen
-        self.observe(camera_id, seen, seen if agree else announced, since_ns, late_ns)
+        self.observe(camera_id, seen, seen if agree else announced, since_ns, late_ns, reason)
 
-    @rule(camera_id=IDS, since_ns=DURATIONS)
-    def it_still_shows_the_same(self, camera_id: str, since_ns: int) -> None:
+    @rule(camera_id=IDS, since_ns=DURATIONS, reason=REASONS)
+    def it_still_shows_the_same(self, camera_id: str, since_ns: int, reason: str) -> None:
         if seen := self.shown.get(camera_id):
-            self.observe(camera_id, seen, seen, since_ns, 0)
+            self.observe(camera_id, seen, seen, since_ns, 0, reason)
 
-    def observe(self, camera_id: str, seen: Shown, announced: Shown, since_ns: int, late_ns: int) -> None:
+    def observe(self, camera_id: str, seen: Shown, announced: Shown, since_ns: int, late_ns: int, reason: str) -> None:
         self.now_ns += MINUTE
         (state, kinds), (told, told_kinds) = seen, announced
         verdict = Verdict(
@@ -99,6 +106,7 @@ class LedgerMachine(RuleBasedStateMachine):
             announced_kinds=told_kinds,
             announced_cause=Cause.GREASE if FaultKind.GREASE in told_kinds else None,
             since_wall_ns=self.now_ns - since_ns,
+            reason=reason if state is State.OFFLINE else "",
         )
         self.auditor.observe(verdict)
         self.record(self.ledger.observe(verdict, Camera(camera_id, "", region="130102"), self.now_ns))
@@ -150,7 +158,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(policy=POLICIES)
     def reload(self, policy: LedgerSettings) -> None:
         kept = {"recheck_n": self.policy.recheck_n, "recheck_m": self.policy.recheck_m}
-        self.ledger.configure(policy.model_copy(update=kept))
+        self.policy = self.auditor.policy = policy.model_copy(update=kept)
+        self.ledger.configure(self.policy)
 
     @rule()
     def restart(self) -> None:
@@ -167,6 +176,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 if event.request_id
             ],
             next_finding_id=len(self.auditor.records) + 1,
+            operator_cases={camera_id: OperatorCase("", at_ns) for camera_id, at_ns in self.auditor.ours_ns.items()},
         )
         for book in self.auditor.records.values():
             if book.observations is not None:

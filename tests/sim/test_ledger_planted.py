@@ -10,11 +10,13 @@ import pytest
 from engine.config.ledger import LedgerSettings
 from engine.ledger import commands, core
 from engine.ledger.core import Ledger
+from engine.ledger.operator_list import OperatorList
 from engine.ledger.recheck import Recheck
 from engine.ledger.recheck_evidence import RecheckSign
 from engine.model.access import Actor, Role
-from engine.model.findings import Level, Step
+from engine.model.findings import FindingTally, Level, Step
 from engine.model.verdict import FaultKind, State
+from engine.model.visit import FailureReason
 from tests.property.test_ledger_machine import LedgerMachine
 from tests.support.ledger.ledgers import HOUR, MINUTE
 
@@ -32,6 +34,7 @@ SHOWN = [
 ]
 DONE = [Step.CLAIMED, Step.CLAIMED, Step.ACKNOWLEDGED, Step.SUPERVISED, Step.CLOSED, Step.DISMISSED]
 PEOPLE = [Actor("i", Role.INSPECTOR), Actor("o", Role.OPERATOR), Actor("o", Role.OPERATOR)]
+REASONS = [FailureReason.REFUSED, FailureReason.UNAUTHORIZED]
 WAITS_NS = [0, MINUTE, HOUR, 30 * HOUR]
 
 
@@ -39,7 +42,8 @@ def play(seed: int) -> None:
     """Two cameras and their people, at random, before the eyes of all checkers."""
     chance = Random(seed)
     machine = LedgerMachine()
-    machine.begin(LedgerSettings(recheck_n=chance.choice([1, 2]), recheck_m=2, settle_h=1, offline_min_h=0))
+    offline_min_h = chance.choice([0, 0.25])
+    machine.begin(LedgerSettings(recheck_n=chance.choice([1, 2]), recheck_m=2, settle_h=1, offline_min_h=offline_min_h))
     for _ in range(STEPS):
         throw = chance.random()
         if throw < 0.6:
@@ -47,7 +51,8 @@ def play(seed: int) -> None:
             announced = machine.shown.get(camera_id) or chance.choice(SHOWN)
             seen = announced if chance.random() < 0.5 else chance.choice(SHOWN)
             late_ns = chance.choice([0, 0, HOUR])
-            machine.see(camera_id, seen, announced, chance.random() < 0.7, chance.choice(WAITS_NS), late_ns)
+            agree, since_ns, reason = chance.random() < 0.7, chance.choice(WAITS_NS), chance.choice(REASONS)
+            machine.see(camera_id, seen, announced, agree, since_ns, late_ns, reason)
         elif throw < 0.8:
             request_id = chance.choice(["", "", "r1", "r2"])
             machine.act(chance.randrange(1, 3), chance.choice(DONE), chance.choice(PEOPLE), "seen", 0, request_id)
@@ -86,7 +91,7 @@ def _no_wake_up_for_some(real: Any, self: Ledger, finding: Any) -> None:
 
 def _forget_to_count(real: Any, self: Ledger, finding: Any) -> None:
     real(self, finding)
-    self.counts[finding.state, finding.level] += 1
+    self.counts[FindingTally(finding.state, finding.level, finding.severity, finding.overdue)] += 1
 
 
 def _nobody_falls_overdue(real: Any, self: Ledger, finding: Any, actions: Any) -> None:
@@ -106,7 +111,9 @@ BUGS: dict[str, Plant] = {
     "what cannot be judged counts as good": around(
         core,
         "recheck_sign",
-        lambda real, *args: RecheckSign.GOOD if real(*args) is RecheckSign.INCONCLUSIVE else real(*args),
+        lambda real, *args, **named: (
+            RecheckSign.GOOD if real(*args, **named) is RecheckSign.INCONCLUSIVE else real(*args, **named)
+        ),
     ),
     "a re-check never fails": instead(Recheck, "failed", lambda self, policy: False),
     "a re-check passes with one look too few": instead(
@@ -119,6 +126,17 @@ BUGS: dict[str, Plant] = {
     "a kind that drifts opens another finding": instead(core, "family_of_cause_key", lambda key: key),
     "a decision is overruled by the next look": instead(Ledger, "_still_muted", lambda self, *_: frozenset()),
     "what is announced opens a finding though it is not seen": instead(core, "shows", lambda *_: True),
+    "a reason of ours opens a finding": around(
+        OperatorList,
+        "blames_school",
+        lambda real, self, verdict, policy: real(self, verdict, policy) or policy.is_for_operator(verdict),
+    ),
+    "one visit with a reason of the school opens a finding": instead(
+        OperatorList, "blames_school", lambda self, verdict, policy: not policy.is_for_operator(verdict)
+    ),
+    "a claim fails for a reason of ours": around(
+        core, "recheck_sign", lambda real, *args, is_for_operator: real(*args, is_for_operator=False)
+    ),
     "deadlines pass unnoticed": around(Ledger, "_mark_overdue", _nobody_falls_overdue),
     "a deadline does not wait for a claim": around(Ledger, "due_wall_ns", _a_claim_stops_no_deadline),
     "every escalation goes to the province": instead(core, "next_level", lambda _: Level.PROVINCE),

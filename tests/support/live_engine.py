@@ -17,6 +17,7 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.model.camera import Camera
 
 HEALTHY, DARK, LOCKED = 0, 1, 6
@@ -45,6 +46,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
             url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
         ),
         "serve": ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        "web": WebSettings(enabled=False),
         "log": LogSettings(level="warning"),
     }
     return Settings(**(sections | changes))
@@ -66,6 +68,7 @@ def refusing_settings(folder: Path, grpc_port: int) -> Settings:
         scheduler=SchedulerSettings(**once_a_second, outage_cameras_min=1000),
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev"),
         serve=ServeSettings(grpc_listen=f"127.0.0.1:{grpc_port}", metrics_listen=""),
+        web=WebSettings(enabled=False),
         ledger=LedgerSettings(offline_min_h=0),
         log=LogSettings(level="error"),
     )

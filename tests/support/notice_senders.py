@@ -24,6 +24,9 @@ class RecordingMetrics:
     def notice_ended(self, endpoint: str, outcome: str) -> None:
         self.outcomes[endpoint, str(outcome)] += 1
 
+    def notice_endpoint(self, endpoint: str) -> None:
+        pass
+
     def notices_waiting(self, endpoint: str, waiting: int, oldest_s: float, circuit_open: bool) -> None:
         self.waiting[endpoint] = (waiting, oldest_s, circuit_open)
 

@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.commands.platforms import disagree, pull_app
+from engine.cli.database import say_created
 from engine.cli.options import (
     ERR,
     OUT,
@@ -19,14 +21,18 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
+    times_of,
 )
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, RowProblem
-from engine.model.verdict import State
-from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why_text
+from engine.model.verdict import State, UnknownReason
+from engine.model.visit import FailureReason
+from engine.terminal.formatting import score_text, state_of, state_text, why_text
 from engine.terminal.tables import Cell, show_table
 
 app = typer.Typer(no_args_is_help=True, help="The registry of cameras, in a running engine or in its database.")
@@ -73,15 +79,16 @@ def import_cameras(
         ERR.out(
             f"{len(check.problems)} problems; nothing was imported (--keep-good imports the good rows)", highlight=False
         )
-        raise typer.Exit(1)
-    with open_registry(settings, server, token, ca) as registry:
+        raise typer.Exit(exit_codes.NO)
+    with open_registry(settings, server, token, ca, create=True) as registry:
+        say_created(registry.created)
         report = registry.upsert(rows.cameras(), keep_good)
         _show_problems(report.problems)
         OUT.out(
             f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {registry.name}",
             highlight=False,
         )
-    raise typer.Exit(1 if check.problems or report.problems else 0)
+    raise typer.Exit(exit_codes.NO if check.problems or report.problems else exit_codes.OK)
 
 
 @app.command("export")
@@ -113,6 +120,7 @@ def export_cameras(
         raise ConfigError("--with-passwords reads the database: passwords never leave an engine; leave --server out")
     settings = settings_of(config)
     to_stdout = str(file) == "-"
+    check_output(None if to_stdout else file, "FILE")
     form = form or format_of(file)
     output = nullcontext(sys.stdout) if to_stdout else atomic_file(file, form, private=with_passwords)
     opened = (
@@ -141,7 +149,7 @@ def reset_baseline(
     with client_of(settings_of(config), server, token, ca) as client:
         reset, unknown = client.reset_baselines(camera_ids)
     OUT.out(f"{reset} reset" + (f", not known: {', '.join(unknown)}" if unknown else ""))
-    raise typer.Exit(1 if unknown else 0)
+    raise typer.Exit(exit_codes.NO if unknown else exit_codes.OK)
 
 
 @app.command("list")
@@ -149,6 +157,16 @@ def list_cameras(
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
     site: Annotated[str, typer.Option(help="Only this canteen (its id).")] = "",
     state: Annotated[str, typer.Option(help="Only cameras in this state: ok, fault, unknown or offline.")] = "",
+    utc: UtcOption = False,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Only cameras whose latest visit has this reason, like unauthorized; repeat it for more."),
+    ] = None,
+    operator: Annotated[
+        bool,
+        typer.Option("--operator", help="Only the operator's list: offline for a reason of `ledger.operator_reasons`."),
+    ] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="Show the detail of each verdict, too.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -160,14 +178,24 @@ def list_cameras(
 
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
+    settings = settings_of(config)
+    reasons = _reasons(reason or [])
+    if operator:
+        state, reasons = State.OFFLINE, {*reasons, *settings.ledger.operator_reasons}
     query = CameraQuery(region, site, State(state) if state else None)
-    with open_registry(settings_of(config), server, token, ca) as registry:
+    times = times_of(settings, utc)
+    with open_registry(settings, server, token, ca) as registry:
+        cameras = (
+            status
+            for status in registry.cameras(query)
+            if not reasons or (status.latest is not None and status.latest.reason in reasons)
+        )
         if as_json:
-            for status in registry.cameras(query):
+            for status in cameras:
                 OUT.out(json.dumps(camera_json(status), ensure_ascii=False), highlight=False)
             return
         table: list[list[Cell]] = []
-        for status in registry.cameras(query):
+        for status in cameras:
             camera, latest = status.camera, status.latest
             table.append(
                 [
@@ -179,11 +207,22 @@ def list_cameras(
                     "" if latest is None else ", ".join(latest.announced_kinds) or why_text(latest),
                     "" if latest is None else score_text(latest.scores.sharpness),
                     "" if latest is None else score_text(latest.scores.exposure),
-                    "" if latest is None else clock_text(latest.at_wall_ns),
+                    "" if latest is None else times.recent(latest.at_wall_ns),
+                    *([("" if latest is None else latest.detail)] if wide else []),
                 ]
             )
-        columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
+        columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", *times.head("seen")]
+        columns += ["detail"] if wide else []
         show_table(OUT, columns, table, f"{len(table)} cameras in {registry.name}")
+
+
+def _reasons(given: Sequence[str]) -> set[str]:
+    """Return the reasons asked for. Raises ConfigError if a verdict never has one of them."""
+    known = {*FailureReason, *UnknownReason}
+    for word in given:
+        if word not in known:
+            raise ConfigError(f"--reason {word!r}: allowed: {', '.join(sorted(known))}")
+    return set(given)
 
 
 app.add_typer(pull_app, name="pull")

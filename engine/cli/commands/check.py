@@ -1,13 +1,17 @@
 """`patrol check`: judges files and URLs once, without an engine."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
+from engine.model.verdict import State
 from engine.terminal.formatting import score_text, state_text
 from engine.terminal.progress import progress
 from engine.terminal.tables import show_table
@@ -17,13 +21,15 @@ if TYPE_CHECKING:
         CheckResult,  # imported late: it compiles kernels, and only `check` should wait for that
     )
 
+_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
 
 def check(
     sources: Annotated[list[str], typer.Argument(help="Files or URLs.", metavar="SOURCE...")],
     as_json: JsonOption = False,
     picture: Annotated[
         Path | None,
-        typer.Option(help="PNG file to write: the only source's picture with tile map and scores."),
+        typer.Option(help="File to write (.png, .jpg, .webp): the only source's picture with tile map and scores."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -31,9 +37,10 @@ def check(
 
     Exit 0: all are ok; 1: one is a fault or unknown; 2: one has no picture.
     """
+    check_output(picture, "--picture", _PICTURE_ENDINGS)
     if picture is not None and len(sources) != 1:
         raise ConfigError(f"--picture draws one source, but {len(sources)} were given; check them one by one")
-    from engine.batch.check import CheckResult, check_sources, exit_code
+    from engine.batch.check import CheckResult, check_sources
 
     settings = settings_of(config)
     feed = settings.feed.model_copy(update={"schemes": tuple({*settings.feed.schemes, "file"})})
@@ -48,7 +55,13 @@ def check(
         _show_checks(answers)
     if picture is not None:
         _draw(answers[0], picture)
-    raise typer.Exit(exit_code(answers))
+    raise typer.Exit(_exit_code(answers))
+
+
+def _exit_code(answers: "Sequence[CheckResult]") -> int:
+    if any(answer.measurement is None for answer in answers):
+        return exit_codes.REFUSED
+    return exit_codes.OK if all(answer.verdict.state is State.OK for answer in answers) else exit_codes.NO
 
 
 def _show_checks(answers: "list[CheckResult]") -> None:
@@ -60,7 +73,7 @@ def _show_checks(answers: "list[CheckResult]") -> None:
             score_text(answer.verdict.scores.sharpness),
             score_text(answer.verdict.scores.exposure),
             score_text(answer.verdict.scores.occlusion),
-            "" if answer.error is None else answer.error[1],
+            answer.verdict.detail,
         ]
         for answer in answers
     ]

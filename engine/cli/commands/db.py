@@ -5,20 +5,25 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.database import say_created
 from engine.cli.options import OUT, ConfigOption, settings_of
+from engine.cli.output_files import check_output
 
 app = typer.Typer(no_args_is_help=True, help="The database: its schema, and copies of it.")
 
 
 @app.command()
 def upgrade(config: ConfigOption = None) -> None:
-    """Upgrade the database that the configuration names to this program's schema; create it if it is empty.
+    """Upgrade the database that the configuration names to this program's schema; create it if there is none.
 
     Stop the engine first. The upgrade is one transaction: it is done completely or not at all.
     """
     from engine.storage.db import schema
 
-    before, after = schema.upgrade(settings_of(config).record.url)
+    url = settings_of(config).record.url
+    before, after = schema.upgrade(url)
+    if before == schema.EMPTY:
+        say_created(schema.name(url))
     if before == after:
         OUT.out(f"the schema is {after} already; nothing to do", highlight=False)
     else:
@@ -30,8 +35,9 @@ def current(config: ConfigOption = None) -> None:
     """Show the schema of the database, and the one that this program needs."""
     from engine.storage.db import schema
 
-    present = schema.current(settings_of(config).record.url)
-    OUT.out(f"schema {present or 'empty'}, this program needs {schema.head()}", highlight=False)
+    url = settings_of(config).record.url
+    schema.require_existing(url)
+    OUT.out(f"schema {schema.current(url)}, this program needs {schema.head()}", highlight=False)
 
 
 @app.command()
@@ -39,7 +45,9 @@ def check(config: ConfigOption = None) -> None:
     """Check that `patrol run` can start on this database. Exit 2: it cannot, and the message says why."""
     from engine.storage.db import schema
 
-    schema.check(settings_of(config).record.url)
+    url = settings_of(config).record.url
+    schema.require_existing(url)
+    schema.check(url)
     OUT.out("the engine can start on this database", highlight=False)
 
 
@@ -54,6 +62,7 @@ def backup(
     """
     from engine.storage.db.backup import backup as copy
 
+    check_output(file, "FILE")
     size = copy(settings_of(config).record.url, file)
     OUT.out(f"{file}: {size} bytes", highlight=False)
 

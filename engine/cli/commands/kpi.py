@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.database import open_to_read
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
 from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery
@@ -50,6 +52,7 @@ def kpi(
         return
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv: give one of them")
+    check_output(as_csv, "--csv")
     from engine.hub.services.kpis import kpi_table
 
     query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)
@@ -102,13 +105,8 @@ def league(
 
 @contextmanager
 def _record(config: Path | None) -> "Iterator[Kpis]":
-    from engine.storage.db.store import Store
-
-    store = Store.open(settings_of(config).record.url)
-    try:
+    with open_to_read(settings_of(config)) as store:
         yield store.kpis
-    finally:
-        store.close()
 
 
 def _print_json(table: KpiTable) -> None:

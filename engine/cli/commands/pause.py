@@ -4,11 +4,21 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import OUT, CaOption, ConfigOption, ServerOption, TokenOption, client_of, settings_of
+from engine.cli.options import (
+    OUT,
+    CaOption,
+    ConfigOption,
+    ServerOption,
+    TokenOption,
+    UtcOption,
+    client_of,
+    settings_of,
+    times_of,
+)
 from engine.clock import ns, wall_ns
 from engine.errors import ConfigError
 from engine.model.schedule import PauseKind, PauseScope, PauseStatus
-from engine.terminal.formatting import day_text
+from engine.terminal.times import Times
 
 RegionOption = Annotated[str | None, typer.Option(help="GB/T 2260 prefix; empty: all cameras.")]
 UplinkOption = Annotated[str, typer.Option(help="A recorder: its name in the registry, or its host:port.")]
@@ -23,6 +33,7 @@ def pause(
     host: HostOption = "",
     camera: CameraOption = "",
     minutes: Annotated[float, typer.Option(help="Minutes until it ends; 0: until it is resumed.", min=0)] = 0.0,
+    utc: UtcOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -31,8 +42,9 @@ def pause(
     """Stop visits to a region, recorder, platform or camera for a while. Its periods count as missed (paused)."""
     scope = _scope(region, uplink, host, camera)
     until_ns = wall_ns() + ns(60 * minutes) if minutes else 0
-    with client_of(settings_of(config), server, token, ca) as client:
-        _show(client.pause(scope, reason, until_ns), "paused")
+    settings = settings_of(config)
+    with client_of(settings, server, token, ca) as client:
+        _show(client.pause(scope, reason, until_ns), "paused", times_of(settings, utc))
 
 
 def resume(
@@ -46,8 +58,9 @@ def resume(
     ca: CaOption = None,
 ) -> None:
     """Resume visits. Name exactly the region, recorder, platform or camera that was paused; `patrol top` lists them."""
-    with client_of(settings_of(config), server, token, ca) as client:
-        _show(client.resume(_scope(region, uplink, host, camera)), "resumed")
+    settings = settings_of(config)
+    with client_of(settings, server, token, ca) as client:
+        _show(client.resume(_scope(region, uplink, host, camera)), "resumed", times_of(settings, False))
 
 
 def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScope:
@@ -66,7 +79,7 @@ def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScop
     return given[0]
 
 
-def _show(status: PauseStatus, action: str) -> None:
+def _show(status: PauseStatus, action: str, times: Times) -> None:
     scope, until_ns = status.pause.scope, status.pause.until_wall_ns
-    end = f", until {day_text(until_ns)}" if until_ns and action == "paused" else ""
+    end = f", until {times.sentence(until_ns)}" if until_ns and action == "paused" else ""
     OUT.out(f"{action}: {scope.kind} {scope.value or 'all'}, {status.cameras:,} cameras{end}", highlight=False)

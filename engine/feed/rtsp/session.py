@@ -242,7 +242,7 @@ class Session:
         if status == 403:
             self._fail(FailureReason.UNAUTHORIZED, detail)
         elif status in (404, 410):
-            self._fail(FailureReason.NOT_FOUND, detail)
+            self._fail(FailureReason.NOT_FOUND, f"the server has no stream of that name ({detail})")
         elif status == 415:
             self._fail(FailureReason.UNSUPPORTED_CODEC, detail)
         else:

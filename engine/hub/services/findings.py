@@ -6,7 +6,7 @@ that caused them. A command is answered only after its events are committed.
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -20,6 +20,7 @@ from engine.hub.thread_calls import ThreadCalls
 from engine.ledger.commands import check_command, check_state, is_repeated
 from engine.ledger.core import Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
+from engine.ledger.operator_list import OperatorCase
 from engine.ledger.requests import REQUESTS_MAX
 from engine.metrics import Metrics
 from engine.model.access import Actor
@@ -38,7 +39,7 @@ from engine.model.findings import (
 )
 from engine.model.keyframe import EvidenceKeyframe
 from engine.model.verdict import Verdict
-from engine.serve.access.scoped_hub import no_finding
+from engine.serve.access.scoped_findings import no_finding
 from engine.storage.db.findings import FindingStore, LedgerEntry, append
 from engine.storage.db.store import Write
 from engine.storage.writer.writer import Writer
@@ -82,8 +83,11 @@ class _Accepted:
 
 
 class FindingsService:
-    """`observe`, `advance`, `confirm_delivery`, `configure`, `measure` and `check_invariants` are for the hub's thread;
-    the coroutines are for any event loop."""
+    """`observe`, `advance`, `confirm_delivery`, `configure`, `forget`, `measure` and `check_invariants` are for the
+    hub's thread; the coroutines are for any event loop.
+
+    `operator_cases`: the cameras whose latest verdict, before a restart, was offline for a reason of ours.
+    """
 
     def __init__(
         self,
@@ -94,6 +98,7 @@ class FindingsService:
         calls: ThreadCalls,
         metrics: Metrics,
         notice_body: NoticeBody,
+        operator_cases: Mapping[str, OperatorCase] | None = None,
     ) -> None:
         self._settings = settings
         self._record = record
@@ -109,6 +114,7 @@ class FindingsService:
             record.muted(),
             record.requests(REQUESTS_MAX),
             record.next_id(),
+            operator_cases,
         )
         self._rechecks: list[str] = []
         self._lock = threading.Lock()
@@ -142,10 +148,14 @@ class FindingsService:
         self._settings = settings
         self._ledger.configure(settings.ledger)
 
+    def forget(self, camera_ids: Iterable[str]) -> None:
+        """Take cameras that left the registry off the operator's list; their findings stay."""
+        self._ledger.operator_list.forget(camera_ids)
+
     def measure(self) -> None:
-        """Set the gauges of findings by state and level."""
-        counts = self._ledger.counts.items()
-        self._metrics.findings({(state.value, level.value): number for (state, level), number in counts})
+        """Set the gauges of findings that have not ended, and of the operator's list by reason."""
+        self._metrics.operator_list(self._ledger.operator_list.counts())
+        self._metrics.findings(self._ledger.counts)
 
     def check_invariants(self) -> None:
         """Raise AssertionError if the ledger contradicts itself."""

@@ -103,6 +103,10 @@ class FeederPool:
         """Feeders that are alive."""
         return len(self._feeders)
 
+    def count(self, kind: FeedKind) -> int:
+        """Return how many feeders of a kind are alive."""
+        return sum(feeder.kind == kind for feeder in self._feeders.values())
+
     @property
     def stuck_threads(self) -> int:
         """Threads that feeders have given up and that still run."""

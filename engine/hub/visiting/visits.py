@@ -7,6 +7,7 @@ from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
 from engine.feed.camera_url import route
+from engine.feed.fallback import fallback_order
 from engine.hub.registry import Registry
 from engine.hub.visiting.camera_plan import plan_of, site_of
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
@@ -49,7 +50,8 @@ from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
 _CLOCK_JUMP_NS = NS_PER_S
-_FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)
+_ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
+"""The process that carries out visits of each kind."""
 
 
 class Visits:
@@ -133,6 +135,10 @@ class Visits:
         """Return how the patrol keeps its periods."""
         return scheduler_status(self._scheduler, now_ns)
 
+    def outages(self) -> dict[str, int]:
+        """Return the platforms that are out now, each with its number of cameras."""
+        return self._scheduler.dispatch.hosts.outages()
+
     def drain_periods(self) -> dict[str, tuple[int, int]]:
         """Return periods due and periods kept since the last call, by camera."""
         return self._scheduler.drain_periods()
@@ -180,10 +186,9 @@ class Visits:
         order = self._feeders.end(failure.visit_id)
         if order is None:
             return None
-        if self._falls_back(order, failure):
+        retry = fallback_order(order, failure, self._settings.feed)
+        if retry is not None:
             self._fallbacks.add(order.visit_id)
-            left_ns = max(NS_PER_S, order.deadline_ns - failure.timings.total_ns)
-            retry = VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX)
             self._feeders.enqueue(retry)
             self._place(now_ns)
             return None
@@ -219,6 +224,10 @@ class Visits:
     def in_flight(self) -> int:
         """Visits ordered and not ended."""
         return self._feeders.in_flight + self._feeders.waiting
+
+    def feeders_ready(self) -> dict[str, int]:
+        """Return how many feeders and how many demuxers are alive, by the name of their role."""
+        return {role: self._feeders.count(kind) for kind, role in _ROLES.items()}
 
     @property
     def feeders(self) -> int:
@@ -287,14 +296,6 @@ class Visits:
                 self._feeders.end(order.visit_id)
                 self._observe(order, VisitTimings(), FailureReason.INTERNAL)
                 self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
-
-    def _falls_back(self, order: VisitOrder, failure: VisitFailure) -> bool:
-        return (
-            self._settings.feed.rtsp_fallback
-            and order.via == FeedKind.RTSP
-            and failure.reason in _FALLS_BACK
-            and self._settings.feed.demuxers > 0
-        )
 
     def _observe(self, order: VisitOrder, timings: VisitTimings, outcome: str) -> None:
         if order.visit_id in self._fallbacks:

@@ -8,7 +8,13 @@ _CONNECT = frozenset(
     {FailureReason.REFUSED, FailureReason.DNS, FailureReason.UNREACHABLE, FailureReason.TIMEOUT_CONNECT}
 )
 _LASTING = frozenset(
-    {FailureReason.UNAUTHORIZED, FailureReason.NOT_FOUND, FailureReason.NO_VIDEO, FailureReason.UNSUPPORTED_CODEC}
+    {
+        FailureReason.UNAUTHORIZED,
+        FailureReason.NOT_FOUND,
+        FailureReason.NO_VIDEO,
+        FailureReason.UNSUPPORTED_CODEC,
+        FailureReason.SOURCE_REFUSED,
+    }
 )
 _DOUBLINGS_MAX = 32
 _FAILURE_WEIGHT = 4

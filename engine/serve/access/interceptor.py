@@ -18,7 +18,7 @@ from grpc_status import rpc_status
 from engine.clock import wall_ns
 from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, PatrolError, UnauthenticatedError
 from engine.metrics import Metrics
-from engine.model.access import Actor, AuditEntry
+from engine.model.access import PEER_METADATA, Actor, AuditEntry
 from engine.serve.access import request_fields
 from engine.serve.access.audit_subject import subject_of
 from engine.serve.access.idempotency import ReplyCache
@@ -210,7 +210,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """Write a change to the audit log before it is answered. If the log cannot be written, the change stands."""
         if call is None or not method.rule.changes:
             return
-        peer = call.context.peer()[:_PEER_CHARS_MAX]
+        peer = _peer(call.context)[:_PEER_CHARS_MAX]
         entry = AuditEntry(wall_ns(), call.actor, method.name, call.subject, outcome, peer)
         try:
             await asyncio.shield(asyncio.to_thread(self._store.note, entry))
@@ -252,6 +252,14 @@ def _unknown_method(path: str) -> Any:
         await context.abort_with_status(rpc_status.to_status(status_of(error, name[:_METHOD_CHARS_MAX])))
 
     return grpc.stream_stream_rpc_method_handler(end)
+
+
+def _peer(context: Context) -> str:
+    """Return the caller's address. On the engine's own socket only the gateway calls, and says for whom."""
+    peer: str = context.peer()
+    if peer.startswith("unix:"):
+        return next((str(value) for key, value in context.invocation_metadata() or () if key == PEER_METADATA), peer)
+    return peer
 
 
 def _serialized(reply: Any) -> bytes:

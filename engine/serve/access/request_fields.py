@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -21,6 +22,7 @@ _SHOWN_CHARS = 60
 _PATHS_MAX = 100
 _DEPTH_MAX = 8
 _SECONDS_MAX = 9_223_372_035  # in 2262: the last whose nanoseconds fit 64 bits
+_DURATION_S_MAX = 315_360_000  # ten years
 _NANOS_MAX = 999_999_999
 
 
@@ -117,6 +119,10 @@ def _inside(message: Message, where: str, depth: int) -> Iterator[Violation]:
         if not (0 <= message.seconds <= _SECONDS_MAX and 0 <= message.nanos <= _NANOS_MAX):
             allowed = "1970-01-01T00:00:00Z to 2262-04-11T23:47:15Z"
             yield Violation(where, f"is not between 1970 and 2262; allowed: {allowed}", allowed=allowed)
+    elif isinstance(message, Duration):
+        if not (0 <= message.seconds <= _DURATION_S_MAX and 0 <= message.nanos <= _NANOS_MAX):
+            allowed, value = f"0 s to {_DURATION_S_MAX} s", f"{message.seconds} s and {message.nanos} ns"
+            yield Violation(where, f"{value}; allowed: {allowed}", value=value, allowed=allowed)
     elif depth < _DEPTH_MAX:
         yield from _violations(message, f"{where}.", depth + 1)
 

@@ -47,6 +47,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "CameraService": {
         "GetCamera": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "ListCameras": Rule(Role.VIEWER, RegionCheck.REGION),
+        "CountCameras": Rule(Role.VIEWER, RegionCheck.REGION),
         "BatchGetCameras": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "CreateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),
         "UpdateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),
@@ -61,6 +62,8 @@ RULES: dict[str, dict[str, Rule]] = {
         "ListVerdicts": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "WatchVerdicts": Rule(Role.VIEWER, RegionCheck.REGION),
         "GetPicture": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "GetThumbnail": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "BatchGetThumbnails": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "QueryKpis": Rule(Role.VIEWER, RegionCheck.REGION),
         "QueryLeague": Rule(Role.VIEWER, RegionCheck.REGION),
         "GetStatus": Rule(Role.VIEWER, RegionCheck.REGION),
@@ -79,6 +82,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "BatchAcknowledgeFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "BatchClaimFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "BatchDismissFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
+        "GetFindingPicture": Rule(Role.VIEWER, RegionCheck.FINDING),
     },
     "SchedulerService": {
         "GetSchedulerStatus": Rule(Role.VIEWER, RegionCheck.ALL_REGIONS),

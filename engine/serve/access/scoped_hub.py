@@ -12,29 +12,27 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.findings import (
-    Finding,
-    FindingCommand,
-    FindingCount,
-    FindingCounts,
-    FindingPage,
-    FindingQuery,
-    FindingSummary,
-    GroupBy,
-    LedgerEvent,
-    LoggedEvent,
-)
+from engine.model.findings import LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.registry import (
+    CameraCount,
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
-from engine.serve.messages.resource_names import camera_name, numbered_name
+from engine.serve.access.scoped_findings import ScopedFindings
+from engine.serve.messages.resource_names import camera_name
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
-from engine.serve.streams.filters import FindingFilter, VerdictFilter
+from engine.serve.streams.filters import VerdictFilter
 
 
 def no_camera(camera_id: str) -> NotFoundError:
@@ -48,28 +46,14 @@ def no_camera(camera_id: str) -> NotFoundError:
     )
 
 
-def no_finding(finding_id: int) -> NotFoundError:
-    """Return the error for a finding that does not exist, or is not in the caller's region."""
-    name = numbered_name("findings", finding_id)
-    return NotFoundError(
-        f"there is no finding {finding_id}; ListFindings lists those that exist",
-        reason=ErrorReason.FINDING_NOT_FOUND,
-        resource=Resource("Finding", name),
-        metadata={"finding": name},
-    )
-
-
-class ScopedHub:
+class ScopedHub(ScopedFindings):
     """Calls the hub on behalf of one caller. Raises whatever the hub raises; see serve/port.py."""
 
     def __init__(
         self, hub: HubPort, actor: Actor, verdicts: Broadcast[PublishedVerdict], findings: Broadcast[LoggedEvent]
     ) -> None:
-        self._hub = hub
-        self._actor = actor
-        self._region = actor.region
+        super().__init__(hub, actor, findings)
         self._verdicts = verdicts
-        self._findings = findings
 
     @property
     def region(self) -> str:
@@ -136,11 +120,21 @@ class ScopedHub:
         return {camera_id for camera_id, region in regions.items() if self._actor.sees(region)}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras of the caller's region."""
+        """Return a page of cameras of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return CameraPage((), None, 0)
-        return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        try:
+            return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        except ValueError as error:
+            raise InvalidArgumentError("page_token", "is not valid for this order; begin without one") from error
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Count cameras of the caller's region."""
+        prefix = self._narrowed(query.region_prefix)
+        if prefix is None:
+            return (), CameraCount("", 0, 0, {}, {}, {})
+        return await self._hub.count_cameras(replace(query, region_prefix=prefix), level)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return a verdict; None if it is not kept, or its camera is of another region."""
@@ -173,12 +167,27 @@ class ScopedHub:
                 yield [published for published in events if published.region.startswith(self._region)]
 
     async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+        self,
+        camera_id: str,
+        visit_id: int,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        sha256: str = "",
+        if_none_match: str = "",
     ) -> RenderedPicture | None:
         """None for a camera of another region."""
         if not await self._sees(camera_id):
             return None
-        return await self._hub.picture(camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256)
+        return await self._hub.pictures.picture(
+            camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256, if_none_match=if_none_match
+        )
+
+    async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
+        """None for a camera that is unknown or of another region."""
+        if await self.camera(camera_id) is None:
+            return None
+        return await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match)
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""
@@ -247,57 +256,6 @@ class ScopedHub:
         """Return the spot checks that were drawn from within the caller's region."""
         return tuple(header for header in await self._hub.spot_checks() if self._actor.sees(header.region_prefix))
 
-    async def finding(self, finding_id: int) -> Finding | None:
-        """Return a finding; None if there is none, or it is of another region."""
-        finding = await self._hub.ledger.finding(finding_id)
-        return finding if finding is not None and self._actor.sees(finding.subject.region) else None
-
-    async def findings(self, query: FindingQuery) -> FindingPage:
-        """Return a page of findings of the caller's region."""
-        prefix = self._narrowed(query.region_prefix)
-        if prefix is None:
-            return FindingPage((), None, 0)
-        return await self._hub.ledger.findings(replace(query, region_prefix=prefix))
-
-    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
-        """Count findings of the caller's region."""
-        prefix = self._narrowed(query.region_prefix)
-        if prefix is None:
-            return FindingSummary(FindingCount(), tuple(FindingCounts(by, ()) for by in tables))
-        return await self._hub.ledger.finding_summary(replace(query, region_prefix=prefix), tables)
-
-    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """Return the events of a finding. Raises NotFoundError for a finding of another region."""
-        if await self.finding(finding_id) is None:
-            raise no_finding(finding_id)
-        return await self._hub.ledger.finding_events(finding_id)
-
-    async def act(self, command: FindingCommand) -> Finding:
-        """Carry out a command as the caller. Raises NotFoundError for a finding of another region."""
-        if await self.finding(command.finding_id) is None:
-            raise no_finding(command.finding_id)
-        return await self._hub.ledger.act(command, self._actor)
-
-    async def act_all(self, commands: Sequence[FindingCommand]) -> tuple[Finding | Exception, ...]:
-        """Carry out commands as the caller, each by itself; of a finding of another region: NotFoundError."""
-        known = await self._hub.ledger.findings_of([command.finding_id for command in commands])
-        own = {finding_id for finding_id, finding in known.items() if self._actor.sees(finding.subject.region)}
-        allowed = [command for command in commands if command.finding_id in own]
-        outcomes = iter(await self._hub.ledger.act_all(allowed, self._actor))
-        return tuple(
-            next(outcomes) if command.finding_id in own else no_finding(command.finding_id) for command in commands
-        )
-
-    async def finding_head(self) -> int:
-        """Return the `seq` after which a watch of findings begins that begins now."""
-        return await self._findings.head()
-
-    async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[bytes, None]:
-        """Yield encoded replies with findings of the caller's region; raises as Broadcast.messages does."""
-        with self._findings.admitted():
-            async for message in self._findings.messages(after, FindingFilter(query, self._region)):
-                yield message
-
     async def kpis(self, query: KpiQuery) -> KpiTable:
         """Return a page of KPIs of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
@@ -337,12 +295,6 @@ class ScopedHub:
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Return entries of the audit log by actors whose region lies within the caller's."""
         return await self._hub.audit_entries(replace(query, region_prefix=self._region))
-
-    def _narrowed(self, prefix: str) -> str | None:
-        """The part of a region that the caller sees; None if it sees no part."""
-        if prefix.startswith(self._region):
-            return prefix
-        return self._region if self._region.startswith(prefix) else None
 
     async def _sees(self, camera_id: str) -> bool:
         return not self._region or await self.camera(camera_id) is not None

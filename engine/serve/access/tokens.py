@@ -12,7 +12,7 @@ import structlog
 
 from engine.clock import wall_ns
 from engine.errors import ErrorReason, PatrolError, UnauthenticatedError
-from engine.model.access import Actor, Role, Token, token_digest
+from engine.model.access import CALLER_METADATA, Actor, Role, Token, token_digest
 from engine.serve.port import AccessStore
 
 REFRESH_S = 2.0
@@ -45,20 +45,34 @@ class TokenCache:
     def authenticate(self, metadata: Any) -> tuple[Actor, bytes]:
         """Return who calls with these metadata, and the digest of their token (empty: none).
 
+        Those for whom the HTTP gateway calls need a token, unless it says that they are local.
         Raises UnauthenticatedError if there is no valid token.
         """
-        sent, token = False, None
+        local, sent, known = True, False, None
         for key, value in metadata or ():
+            if key == CALLER_METADATA:
+                local = local and value == "local"
             if key == "authorization" and isinstance(value, str) and value.lower().startswith(_SCHEME):
                 digest = token_digest(value[len(_SCHEME) :].strip())
                 token = self._tokens.get(digest)
                 if token is not None and token.is_valid(wall_ns()):
                     return token.actor, digest
-                sent = True
-                break
-        if self._open_without and not self._tokens:
+                sent, known = True, known or token
+        if local and self._open_without and not self._tokens:
             return LOCAL, b""
-        raise _unauthenticated(sent, token)
+        raise _unauthenticated(sent, known)
+
+    def expires_wall_ns(self) -> int | None:
+        """Return when the first of the valid tokens expires; None if none of them ever does."""
+        now_ns = wall_ns()
+        return min(
+            (
+                token.expires_wall_ns
+                for token in self._tokens.values()
+                if token.expires_wall_ns and token.is_valid(now_ns)
+            ),
+            default=None,
+        )
 
     def is_valid(self, digest: bytes) -> bool:
         """Whether calls with the token of this digest (empty: without a token) are still accepted."""

@@ -75,6 +75,11 @@ class EvidenceStore:
             structlog.get_logger().error("open findings refer to exhibits that are gone", exhibits=len(missing))
 
     @property
+    def bytes_max(self) -> int:
+        """The most that all files may be."""
+        return self._bytes_max
+
+    @property
     def bytes_kept(self) -> int:
         """The size of all files."""
         return self._quota.total_bytes
@@ -115,6 +120,22 @@ class EvidenceStore:
         stem = _file_stem(camera_id)
         slot = self._newest.get(stem)
         return None if slot is None else self._read(stem, slot)
+
+    def latest_origin(self, camera_id: str) -> tuple[int, int] | None:
+        """Return visit id and arrival (wall ns) of the camera's latest keyframe, without reading the keyframe itself.
+
+        None as in `get`; the file may be overwritten at any moment.
+        """
+        stem = _file_stem(camera_id)
+        slot = self._newest.get(stem)
+        if slot is None:
+            return None
+        try:
+            with self._path(stem, slot).open("rb", buffering=0) as file:
+                origin = keyframe_file.unpack_origin(file.read(keyframe_file.HEADER_BYTES_MAX))
+        except FileNotFoundError:
+            return None
+        return None if origin is None else (origin["visit_id"], origin["arrival_wall_ns"])
 
     def remove(self, camera_id: str) -> None:
         """Delete the camera's keyframes. Its exhibits stay: the ledger cites them."""

@@ -91,7 +91,18 @@ def test_a_registry_is_imported_without_an_engine_and_bad_rows_are_named(tmp_pat
     (camera,) = map(json.loads, listed.stdout.splitlines())
     assert camera["camera"]["url"] == "rtsp://u:***@h/1"
     table = patrol("cameras", "list", "--config", str(config)).stdout.splitlines()
-    assert table[0].split() == ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
+    assert table[0].split() == [
+        "camera",
+        "name",
+        "canteen",
+        "region",
+        "state",
+        "why",
+        "sharp",
+        "expo",
+        "seen",
+        "(UTC+8)",
+    ]
     assert "unseen" in table[1]
 
 
@@ -245,7 +256,7 @@ def test_run_says_in_one_sentence_why_it_cannot(tmp_path: Path) -> None:
     (tmp_path / "p.db").write_text("no database" * 100)
     config.write_text(
         f'[record]\nurl = "sqlite:///{tmp_path}/p.db"\nevidence_dir = "{tmp_path}/e"\n'
-        '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = ""\n[intake]\nlisten = ""\n'
+        '[web]\nenabled = false\n[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = ""\n[intake]\nlisten = ""\n'
     )
     done = patrol("run", "--config", str(config))
     assert done.returncode == 2

@@ -246,6 +246,8 @@ def test_the_scrape_shows_periods_lags_and_outages_of_the_running_patrol(
     assert now[of_key_points("stretched")] == period_s
     assert now[of_key_points("achieved")] > 0
     assert now["patrol_outages", ()] == 1
+    assert now["patrol_outage_cameras", (("host", "127.0.0.1"),)] > 0
+    assert now["patrol_outage_cameras", (("host", "other"),)] == 0
     assert now["patrol_cameras_failing", (("reason", "refused"),)] > 0
     assert now["patrol_scheduler_overloaded", ()] == 0
     assert any(name == "patrol_county_lag_seconds" for name, _ in now)

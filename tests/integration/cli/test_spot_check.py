@@ -24,6 +24,7 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.errors import ConflictError
 from engine.hub.services.spot_checks import SpotCheckService
 from engine.model.camera import Camera, SiteKind
@@ -49,6 +50,7 @@ def settings(folder: Path) -> Settings:
             url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen=""),
+        web=WebSettings(enabled=False),
         log=LogSettings(level="warning"),
     )
 

@@ -1,6 +1,7 @@
 """A real RTSP server (gst-rtsp-server), run by the system's Python, which has GStreamer's bindings.
 
-    /usr/bin/python3 gst_server.py CLIP CODEC [USER PASSWORD]   CODEC: h264 or h265; the file is MPEG-4
+    /usr/bin/python3 gst_server.py CLIP CODEC [USER PASSWORD]   CODEC: h264 or h265; the file is MPEG-4;
+                                                                mjpeg: a test picture, without a file
 Prints its port, serves rtsp://127.0.0.1:PORT/live until its standard input ends.
 """
 
@@ -21,9 +22,11 @@ def main() -> None:
     server.set_address("127.0.0.1")
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
-    pay = "rtph264pay" if codec == "h264" else "rtph265pay"
-    parse = "h264parse" if codec == "h264" else "h265parse"
-    factory.set_launch(f'( filesrc location="{clip}" ! qtdemux ! {parse} ! {pay} name=pay0 pt=96 )')
+    if codec == "mjpeg":
+        size = "video/x-raw,format=I420,width=320,height=240,framerate=5/1"
+        factory.set_launch(f"( videotestsrc pattern=smpte ! {size} ! jpegenc ! rtpjpegpay name=pay0 pt=26 )")
+    else:
+        factory.set_launch(f'( filesrc location="{clip}" ! qtdemux ! {codec}parse ! rtp{codec}pay name=pay0 pt=96 )')
     factory.set_shared(False)
     if login:
         auth = GstRtspServer.RTSPAuth()

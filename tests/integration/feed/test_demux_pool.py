@@ -44,7 +44,7 @@ def test_the_pool_ends_every_visit_once_and_gives_stuck_threads_up() -> None:
 
         wait_until(all_ended, 5)
         assert sorted(end.visit_id for end in ends) == [0, 1, 2, 3]
-        assert {end.reason for end in ends if isinstance(end, VisitFailure)} == {FailureReason.TIMEOUT_CONNECT}
+        assert {end.reason for end in ends if isinstance(end, VisitFailure)} == {FailureReason.TIMEOUT_KEYFRAME}
         assert pool.in_flight == 0
         assert pool.submit(orders[4]), "the pool has room again"
         pool.close(0.1)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import monotonic_ns, ns
-from engine.feed.snapshot import get_jpeg
+from engine.feed.snapshot import get_page
 from engine.model.keyframe import PAYLOAD_BYTES_MAX
 from tests.support.certificates import certificate
 
@@ -65,7 +65,7 @@ def serve(page: Page) -> Iterator[Server]:
 
 
 def get(url: str, timeout_s: float = 2.0, deadline_s: float = 5.0, tls_verify: bool = True) -> bytes | None:
-    return get_jpeg(url, timeout_s, monotonic_ns() + ns(deadline_s), tls_verify)
+    return get_page(url, timeout_s, monotonic_ns() + ns(deadline_s), tls_verify).jpeg
 
 
 def send_jpeg(handler: Handler) -> None:

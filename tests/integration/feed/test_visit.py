@@ -289,3 +289,18 @@ def test_many_visits_run_side_by_side_in_one_process() -> None:
         assert time.monotonic() - began < 4
     assert {end.reason for end in ends if isinstance(end, VisitFailure)} == {FailureReason.TIMEOUT_CONNECT}
     assert [end.visit_id for end in ends] == list(range(200))
+
+
+@pytest.mark.parametrize(
+    ("url", "changes"),
+    [
+        ("rtsp://127.0.0.1:99999/1", {}),
+        ("rtsp://admin:geheim@/1", {}),
+        ("rtsp://127.0.0.1/1", {"schemes": ("http",)}),
+    ],
+)
+def test_an_address_that_we_refuse_is_not_visited(url: str, changes: dict[str, Any]) -> None:
+    end = run(url, **changes)
+    assert isinstance(end, VisitFailure)
+    assert end.reason is FailureReason.SOURCE_REFUSED, end
+    assert "geheim" not in end.detail

@@ -25,6 +25,7 @@ from engine.config.schema import (
     WorkerSettings,
 )
 from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
 from engine.model.camera import Camera
 from engine.model.findings import FindingState, Step
 from engine.notices.payload import FindingData, VerdictData
@@ -67,6 +68,7 @@ def settings(folder: Path, receiver: Receiver, **more: Any) -> Settings:
             url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        web=WebSettings(enabled=False),
         log=LogSettings(level="error"),
     )
 
@@ -117,6 +119,8 @@ def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: 
         url = f"http://{engine.addresses['metrics']}/metrics"
         wanted = 'patrol_notices_total{endpoint="county",outcome="delivered"} 2.0'
         wait_until(lambda: wanted in urllib.request.urlopen(url).read().decode())
+        never = 'patrol_notices_total{endpoint="county",outcome="timeout"} 0.0'
+        assert never in urllib.request.urlopen(url).read().decode(), "born at 0, with its endpoint"
         assert 'patrol_notices_waiting{endpoint="county"} 0.0' in urllib.request.urlopen(url).read().decode()
     assert len({request.headers["webhook-id"] for request in receiver.taken}) == len(receiver.taken)
     assert not any(b"geheim" in request.body for request in receiver.requests)

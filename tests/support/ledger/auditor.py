@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from engine.config.ledger import LedgerSettings
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.faults import BLIND, OFFLINE, family_of_cause_key, family_of_kind, group_by_family
 from engine.model.findings import Finding, LedgerEvent, Level, Step
@@ -41,8 +42,11 @@ class FindingRecord:
 class Auditor:
     """Receives every verdict before the ledger does, and every event of the ledger. All checks raise AuditError."""
 
-    def __init__(self, recheck_n: int, recheck_m: int) -> None:
-        self.recheck_n, self.recheck_m = recheck_n, recheck_m
+    def __init__(self, policy: LedgerSettings) -> None:
+        self.recheck_n, self.recheck_m = policy.recheck_n, policy.recheck_m
+        self.policy = policy
+        self.ours_ns: dict[str, int] = {}
+        """By camera: when it was last offline for a reason of ours, if it is announced offline ever since."""
         self.records: dict[int, FindingRecord] = {}
         self.by_camera: defaultdict[str, list[FindingRecord]] = defaultdict(list)
         self.verdict: Verdict | None = None
@@ -50,15 +54,24 @@ class Auditor:
 
     def observe(self, verdict: Verdict) -> None:
         self.verdict = verdict
+        if verdict.announced is not State.OFFLINE:
+            self.ours_ns.pop(verdict.camera_id, None)
+        elif self.is_ours(verdict):
+            self.ours_ns[verdict.camera_id] = verdict.at_wall_ns
         for record in self.by_camera[verdict.camera_id]:
             record.decided &= record.family in _announced(verdict)
             if not record.ended and record.observations is not None and verdict.at_wall_ns > record.claimed_ns:
-                good = _shows_no_fault(verdict, record.family)
+                good = None if self.is_ours(verdict) else _shows_no_fault(verdict, record.family)
                 if good is not None:
                     record.observations.append(good)
 
+    def is_ours(self, verdict: Verdict) -> bool:
+        """Return whether the camera is offline for a reason that no school can put right."""
+        return verdict.state is State.OFFLINE and verdict.reason in list(self.policy.operator_reasons)
+
     def clock_went_back(self, duration_ns: int) -> None:
-        """Shift the times of claims, which are compared with the times of pictures."""
+        """Shift the times that are compared with the times of pictures."""
+        self.ours_ns = {camera_id: at_ns - duration_ns for camera_id, at_ns in self.ours_ns.items()}
         for record in self.records.values():
             record.claimed_ns -= duration_ns
 
@@ -139,6 +152,10 @@ class Auditor:
                     raise AuditError(f"a re-check passed with observations {observations}")
                 if self.verdict is None or record.family in _announced(self.verdict):
                     raise AuditError(f"a re-check passed while {record.family} is announced")
+            case Step.RECHECK_FAILED if event.why.startswith("seen again"):
+                observations = record.observations or []
+                if observations.count(False) <= self.recheck_m - self.recheck_n:
+                    raise AuditError(f"a re-check failed with observations {observations}")
             case Step.CLOSED | Step.DISMISSED if actor is ENGINE:
                 if event.step is Step.DISMISSED or before is not Step.RECHECK_PASSED:
                     raise AuditError(f"the engine ended finding {event.finding_id} without a re-check that passed")
@@ -154,6 +171,9 @@ class Auditor:
         seen = {OFFLINE} if verdict.state is State.OFFLINE else {family_of_kind(kind) for kind in verdict.kinds}
         if name not in _announced(verdict) & seen:
             raise AuditError(f"{subject.cause_key} was opened; announced {_announced(verdict)}, seen {seen}")
+        blamed_ns = verdict.at_wall_ns - self.ours_ns.get(subject.camera_id, -(2**62))
+        if name == OFFLINE and (self.is_ours(verdict) or blamed_ns < self.policy.offline_min_h * 3600 * 10**9):
+            raise AuditError(f"{subject.camera_id} is offline for a reason of ours, and was opened")
         if any(record.decided and record.family == name for record in self.by_camera[subject.camera_id]):
             raise AuditError(f"{subject.cause_key} was opened although somebody decided on it while it was announced")
         if any(not record.ended and record.family == name for record in self.by_camera[subject.camera_id]):

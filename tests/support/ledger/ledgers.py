@@ -62,6 +62,7 @@ class LedgerHarness:
         since_h: float = 10.0,
         at: Camera | None = None,
         late_ns: int = 0,
+        reason: str = "",
     ) -> list[Step]:
         """Observe a verdict one minute later. `announced`: kinds or a state; by default what the visit itself shows."""
         self.now_ns += MINUTE
@@ -83,6 +84,7 @@ class LedgerHarness:
             announced_kinds=told_kinds,
             announced_cause=cause,
             since_wall_ns=self.now_ns - round(since_h * HOUR),
+            reason=reason,
         )
         return self.record(self.ledger.observe(verdict, whose, self.now_ns))
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import SourceRefusedError
-from engine.feed.camera_url import check_url, file_path, host_of, route, source_url, uplink_and_host
+from engine.feed.camera_url import (
+    check_url,
+    file_path,
+    has_host_name,
+    host_of,
+    route,
+    source_url,
+    uplink_and_host,
+)
 from engine.model.visit import FeedKind
 from engine.redact import redact
 
@@ -127,3 +135,14 @@ def test_passwords_never_come_out(text: str, clean: str) -> None:
 def test_whatever_the_password_it_is_taken_out(password: str, pattern: str) -> None:
     clean = redact(pattern.format(password))
     assert clean == pattern.format("***")
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("rtsp://cam.example/1", True), ("http://10.0.0.1:80/x", False), ("http://[2001:db8::1]/x", False),
+        ("file:///a.mp4", False), ("http://[::1/x", False),
+    ],
+)  # fmt: skip
+def test_a_host_is_a_name_or_an_address(url: str, named: bool) -> None:
+    assert has_host_name(url) is named

@@ -64,6 +64,7 @@ def test_a_tiny_picture_shows_too_little_to_be_judged() -> None:
     tiny = dataclasses.replace(a_measurement(sharpness=10.0), width=176, height=144)
     verdict = judge_one(tiny)
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
+    assert verdict.detail == "the picture has 144 lines: judged from 180 on"
 
 
 def test_a_dark_picture_with_burnt_lights_looks_against_the_light() -> None:
@@ -86,6 +87,37 @@ def test_between_blurred_and_sharp_lies_doubt() -> None:
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sharpness": 41.0}, "sharpness 41: sharp from 60 on, blurred below 36"),
+        ({"sharpness": None, "edge_tiles": 3.0}, "edges in 3 of 144 tiles: judged from 36 on"),
+        ({"sharpness": 20.0, "edge_tiles": 20.0}, "edges in 20 of 144 tiles: judged from 36 on"),
+        (
+            {"luma_mean": 200.0, "luma_p99": 252.0, "luma_p1": 100.0, "luma_p5": 127.0},
+            "very bright, but perhaps a bright scene: mean level 200, limit 165; darkest twentieth at 127, limit 70",
+        ),
+        ({"sharpness": 90.0}, ""),
+        ({"sharpness": 20.0}, ""),
+    ],
+)
+def test_a_doubt_says_its_score_and_its_limits(changes: dict[str, Any], said: str) -> None:
+    assert judge_one(a_measurement(**changes)).detail == said
+
+
+def test_two_doubts_are_both_said() -> None:
+    bright: dict[str, Any] = {"luma_mean": 200.0, "luma_p99": 252.0, "luma_p1": 100.0, "luma_p5": 127.0}
+    detail = judge_one(a_measurement(sharpness=50.0, **bright)).detail
+    assert detail.startswith("sharpness 50: ")
+    assert "; very bright" in detail
+
+
+def test_limits_that_were_changed_are_said_as_they_are() -> None:
+    settings = JudgeSettings(sharpness_min=30.0, sharpness_sure_min=70.0)
+    verdict, _ = judge_measurement(a_measurement(sharpness=65.0), JudgeState(), settings)
+    assert verdict.detail == "sharpness 65: sharp from 70 on, blurred below 30"
+
+
 def test_a_night_that_is_no_fault_is_still_too_dark_to_judge() -> None:
     lenient = JudgeSettings(dark_mean_max=5.0)
     verdict, _ = judge_measurement(a_measurement(luma_mean=12.0, sharpness=None), JudgeState(), lenient)
@@ -97,6 +129,7 @@ def test_darkness_is_no_fault_while_the_kitchen_rests(changes: dict[str, Any]) -
     dark = a_measurement(**changes)
     resting, _ = judge_measurement(dark, JudgeState(), SETTINGS, working=False)
     assert (resting.state, resting.reason) == (State.UNKNOWN, UnknownReason.TOO_DARK_TO_JUDGE)
+    assert resting.detail.endswith("dark below 48")
     assert judge_one(dark).state == State.FAULT
 
 

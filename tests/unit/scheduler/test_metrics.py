@@ -58,7 +58,7 @@ def test_what_is_over_is_no_longer_scraped() -> None:
     metrics.scheduler(overloaded().status)
     metrics.scheduler(calm().status)
     now = scraped(metrics)
-    assert ("patrol_cameras_failing", "unreachable") not in now
+    assert now["patrol_cameras_failing", "unreachable"] == 0
     assert now["patrol_cameras_failing", "unauthorized"] == 2
     assert now["patrol_outages",] == now["patrol_scheduler_overloaded",] == 0
 

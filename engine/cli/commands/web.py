@@ -1,0 +1,32 @@
+"""`patrol web`: the API over HTTP, for an engine that runs without it or on another machine."""
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import CaOption, ConfigOption, ServerOption, settings_of
+
+
+def web(
+    config: ConfigOption = None,
+    listen: Annotated[str, typer.Option(help="Address of the HTTP server, host:port. Default: web.listen.")] = "",
+    server: ServerOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Serve the API over HTTP and JSON until SIGINT or SIGTERM. `patrol run` does so by itself (web.enabled)."""
+    from engine.config.checks import cross_key_errors
+    from engine.errors import ConfigError
+    from engine.runtime.log import configure_logging, logger
+    from engine.web.process import run_in_foreground
+
+    settings = settings_of(config)
+    if listen:
+        settings = settings.model_copy(update={"web": settings.web.model_copy(update={"listen": listen})})
+    errors = cross_key_errors(settings)
+    if errors:
+        raise ConfigError("; ".join(errors))
+    configure_logging(settings.log.level, settings.log.format, process="web")
+    engine = server or settings.serve.grpc_listen
+    authority = ca.read_bytes() if ca is not None else b""
+    run_in_foreground(settings, engine, authority, lambda address: logger().info("ready", web=address, engine=engine))
+    logger().info("stopped")

@@ -1,0 +1,33 @@
+"""Settings of the HTTP gateway."""
+
+from engine.config.setting import Section, key
+
+
+class WebSettings(Section):
+    """The API over HTTP and JSON; docs/http.md. A public address needs TLS and a token (`patrol token create`)."""
+
+    enabled: bool = key(True, "Whether `patrol run` starts the gateway.", hot=False)
+    listen: str = key("127.0.0.1:7704", "Address of the HTTP server, host:port.", hot=False)
+    tls_cert_file: str = key("", "PEM file with the certificate chain.", hot=False)
+    tls_key_file: str = key("", "PEM file with the private key.", hot=False)
+    hosts: tuple[str, ...] = key(
+        (),
+        "Names by which callers may address the server, beside localhost and its own address. Needed behind a proxy. "
+        "With a public address and no names here, every name is taken.",
+        hot=False,
+    )
+    cors_origins: tuple[str, ...] = key(
+        (), "Origins whose pages may call the API from a browser, such as https://console.example.", hot=False
+    )
+    deadline_s: float = key(
+        30.0, "Deadline of a call without the header Grpc-Timeout.", unit="s", ge=0.1, le=60, hot=False
+    )
+    body_bytes_max: int = key(
+        1_048_576, "Largest JSON body, or line of an import.", unit="B", ge=65_536, le=16_777_216, hot=False
+    )
+    import_bytes_max: int = key(
+        67_108_864, "Largest import, as lines of JSON.", unit="B", ge=65_536, le=1_073_741_824, hot=False
+    )
+    calls_max: int = key(64, "Most calls at once; more are refused with 503.", ge=1, le=4096, hot=False)
+    streams_max: int = key(200, "Most watches and checks at once; more are refused with 503.", ge=1, le=4096, hot=False)
+    connections_max: int = key(1024, "Most connections at once; more are refused with 503.", ge=1, le=65_536, hot=False)

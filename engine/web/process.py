@@ -1,0 +1,168 @@
+"""Runs the gateway as a process: opens its address, and serves until it is told to stop."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from engine.config.address import host_port
+from engine.config.schema import Settings
+from engine.errors import ConfigError, ListenError, PatrolError
+from engine.metrics.web import WebMetrics
+from engine.runtime.control import FAILED, STOP, Control
+from engine.runtime.log import logger
+from engine.web.app import build_app
+from engine.web.channel import EngineChannel
+
+EXIT_CANNOT_RUN = 2
+_HEADER_BYTES_MAX = 64 * 1024
+"""A BatchGetCameras of 1,000 names has 30 KB of URL."""
+_KEEP_ALIVE_S = 30
+_GRACE_S = 1
+_BACKLOG = 256
+_SWITCH_INTERVAL_S = 0.0005
+"""As in the hub: a thread that writes a large reply lets others run soon."""
+_GARBAGE_THRESHOLD = 50_000
+
+
+def run(settings: Settings, engine: str, control: Control) -> int:
+    """Run as a child of the supervisor until STOP; return the exit code. `engine`: gRPC address of the engine."""
+
+    def watch_control(stop: Callable[[], None]) -> None:
+        def read() -> None:
+            if any(word == STOP for word, *_ in control.receive()):
+                asyncio.get_running_loop().remove_reader(control.descriptor)
+                stop()
+
+        asyncio.get_running_loop().add_reader(control.descriptor, read)
+
+    _tune()
+    try:
+        serve(settings, engine, b"", lambda address: control.ready(web=address), watch_control)
+    except PatrolError as error:
+        logger().error("cannot run", code=error.code, detail=str(error))
+        control.send(FAILED, error.code, str(error))
+        return EXIT_CANNOT_RUN
+    return 0
+
+
+def run_in_foreground(settings: Settings, engine: str, ca: bytes, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. `ca`: PEM of the CA that signed the engine's certificate; empty: no TLS.
+
+    Raises ConfigError or ListenError.
+    """
+
+    def watch_signals(stop: Callable[[], None]) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+
+    _tune()
+    serve(settings, engine, ca, on_ready, watch_signals)
+
+
+def _tune() -> None:
+    """Make the interpreter answer evenly: a page of cameras makes thousands of short-lived objects."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+
+
+def serve(
+    settings: Settings,
+    engine: str,
+    ca: bytes,
+    on_ready: Callable[[str], None],
+    watch: Callable[[Callable[[], None]], None],
+) -> None:
+    """Bind, call `on_ready` with the address, and serve until what `watch` was given is called.
+
+    Raises ConfigError if the TLS files cannot be read, ListenError if the address cannot be bound.
+    """
+    listener = _bind(settings.web.listen)
+    with contextlib.closing(listener):
+        asyncio.run(_serve(settings, engine, ca, listener, on_ready, watch))
+
+
+async def _serve(
+    settings: Settings,
+    engine: str,
+    ca: bytes,
+    listener: socket.socket,
+    on_ready: Callable[[str], None],
+    watch: Callable[[Callable[[], None]], None],
+) -> None:
+    web = settings.web
+    channel = EngineChannel(engine, ca)
+    closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    app = build_app(web, settings.serve, channel, WebMetrics(), closing)
+    options: dict[str, Any] = {}
+    if web.tls_cert_file:
+        options = {"ssl_certfile": web.tls_cert_file, "ssl_keyfile": web.tls_key_file}
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",  # it bounds the size of headers
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # a caller could name any address
+        server_header=False,
+        limit_concurrency=web.connections_max,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=_HEADER_BYTES_MAX,
+        **options,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"web.tls_*_file: {error}; give readable PEM files that belong together") from error
+    server = _Server(config)
+
+    def stop() -> None:
+        if not closing.done():
+            closing.set_result(None)  # ends the streams; uvicorn would wait for them
+        server.should_exit = True
+
+    watch(stop)
+    host, _ = host_port(web.listen)
+    shown = f"[{host}]" if ":" in host else host
+    on_ready(f"{shown}:{listener.getsockname()[1]}")
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await channel.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals alone: the supervisor says when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _bind(listen: str) -> socket.socket:
+    host, port = host_port(listen)
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise ListenError(
+            f"web.listen = {listen!r}: {error.strerror or error}; stop what listens there, take another address, "
+            "or set web.enabled = false"
+        ) from error
+    listener.listen(_BACKLOG)  # callers that come before the server serves wait
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,160 @@
+"""docs/alerts.yml names metrics, labels and values that exist, and every rule fires when it should."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from engine.metrics import Metrics
+from engine.metrics.definitions import METRICS
+
+DOCS = Path(__file__).parents[2] / "docs"
+FILE = DOCS / "alerts.yml"
+RULES: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]
+]
+DEFINED = {metric.name: metric for metric in METRICS}
+FOREIGN = {"up", "process_start_time_seconds"}
+"""Metrics that Prometheus itself, or its client library, makes."""
+ALWAYS = {"job", "instance"}
+"""Labels that Prometheus adds to every series of ours."""
+
+SELECTOR = re.compile(r"\b((?:patrol|process)_[a-z_]+|up)\b(?:\{([^}]*)\})?")
+MATCHER = re.compile(r"(\w+)\s*(?:=|!=)\s*\"([^\"]*)\"")
+GROUPING = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
+
+FIRES = {
+    "PatrolDown": {"up": "0x20"},
+    "PatrolNotReady": {"patrol_ready": "0x20"},
+    "PatrolHubRestarts": {"process_start_time_seconds": "1 2 3 4x20"},
+    "PatrolProcessRestarts": {'patrol_worker_restarts_total{reason="signal_9"}': "0x12 1 2 3 4 5 5x20"},
+    "PatrolNoFeeder": {'patrol_feeders_ready{kind="feeder"}': "0x20"},
+    "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
+    "PatrolVerdictsLost": {'patrol_store_dropped_total{reason="queue_full"}': "0x15 3x10"},
+    "PatrolLate": {
+        "patrol_period_lag_seconds": "2000x30",
+        'patrol_class_period_seconds{class="ordinary",which="configured"}': "1800x30",
+    },
+    "PatrolManyCamerasOffline": {
+        'patrol_cameras{state="offline",region="130102"}': "3x30",
+        'patrol_cameras{state="ok",region="130102"}': "7x30",
+    },
+    "PatrolOutage": {'patrol_outage_cameras{host="10.0.0.1"}': "500x30"},
+    "PatrolEvidenceNearBudget": {"patrol_evidence_bytes": "99x90", "patrol_evidence_budget_bytes": "100x90"},
+    "PatrolExhibitsLost": {'patrol_evidence_out_total{rank="pinned"}': "0x80 1x10"},
+    "PatrolFindingsOverdue": {'patrol_findings_open{severity="blind",level="county",overdue="true"}': "2x90"},
+    "PatrolNoticesFailing": {
+        'patrol_notices_circuit_open{endpoint="county"}': "0x90",
+        'patrol_notices_total{endpoint="county",outcome="dead"}': "0x60 1x30",
+    },
+    "PatrolCertificateExpires": {"patrol_certificate_remaining_seconds": "86400x30"},
+    "PatrolTokenExpires": {"patrol_token_remaining_seconds": "86400x30"},
+    "PatrolConfigStale": {"patrol_config_stale": "1x30"},
+}
+"""By rule, series that make it fire, in Prometheus's notation, a value a minute."""
+SLOW = ("PatrolEvidenceNearBudget", "PatrolExhibitsLost", "PatrolFindingsOverdue", "PatrolNoticesFailing")
+"""Rules that wait for an hour or look back for one."""
+
+
+def test_every_rule_has_what_an_operator_needs() -> None:
+    names = [rule["alert"] for rule in RULES]
+    assert len(set(names)) == len(names) >= 6
+    for rule in RULES:
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
+        assert rule["annotations"]["summary"]
+        pages = re.findall(r"docs/([a-z]+\.md)(?:#([a-z-]+))?", rule["annotations"]["runbook"])
+        assert pages, f"{rule['alert']}: its runbook names no page"
+        for page, anchor in pages:
+            text = (DOCS / page).read_text(encoding="utf-8")
+            headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+            assert not anchor or anchor in headings, f"{rule['alert']}: docs/{page} has no heading {anchor}"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_a_rule_names_metrics_labels_and_values_that_exist(rule: dict[str, Any]) -> None:
+    expression = rule["expr"]
+    used = SELECTOR.findall(expression)
+    assert used
+    labels = set(ALWAYS)
+    for name, matchers in used:
+        assert name in DEFINED or name in FOREIGN, f"there is no metric {name}"
+        known = {label.name: label for label in DEFINED[name].labels} if name in DEFINED else {}
+        labels |= set(known)
+        for label, value in MATCHER.findall(matchers):
+            if label in ALWAYS:
+                continue
+            assert label in known, f"{name} has no label {label}"
+            assert not known[label].values or value in known[label].values, f"{label} is never {value}"
+    for group in GROUPING.findall(expression):
+        assert {label.strip() for label in group.split(",")} <= labels
+    for label in re.findall(r"\$labels\.(\w+)", json.dumps(rule["annotations"])):
+        assert label in labels
+
+
+def test_promtool_finds_nothing_wrong_with_rules_and_names() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    checked = subprocess.run([promtool, "check", "rules", str(FILE)], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(RULES)} rules found" in checked.stdout
+    linted = subprocess.run([promtool, "check", "metrics"], input=Metrics("x").render(), capture_output=True)
+    assert (linted.returncode, linted.stdout + linted.stderr) == (0, b"")
+
+
+def test_every_rule_fires_when_it_should_and_no_other(tmp_path: Path) -> None:
+    assert set(FIRES) == {rule["alert"] for rule in RULES}
+    tests = []
+    for rule in RULES:
+        alert = rule["alert"]
+        fired = [{"labels": f'{{alertname="{alert}"}}', "value": 1}]
+        tests.append(_case({"up": "1x100"} | FIRES[alert], 85 if alert in SLOW else 20, fired))
+    _test_rules(tmp_path, tests)
+
+
+def test_nothing_fires_while_all_is_well(tmp_path: Path) -> None:
+    metrics = Metrics("x")
+    metrics.readiness(True, True)
+    metrics.feeders({"feeder": 1})
+    metrics.evidence(10, 100, {})
+    metrics.cameras({("ok", "130102"): 9, ("offline", "130102"): 1})
+    metrics.notice_endpoint("county")
+    series = {
+        line.rpartition(" ")[0]: " ".join([line.rpartition(" ")[2].removesuffix(".0").removeprefix("+")] * 90)
+        for line in metrics.render().decode().splitlines()
+        if line.startswith("patrol_")
+    }
+    assert len(series) > 100
+    _test_rules(tmp_path, [_case({"up": "1x100"} | series, minute, []) for minute in (20, 85)])
+
+
+def _case(series: dict[str, str], minute: int, fired: list[dict[str, Any]]) -> dict[str, Any]:
+    """A case of promtool: these series, and what fires at this minute."""
+    fires = {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": f"{minute}m"}
+    return {
+        "interval": "1m",
+        "input_series": [{"series": _placed(name), "values": values} for name, values in series.items()],
+        "promql_expr_test": [fires | {"exp_samples": fired}],
+    }
+
+
+def _test_rules(folder: Path, cases: list[dict[str, Any]]) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    file = folder / "cases.yml"  # JSON is YAML
+    file.write_text(json.dumps({"rule_files": [str(FILE)], "evaluation_interval": "1m", "tests": cases}))
+    ran = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def _placed(series: str) -> str:
+    """The series as a scrape of the engine stores it."""
+    name, _, labels = series.partition("{")
+    places = 'job="kitchen-patrol",instance="a"'
+    return f"{name}{{{places},{labels}" if labels else f"{name}{{{places}}}"

@@ -1,0 +1,83 @@
+"""How the tests run the lines of the pages: what is substituted, what is not run and why, what may end otherwise.
+
+Everything that differs from a reader's machine is in this module. A line that matches no rule runs as it stands.
+"""
+
+import re
+from dataclasses import dataclass
+
+ADDRESSES = {"7701": "intake", "7702": "grpc", "7703": "metrics", "7704": "web"}
+"""The default ports; a page's 127.0.0.1:PORT becomes a free port of this machine, in lines and in patrol.toml alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Lines that match `pattern` from their beginning, and why they are an exception."""
+
+    pattern: str
+    reason: str
+
+    def holds(self, line: str) -> bool:
+        return re.match(self.pattern, line) is not None
+
+
+NOT_RUN = (
+    Rule(r"make |\.ci/run", "builds an environment and runs everything; test_docs.py checks that the target exists"),
+    Rule(r"(pip|pipx|uv|uvx|python3 -m venv|/opt/patrol/bin/) ?", "installs; `python -m tests.trial` does it"),
+    Rule(r"(apt-get|createuser|useradd|install -D|cp examples/patrol\.service|journalctl)", "changes the machine"),
+    Rule(
+        r"systemctl (daemon-reload|enable|reload)", "changes the machine; stop and start are done to the test's engine"
+    ),
+    Rule(r"grpcurl ", "not on every machine; test_docs.py reads call and request, `python -m tests.trial` calls"),
+    Rule(r"python -m (bench|tests)\.|pytest ", "takes minutes; test_docs.py checks module and flags"),
+    Rule(r"patrol cameras pull ", "needs a media platform: tests/integration/feed/test_platforms.py"),
+    Rule(r"patrol demo", "takes a minute and needs no line of a page before it"),
+    Rule(r"(ffmpeg|docker|node|npm|npx|go|java|dotnet|prometheus|promtool|openssl) ", "another program's line"),
+)
+"""What is not run on a test machine. tests/contract/test_docs.py checks what can be checked without running it."""
+
+ENDS_WITH = {
+    2: (
+        Rule(r"patrol check .*rtsp://", "one of the sources has no picture, as the page shows"),
+        Rule(r"patrol db restore FILE", "FILE is the copy of an engine that runs: refused, as the page says"),
+    ),
+    1: (
+        Rule(r"patrol check .*canteen_defocus", "one of the sources is a fault, as the page shows"),
+        Rule(r"patrol config check .*(plan|new|patrol|新配置)\.toml", "usable, with warnings"),
+        Rule(r"patrol config diff ", "the two differ, as diff(1) says it"),
+        Rule(r"patrol simulate ", "a promise was broken, or nothing was due in the shortened time"),
+        Rule(r"patrol notices replay ", "the notice named was not given up"),
+    ),
+}
+"""Lines that may end with another code than 0."""
+
+SHORTENED = (
+    (re.compile(r"^(patrol simulate .*?)( *#.*)?$"), r"\1 --hours 0.02"),
+    (re.compile(r"--cameras 131072"), "--cameras 4096"),
+    (re.compile(r"^(python examples/gateway\.py .*?)( *#.*)?$"), r"\1 --intake tcp://127.0.0.1:7701 --count 2"),
+)
+"""What would take minutes is run with less of it; a later option takes precedence over an earlier one."""
+
+
+def not_run(line: str) -> str:
+    """Why a line is not run; empty if it is."""
+    return next((rule.reason for rule in NOT_RUN if rule.holds(line)), "")
+
+
+def allowed_codes(line: str) -> set[int]:
+    """The exit codes with which a line may end."""
+    return {0} | {code for code, rules in ENDS_WITH.items() if any(rule.holds(line) for rule in rules)}
+
+
+def localised(text: str, ports: dict[str, int]) -> str:
+    """Replace the default ports of loopback addresses by `ports`, by the names of ADDRESSES."""
+    for port, name in ADDRESSES.items():
+        text = re.sub(rf"\b127\.0\.0\.1:{port}\b", f"127.0.0.1:{ports[name]}", text)
+    return text
+
+
+def shortened(line: str) -> str:
+    """Apply SHORTENED."""
+    for pattern, replacement in SHORTENED:
+        line = pattern.sub(replacement, line)
+    return line

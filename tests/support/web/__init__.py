@@ -1,0 +1,1 @@
+"""Helpers that run the HTTP gateway and call it."""
