@@ -1,10 +1,13 @@
 """Findings over the API: filters and order, counts, batches with a result a row, and their lines in the audit log."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from engine.cli.main import app
 from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.errors import ErrorReason, Resource
@@ -175,3 +178,28 @@ def test_a_viewer_may_count_and_not_act(world: World) -> None:
             client.findings.dismiss_all({1: 0}, "no")
         assert (caught.value.status, caught.value.reason) == ("PERMISSION_DENIED", ErrorReason.ROLE_TOO_LOW)
         assert caught.value.metadata["role_needed"] == "inspector"
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        (["--find", "烹饪间0", "--severity", "blind"], [9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        (["--cause", "covered", "--cause", "blurred/grease", "--rows", "2"], [12, 11]),
+        (["--cause", "offline"], []),
+        (["--overdue"], []),
+        (["--supervised"], []),
+        (["--region", HERE, "--order", "number"], [11, 9, 7, 5, 3, 1]),
+    ],
+)
+def test_the_command_line_filters_as_the_api_does(world: World, options: list[str], numbers: list[int]) -> None:
+    words = ["findings", "list", "--json", "--server", world.served.address, "--token", world.admin, *options]
+    ended = CliRunner().invoke(app, words)
+    assert ended.exit_code == 0, ended.output
+    found = re.findall(r'"(?:finding_id|finding|name)": "?(?:findings/)?(\d+)', ended.output)
+    assert [int(number) for number in found] == numbers
+
+
+def test_the_command_line_names_a_kind_that_is_none(world: World) -> None:
+    words = ["findings", "list", "--server", world.served.address, "--token", world.admin, "--cause", "nonsense"]
+    ended = CliRunner().invoke(app, words)
+    assert ended.exit_code != 0
