@@ -21,7 +21,8 @@ from engine.cli.options import (
     times_of,
 )
 from engine.errors import ConfigError
-from engine.model.findings import WHY_CHARS_MAX, Finding, FindingQuery, FindingState, Level
+from engine.model.findings import WHY_CHARS_MAX, Finding, FindingOrder, FindingQuery, FindingState, Level
+from engine.model.verdict import Severity
 from engine.terminal.findings import columns, event_columns, event_json, event_row, finding_json, finding_row
 from engine.terminal.tables import show_table
 
@@ -54,6 +55,23 @@ def list_findings(
     state: Annotated[list[FindingState] | None, typer.Option(help="Only in this state; may be repeated.")] = None,
     level: Annotated[Level | None, typer.Option(help="Only findings that this level is responsible for.")] = None,
     ended: Annotated[bool, typer.Option("--all", help="Include findings that are closed or dismissed.")] = False,
+    severity: Annotated[Severity | None, typer.Option(help="Only this severe or worse; blind is the worst.")] = None,
+    cause: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this kind (blurred, offline), or kind/cause (blurred/grease); may be repeated."),
+    ] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only findings whose deadline has passed.")] = False,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Only findings that a higher level watches.")
+    ] = False,
+    text: Annotated[str, typer.Option("--find", help="Only cameras and canteens with this text in their name.")] = "",
+    order: Annotated[
+        FindingOrder,
+        typer.Option(help="Order: number (newest first), open_time, deadline_time, severity or level."),
+    ] = FindingOrder.NUMBER,
+    descending: Annotated[
+        bool, typer.Option("--desc", help="The highest first, in an order other than number.")
+    ] = False,
     rows: Annotated[int, typer.Option(help="Findings to show at most.", min=1, max=1_000_000)] = 100,
     utc: UtcOption = False,
     as_json: JsonOption = False,
@@ -62,10 +80,23 @@ def list_findings(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """List open findings, newest first."""
+    """List open findings, newest first unless --order says otherwise."""
     states = frozenset(state or ())
     query = FindingQuery(
-        region, site, camera, states, level, open_only=not ended and not states, page_size=min(rows, _PAGE_ROWS_MAX)
+        region,
+        site,
+        camera,
+        states,
+        level,
+        open_only=not ended and not states,
+        page_size=min(rows, _PAGE_ROWS_MAX),
+        order=order,
+        descending=descending or order is FindingOrder.NUMBER,
+        severity_min=severity,
+        cause_keys=frozenset(cause or ()),
+        overdue=True if overdue else None,
+        supervised=True if supervised else None,
+        text=text,
     )
     settings = settings_of(config)
     times = times_of(settings, utc)

@@ -139,7 +139,7 @@ def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
         site_id=message.site_id,
         site_name=message.site_name,
         region=message.region,
-        key_point=_KEY_POINT.get(message.key_point, KeyPoint.OTHER),
+        key_point=key_point_of(message.key_point),
         required=message.required,
         uplink=message.uplink,
         hours=message.hours,
