@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from engine.clock import wall_ns
 from engine.config import Settings, load
+from engine.config.calendar import load_calendar
+from engine.terminal.times import UTC, Times
 
 if TYPE_CHECKING:
     from engine.client import PatrolClient  # imported late: gRPC loads slowly, and most commands do without it
@@ -23,6 +26,7 @@ TokenOption = Annotated[str, typer.Option("--token", envvar="PATROL_TOKEN", help
 CaOption = Annotated[
     Path | None, typer.Option("--ca", help="PEM file of the CA that signed the engine's certificate; implies TLS.")
 ]
+UtcOption = Annotated[bool, typer.Option("--utc", help="Print times in UTC, not in the calendar's time zone.")]
 
 OUT = Console(soft_wrap=False)
 ERR = Console(stderr=True)
@@ -31,6 +35,11 @@ ERR = Console(stderr=True)
 def settings_of(config: Path | None) -> Settings:
     """Return the settings of the file, or the defaults if it is None. Raises ConfigError if the file is wrong."""
     return load(config) if config is not None else Settings()
+
+
+def times_of(settings: Settings, utc: bool) -> Times:
+    """Return how times are printed: in the time zone of the calendar file, or in UTC. Raises ConfigError."""
+    return Times(UTC if utc else load_calendar(settings.scheduler.calendar_file).timezone, wall_ns())
 
 
 @contextmanager

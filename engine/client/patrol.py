@@ -25,6 +25,7 @@ from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, Sch
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import Verdict
 from engine.serve.messages.convert import (
+    REGISTRY_COLUMN,
     camera_message,
     engine_of,
     picture_of,
@@ -235,7 +236,9 @@ class PatrolClient:
                 yield cameras_pb2.ImportCamerasRequest(options=options, cameras=rows)
 
         reply = self._channel.call(self._cameras.ImportCameras, requests(), _IMPORT_S)
-        problems = tuple(RowProblem(p.index, _COLUMN.get(p.field, p.field), p.value, p.message) for p in reply.problems)
+        problems = tuple(
+            RowProblem(p.index, REGISTRY_COLUMN.get(p.field, p.field), p.value, p.message) for p in reply.problems
+        )
         return ImportReport(reply.added, reply.changed, reply.unchanged, problems)
 
     def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
@@ -358,7 +361,3 @@ class PatrolClient:
     def league(self, query: LeagueQuery) -> LeagueTable:
         """Return regions ordered by a KPI."""
         return league_of(self._channel.call(self._patrol.QueryLeague, league_query_message(query)), query.kpi)
-
-
-_COLUMN = {"name": "camera_id", "display_name": "name", "disabled": "enabled"}
-"""The registry's column for a field of the message, where the two names differ."""

@@ -64,9 +64,12 @@ class Port:
         """Check all rows, then store and visit the good ones; with a bad row and without `keep_good` none."""
         cameras, problems = await asyncio.to_thread(self._check, cameras)
         bad = {problem.index for problem in problems}
-        if validate_only or (bad and not keep_good):
+        if bad and not keep_good:
             return ImportReport(problems=problems)
         good = [camera for index, camera in enumerate(cameras) if index not in bad]
+        if validate_only:
+            would = await asyncio.to_thread(self._store.registry.compare, good)
+            return ImportReport(*would, problems)
         counts = (0, 0, 0)
         for begin in range(0, len(good), _IMPORT_ROWS):
             rows = good[begin : begin + _IMPORT_ROWS]

@@ -1,11 +1,11 @@
 """`patrol check`: judges files and URLs once, without an engine."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.errors import ConfigError, PatrolError
 from engine.terminal.formatting import score_text, state_text
@@ -43,7 +43,7 @@ def check(
         for answer in check_sources(sources, settings, done):
             answers.append(answer)
             if as_json:
-                OUT.out(json.dumps(answer.json(), ensure_ascii=False), highlight=False)
+                print_json(answer.json())
     if not as_json:
         _show_checks(answers)
     if picture is not None:

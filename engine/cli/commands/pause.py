@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import OUT, CaOption, ConfigOption, ServerOption, TokenOption, client_of, settings_of
+from engine.cli.json_output import print_message
+from engine.cli.options import (
+    OUT,
+    CaOption,
+    ConfigOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+    client_of,
+    settings_of,
+)
 from engine.clock import ns, wall_ns
 from engine.errors import ConfigError
 from engine.model.schedule import PauseKind, PauseScope, PauseStatus
@@ -23,6 +33,7 @@ def pause(
     host: HostOption = "",
     camera: CameraOption = "",
     minutes: Annotated[float, typer.Option(help="Minutes until it ends; 0: until it is resumed.", min=0)] = 0.0,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -32,7 +43,7 @@ def pause(
     scope = _scope(region, uplink, host, camera)
     until_ns = wall_ns() + ns(60 * minutes) if minutes else 0
     with client_of(settings_of(config), server, token, ca) as client:
-        _show(client.pause(scope, reason, until_ns), "paused")
+        _show(client.pause(scope, reason, until_ns), "paused", as_json)
 
 
 def resume(
@@ -40,6 +51,7 @@ def resume(
     uplink: UplinkOption = "",
     host: HostOption = "",
     camera: CameraOption = "",
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -47,7 +59,7 @@ def resume(
 ) -> None:
     """Resume visits. Name exactly the region, recorder, platform or camera that was paused; `patrol top` lists them."""
     with client_of(settings_of(config), server, token, ca) as client:
-        _show(client.resume(_scope(region, uplink, host, camera)), "resumed")
+        _show(client.resume(_scope(region, uplink, host, camera)), "resumed", as_json)
 
 
 def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScope:
@@ -66,7 +78,12 @@ def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScop
     return given[0]
 
 
-def _show(status: PauseStatus, action: str) -> None:
+def _show(status: PauseStatus, action: str, as_json: bool) -> None:
+    if as_json:
+        from engine.serve.messages.schedule import pause_message
+
+        print_message(pause_message(status))
+        return
     scope, until_ns = status.pause.scope, status.pause.until_wall_ns
     end = f", until {day_text(until_ns)}" if until_ns and action == "paused" else ""
     OUT.out(f"{action}: {scope.kind} {scope.value or 'all'}, {status.cameras:,} cameras{end}", highlight=False)

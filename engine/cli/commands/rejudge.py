@@ -1,10 +1,10 @@
 """`patrol rejudge`: judges the latest pictures again under other thresholds."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.json_output import print_json
 from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
 from engine.clock import wall_ns
 from engine.terminal.formatting import clock_text
@@ -37,7 +37,7 @@ def rejudge(
     try:
         for result in batch.rejudge(store.measured(earliest_ns, region), settings.judge, totals):
             if as_json and (result.changed or every):
-                OUT.out(json.dumps(result.json(), ensure_ascii=False), highlight=False)
+                print_json(result.json())
             elif result.changed and len(rows) < rows_max:
                 rows.append(
                     [
