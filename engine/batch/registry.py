@@ -139,7 +139,7 @@ class DatabaseRegistry:
     def _write(self, camera: Camera) -> CameraStatus:
         problems = check_cameras([camera], partial(check_url, schemes=self._settings.feed.schemes))
         if problems:
-            raise RegistryError("; ".join(f"{row.column}: {row.message}" for row in problems))
+            raise RegistryError("; ".join(map(_sentence, problems)))
         self.upsert([camera])
         status = self._store.registry.get(camera.camera_id)
         if status is None:  # somebody else removed it in this moment
@@ -202,6 +202,11 @@ def running_engine(settings: Settings, server: str, token: str, ca: Path | None)
 def unknown_camera(camera_id: str, where: str) -> RegistryError:
     """Return the error for an id that is not in the registry."""
     return RegistryError(f"camera {camera_id!r} is not in {where}; `patrol cameras list` shows all")
+
+
+def _sentence(problem: RowProblem) -> str:
+    value = "" if problem.value in problem.message else f" {problem.value!r}"
+    return f"{problem.column}{value}: {problem.message}"
 
 
 def _summary(problems: Sequence[RowProblem]) -> str:

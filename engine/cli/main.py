@@ -24,7 +24,7 @@ from engine.cli.commands.token import audit
 from engine.cli.options import ERR, OUT
 from engine.errors import PatrolError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Patrols every kitchen camera of a province.")
+app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.")
 for command in (
     run, demo, check, check_now, verdicts, picture, top, plan, pause, resume, simulate, rejudge, report, spot_check,
     audit, export,
