@@ -60,6 +60,17 @@ class StoreError(PatrolError):
     code = "store"
 
 
+class NoDatabaseError(StoreError):
+    """Raised when the database that is to be read does not exist, or holds no tables of the engine. Nothing is created.
+
+    `name`: its file with the whole path, or its URL without the password.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name
+
+
 class UnavailableError(PatrolError):
     """Something the call needs is not available right now; the caller may try the same call again."""
 

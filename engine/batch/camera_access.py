@@ -163,14 +163,14 @@ def open_cameras(
 ) -> Iterator[CameraAccess]:
     """Open the engine if it answers; else, unless `server` names one, the database and the files beside it.
 
-    `files`: read them even if an engine runs, unless `server` names one.
+    `files`: read them even if an engine runs, unless `server` names one. Raises NoDatabaseError if there is no database.
     """
     if server or not files:
         with running_engine(settings, server, token, ca) as client:
             if client is not None:
                 yield ApiCameras(client, server or settings.serve.grpc_listen)
                 return
-    with closing(Store.open(settings.record.url)) as store:
+    with closing(Store.open_existing(settings.record.url)) as store:
         yield KeptCameras(store, settings)
 
 

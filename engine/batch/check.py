@@ -16,14 +16,12 @@ from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
-from engine.model.verdict import State, UnknownReason, Verdict
+from engine.model.verdict import UnknownReason, Verdict
 from engine.model.visit import FeedKind, VisitFailure, VisitOrder
 from engine.redact import redact
 from engine.serve.messages.convert import verdict_message
 from engine.serve.messages.proto_json import message_json
 from engine.worker.process import measure
-
-EXIT_OK, EXIT_FAULT, EXIT_NO_PICTURE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +56,6 @@ def check_sources(
             on_done(number)
     finally:
         decoder.close()
-
-
-def exit_code(results: Sequence[CheckResult]) -> int:
-    """Return the exit code: 0 if all are ok, 1 if there is a fault or an unknown, 2 if a source gave no picture."""
-    if any(result.measurement is None for result in results):
-        return EXIT_NO_PICTURE
-    return EXIT_OK if all(result.verdict.state is State.OK for result in results) else EXIT_FAULT
 
 
 def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.client import CallError, PatrolClient
+from engine.client import CallError, PatrolClient, read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.feed.camera_url import check_url
@@ -26,9 +26,13 @@ _PROBLEMS_SHOWN = 20
 
 
 class RegistryAccess(Protocol):
-    """Where a command reads and writes cameras. `name` says for people where that is."""
+    """Where a command reads and writes cameras.
+
+    `name` says for people where that is. `created`: the name of the database if it was created just now, else empty.
+    """
 
     name: str
+    created: str
 
     def upsert(self, cameras: Iterable[Camera], keep_good: bool = False, *, dry_run: bool = False) -> ImportReport:
         """Add or replace cameras. Raises RegistryError if one is not allowed, unless `keep_good`; then nothing is
@@ -54,6 +58,7 @@ class ApiRegistry:
     def __init__(self, client: PatrolClient, address: str) -> None:
         self._client = client
         self.name = f"the engine at {address}"
+        self.created = ""
 
     def upsert(self, cameras: Iterable[Camera], keep_good: bool = False, *, dry_run: bool = False) -> ImportReport:
         """Add or replace cameras; the engine visits them from now on. Raises RegistryError as RegistryAccess says."""
@@ -89,6 +94,7 @@ class DatabaseRegistry:
         self._settings = settings
         self._with_passwords = with_passwords
         self.name = f"the database {redact(url)}"
+        self.created = store.created
 
     def upsert(self, cameras: Iterable[Camera], keep_good: bool = False, *, dry_run: bool = False) -> ImportReport:
         """Add or replace cameras in one transaction; the engine visits them from its next start on.
@@ -159,21 +165,28 @@ class DatabaseRegistry:
 
 
 @contextmanager
-def open_registry(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[RegistryAccess]:
-    """Open the registry of the engine if it answers; else, unless `server` names one, the database."""
+def open_registry(
+    settings: Settings, server: str, token: str, ca: Path | None, *, create: bool = False
+) -> Iterator[RegistryAccess]:
+    """Open the registry of the engine if it answers; else, unless `server` names one, the database.
+
+    `create`: create the database if there is none, for commands that write. Raises NoDatabaseError without it.
+    """
     with running_engine(settings, server, token, ca) as client:
         if client is not None:
             yield ApiRegistry(client, server or settings.serve.grpc_listen)
             return
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=create) as registry:
         registry.name += " (no engine is running)"
         yield registry
 
 
 @contextmanager
-def open_database_registry(settings: Settings, with_passwords: bool = False) -> Iterator[DatabaseRegistry]:
-    """Open the registry in the database, whether an engine runs or not."""
-    store = Store.open(settings.record.url)
+def open_database_registry(
+    settings: Settings, with_passwords: bool = False, *, create: bool = False
+) -> Iterator[DatabaseRegistry]:
+    """Open the registry in the database, whether an engine runs or not; `create` as in open_registry."""
+    store = Store.open(settings.record.url) if create else Store.open_existing(settings.record.url)
     try:
         yield DatabaseRegistry(store, settings, with_passwords)
     finally:
@@ -186,8 +199,7 @@ def running_engine(settings: Settings, server: str, token: str, ca: Path | None)
 
     None if `server` is empty and no engine answers there. Raises CallError if the one at `server` does not answer.
     """
-    authority = ca.read_bytes() if ca is not None else b""
-    with PatrolClient(server or settings.serve.grpc_listen, token=token, ca=authority) as client:
+    with PatrolClient(server or settings.serve.grpc_listen, token=token, ca=read_ca(ca)) as client:
         try:
             client.status()
         except CallError as error:

@@ -2,11 +2,13 @@
 
 import os
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
 from engine import __version__
+from engine.cli import errors, exit_codes
 from engine.cli.camera_commands.check_now import check_now
 from engine.cli.camera_commands.picture import picture
 from engine.cli.camera_commands.show import verdicts
@@ -24,7 +26,7 @@ from engine.cli.commands.token import audit
 from engine.cli.options import ERR, OUT
 from engine.errors import PatrolError
 
-app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.")
+app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.", epilog=exit_codes.epilog())
 for command in (
     run, demo, check, check_now, verdicts, picture, top, plan, pause, resume, simulate, rejudge, report, spot_check,
     audit, export,
@@ -40,15 +42,12 @@ app.add_typer(kpi.app, name="kpi")
 app.add_typer(evidence.app, name="evidence")
 
 
-_EXIT_SIGPIPE = 141
-"""What a shell reports for a program that SIGPIPE ended: 128 + 13."""
-
-
 def main() -> None:
     """Run the command that `sys.argv` names, and exit.
 
-    A PatrolError becomes one sentence on stderr and exit code 2, Ctrl-C exit code 130. Where the reader of the output
-    is gone (`patrol ... | head`), the command ends without a word and with 141: 0, 1 and 2 keep their meaning.
+    An error becomes one sentence on stderr and exit code 2, Ctrl-C exit code 130, a bug a traceback and exit code 70.
+    Where the reader of the output is gone (`patrol ... | head`), the command ends without a word and with 141: 0, 1 and
+    2 keep their meaning. exit_codes.py has the table.
     """
     try:
         _run()
@@ -57,21 +56,36 @@ def main() -> None:
             raise
         # The interpreter flushes stdout once more when it exits; what is left in the buffer goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(_EXIT_SIGPIPE)
+        sys.exit(exit_codes.PIPE_CLOSED)
 
 
 def _run() -> None:
     try:
-        app()
-    except PatrolError as error:
-        ERR.print(f"[red]error[/red] ({error.code}):", end=" ")
-        ERR.out(str(error), highlight=False)
-        sys.exit(2)
+        sys.exit(app(prog_name="patrol", standalone_mode=False) or exit_codes.OK)
+    except errors.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            sys.exit(exit_codes.REFUSED)
+        _refuse(error)
+    except BrokenPipeError:
+        raise
+    except (PatrolError, OSError) as error:
+        _refuse(error)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(exit_codes.INTERRUPTED)
+    except Exception:  # noqa: BLE001 (a bug: whoever mends it needs the traceback)
+        traceback.print_exc()
+        sys.exit(exit_codes.BUG)
     finally:
         if sys.stdout is not None:  # None if the shell closed it (`>&-`)
             sys.stdout.flush()  # while main can still handle a closed pipe
+
+
+def _refuse(error: Exception) -> NoReturn:
+    code, message = errors.sentence(error)
+    ERR.print(f"[red]error[/red] ({code}):", end=" ")
+    ERR.out(message, highlight=False)
+    sys.exit(exit_codes.REFUSED)
 
 
 def _is_broken_pipe(error: BaseException | None) -> bool:

@@ -45,10 +45,10 @@ def times_of(settings: Settings, utc: bool) -> Times:
 @contextmanager
 def client_of(settings: Settings, server: str, token: str, ca: Path | None) -> "Iterator[PatrolClient]":
     """Open a client of the engine at `server`, or at the configuration's address if it is empty."""
-    from engine.client import PatrolClient
+    from engine.client import PatrolClient, read_ca
 
     address = server or settings.serve.grpc_listen
-    with PatrolClient(address, token=token, ca=ca.read_bytes() if ca is not None else b"") as client:
+    with PatrolClient(address, token=token, ca=read_ca(ca)) as client:
         yield client
 
 

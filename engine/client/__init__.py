@@ -4,7 +4,7 @@ Importing it loads gRPC, which takes long; the command line imports it only in t
 """
 
 from engine.client.access import AccessClient
-from engine.client.channel import CallError
+from engine.client.channel import CallError, read_ca
 from engine.client.findings import FindingChanges, FindingClient
 from engine.client.patrol import CheckResult, Page, PatrolClient, WatchBatch
 
@@ -17,4 +17,5 @@ __all__ = [
     "Page",
     "PatrolClient",
     "WatchBatch",
+    "read_ca",
 ]

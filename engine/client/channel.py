@@ -1,13 +1,14 @@
 """A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from engine.errors import PatrolError
+from engine.errors import ConfigError, PatrolError
 
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 _RECONNECT_MS_MAX = 2_000
@@ -40,6 +41,19 @@ class CallError(PatrolError):
         self.violations = tuple(violations)
         self.retry_s = retry_s
         self.metadata = metadata or {}
+
+
+def read_ca(path: Path | None) -> bytes:
+    """Return the PEM of a CA's certificate; empty for None. Raises ConfigError if the file holds none."""
+    if path is None:
+        return b""
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--ca {path}: {error.strerror}; give the PEM file of the CA's certificate") from error
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise ConfigError(f"--ca {path}: holds no certificate in PEM; give the file of the CA that signed the engine's")
+    return pem
 
 
 class Channel:
@@ -94,19 +108,59 @@ class Channel:
 
     def _error(self, error: Any) -> CallError:
         status = error.code().name
-        if status == "UNAVAILABLE" and "failed to connect" in (error.details() or ""):
-            return CallError(
-                status, f"no engine answers at {self._address}; start `patrol run`, or give its address with --server"
-            )
+        if status == "UNAUTHENTICATED":
+            return CallError(status, self._token_text(), reason=status)
         info, violations, retry_s = _details(error)
         return CallError(
             status,
-            error.details() or status,
+            error.details() or status if info.reason else self._transport_text(status, error.details() or ""),
             reason=info.reason,
             violations=violations,
             retry_s=retry_s,
             metadata=dict(info.metadata),
         )
+
+    def _token_text(self) -> str:
+        if not self._metadata:
+            return (
+                f"the engine at {self._address} wants a token; pass one with --token or in PATROL_TOKEN "
+                "(`patrol token create` makes one)"
+            )
+        return (
+            f"the engine at {self._address} does not accept this token: it is unknown, revoked or expired; pass "
+            "another with --token or in PATROL_TOKEN"
+        )
+
+    def _transport_text(self, status: str, details: str) -> str:
+        """Say what went wrong where the engine itself gave no reason: gRPC did, or something between."""
+        engine = f"the engine at {self._address}"
+        if status == "UNAVAILABLE":
+            return self._unreachable_text(details)
+        if status == "DEADLINE_EXCEEDED":
+            return f"{engine} did not answer in time; ask for less, or again later"
+        if status == "UNIMPLEMENTED":
+            return f"{engine} does not know this call: it is older than this program, or no engine; upgrade it"
+        if status == "RESOURCE_EXHAUSTED":
+            return f"the answer of {engine} is larger than {_MESSAGE_BYTES_MAX >> 20} MiB; ask for less"
+        if status == "CANCELLED":
+            return f"{engine} ended the call; ask again"
+        return f"{engine} ended the call ({status.lower()}: {details}); its log may say more"
+
+    def _unreachable_text(self, details: str) -> str:
+        address, lower = self._address, details.lower()
+        if "resolv" in lower or "dns" in lower:
+            return f"{address}: no machine of this name is known; give HOST:PORT of an engine"
+        if any(word in lower for word in ("handshake", "ssl", "tls", "certificate")):
+            return (
+                f"{address}: the engine's certificate is not signed by the given CA, or it uses no TLS; give the CA's "
+                "certificate, or none"
+            )
+        if any(word in lower for word in ("socket closed", "connection reset", "broken pipe", "goaway")):
+            return (
+                f"{address}: the connection was closed; the engine stopped, wants TLS (give its CA's certificate), or "
+                "something else listens there"
+            )
+        return f"no engine answers at {address}; start `patrol run`, or give its address with --server"
 
 
 def _details(error: Any) -> tuple[error_details_pb2.ErrorInfo, list[tuple[str, str]], float | None]:

@@ -9,10 +9,8 @@ from pydantic import ValidationError
 from engine.config.checks import cross_key_errors
 from engine.config.schema import Settings
 from engine.config.toml_section import unknown_key
+from engine.config.wrong_value import shown_value, where, wrong_value
 from engine.errors import ConfigError
-from engine.redact import redact
-
-_SHOWN_CHARS = 120
 
 
 def load(path: Path) -> Settings:
@@ -49,13 +47,10 @@ def loads(text: str, name: str = "config") -> Settings:
 
 
 def _sentence(error: Any) -> str:
-    """Return one pydantic error as: key, value, what is allowed."""
+    """Return one Pydantic error as: key, value, what is allowed, remedy."""
     if error["type"] == "extra_forbidden":
         return unknown_key(error["loc"], Settings)
-    path = ".".join(str(part) for part in error["loc"])
+    path = where(error["loc"])
     if error["type"] == "missing":
         return f"{path}: is missing; add it"
-    shown = redact(repr(error["input"]))
-    if len(shown) > _SHOWN_CHARS:
-        shown = f"{shown[:_SHOWN_CHARS]}..."
-    return f"{path} = {shown}: {error['msg'][0].lower()}{error['msg'][1:]}; correct the value"
+    return f"{path}{shown_value(error['input'])}: {wrong_value(error)}; correct the value"

@@ -4,16 +4,15 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from engine.config.setting import Section
+from engine.config.wrong_value import shown_value, where, wrong_value
 from engine.errors import ConfigError
 
 Kind = TypeVar("Kind", bound=Section)
-_VALUE_CHARS_MAX = 80
 
 
 def read_section(path: Path, kind: type[Kind], *, bytes_max: int = 1024 * 1024, label: str = "") -> Kind:
@@ -46,14 +45,13 @@ def unknown_key(location: Sequence[int | str], kind: type[BaseModel]) -> str:
 
 
 def _sentence(error: Any, kind: type[Section]) -> str:
-    """Return one pydantic error as: location, value, what is wrong, remedy."""
+    """Return one Pydantic error as: location, value, what is wrong, remedy."""
     if error["type"] == "extra_forbidden":
         return unknown_key(error["loc"], kind)
-    where = ".".join(map(str, error["loc"])) or "file"
-    message = error["msg"].removeprefix("Value error, ")
+    path = where(error["loc"]) or "file"
     if error["type"] == "missing":
-        return f"{where}: is missing; add it"
-    return f"{where} = {shorten(repr(error['input']), _VALUE_CHARS_MAX)}: {message}; correct the entry"
+        return f"{path}: is missing; add it"
+    return f"{path}{shown_value(error['input'])}: {wrong_value(error)}; correct the entry"
 
 
 def _is_consequence(error: Any, errors: Sequence[Any]) -> bool:

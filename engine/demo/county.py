@@ -3,7 +3,7 @@
 import multiprocessing
 import random
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -64,6 +64,7 @@ class County:
     """The county, whose cameras stream while the context is open.
 
     `on_progress(done, total)` is called as clips are made. `only`: numbers of the cameras to stream; None: all.
+    `healthy`: every camera streams what it would show without its fault.
     """
 
     def __init__(
@@ -71,8 +72,12 @@ class County:
         seed: int = 0,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         only: Collection[int] | None = None,
+        healthy: bool = False,
     ) -> None:
         self._plans, self._faults = _plan(seed)
+        if healthy:
+            self._plans = [replace(plan, fault="") for plan in self._plans]
+            self._faults = dict.fromkeys(self._faults, "")
         if only is not None:
             self._plans = [plan for plan in self._plans if plan.number in only]
         self._on_progress = on_progress

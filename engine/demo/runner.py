@@ -13,7 +13,9 @@ from rich.live import Live
 from rich.text import Text
 
 from engine.client import CallError, PatrolClient
+from engine.clock import wall_ns
 from engine.config import Settings
+from engine.config.calendar import Calendar
 from engine.config.judge import JudgeSettings
 from engine.config.schema import (
     FeedSettings,
@@ -27,10 +29,11 @@ from engine.demo.county import County, DemoCamera, tally
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict
 from engine.supervisor.app import Supervisor
-from engine.terminal.formatting import clock_text, state_of, state_text
+from engine.terminal.formatting import state_of, state_text
 from engine.terminal.live import render_patrol
 from engine.terminal.progress import progress
 from engine.terminal.tables import Cell, show_table
+from engine.terminal.times import Times
 
 _REFRESH_S = 0.5
 _EVENTS = 6
@@ -109,6 +112,7 @@ class _View:
     def __init__(self, console: Console, footer: str) -> None:
         self._console = console
         self._footer = footer
+        self._times = Times(Calendar().timezone, wall_ns())
         self._live = Live(console=console, auto_refresh=False, screen=False) if console.is_terminal else None
         self._announced: dict[str, str] = {}
         self._recent: deque[Verdict] = deque(maxlen=_EVENTS)
@@ -117,7 +121,7 @@ class _View:
         if self._live is not None:
             self._live.start()
         else:
-            self._console.out(self._footer, highlight=False)
+            self._console.out(f"{self._footer}   times {self._times.label}", highlight=False)
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
@@ -131,7 +135,7 @@ class _View:
             if latest is not None and self._is_change(status, latest) and self._live is None:
                 self._print(status, latest)
         if self._live is not None:
-            view = render_patrol(client.status(), statuses, list(self._recent), self._footer)
+            view = render_patrol(client.status(), statuses, list(self._recent), self._times, self._footer)
             self._live.update(view, refresh=True)
 
     def _is_change(self, status: CameraStatus, latest: Verdict) -> bool:
@@ -146,7 +150,7 @@ class _View:
     def _print(self, status: CameraStatus, latest: Verdict) -> None:
         why = ", ".join(latest.announced_kinds) or latest.reason
         camera = status.camera
-        line = f"{clock_text(latest.at_wall_ns)}  {latest.announced:8}{camera.site_name} {camera.name}  {why}"
+        line = f"{self._times.clock(latest.at_wall_ns)}  {latest.announced:8}{camera.site_name} {camera.name}  {why}"
         self._console.out(line.rstrip(), highlight=False)
 
 

@@ -162,6 +162,8 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     record = settings.record
     store = Store.open(record.url)
     stack.callback(store.close)
+    if store.created:
+        logger().info("the database is new", database=store.created)
     store.acquire_writer_lock()
     evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
     quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)

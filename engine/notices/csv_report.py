@@ -31,7 +31,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def league_csv(digest: Digest, words: Words) -> str:
     """Return one line per county (for a county's digest: per canteen) and a total; every rate with its parts."""
     rates = {kpi.name: kpi.rate for kpi in digest.kpis}
-    total = LeagueLine(None, digest.region, words["total"], rates, None, digest.total)
+    total = LeagueLine(None, digest.region, words["total"], rates, digest.total)
     return _csv([_league_head(digest, words), *(_line(line) for line in (*digest.league, total))])
 
 
@@ -60,14 +60,15 @@ def findings_csv(digest: Digest, words: Words, findings: Sequence[FindingSnapsho
 def _league_head(digest: Digest, words: Words) -> list[str]:
     if words.lang == Lang.EN:
         rates = [f"{name}_{part}" for name in KpiName for part in _RATE_PARTS]
-        return ["place", "code", "name", *rates, *_TALLY_FIELDS]
+        return ["place", "code", "name", "points", *rates, *_TALLY_FIELDS]
     rates = [f"{words.kpi_short(name)}：{words[part]}" for name in KpiName for part in _RATE_PARTS]
     subject = words["canteen" if digest.of_canteens else "county"]
-    return [words["place"], words["code"], subject, *rates, *(words[name] for name in _TALLY_FIELDS)]
+    return [words["place"], words["code"], subject, words["score"], *rates, *(words[name] for name in _TALLY_FIELDS)]
 
 
 def _line(line: LeagueLine) -> list[str]:
-    cells = ["" if line.place is None else str(line.place), line.code, line.name]
+    place, points = ("" if value is None else str(value) for value in (line.place, line.points))
+    cells = [place, line.code, line.name, points]
     for name in KpiName:
         rate = line.rates.get(name, _NO_RATE)
         value = "" if rate.value is None else f"{rate.value:.6f}"

@@ -1,7 +1,7 @@
-"""The daily or weekly digest of a region: rates, the league of its counties, findings, and what is overdue. Pure."""
+"""The daily or weekly digest of a region: rates, the league of its counties, and every open finding. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -44,6 +44,13 @@ class Period:
             raise ConfigError(f"--day {text!r}: is not a day ({error}); give one like 2026-11-24") from error
         return cls(day.isoformat(), day, day)
 
+    @classmethod
+    def last_week(cls, now_wall_ns: int, timezone: str) -> "Period":
+        """Return the last full week, Monday to Sunday, before the day that `now_wall_ns` is in this time zone."""
+        today = datetime.fromtimestamp(now_wall_ns // NS_PER_S, ZoneInfo(timezone)).date()
+        year, week, _ = (today - timedelta(days=7)).isocalendar()
+        return cls.of_week(f"{year}-W{week:02}")
+
     @property
     def days(self) -> int:
         """Number of days."""
@@ -68,11 +75,13 @@ class FindingSnapshot:
     """A finding as it was at the end of the period.
 
     `missed_wall_ns`: when it first missed a deadline; 0 if never. `camera_name`: as the registry has it now.
+    `exhibit`: SHA-256 of the latest keyframe that shows the fault; empty if there is none.
     """
 
     finding: Finding
     missed_wall_ns: int = 0
     camera_name: str = ""
+    exhibit: str = ""
 
     @property
     def ended(self) -> bool:
@@ -84,10 +93,25 @@ class FindingSnapshot:
         """Whether it has not ended and has missed a deadline: of its level, or of a lower one before escalation."""
         return not self.ended and (self.finding.overdue or self.missed_wall_ns > 0)
 
-    @property
-    def pressing(self) -> bool:
-        """Whether it is overdue or supervised; the digest lists these one by one."""
-        return self.overdue or (self.finding.supervised and not self.ended)
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as JPEG, and when it arrived."""
+
+    jpeg: bytes
+    at_wall_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingPictures:
+    """The picture of a fault and the good one that it was compared with; None where none is kept.
+
+    `of_baseline`: the good one was taken while the camera was announced as ok.
+    """
+
+    fault: Picture | None = None
+    good: Picture | None = None
+    of_baseline: bool = False
 
 
 @dataclass(slots=True)
@@ -130,21 +154,21 @@ class KpiLine:
 class LeagueLine:
     """One line of the league: a county, or a canteen if the digest is of a county.
 
-    `place`: None if it gets none. `code`: region code or canteen id. `before`: the ranked rate over as many days
-    before; None if those have no counts. `tally`: of its findings.
+    `place`: None if it gets none. `code`: region code or canteen id. `tally`: of its findings. `points`: what it is
+    ranked by (engine.kpi.ranking); None if nothing was measured.
     """
 
     place: int | None
     code: str
     name: str
     rates: Mapping[KpiName, Rate]
-    before: Rate | None = None
     tally: Tally = field(default_factory=Tally)
+    points: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CountySection:
-    """The overdue and supervised findings of one county, the most urgent first."""
+    """The open findings of one county, the most urgent first."""
 
     code: str
     name: str
@@ -157,7 +181,7 @@ class Digest:
 
     `region`: GB/T 2260 prefix; empty means all regions. `made_wall_ns`: when it was made. `so_far`: the period is not
     over yet. `kpi_days`: days of the period that have counts. `total`, `by_severity`, `by_level`: of its findings.
-    `sections`: overdue and supervised findings by county. `left_out`: those beyond LISTED_MAX, which no section lists.
+    `sections`: open findings by county. `left_out`: those beyond LISTED_MAX, which no section lists.
     """
 
     region: str
@@ -182,7 +206,7 @@ class Digest:
 
 
 class FindingsSummary:
-    """The findings of a period, counted and sorted. `pressing`: overdue or supervised ones, the most urgent first."""
+    """The findings of a period, counted and sorted. `standing`: those open at its end, the most urgent first."""
 
     def __init__(self, snapshots: Iterable[FindingSnapshot], begin_wall_ns: int) -> None:
         self.total = Tally()
@@ -190,7 +214,7 @@ class FindingsSummary:
         self.by_level = {level: Tally() for level in Level}
         self.by_county: defaultdict[str, Tally] = defaultdict(Tally)
         self.by_canteen: defaultdict[str, Tally] = defaultdict(Tally)
-        pressing: list[FindingSnapshot] = []
+        standing: list[FindingSnapshot] = []
         for snapshot in snapshots:
             finding = snapshot.finding
             tallies = (
@@ -202,31 +226,18 @@ class FindingsSummary:
             )
             for tally in tallies:
                 tally.add(snapshot, begin_wall_ns)
-            if snapshot.pressing:
-                pressing.append(snapshot)
-        self.pressing = sorted(pressing, key=_urgency)
+            if not snapshot.ended:
+                standing.append(snapshot)
+        self.standing = sorted(standing, key=_urgency)
 
     def sections(self, names: Mapping[str, str], listed_max: int = LISTED_MAX) -> tuple[tuple[CountySection, ...], int]:
-        """Return the pressing findings by county, ordered by code, and how many were left out beyond `listed_max`."""
-        listed = self.pressing[:listed_max]
+        """Return the open findings by county, ordered by code, and how many were left out beyond `listed_max`."""
+        listed = self.standing[:listed_max]
         counties: defaultdict[str, list[FindingSnapshot]] = defaultdict(list)
         for snapshot in listed:
             counties[snapshot.finding.subject.region].append(snapshot)
         sections = tuple(CountySection(code, names.get(code, code), tuple(counties[code])) for code in sorted(counties))
-        return sections, len(self.pressing) - len(listed)
-
-
-def add_findings(
-    league: Sequence[LeagueLine], tallies: Mapping[str, Tally], names: Mapping[str, str]
-) -> list[LeagueLine]:
-    """Return the league with the findings of each line; whoever has findings but no rates is last, without a place."""
-    ranked = {line.code for line in league}
-    lines = [
-        LeagueLine(line.place, line.code, line.name, line.rates, line.before, tallies.get(line.code, Tally()))
-        for line in league
-    ]
-    others = sorted(code for code in tallies if code not in ranked)
-    return lines + [LeagueLine(None, code, names.get(code, code), {}, None, tallies[code]) for code in others]
+        return sections, len(self.standing) - len(listed)
 
 
 def canteen_of(finding: Finding) -> str:
@@ -235,8 +246,14 @@ def canteen_of(finding: Finding) -> str:
     return subject.site_id or (f"{subject.region}/{subject.site_name}" if subject.site_name else "")
 
 
-def _urgency(snapshot: FindingSnapshot) -> tuple[int, int, int, int]:
-    """Return the sort key: supervised before others, then the most severe, then the longest overdue."""
+def _urgency(snapshot: FindingSnapshot) -> tuple[int, int, int, int, int]:
+    """Return the sort key: supervised before others, then overdue, then the most severe, then the earliest deadline."""
     finding = snapshot.finding
     since_ns = snapshot.missed_wall_ns or finding.deadline_wall_ns
-    return not finding.supervised, list(Severity).index(finding.severity), since_ns, finding.finding_id
+    return (
+        not finding.supervised,
+        not snapshot.overdue,
+        list(Severity).index(finding.severity),
+        since_ns,
+        finding.finding_id,
+    )

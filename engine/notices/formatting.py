@@ -1,5 +1,6 @@
 """Formats rates, times and findings for the HTML page and the CSV files of a digest. Pure."""
 
+import base64
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,11 @@ def overdue_for(snapshot: FindingSnapshot, end_wall_ns: int, words: Words) -> st
     days, rest = divmod(hours, _H_PER_DAY)
     parts = ([f"{days} {words['days']}"] if days else []) + ([f"{rest} {words['hours']}"] if rest or not days else [])
     return " ".join(parts)
+
+
+def base64_text(content: bytes) -> str:
+    """Return bytes as base64, for a `data:` URL."""
+    return base64.b64encode(content).decode("ascii")
 
 
 def dates(period: Period, words: Words) -> str:

@@ -142,8 +142,33 @@ _TEXTS: Mapping[str, Pair] = {
     "rate": ("比率", "rate"),
     "numerator": ("分子", "numerator"),
     "denominator": ("分母", "denominator"),
-    "pressing": ("逾期与挂牌督办问题清单", "Overdue and supervised findings"),
-    "none_pressing": ("期末无逾期或挂牌督办的问题。", "Nothing was overdue or supervised at the end of the period."),
+    "open_findings": ("未结问题清单", "Open findings"),
+    "none_open": ("期末无未结问题。", "No finding was open at the end of the period."),
+    "order_open": (
+        "挂牌督办的在前，其次逾期的，再按严重程度和期限排列。",
+        "Supervised findings first, then overdue ones, then by severity and deadline.",
+    ),
+    "fault_picture": ("问题画面", "the fault"),
+    "baseline_picture": ("平时画面", "usual picture"),
+    "good_picture": ("最近一次正常画面", "last good picture"),
+    "no_picture": ("无画面", "no picture kept"),
+    "offline_picture": ("离线，无画面", "offline, no picture"),
+    "no_good": ("无可对比的正常画面", "no good picture to compare with"),
+    "without_pictures": ("其余问题（不附画面）", "The others, without pictures"),
+    "score": ("得分", "points"),
+    "league_rule": (
+        "排名规则：期末没有未结问题的区县排在前面，有未结问题的排在其后；两组内均按得分由高到低排列。"
+        "得分 = 清晰度达标率（%）− 每百路摄像头的未结问题数，逾期的一项按两项计。实测不足登记数一半的不排名。",
+        "Order: counties without an open finding come before those with one; within both groups the most points come "
+        "first. Points = clarity in % - open findings per 100 cameras, an overdue one counting twice. No place where "
+        "less than half of the registered cameras was measured.",
+    ),
+    "canteen_rule": (
+        "排列：没有未结问题的食堂在前；两组内均按得分由高到低排列。得分 = 清晰度达标率（%）− 每百路摄像头的未结问题数，"
+        "逾期的一项按两项计。路数太少，不排名次。",
+        "Order: canteens without an open finding come first; within both groups the most points come first. Points = "
+        "clarity in % - open findings per 100 cameras, an overdue one counting twice. Too few cameras for places.",
+    ),
     "none_league": ("期内无指标数据。", "There are no figures of this period."),
     "left_out": ("未列出的条数（见 CSV 文件）", "not listed here (the CSV has them)"),
     "no_county": ("（未登记地区）", "(no region registered)"),
@@ -155,14 +180,9 @@ _TEXTS: Mapping[str, Pair] = {
         "What was not measured is never compliant, nor is a picture that could not be judged. Over several days "
         "cameras and canteens are counted once a day.",
     ),
-    "note_league": (
-        "排名按清晰度达标率；实测不足登记数一半的不排名。新立案、销号为期内发生数，其余为期末数。",
-        "Ranked by clarity; no place where less than half of the registered cameras was measured. Opened and closed "
-        "happened within the period, the rest is as of its end.",
-    ),
-    "note_canteens": (
-        "食堂按清晰度达标率排列。新立案、销号为期内发生数，其余为期末数。",
-        "Canteens by clarity. Opened and closed happened within the period, the rest is as of its end.",
+    "note_counts": (
+        "新立案、销号为期内发生数，其余为期末数。",
+        "Opened and closed happened within the period, the rest is as of its end.",
     ),
     "note_late": (
         "逾期时长自首次超过整改期限起算；升级后整改期限为现责任层级的期限。",

@@ -1,7 +1,8 @@
 """Reports to people how the scheduler keeps its periods, and why a camera is due when it is. Changes nothing."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -187,7 +188,8 @@ def _reasons(scheduler: Scheduler, slot: int, camera_class: CameraClass, now_ns:
     sentences: list[str] = []
     pause = scheduler.pauses.pause_of(slot)
     if pause is not None:
-        sentences.append(f"its patrol is paused by {pause.who} ({pause.reason}): {_until(pause)}")
+        timezone = scheduler.timing.sites.windows[table.window[slot]].timezone
+        sentences.append(f"its patrol is paused by {pause.who} ({pause.reason}): {_until(pause, timezone)}")
     if flags & PUSH:
         return [
             *sentences,
@@ -224,11 +226,11 @@ def _reasons(scheduler: Scheduler, slot: int, camera_class: CameraClass, now_ns:
     return sentences
 
 
-def _until(pause: Pause) -> str:
+def _until(pause: Pause, timezone: str) -> str:
     if not pause.until_wall_ns:
         return "until somebody resumes it"
-    end = datetime.fromtimestamp(pause.until_wall_ns // NS_PER_S, UTC)
-    return f"until {end:%Y-%m-%d %H:%M:%S} UTC"
+    end = datetime.fromtimestamp(pause.until_wall_ns // NS_PER_S, ZoneInfo(timezone))
+    return f"until {end:%Y-%m-%d %H:%M:%S} ({timezone})"
 
 
 def _wait_reasons(scheduler: Scheduler, slot: int, state: int) -> list[str]:

@@ -62,7 +62,7 @@ def _plural(number: int, noun: str) -> str:
 
 def _start_time(report: Report) -> str:
     zone = ZoneInfo(report.scenario.calendar.timezone)
-    return f"{datetime.datetime.fromtimestamp(report.scenario.wall_ns / NS_PER_S, zone):%a %Y-%m-%d %H:%M}"
+    return f"{datetime.datetime.fromtimestamp(report.scenario.wall_ns / NS_PER_S, zone):%a %Y-%m-%d %H:%M} ({zone.key})"
 
 
 def _steps(panel: Any, report: Report, value: Callable[[Row], float | None], **style: Any) -> None:

@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.model.schedule import CameraPlanReport
-from engine.terminal.formatting import duration_text, zoned_text
+from engine.terminal.formatting import duration_text
+from engine.terminal.times import Times
 
 _STATES = {
     "idle": "is not visited",
@@ -19,17 +20,17 @@ _STATES = {
 }
 
 
-def show_plan(console: Console, plan: CameraPlanReport) -> None:
+def show_plan(console: Console, plan: CameraPlanReport, times: Times) -> None:
     """Print a headline, then one line per fact; plain lines on a pipe."""
     console.print(Text(f"{plan.camera_id}: {due_text(plan)}", style="bold"), highlight=False, soft_wrap=True)
     if not console.is_terminal:
-        for name, fact in facts(plan):
+        for name, fact in facts(plan, times):
             console.out(f"{name:15}{fact}", highlight=False)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bright_black", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, fact in facts(plan):
+    for name, fact in facts(plan, times):
         table.add_row(name, fact)
     console.print(table, highlight=False)
 
@@ -47,7 +48,7 @@ def due_text(plan: CameraPlanReport) -> str:
     return f"never {event}" if in_text == "never" else f"{event} in {in_text}"
 
 
-def facts(plan: CameraPlanReport) -> Iterator[tuple[str, str]]:
+def facts(plan: CameraPlanReport, times: Times) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each line, the reasons first."""
     for number, sentence in enumerate(plan.because):
         yield "" if number else "because", sentence
@@ -59,7 +60,7 @@ def facts(plan: CameraPlanReport) -> Iterator[tuple[str, str]]:
         "last keyframe",
         "none since the engine started" if plan.last_keyframe_ago_s is None else _ago(plan.last_keyframe_ago_s),
     )
-    yield "kitchen", _kitchen(plan)
+    yield "kitchen", _kitchen(plan, times)
 
 
 def _period(plan: CameraPlanReport) -> str:
@@ -82,12 +83,12 @@ def _last_visit(plan: CameraPlanReport) -> str:
     return f"{ago}, brought a keyframe{counted}"
 
 
-def _kitchen(plan: CameraPlanReport) -> str:
+def _kitchen(plan: CameraPlanReport, times: Times) -> str:
     if plan.window_open:
         return "works now"
     if not plan.window_opens_wall_ns:
         return "rests, and never works: check the calendar, and `hours` in the registry"
-    return f"rests; works again {zoned_text(plan.window_opens_wall_ns, plan.timezone)}"
+    return f"rests; works again {times.weekday(plan.window_opens_wall_ns)}"
 
 
 def _ago(ago_s: float) -> str:

@@ -3,11 +3,9 @@
 from rich.text import Text
 
 from engine.model.findings import Finding, FindingState, LedgerEvent
-from engine.terminal.formatting import day_text
 from engine.terminal.tables import Cell
+from engine.terminal.times import Times
 
-COLUMNS = ("finding", "camera", "canteen", "region", "cause", "severity", "state", "level", "deadline", "opened")
-EVENT_COLUMNS = ("#", "step", "at", "who", "role", "why", "evidence")
 _STYLES = {
     FindingState.OPEN: "bold red",
     FindingState.OVERDUE: "bold red",
@@ -19,8 +17,19 @@ _STYLES = {
 _DIGEST_CHARS = 12
 
 
-def finding_row(finding: Finding) -> list[Cell]:
-    """Return the cells under COLUMNS. `overdue` and `supervised` follow the state where they hold beside it."""
+def columns(times: Times) -> list[str]:
+    """Return the heads over finding_row."""
+    names = ["finding", "camera", "canteen", "region", "cause", "severity", "state", "level"]
+    return [*names, *times.head("deadline", "opened")]
+
+
+def event_columns(times: Times) -> list[str]:
+    """Return the heads over event_row."""
+    return ["#", "step", *times.head("at"), "who", "role", "why", "evidence"]
+
+
+def finding_row(finding: Finding, times: Times) -> list[Cell]:
+    """Return the cells under `columns`. `overdue` and `supervised` follow the state where they hold beside it."""
     subject = finding.subject
     return [
         str(finding.finding_id),
@@ -31,18 +40,18 @@ def finding_row(finding: Finding) -> list[Cell]:
         finding.severity.value,
         Text(", ".join((finding.state, *_flags(finding))), style=_STYLES.get(finding.state, "")),
         finding.level.value,
-        "" if finding.state.ended else day_text(finding.deadline_wall_ns),
-        day_text(finding.opened_wall_ns),
+        "" if finding.state.ended else times.day(finding.deadline_wall_ns),
+        times.day(finding.opened_wall_ns),
     ]
 
 
-def event_row(event: LedgerEvent) -> list[Cell]:
-    """Return the cells under EVENT_COLUMNS, with digests of the evidence cut to their first 12 characters."""
+def event_row(event: LedgerEvent, times: Times) -> list[Cell]:
+    """Return the cells under `event_columns`, with digests of the evidence cut to their first 12 characters."""
     evidence = ", ".join(digest[:_DIGEST_CHARS] for digest in event.evidence)
     return [
         str(event.number),
         event.step.value,
-        day_text(event.at_wall_ns),
+        times.day(event.at_wall_ns),
         event.who,
         event.role,
         event.why,

@@ -1,8 +1,6 @@
-"""Formats states, kinds, scores and times, the same way everywhere."""
+"""Formats states, kinds, scores and durations the same way everywhere; times.py prints times."""
 
 import time
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
@@ -32,11 +30,6 @@ def score_text(score: float | None) -> str:
     return "-" if score is None else f"{score:.0f}"
 
 
-def clock_text(wall_ns: int) -> str:
-    """Return the local time of day, or a dash for 0."""
-    return time.strftime("%H:%M:%S", time.localtime(wall_ns / 1e9)) if wall_ns else "-"
-
-
 def duration_text(duration_s: float) -> str:
     """Return a duration with about three digits in a suitable unit; `never` for a year and more."""
     if duration_s >= _NEVER_S:
@@ -45,16 +38,6 @@ def duration_text(duration_s: float) -> str:
         if abs(duration_s) < limit_s:
             return f"{duration_s / unit_s:.{digits}f}".removesuffix(".0") + f" {unit}"
     return f"{duration_s / 86_400:.1f}".removesuffix(".0") + " d"
-
-
-def zoned_text(wall_ns: int, timezone: str) -> str:
-    """Return weekday, date, hour and minute in a time zone."""
-    return f"{datetime.fromtimestamp(wall_ns // 10**9, ZoneInfo(timezone)):%a %Y-%m-%d %H:%M} ({timezone})"
-
-
-def day_text(wall_ns: int) -> str:
-    """Return the local date and time of day."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ns / 1e9))
 
 
 def utc_text(wall_ns: int) -> str:

@@ -10,22 +10,28 @@ from rich.text import Text
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.registry import CameraStatus
 from engine.model.verdict import State, Verdict
-from engine.terminal.formatting import STYLES, clock_text, score_text, state_of, why_text
+from engine.terminal.formatting import STYLES, score_text, state_of, why_text
+from engine.terminal.times import Times
 
 _ORDER = ("ok", "fault", "unknown", "offline", "unseen")
 _EVENTS = 6
 
 
 def render_patrol(
-    status: EngineStatus, cameras: Sequence[CameraStatus], recent: Sequence[Verdict], footer: str, rows_max: int = 14
+    status: EngineStatus,
+    cameras: Sequence[CameraStatus],
+    recent: Sequence[Verdict],
+    times: Times,
+    footer: str,
+    rows_max: int = 14,
 ) -> RenderableType:
     """Return the whole view, for 80 columns and up. `rows_max`: cameras in trouble to list."""
     names = {row.camera.camera_id: row.camera.name or row.camera.camera_id for row in cameras}
     return Group(
         _headline(status),
         _strip(cameras),
-        _trouble_table(cameras, rows_max),
-        _event_table(recent, names),
+        _trouble_table(cameras, times, rows_max),
+        _event_table(recent, names, times),
         Text(footer, style="bright_black"),
     )
 
@@ -53,7 +59,7 @@ def _strip(cameras: Sequence[CameraStatus]) -> Text:
     return strip
 
 
-def _trouble_table(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
+def _trouble_table(cameras: Sequence[CameraStatus], times: Times, rows_max: int) -> Table:
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold bright_black")
     table.add_column("camera", ratio=2, no_wrap=True)
     table.add_column("canteen", ratio=4, no_wrap=True)
@@ -61,7 +67,7 @@ def _trouble_table(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
     table.add_column("why", ratio=3, no_wrap=True)
     table.add_column("sharp", justify="right", width=5)
     table.add_column("expo", justify="right", width=5)
-    table.add_column("seen", width=8)
+    table.add_column(times.head("seen")[0], no_wrap=True)
     troubles = [(row.camera, row.latest) for row in cameras if row.latest and row.latest.announced != State.OK]
     for camera, latest in troubles[:rows_max]:
         kinds = ", ".join(latest.announced_kinds) or why_text(latest)
@@ -72,18 +78,18 @@ def _trouble_table(cameras: Sequence[CameraStatus], rows_max: int) -> Table:
             kinds,
             score_text(latest.scores.sharpness),
             score_text(latest.scores.exposure),
-            clock_text(latest.at_wall_ns),
+            times.clock(latest.at_wall_ns),
         )
     if len(troubles) > rows_max:
         table.add_row(Text(f"and {len(troubles) - rows_max} more", style="bright_black"))
     return table
 
 
-def _event_table(recent: Sequence[Verdict], names: dict[str, str]) -> Table:
+def _event_table(recent: Sequence[Verdict], names: dict[str, str], times: Times) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for verdict in recent[-_EVENTS:]:
         table.add_row(
-            Text(clock_text(verdict.at_wall_ns), style="bright_black"),
+            Text(times.clock(verdict.at_wall_ns), style="bright_black"),
             names.get(verdict.camera_id, verdict.camera_id),
             Text(verdict.announced, style=STYLES[verdict.announced]),
             ", ".join(verdict.announced_kinds) or verdict.reason,

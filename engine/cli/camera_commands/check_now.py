@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.json_output import print_message
 from engine.cli.options import (
     ERR,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _CALL_CAMERAS_MAX = 10_000
 """CheckNow takes no more cameras in one call."""
 _PAGE_ROWS = 1000
-_OK, _FAULT, _NO_PICTURE = 0, 1, 2
 _COLUMNS = (("verdict", 11), ("why", 22), ("sharp", 5), ("expo", 5), ("hidden", 6), ("detail", 0))
 """Columns after the camera's, with their widths: lines are printed before the later ones are known."""
 _OUTCOMES = {
@@ -67,7 +67,7 @@ def check_now(
         if not ids:
             raise NotFoundError("check-now: no camera that is visited is there; `patrol cameras list` shows what is")
         lines = None if as_json else LineTable(OUT, [("camera", max(map(text_width, ids))), *_COLUMNS])
-        codes, counts = {_OK}, dict.fromkeys(("verdict", "other"), 0)
+        codes, counts = {exit_codes.OK}, dict.fromkeys(("verdict", "other"), 0)
         for result in _results(client, ids, timeout):
             codes.add(_code(result))
             counts["other" if result.verdict is None else "verdict"] += 1
@@ -96,8 +96,8 @@ def _code(result: "CheckResult") -> int:
     """Return the exit code that one outcome asks for; the greatest of all counts, as in `patrol check`."""
     verdict = result.verdict
     if verdict is None or not verdict.width:
-        return _NO_PICTURE
-    return _OK if verdict.state is State.OK else _FAULT
+        return exit_codes.REFUSED
+    return exit_codes.OK if verdict.state is State.OK else exit_codes.NO
 
 
 def _row(result: "CheckResult") -> list[Cell]:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.cli import exit_codes
+from engine.cli.database import say_created
 from engine.cli.json_output import print_message
 from engine.cli.options import (
     OUT,
@@ -72,7 +74,8 @@ def add(
         name=name, site_id=site_id, site_name=site_name, site_kind=site_kind, region=region, key_point=key_point,
         required=required, uplink=uplink, hours=hours, push=push, enabled=enabled,
     )  # fmt: skip
-    with open_registry(settings_of(config), server, token, ca) as registry:
+    with open_registry(settings_of(config), server, token, ca, create=True) as registry:
+        say_created(registry.created)
         status = registry.add(Camera(camera_id, url, **values))
         _show(status, f"added {camera_id} to {registry.name}", as_json)
 
@@ -141,7 +144,7 @@ def delete(
         else:
             missing = f"; not known: {', '.join(unknown)}" if unknown else ""
             OUT.out(f"{deleted} deleted from {registry.name}{missing}", highlight=False)
-    raise typer.Exit(1 if unknown else 0)
+    raise typer.Exit(exit_codes.NO if unknown else exit_codes.OK)
 
 
 def _given(**values: Any) -> dict[str, Any]:

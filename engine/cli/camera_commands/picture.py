@@ -17,6 +17,7 @@ from engine.cli.options import (
     TokenOption,
     settings_of,
 )
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError
 from engine.model.picture import PICTURE_SIDE_PX_MAX
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _FINDING_DIGITS_MAX = 18
 _CAMERA, _FINDING = "cameras/", "findings/"
-_SUFFIXES = (".jpg", ".jpeg")
+_ENDINGS = (".jpg", ".jpeg")
 
 
 def picture(
@@ -63,8 +64,8 @@ def picture(
     from engine.serve.messages.resource_names import camera_id_of
 
     to_stdout = str(output) == "-"
-    if not to_stdout and output.suffix.lower() not in _SUFFIXES:
-        raise ConfigError(f"--output {output}: the picture is a JPEG; allowed: a name that ends in .jpg or .jpeg, or -")
+    if not to_stdout:
+        check_output(output, "--output", _ENDINGS)
     if to_stdout and as_json:
         raise ConfigError("--output - and --json: both print to standard output; give a file, or leave --json out")
     finding_id = _finding_id(what)

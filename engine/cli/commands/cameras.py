@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.camera_commands.edit import add, delete, edit
 from engine.cli.camera_commands.import_output import import_json, show_check, show_import
 from engine.cli.camera_commands.show import show_camera
 from engine.cli.commands.platforms import disagree, pull_app
+from engine.cli.database import say_created
 from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     ERR,
@@ -21,15 +23,18 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
+    times_of,
 )
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
 from engine.model.registry import CameraQuery, ImportReport
 from engine.model.verdict import State
 from engine.redact import redact
-from engine.terminal.formatting import clock_text, score_text, state_of, state_text, why_text
+from engine.terminal.formatting import score_text, state_of, state_text, why_text
 from engine.terminal.tables import Cell, show_table
 
 app = typer.Typer(no_args_is_help=True, help="The registry of cameras, in a running engine or in its database.")
@@ -82,15 +87,16 @@ def import_cameras(
         else:
             text = f"{len(check.problems)} problems; nothing was imported (--keep-good imports the good rows)"
             ERR.out(text, highlight=False)
-        raise typer.Exit(1)
-    with open_registry(settings, server, token, ca) as registry:
+        raise typer.Exit(exit_codes.NO)
+    with open_registry(settings, server, token, ca, create=not dry_run) as registry:
+        say_created(registry.created)
         changes = list(preview(registry, rows.cameras())) if dry_run else []
         report = registry.upsert(rows.cameras(), keep_good, dry_run=dry_run)
         if as_json:
             print_json(import_json(report, check, dry_run, changes))
         else:
             show_import(report, registry.name, changes if dry_run else None)
-    raise typer.Exit(1 if check.problems or report.problems else 0)
+    raise typer.Exit(exit_codes.NO if check.problems or report.problems else exit_codes.OK)
 
 
 @app.command("export")
@@ -122,6 +128,7 @@ def export_cameras(
         raise ConfigError("--with-passwords reads the database: passwords never leave an engine; leave --server out")
     settings = settings_of(config)
     to_stdout = str(file) == "-"
+    check_output(None if to_stdout else file, "FILE")
     form = form or format_of(file)
     output = nullcontext(sys.stdout) if to_stdout else atomic_file(file, form, private=with_passwords)
     opened = (
@@ -157,7 +164,7 @@ def reset_baseline(
         print_message(cameras_pb2.ResetBaselineResponse(reset=reset, missing=map(camera_name, unknown)))
         raise typer.Exit(1 if unknown else 0)
     OUT.out(f"{reset} reset" + (f", not known: {', '.join(unknown)}" if unknown else ""))
-    raise typer.Exit(1 if unknown else 0)
+    raise typer.Exit(exit_codes.NO if unknown else exit_codes.OK)
 
 
 @app.command("list")
@@ -165,6 +172,7 @@ def list_cameras(
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
     site: Annotated[str, typer.Option(help="Only this canteen (its id).")] = "",
     state: Annotated[str, typer.Option(help="Only cameras in this state: ok, fault, unknown or offline.")] = "",
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -178,7 +186,9 @@ def list_cameras(
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
     query = CameraQuery(region, site, State(state) if state else None)
-    with open_registry(settings_of(config), server, token, ca) as registry:
+    settings = settings_of(config)
+    times = times_of(settings, utc)
+    with open_registry(settings, server, token, ca) as registry:
         if as_json:
             for status in registry.cameras(query):
                 print_message(status_message(status, redact))
@@ -196,10 +206,10 @@ def list_cameras(
                     "" if latest is None else ", ".join(latest.announced_kinds) or why_text(latest),
                     "" if latest is None else score_text(latest.scores.sharpness),
                     "" if latest is None else score_text(latest.scores.exposure),
-                    "" if latest is None else clock_text(latest.at_wall_ns),
+                    "" if latest is None else times.recent(latest.at_wall_ns),
                 ]
             )
-        columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
+        columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", *times.head("seen")]
         show_table(OUT, columns, table, f"{len(table)} cameras in {registry.name}")
 
 

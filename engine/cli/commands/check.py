@@ -1,13 +1,18 @@
 """`patrol check`: judges files and URLs once, without an engine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
+from engine.model.verdict import State
+from engine.redact import redact
 from engine.terminal.formatting import score_text, state_text
 from engine.terminal.progress import progress
 from engine.terminal.tables import show_table
@@ -17,13 +22,15 @@ if TYPE_CHECKING:
         CheckResult,  # imported late: it compiles kernels, and only `check` should wait for that
     )
 
+_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
 
 def check(
     sources: Annotated[list[str], typer.Argument(help="Files or URLs.", metavar="SOURCE...")],
     as_json: JsonOption = False,
     picture: Annotated[
         Path | None,
-        typer.Option(help="PNG file to write: the only source's picture with tile map and scores."),
+        typer.Option(help="File to write (.png, .jpg, .webp): the only source's picture with tile map and scores."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -31,9 +38,10 @@ def check(
 
     Exit 0: all are ok; 1: one is a fault or unknown; 2: one has no picture.
     """
+    check_output(picture, "--picture", _PICTURE_ENDINGS)
     if picture is not None and len(sources) != 1:
         raise ConfigError(f"--picture draws one source, but {len(sources)} were given; check them one by one")
-    from engine.batch.check import CheckResult, check_sources, exit_code
+    from engine.batch.check import CheckResult, check_sources
 
     settings = settings_of(config)
     feed = settings.feed.model_copy(update={"schemes": tuple({*settings.feed.schemes, "file"})})
@@ -48,13 +56,19 @@ def check(
         _show_checks(answers)
     if picture is not None:
         _draw(answers[0], picture)
-    raise typer.Exit(exit_code(answers))
+    raise typer.Exit(_exit_code(answers))
+
+
+def _exit_code(answers: "Sequence[CheckResult]") -> int:
+    if any(answer.measurement is None for answer in answers):
+        return exit_codes.REFUSED
+    return exit_codes.OK if all(answer.verdict.state is State.OK for answer in answers) else exit_codes.NO
 
 
 def _show_checks(answers: "list[CheckResult]") -> None:
     table = [
         [
-            answer.json()["source"],
+            redact(answer.source),
             state_text(answer.verdict.state),
             ", ".join(answer.verdict.kinds) or answer.verdict.reason,
             score_text(answer.verdict.scores.sharpness),
@@ -73,8 +87,8 @@ def _draw(answer: "CheckResult", path: Path) -> None:
     from engine.worker.annotate import draw_check
 
     if answer.keyframe is None or answer.measurement is None:
-        raise PatrolError(f"{answer.json()['source']}: no picture to draw")
+        raise PatrolError(f"{redact(answer.source)}: no picture to draw")
     rgb = decode_rgb(answer.keyframe.codec, bytes(answer.keyframe.payload))
-    title = answer.json()["source"].rpartition("/")[2]
+    title = redact(answer.source).rpartition("/")[2]
     draw_check(rgb, answer.measurement.tiles, answer.verdict, title, STRUCTURE_MIN).save(path)
     ERR.out(f"drew {path}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     OUT,
@@ -61,7 +62,7 @@ def config_check(
         fleet = "" if count is None else f" for {count:,} cameras"
         outcome = f"usable, {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "good"
         OUT.out(f"{file}: {outcome}{fleet}", highlight=False)
-    raise typer.Exit(1 if warnings else 0)
+    raise typer.Exit(exit_codes.NO if warnings else exit_codes.OK)
 
 
 @app.command("show")
@@ -99,7 +100,7 @@ def config_diff(old: FileArgument, new: FileArgument, as_json: JsonOption = Fals
         _show_changes(changes)
     else:
         OUT.out("no key differs", highlight=False)
-    raise typer.Exit(1 if changes else 0)
+    raise typer.Exit(exit_codes.NO if changes else exit_codes.OK)
 
 
 @app.command("apply")

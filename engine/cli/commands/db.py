@@ -5,21 +5,26 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.database import say_created
 from engine.cli.json_output import print_json
 from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.output_files import check_output
 
 app = typer.Typer(no_args_is_help=True, help="The database: its schema, and copies of it.")
 
 
 @app.command()
 def upgrade(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Upgrade the database that the configuration names to this program's schema; create it if it is empty.
+    """Upgrade the database that the configuration names to this program's schema; create it if there is none.
 
     Stop the engine first. The upgrade is one transaction: it is done completely or not at all.
     """
     from engine.storage.db import schema
 
-    before, after = schema.upgrade(settings_of(config).record.url)
+    url = settings_of(config).record.url
+    before, after = schema.upgrade(url)
+    if before == schema.EMPTY:
+        say_created(schema.name(url))
     if as_json:
         print_json({"schemaBefore": before, "schema": after})
     elif before == after:
@@ -33,11 +38,13 @@ def current(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the schema of the database, and the one that this program needs."""
     from engine.storage.db import schema
 
-    present = schema.current(settings_of(config).record.url)
+    url = settings_of(config).record.url
+    schema.require_existing(url)
+    present = schema.current(url)
     if as_json:
         print_json({"schema": present, "schemaNeeded": schema.head()})
     else:
-        OUT.out(f"schema {present or 'empty'}, this program needs {schema.head()}", highlight=False)
+        OUT.out(f"schema {present}, this program needs {schema.head()}", highlight=False)
 
 
 @app.command()
@@ -45,7 +52,9 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Check that `patrol run` can start on this database. Exit 2: it cannot, and the message says why."""
     from engine.storage.db import schema
 
-    schema.check(settings_of(config).record.url)
+    url = settings_of(config).record.url
+    schema.require_existing(url)
+    schema.check(url)
     if as_json:
         print_json({"schema": schema.head(), "usable": True})
     else:
@@ -64,6 +73,7 @@ def backup(
     """
     from engine.storage.db.backup import backup as copy
 
+    check_output(file, "FILE")
     size = copy(settings_of(config).record.url, file)
     if as_json:
         print_json({"file": str(file), "bytes": str(size)})

@@ -5,11 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.json_output import print_json
-from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
-from engine.terminal.formatting import day_text
+from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
+from engine.config import Settings
+from engine.errors import ConfigError
 from engine.terminal.progress import progress
 from engine.terminal.tables import show_table
+from engine.terminal.times import Times
 
 app = typer.Typer(no_args_is_help=True, help="Keyframes of announced faults, kept bit for bit; docs/evidence.md.")
 
@@ -18,22 +21,25 @@ app = typer.Typer(no_args_is_help=True, help="Keyframes of announced faults, kep
 def list_(
     camera: Annotated[str, typer.Option(help="Only this camera (its id).")] = "",
     rows_max: Annotated[int, typer.Option("--rows", help="Most rows in the table; the newest are shown.", min=1)] = 100,
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """List exhibits with camera, time and verdict. --json prints everything known of each, one object a line."""
     from engine.storage.evidence.exhibits import Exhibits
 
+    settings = settings_of(config)
     sightings = (
-        sighting for sighting in Exhibits(_folder(config)).sightings() if camera in ("", sighting["camera_id"])
+        sighting for sighting in Exhibits(_folder(settings)).sightings() if camera in ("", sighting["camera_id"])
     )
     if as_json:
         for sighting in sightings:
             print_json(_json(sighting))
         return
     newest = sorted(sightings, key=lambda sighting: sighting["arrival_wall_ns"], reverse=True)
-    columns = ["sha256", "camera", "seen", "state", "why", "announced", "codec", "size"]
-    show_table(OUT, columns, [_row(sighting) for sighting in newest[:rows_max]])
+    times = times_of(settings, utc)
+    columns = ["sha256", "camera", *times.head("seen"), "state", "why", "announced", "codec", "size"]
+    show_table(OUT, columns, [_row(sighting, times) for sighting in newest[:rows_max]])
     OUT.out(f"{len(newest)} exhibits", highlight=False)
 
 
@@ -45,7 +51,8 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """
     from engine.storage.evidence.exhibits import Exhibits
 
-    exhibits = Exhibits(_folder(config))
+    settings = settings_of(config)
+    exhibits = Exhibits(_folder(settings))
     digests = exhibits.digests()
     flaws = []
     with progress(ERR, "verifying", len(digests)) as done:
@@ -61,21 +68,31 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             OUT.out(f"{flaw.sha256}: {flaw.message}", highlight=False)
     if not as_json:
         OUT.out(f"{len(digests)} exhibits read, {len(flaws)} not whole", highlight=False)
-    raise typer.Exit(1 if flaws else 0)
+    raise typer.Exit(exit_codes.NO if flaws else exit_codes.OK)
 
 
-def _folder(config: Path | None) -> Path:
+def _folder(settings: Settings) -> Path:
+    """Return the folder of the exhibits, which need not exist while there is no fault.
+
+    Raises ConfigError if the engine has never kept evidence there.
+    """
     from engine.storage.evidence.store import EXHIBITS_FOLDER
 
-    return Path(settings_of(config).record.evidence_dir) / EXHIBITS_FOLDER
+    folder = Path(settings.record.evidence_dir)
+    if not folder.is_dir():
+        raise ConfigError(
+            f"{folder.absolute()}: no such folder of evidence; `patrol run` creates it. If it is elsewhere: --config "
+            "names the file whose record.evidence_dir says where"
+        )
+    return folder / EXHIBITS_FOLDER
 
 
-def _row(sighting: dict[str, Any]) -> list[str]:
+def _row(sighting: dict[str, Any], times: Times) -> list[str]:
     verdict = sighting["verdict"]
     return [
         sighting["sha256"],
         sighting["camera_id"],
-        day_text(sighting["arrival_wall_ns"]),
+        times.day(sighting["arrival_wall_ns"]),
         verdict["state"],
         ", ".join(verdict["kinds"]) or verdict["reason"],
         ", ".join(verdict["announced_kinds"]) or verdict["announced"],

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from engine.cli.database import open_to_read
 from engine.cli.options import OUT, ConfigOption, settings_of
+from engine.cli.output_files import check_output
 from engine.clock import NS_PER_S, wall_ns
 
 
@@ -35,21 +37,18 @@ def export(
     """
     from engine.config.calendar import load_calendar
     from engine.storage import parquet
-    from engine.storage.db.store import Store
 
+    check_output(file, "FILE")
     settings = settings_of(config)
     zone = ZoneInfo(load_calendar(settings.scheduler.calendar_file).timezone)
     first_ns = 0 if since is None else _wall_ns(since, zone)
     end_ns = wall_ns() if until is None else _wall_ns(until, zone)
-    store = Store.open(settings.record.url)
-    try:
+    with open_to_read(settings) as store:
         if what is What.VERDICTS:
             rows = parquet.write_verdicts(store.history.between(first_ns, end_ns, region), file)
         else:
             span = what.value.removesuffix("s")
             rows = parquet.write_sums(store.history.sums(span, first_ns, end_ns, region, zone), span, file)
-    finally:
-        store.close()
     OUT.out(f"{rows} rows in {file}", highlight=False)
 
 

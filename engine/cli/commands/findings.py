@@ -15,12 +15,19 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
+    times_of,
 )
 from engine.errors import ConfigError
 from engine.model.findings import WHY_CHARS_MAX, Finding, FindingQuery, FindingState, Level
-from engine.terminal.findings import COLUMNS, EVENT_COLUMNS, event_row, finding_row
+from engine.terminal.findings import (
+    columns,
+    event_columns,
+    event_row,
+    finding_row,
+)
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
@@ -53,6 +60,7 @@ def list_findings(
     level: Annotated[Level | None, typer.Option(help="Only findings that this level is responsible for.")] = None,
     ended: Annotated[bool, typer.Option("--all", help="Include findings that are closed or dismissed.")] = False,
     rows: Annotated[int, typer.Option(help="Findings to show at most.", min=1, max=1_000_000)] = 100,
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -64,18 +72,22 @@ def list_findings(
     query = FindingQuery(
         region, site, camera, states, level, open_only=not ended and not states, page_size=min(rows, _PAGE_ROWS_MAX)
     )
-    with client_of(settings_of(config), server, token, ca) as client:
+    settings = settings_of(config)
+    times = times_of(settings, utc)
+    with client_of(settings, server, token, ca) as client:
         findings = list(islice(client.findings.list(query), rows))
     if as_json:
         for finding in findings:
             _print_finding(finding)
         return
-    show_table(OUT, COLUMNS, map(finding_row, findings), f"{len(findings)} findings")
+    rows_shown = [finding_row(finding, times) for finding in findings]
+    show_table(OUT, columns(times), rows_shown, f"{len(findings)} findings")
 
 
 @app.command("show")
 def show(
     finding: FindingArgument,
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -83,7 +95,9 @@ def show(
     ca: CaOption = None,
 ) -> None:
     """Show one finding and its events."""
-    with client_of(settings_of(config), server, token, ca) as client:
+    settings = settings_of(config)
+    times = times_of(settings, utc)
+    with client_of(settings, server, token, ca) as client:
         current = client.findings.get(finding)
         events = list(client.findings.events(finding))
     if as_json:
@@ -97,8 +111,8 @@ def show(
             }
         )
         return
-    show_table(OUT, COLUMNS, [finding_row(current)])
-    show_table(OUT, EVENT_COLUMNS, map(event_row, events))
+    show_table(OUT, columns(times), [finding_row(current, times)])
+    show_table(OUT, event_columns(times), [event_row(event, times) for event in events])
 
 
 @app.command("ack")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from engine.cli.database import open_to_read
 from engine.cli.json_output import print_message
 from engine.cli.options import (
     ERR,
@@ -22,6 +23,7 @@ from engine.cli.options import (
     client_of,
     settings_of,
 )
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
 from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery, LeagueTable
@@ -66,6 +68,7 @@ def kpi(
         return
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv: give one of them")
+    check_output(as_csv, "--csv")
     query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)
     with _opened(config, server, token, ca) as kpis:
         table = kpis.table(query)
@@ -166,13 +169,8 @@ def _opened(config: Path | None, server: str, token: str, ca: Path | None) -> It
         with client_of(settings, server, token, ca) as client:
             yield _ApiKpis(client)
         return
-    from engine.storage.db.store import Store
-
-    store = Store.open(settings.record.url)
-    try:
+    with open_to_read(settings) as store:
         yield _DatabaseKpis(store.kpis)
-    finally:
-        store.close()
 
 
 def _write_csv(table: KpiTable, path: Path) -> None:

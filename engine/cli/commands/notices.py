@@ -1,18 +1,19 @@
 """`patrol notices ...`: lists webhook deliveries, sends dead ones again, and tests an endpoint."""
 
 import json
-from contextlib import closing
 from typing import Annotated
 
 import typer
 
+from engine.cli import exit_codes
+from engine.cli.database import open_to_read
 from engine.cli.json_output import print_json
-from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.clock import wall_ns
 from engine.errors import ConfigError
 from engine.model.notice import DeliveryState, PendingDelivery
-from engine.terminal.formatting import day_text
 from engine.terminal.tables import show_table
+from engine.terminal.times import Times
 
 app = typer.Typer(no_args_is_help=True, help="Notices (webhooks) of an engine, read from its database.")
 EndpointOption = Annotated[str, typer.Option(help="Only this endpoint.")]
@@ -24,27 +25,27 @@ def list_notices(
     waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for delivery.")] = False,
     endpoint: EndpointOption = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most notices to show; the latest are shown.")] = 100,
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """List notices that were delivered, wait or were given up, latest first, with totals by endpoint."""
-    from engine.storage.db.store import Store
-
     if dead and waiting:
         raise ConfigError("--dead and --waiting: give one of them, or neither for all notices")
     state = DeliveryState.DEAD if dead else DeliveryState.WAITING if waiting else None
     settings = settings_of(config)
-    with closing(Store.open(settings.record.url)) as store:
+    with open_to_read(settings) as store:
         deliveries = store.outbox.deliveries(state, endpoint, limit)
         backlogs = store.outbox.backlogs()
     if as_json:
         for delivery in deliveries:
             print_json(_json(delivery))
         return
-    columns = ["notice", "at", "kind", "region", "state", "attempts", "next", "error"]
-    show_table(OUT, columns, [_row(delivery) for delivery in deliveries])
+    times = times_of(settings, utc)
+    columns = ["notice", *times.head("at"), "kind", "region", "state", "attempts", *times.head("next"), "error"]
+    show_table(OUT, columns, [_row(delivery, times) for delivery in deliveries])
     for name, backlog in sorted(backlogs.items()):
-        since = f", the oldest since {day_text(backlog.oldest_wall_ns)}" if backlog.waiting else ""
+        since = f", the oldest since {times.sentence(backlog.oldest_wall_ns)}" if backlog.waiting else ""
         OUT.out(f"{name}: {backlog.waiting} wait{since}; {backlog.dead} given up", highlight=False)
 
 
@@ -62,12 +63,10 @@ def replay(
 
     Exit 1: some of the notices named were not given up.
     """
-    from engine.storage.db.store import Store
-
     if everything == bool(notices):
         raise ConfigError("replay: give notices as `patrol notices list --dead` shows them, or --all")
     selected = [("", None)] if everything else [_parse_name(name) for name in notices or ()]
-    with closing(Store.open(settings_of(config).record.url)) as store:
+    with open_to_read(settings_of(config)) as store:
         numbers = [store.outbox.replay(endpoint, seq, wall_ns()) for endpoint, seq in selected]
     missing = [name for name, number in zip(notices or (), numbers, strict=False) if not number]
     if as_json:
@@ -76,7 +75,7 @@ def replay(
         OUT.out(f"{sum(numbers)} queued again", highlight=False)
         for name in missing:
             ERR.out(f"{name}: not among the notices that were given up", highlight=False)
-    raise typer.Exit(1 if missing else 0)
+    raise typer.Exit(exit_codes.NO if missing else exit_codes.OK)
 
 
 @app.command("test")
@@ -106,7 +105,7 @@ def try_out(
         print_json({"endpoint": endpoint, "outcome": answer.outcome, "detail": answer.detail})
     else:
         OUT.out(f"{endpoint}: {answer.outcome}{': ' if answer.detail else ''}{answer.detail}", highlight=False)
-    raise typer.Exit(0 if answer.outcome == Outcome.DELIVERED else 1)
+    raise typer.Exit(exit_codes.OK if answer.outcome == Outcome.DELIVERED else exit_codes.NO)
 
 
 def _parse_name(name: str) -> tuple[str, int | None]:
@@ -116,17 +115,17 @@ def _parse_name(name: str) -> tuple[str, int | None]:
     return endpoint, int(number) if slash else None
 
 
-def _row(delivery: PendingDelivery) -> list[str]:
+def _row(delivery: PendingDelivery, times: Times) -> list[str]:
     notice = delivery.notice
     waits = delivery.state == DeliveryState.WAITING and delivery.next_wall_ns
     return [
         delivery.name,
-        day_text(notice.at_wall_ns),
+        times.day(notice.at_wall_ns),
         notice.kind,
         notice.region,
         str(delivery.state),
         str(delivery.attempts),
-        day_text(delivery.next_wall_ns) if waits else "-",
+        times.day(delivery.next_wall_ns) if waits else "-",
         delivery.last_error or "-",
     ]
 

@@ -12,13 +12,15 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
+    times_of,
 )
 from engine.clock import ns, wall_ns
 from engine.errors import ConfigError
 from engine.model.schedule import PauseKind, PauseScope, PauseStatus
-from engine.terminal.formatting import day_text
+from engine.terminal.times import Times
 
 RegionOption = Annotated[str | None, typer.Option(help="GB/T 2260 prefix; empty: all cameras.")]
 UplinkOption = Annotated[str, typer.Option(help="A recorder: its name in the registry, or its host:port.")]
@@ -34,6 +36,7 @@ def pause(
     camera: CameraOption = "",
     minutes: Annotated[float, typer.Option(help="Minutes until it ends; 0: until it is resumed.", min=0)] = 0.0,
     as_json: JsonOption = False,
+    utc: UtcOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -42,8 +45,9 @@ def pause(
     """Stop visits to a region, recorder, platform or camera for a while. Its periods count as missed (paused)."""
     scope = _scope(region, uplink, host, camera)
     until_ns = wall_ns() + ns(60 * minutes) if minutes else 0
-    with client_of(settings_of(config), server, token, ca) as client:
-        _show(client.pause(scope, reason, until_ns), "paused", as_json)
+    settings = settings_of(config)
+    with client_of(settings, server, token, ca) as client:
+        _show(client.pause(scope, reason, until_ns), "paused", times_of(settings, utc), as_json)
 
 
 def resume(
@@ -58,8 +62,9 @@ def resume(
     ca: CaOption = None,
 ) -> None:
     """Resume visits. Name exactly the region, recorder, platform or camera that was paused; `patrol top` lists them."""
-    with client_of(settings_of(config), server, token, ca) as client:
-        _show(client.resume(_scope(region, uplink, host, camera)), "resumed", as_json)
+    settings = settings_of(config)
+    with client_of(settings, server, token, ca) as client:
+        _show(client.resume(_scope(region, uplink, host, camera)), "resumed", times_of(settings, False), as_json)
 
 
 def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScope:
@@ -78,12 +83,12 @@ def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScop
     return given[0]
 
 
-def _show(status: PauseStatus, action: str, as_json: bool) -> None:
+def _show(status: PauseStatus, action: str, times: Times, as_json: bool) -> None:
     if as_json:
         from engine.serve.messages.schedule import pause_message
 
         print_message(pause_message(status))
         return
     scope, until_ns = status.pause.scope, status.pause.until_wall_ns
-    end = f", until {day_text(until_ns)}" if until_ns and action == "paused" else ""
+    end = f", until {times.sentence(until_ns)}" if until_ns and action == "paused" else ""
     OUT.out(f"{action}: {scope.kind} {scope.value or 'all'}, {status.cameras:,} cameras{end}", highlight=False)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import exit_codes
+from engine.cli.database import say_created
 from engine.cli.json_output import print_json, problem_json
 from engine.cli.options import (
     ERR,
@@ -15,12 +17,14 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     settings_of,
+    times_of,
 )
 from engine.errors import ConfigError
 from engine.interchange.regions import hebei
 from engine.interchange.stream_url import StreamUrl
-from engine.terminal.formatting import day_text, state_text
+from engine.terminal.formatting import state_text
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
@@ -130,6 +134,7 @@ def pull_wvp(
 
 def disagree(
     region: RegionOption = "",
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -140,7 +145,9 @@ def disagree(
     from engine.batch.platforms import compare_claims
     from engine.batch.registry import open_registry
 
-    with open_registry(settings_of(config), server, token, ca) as registry:
+    settings = settings_of(config)
+    times = times_of(settings, utc)
+    with open_registry(settings, server, token, ca) as registry:
         comparison = compare_claims(registry, region)
     if as_json:
         for item in comparison.disagree:
@@ -155,11 +162,11 @@ def disagree(
             "online" if item.platform_online else "offline",
             state_text(item.ours),
             item.why,
-            day_text(item.since_wall_ns) if item.since_wall_ns else "",
+            times.day(item.since_wall_ns),
         ]
         for item in comparison.disagree
     ]
-    show_table(OUT, ["camera", "name", "canteen", "region", "platform", "ours", "why", "since"], rows)
+    show_table(OUT, ["camera", "name", "canteen", "region", "platform", "ours", "why", *times.head("since")], rows)
     ERR.out(
         f"{len(comparison.disagree)} disagree, {comparison.agree} agree, {comparison.unclear} where one says nothing, "
         f"in {registry.name}",
@@ -194,7 +201,8 @@ def _pull(
 
     config, server, token, ca = connection
     settings = settings_of(config)
-    with open_registry(settings, server, token, ca) as registry:
+    with open_registry(settings, server, token, ca, create=not order.dry_run) as registry:
+        say_created(registry.created)
         report = pull(registry, pulled, order, settings)
     if as_json:
         print_json(_report_json(report, order.dry_run))
@@ -212,7 +220,7 @@ def _pull(
         )
         for problem in report.problems:
             ERR.out(f"{problem.column} {problem.value!r}: {problem.message}", highlight=False)
-    raise typer.Exit(1 if report.problems else 0)
+    raise typer.Exit(exit_codes.NO if report.problems else exit_codes.OK)
 
 
 def _show(report: "PullReport") -> None:

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import exit_codes
+from engine.cli.database import open_to_read
 from engine.cli.json_output import print_json
-from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.options import OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.clock import wall_ns
-from engine.terminal.formatting import clock_text
 from engine.terminal.tables import show_table
+from engine.terminal.times import Times
 
 if TYPE_CHECKING:
     from engine.batch.rejudge import Totals
@@ -19,6 +21,7 @@ def rejudge(
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 13 is all of Hebei.")] = "",
     rows_max: Annotated[int, typer.Option("--rows", help="Cameras in the table at most.", min=0)] = 50,
     every: Annotated[bool, typer.Option("--all", help="With --json, include unchanged verdicts.")] = False,
+    utc: UtcOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -27,14 +30,13 @@ def rejudge(
     Reads the database that the configuration names and changes nothing. Exit 0: no verdict would change; 1: some would.
     """
     from engine.batch import rejudge as batch
-    from engine.storage.db.store import Store
 
     settings = settings_of(config)
+    times = times_of(settings, utc)
     earliest_ns = batch.parse_since(since, wall_ns())
     totals = batch.Totals()
     rows: list[list[str]] = []
-    store = Store.open(settings.record.url)
-    try:
+    with open_to_read(settings) as store:
         for result in batch.rejudge(store.measured(earliest_ns, region), settings.judge, totals):
             if as_json and (result.changed or every):
                 print_json(result.json())
@@ -42,21 +44,19 @@ def rejudge(
                 rows.append(
                     [
                         result.was.camera_id,
-                        clock_text(result.was.at_wall_ns),
+                        times.recent(result.was.at_wall_ns),
                         batch.label(result.was),
                         batch.label(result.would),
                     ]
                 )
-    finally:
-        store.close()
     if not as_json:
-        _show(rows, totals)
-    raise typer.Exit(1 if totals.changed else 0)
+        _show(rows, totals, times)
+    raise typer.Exit(exit_codes.NO if totals.changed else exit_codes.OK)
 
 
-def _show(rows: list[list[str]], totals: "Totals") -> None:
+def _show(rows: list[list[str]], totals: "Totals", times: Times) -> None:
     if rows:
-        show_table(OUT, ["camera", "seen", "was", "would be"], rows)
+        show_table(OUT, ["camera", *times.head("seen"), "was", "would be"], rows)
     moves = [[was, would, str(number)] for (was, would), number in totals.moves.most_common() if was != would]
     if moves:
         show_table(OUT, ["was", "would be", "cameras"], moves)

@@ -1,22 +1,31 @@
 """`patrol report`: writes the daily or weekly digest of a region as a web page or CSV."""
 
-from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.database import open_to_read
 from engine.cli.options import ERR, ConfigOption, settings_of
+from engine.cli.output_files import check_output, write_text
 from engine.clock import wall_ns
 from engine.config.calendar import load_calendar
-from engine.errors import ConfigError, PatrolError
+from engine.errors import ConfigError
 from engine.interchange.regions import hebei
 from engine.notices.vocabulary import Lang
+
+if TYPE_CHECKING:
+    from engine.notices.digest import Digest, Period
+
+_PICTURED_MAX = 2000
 
 
 def report(
     region: Annotated[str, typer.Option(help="GB/T 2260 code: 13 a province, 1301 a city, 130102 a county.")] = "",
-    week: Annotated[str, typer.Option(help="ISO 8601 week, Monday to Sunday, for example 2026-W47.")] = "",
+    week: Annotated[
+        str,
+        typer.Option(help="ISO 8601 week, Monday to Sunday, for example 2026-W47. Default: the last full week."),
+    ] = "",
     day: Annotated[str, typer.Option(help="Day, for example 2026-11-24.")] = "",
     lang: Annotated[Lang, typer.Option(help="Language: zh (Chinese) or en (English).")] = Lang.ZH,
     html: Annotated[Path | None, typer.Option(help="HTML file to write, ready to print.")] = None,
@@ -26,41 +35,71 @@ def report(
             help="CSV file X.csv to write: the league with all figures. The findings go into X.findings.csv beside it."
         ),
     ] = None,
+    pictures: Annotated[
+        int,
+        typer.Option(
+            help="Findings on the page that have their pictures, at most; the most urgent are shown. 0: none.",
+            min=0,
+            max=_PICTURED_MAX,
+        ),
+    ] = 200,
     config: ConfigOption = None,
 ) -> None:
-    """Write the digest of a region: rates, the league of its counties, findings, and what is overdue or supervised.
+    """Write the digest of a region: rates, the league of its counties, and every open finding with its pictures.
 
-    The digest of a county lists its canteens instead of counties. Reads the database, whether the engine runs or not.
+    Without --week and --day it is that of the last full week, Monday to Sunday. The digest of a county lists its
+    canteens instead of counties. Reads the database and the evidence, whether the engine runs or not.
     """
+    from engine.batch.finding_pictures import finding_pictures
     from engine.batch.report import report as make_report
     from engine.notices.csv_report import findings_csv, league_csv
-    from engine.notices.digest import Period
     from engine.notices.html_page import html as html_page
     from engine.notices.vocabulary import Words
-    from engine.storage.db.store import Store
+    from engine.storage.evidence.exhibits import Exhibits
+    from engine.storage.evidence.store import EXHIBITS_FOLDER
 
-    if bool(week) == bool(day):
-        raise ConfigError("report: give one of --week 2026-W47 and --day 2026-11-24")
+    if week and day:
+        raise ConfigError("--week and --day: give one of them, or neither for the last full week")
+    check_output(html, "--html")
+    check_output(csv, "--csv")
     if html is None and csv is None:
         raise ConfigError("report: give --html FILE, --csv FILE or both")
     if region and not (region.isascii() and region.isdecimal() and len(region) in (2, 4, 6)):
         raise ConfigError(f"--region {region!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; leave it out for all")
-    period = Period.of_week(week) if week else Period.of_day(day)
     settings = settings_of(config)
-    timezone = load_calendar(settings.scheduler.calendar_file).timezone
-    with closing(Store.open(settings.record.url)) as store:
-        result = make_report(store, region, period, timezone, hebei(), wall_ns())
+    timezone, now_ns = load_calendar(settings.scheduler.calendar_file).timezone, wall_ns()
+    period = _period(week, day, now_ns, timezone)
+    with open_to_read(settings) as store:
+        result = make_report(store, region, period, timezone, hebei(), now_ns)
     words = Words(lang)
     if html is not None:
-        _write(html, html_page(result.digest, lang))
+        exhibits = Exhibits(Path(settings.record.evidence_dir) / EXHIBITS_FOLDER)
+        write_text(html, html_page(result.digest, lang, finding_pictures(exhibits, result.standing[:pictures])))
     if csv is not None:
-        _write(csv, league_csv(result.digest, words))
-        _write(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(result.digest, words, result.pressing))
+        write_text(csv, league_csv(result.digest, words))
+        write_text(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(result.digest, words, result.standing))
+    _say_period(result.digest)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise PatrolError(f"{path}: {error.strerror}; give another file") from error
-    ERR.out(f"wrote {path}", highlight=False)
+def _period(week: str, day: str, now_ns: int, timezone: str) -> "Period":
+    from engine.notices.digest import Period
+
+    if not week and not day:
+        return Period.last_week(now_ns, timezone)
+    period = Period.of_week(week) if week else Period.of_day(day)
+    if period.wall_ns(timezone)[0] > now_ns:
+        option = f"--week {week}" if week else f"--day {day}"
+        raise ConfigError(f"{option}: begins on {period.first}, which is still to come; give an earlier one")
+    return period
+
+
+def _say_period(digest: "Digest") -> None:
+    """Say on stderr which days the digest covers, and what to do if there was nothing on them."""
+    period = digest.period
+    ERR.out(f"period {period.name}: {period.first} to {period.last} ({digest.timezone})", highlight=False)
+    if not digest.kpi_days and not digest.total.standing:
+        ERR.out(
+            "nothing was counted or found in this period; `patrol kpi` shows the latest day that has counts; name a "
+            "period with --week or --day",
+            highlight=False,
+        )

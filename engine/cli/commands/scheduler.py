@@ -15,15 +15,17 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
     stop_on_signals,
+    times_of,
 )
 from engine.clock import wall_ns
 from engine.errors import PatrolError
 from engine.terminal.camera_plan import show_plan
-from engine.terminal.formatting import clock_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
+from engine.terminal.times import Times
 
 if TYPE_CHECKING:
     from engine.client import PatrolClient
@@ -40,6 +42,7 @@ def top(
             min=0.2, max=3600, help="Seconds between two refreshes. Default: 2 on a terminal; elsewhere it prints once."
         ),
     ] = None,
+    utc: UtcOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -54,7 +57,13 @@ def top(
     with client_of(settings, server, token, ca) as client:
         stop = stop_on_signals()
         if OUT.is_terminal and not as_json and not once:
-            _watch(client, server or settings.serve.grpc_listen, interval or _LIVE_INTERVAL_S, stop)
+            _watch(
+                client,
+                server or settings.serve.grpc_listen,
+                interval or _LIVE_INTERVAL_S,
+                stop,
+                times_of(settings, utc),
+            )
             return
         while True:
             _print(client, as_json)
@@ -66,6 +75,7 @@ def top(
 
 def plan(
     camera_id: Annotated[str, typer.Argument(help="Id of the camera.", metavar="CAMERA")],
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -73,14 +83,15 @@ def plan(
     ca: CaOption = None,
 ) -> None:
     """Show why a camera is due when it is: class, last outcome, back-off, caps it waits for, its kitchen's hours."""
-    with client_of(settings_of(config), server, token, ca) as client:
+    settings = settings_of(config)
+    with client_of(settings, server, token, ca) as client:
         report = client.plan(camera_id)
     if as_json:
         from engine.serve.messages.schedule import plan_message
 
         print_message(plan_message(report))
     else:
-        show_plan(OUT, report)
+        show_plan(OUT, report, times_of(settings, utc))
 
 
 def _print(client: "PatrolClient", as_json: bool) -> None:
@@ -96,7 +107,7 @@ def _print(client: "PatrolClient", as_json: bool) -> None:
         show_schedule(OUT, engine, schedule)
 
 
-def _watch(client: "PatrolClient", address: str, interval_s: float, stop: threading.Event) -> None:
+def _watch(client: "PatrolClient", address: str, interval_s: float, stop: threading.Event, times: Times) -> None:
     """Show the live view until `stop`. Once it was shown, waits for an engine that is restarted."""
     engine, schedule = client.status(), client.schedule()
     read_wall_ns = wall_ns()
@@ -111,7 +122,7 @@ def _watch(client: "PatrolClient", address: str, interval_s: float, stop: thread
                 read_wall_ns = wall_ns()
                 footer = _footer(address, interval_s)
             except PatrolError as error:
-                footer = Text(f"as of {clock_text(read_wall_ns)}: {error}", style="bold red")
+                footer = Text(f"as of {times.sentence(read_wall_ns)}: {error}", style="bold red")
 
 
 def _footer(address: str, interval_s: float) -> Text:

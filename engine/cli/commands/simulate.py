@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.output_files import check_output
 from engine.clock import NS_PER_S, ns
 from engine.config import Settings, load
 from engine.errors import ConfigError
@@ -65,7 +67,9 @@ def simulate(
     if cameras is not None and registry is not None:
         raise ConfigError("--cameras and --registry: give one of them")
     if plot is not None:
-        _check_plot(plot)
+        from engine.simulation.plot import ENDINGS
+
+        check_output(plot, "--plot", ENDINGS)
     fault_model, world_model = load_faults(faults), load_world(world)
     plans = [(config.name if config else "defaults", settings_of(config))]
     if against is not None:
@@ -101,7 +105,7 @@ def simulate(
 
         draw(reports, plot)
         ERR.out(f"drew {plot}", highlight=False)
-    raise typer.Exit(0 if all(report.promises_held for report in reports) else 1)
+    raise typer.Exit(exit_codes.OK if all(report.promises_held for report in reports) else exit_codes.NO)
 
 
 def _fleet(settings: Settings, world: "World", registry: Path | None, cameras: int | None, seed: int) -> "Fleet":
@@ -116,13 +120,3 @@ def _fleet(settings: Settings, world: "World", registry: Path | None, cameras: i
     for problem in problems[:10]:
         ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
     return fleet_from_registry(rows, world, settings.scheduler, seed)
-
-
-def _check_plot(plot: Path) -> None:
-    """Raise ConfigError before a long simulation if its picture could not be written."""
-    from engine.simulation.plot import ENDINGS
-
-    if plot.suffix.lower() not in ENDINGS:
-        raise ConfigError(f"--plot {plot}: its ending is not known; allowed: {', '.join(ENDINGS)}")
-    if not plot.parent.is_dir():
-        raise ConfigError(f"--plot {plot}: there is no folder {plot.parent}; make it, or name another")

@@ -16,13 +16,16 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
+    times_of,
 )
+from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.model.spot_check import SPOT_CHECK_SITES_MAX, SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.terminal.formatting import day_text
 from engine.terminal.tables import show_table
+from engine.terminal.times import Times
 
 _CSV_COLUMNS = ("draw_id", "county", "kind", "with_findings", "site_id", "site_name", "findings", "round")
 
@@ -44,6 +47,7 @@ def spot_check(
     earlier: Annotated[bool, typer.Option("--list", help="List the draws that --show can show.")] = False,
     as_json: JsonOption = False,
     as_csv: Annotated[Path | None, typer.Option("--csv", help="CSV file to write instead of printing tables.")] = None,
+    utc: UtcOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -58,9 +62,11 @@ def spot_check(
         raise ConfigError("--show and --list show earlier draws; leave the other options of the draw out")
     if as_csv is not None and (as_json or earlier):
         raise ConfigError("--csv writes the canteens of one draw; leave --json and --list out")
-    with client_of(settings_of(config), server, token, ca) as client:
+    check_output(as_csv, "--csv")
+    settings = settings_of(config)
+    with client_of(settings, server, token, ca) as client:
         if earlier:
-            _show_headers(client.spot_checks(), as_json)
+            _show_headers(client.spot_checks(), as_json, times_of(settings, utc))
             return
         if show is not None:
             report = SpotCheckReport(client.spot_check(show))
@@ -78,16 +84,16 @@ def spot_check(
     _show_summary(report)
 
 
-def _show_headers(headers: tuple[SpotCheckHeader, ...], as_json: bool) -> None:
+def _show_headers(headers: tuple[SpotCheckHeader, ...], as_json: bool, times: Times) -> None:
     if as_json:
         from engine.serve.messages.spot_checks import header_message
 
         for header in headers:
             print_message(header_message(header))
         return
-    columns = ["draw", "at", "region", "asked", "drawn", "of", "seed"]
+    columns = ["draw", *times.head("at"), "region", "asked", "drawn", "of", "seed"]
     table = [
-        [str(h.draw_id), day_text(h.at_wall_ns), h.region_prefix, *map(str, (h.size, h.drawn, h.canteens, h.seed))]
+        [str(h.draw_id), times.day(h.at_wall_ns), h.region_prefix, *map(str, (h.size, h.drawn, h.canteens, h.seed))]
         for h in headers
     ]
     show_table(OUT, columns, table)

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from engine.cli.database import open_to_read, open_to_write
 from engine.cli.json_output import print_message
 from engine.cli.options import (
     ERR,
@@ -18,15 +19,20 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    UtcOption,
     client_of,
     settings_of,
+    times_of,
 )
 from engine.clock import NS_PER_S, wall_ns
 from engine.config import Settings
 from engine.errors import ConfigError, PatrolError
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
-from engine.terminal.formatting import day_text
 from engine.terminal.tables import show_table
+from engine.terminal.times import Times
+
+if TYPE_CHECKING:
+    from engine.storage.db.access import Access
 
 app = typer.Typer(no_args_is_help=True, help="Bearer tokens of the API, kept in the database; the engine need not run.")
 
@@ -68,7 +74,7 @@ def create(
     if len(region) > 6 or (region and not region.isdecimal()):
         raise ConfigError(f"--region {region!r}: allowed: up to 6 digits of a GB/T 2260 code")
     expires_ns = wall_ns() + round(expires * _DAY_NS) if expires else 0
-    with _token_access(settings_of(config), server, token, ca) as access:
+    with _token_access(settings_of(config), server, token, ca, create=True) as access:
         created, secret = access.create_token(TokenOrder(name.strip(), role, region, expires_ns))
     if as_json:
         from engine.serve.messages.access import created_message
@@ -86,6 +92,7 @@ def create(
 @app.command("list")
 def list_tokens(
     ended: Annotated[bool, typer.Option("--all", help="Include tokens that are revoked or expired.")] = False,
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -93,7 +100,9 @@ def list_tokens(
     ca: CaOption = None,
 ) -> None:
     """List tokens."""
-    with _token_access(settings_of(config), server, token, ca) as access:
+    settings = settings_of(config)
+    times = times_of(settings, utc)
+    with _token_access(settings, server, token, ca) as access:
         tokens = list(access.tokens(ended))
     if as_json:
         from engine.serve.messages.access import token_message
@@ -107,13 +116,13 @@ def list_tokens(
             row.name,
             row.role,
             row.region or "all",
-            day_text(row.created_wall_ns),
+            times.day(row.created_wall_ns),
             row.creator,
-            _end(row),
+            _end(row, times),
         ]
         for row in tokens
     ]
-    show_table(OUT, ["token", "name", "role", "region", "made", "by", "holds"], table)
+    show_table(OUT, ["token", "name", "role", "region", *times.head("made"), "by", *times.head("holds")], table)
 
 
 @app.command("revoke")
@@ -143,6 +152,7 @@ def audit(
     method: Annotated[str, typer.Option(help="Only this call, such as CameraService/DeleteCamera.")] = "",
     days: Annotated[float, typer.Option(help="Only this many days back; 0: all that is kept.", min=0)] = 0.0,
     rows: Annotated[int, typer.Option(help="Entries to show at most.", min=1, max=100_000)] = 100,
+    utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -152,7 +162,9 @@ def audit(
     """List what was changed, when, by whom, and the outcome; newest first."""
     from_ns = wall_ns() - round(days * _DAY_NS) if days else 0
     query = AuditQuery(actor=actor, method=method, from_wall_ns=from_ns, page_size=min(rows, 1000))
-    with _token_access(settings_of(config), server, token, ca) as access:
+    settings = settings_of(config)
+    times = times_of(settings, utc)
+    with _token_access(settings, server, token, ca) as access:
         entries = list(islice(access.audit_entries(query), rows))
     if as_json:
         from engine.serve.messages.access import entry_message
@@ -162,7 +174,7 @@ def audit(
         return
     table = [
         [
-            day_text(entry.at_wall_ns),
+            times.day(entry.at_wall_ns),
             entry.actor.name,
             entry.actor.role,
             entry.method,
@@ -172,20 +184,14 @@ def audit(
         ]
         for entry in entries
     ]
-    show_table(OUT, ["at", "who", "role", "what", "of", "outcome", "from"], table)
+    show_table(OUT, [*times.head("at"), "who", "role", "what", "of", "outcome", "from"], table)
 
 
 class _DatabaseTokens:
     """Manages tokens in the database. The audit log names the actor of a change `local`."""
 
-    def __init__(self, settings: Settings) -> None:
-        from engine.storage.db.store import Store
-
-        self._store = Store.open(settings.record.url)
-        self._access = self._store.access
-
-    def close(self) -> None:
-        self._store.close()
+    def __init__(self, access: "Access") -> None:
+        self._access = access
 
     def create_token(self, order: TokenOrder) -> tuple[Token, str]:
         created = self._access.create_token(order, _OPERATOR.name, wall_ns())
@@ -213,20 +219,22 @@ class _DatabaseTokens:
 
 
 @contextmanager
-def _token_access(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[TokenAccess]:
-    """Open the engine at `server` if one is named, else the database of the configuration."""
+def _token_access(
+    settings: Settings, server: str, token: str, ca: Path | None, *, create: bool = False
+) -> Iterator[TokenAccess]:
+    """Open the engine at `server` if one is named, else the database of the configuration.
+
+    `create`: create the database if there is none.
+    """
     if server:
         with client_of(settings, server, token, ca) as client:
             yield client.access
         return
-    tokens = _DatabaseTokens(settings)
-    try:
-        yield tokens
-    finally:
-        tokens.close()
+    with (open_to_write if create else open_to_read)(settings) as store:
+        yield _DatabaseTokens(store.access)
 
 
-def _end(token: Token) -> str:
+def _end(token: Token, times: Times) -> str:
     if token.revoked_wall_ns:
-        return f"revoked {day_text(token.revoked_wall_ns)}"
-    return day_text(token.expires_wall_ns) if token.expires_wall_ns else "until revoked"
+        return f"revoked {times.day(token.revoked_wall_ns)}"
+    return times.day(token.expires_wall_ns) if token.expires_wall_ns else "until revoked"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from engine.errors import StoreError
+from engine.errors import NoDatabaseError, StoreError
 from engine.storage.db import schema
 from engine.storage.db.database import connect, display_url, parse_url, sqlite_file
 from engine.storage.db.writer_lock import lock_file
@@ -19,14 +19,14 @@ _REPLACED = ".before-restore"
 def backup(url: str, to: Path) -> int:
     """Copy the database as it is at one moment, even while others write to it; return the copy's size in bytes.
 
-    The copy is checked, and gets its name only when it is complete. Raises StoreError if `to` exists, if there is no
-    database, or if it is damaged or cannot be copied.
+    The copy is checked, and gets its name only when it is complete. Raises NoDatabaseError if there is no database,
+    StoreError if `to` exists, or the database is damaged or cannot be copied.
     """
     path = _sqlite_file(parse_url(url), f"pg_dump --format=custom --file={to}")
     if to.exists():
         raise StoreError(f"{to}: exists already; give another name, or move it away")
     if not path.is_file():
-        raise StoreError(f"{path}: no such database; nothing to back up")
+        raise NoDatabaseError(str(path.absolute()), "no such database")
     _copy(path, to)
     return to.stat().st_size
 

@@ -60,6 +60,12 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(str(url.database))
 
 
+def name_of(url: URL) -> str:
+    """Return what people call a database: the whole path of its file, or its URL without the password."""
+    path = sqlite_file(url)
+    return display_url(url) if path is None else str(path.absolute())
+
+
 def connect(url: URL) -> Engine:
     """Create the connection pool; nothing is connected yet. Creates the directory of a SQLite file; raises OSError."""
     path = sqlite_file(url)

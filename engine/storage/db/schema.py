@@ -8,11 +8,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from engine.errors import StoreError
+from engine.errors import NoDatabaseError, StoreError
 from engine.storage.db.database import (
     DatabaseUnavailableError,
     connect,
     display_url,
+    name_of,
     parse_url,
     sqlite_file,
     unusable_error,
@@ -40,8 +41,8 @@ def current(url: str) -> str:
     """Return the revision of a database; EMPTY if it has no tables or the file does not exist. Raises StoreError."""
     parsed = parse_url(url)
     path = sqlite_file(parsed)
-    if path is not None and not path.exists():
-        return EMPTY
+    if path is not None and not (path.exists() and path.stat().st_size):
+        return EMPTY  # without opening it: SQLite would write to it
     try:
         engine = connect(parsed)
         try:
@@ -51,6 +52,11 @@ def current(url: str) -> str:
             engine.dispose()
     except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
         raise unusable_error(parsed, error) from error
+
+
+def name(url: str) -> str:
+    """Return what people call a database: the whole path of its file, or its URL without the password."""
+    return name_of(parse_url(url))
 
 
 def check(url: str) -> None:
@@ -80,16 +86,33 @@ def upgrade(url: str) -> tuple[str, str]:
         raise unusable_error(parsed, error) from error
 
 
-def prepare(engine: Engine) -> None:
-    """Create the tables in an empty database. Raises StoreError if it is of another revision, or somebody else's."""
+def prepare(engine: Engine) -> bool:
+    """Create the tables in an empty database; return whether it was empty.
+
+    Raises StoreError if it is of another revision, or somebody else's.
+    """
     name = display_url(engine.url)
     with engine.connect() as connection:
         revision = _revision(connection, name)
     if revision != EMPTY:
         _require_head(revision, name)
-        return
+        return False
     with write_transaction(engine) as connection:
         _upgrade(connection, name)
+    return True
+
+
+def require_existing(url: str) -> None:
+    """Raise NoDatabaseError unless the database exists and holds the engine's tables, whatever their revision.
+
+    Raises StoreError if it cannot be read, or holds somebody else's tables. Creates no file and no folder.
+    """
+    if current(url) != EMPTY:
+        return
+    parsed = parse_url(url)
+    path = sqlite_file(parsed)
+    missing = path is not None and not path.exists()
+    raise NoDatabaseError(name_of(parsed), "no such database" if missing else "the database holds no tables yet")
 
 
 def _require_head(revision: str, name: str) -> None:

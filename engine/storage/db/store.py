@@ -14,6 +14,7 @@ from engine.storage.db.access import Access
 from engine.storage.db.database import (
     DatabaseUnavailableError,
     connect,
+    name_of,
     parse_url,
     unusable_error,
     upsert,
@@ -26,7 +27,7 @@ from engine.storage.db.maintenance import Maintenance
 from engine.storage.db.outbox import Outbox
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.registry import CameraRegistry
-from engine.storage.db.schema import prepare
+from engine.storage.db.schema import prepare, require_existing
 from engine.storage.db.spot_checks import SpotChecks
 from engine.storage.db.tables import cameras, latest, measurements, patrol_metadata, verdict_log
 from engine.storage.db.verdict_history import VerdictHistory
@@ -68,11 +69,13 @@ TransactionHook = Callable[[Connection, Sequence[VisitRecord]], None]
 class Store:
     """One database. Any thread may call; every call is its own transaction.
 
-    Calls raise DatabaseUnavailableError (a StoreError) if the database cannot be reached.
+    Calls raise DatabaseUnavailableError (a StoreError) if the database cannot be reached. `created`: name of the
+    database if its tables were created when it was opened, else empty.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, created: str = "") -> None:
         self._engine = engine
+        self.created = created
         self._interning = Interning()
         self._writer_lock = WriterLock(engine)
         self.transaction_hooks: list[TransactionHook] = []
@@ -95,10 +98,19 @@ class Store:
         parsed = parse_url(url)
         try:
             engine = connect(parsed)
-            prepare(engine)
+            was_empty = prepare(engine)
         except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
             raise unusable_error(parsed, error) from error
-        return cls(engine)
+        return cls(engine, name_of(parsed) if was_empty else "")
+
+    @classmethod
+    def open_existing(cls, url: str) -> Self:
+        """Open a database to read it; create nothing.
+
+        Raises NoDatabaseError if there is none, StoreError if it cannot be used.
+        """
+        require_existing(url)
+        return cls.open(url)
 
     def close(self) -> None:
         """Release the writer lock and close all connections."""

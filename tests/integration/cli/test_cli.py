@@ -97,7 +97,18 @@ def test_a_registry_is_imported_without_an_engine_and_bad_rows_are_named(tmp_pat
     (camera,) = map(json.loads, listed.stdout.splitlines())
     assert (camera["name"], camera["url"]) == ("cameras/a", "rtsp://u:***@h/1")
     table = patrol("cameras", "list", "--config", str(config)).stdout.splitlines()
-    assert table[0].split() == ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", "seen"]
+    assert table[0].split() == [
+        "camera",
+        "name",
+        "canteen",
+        "region",
+        "state",
+        "why",
+        "sharp",
+        "expo",
+        "seen",
+        "(UTC+8)",
+    ]
     assert "unseen" in table[1]
 
 

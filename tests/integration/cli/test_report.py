@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,15 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from engine.batch.finding_pictures import finding_pictures
 from engine.batch.report import report
-from engine.clock import NS_PER_S
+from engine.clock import NS_PER_S, wall_ns
 from engine.interchange.regions import hebei
 from engine.model.findings import FindingQuery
+from engine.model.keyframe import Codec, Keyframe
 from engine.model.kpi import KpiName
-from engine.notices.digest import Period
+from engine.model.verdict import FaultKind, State, Verdict
+from engine.model.visit import FeedKind
+from engine.notices.digest import FindingPictures, Period
 from engine.storage.db.store import Store
+from engine.storage.evidence.exhibits import Exhibits
+from engine.storage.evidence.store import EXHIBITS_FOLDER, EvidenceStore
 from tests.support.digests import COUNTIES, WEEK, fill_city
+from tests.support.expect import present
 
 ZONE = "Asia/Shanghai"
 LATER_NS = 1_800_000_000 * NS_PER_S
@@ -60,11 +69,12 @@ def test_the_digest_of_a_city_adds_up(store: Store) -> None:
         assert total == sum(getattr(row.tally, name) for row in digest.league)
         assert total > 0, name
     clarity = next(kpi for kpi in digest.kpis if kpi.name == KpiName.CLARITY)
+    assert made.digest.total.standing == len(made.standing), "every open finding is listed"
     assert clarity.rate.denominator == sum(row.rates[KpiName.CLARITY].denominator for row in digest.league)
     assert clarity.before is not None
     assert digest.kpi_days == 7
-    assert sum(len(chapter.findings) for chapter in digest.sections) == len(made.pressing)
-    assert all(case.camera_name for case in made.pressing)
+    assert sum(len(chapter.findings) for chapter in digest.sections) == len(made.standing)
+    assert all(case.camera_name for case in made.standing)
 
 
 def test_a_digest_of_the_past_is_what_it_would_have_been_then(store: Store) -> None:
@@ -72,8 +82,8 @@ def test_a_digest_of_the_past_is_what_it_would_have_been_then(store: Store) -> N
     now = {finding.finding_id: finding for finding in store.findings.page(FindingQuery(page_size=1000)).findings}
     friday = report(store, "1301", Period.of_day("2026-03-06"), ZONE, hebei(), LATER_NS)
     sunday = report(store, "1301", Period.of_day("2026-03-08"), ZONE, hebei(), LATER_NS)
-    assert friday.pressing != sunday.pressing
-    changed = [case for case in friday.pressing if now[case.finding.finding_id].number > case.finding.number]
+    assert friday.standing != sunday.standing
+    changed = [case for case in friday.standing if now[case.finding.finding_id].number > case.finding.number]
     assert changed, "something happened to them since"
     days = [report(store, "1301", Period.of_day(f"2026-03-0{day}"), ZONE, hebei(), LATER_NS) for day in range(2, 9)]
     week = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
@@ -86,7 +96,7 @@ def test_the_digest_of_a_county_has_its_canteens_and_nobody_elses(store: Store) 
     made = report(store, "130102", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     assert len(made.digest.league) == 8
     assert all(row.code.startswith("130102-") and row.name.endswith("食堂") for row in made.digest.league)
-    assert {case.finding.subject.region for case in made.pressing} <= {"130102"}
+    assert {case.finding.subject.region for case in made.standing} <= {"130102"}
     whole = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     (line,) = (row for row in whole.digest.league if row.code == "130102")
     assert made.digest.total == line.tally
@@ -107,7 +117,7 @@ def test_the_command_writes_a_page_and_two_sheets(database: str, tmp_path: Path)
     raw = sheet.read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf"), "without it Excel shows no Chinese"
     rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))
-    assert rows[0][:3] == ["名次", "代码", "区县"]
+    assert rows[0][:4] == ["名次", "代码", "区县", "得分"]
     assert len(rows) == 1 + len(COUNTIES) + 1
     assert {len(row) for row in rows} == {len(rows[0])}
     findings = list(csv.reader(io.StringIO((tmp_path / "w.findings.csv").read_text(encoding="utf-8-sig"))))
@@ -125,7 +135,7 @@ def test_the_command_speaks_english(database: str, tmp_path: Path) -> None:
     assert "daily digest" in text
     assert "All regions" in text
     rows = list(csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"))))
-    assert rows[0]["name"] == "石家庄市长安区"
+    assert "石家庄市长安区" in {row["name"] for row in rows}
     assert int(rows[0]["clarity_denominator"]) > 0
 
 
@@ -134,7 +144,8 @@ def test_the_command_speaks_english(database: str, tmp_path: Path) -> None:
     [
         (("--week", "2026-W99", "--html", "x.html"), "is not a week"),
         (("--day", "2026-13-01", "--html", "x.html"), "is not a day"),
-        (("--html", "x.html"), "give one of --week"),
+        (("--week", WEEK, "--day", "2026-03-02", "--html", "x.html"), "give one of them"),
+        (("--week", "2999-W01", "--html", "x.html"), "still to come"),
         (("--week", WEEK), "give --html FILE"),
         (("--week", WEEK, "--html", "x.html", "--region", "130"), "2, 4 or 6 digits"),
         (("--week", WEEK, "--html", "/nowhere/x.html"), "give another file"),
@@ -148,11 +159,82 @@ def test_a_wrong_call_is_one_sentence(database: str, tmp_path: Path, arguments: 
 
 def test_cameras_that_left_the_registry_keep_their_findings(database: str, store: Store) -> None:
     made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
-    gone = made.pressing[0].finding.subject.camera_id
+    gone = made.standing[0].finding.subject.camera_id
     known = {camera.camera_id: camera for camera in store.registry.cameras()}
     store.registry.remove([gone])
     try:
         again = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
     finally:
         store.registry.upsert([known[gone]])
-    assert again.pressing[0] == replace(made.pressing[0], camera_name="")
+    assert again.standing[0] == replace(made.standing[0], camera_name="")
+
+
+def test_without_a_period_the_command_says_which_week_it_took_and_that_it_is_empty(
+    database: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "w.html"
+    done = patrol(tmp_path, database, "--region", "13", "--html", str(page))
+    assert done.returncode == 0, done.stderr
+    week = Period.last_week(wall_ns(), ZONE)
+    assert f"period {week.name}: {week.first} to {week.last} (Asia/Shanghai)" in done.stderr
+    assert f"{week.first.year}年" in page.read_text(encoding="utf-8")
+
+
+def test_a_period_in_which_nothing_happened_is_named(database: str, tmp_path: Path) -> None:
+    done = patrol(tmp_path, database, "--week", "2020-W10", "--html", str(tmp_path / "w.html"))
+    assert "nothing was counted or found in this period" in done.stderr
+
+
+def test_a_county_with_open_findings_stands_behind_every_one_without(store: Store) -> None:
+    made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    ranked = [line for line in made.digest.league if line.place is not None]
+    leaves_open = [line.tally.standing > 0 for line in ranked]
+    assert leaves_open == sorted(leaves_open)
+    for better, worse in itertools.pairwise(ranked):
+        if (better.tally.standing > 0) == (worse.tally.standing > 0):
+            assert present(better.points) >= present(worse.points)
+
+
+def exhibit(folder: Path, camera_id: str) -> str:
+    """Keep a baseline and a fault of this camera; return the digest of the fault."""
+    evidence = EvidenceStore(folder, 10_000_000)
+    verdicts = (
+        Verdict(camera_id, 1, 0, State.OK, announced=State.OK),
+        Verdict(camera_id, 2, 0, State.FAULT, (FaultKind.TOO_DARK,), announced=State.FAULT),
+    )
+    digests: tuple[str, ...] = ()
+    for level, verdict in zip((160, 3), verdicts, strict=True):
+        picture = io.BytesIO()
+        Image.new("RGB", (640, 360), (level, level, level)).save(picture, "JPEG")
+        keyframe = Keyframe(
+            camera_id, verdict.visit_id, Codec.MJPEG, picture.getvalue(), level * NS_PER_S, None, FeedKind.DEMUX
+        )
+        digests = evidence.add_exhibit(keyframe, verdict)
+        evidence.store(keyframe, verdict)
+    evidence.sync()
+    return digests[0]
+
+
+def test_pictures_of_a_finding_are_the_fault_and_the_baseline(tmp_path: Path, store: Store) -> None:
+    (case, *_) = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS).standing
+    digest = exhibit(tmp_path, case.finding.subject.camera_id)
+    exhibits = Exhibits(tmp_path / EXHIBITS_FOLDER)
+    shown = finding_pictures(exhibits, [replace(case, exhibit=digest)])[case.finding.finding_id]
+    fault, good = present(shown.fault), present(shown.good)
+    assert shown.of_baseline
+    assert (fault.at_wall_ns, good.at_wall_ns) == (3 * NS_PER_S, 160 * NS_PER_S)
+    for picture, level in ((fault, 3), (good, 160)):
+        with Image.open(io.BytesIO(picture.jpeg)) as image:
+            assert image.size == (400, 225)
+            assert abs(image.convert("L").getpixel((9, 9)) - level) < 4  # type: ignore[operator]
+
+
+def test_a_picture_that_is_damaged_or_gone_costs_no_report(tmp_path: Path, store: Store) -> None:
+    (case, *_) = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS).standing
+    digest = exhibit(tmp_path, case.finding.subject.camera_id)
+    exhibits = Exhibits(tmp_path / EXHIBITS_FOLDER)
+    (path,) = (tmp_path / EXHIBITS_FOLDER).glob(f"*/{digest}.mjpeg")
+    path.write_bytes(b"other bits")
+    number = case.finding.finding_id
+    assert finding_pictures(exhibits, [replace(case, exhibit=digest)]) == {number: FindingPictures()}
+    assert finding_pictures(exhibits, [replace(case, exhibit="0" * 64)]) == {number: FindingPictures()}

@@ -1,6 +1,7 @@
 """The registry's rules: every bad row is named with what is allowed, and passwords come back or are asked for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -120,12 +121,12 @@ def test_a_url_with_three_asterisks_of_its_own_stays_what_it_is() -> None:
     ],
 )
 def test_an_id_that_a_spreadsheet_has_spoilt_is_refused(column: str, value: str, why: str) -> None:
-    _, (problem,) = read(**{column: value})
+    cells: dict[str, Any] = {column: value}
+    _, (problem,) = read(**cells)
     assert (problem.column, problem.value, problem.line) == (column, value, 7)
     assert why in problem.message
-    assert [
-        found.column for found in check_cameras([replace(Camera("a", "rtsp://h/1"), **{column: value})], allow)
-    ] == [column]
+    camera = replace(Camera("a", "rtsp://h/1"), **cells)
+    assert [found.column for found in check_cameras([camera], allow)] == [column]
 
 
 @pytest.mark.parametrize("value", ["13010200001310000001", "1e5", "E+19", "cam.1", "3E12", "1.5", "a=b"])

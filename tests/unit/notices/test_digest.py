@@ -12,7 +12,16 @@ from engine.model.kpi import KpiName, Rate
 from engine.model.verdict import Cause, FaultKind, Severity
 from engine.notices import formatting
 from engine.notices.csv_report import UTF8_BOM, findings_csv, league_csv
-from engine.notices.digest import Digest, FindingSnapshot, FindingsSummary, LeagueLine, Period, Tally, add_findings
+from engine.notices.digest import (
+    Digest,
+    FindingPictures,
+    FindingSnapshot,
+    FindingsSummary,
+    LeagueLine,
+    Period,
+    Picture,
+    Tally,
+)
 from engine.notices.html_page import html
 from engine.notices.vocabulary import _TEXTS, Lang, Words
 
@@ -87,7 +96,7 @@ def test_findings_count_for_the_period_in_which_it_happened() -> None:
     )
     assert findings.total == Tally(opened=2, closed=3, dismissed=1, standing=3, overdue=2, supervised=1)
     assert findings.by_level[Level.CITY] == Tally(standing=1, overdue=1, supervised=1)
-    assert [case.finding.finding_id for case in findings.pressing] == [6, 5]
+    assert [case.finding.finding_id for case in findings.standing] == [6, 5, 1]
 
 
 def test_a_finding_that_was_escalated_is_overdue_although_the_next_level_still_has_time() -> None:
@@ -139,15 +148,6 @@ def test_a_cause_is_named_beside_its_fault_and_an_unknown_word_stays() -> None:
     assert EN.problem("melted/sun") == "melted (sun)"
 
 
-def test_a_county_without_rates_stands_in_the_league_with_its_findings() -> None:
-    league = add_findings(
-        [LeagueLine(1, "130102", "长安区", {})],
-        {"130102": Tally(opened=2), "130104": Tally(opened=1)},
-        {"130104": "桥西区"},
-    )
-    assert [(row.place, row.name, row.tally.opened) for row in league] == [(1, "长安区", 2), (None, "桥西区", 1)]
-
-
 def test_what_a_registry_says_is_text_and_never_markup() -> None:
     evil = "<script>alert(1)</script>"
     overdue = finding(overdue=True)
@@ -170,7 +170,7 @@ def test_a_page_needs_nothing_else_and_can_be_printed() -> None:
 
 def test_without_findings_and_figures_a_page_says_so() -> None:
     page = html(digest(), Lang.ZH)
-    assert "期末无逾期或挂牌督办的问题。" in page
+    assert "期末无未结问题。" in page
     assert "期内无指标数据。" in page
 
 
@@ -197,5 +197,65 @@ def test_a_sheet_opens_in_excel_and_no_name_is_a_formula() -> None:
     assert text.startswith(f"{UTF8_BOM}编号,代码,区县,")
     assert '"\'=HYPERLINK(""x"")"' in text
     assert ",'+1," in text
-    rows = league_csv(digest(league=(LeagueLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}),)), EN)
-    assert "1,130102,长安区,0.750000,3,4,2,6," in rows
+    rows = league_csv(
+        digest(league=(LeagueLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}, points=74.5),)), EN
+    )
+    assert "1,130102,长安区,74.5,0.750000,3,4,2,6," in rows
+
+
+def test_without_a_period_the_digest_is_of_the_last_full_week() -> None:
+    monday, sunday = END + HOUR, END - HOUR
+    assert Period.last_week(monday, ZONE) == WEEK
+    assert Period.last_week(sunday, ZONE).name == "2026-W09", "the week that is not over is not full"
+    assert Period.last_week(sunday, "Pacific/Auckland") == WEEK, "it is Monday there"
+    assert Period.last_week(Period.of_day("2027-01-04").wall_ns(ZONE)[0], ZONE).name == "2026-W53"
+
+
+def test_every_open_finding_is_on_the_page_the_most_urgent_first() -> None:
+    summary = FindingsSummary(
+        [
+            FindingSnapshot(finding(1, severity=Severity.COSMETIC)),
+            FindingSnapshot(finding(2)),
+            FindingSnapshot(finding(3, severity=Severity.COSMETIC, overdue=True), BEGIN + HOUR),
+            FindingSnapshot(finding(4, FindingState.SUPERVISED, supervised=True, severity=Severity.COSMETIC)),
+            FindingSnapshot(finding(5, FindingState.CLOSED, changed_wall_ns=BEGIN + HOUR)),
+        ],
+        BEGIN,
+    )
+    assert [case.finding.finding_id for case in summary.standing] == [4, 3, 2, 1]
+
+
+def test_a_finding_shows_the_fault_beside_what_the_camera_showed_before() -> None:
+    case = FindingSnapshot(finding(7), camera_name="切配间")
+    shown = FindingPictures(Picture(b"fault", BEGIN + HOUR), Picture(b"good", BEGIN - HOUR), of_baseline=True)
+    page = html(digest(case), Lang.ZH, {7: shown})
+    for jpeg in (b"fault", b"good"):
+        assert f"data:image/jpeg;base64,{formatting.base64_text(jpeg)}" in page
+    for words in ("问题画面 · 03-02 01:00", "平时画面 · 03-01 23:00", "镜头遮挡", "切配间"):
+        assert words in page
+    last_good = html(digest(case), Lang.EN, {7: replace(shown, of_baseline=False)})
+    assert "last good picture" in last_good
+    assert "data:image" not in html(digest(case), Lang.ZH)
+
+
+def test_a_finding_without_a_picture_says_why() -> None:
+    offline = FindingSnapshot(finding(1, cause_key="offline"))
+    assert "离线，无画面" in html(digest(offline), Lang.ZH, {1: FindingPictures()})
+    gone = html(digest(FindingSnapshot(finding(1))), Lang.EN, {1: FindingPictures()})
+    assert "no picture kept" in gone
+    assert "no good picture to compare with" in gone
+
+
+def test_findings_beyond_those_with_pictures_are_in_a_table_below() -> None:
+    page = html(digest(*(FindingSnapshot(finding(number)) for number in (1, 2, 3))), Lang.EN, {1: FindingPictures()})
+    assert page.count('<article class="case') == 1
+    assert [number for number in (1, 2, 3) if f'<tr><td class="n">{number}</td>' in page] == [2, 3]
+    assert "The others, without pictures" in page
+
+
+def test_the_page_says_how_counties_are_ranked() -> None:
+    line = LeagueLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}, points=74.5)
+    page = html(digest(league=(line,)), Lang.ZH)
+    assert "排名规则" in page
+    assert "74.5" in page
+    assert "Order: canteens" in html(digest(league=(line,), region="130102"), Lang.EN)

@@ -143,7 +143,9 @@ def test_a_plan_says_who_paused_and_why_and_until_when() -> None:
     patrol = patrol_of(*TWO)
     pause(patrol, PauseKind.CAMERA, "here", lasts_s=3600)
     first = patrol.plan("here").because[0]
-    assert first.startswith("its patrol is paused by ops (the recorder is exchanged): until 2026-03-02 05:")
+    assert first.startswith(
+        "its patrol is paused by ops (the recorder is exchanged): until 2026-03-02 13:05:00 (Asia/Shanghai)"
+    )
     assert "paused" not in " ".join(patrol.plan("there").because)
 
 

@@ -53,13 +53,10 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("connect_s_min = -1", ["connect_s_min = -1: Input should be greater than or equal to 0; correct the entry"]),
+        ("connect_s_min = -1", ["connect_s_min = -1: allowed: at least 0; correct the entry"]),
         (
             "connect_s_min = 3",
-            [
-                "file = {'connect_s_min': 3}: connect_s_min (3) is more than connect_s_max (0.8); exchange the two; "
-                "correct the entry"
-            ],
+            ["file: connect_s_min (3) is more than connect_s_max (0.8); exchange the two; correct the entry"],
         ),
         (
             "conect_s_min = 1",
@@ -68,13 +65,13 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
                 "delete the line"
             ],
         ),
-        ("gop_cached_share = 2", ["gop_cached_share = 2: Input should be less than or equal to 1; correct the entry"]),
-        ("start = 5", ["start = 5: Input should be a valid datetime; correct the entry"]),
+        ("gop_cached_share = 2", ["gop_cached_share = 2: allowed: at most 1; correct the entry"]),
+        ("start = 5", ["start = 5: allowed: a date and time, like 2026-10-01T05:00:00; correct the entry"]),
         (
             'streams = [{name = "x", codec = "h266", kbit_s = 0, cpu_ms = 1, shares = 1}]',
             [
-                "streams.0.codec = 'h266': Input should be 'h264', 'h265' or 'mjpeg'; correct the entry",
-                "streams.0.kbit_s = 0: Input should be greater than 0; correct the entry",
+                "streams.0.codec = 'h266': allowed: h264, h265, mjpeg; correct the entry",
+                "streams.0.kbit_s = 0: allowed: more than 0; correct the entry",
                 "streams.0.share: is missing; add it",
                 "streams.0.shares: unknown key; did you mean share? known here: codec, cpu_ms, kbit_s, name, share; "
                 "correct the name or delete the line",
@@ -82,7 +79,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ),
         (
             "intervals = []",
-            ["intervals = []: Tuple should have at least 1 item after validation, not 0; correct the entry"],
+            ["intervals: allowed: at least 1 entries; correct the entry"],
         ),
         (
             'hours = [{hours = "6:00-5:00", share = 1}]',
@@ -94,16 +91,12 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         (
             "[failure_s]\nrefused = 0",
             [
-                "failure_s = {'refused': 0}: refused = 0: allowed: more than 0, at most 300 (seconds); "
-                "correct the entry",
+                "failure_s: refused = 0: allowed: more than 0, at most 300 (seconds); correct the entry",
             ],
         ),
         (
             "[failure_s]\ntimeout_keyframe = 3",
-            [
-                "failure_s = {'timeout_keyframe': 3}: timeout_keyframe: lasts what the configuration says; delete the "
-                "line; correct the entry"
-            ],
+            ["failure_s: timeout_keyframe: lasts what the configuration says; delete the line; correct the entry"],
         ),
         ("= 3", ["is not TOML: Invalid statement (at line 1, column 1)"]),
     ],
@@ -123,16 +116,16 @@ def test_a_world_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("offline_share = 1.5", ["offline_share = 1.5: Input should be less than or equal to 1; correct the entry"]),
+        ("offline_share = 1.5", ["offline_share = 1.5: allowed: at most 1; correct the entry"]),
         (
             "[offline_reasons]\nrefused = 0",
-            ["offline_reasons = {'refused': 0}: refused = 0: allowed: more than 0; delete the line; correct the entry"],
+            ["offline_reasons: refused = 0: allowed: more than 0; delete the line; correct the entry"],
         ),
         (
             "[[storms]]\nat_share = 2\nfor_s = 0",
             [
-                "storms.0.at_share = 2: Input should be less than or equal to 1; correct the entry",
-                "storms.0.for_s = 0: Input should be greater than 0; correct the entry",
+                "storms.0.at_share = 2: allowed: at most 1; correct the entry",
+                "storms.0.for_s = 0: allowed: more than 0; correct the entry",
             ],
         ),
         ("[[power_cuts]]\nfor_s = 3", ["power_cuts.0.at_share: is missing; add it"]),

@@ -17,6 +17,7 @@ from engine.terminal.camera_plan import show_plan
 from engine.terminal.formatting import duration_text
 from engine.terminal.scheduler_view import render_schedule, show_schedule
 from engine.terminal.tables import text_width
+from engine.terminal.times import Times
 from tests.support.expect import present
 from tests.support.scheduler.schedules import MONDAY_NOON_NS, VirtualPatrol, calm, camera, overloaded
 
@@ -144,7 +145,7 @@ def test_durations_are_written_as_people_say_them(duration_s: float, text: str) 
 
 def planned(patrol: VirtualPatrol, camera_id: str) -> dict[str, str]:
     out = io.StringIO()
-    show_plan(Console(file=out, width=80, force_terminal=False), patrol.plan(camera_id))
+    show_plan(Console(file=out, width=80, force_terminal=False), patrol.plan(camera_id), Times("Asia/Shanghai", 0))
     headline, *facts = out.getvalue().splitlines()
     return {"": headline} | {line[:15].strip(): line[15:] for line in facts if line[:15].strip()}
 
@@ -182,7 +183,7 @@ def test_a_plan_tells_of_waiting_flying_resting_disabled_and_pushed_cameras() ->
     assert waiting["stands"] == "is due, waits for its recorder"
     assert waiting[""] == "c001: due since 0 s"
     resting = planned(patrol, "c002")
-    assert resting["kitchen"] == "rests; works again Tue 2026-10-13 05:30 (Asia/Shanghai)"
+    assert resting["kitchen"] == "rests; works again Tue 2026-10-13 05:30 (UTC+8)"
     assert planned(patrol, "c003")[""] == "c003: not visited"
     pushed = planned(patrol, "c004")
     assert pushed["class"] == "push; a keyframe expected in 30 min while its kitchen works"
