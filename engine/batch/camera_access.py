@@ -163,7 +163,7 @@ def open_cameras(
 ) -> Iterator[CameraAccess]:
     """Open the engine if it answers; else, unless `server` names one, the database and the files beside it.
 
-    `files`: read them even if an engine runs, unless `server` names one. Raises NoDatabaseError if there is no database.
+    `files`: read them even if an engine runs, unless `server` names one. Raises NoDatabaseError without a database.
     """
     if server or not files:
         with running_engine(settings, server, token, ca) as client:

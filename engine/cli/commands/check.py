@@ -15,7 +15,7 @@ from engine.model.verdict import State
 from engine.redact import redact
 from engine.terminal.formatting import score_text, state_text
 from engine.terminal.progress import progress
-from engine.terminal.tables import show_table
+from engine.terminal.tables import Cell, show_table
 
 if TYPE_CHECKING:
     from engine.batch.check import (
@@ -66,7 +66,7 @@ def _exit_code(answers: "Sequence[CheckResult]") -> int:
 
 
 def _show_checks(answers: "list[CheckResult]") -> None:
-    table = [
+    table: list[list[Cell]] = [
         [
             redact(answer.source),
             state_text(answer.verdict.state),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.database import open_to_read
+from engine.cli.json_output import print_json
 from engine.cli.options import ERR, ConfigOption, settings_of
 from engine.cli.output_files import check_output, write_text
 from engine.clock import wall_ns
@@ -43,6 +44,7 @@ def report(
             max=_PICTURED_MAX,
         ),
     ] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the digest as JSON, with or without files.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Write the digest of a region: rates, the league of its counties, and every open finding with its pictures.
@@ -62,8 +64,8 @@ def report(
         raise ConfigError("--week and --day: give one of them, or neither for the last full week")
     check_output(html, "--html")
     check_output(csv, "--csv")
-    if html is None and csv is None:
-        raise ConfigError("report: give --html FILE, --csv FILE or both")
+    if html is None and csv is None and not as_json:
+        raise ConfigError("report: give --html FILE, --csv FILE, --json, or several of them")
     if region and not (region.isascii() and region.isdecimal() and len(region) in (2, 4, 6)):
         raise ConfigError(f"--region {region!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; leave it out for all")
     settings = settings_of(config)
@@ -78,6 +80,10 @@ def report(
     if csv is not None:
         write_text(csv, league_csv(result.digest, words))
         write_text(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(result.digest, words, result.standing))
+    if as_json:
+        from engine.batch.report_json import report_json
+
+        print_json(report_json(result))
     _say_period(result.digest)
 
 

@@ -320,3 +320,5 @@ def test_the_database_is_described_in_json(world: World, tmp_path: Path) -> None
     assert int(backup["bytes"]) == (tmp_path / "b.db").stat().st_size
     (restored,) = lines(["db", "restore", str(tmp_path / "b.db"), *world.offline])
     assert restored["upgradeNeeded"] is False
+    (exported,) = lines(["export", "verdicts", str(tmp_path / "v.parquet"), *world.offline])
+    assert int(exported["rows"]) > 0
