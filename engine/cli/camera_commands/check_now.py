@@ -15,6 +15,7 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    camera_id_from,
     client_of,
     settings_of,
 )
@@ -63,7 +64,7 @@ def check_now(
     if bool(camera_ids) + (region is not None) + bool(site) != 1:
         raise ConfigError("check-now: give ids of cameras, or --region, or --site")
     with client_of(settings_of(config), server, token, ca) as client:
-        ids = list(dict.fromkeys(camera_ids or _chosen(client, region or "", site)))
+        ids = list(dict.fromkeys(map(camera_id_from, camera_ids or _chosen(client, region or "", site))))
         if not ids:
             raise NotFoundError("check-now: no camera that is visited is there; `patrol cameras list` shows what is")
         lines = None if as_json else LineTable(OUT, [("camera", max(map(text_width, ids))), *_COLUMNS])

@@ -15,6 +15,7 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    camera_id_from,
     settings_of,
 )
 from engine.errors import ConfigError
@@ -112,7 +113,7 @@ def edit(
     if not values:
         raise ConfigError("edit: nothing to change; give a field, such as --name 烹饪间 or --disable")
     with open_registry(settings_of(config), server, token, ca) as registry:
-        status = registry.change(camera_id, values)
+        status = registry.change(camera_id_from(camera_id), values)
         _show(status, f"changed {', '.join(values)} of {camera_id} in {registry.name}", as_json)
 
 
@@ -131,7 +132,7 @@ def delete(
     """
     from engine.batch.registry import open_registry
 
-    ids = list(dict.fromkeys(camera_ids))
+    ids = list(dict.fromkeys(map(camera_id_from, camera_ids)))
     with open_registry(settings_of(config), server, token, ca) as registry:
         if not yes:
             _confirm(ids, registry.name)

@@ -15,6 +15,7 @@ from engine.cli.options import (
     JsonOption,
     ServerOption,
     TokenOption,
+    camera_id_from,
     settings_of,
 )
 from engine.cli.output_files import check_output
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from engine.model.picture import RenderedPicture
 
 _FINDING_DIGITS_MAX = 18
-_CAMERA, _FINDING = "cameras/", "findings/"
+_FINDING = "findings/"
 _ENDINGS = (".jpg", ".jpeg")
 
 
@@ -61,7 +62,6 @@ def picture(
     read from those files, so on the engine's machine.
     """
     from engine.batch.camera_access import open_cameras
-    from engine.serve.messages.resource_names import camera_id_of
 
     to_stdout = str(output) == "-"
     if not to_stdout:
@@ -75,8 +75,7 @@ def picture(
         if finding_id:
             rendered = cameras.picture_of_finding(finding_id, order)
         else:
-            camera_id = camera_id_of(what) if what.startswith(_CAMERA) else what
-            rendered = cameras.picture_of_camera(camera_id, order)
+            rendered = cameras.picture_of_camera(camera_id_from(what), order)
     if to_stdout:
         sys.stdout.buffer.write(rendered.jpeg)
         return

@@ -17,6 +17,7 @@ from engine.cli.options import (
     ServerOption,
     TokenOption,
     UtcOption,
+    camera_id_from,
     settings_of,
     times_of,
 )
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _WHEN = "a span back from now like 90m, 24h or 7d, or a time like 2026-11-29T08:00 in the zone of the output"
 
-CameraArgument = Annotated[str, typer.Argument(help="Id of the camera.", metavar="CAMERA")]
+CameraArgument = Annotated[
+    str, typer.Argument(help="Id of the camera, or its name in the API (cameras/ID).", metavar="CAMERA")
+]
 
 
 def show_camera(
@@ -57,6 +60,7 @@ def show_camera(
 
     settings = settings_of(config)
     times = times_of(settings, utc)
+    camera_id = camera_id_from(camera_id)
     with open_cameras(settings, server, token, ca) as cameras:
         status = cameras.status(camera_id)
         findings = cameras.findings(camera_id, open_only=True)
@@ -97,6 +101,7 @@ def verdicts(
     first_ns, end_ns = (_moment(option, text, times) for option, text in (("--since", since), ("--until", until)))
     if first_ns and end_ns and end_ns <= first_ns:
         raise ConfigError(f"--until {until!r} is not after --since {since!r}; exchange the two")
+    camera_id = camera_id_from(camera_id)
     with open_cameras(settings, server, token, ca) as cameras:
         cameras.status(camera_id)  # an unknown id is an error, not an empty list
         kept = cameras.verdicts(camera_id)

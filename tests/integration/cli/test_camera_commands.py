@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -98,7 +99,7 @@ def refused(*arguments: str) -> str:
 
 
 def test_check_now_shows_each_outcome_and_ends_with_0_1_or_2(world: World) -> None:
-    head, row = said(["check-now", world.healthy, *world.at]).splitlines()[:2]
+    head, row = said(["check-now", f"cameras/{world.healthy}", *world.at]).splitlines()[:2]
     assert head.split() == ["camera", "verdict", "why", "sharp", "expo", "hidden", "detail"]
     assert row.split()[:2] == [world.healthy, "ok"]
     assert row.index("ok") == head.index("verdict")
@@ -145,7 +146,7 @@ def test_a_camera_is_shown_with_all_that_is_known_of_it(world: World) -> None:
         ):
             assert word in text, (word, text)
         assert ":***@" in said(["cameras", "show", world.locked, *options])
-        (tree,) = lines(["cameras", "show", world.dark, "--visits", "1", *options])
+        (tree,) = lines(["cameras", "show", f"cameras/{world.dark}", "--visits", "1", *options])
         camera = ParseDict(tree["camera"], cameras_pb2.Camera())
         assert (camera.name, camera.latest_verdict.announced) == (
             f"cameras/{world.dark}", verdicts_pb2.VERDICT_STATE_FAULT,
@@ -322,3 +323,34 @@ def test_the_database_is_described_in_json(world: World, tmp_path: Path) -> None
     assert restored["upgradeNeeded"] is False
     (exported,) = lines(["export", "verdicts", str(tmp_path / "v.parquet"), *world.offline])
     assert int(exported["rows"]) > 0
+
+
+_DATA = {"figures", "thresholds", "camerasByState", "countyLags", "shed", "failing", "leftOut", "findingsBySeverity",
+         "findingsByLevel", "data"}  # fmt: skip
+"""Objects whose names are data, not fields."""
+
+
+def names_of(tree: Any) -> Iterator[str]:
+    """Every name of a field in a tree."""
+    if isinstance(tree, list):
+        for each in tree:
+            yield from names_of(each)
+    elif isinstance(tree, dict):
+        for name, value in tree.items():
+            yield name
+            if name not in _DATA:
+                yield from names_of(value)
+
+
+def test_every_command_speaks_the_dialect_of_the_api(world: World) -> None:
+    finding = str(world.finding)
+    running = ["top", f"plan {world.dark}", "findings list", f"findings show {finding}", f"findings ack {finding}"]
+    left = ["cameras list", "evidence list", "rejudge --all", "kpi", "kpi league", "token list", "audit", "db current",
+            "cameras disagree", "report", f"cameras show {world.dark}", f"verdicts {world.dark}"]  # fmt: skip
+    for options, commands in ((world.at, running), (world.offline, left)):
+        for command in commands:
+            done = CliRunner().invoke(app, [*command.split(), "--json", *options])
+            assert done.exit_code in (0, 1), (command, done.exception)
+            names = {name for line in done.stdout.splitlines() for name in names_of(json.loads(line))}
+            assert [name for name in names if not re.fullmatch(r"[a-z][a-zA-Z0-9]*", name)] == [], command
+            assert names or command in ("token list", "audit", "cameras disagree"), command
