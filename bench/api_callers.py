@@ -11,9 +11,9 @@ from typing import Any
 import grpc
 
 from engine.serve.messages.resource_names import camera_name
-from patrol.v1 import cameras_pb2, patrol_pb2
+from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
 
-SHARES = {"get_camera": 0.94, "list_page": 0.03, "kpi": 0.03}
+SHARES = {"get_camera": 0.91, "list_page": 0.03, "list_basic": 0.03, "kpi": 0.03}
 """Share of each kind of call."""
 PAGE_ROWS = 1000
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -41,9 +41,10 @@ class Load:
 
 @dataclass(slots=True)
 class CallTimes:
-    """Milliseconds of the calls by kind, and errors by status."""
+    """Milliseconds of the calls and bytes of the largest reply by kind, and errors by status."""
 
     taken_ms: dict[str, list[float]]
+    reply_bytes: dict[str, int]
     errors: dict[str, int]
 
 
@@ -53,7 +54,7 @@ def call(load: Load, pipe: "Connection[Any, Any]") -> None:
 
 
 async def _all(load: Load, pipe: "Connection[Any, Any]") -> CallTimes:
-    times = CallTimes({kind: [] for kind in SHARES}, {})
+    times = CallTimes({kind: [] for kind in SHARES}, dict.fromkeys(SHARES, 0), {})
     channels = [grpc.aio.insecure_channel(load.address, options=OWN_CONNECTION) for _ in range(load.callers)]
     try:
         await asyncio.gather(*(channel.channel_ready() for channel in channels))
@@ -91,6 +92,7 @@ async def _one(
         taken_s = time.perf_counter() - began_s
         if began_s >= counted_s:
             times.taken_ms[kind].append(1e3 * taken_s)
+            times.reply_bytes[kind] = max(times.reply_bytes[kind], len(raw))
         if not _is_complete(kind, raw):
             times.errors["WRONG"] = times.errors.get("WRONG", 0) + 1
 
@@ -109,21 +111,27 @@ def _calls(channel: grpc.aio.Channel, load: Load, chance: random.Random) -> dict
         name = camera_name(chance.choice(load.camera_ids))
         return bytes(await get(cameras_pb2.GetCameraRequest(name=name), timeout=_CALL_S))
 
-    async def list_page() -> bytes:
+    async def listed(view: verdicts_pb2.View) -> bytes:
         city = cameras_pb2.CameraFilter(region_prefix=chance.choice(load.cities))
-        request = cameras_pb2.ListCamerasRequest(filter=city, page_size=PAGE_ROWS)
+        request = cameras_pb2.ListCamerasRequest(filter=city, page_size=PAGE_ROWS, view=view)
         return bytes(await page(request, timeout=_CALL_S))
+
+    async def list_page() -> bytes:
+        return await listed(verdicts_pb2.VIEW_FULL)
+
+    async def list_basic() -> bytes:
+        return await listed(verdicts_pb2.VIEW_BASIC)
 
     async def kpi() -> bytes:
         return bytes(await kpis(patrol_pb2.QueryKpisRequest(region_prefix="13"), timeout=_CALL_S))
 
-    return {"get_camera": get_camera, "list_page": list_page, "kpi": kpi}
+    return {"get_camera": get_camera, "list_page": list_page, "list_basic": list_basic, "kpi": kpi}
 
 
 def _is_complete(kind: str, raw: bytes) -> bool:
     if kind == "get_camera":
         return cameras_pb2.Camera.FromString(raw).HasField("latest_verdict")
-    if kind == "list_page":
+    if kind in ("list_page", "list_basic"):
         cameras = list(_fields(raw, cameras_pb2.ListCamerasResponse.CAMERAS_FIELD_NUMBER))
         return 0 < len(cameras) <= PAGE_ROWS and cameras_pb2.Camera.FromString(cameras[-1]).HasField("latest_verdict")
     return len(patrol_pb2.QueryKpisResponse.FromString(raw).rows) > 0

@@ -7,13 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.batch.picture_order import PictureOrder, Which, fault_exhibit
+from engine.batch.picture_order import PictureOrder, Which, fault_event
 from engine.batch.registry import running_engine, unknown_camera
 from engine.client import PatrolClient
 from engine.config.schema import Settings
 from engine.errors import NotFoundError, PatrolError
-from engine.model.findings import Finding, FindingQuery
-from engine.model.picture import RenderedPicture
+from engine.model.findings import Finding, FindingQuery, LedgerEvent
+from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraStatus
 from engine.model.schedule import CameraPlanReport
 from engine.model.verdict import Verdict
@@ -23,6 +23,11 @@ from engine.storage.db.store import Store
 if TYPE_CHECKING:
     from engine.batch.kept_pictures import PictureFiles
 
+_API_PICTURE = {
+    Which.FAULT: FindingPicture.EVIDENCE,
+    Which.BASELINE: FindingPicture.BASELINE,
+    Which.LAST_GOOD: FindingPicture.LAST_GOOD,
+}
 _PAGE_ROWS = 100
 _FINDINGS_MAX = 100
 
@@ -76,31 +81,37 @@ class ApiCameras:
         return list(islice(self._client.findings.list(query), _FINDINGS_MAX))
 
     def picture_of_camera(self, camera_id: str, order: PictureOrder) -> RenderedPicture:
-        """Return a picture of a camera; its fault is that of its newest finding. Raises CallError."""
-        _require_api_has(order.which)
+        """Return a picture of a camera; but for the latest it is one of its newest finding with a picture.
+
+        Raises PatrolError.
+        """
         if order.which is Which.LATEST:
             return self._client.picture(camera_id, side_px_max=order.side_px_max, annotated=order.annotated)
         for finding in self.findings(camera_id, open_only=False):
-            sha256 = fault_exhibit(self._client.findings.events(finding.finding_id))
-            if sha256:
-                return self._exhibit(camera_id, sha256, order)
+            event = fault_event(self._client.findings.events(finding.finding_id))
+            if event is not None:
+                return self._of_event(event, order)
         raise NotFoundError(
             f"no finding about camera {camera_id!r} has a picture; --which latest is its latest picture"
         )
 
     def picture_of_finding(self, finding_id: int, order: PictureOrder) -> RenderedPicture:
-        """Return a picture of a finding. Raises CallError."""
-        _require_api_has(order.which)
-        camera_id = self._client.findings.get(finding_id).subject.camera_id
+        """Return a picture of a finding. Raises PatrolError."""
         if order.which is Which.LATEST:
-            return self.picture_of_camera(camera_id, order)
-        sha256 = fault_exhibit(self._client.findings.events(finding_id))
-        if not sha256:
+            return self.picture_of_camera(self._client.findings.get(finding_id).subject.camera_id, order)
+        event = fault_event(self._client.findings.events(finding_id))
+        if event is None:
             raise _without_picture(finding_id)
-        return self._exhibit(camera_id, sha256, order)
+        return self._of_event(event, order)
 
-    def _exhibit(self, camera_id: str, sha256: str, order: PictureOrder) -> RenderedPicture:
-        return self._client.picture(camera_id, sha256=sha256, side_px_max=order.side_px_max, annotated=order.annotated)
+    def _of_event(self, event: LedgerEvent, order: PictureOrder) -> RenderedPicture:
+        return self._client.findings.picture(
+            event.finding_id,
+            _API_PICTURE[order.which],
+            event_number=event.number,
+            side_px_max=order.side_px_max,
+            annotated=order.annotated,
+        )
 
 
 class KeptCameras:
@@ -146,10 +157,10 @@ class KeptCameras:
         camera_id = finding.subject.camera_id
         if order.which is Which.LATEST:
             return self._pictures().of_camera(camera_id, order)
-        sha256 = fault_exhibit(self._store.findings.events_of(finding_id))
-        if not sha256:
+        event = fault_event(self._store.findings.events_of(finding_id))
+        if event is None:
             raise _without_picture(finding_id)
-        return self._pictures().of_exhibit(sha256, camera_id, order)
+        return self._pictures().of_exhibit(event.evidence[0], camera_id, order)
 
     def _pictures(self) -> "PictureFiles":
         from engine.batch.kept_pictures import PictureFiles  # loads compiled kernels, and few commands draw
@@ -172,14 +183,6 @@ def open_cameras(
                 return
     with closing(Store.open_existing(settings.record.url)) as store:
         yield KeptCameras(store, settings)
-
-
-def _require_api_has(which: Which) -> None:
-    if which not in (Which.LATEST, Which.FAULT):
-        raise PatrolError(
-            f"--which {which}: the API gives the fault and the latest picture only; run this on the engine's machine, "
-            "without --server"
-        )
 
 
 def _without_picture(finding_id: int) -> PatrolError:

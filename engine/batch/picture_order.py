@@ -29,7 +29,7 @@ class PictureOrder:
     annotated: bool = False
 
 
-def fault_exhibit(events: Iterable[LedgerEvent]) -> str:
-    """Return the SHA-256 of the latest keyframe that shows the fault of a finding; empty if its events cite none."""
-    cited = [event.evidence[0] for event in events if event.evidence and event.step in _FAULT_STEPS]
-    return cited[-1] if cited else ""
+def fault_event(events: Iterable[LedgerEvent]) -> LedgerEvent | None:
+    """Return the latest event of a finding whose evidence shows the fault; None if no event has any."""
+    shown = [event for event in events if event.evidence and event.step in _FAULT_STEPS]
+    return shown[-1] if shown else None

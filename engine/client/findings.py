@@ -6,7 +6,9 @@ from typing import Any
 
 from engine.client.channel import Channel
 from engine.model.findings import Finding, FindingQuery, LedgerEvent
+from engine.model.picture import FindingPicture, RenderedPicture
 from engine.serve.messages.findings import COLLECTION, event_of, filter_message, finding_of
+from engine.serve.messages.pictures import finding_picture_number, picture_of
 from engine.serve.messages.resource_names import numbered_name
 from patrol.v1 import findings_pb2, findings_pb2_grpc
 
@@ -82,6 +84,30 @@ class FindingClient:
         return self._act(
             self._stub.SuperviseFinding, findings_pb2.SuperviseFindingRequest, finding_id, why, number, request_id
         )
+
+    def picture(
+        self,
+        finding_id: int,
+        which: FindingPicture = FindingPicture.EVIDENCE,
+        *,
+        event_number: int = 0,
+        side_px_max: int = 0,
+        annotated: bool = False,
+        etag: str = "",
+    ) -> RenderedPicture:
+        """Return a picture of a finding; `event_number`: whose evidence, 0: of the first event that has any.
+
+        NOT_FOUND, with the reason: it is not kept. `etag`: of a picture that the caller has.
+        """
+        request = findings_pb2.GetFindingPictureRequest(
+            name=numbered_name(COLLECTION, finding_id),
+            picture=finding_picture_number(which),
+            event_number=event_number,
+            side_px_max=side_px_max,
+            annotated=annotated,
+            if_none_match=etag,
+        )
+        return picture_of(self._channel.call(self._stub.GetFindingPicture, request))
 
     def watch(self, query: FindingQuery | None = None, resume_token: str = "") -> Generator[FindingChanges, None, None]:
         """Yield events as they are stored, with resume tokens; close the iterator to end the watch."""

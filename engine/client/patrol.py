@@ -13,26 +13,36 @@ from types import TracebackType
 from typing import Self
 
 from engine.client.access import AccessClient
+from engine.client.canteens import CanteenClient
 from engine.client.channel import CallError, Channel
 from engine.client.findings import FindingClient
+from engine.client.pictures import PictureCalls
+from engine.clock import wall_ns
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.registry import (
+    CameraCount,
+    CameraOrder,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.verdict import Verdict
+from engine.model.verdict import Verdict, View
+from engine.serve.messages.cameras import count_of, filter_message, level_number
 from engine.serve.messages.convert import (
     REGISTRY_COLUMN,
     camera_message,
     engine_of,
-    picture_of,
-    state_number,
     status_of,
     timestamp,
     verdict_of,
+    view_number,
 )
 from engine.serve.messages.kpis import league_of, league_query_message, query_message, table_of
 from engine.serve.messages.resource_names import LATEST, camera_id_of, camera_name, numbered_name, verdict_name
@@ -42,7 +52,6 @@ from patrol.v1 import (
     cameras_pb2,
     cameras_pb2_grpc,
     patrol_pb2,
-    patrol_pb2_grpc,
     scheduler_pb2,
     scheduler_pb2_grpc,
 )
@@ -86,19 +95,19 @@ class WatchBatch:
     current: bool = False
 
 
-class PatrolClient:
+class PatrolClient(PictureCalls):
     """A client on a channel of its own. Every method raises CallError.
 
     `token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
-    empty: no TLS. `findings`: the ledger. `access`: tokens and the audit log.
+    empty: no TLS. `findings`: the ledger. `canteens`: addresses and contacts. `access`: tokens and the audit log.
     """
 
     def __init__(self, address: str, *, token: str = "", ca: bytes = b"", timeout_s: float = 30.0) -> None:
-        self._channel = Channel(address, token, ca, timeout_s)
+        super().__init__(Channel(address, token, ca, timeout_s))
         self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.grpc_channel)
-        self._patrol = patrol_pb2_grpc.PatrolServiceStub(self._channel.grpc_channel)
         self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.grpc_channel)
         self.findings = FindingClient(self._channel)
+        self.canteens = CanteenClient(self._channel)
         self.access = AccessClient(self._channel)
 
     def __enter__(self) -> Self:
@@ -184,32 +193,44 @@ class PatrolClient:
         request = cameras_pb2.GetCameraRequest(name=camera_name(camera_id))
         return status_of(self._channel.call(self._cameras.GetCamera, request))
 
-    def page(self, query: CameraQuery, page_token: str = "") -> Page:
-        """Return one page of cameras. `page_token`: from the page before; `query.after` is ignored."""
+    def page(self, query: CameraQuery, page_token: str = "", view: View = View.FULL) -> Page:
+        """Return one page of cameras. `page_token`: from the page before; `query.after` is ignored.
+
+        View.BASIC leaves out what only an audit of the verdicts needs, and is a tenth of the bytes.
+        """
         order = f"{query.order} desc" if query.descending else query.order.value
         request = cameras_pb2.ListCamerasRequest(
-            filter=cameras_pb2.CameraFilter(region_prefix=query.region_prefix, site_id=query.site_id),
+            filter=filter_message(query, wall_ns()),
             page_size=query.page_size,
             page_token=page_token,
+            view=view_number(view),
             order_by="" if (query.order, query.descending) == (CameraOrder.NAME, False) else order,
         )
-        if query.state is not None:
-            request.filter.state = state_number(query.state)
         if not query.with_verdict:
             names = (field.name for field in cameras_pb2.Camera.DESCRIPTOR.fields)
             request.read_mask.paths.extend(name for name in names if name != "latest_verdict")
         reply = self._channel.call(self._cameras.ListCameras, request)
         return Page(tuple(map(status_of, reply.cameras)), reply.next_page_token, reply.total_size)
 
-    def cameras(self, query: CameraQuery | None = None) -> Iterator[CameraStatus]:
+    def cameras(self, query: CameraQuery | None = None, view: View = View.FULL) -> Iterator[CameraStatus]:
         """Yield all cameras of a filter, page by page."""
         query, page_token = query or CameraQuery(), ""
         while True:
-            page = self.page(query, page_token)
+            page = self.page(query, page_token, view)
             yield from page.cameras
             page_token = page.next_page_token
             if not page_token:
                 return
+
+    def count_cameras(
+        self, query: CameraQuery | None = None, level: RegionLevel = RegionLevel.COUNTY
+    ) -> tuple[tuple[CameraCount, ...], CameraCount]:
+        """Return the numbers of cameras by region, and of all regions together; the query's page does not matter."""
+        request = cameras_pb2.CountCamerasRequest(
+            filter=filter_message(query or CameraQuery(), wall_ns()), level=level_number(level)
+        )
+        reply = self._channel.call(self._cameras.CountCameras, request)
+        return tuple(map(count_of, reply.regions)), count_of(reply.total)
 
     def create_camera(self, camera: Camera, request_id: str = "") -> CameraStatus:
         """Add a camera. ALREADY_EXISTS: its id is in the registry."""
@@ -271,9 +292,11 @@ class PatrolClient:
         name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
         return verdict_of(self._channel.call(self._patrol.GetVerdict, patrol_pb2.GetVerdictRequest(name=name)))
 
-    def verdicts(self, camera_id: str, page_size: int = 0) -> Iterator[Verdict]:
+    def verdicts(self, camera_id: str, page_size: int = 0, view: View = View.FULL) -> Iterator[Verdict]:
         """Yield the verdicts on a camera that are kept, newest first, page by page."""
-        request = patrol_pb2.ListVerdictsRequest(parent=camera_name(camera_id), page_size=page_size)
+        request = patrol_pb2.ListVerdictsRequest(
+            parent=camera_name(camera_id), page_size=page_size, view=view_number(view)
+        )
         while True:
             reply = self._channel.call(self._patrol.ListVerdicts, request)
             yield from map(verdict_of, reply.verdicts)
@@ -290,6 +313,7 @@ class PatrolClient:
         changes_only: bool = False,
         with_current: bool = False,
         resume_token: str = "",
+        view: View = View.FULL,
     ) -> Generator[WatchBatch, None, None]:
         """Yield verdicts as they are stored, with resume tokens; close the iterator to end the watch."""
         request = patrol_pb2.WatchVerdictsRequest(
@@ -301,6 +325,7 @@ class PatrolClient:
             ),
             with_current=with_current,
             resume_token=resume_token,
+            view=view_number(view),
         )
         for reply in self._channel.stream(self._patrol.WatchVerdicts, request):
             yield WatchBatch(tuple(map(verdict_of, reply.verdicts)), reply.resume_token, reply.current)
@@ -315,6 +340,7 @@ class PatrolClient:
         with_current: bool = False,
         resume_token: str = "",
         give_up_s: float = 60.0,
+        view: View = View.FULL,
     ) -> Generator[Verdict, None, None]:
         """Yield verdicts as they are stored, without end, none twice and none left out; close the iterator to end.
 
@@ -331,6 +357,7 @@ class PatrolClient:
                     changes_only=changes_only,
                     with_current=with_current and not resume_token,
                     resume_token=resume_token,
+                    view=view,
                 ):
                     yield from batch.verdicts
                     resume_token = batch.resume_token or resume_token
@@ -343,16 +370,6 @@ class PatrolClient:
             time.sleep(wait_s)
             self._channel.wait_connected(_CONNECTED_S)  # reconnect at once: the engine may be up only for a short while
             wait_s = min(_RETRY_MAX_S, 2 * wait_s)
-
-    def picture(
-        self, camera_id: str, *, visit_id: int = 0, side_px_max: int = 0, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture:
-        """Return the picture behind a verdict, or an exhibit by its SHA-256. NOT_FOUND: it is not kept."""
-        name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
-        request = patrol_pb2.GetPictureRequest(
-            verdict=name, side_px_max=side_px_max, annotated=annotated, sha256=sha256
-        )
-        return picture_of(self._channel.call(self._patrol.GetPicture, request))
 
     def kpis(self, query: KpiQuery) -> KpiTable:
         """Return a page of KPIs."""

@@ -13,12 +13,23 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from engine.serve.access.request_fields import bounds_of, is_output_only, is_required
 from engine.serve.access.rules import PACKAGE, RULES, RegionCheck
-from patrol.v1 import access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2, verdicts_pb2
+from patrol.v1 import (
+    access_pb2,
+    cameras_pb2,
+    canteens_pb2,
+    findings_pb2,
+    patrol_pb2,
+    pictures_pb2,
+    scheduler_pb2,
+    verdicts_pb2,
+)
 
 _PROTO = Path(__file__).resolve().parents[2] / "proto" / "patrol" / "v1"
 _FILES = {
     "cameras": cameras_pb2,
     "patrol": patrol_pb2,
+    "pictures": pictures_pb2,
+    "canteens": canteens_pb2,
     "findings": findings_pb2,
     "scheduler": scheduler_pb2,
     "access": access_pb2,
@@ -51,6 +62,7 @@ _REGION_CHECKS = {
     RegionCheck.CAMERA: "of the named cameras",
     RegionCheck.ROWS: "of the rows, and of those that they replace",
     RegionCheck.REGION: "narrowed to the token's",
+    RegionCheck.CANTEEN: "of its cameras and details",
     RegionCheck.FINDING: "of the finding",
     RegionCheck.SPOT_CHECK: "that the spot check was drawn from",
     RegionCheck.PAUSE: "of the scope; recorders and platforms need a token of all regions",

@@ -9,13 +9,16 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, compress
+from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
+from engine.hub.camera_queries import count_cameras, matching, places_by_verdict
 from engine.hub.registry import Registry
+from engine.model.camera import Camera
 from engine.model.packed_verdict import PackedVerdict, Shape, ShapeKey, shape_key
-from engine.model.registry import CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
-from engine.model.verdict import State, Verdict
+from engine.model.registry import ANY, CameraCount, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.verdict import Verdict
 from engine.storage.db.store import VisitRecord
 
 _LISTS_MAX = 64
@@ -72,10 +75,12 @@ class Catalog:
 
     def page(self, query: CameraQuery) -> CameraPage:
         """Return the page of cameras that follows `query.after`, in the order asked for."""
+        if not query.order.of_registry:
+            return self._page_by_verdict(query)
         keys, ids = self._ordered(query)
-        if query.state is not None:
-            matches = [self._announced(camera_id) == query.state for camera_id in ids]
-            keys, ids = list(compress(keys, matches)), list(compress(ids, matches))
+        places = self._matching(query, ids)
+        if places is not None:
+            keys, ids = [keys[n] for n in places], [ids[n] for n in places]
         total, mark = len(ids), query.after
         if query.descending:
             end = total if mark is None else bisect_left(keys, _key(mark, query.order))
@@ -83,21 +88,48 @@ class Catalog:
         else:
             begin = 0 if mark is None else bisect_right(keys, _key(mark, query.order))
             found = ids[begin : begin + query.page_size + 1]
-        shown = found[: query.page_size]
-        cameras = self._registry.cameras
-        statuses = tuple(
-            CameraStatus(camera, self._latest.get(camera_id) if query.with_verdict else None)
-            for camera_id in shown
-            if (camera := cameras.get(camera_id)) is not None  # it may have left the registry meanwhile
-        )
+        statuses = self._statuses(query, found[: query.page_size])
         if len(found) <= query.page_size:
             return CameraPage(statuses, None, total)
         last = end - query.page_size if query.descending else begin + query.page_size - 1
         return CameraPage(statuses, _mark(keys[last], query.order), total)
 
-    def _announced(self, camera_id: str) -> State | None:
-        packed = self._latest.get(camera_id)
-        return None if packed is None else packed.shape.key.announced
+    def count(self, query: CameraQuery, digits: int) -> tuple[list[CameraCount], CameraCount]:
+        """Return the numbers of cameras by the first `digits` of their region, ordered by region; and in all."""
+        ids = self._ids(query)
+        known = self._registry.cameras
+        cameras = [camera for camera_id in ids if (camera := known.get(camera_id)) is not None]
+        return count_cameras(cameras, self._latest, digits)
+
+    def count_of(self, cameras: Sequence[Camera]) -> CameraCount:
+        """Return the numbers of these cameras."""
+        return count_cameras(cameras, self._latest, 0)[1]
+
+    def _page_by_verdict(self, query: CameraQuery) -> CameraPage:
+        """Return a page in an order of the latest verdicts, as they are now."""
+        ids = self._ids(query)
+        places, next_after = places_by_verdict(query, ids, self._latest)
+        return CameraPage(self._statuses(query, [ids[n] for n in places]), next_after, len(ids))
+
+    def _ids(self, query: CameraQuery) -> Sequence[str]:
+        """Return the ids of all cameras that a query selects, ascending."""
+        _, ids = self._ordered(replace(query, order=CameraOrder.NAME))
+        places = self._matching(query, ids)
+        return ids if places is None else [ids[n] for n in places]
+
+    def _statuses(self, query: CameraQuery, ids: Sequence[str]) -> tuple[CameraStatus, ...]:
+        cameras = self._registry.cameras
+        return tuple(
+            CameraStatus(camera, self._latest.get(camera_id) if query.with_verdict else None)
+            for camera_id in ids
+            if (camera := cameras.get(camera_id)) is not None  # it may have left the registry meanwhile
+        )
+
+    def _matching(self, query: CameraQuery, ids: Sequence[str]) -> list[int] | None:
+        """Return the places of the cameras that meet state and conditions; None if there is neither."""
+        if query.state is None and query.where == ANY:
+            return None
+        return matching(query.state, query.where, ids, self._registry.cameras, self._latest)
 
     def _shape(self, verdict: Verdict) -> Shape:
         """Return the verdict's shape; equal shapes are one object, because a shape is most of a verdict."""

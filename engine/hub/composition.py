@@ -18,11 +18,13 @@ from engine.hub.loop import HubLoop, Sockets
 from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.port import Port
 from engine.hub.registry import Registry
+from engine.hub.services.canteens import CanteenService
 from engine.hub.services.evidence_retention import EvidenceRetention
 from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
+from engine.hub.services.pictures import PictureService
 from engine.hub.state import HubState
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
@@ -123,7 +125,9 @@ def compose(
     )
     telemetry = Telemetry(pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage.writer, metrics)
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings)
+    pictures = PictureService(state, storage.evidence, metrics)
+    canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens)
     grpc = GrpcServer(settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 

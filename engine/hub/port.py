@@ -12,9 +12,10 @@ from engine.errors import ConfigError, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.pipeline import Storage
-from engine.hub.render_jobs import with_visit
+from engine.hub.services.canteens import CanteenService
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
+from engine.hub.services.pictures import PictureService
 from engine.hub.services.spot_checks import SpotCheckService
 from engine.hub.state import HubState
 from engine.interchange.registry_rules import check_cameras, restore_passwords
@@ -23,15 +24,21 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.registry import (
+    CameraCount,
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import MASK
 from engine.storage.db.pauses import upsert_pause
-from engine.storage.evidence.keyframe_file import verdict_of
 
 Answer = TypeVar("Answer")
 
@@ -45,7 +52,14 @@ class Port:
     """Implements engine.serve.port.HubPort. Database calls run in threads, hub state is read in the hub's thread."""
 
     def __init__(
-        self, state: HubState, storage: Storage, catalog: Catalog, kpis: KpiService, findings: FindingsService
+        self,
+        state: HubState,
+        storage: Storage,
+        catalog: Catalog,
+        kpis: KpiService,
+        findings: FindingsService,
+        pictures: PictureService,
+        canteens: CanteenService,
     ) -> None:
         self._state = state
         self._storage = storage
@@ -53,6 +67,8 @@ class Port:
         self._catalog = catalog
         self._kpi_service = kpis
         self._findings = findings
+        self._pictures = pictures
+        self._canteens = canteens
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
@@ -137,26 +153,9 @@ class Port:
         """Return a page of cameras."""
         return await asyncio.to_thread(self._catalog.page, query)
 
-    async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture | None:
-        """Return a kept keyframe as JPEG; None if it is not kept, or a newer one has replaced it.
-
-        `sha256`: return this exhibit, as this camera sent it. `annotated`: draw the tile map and the verdict in.
-        Raises IntegrityError if an exhibit's bits have changed or a keyframe gives no picture, UnavailableError if no
-        worker is ready or too many renders are in flight.
-        """
-        if sha256:
-            exhibit = await asyncio.to_thread(self._storage.evidence.get_exhibit, sha256, camera_id)
-            kept = None if exhibit is None else (exhibit.keyframe, exhibit.facts)
-        else:
-            kept = await asyncio.to_thread(self._storage.evidence.latest, camera_id)
-        if kept is None or visit_id not in (0, kept[0].visit_id):
-            return None
-        keyframe, facts = kept
-        annotate = verdict_of(facts, keyframe.camera_id, keyframe.visit_id) if annotated else None
-        answer = await self._ask(lambda: self._state.workers.render(keyframe, side_px_max, annotate))
-        return with_visit(await asyncio.wrap_future(answer), keyframe)
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Return the numbers of cameras by region, and in all."""
+        return await asyncio.to_thread(self._catalog.count, query, level.digits)
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Return how the patrol goes, with the cameras of a region."""
@@ -239,6 +238,16 @@ class Port:
     def kpis(self) -> KpiService:
         """The service of KPIs."""
         return self._kpi_service
+
+    @property
+    def canteens(self) -> CanteenService:
+        """The service of canteens."""
+        return self._canteens
+
+    @property
+    def pictures(self) -> PictureService:
+        """The service of pictures."""
+        return self._pictures
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._state.calls.ask(question)

@@ -122,6 +122,13 @@ METRICS = (
         "Keyframes kept, by rank; docs/evidence.md.",
     ),
     Metric("patrol_evidence_out_total", "counter", ("rank",), "Keyframes deleted because the budget was spent."),
+    Metric(
+        "patrol_thumbnails_total",
+        "counter",
+        ("outcome",),
+        "Thumbnails asked for; outcome: hit (kept), miss (rendered), not_modified, missing, busy, damaged.",
+    ),
+    Metric("patrol_thumbnail_bytes", "gauge", (), "Size of the thumbnails that are kept in memory."),
     Metric("patrol_kpi_ratio", "gauge", ("kpi", "region"), "KPI of the day so far, by county; docs/kpis.md."),
     Metric(
         "patrol_kpi_late_total", "counter", (), "Verdicts that came after their day was closed: no KPI counts them."
@@ -133,4 +140,5 @@ METRICS = (
 STAGES = (
     "connect", "keyframe_wait", "visit_total", "queue", "decode", "kernels", "judge", "arrival_to_verdict", "store",
 )  # fmt: skip
+THUMBNAIL_OUTCOMES = ("hit", "miss", "not_modified", "missing", "busy", "damaged")
 CPU_STAGES = ("decode", "kernels", "judge")

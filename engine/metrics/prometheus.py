@@ -19,7 +19,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from engine.config.address import host_port
 from engine.errors import ListenError
-from engine.metrics.definitions import CPU_STAGES, METRICS, STAGES, Metric
+from engine.metrics.definitions import CPU_STAGES, METRICS, STAGES, THUMBNAIL_OUTCOMES, Metric
 from engine.model.kpi import KpiName, Rate
 from engine.model.schedule import SchedulerStatus
 
@@ -57,6 +57,8 @@ class Metrics:
         self._cpu = {stage: cpu.labels(stage) for stage in CPU_STAGES}
         lags = self._histograms["patrol_visit_lag_seconds"]
         self._lags = {kind: lags.labels(kind) for kind in ("key_point", "ordinary", "suspicious", "offline")}
+        thumbnails = self._counters["patrol_thumbnails_total"]
+        self._thumbnails = {outcome: thumbnails.labels(outcome) for outcome in THUMBNAIL_OUTCOMES}
         self._camera_labels: set[tuple[str, str]] = set()
         self._server: WSGIServer | None = None
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -99,6 +101,11 @@ class Metrics:
         for (state, region), number in totals.items():
             gauge.labels(state, region).set(number)
         self._camera_labels = set(totals)
+
+    def thumbnail(self, outcome: str, bytes_kept: int) -> None:
+        """Count a thumbnail that a caller asked for, one of THUMBNAIL_OUTCOMES; set the size of those that are kept."""
+        self._thumbnails[outcome].inc()
+        self._gauges["patrol_thumbnail_bytes"].set(bytes_kept)
 
     def kpis(self, counties: Mapping[str, Mapping[KpiName, Rate]]) -> None:
         """Set the day's KPIs so far by county, but not those without a denominator, nor counties beyond REGIONS_MAX."""

@@ -22,8 +22,11 @@ from engine.model.measurement import Scores
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 
 _HEAD = struct.Struct("<QqHHHfff")
+_IDS = struct.Struct("<Qq")
 _SCORES = struct.Struct("<fff")
 _SCORES_AT = _HEAD.size - _SCORES.size
+_SCORE = struct.Struct("<f")
+_SCORE_AT = {name: _SCORES_AT + _SCORE.size * n for n, name in enumerate(("sharpness", "exposure", "occlusion"))}
 _CONFIDENCE_STEPS = 1000
 _NAN = math.nan
 
@@ -210,6 +213,18 @@ def unpack(camera_id: str, at_wall_ns: int, shape: Shape, body: bytes) -> Verdic
 def scores(body: bytes) -> Scores:
     """Return the scores of a body, without unpacking the rest."""
     return Scores(*(None if score != score else score for score in _SCORES.unpack_from(body, _SCORES_AT)))
+
+
+def visit_and_since(body: bytes) -> tuple[int, int]:
+    """Return `visit_id` and `since_wall_ns` of a body, without unpacking the rest."""
+    visit_id, since_wall_ns = _IDS.unpack_from(body)
+    return visit_id, since_wall_ns
+
+
+def score(body: bytes, name: str) -> float:
+    """Return one score of a body by its name in Scores, without unpacking the rest; nan: there is none."""
+    value: float = _SCORE.unpack_from(body, _SCORE_AT[name])[0]
+    return value
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 """Decoded pictures, their tile maps, and pictures rendered for people. Pure."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +61,9 @@ class TileMap(NamedTuple):
 class RenderedPicture:
     """A keyframe rendered for people: full quality, as JPEG.
 
-    `width`, `height`: in pixels. `visit_id`, `arrival_wall_ns`: of its keyframe; 0 if not known.
+    `width`, `height`: in pixels. `visit_id`, `arrival_wall_ns`: of its keyframe; 0 if not known. `etag`: changes with
+    the keyframe and how it is rendered; empty before it is known. `not_modified`: the caller has it, so that there is
+    no JPEG, no width and no height.
     """
 
     jpeg: bytes
@@ -68,3 +71,27 @@ class RenderedPicture:
     height: int
     visit_id: int = 0
     arrival_wall_ns: int = 0
+    etag: str = ""
+    not_modified: bool = False
+
+
+class FindingPicture(StrEnum):
+    """Which picture of a finding."""
+
+    EVIDENCE = "evidence"
+    """The keyframe that an event of the finding cites."""
+    BASELINE = "baseline"
+    """The last that was ok while ok was announced, before the evidence."""
+    LAST_GOOD = "last_good"
+    """The last that was ok, whatever was announced, before the evidence."""
+
+
+def etag_of(visit_id: int, arrival_wall_ns: int, side_px_max: int, annotated: bool) -> str:
+    """Return the etag, quoted as in HTTP, of a keyframe that is rendered in this way."""
+    return f'"{visit_id:x}-{arrival_wall_ns:x}-{side_px_max}{"a" if annotated else ""}"'
+
+
+def names_etag(if_none_match: str, etag: str) -> bool:
+    """Return whether HTTP's If-None-Match (a list of etags, quoted or not, or `*`) names this etag."""
+    names = (name.strip().removeprefix("W/").strip('"') for name in if_none_match.split(","))
+    return any(name in ("*", etag.strip('"')) for name in names if name)

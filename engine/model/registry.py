@@ -1,11 +1,12 @@
 """Queries of the registry and their answers: pages of cameras, and reports of imports. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.model.camera import Camera
+from engine.model.camera import Camera, KeyPoint
 from engine.model.packed_verdict import PackedVerdict
-from engine.model.verdict import State, Verdict
+from engine.model.verdict import FaultKind, Severity, State, Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +36,60 @@ class CameraStatus:
 
 
 class CameraOrder(StrEnum):
-    """The column that a list of cameras is ordered by; ties are ordered by camera id."""
+    """The column that a list of cameras is ordered by; ties are ordered by camera id. SEVERITY: worst is greatest."""
 
     NAME = "name"
     REGION = "region"
     SITE_ID = "site_id"
+    SEVERITY = "severity"
+    SINCE_TIME = "since_time"
+    SHARPNESS = "sharpness"
+    EXPOSURE = "exposure"
+    OCCLUSION = "occlusion"
+
+    @property
+    def of_registry(self) -> bool:
+        """Whether the column is one of the registry; the others are of the latest verdict, and change with it."""
+        return self in (CameraOrder.NAME, CameraOrder.REGION, CameraOrder.SITE_ID)
+
+
+class RegionLevel(StrEnum):
+    """The level of a region."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+
+    @property
+    def digits(self) -> int:
+        """How many digits its region codes have."""
+        return {RegionLevel.PROVINCE: 2, RegionLevel.CITY: 4, RegionLevel.COUNTY: 6}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConditions:
+    """What else cameras must meet to be listed. Empty fields, None and 0 do not filter.
+
+    `severity_min`: the announced fault is at least as severe. `kinds`: one of these is announced. `reason`: of the
+    latest verdict. `since_from_wall_ns`, `since_until_wall_ns`: the announced state began at or after, before.
+    `offline_since_wall_ns`: announced offline since this moment or longer. `key_points`: one of these. `text`: in the
+    id, the name or the canteen's name, whatever the case.
+    """
+
+    severity_min: Severity | None = None
+    kinds: frozenset[FaultKind] = frozenset()
+    reason: str = ""
+    since_from_wall_ns: int = 0
+    since_until_wall_ns: int = 0
+    offline_since_wall_ns: int = 0
+    key_points: frozenset[KeyPoint] = frozenset()
+    push: bool | None = None
+    enabled: bool | None = None
+    text: str = ""
+
+
+ANY = CameraConditions()
+"""Conditions that every camera meets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +107,8 @@ class CameraCursor:
 class CameraQuery:
     """Which cameras to list. Empty fields do not filter.
 
-    `region_prefix`: GB/T 2260 prefix. `state`: the announced state; None does not filter. `after`: the page begins
+    `region_prefix`: GB/T 2260 prefix. `state`: the announced state; None does not filter. `where`: further conditions,
+    which only the catalog in memory can meet, as it alone has the orders of verdicts. `after`: the page begins
     behind this position; the camera itself may be gone meanwhile. None begins at the first. `with_verdict`: False
     leaves out the last verdicts, which makes the page cheaper.
     """
@@ -70,6 +121,7 @@ class CameraQuery:
     order: CameraOrder = CameraOrder.NAME
     descending: bool = False
     with_verdict: bool = True
+    where: CameraConditions = ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +134,23 @@ class CameraPage:
     cameras: tuple[CameraStatus, ...]
     next_after: CameraCursor | None
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCount:
+    """How many cameras there are in a region.
+
+    `by_state`: by announced state; None: not visited yet. `disabled`: of all of them. `by_severity`: of those with a
+    fault. `by_kind`: by kind of the announced fault, then by its severity; a camera with several kinds counts once for
+    each.
+    """
+
+    region: str
+    cameras: int
+    disabled: int
+    by_state: Mapping[State | None, int]
+    by_severity: Mapping[Severity | None, int]
+    by_kind: Mapping[FaultKind, Mapping[Severity | None, int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,15 @@ class UnknownReason(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class View(StrEnum):
+    """How much of a verdict a caller gets."""
+
+    BASIC = "basic"
+    """Name, times, states, kinds, causes, reason, severity and scores: what lists and maps show."""
+    FULL = "full"
+    """Everything, with the figures and thresholds that audit it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one visit concludes about one camera, with everything needed to audit it.

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, Verdict
@@ -31,6 +32,14 @@ class HubPort(Protocol):
     @property
     def kpis(self) -> "KpiPort":
         """The KPIs."""
+
+    @property
+    def pictures(self) -> "PicturePort":
+        """The pictures."""
+
+    @property
+    def canteens(self) -> "CanteenPort":
+        """The canteens."""
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -56,18 +65,16 @@ class HubPort(Protocol):
         """Return the region of each camera that is in the registry, by id."""
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras."""
+        """Return a page of cameras. Raises ValueError if `after` is no place in this order."""
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Return the numbers of cameras by region, and in all; page and order of the query do not matter."""
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return the verdict of a visit, or with 0 the latest; None if it is not kept."""
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         """Return at most `limit` verdicts on a camera, newest first, below `before_seq` (0: from the newest on)."""
-
-    async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture | None:
-        """The kept keyframe as JPEG; with `sha256` the exhibit of this name; IntegrityError if its bits changed."""
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Return the state of the engine; cameras are counted within the region."""
@@ -143,6 +150,57 @@ class KpiPort(Protocol):
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """Return regions ordered by a KPI."""
+
+
+class PicturePort(Protocol):
+    """Pictures, rendered from the keyframes that are kept. `if_none_match`: etags of pictures that the caller has.
+
+    All raise IntegrityError if a keyframe has changed or gives no picture, UnavailableError if no worker is free.
+    """
+
+    async def picture(
+        self,
+        camera_id: str,
+        visit_id: int,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        sha256: str = "",
+        if_none_match: str = "",
+    ) -> RenderedPicture | None:
+        """Return the kept keyframe as JPEG, with `sha256` the exhibit of this name; None if it is not kept."""
+
+    async def finding_picture(
+        self,
+        finding: Finding,
+        events: Sequence[LedgerEvent],
+        event_number: int,
+        which: FindingPicture,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        if_none_match: str = "",
+    ) -> RenderedPicture:
+        """Return a picture of a finding as JPEG. Raises NotFoundError, with the reason, if none is kept."""
+
+    async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
+        """Return a small JPEG of the latest picture; None if none is kept."""
+
+
+class CanteenPort(Protocol):
+    """Canteens. `scope`: the region of the caller; only cameras and details within it count."""
+
+    async def canteen(self, canteen_id: str, scope: str) -> Canteen | None:
+        """Return a canteen; None if the scope has no camera of it, and it is not stored for the scope."""
+
+    async def canteens(self, query: CanteenQuery, scope: str) -> CanteenPage:
+        """Return a page of canteens."""
+
+    async def owner(self, canteen_id: str) -> str | None:
+        """Return the region that a canteen's details are stored for, or else that of its cameras; None: no canteen."""
+
+    async def store(self, canteen: StoredCanteen) -> None:
+        """Store a canteen; one without cameras and details is removed. Raises StateError if there are too many."""
 
 
 class AccessStore(Protocol):

@@ -9,11 +9,13 @@ import engine.client
 PUBLIC = {
     "AccessClient",
     "CallError",
+    "CanteenClient",
     "CheckResult",
     "FindingChanges",
     "FindingClient",
     "Page",
     "PatrolClient",
+    "ThumbnailResult",
     "WatchBatch",
 }
 

@@ -12,19 +12,23 @@ from google.protobuf.descriptor import Descriptor
 from engine.model.access import Actor, Role
 from engine.model.findings import FindingState, Level, Step
 from engine.model.kpi import KpiBy, KpiName
+from engine.model.picture import FindingPicture
+from engine.model.registry import RegionLevel
 from engine.serve.access.request_fields import bounds_of, is_output_only
 from engine.serve.access.rules import RULES, RegionCheck, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.messages import access as access_messages
+from engine.serve.messages import cameras as camera_messages
 from engine.serve.messages import findings as finding_messages
 from engine.serve.messages import kpis as kpi_messages
+from engine.serve.messages import pictures as picture_messages
 from engine.serve.messages import schedule as schedule_messages
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
-from engine.serve.port import HubPort, KpiPort, LedgerPort
+from engine.serve.port import CanteenPort, HubPort, KpiPort, LedgerPort, PicturePort
 from engine.serve.server import SERVICES
 from tests.support.serve.calls import FILES, RPCS
 
-NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "regions"}
+NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "pictures", "canteens", "owner", "regions"}
 """Of the ports: what only ScopedHub itself calls."""
 
 
@@ -40,26 +44,29 @@ def test_every_call_has_a_rule_and_every_rule_a_call() -> None:
 def test_only_calls_that_read_are_open_to_viewers() -> None:
     for service, methods in RULES.items():
         for method, rule in methods.items():
-            reads = method.startswith(("Get", "List", "Batch", "Query", "Watch")) and method != "BatchDeleteCameras"
+            reads = (
+                method.startswith(("Get", "List", "Count", "Batch", "Query", "Watch"))
+                and method != "BatchDeleteCameras"
+            )
             assert rule.changes is not (reads or method in ("ValidateConfig", "DiffConfig")), f"{service}/{method}"
             if rule.changes:
                 assert rule.role is not Role.VIEWER, f"{service}/{method}"
 
 
 def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
-    for port in (HubPort, LedgerPort, KpiPort):
+    for port in (HubPort, LedgerPort, KpiPort, PicturePort, CanteenPort):
         for name in (var for var in vars(port) if not var.startswith("_")):
             if name not in NOT_ASKED_BY_SERVICES:
-                asked = {"table": "kpis"}.get(name, name)
+                asked = {"table": "kpis", "store": "store_canteen"}.get(name, name)
                 assert asked in vars(ScopedHub), f"ScopedHub.{asked} is missing: say whose things it is about"
 
 
 def test_a_service_cannot_reach_the_hub_past_the_scope() -> None:
     scoped = ScopedHub(None, Actor("a", Role.VIEWER), None, None)  # type: ignore[arg-type]
     assert all(name.startswith("_") for name in vars(scoped))
-    for module in ("cameras", "patrol", "findings", "scheduler", "access"):
+    for module in ("cameras", "patrol", "thumbnails", "canteens", "findings", "scheduler", "access"):
         source = inspect.getsource(__import__(f"engine.serve.services.{module}", fromlist=["x"]))
-        assert not re.search(r"hub\._|HubPort|LedgerPort|KpiPort", source), module
+        assert not re.search(r"hub\._|HubPort|LedgerPort|KpiPort|PicturePort|CanteenPort", source), module
 
 
 def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:
@@ -127,6 +134,8 @@ def test_every_word_has_its_number() -> None:
         (Role, access_messages._ROLE_NUMBER),
         (KpiName, kpi_messages._KPI_NUMBER),
         (KpiBy, kpi_messages._BY_NUMBER),
+        (RegionLevel, camera_messages._LEVEL_NUMBER),
+        (FindingPicture, picture_messages._FINDING_PICTURE_NUMBER),
     ):
         assert set(table) == set(enum)
         assert len(set(table.values())) == len(enum)

@@ -58,8 +58,9 @@ def picture(
 ) -> None:
     """Write the picture of a camera or a finding to a JPEG file.
 
-    Asks the engine if it runs, else reads the files that it has kept. The baseline and the last good picture are always
-    read from those files, so on the engine's machine.
+    Asks the engine if it runs, else reads the files that it has kept. Baseline and last good picture of a finding are
+    those from before its fault. Of a camera they are read from the files; with --server they are those of its newest
+    finding.
     """
     from engine.batch.camera_access import open_cameras
 
@@ -70,7 +71,7 @@ def picture(
         raise ConfigError("--output - and --json: both print to standard output; give a file, or leave --json out")
     finding_id = _finding_id(what)
     order = PictureOrder(which or (Which.FAULT if finding_id else Which.LATEST), side, annotated)
-    files = order.which in (Which.BASELINE, Which.LAST_GOOD)
+    files = not finding_id and order.which in (Which.BASELINE, Which.LAST_GOOD)
     with open_cameras(settings_of(config), server, token, ca, files=files) as cameras:
         if finding_id:
             rendered = cameras.picture_of_finding(finding_id, order)

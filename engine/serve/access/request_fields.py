@@ -10,9 +10,11 @@ from typing import Any
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.latlng_pb2 import LatLng
 
 from engine.errors import InvalidArgumentError
 from patrol.v1 import bounds_pb2
@@ -21,6 +23,7 @@ _SHOWN_CHARS = 60
 _PATHS_MAX = 100
 _DEPTH_MAX = 8
 _SECONDS_MAX = 9_223_372_035  # in 2262: the last whose nanoseconds fit 64 bits
+_DURATION_S_MAX = 315_360_000  # ten years
 _NANOS_MAX = 999_999_999
 Check = Callable[[Any, str], Iterator[tuple[str, str]]]
 
@@ -90,6 +93,13 @@ def _inside(message: Message, where: str, depth: int) -> Iterator[tuple[str, str
     if isinstance(message, Timestamp):
         if not (0 <= message.seconds <= _SECONDS_MAX and 0 <= message.nanos <= _NANOS_MAX):
             yield where, "is not between 1970 and 2262; allowed: 1970-01-01T00:00:00Z to 2262-04-11T23:47:15Z"
+    elif isinstance(message, Duration):
+        if not (0 <= message.seconds <= _DURATION_S_MAX and 0 <= message.nanos <= _NANOS_MAX):
+            yield where, f"{message.seconds} s and {message.nanos} ns; allowed: 0 s to {_DURATION_S_MAX} s"
+    elif isinstance(message, LatLng):
+        if not (-90.0 <= message.latitude <= 90.0 and -180.0 <= message.longitude <= 180.0):
+            allowed = "latitude -90 to 90, longitude -180 to 180, in degrees"
+            yield where, f"{message.latitude:g}, {message.longitude:g}; allowed: {allowed}"
     elif depth < _DEPTH_MAX:
         yield from _violations(message, f"{where}.", depth + 1)
 

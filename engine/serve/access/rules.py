@@ -20,6 +20,8 @@ class RegionCheck(Enum):
     """The rows of the registry that are sent, and those that they would replace."""
     REGION = auto()
     """The region prefix in the request; it is narrowed to the caller's region."""
+    CANTEEN = auto()
+    """The canteen that the request names: its cameras, and the region that its details are stored for."""
     FINDING = auto()
     """The finding that the request names."""
     SPOT_CHECK = auto()
@@ -47,6 +49,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "CameraService": {
         "GetCamera": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "ListCameras": Rule(Role.VIEWER, RegionCheck.REGION),
+        "CountCameras": Rule(Role.VIEWER, RegionCheck.REGION),
         "BatchGetCameras": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "CreateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),
         "UpdateCamera": Rule(Role.OPERATOR, RegionCheck.ROWS, changes=True, idempotent=True),
@@ -61,6 +64,8 @@ RULES: dict[str, dict[str, Rule]] = {
         "ListVerdicts": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "WatchVerdicts": Rule(Role.VIEWER, RegionCheck.REGION),
         "GetPicture": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "GetThumbnail": Rule(Role.VIEWER, RegionCheck.CAMERA),
+        "BatchGetThumbnails": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "QueryKpis": Rule(Role.VIEWER, RegionCheck.REGION),
         "QueryLeague": Rule(Role.VIEWER, RegionCheck.REGION),
         "GetStatus": Rule(Role.VIEWER, RegionCheck.REGION),
@@ -75,6 +80,12 @@ RULES: dict[str, dict[str, Rule]] = {
         "DismissFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
         "SuperviseFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
         "WatchFindings": Rule(Role.VIEWER, RegionCheck.REGION),
+        "GetFindingPicture": Rule(Role.VIEWER, RegionCheck.FINDING),
+    },
+    "CanteenService": {
+        "GetCanteen": Rule(Role.VIEWER, RegionCheck.CANTEEN),
+        "ListCanteens": Rule(Role.VIEWER, RegionCheck.REGION),
+        "UpdateCanteen": Rule(Role.OPERATOR, RegionCheck.CANTEEN, changes=True, idempotent=True),
     },
     "SchedulerService": {
         "GetSchedulerStatus": Rule(Role.VIEWER, RegionCheck.ALL_REGIONS),

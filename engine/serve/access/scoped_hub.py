@@ -8,31 +8,31 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from engine.errors import DeniedError, InvalidArgumentError, NotFoundError
-from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.registry import (
+    CameraCount,
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    ImportReport,
+    RegionLevel,
+    RowProblem,
+)
 from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
+from engine.serve.access.not_found import no_camera, no_finding
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter, VerdictFilter
-
-
-def no_camera(camera_id: str) -> NotFoundError:
-    """Return the error for a camera that is not in the registry, or not in the caller's region."""
-    return NotFoundError(f"camera {camera_id!r} is not in the registry; import it first")
-
-
-def no_finding(finding_id: int) -> NotFoundError:
-    """Return the error for a finding that does not exist, or is not in the caller's region."""
-    return NotFoundError(f"there is no finding {finding_id}; ListFindings lists those that exist")
 
 
 class ScopedHub:
@@ -110,11 +110,21 @@ class ScopedHub:
         return {camera_id for camera_id, region in regions.items() if self._actor.sees(region)}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras of the caller's region."""
+        """Return a page of cameras of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
         if prefix is None:
             return CameraPage((), None, 0)
-        return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        try:
+            return await self._hub.list_cameras(replace(query, region_prefix=prefix))
+        except ValueError as error:
+            raise InvalidArgumentError("page_token", "is not valid for this order; begin without one") from error
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        """Count cameras of the caller's region."""
+        prefix = self._narrowed(query.region_prefix)
+        if prefix is None:
+            return (), CameraCount("", 0, 0, {}, {}, {})
+        return await self._hub.count_cameras(replace(query, region_prefix=prefix), level)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return a verdict; None if it is not kept, or its camera is of another region."""
@@ -147,12 +157,47 @@ class ScopedHub:
                 yield [published for published in events if published.region.startswith(self._region)]
 
     async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
+        self,
+        camera_id: str,
+        visit_id: int,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        sha256: str = "",
+        if_none_match: str = "",
     ) -> RenderedPicture | None:
         """None for a camera of another region."""
         if not await self._sees(camera_id):
             return None
-        return await self._hub.picture(camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256)
+        return await self._hub.pictures.picture(
+            camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256, if_none_match=if_none_match
+        )
+
+    async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
+        """None for a camera that is unknown or of another region."""
+        if await self.camera(camera_id) is None:
+            return None
+        return await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match)
+
+    async def finding_picture(
+        self,
+        finding_id: int,
+        event_number: int,
+        which: FindingPicture,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        if_none_match: str = "",
+    ) -> tuple[Finding, RenderedPicture]:
+        """Return a picture of a finding, and the finding. Raises NotFoundError for a finding of another region."""
+        finding = await self.finding(finding_id)
+        if finding is None:
+            raise no_finding(finding_id)
+        events = await self._hub.ledger.finding_events(finding_id)
+        picture = await self._hub.pictures.finding_picture(
+            finding, events, event_number, which, side_px_max, annotated=annotated, if_none_match=if_none_match
+        )
+        return finding, picture
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""
@@ -269,6 +314,32 @@ class ScopedHub:
         if prefix is None:
             return LeagueTable(query.kpi, ())
         return await self._hub.kpis.league(replace(query, region_prefix=prefix))
+
+    async def canteen(self, canteen_id: str) -> Canteen | None:
+        """Return a canteen as far as the caller's region and role show it; None if its region has none of this id."""
+        canteen = await self._hub.canteens.canteen(canteen_id, self._region)
+        return None if canteen is None else self._shown(canteen)
+
+    async def canteens(self, query: CanteenQuery) -> CanteenPage:
+        """Return a page of canteens as far as the caller's region and role show them."""
+        page = await self._hub.canteens.canteens(query, self._region)
+        return replace(page, canteens=tuple(map(self._shown, page.canteens)))
+
+    async def store_canteen(self, canteen: StoredCanteen) -> None:
+        """Store a canteen. Raises InvalidArgumentError if its region, or its id, is not for the caller to use."""
+        if not self._actor.sees(canteen.region):
+            allowed = f"allowed: {self._region} and what lies within"
+            raise InvalidArgumentError("canteen.region", f"{canteen.region!r} is not of this token; {allowed}")
+        owner = await self._hub.canteens.owner(canteen.canteen_id)
+        if owner is not None and not self._actor.sees(owner):
+            raise InvalidArgumentError("canteen.name", "this token cannot use this id")
+        await self._hub.canteens.store(canteen)
+
+    def _shown(self, canteen: Canteen) -> Canteen:
+        """Leave out the telephone number, which is personal, for those who only read."""
+        if self._actor.role.includes(Role.INSPECTOR):
+            return canteen
+        return replace(canteen, details=replace(canteen.details, phone=""))
 
     async def create_token(self, order: TokenOrder) -> tuple[Token, str]:
         """Create a token. Raises DeniedError unless its region lies within the caller's."""

@@ -9,9 +9,8 @@ from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
-from engine.model.picture import RenderedPicture
 from engine.model.registry import CameraStatus
-from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict, View
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
 from patrol.v1 import cameras_pb2, feed_pb2, measurement_pb2, patrol_pb2, verdicts_pb2
 
@@ -28,6 +27,7 @@ _SEVERITY_NUMBER = {severity: getattr(verdicts_pb2, f"FAULT_SEVERITY_{severity.n
 _KEY_POINT_NUMBER = {point: getattr(cameras_pb2, f"KEY_POINT_{point.name}") for point in KeyPoint}
 _SITE_KIND_NUMBER = {kind: getattr(cameras_pb2, f"SITE_KIND_{kind.name}") for kind in SiteKind}
 _CODEC_NUMBER = {codec: getattr(feed_pb2, f"CODEC_{codec.name}") for codec in Codec}
+_VIEW_NUMBER = {view: getattr(verdicts_pb2, f"VIEW_{view.name}") for view in View}
 _STATE = {number: state for state, number in _STATE_NUMBER.items()}
 _KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
 _CAUSE = {number: cause for cause, number in _CAUSE_NUMBER.items()}
@@ -35,6 +35,7 @@ _SEVERITY = {number: severity for severity, number in _SEVERITY_NUMBER.items()}
 _KEY_POINT = {number: point for point, number in _KEY_POINT_NUMBER.items()}
 _SITE_KIND = {number: kind for kind, number in _SITE_KIND_NUMBER.items()}
 _CODEC = {number: codec for codec, number in _CODEC_NUMBER.items()}
+_VIEW = {number: view for view, number in _VIEW_NUMBER.items()}
 
 
 def timestamp(wall_ns: int) -> Timestamp | None:
@@ -69,6 +70,28 @@ def site_kind_number(kind: SiteKind) -> cameras_pb2.SiteKind:
     return number
 
 
+def kind_of(number: int) -> FaultKind | None:
+    """Return the kind of fault of an enum number; None for UNSPECIFIED and unknown numbers."""
+    return _KIND.get(number)
+
+
+def kind_number(kind: FaultKind) -> verdicts_pb2.FaultKind:
+    """Return the enum number of a kind of fault."""
+    number: verdicts_pb2.FaultKind = _KIND_NUMBER[kind]
+    return number
+
+
+def key_point_of(number: int) -> KeyPoint:
+    """Return the key point of an enum number; OTHER for UNSPECIFIED and unknown numbers."""
+    return _KEY_POINT.get(number, KeyPoint.OTHER)
+
+
+def key_point_number(point: KeyPoint) -> cameras_pb2.KeyPoint:
+    """Return the enum number of a key point."""
+    number: cameras_pb2.KeyPoint = _KEY_POINT_NUMBER[point]
+    return number
+
+
 def severity_of(number: int) -> Severity | None:
     """Return the severity of an enum number; None for UNSPECIFIED and unknown numbers."""
     return _SEVERITY.get(number)
@@ -77,6 +100,17 @@ def severity_of(number: int) -> Severity | None:
 def severity_number(severity: Severity) -> verdicts_pb2.FaultSeverity:
     """Return the enum number of a severity."""
     number: verdicts_pb2.FaultSeverity = _SEVERITY_NUMBER[severity]
+    return number
+
+
+def view_of(number: int, default: View) -> View:
+    """Return the view of an enum number; `default` for UNSPECIFIED and unknown numbers."""
+    return _VIEW.get(number, default)
+
+
+def view_number(view: View) -> verdicts_pb2.View:
+    """Return the enum number of a view."""
+    number: verdicts_pb2.View = _VIEW_NUMBER[view]
     return number
 
 
@@ -120,29 +154,38 @@ def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
     )
 
 
-def verdict_message(verdict: Verdict, *, with_numbers: bool = True) -> verdicts_pb2.Verdict:
-    """Return a verdict as a message. `with_numbers`: with its figures and thresholds."""
+def verdict_message(verdict: Verdict, view: View = View.FULL, *, with_numbers: bool = True) -> verdicts_pb2.Verdict:
+    """Return a verdict as a message. `with_numbers`: with its figures and thresholds, if the view has them."""
+    message = basic_verdict_message(verdict)
+    if view is View.BASIC:
+        return message
+    message.detail = verdict.detail
+    message.rules_version = verdict.rules_version
+    message.width = verdict.width
+    message.height = verdict.height
+    message.confidence = verdict.confidence
+    message.tiles.extend(verdict.tiles)
+    if with_numbers:
+        message.figures.update(verdict.figures)
+        message.thresholds.update(verdict.thresholds)
+    if verdict.codec is not None:
+        message.codec = _CODEC_NUMBER[verdict.codec]
+    return message
+
+
+def basic_verdict_message(verdict: Verdict) -> verdicts_pb2.Verdict:
+    """Return the basic view of a verdict as a message."""
     message = verdicts_pb2.Verdict(
         name=verdict_name(verdict.camera_id, verdict.visit_id),
         visit_time=timestamp(verdict.at_wall_ns),
         state=_STATE_NUMBER[verdict.state],
         kinds=[_KIND_NUMBER[kind] for kind in verdict.kinds],
         reason=verdict.reason,
-        detail=verdict.detail,
         announced=_STATE_NUMBER[verdict.announced],
         announced_kinds=[_KIND_NUMBER[kind] for kind in verdict.announced_kinds],
         since_time=timestamp(verdict.since_wall_ns),
         scores=scores_message(verdict.scores),
-        figures=verdict.figures if with_numbers else None,
-        thresholds=verdict.thresholds if with_numbers else None,
-        rules_version=verdict.rules_version,
-        width=verdict.width,
-        height=verdict.height,
-        confidence=verdict.confidence,
-        tiles=verdict.tiles,
     )
-    if verdict.codec is not None:
-        message.codec = _CODEC_NUMBER[verdict.codec]
     if verdict.cause is not None:
         message.cause = _CAUSE_NUMBER[verdict.cause]
     if verdict.announced_cause is not None:
@@ -195,11 +238,11 @@ def check_message(camera_id: str, outcome: str, verdict: Verdict | None) -> patr
     return message
 
 
-def status_message(status: CameraStatus, redact: Redact) -> cameras_pb2.Camera:
+def status_message(status: CameraStatus, redact: Redact, view: View = View.FULL) -> cameras_pb2.Camera:
     """Return a camera with its latest verdict as a message."""
     message = camera_message(status.camera, redact)
     if status.latest is not None:
-        message.latest_verdict.CopyFrom(verdict_message(status.latest))
+        message.latest_verdict.CopyFrom(verdict_message(status.latest, view))
     return message
 
 
@@ -207,23 +250,6 @@ def status_of(message: cameras_pb2.Camera) -> CameraStatus:
     """Return the camera with its latest verdict in a message."""
     latest = verdict_of(message.latest_verdict) if message.HasField("latest_verdict") else None
     return CameraStatus(camera_of(message, camera_id_of(message.name)), latest)
-
-
-def picture_message(picture: RenderedPicture, camera_id: str) -> patrol_pb2.Picture:
-    """Return a picture as a message."""
-    return patrol_pb2.Picture(
-        verdict=verdict_name(camera_id, picture.visit_id),
-        jpeg=picture.jpeg,
-        width=picture.width,
-        height=picture.height,
-        arrival_time=timestamp(picture.arrival_wall_ns),
-    )
-
-
-def picture_of(message: patrol_pb2.Picture) -> RenderedPicture:
-    """Return the picture in a message."""
-    _, visit_id = verdict_ids_of(message.verdict)
-    return RenderedPicture(message.jpeg, message.width, message.height, visit_id, wall_ns_of(message.arrival_time))
 
 
 def engine_message(status: EngineStatus) -> patrol_pb2.PatrolStatus:

@@ -13,27 +13,36 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from engine.model.camera import Camera
-from engine.model.packed_verdict import PackedVerdict, Shape, unpack_body
+from engine.model.packed_verdict import PackedVerdict, Shape, scores, unpack_body, visit_and_since
 from engine.model.registry import CameraStatus
-from engine.model.verdict import Verdict
-from engine.serve.messages.convert import Redact, camera_message, scores_message, timestamp, verdict_message
+from engine.model.verdict import Verdict, View
+from engine.serve.messages.convert import (
+    Redact,
+    basic_verdict_message,
+    camera_message,
+    scores_message,
+    timestamp,
+    verdict_message,
+)
 from engine.serve.messages.resource_names import verdict_name
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
 
 ENCODED_MAX = 32_768
-"""Cameras that are kept encoded, in some 50 MB."""
+"""Cameras that are kept encoded in one view, in some 50 MB with VIEW_FULL and 15 MB with VIEW_BASIC."""
 _DOUBLE_BYTES = 8
 _THRESHOLDS_MAX = 1024
 _LENGTH_DELIMITED = 2
 _thresholds: dict[int, tuple[Mapping[str, float], bytes]] = {}
 """Encoded thresholds by the `id` of their mapping, which is kept so that no other object can get the same `id`."""
 _SHAPES_MAX = 1024
-_shapes: dict[int, tuple[Shape, bytes]] = {}
-"""Encoded shapes by their `id`, likewise."""
+_shapes: dict[tuple[int, View], tuple[Shape, bytes]] = {}
+"""Encoded shapes by their `id`, likewise, in each view."""
 
 
-def encode_verdict(verdict: Verdict) -> bytes:
+def encode_verdict(verdict: Verdict, view: View = View.FULL) -> bytes:
     """Return the serialised Verdict."""
+    if view is View.BASIC:
+        return basic_verdict_message(verdict).SerializeToString()
     scalars = verdict_message(verdict, with_numbers=False).SerializeToString()
     return b"".join(
         (
@@ -44,20 +53,22 @@ def encode_verdict(verdict: Verdict) -> bytes:
     )
 
 
-def encode_watch_response(verdict: Verdict) -> bytes:
+def encode_watch_response(verdict: Verdict, view: View = View.FULL) -> bytes:
     """Return a serialised WatchVerdictsResponse that holds only this verdict; such messages can be joined."""
-    return _field(_WATCHED, encode_verdict(verdict))
+    return _field(_WATCHED, encode_verdict(verdict, view))
 
 
 class CameraEncoder:
-    """Encodes cameras with their latest verdicts. Methods may be called from any thread.
+    """Encodes cameras with their latest verdicts in one view. Methods may be called from any thread.
 
-    The cameras encoded last are kept, at most `kept_max`, some 1.5 KB each: callers request the same lists over and
-    over, and few cameras are visited between two requests. `redact`: hides the password in a URL.
+    The cameras encoded last are kept, at most `kept_max`, some 1.5 KB each with VIEW_FULL, 0.4 KB with VIEW_BASIC:
+    callers request the same lists over and over, and few cameras are visited between two requests. `redact`: hides the
+    password in a URL.
     """
 
-    def __init__(self, redact: Redact, kept_max: int = ENCODED_MAX) -> None:
+    def __init__(self, redact: Redact, kept_max: int = ENCODED_MAX, view: View = View.FULL) -> None:
         self._redact = redact
+        self._view = view
         self._kept_max = kept_max
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, _Encoded] = OrderedDict()
@@ -65,6 +76,10 @@ class CameraEncoder:
     def camera(self, status: CameraStatus) -> bytes:
         """Return the serialised Camera."""
         return b"".join(self._parts(status))
+
+    def batch(self, cameras: Sequence[CameraStatus]) -> bytes:
+        """Return the serialised BatchGetCamerasResponse: a page without a token has the same bytes."""
+        return self.page(cameras, "", 0)
 
     def page(self, cameras: Sequence[CameraStatus], next_page_token: str, total: int) -> bytes:
         """Return the serialised ListCamerasResponse."""
@@ -93,10 +108,13 @@ class CameraEncoder:
         camera, verdict = camera_message(status.camera, self._redact).SerializeToString(), status.stored_verdict
         if verdict is None:
             return (camera,)
-        camera_id = status.camera.camera_id
-        encoded = (
-            _packed_parts(camera_id, verdict) if isinstance(verdict, PackedVerdict) else (encode_verdict(verdict),)
-        )
+        encoded: tuple[bytes, ...]
+        if not isinstance(verdict, PackedVerdict):
+            encoded = (encode_verdict(verdict, self._view),)
+        elif self._view is View.BASIC:
+            encoded = _basic_parts(status.camera.camera_id, verdict)
+        else:
+            encoded = _packed_parts(status.camera.camera_id, verdict)
         return (camera, _LATEST, _varint(sum(map(len, encoded))), *encoded)
 
 
@@ -122,13 +140,21 @@ def _packed_parts(camera_id: str, packed: PackedVerdict) -> tuple[bytes, ...]:
         confidence=own.confidence,
         tiles=own.tiles,
     )
-    shared = _shapes.get(id(shape))
-    if shared is None:
-        if len(_shapes) >= _SHAPES_MAX:
-            _shapes.clear()
-        shared = _shapes[id(shape)] = shape, _encode_shape(shape)
     # If a field occurs twice in a message, the later one counts.
-    return shared[1], scalars.SerializeToString() + _encode_figures(shape.key.names, own.figures)
+    own_part = scalars.SerializeToString() + _encode_figures(shape.key.names, own.figures)
+    return _encoded_shape(shape, View.FULL), own_part
+
+
+def _basic_parts(camera_id: str, packed: PackedVerdict) -> tuple[bytes, ...]:
+    """Encode the basic view of a packed verdict without unpacking its figures; parts as of `_packed_parts`."""
+    visit_id, since_wall_ns = visit_and_since(packed.body)
+    own = verdicts_pb2.Verdict(
+        name=verdict_name(camera_id, visit_id),
+        visit_time=timestamp(packed.at_wall_ns),
+        since_time=timestamp(since_wall_ns),
+        scores=scores_message(scores(packed.body)),
+    )
+    return _encoded_shape(packed.shape, View.BASIC), own.SerializeToString()
 
 
 def _varint(number: int) -> bytes:
@@ -153,10 +179,20 @@ _LATEST = _tag(cameras_pb2.Camera.DESCRIPTOR.fields_by_name["latest_verdict"].nu
 _LISTED = _tag(cameras_pb2.ListCamerasResponse.DESCRIPTOR.fields_by_name["cameras"].number)
 
 
-def _encode_shape(shape: Shape) -> bytes:
-    """Encode what all verdicts of a shape share."""
+def _encoded_shape(shape: Shape, view: View) -> bytes:
+    """Return the encoded fields that all verdicts of a shape share."""
+    known = _shapes.get((id(shape), view))
+    if known is None:
+        if len(_shapes) >= _SHAPES_MAX:
+            _shapes.clear()
+        known = _shapes[id(shape), view] = shape, _encode_shape(shape, view)
+    return known[1]
+
+
+def _encode_shape(shape: Shape, view: View) -> bytes:
     shared = {name: value for name, value in shape.key._asdict().items() if name != "names"}
-    message = verdict_message(Verdict("", 0, 0, thresholds=shape.thresholds, **shared))
+    verdict = Verdict("", 0, 0, thresholds=shape.thresholds, **shared)
+    message = basic_verdict_message(verdict) if view is View.BASIC else verdict_message(verdict)
     message.ClearField("name")
     return message.SerializeToString()
 

@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from engine.clock import wall_ns
 from engine.errors import ExistsError, InvalidArgumentError
 from engine.model.camera import Camera
 from engine.model.registry import CameraCursor, CameraOrder, CameraQuery, CameraStatus, ImportReport, RowProblem
+from engine.model.verdict import View
 from engine.serve.access import request_fields
 from engine.serve.access.interceptor import Call
+from engine.serve.access.not_found import no_camera
 from engine.serve.access.request_fields import check_mask
-from engine.serve.access.scoped_hub import no_camera
-from engine.serve.messages.convert import Redact, camera_message, camera_of, state_of, status_message
+from engine.serve.messages.cameras import count_message, level_of, query_of
+from engine.serve.messages.convert import Redact, camera_message, camera_of, status_message, view_of
 from engine.serve.messages.encoding import CameraEncoder
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import camera_id_of, camera_ids_of
@@ -22,6 +26,8 @@ from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 
 IMPORT_ROWS_MAX = 200_000
 """Rows of one import; a province has fewer cameras."""
+COUNTS_MAX = 5_000
+"""Rows of CountCameras; the country has fewer than 3,000 counties."""
 PROBLEMS_MAX = 10_000
 """Bad rows that one reply reports."""
 _CAMERA = cameras_pb2.Camera.DESCRIPTOR
@@ -34,7 +40,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
 
     def __init__(self, redact: Redact, page_size_max: int) -> None:
         self._redact = redact
-        self._encoder = CameraEncoder(redact)
+        self._encoders = {view: CameraEncoder(redact, view=view) for view in View}
         self._page_size_max = page_size_max
         self._change_lock = asyncio.Lock()  # of two calls that create the same camera, the second gets ALREADY_EXISTS
 
@@ -42,37 +48,52 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         """Return a camera."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
         status = await _camera(call, camera_id_of(request.name))
-        every_field = _all_fields(request.read_mask)
-        return self._encoder.camera(status) if every_field else self._masked(status, request.read_mask)
+        if _all_fields(request.read_mask):
+            return self._encoder(request, View.FULL).camera(status)
+        return self._masked(status, request.read_mask)
 
     async def ListCameras(
         self, request: cameras_pb2.ListCamerasRequest, call: Call
     ) -> cameras_pb2.ListCamerasResponse | bytes:
-        """Return a page of cameras. With all fields it is encoded in a thread, because other calls need the loop."""
+        """Return a page of cameras. Without a mask it is encoded in a thread, because other calls need the loop."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
         query = self._query(request)
-        pages = PageTokens(
-            "cameras", call.hub.region, query.region_prefix, query.site_id, query.state, query.order, query.descending
-        )
+        asked = request.filter.SerializeToString(deterministic=True).hex()
+        pages = PageTokens("cameras", call.hub.region, asked, query.order, query.descending)
         place = pages.texts(request.page_token, 2)
         page = await call.hub.list_cameras(replace(query, after=CameraCursor(*place) if place else None))
         mark = page.next_after
         token = pages.token(None if mark is None else (mark.camera_id, mark.value))
         if _all_fields(request.read_mask):
-            return await asyncio.to_thread(self._encoder.page, page.cameras, token, page.total)
+            encoder = self._encoder(request, View.BASIC)
+            return await asyncio.to_thread(encoder.page, page.cameras, token, page.total)
         return cameras_pb2.ListCamerasResponse(
             cameras=[self._masked(status, request.read_mask) for status in page.cameras],
             next_page_token=token,
             total_size=page.total,
         )
 
+    async def CountCameras(
+        self, request: cameras_pb2.CountCamerasRequest, call: Call
+    ) -> cameras_pb2.CountCamerasResponse:
+        """Count cameras by region. Raises InvalidArgumentError if there would be too many rows."""
+        level = level_of(request.level)
+        rows, total = await call.hub.count_cameras(query_of(request.filter, wall_ns()), level)
+        if len(rows) > COUNTS_MAX:
+            raise InvalidArgumentError(
+                "level", f"{level}: {len(rows)} regions; allowed: at most {COUNTS_MAX}; give filter.region_prefix"
+            )
+        return cameras_pb2.CountCamerasResponse(regions=map(count_message, rows), total=count_message(total))
+
     async def BatchGetCameras(
         self, request: cameras_pb2.BatchGetCamerasRequest, call: Call
-    ) -> cameras_pb2.BatchGetCamerasResponse:
-        """Return several cameras."""
+    ) -> cameras_pb2.BatchGetCamerasResponse | bytes:
+        """Return several cameras, encoded as those of ListCameras."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
         camera_ids = camera_ids_of(request.names, "names")
         statuses = [await _camera(call, camera_id) for camera_id in camera_ids]
+        if _all_fields(request.read_mask):
+            return await asyncio.to_thread(self._encoder(request, View.FULL).batch, statuses)
         return cameras_pb2.BatchGetCamerasResponse(
             cameras=[self._masked(status, request.read_mask) for status in statuses]
         )
@@ -183,16 +204,9 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
 
     def _query(self, request: cameras_pb2.ListCamerasRequest) -> CameraQuery:
         order, _, descending = request.order_by.partition(" ")
-        camera_filter, paths = request.filter, request.read_mask.paths
-        state = state_of(camera_filter.state) if camera_filter.HasField("state") else None
-        if camera_filter.HasField("state") and state is None:
-            raise InvalidArgumentError(
-                "filter.state", f"{camera_filter.state}; allowed: 1 (ok) to 4 (offline), or absent"
-            )
-        return CameraQuery(
-            region_prefix=camera_filter.region_prefix,
-            site_id=camera_filter.site_id,
-            state=state,
+        paths = request.read_mask.paths
+        return replace(
+            query_of(request.filter, wall_ns()),
             page_size=page_size_of(request.page_size, self._page_size_max),
             order=CameraOrder(order) if order else CameraOrder.NAME,
             descending=bool(descending),
@@ -213,15 +227,15 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
             ]
             raise InvalidArgumentError(*violations[0], more=violations[1:])
 
+    def _encoder(self, request: Any, default: View) -> CameraEncoder:
+        return self._encoders[view_of(request.view, default)]
+
     def _message(self, status: CameraStatus) -> cameras_pb2.Camera:
         return status_message(status, self._redact)
 
     def _masked(self, status: CameraStatus, mask: FieldMask) -> cameras_pb2.Camera:
-        message = self._message(status)
-        if _all_fields(mask):
-            return message
         masked = cameras_pb2.Camera()
-        mask.MergeMessage(message, masked)
+        mask.MergeMessage(self._message(status), masked)
         return masked
 
 

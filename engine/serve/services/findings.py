@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from engine.model.findings import FindingCommand, LoggedEvent, Step
+from engine.model.verdict import View
 from engine.serve.access.interceptor import Call
-from engine.serve.access.scoped_hub import no_finding
+from engine.serve.access.not_found import no_finding
 from engine.serve.messages.findings import event_message, finding_message, query_of
 from engine.serve.messages.paging import PageTokens, page_size_of
+from engine.serve.messages.pictures import finding_picture_of, picture_message
 from engine.serve.messages.resource_names import number_of
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
-from patrol.v1 import findings_pb2, findings_pb2_grpc
+from patrol.v1 import findings_pb2, findings_pb2_grpc, patrol_pb2
 
 
 class FindingService(findings_pb2_grpc.FindingServiceServicer):
@@ -92,9 +94,21 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
             async for message in messages:
                 yield message
 
+    async def GetFindingPicture(self, request: findings_pb2.GetFindingPictureRequest, call: Call) -> patrol_pb2.Picture:
+        """Return a picture of a finding. Raises NotFoundError, with the reason, if none is kept."""
+        finding, picture = await call.hub.finding_picture(
+            number_of(request.name),
+            request.event_number,
+            finding_picture_of(request.picture),
+            request.side_px_max,
+            annotated=request.annotated,
+            if_none_match=request.if_none_match,
+        )
+        return picture_message(picture, finding.subject.camera_id)
 
-def encode_watch_event(logged: LoggedEvent) -> bytes:
-    """Return a WatchFindingsResponse that holds only an event; such messages can be joined."""
+
+def encode_watch_event(logged: LoggedEvent, _: View) -> bytes:
+    """Return a WatchFindingsResponse that holds only an event; such messages can be joined. Findings have one view."""
     change = findings_pb2.FindingChange(event=event_message(logged.event), finding=finding_message(logged.finding))
     return findings_pb2.WatchFindingsResponse(changes=[change]).SerializeToString()
 

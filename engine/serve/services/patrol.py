@@ -7,18 +7,20 @@ from dataclasses import replace
 
 from engine.errors import InvalidArgumentError, NotFoundError
 from engine.model.registry import CameraCursor, CameraQuery
-from engine.model.verdict import PublishedVerdict
+from engine.model.verdict import PublishedVerdict, View
 from engine.model.visit import CheckNowReport
 from engine.serve.access.interceptor import Call
-from engine.serve.access.scoped_hub import no_camera
-from engine.serve.messages.convert import engine_message, picture_message, verdict_message
+from engine.serve.access.not_found import no_camera
+from engine.serve.messages.convert import engine_message, verdict_message, view_of
 from engine.serve.messages.encoding import encode_watch_response
 from engine.serve.messages.kpis import league_message, league_query_of, query_of, table_message
 from engine.serve.messages.paging import PageTokens, page_size_of
+from engine.serve.messages.pictures import picture_message
 from engine.serve.messages.resource_names import LATEST, camera_id_of, camera_ids_of, camera_name, verdict_ids_of
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
+from engine.serve.services.thumbnails import thumbnail, thumbnails
 from engine.serve.streams.filters import VerdictFilter
-from patrol.v1 import patrol_pb2, patrol_pb2_grpc, verdicts_pb2
+from patrol.v1 import patrol_pb2, patrol_pb2_grpc, pictures_pb2, verdicts_pb2
 
 CHECK_NOW_S_MAX = 600.0
 _PENDING_REPLY_S = 0.5
@@ -100,7 +102,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         verdicts = await call.hub.verdicts(camera_id, pages.number(request.page_token), size + 1)
         page = verdicts[:size]
         return patrol_pb2.ListVerdictsResponse(
-            verdicts=[verdict_message(logged.verdict) for logged in page],
+            verdicts=[verdict_message(logged.verdict, view_of(request.view, View.FULL)) for logged in page],
             next_page_token=pages.token(page[-1].seq if len(verdicts) > size else None),
         )
 
@@ -117,6 +119,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             request.filter.site_id,
             frozenset(camera_ids_of(request.filter.cameras, "filter.cameras")),
             request.filter.changes_only,
+            view=view_of(request.view, View.FULL),
         )
         after = decode_resume_token(request.resume_token) if request.resume_token else await call.hub.verdict_head()
         if request.with_current:
@@ -132,7 +135,12 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         """Return the picture behind a verdict, or an exhibit. Raises NotFoundError if it is not kept."""
         camera_id, visit_id = verdict_ids_of(request.verdict, "verdict")
         picture = await call.hub.picture(
-            camera_id, visit_id, request.side_px_max, annotated=request.annotated, sha256=request.sha256
+            camera_id,
+            visit_id,
+            request.side_px_max,
+            annotated=request.annotated,
+            sha256=request.sha256,
+            if_none_match=request.if_none_match,
         )
         if picture is None:
             if await call.hub.camera(camera_id) is None:
@@ -142,6 +150,16 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
                 "latest, and record.evidence says whose are kept"
             )
         return picture_message(picture, camera_id)
+
+    async def GetThumbnail(self, request: pictures_pb2.GetThumbnailRequest, call: Call) -> pictures_pb2.Thumbnail:
+        """Return a small JPEG of a camera's latest picture. Raises NotFoundError if none is kept."""
+        return await thumbnail(request, call)
+
+    async def BatchGetThumbnails(
+        self, request: pictures_pb2.BatchGetThumbnailsRequest, call: Call
+    ) -> pictures_pb2.BatchGetThumbnailsResponse:
+        """Return the thumbnails of several cameras, each with its outcome."""
+        return await thumbnails(request, call)
 
     async def QueryKpis(self, request: patrol_pb2.QueryKpisRequest, call: Call) -> bytes:
         """Return a page of KPIs. It is encoded in a thread, because other calls need the event loop."""
@@ -163,9 +181,9 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         return engine_message(await call.hub.status(request.region_prefix))
 
 
-def encode_watch_event(published: PublishedVerdict) -> bytes:
+def encode_watch_event(published: PublishedVerdict, view: View) -> bytes:
     """Return a WatchVerdictsResponse that holds only a verdict; such messages can be joined."""
-    return encode_watch_response(published.verdict)
+    return encode_watch_response(published.verdict, view)
 
 
 def encode_watch_token(resume_token: str) -> bytes:
@@ -181,7 +199,7 @@ async def _snapshot(verdict_filter: VerdictFilter, call: Call) -> AsyncIterator[
             CameraQuery(verdict_filter.region_prefix, verdict_filter.site_id, page_size=_SNAPSHOT_ROWS, after=mark)
         )
         verdicts = [
-            verdict_message(status.latest)
+            verdict_message(status.latest, verdict_filter.view)
             for status in page.cameras
             if status.latest is not None
             and (not verdict_filter.camera_ids or status.camera.camera_id in verdict_filter.camera_ids)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from engine.errors import UnavailableError
+from engine.model.verdict import View
 from engine.serve.status import LostError, TooManyError
 from engine.serve.streams.event_ring import SPAN_EVENTS_MAX, Event, EventFilter, EventRing, RingEntry, Sequenced, Span
 
@@ -46,7 +47,7 @@ class Broadcast(Generic[Event]):
     def __init__(
         self,
         log: EventLog[Event],
-        encode: Callable[[Event], bytes],
+        encode: Callable[[Event, View], bytes],
         encode_token: Callable[[str], bytes],
         ring_max: int,
         watchers_max: int,

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from engine.model.verdict import View
 from engine.serve.messages.resume_token import encode_resume_token
 from engine.serve.status import TooSlowError
 
@@ -35,6 +36,10 @@ EventIn = TypeVar("EventIn", bound=Sequenced, contravariant=True)
 class EventFilter(Protocol[EventIn]):
     """What a watcher wants to receive; it includes the caller's region. Equal filters share the same bytes."""
 
+    @property
+    def view(self) -> View:
+        """How much of each event the watcher receives."""
+
     def matches(self, event: EventIn, /) -> bool:
         """Whether the event is for the watcher."""
 
@@ -43,13 +48,13 @@ class EventFilter(Protocol[EventIn]):
 
 
 class RingEntry(Generic[Event]):
-    """An event, and its encoded message once some watcher needed it."""
+    """An event, and its encoded message in each view that some watcher needed."""
 
-    __slots__ = ("event", "message")
+    __slots__ = ("event", "messages")
 
     def __init__(self, event: Event) -> None:
         self.event = event
-        self.message: bytes | None = None
+        self.messages: dict[View, bytes] = {}
 
 
 class Span(Generic[Event]):
@@ -67,11 +72,11 @@ class Span(Generic[Event]):
 class EventRing(Generic[Event]):
     """The last `size` events. Entries are numbered from 0 at the start of the process.
 
-    `encode(event)`: a serialised reply message that holds the event. `encode_token(resume_token)`: one that holds only
-    a resume token. Such messages can be joined. `append` may be called from any thread.
+    `encode(event, view)`: a serialised reply message that holds the event. `encode_token(resume_token)`: one that holds
+    only a resume token. Such messages can be joined. `append` may be called from any thread.
     """
 
-    def __init__(self, encode: Callable[[Event], bytes], encode_token: Callable[[str], bytes], size: int) -> None:
+    def __init__(self, encode: Callable[[Event, View], bytes], encode_token: Callable[[str], bytes], size: int) -> None:
         self._encode = encode
         self._encode_token = encode_token
         self._entries: list[RingEntry[Event] | None] = [None] * size
@@ -143,7 +148,8 @@ class EventRing(Generic[Event]):
         """The messages of the events that match, with the resume token behind them; empty if none matches."""
         joined = span.joined.get(event_filter)
         if joined is None:
-            messages = [self._message(entry) for entry in span.entries if event_filter.matches(entry.event)]
+            view = event_filter.view
+            messages = [self._message(entry, view) for entry in span.entries if event_filter.matches(entry.event)]
             joined = b"".join((*messages, self.token_message(span.seq))) if messages else b""
             if len(joined) <= span.bytes_left and len(span.joined) < _FILTERS_MAX:
                 span.bytes_left -= len(joined)
@@ -154,10 +160,11 @@ class EventRing(Generic[Event]):
         """A message that holds only the resume token of `seq`."""
         return self._encode_token(encode_resume_token(seq))
 
-    def _message(self, entry: RingEntry[Event]) -> bytes:
-        if entry.message is None:
-            entry.message = self._encode(entry.event)
-        return entry.message
+    def _message(self, entry: RingEntry[Event], view: View) -> bytes:
+        message = entry.messages.get(view)
+        if message is None:
+            message = entry.messages[view] = self._encode(entry.event, view)
+        return message
 
     def _seq_at(self, number: int) -> int:
         entry = self._entries[number % len(self._entries)]

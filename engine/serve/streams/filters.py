@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 
 from engine.model.findings import Finding, FindingQuery, LoggedEvent
-from engine.model.verdict import PublishedVerdict
+from engine.model.verdict import PublishedVerdict, View
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictFilter:
-    """Which verdicts a watcher receives; empty fields do not filter. `scope`: the region of the caller's token."""
+    """Which verdicts a watcher receives, and how much of each; empty fields do not filter.
+
+    `scope`: the region of the caller's token.
+    """
 
     region_prefix: str = ""
     site_id: str = ""
     camera_ids: frozenset[str] = frozenset()
     changes_only: bool = False
     scope: str = ""
+    view: View = View.FULL
 
     def matches(self, published: PublishedVerdict) -> bool:
         """Whether a verdict is for this watcher."""
@@ -33,6 +37,7 @@ class FindingFilter:
 
     query: FindingQuery
     scope: str = ""
+    view: View = View.FULL
 
     def matches(self, logged: LoggedEvent) -> bool:
         """Whether an event is for this watcher."""

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.packed_verdict import PackedVerdict
-from engine.model.registry import CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.registry import ANY, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.interning import Interning
 from engine.storage.db.tables import cameras, latest, measurements
@@ -99,7 +99,12 @@ class CameraRegistry:
         return tuple(removed)
 
     def page(self, query: CameraQuery) -> CameraPage:
-        """Return one page of cameras in the order asked for, beginning after `query.after`."""
+        """Return one page of cameras in the order asked for, beginning after `query.after`.
+
+        Raises ValueError for conditions and orders that only the running engine has.
+        """
+        if query.where != ANY or not query.order.of_registry:
+            raise ValueError(f"{query.where}, order {query.order}: the database has region, canteen and state only")
         filters = _filters(query)
         source = cameras if query.state is None else _with_latest()
         # The ids first, from an index: sorting whole rows would move all their columns.

@@ -17,7 +17,7 @@ from engine.model.visit import FeedKind
 _MAGIC = b"PKE2"
 _LENGTH_BYTES = 4
 _MARK_BYTES = 8
-_HEADER_BYTES_MAX = 64 * 1024
+HEADER_BYTES_MAX = 64 * 1024
 
 Facts = Mapping[str, Any]
 """What a verdict said, as JSON: strings, numbers, and lists of them; `figures` are the raw figures."""
@@ -105,11 +105,25 @@ def pack(keyframe: Keyframe, facts: Facts) -> list[bytes | memoryview]:
     return [_MAGIC + len(header).to_bytes(_LENGTH_BYTES, "big") + header, keyframe.payload, mark]
 
 
+def unpack_origin(begin: bytes) -> Facts | None:
+    """Return where and when a keyframe came from, of the first HEADER_BYTES_MAX bytes of its file; None if the file is
+    incomplete, or is no such file."""
+    header = begin[len(_MAGIC) + _LENGTH_BYTES :]
+    length = int.from_bytes(begin[len(_MAGIC) : len(_MAGIC) + _LENGTH_BYTES], "big")
+    if begin[: len(_MAGIC)] != _MAGIC or length > len(header):
+        return None
+    try:
+        origin: Facts = json.loads(header[:length])
+    except ValueError:
+        return None
+    return origin
+
+
 def unpack(raw: bytes) -> tuple[Keyframe, Facts] | None:
     """Return the keyframe and the facts of its verdict; None if the file is incomplete, or is no such file."""
     begin = len(_MAGIC) + _LENGTH_BYTES
     length = int.from_bytes(raw[len(_MAGIC) : begin], "big")
-    if raw[: len(_MAGIC)] != _MAGIC or length > _HEADER_BYTES_MAX:
+    if raw[: len(_MAGIC)] != _MAGIC or length > HEADER_BYTES_MAX:
         return None
     try:
         header = json.loads(raw[begin : begin + length])

@@ -116,6 +116,22 @@ class EvidenceStore:
         slot = self._newest.get(stem)
         return None if slot is None else self._read(stem, slot)
 
+    def latest_origin(self, camera_id: str) -> tuple[int, int] | None:
+        """Return visit id and arrival (wall ns) of the camera's latest keyframe, without reading the keyframe itself.
+
+        None as in `get`; the file may be overwritten at any moment.
+        """
+        stem = _file_stem(camera_id)
+        slot = self._newest.get(stem)
+        if slot is None:
+            return None
+        try:
+            with self._path(stem, slot).open("rb", buffering=0) as file:
+                origin = keyframe_file.unpack_origin(file.read(keyframe_file.HEADER_BYTES_MAX))
+        except FileNotFoundError:
+            return None
+        return None if origin is None else (origin["visit_id"], origin["arrival_wall_ns"])
+
     def remove(self, camera_id: str) -> None:
         """Delete the camera's keyframes. Its exhibits stay: the ledger cites them."""
         stem = _file_stem(camera_id)

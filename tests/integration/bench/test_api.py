@@ -36,8 +36,11 @@ def test_the_program_loses_no_verdict_and_counts_every_call(tmp_path: Path) -> N
     assert written
     assert result["watch_received"] == sizes["watchers"] * len(written)
     assert result["call_errors"] == {}
-    assert min(result[f"{kind}_calls"] for kind in ("get_camera", "list_page", "kpi")) > 0
-    assert set(result["missed"]) <= {"get_camera_ms_p99", "list_page_ms_p99", "kpi_ms_p99", "start_s"}
+    assert min(result[f"{kind}_calls"] for kind in ("get_camera", "list_page", "list_basic", "kpi")) > 0
+    assert 0 < result["list_basic_bytes"] < result["list_page_bytes"] / 5
+    assert set(result["missed"]) <= {
+        "get_camera_ms_p99", "list_page_ms_p99", "list_basic_ms_p99", "kpi_ms_p99", "start_s",
+    }  # fmt: skip
 
 
 def test_a_province_that_is_there_is_not_made_again_and_others_are(tmp_path: Path) -> None:

@@ -210,12 +210,12 @@ def test_a_picture_is_written_plain_small_or_annotated(world: World, tmp_path: P
     assert "findings/999" in refused("picture", "999", "-o", str(tmp_path / "x.jpg"), *world.offline)
 
 
-def test_the_baseline_and_the_last_good_picture_come_from_the_engines_machine(world: World, tmp_path: Path) -> None:
+def test_the_baseline_and_the_last_good_picture_of_a_camera_are_written(world: World, tmp_path: Path) -> None:
     target = tmp_path / "out.jpg"
     for which in ("baseline", "last-good"):
         said(["picture", world.healthy, "--which", which, "-o", str(target), *world.offline])
         assert drawn(target).width > 100
-        assert "without --server" in refused("picture", world.healthy, "--which", which, "-o", str(target), *world.at)
+        assert "no finding" in refused("picture", world.healthy, "--which", which, "-o", str(target), *world.at)
         assert f"no picture ({which})" in refused(
             "picture", world.dark, "--which", which, "-o", str(target), *world.offline
         )

@@ -1,6 +1,7 @@
 """The ledger of a real engine: a camera over RTSP whose lens is covered and uncovered, findings in a real database."""
 
 import hashlib
+import io
 import multiprocessing
 import sqlite3
 from collections.abc import Iterator
@@ -8,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from engine.client import CallError, PatrolClient
 from engine.clock import NS_PER_S, wall_ns
 from engine.config import Settings
 from engine.config.ledger import LedgerSettings
@@ -20,12 +24,14 @@ from engine.ledger.projection import replay
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.camera import Camera, KeyPoint
 from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, Level, Step
-from engine.model.verdict import Severity
+from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.verdict import Severity, State, Verdict
 from engine.storage.db.store import Store
 from engine.storage.evidence.store import EvidenceStore
 from tests.support.expect import present
 from tests.support.hub_in_process import InProcessEngine
 from tests.support.live_engine import scrape, settings
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 CLEAR, COVERED = 0, 1
@@ -219,3 +225,54 @@ def test_after_a_restart_a_recheck_goes_on_and_a_decision_stands(tmp_path: Path,
         before_ns = wall_ns()
         wait_until(lambda: seen_at_ns(engine) > before_ns + 4 * NS_PER_S)
         assert found(engine, 3) is None
+
+
+def test_a_finding_shows_the_fault_and_the_good_pictures_of_before(tmp_path: Path, lens: list[str]) -> None:
+    with InProcessEngine(chosen(tmp_path)) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+        show(engine, lens[CLEAR])
+        wait_until(lambda: (latest := verdict(client)) and latest.announced is State.OK)
+        good = wait_until(lambda: client.thumbnail(CAMERA.camera_id))
+        assert max(good.width, good.height) == 320
+        show(engine, lens[COVERED])
+        wait_until(lambda: found(engine))
+        shown = {which: client.findings.picture(1, which, side_px_max=320) for which in FindingPicture}
+        light = {which: mean_light(picture) for which, picture in shown.items()}
+        fault = light.pop(FindingPicture.EVIDENCE)
+        assert all(abs(mean - mean_light(good)) < 10 < abs(mean - fault) for mean in light.values()), (light, fault)
+        evidence = shown[FindingPicture.EVIDENCE]
+        assert client.findings.picture(1, side_px_max=320, etag=evidence.etag).not_modified
+        assert client.findings.picture(1, side_px_max=320, annotated=True, etag=evidence.etag).jpeg != evidence.jpeg
+        with pytest.raises(CallError, match="event 7 of finding 1 cites no keyframe; events that do: 1"):
+            client.findings.picture(1, event_number=7)
+
+        # The picture changes with each visit: a thumbnail of before is not that of now.
+        wait_until(lambda: client.thumbnail(CAMERA.camera_id, etag=good.etag).jpeg)
+        assert abs(mean_light(client.thumbnail(CAMERA.camera_id)) - fault) < 10
+        (result,) = client.thumbnails([CAMERA.camera_id])
+        assert result.outcome == "found"
+        rendered = ("patrol_thumbnails_total", (("outcome", "miss"),))
+        assert wait_until(lambda: scrape(engine.addresses["metrics"]).get(rendered, 0) >= 2)
+
+
+def test_a_finding_without_a_picture_says_why(tmp_path: Path) -> None:
+    plan = chosen(tmp_path, offline_min_h=0)
+    with InProcessEngine(plan) as engine, PatrolClient(engine.addresses["grpc"]) as client:
+        show(engine, f"rtsp://127.0.0.1:{free_port()}/1")
+        wait_until(lambda: found(engine))
+        for which in FindingPicture:
+            with pytest.raises(
+                CallError, match="finding 1 has no picture: no keyframe came; ListFindingEvents"
+            ) as caught:
+                client.findings.picture(1, which)
+            assert caught.value.status == "NOT_FOUND"
+        with pytest.raises(CallError, match="no picture of camera"):
+            client.thumbnail(CAMERA.camera_id)
+
+
+def verdict(client: PatrolClient) -> Verdict | None:
+    return client.camera(CAMERA.camera_id).latest
+
+
+def mean_light(picture: RenderedPicture) -> float:
+    with Image.open(io.BytesIO(picture.jpeg)) as image:
+        return float(np.asarray(image.convert("L")).mean())

@@ -67,7 +67,7 @@ def test_what_is_not_there_is_not_found_with_a_remedy(served: RunningServer) -> 
         assert "; " in str(caught.value)
 
 
-@pytest.mark.parametrize("order", list(CameraOrder))
+@pytest.mark.parametrize("order", [order for order in CameraOrder if order.of_registry])
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_follow_each_other_in_any_order(served: RunningServer, order: CameraOrder, descending: bool) -> None:
     query = CameraQuery(page_size=7, order=order, descending=descending)

@@ -12,17 +12,19 @@ from patrol.v1 import (
     access_pb2,
     bounds_pb2,
     cameras_pb2,
+    canteens_pb2,
     feed_pb2,
     findings_pb2,
     measurement_pb2,
     patrol_pb2,
+    pictures_pb2,
     scheduler_pb2,
     verdicts_pb2,
 )
 
 FILES = [
-    access_pb2, bounds_pb2, cameras_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2, scheduler_pb2,
-    verdicts_pb2,
+    access_pb2, bounds_pb2, cameras_pb2, canteens_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2,
+    pictures_pb2, scheduler_pb2, verdicts_pb2,
 ]  # fmt: skip
 CAMERA = "cameras/c1"
 FAR = timestamp_pb2.Timestamp(seconds=4_000_000_000)
@@ -60,6 +62,7 @@ RPCS = {rpc.name: rpc for rpc in rpcs()}
 GOOD: dict[str, dict[str, Any]] = {
     "CameraService/GetCamera": {"name": CAMERA},
     "CameraService/ListCameras": {"filter": {"region_prefix": "13"}, "order_by": "region"},
+    "CameraService/CountCameras": {"filter": {"region_prefix": "13"}},
     "CameraService/BatchGetCameras": {"names": [CAMERA]},
     "CameraService/CreateCamera": {"camera_id": "new", "camera": {"url": "rtsp://h/1", "region": "130102"}},
     "CameraService/UpdateCamera": {
@@ -75,9 +78,14 @@ GOOD: dict[str, dict[str, Any]] = {
     "PatrolService/ListVerdicts": {"parent": CAMERA},
     "PatrolService/WatchVerdicts": {"filter": {"region_prefix": "13", "cameras": [CAMERA]}},
     "PatrolService/GetPicture": {"verdict": f"{CAMERA}/verdicts/latest"},
+    "PatrolService/GetThumbnail": {"camera": CAMERA, "side_px_max": 160},
+    "PatrolService/BatchGetThumbnails": {"requests": [{"camera": CAMERA}]},
     "PatrolService/QueryKpis": {"region_prefix": "13", "from_day": {"year": 2026, "month": 3, "day": 2}},
     "PatrolService/QueryLeague": {"region_prefix": "13"},
     "PatrolService/GetStatus": {"region_prefix": "13"},
+    "CanteenService/GetCanteen": {"name": "canteens/s1"},
+    "CanteenService/ListCanteens": {"filter": {"region_prefix": "13"}, "order_by": "region desc"},
+    "CanteenService/UpdateCanteen": {"canteen": {"name": "canteens/s1", "address": "A", "contact": {"phone": "110"}}},
     "FindingService/GetFinding": {"name": "findings/1"},
     "FindingService/ListFindings": {"filter": {"region_prefix": "13", "camera": CAMERA}},
     "FindingService/ListFindingEvents": {"parent": "findings/1"},
@@ -87,6 +95,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "FindingService/DismissFinding": {"name": "findings/3", "why": "a test"},
     "FindingService/SuperviseFinding": {"name": "findings/4", "why": "again"},
     "FindingService/WatchFindings": {"filter": {"region_prefix": "13"}},
+    "FindingService/GetFindingPicture": {"name": "findings/1"},
     "SchedulerService/GetSchedulerStatus": {},
     "SchedulerService/GetCameraPlan": {"camera": CAMERA},
     "SchedulerService/PausePatrol": {"scope": {"region_prefix": "1301"}, "reason": "works", "end_time": FAR},

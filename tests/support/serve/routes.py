@@ -90,7 +90,9 @@ def _latest(name: str) -> str:
     return f"{name}/verdicts/latest"
 
 
-_C, _P, _F, _S, _A = (f"{service}Service/" for service in ("Camera", "Patrol", "Finding", "Scheduler", "Access"))
+_C, _P, _F, _S, _A, _N = (
+    f"{service}Service/" for service in ("Camera", "Patrol", "Finding", "Scheduler", "Access", "Canteen")
+)
 ROUTES = (
     # First, while the log has nothing of what is tried below
     Route(_A + "ListAuditEntries", "everything", lambda t: {}, twin=False, read=True),
@@ -105,6 +107,12 @@ ROUTES = (
           lambda t: {"filter": {"region_prefix": "1301"}, "order_by": "region desc"}, twin=False, read=True),
     Route(_C + "ListCameras", "of its canteen", lambda t: {"filter": {"site_id": t.site}}, read=True),
     Route(_C + "ListCameras", "by its state", lambda t: {"filter": {"state": 2}}, twin=False, read=True),
+    Route(_C + "ListCameras", "the worst of its region",
+          lambda t: {"filter": {"region_prefix": t.region, "severity_min": 1}, "order_by": "severity desc"}),
+    Route(_C + "ListCameras", "by its words", lambda t: {"filter": {"query": t.site}}, twin=False),
+    Route(_C + "CountCameras", "of all regions", lambda t: {}, twin=False, read=True),
+    Route(_C + "CountCameras", "of its region", lambda t: {"filter": {"region_prefix": t.region}}, read=True),
+    Route(_C + "CountCameras", "of its canteen", lambda t: {"filter": {"site_id": t.site}}, read=True),
     Route(_C + "ListCameras", "with a page token of its own", lambda t: {"page_size": 1, "page_token": t.page_token},
           twin=False),
     Route(_C + "BatchGetCameras", "beside one of ours", lambda t: {"names": [t.own, t.name]}, read=True),
@@ -148,6 +156,9 @@ ROUTES = (
     Route(_P + "GetPicture", "its evidence by way of ours", lambda t: {"verdict": _latest(t.own), "sha256": t.digest}),
     Route(_P + "GetPicture", "our evidence by way of its", lambda t: {"verdict": _latest(t.name),
                                                                      "sha256": t.own_digest}),
+    Route(_P + "GetThumbnail", "by its id", lambda t: {"camera": t.name}, read=True),
+    Route(_P + "BatchGetThumbnails", "beside one of ours",
+          lambda t: {"requests": [{"camera": t.name, "if_none_match": "*"}]}, read=True),
     Route(_P + "QueryKpis", "of all counties", lambda t: {}, twin=False, read=True),
     Route(_P + "QueryKpis", "of its region", lambda t: {"region_prefix": t.region}, read=True),
     Route(_P + "QueryKpis", "of all canteens", lambda t: {"by": "KPI_BY_CANTEEN"}, twin=False, read=True),
@@ -156,6 +167,18 @@ ROUTES = (
     Route(_P + "QueryLeague", "of all counties", lambda t: {"measured_share_min": 0.0}, twin=False, read=True),
     Route(_P + "QueryLeague", "of its region", lambda t: {"region_prefix": t.region}, read=True),
     Route(_P + "GetStatus", "of its region", lambda t: {"region_prefix": t.region}),
+    # Canteens
+    Route(_N + "GetCanteen", "by its id", lambda t: {"name": f"canteens/{t.site}"}, read=True),
+    Route(_N + "ListCanteens", "everything", lambda t: {}, twin=False, read=True),
+    Route(_N + "ListCanteens", "of its region", lambda t: {"filter": {"region_prefix": t.region}}, read=True),
+    Route(_N + "ListCanteens", "by its words", lambda t: {"filter": {"query": t.site}}, read=True),
+    Route(_N + "UpdateCanteen", "its address", lambda t: {"canteen": {"name": f"canteens/{t.site}", "address": "x"}}),
+    Route(_N + "UpdateCanteen", "as if it were missing",
+          lambda t: {"canteen": {"name": f"canteens/{t.site}", "address": "x", "region": t.region},
+                     "allow_missing": True}),
+    Route(_N + "UpdateCanteen", "as if it were ours",
+          lambda t: {"canteen": {"name": f"canteens/{t.site}", "region": t.own_region}, "allow_missing": True},
+          twin=False),
     # The ledger
     Route(_F + "GetFinding", "by its number", lambda t: {"name": f"findings/{t.finding}"}, read=True),
     Route(_F + "ListFindings", "everything", lambda t: {}, twin=False, read=True),
@@ -164,6 +187,9 @@ ROUTES = (
     Route(_F + "ListFindings", "of its canteen", lambda t: {"filter": {"site_id": t.site, "open_only": True}},
           read=True),
     Route(_F + "ListFindingEvents", "by its number", lambda t: {"parent": f"findings/{t.finding}"}, read=True),
+    Route(_F + "GetFindingPicture", "by its number", lambda t: {"name": f"findings/{t.finding}"}, read=True),
+    Route(_F + "GetFindingPicture", "of before", lambda t: {"name": f"findings/{t.finding}",
+                                                          "picture": "FINDING_PICTURE_BASELINE"}),
     Route(_F + "AcknowledgeFinding", "in its own words",
           lambda t: {"name": f"findings/{t.finding}", "request_id": t.request_id}),
     Route(_F + "AcknowledgeFinding", "with a guess at how far it is",

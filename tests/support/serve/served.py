@@ -13,6 +13,7 @@ from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
+from engine.hub.services.canteens import CanteenService
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
@@ -35,8 +36,7 @@ from engine.model.findings import (
 from engine.model.keyframe import Codec
 from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 from engine.model.measurement import Scores
-from engine.model.picture import RenderedPicture
-from engine.model.registry import CameraPage, CameraQuery, CameraStatus, ImportReport
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
@@ -48,6 +48,7 @@ from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import matches_finding
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.serve.pictures import Pictures
 
 MINUTE_NS = 60 * 1_000_000_000
 VERDICT = Verdict(
@@ -155,6 +156,7 @@ class FakeHub:
         self.registry = Registry(store.registry.cameras(), {})
         self.ledger = Ledger()
         self.kpis = Kpis(self.registry)
+        self.pictures = Pictures()
         self.log = VerdictLog(store.history, self.registry)
         self.watch: Broadcast[PublishedVerdict] | None = None
         self.error: Exception | None = None
@@ -179,6 +181,14 @@ class FakeHub:
         stored = self.log.published(self.store.write(records))
         if self.watch is not None:
             self.watch.publish(stored)
+
+    @property
+    def canteens(self) -> CanteenService:
+        return CanteenService(self.store.canteens, self.registry, self._catalog())
+
+    def _catalog(self) -> Catalog:
+        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
+        return Catalog(Registry(self.store.registry.cameras(), {}), latest)
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -222,15 +232,17 @@ class FakeHub:
     async def camera(self, camera_id: str) -> CameraStatus | None:
         if self.error is not None:
             raise self.error
-        latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
-        return Catalog(self.registry, latest).camera(camera_id)
+        return self._catalog().camera(camera_id)
 
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         known = self.registry.cameras
         return {camera_id: known[camera_id].region for camera_id in camera_ids if camera_id in known}
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        return self.store.registry.page(query)
+        return self._catalog().page(query)
+
+    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
+        return self._catalog().count(query, level.digits)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         kept = self.store.history.of_camera(camera_id, 0, 1000)
@@ -238,11 +250,6 @@ class FakeHub:
 
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         return self.store.history.of_camera(camera_id, before_seq, limit)
-
-    async def picture(
-        self, camera_id: str, visit_id: int, side_px_max: int, *, annotated: bool = False, sha256: str = ""
-    ) -> RenderedPicture | None:
-        return RenderedPicture(b"\xff\xd8", side_px_max or 640, 480, visit_id or 9, 8) if camera_id == "c1" else None
 
     async def status(self, region_prefix: str) -> EngineStatus:
         number = sum(self.registry.by_state(region_prefix).values())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from engine.model.findings import FindingQuery
-from engine.model.verdict import PublishedVerdict
+from engine.model.verdict import PublishedVerdict, View
 from engine.serve.messages.resume_token import decode_resume_token
 from engine.serve.status import LostError, TooManyError, TooSlowError
 from engine.serve.streams import event_ring
@@ -39,7 +39,7 @@ def test_a_watcher_that_the_ring_overtakes_is_cut_with_its_place() -> None:
     async def story() -> tuple[list[int], str]:
         log = ListLog()
         feed: Broadcast[PublishedVerdict] = Broadcast(
-            log, lambda verdict: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
+            log, lambda verdict, _: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
         with feed.admitted(), pytest.raises(TooManyError, match=r"serve\.watchers_max"), feed.admitted():
             pass
@@ -59,7 +59,7 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
     async def story() -> list[int]:
         log = ListLog()
         feed: Broadcast[PublishedVerdict] = Broadcast(
-            log, lambda verdict: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
+            log, lambda verdict, _: b"%d " % verdict.seq, lambda _: b"", ring_max=4, watchers_max=1
         )
         log.add(1234)
         for _ in range(9):
@@ -80,7 +80,7 @@ def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
     async def story() -> None:
         log = ListLog()
         feed: Broadcast[PublishedVerdict] = Broadcast(
-            log, lambda verdict: b"", lambda _: b"", ring_max=4, watchers_max=1
+            log, lambda verdict, _: b"", lambda _: b"", ring_max=4, watchers_max=1
         )
         log.add(10)
         log.floor = 5
@@ -102,7 +102,7 @@ class Feed:
         self.told: list[list[bytes]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    def _code(self, verdict: PublishedVerdict) -> bytes:
+    def _code(self, verdict: PublishedVerdict, _: View) -> bytes:
         self.coded.append(verdict.seq)
         return b"%d " % verdict.seq
 
@@ -293,3 +293,21 @@ def test_nothing_is_kept_of_those_who_went_nor_of_places_that_nobody_shares() ->
         assert not feed.watch._ring._spans
 
     asyncio.run(story())
+
+
+def test_watchers_of_two_views_get_their_own_bytes_each_coded_once() -> None:
+    async def story() -> tuple[bytes, bytes, list[str]]:
+        log, coded = ListLog(), list[str]()
+
+        def code(published: PublishedVerdict, view: View) -> bytes:
+            coded.append(f"{view}{published.seq}")
+            return f"{view}{published.seq} ".encode()
+
+        feed: Broadcast[PublishedVerdict] = Broadcast(log, code, lambda _: b"", ring_max=8, watchers_max=9)
+        bodies = [feed.messages(0, VerdictFilter(view=view)) for view in (View.BASIC, View.FULL, View.BASIC)]
+        feed.publish(log.add(1))
+        told = [await anext(body) for body in bodies]
+        assert told[0] == told[2]
+        return told[0], told[1], coded
+
+    assert asyncio.run(story()) == (b"basic1 ", b"full1 ", ["basic1", "full1"])

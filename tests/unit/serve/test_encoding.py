@@ -10,7 +10,7 @@ from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
 from engine.model.packed_verdict import PackedVerdict, Shape, pack, shape_key
 from engine.model.registry import CameraStatus
-from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
+from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict, View
 from engine.serve.messages.convert import status_message, verdict_message
 from engine.serve.messages.encoding import CameraEncoder, encode_verdict, encode_watch_response
 from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
@@ -41,6 +41,30 @@ def test_a_packed_verdict_is_the_message_of_the_one_in_it(verdict: Verdict) -> N
     assert cameras_pb2.Camera.FromString(CameraEncoder(str).camera(CameraStatus(camera, packed))) == status_message(
         CameraStatus(camera, opened), str
     )
+
+
+@pytest.mark.parametrize("verdict", [FULL, PLAIN, replace(FULL, scores=PLAIN.scores)])
+def test_a_basic_camera_is_the_same_message_packed_or_not_and_small(verdict: Verdict) -> None:
+    packed = PackedVerdict(verdict.at_wall_ns, Shape(shape_key(verdict), verdict.thresholds), pack(verdict))
+    camera = Camera(verdict.camera_id, "rtsp://10.0.0.1:554/1", name="烹饪间", site_id="1301020001", region="130102")
+    encoder = CameraEncoder(str, view=View.BASIC)
+    shown = encoder.camera(CameraStatus(camera, packed))
+    assert cameras_pb2.Camera.FromString(shown) == cameras_pb2.Camera.FromString(
+        encoder.camera(CameraStatus(camera, packed.verdict(verdict.camera_id)))
+    )
+    expected = status_message(CameraStatus(camera, packed), str, View.BASIC)
+    assert cameras_pb2.Camera.FromString(shown) == expected
+    assert not {"figures", "thresholds", "tiles", "detail", "width", "rules_version"} & {
+        field.name for field, _ in expected.latest_verdict.ListFields()
+    }
+    assert len(shown) <= 300
+
+
+def test_a_batch_is_the_same_message() -> None:
+    statuses = (CameraStatus(Camera("c1", "rtsp://h/1"), FULL), CameraStatus(Camera("c3", "rtsp://h/3")))
+    raw = CameraEncoder(str).batch(statuses)
+    expected = cameras_pb2.BatchGetCamerasResponse(cameras=[status_message(status, str) for status in statuses])
+    assert cameras_pb2.BatchGetCamerasResponse.FromString(raw) == expected
 
 
 def test_figures_that_are_no_numbers_come_through() -> None:
