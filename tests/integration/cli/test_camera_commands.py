@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from engine.cli.main import app
 from engine.client import PatrolClient
 from engine.demo.county import County
+from engine.errors import PatrolError
 from engine.model.findings import FindingQuery
 from engine.supervisor.app import Supervisor
 from patrol.v1 import access_pb2, cameras_pb2, patrol_pb2, scheduler_pb2, verdicts_pb2
@@ -92,10 +93,10 @@ def lines(arguments: Sequence[str], code: int = 0) -> list[dict[str, Any]]:
 
 
 def refused(*arguments: str) -> str:
-    done = patrol(*arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    """Run a command that is refused, in this process; main() makes one sentence and exit code 2 of its error."""
+    done = CliRunner().invoke(app, list(arguments))
+    assert isinstance(done.exception, PatrolError), (done.output, done.exception)
+    return str(done.exception)
 
 
 def test_check_now_shows_each_outcome_and_ends_with_0_1_or_2(world: World) -> None:
@@ -129,7 +130,7 @@ def _site_code(world: World) -> int:
 
 
 def test_a_camera_is_shown_with_all_that_is_known_of_it(world: World) -> None:
-    for options, plan in ((world.at, "due"), (world.offline, "no engine is running")):
+    for options, plan in ((world.at, "because"), (world.offline, "no engine is running")):
         text = said(["cameras", "show", world.dark, *options])
         assert text.startswith(f"{world.dark} ")
         assert ": fault, too_dark" in text.splitlines()[0]
@@ -219,6 +220,14 @@ def test_the_baseline_and_the_last_good_picture_of_a_camera_are_written(world: W
         assert f"no picture ({which})" in refused(
             "picture", world.dark, "--which", which, "-o", str(target), *world.offline
         )
+
+
+def test_a_finding_without_a_good_picture_before_it_says_so(world: World, tmp_path: Path) -> None:
+    for options in (world.at, world.offline):
+        for which in ("baseline", "last-good"):
+            why = refused("picture", str(world.finding), "--which", which, "-o", str(tmp_path / "x.jpg"), *options)
+            assert "picture" in why
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_picture_goes_to_standard_output(world: World) -> None:
