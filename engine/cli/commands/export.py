@@ -13,6 +13,7 @@ from engine.cli.json_output import print_json
 from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
 from engine.cli.output_files import check_output
 from engine.clock import NS_PER_S, wall_ns
+from engine.errors import ConfigError
 
 
 class What(StrEnum):
@@ -45,6 +46,10 @@ def export(
     zone = ZoneInfo(load_calendar(settings.scheduler.calendar_file).timezone)
     first_ns = 0 if since is None else _wall_ns(since, zone)
     end_ns = wall_ns() if until is None else _wall_ns(until, zone)
+    if end_ns <= first_ns:
+        begin = "1970" if since is None else f"{since:%Y-%m-%d %H:%M:%S}"
+        end = "now" if until is None else f"{until:%Y-%m-%d %H:%M:%S}"
+        raise ConfigError(f"--since {begin} --until {end}: the end is not after the start; give a later end")
     with open_to_read(settings) as store:
         if what is What.VERDICTS:
             rows = parquet.write_verdicts(store.history.between(first_ns, end_ns, region), file)

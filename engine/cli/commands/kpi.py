@@ -69,9 +69,10 @@ def kpi(
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv: give one of them")
     check_output(as_csv, "--csv")
-    query = KpiQuery(_region(region), by, _day("--from", first), _day("--to", last), each_day)
+    query = KpiQuery(_region(region), by, *_days(first, last), each_day)
     with _opened(config, server, token, ca) as kpis:
         table = kpis.table(query)
+    _check_counted(table.from_day, table.to_day)
     if as_csv is not None:
         _write_csv(table, as_csv)
     elif as_json:
@@ -106,9 +107,10 @@ def league(
     """Rank counties, best first, beside the rate of the same number of days before. Equal rates share a place."""
     if by == KpiBy.CANTEEN:
         raise ConfigError("--by canteen: a league ranks provinces, cities or counties; use `patrol kpi --by canteen`")
-    query = LeagueQuery(_region(region), name, by, _day("--from", first), _day("--to", last), measured_min)
+    query = LeagueQuery(_region(region), name, by, *_days(first, last), measured_min)
     with _opened(config, server, token, ca) as kpis:
         table = kpis.league(query)
+    _check_counted(table.from_day, table.to_day)
     if as_json:
         from engine.serve.messages.kpis import league_message
 
@@ -189,6 +191,22 @@ def _region(text: str) -> str:
     if text and not (text.isascii() and text.isdecimal() and len(text) in (2, 4, 6)):
         raise ConfigError(f"--region {text!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; leave it out for all")
     return text
+
+
+def _days(first: str, last: str) -> tuple[date | None, date | None]:
+    from_day, to_day = _day("--from", first), _day("--to", last)
+    if from_day is not None and to_day is not None and to_day < from_day:
+        raise ConfigError(f"--from {from_day} --to {to_day}: the last day lies before the first; exchange the two")
+    return from_day, to_day
+
+
+def _check_counted(first: date | None, last: date | None) -> None:
+    """Raise ConfigError if the one day that was given lies beyond all days that are counted."""
+    if first is not None and last is not None and last < first:
+        raise ConfigError(
+            f"nothing is counted in these days: the first day is {first}, the last {last}; `patrol kpi` without --from "
+            "and --to shows the latest day that is counted"
+        )
 
 
 def _day(option: str, text: str) -> date | None:

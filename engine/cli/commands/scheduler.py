@@ -7,6 +7,7 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from engine.cli.errors import sentence
 from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     OUT,
@@ -122,7 +123,7 @@ def _watch(client: "PatrolClient", address: str, interval_s: float, stop: thread
                 read_wall_ns = wall_ns()
                 footer = _footer(address, interval_s)
             except PatrolError as error:
-                footer = Text(f"as of {times.sentence(read_wall_ns)}: {error}", style="bold red")
+                footer = Text(f"as of {times.sentence(read_wall_ns)}: {sentence(error)[1]}", style="bold red")
 
 
 def _footer(address: str, interval_s: float) -> Text:

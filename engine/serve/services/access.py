@@ -58,13 +58,16 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         """Return a page of the audit log."""
         size = page_size_of(request.page_size, self._page_size_max)
         audit_filter = request.filter
+        start_ns, end_ns = wall_ns_of(audit_filter.start_time), wall_ns_of(audit_filter.end_time)
+        if end_ns and end_ns < start_ns:
+            raise InvalidArgumentError("filter.end_time", "lies before filter.start_time; exchange the two")
         pages = PageTokens("audit", call.hub.region, audit_filter.SerializeToString(deterministic=True).hex())
         entries = await call.hub.audit_entries(
             AuditQuery(
                 actor=audit_filter.actor,
                 method=audit_filter.method,
-                from_wall_ns=wall_ns_of(audit_filter.start_time),
-                until_wall_ns=wall_ns_of(audit_filter.end_time),
+                from_wall_ns=start_ns,
+                until_wall_ns=end_ns,
                 page_size=size + 1,
                 before_id=pages.number(request.page_token),
             )

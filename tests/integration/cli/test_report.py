@@ -151,7 +151,7 @@ def test_the_command_speaks_english(database: str, tmp_path: Path) -> None:
         (("--week", "2999-W01", "--html", "x.html"), "still to come"),
         (("--week", WEEK), "give --html FILE"),
         (("--week", WEEK, "--html", "x.html", "--region", "130"), "2, 4 or 6 digits"),
-        (("--week", WEEK, "--html", "/nowhere/x.html"), "give another file"),
+        (("--week", WEEK, "--html", "/nowhere/x.html"), "there is no folder /nowhere"),
     ],
 )
 def test_a_wrong_call_is_one_sentence(database: str, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
