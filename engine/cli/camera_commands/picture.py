@@ -42,8 +42,8 @@ def picture(
     which: Annotated[
         Which | None,
         typer.Option(
-            help="latest, fault, baseline (the last that was ok while ok was announced) or last-good. Default: fault for "
-            "a finding, latest for a camera."
+            help="latest, fault, baseline (the last that was ok while ok was announced), last-good. Default: fault of "
+            "a finding, latest of a camera."
         ),
     ] = None,
     annotated: Annotated[bool, typer.Option("--annotated", help="Draw in tile map, scores and verdict.")] = False,
