@@ -224,9 +224,11 @@ class FakeHub:
     ) -> ImportReport:
         problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
         bad = {problem.index for problem in problems}
-        if validate_only or (problems and not keep_good):
+        if problems and not keep_good:
             return ImportReport(problems=problems)
         good = [camera for index, camera in enumerate(cameras) if index not in bad]
+        if validate_only:
+            return ImportReport(*self.store.registry.compare(good), problems)
         counts = self.store.registry.upsert(good)
         self.registry.upsert(good)
         return ImportReport(*counts, problems)
