@@ -43,6 +43,7 @@ class CheckResult:
             "verdict": verdict.state.value,
             "kinds": [kind.value for kind in verdict.kinds],
             "reason": verdict.reason or None,
+            "detail": verdict.detail or None,
             "scores": {
                 "sharpness": _rounded(verdict.scores.sharpness),
                 "exposure": _rounded(verdict.scores.exposure),
