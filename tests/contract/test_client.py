@@ -17,6 +17,7 @@ PUBLIC = {
     "PatrolClient",
     "ThumbnailResult",
     "WatchBatch",
+    "read_ca",
 }
 
 
