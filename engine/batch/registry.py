@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.client import CallError, PatrolClient, read_ca
+from engine.client import CallError, PatrolClient
+from engine.client.channel import read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.feed.camera_url import check_url

@@ -17,7 +17,6 @@ PUBLIC = {
     "PatrolClient",
     "ThumbnailResult",
     "WatchBatch",
-    "read_ca",
 }
 
 

@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         registry.upsert(CAMERAS)
         yield registry
 
@@ -86,7 +86,7 @@ def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
 
 def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings) -> None:
     rows = [Camera("a", "rtsp://h/1"), Camera("b", "rtsp://u:***@h/2")]
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         with pytest.raises(RegistryError, match=r"camera 'b' is none.*nothing was taken"):
             registry.upsert(rows)
         assert list(registry.cameras(CameraQuery())) == []
@@ -202,7 +202,7 @@ def test_a_file_that_changes_between_looking_and_taking_is_not_taken(settings: S
     assert file.check().good == 1
     path.write_text("camera_id,url\na,rtsp://h/1\nb,rtsp://h/2\n")
     os.utime(path, ns=(1, 1))
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         with pytest.raises(RegistryError, match="changed while it was read"):
             registry.upsert(file.cameras())
         assert list(registry.cameras(CameraQuery())) == []

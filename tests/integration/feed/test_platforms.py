@@ -46,7 +46,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         registry.upsert(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
@@ -458,6 +458,6 @@ def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Se
     )  # fmt: skip
     done = patrol("disagree", *common)
     assert done.stdout.splitlines()[0].split() == [
-        "camera", "name", "canteen", "region", "platform", "ours", "why", "since",
+        "camera", "name", "canteen", "region", "platform", "ours", "why", "since", "(UTC+8)",
     ]  # fmt: skip
     assert "1 disagree, 0 agree" in done.stderr
