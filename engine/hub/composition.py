@@ -22,6 +22,7 @@ from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.port import Port
 from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
+from engine.hub.services.digests import DigestService
 from engine.hub.services.evidence_retention import EvidenceRetention
 from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
 from engine.hub.services.findings import FindingsService
@@ -122,11 +123,12 @@ def compose(
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
+    digests = DigestService(storage.store, calendar.timezone, hebei())
     configuration = Configuration(
         settings,
         calendar,
         visits.warnings,
-        _apply(pipeline, visits, storage.writer, ledger, outlets),
+        _apply(pipeline, visits, storage.writer, ledger, outlets, digests),
         metrics.reloaded,
         lambda *trees: control.send(RELOADED, *trees),
     )
@@ -136,7 +138,7 @@ def compose(
     )
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, digests)
     _check_web(settings, storage.store)
     own_socket = run_dir / OWN_SOCKET
     grpc = GrpcServer(
@@ -290,7 +292,12 @@ def _visits(
 
 
 def _apply(
-    pipeline: KeyframePipeline, visits: Visits, writer: Writer, ledger: _Ledger, outlets: Outlets
+    pipeline: KeyframePipeline,
+    visits: Visits,
+    writer: Writer,
+    ledger: _Ledger,
+    outlets: Outlets,
+    digests: DigestService,
 ) -> Callable[[Settings, Calendar], None]:
     """Return what brings new settings into force, in the hub's thread."""
 
@@ -301,6 +308,7 @@ def _apply(
         visits.configure(settings, calendar, monotonic_ns())
         outlets.kpis.configure(calendar.timezone, settings.record.kpi_days)
         outlets.notices.configure(settings.notices)
+        digests.configure(calendar.timezone)
         ledger.sender.configure(settings.notices)
 
     return apply

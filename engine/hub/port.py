@@ -12,6 +12,7 @@ from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.pipeline import Storage
+from engine.hub.services.digests import DigestService
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.pictures import PictureService
@@ -59,6 +60,7 @@ class Port:
         kpis: KpiService,
         findings: FindingsService,
         pictures: PictureService,
+        digests: DigestService,
     ) -> None:
         self._state = state
         self._storage = storage
@@ -67,6 +69,7 @@ class Port:
         self._kpi_service = kpis
         self._findings = findings
         self._pictures = pictures
+        self._digests = digests
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
@@ -238,6 +241,11 @@ class Port:
     def kpis(self) -> KpiService:
         """The service of KPIs."""
         return self._kpi_service
+
+    @property
+    def digests(self) -> DigestService:
+        """The service of digests."""
+        return self._digests
 
     @property
     def pictures(self) -> PictureService:

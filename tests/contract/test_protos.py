@@ -28,7 +28,7 @@ from engine.serve.port import HubPort, KpiPort, LedgerPort, PicturePort
 from engine.serve.server import SERVICES
 from tests.support.serve.calls import FILES, RPCS
 
-NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "pictures", "regions", "findings_of"}
+NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "pictures", "digests", "regions", "findings_of"}
 """Of the ports: what only ScopedHub itself calls."""
 
 

@@ -51,7 +51,7 @@ def report(
     canteens instead of counties. Reads the database and the evidence, whether the engine runs or not.
     """
     from engine.batch.finding_pictures import finding_pictures
-    from engine.batch.report import report as make_report
+    from engine.hub.services.digest_report import report as make_report
     from engine.notices.csv_report import findings_csv, league_csv
     from engine.notices.html_page import html as html_page
     from engine.notices.vocabulary import Words
