@@ -20,7 +20,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from engine.batch.finding_pictures import finding_pictures
-from engine.batch.report import report
+from engine.hub.services.digest_report import report
 from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
 from engine.config import Settings
