@@ -22,9 +22,10 @@ from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.port import Port
 from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
+from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.evidence_retention import EvidenceRetention
-from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
+from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher, log_steps
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
@@ -138,7 +139,8 @@ def compose(
     )
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, digests)
+    canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests)
     _check_web(settings, storage.store)
     own_socket = run_dir / OWN_SOCKET
     grpc = GrpcServer(
@@ -255,7 +257,7 @@ def _ledger(
         serve.watchers_max,
     )
     retention = EvidenceRetention(storage.evidence, record.cited())
-    listeners = (retention.update, watch.publish, lambda _events: sender.wake())
+    listeners = (log_steps, retention.update, watch.publish, lambda _events: sender.wake())
     return _Ledger(findings, watch, bodies, sender, FindingPublisher(record, written, listeners))
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.digest import DigestQuery, DigestReport
 from engine.model.engine_status import EngineStatus
@@ -48,6 +49,10 @@ class HubPort(Protocol):
     @property
     def pictures(self) -> "PicturePort":
         """The pictures."""
+
+    @property
+    def canteens(self) -> "CanteenPort":
+        """The canteens."""
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -212,6 +217,22 @@ class PicturePort(Protocol):
 
     async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
         """Return a small JPEG of the latest picture; None if none is kept."""
+
+
+class CanteenPort(Protocol):
+    """Canteens. `scope`: the region of the caller; only cameras and details within it count."""
+
+    async def canteen(self, canteen_id: str, scope: str) -> Canteen | None:
+        """Return a canteen; None if the scope has no camera of it, and it is not stored for the scope."""
+
+    async def canteens(self, query: CanteenQuery, scope: str) -> CanteenPage:
+        """Return a page of canteens."""
+
+    async def owner(self, canteen_id: str) -> str | None:
+        """Return the region that a canteen's details are stored for, or else that of its cameras; None: no canteen."""
+
+    async def store(self, canteen: StoredCanteen) -> None:
+        """Store a canteen; one without cameras and details is removed. Raises StateError if there are too many."""
 
 
 class AccessStore(Protocol):

@@ -1,6 +1,5 @@
 """`patrol findings ...`: reads the ledger (台账) of a running engine, and acknowledges, claims and closes findings."""
 
-import json
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     OUT,
     CaOption,
@@ -23,7 +23,7 @@ from engine.cli.options import (
 from engine.errors import ConfigError
 from engine.model.findings import WHY_CHARS_MAX, Finding, FindingOrder, FindingQuery, FindingState, Level
 from engine.model.verdict import Severity
-from engine.terminal.findings import columns, event_columns, event_json, event_row, finding_json, finding_row
+from engine.terminal.findings import columns, event_columns, event_row, finding_row
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def list_findings(
         findings = list(islice(client.findings.list(query), rows))
     if as_json:
         for finding in findings:
-            _print_json(finding_json(finding))
+            _print_finding(finding)
         return
     rows_shown = [finding_row(finding, times) for finding in findings]
     show_table(OUT, columns(times), rows_shown, f"{len(findings)} findings")
@@ -127,7 +127,15 @@ def show(
         current = client.findings.get(finding)
         events = list(client.findings.events(finding))
     if as_json:
-        _print_json({**finding_json(current), "events": [event_json(event) for event in events]})
+        from engine.serve.messages.findings import event_message, finding_message
+        from engine.serve.messages.proto_json import message_json
+
+        print_json(
+            {
+                "finding": message_json(finding_message(current)),
+                "events": [message_json(event_message(event)) for event in events],
+            }
+        )
         return
     show_table(OUT, columns(times), [finding_row(current, times)])
     show_table(OUT, event_columns(times), [event_row(event, times) for event in events])
@@ -220,7 +228,7 @@ def _act(
     with client_of(settings_of(config), server, token, ca) as client:
         finding = command(client.findings)
     if as_json:
-        _print_json(finding_json(finding))
+        _print_finding(finding)
     else:
         OUT.out(f"findings/{finding.finding_id}: {finding.state} (event {finding.number})", highlight=False)
 
@@ -231,5 +239,7 @@ def _short(why: str) -> str:
     return why
 
 
-def _print_json(value: object) -> None:
-    OUT.out(json.dumps(value, ensure_ascii=False), highlight=False)
+def _print_finding(finding: Finding) -> None:
+    from engine.serve.messages.findings import finding_message
+
+    print_message(finding_message(finding))

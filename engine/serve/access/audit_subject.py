@@ -27,6 +27,6 @@ def _described(name: str, value: Any) -> str:
         return f"configuration of {len(value)} characters"
     if name == "camera" and isinstance(value, str):
         return value
-    if name in ("camera", "token", "scope"):
+    if name in ("camera", "canteen", "token", "scope"):
         return subject_of(value)
     return ""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from engine.errors import ErrorReason, NotFoundError, Resource
+from engine.errors import ErrorReason, NotFoundError
 from engine.model.access import Actor
 from engine.model.digest import DigestQuery, DigestReport
 from engine.model.findings import (
@@ -19,21 +19,10 @@ from engine.model.findings import (
     LoggedEvent,
 )
 from engine.model.picture import FindingPicture, RenderedPicture
-from engine.serve.messages.resource_names import numbered_name
+from engine.serve.access.not_found import no_finding
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter
-
-
-def no_finding(finding_id: int) -> NotFoundError:
-    """Return the error for a finding that does not exist, or is not in the caller's region."""
-    name = numbered_name("findings", finding_id)
-    return NotFoundError(
-        f"there is no finding {finding_id}; ListFindings lists those that exist",
-        reason=ErrorReason.FINDING_NOT_FOUND,
-        resource=Resource("Finding", name),
-        metadata={"finding": name},
-    )
 
 
 class ScopedFindings:

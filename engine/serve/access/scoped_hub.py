@@ -7,9 +7,10 @@ does not exist. A test ensures that it has a method for each method of the ports
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
-from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError
+from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import LoggedEvent
@@ -28,22 +29,11 @@ from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
+from engine.serve.access.not_found import no_camera
 from engine.serve.access.scoped_findings import ScopedFindings
-from engine.serve.messages.resource_names import camera_name
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import VerdictFilter
-
-
-def no_camera(camera_id: str) -> NotFoundError:
-    """Return the error for a camera that is not in the registry, or not in the caller's region."""
-    name = camera_name(camera_id)
-    return NotFoundError(
-        f"camera {camera_id!r} is not in the registry; import it first",
-        reason=ErrorReason.CAMERA_NOT_FOUND,
-        resource=Resource("Camera", name),
-        metadata={"camera": name},
-    )
 
 
 class ScopedHub(ScopedFindings):
@@ -272,6 +262,32 @@ class ScopedHub(ScopedFindings):
         if prefix is None:
             return LeagueTable(query.kpi, ())
         return await self._hub.kpis.league(replace(query, region_prefix=prefix))
+
+    async def canteen(self, canteen_id: str) -> Canteen | None:
+        """Return a canteen as far as the caller's region and role show it; None if its region has none of this id."""
+        canteen = await self._hub.canteens.canteen(canteen_id, self._region)
+        return None if canteen is None else self._shown(canteen)
+
+    async def canteens(self, query: CanteenQuery) -> CanteenPage:
+        """Return a page of canteens as far as the caller's region and role show them."""
+        page = await self._hub.canteens.canteens(query, self._region)
+        return replace(page, canteens=tuple(map(self._shown, page.canteens)))
+
+    async def store_canteen(self, canteen: StoredCanteen) -> None:
+        """Store a canteen. Raises InvalidArgumentError if its region, or its id, is not for the caller to use."""
+        if not self._actor.sees(canteen.region):
+            allowed = f"allowed: {self._region} and what lies within"
+            raise InvalidArgumentError("canteen.region", f"{canteen.region!r} is not of this token; {allowed}")
+        owner = await self._hub.canteens.owner(canteen.canteen_id)
+        if owner is not None and not self._actor.sees(owner):
+            raise InvalidArgumentError("canteen.name", "this token cannot use this id")
+        await self._hub.canteens.store(canteen)
+
+    def _shown(self, canteen: Canteen) -> Canteen:
+        """Leave out the telephone number, which is personal, for those who only read."""
+        if self._actor.role.includes(Role.INSPECTOR):
+            return canteen
+        return replace(canteen, details=replace(canteen.details, phone=""))
 
     async def create_token(self, order: TokenOrder) -> tuple[Token, str]:
         """Create a token. Raises DeniedError unless its region lies within the caller's."""

@@ -149,7 +149,7 @@ def league_of(message: patrol_pb2.QueryLeagueResponse, kpi: KpiName) -> LeagueTa
 def _span_of(request: patrol_pb2.QueryKpisRequest | patrol_pb2.QueryLeagueRequest) -> tuple[date | None, date | None]:
     from_day, to_day = day_of(request.from_day, "from_day"), day_of(request.to_day, "to_day")
     if from_day is not None and to_day is not None and to_day < from_day:
-        raise InvalidArgumentError("to_day", f"{to_day} lies before from_day, {from_day}")
+        raise InvalidArgumentError("to_day", f"{to_day} lies before from_day, {from_day}; exchange the two")
     return from_day, to_day
 
 

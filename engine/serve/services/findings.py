@@ -19,7 +19,7 @@ from engine.model.findings import (
 )
 from engine.model.verdict import View
 from engine.serve.access.interceptor import Call
-from engine.serve.access.scoped_findings import no_finding
+from engine.serve.access.not_found import no_finding
 from engine.serve.messages.digests import digest_message, digest_query_of
 from engine.serve.messages.findings import event_message, finding_message, order_of, query_of, summary_message
 from engine.serve.messages.paging import PageTokens, page_size_of

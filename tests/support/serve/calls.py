@@ -12,6 +12,7 @@ from patrol.v1 import (
     access_pb2,
     bounds_pb2,
     cameras_pb2,
+    canteens_pb2,
     feed_pb2,
     findings_pb2,
     measurement_pb2,
@@ -22,8 +23,8 @@ from patrol.v1 import (
 )
 
 FILES = [
-    access_pb2, bounds_pb2, cameras_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2, pictures_pb2,
-    scheduler_pb2, verdicts_pb2,
+    access_pb2, bounds_pb2, cameras_pb2, canteens_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2,
+    pictures_pb2, scheduler_pb2, verdicts_pb2,
 ]  # fmt: skip
 CAMERA = "cameras/c1"
 FAR = timestamp_pb2.Timestamp(seconds=4_000_000_000)
@@ -82,6 +83,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "PatrolService/QueryKpis": {"region_prefix": "13", "from_day": {"year": 2026, "month": 3, "day": 2}},
     "PatrolService/QueryLeague": {"region_prefix": "13"},
     "PatrolService/GetStatus": {"region_prefix": "13"},
+    "CanteenService/GetCanteen": {"name": "canteens/s1"},
+    "CanteenService/ListCanteens": {"filter": {"region_prefix": "13"}, "order_by": "region desc"},
+    "CanteenService/UpdateCanteen": {"canteen": {"name": "canteens/s1", "address": "A", "contact": {"phone": "110"}}},
     "FindingService/GetFinding": {"name": "findings/1"},
     "FindingService/ListFindings": {
         "filter": {

@@ -15,6 +15,7 @@ from engine.errors import ConfigError, ConflictError, NotFoundError, PatrolError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
+from engine.hub.services.canteens import CanteenService
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
@@ -49,7 +50,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
-from engine.serve.access.scoped_hub import no_camera
+from engine.serve.access.not_found import no_camera
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
@@ -234,6 +235,10 @@ class FakeHub:
         if self.watch is not None:
             self.watch.publish(stored)
 
+    @property
+    def canteens(self) -> CanteenService:
+        return CanteenService(self.store.canteens, self.registry, self._catalog())
+
     def _catalog(self) -> Catalog:
         latest = {camera_id: packed for camera_id, packed, _ in self.store.latest()}
         return Catalog(Registry(self.store.registry.cameras(), {}), latest)
@@ -243,9 +248,11 @@ class FakeHub:
     ) -> ImportReport:
         problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
         bad = {problem.index for problem in problems}
-        if validate_only or (problems and not keep_good):
+        if problems and not keep_good:
             return ImportReport(problems=problems)
         good = [camera for index, camera in enumerate(cameras) if index not in bad]
+        if validate_only:
+            return ImportReport(*self.store.registry.compare(good), problems)
         counts = self.store.registry.upsert(good)
         self.registry.upsert(good)
         return ImportReport(*counts, problems)
