@@ -34,6 +34,7 @@ class ErrorReason(StrEnum):
     REGION_NOT_ALLOWED = auto()
     RESOURCE_NOT_FOUND = auto()
     CAMERA_NOT_FOUND = auto()
+    CANTEEN_NOT_FOUND = auto()
     VERDICT_NOT_FOUND = auto()
     PICTURE_NOT_FOUND = auto()
     FINDING_NOT_FOUND = auto()

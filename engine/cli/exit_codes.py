@@ -22,10 +22,15 @@ MEANINGS: Mapping[int, str] = {
 
 def table() -> str:
     """Return the table as Markdown."""
-    rows = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
+    rows = [f"| {code} | {_escaped(meaning)} |" for code, meaning in MEANINGS.items()]
     return "\n".join(["| exit code | meaning |", "|---|---|", *rows])
 
 
 def epilog() -> str:
     """Return the table as lines for the end of `patrol --help`."""
     return "Exit codes:\n\n" + "\n\n".join(f"{code}: {meaning}" for code, meaning in MEANINGS.items())
+
+
+def _escaped(text: str) -> str:
+    """Return the text for a cell of a Markdown table."""
+    return text.replace("|", "\\|")

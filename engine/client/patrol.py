@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.client.access import AccessClient
+from engine.client.canteens import CanteenClient
 from engine.client.channel import CallError, Channel
 from engine.client.findings import FindingClient
 from engine.client.pictures import PictureCalls
@@ -35,6 +36,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import Verdict, View
 from engine.serve.messages.cameras import count_of, filter_message, level_number
 from engine.serve.messages.convert import (
+    REGISTRY_COLUMN,
     camera_message,
     engine_of,
     status_of,
@@ -97,7 +99,7 @@ class PatrolClient(PictureCalls):
     """A client on a channel of its own. Every method raises CallError.
 
     `token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
-    empty: no TLS. `findings`: the ledger. `access`: tokens and the audit log.
+    empty: no TLS. `findings`: the ledger. `canteens`: addresses and contacts. `access`: tokens and the audit log.
     """
 
     def __init__(self, address: str, *, token: str = "", ca: bytes = b"", timeout_s: float = 30.0) -> None:
@@ -105,6 +107,7 @@ class PatrolClient(PictureCalls):
         self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.grpc_channel)
         self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.grpc_channel)
         self.findings = FindingClient(self._channel)
+        self.canteens = CanteenClient(self._channel)
         self.access = AccessClient(self._channel)
 
     def __enter__(self) -> Self:
@@ -254,7 +257,9 @@ class PatrolClient(PictureCalls):
                 yield cameras_pb2.ImportCamerasRequest(options=options, cameras=rows)
 
         reply = self._channel.call(self._cameras.ImportCameras, requests(), _IMPORT_S)
-        problems = tuple(RowProblem(p.index, _COLUMN.get(p.field, p.field), p.value, p.message) for p in reply.problems)
+        problems = tuple(
+            RowProblem(p.index, REGISTRY_COLUMN.get(p.field, p.field), p.value, p.message) for p in reply.problems
+        )
         return ImportReport(reply.added, reply.changed, reply.unchanged, problems)
 
     def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
@@ -373,7 +378,3 @@ class PatrolClient(PictureCalls):
     def league(self, query: LeagueQuery) -> LeagueTable:
         """Return regions ordered by a KPI."""
         return league_of(self._channel.call(self._patrol.QueryLeague, league_query_message(query)), query.kpi)
-
-
-_COLUMN = {"name": "camera_id", "display_name": "name", "disabled": "enabled"}
-"""The registry's column for a field of the message, where the two names differ."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine.docgen import api, commands, config, figures, ledger, metrics, notices, scheduler
+from engine.docgen import api, commands, config, figures, ledger, metrics, notices, operating, scheduler
 from engine.web.documents import openapi_json
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -22,6 +22,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "metrics.md": _whole(metrics.markdown),
     "notices.md": notices.update,
     "openapi.json": _whole(lambda: openapi_json().decode()),
+    "operating.md": operating.update,
     "scheduler.md": scheduler.update,
 }
 """Each page's generator: from the page's present text to its new text. Some generate whole pages, some only blocks."""

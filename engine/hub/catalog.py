@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from engine.hub.camera_queries import count_cameras, matching, places_by_verdict
 from engine.hub.registry import Registry
+from engine.model.camera import Camera
 from engine.model.packed_verdict import PackedVerdict, Shape, ShapeKey, shape_key
 from engine.model.registry import ANY, CameraCount, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.model.verdict import Verdict
@@ -99,6 +100,10 @@ class Catalog:
         known = self._registry.cameras
         cameras = [camera for camera_id in ids if (camera := known.get(camera_id)) is not None]
         return count_cameras(cameras, self._latest, digits)
+
+    def count_of(self, cameras: Sequence[Camera]) -> CameraCount:
+        """Return the numbers of these cameras."""
+        return count_cameras(cameras, self._latest, 0)[1]
 
     def _page_by_verdict(self, query: CameraQuery) -> CameraPage:
         """Return a page in an order of the latest verdicts, as they are now."""

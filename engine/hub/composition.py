@@ -22,8 +22,9 @@ from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.port import Port
 from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
+from engine.hub.services.canteens import CanteenService
 from engine.hub.services.evidence_retention import EvidenceRetention
-from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher
+from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher, log_steps
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
@@ -136,7 +137,8 @@ def compose(
     )
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures)
+    canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens)
     _check_web(settings, storage.store)
     own_socket = run_dir / OWN_SOCKET
     grpc = GrpcServer(
@@ -253,7 +255,7 @@ def _ledger(
         serve.watchers_max,
     )
     retention = EvidenceRetention(storage.evidence, record.cited())
-    listeners = (retention.update, watch.publish, lambda _events: sender.wake())
+    listeners = (log_steps, retention.update, watch.publish, lambda _events: sender.wake())
     return _Ledger(findings, watch, bodies, sender, FindingPublisher(record, written, listeners))
 
 

@@ -12,8 +12,10 @@ from engine.config.checks import cross_key_errors
 from engine.config.diff import diff, hot_part, revision
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ConflictError, ErrorReason
-from engine.model.config_report import ConfigReport
+from engine.model.config_report import ConfigChange, ConfigReport
+from engine.runtime import log
 from engine.runtime.log import logger
+from engine.runtime.log_events import CONFIGURATION_CHANGED
 
 
 class Configuration:
@@ -43,18 +45,13 @@ class Configuration:
     def reload(self, path: str) -> None:
         """Apply a configuration file, or keep the old configuration and say why in log and metric."""
         try:
-            report = self._change(load(Path(path)), dry_run=False)
+            report = self._change(load(Path(path)), path, dry_run=False)
         except ConfigError as error:
             self._count("refused")
             logger().error("configuration refused, the old one stands", file=path, detail=str(error))
             return
-        logger().info(
-            "configuration read",
-            file=path,
-            applied=report.applied,
-            revision=report.revision,
-            changes=[f"{change.key} = {change.new}" for change in report.changes],
-        )
+        if not report.applied and not report.changes:
+            logger().info("configuration unchanged", source=path)
         for warning in report.warnings:
             logger().warning("configuration", detail=warning)
 
@@ -71,7 +68,7 @@ class Configuration:
                 metadata={"expected_revision": expected_revision, "revision": revision(self.settings)},
             )
         try:
-            return self._change(loads(text, name="request"), dry_run)
+            return self._change(loads(text, name="request"), "request", dry_run)
         except ConfigError:
             if not dry_run:
                 self._count("refused")
@@ -81,7 +78,7 @@ class Configuration:
         """Return what the operator should know about the settings in force."""
         return self._warnings(self.settings, self._calendar)
 
-    def _change(self, wanted: Settings, dry_run: bool) -> ConfigReport:
+    def _change(self, wanted: Settings, source: str, dry_run: bool) -> ConfigReport:
         settings = hot_part(self.settings, wanted)
         calendar = load_calendar(settings.scheduler.calendar_file)
         wrong = cross_key_errors(settings)
@@ -103,7 +100,14 @@ class Configuration:
             self.settings, self._calendar = settings, calendar
             self._tell_supervisor(settings.model_dump(mode="json"), calendar.model_dump(mode="json"))
         self._count("applied" if changed else "unchanged")
+        if changed or changes:
+            texts = [_change_text(change) for change in changes] or ["scheduler.calendar_file: what it holds"]
+            log.report(CONFIGURATION_CHANGED, source=source, revision=revision(settings), changes=texts)
         return ConfigReport(revision(settings), changes, (*warnings, *self._warnings(settings, calendar)), changed)
 
     def _warnings(self, settings: Settings, calendar: Calendar) -> list[str]:
         return self._warn(settings, calendar, os.cpu_count() or 1, wall_ns())
+
+
+def _change_text(change: ConfigChange) -> str:
+    return f"{change.key}: {change.old} -> {change.new}" + ("" if change.hot else " (after a restart)")

@@ -23,12 +23,14 @@ _NOT_DAMAGED = ("unsupported", "too_large", "empty", "no_keyframe")
 class Judgement(NamedTuple):
     """A verdict with what the pipeline stores beside it.
 
-    `judge_state`: the camera's new state, as bytes. `changed`: the announced state changed. `announcement_changed`:
+    `before`: the announced state before the visit, unknown if it is the first. `judge_state`: the camera's new state,
+    as bytes. `changed`: the announced state changed, or is the first. `announcement_changed`:
     a fault is announced now, and state, kinds or cause differ from before; its keyframe is worth keeping. `working`:
     the kitchen was at work. `took_ns`, `took_cpu_ns`: time the judge took.
     """
 
     camera: Camera
+    before: State
     verdict: Verdict
     judge_state: bytes
     changed: bool
@@ -127,7 +129,17 @@ class Judge:
         packed_state = self._states.replace(camera_id, after)
         announcement_changed = after.announced == State.FAULT and _announcement(after) != _announcement(before)
         took_cpu_ns, took_ns = thread_cpu_ns() - began_cpu_ns, monotonic_ns() - began_ns
-        return Judgement(camera, verdict, packed_state, changed, announcement_changed, working, took_ns, took_cpu_ns)
+        times = took_ns, took_cpu_ns
+        return Judgement(
+            camera,
+            before.announced or State.UNKNOWN,
+            verdict,
+            packed_state,
+            changed,
+            announcement_changed,
+            working,
+            *times,
+        )
 
 
 def _announcement(state: JudgeState) -> tuple[object, ...]:

@@ -30,7 +30,8 @@ from engine.model.keyframe import DropReason, EvidenceKeyframe, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import PublishedVerdict, State
 from engine.model.visit import VisitFailure
-from engine.runtime.log import logger
+from engine.runtime.log import logger, report
+from engine.runtime.log_events import ANNOUNCED
 from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.kpis import Transaction
 from engine.storage.db.store import Store, VisitRecord
@@ -130,6 +131,8 @@ class KeyframePipeline:
         """Pass a verdict to the ledger, the writer and the scheduler. `keyframe`: None if the visit brought none."""
         verdict = judgement.verdict
         self._count_judgement(judgement, keyframe)
+        if judgement.before != verdict.announced or judgement.announcement_changed:
+            _report(judgement)
         evidence = self._evidence(keyframe, verdict.state)
         # The ledger cites only keyframes that are kept, and those it may cite are kept as exhibits.
         ledger_writes = self._findings.observe(verdict, judgement.camera, evidence)
@@ -241,3 +244,17 @@ class KeyframePipeline:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(judgement.verdict.state)
         self.checks_total += 1
+
+
+def _report(judgement: Judgement) -> None:
+    verdict = judgement.verdict
+    report(
+        ANNOUNCED,
+        camera_id=verdict.camera_id,
+        region=judgement.camera.region,
+        before=judgement.before,
+        state=verdict.announced,
+        kinds=verdict.announced_kinds,
+        reason=verdict.reason,
+        visit_id=verdict.visit_id,
+    )

@@ -12,6 +12,7 @@ from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.pipeline import Storage
+from engine.hub.services.canteens import CanteenService
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.pictures import PictureService
@@ -37,7 +38,9 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import MASK
-from engine.serve.access.scoped_hub import no_camera
+from engine.runtime.log import report, time_text
+from engine.runtime.log_events import CAMERA_REFUSED, PAUSE_BEGAN
+from engine.serve.access.not_found import no_camera
 from engine.storage.db.pauses import upsert_pause
 
 Answer = TypeVar("Answer")
@@ -59,6 +62,7 @@ class Port:
         kpis: KpiService,
         findings: FindingsService,
         pictures: PictureService,
+        canteens: CanteenService,
     ) -> None:
         self._state = state
         self._storage = storage
@@ -67,6 +71,7 @@ class Port:
         self._kpi_service = kpis
         self._findings = findings
         self._pictures = pictures
+        self._canteens = canteens
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
@@ -78,9 +83,16 @@ class Port:
         """Check all rows, then store and visit the good ones; with a bad row and without `keep_good` none."""
         cameras, problems = await asyncio.to_thread(self._check, cameras)
         bad = {problem.index for problem in problems}
-        if validate_only or (bad and not keep_good):
+        if not validate_only:
+            for problem in problems:
+                camera_id = cameras[problem.index].camera_id
+                report(CAMERA_REFUSED, camera_id=camera_id, column=problem.column, why=problem.message)
+        if bad and not keep_good:
             return ImportReport(problems=problems)
         good = [camera for index, camera in enumerate(cameras) if index not in bad]
+        if validate_only:
+            would = await asyncio.to_thread(self._store.registry.compare, good)
+            return ImportReport(*would, problems)
         counts = (0, 0, 0)
         for begin in range(0, len(good), _IMPORT_ROWS):
             rows = good[begin : begin + _IMPORT_ROWS]
@@ -171,7 +183,17 @@ class Port:
     async def pause(self, pause: Pause) -> PauseStatus:
         """Stop visiting the cameras of a scope; returns once the pause outlives a restart."""
         await asyncio.wrap_future(self._storage.writer.transact(upsert_pause(pause)))
-        return await self._ask(lambda: self._state.visits.pause(pause, monotonic_ns()))
+        status = await self._ask(lambda: self._state.visits.pause(pause, monotonic_ns()))
+        report(
+            PAUSE_BEGAN,
+            kind=pause.scope.kind,
+            value=pause.scope.value,
+            who=pause.who,
+            reason=pause.reason,
+            until=time_text(pause.until_wall_ns),
+            cameras=status.cameras,
+        )
+        return status
 
     async def resume(self, scope: PauseScope) -> PauseStatus:
         """Visit them again. Raises NotFoundError if the scope is not paused."""
@@ -238,6 +260,11 @@ class Port:
     def kpis(self) -> KpiService:
         """The service of KPIs."""
         return self._kpi_service
+
+    @property
+    def canteens(self) -> CanteenService:
+        """The service of canteens."""
+        return self._canteens
 
     @property
     def pictures(self) -> PictureService:

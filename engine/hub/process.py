@@ -10,7 +10,7 @@ from engine.config.schema import Settings
 from engine.errors import PatrolError
 from engine.hub.composition import compose
 from engine.runtime.control import FAILED, Control
-from engine.runtime.log import logger
+from engine.runtime.log import logger, sum_reports
 
 EXIT_CANNOT_RUN = 2
 _FLUSH_S = 2.0
@@ -35,6 +35,7 @@ def run(settings: Settings, calendar: Calendar, run_dir: str, control: Control) 
             hub.grpc.set_ready(False)
             if not hub.writer.flush(_FLUSH_S):
                 logger().error("some verdicts were not written before the stop")
+            sum_reports()
     except PatrolError as error:
         logger().error("cannot run", code=error.code, detail=str(error))
         control.send(FAILED, error.code, str(error))

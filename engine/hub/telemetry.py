@@ -11,6 +11,7 @@ from engine.hub.visiting.visits import Visits
 from engine.hub.worker_pool import WorkerPool
 from engine.metrics import Metrics
 from engine.model.engine_status import MachineStatus
+from engine.runtime.log import sum_reports
 from engine.runtime.memory import resident_bytes
 
 _RATE_WINDOW_S = 10
@@ -64,6 +65,7 @@ class Telemetry:
         self._readiness.advance(now_ns)
         metrics.readiness(not self._readiness.unready(), self._readiness.store_writable(now_ns))
         self._outlets.kpis.add_periods(self._visits.drain_periods())
+        sum_reports()
         if now_ns >= self._next_slow_ns:
             self._next_slow_ns = now_ns + _SLOW_NS
             metrics.long_offline(self._registry.offline_before(wall_ns() - _LONG_OFFLINE_NS))

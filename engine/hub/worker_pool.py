@@ -68,9 +68,10 @@ class WorkerPool:
         return None
 
     def render(
-        self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None = None
+        self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None = None, camera_name: str = ""
     ) -> "Future[RenderedPicture]":
-        """Have a worker render a keyframe as JPEG; with `annotate`, its tiles, scores and this verdict are drawn in.
+        """Have a worker render a keyframe as JPEG; with `annotate`, its tiles, scores, this verdict and the camera's
+        name are drawn in.
 
         Raises UnavailableError if no worker is ready or too many renders are in flight. The future fails with
         UnavailableError if the worker ends, with IntegrityError if the keyframe gives no picture.
@@ -83,6 +84,8 @@ class WorkerPool:
         self._ready.rotate(1)
         worker = self._ready[0]
         job_id = self._renders.start(worker, answer)
-        job = wire.pack_job(job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate)
+        job = wire.pack_job(
+            job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate, camera_name=camera_name
+        )
         self._channel.send(job, worker.encode())
         return answer

@@ -9,9 +9,18 @@ from typing import Protocol
 
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
+from engine.model.findings import (
+    Finding,
+    FindingCommand,
+    FindingPage,
+    FindingQuery,
+    FindingSummary,
+    GroupBy,
+    LedgerEvent,
+)
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
@@ -35,6 +44,10 @@ class HubPort(Protocol):
     @property
     def pictures(self) -> "PicturePort":
         """The pictures."""
+
+    @property
+    def canteens(self) -> "CanteenPort":
+        """The canteens."""
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -126,6 +139,9 @@ class LedgerPort(Protocol):
     async def findings(self, query: FindingQuery) -> FindingPage:
         """Return a page of findings."""
 
+    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Count the findings of a query: all of them, and grouped in each of the ways of `tables`."""
+
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         """Return the events of a finding, oldest first."""
 
@@ -133,8 +149,14 @@ class LedgerPort(Protocol):
         """Carry out a command on a finding; return the finding once the event is stored.
 
         Raises NotFoundError if there is none, StateError if its state does not allow the command, ConflictError if
-        more has happened to it than the command expects.
+        more has happened to it than the command expects, DeniedError if the actor's role does not allow it.
         """
+
+    async def findings_of(self, finding_ids: Sequence[int]) -> Mapping[int, Finding]:
+        """Return those findings that exist, by number."""
+
+    async def act_all(self, commands: Sequence[FindingCommand], actor: Actor) -> tuple[Finding | Exception, ...]:
+        """Carry out commands, each by itself; return what `act` would return or raise for each, in their order."""
 
 
 class KpiPort(Protocol):
@@ -180,6 +202,22 @@ class PicturePort(Protocol):
 
     async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
         """Return a small JPEG of the latest picture; None if none is kept."""
+
+
+class CanteenPort(Protocol):
+    """Canteens. `scope`: the region of the caller; only cameras and details within it count."""
+
+    async def canteen(self, canteen_id: str, scope: str) -> Canteen | None:
+        """Return a canteen; None if the scope has no camera of it, and it is not stored for the scope."""
+
+    async def canteens(self, query: CanteenQuery, scope: str) -> CanteenPage:
+        """Return a page of canteens."""
+
+    async def owner(self, canteen_id: str) -> str | None:
+        """Return the region that a canteen's details are stored for, or else that of its cameras; None: no canteen."""
+
+    async def store(self, canteen: StoredCanteen) -> None:
+        """Store a canteen; one without cameras and details is removed. Raises StateError if there are too many."""
 
 
 class AccessStore(Protocol):

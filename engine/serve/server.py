@@ -28,11 +28,19 @@ from engine.serve.port import AccessStore, HubPort
 from engine.serve.services import reflection
 from engine.serve.services.access import AccessService
 from engine.serve.services.cameras import CameraService
+from engine.serve.services.canteens import CanteenService
 from engine.serve.services.findings import FindingService
 from engine.serve.services.patrol import PatrolService
 from engine.serve.services.scheduler import SchedulerService
 from engine.serve.streams.broadcast import Broadcast
-from patrol.v1 import access_pb2_grpc, cameras_pb2_grpc, findings_pb2_grpc, patrol_pb2_grpc, scheduler_pb2_grpc
+from patrol.v1 import (
+    access_pb2_grpc,
+    cameras_pb2_grpc,
+    canteens_pb2_grpc,
+    findings_pb2_grpc,
+    patrol_pb2_grpc,
+    scheduler_pb2_grpc,
+)
 
 SERVICES = tuple(f"{PACKAGE}.{name}" for name in RULES)
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -157,6 +165,7 @@ class GrpcServer:
         patrol_pb2_grpc.add_PatrolServiceServicer_to_server(PatrolService(page_size_max), server)
         scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerService(page_size_max), server)
         access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(page_size_max, tokens.refresh), server)
+        canteens_pb2_grpc.add_CanteenServiceServicer_to_server(CanteenService(page_size_max), server)
         findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if settings.reflection != "off":

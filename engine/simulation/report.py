@@ -13,6 +13,7 @@ from engine.config.diff import revision
 from engine.scheduler.classes import CLASSES, CameraClass
 from engine.scheduler.lag_histogram import LagHistogram
 from engine.scheduler.status import coverage_by_class, coverage_by_county
+from engine.simulation.due import Due, due_of
 from engine.simulation.simulation import Scenario, Simulation
 from engine.simulation.timeline import Row
 
@@ -23,18 +24,22 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`rows`: the timeline, for plots; its first `first_round_rows` rows are the first round. `figures`: see `json`."""
+    """`rows`: the timeline, for plots; its first `first_round_rows` rows are the first round. `figures`: see `json`.
+
+    `due`: how much there was to promise.
+    """
 
     plan: str
     scenario: Scenario
     rows: tuple[Row, ...]
     first_round_rows: int
     figures: dict[str, Any]
+    due: Due
 
     @property
     def promises_held(self) -> bool:
-        """Whether no promise was broken."""
-        return not self.figures["promises"]["broken"]
+        """Whether no promise was broken, and there was something to promise."""
+        return not self.figures["promises"]["broken"] and not self.due.nothing
 
     def json(self) -> dict[str, Any]:
         """Return the figures; lists and maps of them."""
@@ -46,7 +51,9 @@ def simulate(plan: str, scenario: Scenario, on_progress: Callable[[int], None] =
     simulation = Simulation(scenario, on_progress)
     simulation.run()
     timeline = simulation.timeline
-    return Report(plan, scenario, tuple(timeline.rows), timeline.first_round_rows, _figures(simulation))
+    due = due_of(simulation)
+    figures = {**_figures(simulation), "due": due.json()}
+    return Report(plan, scenario, tuple(timeline.rows), timeline.first_round_rows, figures, due)
 
 
 def _figures(simulation: Simulation) -> dict[str, Any]:

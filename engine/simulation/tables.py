@@ -99,6 +99,8 @@ def _bottlenecks(report: Report) -> list[RenderableType]:
 def _verdict(report: Report) -> RenderableType:
     figures = report.figures
     promises = figures["promises"]
+    if not promises["broken"] and not report.due.enough:
+        return Text(f"{report.plan}: no promise was broken, but {report.due.sentence()}", style="bold yellow")
     if not promises["broken"]:
         return Text(f"{report.plan}: every promise held, checked {promises['looks']:,} times", style="green")
     return Panel("\n".join(promises["broken"][:10]), title=f"{report.plan}: broken promises", border_style="red")

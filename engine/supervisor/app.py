@@ -36,8 +36,10 @@ from engine.runtime.control import (
     RUNNING,
     STOP,
 )
-from engine.runtime.log import logger
+from engine.runtime.log import logger, report, sum_reports
+from engine.runtime.log_events import PROCESS_REPLACED
 from engine.supervisor.child import child_command
+from engine.supervisor.child_stderr import ChildStderr
 
 START_TIMEOUT_S = 120.0
 """The first start on a machine compiles the kernels; later ones take seconds."""
@@ -98,6 +100,7 @@ class Supervisor:
         calendar = load_calendar(settings.scheduler.calendar_file)
         self._run_dir = Path(tempfile.mkdtemp(prefix="patrol-"))  # mode 0700: only this user reaches the sockets
         self._children = self._plan(calendar)
+        self._stderr = ChildStderr()
         self._wake_read, self._wake_write = connection.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._supervise, name="supervisor")
         self._ready = threading.Event()
@@ -187,6 +190,7 @@ class Supervisor:
 
     def _turn(self) -> None:
         now_ns = monotonic_ns()
+        sum_reports()
         for child in self._children:
             if child.running is None and now_ns >= child.start_at_ns:
                 self._start(child)
@@ -201,11 +205,20 @@ class Supervisor:
     def _start(self, child: _Child) -> None:
         ours, theirs = connection.Pipe()
         child.generation += 1
-        command = child_command(child.role, child.alias, theirs.fileno())
+        log = _log_descriptor()
+        command = child_command(child.role, child.alias, theirs.fileno(), log)
         process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, process_group=0
+            command,
+            pass_fds=[theirs.fileno(), log],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            process_group=0,
+            env={"GRPC_VERBOSITY": "ERROR", **os.environ},
         )
         theirs.close()
+        os.close(log)
+        if process.stderr is not None:
+            self._stderr.follow(child.alias, process.stderr)
         child.running = _Running(process, ours)
         child.ready = False
         ours.send(json.dumps(child.task))
@@ -246,7 +259,6 @@ class Supervisor:
         """Kill a child that the hub gave up; the end of its pipe starts the successor."""
         for child in self._children:
             if child.alias == alias and child.running is not None:
-                logger().warning("replacing a process", name=alias, reason=reason)
                 child.given_up = reason
                 child.running.process.kill()
 
@@ -255,9 +267,8 @@ class Supervisor:
         if self._stopping:
             return
         reason = child.given_up or _reason(code)
-        logger().error("process ended", name=child.alias, reason=reason)
         self.restarts += 1
-        self._schedule_restart(child, running)
+        self._schedule_restart(child, running, reason)
         if child.role == "hub":
             # Feeders and workers hold orders and keyframes of the hub that died: restart them all.
             # The gateway has none: it waits for the next hub.
@@ -265,12 +276,12 @@ class Supervisor:
                 if other.running is not None and other.role != "web":
                     other.running.process.kill()
                     other.running.process.wait()
-                    self._schedule_restart(other, other.running)
+                    self._schedule_restart(other, other.running, "hub_lost")
             return
         if child.role != "web":
             self._send_to_hub(LOST, child.role, child.alias, reason)
 
-    def _schedule_restart(self, child: _Child, running: _Running) -> None:
+    def _schedule_restart(self, child: _Child, running: _Running, reason: str) -> None:
         """Restart the child after a wait that doubles with every loss of the last minute."""
         now_ns = monotonic_ns()
         running.pipe.close()
@@ -278,7 +289,9 @@ class Supervisor:
         child.ready, child.given_up = False, ""
         recent = sum(1 for at_ns in child.lost_ns if seconds(now_ns - at_ns) < _RESTARTS_REMEMBERED_S)
         child.lost_ns.append(now_ns)
-        child.start_at_ns = now_ns + ns(min(_RESTART_WAIT_MAX_S, _RESTART_WAIT_FIRST_S * 2**recent))
+        wait_s = min(_RESTART_WAIT_MAX_S, _RESTART_WAIT_FIRST_S * 2**recent)
+        child.start_at_ns = now_ns + ns(wait_s)
+        report(PROCESS_REPLACED, name=child.alias, reason=reason, wait_s=wait_s)
 
     def _send_to_hub(self, *message: Any) -> None:
         hub = self._children[0].running
@@ -298,6 +311,16 @@ class Supervisor:
                 running.process.kill()
                 running.process.wait()
             running.pipe.close()
+        self._stderr.close()
+        sum_reports()
+
+
+def _log_descriptor() -> int:
+    """Return a descriptor of our own stderr for a child's log; the child's stderr is a pipe to us."""
+    try:
+        return os.dup(2)
+    except OSError:  # a service that was started without one
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _reason(exit_code: int) -> str:

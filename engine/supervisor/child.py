@@ -1,4 +1,4 @@
-"""The entry of every child process: `python -m engine.supervisor.child ROLE NAME PIPE`, as the supervisor starts it."""
+"""The entry of every child process: `python -m engine.supervisor.child ROLE NAME PIPE LOG`, from the supervisor."""
 
 import json
 import os
@@ -11,25 +11,28 @@ from typing import Any
 from engine.runtime.control import Control
 
 
-def child_command(role: str, name: str, pipe: int) -> list[str]:
-    """Return the command line of a child. `pipe`: descriptor of its control pipe. `ps` shows role and name."""
-    return [sys.executable, "-m", "engine.supervisor.child", role, name, str(pipe)]
+def child_command(role: str, name: str, pipe: int, log: int) -> list[str]:
+    """Return the command line of a child. `pipe`, `log`: descriptors of its control pipe, and of what it logs to. `ps`
+    shows role and name."""
+    return [sys.executable, "-m", "engine.supervisor.child", role, name, str(pipe), str(log)]
 
 
 def main(arguments: list[str]) -> int:
-    """Run a child and return its exit code. `arguments`: role, name, descriptor of the control pipe.
+    """Run a child and return its exit code. `arguments`: role, name, descriptors of control pipe and log.
 
     The first message on the pipe is the child's task as JSON.
     """
     # Ctrl-C reaches the whole process group of a terminal; only the parent reacts, and tells its children to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    role, name, pipe = arguments
+    role, name, pipe, log = arguments
     connection = Connection(int(pipe))
     task: Mapping[str, Any] = json.loads(connection.recv())
     _die_with_parent(task["parent_pid"])
     from engine.runtime.log import configure_logging
 
-    configure_logging(task["log"]["level"], task["log"]["format"], process=name)
+    # Line-buffered: a line is one write, so that the lines of several processes do not mix.
+    stream = os.fdopen(int(log), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    configure_logging(task["log"]["level"], task["log"]["format"], name, stream)
     return _run(role, name, task, Control(connection))
 
 

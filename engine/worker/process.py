@@ -50,7 +50,7 @@ def _run(decoder: Decoder, job: wire.Job) -> Measurement | wire.Failed | Rendere
     keyframe = job.keyframe
     try:
         if job.annotate is not None:
-            return render_annotated(decoder, keyframe, job.annotate, job.side_px_max)
+            return render_annotated(decoder, keyframe, job.annotate, job.side_px_max, job.camera_name)
         if job.render:
             return render_jpeg(keyframe.codec, bytes(keyframe.payload), side_px_max=job.side_px_max)
         return measure(decoder, keyframe)
@@ -58,12 +58,15 @@ def _run(decoder: Decoder, job: wire.Job) -> Measurement | wire.Failed | Rendere
         return wire.Failed(error.reason, str(error))
 
 
-def render_annotated(decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_max: int) -> RenderedPicture:
-    """Render the keyframe with its tile map and the verdict drawn in. Raises DecodeError if it gives no picture."""
+def render_annotated(
+    decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_max: int, camera_name: str = ""
+) -> RenderedPicture:
+    """Render the keyframe with what the verdict rests on drawn in. Raises DecodeError if it gives no picture."""
     tiles = measure(decoder, keyframe).tiles
     rgb = decode_rgb(keyframe.codec, bytes(keyframe.payload))
-    title = f"{keyframe.camera_id}  {utc_text(keyframe.arrival_wall_ns)}"
-    return jpeg_of(draw_check(rgb, tiles, verdict, title, STRUCTURE_MIN), side_px_max=side_px_max)
+    title = "  ".join(filter(None, (keyframe.camera_id, camera_name, utc_text(keyframe.arrival_wall_ns))))
+    sheet = draw_check(rgb, tiles, verdict, title, STRUCTURE_MIN, side_px_max=side_px_max)
+    return jpeg_of(sheet, side_px_max=side_px_max)
 
 
 def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:

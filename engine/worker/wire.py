@@ -44,7 +44,7 @@ class Job:
     """One keyframe to measure, or with `render` to turn into a JPEG.
 
     `side_px_max`: longest side of a rendered picture, 0 for its own size. `annotate`: draw the tiles, the scores and
-    this verdict in.
+    this verdict in, with `camera_name`.
     """
 
     job_id: int
@@ -52,6 +52,7 @@ class Job:
     side_px_max: int
     keyframe: Keyframe
     annotate: Verdict | None = None
+    camera_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,20 @@ class Result:
 
 
 def pack_job(
-    job_id: int, keyframe: Keyframe, *, render: bool = False, side_px_max: int = 0, annotate: Verdict | None = None
+    job_id: int,
+    keyframe: Keyframe,
+    *,
+    render: bool = False,
+    side_px_max: int = 0,
+    annotate: Verdict | None = None,
+    camera_name: str = "",
 ) -> list[wire.Frame]:
     """Return the four frames of a job; the payload is not copied."""
     kind = measurement_pb2.Job.KIND_RENDER if render else measurement_pb2.Job.KIND_MEASURE
     verdict_json = "" if annotate is None else json.dumps(facts_of(annotate), ensure_ascii=False)
-    message = measurement_pb2.Job(job_id=job_id, kind=kind, side_px_max=side_px_max, verdict_json=verdict_json)
+    message = measurement_pb2.Job(
+        job_id=job_id, kind=kind, side_px_max=side_px_max, verdict_json=verdict_json, camera_name=camera_name
+    )
     return [JOB, message.SerializeToString(), wire.pack_header(keyframe), keyframe.payload]
 
 
@@ -90,7 +99,7 @@ def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
             annotate = verdict_of(json.loads(message.verdict_json), keyframe.camera_id, keyframe.visit_id)
         except (ValueError, KeyError, TypeError) as error:
             raise WireError(DropReason.MALFORMED, f"not a verdict: {error}") from error
-    return Job(message.job_id, render, message.side_px_max, keyframe, annotate)
+    return Job(message.job_id, render, message.side_px_max, keyframe, annotate, message.camera_name)
 
 
 def pack_result(result: Result) -> list[wire.Frame]:

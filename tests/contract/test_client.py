@@ -9,6 +9,7 @@ import engine.client
 PUBLIC = {
     "AccessClient",
     "CallError",
+    "CanteenClient",
     "CheckResult",
     "FindingChanges",
     "FindingClient",

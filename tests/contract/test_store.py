@@ -129,7 +129,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> None:
     assert total == len(seen)
 
 
-@pytest.mark.parametrize("order", list(CameraOrder))
+@pytest.mark.parametrize("order", [order for order in CameraOrder if order.of_registry])
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_of_any_order_lose_nothing_to_cameras_that_come_meanwhile(
     store: Store, order: CameraOrder, descending: bool

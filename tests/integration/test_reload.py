@@ -144,7 +144,7 @@ def test_a_hundred_reloads_good_and_bad_lose_nothing_and_double_nothing(running:
     assert client.schedule().classes[0].period_s == good
     after = seen(client)
     assert all(after[camera.camera_id] > before[camera.camera_id] for camera in cameras), "the patrol went on"
-    assert not patrol.logged("process ended")
+    assert not patrol.logged("process replaced")
 
 
 def test_of_two_reloads_at_once_one_comes_after_the_other(running: tuple[Running, list[Camera]]) -> None:
@@ -229,7 +229,7 @@ def test_at_the_end_every_order_has_ended_once_and_the_books_balance(running: tu
     assert patrol.stop() in (0, 130, -signal.SIGTERM)
     log = patrol.log_path.read_text()
     assert "Traceback" not in log, "the hub checks its invariants when it stops"
-    assert not patrol.logged("process ended")
+    assert not patrol.logged("process replaced")
 
 
 def test_a_hub_that_is_started_anew_has_the_calendar_in_force_though_the_file_has_turned_bad(tmp_path: Path) -> None:

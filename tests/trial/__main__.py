@@ -11,13 +11,13 @@ import tests.trial
 from tests.trial import steps_patrol  # the order of the steps
 
 from tests.trial import steps_callers, steps_stumbles  # isort: skip
-from tests.trial import steps_monitoring  # isort: skip
+from tests.trial import steps_monitoring, steps_install  # isort: skip
 from tests.trial.machine import Trial
 from tests.trial.steps import STEPS, Result, run_steps
 
 LASTS_S_MAX = 560.0
 """No step begins later than this."""
-_MODULES = (steps_patrol, steps_callers, steps_stumbles, steps_monitoring)
+_MODULES = (steps_patrol, steps_callers, steps_stumbles, steps_monitoring, steps_install)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -48,36 +48,57 @@ outage_probe_max_s = 4
 
 [ledger]
 offline_min_h = 0
+blind_hours = {{ school = {hours}, county = {hours}, city = {hours}, province = {hours} }}
 
 [record]
 url = "sqlite:///var/patrol.db"
+evidence_bytes_max = {evidence}
 
 [serve]
 grpc_listen = "127.0.0.1:{grpc}"
 metrics_listen = "127.0.0.1:{metrics}"
+
+[judge]
+frozen_gap_s = 2
+
+[web]
+listen = "127.0.0.1:{web}"
 """
+TROUBLE = """
+[notices]
+wait_first_s = 1
+wait_max_s = 1
+
+[[notices.endpoints]]
+name = "nobody"
+url = "http://127.0.0.1:{refusing}/"
+secret_file = "nobody.secret"
+"""
+"""What is added to the configuration to break things: an endpoint that is not there."""
+SECRET_LINE = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n"
+QUIET = {"evidence": 2**32, "hours": 24}
+BROKEN = {"evidence": 2_000_000, "hours": 0.001}
+"""Room for evidence, in bytes, and the time to put a finding right, in hours: enough, and too little."""
 
 
 class Trial:
     """What the steps share.
 
-    `cameras`: by id. `media`: the processes of media servers, by name, to stop one. `prometheus`: its port; 0 before it
-    runs. `stack`: is unwound at the end.
+    `cameras`: by id. `media`: the media servers; closing it stops them all. `prometheus`: its port; 0 before it runs.
+    `stack`: is unwound at the end.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.grpc, self.metrics, self.intake = free_ports(3)
+        self.grpc, self.metrics, self.intake, self.web = free_ports(4)
         self.cameras: dict[str, TrialCamera] = {}
-        self.media: dict[str, subprocess.Popen[str]] = {}
+        self.media = contextlib.ExitStack()
         self.prometheus = 0
         self.stack = contextlib.ExitStack()
         self._engine: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        (self.folder / "patrol.toml").write_text(
-            CONFIG.format(grpc=self.grpc, metrics=self.metrics, intake=self.intake), encoding="utf-8"
-        )
+        self.configure()
         return self
 
     def __exit__(
@@ -85,6 +106,15 @@ class Trial:
     ) -> None:
         self.stop_engine()
         self.stack.close()
+
+    def configure(self, trouble: bool = False) -> None:
+        """Write patrol.toml, as it should be or broken on purpose."""
+        ports = {"grpc": self.grpc, "metrics": self.metrics, "intake": self.intake, "web": self.web}
+        text = CONFIG.format(**ports, **(BROKEN if trouble else QUIET))
+        if trouble:
+            (self.folder / "nobody.secret").write_text(SECRET_LINE)
+            text += TROUBLE.format(refusing=free_port())
+        (self.folder / "patrol.toml").write_text(text, encoding="utf-8")
 
     @property
     def registry(self) -> Path:
@@ -103,15 +133,17 @@ class Trial:
     def start_servers(self) -> None:
         """Start every media server, and write the registry. Raises CannotRunError if a server cannot be had."""
         clips = write_clips(self.folder / "clips")
-        live555, self.media["live555"] = self.stack.enter_context(servers.live555_server(clips))
-        gst = self.stack.enter_context(servers.gst_servers(clips))
-        rtmp, hls, self.media["nginx"] = self.stack.enter_context(servers.nginx(self.folder / "nginx", clips))
+        start = self.media.enter_context
+        self.stack.callback(self.media.close)
+        live555 = start(servers.live555_server(clips))
+        gst = start(servers.gst_servers(clips))
+        rtmp, hls = start(servers.nginx(self.folder / "nginx", clips))
         clear = clips["clear-h264"].movie
-        mpegts = self.stack.enter_context(servers.ffmpeg_servers(clear, "mpegts", "live.ts", 4))
-        flv = self.stack.enter_context(servers.ffmpeg_servers(clear, "flv", "live.flv", 2))
+        mpegts = start(servers.ffmpeg_servers(clear, "mpegts", "live.ts", 4))
+        flv = start(servers.ffmpeg_servers(clear, "flv", "live.flv", 2))
         pictures = {f"{name}.jpg": jpegs(clips[f"{name}-h264"].movie) for name in ("clear", "covered")}
-        snapshots = self.stack.enter_context(snapshot_camera(pictures, "user", "trial"))
-        silent = self.stack.enter_context(servers.silent_server())
+        snapshots = start(snapshot_camera(pictures, "user", "trial"))
+        silent = start(servers.silent_server())
         addresses = Addresses(live555, gst, rtmp, hls, mpegts, flv, snapshots, silent, refusing=free_port())
         self.cameras = write_registry(self.registry, cameras(addresses))
 
@@ -130,7 +162,7 @@ class Trial:
                 cwd=self.folder, env=_environment(), stdout=log, stderr=log,
             )  # fmt: skip
         engine = self._engine
-        wait_until(lambda: engine.poll() is not None or self.answers(), 90, what="the engine answers", poll_s=0.2)
+        wait_until(lambda: engine.poll() is not None or self.answers(), 180, what="the engine answers", poll_s=0.2)
         if engine.poll() is not None:
             raise AssertionError(f"patrol run ended with {engine.returncode}: {self.log[-500:]}")
 

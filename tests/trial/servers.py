@@ -43,13 +43,13 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def live555_server(clips: dict[str, ClipFiles]) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
-    """Serve all clips over RTSP; gives the port and the process."""
+def live555_server(clips: dict[str, ClipFiles]) -> Iterator[int]:
+    """Serve all clips over RTSP; gives the port."""
     program, port = live555.server(), free_port()
     mounts = [f"{name}={files.stream}" for name, files in clips.items()]
-    with running(str(program), str(port), *mounts) as process:
+    with running(str(program), str(port), *mounts):
         wait_until(lambda: listens(port), 10, what="live555")
-        yield port, process
+        yield port
 
 
 @contextmanager
@@ -71,8 +71,8 @@ def gst_servers(clips: dict[str, ClipFiles]) -> Iterator[dict[str, int]]:
 
 
 @contextmanager
-def nginx(folder: Path, clips: dict[str, ClipFiles]) -> Iterator[tuple[int, int, "subprocess.Popen[str]"]]:
-    """Serve RTMP and HLS; ffmpeg loops each H.264 clip into it. Gives both ports and the process."""
+def nginx(folder: Path, clips: dict[str, ClipFiles]) -> Iterator[tuple[int, int]]:
+    """Serve RTMP and HLS; ffmpeg loops each H.264 clip into it. Gives both ports."""
     if not RTMP_MODULE.exists():
         raise CannotRunError("apt-get install nginx libnginx-mod-rtmp")
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,13 +90,13 @@ def nginx(folder: Path, clips: dict[str, ClipFiles]) -> Iterator[tuple[int, int,
         f"server {{ listen 127.0.0.1:{hls}; location /hls {{ root {folder}; }} }} }}\n"
     )
     with contextlib.ExitStack() as stack:
-        process = stack.enter_context(running("nginx", "-c", str(config), "-p", str(folder)))
+        stack.enter_context(running("nginx", "-c", str(config), "-p", str(folder)))
         wait_until(lambda: listens(rtmp) and listens(hls), 10, what=f"nginx, whose log is {folder}/log")
         for name, files in clips.items():
             if name.endswith("h264"):
                 loop = ("ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(files.movie), "-c", "copy")
                 stack.enter_context(running(*loop, "-f", "flv", f"rtmp://127.0.0.1:{rtmp}/live/{name}"))
-        yield rtmp, hls, process
+        yield rtmp, hls
 
 
 @contextmanager

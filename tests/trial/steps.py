@@ -5,7 +5,7 @@
         expect(condition, "what is wrong")
         return "what was seen"
 
-`CannotRunError(reason)` skips it. Steps run in the order in which their modules are imported in tests/trial/__main__.py.
+Raising CannotRunError(reason) skips it. Steps run in the order in which tests/trial/__main__.py imports their modules.
 """
 
 import time

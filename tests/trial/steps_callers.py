@@ -2,10 +2,10 @@
 
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -62,16 +62,21 @@ def grpcurl(trial: Trial) -> str:
     return f"{len(services)} services by reflection, a page of 5, InvalidArgument for a wrong name"
 
 
-@step("JSON over HTTP: a list, without gRPC")
+@step("JSON over HTTP: a list, an error, 64-bit ids as text, without gRPC")
 def json_over_http(trial: Trial) -> str:
-    if importlib.util.find_spec("engine.web") is None:
-        raise CannotRunError("this engine has no engine.web")
-    address = os.environ.get("PATROL_TRIAL_WEB", "http://127.0.0.1:7704")
-    del trial
+    address = f"http://127.0.0.1:{trial.web}"
     with urllib.request.urlopen(f"{address}/v1/cameras?pageSize=5", timeout=10) as reply:
         cameras = json.load(reply)["cameras"]
     expect(len(cameras) == 5, f"{len(cameras)} cameras")
-    return "a page of 5 cameras"
+    try:
+        urllib.request.urlopen(f"{address}/v1/cameras/absent", timeout=10)
+    except urllib.error.HTTPError as error:
+        expect(error.code == 404, f"HTTP {error.code} for a camera that is not there")
+        told = json.load(error)
+        expect("absent" in json.dumps(told), f"the error does not name the camera: {told}")
+    else:
+        expect(False, "a camera that is not there was found")
+    return "a page of 5 cameras; 404 in JSON for a camera that is not there"
 
 
 def _grpcurl(folder: Path) -> str:

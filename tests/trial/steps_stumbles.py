@@ -4,17 +4,13 @@ A stumble whose cure is a command skips with a reason on an engine that does not
 """
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from engine.docgen.commands import commands
 from tests.trial.machine import ROOT, Trial
 from tests.trial.steps import CannotRunError, expect, step
 
-INSTALL_S = 300.0
 SPOILT_ID = "1.30102E+19"
 """A camera code as a spreadsheet leaves it."""
 
@@ -26,31 +22,6 @@ def _needs(*words: str, option: str = "") -> None:
         raise CannotRunError(f"this engine has no `patrol {' '.join(words)}`")
     if option and not any(option in parameter.opts for parameter in command.params):
         raise CannotRunError(f"`patrol {' '.join(words)}` has no {option}")
-
-
-@step("README's way of installing gives a `patrol` that runs: pip, pipx, uv, from one wheel")
-def installs(trial: Trial) -> str:
-    folder = trial.folder / "install"
-    tree, wheels = folder / "tree", folder / "wheels"
-    shutil.copytree(
-        ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", "__pycache__", ".*_cache")
-    )
-    pip = [sys.executable, "-m", "pip"]
-    _must([*pip, "wheel", "-q", str(tree), "--no-deps", "--wheel-dir", str(wheels)])
-    wheel = str(next(wheels.glob("*.whl")))
-    _must([sys.executable, "-m", "venv", str(folder / "tools")])
-    tools = folder / "tools" / "bin"
-    _must([str(tools / "pip"), "install", "-q", "pipx", "uv"])
-    _must([sys.executable, "-m", "venv", str(folder / "pip")])
-    _must([str(folder / "pip" / "bin" / "pip"), "install", "-q", wheel])
-    environment = {"PIPX_HOME": f"{folder}/pipx", "PIPX_BIN_DIR": f"{folder}/pipx-bin"}
-    _must([str(tools / "pipx"), "install", wheel], environment)
-    environment = {"UV_TOOL_DIR": f"{folder}/uv", "UV_TOOL_BIN_DIR": f"{folder}/uv-bin"}
-    _must([str(tools / "uv"), "tool", "install", wheel], environment)
-    found = [folder / "pip" / "bin" / "patrol", folder / "pipx-bin" / "patrol", folder / "uv-bin" / "patrol"]
-    versions = {_must([str(program), "--version"], cwd=folder).strip() for program in found}
-    expect(len(versions) == 1, f"versions: {versions}")
-    return f"{Path(wheel).name} by pip, pipx and uv: {versions.pop()}"
 
 
 @step("check: a folder that does not exist is told in one sentence, not by a traceback")
@@ -133,14 +104,3 @@ def _numbers(value: object) -> list[object]:
     if isinstance(value, list):
         return [number for each in value for number in _numbers(each)]
     return [value]
-
-
-def _must(command: list[str], environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Run a command; fail the step with its last words if it fails."""
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=INSTALL_S, check=False, cwd=cwd,
-        env={**clean, **(environment or {})},
-    )  # fmt: skip
-    expect(done.returncode == 0, f"{' '.join(command)[:80]}: {done.stderr[-300:]}")
-    return done.stdout

@@ -44,5 +44,7 @@ def demo(
 ) -> None:
     """Patrol a made-up county of 32 cameras that stream over real RTSP on this machine; some are faulty."""
     from engine.demo.runner import play
+    from engine.runtime.log import configure_logging
 
+    configure_logging("error", "auto", process="patrol")  # lines between those of the live view would break it
     raise typer.Exit(play(OUT, seconds, seed, stop_on_signals()))

@@ -56,7 +56,10 @@ def simulate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate a configuration: run the engine's own scheduler in virtual time. Exit 1: a promise was broken."""
+    """Simulate a configuration: run the engine's own scheduler in virtual time.
+
+    Exit 1: a promise was broken, or nothing was due, so that nothing was shown.
+    """
     from engine.config.calendar import load_calendar
     from engine.simulation.faults import load_faults
     from engine.simulation.report import simulate

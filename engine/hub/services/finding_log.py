@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from engine.model.findings import LoggedEvent
+from engine.runtime.log import report
+from engine.runtime.log_events import FINDING_STEP
 from engine.storage.db.findings import FindingStore
 
 _EVENTS_MAX = 500
@@ -45,6 +47,22 @@ class CommitFlag:
         with self._lock:
             raised, self._raised = self._raised, False
             return raised
+
+
+def log_steps(events: Sequence[LoggedEvent]) -> None:
+    """Log committed events, a line each."""
+    for logged in events:
+        event, subject = logged.event, logged.finding.subject
+        report(
+            FINDING_STEP,
+            finding=event.finding_id,
+            number=event.number,
+            step=event.step,
+            state=logged.finding.state,
+            camera_id=subject.camera_id,
+            region=subject.region,
+            who=event.who,
+        )
 
 
 class FindingPublisher:

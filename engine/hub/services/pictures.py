@@ -46,7 +46,7 @@ class PictureService:
     ) -> RenderedPicture | None:
         """Return a kept keyframe as JPEG; None if it is not kept, or a newer one has replaced it.
 
-        `sha256`: return this exhibit, as this camera sent it. `annotated`: draw the tile map and the verdict in.
+        `sha256`: return this exhibit, as this camera sent it. `annotated`: draw in what its verdict rests on.
         `if_none_match`: etags of pictures that the caller has. Raises IntegrityError if an exhibit's bits have changed
         or a keyframe gives no picture, UnavailableError if no worker is ready or too many renders are in flight.
         """
@@ -114,10 +114,12 @@ class PictureService:
         return replace(await self._render(keyframe, side_px_max, None), etag=etag)
 
     async def _render(self, keyframe: Keyframe, side_px_max: int, annotate: Verdict | None) -> RenderedPicture:
-        asked: Future[Future[RenderedPicture]] = self._state.calls.ask(
-            lambda: self._state.workers.render(keyframe, side_px_max, annotate)
-        )
-        answer = await asyncio.wrap_future(asked)
+        def order() -> Future[RenderedPicture]:
+            camera = self._state.registry.cameras.get(keyframe.camera_id)
+            name = "" if camera is None else f"{camera.name} {camera.site_name}".strip()
+            return self._state.workers.render(keyframe, side_px_max, annotate, name)
+
+        answer = await asyncio.wrap_future(self._state.calls.ask(order))
         return with_visit(await asyncio.wrap_future(answer), keyframe)
 
 

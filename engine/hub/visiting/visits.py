@@ -17,7 +17,8 @@ from engine.model.keyframe import Keyframe
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.verdict import Verdict
 from engine.model.visit import CheckNowReport, FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
-from engine.runtime.log import logger
+from engine.runtime.log import logger, report
+from engine.runtime.log_events import OUTAGE_BEGAN, OUTAGE_ENDED, PAUSE_ENDED
 from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -80,6 +81,7 @@ class Visits:
         self._feeders = FeederPool()
         self._capacity = 0
         self._turn_ns = 0
+        self._out_since: dict[str, int] = {}
         self._fallbacks: set[int] = set()
 
     def upsert(self, cameras: Sequence[Camera], now_ns: int) -> None:
@@ -268,12 +270,15 @@ class Visits:
             detail = f"no gateway sent a keyframe for {action.period_s:g} s"
             self._unvisited.append(VisitFailure(action.camera_id, 0, FailureReason.TIMEOUT_KEYFRAME, detail))
         elif isinstance(action, OutageBegan):
-            logger().error("platform out", host=action.host, cameras=action.cameras)
+            self._out_since = {host: began_ns for host, began_ns in self._out_since.items() if host in self.outages()}
+            self._out_since[action.host] = self._turn_ns
+            report(OUTAGE_BEGAN, host=action.host, cameras=action.cameras)
         elif isinstance(action, OutageEnded):
-            logger().info("platform back", host=action.host)
+            began_ns = self._out_since.pop(action.host, self._turn_ns)
+            report(OUTAGE_ENDED, host=action.host, lasted_s=round(seconds(self._turn_ns - began_ns), 1))
         elif isinstance(action, PauseEnded):
             scope = action.pause.scope
-            logger().info("pause ended", kind=scope.kind, value=scope.value, who=action.pause.who)
+            report(PAUSE_ENDED, kind=scope.kind, value=scope.value, paused_by=action.pause.who)
             self._on_pause_ended(action.pause)
 
     def _start(self, action: StartVisit) -> None:

@@ -21,10 +21,12 @@ def _described(name: str, value: Any) -> str:
         named = [str(item) for item in value[:_NAMED_MAX]]
         more = len(value) - len(named)
         return " ".join(named) + (f" and {more} more" if more else "")
+    if name == "targets" and value:
+        return f"{len(value)} findings, {value[0].name} to {value[-1].name}"
     if name == "toml":
         return f"configuration of {len(value)} characters"
     if name == "camera" and isinstance(value, str):
         return value
-    if name in ("camera", "token", "scope"):
+    if name in ("camera", "canteen", "token", "scope"):
         return subject_of(value)
     return ""

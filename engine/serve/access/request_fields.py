@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.latlng_pb2 import LatLng
 
 from engine.errors import ErrorReason, InvalidArgumentError
 from patrol.v1 import bounds_pb2
@@ -122,6 +123,11 @@ def _inside(message: Message, where: str, depth: int) -> Iterator[Violation]:
     elif isinstance(message, Duration):
         if not (0 <= message.seconds <= _DURATION_S_MAX and 0 <= message.nanos <= _NANOS_MAX):
             allowed, value = f"0 s to {_DURATION_S_MAX} s", f"{message.seconds} s and {message.nanos} ns"
+            yield Violation(where, f"{value}; allowed: {allowed}", value=value, allowed=allowed)
+    elif isinstance(message, LatLng):
+        if not (-90.0 <= message.latitude <= 90.0 and -180.0 <= message.longitude <= 180.0):
+            allowed = "latitude -90 to 90, longitude -180 to 180, in degrees"
+            value = f"{message.latitude:g}, {message.longitude:g}"
             yield Violation(where, f"{value}; allowed: {allowed}", value=value, allowed=allowed)
     elif depth < _DEPTH_MAX:
         yield from _violations(message, f"{where}.", depth + 1)

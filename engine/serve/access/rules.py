@@ -20,6 +20,8 @@ class RegionCheck(Enum):
     """The rows of the registry that are sent, and those that they would replace."""
     REGION = auto()
     """The region prefix in the request; it is narrowed to the caller's region."""
+    CANTEEN = auto()
+    """The canteen that the request names: its cameras, and the region that its details are stored for."""
     FINDING = auto()
     """The finding that the request names."""
     SPOT_CHECK = auto()
@@ -75,10 +77,19 @@ RULES: dict[str, dict[str, Rule]] = {
         "AcknowledgeFinding": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "ClaimFinding": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "CloseFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
-        "DismissFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
+        "DismissFinding": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "SuperviseFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
         "WatchFindings": Rule(Role.VIEWER, RegionCheck.REGION),
+        "SummarizeFindings": Rule(Role.VIEWER, RegionCheck.REGION),
+        "BatchAcknowledgeFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
+        "BatchClaimFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
+        "BatchDismissFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "GetFindingPicture": Rule(Role.VIEWER, RegionCheck.FINDING),
+    },
+    "CanteenService": {
+        "GetCanteen": Rule(Role.VIEWER, RegionCheck.CANTEEN),
+        "ListCanteens": Rule(Role.VIEWER, RegionCheck.REGION),
+        "UpdateCanteen": Rule(Role.OPERATOR, RegionCheck.CANTEEN, changes=True, idempotent=True),
     },
     "SchedulerService": {
         "GetSchedulerStatus": Rule(Role.VIEWER, RegionCheck.ALL_REGIONS),

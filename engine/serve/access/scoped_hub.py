@@ -7,14 +7,15 @@ does not exist. A test ensures that it has a method for each method of the ports
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
-from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError
+from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
+from engine.model.findings import LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.picture import RenderedPicture
 from engine.model.registry import (
     CameraCount,
     CameraPage,
@@ -28,45 +29,21 @@ from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
-from engine.serve.messages.resource_names import camera_name, numbered_name
+from engine.serve.access.not_found import no_camera
+from engine.serve.access.scoped_findings import ScopedFindings
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
-from engine.serve.streams.filters import FindingFilter, VerdictFilter
+from engine.serve.streams.filters import VerdictFilter
 
 
-def no_camera(camera_id: str) -> NotFoundError:
-    """Return the error for a camera that is not in the registry, or not in the caller's region."""
-    name = camera_name(camera_id)
-    return NotFoundError(
-        f"camera {camera_id!r} is not in the registry; import it first",
-        reason=ErrorReason.CAMERA_NOT_FOUND,
-        resource=Resource("Camera", name),
-        metadata={"camera": name},
-    )
-
-
-def no_finding(finding_id: int) -> NotFoundError:
-    """Return the error for a finding that does not exist, or is not in the caller's region."""
-    name = numbered_name("findings", finding_id)
-    return NotFoundError(
-        f"there is no finding {finding_id}; ListFindings lists those that exist",
-        reason=ErrorReason.FINDING_NOT_FOUND,
-        resource=Resource("Finding", name),
-        metadata={"finding": name},
-    )
-
-
-class ScopedHub:
+class ScopedHub(ScopedFindings):
     """Calls the hub on behalf of one caller. Raises whatever the hub raises; see serve/port.py."""
 
     def __init__(
         self, hub: HubPort, actor: Actor, verdicts: Broadcast[PublishedVerdict], findings: Broadcast[LoggedEvent]
     ) -> None:
-        self._hub = hub
-        self._actor = actor
-        self._region = actor.region
+        super().__init__(hub, actor, findings)
         self._verdicts = verdicts
-        self._findings = findings
 
     @property
     def region(self) -> str:
@@ -202,26 +179,6 @@ class ScopedHub:
             return None
         return await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match)
 
-    async def finding_picture(
-        self,
-        finding_id: int,
-        event_number: int,
-        which: FindingPicture,
-        side_px_max: int,
-        *,
-        annotated: bool = False,
-        if_none_match: str = "",
-    ) -> tuple[Finding, RenderedPicture]:
-        """Return a picture of a finding, and the finding. Raises NotFoundError for a finding of another region."""
-        finding = await self.finding(finding_id)
-        if finding is None:
-            raise no_finding(finding_id)
-        events = await self._hub.ledger.finding_events(finding_id)
-        picture = await self._hub.pictures.finding_picture(
-            finding, events, event_number, which, side_px_max, annotated=annotated, if_none_match=if_none_match
-        )
-        return finding, picture
-
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""
         prefix = self._narrowed(region_prefix)
@@ -289,40 +246,6 @@ class ScopedHub:
         """Return the spot checks that were drawn from within the caller's region."""
         return tuple(header for header in await self._hub.spot_checks() if self._actor.sees(header.region_prefix))
 
-    async def finding(self, finding_id: int) -> Finding | None:
-        """Return a finding; None if there is none, or it is of another region."""
-        finding = await self._hub.ledger.finding(finding_id)
-        return finding if finding is not None and self._actor.sees(finding.subject.region) else None
-
-    async def findings(self, query: FindingQuery) -> FindingPage:
-        """Return a page of findings of the caller's region."""
-        prefix = self._narrowed(query.region_prefix)
-        if prefix is None:
-            return FindingPage((), 0, 0)
-        return await self._hub.ledger.findings(replace(query, region_prefix=prefix))
-
-    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """Return the events of a finding. Raises NotFoundError for a finding of another region."""
-        if await self.finding(finding_id) is None:
-            raise no_finding(finding_id)
-        return await self._hub.ledger.finding_events(finding_id)
-
-    async def act(self, command: FindingCommand) -> Finding:
-        """Carry out a command as the caller. Raises NotFoundError for a finding of another region."""
-        if await self.finding(command.finding_id) is None:
-            raise no_finding(command.finding_id)
-        return await self._hub.ledger.act(command, self._actor)
-
-    async def finding_head(self) -> int:
-        """Return the `seq` after which a watch of findings begins that begins now."""
-        return await self._findings.head()
-
-    async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[bytes, None]:
-        """Yield encoded replies with findings of the caller's region; raises as Broadcast.messages does."""
-        with self._findings.admitted():
-            async for message in self._findings.messages(after, FindingFilter(query, self._region)):
-                yield message
-
     async def kpis(self, query: KpiQuery) -> KpiTable:
         """Return a page of KPIs of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
@@ -339,6 +262,32 @@ class ScopedHub:
         if prefix is None:
             return LeagueTable(query.kpi, ())
         return await self._hub.kpis.league(replace(query, region_prefix=prefix))
+
+    async def canteen(self, canteen_id: str) -> Canteen | None:
+        """Return a canteen as far as the caller's region and role show it; None if its region has none of this id."""
+        canteen = await self._hub.canteens.canteen(canteen_id, self._region)
+        return None if canteen is None else self._shown(canteen)
+
+    async def canteens(self, query: CanteenQuery) -> CanteenPage:
+        """Return a page of canteens as far as the caller's region and role show them."""
+        page = await self._hub.canteens.canteens(query, self._region)
+        return replace(page, canteens=tuple(map(self._shown, page.canteens)))
+
+    async def store_canteen(self, canteen: StoredCanteen) -> None:
+        """Store a canteen. Raises InvalidArgumentError if its region, or its id, is not for the caller to use."""
+        if not self._actor.sees(canteen.region):
+            allowed = f"allowed: {self._region} and what lies within"
+            raise InvalidArgumentError("canteen.region", f"{canteen.region!r} is not of this token; {allowed}")
+        owner = await self._hub.canteens.owner(canteen.canteen_id)
+        if owner is not None and not self._actor.sees(owner):
+            raise InvalidArgumentError("canteen.name", "this token cannot use this id")
+        await self._hub.canteens.store(canteen)
+
+    def _shown(self, canteen: Canteen) -> Canteen:
+        """Leave out the telephone number, which is personal, for those who only read."""
+        if self._actor.role.includes(Role.INSPECTOR):
+            return canteen
+        return replace(canteen, details=replace(canteen.details, phone=""))
 
     async def create_token(self, order: TokenOrder) -> tuple[Token, str]:
         """Create a token. Raises DeniedError unless its region lies within the caller's."""
@@ -362,12 +311,6 @@ class ScopedHub:
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Return entries of the audit log by actors whose region lies within the caller's."""
         return await self._hub.audit_entries(replace(query, region_prefix=self._region))
-
-    def _narrowed(self, prefix: str) -> str | None:
-        """The part of a region that the caller sees; None if it sees no part."""
-        if prefix.startswith(self._region):
-            return prefix
-        return self._region if self._region.startswith(prefix) else None
 
     async def _sees(self, camera_id: str) -> bool:
         return not self._region or await self.camera(camera_id) is not None

@@ -13,6 +13,8 @@ import structlog
 from engine.clock import wall_ns
 from engine.errors import ErrorReason, PatrolError, UnauthenticatedError
 from engine.model.access import CALLER_METADATA, Actor, Role, Token, token_digest
+from engine.runtime.log import report, time_text
+from engine.runtime.log_events import TOKEN_CREATED, TOKEN_REVOKED
 from engine.serve.port import AccessStore
 
 REFRESH_S = 2.0
@@ -38,9 +40,11 @@ class TokenCache:
     async def refresh(self) -> None:
         """Read the tokens anew; if the database does not answer, those read before stay in force."""
         try:
-            self._tokens = await asyncio.to_thread(self._store.digests)
+            before, self._tokens = self._tokens, await asyncio.to_thread(self._store.digests)
         except PatrolError as error:
             structlog.get_logger().error("tokens not read, those known still hold", detail=str(error))
+            return
+        _report_changes(before, self._tokens)
 
     def authenticate(self, metadata: Any) -> tuple[Actor, bytes]:
         """Return who calls with these metadata, and the digest of their token (empty: none).
@@ -89,3 +93,21 @@ def _unauthenticated(sent: bool, token: Token | None) -> UnauthenticatedError:
         ended = "revoked" if token.revoked_wall_ns else "expired"
         return UnauthenticatedError(message, reason=ErrorReason.TOKEN_ENDED, metadata={"ended": ended})
     return UnauthenticatedError(message, reason=ErrorReason.TOKEN_INVALID if sent else ErrorReason.TOKEN_MISSING)
+
+
+def _report_changes(before: Mapping[bytes, Token], after: Mapping[bytes, Token]) -> None:
+    """Log what became of tokens between two reads, whoever made or revoked them."""
+    for digest, token in after.items():
+        known = before.get(digest)
+        if known is None:
+            report(
+                TOKEN_CREATED,
+                token=token.token_id,
+                name=token.name,
+                role=token.role,
+                region=token.region,
+                creator=token.creator,
+                expires=time_text(token.expires_wall_ns),
+            )
+        if token.revoked_wall_ns and (known is None or not known.revoked_wall_ns):
+            report(TOKEN_REVOKED, token=token.token_id, name=token.name, role=token.role)

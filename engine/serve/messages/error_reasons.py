@@ -75,6 +75,9 @@ REASONS: Mapping[ErrorReason, ReasonRow] = {
     ),
     ErrorReason.RESOURCE_NOT_FOUND: ReasonRow("NOT_FOUND", "What the request names does not exist."),
     ErrorReason.CAMERA_NOT_FOUND: ReasonRow("NOT_FOUND", "The camera is not in the registry.", metadata=("camera",)),
+    ErrorReason.CANTEEN_NOT_FOUND: ReasonRow(
+        "NOT_FOUND", "The canteen has no cameras and is not stored.", metadata=("canteen",)
+    ),
     ErrorReason.VERDICT_NOT_FOUND: ReasonRow(
         "NOT_FOUND", "The verdict is not kept, or the camera was not visited yet.", metadata=("camera",)
     ),

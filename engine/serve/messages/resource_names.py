@@ -1,6 +1,6 @@
 """Makes and parses resource names (AIP-122): `cameras/{camera}`, `cameras/{camera}/verdicts/{verdict}`, ... Pure.
 
-Requests are checked against the patterns in the .proto files before. A `/` or `%` in a camera's id is escaped.
+Requests are checked against the patterns in the .proto files before. A `/` or `%` in an id is escaped.
 """
 
 from collections.abc import Iterable
@@ -9,6 +9,8 @@ from engine.errors import InvalidArgumentError
 
 LATEST = "latest"
 _ID_MAX = 2**64 - 1
+_CANTEEN_ID_CHARS_MAX = 207
+"""A region, a slash and a canteen's name."""
 
 
 def camera_name(camera_id: str) -> str:
@@ -28,6 +30,21 @@ def camera_id_of(name: str, field: str = "name") -> str:
 def camera_ids_of(names: Iterable[str], field: str) -> list[str]:
     """Return the ids in names of cameras. Raises InvalidArgumentError for the first that is none."""
     return [camera_id_of(name, f"{field}[{index}]") for index, name in enumerate(names)]
+
+
+def canteen_name(canteen_id: str) -> str:
+    """Return `canteens/{canteen}`."""
+    return f"canteens/{_escaped(canteen_id)}"
+
+
+def canteen_id_of(name: str, field: str = "name") -> str:
+    """Return the id in `canteens/{canteen}`. Raises InvalidArgumentError, naming `field`, for any other name."""
+    collection, _, escaped = name.partition("/")
+    canteen_id = escaped.replace("%2F", "/").replace("%25", "%")
+    if collection != "canteens" or not 1 <= len(canteen_id) <= _CANTEEN_ID_CHARS_MAX:
+        allowed = f"canteens/{{canteen}}, the id of 1 to {_CANTEEN_ID_CHARS_MAX} characters"
+        raise InvalidArgumentError(field, f"{name[:100]!r}; allowed: {allowed}")
+    return canteen_id
 
 
 def verdict_name(camera_id: str, visit_id: int) -> str:

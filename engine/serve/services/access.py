@@ -6,7 +6,7 @@ from engine.clock import wall_ns
 from engine.errors import ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.access import AuditQuery
 from engine.serve.access.interceptor import Call
-from engine.serve.messages.access import entry_message, order_of, token_message
+from engine.serve.messages.access import created_message, entry_message, order_of, token_message
 from engine.serve.messages.convert import wall_ns_of
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import number_of
@@ -27,7 +27,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
             raise InvalidArgumentError("token.expire_time", "is in the past; give a future time, or leave it out")
         token, secret = await call.hub.create_token(order)
         await self._refresh()
-        return access_pb2.CreateTokenResponse(token=token_message(token), secret=secret)
+        return created_message(token, secret)
 
     async def ListTokens(self, request: access_pb2.ListTokensRequest, call: Call) -> access_pb2.ListTokensResponse:
         """Return a page of tokens."""
@@ -62,13 +62,16 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         """Return a page of the audit log."""
         size = page_size_of(request.page_size, self._page_size_max)
         audit_filter = request.filter
+        start_ns, end_ns = wall_ns_of(audit_filter.start_time), wall_ns_of(audit_filter.end_time)
+        if end_ns and end_ns < start_ns:
+            raise InvalidArgumentError("filter.end_time", "lies before filter.start_time; exchange the two")
         pages = PageTokens("audit", call.hub.region, audit_filter.SerializeToString(deterministic=True).hex())
         entries = await call.hub.audit_entries(
             AuditQuery(
                 actor=audit_filter.actor,
                 method=audit_filter.method,
-                from_wall_ns=wall_ns_of(audit_filter.start_time),
-                until_wall_ns=wall_ns_of(audit_filter.end_time),
+                from_wall_ns=start_ns,
+                until_wall_ns=end_ns,
                 page_size=size + 1,
                 before_id=pages.number(request.page_token),
             )

@@ -15,8 +15,8 @@ from engine.model.registry import CameraCursor, CameraOrder, CameraQuery, Camera
 from engine.model.verdict import View
 from engine.serve.access import request_fields
 from engine.serve.access.interceptor import Call
+from engine.serve.access.not_found import no_camera
 from engine.serve.access.request_fields import check_mask
-from engine.serve.access.scoped_hub import no_camera
 from engine.serve.messages.cameras import count_message, level_of, query_of
 from engine.serve.messages.convert import Redact, camera_message, camera_of, status_message, view_of
 from engine.serve.messages.encoding import CameraEncoder

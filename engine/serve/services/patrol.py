@@ -10,7 +10,7 @@ from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import PublishedVerdict, View
 from engine.model.visit import CheckNowReport
 from engine.serve.access.interceptor import Call
-from engine.serve.access.scoped_hub import no_camera
+from engine.serve.access.not_found import no_camera
 from engine.serve.messages.convert import engine_message, verdict_message, view_of
 from engine.serve.messages.encoding import encode_watch_response
 from engine.serve.messages.kpis import league_message, league_query_of, query_of, table_message

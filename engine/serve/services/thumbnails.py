@@ -5,7 +5,7 @@ import asyncio
 from engine.errors import IntegrityError, InvalidArgumentError, NotFoundError, UnavailableError
 from engine.model.picture import RenderedPicture
 from engine.serve.access.interceptor import Call
-from engine.serve.access.scoped_hub import no_camera
+from engine.serve.access.not_found import no_camera
 from engine.serve.messages.pictures import thumbnail_message
 from engine.serve.messages.resource_names import camera_id_of
 from patrol.v1 import pictures_pb2

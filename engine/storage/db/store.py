@@ -11,6 +11,7 @@ from engine.model import packed_verdict
 from engine.model.packed_verdict import PackedVerdict
 from engine.model.verdict import Verdict
 from engine.storage.db.access import Access
+from engine.storage.db.canteens import Canteens
 from engine.storage.db.database import (
     DatabaseUnavailableError,
     connect,
@@ -85,6 +86,7 @@ class Store:
         self.spot_checks = SpotChecks(engine)
         self.access = Access(engine)
         self.pauses = Pauses(engine)
+        self.canteens = Canteens(engine)
         self.outbox = Outbox(engine)
         self.kpis = Kpis(engine)
         self.maintenance = Maintenance(self._writer_lock, self._interning)

@@ -174,6 +174,22 @@ audit = sa.Table(
     sa.Index("audit_by_time", "at_wall_ns"),
 )
 
+canteens = sa.Table(
+    "canteens",
+    metadata,
+    sa.Column("canteen_id", sa.String(256), primary_key=True),
+    sa.Column("display_name", sa.String(200), nullable=False),
+    sa.Column("region", sa.String(6), nullable=False),
+    sa.Column("site_kind", sa.String(32), nullable=False),
+    sa.Column("address", sa.String(300), nullable=False),
+    sa.Column("contact_name", sa.String(100), nullable=False),
+    sa.Column("phone", sa.String(32), nullable=False),
+    sa.Column("latitude", sa.Double),
+    sa.Column("longitude", sa.Double),
+    sa.Column("changed_wall_ns", sa.BigInteger, nullable=False),
+)
+"""What callers stored of canteens; the rest is in the rows of their cameras."""
+
 pauses = sa.Table(
     "pauses",
     metadata,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli import exit_codes
 from engine.cli.errors import COMMANDS
 from engine.model.access import Role, TokenOrder
 from patrol.v1 import access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2
@@ -108,3 +109,12 @@ def test_a_bug_shows_its_traceback_and_has_an_exit_code_of_its_own() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 70
     assert "LookupError: a bug" in done.stderr
+
+
+def test_help_and_pages_have_the_same_table_of_exit_codes() -> None:
+    shown = patrol("--help").stdout
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert set(exit_codes.MEANINGS) == {0, 1, 2, 70, 130, 141}
+    for code in exit_codes.MEANINGS:
+        assert f" {code}: " in shown
+        assert f"\n| {code} | " in page

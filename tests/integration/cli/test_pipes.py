@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SIGPIPE_EXIT = 141
+from engine.cli.exit_codes import PIPE_CLOSED
 
 
 def pipeline(command: str, reader: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,7 @@ def test_head_gets_its_line_and_nobody_complains() -> None:
     done = pipeline("config show", "head -1")
     assert done.stdout.split()[:3] == ["key", "value", "default"]
     assert done.stderr == ""
-    assert done.returncode in (0, SIGPIPE_EXIT)  # 0 if the whole table was in the pipe before head ended
+    assert done.returncode in (0, PIPE_CLOSED)  # 0 if the whole table was in the pipe before head ended
 
 
 @pytest.mark.parametrize("command", ["cameras list", "cameras list --json"])
@@ -42,21 +42,21 @@ def test_a_command_with_much_output_stops_at_a_closed_pipe(command: str, config:
     done = pipeline(f"{command} --config {config}", "head -1")
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
-    assert done.returncode == SIGPIPE_EXIT
+    assert done.returncode == PIPE_CLOSED
 
 
 def test_an_export_to_standard_output_stops_at_a_closed_pipe(config: Path) -> None:
     done = pipeline(f"cameras export - --format jsonl --config {config}", "head -1")
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
-    assert done.returncode == SIGPIPE_EXIT
+    assert done.returncode == PIPE_CLOSED
 
 
 @pytest.mark.parametrize("command", ["--version", "--help", "config show --toml"])
 def test_a_reader_that_takes_nothing_is_no_error(command: str) -> None:
     done = pipeline(command, "true")
     assert done.stderr == ""
-    assert done.returncode in (0, SIGPIPE_EXIT)  # 0 if all was written before the reader ended
+    assert done.returncode in (0, PIPE_CLOSED)  # 0 if all was written before the reader ended
 
 
 def test_an_error_keeps_its_exit_code_and_its_sentence(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ KEYS = {
     "plan", "cameras", "uplinks", "platforms", "counties", "hours", "cores", "seed", "revision", "visits",
     "visits_by_class", "coverage", "coverage_by_county", "lag_s", "achieved_period_s", "stretch_max", "shed",
     "first_round", "connections", "mbit_s", "cpu", "demand_per_s_max", "cores_needed", "connections_needed",
-    "bottlenecks", "failures", "presumed", "expired", "outages", "troubles", "promises", "events", "digest",
+    "bottlenecks", "due", "failures", "presumed", "expired", "outages", "troubles", "promises", "events", "digest",
 }  # fmt: skip
 CLASSES = {"key_point", "ordinary", "suspicious", "offline"}
 
@@ -174,3 +174,34 @@ def test_help_names_every_option() -> None:
         "json",
     ):
         assert f"--{option}" in done.stdout
+
+
+def night(tmp_path: Path) -> Path:
+    """A world that begins when kitchens rest."""
+    path = tmp_path / "night.toml"
+    path.write_text("start = 2026-11-23T00:00:00\n", encoding="utf-8")
+    return path
+
+
+def test_a_world_in_which_nothing_is_due_keeps_no_promise(tmp_path: Path) -> None:
+    arguments = ("--cameras", 60, "--hours", 1, "--world", night(tmp_path))
+    done = simulate(*arguments)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 1, done.stdout
+    assert "every promise held" not in said
+    assert "no promise was broken, but nothing was due for 60 cameras; the kitchens of 60 rest throughout" in said
+    assert "from Mon 2026-11-23 00:00 (Asia/Shanghai) on" in said
+    due = json.loads(simulate(*arguments, "--json").stdout)["due"]
+    assert (due["periods"], due["cameras_working"], due["enough"]) == (0, 0, False)
+    assert len(due["why"]) == 1
+
+
+def test_little_due_is_said_and_enough_is_not(morning: Path) -> None:
+    short = simulate("--cameras", 60, "--hours", 0.27, "--world", morning, "--json")
+    due = json.loads(short.stdout)["due"]
+    assert short.returncode == (0 if due["periods"] else 1)
+    assert not due["enough"]
+    assert "simulate more with --hours" in due["why"][0]
+    long = figures("--cameras", 60, "--hours", 2, "--world", morning)["due"]
+    assert (long["enough"], long["why"], long["cameras_working"]) == (True, [], 60)
+    assert long["periods"] > 60

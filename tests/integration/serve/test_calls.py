@@ -202,6 +202,7 @@ def malformed(field: FieldDescriptor) -> Any:
             "google.protobuf.FieldMask": {"paths": ["no.such.field"]},
             "google.protobuf.Timestamp": {"seconds": -1},
             "google.protobuf.Duration": {"seconds": -1},
+            "google.type.LatLng": {"latitude": 91.0},
             "google.type.Date": {"year": 2026, "month": 13, "day": 40},
         }.get(field.message_type.full_name)
     if field.name.endswith("_token") and field.type == FieldDescriptor.TYPE_STRING:

@@ -73,6 +73,9 @@ listen = "tcp://127.0.0.1:7701"
 grpc_listen = "127.0.0.1:7702"
 metrics_listen = "127.0.0.1:7703"
 
+[web]
+listen = "127.0.0.1:7704"
+
 [notices]
 source = "urn:kitchen-patrol:docs"
 
@@ -155,7 +158,7 @@ class Reader:
                 cwd=self.folder, env=self.environment, stdout=output, stderr=output,
             )  # fmt: skip
         engine = self._engine
-        wait_until(lambda: engine.poll() is not None or self._answers(), 60, what="the engine answers", poll_s=0.2)
+        wait_until(lambda: engine.poll() is not None or self._answers(), 120, what="the engine answers", poll_s=0.2)
         return "" if engine.poll() is None else f"patrol run ended: {log.read_text()[-1500:]}"
 
     def stop_engine(self) -> None:

@@ -12,6 +12,7 @@ from patrol.v1 import (
     access_pb2,
     bounds_pb2,
     cameras_pb2,
+    canteens_pb2,
     feed_pb2,
     findings_pb2,
     measurement_pb2,
@@ -22,8 +23,8 @@ from patrol.v1 import (
 )
 
 FILES = [
-    access_pb2, bounds_pb2, cameras_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2, pictures_pb2,
-    scheduler_pb2, verdicts_pb2,
+    access_pb2, bounds_pb2, cameras_pb2, canteens_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2,
+    pictures_pb2, scheduler_pb2, verdicts_pb2,
 ]  # fmt: skip
 CAMERA = "cameras/c1"
 FAR = timestamp_pb2.Timestamp(seconds=4_000_000_000)
@@ -82,15 +83,33 @@ GOOD: dict[str, dict[str, Any]] = {
     "PatrolService/QueryKpis": {"region_prefix": "13", "from_day": {"year": 2026, "month": 3, "day": 2}},
     "PatrolService/QueryLeague": {"region_prefix": "13"},
     "PatrolService/GetStatus": {"region_prefix": "13"},
+    "CanteenService/GetCanteen": {"name": "canteens/s1"},
+    "CanteenService/ListCanteens": {"filter": {"region_prefix": "13"}, "order_by": "region desc"},
+    "CanteenService/UpdateCanteen": {"canteen": {"name": "canteens/s1", "address": "A", "contact": {"phone": "110"}}},
     "FindingService/GetFinding": {"name": "findings/1"},
-    "FindingService/ListFindings": {"filter": {"region_prefix": "13", "camera": CAMERA}},
+    "FindingService/ListFindings": {
+        "filter": {
+            "region_prefix": "13",
+            "camera": CAMERA,
+            "severity_min": "FAULT_SEVERITY_IMPAIRED",
+            "cause_keys": ["covered"],
+            "open_end_time": FAR,
+            "deadline_end_time": FAR,
+            "overdue": False,
+        },
+        "order_by": "deadline_time desc",
+    },
     "FindingService/ListFindingEvents": {"parent": "findings/1"},
     "FindingService/AcknowledgeFinding": {"name": "findings/1"},
     "FindingService/ClaimFinding": {"name": "findings/1", "why": "cleaned"},
     "FindingService/CloseFinding": {"name": "findings/2", "why": "seen on site"},
     "FindingService/DismissFinding": {"name": "findings/3", "why": "a test"},
     "FindingService/SuperviseFinding": {"name": "findings/4", "why": "again"},
-    "FindingService/WatchFindings": {"filter": {"region_prefix": "13"}},
+    "FindingService/WatchFindings": {"filter": {"region_prefix": "13", "query": "一中"}},
+    "FindingService/SummarizeFindings": {"filter": {"region_prefix": "13"}, "group_by": ["county,severity", "state"]},
+    "FindingService/BatchAcknowledgeFindings": {"targets": [{"name": "findings/5"}, {"name": "findings/99"}]},
+    "FindingService/BatchClaimFindings": {"targets": [{"name": "findings/6", "expected_number": 1}], "why": "cleaned"},
+    "FindingService/BatchDismissFindings": {"targets": [{"name": "findings/7"}], "why": "a test"},
     "FindingService/GetFindingPicture": {"name": "findings/1"},
     "SchedulerService/GetSchedulerStatus": {},
     "SchedulerService/GetCameraPlan": {"camera": CAMERA},

@@ -98,7 +98,9 @@ def _latest(name: str) -> str:
     return f"{name}/verdicts/latest"
 
 
-_C, _P, _F, _S, _A = (f"{service}Service/" for service in ("Camera", "Patrol", "Finding", "Scheduler", "Access"))
+_C, _P, _F, _S, _A, _N = (
+    f"{service}Service/" for service in ("Camera", "Patrol", "Finding", "Scheduler", "Access", "Canteen")
+)
 ROUTES = (
     # First, while the log has nothing of what is tried below
     Route(_A + "ListAuditEntries", "everything", lambda t: {}, twin=False, read=True),
@@ -173,6 +175,18 @@ ROUTES = (
     Route(_P + "QueryLeague", "of all counties", lambda t: {"measured_share_min": 0.0}, twin=False, read=True),
     Route(_P + "QueryLeague", "of its region", lambda t: {"region_prefix": t.region}, read=True),
     Route(_P + "GetStatus", "of its region", lambda t: {"region_prefix": t.region}),
+    # Canteens
+    Route(_N + "GetCanteen", "by its id", lambda t: {"name": f"canteens/{t.site}"}, read=True),
+    Route(_N + "ListCanteens", "everything", lambda t: {}, twin=False, read=True),
+    Route(_N + "ListCanteens", "of its region", lambda t: {"filter": {"region_prefix": t.region}}, read=True),
+    Route(_N + "ListCanteens", "by its words", lambda t: {"filter": {"query": t.site}}, read=True),
+    Route(_N + "UpdateCanteen", "its address", lambda t: {"canteen": {"name": f"canteens/{t.site}", "address": "x"}}),
+    Route(_N + "UpdateCanteen", "as if it were missing",
+          lambda t: {"canteen": {"name": f"canteens/{t.site}", "address": "x", "region": t.region},
+                     "allow_missing": True}),
+    Route(_N + "UpdateCanteen", "as if it were ours",
+          lambda t: {"canteen": {"name": f"canteens/{t.site}", "region": t.own_region}, "allow_missing": True},
+          twin=False),
     # The ledger
     Route(_F + "GetFinding", "by its number", lambda t: {"name": f"findings/{t.finding}"}, read=True),
     Route(_F + "ListFindings", "everything", lambda t: {}, twin=False, read=True),
@@ -192,6 +206,16 @@ ROUTES = (
     Route(_F + "CloseFinding", "by its number", lambda t: {"name": f"findings/{t.finding}", "why": "x"}),
     Route(_F + "DismissFinding", "by its number", lambda t: {"name": f"findings/{t.finding}", "why": "x"}),
     Route(_F + "SuperviseFinding", "by its number", lambda t: {"name": f"findings/{t.finding}", "why": "x"}),
+    Route(_F + "ListFindings", "by a name", lambda t: {"filter": {"query": t.site}, "order_by": "severity desc"}),
+    Route(_F + "SummarizeFindings", "of its region",
+          lambda t: {"filter": {"region_prefix": t.region}, "group_by": ["county,state"]}, read=True),
+    Route(_F + "SummarizeFindings", "everything", lambda t: {"group_by": ["county"]}, twin=False, read=True),
+    Route(_F + "BatchAcknowledgeFindings", "by its number",
+          lambda t: {"targets": [{"name": f"findings/{t.finding}"}], "request_id": t.request_id}),
+    Route(_F + "BatchClaimFindings", "with a guess at how far it is",
+          lambda t: {"targets": [{"name": f"findings/{t.finding}", "expected_number": 1}]}),
+    Route(_F + "BatchDismissFindings", "by its number",
+          lambda t: {"targets": [{"name": f"findings/{t.finding}"}], "why": "x"}),
     Route(_F + "WatchFindings", "all there ever were", lambda t: {"resume_token": _BEGINNING}, twin=False, read=True),
     Route(_F + "WatchFindings", "of its region",
           lambda t: {"filter": {"region_prefix": t.region}, "resume_token": _BEGINNING}, twin=False, read=True),

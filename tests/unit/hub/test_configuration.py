@@ -66,8 +66,8 @@ def test_a_good_file_is_taken_as_one_event_and_said_to_all(desk: Desk) -> None:
     assert desk.in_force == settings == Settings.model_validate(tree)
     assert calendar == Calendar.model_validate(calendar_tree)
     assert desk.told == ["applied"]
-    assert line["event"] == "configuration read"
-    assert line["changes"] == ["scheduler.key_period_s = 60.0", "scheduler.visits_max = 7"]
+    assert line["event"] == "configuration changed"
+    assert line["changes"] == ["scheduler.key_period_s: 900.0 -> 60.0", "scheduler.visits_max: 1000 -> 7"]
     assert line["revision"] == revision(settings)
 
 
@@ -166,7 +166,7 @@ def test_a_calendar_that_changes_alone_is_taken(desk: Desk, tmp_path: Path) -> N
     desk.reload(text)
     calendar.write_text(SHUT)
     (line,) = desk.reload(text)
-    assert line["applied"]
+    assert line["changes"] == ["scheduler.calendar_file: what it holds"]
     assert desk.told == ["applied", "applied"]
     assert len(desk.taken[-1][1].holidays) == 1
     assert Calendar.model_validate(desk.said[-1][1]) == desk.taken[-1][1]

@@ -1,0 +1,108 @@
+"""The lines of the log that operators build on: their names, fields and levels. docs/operating.md lists them. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One kind of line. `fields`: the names of its values. `group`: the field by which lines beyond the limit of a
+    second are counted."""
+
+    name: str
+    level: Literal["info", "warning", "error"]
+    fields: tuple[str, ...]
+    group: str
+    help: str
+
+
+ANNOUNCED = LogEvent(
+    "announced",
+    "info",
+    ("camera_id", "region", "before", "state", "kinds", "reason", "visit_id"),
+    "state",
+    "The announced state of a camera changed, or the kinds of its announced fault.",
+)
+FINDING_STEP = LogEvent(
+    "finding step",
+    "info",
+    ("finding", "number", "step", "state", "camera_id", "region", "who"),
+    "step",
+    "An event of the ledger was committed.",
+)
+OUTAGE_BEGAN = LogEvent(
+    "outage began",
+    "error",
+    ("host", "cameras"),
+    "host",
+    "The cameras of a platform fail together; one of them probes it.",
+)
+OUTAGE_ENDED = LogEvent("outage ended", "info", ("host", "lasted_s"), "host", "A camera of the platform answered.")
+PAUSE_BEGAN = LogEvent(
+    "pause began",
+    "info",
+    ("kind", "value", "who", "reason", "until", "cameras"),
+    "kind",
+    "Somebody paused cameras; `until` is empty if they wait for `patrol resume`.",
+)
+PAUSE_ENDED = LogEvent(
+    "pause ended", "info", ("kind", "value", "paused_by"), "kind", "The time is over, or somebody resumed them."
+)
+CONFIGURATION_CHANGED = LogEvent(
+    "configuration changed",
+    "info",
+    ("source", "revision", "changes"),
+    "source",
+    "Settings were read that differ: each key with its old and new value, and whether it waits for a restart.",
+)
+TOKEN_CREATED = LogEvent(
+    "token created",
+    "info",
+    ("token", "name", "role", "region", "creator", "expires"),
+    "role",
+    "A token was made, by the API or by `patrol token create`; its secret is never logged.",
+)
+TOKEN_REVOKED = LogEvent("token revoked", "info", ("token", "name", "role"), "role", "A token was revoked.")
+CAMERA_REFUSED = LogEvent(
+    "camera refused",
+    "warning",
+    ("camera_id", "column", "why"),
+    "column",
+    "A row sent to the API is not taken into the registry.",
+)
+PROCESS_REPLACED = LogEvent(
+    "process replaced",
+    "warning",
+    ("name", "reason", "wait_s"),
+    "reason",
+    "A process ended, and is started again after `wait_s`; reason as in `patrol_worker_restarts_total`, or hub_lost.",
+)
+STDERR = LogEvent(
+    "stderr",
+    "warning",
+    ("name", "line"),
+    "name",
+    "A process, or a library in it (gRPC, FFmpeg, the interpreter), wrote a line that is none of our log.",
+)
+LINES_SUMMED = LogEvent(
+    "lines summed",
+    "warning",
+    ("of", "number", "by"),
+    "of",
+    "More lines of one kind came within a second than the 20 that are logged: how many are left out, by what.",
+)
+EVENTS = (
+    ANNOUNCED,
+    FINDING_STEP,
+    OUTAGE_BEGAN,
+    OUTAGE_ENDED,
+    PAUSE_BEGAN,
+    PAUSE_ENDED,
+    CONFIGURATION_CHANGED,
+    TOKEN_CREATED,
+    TOKEN_REVOKED,
+    CAMERA_REFUSED,
+    PROCESS_REPLACED,
+    STDERR,
+    LINES_SUMMED,
+)

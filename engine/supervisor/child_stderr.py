@@ -1,0 +1,40 @@
+"""Reads what children write to stderr, and logs it: libraries in C, the interpreter's last words, tracebacks.
+
+Our own log lines go past this, straight to the stderr of the whole, so they come unchanged and in order.
+"""
+
+import threading
+from typing import IO
+
+from engine.runtime.log import report
+from engine.runtime.log_events import STDERR
+
+_LINE_BYTES_MAX = 2000
+_JOIN_S = 1.0
+
+
+class ChildStderr:
+    """One thread for each child that runs; it ends with the child. For one thread."""
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+
+    def follow(self, name: str, stream: IO[bytes]) -> None:
+        """Log every line of the stream under this name, until it ends."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=_log_lines, args=(name, stream), name=f"stderr-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def close(self) -> None:
+        """Wait until the last words of the children that have ended are logged, a second at most for each."""
+        for thread in self._threads:
+            thread.join(_JOIN_S)
+
+
+def _log_lines(name: str, stream: IO[bytes]) -> None:
+    with stream:
+        while raw := stream.readline(_LINE_BYTES_MAX):
+            line = raw.decode(errors="replace").rstrip()
+            if line:
+                report(STDERR, name=name, line=line)
