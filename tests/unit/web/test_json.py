@@ -19,7 +19,7 @@ from engine.web.routes import methods
 from patrol.v1 import access_pb2, cameras_pb2, measurement_pb2, patrol_pb2, scheduler_pb2
 
 KINDS = sorted({kind for method in methods() for kind in (method.request, method.reply)}, key=lambda k: k.__name__)
-FLOATS = st.floats(allow_nan=True)
+FLOATS = st.floats(allow_nan=False) | st.just(math.nan)  # JSON knows one NaN
 SCALARS: dict[int, Any] = {
     FieldDescriptor.CPPTYPE_STRING: st.text(max_size=8),
     FieldDescriptor.CPPTYPE_BOOL: st.booleans(),
@@ -28,7 +28,7 @@ SCALARS: dict[int, Any] = {
     FieldDescriptor.CPPTYPE_INT64: st.integers(-(2**63), 2**63 - 1),
     FieldDescriptor.CPPTYPE_UINT64: st.integers(0, 2**64 - 1),
     FieldDescriptor.CPPTYPE_DOUBLE: FLOATS,
-    FieldDescriptor.CPPTYPE_FLOAT: st.floats(width=32),
+    FieldDescriptor.CPPTYPE_FLOAT: st.floats(width=32, allow_nan=False) | st.just(math.nan),
 }
 
 
