@@ -18,6 +18,9 @@ Metadata = Sequence[tuple[str, str]]
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 _RECONNECT_MS_MAX = 2_000
 _HEALTH_S = 2.0
+_WRITE_FAILED = "Internal error from Core"
+_STATUS_POLL_S = 0.02
+_STATUS_POLLS = 50
 _OPTIONS = (
     ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
@@ -72,10 +75,8 @@ class EngineChannel:
             async for request in requests:
                 await call.write(request)
             await call.done_writing()
-        except grpc.aio.AioRpcError as error:
-            raise self._error(error) from error
-        except (grpc.aio.UsageError, asyncio.InvalidStateError):
-            pass  # the engine ended the call before it read all: the line below says how
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            raise self._error(await _end_of(call)) from error  # the engine ended the call before it read all
         except BaseException:
             call.cancel()
             raise
@@ -116,6 +117,17 @@ class EngineChannel:
             return refusal(code, ErrorReason.CALL_TIMED_OUT, message)
         number: int = error.code().value[0]
         return HttpError(status_pb2.Status(code=number, message=message))
+
+
+async def _end_of(call: Any) -> grpc.aio.AioRpcError:
+    """Return how the engine ended a call to which we wrote. gRPC first says that the write failed, then the status."""
+    for _ in range(_STATUS_POLLS):
+        if await call.details() != _WRITE_FAILED:
+            break
+        await asyncio.sleep(_STATUS_POLL_S)
+    return grpc.aio.AioRpcError(
+        await call.code(), await call.initial_metadata(), await call.trailing_metadata(), await call.details()
+    )
 
 
 def _serialized(message: Message) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 Write = Callable[[Any], Any]
 _DIGITS_MIN, _DIGITS_MAX = 6, 9
@@ -45,6 +45,8 @@ def _message_writer(kind: Descriptor) -> Write:
         return _timestamp
     if kind.full_name in ("google.protobuf.Duration", "google.protobuf.FieldMask"):
         return lambda message: message.ToJsonString()
+    if kind.full_name == "google.protobuf.Any":
+        return _any
     if kind.full_name.startswith("google.protobuf."):
         return json_format.MessageToDict
     plans: dict[int, tuple[str, Write | None]] = {}
@@ -127,6 +129,14 @@ def _timestamp(message: Any) -> str:
 @lru_cache(maxsize=4096)
 def _date(days: int) -> str:
     return (_EPOCH + datetime.timedelta(days)).isoformat()
+
+
+def _any(message: Any) -> Any:
+    """Write a message of any type; one of a type that this process does not know as its bytes."""
+    try:
+        return json_format.MessageToDict(message)
+    except (TypeError, DecodeError):
+        return {"@type": message.type_url, "value": base64.b64encode(message.value).decode()}
 
 
 def _not_finite(value: float) -> str:

@@ -35,6 +35,7 @@ _WELL_KNOWN: dict[str, Json] = {
     "google.protobuf.Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?s$"},
     "google.protobuf.FieldMask": {"type": "string", "description": "Paths of fields, with commas between."},
     "google.protobuf.Empty": {"type": "object"},
+    "google.protobuf.Any": {"type": "object", "properties": {"@type": {"type": "string"}}},
 }
 _ERROR: Json = {
     "type": "object",

@@ -183,8 +183,9 @@ def test_an_import_of_many_lines(world: World) -> None:
         reply = http.post("/v1/cameras:import", content=bad.encode(), headers=headers)
         assert (reply.status_code, fields(reply)) == (400, ["line 2: cameras"])
     with world.http("viewer") as http:
-        reply = http.post("/v1/cameras:import", content=lines.encode(), headers=headers)
-        assert reply.status_code == 403
+        for _ in range(10):  # the engine ends the call while the gateway writes, each time at another moment
+            reply = http.post("/v1/cameras:import", content=lines.encode(), headers=headers)
+            assert (reply.status_code, reply.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
 
 
 def test_tokens_decide_as_over_grpc(world: World) -> None:

@@ -18,12 +18,12 @@ def gateway(engine: str, ca: bytes = b"", **settings: Any) -> Iterator[str]:
     """Run it with these settings of [web]; yields its address. `engine`: gRPC address."""
     chosen = Settings(web=WebSettings(**{"listen": "127.0.0.1:0", **settings}))
     ready = threading.Event()
-    stops: list[Callable[[], None]] = []
+    stops: list[Callable[[], object]] = []
     address = ""
 
     def watch(stop: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
-        stops.append(lambda: loop.call_soon_threadsafe(stop) and None)
+        stops.append(lambda: loop.call_soon_threadsafe(stop))
 
     def on_ready(bound: str) -> None:
         nonlocal address
