@@ -86,7 +86,7 @@ def _no_wake_up_for_some(real: Any, self: Ledger, finding: Any) -> None:
 
 def _forget_to_count(real: Any, self: Ledger, finding: Any) -> None:
     real(self, finding)
-    self.counts[finding.state, finding.level] += 1
+    self.counts[finding.tally] += 1
 
 
 def _nobody_falls_overdue(real: Any, self: Ledger, finding: Any, actions: Any) -> None:
