@@ -152,6 +152,7 @@ def compose(
         on_begin()
         grpc.set_ready(True)
         readiness.serving = True
+        telemetry.update(monotonic_ns())
         for warning in configuration.warnings():
             logger().warning("configuration", detail=warning)
 

@@ -29,8 +29,9 @@ def test_a_doubt_is_shown_with_its_score_and_its_limits(tmp_path: Path) -> None:
     assert shown.returncode == 1
     assert "sharp from 60 on, blurred below 36" in shown.stdout
     (answer,) = map(json.loads, patrol("check", str(path), "--json").stdout.splitlines())
-    assert answer["reason"] == "doubtful"
-    assert answer["detail"].startswith(f"sharpness {answer['scores']['sharpness']:.0f}: ")
+    verdict = answer["verdict"]
+    assert verdict["reason"] == "doubtful"
+    assert verdict["detail"].startswith(f"sharpness {verdict['scores']['sharpness']:.0f}: ")
 
 
 @pytest.mark.parametrize(
