@@ -14,6 +14,10 @@ call PatrolService/GetStatus '{}'
 # A page of the cameras of Shijiazhuang with a fault, without their verdicts; the reply has the token of the next page.
 call CameraService/ListCameras '{"filter": {"region_prefix": "1301", "state": "VERDICT_STATE_FAULT"}, "page_size": 50,
   "order_by": "region", "read_mask": "name,displayName,region"}'
+# The worst first; a list has the basic view of each verdict, with VIEW_FULL everything.
+call CameraService/ListCameras '{"filter": {"severity_min": "FAULT_SEVERITY_IMPAIRED"}, "order_by": "severity desc"}'
+# Cameras by county, state, severity and kind of fault: a map in one call.
+call CameraService/CountCameras '{"filter": {"region_prefix": "13"}, "level": "REGION_LEVEL_COUNTY"}'
 call CameraService/GetCamera "{\"name\": \"$camera\"}"
 # Changes only the name; request_id makes a retry safe.
 call CameraService/UpdateCamera "{\"camera\": {\"name\": \"$camera\", \"display_name\": \"烹饪间\"},
@@ -21,6 +25,10 @@ call CameraService/UpdateCamera "{\"camera\": {\"name\": \"$camera\", \"display_
 # One message for each camera, as soon as its verdict is stored.
 call PatrolService/CheckNow "{\"cameras\": [\"$camera\"]}"
 call PatrolService/ListVerdicts "{\"parent\": \"$camera\", \"page_size\": 5}"
+# A small JPEG of the latest picture; with its etag as if_none_match it comes again only when there is another.
+call PatrolService/GetThumbnail "{\"camera\": \"$camera\", \"side_px_max\": 320}" || true
+call PatrolService/BatchGetThumbnails "{\"requests\": [{\"camera\": \"$camera\"}]}"
+call CanteenService/ListCanteens '{"filter": {"region_prefix": "1301"}, "page_size": 5}'
 call SchedulerService/GetCameraPlan "{\"camera\": \"$camera\"}"
 call SchedulerService/PausePatrol "{\"scope\": {\"camera\": \"$camera\"}, \"reason\": \"lens cleaned\"}"
 call SchedulerService/ResumePatrol "{\"scope\": {\"camera\": \"$camera\"}}"

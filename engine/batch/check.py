@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.clock import ns, wall_ns
@@ -20,6 +20,8 @@ from engine.model.measurement import Measurement
 from engine.model.verdict import UnknownReason, Verdict
 from engine.model.visit import FeedKind, VisitFailure, VisitOrder
 from engine.redact import redact
+from engine.serve.messages.convert import verdict_message
+from engine.serve.messages.proto_json import message_json
 from engine.worker.process import measure
 
 
@@ -34,24 +36,13 @@ class CheckResult:
     error: tuple[str, str] | None = None
 
     def json(self) -> dict[str, Any]:
-        """Return the result as `patrol check --json` prints it."""
-        verdict, measured = self.verdict, self.measurement
-        return {
-            "source": redact(self.source),
-            "verdict": verdict.state.value,
-            "kinds": [kind.value for kind in verdict.kinds],
-            "reason": verdict.reason or None,
-            "scores": {
-                "sharpness": _rounded(verdict.scores.sharpness),
-                "exposure": _rounded(verdict.scores.exposure),
-                "occlusion": _rounded(verdict.scores.occlusion),
-            },
-            "raw": {name: float(f"{value:.6g}") for name, value in verdict.figures.items()},
-            "frame": None
-            if measured is None
-            else {"width": measured.width, "height": measured.height, "codec": measured.codec.value},
-            "error": None if self.error is None else {"code": self.error[0], "message": self.error[1]},
-        }
+        """Return the result as `patrol check --json` prints it: `source`, `verdict` as the API has it, and `error`."""
+        message = verdict_message(replace(self.verdict, camera_id=""))
+        message.ClearField("name")  # the source may be no camera, and its URL holds a password
+        tree: dict[str, Any] = {"source": redact(self.source), "verdict": message_json(message)}
+        if self.error is not None:
+            tree["error"] = {"code": self.error[0], "message": self.error[1]}
+        return tree
 
 
 def check_sources(
@@ -92,7 +83,3 @@ def _fetch(url: str, feed: FeedSettings) -> Keyframe | VisitFailure:
     outcome = asyncio.run(visit(order, feed))
     retry = fallback_order(order, outcome, feed) if isinstance(outcome, VisitFailure) else None
     return outcome if retry is None else fetch_now(url, feed, retry.deadline_ns)
-
-
-def _rounded(score: float | None) -> float | None:
-    return None if score is None else round(score, 1)

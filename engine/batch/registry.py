@@ -1,20 +1,25 @@
 """Gives commands access to the registry: through the engine's API if it runs, else in its database."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.client import CallError, PatrolClient, read_ca
+from engine.client import CallError, PatrolClient
+from engine.client.channel import read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
-from engine.interchange.registry_rules import restore_passwords
+from engine.feed.camera_url import check_url
+from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.model.camera import Camera
 from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.redact import MASK, redact
+from engine.serve.messages.convert import MESSAGE_FIELD
 from engine.storage.db.store import Store
+from engine.storage.evidence.kept_pictures import KeptPictures
 
 _CHUNK_ROWS = 1000
 _PAGE_ROWS_MAX = 1000
@@ -30,12 +35,22 @@ class RegistryAccess(Protocol):
     name: str
     created: str
 
-    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False, *, dry_run: bool = False) -> ImportReport:
         """Add or replace cameras. Raises RegistryError if one is not allowed, unless `keep_good`; then nothing is
-        written."""
+        written. `dry_run`: write nothing, and report what would change."""
 
     def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
         """Yield the cameras that match the query, over all pages."""
+
+    def add(self, camera: Camera) -> CameraStatus:
+        """Add one camera. Raises PatrolError if it is not allowed, or its id is in the registry."""
+
+    def change(self, camera_id: str, values: Mapping[str, Any]) -> CameraStatus:
+        """Change these fields of one camera, by their names in Camera. Raises PatrolError as `add`, and if there is no
+        such camera."""
+
+    def remove(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Remove cameras and what is kept about them; return how many were removed, and the ids that are unknown."""
 
 
 class ApiRegistry:
@@ -46,9 +61,9 @@ class ApiRegistry:
         self.name = f"the engine at {address}"
         self.created = ""
 
-    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False, *, dry_run: bool = False) -> ImportReport:
         """Add or replace cameras; the engine visits them from now on. Raises RegistryError as RegistryAccess says."""
-        report = self._client.import_cameras(cameras, keep_good=keep_good)
+        report = self._client.import_cameras(cameras, keep_good=keep_good, validate_only=dry_run)
         if report.problems and not keep_good:
             raise RegistryError(f"{_summary(report.problems)}; nothing was taken")
         return report
@@ -57,23 +72,39 @@ class ApiRegistry:
         """Yield the cameras that match the query, over all pages."""
         return self._client.cameras(replace(query, page_size=_PAGE_ROWS_MAX))
 
+    def add(self, camera: Camera) -> CameraStatus:
+        """Add one camera; the engine visits it from now on. Raises CallError."""
+        return self._client.create_camera(camera)
+
+    def change(self, camera_id: str, values: Mapping[str, Any]) -> CameraStatus:
+        """Change these fields of one camera, and no other. Raises CallError."""
+        camera = Camera(**{"camera_id": camera_id, "url": "", **values})
+        return self._client.update_camera(camera, [MESSAGE_FIELD.get(name, name) for name in values])
+
+    def remove(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Remove cameras and what is kept about them. Raises CallError."""
+        return self._client.remove_cameras(camera_ids)
+
 
 class DatabaseRegistry:
     """The registry in the database, usually of an engine that is not running."""
 
-    def __init__(self, store: Store, url: str, with_passwords: bool = False) -> None:
+    def __init__(self, store: Store, settings: Settings, with_passwords: bool = False) -> None:
+        url = settings.record.url
         self._store = store
+        self._settings = settings
         self._with_passwords = with_passwords
         self.name = f"the database {redact(url)}"
         self.created = store.created
 
-    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False) -> ImportReport:
+    def upsert(self, cameras: Iterable[Camera], keep_good: bool = False, *, dry_run: bool = False) -> ImportReport:
         """Add or replace cameras in one transaction; the engine visits them from its next start on.
 
         Raises RegistryError if a masked password cannot be restored, unless `keep_good`; then nothing is written.
         """
         problems: list[RowProblem] = []
-        counts = self._store.registry.upsert(self._restored(cameras, problems, keep_good))
+        write = self._store.registry.compare if dry_run else self._store.registry.upsert
+        counts = write(self._restored(cameras, problems, keep_good))
         return ImportReport(*counts, tuple(problems))
 
     def cameras(self, query: CameraQuery) -> Iterator[CameraStatus]:
@@ -87,6 +118,40 @@ class DatabaseRegistry:
             if page.next_after is None:
                 return
             query = replace(query, after=page.next_after)
+
+    def add(self, camera: Camera) -> CameraStatus:
+        """Add one camera; the engine visits it from its next start on. Raises RegistryError as RegistryAccess says."""
+        if self._store.registry.get(camera.camera_id) is not None:
+            raise RegistryError(
+                f"camera {camera.camera_id!r} is in {self.name} already; change it with `patrol cameras edit`"
+            )
+        return self._write(camera)
+
+    def change(self, camera_id: str, values: Mapping[str, Any]) -> CameraStatus:
+        """Change these fields of one camera. Raises RegistryError as RegistryAccess says."""
+        status = self._store.registry.get(camera_id)
+        if status is None:
+            raise unknown_camera(camera_id, self.name)
+        return self._write(replace(status.camera, **values))
+
+    def remove(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Remove cameras, their verdicts and their latest pictures; exhibits stay, because the ledger cites them."""
+        removed = self._store.registry.remove(camera_ids)
+        pictures = KeptPictures(Path(self._settings.record.evidence_dir))
+        for camera_id in removed:
+            pictures.remove(camera_id)
+        gone = set(removed)
+        return len(removed), tuple(camera_id for camera_id in camera_ids if camera_id not in gone)
+
+    def _write(self, camera: Camera) -> CameraStatus:
+        problems = check_cameras([camera], partial(check_url, schemes=self._settings.feed.schemes))
+        if problems:
+            raise RegistryError("; ".join(map(_sentence, problems)))
+        self.upsert([camera])
+        status = self._store.registry.get(camera.camera_id)
+        if status is None:  # somebody else removed it in this moment
+            raise unknown_camera(camera.camera_id, self.name)
+        return replace(status, camera=replace(status.camera, url=redact(status.camera.url)))
 
     def _restored(self, cameras: Iterable[Camera], problems: list[RowProblem], keep_good: bool) -> Iterator[Camera]:
         """Yield cameras with their passwords restored; rows where that fails are left out and added to `problems`."""
@@ -108,15 +173,9 @@ def open_registry(
 
     `create`: create the database if there is none, for commands that write. Raises NoDatabaseError without it.
     """
-    address = server or settings.serve.grpc_listen
-    with PatrolClient(address, token=token, ca=read_ca(ca)) as client:
-        try:
-            client.status()
-        except CallError as error:
-            if server or error.status != "UNAVAILABLE":
-                raise
-        else:
-            yield ApiRegistry(client, address)
+    with running_engine(settings, server, token, ca) as client:
+        if client is not None:
+            yield ApiRegistry(client, server or settings.serve.grpc_listen)
             return
     with open_database_registry(settings, create=create) as registry:
         registry.name += " (no engine is running)"
@@ -130,14 +189,37 @@ def open_database_registry(
     """Open the registry in the database, whether an engine runs or not; `create` as in open_registry."""
     store = Store.open(settings.record.url) if create else Store.open_existing(settings.record.url)
     try:
-        yield DatabaseRegistry(store, settings.record.url, with_passwords)
+        yield DatabaseRegistry(store, settings, with_passwords)
     finally:
         store.close()
 
 
-def camera_json(status: CameraStatus) -> dict[str, Any]:
-    """Return a camera and its latest verdict as JSON."""
-    return {"camera": asdict(status.camera), "latest": None if status.latest is None else asdict(status.latest)}
+@contextmanager
+def running_engine(settings: Settings, server: str, token: str, ca: Path | None) -> Iterator[PatrolClient | None]:
+    """Open a client of the engine at `server`, or at the configuration's address if it is empty.
+
+    None if `server` is empty and no engine answers there. Raises CallError if the one at `server` does not answer.
+    """
+    with PatrolClient(server or settings.serve.grpc_listen, token=token, ca=read_ca(ca)) as client:
+        try:
+            client.status()
+        except CallError as error:
+            if server or error.status != "UNAVAILABLE":
+                raise
+        else:
+            yield client
+            return
+    yield None
+
+
+def unknown_camera(camera_id: str, where: str) -> RegistryError:
+    """Return the error for an id that is not in the registry."""
+    return RegistryError(f"camera {camera_id!r} is not in {where}; `patrol cameras list` shows all")
+
+
+def _sentence(problem: RowProblem) -> str:
+    value = "" if problem.value in problem.message else f" {problem.value!r}"
+    return f"{problem.column}{value}: {problem.message}"
 
 
 def _summary(problems: Sequence[RowProblem]) -> str:

@@ -16,7 +16,7 @@ from engine.feed.camera_url import check_url
 from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, format_of, read_rows
 from engine.interchange.gbt28181 import GB_COLUMNS, PARENT, REGISTRY_COLUMNS, check_names, to_gb, to_registry_row
 from engine.interchange.regions import hebei
-from engine.interchange.registry_rules import RowReader
+from engine.interchange.registry_rules import RowReader, was_rounded
 from engine.interchange.stream_url import StreamUrl
 from engine.model.camera import Camera
 from engine.model.registry import CameraStatus, RowProblem
@@ -65,6 +65,10 @@ class RegistryFile:
             report.notes.update(notes)
             if camera.region.startswith("13") and camera.region not in hebei():
                 report.notes[f"region {camera.region} is not in the table of Hebei"] += 1
+            if not problems and was_rounded(camera.camera_id):
+                report.notes[
+                    "camera_id ends with 00000, as if a spreadsheet had rounded it; compare with the source"
+                ] += 1
         self._good = report.good
         return report
 

@@ -16,8 +16,13 @@ from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
 from engine.model.packed_measurement import unpack_measurement
 from engine.model.verdict import Verdict
+from engine.serve.messages.convert import verdict_message
+from engine.serve.messages.proto_json import message_json, time_json
+from engine.serve.messages.resource_names import camera_name
 from engine.storage.db.store import VisitRecord
 
+_SHOWN = ("state", "kinds", "reason", "cause", "confidence", "rulesVersion")
+"""Fields of a Verdict that judging again can change."""
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -37,8 +42,8 @@ class Rejudged:
         """Return it as `patrol rejudge --json` prints it. `thresholds`: those that differ, before and after."""
         before, after = self.was.thresholds, self.would.thresholds
         return {
-            "camera_id": self.was.camera_id,
-            "at_wall_ns": self.was.at_wall_ns,
+            "camera": camera_name(self.was.camera_id),
+            "visitTime": time_json(self.was.at_wall_ns),
             "was": _json(self.was),
             "would": _json(self.would),
             "thresholds": {
@@ -97,11 +102,5 @@ def _outcome(verdict: Verdict) -> tuple[object, ...]:
 
 
 def _json(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "state": verdict.state.value,
-        "kinds": [kind.value for kind in verdict.kinds],
-        "reason": verdict.reason or None,
-        "cause": None if verdict.cause is None else verdict.cause.value,
-        "confidence": verdict.confidence,
-        "rules_version": verdict.rules_version,
-    }
+    tree = message_json(verdict_message(verdict, with_numbers=False))
+    return {name: tree[name] for name in _SHOWN if name in tree}

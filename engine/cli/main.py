@@ -9,6 +9,9 @@ import typer
 
 from engine import __version__
 from engine.cli import errors, exit_codes
+from engine.cli.camera_commands.check_now import check_now
+from engine.cli.camera_commands.picture import picture
+from engine.cli.camera_commands.show import verdicts
 from engine.cli.commands import cameras, config, db, evidence, findings, kpi, notices, token
 from engine.cli.commands.check import check
 from engine.cli.commands.export import export
@@ -24,13 +27,11 @@ from engine.cli.commands.web import web
 from engine.cli.options import ERR, OUT
 from engine.errors import PatrolError
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Patrols every kitchen camera of a province.",
-    epilog=exit_codes.epilog(),
-)
-for command in (run, web, demo, check, top, plan, pause, resume, simulate, rejudge, report, spot_check, audit, export):
+app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.", epilog=exit_codes.epilog())
+for command in (
+    run, web, demo, check, check_now, verdicts, picture, top, plan, pause, resume, simulate, rejudge, report,
+    spot_check, audit, export,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(config.app, name="config")
 app.add_typer(cameras.app, name="cameras")

@@ -42,10 +42,21 @@ def times_of(settings: Settings, utc: bool) -> Times:
     return Times(UTC if utc else load_calendar(settings.scheduler.calendar_file).timezone, wall_ns())
 
 
+def camera_id_from(text: str) -> str:
+    """Return the id of a camera that a user gives by its id, or by its name in the API (`cameras/ID`), as --json
+    prints it. Raises InvalidArgumentError for a name without an id."""
+    if not text.startswith("cameras/"):
+        return text
+    from engine.serve.messages.resource_names import camera_id_of
+
+    return camera_id_of(text, "CAMERA")
+
+
 @contextmanager
 def client_of(settings: Settings, server: str, token: str, ca: Path | None) -> "Iterator[PatrolClient]":
     """Open a client of the engine at `server`, or at the configuration's address if it is empty."""
-    from engine.client import PatrolClient, read_ca
+    from engine.client import PatrolClient
+    from engine.client.channel import read_ca
 
     address = server or settings.serve.grpc_listen
     with PatrolClient(address, token=token, ca=read_ca(ca)) as client:

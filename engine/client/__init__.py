@@ -5,7 +5,7 @@ Importing it loads gRPC, which takes long; the command line imports it only in t
 
 from engine.client.access import AccessClient
 from engine.client.canteens import CanteenClient
-from engine.client.channel import CallError, read_ca
+from engine.client.channel import CallError
 from engine.client.findings import FindingChanges, FindingClient
 from engine.client.patrol import CheckResult, Page, PatrolClient, WatchBatch
 from engine.client.pictures import ThumbnailResult
@@ -21,5 +21,4 @@ __all__ = [
     "PatrolClient",
     "ThumbnailResult",
     "WatchBatch",
-    "read_ca",
 ]

@@ -1,11 +1,11 @@
 """A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from engine.errors import ConfigError, ErrorReason, PatrolError, Resource
@@ -111,7 +111,8 @@ class Channel:
 
     def _error(self, error: Any) -> CallError:
         status = error.code().name
-        return _call_error(status, error, self._text)
+        details = rpc_status.from_call(error)
+        return _call_error(status, error.details() or "", () if details is None else details.details, self._text)
 
     def _text(self, status: str, reason: str, details: str) -> str:
         if status == "UNAUTHENTICATED":
@@ -161,25 +162,29 @@ class Channel:
         return f"no engine answers at {address}; start `patrol run`, or give its address with --server"
 
 
-def _call_error(status: str, error: Any, text: Callable[[str, str, str], str]) -> CallError:
-    """Return the error with what its details say. `text(status, reason, details)`: its message for people."""
+def error_of_status(status: status_pb2.Status) -> CallError:
+    """Return the error in a google.rpc.Status, such as one row of a batch."""
+    name = next((code.name for code in grpc.StatusCode if code.value[0] == status.code), grpc.StatusCode.UNKNOWN.name)
+    return _call_error(name, status.message, status.details, lambda code, _, details: details or code)
+
+
+def _call_error(status: str, message: str, details: Iterable[Any], text: Callable[[str, str, str], str]) -> CallError:
+    """Return the error with what its details say. `text(status, reason, message)`: its message for people."""
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     retry_info, resource_info = error_details_pb2.RetryInfo(), error_details_pb2.ResourceInfo()
     failure = error_details_pb2.PreconditionFailure()
-    details = rpc_status.from_call(error)
-    for detail in () if details is None else details.details:
-        for message in (info, bad_request, retry_info, resource_info, failure):
-            detail.Unpack(message)
+    for detail in details:
+        for kind in (info, bad_request, retry_info, resource_info, failure):
+            detail.Unpack(kind)
     resource = None
     if resource_info.resource_name:
-        kind = resource_info.resource_type.removeprefix(RESOURCE_TYPE_PREFIX)
-        resource = Resource(kind, resource_info.resource_name)
+        resource = Resource(resource_info.resource_type.removeprefix(RESOURCE_TYPE_PREFIX), resource_info.resource_name)
     elif failure.violations:
         resource = Resource("", failure.violations[0].subject)
     delay = retry_info.retry_delay
     return CallError(
         status,
-        text(status, info.reason, error.details() or ""),
+        text(status, info.reason, message),
         reason=_known(info.reason) or info.reason,
         violations=[(violation.field, violation.description) for violation in bad_request.field_violations],
         retry_s=delay.seconds + delay.nanos / 1e9 if retry_info.HasField("retry_delay") else None,

@@ -1,13 +1,20 @@
 """Calls FindingService: the ledger of findings."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.client.channel import Channel
-from engine.model.findings import Finding, FindingQuery, LedgerEvent
+from engine.client.channel import CallError, Channel, error_of_status
+from engine.model.findings import Finding, FindingQuery, FindingSummary, GroupBy, LedgerEvent
 from engine.model.picture import FindingPicture, RenderedPicture
-from engine.serve.messages.findings import COLLECTION, event_of, filter_message, finding_of
+from engine.serve.messages.findings import (
+    COLLECTION,
+    event_of,
+    filter_message,
+    finding_of,
+    order_text,
+    summary_of,
+)
 from engine.serve.messages.pictures import finding_picture_number, picture_of
 from engine.serve.messages.resource_names import numbered_name
 from patrol.v1 import findings_pb2, findings_pb2_grpc
@@ -39,15 +46,29 @@ class FindingClient:
         return finding_of(self._channel.call(self._stub.GetFinding, request))
 
     def list(self, query: FindingQuery | None = None) -> Iterator[Finding]:
-        """Yield all findings of a filter, newest first, page by page."""
+        """Yield all findings of a query in its order, page by page. `query.after` is ignored.
+
+        By number they come newest first, whatever `query.descending` says.
+        """
         query = query or FindingQuery()
-        request = findings_pb2.ListFindingsRequest(filter=filter_message(query), page_size=query.page_size)
+        request = findings_pb2.ListFindingsRequest(
+            filter=filter_message(query), page_size=query.page_size, order_by=order_text(query)
+        )
         while True:
             reply = self._channel.call(self._stub.ListFindings, request)
             yield from map(finding_of, reply.findings)
             request.page_token = reply.next_page_token
             if not request.page_token:
                 return
+
+    def summarize(
+        self, query: FindingQuery | None = None, tables: Iterable[tuple[GroupBy, ...]] = ()
+    ) -> FindingSummary:
+        """Count the findings of a filter: all of them, and grouped in each of the ways of `tables`, at most 16."""
+        request = findings_pb2.SummarizeFindingsRequest(
+            filter=filter_message(query or FindingQuery()), group_by=map(",".join, tables)
+        )
+        return summary_of(self._channel.call(self._stub.SummarizeFindings, request))
 
     def events(self, finding_id: int) -> Iterator[LedgerEvent]:
         """Yield the events of a finding, oldest first, page by page."""
@@ -85,6 +106,31 @@ class FindingClient:
             self._stub.SuperviseFinding, findings_pb2.SuperviseFindingRequest, finding_id, why, number, request_id
         )
 
+    def acknowledge_all(
+        self, findings: Mapping[int, int], why: str = "", *, request_id: str = ""
+    ) -> tuple[Finding | CallError, ...]:
+        """Acknowledge findings, each by itself; return what `acknowledge` would return or raise, in their order.
+
+        `findings`: by number of the finding, the number of its latest event as the caller knows it (0: do not check);
+        at most 1,000.
+        """
+        request = findings_pb2.BatchAcknowledgeFindingsRequest
+        return self._act_all(self._stub.BatchAcknowledgeFindings, request, findings, why, request_id)
+
+    def claim_all(
+        self, findings: Mapping[int, int], why: str = "", *, request_id: str = ""
+    ) -> tuple[Finding | CallError, ...]:
+        """Claim that faults are put right; otherwise as `acknowledge_all`."""
+        request = findings_pb2.BatchClaimFindingsRequest
+        return self._act_all(self._stub.BatchClaimFindings, request, findings, why, request_id)
+
+    def dismiss_all(
+        self, findings: Mapping[int, int], why: str, *, request_id: str = ""
+    ) -> tuple[Finding | CallError, ...]:
+        """Dismiss findings; otherwise as `acknowledge_all`."""
+        request = findings_pb2.BatchDismissFindingsRequest
+        return self._act_all(self._stub.BatchDismissFindings, request, findings, why, request_id)
+
     def picture(
         self,
         finding_id: int,
@@ -117,6 +163,19 @@ class FindingClient:
         for reply in self._channel.stream(self._stub.WatchFindings, request):
             changes = tuple((event_of(change.event), finding_of(change.finding)) for change in reply.changes)
             yield FindingChanges(changes, reply.resume_token)
+
+    def _act_all(
+        self, method: Any, request: Any, findings: Mapping[int, int], why: str, request_id: str
+    ) -> tuple[Finding | CallError, ...]:
+        targets = [
+            findings_pb2.FindingTarget(name=numbered_name(COLLECTION, finding_id), expected_number=number)
+            for finding_id, number in findings.items()
+        ]
+        reply = self._channel.call(method, request(targets=targets, why=why, request_id=request_id))
+        return tuple(
+            finding_of(result.finding) if result.HasField("finding") else error_of_status(result.error)
+            for result in reply.results
+        )
 
     def _act(self, method: Any, request: Any, finding_id: int, why: str, number: int, request_id: str) -> Finding:
         name = numbered_name(COLLECTION, finding_id)

@@ -36,6 +36,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import Verdict, View
 from engine.serve.messages.cameras import count_of, filter_message, level_number
 from engine.serve.messages.convert import (
+    REGISTRY_COLUMN,
     camera_message,
     engine_of,
     status_of,
@@ -256,7 +257,9 @@ class PatrolClient(PictureCalls):
                 yield cameras_pb2.ImportCamerasRequest(options=options, cameras=rows)
 
         reply = self._channel.call(self._cameras.ImportCameras, requests(), _IMPORT_S)
-        problems = tuple(RowProblem(p.index, _COLUMN.get(p.field, p.field), p.value, p.message) for p in reply.problems)
+        problems = tuple(
+            RowProblem(p.index, REGISTRY_COLUMN.get(p.field, p.field), p.value, p.message) for p in reply.problems
+        )
         return ImportReport(reply.added, reply.changed, reply.unchanged, problems)
 
     def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
@@ -375,7 +378,3 @@ class PatrolClient(PictureCalls):
     def league(self, query: LeagueQuery) -> LeagueTable:
         """Return regions ordered by a KPI."""
         return league_of(self._channel.call(self._patrol.QueryLeague, league_query_message(query)), query.kpi)
-
-
-_COLUMN = {"name": "camera_id", "display_name": "name", "disabled": "enabled"}
-"""The registry's column for a field of the message, where the two names differ."""

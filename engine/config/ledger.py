@@ -6,10 +6,11 @@ from pydantic import Field
 
 from engine.config.setting import Section, key
 from engine.model.findings import Level
-from engine.model.verdict import Severity
+from engine.model.verdict import FaultKind, Severity
 from engine.model.visit import FailureReason
 
 Hours = Annotated[float, Field(gt=0, le=8760)]
+DismissedKind = FaultKind | Literal["offline"]
 
 
 class RegionPolicy(Section):
@@ -54,6 +55,15 @@ class LedgerSettings(Section):
     )
     supervised_level: Literal["county", "city", "province", "never"] = key(
         "city", "A finding that is escalated to this level or above becomes supervised."
+    )
+    inspector_dismiss_severity: Literal["blind", "impaired", "cosmetic", "never"] = key(
+        "cosmetic",
+        "An inspector may dismiss a finding of this severity or a milder one; what is more severe needs an operator.",
+    )
+    inspector_dismiss_kinds: tuple[DismissedKind, ...] = key(
+        (),
+        "Fault kinds (docs/measuring.md), or `offline`, that an inspector may dismiss whatever their severity.",
+        max_length=32,
     )
     offline_min_h: float = key(
         0.5,

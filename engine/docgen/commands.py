@@ -58,7 +58,7 @@ def _described(words: tuple[str, ...], command: Any) -> str:
     lines = [f"## `{title}`", "", inspect.cleandoc(command.help), ""]
     if command.params:
         lines += ["| argument or option | default | meaning |", "|---|---|---|"]
-        lines += [f"| `{_placeholder(argument)}` | - | {_meaning(argument)} |" for argument in arguments]
+        lines += [f"| `{_in_cell(_placeholder(argument))}` | - | {_meaning(argument)} |" for argument in arguments]
         lines += [f"| {_spellings(option)} | {_default(option)} | {_meaning(option)} |" for option in options]
         lines.append("")
     return "\n".join(lines)
@@ -76,8 +76,13 @@ def _spellings(option: Any) -> str:
 
 
 def _meaning(parameter: Any) -> str:
-    meaning = (parameter.help or "-").replace("|", "\\|")
+    meaning = _in_cell(parameter.help or "-")
     return f"{meaning} Or in the environment: `{parameter.envvar}`." if parameter.envvar else meaning
+
+
+def _in_cell(text: str) -> str:
+    """Return a text as a cell of a table holds it."""
+    return text.replace("|", "\\|")
 
 
 def _default(option: Any) -> str:

@@ -87,9 +87,12 @@ class Port:
             for problem in problems:
                 camera_id = cameras[problem.index].camera_id
                 report(CAMERA_REFUSED, camera_id=camera_id, column=problem.column, why=problem.message)
-        if validate_only or (bad and not keep_good):
+        if bad and not keep_good:
             return ImportReport(problems=problems)
         good = [camera for index, camera in enumerate(cameras) if index not in bad]
+        if validate_only:
+            would = await asyncio.to_thread(self._store.registry.compare, good)
+            return ImportReport(*would, problems)
         counts = (0, 0, 0)
         for begin in range(0, len(good), _IMPORT_ROWS):
             rows = good[begin : begin + _IMPORT_ROWS]

@@ -25,6 +25,14 @@ _SHOWN_CHARS = 80
 _CHECKED_NAMES_MAX = 1000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+_FOREIGN = {
+    b"PK\x03\x04": "a workbook (.xlsx, .ods) or another ZIP file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
+    codecs.BOM_UTF16_LE: "UTF-16 text",
+    codecs.BOM_UTF16_BE: "UTF-16 text",
+}
+"""First bytes of files that spreadsheets write and this does not read, and what they are."""
+
 CheckNames = Callable[[Iterable[str]], None]
 """Raises RegistryError if these cannot be the columns of a file."""
 
@@ -56,6 +64,11 @@ def format_of(path: Path) -> FileFormat:
 
 def detect_encoding(file: BinaryIO) -> str:
     """Return the encoding that can decode the whole file; leave the file at its beginning. Raises RegistryError."""
+    file.seek(0)
+    begin = file.read(len(max(_FOREIGN, key=len)))
+    for magic, what in _FOREIGN.items():
+        if begin.startswith(magic):
+            raise RegistryError(f"the file is {what}; save it as CSV UTF-8 (Excel: Save As, CSV UTF-8)")
     for encoding in ("utf-8-sig", "gb18030"):
         file.seek(0)
         decoder = codecs.getincrementaldecoder(encoding)()

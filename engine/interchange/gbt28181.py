@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 
 from engine.errors import RegistryError
 from engine.interchange.regions import short_code
+from engine.interchange.registry_rules import spreadsheet_problem
 from engine.model.camera import Camera
 
 REGISTRY_COLUMNS = tuple(column.name for column in fields(Camera))
@@ -141,6 +142,9 @@ def check_names(names: Iterable[str], required: Iterable[str] = ("camera_id", "u
     twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     if not (unknown or missing or twice):
         return
+    separator = next((mark for mark in "\t;，、" if len(listed) == 1 and mark in listed[0]), "")
+    if separator:
+        raise RegistryError(f"the columns are separated by {separator!r}; allowed: a comma; save the file as CSV UTF-8")
     what = [
         *(f"unknown column {name!r}" for name in unknown),
         *(f"column {name!r} is missing" for name in missing),
@@ -166,6 +170,9 @@ def to_registry_row(cells: Mapping[str, str]) -> RegistryRow:
             row.given[column] = name
         elif cell and name != PARENT:
             row.notes.append(f"{name} is not kept by the registry")
+    problem = spreadsheet_problem(cells.get(PARENT, ""))
+    if problem:
+        row.problems.append((PARENT, cells[PARENT], problem))
     if in_gb_names:
         _fill_from_code(row, cells.get(PARENT, ""))
     return row

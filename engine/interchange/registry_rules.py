@@ -23,6 +23,13 @@ _REGION = re.compile(r"(\d{2}){0,3}", re.ASCII)
 _TRUE = {"true", "1", "yes", "是"}
 _FALSE = {"false", "0", "no", "否"}
 _SHOWN_CHARS = 80
+_ID_COLUMNS = ("camera_id", "site_id", "uplink")
+_SCIENTIFIC = re.compile(r"\d\.\d+[eE][+-]?\d+|\d+[eE]\+\d+", re.ASCII)
+_SPREADSHEET_TEXT = re.compile(r"'.+|=\s*\".*\"|=\s*TEXT\(.*\)", re.IGNORECASE)
+_KEEP_TEXT = (
+    "format the column as text before the ids go in (Excel: Data, From Text/CSV, type Text; LibreOffice: type Text in "
+    "the import dialogue), and save the file again"
+)
 
 CheckUrl = Callable[[str], None]
 """Raises SourceRefusedError if the URL is not allowed."""
@@ -46,8 +53,15 @@ class RowReader:
         earlier = self._line_of.setdefault(camera.camera_id, line)
         if earlier != line:
             message = f"appears twice, first in line {earlier}; an id may appear once; remove one of the two"
+            if was_rounded(camera.camera_id):
+                message += f"; if their last digits were others once, a spreadsheet has rounded them: {_KEEP_TEXT}"
             problems.append(RowProblem(index, "camera_id", camera.camera_id[:_SHOWN_CHARS], message, line))
         return camera, problems
+
+
+def was_rounded(code: str) -> bool:
+    """Whether a spreadsheet may have rounded this code: of 20 digits it keeps 15, and writes 0 for the rest."""
+    return len(code) == 20 and code.isascii() and code.isdecimal() and code.endswith("00000")
 
 
 def check_cameras(cameras: Sequence[Camera], check_url: CheckUrl) -> list[RowProblem]:
@@ -118,6 +132,10 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
     camera_id = camera.camera_id
     if not 1 <= len(camera_id) <= 64 or not camera_id.isprintable() or camera_id != camera_id.strip():
         bad("camera_id", camera_id, "allowed: 1 to 64 printable characters, none of them blank at either end")
+    for column in _ID_COLUMNS:
+        problem = spreadsheet_problem(getattr(camera, column))
+        if problem:
+            bad(column, getattr(camera, column), problem)
     if camera.url or not camera.push:
         try:
             check_url(camera.url)
@@ -134,3 +152,12 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
         if len(value) > longest or not value.isprintable() or value != value.strip():
             bad(column, value, f"allowed: at most {longest} printable characters, no blank at either end")
     return problems
+
+
+def spreadsheet_problem(text: str) -> str:
+    """Say what a spreadsheet has done to an id; empty if nothing can be seen."""
+    if _SCIENTIFIC.fullmatch(text):
+        return f"a spreadsheet has made a number of the id, and its last digits are lost; {_KEEP_TEXT}"
+    if _SPREADSHEET_TEXT.fullmatch(text):
+        return "a spreadsheet's mark for text is part of the id; remove the leading ' or the =\"...\" around it"
+    return ""

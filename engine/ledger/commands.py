@@ -1,6 +1,7 @@
 """Checks commands on findings: role, state and reason. Every refusal says why, and what to do instead. Pure."""
 
 from engine.errors import ConflictError, DeniedError, ErrorReason, InvalidArgumentError, Resource, StateError
+from engine.ledger.policy import Policy
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.findings import (
     REQUEST_ID_CHARS_MAX,
@@ -16,9 +17,9 @@ ROLES = {
     Step.CLAIMED: Role.INSPECTOR,
     Step.SUPERVISED: Role.OPERATOR,
     Step.CLOSED: Role.OPERATOR,
-    Step.DISMISSED: Role.OPERATOR,
+    Step.DISMISSED: Role.INSPECTOR,
 }
-"""The least role that each command needs."""
+"""The least role that each command needs; what an inspector may dismiss is up to the policy, see `check_allowed`."""
 _NEED_REASON = (Step.SUPERVISED, Step.CLOSED, Step.DISMISSED)
 
 
@@ -49,6 +50,26 @@ def check_command(command: FindingCommand, actor: Actor) -> None:
         )
     if command.step in _NEED_REASON and not command.why.strip():
         raise InvalidArgumentError("why", f"is empty; {command.step} needs a reason, which the ledger keeps; give one")
+
+
+def check_allowed(command: FindingCommand, finding: Finding, actor: Actor, policy: Policy) -> None:
+    """Check a command as `check_command` does, and whether the policy leaves the dismissal of the finding to operators.
+
+    Raises InvalidArgumentError and DeniedError.
+    """
+    check_command(command, actor)
+    if (
+        command.step is not Step.DISMISSED
+        or actor.role.includes(Role.OPERATOR)
+        or policy.inspector_may_dismiss(finding)
+    ):
+        return
+    name, allowed = f"findings/{finding.finding_id}", policy.settings.inspector_dismiss_severity
+    raise DeniedError(
+        f"{actor.name} is {actor.role}; {command.step} needs {Role.OPERATOR}, since {name} is {finding.severity} and "
+        f"ledger.inspector_dismiss_severity is {allowed}; ask someone with that role",
+        metadata={"role_needed": Role.OPERATOR, "role": actor.role, "finding": name, "severity": finding.severity},
+    )
 
 
 def is_repeated(command: FindingCommand, before: FindingCommand | None) -> bool:

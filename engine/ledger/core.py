@@ -143,7 +143,7 @@ class Ledger:
         """
         self._advance_clock(now_wall_ns)
         finding = self.findings[command.finding_id]
-        commands.check_command(command, actor)
+        commands.check_allowed(command, finding, actor, self._policy)
         commands.check_state(command, finding)
         actions: list[Action] = []
         why = command.why.strip()
@@ -231,7 +231,7 @@ class Ledger:
             at_wall_ns=self._now_wall_ns,
             who=ENGINE.name,
             why=(verdict.detail or verdict.reason)[:WHY_CHARS_MAX],
-            subject=Subject(camera.camera_id, fault.cause_key, camera.site_id, camera.site_name, camera.region),
+            subject=Subject.of_camera(camera, fault.cause_key),
             severity=fault.severity,
             level=level,
             deadline_wall_ns=self._now_wall_ns + self._policy.time_ns(camera.region, fault.severity, level),

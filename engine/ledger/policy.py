@@ -2,11 +2,13 @@
 
 from engine.clock import ns
 from engine.config.ledger import LedgerSettings, RegionPolicy
-from engine.model.findings import Level
+from engine.model.findings import Finding, Level
 from engine.model.verdict import Severity, State, Verdict
 
 LEVELS = tuple(Level)
 """Lowest first."""
+SEVERITIES = tuple(Severity)
+"""Worst first."""
 _S_PER_H = 3600
 _PREFIX_DIGITS = (6, 4, 2)
 
@@ -50,6 +52,13 @@ class Policy:
         """Return whether a finding that is escalated to this level becomes supervised."""
         lowest = self.settings.supervised_level
         return lowest != "never" and LEVELS.index(level) >= LEVELS.index(Level(lowest))
+
+    def inspector_may_dismiss(self, finding: Finding) -> bool:
+        """Return whether a person of role inspector may dismiss the finding; otherwise it needs an operator."""
+        if finding.subject.cause_key.partition("/")[0] in self.settings.inspector_dismiss_kinds:
+            return True
+        worst = self.settings.inspector_dismiss_severity
+        return worst != "never" and SEVERITIES.index(finding.severity) >= SEVERITIES.index(Severity(worst))
 
     def _policies(self, region: str) -> list[RegionPolicy]:
         """Return the policies of the prefixes of a region, longest first."""

@@ -11,7 +11,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
     """Read."""
     INSPECTOR = "inspector"
-    """Work on findings: acknowledge, claim, comment; request checks."""
+    """Work on findings: acknowledge, claim, dismiss what the policy allows; request checks."""
     OPERATOR = "operator"
     """Change the registry, the scheduler and baselines; dismiss and close findings."""
     ADMIN = "admin"

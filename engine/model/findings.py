@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from engine.model.camera import Camera, KeyPoint
 from engine.model.verdict import Severity
 
 WHY_CHARS_MAX = 500
@@ -83,7 +84,8 @@ class Subject:
     """What a finding is about, as the registry had it when the finding was opened.
 
     `cause_key`: the fault kind, `kind/cause` if the cause is known, or `offline`. `site_id`, `site_name`: the canteen.
-    `region`: GB/T 2260 code.
+    `region`: GB/T 2260 code. `camera_name`, `key_point`: of the camera; a finding from before they were stored has
+    those that the registry had at the upgrade.
     """
 
     camera_id: str
@@ -91,6 +93,15 @@ class Subject:
     site_id: str = ""
     site_name: str = ""
     region: str = ""
+    camera_name: str = ""
+    key_point: KeyPoint = KeyPoint.OTHER
+
+    @classmethod
+    def of_camera(cls, camera: Camera, cause_key: str) -> "Subject":
+        """Return the subject of a finding on a camera that is opened now."""
+        return cls(
+            camera.camera_id, cause_key, camera.site_id, camera.site_name, camera.region, camera.name, camera.key_point
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +200,38 @@ class FindingCommand:
     request_id: str = ""
 
 
+class FindingOrder(StrEnum):
+    """What a list of findings is ordered by; equal ones are in the order of their numbers."""
+
+    NUMBER = "number"
+    OPEN_TIME = "open_time"
+    DEADLINE_TIME = "deadline_time"
+    SEVERITY = "severity"
+    """Cosmetic is the lowest, blind the highest."""
+    LEVEL = "level"
+    """School is the lowest, province the highest."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCursor:
+    """A position in an ordered list: behind this finding.
+
+    `value`: the finding's value in the order of the list, as a number; 0 for order NUMBER.
+    """
+
+    finding_id: int
+    value: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class FindingQuery:
-    """Which findings to list, newest first. Empty fields do not filter.
+    """Which findings to list, and in which order. Empty fields do not filter.
 
-    `region_prefix`: GB/T 2260 prefix. `open_only`: leave out closed and dismissed findings. `page_token`: a finding
-    id; the page holds smaller ids only. 0 starts at the newest.
+    `region_prefix`: GB/T 2260 prefix. `open_only`: leave out closed and dismissed findings. `severity_min`: this severe
+    or worse. `cause_keys`: a kind without a cause stands for all its causes. `open_from_wall_ns`,
+    `open_until_wall_ns`: opened in this span; the end is excluded. `deadline_until_wall_ns`: with an earlier deadline.
+    0 means no limit. `overdue`, `supervised`: None does not filter. `text`: part of the camera's or the canteen's name;
+    upper and lower case are the same. `after`: the page begins behind this position; None begins at the first.
     """
 
     region_prefix: str = ""
@@ -204,16 +241,82 @@ class FindingQuery:
     level: Level | None = None
     open_only: bool = False
     page_size: int = 100
-    page_token: int = 0
+    after: FindingCursor | None = None
+    order: FindingOrder = FindingOrder.NUMBER
+    descending: bool = True
+    severity_min: Severity | None = None
+    cause_keys: frozenset[str] = frozenset()
+    open_from_wall_ns: int = 0
+    open_until_wall_ns: int = 0
+    deadline_until_wall_ns: int = 0
+    overdue: bool | None = None
+    supervised: bool | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FindingPage:
-    """One page of findings. `next_page_token`: 0 on the last page. `total`: findings that match, on all pages."""
+    """One page of findings.
+
+    `next_after`: `after` of the next page; None on the last page. `total`: findings that match, on all pages.
+    """
 
     findings: tuple[Finding, ...]
-    next_page_token: int
+    next_after: FindingCursor | None
     total: int
+
+
+class GroupBy(StrEnum):
+    """What findings are counted by."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+    STATE = "state"
+    KIND = "kind"
+    CAUSE_KEY = "cause_key"
+    SEVERITY = "severity"
+    LEVEL = "level"
+    OVERDUE = "overdue"
+    SUPERVISED = "supervised"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCount:
+    """Number of findings with the same values. Empty fields, and None: not grouped by it.
+
+    `count`: all of them. `open`: those that have not ended. `overdue_open`, `supervised_open`: of those.
+    """
+
+    region: str = ""
+    state: FindingState | None = None
+    kind: str = ""
+    cause_key: str = ""
+    severity: Severity | None = None
+    level: Level | None = None
+    overdue: bool | None = None
+    supervised: bool | None = None
+    count: int = 0
+    open: int = 0
+    overdue_open: int = 0
+    supervised_open: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCounts:
+    """Counts of findings, grouped in one way, the largest first. `left_out`: groups beyond the most that are given."""
+
+    by: tuple[GroupBy, ...]
+    groups: tuple[FindingCount, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSummary:
+    """Counts of the findings of one query. `total`: of all of them. `tables`: one for each way of grouping."""
+
+    total: FindingCount
+    tables: tuple[FindingCounts, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,15 @@ from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent
+from engine.model.findings import (
+    Finding,
+    FindingCommand,
+    FindingPage,
+    FindingQuery,
+    FindingSummary,
+    GroupBy,
+    LedgerEvent,
+)
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
@@ -131,6 +139,9 @@ class LedgerPort(Protocol):
     async def findings(self, query: FindingQuery) -> FindingPage:
         """Return a page of findings."""
 
+    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Count the findings of a query: all of them, and grouped in each of the ways of `tables`."""
+
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         """Return the events of a finding, oldest first."""
 
@@ -138,8 +149,14 @@ class LedgerPort(Protocol):
         """Carry out a command on a finding; return the finding once the event is stored.
 
         Raises NotFoundError if there is none, StateError if its state does not allow the command, ConflictError if
-        more has happened to it than the command expects.
+        more has happened to it than the command expects, DeniedError if the actor's role does not allow it.
         """
+
+    async def findings_of(self, finding_ids: Sequence[int]) -> Mapping[int, Finding]:
+        """Return those findings that exist, by number."""
+
+    async def act_all(self, commands: Sequence[FindingCommand], actor: Actor) -> tuple[Finding | Exception, ...]:
+        """Carry out commands, each by itself; return what `act` would return or raise for each, in their order."""
 
 
 class KpiPort(Protocol):

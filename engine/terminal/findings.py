@@ -1,11 +1,8 @@
-"""Renders findings and their events as table rows and as JSON."""
-
-from typing import Any
+"""Renders findings and their events as table rows."""
 
 from rich.text import Text
 
 from engine.model.findings import Finding, FindingState, LedgerEvent
-from engine.terminal.formatting import utc_text
 from engine.terminal.tables import Cell
 from engine.terminal.times import Times
 
@@ -60,45 +57,6 @@ def event_row(event: LedgerEvent, times: Times) -> list[Cell]:
         event.why,
         evidence,
     ]
-
-
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """Return the finding as JSON for programs; times are RFC 3339 in UTC."""
-    subject = finding.subject
-    return {
-        "finding": finding.finding_id,
-        "camera_id": subject.camera_id,
-        "cause_key": subject.cause_key,
-        "site_id": subject.site_id,
-        "site_name": subject.site_name,
-        "region": subject.region,
-        "state": finding.state,
-        "severity": finding.severity,
-        "level": finding.level,
-        "deadline": utc_text(finding.deadline_wall_ns),
-        "opened": utc_text(finding.opened_wall_ns),
-        "changed": utc_text(finding.changed_wall_ns),
-        "number": finding.number,
-        "claims": finding.claims,
-        "overdue": finding.overdue,
-        "supervised": finding.supervised,
-    }
-
-
-def event_json(event: LedgerEvent) -> dict[str, Any]:
-    """Return the event as JSON; severity, level and deadline are null where the event does not change them."""
-    return {
-        "number": event.number,
-        "step": event.step,
-        "at": utc_text(event.at_wall_ns),
-        "who": event.who,
-        "role": event.role,
-        "why": event.why,
-        "evidence": event.evidence,
-        "severity": event.severity,
-        "level": event.level,
-        "deadline": None if event.deadline_wall_ns is None else utc_text(event.deadline_wall_ns),
-    }
 
 
 def _flags(finding: Finding) -> list[str]:

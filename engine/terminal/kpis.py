@@ -1,7 +1,6 @@
-"""Renders KPIs as tables, CSV and JSON: one row per region or canteen, measured / registered beside every rate."""
+"""Renders KPIs as tables and CSV: one row per region or canteen, measured / registered beside every rate."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from engine.model.kpi import KpiName, KpiRow, KpiTable, LeagueTable, Rate
 
@@ -53,32 +52,6 @@ def csv_rows(table: KpiTable, region_name: Callable[[str], str]) -> Iterator[Seq
             row.site_name or region_name(row.region), row.site_id, str(row.days),
             *(str(cell) for name in KpiName for cell in _csv_rate(row.rates[name])),
         )  # fmt: skip
-
-
-def row_json(row: KpiRow, region_name: Callable[[str], str]) -> dict[str, Any]:
-    """Return one row as JSON."""
-    return {
-        "region": row.region,
-        "region_name": region_name(row.region),
-        "site_id": row.site_id,
-        "site_name": row.site_name,
-        "day": None if row.day is None else row.day.isoformat(),
-        "days": row.days,
-        "kpis": {name.value: rate_json(row.rates[name]) for name in KpiName},
-        "counts": row.counts._asdict(),
-    }
-
-
-def rate_json(rate: Rate) -> dict[str, Any]:
-    """Return one rate as JSON; `value` is null if the denominator is 0."""
-    return {
-        "value": None if rate.value is None else round(rate.value, 6),
-        "numerator": rate.numerator,
-        "denominator": rate.denominator,
-        "measured": rate.measured,
-        "registered": rate.registered,
-        "not_measured": rate.not_measured,
-    }
 
 
 def _cells(row: KpiRow, name: str) -> list[str]:

@@ -33,6 +33,29 @@ def show_lines(console: Console, columns: Sequence[str], rows: Iterable[Sequence
         console.out(line.rstrip(), highlight=False)
 
 
+class LineTable:
+    """Prints rows as they come, on a terminal and on a pipe alike. `columns`: names and widths, in terminal columns; a
+    longer cell moves the rest of its line. The names come before the first row."""
+
+    def __init__(self, console: Console, columns: Sequence[tuple[str, int]]) -> None:
+        self._console = console
+        self._head: Sequence[Cell] = [Text(name, style="bold") for name, _ in columns]
+        self._widths = [max(width, text_width(name)) for name, width in columns]
+
+    def add(self, row: Sequence[Cell]) -> None:
+        """Print a row; an empty cell is a dash."""
+        if self._head:
+            head, self._head = self._head, ()
+            self.add(head)
+        line = Text()
+        for cell, width in zip(row, self._widths, strict=True):
+            text = str(cell).replace("\n", " ") or "-"
+            line.append(text, style=cell.style if isinstance(cell, Text) else "")
+            line.append(" " * (max(0, width - text_width(text)) + 2))
+        line.rstrip()
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+
 def text_width(text: str) -> int:
     """Return the number of terminal columns that the text takes."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

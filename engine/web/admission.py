@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from engine.config.address import host_port, is_loopback
+from engine.errors import ErrorReason
 from engine.web.errors import HttpError, refusal
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -52,7 +53,7 @@ class Admission:
         if not is_loopback(peer) or any(name in headers for name in _PROXY_HEADERS) or not self._is_local(headers):
             raise refusal(
                 "UNAUTHENTICATED",
-                "UNAUTHENTICATED",
+                ErrorReason.TOKEN_MISSING,
                 "no token; send the header Authorization: Bearer TOKEN, as `patrol token create` printed it",
             )
         origin = headers.get("origin", "")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
+from engine.errors import ErrorReason
 from engine.metrics.web import WebMetrics
 from engine.runtime.log import logger
 from engine.web.admission import Admission
@@ -176,12 +177,14 @@ async def _plain_error(request: Request, error: HTTPException) -> Response:
 
 
 def _not_ready() -> HttpError:
-    return refusal("UNAVAILABLE", "UNAVAILABLE", "the engine does not serve yet, or no longer", retry_s=1)
+    return refusal(
+        "UNAVAILABLE", ErrorReason.TEMPORARILY_UNAVAILABLE, "the engine does not serve yet, or no longer", retry_s=1
+    )
 
 
 def _metrics_refused() -> HttpError:
     message = "metrics are shown to callers on this machine; set serve.metrics_public to show them to all"
-    return refusal("PERMISSION_DENIED", "PERMISSION_DENIED", message)
+    return refusal("PERMISSION_DENIED", "METRICS_REFUSED", message)
 
 
 _PAGES = ("/", "/openapi.json", "/patrol.v1.binpb", "/metrics", *_PROBES)

@@ -10,6 +10,7 @@ from google.rpc import status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from engine.errors import ErrorReason
 from engine.web.errors import HttpError, refusal
 from engine.web.routes import Method
 
@@ -109,10 +110,10 @@ class EngineChannel:
         code, message = error.code().name, error.details() or error.code().name
         if code == "UNAVAILABLE":
             message = "the engine does not answer; it starts, or is away: try again, and see the log of `patrol run`"
-            return refusal(code, code, message, retry_s=1)
+            return refusal(code, ErrorReason.TEMPORARILY_UNAVAILABLE, message, retry_s=1)
         if code == "DEADLINE_EXCEEDED":
             message = "it took longer than the deadline; ask for less at once, or send a longer header Grpc-Timeout"
-            return refusal(code, "TIMEOUT", message)
+            return refusal(code, ErrorReason.CALL_TIMED_OUT, message)
         number: int = error.code().value[0]
         return HttpError(status_pb2.Status(code=number, message=message))
 

@@ -8,7 +8,7 @@ from google.protobuf import any_pb2, json_format
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from engine.errors import InvalidArgumentError, PatrolError
+from engine.errors import ErrorReason, InvalidArgumentError, PatrolError
 
 DOMAIN = "kitchen-patrol"
 """The domain of the reasons in ErrorInfo; the same as in the engine's own errors."""
@@ -85,7 +85,9 @@ def refusal(
 
 def invalid(error: InvalidArgumentError) -> HttpError:
     """Return the error of a request whose fields the gateway cannot read."""
-    return refusal("INVALID_ARGUMENT", "INVALID_ARGUMENT", str(error).removeprefix(": "), violations=error.violations)
+    malformed = not error.violations[0][0]  # no field: the request as a whole
+    reason = ErrorReason.REQUEST_MALFORMED if malformed else error.error_reason
+    return refusal("INVALID_ARGUMENT", reason, str(error), violations=error.violations)
 
 
 def code_name(status: status_pb2.Status) -> str:

@@ -24,9 +24,9 @@ from engine.web.channel import EngineChannel
 from engine.web.errors import HttpError, invalid, refusal
 from engine.web.json_reader import read_json, read_query, set_path
 from engine.web.json_writer import to_json
-from engine.web.pictures import jpeg_response, real_path, wants_jpeg
+from engine.web.pictures import is_picture, jpeg_response, prefers_jpeg, set_etags
 from engine.web.replies import error_response, json_response, quality
-from engine.web.routes import Match, Method, Router
+from engine.web.routes import Match, Method, Router, picture_path
 from engine.web.streams import LineResponse, LineTooLongError, ReplyStream, event_response, lines_of
 
 BODY_S = 30.0
@@ -78,8 +78,10 @@ class Gateway:
 
     async def _answer(self, request: Request, stack: AsyncExitStack) -> Response:
         raw_path = request.scope["raw_path"].decode("latin-1")
-        match = self._match(request, raw_path)
+        call_path = picture_path(raw_path)
+        match = self._match(request, call_path or raw_path)
         method = match.route.method
+        as_jpeg = is_picture(method.reply) and (call_path is not None or prefers_jpeg(request))
         request.scope[LABEL] = method.name
         metadata = self._metadata(request)
         if method.streams_out:
@@ -93,26 +95,27 @@ class Gateway:
             )
         else:
             message = await self._read(request, match)
+            if as_jpeg:
+                set_etags(request, message)
             timeout_s = _timeout_s(request, self._settings.deadline_s, _CALL_S_MAX)
             reply = await self._engine.call(method, message, metadata, timeout_s)
-        if wants_jpeg(request, raw_path, method.reply):
-            return jpeg_response(request, reply)
+        if as_jpeg:
+            return jpeg_response(reply)
         large = reply.ByteSize() > _THREAD_BYTES
         body = await asyncio.to_thread(to_json, reply) if large else to_json(reply)
         headers = {"Cache-Control": "no-store"}
-        if "jpeg" in method.reply.DESCRIPTOR.fields_by_name:
+        if is_picture(method.reply):
             headers["Vary"] = "Accept, Accept-Encoding"
         return await json_response(request, body, headers=headers)
 
-    def _match(self, request: Request, raw_path: str) -> Match:
-        path = real_path(raw_path)
+    def _match(self, request: Request, path: str) -> Match:
         verb = "GET" if request.method == "HEAD" else request.method
         match = self._router.match(verb, path)
         if match is not None and not (request.method == "HEAD" and match.route.method.streams_out):
             return match
         verbs = self._router.verbs(path)
         if not verbs:
-            raise refusal("NOT_FOUND", "NO_SUCH_PATH", f"{raw_path[:200]!r} is no path of this API; / lists all paths")
+            raise refusal("NOT_FOUND", "NO_SUCH_PATH", f"{path[:200]!r} is no path of this API; / lists all paths")
         message = f"{request.method} is not allowed here; allowed: {', '.join(verbs)}"
         raise refusal("UNIMPLEMENTED", "METHOD_NOT_ALLOWED", message, http=405, headers={"Allow": ", ".join(verbs)})
 
@@ -134,7 +137,7 @@ class Gateway:
             kind = what.removeprefix("_")
             self._metrics.refused(kind)
             message = f"{most} {kind} are under way, which is the most (web.{kind}_max); try again in a second"
-            raise refusal("UNAVAILABLE", "TOO_MANY", message, retry_s=1)
+            raise refusal("UNAVAILABLE", f"TOO_MANY_{kind.upper()}", message, retry_s=1)
         setattr(self, what, getattr(self, what) + 1)
         self._metrics.in_flight(self._calls, self._streams)
         try:
@@ -193,7 +196,7 @@ class Gateway:
                     piece = await anext(pieces, None)
             except TimeoutError:
                 late = f"the body was not complete after {seconds_max:g} s; send less at once"
-                raise refusal("DEADLINE_EXCEEDED", "TIMEOUT", late, http=408) from None
+                raise refusal("DEADLINE_EXCEEDED", "BODY_TOO_SLOW", late, http=408) from None
             if piece is None:
                 return
             size += len(piece)

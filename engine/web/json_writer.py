@@ -94,7 +94,7 @@ def _value_writer(field: FieldDescriptor) -> Write | None:
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         return lambda value: value if math.isfinite(value) else _not_finite(value)
     if field.type == FieldDescriptor.TYPE_FLOAT:
-        return _short_float
+        return lambda value: value and _short_float(value)  # to a cache 0.0 and -0.0 are the same
     return None
 
 

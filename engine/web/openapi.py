@@ -7,7 +7,7 @@ from typing import Any
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from engine.web.routes import Route, Router
+from engine.web.routes import PICTURE_PATHS, Route, Router
 from patrol.v1 import bounds_pb2
 
 Comments = Mapping[str, str]
@@ -67,7 +67,8 @@ def openapi(comments: Comments) -> Json:
         path, names = readable_path(route.template)
         operation = _operation(route, names, schemas, comments)
         paths.setdefault(path, {})[route.verb.lower()] = operation
-    paths["/v1/cameras/{camera}/picture.jpg"] = {"get": _latest_picture(paths)}
+    for number, (path, target) in enumerate(PICTURE_PATHS):
+        paths[path] = {"get": _picture(number, path, paths[target.replace("latest", "{verdict}")]["get"])}
     services = dict.fromkeys(route.method.path.split("/")[1] for route in Router().routes)
     return {
         "openapi": "3.1.0",
@@ -132,14 +133,14 @@ def _failure() -> Json:
     return {"description": "An error.", "content": {"application/json": {"schema": {"$ref": f"{_REF}Error"}}}}
 
 
-def _latest_picture(paths: Mapping[str, Json]) -> Json:
-    """Describe the short path of a camera's latest picture."""
-    parameters = paths["/v1/cameras/{camera}/verdicts/{verdict}:picture"]["get"]["parameters"]
+def _picture(number: int, path: str, operation: Json) -> Json:
+    """Describe a path that ends in .jpg; `operation`: of the call that it means."""
+    named = [item for item in operation["parameters"] if item["in"] == "query" or f"{{{item['name']}}}" in path]
     return {
-        "operationId": "GetLatestPicture",
-        "tags": ["PatrolService"],
-        "description": "Returns a camera's latest picture as JPEG, with ETag and the time of its arrival.",
-        "parameters": [parameter for parameter in parameters if parameter["name"] != "verdict"],
+        "operationId": f"{operation['operationId']}Jpeg{number or ''}",
+        "tags": operation["tags"],
+        "description": f"{operation['description']} As JPEG, with ETag and the time of its arrival.",
+        "parameters": named,
         "responses": {
             "200": {"description": "OK", "content": {"image/jpeg": {"schema": {}}}},
             "304": {"description": "The caller has it: If-None-Match names its ETag."},

@@ -1,9 +1,11 @@
 """Finds the call that an HTTP request means, by the google.api.http annotations of the protos (AIP-127). Pure."""
 
+import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,10 +14,15 @@ from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.message import Message
 
 from engine.errors import InvalidArgumentError
-from patrol.v1 import access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2
+from patrol import v1
 
-FILES = (cameras_pb2, patrol_pb2, findings_pb2, scheduler_pb2, access_pb2)
-"""The files whose services have HTTP paths, in the order of the documentation."""
+PICTURE_PATHS = (
+    ("/v1/cameras/{camera}/picture.jpg", "/v1/cameras/{camera}/verdicts/latest:picture"),
+    ("/v1/cameras/{camera}/thumbnail.jpg", "/v1/cameras/{camera}:thumbnail"),
+    ("/v1/cameras/{camera}/verdicts/{verdict}.jpg", "/v1/cameras/{camera}/verdicts/{verdict}:picture"),
+    ("/v1/findings/{finding}/picture.jpg", "/v1/findings/{finding}:picture"),
+)
+"""Paths that ask for a picture whatever the header Accept says, and the path of the call that each means."""
 _VERBS = ("get", "put", "post", "delete", "patch")
 _TOKEN = re.compile(r"\{([\w.]+)(?:=([^}]*))?\}|\*\*|\*|[^{*]+")
 _ENCODED_SLASH = re.compile("(%2F)", re.IGNORECASE)
@@ -81,6 +88,17 @@ class Router:
         return sorted({route.verb for route in self.routes if route.pattern.fullmatch(raw_path)})
 
 
+def picture_path(raw_path: str) -> str | None:
+    """Return the path of the call that a path which ends in .jpg means; None if it is no such path."""
+    for template, target in PICTURE_PATHS:
+        names = re.findall(r"\{(\w+)\}", template)
+        pattern = re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(template))
+        found = re.fullmatch(pattern, raw_path)
+        if found is not None:
+            return target.format(**dict(zip(names, found.groups(), strict=True)))
+    return None
+
+
 @cache
 def methods() -> tuple[Method, ...]:
     """Return every call that has an HTTP path."""
@@ -98,8 +116,15 @@ def routes() -> Iterator[Route]:
             yield Route(verb.upper(), template, binding.body, method, pattern, variables, custom_verb)
 
 
+def _files() -> Iterator[Any]:
+    """Yield the module of each .proto file."""
+    for module in pkgutil.iter_modules(v1.__path__):
+        if module.name.endswith("_pb2"):
+            yield import_module(f"{v1.__name__}.{module.name}")
+
+
 def _annotated() -> Iterator[tuple[Method, Any]]:
-    for file in FILES:
+    for file in _files():
         for service in file.DESCRIPTOR.services_by_name.values():
             for descriptor in service.methods:
                 rule = descriptor.GetOptions().Extensions[annotations_pb2.http]

@@ -133,9 +133,9 @@ def test_pages_hold_still_while_findings_are_opened(store: Store, engine: sa.Eng
     told.observe(COVERED, at=camera("c9"))
     with write_transaction(engine) as connection:
         append(connection, entries(told.log)[before:])
-    second = store.findings.page(FindingQuery(page_size=2, page_token=first.next_page_token))
+    second = store.findings.page(FindingQuery(page_size=2, after=first.next_after))
     assert [finding.finding_id for finding in first.findings + second.findings] == [4, 3, 2, 1]
-    assert (first.total, second.total, second.next_page_token) == (4, 5, 0)
+    assert (first.total, second.total, second.next_after) == (4, 5, None)
 
 
 def test_commands_are_known_by_who_and_request_id(store: Store, told: LedgerHarness) -> None:
@@ -145,10 +145,10 @@ def test_commands_are_known_by_who_and_request_id(store: Store, told: LedgerHarn
         (("li", "r1"), FindingCommand(4, Step.CLAIMED, "seen", request_id="r1")),
     ]
     assert [key for key, _ in store.findings.requests(1)] == [("li", "r1")]
-    found = store.findings.request("wang", "r1")
-    assert found is not None
-    assert found.finding_id == 1
-    assert store.findings.request("wang", "r2") is None
+    assert store.findings.requests_of("wang", ["r1", "r2", "r3"]) == {
+        "r1": FindingCommand(1, Step.CLAIMED, "布已取下", request_id="r1")
+    }
+    assert set(store.findings.requests_of("li", ["r1", "r2"])) == {"r1", "r2"}
 
 
 def test_every_event_that_says_something_to_the_outside_is_in_the_outbox_once(

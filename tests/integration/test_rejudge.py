@@ -16,7 +16,6 @@ from engine.judge.state import JudgeState
 from engine.model.camera import Camera
 from engine.model.measurement import Measurement
 from engine.model.packed_measurement import pack_measurement, unpack_measurement
-from engine.model.verdict import State
 from engine.model.visit import FailureReason, VisitFailure
 from engine.storage.db.store import Store, VisitRecord
 from tests.support.command_line import patrol
@@ -139,7 +138,9 @@ def test_the_command_shows_what_would_change_and_ends_as_diff_does(url: str, tmp
     assert done.returncode == 1
     assert "soft" in done.stdout
     first = json.loads(patrol("rejudge", "--json", "--config", str(config)).stdout.splitlines()[0])
-    assert (first["was"]["state"], first["would"]["state"]) == (State.FAULT, State.OK)
+    assert first["camera"] == "cameras/soft"
+    assert (first["was"]["state"], first["would"]["state"]) == ("VERDICT_STATE_FAULT", "VERDICT_STATE_OK")
+    assert first["was"]["kinds"] == ["FAULT_KIND_BLURRED"]
     done = patrol("rejudge", "--since", "soon", "--config", str(config))
     assert done.returncode == 2
     assert "--since = 'soon'" in done.stderr

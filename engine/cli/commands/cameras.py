@@ -1,6 +1,5 @@
-"""`patrol cameras ...`: lists, imports and exports the registry of cameras."""
+"""`patrol cameras ...`: lists, imports and exports the registry of cameras; camera_commands has the rest."""
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -11,8 +10,12 @@ from typing import Annotated
 import typer
 
 from engine.cli import exit_codes
+from engine.cli.camera_commands.edit import add, delete, edit
+from engine.cli.camera_commands.import_output import import_json, show_check, show_import
+from engine.cli.camera_commands.show import show_camera
 from engine.cli.commands.platforms import disagree, pull_app
 from engine.cli.database import say_created
+from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     ERR,
     OUT,
@@ -29,9 +32,10 @@ from engine.cli.options import (
 from engine.cli.output_files import check_output
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
-from engine.model.registry import CameraQuery, RowProblem
+from engine.model.registry import CameraQuery, ImportReport
 from engine.model.verdict import State, UnknownReason
 from engine.model.visit import FailureReason
+from engine.redact import redact
 from engine.terminal.formatting import score_text, state_of, state_text, why_text
 from engine.terminal.tables import Cell, show_table
 
@@ -55,6 +59,10 @@ def import_cameras(
     stream_url: Annotated[
         str, typer.Option(help="URL for rows without one, for example rtsp://media:554/rtp/{parent_id}_{camera_id}.")
     ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be added and changed, and change nothing.")
+    ] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -62,32 +70,34 @@ def import_cameras(
 ) -> None:
     """Add and change cameras from a file. Reports every bad row, and then imports nothing unless --keep-good is given.
 
-    `***` in a url stands for the password that the registry already has. Exit 1: some rows are bad. See
-    docs/interchange.md.
+    Ids that a spreadsheet has made numbers of are bad rows: docs/registry.md says how to keep them as text. `***` in a
+    url stands for the password that the registry already has. Exit 1: some rows are bad. See docs/interchange.md.
     """
     from engine.batch.registry import open_registry
     from engine.batch.registry_files import RegistryFile
+    from engine.batch.registry_preview import preview
     from engine.interchange.stream_url import StreamUrl
 
     settings = settings_of(config)
     rows = RegistryFile(file, settings, StreamUrl(stream_url) if stream_url else None)
     check = rows.check()
-    for note, number in check.notes.items():
-        ERR.out(f"note: {note} ({number} rows)", highlight=False)
-    _show_problems(check.problems)
+    if not as_json:
+        show_check(check)
     if check.problems and not keep_good:
-        ERR.out(
-            f"{len(check.problems)} problems; nothing was imported (--keep-good imports the good rows)", highlight=False
-        )
+        if as_json:
+            print_json(import_json(ImportReport(), check, dry_run))
+        else:
+            text = f"{len(check.problems)} problems; nothing was imported (--keep-good imports the good rows)"
+            ERR.out(text, highlight=False)
         raise typer.Exit(exit_codes.NO)
-    with open_registry(settings, server, token, ca, create=True) as registry:
+    with open_registry(settings, server, token, ca, create=not dry_run) as registry:
         say_created(registry.created)
-        report = registry.upsert(rows.cameras(), keep_good)
-        _show_problems(report.problems)
-        OUT.out(
-            f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, in {registry.name}",
-            highlight=False,
-        )
+        changes = list(preview(registry, rows.cameras())) if dry_run else []
+        report = registry.upsert(rows.cameras(), keep_good, dry_run=dry_run)
+        if as_json:
+            print_json(import_json(report, check, dry_run, changes))
+        else:
+            show_import(report, registry.name, changes if dry_run else None)
     raise typer.Exit(exit_codes.NO if check.problems or report.problems else exit_codes.OK)
 
 
@@ -137,6 +147,7 @@ def export_cameras(
 @app.command("reset-baseline")
 def reset_baseline(
     camera_ids: Annotated[list[str], typer.Argument(help="Ids of cameras.", metavar="CAMERA_ID...")],
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -148,6 +159,12 @@ def reset_baseline(
     """
     with client_of(settings_of(config), server, token, ca) as client:
         reset, unknown = client.reset_baselines(camera_ids)
+    if as_json:
+        from engine.serve.messages.resource_names import camera_name
+        from patrol.v1 import cameras_pb2
+
+        print_message(cameras_pb2.ResetBaselineResponse(reset=reset, missing=map(camera_name, unknown)))
+        raise typer.Exit(1 if unknown else 0)
     OUT.out(f"{reset} reset" + (f", not known: {', '.join(unknown)}" if unknown else ""))
     raise typer.Exit(exit_codes.NO if unknown else exit_codes.OK)
 
@@ -174,7 +191,8 @@ def list_cameras(
     ca: CaOption = None,
 ) -> None:
     """List cameras with their latest verdicts."""
-    from engine.batch.registry import camera_json, open_registry
+    from engine.batch.registry import open_registry
+    from engine.serve.messages.convert import status_message
 
     if state and state not in set(State):
         raise ConfigError(f"--state {state!r}: allowed: {', '.join(State)}")
@@ -192,7 +210,7 @@ def list_cameras(
         )
         if as_json:
             for status in cameras:
-                OUT.out(json.dumps(camera_json(status), ensure_ascii=False), highlight=False)
+                print_message(status_message(status, redact))
             return
         table: list[list[Cell]] = []
         for status in cameras:
@@ -225,11 +243,9 @@ def _reasons(given: Sequence[str]) -> set[str]:
     return set(given)
 
 
+app.command("show")(show_camera)
+app.command("add")(add)
+app.command("edit")(edit)
+app.command("delete")(delete)
 app.add_typer(pull_app, name="pull")
 app.command("disagree")(disagree)
-
-
-def _show_problems(problems: Sequence[RowProblem]) -> None:
-    if problems:
-        rows = [[str(p.line or "-"), p.column, p.value, p.message] for p in problems]
-        show_table(ERR, ["line", "column", "value", "what"], rows)

@@ -1,6 +1,5 @@
 """`patrol check`: judges files and URLs once, without an engine."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import exit_codes
+from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.model.verdict import State
+from engine.redact import redact
 from engine.terminal.formatting import score_text, state_text
 from engine.terminal.progress import progress
-from engine.terminal.tables import show_table
+from engine.terminal.tables import Cell, show_table
 
 if TYPE_CHECKING:
     from engine.batch.check import (
@@ -53,7 +54,7 @@ def check(
         for answer in check_sources(sources, settings, done):
             answers.append(answer)
             if as_json:
-                OUT.out(json.dumps(answer.json(), ensure_ascii=False), highlight=False)
+                print_json(answer.json())
     if not as_json:
         _show_checks(answers)
     if picture is not None:
@@ -68,9 +69,9 @@ def _exit_code(answers: "Sequence[CheckResult]") -> int:
 
 
 def _show_checks(answers: "list[CheckResult]") -> None:
-    table = [
+    table: list[list[Cell]] = [
         [
-            answer.json()["source"],
+            redact(answer.source),
             state_text(answer.verdict.state),
             ", ".join(answer.verdict.kinds) or answer.verdict.reason,
             score_text(answer.verdict.scores.sharpness),
@@ -89,8 +90,8 @@ def _draw(answer: "CheckResult", path: Path) -> None:
     from engine.worker.annotate import draw_check
 
     if answer.keyframe is None or answer.measurement is None:
-        raise PatrolError(f"{answer.json()['source']}: no picture to draw")
+        raise PatrolError(f"{redact(answer.source)}: no picture to draw")
     rgb = decode_rgb(answer.keyframe.codec, bytes(answer.keyframe.payload))
-    title = answer.json()["source"].rpartition("/")[2]
+    title = redact(answer.source).rpartition("/")[2]
     draw_check(rgb, answer.measurement.tiles, answer.verdict, title, STRUCTURE_MIN).save(path)
     ERR.out(f"drew {path}")

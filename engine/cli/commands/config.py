@@ -1,15 +1,14 @@
 """`patrol config ...`: checks and compares configuration files, and applies one to a running engine."""
 
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.cli import exit_codes
+from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     OUT,
     CaOption,
@@ -56,9 +55,7 @@ def config_check(
     settings = load(file)
     count, warnings = _warnings(settings, registry, cameras, cores or os.cpu_count() or 1)
     if as_json:
-        OUT.out(
-            json.dumps({"file": str(file), "cameras": count, "warnings": warnings}, ensure_ascii=False), highlight=False
-        )
+        print_json({"file": str(file), "cameras": count, "warnings": warnings})
     else:
         for warning in warnings:
             OUT.out(f"warning: {warning}", highlight=False)
@@ -94,9 +91,11 @@ def config_diff(old: FileArgument, new: FileArgument, as_json: JsonOption = Fals
     """
     changes = diff(load(old), load(new))
     if as_json:
+        from engine.serve.messages.proto_json import message_json
+        from engine.serve.messages.schedule import change_message
+
         restart = any(not change.hot for change in changes)
-        tree = {"changes": [asdict(change) for change in changes], "restart": restart}
-        OUT.out(json.dumps(tree, ensure_ascii=False), highlight=False)
+        print_json({"changes": [message_json(change_message(change)) for change in changes], "restart": restart})
     elif changes:
         _show_changes(changes)
     else:
@@ -133,7 +132,9 @@ def config_apply(
                 raise
             raise ConfigError("\n".join(description for _, description in error.violations)) from error
     if as_json:
-        OUT.out(json.dumps(asdict(report) | {"dry_run": dry_run}, ensure_ascii=False), highlight=False)
+        from engine.serve.messages.schedule import report_message
+
+        print_message(report_message(report))
     else:
         _show_report(report, dry_run)
 

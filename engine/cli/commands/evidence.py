@@ -1,12 +1,12 @@
 """`patrol evidence`: lists and verifies the keyframes of announced faults that are kept on disk."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from engine.cli import exit_codes
+from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.config import Settings
 from engine.errors import ConfigError
@@ -34,7 +34,7 @@ def list_(
     )
     if as_json:
         for sighting in sightings:
-            OUT.out(json.dumps(sighting, ensure_ascii=False), highlight=False)
+            print_json(_json(sighting))
         return
     newest = sorted(sightings, key=lambda sighting: sighting["arrival_wall_ns"], reverse=True)
     times = times_of(settings, utc)
@@ -62,12 +62,10 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                 flaws.append(flaw)
             done(number)
     for flaw in flaws:
-        line = (
-            json.dumps({"sha256": flaw.sha256, "message": flaw.message})
-            if as_json
-            else f"{flaw.sha256}: {flaw.message}"
-        )
-        OUT.out(line, highlight=False)
+        if as_json:
+            print_json({"sha256": flaw.sha256, "message": flaw.message})
+        else:
+            OUT.out(f"{flaw.sha256}: {flaw.message}", highlight=False)
     if not as_json:
         OUT.out(f"{len(digests)} exhibits read, {len(flaws)} not whole", highlight=False)
     raise typer.Exit(exit_codes.NO if flaws else exit_codes.OK)
@@ -101,3 +99,25 @@ def _row(sighting: dict[str, Any], times: Times) -> list[str]:
         sighting["codec"],
         f"{sighting['bytes']:,}",
     ]
+
+
+def _json(sighting: dict[str, Any]) -> dict[str, object]:
+    """Return a sighting in the API's words; `verdict` is a Verdict without its thresholds, which are not kept here."""
+    from engine.serve.messages.convert import verdict_message
+    from engine.serve.messages.proto_json import message_json, time_json
+    from engine.serve.messages.resource_names import camera_name
+    from engine.storage.evidence.keyframe_file import verdict_of
+
+    camera_id, visit_id = sighting["camera_id"], sighting["visit_id"]
+    stream_time_ns = sighting["stream_time_ns"]
+    return {
+        "sha256": sighting["sha256"],
+        "bytes": str(sighting["bytes"]),
+        "camera": camera_name(camera_id),
+        "codec": sighting["codec"],
+        "source": sighting["source"],
+        "arrivalTime": time_json(sighting["arrival_wall_ns"]),
+        "streamTimeNs": None if stream_time_ns is None else str(stream_time_ns),
+        "verdict": message_json(verdict_message(verdict_of(sighting["verdict"], camera_id, visit_id))),
+        "beside": sighting["beside"],
+    }

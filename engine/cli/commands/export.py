@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engine.cli.database import open_to_read
-from engine.cli.options import OUT, ConfigOption, settings_of
+from engine.cli.json_output import print_json
+from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
 from engine.cli.output_files import check_output
 from engine.clock import NS_PER_S, wall_ns
 from engine.errors import ConfigError
@@ -29,6 +30,7 @@ def export(
     since: Annotated[datetime | None, typer.Option(help="Start, in the calendar's time zone. Default: all.")] = None,
     until: Annotated[datetime | None, typer.Option(help="End, itself excluded. Default: now.")] = None,
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix: 1301 is Shijiazhuang.")] = "",
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Write verdicts, or their sums by hour or day, to a Parquet file.
@@ -54,7 +56,10 @@ def export(
         else:
             span = what.value.removesuffix("s")
             rows = parquet.write_sums(store.history.sums(span, first_ns, end_ns, region, zone), span, file)
-    OUT.out(f"{rows} rows in {file}", highlight=False)
+    if as_json:
+        print_json({"file": str(file), "rows": str(rows)})
+    else:
+        OUT.out(f"{rows} rows in {file}", highlight=False)
 
 
 def _wall_ns(time: datetime, zone: ZoneInfo) -> int:

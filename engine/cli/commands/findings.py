@@ -1,6 +1,5 @@
 """`patrol findings ...`: reads the ledger (台账) of a running engine, and acknowledges, claims and closes findings."""
 
-import json
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     OUT,
     CaOption,
@@ -21,8 +21,9 @@ from engine.cli.options import (
     times_of,
 )
 from engine.errors import ConfigError
-from engine.model.findings import WHY_CHARS_MAX, Finding, FindingQuery, FindingState, Level
-from engine.terminal.findings import columns, event_columns, event_json, event_row, finding_json, finding_row
+from engine.model.findings import WHY_CHARS_MAX, Finding, FindingOrder, FindingQuery, FindingState, Level
+from engine.model.verdict import Severity
+from engine.terminal.findings import columns, event_columns, event_row, finding_row
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
@@ -54,6 +55,23 @@ def list_findings(
     state: Annotated[list[FindingState] | None, typer.Option(help="Only in this state; may be repeated.")] = None,
     level: Annotated[Level | None, typer.Option(help="Only findings that this level is responsible for.")] = None,
     ended: Annotated[bool, typer.Option("--all", help="Include findings that are closed or dismissed.")] = False,
+    severity: Annotated[Severity | None, typer.Option(help="Only this severe or worse; blind is the worst.")] = None,
+    cause: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this kind (blurred, offline), or kind/cause (blurred/grease); may be repeated."),
+    ] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only findings whose deadline has passed.")] = False,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Only findings that a higher level watches.")
+    ] = False,
+    text: Annotated[str, typer.Option("--find", help="Only cameras and canteens with this text in their name.")] = "",
+    order: Annotated[
+        FindingOrder,
+        typer.Option(help="Order: number (newest first), open_time, deadline_time, severity or level."),
+    ] = FindingOrder.NUMBER,
+    descending: Annotated[
+        bool, typer.Option("--desc", help="The highest first, in an order other than number.")
+    ] = False,
     rows: Annotated[int, typer.Option(help="Findings to show at most.", min=1, max=1_000_000)] = 100,
     utc: UtcOption = False,
     as_json: JsonOption = False,
@@ -62,10 +80,23 @@ def list_findings(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """List open findings, newest first."""
+    """List open findings, newest first unless --order says otherwise."""
     states = frozenset(state or ())
     query = FindingQuery(
-        region, site, camera, states, level, open_only=not ended and not states, page_size=min(rows, _PAGE_ROWS_MAX)
+        region,
+        site,
+        camera,
+        states,
+        level,
+        open_only=not ended and not states,
+        page_size=min(rows, _PAGE_ROWS_MAX),
+        order=order,
+        descending=descending or order is FindingOrder.NUMBER,
+        severity_min=severity,
+        cause_keys=frozenset(cause or ()),
+        overdue=True if overdue else None,
+        supervised=True if supervised else None,
+        text=text,
     )
     settings = settings_of(config)
     times = times_of(settings, utc)
@@ -73,7 +104,7 @@ def list_findings(
         findings = list(islice(client.findings.list(query), rows))
     if as_json:
         for finding in findings:
-            _print_json(finding_json(finding))
+            _print_finding(finding)
         return
     rows_shown = [finding_row(finding, times) for finding in findings]
     show_table(OUT, columns(times), rows_shown, f"{len(findings)} findings")
@@ -96,7 +127,15 @@ def show(
         current = client.findings.get(finding)
         events = list(client.findings.events(finding))
     if as_json:
-        _print_json({**finding_json(current), "events": [event_json(event) for event in events]})
+        from engine.serve.messages.findings import event_message, finding_message
+        from engine.serve.messages.proto_json import message_json
+
+        print_json(
+            {
+                "finding": message_json(finding_message(current)),
+                "events": [message_json(event_message(event)) for event in events],
+            }
+        )
         return
     show_table(OUT, columns(times), [finding_row(current, times)])
     show_table(OUT, event_columns(times), [event_row(event, times) for event in events])
@@ -189,7 +228,7 @@ def _act(
     with client_of(settings_of(config), server, token, ca) as client:
         finding = command(client.findings)
     if as_json:
-        _print_json(finding_json(finding))
+        _print_finding(finding)
     else:
         OUT.out(f"findings/{finding.finding_id}: {finding.state} (event {finding.number})", highlight=False)
 
@@ -200,5 +239,7 @@ def _short(why: str) -> str:
     return why
 
 
-def _print_json(value: object) -> None:
-    OUT.out(json.dumps(value, ensure_ascii=False), highlight=False)
+def _print_finding(finding: Finding) -> None:
+    from engine.serve.messages.findings import finding_message
+
+    print_message(finding_message(finding))

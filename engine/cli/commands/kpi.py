@@ -1,29 +1,42 @@
-"""`patrol kpi`: shows the KPIs and the league of counties, read from the database."""
+"""`patrol kpi`: shows the KPIs and the league of counties, from the database or a running engine."""
 
 import csv
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
 from engine.cli.database import open_to_read
-from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.json_output import print_message
+from engine.cli.options import (
+    ERR,
+    OUT,
+    CaOption,
+    ConfigOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+    client_of,
+    settings_of,
+)
 from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
-from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery
+from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.terminal import kpis as shown
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
+    from engine.client import PatrolClient
     from engine.storage.db.kpis import Kpis
 
 app = typer.Typer(help="KPIs with numerator, denominator and what was measured; see docs/kpis.md.")
 
+_PAGE_ROWS = 1000
 RegionOption = Annotated[str, typer.Option("--region", help="GB/T 2260 prefix: 13 is all of Hebei.")]
 FromOption = Annotated[
     str, typer.Option("--from", help="First day, such as 2026-11-01. Default: the latest day counted.")
@@ -42,27 +55,30 @@ def kpi(
     as_json: JsonOption = False,
     as_csv: Annotated[Path | None, typer.Option("--csv", help="CSV file to write instead of printing a table.")] = None,
     config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
 ) -> None:
     """Show KPIs by province, city, county or canteen. Over several days, camera-days are added up.
 
-    Reads the database that the configuration names, whether the engine runs or not. Beside every rate is the number of
-    cameras or canteens that were measured, of those registered.
+    Reads the database that the configuration names, whether the engine runs or not; with --server, asks that engine.
+    Beside every rate is the number of cameras or canteens that were measured, of those registered.
     """
     if context.invoked_subcommand is not None:
         return
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv: give one of them")
     check_output(as_csv, "--csv")
-    from engine.hub.services.kpis import kpi_table
-
     query = KpiQuery(_region(region), by, *_days(first, last), each_day)
-    with _record(config) as record:
-        table = kpi_table(record, query)
+    with _opened(config, server, token, ca) as kpis:
+        table = kpis.table(query)
     _check_counted(table.from_day, table.to_day)
     if as_csv is not None:
         _write_csv(table, as_csv)
     elif as_json:
-        _print_json(table)
+        from engine.serve.messages.kpis import table_message
+
+        print_message(table_message(table, ""))
     else:
         columns = [*shown.COLUMNS]
         show_table(OUT, columns, shown.table_rows(table, hebei().label))
@@ -84,42 +100,79 @@ def league(
     ] = 0.5,
     as_json: JsonOption = False,
     config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
 ) -> None:
     """Rank counties, best first, beside the rate of the same number of days before. Equal rates share a place."""
     if by == KpiBy.CANTEEN:
         raise ConfigError("--by canteen: a league ranks provinces, cities or counties; use `patrol kpi --by canteen`")
-    from engine.hub.services.kpis import league_table
-
     query = LeagueQuery(_region(region), name, by, *_days(first, last), measured_min)
-    with _record(config) as record:
-        table = league_table(record, query)
+    with _opened(config, server, token, ca) as kpis:
+        table = kpis.league(query)
     _check_counted(table.from_day, table.to_day)
-    if not as_json:
-        columns = ["place", "region", "name", name.value, "measured", "before"]
-        show_table(OUT, columns, shown.league_rows(table, hebei().label))
-        OUT.out(_days_text(table.from_day, table.to_day), highlight=False)
+    if as_json:
+        from engine.serve.messages.kpis import league_message
+
+        print_message(league_message(table))
         return
-    for line in table.rows:
-        before = None if line.before is None else shown.rate_json(line.before)
-        row = {"place": line.place, "kpi": name.value, "before": before, **shown.row_json(line.row, hebei().label)}
-        OUT.out(json.dumps(row, ensure_ascii=False), highlight=False)
+    columns = ["place", "region", "name", name.value, "measured", "before"]
+    show_table(OUT, columns, shown.league_rows(table, hebei().label))
+    OUT.out(_days_text(table.from_day, table.to_day), highlight=False)
+
+
+class KpiSource(Protocol):
+    """Where KPIs come from: the database, or the API of an engine elsewhere."""
+
+    def table(self, query: KpiQuery) -> KpiTable:
+        """Return all rows of KPIs."""
+
+    def league(self, query: LeagueQuery) -> LeagueTable:
+        """Return regions ordered by a KPI."""
+
+
+class _DatabaseKpis:
+    def __init__(self, kpis: "Kpis") -> None:
+        self._kpis = kpis
+
+    def table(self, query: KpiQuery) -> KpiTable:
+        from engine.hub.services.kpis import kpi_table
+
+        return kpi_table(self._kpis, query)
+
+    def league(self, query: LeagueQuery) -> LeagueTable:
+        from engine.hub.services.kpis import league_table
+
+        return league_table(self._kpis, query)
+
+
+class _ApiKpis:
+    def __init__(self, client: "PatrolClient") -> None:
+        self._client = client
+
+    def table(self, query: KpiQuery) -> KpiTable:
+        query = replace(query, page_size=_PAGE_ROWS)
+        page = self._client.kpis(query)
+        rows = [*page.rows]
+        while page.next_page_token:
+            page = self._client.kpis(replace(query, page_token=page.next_page_token))
+            rows += page.rows
+        return replace(page, rows=tuple(rows))
+
+    def league(self, query: LeagueQuery) -> LeagueTable:
+        return self._client.league(query)
 
 
 @contextmanager
-def _record(config: Path | None) -> "Iterator[Kpis]":
-    with open_to_read(settings_of(config)) as store:
-        yield store.kpis
-
-
-def _print_json(table: KpiTable) -> None:
-    head: dict[str, Any] = {
-        "from_day": None if table.from_day is None else table.from_day.isoformat(),
-        "to_day": None if table.to_day is None else table.to_day.isoformat(),
-        "by": table.by.value,
-        "rows": [shown.row_json(row, hebei().label) for row in table.rows],
-        "total": shown.row_json(table.total, hebei().label),
-    }
-    OUT.out(json.dumps(head, ensure_ascii=False), highlight=False)
+def _opened(config: Path | None, server: str, token: str, ca: Path | None) -> Iterator[KpiSource]:
+    """Open the engine at `server` if one is named, else the database of the configuration."""
+    settings = settings_of(config)
+    if server:
+        with client_of(settings, server, token, ca) as client:
+            yield _ApiKpis(client)
+        return
+    with open_to_read(settings) as store:
+        yield _DatabaseKpis(store.kpis)
 
 
 def _write_csv(table: KpiTable, path: Path) -> None:

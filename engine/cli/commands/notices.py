@@ -7,11 +7,11 @@ import typer
 
 from engine.cli import exit_codes
 from engine.cli.database import open_to_read
+from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.clock import wall_ns
 from engine.errors import ConfigError
 from engine.model.notice import DeliveryState, PendingDelivery
-from engine.terminal.formatting import utc_text
 from engine.terminal.tables import show_table
 from engine.terminal.times import Times
 
@@ -39,7 +39,7 @@ def list_notices(
         backlogs = store.outbox.backlogs()
     if as_json:
         for delivery in deliveries:
-            OUT.out(json.dumps(_json(delivery), ensure_ascii=False), highlight=False)
+            print_json(_json(delivery))
         return
     times = times_of(settings, utc)
     columns = ["notice", *times.head("at"), "kind", "region", "state", "attempts", *times.head("next"), "error"]
@@ -56,6 +56,7 @@ def replay(
         typer.Argument(help="ENDPOINT/NUMBER as `list` shows it; ENDPOINT alone: all its dead ones."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All notices that were given up.")] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Send notices again that were given up. They keep their ids, so receivers recognise them.
@@ -67,16 +68,20 @@ def replay(
     selected = [("", None)] if everything else [_parse_name(name) for name in notices or ()]
     with open_to_read(settings_of(config)) as store:
         numbers = [store.outbox.replay(endpoint, seq, wall_ns()) for endpoint, seq in selected]
-    OUT.out(f"{sum(numbers)} queued again", highlight=False)
     missing = [name for name, number in zip(notices or (), numbers, strict=False) if not number]
-    for name in missing:
-        ERR.out(f"{name}: not among the notices that were given up", highlight=False)
+    if as_json:
+        print_json({"queued": sum(numbers), "missing": missing})
+    else:
+        OUT.out(f"{sum(numbers)} queued again", highlight=False)
+        for name in missing:
+            ERR.out(f"{name}: not among the notices that were given up", highlight=False)
     raise typer.Exit(exit_codes.NO if missing else exit_codes.OK)
 
 
 @app.command("test")
 def try_out(
     endpoint: Annotated[str, typer.Argument(help="Name of an endpoint in the configuration.")],
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Send one event of the type cn.kitchen-patrol.test.v1 to an endpoint, once, and show the outcome.
@@ -96,7 +101,10 @@ def try_out(
         )
     now_ns = wall_ns()
     answer = send_once(endpoints[endpoint], trial_notice(endpoint, now_ns), notices.source, now_ns)
-    OUT.out(f"{endpoint}: {answer.outcome}{': ' if answer.detail else ''}{answer.detail}", highlight=False)
+    if as_json:
+        print_json({"endpoint": endpoint, "outcome": answer.outcome, "detail": answer.detail})
+    else:
+        OUT.out(f"{endpoint}: {answer.outcome}{': ' if answer.detail else ''}{answer.detail}", highlight=False)
     raise typer.Exit(exit_codes.OK if answer.outcome == Outcome.DELIVERED else exit_codes.NO)
 
 
@@ -123,17 +131,20 @@ def _row(delivery: PendingDelivery, times: Times) -> list[str]:
 
 
 def _json(delivery: PendingDelivery) -> dict[str, object]:
+    """Return a delivery as JSON. `data` is what the receiver gets, in its own words (docs/notices.md)."""
+    from engine.serve.messages.proto_json import time_json
+
     notice = delivery.notice
     return {
         "notice": delivery.name,
         "kind": notice.kind,
         "finding": f"findings/{notice.finding_id}" if notice.finding_id else None,
-        "at": utc_text(notice.at_wall_ns),
+        "time": time_json(notice.at_wall_ns),
         "region": notice.region,
         "state": delivery.state,
         "attempts": delivery.attempts,
-        "queued": utc_text(delivery.queued_wall_ns),
-        "next": utc_text(delivery.next_wall_ns),
-        "last_error": delivery.last_error,
+        "queueTime": time_json(delivery.queued_wall_ns),
+        "nextTime": time_json(delivery.next_wall_ns),
+        "lastError": delivery.last_error,
         "data": json.loads(notice.body),
     }

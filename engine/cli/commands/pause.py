@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.json_output import print_message
 from engine.cli.options import (
     OUT,
     CaOption,
     ConfigOption,
+    JsonOption,
     ServerOption,
     TokenOption,
     UtcOption,
@@ -33,6 +35,7 @@ def pause(
     host: HostOption = "",
     camera: CameraOption = "",
     minutes: Annotated[float, typer.Option(help="Minutes until it ends; 0: until it is resumed.", min=0)] = 0.0,
+    as_json: JsonOption = False,
     utc: UtcOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
@@ -44,7 +47,7 @@ def pause(
     until_ns = wall_ns() + ns(60 * minutes) if minutes else 0
     settings = settings_of(config)
     with client_of(settings, server, token, ca) as client:
-        _show(client.pause(scope, reason, until_ns), "paused", times_of(settings, utc))
+        _show(client.pause(scope, reason, until_ns), "paused", times_of(settings, utc), as_json)
 
 
 def resume(
@@ -52,6 +55,7 @@ def resume(
     uplink: UplinkOption = "",
     host: HostOption = "",
     camera: CameraOption = "",
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -60,7 +64,7 @@ def resume(
     """Resume visits. Name exactly the region, recorder, platform or camera that was paused; `patrol top` lists them."""
     settings = settings_of(config)
     with client_of(settings, server, token, ca) as client:
-        _show(client.resume(_scope(region, uplink, host, camera)), "resumed", times_of(settings, False))
+        _show(client.resume(_scope(region, uplink, host, camera)), "resumed", times_of(settings, False), as_json)
 
 
 def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScope:
@@ -79,7 +83,12 @@ def _scope(region: str | None, uplink: str, host: str, camera: str) -> PauseScop
     return given[0]
 
 
-def _show(status: PauseStatus, action: str, times: Times) -> None:
+def _show(status: PauseStatus, action: str, times: Times, as_json: bool) -> None:
+    if as_json:
+        from engine.serve.messages.schedule import pause_message
+
+        print_message(pause_message(status))
+        return
     scope, until_ns = status.pause.scope, status.pause.until_wall_ns
     end = f", until {times.sentence(until_ns)}" if until_ns and action == "paused" else ""
     OUT.out(f"{action}: {scope.kind} {scope.value or 'all'}, {status.cameras:,} cameras{end}", highlight=False)

@@ -1,8 +1,6 @@
 """`patrol cameras pull` and `disagree`: store what media platforms claim, and compare it with our verdicts."""
 
-import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +8,7 @@ import typer
 
 from engine.cli import exit_codes
 from engine.cli.database import say_created
+from engine.cli.json_output import print_json, problem_json
 from engine.cli.options import (
     ERR,
     OUT,
@@ -25,12 +24,13 @@ from engine.cli.options import (
 from engine.errors import ConfigError
 from engine.interchange.regions import hebei
 from engine.interchange.stream_url import StreamUrl
-from engine.terminal.formatting import state_text, utc_text
+from engine.terminal.formatting import state_text
 from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
     from engine.batch.platforms import PlatformListing, PullOptions, PullReport
     from engine.interchange.http_json import PlatformHttp
+    from engine.interchange.platform_claims import Disagreement
 
 pull_app = typer.Typer(no_args_is_help=True, help="Read the channel list of a media platform into the registry.")
 
@@ -151,19 +151,7 @@ def disagree(
         comparison = compare_claims(registry, region)
     if as_json:
         for item in comparison.disagree:
-            line = {
-                "camera_id": item.camera.camera_id,
-                "name": item.camera.name,
-                "site_name": item.camera.site_name,
-                "region": item.camera.region,
-                "region_name": hebei().label(item.camera.region),
-                "platform": "online" if item.platform_online else "offline",
-                "platform_status": item.camera.platform_status,
-                "ours": item.ours.value,
-                "why": item.why,
-                "since": utc_text(item.since_wall_ns),
-            }
-            OUT.out(json.dumps(line, ensure_ascii=False), highlight=False)
+            print_json(_disagreement_json(item))
         return
     rows = [
         [
@@ -217,7 +205,7 @@ def _pull(
         say_created(registry.created)
         report = pull(registry, pulled, order, settings)
     if as_json:
-        OUT.out(json.dumps(_report_json(report, order.dry_run), ensure_ascii=False), highlight=False)
+        print_json(_report_json(report, order.dry_run))
     else:
         for note in pulled.notes:
             ERR.out(f"note: {note}", highlight=False)
@@ -244,17 +232,48 @@ def _show(report: "PullReport") -> None:
     OUT.out()
 
 
-def _report_json(report: "PullReport", dry_run: bool) -> dict[str, object]:
+def _disagreement_json(item: "Disagreement") -> dict[str, object]:
+    from engine.serve.messages.convert import state_number
+    from engine.serve.messages.proto_json import time_json
+    from engine.serve.messages.resource_names import camera_name
+    from patrol.v1 import verdicts_pb2
+
     return {
-        "dry_run": dry_run,
+        "camera": camera_name(item.camera.camera_id),
+        "displayName": item.camera.name,
+        "siteName": item.camera.site_name,
+        "region": item.camera.region,
+        "regionName": hebei().label(item.camera.region),
+        "platform": "online" if item.platform_online else "offline",
+        "platformStatus": item.camera.platform_status,
+        "announced": verdicts_pb2.VerdictState.Name(state_number(item.ours)),
+        "why": item.why,
+        "sinceTime": time_json(item.since_wall_ns),
+    }
+
+
+def _report_json(report: "PullReport", dry_run: bool) -> dict[str, object]:
+    from engine.serve.messages.resource_names import camera_name
+
+    return {
+        "dryRun": dry_run,
         "channels": report.channels,
         "known": report.known,
         "absent": report.absent,
         "added": report.added,
-        "changes": [asdict(change) for change in report.changes],
+        "changes": [
+            {
+                "camera": camera_name(change.camera_id),
+                "displayName": change.name,
+                "region": change.region,
+                "was": change.was,
+                "now": change.now,
+            }
+            for change in report.changes
+        ],
         "unknown": [
-            {"camera_id": channel.ids[0], "name": channel.name, "region": channel.region, "status": channel.status}
+            {"id": channel.ids[0], "displayName": channel.name, "region": channel.region, "status": channel.status}
             for channel in report.unknown
         ],
-        "problems": [asdict(problem) for problem in report.problems],
+        "problems": [problem_json(problem) for problem in report.problems],
     }

@@ -1,12 +1,12 @@
 """`patrol rejudge`: judges the latest pictures again under other thresholds."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli import exit_codes
 from engine.cli.database import open_to_read
+from engine.cli.json_output import print_json
 from engine.cli.options import OUT, ConfigOption, JsonOption, UtcOption, settings_of, times_of
 from engine.clock import wall_ns
 from engine.terminal.tables import show_table
@@ -39,7 +39,7 @@ def rejudge(
     with open_to_read(settings) as store:
         for result in batch.rejudge(store.measured(earliest_ns, region), settings.judge, totals):
             if as_json and (result.changed or every):
-                OUT.out(json.dumps(result.json(), ensure_ascii=False), highlight=False)
+                print_json(result.json())
             elif result.changed and len(rows) < rows_max:
                 rows.append(
                     [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.database import open_to_read
+from engine.cli.json_output import print_json
 from engine.cli.options import ERR, ConfigOption, settings_of
 from engine.cli.output_files import check_output, write_text
 from engine.clock import wall_ns
@@ -15,6 +16,7 @@ from engine.interchange.regions import hebei
 from engine.notices.vocabulary import Lang
 
 if TYPE_CHECKING:
+    from engine.batch.report import Report
     from engine.notices.digest import Digest, Period
 
 _PICTURED_MAX = 2000
@@ -43,6 +45,7 @@ def report(
             max=_PICTURED_MAX,
         ),
     ] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the digest as JSON, with or without files.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Write the digest of a region: rates, the league of its counties, and every open finding with its pictures.
@@ -52,9 +55,7 @@ def report(
     """
     from engine.batch.finding_pictures import finding_pictures
     from engine.batch.report import report as make_report
-    from engine.notices.csv_report import findings_csv, league_csv
     from engine.notices.html_page import html as html_page
-    from engine.notices.vocabulary import Words
     from engine.storage.evidence.exhibits import Exhibits
     from engine.storage.evidence.store import EXHIBITS_FOLDER
 
@@ -62,8 +63,8 @@ def report(
         raise ConfigError("--week and --day: give one of them, or neither for the last full week")
     check_output(html, "--html")
     check_output(csv, "--csv")
-    if html is None and csv is None:
-        raise ConfigError("report: give --html FILE, --csv FILE or both")
+    if html is None and csv is None and not as_json:
+        raise ConfigError("report: give --html FILE, --csv FILE, --json, or several of them")
     if region and not (region.isascii() and region.isdecimal() and len(region) in (2, 4, 6)):
         raise ConfigError(f"--region {region!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; leave it out for all")
     settings = settings_of(config)
@@ -71,14 +72,29 @@ def report(
     period = _period(week, day, now_ns, timezone)
     with open_to_read(settings) as store:
         result = make_report(store, region, period, timezone, hebei(), now_ns)
-    words = Words(lang)
     if html is not None:
         exhibits = Exhibits(Path(settings.record.evidence_dir) / EXHIBITS_FOLDER)
         write_text(html, html_page(result.digest, lang, finding_pictures(exhibits, result.standing[:pictures])))
     if csv is not None:
-        write_text(csv, league_csv(result.digest, words))
-        write_text(csv.with_suffix(f".findings{csv.suffix}"), findings_csv(result.digest, words, result.standing))
+        _write_csv(csv, result, lang)
+    if as_json:
+        _print_json(result)
     _say_period(result.digest)
+
+
+def _write_csv(path: Path, result: "Report", lang: Lang) -> None:
+    from engine.notices.csv_report import findings_csv, league_csv
+    from engine.notices.vocabulary import Words
+
+    words = Words(lang)
+    write_text(path, league_csv(result.digest, words))
+    write_text(path.with_suffix(f".findings{path.suffix}"), findings_csv(result.digest, words, result.standing))
+
+
+def _print_json(result: "Report") -> None:
+    from engine.batch.report_json import report_json
+
+    print_json(report_json(result))
 
 
 def _period(week: str, day: str, now_ns: int, timezone: str) -> "Period":

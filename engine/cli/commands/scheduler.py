@@ -1,8 +1,6 @@
 """`patrol top` and `patrol plan`: show how periods are kept, and why a camera is due when it is."""
 
-import json
 import threading
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from engine.cli.errors import sentence
+from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
     OUT,
     CaOption,
@@ -89,7 +88,9 @@ def plan(
     with client_of(settings, server, token, ca) as client:
         report = client.plan(camera_id)
     if as_json:
-        OUT.out(json.dumps(asdict(report), ensure_ascii=False), highlight=False)
+        from engine.serve.messages.schedule import plan_message
+
+        print_message(plan_message(report))
     else:
         show_plan(OUT, report, times_of(settings, utc))
 
@@ -97,8 +98,12 @@ def plan(
 def _print(client: "PatrolClient", as_json: bool) -> None:
     engine, schedule = client.status(), client.schedule()
     if as_json:
-        tree = {"engine": asdict(engine), "schedule": asdict(schedule)}
-        OUT.out(json.dumps(tree, ensure_ascii=False), highlight=False)
+        from engine.serve.messages.convert import engine_message
+        from engine.serve.messages.proto_json import message_json
+        from engine.serve.messages.schedule import schedule_message
+
+        tree = {"engine": engine_message(engine), "schedule": schedule_message(schedule)}
+        print_json({name: message_json(message) for name, message in tree.items()})
     else:
         show_schedule(OUT, engine, schedule)
 

@@ -1,13 +1,13 @@
 """`patrol spot-check`: draws canteens at random for people to inspect."""
 
 import csv
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from engine.cli.json_output import print_message
 from engine.cli.options import (
     ERR,
     OUT,
@@ -73,7 +73,9 @@ def spot_check(
         else:
             report = client.draw_spot_check(SpotCheckOrder(size, seed, region, dry_run, check_now))
     if as_json:
-        OUT.out(json.dumps(_report_json(report), ensure_ascii=False), highlight=False)
+        from engine.serve.messages.spot_checks import drawn_message
+
+        print_message(drawn_message(report))
         return
     if as_csv is not None:
         _write_csv(report.spot_check, as_csv)
@@ -84,8 +86,10 @@ def spot_check(
 
 def _show_headers(headers: tuple[SpotCheckHeader, ...], as_json: bool, times: Times) -> None:
     if as_json:
+        from engine.serve.messages.spot_checks import header_message
+
         for header in headers:
-            OUT.out(json.dumps(asdict(header)), highlight=False)
+            print_message(header_message(header))
         return
     columns = ["draw", *times.head("at"), "region", "asked", "drawn", "of", "seed"]
     table = [
@@ -155,11 +159,6 @@ def _write_csv(check: SpotCheck, path: Path) -> None:
             f"{path}: {error.strerror}; give another --csv file, with {option} for the same draw"
         ) from error
     ERR.out(f"wrote {path}", highlight=False)
-
-
-def _report_json(report: SpotCheckReport) -> dict[str, object]:
-    visits = None if report.check_now is None else asdict(report.check_now)
-    return {**asdict(report.spot_check), "check_now": visits}
 
 
 def _yes(value: bool) -> str:

@@ -1,9 +1,8 @@
 """`patrol token ...` and `patrol audit`: manage the tokens of the API, and show what callers changed."""
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from engine.cli.database import open_to_read, open_to_write
+from engine.cli.json_output import print_message
 from engine.cli.options import (
     ERR,
     OUT,
@@ -62,6 +62,7 @@ def create(
     role: Annotated[Role, typer.Option(help="What it may do; each role may do all that the roles before it may.")],
     region: Annotated[str, typer.Option(help="GB/T 2260 prefix of what it may see and change; empty: all.")] = "",
     expires: Annotated[float, typer.Option(help="Days until it expires; 0: never.", min=0)] = 0.0,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -75,6 +76,11 @@ def create(
     expires_ns = wall_ns() + round(expires * _DAY_NS) if expires else 0
     with _token_access(settings_of(config), server, token, ca, create=True) as access:
         created, secret = access.create_token(TokenOrder(name.strip(), role, region, expires_ns))
+    if as_json:
+        from engine.serve.messages.access import created_message
+
+        print_message(created_message(created, secret))
+        return
     ERR.out(
         f"token {created.token_id} of {created.name}, {created.role}, region {created.region or 'all'}; "
         "it is shown this once:",
@@ -99,8 +105,10 @@ def list_tokens(
     with _token_access(settings, server, token, ca) as access:
         tokens = list(access.tokens(ended))
     if as_json:
+        from engine.serve.messages.access import token_message
+
         for row in tokens:
-            OUT.out(json.dumps(asdict(row), ensure_ascii=False), highlight=False)
+            print_message(token_message(row))
         return
     table = [
         [
@@ -122,6 +130,7 @@ def revoke(
     token_id: Annotated[
         int, typer.Argument(help="Number of the token, as `patrol token list` shows it.", metavar="TOKEN", min=1)
     ],
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -130,6 +139,11 @@ def revoke(
     """Revoke a token. Calls in progress with it end within seconds."""
     with _token_access(settings_of(config), server, token, ca) as access:
         revoked = access.revoke_token(token_id)
+    if as_json:
+        from engine.serve.messages.access import token_message
+
+        print_message(token_message(revoked))
+        return
     OUT.out(f"token {revoked.token_id} of {revoked.name} is revoked", highlight=False)
 
 
@@ -153,8 +167,10 @@ def audit(
     with _token_access(settings, server, token, ca) as access:
         entries = list(islice(access.audit_entries(query), rows))
     if as_json:
+        from engine.serve.messages.access import entry_message
+
         for entry in entries:
-            OUT.out(json.dumps(asdict(entry), ensure_ascii=False), highlight=False)
+            print_message(entry_message(entry))
         return
     table = [
         [

@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Any
 
 from engine.clock import wall_ns
 from engine.config.schema import Settings
-from engine.errors import StoreError
+from engine.errors import PatrolError, StoreError
 from engine.hub.services.finding_log import CommitFlag
 from engine.hub.thread_calls import ThreadCalls
 from engine.ledger.commands import check_command, check_state, is_repeated
@@ -30,6 +31,8 @@ from engine.model.findings import (
     FindingCommand,
     FindingPage,
     FindingQuery,
+    FindingSummary,
+    GroupBy,
     LedgerEvent,
     RecordedEvent,
     Step,
@@ -54,14 +57,29 @@ NoticeBody = Callable[[LedgerEvent, Finding], str]
 """Returns what other systems are told of an event, as a JSON object."""
 
 
+_COMMANDS_MAX = 100
+"""Commands that the hub's thread carries out at once; between two lots it has time for keyframes."""
+
+
+class _Deferred(Enum):
+    """What the hub's thread cannot say of a command, because only the database knows its finding."""
+
+    REPEATED = auto()
+    """The command was carried out before."""
+    NOT_OPEN = auto()
+    """The ledger does not hold the finding, or the actor may not see it."""
+
+
+_Outcome = Finding | Exception | _Deferred
+
+
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """A command that the ledger took. `finding`: its new state; None if only the database knows the finding.
-    `committed`: done when the events are committed. `repeated`: the request was carried out before."""
+    """Commands that the hub's thread has seen. `outcomes`: of each, in their order. `committed`: done when the events,
+    and all writes before them, are committed."""
 
-    finding: Finding | None
+    outcomes: tuple[_Outcome, ...]
     committed: "Future[Any]"
-    repeated: bool = False
 
 
 class FindingsService:
@@ -155,43 +173,104 @@ class FindingsService:
         """Return all events of a finding; empty if there is no such finding."""
         return await asyncio.to_thread(self._record.events_of, finding_id)
 
+    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Count the findings of a query: all of them, and grouped in each of the ways of `tables`."""
+        return await asyncio.to_thread(self._record.summary, query, tables)
+
+    async def findings_of(self, finding_ids: Sequence[int]) -> Mapping[int, Finding]:
+        """Return those findings that exist, by number."""
+        return await asyncio.to_thread(self._record.get_all, finding_ids)
+
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         """Carry out a caller's command; returns the finding once that is committed.
 
         Raises NotFoundError if the finding does not exist or is outside the actor's region; InvalidArgumentError,
         DeniedError, StateError or ConflictError if the command is not allowed; StoreError while the database is away.
         """
-        earlier = None
-        if command.request_id:
-            earlier = await asyncio.to_thread(self._record.request, actor.name, command.request_id)
-        if is_repeated(command, earlier):
-            return await self._visible(command.finding_id, actor)
-        accepted = await asyncio.wrap_future(self._calls.ask(lambda: self._act(command, actor)))
-        await asyncio.wrap_future(accepted.committed)
-        if accepted.finding is not None:
-            return accepted.finding
-        finding = await self._visible(command.finding_id, actor)
-        if not accepted.repeated:
-            check_command(command, actor)
-            check_state(command, finding)
-        return finding
+        (outcome,) = await self.act_all([command], actor)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def _act(self, command: FindingCommand, actor: Actor) -> _Accepted:
-        repeated = self._ledger.is_repeated(command, actor)
+    async def act_all(self, commands: Sequence[FindingCommand], actor: Actor) -> tuple[Finding | Exception, ...]:
+        """Carry out commands, each by itself; returns what `act` would return or raise for each, in their order."""
+        outcomes = await self._check_repeated(commands, actor)
+        fresh = [index for index, outcome in enumerate(outcomes) if outcome is _Deferred.NOT_OPEN]
+        accepted: list[tuple[Sequence[int], _Accepted]] = []
+        for begin in range(0, len(fresh), _COMMANDS_MAX):
+            lot = fresh[begin : begin + _COMMANDS_MAX]
+            given = [commands[index] for index in lot]
+            answer = self._calls.ask(lambda given=given: self._act(given, actor))  # type: ignore[misc]
+            accepted.append((lot, await asyncio.wrap_future(answer)))
+        for indexes, part in accepted:
+            given_outcomes = part.outcomes
+            try:
+                await asyncio.wrap_future(part.committed)
+            except Exception as error:  # noqa: BLE001 (it is the outcome of these commands)
+                given_outcomes = tuple(error for _ in indexes)
+            for index, outcome in zip(indexes, given_outcomes, strict=True):
+                outcomes[index] = outcome
+        return await self._with_database(commands, outcomes, actor)
+
+    async def _check_repeated(self, commands: Sequence[FindingCommand], actor: Actor) -> list[_Outcome]:
+        """Return NOT_OPEN for the commands that are to be carried out; REPEATED or an error for the others."""
+        request_ids = [command.request_id for command in commands if command.request_id]
+        earlier: Mapping[str, FindingCommand] = {}
+        if request_ids:
+            earlier = await asyncio.to_thread(self._record.requests_of, actor.name, request_ids)
+        outcomes: list[_Outcome] = []
+        for command in commands:
+            try:
+                repeated = is_repeated(command, earlier.get(command.request_id))
+                outcomes.append(_Deferred.REPEATED if repeated else _Deferred.NOT_OPEN)
+            except PatrolError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def _act(self, commands: Sequence[FindingCommand], actor: Actor) -> _Accepted:
+        """Carry out commands in the hub's thread, and write their events in one transaction."""
+        outcomes: list[_Outcome] = []
+        actions: list[Action] = []
+        for command in commands:
+            try:
+                outcomes.append(self._execute(command, actor, actions))
+            except PatrolError as error:
+                outcomes.append(error)
+        if not actions and any(isinstance(outcome, _Deferred) for outcome in outcomes):
+            # The database is asked next. An empty write is done when all writes before it are committed.
+            return _Accepted(tuple(outcomes), self._writer.transact())
+        return _Accepted(tuple(outcomes), self._commit(actions))
+
+    def _execute(self, command: FindingCommand, actor: Actor, actions: list[Action]) -> _Outcome:
+        if self._ledger.is_repeated(command, actor):
+            return _Deferred.REPEATED
         open_finding = self._ledger.findings.get(command.finding_id)
-        if repeated or open_finding is None or not actor.sees(open_finding.subject.region):
-            # The database knows the finding. An empty write is done when all writes before it are committed.
-            return _Accepted(None, self._writer.transact(), repeated)
+        if open_finding is None or not actor.sees(open_finding.subject.region):
+            return _Deferred.NOT_OPEN
         if not self._has_room():
             raise StoreError(_AWAY)
-        finding, actions = self._ledger.execute(command, actor, wall_ns())
-        return _Accepted(finding, self._commit(actions))
-
-    async def _visible(self, finding_id: int, actor: Actor) -> Finding:
-        finding = await self.finding(finding_id)
-        if finding is None or not actor.sees(finding.subject.region):
-            raise no_finding(finding_id)
+        finding, more = self._ledger.execute(command, actor, wall_ns())
+        actions += more
         return finding
+
+    async def _with_database(
+        self, commands: Sequence[FindingCommand], outcomes: Sequence[_Outcome], actor: Actor
+    ) -> tuple[Finding | Exception, ...]:
+        """Replace what was deferred: by the finding as it is now, or by why the command is not allowed."""
+        deferred = [command.finding_id for command, outcome in zip(commands, outcomes, strict=True)
+                    if isinstance(outcome, _Deferred)]  # fmt: skip
+        known = await self.findings_of(deferred) if deferred else {}
+        settled: list[Finding | Exception] = []
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if not isinstance(outcome, _Deferred):
+                settled.append(outcome)
+                continue
+            finding = known.get(command.finding_id)
+            if finding is None or not actor.sees(finding.subject.region):
+                settled.append(no_finding(command.finding_id))
+            else:
+                settled.append(finding if outcome is _Deferred.REPEATED else _refusal(command, finding, actor))
+        return tuple(settled)
 
     def _has_room(self) -> bool:
         record = self._settings.record
@@ -235,3 +314,13 @@ class FindingsService:
             self._written.set()
 
         return write
+
+
+def _refusal(command: FindingCommand, finding: Finding, actor: Actor) -> Finding | PatrolError:
+    """Return why a command on a finding that the ledger no longer holds is not allowed."""
+    try:
+        check_command(command, actor)
+        check_state(command, finding)
+    except PatrolError as error:
+        return error
+    return finding

@@ -21,6 +21,8 @@ def _described(name: str, value: Any) -> str:
         named = [str(item) for item in value[:_NAMED_MAX]]
         more = len(value) - len(named)
         return " ".join(named) + (f" and {more} more" if more else "")
+    if name == "targets" and value:
+        return f"{len(value)} findings, {value[0].name} to {value[-1].name}"
     if name == "toml":
         return f"configuration of {len(value)} characters"
     if name == "camera" and isinstance(value, str):

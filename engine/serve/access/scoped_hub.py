@@ -13,9 +13,9 @@ from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
-from engine.model.findings import Finding, FindingCommand, FindingPage, FindingQuery, LedgerEvent, LoggedEvent
+from engine.model.findings import LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
-from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.picture import RenderedPicture
 from engine.model.registry import (
     CameraCount,
     CameraPage,
@@ -29,23 +29,21 @@ from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
-from engine.serve.access.not_found import no_camera, no_finding
+from engine.serve.access.not_found import no_camera
+from engine.serve.access.scoped_findings import ScopedFindings
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
-from engine.serve.streams.filters import FindingFilter, VerdictFilter
+from engine.serve.streams.filters import VerdictFilter
 
 
-class ScopedHub:
+class ScopedHub(ScopedFindings):
     """Calls the hub on behalf of one caller. Raises whatever the hub raises; see serve/port.py."""
 
     def __init__(
         self, hub: HubPort, actor: Actor, verdicts: Broadcast[PublishedVerdict], findings: Broadcast[LoggedEvent]
     ) -> None:
-        self._hub = hub
-        self._actor = actor
-        self._region = actor.region
+        super().__init__(hub, actor, findings)
         self._verdicts = verdicts
-        self._findings = findings
 
     @property
     def region(self) -> str:
@@ -181,26 +179,6 @@ class ScopedHub:
             return None
         return await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match)
 
-    async def finding_picture(
-        self,
-        finding_id: int,
-        event_number: int,
-        which: FindingPicture,
-        side_px_max: int,
-        *,
-        annotated: bool = False,
-        if_none_match: str = "",
-    ) -> tuple[Finding, RenderedPicture]:
-        """Return a picture of a finding, and the finding. Raises NotFoundError for a finding of another region."""
-        finding = await self.finding(finding_id)
-        if finding is None:
-            raise no_finding(finding_id)
-        events = await self._hub.ledger.finding_events(finding_id)
-        picture = await self._hub.pictures.finding_picture(
-            finding, events, event_number, which, side_px_max, annotated=annotated, if_none_match=if_none_match
-        )
-        return finding, picture
-
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""
         prefix = self._narrowed(region_prefix)
@@ -268,40 +246,6 @@ class ScopedHub:
         """Return the spot checks that were drawn from within the caller's region."""
         return tuple(header for header in await self._hub.spot_checks() if self._actor.sees(header.region_prefix))
 
-    async def finding(self, finding_id: int) -> Finding | None:
-        """Return a finding; None if there is none, or it is of another region."""
-        finding = await self._hub.ledger.finding(finding_id)
-        return finding if finding is not None and self._actor.sees(finding.subject.region) else None
-
-    async def findings(self, query: FindingQuery) -> FindingPage:
-        """Return a page of findings of the caller's region."""
-        prefix = self._narrowed(query.region_prefix)
-        if prefix is None:
-            return FindingPage((), 0, 0)
-        return await self._hub.ledger.findings(replace(query, region_prefix=prefix))
-
-    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """Return the events of a finding. Raises NotFoundError for a finding of another region."""
-        if await self.finding(finding_id) is None:
-            raise no_finding(finding_id)
-        return await self._hub.ledger.finding_events(finding_id)
-
-    async def act(self, command: FindingCommand) -> Finding:
-        """Carry out a command as the caller. Raises NotFoundError for a finding of another region."""
-        if await self.finding(command.finding_id) is None:
-            raise no_finding(command.finding_id)
-        return await self._hub.ledger.act(command, self._actor)
-
-    async def finding_head(self) -> int:
-        """Return the `seq` after which a watch of findings begins that begins now."""
-        return await self._findings.head()
-
-    async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[bytes, None]:
-        """Yield encoded replies with findings of the caller's region; raises as Broadcast.messages does."""
-        with self._findings.admitted():
-            async for message in self._findings.messages(after, FindingFilter(query, self._region)):
-                yield message
-
     async def kpis(self, query: KpiQuery) -> KpiTable:
         """Return a page of KPIs of the caller's region. Raises InvalidArgumentError for a bad page token."""
         prefix = self._narrowed(query.region_prefix)
@@ -367,12 +311,6 @@ class ScopedHub:
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Return entries of the audit log by actors whose region lies within the caller's."""
         return await self._hub.audit_entries(replace(query, region_prefix=self._region))
-
-    def _narrowed(self, prefix: str) -> str | None:
-        """The part of a region that the caller sees; None if it sees no part."""
-        if prefix.startswith(self._region):
-            return prefix
-        return self._region if self._region.startswith(prefix) else None
 
     async def _sees(self, camera_id: str) -> bool:
         return not self._region or await self.camera(camera_id) is not None

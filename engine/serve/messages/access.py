@@ -23,6 +23,11 @@ def token_message(token: Token) -> access_pb2.Token:
     )
 
 
+def created_message(token: Token, secret: str) -> access_pb2.CreateTokenResponse:
+    """Return a new token and its secret as a reply."""
+    return access_pb2.CreateTokenResponse(token=token_message(token), secret=secret)
+
+
 def token_of(message: access_pb2.Token) -> Token:
     """Return the token in a message."""
     return Token(

@@ -16,6 +16,10 @@ from patrol.v1 import cameras_pb2, feed_pb2, measurement_pb2, patrol_pb2, verdic
 
 Redact = Callable[[str], str]
 
+MESSAGE_FIELD = {"camera_id": "name", "name": "display_name", "enabled": "disabled"}
+"""The field of the message Camera for a column of the registry, where the two names differ."""
+REGISTRY_COLUMN = {field: column for column, field in MESSAGE_FIELD.items()}
+
 _STATE_NUMBER = {state: getattr(verdicts_pb2, f"VERDICT_STATE_{state.name}") for state in State}
 _KIND_NUMBER = {kind: getattr(verdicts_pb2, f"FAULT_KIND_{kind.name}") for kind in FaultKind}
 _CAUSE_NUMBER = {cause: getattr(verdicts_pb2, f"FAULT_CAUSE_{cause.name}") for cause in Cause}
@@ -139,7 +143,7 @@ def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
         site_id=message.site_id,
         site_name=message.site_name,
         region=message.region,
-        key_point=_KEY_POINT.get(message.key_point, KeyPoint.OTHER),
+        key_point=key_point_of(message.key_point),
         required=message.required,
         uplink=message.uplink,
         hours=message.hours,
@@ -223,6 +227,15 @@ def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
         confidence=message.confidence,
         tiles=tuple(message.tiles),
     )
+
+
+def check_message(camera_id: str, outcome: str, verdict: Verdict | None) -> patrol_pb2.CheckNowResponse:
+    """Return the outcome of a check as a message. `outcome`: of CheckOutcome, in lower case without its prefix."""
+    name = f"CHECK_OUTCOME_{outcome.upper()}"
+    message = patrol_pb2.CheckNowResponse(camera=camera_name(camera_id), outcome=name)
+    if verdict is not None:
+        message.verdict.CopyFrom(verdict_message(verdict))
+    return message
 
 
 def status_message(status: CameraStatus, redact: Redact, view: View = View.FULL) -> cameras_pb2.Camera:

@@ -1,8 +1,28 @@
 """Converts findings and events of the ledger to messages of patrol.v1 and back. Pure."""
 
-from engine.model.findings import Finding, FindingQuery, FindingState, LedgerEvent, Level, Step, Subject
+from engine.model.findings import (
+    Finding,
+    FindingCount,
+    FindingCounts,
+    FindingOrder,
+    FindingQuery,
+    FindingState,
+    FindingSummary,
+    GroupBy,
+    LedgerEvent,
+    Level,
+    Step,
+    Subject,
+)
 from engine.model.verdict import Severity
-from engine.serve.messages.convert import severity_number, severity_of, timestamp, wall_ns_of
+from engine.serve.messages.convert import (
+    key_point_number,
+    key_point_of,
+    severity_number,
+    severity_of,
+    timestamp,
+    wall_ns_of,
+)
 from engine.serve.messages.resource_names import camera_id_of, camera_name, number_of, numbered_name
 from patrol.v1 import findings_pb2
 
@@ -35,6 +55,8 @@ def finding_message(finding: Finding) -> findings_pb2.Finding:
         claims=finding.claims,
         overdue=finding.overdue,
         supervised=finding.supervised,
+        camera_display_name=subject.camera_name,
+        key_point=key_point_number(subject.key_point),
     )
 
 
@@ -43,7 +65,13 @@ def finding_of(message: findings_pb2.Finding) -> Finding:
     return Finding(
         finding_id=number_of(message.name),
         subject=Subject(
-            camera_id_of(message.camera), message.cause_key, message.site_id, message.site_name, message.region
+            camera_id_of(message.camera),
+            message.cause_key,
+            message.site_id,
+            message.site_name,
+            message.region,
+            message.camera_display_name,
+            key_point_of(message.key_point),
         ),
         state=_STATE[message.state],
         severity=severity_of(message.severity) or Severity.COSMETIC,
@@ -104,6 +132,14 @@ def query_of(message: findings_pb2.FindingFilter) -> FindingQuery:
         states=frozenset(_STATE[number] for number in message.states if number in _STATE),
         level=_LEVEL.get(message.level) if message.HasField("level") else None,
         open_only=message.open_only,
+        severity_min=severity_of(message.severity_min),
+        cause_keys=frozenset(message.cause_keys),
+        open_from_wall_ns=wall_ns_of(message.open_start_time),
+        open_until_wall_ns=wall_ns_of(message.open_end_time),
+        deadline_until_wall_ns=wall_ns_of(message.deadline_end_time),
+        overdue=message.overdue if message.HasField("overdue") else None,
+        supervised=message.supervised if message.HasField("supervised") else None,
+        text=message.query,
     )
 
 
@@ -115,7 +151,97 @@ def filter_message(query: FindingQuery) -> findings_pb2.FindingFilter:
         camera=camera_name(query.camera_id) if query.camera_id else "",
         states=[_STATE_NUMBER[state] for state in sorted(query.states)],
         open_only=query.open_only,
+        cause_keys=sorted(query.cause_keys),
+        open_start_time=timestamp(query.open_from_wall_ns),
+        open_end_time=timestamp(query.open_until_wall_ns),
+        deadline_end_time=timestamp(query.deadline_until_wall_ns),
+        query=query.text,
     )
+    if query.overdue is not None:
+        message.overdue = query.overdue
+    if query.supervised is not None:
+        message.supervised = query.supervised
     if query.level is not None:
         message.level = _LEVEL_NUMBER[query.level]
+    if query.severity_min is not None:
+        message.severity_min = severity_number(query.severity_min)
     return message
+
+
+def order_of(order_by: str) -> tuple[FindingOrder, bool]:
+    """Return the order in a request, and whether it is descending; the .proto has checked it. Empty: newest first."""
+    field, _, descending = order_by.partition(" ")
+    return (FindingOrder(field), bool(descending)) if field else (FindingOrder.NUMBER, True)
+
+
+def order_text(query: FindingQuery) -> str:
+    """Return the order of a query as requests have it; the numbers of findings only go down."""
+    if query.order is FindingOrder.NUMBER:
+        return ""
+    return f"{query.order} desc" if query.descending else query.order.value
+
+
+def summary_message(summary: FindingSummary) -> findings_pb2.SummarizeFindingsResponse:
+    """Return the counts as a message."""
+    return findings_pb2.SummarizeFindingsResponse(
+        total=_count_message(summary.total),
+        tables=(
+            findings_pb2.FindingTable(
+                group_by=",".join(table.by), groups=map(_count_message, table.groups), left_out=table.left_out
+            )
+            for table in summary.tables
+        ),
+    )
+
+
+def summary_of(message: findings_pb2.SummarizeFindingsResponse) -> FindingSummary:
+    """Return the counts in a message."""
+    tables = (
+        FindingCounts(
+            tuple(GroupBy(part) for part in table.group_by.split(",")),
+            tuple(map(_count_of, table.groups)),
+            table.left_out,
+        )
+        for table in message.tables
+    )
+    return FindingSummary(_count_of(message.total), tuple(tables))
+
+
+def _count_message(count: FindingCount) -> findings_pb2.FindingGroup:
+    message = findings_pb2.FindingGroup(
+        region=count.region,
+        kind=count.kind,
+        cause_key=count.cause_key,
+        count=count.count,
+        open_count=count.open,
+        overdue_count=count.overdue_open,
+        supervised_count=count.supervised_open,
+    )
+    if count.overdue is not None:
+        message.overdue = count.overdue
+    if count.supervised is not None:
+        message.supervised = count.supervised
+    if count.state is not None:
+        message.state = _STATE_NUMBER[count.state]
+    if count.severity is not None:
+        message.severity = severity_number(count.severity)
+    if count.level is not None:
+        message.level = _LEVEL_NUMBER[count.level]
+    return message
+
+
+def _count_of(message: findings_pb2.FindingGroup) -> FindingCount:
+    return FindingCount(
+        region=message.region,
+        state=_STATE.get(message.state),
+        kind=message.kind,
+        cause_key=message.cause_key,
+        severity=severity_of(message.severity),
+        level=_LEVEL.get(message.level),
+        overdue=message.overdue if message.HasField("overdue") else None,
+        supervised=message.supervised if message.HasField("supervised") else None,
+        count=message.count,
+        open=message.open_count,
+        overdue_open=message.overdue_count,
+        supervised_open=message.supervised_count,
+    )

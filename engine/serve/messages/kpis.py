@@ -120,10 +120,10 @@ def league_message(table: LeagueTable) -> patrol_pb2.QueryLeagueResponse:
     rows = []
     for row in table.rows:
         message = patrol_pb2.LeagueRow(
-            place=row.place or 0, row=_row_message(row.row), rate=_rate_message(table.kpi, row.rate)
+            place=row.place or 0, row=_row_message(row.row), rate=rate_message(table.kpi, row.rate)
         )
         if row.before is not None:
-            message.before.CopyFrom(_rate_message(table.kpi, row.before))
+            message.before.CopyFrom(rate_message(table.kpi, row.before))
         rows.append(message)
     return patrol_pb2.QueryLeagueResponse(
         rows=rows, from_day=_day_message(table.from_day), to_day=_day_message(table.to_day)
@@ -158,7 +158,7 @@ def _row_message(row: KpiRow) -> patrol_pb2.KpiRow:
         site_name=row.site_name,
         day=_day_message(row.day),
         days=row.days,
-        rates=[_rate_message(kpi, rate) for kpi, rate in row.rates.items()],
+        rates=[rate_message(kpi, rate) for kpi, rate in row.rates.items()],
     )
 
 
@@ -174,7 +174,8 @@ def _row_of(message: patrol_pb2.KpiRow) -> KpiRow:
     )
 
 
-def _rate_message(kpi: KpiName, rate: Rate) -> patrol_pb2.Rate:
+def rate_message(kpi: KpiName, rate: Rate) -> patrol_pb2.Rate:
+    """Return one rate as a message."""
     return patrol_pb2.Rate(
         kpi=_KPI_NUMBER[kpi],
         numerator=rate.numerator,

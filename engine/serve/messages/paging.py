@@ -43,6 +43,15 @@ class PageTokens:
             self._refuse()
         return [str(text) for text in place]
 
+    def numbers(self, token: str, count: int) -> list[int]:
+        """Return the place in a token, `count` numbers; none for an empty token. Raises InvalidArgumentError."""
+        place: Any = self._place(token, [])
+        if not isinstance(place, list) or len(place) not in (0, count):
+            self._refuse()
+        if not all(isinstance(number, int) and 0 <= number <= _NUMBER_MAX for number in place):
+            self._refuse()
+        return [int(number) for number in place]
+
     def _place(self, token: str, default: Any) -> Any:
         if not token:
             return default

@@ -112,13 +112,15 @@ def plan_of(message: scheduler_pb2.CameraPlan) -> CameraPlanReport:
 
 def report_message(report: ConfigReport) -> scheduler_pb2.ConfigReport:
     """Return the report on a configuration as a message."""
-    changes = [
-        scheduler_pb2.ConfigChange(key=change.key, old_value=change.old, new_value=change.new, hot=change.hot)
-        for change in report.changes
-    ]
+    changes = map(change_message, report.changes)
     return scheduler_pb2.ConfigReport(
         revision=report.revision, changes=changes, warnings=report.warnings, applied=report.applied
     )
+
+
+def change_message(change: ConfigChange) -> scheduler_pb2.ConfigChange:
+    """Return the change of one key as a message."""
+    return scheduler_pb2.ConfigChange(key=change.key, old_value=change.old, new_value=change.new, hot=change.hot)
 
 
 def report_of(message: scheduler_pb2.ConfigReport) -> ConfigReport:

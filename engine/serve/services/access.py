@@ -6,7 +6,7 @@ from engine.clock import wall_ns
 from engine.errors import ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.access import AuditQuery
 from engine.serve.access.interceptor import Call
-from engine.serve.messages.access import entry_message, order_of, token_message
+from engine.serve.messages.access import created_message, entry_message, order_of, token_message
 from engine.serve.messages.convert import wall_ns_of
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import number_of
@@ -27,7 +27,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
             raise InvalidArgumentError("token.expire_time", "is in the past; give a future time, or leave it out")
         token, secret = await call.hub.create_token(order)
         await self._refresh()
-        return access_pb2.CreateTokenResponse(token=token_message(token), secret=secret)
+        return created_message(token, secret)
 
     async def ListTokens(self, request: access_pb2.ListTokensRequest, call: Call) -> access_pb2.ListTokensResponse:
         """Return a page of tokens."""

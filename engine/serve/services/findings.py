@@ -1,19 +1,31 @@
 """FindingService of patrol.v1: the ledger."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from engine.model.findings import FindingCommand, LoggedEvent, Step
+from engine.errors import InvalidArgumentError
+from engine.model.findings import (
+    REQUEST_ID_CHARS_MAX,
+    Finding,
+    FindingCommand,
+    FindingCursor,
+    GroupBy,
+    LoggedEvent,
+    Step,
+)
 from engine.model.verdict import View
 from engine.serve.access.interceptor import Call
 from engine.serve.access.not_found import no_finding
-from engine.serve.messages.findings import event_message, finding_message, query_of
+from engine.serve.messages.findings import event_message, finding_message, order_of, query_of, summary_message
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.pictures import finding_picture_of, picture_message
 from engine.serve.messages.resource_names import number_of
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
+from engine.serve.status import status_of
 from patrol.v1 import findings_pb2, findings_pb2_grpc, patrol_pb2
 
 
@@ -34,19 +46,31 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         self, request: findings_pb2.ListFindingsRequest, call: Call
     ) -> findings_pb2.ListFindingsResponse:
         """Return a page of findings."""
-        query = query_of(request.filter)
-        pages = PageTokens("findings", call.hub.region, request.filter.SerializeToString(deterministic=True).hex())
+        order, descending = order_of(request.order_by)
+        filtered = request.filter.SerializeToString(deterministic=True).hex()
+        pages = PageTokens("findings", call.hub.region, filtered, order, descending)
+        place = pages.numbers(request.page_token, 2)
         query = replace(
-            query,
+            query_of(request.filter),
             page_size=page_size_of(request.page_size, self._page_size_max),
-            page_token=pages.number(request.page_token),
+            order=order,
+            descending=descending,
+            after=FindingCursor(*place) if place else None,
         )
         page = await call.hub.findings(query)
+        mark = page.next_after
         return findings_pb2.ListFindingsResponse(
             findings=map(finding_message, page.findings),
-            next_page_token=pages.token(page.next_page_token or None),
+            next_page_token=pages.token(None if mark is None else (mark.finding_id, mark.value)),
             total_size=page.total,
         )
+
+    async def SummarizeFindings(
+        self, request: findings_pb2.SummarizeFindingsRequest, call: Call
+    ) -> findings_pb2.SummarizeFindingsResponse:
+        """Count findings by group. Raises InvalidArgumentError for a table that names a value twice."""
+        tables = [_table_of(text, f"group_by[{index}]") for index, text in enumerate(request.group_by)]
+        return summary_message(await call.hub.finding_summary(query_of(request.filter), tables))
 
     async def ListFindingEvents(
         self, request: findings_pb2.ListFindingEventsRequest, call: Call
@@ -83,6 +107,27 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
     async def SuperviseFinding(self, request: findings_pb2.SuperviseFindingRequest, call: Call) -> findings_pb2.Finding:
         """Put the finding under the supervision of a higher level."""
         return await _act(Step.SUPERVISED, request, call)
+
+    async def BatchAcknowledgeFindings(
+        self, request: findings_pb2.BatchAcknowledgeFindingsRequest, call: Call
+    ) -> findings_pb2.BatchAcknowledgeFindingsResponse:
+        """Record that a person has seen the findings."""
+        results, succeeded = await _act_all(Step.ACKNOWLEDGED, "Acknowledge", request, call)
+        return findings_pb2.BatchAcknowledgeFindingsResponse(results=results, succeeded=succeeded)
+
+    async def BatchClaimFindings(
+        self, request: findings_pb2.BatchClaimFindingsRequest, call: Call
+    ) -> findings_pb2.BatchClaimFindingsResponse:
+        """Record a person's claim that the faults are put right."""
+        results, succeeded = await _act_all(Step.CLAIMED, "Claim", request, call)
+        return findings_pb2.BatchClaimFindingsResponse(results=results, succeeded=succeeded)
+
+    async def BatchDismissFindings(
+        self, request: findings_pb2.BatchDismissFindingsRequest, call: Call
+    ) -> findings_pb2.BatchDismissFindingsResponse:
+        """Dismiss the findings, each as DismissFinding does."""
+        results, succeeded = await _act_all(Step.DISMISSED, "Dismiss", request, call)
+        return findings_pb2.BatchDismissFindingsResponse(results=results, succeeded=succeeded)
 
     async def WatchFindings(self, request: findings_pb2.WatchFindingsRequest, call: Call) -> AsyncIterator[bytes]:
         """Send events of the ledger as they are stored."""
@@ -122,3 +167,67 @@ async def _act(step: Step, request: Any, call: Call) -> findings_pb2.Finding:
     """Carry out a command; the requests of all commands have the same fields."""
     command = FindingCommand(number_of(request.name), step, request.why, request.expected_number, request.request_id)
     return finding_message(await call.hub.act(command))
+
+
+async def _act_all(step: Step, word: str, request: Any, call: Call) -> tuple[list[findings_pb2.FindingResult], int]:
+    """Carry out a command on each target; the requests of all batches have the same fields.
+
+    Returns the results in the order of the targets, and how many have a finding. `word`: of the call for one finding.
+    """
+    names = [target.name for target in request.targets]
+    _check_once(names)
+    commands = [
+        FindingCommand(
+            number_of(target.name),
+            step,
+            request.why,
+            target.expected_number,
+            _row_request_id(request.request_id, target.name),
+        )
+        for target in request.targets
+    ]
+    outcomes = await call.hub.act_all(commands)
+    succeeded = sum(isinstance(outcome, Finding) for outcome in outcomes)
+    call.subject += f": {succeeded} done"
+    # Of a thousand it takes some 20 ms, and other calls need the event loop.
+    results = await asyncio.to_thread(_results, names, outcomes, f"FindingService/{word}Finding")
+    return results, succeeded
+
+
+def _check_once(names: Sequence[str]) -> None:
+    """Raise InvalidArgumentError for a finding that is named twice."""
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if first.setdefault(name, index) != index:
+            raise InvalidArgumentError(
+                f"targets[{index}].name", f"{name!r} is targets[{first[name]}] too; name each finding once"
+            )
+
+
+def _row_request_id(request_id: str, name: str) -> str:
+    """Return the request id that one row of a batch is stored with: the ledger knows commands on single findings."""
+    if not request_id:
+        return ""
+    return hashlib.sha256(f"{request_id}\0{name}".encode()).hexdigest()[:REQUEST_ID_CHARS_MAX]
+
+
+def _results(
+    names: Sequence[str], outcomes: Sequence[Finding | Exception], method: str
+) -> list[findings_pb2.FindingResult]:
+    return [
+        findings_pb2.FindingResult(name=name, finding=finding_message(outcome))
+        if isinstance(outcome, Finding)
+        else findings_pb2.FindingResult(name=name, error=status_of(outcome, method))
+        for name, outcome in zip(names, outcomes, strict=True)
+    ]
+
+
+def _table_of(text: str, field: str) -> tuple[GroupBy, ...]:
+    """Return the groups that a table is made by; the .proto has checked their names."""
+    by = tuple(GroupBy(part) for part in text.split(","))
+    regions = [group for group in by if group in (GroupBy.PROVINCE, GroupBy.CITY, GroupBy.COUNTY)]
+    if len(set(by)) < len(by) or len(regions) > 1:
+        raise InvalidArgumentError(
+            field, f"{text!r}; allowed: each value once, and one of province, city and county; leave the others out"
+        )
+    return by

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.model.findings import Finding, FindingQuery, LoggedEvent
-from engine.model.verdict import PublishedVerdict, View
+from engine.model.verdict import PublishedVerdict, Severity, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class FindingFilter:
 
 def matches_finding(query: FindingQuery, finding: Finding) -> bool:
     """Whether a query selects a finding."""
-    subject = finding.subject
+    subject, text, severities = finding.subject, query.text.lower(), list(Severity)
     return (
         subject.region.startswith(query.region_prefix)
         and (not query.site_id or subject.site_id == query.site_id)
@@ -54,4 +54,17 @@ def matches_finding(query: FindingQuery, finding: Finding) -> bool:
         and (not query.states or finding.state in query.states)
         and (query.level is None or finding.level == query.level)
         and not (query.open_only and finding.state.ended)
+        and (query.severity_min is None or severities.index(finding.severity) <= severities.index(query.severity_min))
+        and (not query.cause_keys or _has_cause(subject.cause_key, query.cause_keys))
+        and query.open_from_wall_ns <= finding.opened_wall_ns
+        and not 0 < query.open_until_wall_ns <= finding.opened_wall_ns
+        and not 0 < query.deadline_until_wall_ns <= finding.deadline_wall_ns
+        and query.overdue in (None, finding.overdue)
+        and query.supervised in (None, finding.supervised)
+        and (not text or text in subject.camera_name.lower() or text in subject.site_name.lower())
     )
+
+
+def _has_cause(cause_key: str, wanted: frozenset[str]) -> bool:
+    """Whether a cause key is among those wanted, itself or by its kind."""
+    return cause_key in wanted or cause_key.partition("/")[0] in wanted

@@ -25,12 +25,21 @@ findings = sa.Table(
     sa.Column("claimed_by", sa.String(64), nullable=False),
     sa.Column("overdue", sa.Boolean, nullable=False),
     sa.Column("supervised", sa.Boolean, nullable=False),
+    sa.Column("camera_name", sa.String(200), nullable=False, server_default=sa.text("''")),
+    sa.Column("key_point", sa.String(32), nullable=False, server_default="other"),
+    sa.Column("severity_rank", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("level_rank", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Index("findings_by_region", "region", "finding_id"),
     sa.Index("findings_by_camera", "camera_id", "finding_id"),
     sa.Index("findings_by_site", "site_id", "finding_id"),
     sa.Index("findings_by_state", "state", "finding_id"),
+    sa.Index("findings_by_open_time", "opened_wall_ns", "finding_id"),
+    sa.Index("findings_by_deadline", "deadline_wall_ns", "finding_id"),
+    sa.Index("findings_by_severity", "severity_rank", "finding_id"),
+    sa.Index("findings_by_level", "level_rank", "finding_id"),
 )
-"""The current state of each finding; can be recomputed from finding_events at any time."""
+"""The current state of each finding; can be recomputed from finding_events at any time. `severity_rank`: 1 cosmetic, 2
+impaired, 3 blind. `level_rank`: 1 school to 4 province. Both only order and compare; the words beside them say what."""
 
 finding_events = sa.Table(
     "finding_events",

@@ -4,13 +4,14 @@
 commits, which is safe because there is one writer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from engine.model.camera import KeyPoint
 from engine.model.faults import family_of_cause_key
 from engine.model.findings import (
     Finding,
@@ -18,6 +19,8 @@ from engine.model.findings import (
     FindingPage,
     FindingQuery,
     FindingState,
+    FindingSummary,
+    GroupBy,
     LedgerEvent,
     Level,
     LoggedEvent,
@@ -26,12 +29,22 @@ from engine.model.findings import (
 )
 from engine.model.verdict import Severity, State
 from engine.storage.db.database import upsert
+from engine.storage.db.finding_queries import (
+    ENDED,
+    LEVEL_RANK,
+    SEVERITY_RANK,
+    behind,
+    conditions,
+    count_groups,
+    cursor_of,
+    order_of,
+    within,
+)
 from engine.storage.db.finding_tables import finding_events, findings
 from engine.storage.db.tables import latest, outbox
 
 _CHUNK_ROWS = 500
-_ENDED = (FindingState.CLOSED.value, FindingState.DISMISSED.value)
-_SUBJECT = ("camera_id", "cause_key", "site_id", "site_name", "region")
+_SUBJECT = ("camera_id", "cause_key", "site_id", "site_name", "region", "camera_name")
 _PLAIN = ("finding_id", "deadline_wall_ns", "opened_wall_ns", "changed_wall_ns", "number", "claims", "claimed_by",
           "overdue", "supervised")  # fmt: skip
 _ENUMS = ("state", "standing", "severity", "level")
@@ -62,20 +75,33 @@ class FindingStore:
         return None if row is None else _finding(row._mapping)
 
     def page(self, query: FindingQuery) -> FindingPage:
-        """Return a page of findings, newest first, below `query.page_token` if it is set. New findings do not shift
-        pages."""
-        filters = _filters(query)
-        below = [findings.c.finding_id < query.page_token] if query.page_token else []
+        """Return a page of findings, behind `query.after` if it is set. New findings do not shift pages."""
+        wanted = conditions(query)
         with self._engine.connect() as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(findings).where(*filters)) or 0
+            total = connection.scalar(sa.select(sa.func.count()).select_from(findings).where(*wanted)) or 0
             rows = connection.execute(
-                sa.select(findings)
-                .where(*filters, *below)
-                .order_by(findings.c.finding_id.desc())
-                .limit(query.page_size + 1)
+                sa.select(findings).where(*wanted, *behind(query)).order_by(*order_of(query)).limit(query.page_size + 1)
             ).all()
         page = tuple(_finding(row._mapping) for row in rows[: query.page_size])
-        return FindingPage(page, page[-1].finding_id if len(rows) > query.page_size else 0, total)
+        more = len(rows) > query.page_size
+        return FindingPage(page, cursor_of(query, rows[query.page_size - 1]) if more else None, total)
+
+    def summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Count the findings of a query: all of them, and grouped in each of the ways of `tables`."""
+        with self._engine.connect() as connection:
+            total, *counts = (count_groups(connection, query, by) for by in ((), *tables))
+        return FindingSummary(total.groups[0], tuple(counts))
+
+    def get_all(self, finding_ids: Iterable[int]) -> dict[int, Finding]:
+        """Return those findings that exist, also ended ones, by id."""
+        found: dict[int, Finding] = {}
+        ids = list(finding_ids)
+        with self._engine.connect() as connection:
+            for begin in range(0, len(ids), _CHUNK_ROWS):
+                chunk = ids[begin : begin + _CHUNK_ROWS]
+                for row in connection.execute(sa.select(findings).where(findings.c.finding_id.in_(chunk))):
+                    found[row.finding_id] = _finding(row._mapping)
+        return found
 
     def events_of(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         """Return all events of a finding in order; empty if there is no such finding."""
@@ -85,7 +111,7 @@ class FindingStore:
 
     def events_after(self, seq: int, limit: int = 1000, region_prefix: str = "") -> tuple[LoggedEvent, ...]:
         """Return events committed after `seq`, in the order of commits."""
-        query = _events().where(finding_events.c.seq > seq, *_within(region_prefix)).limit(limit)
+        query = _events().where(finding_events.c.seq > seq, *within(region_prefix)).limit(limit)
         with self._engine.connect() as connection:
             return tuple(_logged_event(row._mapping) for row in connection.execute(query))
 
@@ -96,7 +122,7 @@ class FindingStore:
 
     def open_findings(self) -> Iterator[Finding]:
         """Yield all findings that have not ended, by id; the ledger loads them at a start."""
-        query = sa.select(findings).where(findings.c.state.not_in(_ENDED)).order_by(findings.c.finding_id)
+        query = sa.select(findings).where(findings.c.state.not_in(ENDED)).order_by(findings.c.finding_id)
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield _finding(row._mapping)
@@ -106,7 +132,7 @@ class FindingStore:
         query = (
             sa.select(finding_events.c.finding_id, finding_events.c.evidence)
             .select_from(finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id))
-            .where(findings.c.state.not_in(_ENDED), finding_events.c.evidence != "")
+            .where(findings.c.state.not_in(ENDED), finding_events.c.evidence != "")
             .order_by(finding_events.c.seq)
         )
         cited: dict[int, tuple[str, ...]] = {}
@@ -120,10 +146,10 @@ class FindingStore:
 
         Open in the span: opened before `end_wall_ns` and not ended before `begin_wall_ns`.
         """
-        not_ended_before = sa.or_(findings.c.state.not_in(_ENDED), findings.c.changed_wall_ns >= begin_wall_ns)
+        not_ended_before = sa.or_(findings.c.state.not_in(ENDED), findings.c.changed_wall_ns >= begin_wall_ns)
         query = (
             _events()
-            .where(findings.c.opened_wall_ns < end_wall_ns, not_ended_before, *_within(region_prefix))
+            .where(findings.c.opened_wall_ns < end_wall_ns, not_ended_before, *within(region_prefix))
             .order_by(None)
             .order_by(finding_events.c.finding_id, finding_events.c.number)
         )
@@ -145,7 +171,7 @@ class FindingStore:
             sa.select(findings.c.camera_id, findings.c.cause_key)
             .select_from(findings.join(latest, findings.c.camera_id == latest.c.camera_id))
             .where(
-                findings.c.state.in_(_ENDED),
+                findings.c.state.in_(ENDED),
                 latest.c.announced.in_((State.FAULT.value, State.OFFLINE.value)),
                 latest.c.since_wall_ns <= findings.c.changed_wall_ns,
             )
@@ -164,12 +190,17 @@ class FindingStore:
             rows = connection.execute(query).all()
         return [((row.who, row.request_id), _command(row)) for row in reversed(rows)]
 
-    def request(self, who: str, request_id: str) -> FindingCommand | None:
-        """Return the command that a caller once gave under this request id; None if there is none."""
-        query = sa.select(finding_events).where(finding_events.c.request_id == request_id, finding_events.c.who == who)
+    def requests_of(self, who: str, request_ids: Iterable[str]) -> dict[str, FindingCommand]:
+        """Return the commands that a caller once gave under these request ids, by request id."""
+        given: dict[str, FindingCommand] = {}
+        ids = list(request_ids)
         with self._engine.connect() as connection:
-            row = connection.execute(query.limit(1)).first()
-        return None if row is None else _command(row)
+            for begin in range(0, len(ids), _CHUNK_ROWS):
+                chunk = finding_events.c.request_id.in_(ids[begin : begin + _CHUNK_ROWS])
+                query = sa.select(finding_events).where(chunk, finding_events.c.who == who)
+                for row in connection.execute(query):
+                    given[row.request_id] = _command(row)
+        return given
 
 
 def append(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
@@ -189,34 +220,9 @@ def _events() -> "sa.Select[Any]":
     return sa.select(finding_events, *finding).select_from(joined).order_by(finding_events.c.seq)
 
 
-def _filters(query: FindingQuery) -> "list[sa.ColumnElement[bool]]":
-    filters = _within(query.region_prefix)
-    for column, value in ((findings.c.site_id, query.site_id), (findings.c.camera_id, query.camera_id)):
-        if value:
-            filters.append(column == value)
-    if query.states:
-        filters.append(findings.c.state.in_(sorted(query.states)))
-    if query.level is not None:
-        filters.append(findings.c.level == query.level.value)
-    if query.open_only:
-        filters.append(findings.c.state.not_in(_ENDED))
-    return filters
-
-
-def _within(region_prefix: str) -> "list[sa.ColumnElement[bool]]":
-    """Match a region and what it contains, as a range of codes, which can use an index."""
-    if not region_prefix:
-        return []
-    filters = [findings.c.region >= region_prefix]
-    after = str(int(region_prefix) + 1).zfill(len(region_prefix)) if region_prefix.isdecimal() else ""
-    if len(after) != len(region_prefix):
-        return [findings.c.region.startswith(region_prefix, autoescape=True)]
-    return [*filters, findings.c.region < after]
-
-
 def _finding(row: Any) -> Finding:
     return Finding(
-        subject=Subject(**{name: row[name] for name in _SUBJECT}),
+        subject=Subject(**{name: row[name] for name in _SUBJECT}, key_point=KeyPoint(row["key_point"])),
         state=FindingState(row["state"]),
         standing=FindingState(row["standing"]),
         severity=Severity(row["severity"]),
@@ -230,6 +236,9 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
         **{name: getattr(finding.subject, name) for name in _SUBJECT},
         **{name: getattr(finding, name).value for name in _ENUMS},
         **{name: getattr(finding, name) for name in _PLAIN},
+        "key_point": finding.subject.key_point.value,
+        "severity_rank": SEVERITY_RANK[finding.severity],
+        "level_rank": LEVEL_RANK[finding.level],
     }
 
 

@@ -57,14 +57,33 @@ class CameraRegistry:
         pending = iter(rows)
         with write_transaction(self._engine) as connection:
             while chunk := {row.camera_id: row for row in islice(pending, _CHUNK_ROWS)}:
-                stored_rows = connection.execute(sa.select(*_CAMERA).where(cameras.c.camera_id.in_(chunk)))
-                stored = {camera.camera_id: camera for camera in map(_camera, stored_rows)}
+                stored = self._stored(connection, chunk)
                 changes = [camera for camera in chunk.values() if stored.get(camera.camera_id) != camera]
                 added += len(chunk) - len(stored)
                 changed += len(changes) - (len(chunk) - len(stored))
                 unchanged += len(chunk) - len(changes)
                 upsert(connection, cameras, [_row(camera) for camera in changes])
         return added, changed, unchanged
+
+    def compare(self, rows: Iterable[Camera]) -> tuple[int, int, int]:
+        """Return how many cameras `upsert` would add, change and leave unchanged; change nothing."""
+        added = changed = unchanged = 0
+        pending = iter(rows)
+        with self._engine.connect() as connection:
+            while chunk := {row.camera_id: row for row in islice(pending, _CHUNK_ROWS)}:
+                stored = self._stored(connection, chunk)
+                same = sum(stored.get(camera.camera_id) == camera for camera in chunk.values())
+                added += len(chunk) - len(stored)
+                changed += len(stored) - same
+                unchanged += same
+        return added, changed, unchanged
+
+    def get(self, camera_id: str) -> CameraStatus | None:
+        """Return a camera with its latest verdict, its password included; None if it is not in the registry."""
+        query = sa.select(*_CAMERA, *_VERDICT).select_from(_with_latest()).where(cameras.c.camera_id == camera_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+            return None if row is None else self._status(connection, row)
 
     def remove(self, camera_ids: Iterable[str]) -> tuple[str, ...]:
         """Delete cameras with their latest verdicts and measurements; return the ids that were in the registry."""
@@ -103,6 +122,11 @@ class CameraRegistry:
             )
         more = len(rows) > query.page_size
         return CameraPage(statuses, _mark(statuses[-1].camera, query.order) if more else None, total)
+
+    @staticmethod
+    def _stored(connection: Connection, camera_ids: Iterable[str]) -> dict[str, Camera]:
+        rows = connection.execute(sa.select(*_CAMERA).where(cameras.c.camera_id.in_(camera_ids)))
+        return {camera.camera_id: camera for camera in map(_camera, rows)}
 
     def _texts(self, column: "sa.Column[Any]", camera_ids: Iterable[str]) -> dict[str, str]:
         texts: dict[str, str] = {}

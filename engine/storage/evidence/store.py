@@ -24,8 +24,8 @@ from engine.storage.evidence.exhibits import Exhibit, Exhibits
 from engine.storage.evidence.keyframe_file import Facts
 from engine.storage.evidence.quota import Quota, Rank
 
-_OK, _GOOD, _DOUBT = "ok", "good", "doubt"
-_SLOTS = (_OK, _GOOD, _DOUBT)
+OK, GOOD, DOUBT = "ok", "good", "doubt"
+SLOTS = (OK, GOOD, DOUBT)
 EXHIBITS_FOLDER = "exhibits"
 
 
@@ -101,13 +101,13 @@ class EvidenceStore:
         with self._lock:
             self._quota.add(_quota_name(stem, slot), size, Rank.LATEST)
             self._newest[stem] = slot
-            for other in _SLOTS:
+            for other in SLOTS:
                 if other == slot:
                     continue
-                if slot == _OK:
+                if slot == OK:
                     self._drop(stem, other)
                 else:
-                    self._quota.move(_quota_name(stem, other), Rank.LATEST if other == _DOUBT else Rank.BESIDE)
+                    self._quota.move(_quota_name(stem, other), Rank.LATEST if other == DOUBT else Rank.BESIDE)
             self._make_room()
 
     def get(self, camera_id: str) -> Keyframe | None:
@@ -142,7 +142,7 @@ class EvidenceStore:
         stem = _file_stem(camera_id)
         with self._lock:
             self._newest.pop(stem, None)
-            for slot in _SLOTS:
+            for slot in SLOTS:
                 self._drop(stem, slot)
 
     def add_exhibit(self, keyframe: Keyframe, verdict: Verdict, sha256: str = "") -> tuple[str, ...]:
@@ -156,7 +156,7 @@ class EvidenceStore:
         stem = _file_stem(keyframe.camera_id)
         beside: dict[str, str] = {}
         if verdict.state != State.OK:
-            for name, slots in (("baseline", (_OK,)), ("good", (_GOOD, _OK))):
+            for name, slots in (("baseline", (OK,)), ("good", (GOOD, OK))):
                 files = (self._read(stem, slot) for slot in slots)
                 good = next((file for file in files if file is not None), None)
                 digest = "" if good is None else self._add_exhibit(*good)
@@ -287,7 +287,7 @@ class EvidenceStore:
             self._path(stem, slot).unlink(missing_ok=True)
 
     def _path(self, stem: str, slot: str) -> Path:
-        return self._folder / stem[:2] / f"{stem}.{slot}"
+        return _path_of_stem(self._folder, stem, slot)
 
     def _load(self) -> None:
         """Read the sizes and ages of what an earlier run has left."""
@@ -297,17 +297,26 @@ class EvidenceStore:
                 continue
             for entry in os.scandir(shard):
                 stem, _, slot = entry.name.partition(".")
-                if slot in _SLOTS:
+                if slot in SLOTS:
                     stat = entry.stat()
                     files.append((stat.st_mtime_ns, stem, slot, stat.st_size))
         for _, stem, slot, size in sorted(files):
             self._newest[stem] = slot
             self._quota.add(_quota_name(stem, slot), size, Rank.LATEST)
         for _, stem, slot, _ in files:
-            if slot != _DOUBT and self._newest[stem] != slot:
+            if slot != DOUBT and self._newest[stem] != slot:
                 self._quota.move(_quota_name(stem, slot), Rank.BESIDE)
         for exhibit in self._exhibits.clean_up():
             self._quota.add(exhibit.sha256, exhibit.size_bytes, Rank.EXHIBIT)
+
+
+def path_of(folder: Path, camera_id: str, slot: str) -> Path:
+    """Return the path of a camera's keyframe, whether it exists or not."""
+    return _path_of_stem(folder, _file_stem(camera_id), slot)
+
+
+def _path_of_stem(folder: Path, stem: str, slot: str) -> Path:
+    return folder / stem[:2] / f"{stem}.{slot}"
 
 
 def _file_stem(camera_id: str) -> str:
@@ -320,5 +329,5 @@ def _quota_name(stem: str, slot: str) -> str:
 
 def _slot_of(verdict: Verdict) -> str:
     if verdict.state != State.OK:
-        return _DOUBT
-    return _OK if verdict.announced == State.OK else _GOOD
+        return DOUBT
+    return OK if verdict.announced == State.OK else GOOD

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import ParseDict
 
 from engine.docgen.commands import commands
 from engine.model.keyframe import Codec
+from patrol.v1 import verdicts_pb2
 from tests.support.command_line import patrol
 from tests.support.expect import present
 from tests.support.feed.clips import write_clip
@@ -22,11 +24,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_check_gives_one_json_object_a_source(clip: Path) -> None:
     done = patrol("check", str(clip), "ftp://u:secret@h/1", "--json")
     first, second = map(json.loads, done.stdout.splitlines())
-    assert set(first) == {"source", "verdict", "kinds", "reason", "scores", "raw", "frame", "error"}
-    assert first["verdict"] == "ok"
-    assert first["frame"] == {"width": 640, "height": 360, "codec": "h264"}
-    assert set(first["scores"]) == {"sharpness", "exposure", "occlusion"}
-    assert first["error"] is None
+    assert set(first) == {"source", "verdict"}
+    verdict = first["verdict"]
+    assert ParseDict(verdict, verdicts_pb2.Verdict()).state == verdicts_pb2.VERDICT_STATE_OK
+    assert (verdict["state"], verdict["width"], verdict["height"], verdict["codec"]) == (
+        "VERDICT_STATE_OK", 640, 360, "CODEC_H264",
+    )  # fmt: skip
+    assert set(verdict["scores"]) == {"sharpness", "exposure", "occlusion"}
+    assert "name" not in verdict
     assert second["error"]["code"] == "source_refused"
     assert "secret" not in done.stdout + done.stderr
     assert done.returncode == 2
@@ -57,23 +62,24 @@ def test_check_draws_the_picture(clip: Path, tmp_path: Path) -> None:
 
 def test_the_acceptance_clips_are_judged_as_the_manifest_says(shared_data: Path) -> None:
     done = patrol("check", *map(str, sorted((shared_data / "camera").glob("*.mp4"))), "--json")
-    answers = {Path(line["source"]).stem: line for line in map(json.loads, done.stdout.splitlines())}
+    answers = {Path(line["source"]).stem: line["verdict"] for line in map(json.loads, done.stdout.splitlines())}
     for name, answer in answers.items():
         scene = name.partition("_")[0]
         if "defocus" in name or "motion" in name:
-            assert answer["kinds"] == ["blurred"], name
+            assert answer["kinds"] == ["FAULT_KIND_BLURRED"], name
         elif name.startswith("street_over"):
-            assert answer["kinds"] == ["too_bright"], name
+            assert answer["kinds"] == ["FAULT_KIND_TOO_BRIGHT"], name
         elif scene in ("canteen", "office180", "road"):
-            assert answer["verdict"] == "ok", name
+            assert answer["state"] == "VERDICT_STATE_OK", name
         else:
-            assert answer["verdict"] in ("ok", "unknown"), name
+            assert answer["state"] in ("VERDICT_STATE_OK", "VERDICT_STATE_UNKNOWN"), name
 
 
 def test_broken_streams_are_never_blurred_covered_or_too_dark(shared_data: Path) -> None:
     done = patrol("check", *map(str, sorted((shared_data / "broken").iterdir())), "--json")
     for line in map(json.loads, done.stdout.splitlines()):
-        assert not {"blurred", "covered", "partly_covered", "too_dark"} & set(line["kinds"]), line["source"]
+        kinds = {kind.removeprefix("FAULT_KIND_") for kind in line["verdict"].get("kinds", ())}
+        assert not {"BLURRED", "COVERED", "PARTLY_COVERED", "TOO_DARK"} & kinds, line["source"]
 
 
 def test_a_registry_is_imported_without_an_engine_and_bad_rows_are_named(tmp_path: Path) -> None:
@@ -89,7 +95,7 @@ def test_a_registry_is_imported_without_an_engine_and_bad_rows_are_named(tmp_pat
     assert "1 added" in done.stdout
     listed = patrol("cameras", "list", "--json", "--config", str(config))
     (camera,) = map(json.loads, listed.stdout.splitlines())
-    assert camera["camera"]["url"] == "rtsp://u:***@h/1"
+    assert (camera["name"], camera["url"]) == ("cameras/a", "rtsp://u:***@h/1")
     table = patrol("cameras", "list", "--config", str(config)).stdout.splitlines()
     assert table[0].split() == [
         "camera",
@@ -241,7 +247,12 @@ def test_a_diff_ends_as_diff_does(tmp_path: Path) -> None:
     assert done.returncode == 1
     told = json.loads(done.stdout)
     assert told["restart"] is True
-    assert told["changes"][0] == {"key": "scheduler.key_period_s", "old": "900.0", "new": "600.0", "hot": True}
+    assert told["changes"][0] == {
+        "key": "scheduler.key_period_s",
+        "oldValue": "900.0",
+        "newValue": "600.0",
+        "hot": True,
+    }
     assert told["changes"][1]["key"] == "record.url"
     assert "secret" not in done.stdout
 

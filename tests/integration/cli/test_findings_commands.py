@@ -34,13 +34,13 @@ def test_the_list_has_what_is_open_newest_first_and_filters(served: RunningServe
     assert [line.split()[:2] for line in lines[1:]] == [["3", "far0"], ["2", "c1"], ["1", "c0"]]
     served.client.findings.dismiss(2, "no fault")
     told = [json.loads(line) for line in patrol(served, "list", "--region", "1301", "--json").stdout.splitlines()]
-    assert [(finding["finding"], finding["state"], finding["level"], finding["cause_key"]) for finding in told] == [
-        (1, "open", "school", "covered")
+    assert [(finding["name"], finding["state"], finding["level"], finding["causeKey"]) for finding in told] == [
+        ("findings/1", "FINDING_STATE_OPEN", "FINDING_LEVEL_SCHOOL", "covered")
     ]
     assert len(patrol(served, "list", "--all", "--json").stdout.splitlines()) == 3
     assert len(patrol(served, "list", "--all", "--rows", "2", "--json").stdout.splitlines()) == 2
     (only,) = patrol(served, "list", "--state", "dismissed", "--json").stdout.splitlines()
-    assert json.loads(only)["finding"] == 2
+    assert json.loads(only)["name"] == "findings/2"
 
 
 def test_a_finding_is_shown_with_all_that_happened_to_it(served: RunningServer) -> None:
@@ -49,17 +49,17 @@ def test_a_finding_is_shown_with_all_that_happened_to_it(served: RunningServer) 
     assert "acknowledged" in said
     assert "马上去看" in said
     told = json.loads(patrol(served, "show", "1", "--json").stdout)
-    assert (told["camera_id"], told["number"]) == ("c0", 2)
+    assert (told["finding"]["camera"], told["finding"]["number"]) == ("cameras/c0", 2)
     assert [(event["step"], event["who"]) for event in told["events"]] == [
-        ("opened", "engine"),
-        ("acknowledged", "local"),
+        ("FINDING_STEP_OPENED", "engine"),
+        ("FINDING_STEP_ACKNOWLEDGED", "local"),
     ]
 
 
 def test_it_is_acknowledged_and_claimed(served: RunningServer) -> None:
     assert patrol(served, "ack", "1").stdout == "findings/1: acknowledged (event 2)\n"
     told = json.loads(patrol(served, "claim", "1", "--why", "布已取下", "--json").stdout)
-    assert (told["state"], told["number"]) == ("rectified", 3)
+    assert (told["state"], told["number"]) == ("FINDING_STATE_RECTIFIED", 3)
     assert [event.why for event in served.client.findings.events(1)] == ["", "", "布已取下"]
 
 

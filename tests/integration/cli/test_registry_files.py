@@ -11,6 +11,7 @@ import pytest
 
 from engine.batch.registry import DatabaseRegistry, open_database_registry
 from engine.batch.registry_files import RegistryFile, atomic_file, read_registry, write_cameras
+from engine.batch.registry_preview import preview
 from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError, RegistryError
 from engine.interchange.camera_files import FileFormat
@@ -36,7 +37,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         registry.upsert(CAMERAS)
         yield registry
 
@@ -85,7 +86,7 @@ def test_an_import_of_an_export_changes_what_was_changed_and_keeps_the_password(
 
 def test_a_password_nobody_knows_refuses_all_or_only_its_row(settings: Settings) -> None:
     rows = [Camera("a", "rtsp://h/1"), Camera("b", "rtsp://u:***@h/2")]
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         with pytest.raises(RegistryError, match=r"camera 'b' is none.*nothing was taken"):
             registry.upsert(rows)
         assert list(registry.cameras(CameraQuery())) == []
@@ -201,7 +202,7 @@ def test_a_file_that_changes_between_looking_and_taking_is_not_taken(settings: S
     assert file.check().good == 1
     path.write_text("camera_id,url\na,rtsp://h/1\nb,rtsp://h/2\n")
     os.utime(path, ns=(1, 1))
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         with pytest.raises(RegistryError, match="changed while it was read"):
             registry.upsert(file.cameras())
         assert list(registry.cameras(CameraQuery())) == []
@@ -213,3 +214,33 @@ def test_a_whole_file_can_be_had_at_once(tmp_path: Path) -> None:
     cameras, problems = read_registry(path, Settings())
     assert cameras == [Camera("a", "rtsp://h/1")]
     assert [problem.line for problem in problems] == [3]
+
+
+def test_ids_that_a_spreadsheet_has_spoilt_are_bad_rows_and_rounded_ones_are_noted(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_text(
+        f"gbDeviceId,url,gbParentId\n{CAMERA},rtsp://h/1,1.30102E+19\n1.30102E+19,rtsp://h/2,\n{CAMERA[:-1]}0,rtsp://h/3,\n"
+    )
+    report = RegistryFile(path, settings).check()
+    assert [(row.line, row.column, row.value) for row in report.problems] == [
+        (2, "gbParentId", "1.30102E+19"), (3, "gbDeviceId", "1.30102E+19"),
+    ]  # fmt: skip
+    assert "as text" in report.problems[1].message
+    assert sum("as if a spreadsheet had rounded it" in note for note in report.notes) == 1
+
+
+def test_a_preview_names_each_change_and_a_comparison_counts_them(registry: DatabaseRegistry) -> None:
+    rows = [
+        replace(CAMERAS[0], url="rtsp://u:***@h/1?token=***", name="热菜间"),
+        CAMERAS[1],
+        Camera("new", "rtsp://h/9"),
+    ]
+    changes = list(preview(registry, rows))
+    assert [(change.camera.camera_id, change.is_new, change.columns) for change in changes] == [
+        (CAMERA, False, (("name", "烹饪间", "热菜间"),)), ("new", True, ()),
+    ]  # fmt: skip
+    report = registry.upsert(rows, dry_run=True)
+    assert (report.added, report.changed, report.unchanged) == (1, 1, 1)
+    assert {status.camera.name for status in registry.cameras(CameraQuery())} == {"烹饪间", ""}

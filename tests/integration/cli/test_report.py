@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from PIL import Image
 
 from engine.batch.finding_pictures import finding_pictures
@@ -25,6 +27,7 @@ from engine.notices.digest import FindingPictures, Period
 from engine.storage.db.store import Store
 from engine.storage.evidence.exhibits import Exhibits
 from engine.storage.evidence.store import EXHIBITS_FOLDER, EvidenceStore
+from patrol.v1 import findings_pb2, patrol_pb2
 from tests.support.digests import COUNTIES, WEEK, fill_city
 from tests.support.expect import present
 
@@ -238,3 +241,20 @@ def test_a_picture_that_is_damaged_or_gone_costs_no_report(tmp_path: Path, store
     number = case.finding.finding_id
     assert finding_pictures(exhibits, [replace(case, exhibit=digest)]) == {number: FindingPictures()}
     assert finding_pictures(exhibits, [replace(case, exhibit="0" * 64)]) == {number: FindingPictures()}
+
+
+def test_the_command_prints_the_digest_as_json(store: Store, database: str, tmp_path: Path) -> None:
+    done = patrol(tmp_path, database, "--region", "1301", "--week", WEEK, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    made = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS)
+    assert (told["region"], told["regionName"], told["period"]) == ("1301", "石家庄市", WEEK)
+    assert told["findings"]["standing"] == made.digest.total.standing == len(told["openFindings"])
+    first = ParseDict(told["openFindings"][0]["finding"], findings_pb2.Finding())
+    assert first.name == f"findings/{made.standing[0].finding.finding_id}"
+    rates = [ParseDict(line["rate"], patrol_pb2.Rate()) for line in told["kpis"]]
+    assert [rate.denominator for rate in rates] == [line.rate.denominator for line in made.digest.kpis]
+    assert [(line["place"], line["code"]) for line in told["league"]] == [
+        (line.place, line.code) for line in made.digest.league
+    ]
+    assert "--json" in patrol(tmp_path, database, "--week", WEEK).stderr

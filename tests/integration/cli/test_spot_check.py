@@ -239,13 +239,14 @@ def test_the_command_shows_strata_canteens_and_a_summary(engine: Engine) -> None
 def test_the_command_draws_as_json_and_shows_and_lists_draws_again(engine: Engine) -> None:
     done = patrol("--size", "4", "--json", "--check-now", "--server", engine[0])
     first = json.loads(done.stdout)
-    assert len(first["drawn"]) == first["header"]["drawn"] == 4
-    assert first["check_now"]["accepted"] + first["check_now"]["already_in_flight"] == 4
-    draw_id = str(first["header"]["draw_id"])
+    check, counts = first["spotCheck"], first["checkNow"]
+    assert len(check["drawn"]) == check["header"]["drawn"] == 4
+    assert counts.get("accepted", 0) + counts.get("alreadyInFlight", 0) == 4
+    draw_id = check["header"]["name"].removeprefix("spotChecks/")
     again = json.loads(patrol("--show", draw_id, "--json", "--server", engine[0]).stdout)
-    assert again == first | {"check_now": None}
+    assert again == {"spotCheck": check}
     listed = json.loads(patrol("--list", "--json", "--server", engine[0]).stdout.splitlines()[0])
-    assert listed == first["header"]
+    assert listed == check["header"]
     assert patrol("--list", "--server", engine[0]).stdout.splitlines()[1].split()[0] == draw_id
 
 

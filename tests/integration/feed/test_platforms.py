@@ -46,7 +46,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[DatabaseRegistry]:
-    with open_database_registry(settings) as registry:
+    with open_database_registry(settings, create=True) as registry:
         registry.upsert(
             [
                 Camera(KITCHEN, "rtsp://u:secret@10.0.0.1/1", "烹饪间", region="130102"),
@@ -431,7 +431,7 @@ def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Se
         done = patrol("pull", "zlmediakit", "--url", url, "--json", "--secret-env", "OTHER", *common, OTHER=SECRET)
         report = json.loads(done.stdout)
         assert report["changes"] == [
-            {"camera_id": KITCHEN, "name": "烹饪间", "region": "130102", "was": "", "now": "ON"}
+            {"camera": f"cameras/{KITCHEN}", "displayName": "烹饪间", "region": "130102", "was": "", "now": "ON"}
         ]
         assert statuses(registry)[KITCHEN] == "ON"
         wrong = patrol("pull", "zlmediakit", "--url", url, *common, ZLM_SECRET="not-the-secret-1234")
@@ -452,8 +452,9 @@ def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Se
     store.write([VisitRecord(down, b"")])
     store.close()
     (line,) = map(json.loads, patrol("disagree", "--region", "1301", "--json", *common).stdout.splitlines())
-    assert (line["camera_id"], line["region_name"], line["platform"], line["ours"], line["why"], line["since"]) == (
-        KITCHEN, "石家庄市长安区", "online", "offline", "refused", "2001-09-09T01:46:40Z",
+    names = ("camera", "regionName", "platform", "announced", "why", "sinceTime")
+    assert tuple(line[name] for name in names) == (
+        f"cameras/{KITCHEN}", "石家庄市长安区", "online", "VERDICT_STATE_OFFLINE", "refused", "2001-09-09T01:46:40Z",
     )  # fmt: skip
     done = patrol("disagree", *common)
     assert done.stdout.splitlines()[0].split() == [

@@ -83,7 +83,7 @@ def test_the_list_says_what_became_of_each_and_how_much_waits(kept: Path) -> Non
     assert said[5].startswith("county: 1 wait, the oldest since")
     assert said[5].endswith("2 given up")
     dead = [json.loads(line) for line in patrol(kept, "list", "--dead", "--json").stdout.splitlines()]
-    assert [(delivery["notice"], delivery["attempts"], delivery["last_error"]) for delivery in dead] == [
+    assert [(delivery["notice"], delivery["attempts"], delivery["lastError"]) for delivery in dead] == [
         ("county/3", 81, "expired; timeout"),
         ("county/2", 3, "refused: HTTP 422"),
     ]

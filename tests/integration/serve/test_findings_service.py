@@ -15,13 +15,14 @@ from random import Random
 
 import pytest
 
-from engine.errors import StoreError
+from engine.errors import ConflictError, NotFoundError, StateError, StoreError
 from engine.hub.services.finding_log import FindingLog
 from engine.ledger.projection import replay
-from engine.model.findings import FindingQuery, FindingState, LoggedEvent, Step
+from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, LoggedEvent, Step
 from engine.model.verdict import FaultKind
 from engine.storage.db.store import Store, VisitRecord, Write
-from tests.support.ledger.findings_services import FindingsHarness, findings_harness
+from tests.support.expect import present
+from tests.support.ledger.findings_services import INSPECTOR, FindingsHarness, findings_harness
 
 COVERED, GREASE = FaultKind.COVERED, FaultKind.GREASE
 
@@ -170,3 +171,62 @@ def test_killed_at_any_moment_every_answered_command_is_there_once(tmp_path: Pat
     assert all(store.findings.get(finding_id) == finding for finding_id, finding in kept.items())
     assert store.findings.page(FindingQuery()).total == len(kept)
     store.close()
+
+
+def test_a_batch_stores_an_event_a_row_and_refuses_each_by_itself(harness: FindingsHarness) -> None:
+    for number in range(5):
+        harness.judge(f"c{number}", COVERED)
+    assert harness.writer.flush(5)
+    asyncio.run(harness.act(2, Step.ACKNOWLEDGED))
+    commands = [FindingCommand(finding_id, Step.ACKNOWLEDGED, "seen") for finding_id in (1, 2, 3, 99)]
+    commands.append(FindingCommand(4, Step.ACKNOWLEDGED, expected_number=7))
+    outcomes = asyncio.run(harness.service.act_all(commands, INSPECTOR))
+    assert [type(outcome) for outcome in outcomes] == [Finding, StateError, Finding, NotFoundError, ConflictError]
+    first, third = present(harness.store.findings.get(1)), present(harness.store.findings.get(3))
+    assert (outcomes[0], outcomes[2]) == (first, third)
+    for finding_id in (1, 3):
+        last = harness.store.findings.events_of(finding_id)[-1]
+        assert (last.step, last.who, last.why) == (Step.ACKNOWLEDGED, "wang", "seen")
+    assert len(harness.store.findings.events_of(4)) == 1
+
+
+def test_a_batch_sent_again_changes_nothing_that_was_done_and_does_the_rest(harness: FindingsHarness) -> None:
+    for number in range(4):
+        harness.judge(f"c{number}", COVERED)
+    assert harness.writer.flush(5)
+
+    def claim(*finding_ids: int) -> tuple[Finding | Exception, ...]:
+        commands = [FindingCommand(number, Step.CLAIMED, "cleaned", request_id=f"r/{number}") for number in finding_ids]
+        return asyncio.run(harness.service.act_all(commands, INSPECTOR))
+
+    first = claim(1, 2)
+    again = claim(1, 2, 3, 4)
+    assert again[:2] == first
+    assert [finding.claims for finding in again if isinstance(finding, Finding)] == [1, 1, 1, 1]
+    assert harness.store.findings.last_seq() == 8  # four openings, four claims
+
+
+def test_a_thousand_findings_are_claimed_within_seconds(tmp_path: Path) -> None:
+    with findings_harness(tmp_path) as harness:
+        for number in range(1000):
+            harness.judge(f"c{number}", COVERED)
+        assert harness.writer.flush(20)
+        commands = [FindingCommand(number, Step.CLAIMED, "cleaned") for number in range(1, 1001)]
+        began_s = time.monotonic()
+        outcomes = asyncio.run(harness.service.act_all(commands, INSPECTOR))
+        assert time.monotonic() - began_s < 20, "bounded, however slow the machine"
+        assert all(isinstance(outcome, Finding) for outcome in outcomes)
+        assert harness.store.findings.page(FindingQuery(states=frozenset({FindingState.RECTIFIED}))).total == 1000
+        assert len(harness.service.advance(time.time_ns())) == 1000
+
+
+def test_a_batch_that_the_database_cannot_take_says_so_for_each_row(harness: FindingsHarness, tmp_path: Path) -> None:
+    for number in range(3):
+        harness.judge(f"c{number}", COVERED)
+    assert harness.writer.flush(5)
+    with away(tmp_path):
+        for number in range(150):
+            harness.judge(f"d{number}", COVERED)
+        commands = [FindingCommand(number, Step.CLAIMED) for number in (1, 2, 3)]
+        outcomes = asyncio.run(harness.service.act_all(commands, INSPECTOR))
+        assert [type(outcome) for outcome in outcomes] == [StoreError] * 3

@@ -16,16 +16,20 @@ import pytest
 from engine.clock import wall_ns
 from engine.config.schema import FeedSettings, RecordSettings, WorkerSettings
 from engine.config.serve import ServeSettings
+from engine.judge.state import JudgeState
 from engine.metrics.definitions import METRICS
 from engine.model.access import Role, TokenOrder
-from engine.storage.db.store import Store
+from engine.model.camera import Camera
+from engine.model.verdict import State, Verdict
+from engine.storage.db.store import Store, VisitRecord
 from engine.supervisor.app import Supervisor
 from tests.support.certificates import certificate
-from tests.support.live_engine import Labels, scrape, settings
+from tests.support.live_engine import Labels, fast_scheduler, scrape, settings
 from tests.support.waiting import wait_until
 
 DAY_S = 86_400
 TOKEN_S = 3 * DAY_S
+HOUR_NS = 3600 * 10**9
 BUDGET = 64 * 1024 * 1024
 
 
@@ -144,3 +148,29 @@ def test_an_engine_whose_database_takes_no_writes_is_not_ready_until_it_does(tmp
         other.execute("ROLLBACK")
         wait_until(lambda: readyz(engine) == (200, ["ok"]), 30)
         assert status == 503
+
+
+def test_cameras_that_were_offline_before_a_restart_are_still_offline_for_long(tmp_path: Path) -> None:
+    now_ns = wall_ns()
+    store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
+    store.registry.upsert([Camera(camera_id, "", push=True) for camera_id in ("long", "short", "ok")])
+    since = {
+        "long": (State.OFFLINE, 2 * HOUR_NS),
+        "short": (State.OFFLINE, HOUR_NS // 2),
+        "ok": (State.OK, 2 * HOUR_NS),
+    }
+    store.write(
+        [
+            VisitRecord(
+                Verdict(camera_id, 1, now_ns, state, announced=state, since_wall_ns=now_ns - ago_ns),
+                JudgeState(announced=state).to_bytes(),
+            )
+            for camera_id, (state, ago_ns) in since.items()
+        ]
+    )
+    store.close()
+    with Supervisor(settings(tmp_path, scheduler=fast_scheduler(ordinary_period_s=600))) as engine:
+        wait_until(lambda: sample(engine, "patrol_cameras_long_offline") == 1)
+        shown = scrape(engine.addresses["metrics"])
+        offline = [value for (name, labels), value in shown.items() if ("state", "offline") in labels and value]
+        assert offline == [2]

@@ -13,12 +13,24 @@ from typer.testing import CliRunner
 
 from engine.cli.main import app
 from engine.errors import StoreError
-from engine.model.camera import Camera, SiteKind
+from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.findings import (
+    Finding,
+    FindingCursor,
+    FindingOrder,
+    FindingQuery,
+    FindingState,
+    LedgerEvent,
+    Level,
+    Step,
+    Subject,
+)
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.storage.db import schema
-from engine.storage.db.database import connect, parse_url
+from engine.storage.db.database import connect, parse_url, write_transaction
+from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 from engine.storage.db.tables import metadata
 
@@ -134,6 +146,44 @@ def test_a_file_of_version_1_opens_after_an_upgrade_and_keeps_what_it_has(tmp_pa
     assert kept == [(PACKED_1, b"memory"), (PACKED_2, b"memory")]
     assert store.registry.upsert([Camera("a", "rtsp://h/1", site_kind=SiteKind.KINDERGARTEN)]) == (0, 1, 0)
     store.close()
+
+
+def test_findings_of_before_get_the_name_of_their_camera_and_their_ranks(database_url: str) -> None:
+    store = Store.open(database_url)
+    store.registry.upsert([Camera("a", "rtsp://h/1", name="烹饪间", region="130102", key_point=KeyPoint.COOKING)])
+    store.close()
+    engine = connect(parse_url(database_url))
+    event = LedgerEvent(1, 1, Step.OPENED, 5, "engine")
+    with write_transaction(engine) as connection:
+        for number, camera_id in ((1, "a"), (2, "gone")):
+            finding = Finding(
+                number, Subject(camera_id, "covered"), FindingState.OPEN, Severity.BLIND, Level.CITY, 7, 5, 5
+            )
+            append(connection, [LedgerEntry(replace(event, finding_id=number), finding)])
+        # back to how the table was
+        for index in ("open_time", "deadline", "severity", "level"):
+            connection.execute(sa.text(f"DROP INDEX findings_by_{index}"))
+        for column in ("camera_name", "key_point", "severity_rank", "level_rank"):
+            connection.execute(sa.text(f"ALTER TABLE findings DROP COLUMN {column}"))
+    engine.dispose()
+    set_revision(database_url, _before("findings_filters"))
+    schema.upgrade(database_url)
+    assert differences(database_url) == []
+    store = Store.open(database_url)
+    found = store.findings.get_all([1, 2])
+    assert (found[1].subject.camera_name, found[1].subject.key_point) == ("烹饪间", KeyPoint.COOKING)
+    assert (found[2].subject.camera_name, found[2].subject.key_point) == ("", KeyPoint.OTHER)
+    assert store.findings.page(FindingQuery(severity_min=Severity.BLIND)).total == 2
+    page = store.findings.page(FindingQuery(order=FindingOrder.LEVEL, descending=False, page_size=1))
+    assert page.next_after == FindingCursor(1, 3)  # the city is the third level
+    store.close()
+
+
+def _before(name: str) -> str:
+    """The revision that a migration follows."""
+    (script,) = schema._SCRIPTS.glob(f"versions/*_{name}.py")
+    (line,) = (line for line in script.read_text().splitlines() if line.startswith("down_revision"))
+    return line.partition('"')[2].rstrip('"')
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

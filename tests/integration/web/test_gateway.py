@@ -20,6 +20,7 @@ from engine.model.access import CALLER_METADATA, PEER_METADATA, AuditQuery, Role
 from engine.model.spot_check import SpotCheck, SpotCheckHeader
 from engine.storage.db.store import Store
 from engine.web.documents import openapi_json
+from engine.web.routes import PICTURE_PATHS
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 from tests.support.serve.calls import RPCS, good, send
 from tests.support.serve.served import FakeHub, RunningServer, county_cameras, serving
@@ -103,7 +104,7 @@ def test_every_call_is_answered_over_http(world: World, name: str) -> None:
 
 def test_what_is_wrong_is_said_as_over_grpc(world: World) -> None:
     """Each call with a request that the engine refuses: same code, same fields, the HTTP status of the code."""
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "CameraService/GetCamera": {"name": "cameras/nobody"},
         "CameraService/ListCameras": {"order_by": "colour"},
         "CameraService/CreateCamera": {"camera_id": "c1", "camera": {"url": "rtsp://h/1", "region": HERE}},
@@ -298,7 +299,7 @@ def test_streams_are_bounded_and_given_back(world: World) -> None:
         for stream in streams:
             stream.__enter__()
         reply = http.get("/v1/verdicts:watch")
-        assert (reply.status_code, reason(reply), reply.headers["retry-after"]) == (503, "TOO_MANY", "1")
+        assert (reply.status_code, reason(reply), reply.headers["retry-after"]) == (503, "TOO_MANY_STREAMS", "1")
         refused = 'patrol_web_refused_total{kind="streams"} 1.0'
         assert refused in http.get("/metrics").text
         for stream in streams:
@@ -394,7 +395,7 @@ def test_pages_health_metrics_and_headers(world: World) -> None:
 
 def test_every_path_of_the_document_is_served(world: World) -> None:
     paths = {(verb.upper(), path) for path, item in SPEC["paths"].items() for verb in item}
-    assert len(paths) == len(ROUTES) + 1
+    assert len(paths) == len(ROUTES) + len(PICTURE_PATHS)
     with world.http("viewer") as http:
         for verb, path in paths:
             with http.stream(verb, path.replace("{", "").replace("}", ""), headers={"Grpc-Timeout": "1S"}) as reply:

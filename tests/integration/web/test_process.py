@@ -25,7 +25,7 @@ from tests.support.web.gateway import gateway
 
 def test_tls_to_callers_and_to_the_engine(tmp_path: Path) -> None:
     pem, _ = certificate(tmp_path)
-    files = {"tls_cert_file": str(pem), "tls_key_file": str(tmp_path / "key.pem")}
+    files: dict[str, Any] = {"tls_cert_file": str(pem), "tls_key_file": str(tmp_path / "key.pem")}
     with serving(tmp_path, **files) as served:
         served.hub.put(*county_cameras(2))
         with gateway(served.address, pem.read_bytes(), **files) as address:

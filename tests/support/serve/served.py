@@ -1,5 +1,6 @@
 """Runs the gRPC server alone, on a real store and a fake hub."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 from engine.client import PatrolClient
 from engine.clock import wall_ns
 from engine.config.serve import ServeSettings
-from engine.errors import ConfigError, ConflictError, NotFoundError, StateError
+from engine.errors import ConfigError, ConflictError, NotFoundError, PatrolError, StateError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
@@ -24,9 +25,14 @@ from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.findings import (
     Finding,
     FindingCommand,
+    FindingCount,
+    FindingCounts,
+    FindingCursor,
     FindingPage,
     FindingQuery,
     FindingState,
+    FindingSummary,
+    GroupBy,
     LedgerEvent,
     Level,
     LoggedEvent,
@@ -42,7 +48,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, 
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact
-from engine.serve.access.scoped_hub import no_camera
+from engine.serve.access.not_found import no_camera
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
@@ -70,7 +76,7 @@ class Ledger:
 
     def open(self, camera: Camera) -> Finding:
         number, now_ns = len(self.all) + 1, wall_ns()
-        subject = Subject(camera.camera_id, "covered", camera.site_id, camera.site_name, camera.region)
+        subject = Subject.of_camera(camera, "covered")
         deadline_ns = now_ns + MINUTE_NS
         finding = Finding(number, subject, FindingState.OPEN, Severity.BLIND, Level.SCHOOL, deadline_ns, now_ns, now_ns)
         event = LedgerEvent(
@@ -84,13 +90,26 @@ class Ledger:
         return self.all.get(finding_id)
 
     async def findings(self, query: FindingQuery) -> FindingPage:
+        """In the order of their numbers only; tests of the store have the others."""
         found = sorted(
             (finding for finding in self.all.values() if matches_finding(query, finding)),
             key=lambda finding: -finding.finding_id,
         )
-        left = [finding for finding in found if not query.page_token or finding.finding_id < query.page_token]
+        left = [finding for finding in found if query.after is None or finding.finding_id < query.after.finding_id]
         page = left[: query.page_size]
-        return FindingPage(tuple(page), page[-1].finding_id if len(left) > len(page) else 0, len(found))
+        mark = FindingCursor(page[-1].finding_id) if len(left) > len(page) else None
+        return FindingPage(tuple(page), mark, len(found))
+
+    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Counts by region only; tests of the store have the others."""
+        regions = Counter(finding.subject.region for finding in self.all.values() if matches_finding(query, finding))
+        groups = tuple(FindingCount(region, count=number) for region, number in regions.items())
+        return FindingSummary(
+            FindingCount(count=sum(regions.values())), tuple(FindingCounts(by, groups) for by in tables)
+        )
+
+    async def findings_of(self, finding_ids: Sequence[int]) -> Mapping[int, Finding]:
+        return {finding_id: self.all[finding_id] for finding_id in finding_ids if finding_id in self.all}
 
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         return tuple(entry.event for entry in self.log if entry.event.finding_id == finding_id)
@@ -108,6 +127,15 @@ class Ledger:
             LedgerEvent(finding.finding_id, after.number, command.step, wall_ns(), actor.name, actor.role, command.why),
         )
         return after
+
+    async def act_all(self, commands: Sequence[FindingCommand], actor: Actor) -> tuple[Finding | Exception, ...]:
+        outcomes: list[Finding | Exception] = []
+        for command in commands:
+            try:
+                outcomes.append(await self.act(command, actor))
+            except PatrolError as error:
+                outcomes.append(error)
+        return tuple(outcomes)
 
     async def span(self) -> tuple[int, int]:
         return 0, len(self.log)
@@ -196,9 +224,11 @@ class FakeHub:
     ) -> ImportReport:
         problems = tuple(check_cameras(cameras, lambda url: check_url(url, ("rtsp",))))
         bad = {problem.index for problem in problems}
-        if validate_only or (problems and not keep_good):
+        if problems and not keep_good:
             return ImportReport(problems=problems)
         good = [camera for index, camera in enumerate(cameras) if index not in bad]
+        if validate_only:
+            return ImportReport(*self.store.registry.compare(good), problems)
         counts = self.store.registry.upsert(good)
         self.registry.upsert(good)
         return ImportReport(*counts, problems)

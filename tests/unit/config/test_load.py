@@ -51,6 +51,11 @@ def test_every_key_says_what_it_means() -> None:
         ("[serve]\ngrpc_listen = 'nowhere'", "serve.grpc_listen = 'nowhere'"),
         ("[serve]\nmetrics_listen = '[::]:1'", "serve.metrics_public"),
         ("[serve]\ntls_cert_file = 'a'", "one without the other"),
+        ("[web]\nlisten = '0.0.0.0:1'", "web.listen = '0.0.0.0:1': a public address needs web.tls_cert_file"),
+        ("[web]\nlisten = 'nowhere'", "web.listen = 'nowhere'"),
+        ("[web]\ntls_key_file = 'a'", "one without the other"),
+        ("[web]\ncors_origins = ['*']", "web.cors_origins = '*': allowed: https://host"),
+        ("[web]\ncors_origins = ['https://a.example/x']", "without a path"),
         ("[intake]\nlisten = 'tcp://*:7701'", "intake.curve_secret_file"),
         ("[intake]\nlisten = 'udp://127.0.0.1:1'", "allowed: tcp://host:port"),
         ("feed = 3", "feed = 3"),
@@ -73,6 +78,7 @@ def test_public_listeners_are_taken_with_their_locks() -> None:
     loads(
         "[serve]\ngrpc_listen = '0.0.0.0:1'\ntls_cert_file = 'c'\ntls_key_file = 'k'\n"
         "metrics_listen = '0.0.0.0:2'\nmetrics_public = true\n"
+        "[web]\nlisten = '0.0.0.0:4'\ntls_cert_file = 'c'\ntls_key_file = 'k'\ncors_origins = ['https://a.example:8443']\n"
         "[intake]\nlisten = 'tcp://0.0.0.0:3'\ncurve_secret_file = 's'\ncurve_clients_dir = 'd'\n"
     )
 

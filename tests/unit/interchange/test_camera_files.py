@@ -1,5 +1,6 @@
 """CSV and JSON Lines, a row at a time: lines are counted, what cannot be read is named, memory is bounded."""
 
+import codecs
 import io
 from pathlib import Path
 
@@ -132,3 +133,24 @@ def test_a_sheet_writes_every_row_with_the_same_columns() -> None:
     out = io.StringIO()
     RowWriter(out, FileFormat.JSONL, ("a", "b", "c")).write(row)
     assert out.getvalue() == '{"a":"x,\\"y\\"","b":true,"c":null}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04\x14\x00", "a workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook"),
+        ("camera_id,url\n".encode("utf-16"), "UTF-16"),
+        (codecs.BOM_UTF16_BE + "camera_id,url\n".encode("utf-16-be"), "UTF-16"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_called_what_it_is(content: bytes, what: str) -> None:
+    with pytest.raises(RegistryError, match=rf"{what}.*CSV UTF-8"):
+        detect_encoding(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_columns_separated_by_something_else_are_refused_with_the_reason(separator: str) -> None:
+    text = io.StringIO(f"camera_id{separator}url\na{separator}rtsp://h/1\n")
+    with pytest.raises(RegistryError, match=r"line 1: the columns are separated by .*; allowed: a comma"):
+        list(read_rows(text, FileFormat.CSV, check_names))

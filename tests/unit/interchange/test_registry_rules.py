@@ -1,11 +1,12 @@
 """The registry's rules: every bad row is named with what is allowed, and passwords come back or are asked for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from engine.feed.camera_url import check_url
-from engine.interchange.registry_rules import RowReader, check_cameras, restore_passwords
+from engine.interchange.registry_rules import RowReader, check_cameras, restore_passwords, was_rounded
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.registry import RowProblem
 
@@ -105,3 +106,39 @@ def test_a_password_is_never_given_to_another_place(camera_id: str, url: str) ->
 def test_a_url_with_three_asterisks_of_its_own_stays_what_it_is() -> None:
     camera = Camera("a", "rtsp://h/***/1")
     assert restore_passwords([camera], {"a": camera.url}) == ([camera], [])
+
+
+@pytest.mark.parametrize("column", ["camera_id", "site_id", "uplink"])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("1.30102E+19", "made a number"),
+        ("1.30102e19", "made a number"),
+        ("1E+19", "made a number"),
+        ("1.3010200001310001e+19", "made a number"),
+        ("'13010200001310000001", "mark for text"),
+        ('="13010200001310000001"', "mark for text"),
+    ],
+)
+def test_an_id_that_a_spreadsheet_has_spoilt_is_refused(column: str, value: str, why: str) -> None:
+    cells: dict[str, Any] = {column: value}
+    _, (problem,) = read(**cells)
+    assert (problem.column, problem.value, problem.line) == (column, value, 7)
+    assert why in problem.message
+    camera = replace(Camera("a", "rtsp://h/1"), **cells)
+    assert [found.column for found in check_cameras([camera], allow)] == [column]
+
+
+@pytest.mark.parametrize("value", ["13010200001310000001", "1e5", "E+19", "cam.1", "3E12", "1.5", "a=b"])
+def test_ids_that_only_remind_of_numbers_are_good(value: str) -> None:
+    assert read(camera_id=value, uplink=value, site_id=value)[1] == []
+
+
+def test_an_id_twice_with_its_end_gone_says_who_may_have_rounded_it() -> None:
+    rows, rounded = RowReader(allow), "13010200001310000000"
+    assert was_rounded(rounded)
+    assert not was_rounded("13010200001310000001")
+    rows.read({"camera_id": rounded, "url": "rtsp://h/1"}, 0, 2)
+    _, (problem,) = rows.read({"camera_id": rounded, "url": "rtsp://h/2"}, 1, 3)
+    assert "first in line 2" in problem.message
+    assert "a spreadsheet has rounded them" in problem.message

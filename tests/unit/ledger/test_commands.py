@@ -1,12 +1,15 @@
 """What people may do to a finding, and what they are told where they may not."""
 
+from typing import Any
+
 import pytest
 
-from engine.errors import ConflictError, DeniedError, InvalidArgumentError, LedgerError, StateError
+from engine.errors import ConflictError, DeniedError, ErrorReason, InvalidArgumentError, LedgerError, StateError
 from engine.ledger.commands import ROLES
 from engine.ledger.projection import apply, replay
 from engine.ledger.requests import REQUESTS_MAX
 from engine.model.access import ENGINE, Actor
+from engine.model.faults import severity as severity_of_kinds
 from engine.model.findings import FindingState, LedgerEvent, Step
 from engine.model.verdict import FaultKind
 from tests.support.ledger.ledgers import INSPECTOR, OPERATOR, VIEWER, LedgerHarness
@@ -81,6 +84,49 @@ def test_a_request_sent_again_is_the_same_command(harness: LedgerHarness) -> Non
     assert harness.log[-1].request_id == "r1"
     with pytest.raises(InvalidArgumentError, match="request_id: 'r1' was claimed of findings/1"):
         harness.act(Step.DISMISSED, INSPECTOR, request_id="r1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "allowed"),
+    [
+        ({}, FaultKind.NOISY, True),  # cosmetic
+        ({}, FaultKind.BLURRED, False),  # impaired
+        ({}, COVERED, False),  # blind
+        ({"inspector_dismiss_severity": "impaired"}, FaultKind.BLURRED, True),
+        ({"inspector_dismiss_severity": "impaired"}, COVERED, False),
+        ({"inspector_dismiss_severity": "blind"}, COVERED, True),
+        ({"inspector_dismiss_severity": "never"}, FaultKind.NOISY, False),
+        ({"inspector_dismiss_severity": "never", "inspector_dismiss_kinds": ["covered"]}, COVERED, True),
+        ({"inspector_dismiss_kinds": ["moved", "offline"]}, COVERED, False),
+    ],
+)
+def test_an_inspector_dismisses_what_the_policy_allows(settings: Any, kind: FaultKind, allowed: bool) -> None:
+    harness = LedgerHarness(**settings)
+    severity = severity_of_kinds([kind])
+    harness.observe(kind)
+    if allowed:
+        assert harness.act(Step.DISMISSED, INSPECTOR, why="a reflection") == [Step.DISMISSED]
+        assert (harness.log[-1].who, harness.log[-1].role) == ("wang", "inspector")
+        return
+    with pytest.raises(DeniedError, match="ask someone with that role") as caught:
+        harness.act(Step.DISMISSED, INSPECTOR, why="a reflection")
+    assert caught.value.metadata == {
+        "role_needed": "operator", "role": "inspector", "finding": "findings/1", "severity": str(severity),
+    }  # fmt: skip
+    assert harness.act(Step.DISMISSED, OPERATOR, why="a reflection") == [Step.DISMISSED]
+
+
+def test_a_refusal_names_the_state_for_programs(harness: LedgerHarness) -> None:
+    harness.act(Step.CLAIMED)
+    with pytest.raises(StateError) as claimed:
+        harness.act(Step.CLAIMED)
+    assert claimed.value.error_reason is ErrorReason.FINDING_ALREADY_CLAIMED
+    assert claimed.value.metadata == {"finding": "findings/1", "state": "rectified", "claimed_by": "wang"}
+    with pytest.raises(ConflictError) as stale:
+        harness.act(Step.CLAIMED, number=1)
+    assert stale.value.error_reason is ErrorReason.FINDING_CHANGED
+    assert stale.value.metadata["expected_number"] == "1"
+    assert stale.value.metadata["number"] == "2"
 
 
 def test_two_callers_may_have_the_same_request_id(harness: LedgerHarness) -> None:

@@ -74,7 +74,7 @@ def fill(draw: Any, message: Any, depth: int = 0) -> None:
 
 
 @st.composite
-def messages(draw: Any) -> Message:
+def messages(draw: Any) -> Any:
     message = draw(st.sampled_from([*KINDS, measurement_pb2.Measurement]))()
     fill(draw, message)
     return message

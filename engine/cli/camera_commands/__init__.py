@@ -1,0 +1,1 @@
+"""Commands about one camera or a few: show, add, edit, delete, check now, verdicts, pictures."""

@@ -1,0 +1,110 @@
+"""The findings as one caller may see them: the part of ScopedHub that is about the ledger."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+
+from engine.model.access import Actor
+from engine.model.findings import (
+    Finding,
+    FindingCommand,
+    FindingCount,
+    FindingCounts,
+    FindingPage,
+    FindingQuery,
+    FindingSummary,
+    GroupBy,
+    LedgerEvent,
+    LoggedEvent,
+)
+from engine.model.picture import FindingPicture, RenderedPicture
+from engine.serve.access.not_found import no_finding
+from engine.serve.port import HubPort
+from engine.serve.streams.broadcast import Broadcast
+from engine.serve.streams.filters import FindingFilter
+
+
+class ScopedFindings:
+    """Calls the ledger on behalf of one caller. Raises whatever it raises; see LedgerPort in serve/port.py."""
+
+    def __init__(self, hub: HubPort, actor: Actor, findings: Broadcast[LoggedEvent]) -> None:
+        self._hub = hub
+        self._actor = actor
+        self._region = actor.region
+        self._findings = findings
+
+    async def finding(self, finding_id: int) -> Finding | None:
+        """Return a finding; None if there is none, or it is of another region."""
+        finding = await self._hub.ledger.finding(finding_id)
+        return finding if finding is not None and self._actor.sees(finding.subject.region) else None
+
+    async def findings(self, query: FindingQuery) -> FindingPage:
+        """Return a page of findings of the caller's region."""
+        prefix = self._narrowed(query.region_prefix)
+        if prefix is None:
+            return FindingPage((), None, 0)
+        return await self._hub.ledger.findings(replace(query, region_prefix=prefix))
+
+    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+        """Count findings of the caller's region."""
+        prefix = self._narrowed(query.region_prefix)
+        if prefix is None:
+            return FindingSummary(FindingCount(), tuple(FindingCounts(by, ()) for by in tables))
+        return await self._hub.ledger.finding_summary(replace(query, region_prefix=prefix), tables)
+
+    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
+        """Return the events of a finding. Raises NotFoundError for a finding of another region."""
+        if await self.finding(finding_id) is None:
+            raise no_finding(finding_id)
+        return await self._hub.ledger.finding_events(finding_id)
+
+    async def finding_picture(
+        self,
+        finding_id: int,
+        event_number: int,
+        which: FindingPicture,
+        side_px_max: int,
+        *,
+        annotated: bool = False,
+        if_none_match: str = "",
+    ) -> tuple[Finding, RenderedPicture]:
+        """Return a picture of a finding, and the finding. Raises NotFoundError for a finding of another region."""
+        finding = await self.finding(finding_id)
+        if finding is None:
+            raise no_finding(finding_id)
+        events = await self._hub.ledger.finding_events(finding_id)
+        picture = await self._hub.pictures.finding_picture(
+            finding, events, event_number, which, side_px_max, annotated=annotated, if_none_match=if_none_match
+        )
+        return finding, picture
+
+    async def act(self, command: FindingCommand) -> Finding:
+        """Carry out a command as the caller. Raises NotFoundError for a finding of another region."""
+        if await self.finding(command.finding_id) is None:
+            raise no_finding(command.finding_id)
+        return await self._hub.ledger.act(command, self._actor)
+
+    async def act_all(self, commands: Sequence[FindingCommand]) -> tuple[Finding | Exception, ...]:
+        """Carry out commands as the caller, each by itself; of a finding of another region: NotFoundError."""
+        known = await self._hub.ledger.findings_of([command.finding_id for command in commands])
+        own = {finding_id for finding_id, finding in known.items() if self._actor.sees(finding.subject.region)}
+        allowed = [command for command in commands if command.finding_id in own]
+        outcomes = iter(await self._hub.ledger.act_all(allowed, self._actor))
+        return tuple(
+            next(outcomes) if command.finding_id in own else no_finding(command.finding_id) for command in commands
+        )
+
+    async def finding_head(self) -> int:
+        """Return the `seq` after which a watch of findings begins that begins now."""
+        return await self._findings.head()
+
+    async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[bytes, None]:
+        """Yield encoded replies with findings of the caller's region; raises as Broadcast.messages does."""
+        with self._findings.admitted():
+            async for message in self._findings.messages(after, FindingFilter(query, self._region)):
+                yield message
+
+    def _narrowed(self, prefix: str) -> str | None:
+        """The part of a region that the caller sees; None if it sees no part."""
+        if prefix.startswith(self._region):
+            return prefix
+        return self._region if self._region.startswith(prefix) else None
