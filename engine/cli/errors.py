@@ -22,6 +22,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 COMMANDS: Mapping[str, str] = {
     "ListTokens": "`patrol token list`",
     "ListFindings": "`patrol findings list`",
+    "ListFindingEvents": "`patrol findings show`",
     "ListVerdicts": "`patrol verdicts`",
     "ListSpotChecks": "`patrol spot-check --list`",
     "GetSchedulerStatus": "`patrol top`",
