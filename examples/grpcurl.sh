@@ -29,6 +29,13 @@ call PatrolService/ListVerdicts "{\"parent\": \"$camera\", \"page_size\": 5}"
 call PatrolService/GetThumbnail "{\"camera\": \"$camera\", \"side_px_max\": 320}" || true
 call PatrolService/BatchGetThumbnails "{\"requests\": [{\"camera\": \"$camera\"}]}"
 call CanteenService/ListCanteens '{"filter": {"region_prefix": "1301"}, "page_size": 5}'
+# The open findings whose deadline is nearest; then all counts of a dashboard in one call.
+call FindingService/ListFindings '{"filter": {"region_prefix": "1301", "open_only": true}, "order_by": "deadline_time"}'
+call FindingService/SummarizeFindings '{"filter": {"region_prefix": "1301", "open_only": true},
+  "group_by": ["county,severity", "state", "kind"]}'
+# A result a row: the second is not found, the first is acknowledged all the same.
+call FindingService/BatchAcknowledgeFindings '{"targets": [{"name": "findings/1"}, {"name": "findings/987654"}],
+  "why": "seen", "request_id": "round-1"}'
 call SchedulerService/GetCameraPlan "{\"camera\": \"$camera\"}"
 call SchedulerService/PausePatrol "{\"scope\": {\"camera\": \"$camera\"}, \"reason\": \"lens cleaned\"}"
 call SchedulerService/ResumePatrol "{\"scope\": {\"camera\": \"$camera\"}}"

@@ -1,7 +1,7 @@
 """What is asked of the table of findings: conditions, orders, places of pages, and counts by group."""
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import add
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from engine.model.findings import (
     FindingOrder,
     FindingQuery,
     FindingState,
+    FindingSummary,
     GroupBy,
     Level,
 )
@@ -33,8 +34,9 @@ _ORDER: dict[FindingOrder, "sa.Column[Any]"] = {
 """The columns that lists are ordered by; each has an index."""
 GROUPS_MAX = 5000
 """Groups of one way of counting that are given; the largest."""
-_ROWS_MAX = 200_000
-"""Rows that are read to make them. A province has some 170 counties, and a finding some 40 cause keys and 9 states."""
+_CHUNK_ROWS = 2000
+_Totals = dict[tuple[Any, ...], list[int]]
+"""The four counts of FindingCount, by the values of a group."""
 
 
 def conditions(query: FindingQuery) -> "list[sa.ColumnElement[bool]]":
@@ -97,9 +99,14 @@ def cursor_of(query: FindingQuery, row: Any) -> FindingCursor:
     return FindingCursor(row.finding_id, value)
 
 
-def count_groups(connection: Connection, query: FindingQuery, by: tuple[GroupBy, ...]) -> FindingCounts:
-    """Count the findings of a query by group, the largest group first; without groups, all of them."""
-    columns = [_GROUP_COLUMN[group].label(group.value) for group in by]
+def count_groups(connection: Connection, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
+    """Count the findings of a query: all of them, and grouped in each of the ways of `tables`, the largest group first.
+
+    The table is read once, so that all counts agree: by all columns together, which are then added up for each way.
+    """
+    groups = list(dict.fromkeys(group for by in tables for group in by))
+    columns = list(dict.fromkeys(_GROUP_COLUMN[group] for group in groups))
+    place_of = {group: columns.index(_GROUP_COLUMN[group]) for group in groups}
     is_open = findings.c.state.not_in(ENDED)
     counts = (
         sa.func.count(),
@@ -107,21 +114,30 @@ def count_groups(connection: Connection, query: FindingQuery, by: tuple[GroupBy,
         _number(is_open & findings.c.overdue),
         _number(is_open & findings.c.supervised),
     )
-    statement = sa.select(*columns, *counts).where(*conditions(query)).group_by(*columns).limit(_ROWS_MAX)
-    totals: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(counts))
-    for row in connection.execute(statement):
-        values = tuple(_GROUP_VALUE[group](value) for group, value in zip(by, row, strict=False))
-        totals[values] = [total + (number or 0) for total, number in zip(totals[values], row[len(by) :], strict=True)]
+    statement = sa.select(*columns, *counts).where(*conditions(query)).group_by(*columns)
+    ways = ((), *tables)
+    totals: list[_Totals] = [{} for _ in ways]
+    for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(statement):
+        numbers = [number or 0 for number in row[len(columns) :]]
+        for by, of_way in zip(ways, totals, strict=True):
+            values = tuple(_GROUP_VALUE[group](row[place_of[group]]) for group in by)
+            known = of_way.get(values)
+            of_way[values] = numbers if known is None else list(map(add, known, numbers))
+    (total,) = _counts((), totals[0] or {(): [0] * len(counts)}).groups
+    return FindingSummary(total, tuple(map(_counts, tables, totals[1:])))
+
+
+def _counts(by: tuple[GroupBy, ...], totals: _Totals) -> FindingCounts:
     ordered = sorted(totals.items(), key=lambda item: (-item[1][0], list(map(str, item[0]))))
     groups = (
         FindingCount(
             **{_FIELD.get(group, group.value): value for group, value in zip(by, values, strict=True)},
-            count=numbers[0],
-            open=numbers[1],
-            overdue_open=numbers[2],
-            supervised_open=numbers[3],
+            count=count,
+            open=is_open,
+            overdue_open=overdue,
+            supervised_open=supervised,
         )
-        for values, numbers in ordered[:GROUPS_MAX]
+        for values, (count, is_open, overdue, supervised) in ordered[:GROUPS_MAX]
     )
     return FindingCounts(by, tuple(groups), max(0, len(ordered) - GROUPS_MAX))
 

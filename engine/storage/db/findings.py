@@ -89,8 +89,7 @@ class FindingStore:
     def summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
         """Count the findings of a query: all of them, and grouped in each of the ways of `tables`."""
         with self._engine.connect() as connection:
-            total, *counts = (count_groups(connection, query, by) for by in ((), *tables))
-        return FindingSummary(total.groups[0], tuple(counts))
+            return count_groups(connection, query, tables)
 
     def get_all(self, finding_ids: Iterable[int]) -> dict[int, Finding]:
         """Return those findings that exist, also ended ones, by id."""

@@ -302,7 +302,7 @@ def _answer(channel: grpc.Channel, route: Route, names: RequestNames, token: str
             text = text.replace(value, "?")
     for number in (names.finding, names.draw, names.token, names.visit):
         if f"/{number}" in said:
-            text = re.sub(rf"((finding|draw|token|verdict)s?[ /]){number}\b", r"\1?", text)
+            text = re.sub(rf"((finding|draw|token|verdict|spotCheck)s?[ /]){number}\b", r"\1?", text)
     return Answer(answer.status, text)
 
 
