@@ -40,6 +40,7 @@ class ErrorReason(StrEnum):
     FINDING_NOT_FOUND = auto()
     SPOT_CHECK_NOT_FOUND = auto()
     NOTHING_TO_DRAW = auto()
+    DIGEST_EMPTY = auto()
     PAUSE_NOT_FOUND = auto()
     TOKEN_NOT_FOUND = auto()
     RESOURCE_EXISTS = auto()

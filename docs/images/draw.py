@@ -20,13 +20,13 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from engine.batch.finding_pictures import finding_pictures
-from engine.batch.report import report
 from engine.client.patrol import PatrolClient
 from engine.clock import wall_ns
 from engine.config import Settings
 from engine.config.calendar import Calendar
 from engine.demo.county import REGION, County, tally
 from engine.demo.runner import demo_settings
+from engine.hub.services.digest_report import report
 from engine.interchange.regions import hebei
 from engine.model.verdict import State, Verdict
 from engine.notices.digest import Period

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from engine.batch.report import Report
+from engine.hub.services.digest_report import Report
 from engine.notices.digest import FindingSnapshot, KpiLine, LeagueLine
 from engine.serve.messages.findings import finding_message
 from engine.serve.messages.kpis import rate_message

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.client.channel import CallError, Channel, error_of_status
+from engine.model.digest import DigestQuery, DigestReport
 from engine.model.findings import Finding, FindingQuery, FindingSummary, GroupBy, LedgerEvent
 from engine.model.picture import FindingPicture, RenderedPicture
+from engine.serve.messages.digests import digest_of, digest_query_message
 from engine.serve.messages.findings import (
     COLLECTION,
     event_of,
@@ -69,6 +71,11 @@ class FindingClient:
             filter=filter_message(query or FindingQuery()), group_by=map(",".join, tables)
         )
         return summary_of(self._channel.call(self._stub.SummarizeFindings, request))
+
+    def digest(self, query: DigestQuery | None = None) -> DigestReport:
+        """Return the digest of a region. NOT_FOUND: nothing was counted or found in its period."""
+        request = digest_query_message(query or DigestQuery())
+        return digest_of(self._channel.call(self._stub.GetDigest, request))
 
     def events(self, finding_id: int) -> Iterator[LedgerEvent]:
         """Yield the events of a finding, oldest first, page by page."""

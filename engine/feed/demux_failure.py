@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import av.error
 
@@ -48,6 +49,8 @@ def explain(
         if number == _ERRNO_IO and waited_s >= _NEARLY * settings.connect_timeout_s:
             reason, sentence = timed_out(order, progress)  # FFmpeg's RTMP says so of a read that timed out
             return reason, f"{sentence}; perhaps it has no stream of that name"
+    if isinstance(error, av.error.HTTPUnauthorizedError) and not urlsplit(order.url).username:
+        return FailureReason.UNAUTHORIZED, "the server asks for a user and password; the URL has none (401)"
     for kind, reason, sentence in _REASONS:
         if isinstance(error, kind):
             return reason, sentence or text

@@ -23,6 +23,7 @@ from engine.hub.port import Port
 from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
 from engine.hub.services.canteens import CanteenService
+from engine.hub.services.digests import DigestService
 from engine.hub.services.evidence_retention import EvidenceRetention
 from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPublisher, log_steps
 from engine.hub.services.findings import FindingsService
@@ -123,11 +124,12 @@ def compose(
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
+    digests = DigestService(storage.store, calendar.timezone, hebei())
     configuration = Configuration(
         settings,
         calendar,
         visits.warnings,
-        _apply(pipeline, visits, storage.writer, ledger, outlets),
+        _apply(pipeline, visits, storage.writer, ledger, outlets, digests),
         metrics.reloaded,
         lambda *trees: control.send(RELOADED, *trees),
     )
@@ -138,7 +140,7 @@ def compose(
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests)
     _check_web(settings, storage.store)
     own_socket = run_dir / OWN_SOCKET
     grpc = GrpcServer(
@@ -150,6 +152,7 @@ def compose(
         on_begin()
         grpc.set_ready(True)
         readiness.serving = True
+        telemetry.update(monotonic_ns())
         for warning in configuration.warnings():
             logger().warning("configuration", detail=warning)
 
@@ -292,7 +295,12 @@ def _visits(
 
 
 def _apply(
-    pipeline: KeyframePipeline, visits: Visits, writer: Writer, ledger: _Ledger, outlets: Outlets
+    pipeline: KeyframePipeline,
+    visits: Visits,
+    writer: Writer,
+    ledger: _Ledger,
+    outlets: Outlets,
+    digests: DigestService,
 ) -> Callable[[Settings, Calendar], None]:
     """Return what brings new settings into force, in the hub's thread."""
 
@@ -303,6 +311,7 @@ def _apply(
         visits.configure(settings, calendar, monotonic_ns())
         outlets.kpis.configure(calendar.timezone, settings.record.kpi_days)
         outlets.notices.configure(settings.notices)
+        digests.configure(calendar.timezone)
         ledger.sender.configure(settings.notices)
 
     return apply

@@ -13,6 +13,7 @@ from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.pipeline import Storage
 from engine.hub.services.canteens import CanteenService
+from engine.hub.services.digests import DigestService
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.pictures import PictureService
@@ -63,6 +64,7 @@ class Port:
         findings: FindingsService,
         pictures: PictureService,
         canteens: CanteenService,
+        digests: DigestService,
     ) -> None:
         self._state = state
         self._storage = storage
@@ -72,6 +74,7 @@ class Port:
         self._findings = findings
         self._pictures = pictures
         self._canteens = canteens
+        self._digests = digests
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
@@ -265,6 +268,11 @@ class Port:
     def canteens(self) -> CanteenService:
         """The service of canteens."""
         return self._canteens
+
+    @property
+    def digests(self) -> DigestService:
+        """The service of digests."""
+        return self._digests
 
     @property
     def pictures(self) -> PictureService:

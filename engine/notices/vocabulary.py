@@ -184,6 +184,11 @@ _TEXTS: Mapping[str, Pair] = {
         "新立案、销号为期内发生数，其余为期末数。",
         "Opened and closed happened within the period, the rest is as of its end.",
     ),
+    "note_operator": (
+        "因平台运维原因（登记的密码或地址有误、编码不支持）离线的摄像头计为离线，但不立案。",
+        "Cameras that are offline for a reason of the operator's (a wrong password or address in the registry, a "
+        "codec) count as offline, but are no findings.",
+    ),
     "note_late": (
         "逾期时长自首次超过整改期限起算；升级后整改期限为现责任层级的期限。",
         "Overdue since the first deadline that was missed; the deadline is that of the level responsible now.",

@@ -11,6 +11,7 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport
+from engine.model.digest import DigestQuery, DigestReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import (
     Finding,
@@ -40,6 +41,10 @@ class HubPort(Protocol):
     @property
     def kpis(self) -> "KpiPort":
         """The KPIs."""
+
+    @property
+    def digests(self) -> "DigestPort":
+        """The digests."""
 
     @property
     def pictures(self) -> "PicturePort":
@@ -167,6 +172,16 @@ class KpiPort(Protocol):
 
     async def league(self, query: LeagueQuery) -> LeagueTable:
         """Return regions ordered by a KPI."""
+
+
+class DigestPort(Protocol):
+    """The digests."""
+
+    async def digest(self, query: DigestQuery) -> DigestReport:
+        """Make a digest.
+
+        Raises InvalidArgumentError for a period that is still to come, UnavailableError if too many callers wait.
+        """
 
 
 class PicturePort(Protocol):

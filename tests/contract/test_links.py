@@ -43,7 +43,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_that_are_named_exist(page: Path) -> None:
-    named = set(re.findall(r"\bdocs/[\w/]+\.(?:md|svg|py)\b", page.read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?<![\w/])docs/[\w/]+\.(?:md|svg|py)\b", page.read_text(encoding="utf-8")))
     assert {name for name in named if not (ROOT / name).exists()} == set()
 
 

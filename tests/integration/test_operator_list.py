@@ -48,7 +48,7 @@ def test_only_the_camera_that_nobody_can_reach_is_a_finding(county: County, tmp_
         wait_until(lambda: present_checks(client) > checks.checks_total + 4, 20)
         assert [found.subject.camera_id for found in client.findings.list()] == ["gone"]
         listed = patrol("cameras", "list", "--operator", "--json", "--server", address)
-        assert [json.loads(line)["camera"]["camera_id"] for line in listed.stdout.splitlines()] == [locked.camera_id]
+        assert [json.loads(line)["name"] for line in listed.stdout.splitlines()] == [f"cameras/{locked.camera_id}"]
         table = patrol("cameras", "list", "--reason", "refused", "--wide", "--server", address).stdout
         assert table.splitlines()[0].split()[-1] == "detail"
         assert "nothing listens on that port" in table

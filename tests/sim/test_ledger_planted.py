@@ -14,7 +14,7 @@ from engine.ledger.operator_list import OperatorList
 from engine.ledger.recheck import Recheck
 from engine.ledger.recheck_evidence import RecheckSign
 from engine.model.access import Actor, Role
-from engine.model.findings import FindingTally, Level, Step
+from engine.model.findings import Level, Step
 from engine.model.verdict import FaultKind, State
 from engine.model.visit import FailureReason
 from tests.property.test_ledger_machine import LedgerMachine
@@ -91,7 +91,7 @@ def _no_wake_up_for_some(real: Any, self: Ledger, finding: Any) -> None:
 
 def _forget_to_count(real: Any, self: Ledger, finding: Any) -> None:
     real(self, finding)
-    self.counts[FindingTally(finding.state, finding.level, finding.severity, finding.overdue)] += 1
+    self.counts[finding.tally] += 1
 
 
 def _nobody_falls_overdue(real: Any, self: Ledger, finding: Any, actions: Any) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -34,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if unknown := set(options.only) - {step.name for step in STEPS}:
         parser.error(f"no step {', '.join(sorted(unknown))}; --list shows them")
+    # The servers are stopped whoever ends the trial.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(f"ended by signal {number}"))
     with tempfile.TemporaryDirectory(prefix="patrol-trial-") as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from engine.interchange.regions import hebei
 from engine.notices.vocabulary import Lang
 
 if TYPE_CHECKING:
-    from engine.batch.report import Report
+    from engine.hub.services.digest_report import Report
     from engine.notices.digest import Digest, Period
 
 _PICTURED_MAX = 2000
@@ -54,7 +54,7 @@ def report(
     canteens instead of counties. Reads the database and the evidence, whether the engine runs or not.
     """
     from engine.batch.finding_pictures import finding_pictures
-    from engine.batch.report import report as make_report
+    from engine.hub.services.digest_report import report as make_report
     from engine.notices.html_page import html as html_page
     from engine.storage.evidence.exhibits import Exhibits
     from engine.storage.evidence.store import EXHIBITS_FOLDER

@@ -85,31 +85,22 @@ class CanteenService:
     def _page(self, query: CanteenQuery, scope: str) -> CanteenPage:
         sites = self._sites_of(scope)
         stored = {key: row for key, row in list(self._stored.items()) if row.region.startswith(scope)}
+        known: dict[str, _Site | StoredCanteen] = {**stored, **sites}  # where both know it, its cameras say what it is
         text = query.text.casefold()
-        keys: list[tuple[str, str]] = []
-        for canteen_id in sites.keys() | stored.keys():
-            site, row = sites.get(canteen_id), stored.get(canteen_id)
-            region, name = (
-                (site.region, site.display_name) if site else (row.region, row.display_name) if row else ("", "")
-            )
-            if not region.startswith(query.region_prefix):
-                continue
-            words = (canteen_id, name, row.details.address if row else "")
-            if text and not any(text in word.casefold() for word in words):
-                continue
-            value = {CanteenOrder.NAME: "", CanteenOrder.DISPLAY_NAME: name, CanteenOrder.REGION: region}[query.order]
-            keys.append((value, canteen_id))
-        keys.sort()
-        begin, end = 0, len(keys)
-        if query.after is not None:
-            begin, end = (
-                (0, bisect_left(keys, query.after)) if query.descending else (bisect_right(keys, query.after), end)
-            )
+        keys = sorted(
+            (_value(canteen, query.order), canteen_id)
+            for canteen_id, canteen in known.items()
+            if canteen.region.startswith(query.region_prefix)
+            and (not text or _mentions(text, canteen_id, canteen.display_name, stored.get(canteen_id)))
+        )
+        begin, end, after = 0, len(keys), query.after
         if query.descending:
+            end = end if after is None else bisect_left(keys, after)
             shown = keys[max(begin, end - query.page_size) : end][::-1]
         else:
-            shown = keys[begin : min(end, begin + query.page_size)]
-        joined = (self._joined(key, sites.get(key), stored.get(key)) for _, key in shown)
+            begin = begin if after is None else bisect_right(keys, after)
+            shown = keys[begin : begin + query.page_size]
+        joined = (self._joined(canteen_id, sites.get(canteen_id), stored.get(canteen_id)) for _, canteen_id in shown)
         more = end - begin > query.page_size
         return CanteenPage(tuple(filter(None, joined)), shown[-1] if more else None, len(keys))
 
@@ -151,3 +142,15 @@ class CanteenService:
             first = cameras[0]
             sites[canteen_id] = _Site(first.site_id, first.site_name, first.region, first.site_kind, tuple(cameras))
         return sites
+
+
+def _value(canteen: "_Site | StoredCanteen", order: CanteenOrder) -> str:
+    """Return what an order sorts by, before the id."""
+    if order is CanteenOrder.NAME:
+        return ""
+    return canteen.region if order is CanteenOrder.REGION else canteen.display_name
+
+
+def _mentions(text: str, canteen_id: str, display_name: str, stored: StoredCanteen | None) -> bool:
+    words = (canteen_id, display_name, "" if stored is None else stored.details.address)
+    return any(text in word.casefold() for word in words)

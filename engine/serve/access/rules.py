@@ -84,6 +84,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "BatchAcknowledgeFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "BatchClaimFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "BatchDismissFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
+        "GetDigest": Rule(Role.VIEWER, RegionCheck.REGION),
         "GetFindingPicture": Rule(Role.VIEWER, RegionCheck.FINDING),
     },
     "CanteenService": {

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
+from engine.errors import ErrorReason, NotFoundError
 from engine.model.access import Actor
+from engine.model.digest import DigestQuery, DigestReport
 from engine.model.findings import (
     Finding,
     FindingCommand,
@@ -92,6 +94,22 @@ class ScopedFindings:
         return tuple(
             next(outcomes) if command.finding_id in own else no_finding(command.finding_id) for command in commands
         )
+
+    async def digest(self, query: DigestQuery) -> DigestReport:
+        """Make a digest of the part of a region that the caller sees.
+
+        Raises NotFoundError, with the same message, if it sees no part, and if nothing was counted or found there.
+        """
+        prefix = self._narrowed(query.region_prefix)
+        made = None if prefix is None else await self._hub.digests.digest(replace(query, region_prefix=prefix))
+        if made is None or made.empty:
+            raise NotFoundError(
+                f"region {query.region_prefix!r}: nothing was counted or found in this period; give another region or "
+                "date",
+                reason=ErrorReason.DIGEST_EMPTY,
+                metadata={"region": query.region_prefix},
+            )
+        return made
 
     async def finding_head(self) -> int:
         """Return the `seq` after which a watch of findings begins that begins now."""

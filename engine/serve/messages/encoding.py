@@ -18,7 +18,6 @@ from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict, View
 from engine.serve.messages.convert import (
     Redact,
-    basic_verdict_message,
     camera_message,
     scores_message,
     timestamp,
@@ -42,7 +41,7 @@ _shapes: dict[tuple[int, View], tuple[Shape, bytes]] = {}
 def encode_verdict(verdict: Verdict, view: View = View.FULL) -> bytes:
     """Return the serialised Verdict."""
     if view is View.BASIC:
-        return basic_verdict_message(verdict).SerializeToString()
+        return verdict_message(verdict, view).SerializeToString()
     scalars = verdict_message(verdict, with_numbers=False).SerializeToString()
     return b"".join(
         (
@@ -192,7 +191,7 @@ def _encoded_shape(shape: Shape, view: View) -> bytes:
 def _encode_shape(shape: Shape, view: View) -> bytes:
     shared = {name: value for name, value in shape.key._asdict().items() if name != "names"}
     verdict = Verdict("", 0, 0, thresholds=shape.thresholds, **shared)
-    message = basic_verdict_message(verdict) if view is View.BASIC else verdict_message(verdict)
+    message = verdict_message(verdict, view)
     message.ClearField("name")
     return message.SerializeToString()
 

@@ -87,6 +87,9 @@ REASONS: Mapping[ErrorReason, ReasonRow] = {
     ErrorReason.NOTHING_TO_DRAW: ReasonRow(
         "NOT_FOUND", "The region has no canteen that a spot check can draw.", metadata=("region",)
     ),
+    ErrorReason.DIGEST_EMPTY: ReasonRow(
+        "NOT_FOUND", "Nothing was counted or found in the region and the period of the digest.", metadata=("region",)
+    ),
     ErrorReason.PAUSE_NOT_FOUND: ReasonRow("NOT_FOUND", "The scope is not paused.", metadata=("scope", "value")),
     ErrorReason.TOKEN_NOT_FOUND: ReasonRow("NOT_FOUND", "There is no such token."),
     ErrorReason.RESOURCE_EXISTS: ReasonRow("ALREADY_EXISTS", "What the request creates exists already."),

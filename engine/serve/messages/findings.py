@@ -35,6 +35,17 @@ _STEP = {number: step for step, number in _STEP_NUMBER.items()}
 COLLECTION = "findings"
 
 
+def level_number(level: Level) -> findings_pb2.FindingLevel:
+    """Return the enum number of a level."""
+    number: findings_pb2.FindingLevel = _LEVEL_NUMBER[level]
+    return number
+
+
+def level_of(number: int) -> Level | None:
+    """Return the level of an enum number; None for UNSPECIFIED and unknown numbers."""
+    return _LEVEL.get(number)
+
+
 def finding_message(finding: Finding) -> findings_pb2.Finding:
     """Return a finding as a message."""
     subject = finding.subject

@@ -1,5 +1,6 @@
 """Converts KPIs and league tables to messages of patrol.v1 and back. Pure."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from google.type.date_pb2 import Date
@@ -35,7 +36,8 @@ def day_of(message: Date, field: str) -> date | None:
         raise InvalidArgumentError(field, f"{error}; give year, month and day of a day that there is") from error
 
 
-def _day_message(day: date | None) -> Date | None:
+def day_message(day: date | None) -> Date | None:
+    """Return a day as a message; None for None."""
     return None if day is None else Date(year=day.year, month=day.month, day=day.day)
 
 
@@ -56,8 +58,8 @@ def query_message(query: KpiQuery) -> patrol_pb2.QueryKpisRequest:
     return patrol_pb2.QueryKpisRequest(
         region_prefix=query.region_prefix,
         by=_BY_NUMBER[query.by],
-        from_day=_day_message(query.from_day),
-        to_day=_day_message(query.to_day),
+        from_day=day_message(query.from_day),
+        to_day=day_message(query.to_day),
         each_day=query.each_day,
         page_size=query.page_size,
         page_token=query.page_token,
@@ -86,8 +88,8 @@ def league_query_message(query: LeagueQuery) -> patrol_pb2.QueryLeagueRequest:
         region_prefix=query.region_prefix,
         kpi=_KPI_NUMBER[query.kpi],
         by=_BY_NUMBER[query.by],
-        from_day=_day_message(query.from_day),
-        to_day=_day_message(query.to_day),
+        from_day=day_message(query.from_day),
+        to_day=day_message(query.to_day),
         measured_share_min=query.measured_min,
     )
 
@@ -97,8 +99,8 @@ def table_message(table: KpiTable, next_page_token: str) -> patrol_pb2.QueryKpis
     return patrol_pb2.QueryKpisResponse(
         rows=map(_row_message, table.rows),
         total=_row_message(table.total),
-        from_day=_day_message(table.from_day),
-        to_day=_day_message(table.to_day),
+        from_day=day_message(table.from_day),
+        to_day=day_message(table.to_day),
         next_page_token=next_page_token,
     )
 
@@ -126,7 +128,7 @@ def league_message(table: LeagueTable) -> patrol_pb2.QueryLeagueResponse:
             message.before.CopyFrom(rate_message(table.kpi, row.before))
         rows.append(message)
     return patrol_pb2.QueryLeagueResponse(
-        rows=rows, from_day=_day_message(table.from_day), to_day=_day_message(table.to_day)
+        rows=rows, from_day=day_message(table.from_day), to_day=day_message(table.to_day)
     )
 
 
@@ -136,8 +138,8 @@ def league_of(message: patrol_pb2.QueryLeagueResponse, kpi: KpiName) -> LeagueTa
         LeagueRow(
             place=row.place or None,
             row=_row_of(row.row),
-            rate=_rate_of(row.rate),
-            before=_rate_of(row.before) if row.HasField("before") else None,
+            rate=rate_of(row.rate),
+            before=rate_of(row.before) if row.HasField("before") else None,
         )
         for row in message.rows
     )
@@ -156,16 +158,21 @@ def _row_message(row: KpiRow) -> patrol_pb2.KpiRow:
         region=row.region,
         site_id=row.site_id,
         site_name=row.site_name,
-        day=_day_message(row.day),
+        day=day_message(row.day),
         days=row.days,
         rates=[rate_message(kpi, rate) for kpi, rate in row.rates.items()],
     )
 
 
+def rates_of(messages: Iterable[patrol_pb2.Rate]) -> dict[KpiName, Rate]:
+    """Return the rates in messages, without those that this version does not know."""
+    return {_KPI[message.kpi]: rate_of(message) for message in messages if message.kpi in _KPI}
+
+
 def _row_of(message: patrol_pb2.KpiRow) -> KpiRow:
     return KpiRow(
         region=message.region,
-        rates={_KPI[rate.kpi]: _rate_of(rate) for rate in message.rates if rate.kpi in _KPI},
+        rates=rates_of(message.rates),
         counts=Counts(),
         site_id=message.site_id,
         site_name=message.site_name,
@@ -186,5 +193,6 @@ def rate_message(kpi: KpiName, rate: Rate) -> patrol_pb2.Rate:
     )
 
 
-def _rate_of(message: patrol_pb2.Rate) -> Rate:
+def rate_of(message: patrol_pb2.Rate) -> Rate:
+    """Return the rate in a message."""
     return Rate(message.numerator, message.denominator, message.registered, message.not_measured)

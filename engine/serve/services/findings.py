@@ -20,6 +20,7 @@ from engine.model.findings import (
 from engine.model.verdict import View
 from engine.serve.access.interceptor import Call
 from engine.serve.access.not_found import no_finding
+from engine.serve.messages.digests import digest_message, digest_query_of
 from engine.serve.messages.findings import event_message, finding_message, order_of, query_of, summary_message
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.pictures import finding_picture_of, picture_message
@@ -128,6 +129,11 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         """Dismiss the findings, each as DismissFinding does."""
         results, succeeded = await _act_all(Step.DISMISSED, "Dismiss", request, call)
         return findings_pb2.BatchDismissFindingsResponse(results=results, succeeded=succeeded)
+
+    async def GetDigest(self, request: findings_pb2.GetDigestRequest, call: Call) -> findings_pb2.Digest:
+        """Make the digest of a region. It is coded in a thread, because other calls need the event loop."""
+        report = await call.hub.digest(digest_query_of(request))
+        return await asyncio.to_thread(digest_message, report)
 
     async def WatchFindings(self, request: findings_pb2.WatchFindingsRequest, call: Call) -> AsyncIterator[bytes]:
         """Send events of the ledger as they are stored."""

@@ -15,8 +15,8 @@ from google.protobuf.json_format import ParseDict
 from PIL import Image
 
 from engine.batch.finding_pictures import finding_pictures
-from engine.batch.report import report
 from engine.clock import NS_PER_S, wall_ns
+from engine.hub.services.digest_report import report
 from engine.interchange.regions import hebei
 from engine.model.findings import FindingQuery
 from engine.model.keyframe import Codec, Keyframe

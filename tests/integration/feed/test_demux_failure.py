@@ -146,6 +146,28 @@ def test_a_path_that_the_server_does_not_have_is_an_unknown_stream() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "login", "said"),
+    [
+        (401, "", "the URL has none (401)"),
+        (401, "admin:geheim@", "refuses this user and password (401)"),
+        (403, "admin:geheim@", "refuses access (403)"),
+    ],
+)
+def test_a_login_that_is_asked_for_or_refused_is_named(status: int, login: str, said: str) -> None:
+    def page(handler: Handler) -> None:
+        handler.send_response(status)
+        handler.send_header("WWW-Authenticate", 'Basic realm="nvr"')
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with site({"/live.flv": page}) as url:
+        end = failure_of(f"{url}/live.flv".replace("//", f"//{login}"))
+    assert end.reason is FailureReason.UNAUTHORIZED
+    assert said in end.detail
+    assert "geheim" not in end.detail
+
+
 @pytest.fixture(scope="module")
 def rtmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with nginx_rtmp(tmp_path_factory.mktemp("nginx")) as url:

@@ -458,6 +458,6 @@ def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Se
     )  # fmt: skip
     done = patrol("disagree", *common)
     assert done.stdout.splitlines()[0].split() == [
-        "camera", "name", "canteen", "region", "platform", "ours", "why", "since",
+        "camera", "name", "canteen", "region", "platform", "ours", "why", "since", "(UTC+8)",
     ]  # fmt: skip
     assert "1 disagree, 0 agree" in done.stderr

@@ -13,6 +13,7 @@ from engine.clock import wall_ns
 from engine.errors import ErrorReason, Resource
 from engine.model.access import AuditQuery, Role, TokenOrder
 from engine.model.camera import Camera, KeyPoint
+from engine.model.digest import DigestQuery
 from engine.model.findings import Finding, FindingOrder, FindingQuery, FindingState, GroupBy
 from engine.model.verdict import Severity
 from engine.storage.db.store import Store
@@ -203,3 +204,16 @@ def test_the_command_line_names_a_kind_that_is_none(world: World) -> None:
     words = ["findings", "list", "--server", world.served.address, "--token", world.admin, "--cause", "nonsense"]
     ended = CliRunner().invoke(app, words)
     assert ended.exit_code != 0
+
+
+def test_a_digest_is_of_the_callers_region_and_another_is_not_found(world: World) -> None:
+    with world.client(Role.VIEWER, HERE) as client:
+        digest = client.findings.digest(DigestQuery(with_html=True))
+        assert (digest.region, [line.code for line in digest.league], digest.html) == (HERE, [HERE], "<!doctype html>")
+        told = set()
+        for region in (THERE, "139999"):
+            with pytest.raises(CallError) as caught:
+                client.findings.digest(DigestQuery(region))
+            assert (caught.value.status, caught.value.reason) == ("NOT_FOUND", ErrorReason.DIGEST_EMPTY)
+            told.add(str(caught.value).replace(region, "?"))
+        assert len(told) == 1

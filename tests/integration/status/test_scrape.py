@@ -114,6 +114,13 @@ def test_the_first_restart_is_an_increase(engine: Supervisor) -> None:
     wait_until(lambda: sample(engine, "patrol_feeder_restarts_total", **killed) == 1)
 
 
+def test_a_process_that_the_hub_gives_up_is_counted_under_the_reason(engine: Supervisor) -> None:
+    os.kill(engine.pids()["feeder-0"], signal.SIGSTOP)
+    given_up = {"kind": "feeder", "reason": "silent"}
+    wait_until(lambda: sample(engine, "patrol_feeder_restarts_total", **given_up) == 1, 60)
+    wait_until(lambda: sample(engine, "patrol_feeders_ready", kind="feeder") == 1, 60)
+
+
 def readyz(engine: Supervisor) -> tuple[int, list[str]]:
     try:
         with urllib.request.urlopen(f"http://{engine.addresses['metrics']}/readyz") as reply:
@@ -144,7 +151,7 @@ def test_an_engine_whose_database_takes_no_writes_is_not_ready_until_it_does(tmp
         other.execute("BEGIN IMMEDIATE")
         status, reasons = wait_until(lambda: readyz(engine) if readyz(engine)[0] == 503 else None, 30)
         assert reasons == ["the database does not take writes; the log says why"]
-        assert sample(engine, "patrol_store_writable") == 0
+        wait_until(lambda: sample(engine, "patrol_store_writable") == sample(engine, "patrol_ready") == 0)
         other.execute("ROLLBACK")
         wait_until(lambda: readyz(engine) == (200, ["ok"]), 30)
         assert status == 503
@@ -154,11 +161,8 @@ def test_cameras_that_were_offline_before_a_restart_are_still_offline_for_long(t
     now_ns = wall_ns()
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     store.registry.upsert([Camera(camera_id, "", push=True) for camera_id in ("long", "short", "ok")])
-    since = {
-        "long": (State.OFFLINE, 2 * HOUR_NS),
-        "short": (State.OFFLINE, HOUR_NS // 2),
-        "ok": (State.OK, 2 * HOUR_NS),
-    }
+    long_ns = 2 * HOUR_NS
+    since = {"long": (State.OFFLINE, long_ns), "short": (State.OFFLINE, HOUR_NS // 2), "ok": (State.OK, long_ns)}
     store.write(
         [
             VisitRecord(

@@ -110,6 +110,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "FindingService/BatchAcknowledgeFindings": {"targets": [{"name": "findings/5"}, {"name": "findings/99"}]},
     "FindingService/BatchClaimFindings": {"targets": [{"name": "findings/6", "expected_number": 1}], "why": "cleaned"},
     "FindingService/BatchDismissFindings": {"targets": [{"name": "findings/7"}], "why": "a test"},
+    "FindingService/GetDigest": {
+        "region_prefix": "13",
+        "period": "DIGEST_PERIOD_DAY",
+        "date": {"year": 2026, "month": 3, "day": 2},
+        "language_code": "en",
+    },
     "FindingService/GetFindingPicture": {"name": "findings/1"},
     "SchedulerService/GetSchedulerStatus": {},
     "SchedulerService/GetCameraPlan": {"camera": CAMERA},

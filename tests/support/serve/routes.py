@@ -8,6 +8,7 @@ request for something that does not exist.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import grpc
@@ -92,6 +93,12 @@ def _update(
     paths: list[str], row: Callable[[RequestNames], dict[str, Any]], **more: Any
 ) -> Callable[[RequestNames], Any]:
     return lambda t: {"camera": row(t), "update_mask": {"paths": paths}, **more}
+
+
+def _today() -> dict[str, int]:
+    """A day of the present week, whatever the time zone of the kitchens."""
+    day = datetime.now(UTC).date()
+    return {"year": day.year, "month": day.month, "day": day.day}
 
 
 def _latest(name: str) -> str:
@@ -210,6 +217,8 @@ ROUTES = (
     Route(_F + "SummarizeFindings", "of its region",
           lambda t: {"filter": {"region_prefix": t.region}, "group_by": ["county,state"]}, read=True),
     Route(_F + "SummarizeFindings", "everything", lambda t: {"group_by": ["county"]}, twin=False, read=True),
+    Route(_F + "GetDigest", "of its region", lambda t: {"region_prefix": t.region, "date": _today()}, read=True),
+    Route(_F + "GetDigest", "of everything", lambda t: {"date": _today(), "with_html": True}, twin=False, read=True),
     Route(_F + "BatchAcknowledgeFindings", "by its number",
           lambda t: {"targets": [{"name": f"findings/{t.finding}"}], "request_id": t.request_id}),
     Route(_F + "BatchClaimFindings", "with a guess at how far it is",

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from engine.metrics import Metrics
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
+from engine.model.digest import DigestLine, DigestQuery, DigestReport, DigestTally
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.findings import (
     Finding,
@@ -177,6 +179,27 @@ class Kpis:
         return KpiRow(region, {kpi: Rate(number, number, number) for kpi in KpiName}, Counts())
 
 
+class Digests:
+    """Makes an empty digest of a region that has cameras; tests of the hub's service have real ones."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def digest(self, query: DigestQuery) -> DigestReport:
+        cameras = [
+            camera for camera in self._registry.cameras.values() if camera.region.startswith(query.region_prefix)
+        ]
+        lines = tuple(
+            DigestLine(place, region, region, {}, DigestTally())
+            for place, region in enumerate(sorted({camera.region for camera in cameras}), 1)
+        )
+        day = query.day or date(2026, 3, 2)
+        page = "<!doctype html>" if query.with_html else ""
+        return DigestReport(
+            query.region_prefix, "r", day, day, "UTC", 5, False, {}, {}, 0, lines, DigestTally(), {}, {}, (), html=page
+        )
+
+
 class FakeHub:
     """Implements HubPort on a store and dictionaries; the test supplies the verdicts."""
 
@@ -186,6 +209,7 @@ class FakeHub:
         self.ledger = Ledger()
         self.kpis = Kpis(self.registry)
         self.pictures = Pictures()
+        self.digests = Digests(self.registry)
         self.log = VerdictLog(store.history, self.registry)
         self.watch: Broadcast[PublishedVerdict] | None = None
         self.error: Exception | None = None

@@ -12,8 +12,12 @@ from engine.config.calendar import Calendar
 from engine.config.schema import RecordSettings, Settings
 from engine.config.serve import ServeSettings
 from engine.errors import ListenError
-from engine.hub.composition import compose
+from engine.hub.composition import _load, compose
+from engine.ledger.operator_list import OperatorCase
+from engine.model.camera import Camera
+from engine.model.verdict import State, Verdict
 from engine.runtime.control import READY, Control
+from engine.storage.db.store import Store, VisitRecord
 
 
 def settings(folder: Path, grpc_listen: str) -> Settings:
@@ -51,3 +55,24 @@ def test_a_hub_whose_port_is_taken_sends_no_notice_and_leaves_nothing_running(tm
         assert "notices" not in threads()
     assert not ours.poll(0)
     assert "writer" not in threads()
+
+
+def test_the_operators_list_is_read_back_from_the_latest_verdicts(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, "127.0.0.1:0")
+    store = Store.open(chosen.record.url)
+    cases = {
+        "ours": (State.OFFLINE, State.OFFLINE, "unauthorized"),
+        "theirs": (State.OFFLINE, State.OFFLINE, "refused"),
+        "not yet": (State.OFFLINE, State.OK, "unauthorized"),
+        "back": (State.FAULT, State.OFFLINE, ""),
+    }
+    store.registry.upsert([Camera(camera_id, "rtsp://h/1") for camera_id in cases])
+    store.write(
+        [
+            VisitRecord(Verdict(camera_id, 1, 9, seen, reason=reason, announced=announced), b"")
+            for camera_id, (seen, announced, reason) in cases.items()
+        ]
+    )
+    loaded = _load(store, chosen.ledger)
+    store.close()
+    assert loaded.operator_cases == {"ours": OperatorCase("unauthorized", 9)}

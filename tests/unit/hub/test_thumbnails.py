@@ -74,6 +74,21 @@ def test_a_thumbnail_is_rendered_once_until_the_camera_has_another_picture(tmp_p
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("torn", [b"", b"PKE2", b"PKE2\0\0\0\x40{}", b"PKE2\0\0\0\x02{]", b"nonsense"])
+def test_a_file_that_is_being_overwritten_is_no_picture_yet(tmp_path: Path, torn: bytes) -> None:
+    async def story() -> None:
+        desk = Desk(tmp_path)
+        desk.keep("a", 1)
+        (file,) = tmp_path.glob("??/*.ok")
+        file.write_bytes(torn)
+        assert await desk.thumbnails.get("a", 320, "") is None
+        file.unlink()
+        assert await desk.thumbnails.get("a", 320, "") is None
+        assert desk.rendered == []
+
+    asyncio.run(story())
+
+
 def test_callers_who_come_meanwhile_share_one_render_and_one_who_leaves_ends_it_for_nobody(tmp_path: Path) -> None:
     async def story() -> None:
         desk = Desk(tmp_path)

@@ -168,6 +168,13 @@ def test_a_page_needs_nothing_else_and_can_be_printed() -> None:
     assert '<html lang="en">' in html(digest(), Lang.EN)
 
 
+def test_a_page_says_which_cameras_that_are_offline_are_no_findings() -> None:
+    assert "因平台运维原因（登记的密码或地址有误、编码不支持）离线的摄像头计为离线，但不立案。" in html(
+        digest(), Lang.ZH
+    )
+    assert "count as offline, but are no findings." in html(digest(), Lang.EN)
+
+
 def test_without_findings_and_figures_a_page_says_so() -> None:
     page = html(digest(), Lang.ZH)
     assert "期末无未结问题。" in page

@@ -12,6 +12,7 @@ from tests.support.scheduler.scheduling import LOST, SECOND, Patrol, cameras, ke
 CONNECT = {FailureReason.REFUSED, FailureReason.DNS, FailureReason.UNREACHABLE, FailureReason.TIMEOUT_CONNECT}
 LASTING = {
     FailureReason.UNAUTHORIZED, FailureReason.NOT_FOUND, FailureReason.NO_VIDEO, FailureReason.UNSUPPORTED_CODEC,
+    FailureReason.SOURCE_REFUSED,
 }  # fmt: skip
 
 

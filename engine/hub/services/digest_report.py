@@ -1,4 +1,4 @@
-"""`patrol report`: makes the digest of a region from the ledger, the KPIs, the registry and the names of regions."""
+"""Makes the digest of a region from the ledger, the KPIs, the registry and the names of regions."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ from engine.model.findings import Finding, LedgerEvent, Step
 from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiRow, Rate
 from engine.notices.digest import (
     COUNTY_DIGITS,
+    LISTED_MAX,
     PROVINCE_DIGITS,
     Digest,
     FindingSnapshot,
@@ -37,10 +38,19 @@ class Report:
     standing: tuple[FindingSnapshot, ...]
 
 
-def report(store: Store, region: str, period: Period, timezone: str, regions: Regions, now_wall_ns: int) -> Report:
+def report(
+    store: Store,
+    region: str,
+    period: Period,
+    timezone: str,
+    regions: Regions,
+    now_wall_ns: int,
+    listed_max: int = LISTED_MAX,
+) -> Report:
     """Make the digest of a region (GB/T 2260 prefix; empty: everything) from the database as it is now.
 
-    Findings are as they were at the end of the period: their events are replayed up to then.
+    Findings are as they were at the end of the period: their events are replayed up to then. `listed_max`: those that
+    the sections list at most.
     """
     begin_ns, end_ns = period.wall_ns(timezone)
     events = store.findings.events_within(begin_ns, end_ns, region)
@@ -56,7 +66,7 @@ def report(store: Store, region: str, period: Period, timezone: str, regions: Re
         if of_canteens
         else _counties(store.kpis, region, period, findings, name_of)
     )
-    sections, left_out = findings.sections(names)
+    sections, left_out = findings.sections(names, listed_max)
     kpis, days = _headline(store.kpis, region, period)
     digest = Digest(
         region=region,
