@@ -49,6 +49,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m bench.decode_memory --json
 	$(BIN)/python -m bench.store --json
 	$(BIN)/python -m bench.api --json
+	$(BIN)/python -m bench.web --json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info patrol

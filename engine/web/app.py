@@ -69,7 +69,7 @@ def build_app(
         Route("/metrics", show_metrics),
         Mount("/v1", app=Gateway(web, engine, admission, metrics, closing)),
     ]
-    errors: Any = {HTTPException: _plain_error}
+    errors: Any = {HTTPException: _plain_error, Exception: _internal_error}
     app: ASGIApp = Starlette(routes=routes, exception_handlers=errors)
     if web.cors_origins:
         app = CORSMiddleware(
@@ -112,8 +112,8 @@ class _Envelope:
         try:
             await self._admitted(scope, receive, send_on)
         except TimeoutError:
+            # uvicorn closes a connection whose reply is not complete.
             logger().info("a caller did not read", path=scope["path"][:200])
-            raise
         finally:
             seconds = time.perf_counter() - began_s
             route = scope.get(LABEL) or (scope["path"] if scope["path"] in _PAGES else "other")
@@ -173,6 +173,14 @@ async def _plain_error(request: Request, error: HTTPException) -> Response:
     path = request.url.path[:200]
     return await error_response(
         request, refusal("NOT_FOUND", "NO_SUCH_PATH", f"{path!r} is no path of this server; / lists all paths")
+    )
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    """Answer a request that met an error of ours; uvicorn logs it."""
+    del error
+    return await error_response(
+        request, refusal("INTERNAL", ErrorReason.INTERNAL, "internal error; the gateway's log says more")
     )
 
 

@@ -406,6 +406,17 @@ def test_every_path_of_the_document_is_served(world: World) -> None:
                     assert reason(reply) != "NO_SUCH_PATH", (verb, path)
 
 
+def test_an_error_of_our_own_discloses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(message: Any) -> bytes:
+        raise RuntimeError(f"secret {message}")
+
+    monkeypatch.setattr("engine.web.gateway.to_json", broken)
+    with world.http() as http:
+        reply = http.get("/v1/cameras/c1")
+    assert (reply.status_code, reply.json()["error"]["status"], reason(reply)) == (500, "INTERNAL", "INTERNAL")
+    assert "secret" not in reply.text
+
+
 def test_while_the_engine_is_away() -> None:
     with gateway("127.0.0.1:1") as address, caller(address) as http:
         reply = http.get("/v1/status")

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -118,3 +119,30 @@ def test_connections_are_bounded(tmp_path: Path) -> None:
         with http.stream("GET", f"http://{address}/v1/verdicts:watch"), httpx.Client() as other:
             assert other.get(f"http://{address}/healthz").status_code == 503
         wait_until(lambda: httpx.get(f"http://{address}/healthz").status_code == 200)
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not its loopback; empty if it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return ""
+        address: str = probe.getsockname()[0]
+        return "" if address.startswith("127.") else address
+
+
+@pytest.mark.skipif(not own_address(), reason="needs an address beside the loopback")
+def test_while_there_is_no_token_a_public_address_serves_only_this_machine(tmp_path: Path) -> None:
+    pem, _ = certificate(tmp_path)
+    files: dict[str, Any] = {"tls_cert_file": str(pem), "tls_key_file": str(tmp_path / "key.pem")}
+    with serving(tmp_path) as served, gateway(served.address, listen="0.0.0.0:0", **files) as address:
+        port = address.rpartition(":")[2]
+        with httpx.Client(verify=False) as http:
+            assert http.get(f"https://127.0.0.1:{port}/v1/tokens").status_code == 200
+            remote = f"https://{own_address()}:{port}"
+            for headers in ({}, {"Authorization": "Bearer kp_guess"}, {"Host": "localhost"}):
+                reply = http.get(f"{remote}/v1/tokens", headers=headers)
+                assert (reply.status_code, reply.json()["error"]["status"]) == (401, "UNAUTHENTICATED"), headers
+            assert http.get(f"{remote}/metrics").status_code == 403
+            assert http.get(f"{remote}/healthz").status_code == 200
