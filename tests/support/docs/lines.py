@@ -51,6 +51,7 @@ ENDS_WITH = {
     1: (
         Rule(r"patrol check .*canteen_defocus", "one of the sources is a fault, as the page shows"),
         Rule(r"patrol config check .*(plan|new|patrol|新配置)\.toml", "usable, with warnings"),
+        Rule(r"patrol check-now ", "the camera visited is a fault"),
         Rule(r"patrol config diff ", "the two differ, as diff(1) says it"),
         Rule(r"patrol simulate ", "a promise was broken, or nothing was due in the shortened time"),
         Rule(r"patrol notices replay ", "the notice named was not given up"),
@@ -60,12 +61,13 @@ ENDS_WITH = {
 
 SHORTENED = (
     (re.compile(r"^(patrol simulate .*?)( *#.*)?$"), r"\1 --hours 0.02"),
+    (re.compile(r"^(patrol cameras delete .*?)( *#.*)?$"), r"\1 --yes"),  # it asks on a terminal
     (re.compile(r"^curl -N "), "timeout 5 curl -N --fail-with-body "),
     (re.compile(r"^curl (?!-N)"), "curl --fail-with-body "),
     (re.compile(r"--cameras 131072"), "--cameras 4096"),
     (re.compile(r"^(python examples/gateway\.py .*?)( *#.*)?$"), r"\1 --intake tcp://127.0.0.1:7701 --count 2"),
 )
-"""What would take minutes is run with less of it; a later option takes precedence over an earlier one."""
+"""What would take minutes, never end or ask is run with less of it; a later option goes before an earlier one."""
 
 
 def not_run(line: str) -> str:
