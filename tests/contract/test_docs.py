@@ -3,6 +3,7 @@
 A wrong name in any page fails here. tests/integration/docs runs the commands.
 """
 
+import importlib
 import importlib.util
 import json
 import re
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from google.protobuf import json_format
 
+from engine.cli.main import app
 from engine.config import Settings
 from engine.docgen import metrics
 from engine.docgen.commands import commands as cli_commands
-from patrol.v1 import access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2
 from tests.support.docs.pages import PAGES, ROOT, Command, blocks, commands, inline, prose, simple_commands
 
 GENERATED = {"api.md", "commands.md", "config.md", "figures.md", "metrics.md"}
@@ -35,6 +37,7 @@ WORDS = {
 PATHS = re.compile(r"(?<![\w./-])((?:engine|tests|bench|examples|proto|docs|\.ci)/[\w./*-]*[\w*])")
 CLI = dict(cli_commands())
 GROUPS = {words[:length] for words in CLI for length in range(1, len(words) + 1)}
+ROOT_OPTIONS = {spelling for option in typer.main.get_command(app).params for spelling in option.opts} | {"--help"}
 SOURCES = "\n".join(
     path.read_text(encoding="utf-8")
     for folder in ("engine", "bench", "tests", "examples")
@@ -52,7 +55,7 @@ def spellings(command: Any) -> set[str]:
 
 def wrong_patrol(words: list[str]) -> str:
     """What is wrong with the words after `patrol`; empty if nothing is."""
-    if not words or words[0] in ("--version", "--help", "...", "COMMAND") or words[0].startswith("…"):
+    if not words or words[0] in ROOT_OPTIONS | {"...", "COMMAND"}:
         return ""
     length = max((n for n in range(1, len(words) + 1) if tuple(words[:n]) in GROUPS), default=0)
     leaf = CLI.get(tuple(words[:length]))
@@ -67,16 +70,21 @@ def wrong_patrol(words: list[str]) -> str:
     return ""
 
 
+def services() -> dict[str, Any]:
+    """The services of patrol.v1, by name."""
+    modules = (importlib.import_module(f"patrol.v1.{path.stem}") for path in (ROOT / "patrol/v1").glob("*_pb2.py"))
+    return {name: value for module in modules for name, value in module.DESCRIPTOR.services_by_name.items()}
+
+
 def wrong_call(words: list[str]) -> str:
     """What is wrong with a grpcurl line: the method, or the JSON of its request."""
-    modules = (access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2)
-    services = {name: value for module in modules for name, value in module.DESCRIPTOR.services_by_name.items()}
+    known = services()
     for word in words:
         if not (match := re.fullmatch(r"patrol\.v1\.(\w+)/(\w+)", word)):
             continue
-        if match[1] not in services or match[2] not in services[match[1]].methods_by_name:
+        if match[1] not in known or match[2] not in known[match[1]].methods_by_name:
             return f"no call {word}"
-        request = services[match[1]].methods_by_name[match[2]].input_type._concrete_class()
+        request = known[match[1]].methods_by_name[match[2]].input_type._concrete_class()
         if "-d" in words:
             try:
                 json_format.Parse(words[words.index("-d") + 1], request)
@@ -174,16 +182,20 @@ def test_metrics_that_are_named_exist(page: Path) -> None:
 
 @each_page
 def test_calls_that_are_named_exist(page: Path) -> None:
-    modules = (access_pb2, cameras_pb2, findings_pb2, patrol_pb2, scheduler_pb2)
-    services = {name: value for module in modules for name, value in module.DESCRIPTOR.services_by_name.items()}
-    calls = {method for service in services.values() for method in service.methods_by_name}
-    named = re.findall(r"\b([A-Z]\w+)[/.]([A-Z]\w+)\b", page.read_text(encoding="utf-8"))
+    known = services()
+    calls = {method for service in known.values() for method in service.methods_by_name}
+    named = re.findall(r"\b([A-Z]\w+)/([A-Z]\w+)\b", page.read_text(encoding="utf-8"))
     assert {
         f"{service}/{call}"
         for service, call in named
-        if (service in services or call in calls)
-        and (service not in services or call not in services[service].methods_by_name)
+        if (service in known or call in calls) and (service not in known or call not in known[service].methods_by_name)
     } == set()
+
+
+def test_readme_names_every_call_of_every_service() -> None:
+    rows = dict(re.findall(r"^\| `(\w+Service)` \| (.+) \|$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    named = {service: set(re.findall(r"[A-Z]\w+", calls)) for service, calls in rows.items()}
+    assert named == {name: set(service.methods_by_name) for name, service in services().items()}
 
 
 @each_page
@@ -252,12 +264,12 @@ def test_commands_are_found_in_every_kind_of_block() -> None:
             "    shown",
             "",
         ]
-        + ["```sh", "jq . a.json", "# comment", "```", "```python", "patrol", "```"]
+        + ["```sh", "a=1", "jq . $a.json", "```", "```python", "patrol", "```"]
     )
     assert list(commands(page)) == [
         Command(2, "patrol top  --once"),
         Command(8, "patrol audit  # list"),
-        Command(12, "jq . a.json"),
+        Command(12, "a=1\njq . $a.json\n"),
     ]
 
 

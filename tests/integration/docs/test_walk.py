@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.docs.lines import not_run
+from tests.support.docs.lines import needs_missing_program, not_run
 from tests.support.docs.pages import PAGES, ROOT, Command, blocks, commands
 from tests.support.docs.reader import reader
 from tests.support.webhook_receivers import Receiver, receiving
@@ -16,7 +16,11 @@ PYTHON_S = 12.0
 
 
 def runnable(page: Path) -> list[Command]:
-    return [command for command in commands(page.read_text(encoding="utf-8")) if not not_run(command.text)]
+    return [
+        command
+        for command in commands(page.read_text(encoding="utf-8"))
+        if not not_run(command.text) and not needs_missing_program(command.text)
+    ]
 
 
 @pytest.mark.timeout(300)

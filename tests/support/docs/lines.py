@@ -4,10 +4,15 @@ Everything that differs from a reader's machine is in this module. A line that m
 """
 
 import re
+import shutil
 from dataclasses import dataclass
 
 ADDRESSES = {"7701": "intake", "7702": "grpc", "7703": "metrics", "7704": "web"}
 """The default ports; a page's 127.0.0.1:PORT becomes a free port of this machine, in lines and in patrol.toml alike."""
+
+
+PROGRAMS_THAT_MAY_MISS = ("jq", "curl")
+"""Lines with them are not run where they are not installed; .ci/run installs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ NOT_RUN = (
     ),
     Rule(r"grpcurl ", "not on every machine; test_docs.py reads call and request, `python -m tests.trial` calls"),
     Rule(r"python -m (bench|tests)\.|pytest ", "takes minutes; test_docs.py checks module and flags"),
+    Rule(r"PATROL=", "a script of docs/callers.md: tests/integration/web/test_callers.py runs it"),
     Rule(r"patrol cameras pull ", "needs a media platform: tests/integration/feed/test_platforms.py"),
     Rule(r"patrol demo", "takes a minute and needs no line of a page before it"),
     Rule(r"(ffmpeg|docker|node|npm|npx|go|java|dotnet|prometheus|promtool|openssl) ", "another program's line"),
@@ -41,9 +47,11 @@ ENDS_WITH = {
         Rule(r"patrol check .*rtsp://", "one of the sources has no picture, as the page shows"),
         Rule(r"patrol db restore FILE", "FILE is the copy of an engine that runs: refused, as the page says"),
     ),
+    124: (Rule(r"curl -N ", "a watch: it never ends by itself"),),
     1: (
         Rule(r"patrol check .*canteen_defocus", "one of the sources is a fault, as the page shows"),
         Rule(r"patrol config check .*(plan|new|patrol|新配置)\.toml", "usable, with warnings"),
+        Rule(r"patrol check-now ", "the camera visited is a fault"),
         Rule(r"patrol config diff ", "the two differ, as diff(1) says it"),
         Rule(r"patrol simulate ", "a promise was broken, or nothing was due in the shortened time"),
         Rule(r"patrol notices replay ", "the notice named was not given up"),
@@ -53,15 +61,23 @@ ENDS_WITH = {
 
 SHORTENED = (
     (re.compile(r"^(patrol simulate .*?)( *#.*)?$"), r"\1 --hours 0.02"),
+    (re.compile(r"^(patrol cameras delete .*?)( *#.*)?$"), r"\1 --yes"),  # it asks on a terminal
+    (re.compile(r"^curl -N "), "timeout 5 curl -N --fail-with-body "),
+    (re.compile(r"^curl (?!-N)"), "curl --fail-with-body "),
     (re.compile(r"--cameras 131072"), "--cameras 4096"),
     (re.compile(r"^(python examples/gateway\.py .*?)( *#.*)?$"), r"\1 --intake tcp://127.0.0.1:7701 --count 2"),
 )
-"""What would take minutes is run with less of it; a later option takes precedence over an earlier one."""
+"""What would take minutes, never end or ask is run with less of it; a later option goes before an earlier one."""
 
 
 def not_run(line: str) -> str:
     """Why a line is not run; empty if it is."""
     return next((rule.reason for rule in NOT_RUN if rule.holds(line)), "")
+
+
+def needs_missing_program(line: str) -> bool:
+    """Whether a line needs one of PROGRAMS_THAT_MAY_MISS that this machine does not have."""
+    return any(re.search(rf"\b{name}\b", line) and shutil.which(name) is None for name in PROGRAMS_THAT_MAY_MISS)
 
 
 def allowed_codes(line: str) -> set[int]:

@@ -41,7 +41,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line that a page shows, with continuations joined. `line`: of the page."""
+    """A command line that a page shows, with continuations joined, or a script. `line`: of the page."""
 
     line: int
     text: str
@@ -65,16 +65,22 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def commands(page: str) -> Iterator[Command]:
-    """Yield the command lines of a page: after `$ ` where a block has prompts, else by their first word."""
+    """Yield the command lines of a page: after `$ ` where a block has prompts, else by their first word.
+
+    A block that names a language of the shell and has no prompts is a script: one command.
+    """
     for block in blocks(page):
         if block.language and block.language not in SHELL_LANGUAGES:
             continue
         prompts = any(line.startswith("$ ") for line in block.lines)
+        if block.language and not prompts:
+            yield Command(block.line, block.text)
+            continue
         at = 0
         while at < len(block.lines):
             begin, line = at, block.lines[at]
             at += 1
-            if not _is_command(line, prompts, bool(block.language)):
+            if not _is_command(line, prompts):
                 continue
             while line.rstrip().endswith("\\") and at < len(block.lines):
                 line = line.rstrip()[:-1] + " " + block.lines[at].strip()
@@ -115,10 +121,10 @@ def simple_commands(text: str) -> list[list[str]]:
     return [words for words in found if words]
 
 
-def _is_command(line: str, prompts: bool, shell: bool) -> bool:
+def _is_command(line: str, prompts: bool) -> bool:
     if prompts:
         return line.startswith("$ ")
     first = line.split(" ")[0]
     if not first or line.startswith("#"):
         return False
-    return shell or first in PROGRAMS or ("/bin/" in first and first.rpartition("/")[2] in PROGRAMS)
+    return first in PROGRAMS or ("/bin/" in first and first.rpartition("/")[2] in PROGRAMS)
