@@ -6,6 +6,10 @@ A stumble whose cure is a command skips with a reason on an engine that does not
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from engine.docgen.commands import commands
 from tests.trial.machine import ROOT, Trial
@@ -16,7 +20,7 @@ SPOILT_ID = "1.30102E+19"
 
 
 def _needs(*words: str, option: str = "") -> None:
-    """CannotRunError unless `patrol` has this command, and the option."""
+    """Skip the step unless `patrol` has this command, and the option."""
     command = dict(commands()).get(words)
     if command is None:
         raise CannotRunError(f"this engine has no `patrol {' '.join(words)}`")
@@ -96,6 +100,49 @@ def long_ids(trial: Trial) -> str:
     ]
     expect(not numbers, f"{len(numbers)} numbers beyond 2^53, such as {numbers[:1]}")
     return "no number beyond 2^53"
+
+
+@step("a wrong password is on the operator's list, and no finding of the school")
+def operators_list(trial: Trial) -> str:
+    ours = {code for code, camera in trial.cameras.items() if "unauthorized" in camera.whys}
+    done = trial.patrol("findings", "list", "--json", "--rows", "1000", "--config", "patrol.toml")
+    accused = {json.loads(line)["camera"].rpartition("/")[2] for line in done.stdout.splitlines()}
+    expect(accused, "no findings at all")
+    expect(not accused & ours, f"findings of {', '.join(sorted(accused & ours))}")
+    done = trial.patrol("cameras", "list", "--operator", "--json", "--config", "patrol.toml")
+    listed = {json.loads(line)["name"].rpartition("/")[2] for line in done.stdout.splitlines()}
+    expect(ours <= listed, f"not on the operator's list: {', '.join(sorted(ours - listed))}")
+    return (
+        f"{len(accused)} findings, none of the {len(ours)} with a wrong password; {len(listed)} on the operator's list"
+    )
+
+
+@step("a report shows every open finding with its pictures")
+def report(trial: Trial) -> str:
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date().isoformat()
+    page = trial.folder / "report.html"
+    words = ("report", "--region", "139901", "--day", today, "--lang", "en", "--html", str(page))
+    done = trial.patrol(*words, "--config", "patrol.toml")
+    expect(done.returncode == 0, done.stderr)
+    pictures = page.read_text(encoding="utf-8").count("data:image/jpeg")
+    expect(pictures, "no picture in it")
+    return f"{pictures} pictures, {page.stat().st_size} bytes"
+
+
+@step("probes: /healthz, /readyz and /metrics apart, HEAD allowed, anything else 404")
+def probes(trial: Trial) -> str:
+    def code(method: str, path: str) -> int:
+        request = urllib.request.Request(f"http://127.0.0.1:{trial.metrics}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as reply:
+                return int(reply.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    asked = (("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/nonsense"))
+    codes = [code(*each) for each in asked]
+    expect(codes == [200, 200, 200, 200, 404], f"{codes}")
+    return "200, 200, 200, 200, 404"
 
 
 def _numbers(value: object) -> list[object]:
