@@ -128,7 +128,7 @@ class Channel:
             )
         return (
             f"the engine at {self._address} does not accept this token: it is unknown, revoked or expired; pass "
-            "another with --token or in PATROL_TOKEN"
+            "another with --token or in PATROL_TOKEN (`patrol token create` makes one)"
         )
 
     def _transport_text(self, status: str, details: str) -> str:

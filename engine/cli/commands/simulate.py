@@ -18,7 +18,9 @@ from engine.errors import ConfigError
 from engine.terminal.progress import progress
 
 if TYPE_CHECKING:
+    from engine.simulation.faults import Faults
     from engine.simulation.fleet import Fleet
+    from engine.simulation.simulation import Scenario
     from engine.simulation.world import World
 
 _CAMERAS = 4096
@@ -60,10 +62,8 @@ def simulate(
 
     Exit 1: a promise was broken, or nothing was due, so that nothing was shown.
     """
-    from engine.config.calendar import load_calendar
     from engine.simulation.faults import load_faults
     from engine.simulation.report import simulate
-    from engine.simulation.simulation import Scenario
     from engine.simulation.tables import show
     from engine.simulation.world import load_world
 
@@ -81,20 +81,8 @@ def simulate(
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)
     reports = []
     for name, settings in plans:
-        calendar = load_calendar(settings.scheduler.calendar_file)
-        start = world_model.start
-        start = start if start.tzinfo else start.replace(tzinfo=ZoneInfo(calendar.timezone))
-        scenario = Scenario(
-            settings=settings,
-            calendar=calendar,
-            fleet=_fleet(settings, world_model, registry, cameras, seed),
-            world=world_model,
-            faults=fault_model,
-            cores=cores or os.cpu_count() or 1,
-            span_ns=ns(hours * 3600),
-            seed=seed,
-            wall_ns=round(start.timestamp()) * NS_PER_S,
-        )
+        fleet = _fleet(settings, world_model, registry, cameras, seed)
+        scenario = _scenario(settings, fleet, world_model, fault_model, (cores, hours, seed))
         gc.freeze()
         with progress(ERR, f"simulating {name}, minutes", round(60 * hours)) as done:
             reports.append(simulate(name, scenario, done))
@@ -109,6 +97,29 @@ def simulate(
         draw(reports, plot)
         ERR.out(f"drew {plot}", highlight=False)
     raise typer.Exit(exit_codes.OK if all(report.promises_held for report in reports) else exit_codes.NO)
+
+
+def _scenario(
+    settings: Settings, fleet: "Fleet", world: "World", faults: "Faults", machine: tuple[int, float, int]
+) -> "Scenario":
+    """Return what is simulated. `machine`: cores (0: those of this machine), hours, seed."""
+    from engine.config.calendar import load_calendar
+    from engine.simulation.simulation import Scenario
+
+    cores, hours, seed = machine
+    calendar = load_calendar(settings.scheduler.calendar_file)
+    start = world.start if world.start.tzinfo else world.start.replace(tzinfo=ZoneInfo(calendar.timezone))
+    return Scenario(
+        settings=settings,
+        calendar=calendar,
+        fleet=fleet,
+        world=world,
+        faults=faults,
+        cores=cores or os.cpu_count() or 1,
+        span_ns=ns(hours * 3600),
+        seed=seed,
+        wall_ns=round(start.timestamp()) * NS_PER_S,
+    )
 
 
 def _fleet(settings: Settings, world: "World", registry: Path | None, cameras: int | None, seed: int) -> "Fleet":

@@ -260,8 +260,16 @@ def test_the_command_writes_a_file_that_excel_reads(engine: Engine, tmp_path: Pa
     assert [row["site_name"] for row in rows] == [canteen.site_name for canteen in latest.drawn]
 
 
-def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine: Engine, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_refused_before_the_draw(engine: Engine, tmp_path: Path) -> None:
+    before = len(engine[1].spot_checks())
     done = patrol("--size", "3", "--csv", str(tmp_path / "absent" / "x.csv"), "--server", engine[0])
+    assert done.returncode == 2
+    assert "there is no folder" in done.stderr
+    assert len(engine[1].spot_checks()) == before
+
+
+def test_a_disk_that_is_full_does_not_lose_the_draw(engine: Engine) -> None:
+    done = patrol("--size", "3", "--csv", "/dev/full", "--server", engine[0])
     assert done.returncode == 2
     assert f"--show {engine[1].spot_check().header.draw_id}" in done.stderr
 
@@ -275,7 +283,7 @@ def test_a_file_that_cannot_be_written_does_not_lose_the_draw(engine: Engine, tm
         (["--list", "--dry-run"], "leave the other options"),
         (["--json", "--csv", "x"], "leave --json and --list out"),
         (["--dry-run", "--check-now"], "leave one of them out"),
-        (["--region", "13x"], "region_prefix"),
+        (["--region", "13x"], "--region: "),
     ],
 )
 def test_options_that_do_not_fit_are_refused(engine: Engine, arguments: list[str], said: str) -> None:
