@@ -26,7 +26,7 @@ from engine.judge.state import JudgeState
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement
-from engine.model.packed_measurement import pack_measurement
+from engine.model.packed.measurement import pack_measurement
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.model.visit import FeedKind
 from engine.storage.db.store import Store, VisitRecord

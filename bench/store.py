@@ -37,7 +37,7 @@ from engine.clock import wall_ns
 from engine.config.schema import RecordSettings
 from engine.kernels.registry import FIGURES
 from engine.model.camera import Camera
-from engine.model.packed_measurement import pack_measurement
+from engine.model.packed.measurement import pack_measurement
 from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import FaultKind, State
 from engine.storage.db.store import Store, VisitRecord

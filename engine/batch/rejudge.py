@@ -14,7 +14,7 @@ from engine.config.judge import JudgeSettings
 from engine.errors import ConfigError, WireError
 from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
-from engine.model.packed_measurement import unpack_measurement
+from engine.model.packed.measurement import unpack_measurement
 from engine.model.verdict import Verdict
 from engine.serve.messages.convert import verdict_message
 from engine.serve.messages.proto_json import message_json, time_json

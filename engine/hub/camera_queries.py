@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.model.camera import Camera
-from engine.model.packed_verdict import PackedVerdict, Shape, score, visit_and_since
+from engine.model.packed.verdict import PackedVerdict, Shape, score, visit_and_since
 from engine.model.registry import CameraConditions, CameraCount, CameraCursor, CameraOrder, CameraQuery
 from engine.model.verdict import FaultKind, Severity, State
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from engine.hub.camera_queries import count_cameras, matching, places_by_verdict
 from engine.hub.registry import Registry
 from engine.model.camera import Camera
-from engine.model.packed_verdict import PackedVerdict, Shape, ShapeKey, shape_key
+from engine.model.packed.verdict import PackedVerdict, Shape, ShapeKey, shape_key
 from engine.model.registry import ANY, CameraCount, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.model.verdict import Verdict
 from engine.storage.db.store import VisitRecord

@@ -41,7 +41,7 @@ from engine.ledger.operator_list import OperatorCase
 from engine.metrics import Metrics
 from engine.metrics.status_server import StatusServer
 from engine.model.findings import LoggedEvent
-from engine.model.packed_verdict import PackedVerdict, unpack_body
+from engine.model.packed.verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.model.camera import Camera, KeyPoint
-from engine.model.packed_verdict import PackedVerdict
+from engine.model.packed.verdict import PackedVerdict
 from engine.model.verdict import FaultKind, Severity, State, Verdict
 
 

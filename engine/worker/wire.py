@@ -16,7 +16,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.model.keyframe import DropReason, Keyframe
 from engine.model.measurement import Measurement
-from engine.model.packed_measurement import fill_measurement, measurement_of
+from engine.model.packed.measurement import fill_measurement, measurement_of
 from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
 from engine.storage.evidence.keyframe_file import facts_of, verdict_of

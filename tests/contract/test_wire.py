@@ -11,7 +11,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement, Scores
-from engine.model.packed_measurement import pack_measurement
+from engine.model.packed.measurement import pack_measurement
 from engine.model.picture import RenderedPicture, TileMap
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings

@@ -15,7 +15,7 @@ from engine.judge.rules import judge_failure, judge_measurement
 from engine.judge.state import JudgeState
 from engine.model.camera import Camera
 from engine.model.measurement import Measurement
-from engine.model.packed_measurement import pack_measurement, unpack_measurement
+from engine.model.packed.measurement import pack_measurement, unpack_measurement
 from engine.model.visit import FailureReason, VisitFailure
 from engine.storage.db.store import Store, VisitRecord
 from tests.support.command_line import patrol

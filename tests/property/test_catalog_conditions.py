@@ -11,7 +11,7 @@ from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
 from engine.model.camera import Camera, KeyPoint
 from engine.model.measurement import Scores
-from engine.model.packed_verdict import pack
+from engine.model.packed.verdict import pack
 from engine.model.registry import CameraConditions, CameraCount, CameraOrder, CameraQuery
 from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.storage.db.store import VisitRecord

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.model import packed_verdict
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
+from engine.model.packed import verdict as packed_verdict
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 
 FLOATS = st.floats(-1e7, 1e7, width=32)

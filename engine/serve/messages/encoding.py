@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from engine.model.camera import Camera
-from engine.model.packed_verdict import PackedVerdict, Shape, scores, unpack_body, visit_and_since
+from engine.model.packed.verdict import PackedVerdict, Shape, scores, unpack_body, visit_and_since
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict, View
 from engine.serve.messages.convert import (

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from engine.model import packed_verdict
-from engine.model.packed_verdict import Shape, ShapeKey
+from engine.model.packed import verdict as packed_verdict
+from engine.model.packed.verdict import Shape, ShapeKey
 from engine.model.verdict import Verdict
 from engine.storage.db.tables import camera_nos, terms
 

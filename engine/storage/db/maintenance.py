@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 
 from engine.clock import NS_PER_S
 from engine.config.schema import RecordSettings
-from engine.model import packed_verdict
 from engine.model.measurement import Scores
+from engine.model.packed import verdict as packed_verdict
 from engine.model.verdict import State
 from engine.storage.db.database import upsert
 from engine.storage.db.day_numbers import day_at

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model.camera import Camera, KeyPoint, SiteKind
-from engine.model.packed_verdict import PackedVerdict
+from engine.model.packed.verdict import PackedVerdict
 from engine.model.registry import ANY, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.interning import Interning

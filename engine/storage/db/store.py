@@ -7,8 +7,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from engine.model import packed_verdict
-from engine.model.packed_verdict import PackedVerdict
+from engine.model.packed import verdict as packed_verdict
+from engine.model.packed.verdict import PackedVerdict
 from engine.model.verdict import Verdict
 from engine.storage.db.access import Access
 from engine.storage.db.canteens import Canteens

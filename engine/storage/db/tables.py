@@ -68,7 +68,7 @@ terms = sa.Table(
     sa.Column("term_no", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("body", sa.Text, nullable=False),
 )
-"""Values that many verdicts share, as JSON: shapes, names of figures, thresholds (engine.model.packed_verdict)."""
+"""Values that many verdicts share, as JSON: shapes, names of figures, thresholds (engine.model.packed.verdict)."""
 
 verdict_log = sa.Table(
     "verdict_log",

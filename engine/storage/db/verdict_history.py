@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.clock import NS_PER_S
-from engine.model import packed_verdict
+from engine.model.packed import verdict as packed_verdict
 from engine.model.verdict import LoggedVerdict
 from engine.storage.db.day_numbers import as_date, first_day_from
 from engine.storage.db.interning import Interning

@@ -5,7 +5,7 @@ import threading
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
 from engine.model.camera import Camera
-from engine.model.packed_verdict import pack
+from engine.model.packed.verdict import pack
 from engine.model.registry import CameraQuery
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord

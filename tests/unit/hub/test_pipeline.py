@@ -16,7 +16,7 @@ from engine.config.serve import ServeSettings
 from engine.hub.composition import Hub, compose
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
-from engine.model.packed_measurement import pack_measurement
+from engine.model.packed.measurement import pack_measurement
 from engine.model.verdict import Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure
 from engine.runtime.control import Control

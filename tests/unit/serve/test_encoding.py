@@ -8,7 +8,7 @@ import pytest
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
-from engine.model.packed_verdict import PackedVerdict, Shape, pack, shape_key
+from engine.model.packed.verdict import PackedVerdict, Shape, pack, shape_key
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict, View
 from engine.serve.messages.convert import status_message, verdict_message

@@ -1,0 +1,1 @@
+"""Measurements and verdicts as bytes, a few hundred each: how they are stored and kept in memory."""
