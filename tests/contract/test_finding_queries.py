@@ -104,7 +104,7 @@ FILTERS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=str)
+@pytest.mark.parametrize("wanted", FILTERS, ids=lambda wanted: "-".join(wanted) or "all")
 def test_the_database_selects_what_a_watch_selects(store: Store, wanted: dict[str, Any]) -> None:
     query = FindingQuery(**wanted, page_size=1000)
     page = store.findings.page(query)
