@@ -85,7 +85,8 @@ def fill(store: Store, url: str, number: int, days: int, now_wall_ns: int, seed:
         rows = {(day, county): dict(_varied(day, rows)) for county, rows in canteens.items()}
         totals = {place: _sum(list(canteen_counts.values())) for place, canteen_counts in rows.items()}
         with write_transaction(engine) as transaction:
-            store.kpis.write(transaction, KpiChanges(counties=totals, canteens=rows, closed=(day,)), keep_days=10**5)
+            changes = KpiChanges(counties=totals, canteens=rows, closed=(day,))
+            store.kpis.write(transaction, changes, keep_days=10**5, keep_hours_days=10**5)
     engine.dispose()
     service = KpiService(store.kpis, TIMEZONE, 10**5, registry, lambda: now_wall_ns)
     store.transaction_hooks[:] = [service.count_in]

@@ -245,6 +245,7 @@ class RecordSettings(Section):
     quarantine_dir: str = key("var/quarantine", "Directory for keyframes that killed a worker twice.", hot=False)
     quarantine_files_max: int = key(100, "Most keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
     kpi_days: int = key(1100, "How long KPIs are kept.", unit="days", ge=32, le=36_500)
+    kpi_hours_days: int = key(40, "How long KPIs by the hour are kept.", unit="days", ge=2, le=1100)
     batch_rows_max: int = key(500, "Most rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest time that a row waits before it is written.", unit="s", ge=0.01, le=10)
     queue_records_max: int = key(

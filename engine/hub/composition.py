@@ -267,7 +267,8 @@ def _outlets(
 ) -> Outlets:
     store, serve = storage.store, settings.serve
     cameras = memory.registry.cameras.values()
-    kpis = KpiService(store.kpis, calendar.timezone, settings.record.kpi_days, cameras, show=metrics.kpis)
+    kept = settings.record.kpi_days, settings.record.kpi_hours_days
+    kpis = KpiService(store.kpis, calendar.timezone, kept[0], cameras, show=metrics.kpis, keep_hours_days=kept[1])
     verdict_log = VerdictLog(store.history, memory.registry)
     watch: Broadcast[PublishedVerdict] = Broadcast(
         verdict_log,
@@ -309,7 +310,7 @@ def _apply(
         writer.configure(settings.record)
         ledger.findings.configure(settings)
         visits.configure(settings, calendar, monotonic_ns())
-        outlets.kpis.configure(calendar.timezone, settings.record.kpi_days)
+        outlets.kpis.configure(calendar.timezone, settings.record.kpi_days, settings.record.kpi_hours_days)
         outlets.notices.configure(settings.notices)
         digests.configure(calendar.timezone)
         ledger.sender.configure(settings.notices)

@@ -3,7 +3,8 @@
 A camera's facts belong to one day. When they change, which is at most a few times a day, its canteen is recounted and
 the difference is added to its county. At midnight a new day begins with the same registry and no visits. The day before
 accepts late verdicts for LATE_NS more; then its canteens are returned once, and it is closed. A change of the registry
-applies to the whole current day, as if it had always been so; closed days stay as they are. Times are wall-clock.
+applies to the whole current day, as if it had always been so; closed days stay as they are. When an hour ends, the
+counties' counts of its day are kept as they are then. Times are wall-clock.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from engine.kpi.camera_day import add_periods, observe, place_of
 from engine.kpi.counting import NO_COUNTS, NO_FACTS, count_canteens, count_group
 from engine.kpi.days import Days
+from engine.kpi.hours import HourEnds
 from engine.model.camera import Camera
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges
 from engine.model.verdict import Verdict
@@ -145,6 +147,8 @@ class DailyCounts:
         facts: Mapping[str, CameraFacts] = MappingProxyType({}),
     ) -> None:
         self._days = Days(timezone)
+        self._hour_ends = HourEnds(timezone, now_wall_ns)
+        self._hours: dict[tuple[int, int, str], Counts] = {}
         places = {camera.camera_id: place_of(camera) for camera in cameras}
         members: dict[_Group, list[str]] = {}
         for camera_id, place in places.items():
@@ -163,6 +167,7 @@ class DailyCounts:
     def configure(self, timezone: str) -> None:
         """Use the days of another time zone from now on."""
         self._days = Days(timezone)
+        self._hour_ends.configure(timezone)
 
     def restore(self, ordinal: int, facts: Mapping[str, CameraFacts]) -> None:
         """Restore an earlier day that was not closed when the engine stopped; call it before anything else.
@@ -174,7 +179,11 @@ class DailyCounts:
         self._days_open[ordinal] = _Day(ordinal, dict(now.places), dict(now.members), facts)
 
     def advance(self, now_wall_ns: int) -> None:
-        """Begin the next day and close yesterday, if it is time."""
+        """Begin the next day and close yesterday, if it is time; keep the counts of each hour that has ended."""
+        for day_ordinal, hour in self._hour_ends.drain(now_wall_ns):
+            day = self._days_open.get(day_ordinal)
+            for county, counts in day.counties.items() if day is not None else ():
+                self._hours[day_ordinal, hour, county] = counts
         ordinal, newest = self._days.of(now_wall_ns), self._days_open[self.today]
         if ordinal > newest.ordinal:
             self._days_open[ordinal] = newest.next_day(ordinal)
@@ -232,7 +241,8 @@ class DailyCounts:
             canteens.update(day.canteens())
         closed = tuple(day.ordinal for day in self._closed)
         self._closed.clear()
-        return KpiChanges(cameras, tuple(removed), counties, canteens, closed)
+        hours, self._hours = self._hours, {}
+        return KpiChanges(cameras, tuple(removed), counties, canteens, closed, hours)
 
     def drain_late_count(self) -> int:
         """Return how many verdicts came after their day was closed since the last call; they count for no day."""

@@ -6,6 +6,7 @@ from datetime import date
 
 from engine.kpi.counting import NO_COUNTS
 from engine.model.kpi import (
+    WHOLE_DAY,
     Counts,
     KpiName,
     KpiQuery,
@@ -18,8 +19,8 @@ from engine.model.kpi import (
     RegionCounts,
 )
 
-_Key = tuple[str, str, int]
-"""(region, canteen, day). Canteen is empty for a region; day is 0 for the whole span."""
+_Key = tuple[str, str, int, int]
+"""(region, canteen, day, hour). Canteen is empty for a region; day is 0 for the whole span."""
 
 
 def rates(counts: Counts) -> dict[KpiName, Rate]:
@@ -49,19 +50,20 @@ def table_of(
     days_total: int,
     names: Mapping[str, str] | None = None,
 ) -> KpiTable:
-    """Return the table of `counted`. Counts of one region or canteen add up over days, unless the query has `each_day`.
+    """Return the table of `counted`. Counts of one region or canteen add up over days, unless the query has `each_day`
+    or `each_hour`. The total of hours is empty: each hour holds those before it.
 
     `span`: first and last day of the counts; None if there are none. `days_total`: days of the span that have counts.
     `names`: canteen names by id. Raises ValueError if the page token is invalid.
     """
     sums: dict[_Key, Counts] = {}
     days: dict[_Key, int] = {}
-    for region, canteen, day, counts, number in counted:
-        key = (region, canteen, day if query.each_day else 0)
+    for region, canteen, day, counts, number, hour in counted:
+        key = (region, canteen, day if query.each_day or query.each_hour else 0, hour)
         sums[key] = sums[key].plus(counts) if key in sums else counts
         days[key] = days.get(key, 0) + number
     total = NO_COUNTS
-    for counts in sums.values():
+    for counts in () if query.each_hour else sums.values():
         total = total.plus(counts)
     after = _key_of(query.page_token) if query.page_token else None
     keys = sorted(key for key in sums if after is None or key > after)
@@ -69,14 +71,15 @@ def table_of(
     rows = tuple(
         KpiRow(
             region=region,
-            rates=rates(sums[region, canteen, day]),
-            counts=sums[region, canteen, day],
+            rates=rates(sums[region, canteen, day, hour]),
+            counts=sums[region, canteen, day, hour],
             site_id=canteen,
             site_name=(names or {}).get(canteen, ""),
             day=date.fromordinal(day) if day else None,
-            days=days[region, canteen, day],
+            days=days[region, canteen, day, hour],
+            hour=None if hour == WHOLE_DAY else hour,
         )
-        for region, canteen, day in shown
+        for region, canteen, day, hour in shown
     )
     return KpiTable(
         by=query.by,
@@ -125,13 +128,15 @@ def _value(rate: Rate) -> float:
 
 
 def _token_of(key: _Key) -> str:
-    region, canteen, day = key
-    return f"{region},{day},{canteen}"
+    region, canteen, day, hour = key
+    return f"{region},{day}{'' if hour == WHOLE_DAY else f':{hour}'},{canteen}"
 
 
 def _key_of(token: str) -> _Key:
     region, _, rest = token.partition(",")
-    day, comma, canteen = rest.partition(",")
-    if not comma or not day.isdecimal() or (region and not region.isdecimal()):
+    time, comma, canteen = rest.partition(",")
+    day, colon, hour = time.partition(":")
+    digits = [day, *([hour] if colon else []), *([region] if region else [])]
+    if not comma or not all(part.isdecimal() for part in digits):
         raise ValueError(f"page_token {token[:80]!r} is not from this list; send next_page_token of the page before")
-    return region, canteen, int(day)
+    return region, canteen, int(day), int(hour) if colon else WHOLE_DAY

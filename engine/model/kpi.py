@@ -14,6 +14,10 @@ from typing import NamedTuple
 from engine.model.camera import KeyPoint
 
 _COUNTY_DIGITS = 6
+WHOLE_DAY = -1
+"""In place of an hour: the counts are those of the whole day."""
+HOUR_DAYS_MAX = 31
+"""Days of one query by hour; a province of 170 counties has 126,000 rows in so many."""
 
 
 class KpiName(StrEnum):
@@ -169,7 +173,8 @@ class KpiChanges:
 
     Days are ordinals. `cameras`: by (day, camera id). `removed`: (day, camera id) rows to delete before `cameras` is
     written. `counties`: by (day, county). `canteens`: by (day, county), then by canteen; of closed days only. `closed`:
-    days that no longer change; their camera rows can be deleted.
+    days that no longer change; their camera rows can be deleted. `hours`: by (day, hour, county), as the day had come
+    when the hour ended.
     """
 
     cameras: Mapping[tuple[int, str], CameraFacts] = field(default_factory=dict)
@@ -177,6 +182,7 @@ class KpiChanges:
     counties: Mapping[tuple[int, str], Counts] = field(default_factory=dict)
     canteens: Mapping[tuple[int, str], Mapping[str, Counts]] = field(default_factory=dict)
     closed: tuple[int, ...] = ()
+    hours: Mapping[tuple[int, int, str], Counts] = field(default_factory=dict)
 
     def followed_by(self, later: "KpiChanges") -> "KpiChanges":
         """Return one set of changes with the effect of writing this one, then `later`."""
@@ -187,6 +193,7 @@ class KpiChanges:
             counties={**self.counties, **later.counties},
             canteens={**self.canteens, **later.canteens},
             closed=(*self.closed, *later.closed),
+            hours={**self.hours, **later.hours},
         )
 
 
@@ -194,6 +201,7 @@ class RegionCounts(NamedTuple):
     """The counts of a region, or of one canteen in it.
 
     `canteen`: empty for the whole region. `day`: ordinal; 0 for a sum over several days. `days`: number of days summed.
+    `hour`: 0 to 23, at whose end the day had come so far; WHOLE_DAY for the whole day.
     """
 
     region: str
@@ -201,6 +209,7 @@ class RegionCounts(NamedTuple):
     day: int
     counts: Counts
     days: int = 1
+    hour: int = WHOLE_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +218,8 @@ class KpiQuery:
 
     `region_prefix`: GB/T 2260 prefix; empty means everything. `from_day`, `to_day`: first and last day, both included;
     None means the latest day that has counts. `each_day`: one row per day; otherwise one for the whole span.
+    `each_hour`: one row per hour that has ended, with the day as it had come by then; not for canteens, and at most
+    HOUR_DAYS_MAX days.
     `page_size`: rows per page; 0 means all. `page_token`: `next_page_token` of the previous page; empty for the first.
     """
 
@@ -217,6 +228,7 @@ class KpiQuery:
     from_day: date | None = None
     to_day: date | None = None
     each_day: bool = False
+    each_hour: bool = False
     page_size: int = 0
     page_token: str = ""
 
@@ -226,7 +238,8 @@ class KpiRow:
     """The rates of a province, city, county or canteen.
 
     `region`: its code, with as many digits as KpiBy.digits; empty if the registry gives none. `site_id`, `site_name`:
-    of a canteen's row. `day`: the day of the row; None if it covers the whole span. `days`: days with counts. Counts
+    of a canteen's row. `day`: the day of the row; None if it covers the whole span. `hour`: 0 to 23, the hour at whose
+    end the day had come so far; None for a whole day. `days`: days with counts. Counts
     of several days add up (camera-days, canteen-days), so a rate is the mean of its days, weighted by cameras.
     """
 
@@ -237,6 +250,7 @@ class KpiRow:
     site_name: str = ""
     day: date | None = None
     days: int = 1
+    hour: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ COLUMNS = ("region", "name", "days", *(column for name in KpiName for column in 
 CSV_COLUMNS = (
     "from_day", "to_day", "day", "region", "name", "site_id", "days",
     *(f"{name}_{part}" for name in KpiName for part in ("rate", "numerator", "denominator", "measured", "registered")),
+    "hour",
 )  # fmt: skip
 
 
@@ -22,9 +23,9 @@ def measured_text(rate: Rate) -> str:
 
 
 def table_rows(table: KpiTable, region_name: Callable[[str], str]) -> list[list[str]]:
-    """Return the cells under COLUMNS; a total comes last unless there is exactly one row."""
+    """Return the cells under COLUMNS; a total comes last unless there is exactly one row, or the rows are hours."""
     rows = [_cells(row, row.site_name or region_name(row.region)) for row in table.rows]
-    if len(rows) != 1:
+    if len(rows) != 1 and all(row.hour is None for row in table.rows):
         rows.append(_cells(table.total, "all"))
     return rows
 
@@ -51,12 +52,15 @@ def csv_rows(table: KpiTable, region_name: Callable[[str], str]) -> Iterator[Seq
             str(table.from_day or ""), str(table.to_day or ""), str(row.day or ""), row.region,
             row.site_name or region_name(row.region), row.site_id, str(row.days),
             *(str(cell) for name in KpiName for cell in _csv_rate(row.rates[name])),
+            "" if row.hour is None else str(row.hour),
         )  # fmt: skip
 
 
 def _cells(row: KpiRow, name: str) -> list[str]:
     rates = [text for kpi in KpiName for text in (rate_text(row.rates[kpi]), measured_text(row.rates[kpi]))]
     days = str(row.days) if row.day is None else row.day.isoformat()
+    if row.hour is not None:
+        days = f"{days} until {row.hour + 1:02}:00"
     return [row.region or "-", f"{name} {row.site_id}".strip(), days, *rates]
 
 

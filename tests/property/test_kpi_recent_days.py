@@ -66,7 +66,7 @@ class Both:
         recent = self.read()
         for change, keep_days in written:
             with self.engine.begin() as transaction:
-                self.kpis.write(transaction, change, keep_days)
+                self.kpis.write(transaction, change, keep_days, keep_days)
             recent = recent.with_changes(change, keep_days)
         return recent
 

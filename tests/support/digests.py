@@ -104,7 +104,9 @@ def write_kpis(store: Store, seed: int = 5) -> None:
             counties[day, county] = total
             canteens[day, county] = rows
     with write_transaction(store._engine) as connection:
-        store.kpis.write(connection, KpiChanges(counties=counties, canteens=canteens), keep_days=400)
+        store.kpis.write(
+            connection, KpiChanges(counties=counties, canteens=canteens), keep_days=400, keep_hours_days=40
+        )
 
 
 def _counts(draw: random.Random, clear: float, measured: int) -> Counts:

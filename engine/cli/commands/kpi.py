@@ -26,7 +26,7 @@ from engine.cli.options import (
 from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
-from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery, LeagueTable
+from engine.model.kpi import HOUR_DAYS_MAX, KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.terminal import kpis as shown
 from engine.terminal.tables import show_table
 
@@ -52,6 +52,10 @@ def kpi(
     first: FromOption = "",
     last: ToOption = "",
     each_day: Annotated[bool, typer.Option("--each-day", help="One row per day instead of one for all days.")] = False,
+    each_hour: Annotated[
+        bool,
+        typer.Option("--each-hour", help="One row per hour that has ended, with the day as it had come by then."),
+    ] = False,
     as_json: JsonOption = False,
     as_csv: Annotated[Path | None, typer.Option("--csv", help="CSV file to write instead of printing a table.")] = None,
     config: ConfigOption = None,
@@ -69,7 +73,9 @@ def kpi(
     if as_json and as_csv is not None:
         raise ConfigError("--json and --csv: give one of them")
     check_output(as_csv, "--csv")
-    query = KpiQuery(_region(region), by, *_days(first, last), each_day)
+    query = KpiQuery(_region(region), by, *_days(first, last), each_day, each_hour)
+    if each_hour:
+        _check_hours(query)
     with _opened(config, server, token, ca) as kpis:
         table = kpis.table(query)
     _check_counted(table.from_day, table.to_day)
@@ -198,6 +204,17 @@ def _days(first: str, last: str) -> tuple[date | None, date | None]:
     if from_day is not None and to_day is not None and to_day < from_day:
         raise ConfigError(f"--from {from_day} --to {to_day}: the last day lies before the first; exchange the two")
     return from_day, to_day
+
+
+def _check_hours(query: KpiQuery) -> None:
+    """Raise ConfigError if a query by hour is for canteens, or for more days than one can be."""
+    if query.by == KpiBy.CANTEEN:
+        raise ConfigError("--each-hour --by canteen: canteens have no hours; use --by county, city or province")
+    first, last = query.from_day, query.to_day
+    if (first is None) != (last is None) or (first and last and (last - first).days >= HOUR_DAYS_MAX):
+        raise ConfigError(
+            f"--each-hour: allowed: the latest day (neither --from nor --to), or up to {HOUR_DAYS_MAX} days; give both"
+        )
 
 
 def _check_counted(first: date | None, last: date | None) -> None:

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from engine.clock import wall_ns
+from engine.config.schema import RecordSettings
 from engine.kpi.counting import count_canteens
 from engine.kpi.daily_counts import DailyCounts
 from engine.kpi.days import Days, days_between
@@ -36,7 +37,7 @@ _Span = tuple[date, date]
 
 
 class KpiService:
-    """Any thread may call. `keep_days`: days of counts that are kept.
+    """Any thread may call. `keep_days`: days of counts that are kept, by the hour `keep_hours_days`.
 
     `show` is called with the day's rates, by county and KPI, every 15 s at most.
     """
@@ -49,9 +50,11 @@ class KpiService:
         cameras: Iterable[Camera],
         clock_wall_ns: Callable[[], int] = wall_ns,
         show: Callable[[Mapping[str, Mapping[KpiName, Rate]]], None] = lambda _: None,
+        keep_hours_days: int = RecordSettings().kpi_hours_days,
     ) -> None:
         self._record = record
         self._keep_days = keep_days
+        self._keep_hours_days = keep_hours_days
         self._clock_wall_ns = clock_wall_ns
         self._lock = threading.Lock()
         now_wall_ns = clock_wall_ns()
@@ -67,11 +70,12 @@ class KpiService:
         self._show = show
         self._show_after_ns = 0
 
-    def configure(self, timezone: str, keep_days: int) -> None:
+    def configure(self, timezone: str, keep_days: int, keep_hours_days: int) -> None:
         """Apply new settings."""
         with self._lock:
             self._counts.configure(timezone)
             self._keep_days = keep_days
+            self._keep_hours_days = keep_hours_days
 
     def upsert(self, cameras: Iterable[Camera]) -> None:
         """Add cameras, or replace those whose id is known."""
@@ -104,7 +108,7 @@ class KpiService:
                 self._counts.observe(record.verdict, working=record.working, now_wall_ns=now_wall_ns)
             self._unwritten = self._unwritten.followed_by(self._counts.drain_changes())
             self._written_keep_days = self._keep_days
-        self._record.write(transaction, self._unwritten, self._written_keep_days)
+        self._record.write(transaction, self._unwritten, self._written_keep_days, self._keep_hours_days)
 
     def committed(self) -> None:
         """Note that the transaction of the last `count_in` is committed. For the thread that wrote it."""
@@ -129,6 +133,8 @@ class KpiService:
         """
         recent = self._recent
         span = _span(recent, query.from_day, query.to_day)
+        if query.each_hour:
+            return await asyncio.to_thread(hour_table, self._record, query, span)
         if query.by == KpiBy.CANTEEN or not (span is None or recent.covers(*span)):
             return await asyncio.to_thread(kpi_table, self._record, query, self._canteens)
         return await asyncio.to_thread(region_table, recent, query)
@@ -173,9 +179,11 @@ class Counted(Protocol):
 def kpi_table(record: Kpis, query: KpiQuery, under_way: Canteens | None = None) -> KpiTable:
     """Return KPIs from the database. `under_way`: counts of days that are not over; without it they are counted
     from the database. Raises ValueError for a page token that is not of this list."""
+    span = _span(record, query.from_day, query.to_day)
+    if query.each_hour:
+        return hour_table(record, query, span)
     if query.by != KpiBy.CANTEEN:
         return region_table(record, query)
-    span = _span(record, query.from_day, query.to_day)
     if span is None:
         return table_of(query, (), None, 0)
     prefix = query.region_prefix
@@ -198,6 +206,18 @@ def region_table(counted: Counted, query: KpiQuery) -> KpiTable:
     digits = max(query.by.digits, len(prefix))
     rows = counted.regions(*span, prefix, digits, each_day=query.each_day)
     return table_of(query, rows, span, counted.days(*span, prefix))
+
+
+def hour_table(record: Kpis, query: KpiQuery, span: _Span | None) -> KpiTable:
+    """Return KPIs of regions by hour, each as the day had come when the hour ended.
+
+    Raises ValueError for a page token that is not of this list.
+    """
+    if span is None:
+        return table_of(query, (), None, 0)
+    digits = max(query.by.digits, len(query.region_prefix))
+    rows = record.hours(*span, query.region_prefix, digits)
+    return table_of(query, rows, span, record.days(*span, query.region_prefix))
 
 
 def league_table(record: Kpis, query: LeagueQuery) -> LeagueTable:

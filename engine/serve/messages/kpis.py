@@ -7,6 +7,7 @@ from google.type.date_pb2 import Date
 
 from engine.errors import InvalidArgumentError
 from engine.model.kpi import (
+    HOUR_DAYS_MAX,
     Counts,
     KpiBy,
     KpiName,
@@ -42,14 +43,25 @@ def day_message(day: date | None) -> Date | None:
 
 
 def query_of(request: patrol_pb2.QueryKpisRequest) -> KpiQuery:
-    """Return the query of a request; the caller sets its page. Raises InvalidArgumentError for bad days."""
+    """Return the query of a request; the caller sets its page. Raises InvalidArgumentError for bad days, and for hours
+    of canteens or of too many days."""
     from_day, to_day = _span_of(request)
+    if request.each_hour:
+        if request.by == patrol_pb2.KPI_BY_CANTEEN:
+            raise InvalidArgumentError(
+                "by", "KPI_BY_CANTEEN has no hours; allowed with each_hour: county, city, province"
+            )
+        one_is_absent = (from_day is None) != (to_day is None)
+        if one_is_absent or (from_day and to_day and (to_day - from_day).days >= HOUR_DAYS_MAX):
+            allowed = f"the latest day (give neither), or a first and a last day of at most {HOUR_DAYS_MAX} days"
+            raise InvalidArgumentError("from_day", f"does not suit each_hour; allowed: {allowed}")
     return KpiQuery(
         region_prefix=request.region_prefix,
         by=_BY.get(request.by, KpiBy.COUNTY),
         from_day=from_day,
         to_day=to_day,
         each_day=request.each_day,
+        each_hour=request.each_hour,
     )
 
 
@@ -61,6 +73,7 @@ def query_message(query: KpiQuery) -> patrol_pb2.QueryKpisRequest:
         from_day=day_message(query.from_day),
         to_day=day_message(query.to_day),
         each_day=query.each_day,
+        each_hour=query.each_hour,
         page_size=query.page_size,
         page_token=query.page_token,
     )
@@ -160,6 +173,7 @@ def _row_message(row: KpiRow) -> patrol_pb2.KpiRow:
         site_name=row.site_name,
         day=day_message(row.day),
         days=row.days,
+        hour=row.hour,
         rates=[rate_message(kpi, rate) for kpi, rate in row.rates.items()],
     )
 
@@ -178,6 +192,7 @@ def _row_of(message: patrol_pb2.KpiRow) -> KpiRow:
         site_name=message.site_name,
         day=day_of(message.day, "day"),
         days=message.days,
+        hour=message.hour if message.HasField("hour") else None,
     )
 
 

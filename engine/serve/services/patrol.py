@@ -173,7 +173,9 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         """Return a page of KPIs. It is encoded in a thread, because other calls need the event loop."""
         query = query_of(request)
         days = (str(query.from_day), str(query.to_day))
-        pages = PageTokens("kpis", call.hub.region, query.region_prefix, query.by, *days, query.each_day)
+        pages = PageTokens(
+            "kpis", call.hub.region, query.region_prefix, query.by, *days, query.each_day, query.each_hour
+        )
         place = "".join(pages.texts(request.page_token, 1))
         size = page_size_of(request.page_size, self._page_size_max)
         table = await call.hub.kpis(replace(query, page_size=size, page_token=place))

@@ -1,4 +1,5 @@
-"""Stores KPI counts: of the day under way by camera, of every day by county, and of closed days by canteen as well."""
+"""Stores KPI counts: of the day under way by camera, of every day by county and by the hour, and of closed days by
+canteen as well."""
 
 import json
 import zlib
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
 from engine.storage.db.database import upsert
-from engine.storage.db.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties
+from engine.storage.db.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties, kpi_hours
 
 Transaction = Connection
 """The transaction in which the writer writes its records."""
@@ -36,8 +37,9 @@ class Kpis:
         self._engine = engine
         self._pruned = False
 
-    def write(self, transaction: Transaction, changes: KpiChanges, keep_days: int) -> None:
-        """Write what has changed; keep the last `keep_days` days of counties and canteens."""
+    def write(self, transaction: Transaction, changes: KpiChanges, keep_days: int, keep_hours_days: int) -> None:
+        """Write what has changed; keep the last `keep_days` days of counties and canteens, and of hours the last
+        `keep_hours_days` days."""
         for begin in range(0, len(changes.removed), _CHUNK_ROWS):
             removed = sa.tuple_(kpi_cameras.c.day, kpi_cameras.c.camera_id).in_(
                 changes.removed[begin : begin + _CHUNK_ROWS]
@@ -56,10 +58,15 @@ class Kpis:
             {"day": day, "county": county, "body": _pack(rows)} for (day, county), rows in changes.canteens.items()
         ]
         upsert(transaction, kpi_canteens, canteens)
+        hours = [
+            {"day": day, "hour": hour, "county": county, **counts._asdict()}
+            for (day, hour, county), counts in changes.hours.items()
+        ]
+        upsert(transaction, kpi_hours, hours)
         if changes.closed:
             self._pruned = False
-            for table in (kpi_counties, kpi_canteens):
-                transaction.execute(sa.delete(table).where(table.c.day <= max(changes.closed) - keep_days))
+            for table, days in ((kpi_counties, keep_days), (kpi_canteens, keep_days), (kpi_hours, keep_hours_days)):
+                transaction.execute(sa.delete(table).where(table.c.day <= max(changes.closed) - days))
         if not self._pruned:
             self._pruned = self._prune_closed_days(transaction)
 
@@ -118,6 +125,19 @@ class Kpis:
         with self._engine.connect() as connection:
             for code, ordinal, days, *counts in connection.execute(query):
                 yield RegionCounts(code, "", ordinal, Counts(*counts), days)
+
+    def hours(self, first: date, last: date, region_prefix: str, digits: int) -> Iterator[RegionCounts]:
+        """Yield the sums of the counties of each region by day and hour, as the day had come when the hour ended."""
+        region = sa.func.substr(kpi_hours.c.county, 1, sa.literal_column(str(int(digits)))).label("region")
+        sums = [sa.cast(sa.func.sum(kpi_hours.c[name]), sa.BigInteger) for name in Counts._fields]
+        query = (
+            sa.select(region, kpi_hours.c.day, kpi_hours.c.hour, *sums)
+            .where(*_within(kpi_hours, first, last, region_prefix), kpi_hours.c.cameras > 0)
+            .group_by(region, kpi_hours.c.day, kpi_hours.c.hour)
+        )
+        with self._engine.connect() as connection:
+            for code, ordinal, hour, *counts in connection.execute(query):
+                yield RegionCounts(code, "", ordinal, Counts(*counts), hour=hour)
 
     def canteens(self, first: date, last: date, region_prefix: str = "") -> Iterator[RegionCounts]:
         """Yield counts by day, county and canteen; only of closed days."""

@@ -251,6 +251,16 @@ kpi_counties = sa.Table(
     *(sa.Column(name, sa.Integer, nullable=False) for name in Counts._fields),
 )
 
+kpi_hours = sa.Table(
+    "kpi_hours",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hour", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("county", sa.String(6), primary_key=True),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in Counts._fields),
+)
+"""The counts of a day as it had come when an hour of it ended."""
+
 kpi_canteens = sa.Table(
     "kpi_canteens",
     metadata,

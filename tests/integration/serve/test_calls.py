@@ -307,6 +307,18 @@ REFUSED_BY_SERVICES = [
     ("PatrolService/WatchVerdicts", {"filter": {"cameras": [CAMERA, "cameras/" + "x" * 65]}}, ["filter.cameras[1]"]),
     ("PatrolService/CheckNow", {"cameras": ["cameras/" + "x" * 65]}, ["cameras[0]"]),
     ("PatrolService/QueryKpis", {"from_day": {"year": 2026, "month": 13, "day": 1}}, ["from_day"]),
+    ("PatrolService/QueryKpis", {"each_hour": True, "by": "KPI_BY_CANTEEN"}, ["by"]),
+    ("PatrolService/QueryKpis", {"each_hour": True, "from_day": {"year": 2026, "month": 3, "day": 1}}, ["from_day"]),
+    ("PatrolService/QueryKpis", {"each_hour": True, "to_day": {"year": 2026, "month": 3, "day": 1}}, ["from_day"]),
+    (
+        "PatrolService/QueryKpis",
+        {
+            "each_hour": True,
+            "from_day": {"year": 2026, "month": 3, "day": 1},
+            "to_day": {"year": 2026, "month": 4, "day": 1},
+        },
+        ["from_day"],
+    ),
     ("FindingService/ListFindings", {"filter": {"camera": "cameras/" + "x" * 65}}, ["filter.camera"]),
     ("FindingService/WatchFindings", {"filter": {"camera": "cameras/" + "x" * 65}}, ["filter.camera"]),
     ("SchedulerService/PausePatrol", {"scope": {"camera": "cameras/" + "x" * 65}, "reason": "r"}, ["scope.camera"]),

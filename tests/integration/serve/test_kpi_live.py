@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from engine.decode.decoder import Decoder
 from engine.demo.county import County
 from engine.hub.services.kpis import kpi_table
 from engine.model.keyframe import Codec, Keyframe
-from engine.model.kpi import Counts, KpiQuery
+from engine.model.kpi import Counts, KpiChanges, KpiQuery
 from engine.model.measurement import Scores
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.model.visit import FeedKind
+from engine.storage.db.database import write_transaction
 from engine.storage.db.store import Store
 from engine.storage.evidence.exhibits import Exhibits
 from engine.supervisor.app import Supervisor
@@ -78,6 +80,27 @@ def test_the_commands_say_what_the_patrol_saw(patrolled: Path) -> None:
     assert "河北省" in table
 
 
+def test_the_course_of_a_day_is_shown_hour_by_hour(patrolled: Path) -> None:
+    store = Store.open(f"sqlite:///{patrolled}/patrol.db")
+    today, counts = date(2026, 3, 2), Counts(cameras=4, cameras_enabled=4, cameras_visited=2, cameras_online=1)
+    hours = {(today.toordinal(), hour, "139901"): counts._replace(cameras_online=hour) for hour in (0, 3)}
+    with write_transaction(store._engine) as connection:
+        store.kpis.write(connection, KpiChanges(hours=hours), 400, 40)
+    store.close()
+    days = ("--from", "2026-03-02", "--to", "2026-03-02")
+    rows = json.loads(patrol(patrolled, "kpi", "--each-hour", "--json", *days))["rows"]
+    online = [next(rate for rate in row["rates"] if rate["kpi"] == "KPI_ONLINE") for row in rows]
+    assert [row["hour"] for row in rows] == [0, 3]
+    assert [(rate.get("numerator", "0"), rate["denominator"]) for rate in online] == [("0", "4"), ("3", "4")]
+    head, first, second, *rest = patrol(patrolled, "kpi", "--each-hour", "--by", "city", *days).splitlines()
+    assert ("2026-03-02 until 01:00" in first, "2026-03-02 until 04:00" in second) == (True, True), head
+    assert not any("all" in line for line in rest)
+    path = patrolled / "hours.csv"
+    patrol(patrolled, "kpi", "--each-hour", "--csv", str(path), *days)
+    written = [*csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())]
+    assert [(row["hour"], row["online_rate"]) for row in written] == [("0", "0.000000"), ("3", "0.750000")]
+
+
 def test_the_league_names_counties_with_their_rates(patrolled: Path) -> None:
     rows = json.loads(patrol(patrolled, "kpi", "league", "--kpi", "online", "--json"))["rows"]
     assert rows[0]["place"] == 1
@@ -98,6 +121,9 @@ def test_what_a_command_cannot_take_is_said(patrolled: Path) -> None:
         (("kpi", "--from", "yesterday"), "2026-11-01"),
         (("kpi", "league", "--by", "canteen"), "a league ranks"),
         (("kpi", "--json", "--csv", "x"), "give one"),
+        (("kpi", "--each-hour", "--by", "canteen"), "canteens have no hours"),
+        (("kpi", "--each-hour", "--from", "2026-03-02"), "up to 31 days"),
+        (("kpi", "--each-hour", "--from", "2026-03-01", "--to", "2026-04-01"), "up to 31 days"),
     ):
         done = CliRunner().invoke(app, [*arguments, "--config", str(patrolled / "patrol.toml")])
         assert why in str(done.exception)

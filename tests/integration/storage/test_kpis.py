@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from engine.hub.services.kpis import KpiService, kpi_table, league_table
 from engine.model.camera import Camera, KeyPoint
-from engine.model.kpi import Counts, KpiBy, KpiName, KpiQuery, LeagueQuery
+from engine.model.kpi import Counts, KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.kpis import PRUNE_ROWS
 from engine.storage.db.store import Store, VisitRecord
@@ -17,6 +18,7 @@ from engine.storage.db.store import Store, VisitRecord
 S = 10**9
 NOON_NS = (1_700_409_600 + 12 * 3600) * S  # Monday, 2023-11-20 in Shanghai
 DAY_NS = 86_400 * S
+HOUR_NS = 3600 * S
 MONDAY, TUESDAY = date(2023, 11, 20), date(2023, 11, 21)
 
 
@@ -232,7 +234,7 @@ def test_the_office_answers_as_the_database_does_whatever_becomes_of_the_days(st
             store.registry.remove(gone)
             write(store, service, [])
         if day == 4:
-            service.configure("America/New_York", 3)
+            service.configure("America/New_York", 3, 2)
         if day == 6:
             service = service_of(store, clock, keep_days=3)
         for query in asked:
@@ -274,3 +276,76 @@ def test_asking_before_there_is_a_day_gives_an_empty_table(store: Store) -> None
     table = kpi_table(store.kpis, KpiQuery())
     assert (table.rows, table.from_day, table.total.rates[KpiName.CLARITY].value) == ((), None, None)
     assert league_table(store.kpis, LeagueQuery()).rows == ()
+
+
+def test_each_hour_shows_the_day_as_it_had_come_when_the_hour_ended(store: Store, clock: Clock) -> None:
+    store.registry.upsert([camera(0), camera(1), camera(2, "130103")])
+    service = service_of(store, clock)
+    query = KpiQuery(by=KpiBy.CITY, from_day=MONDAY, to_day=TUESDAY, each_hour=True)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
+    assert kpi_table(store.kpis, query).rows == ()  # 12 o'clock is not over
+    clock.now_wall_ns = NOON_NS + HOUR_NS  # what comes with the end of the hour counts from the next one on
+    write(store, service, [saw("130102-c1", State.FAULT, clock.now_wall_ns, FaultKind.BLURRED)])
+    clock.now_wall_ns = NOON_NS + 3 * HOUR_NS
+    write(store, service, [])
+    rows = kpi_table(store.kpis, query).rows
+    assert [(row.region, row.day, row.hour) for row in rows] == [("1301", MONDAY, hour) for hour in (12, 13, 14)]
+    assert [(row.counts.cameras, row.counts.cameras_measured, row.counts.cameras_clear) for row in rows] == [
+        (3, 1, 1), (3, 2, 1), (3, 2, 1),
+    ]  # fmt: skip
+    assert [row.region for row in kpi_table(store.kpis, replace(query, by=KpiBy.COUNTY)).rows] == [
+        *["130102"] * 3, *["130103"] * 3,
+    ]  # fmt: skip
+    assert asyncio.run(service.table(query)) == kpi_table(store.kpis, query)
+    paged = [*(page.rows for page in pages(store, replace(query, page_size=2)))]
+    assert [len(page) for page in paged] == [2, 1]
+    assert [row for page in paged for row in page] == [*rows]
+
+
+def test_hours_are_kept_over_a_restart_and_until_they_are_too_old(store: Store, clock: Clock) -> None:
+    store.registry.upsert([camera(0)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
+    service = service_of(store, clock)  # the engine was restarted within the hour
+    clock.now_wall_ns = NOON_NS + HOUR_NS
+    write(store, service, [])
+    query = KpiQuery(from_day=MONDAY, to_day=MONDAY, each_hour=True)
+    assert [(row.hour, row.counts.cameras_clear) for row in kpi_table(store.kpis, query).rows] == [(12, 1)]
+    clock.now_wall_ns = NOON_NS + 5 * HOUR_NS + 1
+    service = service_of(store, clock)  # nobody counted when the hours between ended
+    clock.now_wall_ns = NOON_NS + 6 * HOUR_NS
+    write(store, service, [])
+    assert [row.hour for row in kpi_table(store.kpis, query).rows] == [12, 17]
+    service.configure("Asia/Shanghai", 400, 2)
+    for _ in range(3):
+        clock.now_wall_ns += DAY_NS
+        write(store, service, [])
+    assert kpi_table(store.kpis, query).rows == ()
+    assert counties(store, from_day=MONDAY, to_day=MONDAY)["130102"].cameras_clear == 1
+
+
+def test_hours_of_a_batch_that_is_undone_come_with_the_next(store: Store, clock: Clock) -> None:
+    store.registry.upsert([camera(0)])
+    service = service_of(store, clock)
+    write(store, service, [saw("130102-c0", State.OK, NOON_NS)])
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    store.transaction_hooks.append(fail)
+    clock.now_wall_ns = NOON_NS + HOUR_NS
+    record = saw("130102-c0", State.OK, clock.now_wall_ns)
+    with pytest.raises(OSError, match="disk full"):
+        store.write([record], [])
+    store.transaction_hooks.remove(fail)
+    write(store, service, [record])
+    query = KpiQuery(from_day=MONDAY, to_day=MONDAY, each_hour=True)
+    assert [(row.hour, row.counts.cameras_clear) for row in kpi_table(store.kpis, query).rows] == [(12, 1)]
+
+
+def pages(store: Store, query: KpiQuery) -> Iterator[KpiTable]:
+    table = kpi_table(store.kpis, query)
+    yield table
+    while table.next_page_token:
+        table = kpi_table(store.kpis, replace(query, page_token=table.next_page_token))
+        yield table

@@ -160,7 +160,8 @@ def test_findings_of_before_get_the_name_of_their_camera_and_their_ranks(databas
                 number, Subject(camera_id, "covered"), FindingState.OPEN, Severity.BLIND, Level.CITY, 7, 5, 5
             )
             append(connection, [LedgerEntry(replace(event, finding_id=number), finding)])
-        # back to how the table was
+        # back to how the tables were
+        connection.execute(sa.text("DROP TABLE kpi_hours"))
         for index in ("open_time", "deadline", "severity", "level"):
             connection.execute(sa.text(f"DROP INDEX findings_by_{index}"))
         for column in ("camera_name", "key_point", "severity_rank", "level_rank"):
