@@ -1,5 +1,5 @@
 """Runs `patrol` as `python -m engine.cli`."""
 
-from engine.cli.main import main
+from engine.cli import main
 
 main()

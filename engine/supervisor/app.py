@@ -300,8 +300,11 @@ class Supervisor:
 
     def _end_all(self) -> None:
         alive = [(child, child.running) for child in self._children if child.running is not None]
-        for _, running in alive:
-            running.send(STOP)
+        for child, running in alive:
+            if child.ready:
+                running.send(STOP)
+            else:
+                running.process.kill()  # it still starts, has nothing to lose, and would read STOP only seconds later
         give_up_ns = monotonic_ns() + ns(STOP_TIMEOUT_S)
         for child, running in alive:
             try:

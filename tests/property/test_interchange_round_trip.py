@@ -10,24 +10,29 @@ from engine.batch.registry_files import RegistryFile, atomic_file, write_cameras
 from engine.config.schema import Settings
 from engine.feed.camera_url import check_url
 from engine.interchange.camera_files import FileFormat
-from engine.interchange.registry_rules import check_cameras
+from engine.interchange.registry_rules import check_cameras, spreadsheet_problem
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.registry import CameraStatus
 
 CODES = ("13010200001310000001", "13010200001180000001", "13010200002160000001", "13010200001180000001/x")
 printable = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")) | st.sampled_from(' ,"')
 words = st.text(printable, max_size=12).map(str.strip) | st.sampled_from(CODES)
+ids = words.filter(lambda text: not spreadsheet_problem(text))
 cameras = st.builds(
     Camera,
-    camera_id=st.text(printable, min_size=1, max_size=20).map(str.strip).filter(bool) | st.sampled_from(CODES[:2]),
+    camera_id=st.text(printable, min_size=1, max_size=20)
+    .map(str.strip)
+    .filter(bool)
+    .filter(lambda text: not spreadsheet_problem(text))
+    | st.sampled_from(CODES[:2]),
     url=st.sampled_from(["rtsp://u:p@h/1?a=1,2", "rtsp://h:554/路", 'rtsp://h/"1"']),
     name=words,
-    site_id=words,
+    site_id=ids,
     site_name=words,
     region=st.sampled_from(["", "13", "1301", "130100", "130102", "133100"]),
     key_point=st.sampled_from(KeyPoint),
     required=st.booleans(),
-    uplink=words,
+    uplink=ids,
     hours=st.sampled_from(["", "06:00-19:00", "22:00-04:00"]),
     platform_status=words,
     push=st.booleans(),

@@ -10,6 +10,7 @@ from engine.errors import PatrolError
 
 def run(config: ConfigOption = None) -> None:
     """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
+    stop = stop_on_signals()  # first: within an import Python may lose a KeyboardInterrupt
     from engine.runtime.config_watch import FileWatch, Hangups
     from engine.runtime.log import configure_logging, logger
     from engine.supervisor.app import Supervisor
@@ -17,7 +18,9 @@ def run(config: ConfigOption = None) -> None:
     watch = FileWatch(config)  # made before the file is read, so that no change is missed
     settings = settings_of(config)
     configure_logging(settings.log.level, settings.log.format, process="patrol")
-    stop, hangups = stop_on_signals(), Hangups()
+    hangups = Hangups()
+    if stop.is_set():
+        return
     with Supervisor(settings, stop) as engine:
         logger().info("ready", **engine.addresses, processes=len(engine.pids()))
         while not stop.wait(0.5):
@@ -43,8 +46,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the made-up county.")] = 0,
 ) -> None:
     """Patrol a made-up county of 32 cameras that stream over real RTSP on this machine; some are faulty."""
+    stop = stop_on_signals()  # first: within an import Python may lose a KeyboardInterrupt
     from engine.demo.runner import play
     from engine.runtime.log import configure_logging
 
     configure_logging("error", "auto", process="patrol")  # lines between those of the live view would break it
-    raise typer.Exit(play(OUT, seconds, seed, stop_on_signals()))
+    raise typer.Exit(play(OUT, seconds, seed, stop))
