@@ -94,6 +94,18 @@ class Catalog:
         last = end - query.page_size if query.descending else begin + query.page_size - 1
         return CameraPage(statuses, _mark(keys[last], query.order), total)
 
+    def ready_page(self, query: CameraQuery) -> CameraPage | None:
+        """Return the page if that takes a millisecond: its order is known and nothing has to be searched; else None."""
+        if not query.order.of_registry or query.state is not None or query.where != ANY:
+            return None
+        if not self._lock.acquire(blocking=False):
+            return None  # another thread computes an order
+        try:
+            known = self._version == self._registry.version and _wanted(query) in self._lists
+        finally:
+            self._lock.release()
+        return self.page(query) if known else None
+
     def count(self, query: CameraQuery, digits: int) -> tuple[list[CameraCount], CameraCount]:
         """Return the numbers of cameras by the first `digits` of their region, ordered by region; and in all."""
         ids = self._ids(query)
@@ -143,7 +155,7 @@ class Catalog:
 
     def _ordered(self, query: CameraQuery) -> _Ordered:
         """Return all cameras of a region or canteen, sorted; computed once until the registry changes."""
-        wanted = (query.region_prefix, query.site_id, query.order)
+        wanted = _wanted(query)
         with self._lock:
             if self._version != self._registry.version:
                 self._read_registry()
@@ -180,6 +192,10 @@ class Catalog:
         )
         ids = [camera_id for _, camera_id in keys]
         return _Ordered(ids if order is CameraOrder.NAME else keys, ids)
+
+
+def _wanted(query: CameraQuery) -> tuple[str, str, CameraOrder]:
+    return query.region_prefix, query.site_id, query.order
 
 
 def _key(mark: CameraCursor, order: CameraOrder) -> Any:

@@ -161,8 +161,10 @@ class Port:
         return await asyncio.to_thread(self._store.history.of_camera, camera_id, before_seq, limit)
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras."""
-        return await asyncio.to_thread(self._catalog.page, query)
+        """Return a page of cameras. What is ready is returned at once: waiting for a thread would take ten times as
+        long while others compute."""
+        page = self._catalog.ready_page(query)
+        return await asyncio.to_thread(self._catalog.page, query) if page is None else page
 
     async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
         """Return the numbers of cameras by region, and in all."""

@@ -55,7 +55,8 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
     async def ListCameras(
         self, request: cameras_pb2.ListCamerasRequest, call: Call
     ) -> cameras_pb2.ListCamerasResponse | bytes:
-        """Return a page of cameras. Without a mask it is encoded in a thread, because other calls need the loop."""
+        """Return a page of cameras. Without a mask it is encoded in a thread, because other calls need the loop, unless
+        it is ready."""
         check_mask(request.read_mask, _CAMERA, "read_mask")
         query = self._query(request)
         asked = request.filter.SerializeToString(deterministic=True).hex()
@@ -66,6 +67,9 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         token = pages.token(None if mark is None else (mark.camera_id, mark.value))
         if _all_fields(request.read_mask):
             encoder = self._encoder(request, View.BASIC)
+            ready = encoder.ready_page(page.cameras, token, page.total)
+            if ready is not None:
+                return ready
             return await asyncio.to_thread(encoder.page, page.cameras, token, page.total)
         return cameras_pb2.ListCamerasResponse(
             cameras=[self._masked(status, request.read_mask) for status in page.cameras],

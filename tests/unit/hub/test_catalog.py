@@ -1,12 +1,13 @@
 """The catalog: what it holds, and what it lets go."""
 
 import threading
+from dataclasses import replace
 
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
 from engine.model.camera import Camera
 from engine.model.packed.verdict import pack
-from engine.model.registry import CameraQuery
+from engine.model.registry import CameraConditions, CameraOrder, CameraQuery
 from engine.model.verdict import State, Verdict
 from engine.storage.db.store import VisitRecord
 from tests.support.expect import present
@@ -79,3 +80,19 @@ def test_as_many_lists_as_callers_like_take_no_more_room() -> None:
     for number in range(500):
         assert catalog.page(CameraQuery(site_id=f"s{number}")).total == 0
     assert len(catalog._lists) <= 64
+
+
+def test_a_page_is_ready_once_its_order_is_known_until_the_registry_changes() -> None:
+    registry = Registry([Camera(f"c{n}", "rtsp://h/1", region="1301") for n in range(5)], {})
+    catalog = Catalog(registry, {})
+    query = CameraQuery("13", page_size=2)
+    assert catalog.ready_page(query) is None
+    page = catalog.page(query)
+    assert catalog.ready_page(query) == page
+    assert catalog.ready_page(replace(query, state=State.OK)) is None
+    assert catalog.ready_page(replace(query, where=CameraConditions(text="c1"))) is None
+    assert catalog.ready_page(replace(query, order=CameraOrder.SEVERITY)) is None
+    assert catalog.ready_page(replace(query, region_prefix="14")) is None
+    registry.upsert([Camera("b", "rtsp://h/1", region="1301")])
+    assert catalog.ready_page(query) is None
+    assert [status.camera.camera_id for status in catalog.page(query).cameras] == ["b", "c0"]

@@ -130,3 +130,19 @@ def test_an_empty_page_is_one() -> None:
         cameras_pb2.ListCamerasResponse.FromString(CameraEncoder(str).page((), "", 0))
         == cameras_pb2.ListCamerasResponse()
     )
+
+
+def test_a_page_is_ready_once_nearly_all_of_it_is_kept_and_only_in_the_basic_view() -> None:
+    statuses = [CameraStatus(Camera(f"c{n}", "rtsp://h/1"), replace(FULL, camera_id=f"c{n}")) for n in range(100)]
+    encoder = CameraEncoder(str, view=View.BASIC)
+    assert encoder.ready_page(statuses, "t", 100) is None
+    whole = encoder.page(statuses, "t", 100)
+    assert encoder.ready_page(statuses, "t", 100) == whole
+    newer = [CameraStatus(status.camera, replace(FULL, camera_id=status.camera.camera_id)) for status in statuses]
+    few, many = [*newer[:32], *statuses[32:]], [*newer[:33], *statuses[33:]]
+    assert encoder.ready_page(many, "t", 100) is None
+    assert encoder.ready_page(few, "t", 100) == CameraEncoder(str, view=View.BASIC).page(few, "t", 100)
+    assert encoder.ready_page([*statuses] * 11, "t", 100) is None
+    full = CameraEncoder(str)
+    full.page(statuses, "t", 100)
+    assert full.ready_page(statuses, "t", 100) is None
