@@ -16,6 +16,10 @@ from patrol.v1 import cameras_pb2, patrol_pb2, verdicts_pb2
 SHARES = {"get_camera": 0.91, "list_page": 0.03, "list_basic": 0.03, "kpi": 0.03}
 """Share of each kind of call."""
 PAGE_ROWS = 1000
+_PAGES = ("list_page", "list_basic")
+_PAGES_CHECKED_OF = 10
+"""One page in so many is parsed: parsing 3 MB takes milliseconds, in which the clocks of this process's other callers
+go on."""
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _CALL_S = 30.0
 _VARINT = 0
@@ -93,7 +97,8 @@ async def _one(
         if began_s >= counted_s:
             times.taken_ms[kind].append(1e3 * taken_s)
             times.reply_bytes[kind] = max(times.reply_bytes[kind], len(raw))
-        if not _is_complete(kind, raw):
+        is_skipped = kind in _PAGES and len(times.taken_ms[kind]) % _PAGES_CHECKED_OF != 1
+        if not is_skipped and not _is_complete(kind, raw):
             times.errors["WRONG"] = times.errors.get("WRONG", 0) + 1
 
 
