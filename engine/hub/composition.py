@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -125,27 +126,19 @@ def compose(
     storage.writer.start(pipeline.published)
 
     digests = DigestService(storage.store, calendar.timezone, hebei())
-    configuration = Configuration(
-        settings,
-        calendar,
-        visits.warnings,
-        _apply(pipeline, visits, storage.writer, ledger, outlets, digests),
-        metrics.reloaded,
-        lambda *trees: control.send(RELOADED, *trees),
-    )
+    apply = _apply(pipeline, visits, storage.writer, ledger, outlets, digests)
+    report = partial(control.send, RELOADED)
+    configuration = Configuration(settings, calendar, visits.warnings, apply, metrics.reloaded, report)
+    registry = memory.registry
     readiness = Readiness(workers.__len__, StoreProbe(storage.writer.transact, monotonic_ns()))
-    telemetry = Telemetry(
-        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics
-    )
-    state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
+    telemetry = Telemetry(pipeline, workers, visits, registry, ledger.findings, outlets, storage, readiness, metrics)
+    state = HubState(calls, registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
-    canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
+    canteens = CanteenService(storage.store.canteens, registry, memory.catalog)
     port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests)
     _check_web(settings, storage.store)
-    own_socket = run_dir / OWN_SOCKET
-    grpc = GrpcServer(
-        settings.serve, port, storage.store.access, outlets.watch, ledger.watch, metrics, redact, own_socket
-    )
+    access, own_socket = storage.store.access, run_dir / OWN_SOCKET
+    grpc = GrpcServer(settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact, own_socket)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
     def begin() -> None:

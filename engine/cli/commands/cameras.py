@@ -32,12 +32,13 @@ from engine.cli.options import (
 from engine.cli.output_files import check_output
 from engine.errors import ConfigError
 from engine.interchange.camera_files import FileFormat, format_of
-from engine.model.registry import CameraQuery, ImportReport
+from engine.model.registry import CameraQuery, CameraStatus, ImportReport
 from engine.model.verdict import State, UnknownReason
 from engine.model.visit import FailureReason
 from engine.redact import redact
 from engine.terminal.formatting import score_text, state_of, state_text, why_text
 from engine.terminal.tables import Cell, show_table
+from engine.terminal.times import Times
 
 app = typer.Typer(no_args_is_help=True, help="The registry of cameras, in a running engine or in its database.")
 
@@ -212,26 +213,26 @@ def list_cameras(
             for status in cameras:
                 print_message(status_message(status, redact))
             return
-        table: list[list[Cell]] = []
-        for status in cameras:
-            camera, latest = status.camera, status.latest
-            table.append(
-                [
-                    camera.camera_id,
-                    camera.name,
-                    camera.site_name or camera.site_id,
-                    camera.region,
-                    state_text(state_of(latest)),
-                    "" if latest is None else ", ".join(latest.announced_kinds) or why_text(latest),
-                    "" if latest is None else score_text(latest.scores.sharpness),
-                    "" if latest is None else score_text(latest.scores.exposure),
-                    "" if latest is None else times.recent(latest.at_wall_ns),
-                    *([("" if latest is None else latest.detail)] if wide else []),
-                ]
-            )
+        table = [_row(status, times, wide) for status in cameras]
         columns = ["camera", "name", "canteen", "region", "state", "why", "sharp", "expo", *times.head("seen")]
         columns += ["detail"] if wide else []
         show_table(OUT, columns, table, f"{len(table)} cameras in {registry.name}")
+
+
+def _row(status: CameraStatus, times: Times, wide: bool) -> list[Cell]:
+    camera, latest = status.camera, status.latest
+    return [
+        camera.camera_id,
+        camera.name,
+        camera.site_name or camera.site_id,
+        camera.region,
+        state_text(state_of(latest)),
+        "" if latest is None else ", ".join(latest.announced_kinds) or why_text(latest),
+        "" if latest is None else score_text(latest.scores.sharpness),
+        "" if latest is None else score_text(latest.scores.exposure),
+        "" if latest is None else times.recent(latest.at_wall_ns),
+        *([("" if latest is None else latest.detail)] if wide else []),
+    ]
 
 
 def _reasons(given: Sequence[str]) -> set[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.calendar import Calendar
-from engine.config.schema import RecordSettings, Settings
+from engine.config.schema import IntakeSettings, RecordSettings, Settings
 from engine.config.serve import ServeSettings
 from engine.errors import ListenError
 from engine.hub.composition import _load, compose
@@ -27,6 +27,7 @@ def settings(folder: Path, grpc_listen: str) -> Settings:
             evidence_dir=str(folder / "evidence"),
             quarantine_dir=str(folder / "quarantine"),
         ),
+        intake=IntakeSettings(listen=""),
         serve=ServeSettings(grpc_listen=grpc_listen, metrics_listen=""),
     )
 

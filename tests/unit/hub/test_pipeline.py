@@ -11,7 +11,7 @@ import pytest
 
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
-from engine.config.schema import RecordSettings, Settings
+from engine.config.schema import IntakeSettings, RecordSettings, Settings
 from engine.config.serve import ServeSettings
 from engine.hub.composition import Hub, compose
 from engine.model.camera import Camera
@@ -43,6 +43,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
             quarantine_dir=str(tmp_path / "quarantine"),
             measurements=True,
         ),
+        intake=IntakeSettings(listen=""),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen=""),
     )
     ours, theirs = connection.Pipe()
