@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum, auto
 from typing import ClassVar, NamedTuple
 
+ERROR_DOMAIN = "kitchen-patrol"
+"""The domain of the reasons in google.rpc.ErrorInfo, over gRPC and HTTP."""
+
 
 class ErrorReason(StrEnum):
     """What a caller of the API is told as `reason` in google.rpc.ErrorInfo. A value is never renamed.

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
 from engine.errors import ConfigError, WireError
 from engine.judge.rules import judge_measurement
@@ -20,10 +19,10 @@ from engine.serve.messages.convert import verdict_message
 from engine.serve.messages.proto_json import message_json, time_json
 from engine.serve.messages.resource_names import camera_name
 from engine.storage.db.store import VisitRecord
+from engine.terminal.times import span_ns
 
 _SHOWN = ("state", "kinds", "reason", "cause", "confidence", "rulesVersion")
 """Fields of a Verdict that judging again can change."""
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +90,10 @@ def label(verdict: Verdict) -> str:
 
 def parse_since(text: str, now_ns: int) -> int:
     """Return the time that is `text` (like `90m`, `24h`, `7d`) before `now_ns`. Raises ConfigError."""
-    number, unit = text[:-1], text[-1:]
-    if not (number.isascii() and number.isdigit() and unit in _UNIT_S):
+    span = span_ns(text)
+    if span is None:
         raise ConfigError(f"--since = {text!r}: give a number and a unit of s, m, h or d, like 24h")
-    return now_ns - int(number) * _UNIT_S[unit] * NS_PER_S
+    return now_ns - span
 
 
 def _outcome(verdict: Verdict) -> tuple[object, ...]:

@@ -11,8 +11,8 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from engine.errors import ErrorReason, InvalidArgumentError, PatrolError
-from engine.serve.messages.error_reasons import DOMAIN, REASONS, RESOURCE_TYPE_PREFIX
+from engine.errors import ERROR_DOMAIN, ErrorReason, InvalidArgumentError, PatrolError
+from engine.serve.messages.error_reasons import REASONS, RESOURCE_TYPE_PREFIX
 
 _DETAIL_BYTES_MAX = 4096
 """Bytes of all violations in a reply: they travel in a header, in base 64, and clients refuse headers over 8 KiB."""
@@ -107,7 +107,7 @@ def _details(error: BaseException, method: str) -> Iterator[Message]:
 
 def _error_info(reason: ErrorReason, method: str, metadata: dict[str, str]) -> error_details_pb2.ErrorInfo:
     shown = {key: value[:_METADATA_CHARS_MAX] for key, value in metadata.items()}
-    return error_details_pb2.ErrorInfo(reason=reason.value, domain=DOMAIN, metadata={"method": method, **shown})
+    return error_details_pb2.ErrorInfo(reason=reason.value, domain=ERROR_DOMAIN, metadata={"method": method, **shown})
 
 
 def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequest:

@@ -10,6 +10,15 @@ from zoneinfo import ZoneInfo
 _NS_PER_S = 1_000_000_000
 _HALF_YEAR = timedelta(days=182)
 UTC = "UTC"
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def span_ns(text: str) -> int | None:
+    """Return how long a span such as `90m`, `24h` or `7d` is, in nanoseconds; None if the text is none."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and unit in _UNIT_S):
+        return None
+    return int(number) * _UNIT_S[unit] * _NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ from google.protobuf import any_pb2, json_format
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from engine.errors import ErrorReason, InvalidArgumentError, PatrolError
+from engine.errors import ERROR_DOMAIN, ErrorReason, InvalidArgumentError, PatrolError
 
-DOMAIN = "kitchen-patrol"
-"""The domain of the reasons in ErrorInfo; the same as in the engine's own errors."""
 HTTP_STATUS = {
     "OK": 200,
     "CANCELLED": 499,
@@ -67,7 +65,7 @@ def refusal(
 
     `violations`: field and what is wrong with it. `retry_s`: after how long a repeat can succeed; 0: it cannot.
     """
-    details: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=ERROR_DOMAIN)]
     if violations:
         named = (error_details_pb2.BadRequest.FieldViolation(field=f, description=d) for f, d in violations)
         details.append(error_details_pb2.BadRequest(field_violations=named))

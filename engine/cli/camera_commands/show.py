@@ -21,12 +21,12 @@ from engine.cli.options import (
     settings_of,
     times_of,
 )
-from engine.clock import NS_PER_S, wall_ns
+from engine.clock import NS_PER_S
 from engine.errors import ConfigError
 from engine.interchange.regions import hebei
 from engine.terminal.camera_facts import facts, headline, show_facts, verdict_columns, verdict_row
 from engine.terminal.tables import show_table
-from engine.terminal.times import Times
+from engine.terminal.times import Times, span_ns
 
 if TYPE_CHECKING:
     from engine.model.findings import Finding
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from engine.model.schedule import CameraPlanReport
     from engine.model.verdict import Verdict
 
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _WHEN = "a span back from now like 90m, 24h or 7d, or a time like 2026-11-29T08:00 in the zone of the output"
 
 CameraArgument = Annotated[
@@ -145,9 +144,9 @@ def _moment(option: str, text: str, times: Times) -> int:
     """Return the moment that a text names, in nanoseconds; 0 for an empty text. Raises ConfigError."""
     if not text:
         return 0
-    number, unit = text[:-1], text[-1]
-    if number.isascii() and number.isdigit() and unit in _UNIT_S:
-        return wall_ns() - int(number) * _UNIT_S[unit] * NS_PER_S
+    span = span_ns(text)
+    if span is not None:
+        return times.now_wall_ns - span
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from engine.errors import ErrorReason
 
-DOMAIN = "kitchen-patrol"
-"""The domain of the reasons in ErrorInfo."""
 RESOURCE_TYPE_PREFIX = "patrol.internal/"
 """What resource types in ResourceInfo begin with, as in the .proto files."""
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from engine.serve.messages.error_reasons import DOMAIN as ENGINE_DOMAIN
 from engine.web.admission import Admission, peer_text
-from engine.web.errors import DOMAIN, HttpError
+from engine.web.errors import HttpError
 
 LOCAL = Admission("127.0.0.1:7704")
 PUBLIC = Admission("0.0.0.0:443")
@@ -83,7 +82,3 @@ def test_an_origin_that_the_operator_allows_is_taken() -> None:
 def test_addresses_look_as_in_grpc() -> None:
     assert peer_text("10.0.0.5", 80) == "ipv4:10.0.0.5:80"
     assert peer_text("::1", 80) == "ipv6:[::1]:80"
-
-
-def test_errors_of_gateway_and_engine_have_one_domain() -> None:
-    assert DOMAIN == ENGINE_DOMAIN
