@@ -4,7 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.hub.services.digest_report import Report
-from engine.notices.digest import FindingSnapshot, KpiLine, LeagueLine
+from engine.model.digest import DigestLine
+from engine.notices.digest import FindingSnapshot, KpiLine
 from engine.serve.messages.findings import finding_message
 from engine.serve.messages.kpis import rate_message
 from engine.serve.messages.proto_json import message_json, time_json
@@ -37,7 +38,7 @@ def _kpi(line: KpiLine) -> dict[str, Any]:
     return {"rate": message_json(rate_message(line.name, line.rate)), "before": before}
 
 
-def _league(line: LeagueLine) -> dict[str, Any]:
+def _league(line: DigestLine) -> dict[str, Any]:
     return {
         "place": line.place,
         "code": line.code,

@@ -4,7 +4,7 @@ engine/notices/digest.py has the digest that pages and CSV files are made of.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from engine.model.findings import Finding, Level
@@ -28,7 +28,7 @@ class DigestQuery:
     lang: str = "zh"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DigestTally:
     """Numbers of findings.
 
@@ -45,16 +45,17 @@ class DigestTally:
 
 @dataclass(frozen=True, slots=True)
 class DigestLine:
-    """A county, or a canteen in the digest of a county. `code`: region code or id of the canteen. `place`: 0 for none.
+    """A line of the league: a county, or a canteen in the digest of a county.
 
-    `points`: what it is ranked by; None if nothing was measured.
+    `place`: None if it gets none. `code`: region code or id of the canteen. `tally`: of its findings. `points`: what it
+    is ranked by (engine.kpi.ranking); None if nothing was measured.
     """
 
-    place: int
+    place: int | None
     code: str
     name: str
     rates: Mapping[KpiName, Rate]
-    tally: DigestTally
+    tally: DigestTally = field(default_factory=DigestTally)
     points: float | None = None
 
 

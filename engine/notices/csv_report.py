@@ -7,9 +7,10 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from engine.model.digest import DigestLine, DigestTally
 from engine.model.kpi import KpiName, Rate
 from engine.notices import formatting
-from engine.notices.digest import Digest, FindingSnapshot, LeagueLine, Tally
+from engine.notices.digest import Digest, FindingSnapshot
 from engine.notices.vocabulary import Lang, Words
 
 UTF8_BOM = "\ufeff"
@@ -31,7 +32,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def league_csv(digest: Digest, words: Words) -> str:
     """Return one line per county (for a county's digest: per canteen) and a total; every rate with its parts."""
     rates = {kpi.name: kpi.rate for kpi in digest.kpis}
-    total = LeagueLine(None, digest.region, words["total"], rates, digest.total)
+    total = DigestLine(None, digest.region, words["total"], rates, digest.total)
     return _csv([_league_head(digest, words), *(_line(line) for line in (*digest.league, total))])
 
 
@@ -66,7 +67,7 @@ def _league_head(digest: Digest, words: Words) -> list[str]:
     return [words["place"], words["code"], subject, words["score"], *rates, *(words[name] for name in _TALLY_FIELDS)]
 
 
-def _line(line: LeagueLine) -> list[str]:
+def _line(line: DigestLine) -> list[str]:
     place, points = ("" if value is None else str(value) for value in (line.place, line.points))
     cells = [place, line.code, line.name, points]
     for name in KpiName:
@@ -76,7 +77,7 @@ def _line(line: LeagueLine) -> list[str]:
     return cells + _tally(line.tally)
 
 
-def _tally(tally: Tally) -> list[str]:
+def _tally(tally: DigestTally) -> list[str]:
     return [str(getattr(tally, name)) for name in _TALLY_FIELDS]
 
 

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.clock import NS_PER_S
 from engine.errors import ConfigError
+from engine.model.digest import DigestLine, DigestTally
 from engine.model.findings import Finding, FindingState, Level
 from engine.model.kpi import KpiName, Rate
 from engine.model.verdict import Severity
@@ -114,33 +115,6 @@ class FindingPictures:
     of_baseline: bool = False
 
 
-@dataclass(slots=True)
-class Tally:
-    """Numbers of findings.
-
-    `opened`, `closed`, `dismissed`: within the period. `standing`: open at its end; `overdue`, `supervised`: those of
-    them.
-    """
-
-    opened: int = 0
-    closed: int = 0
-    dismissed: int = 0
-    standing: int = 0
-    overdue: int = 0
-    supervised: int = 0
-
-    def add(self, snapshot: FindingSnapshot, begin_wall_ns: int) -> None:
-        """Count a finding. `begin_wall_ns`: begin of the period."""
-        finding = snapshot.finding
-        self.opened += finding.opened_wall_ns >= begin_wall_ns
-        ended_within = snapshot.ended and finding.changed_wall_ns >= begin_wall_ns
-        self.closed += ended_within and finding.state == FindingState.CLOSED
-        self.dismissed += ended_within and finding.state == FindingState.DISMISSED
-        self.standing += not snapshot.ended
-        self.overdue += snapshot.overdue
-        self.supervised += finding.supervised and not snapshot.ended
-
-
 @dataclass(frozen=True, slots=True)
 class KpiLine:
     """One rate of the region. `before`: over as many days before; None if those have no counts."""
@@ -148,22 +122,6 @@ class KpiLine:
     name: KpiName
     rate: Rate
     before: Rate | None
-
-
-@dataclass(frozen=True, slots=True)
-class LeagueLine:
-    """One line of the league: a county, or a canteen if the digest is of a county.
-
-    `place`: None if it gets none. `code`: region code or canteen id. `tally`: of its findings. `points`: what it is
-    ranked by (engine.kpi.ranking); None if nothing was measured.
-    """
-
-    place: int | None
-    code: str
-    name: str
-    rates: Mapping[KpiName, Rate]
-    tally: Tally = field(default_factory=Tally)
-    points: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +150,10 @@ class Digest:
     so_far: bool
     kpis: tuple[KpiLine, ...]
     kpi_days: int
-    league: tuple[LeagueLine, ...]
-    total: Tally
-    by_severity: Mapping[Severity, Tally]
-    by_level: Mapping[Level, Tally]
+    league: tuple[DigestLine, ...]
+    total: DigestTally
+    by_severity: Mapping[Severity, DigestTally]
+    by_level: Mapping[Level, DigestTally]
     sections: tuple[CountySection, ...]
     left_out: int = 0
 
@@ -209,11 +167,11 @@ class FindingsSummary:
     """The findings of a period, counted and sorted. `standing`: those open at its end, the most urgent first."""
 
     def __init__(self, snapshots: Iterable[FindingSnapshot], begin_wall_ns: int) -> None:
-        self.total = Tally()
-        self.by_severity = {severity: Tally() for severity in Severity}
-        self.by_level = {level: Tally() for level in Level}
-        self.by_county: defaultdict[str, Tally] = defaultdict(Tally)
-        self.by_canteen: defaultdict[str, Tally] = defaultdict(Tally)
+        self.total = DigestTally()
+        self.by_severity = {severity: DigestTally() for severity in Severity}
+        self.by_level = {level: DigestTally() for level in Level}
+        self.by_county: defaultdict[str, DigestTally] = defaultdict(DigestTally)
+        self.by_canteen: defaultdict[str, DigestTally] = defaultdict(DigestTally)
         standing: list[FindingSnapshot] = []
         for snapshot in snapshots:
             finding = snapshot.finding
@@ -225,7 +183,7 @@ class FindingsSummary:
                 self.by_canteen[canteen_of(finding)],
             )
             for tally in tallies:
-                tally.add(snapshot, begin_wall_ns)
+                _count(tally, snapshot, begin_wall_ns)
             if not snapshot.ended:
                 standing.append(snapshot)
         self.standing = sorted(standing, key=_urgency)
@@ -257,3 +215,15 @@ def _urgency(snapshot: FindingSnapshot) -> tuple[int, int, int, int, int]:
         since_ns,
         finding.finding_id,
     )
+
+
+def _count(tally: DigestTally, snapshot: FindingSnapshot, begin_wall_ns: int) -> None:
+    """Add a finding to a tally. `begin_wall_ns`: begin of the period."""
+    finding = snapshot.finding
+    tally.opened += finding.opened_wall_ns >= begin_wall_ns
+    ended_within = snapshot.ended and finding.changed_wall_ns >= begin_wall_ns
+    tally.closed += ended_within and finding.state == FindingState.CLOSED
+    tally.dismissed += ended_within and finding.state == FindingState.DISMISSED
+    tally.standing += not snapshot.ended
+    tally.overdue += snapshot.overdue
+    tally.supervised += finding.supervised and not snapshot.ended

@@ -9,6 +9,7 @@ from engine.hub.services.kpis import kpi_table
 from engine.interchange.regions import Regions
 from engine.kpi.ranking import Performance, ranking
 from engine.ledger.projection import apply
+from engine.model.digest import DigestLine, DigestTally
 from engine.model.findings import Finding, LedgerEvent, Step
 from engine.model.kpi import KpiBy, KpiName, KpiQuery, KpiRow, Rate
 from engine.notices.digest import (
@@ -19,9 +20,7 @@ from engine.notices.digest import (
     FindingSnapshot,
     FindingsSummary,
     KpiLine,
-    LeagueLine,
     Period,
-    Tally,
 )
 from engine.storage.db.kpis import Kpis
 from engine.storage.db.store import Store
@@ -124,12 +123,12 @@ def _headline(kpis: Kpis, region: str, period: Period) -> tuple[tuple[KpiLine, .
 
 def _counties(
     kpis: Kpis, region: str, period: Period, findings: FindingsSummary, name_of: Callable[[str], str]
-) -> tuple[LeagueLine, ...]:
+) -> tuple[DigestLine, ...]:
     table = kpi_table(kpis, KpiQuery(region, KpiBy.COUNTY, period.first, period.last))
     return _league({row.region: row for row in table.rows}, findings.by_county, name_of)
 
 
-def _canteens(kpis: Kpis, region: str, period: Period, findings: FindingsSummary) -> tuple[LeagueLine, ...]:
+def _canteens(kpis: Kpis, region: str, period: Period, findings: FindingsSummary) -> tuple[DigestLine, ...]:
     """The canteens of a county in the order of their points. They get no places: their numbers are too small."""
     table = kpi_table(kpis, KpiQuery(region, KpiBy.CANTEEN, period.first, period.last))
     names = {**kpis.names(region), **{row.site_id: row.site_name for row in table.rows if row.site_name}}
@@ -138,25 +137,25 @@ def _canteens(kpis: Kpis, region: str, period: Period, findings: FindingsSummary
 
 
 def _league(
-    rows: Mapping[str, KpiRow], tallies: Mapping[str, Tally], name_of: Callable[[str], str]
-) -> tuple[LeagueLine, ...]:
+    rows: Mapping[str, KpiRow], tallies: Mapping[str, DigestTally], name_of: Callable[[str], str]
+) -> tuple[DigestLine, ...]:
     """Return a line for each county or canteen with counts, in their ranking; then those that have only findings."""
-    performances = {code: _performance(row, tallies.get(code, Tally())) for code, row in rows.items()}
+    performances = {code: _performance(row, tallies.get(code, DigestTally())) for code, row in rows.items()}
     ranked = [
-        LeagueLine(
+        DigestLine(
             rank.place,
             rank.code,
             name_of(rank.code),
             rows[rank.code].rates,
-            tallies.get(rank.code, Tally()),
+            tallies.get(rank.code, DigestTally()),
             rank.points,
         )
         for rank in ranking(performances)
     ]
-    others = [LeagueLine(None, code, name_of(code), {}, tallies[code]) for code in sorted(tallies) if code not in rows]
+    others = [DigestLine(None, code, name_of(code), {}, tallies[code]) for code in sorted(tallies) if code not in rows]
     return tuple(ranked + others)
 
 
-def _performance(row: KpiRow, tally: Tally) -> Performance:
+def _performance(row: KpiRow, tally: DigestTally) -> Performance:
     clarity = row.rates.get(KpiName.CLARITY, _NO_RATE)
     return Performance(clarity, clarity.registered / max(1, row.days), tally.standing, tally.overdue)

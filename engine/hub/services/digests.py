@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import astuple
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,8 +9,8 @@ from engine.clock import NS_PER_S, wall_ns
 from engine.errors import InvalidArgumentError, UnavailableError
 from engine.hub.services.digest_report import report
 from engine.interchange.regions import Regions
-from engine.model.digest import DigestLine, DigestQuery, DigestReport, DigestTally
-from engine.notices.digest import Digest, Period, Tally
+from engine.model.digest import DigestQuery, DigestReport
+from engine.notices.digest import Digest, Period
 from engine.notices.html_page import html
 from engine.notices.vocabulary import Lang
 from engine.storage.db.store import Store
@@ -95,18 +94,11 @@ def _report_of(made: Digest, page: str) -> DigestReport:
         rates={line.name: line.rate for line in made.kpis},
         before={line.name: line.before for line in made.kpis if line.before is not None},
         kpi_days=made.kpi_days,
-        league=tuple(
-            DigestLine(line.place or 0, line.code, line.name, line.rates, _tally(line.tally), line.points)
-            for line in made.league
-        ),
-        total=_tally(made.total),
-        by_severity={severity: _tally(tally) for severity, tally in made.by_severity.items()},
-        by_level={level: _tally(tally) for level, tally in made.by_level.items()},
+        league=made.league,
+        total=made.total,
+        by_severity=made.by_severity,
+        by_level=made.by_level,
         findings=tuple(snapshot.finding for section in made.sections for snapshot in section.findings),
         left_out=made.left_out,
         html=page,
     )
-
-
-def _tally(tally: Tally) -> DigestTally:
-    return DigestTally(*astuple(tally))

@@ -104,7 +104,7 @@ def _rate_messages(rates: Mapping[KpiName, Rate]) -> Iterable[patrol_pb2.Rate]:
 
 def _line_message(line: DigestLine) -> findings_pb2.DigestLine:
     message = findings_pb2.DigestLine(
-        place=line.place,
+        place=line.place or 0,
         code=line.code,
         display_name=line.name,
         rates=_rate_messages(line.rates),
@@ -117,7 +117,7 @@ def _line_message(line: DigestLine) -> findings_pb2.DigestLine:
 
 def _line_of(message: findings_pb2.DigestLine) -> DigestLine:
     return DigestLine(
-        message.place,
+        message.place or None,
         message.code,
         message.display_name,
         rates_of(message.rates),

@@ -7,21 +7,13 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigError
+from engine.model.digest import DigestLine, DigestTally
 from engine.model.findings import Finding, FindingState, Level, Subject
 from engine.model.kpi import KpiName, Rate
 from engine.model.verdict import Cause, FaultKind, Severity
 from engine.notices import formatting
 from engine.notices.csv_report import UTF8_BOM, findings_csv, league_csv
-from engine.notices.digest import (
-    Digest,
-    FindingPictures,
-    FindingSnapshot,
-    FindingsSummary,
-    LeagueLine,
-    Period,
-    Picture,
-    Tally,
-)
+from engine.notices.digest import Digest, FindingPictures, FindingSnapshot, FindingsSummary, Period, Picture
 from engine.notices.html_page import html
 from engine.notices.vocabulary import _TEXTS, Lang, Words
 
@@ -94,8 +86,8 @@ def test_findings_count_for_the_period_in_which_it_happened() -> None:
         ],
         BEGIN,
     )
-    assert findings.total == Tally(opened=2, closed=3, dismissed=1, standing=3, overdue=2, supervised=1)
-    assert findings.by_level[Level.CITY] == Tally(standing=1, overdue=1, supervised=1)
+    assert findings.total == DigestTally(opened=2, closed=3, dismissed=1, standing=3, overdue=2, supervised=1)
+    assert findings.by_level[Level.CITY] == DigestTally(standing=1, overdue=1, supervised=1)
     assert [case.finding.finding_id for case in findings.standing] == [6, 5, 1]
 
 
@@ -205,7 +197,7 @@ def test_a_sheet_opens_in_excel_and_no_name_is_a_formula() -> None:
     assert '"\'=HYPERLINK(""x"")"' in text
     assert ",'+1," in text
     rows = league_csv(
-        digest(league=(LeagueLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}, points=74.5),)), EN
+        digest(league=(DigestLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}, points=74.5),)), EN
     )
     assert "1,130102,长安区,74.5,0.750000,3,4,2,6," in rows
 
@@ -261,7 +253,7 @@ def test_findings_beyond_those_with_pictures_are_in_a_table_below() -> None:
 
 
 def test_the_page_says_how_counties_are_ranked() -> None:
-    line = LeagueLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}, points=74.5)
+    line = DigestLine(1, "130102", "长安区", {KpiName.CLARITY: Rate(3, 4, 6, 2)}, points=74.5)
     page = html(digest(league=(line,)), Lang.ZH)
     assert "排名规则" in page
     assert "74.5" in page
