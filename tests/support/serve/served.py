@@ -42,7 +42,6 @@ from engine.model.findings import (
     Subject,
 )
 from engine.model.keyframe import Codec
-from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 from engine.model.measurement import Scores
 from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
@@ -57,6 +56,7 @@ from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import matches_finding
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.serve.kpis import Kpis
 from tests.support.serve.pictures import Pictures
 
 MINUTE_NS = 60 * 1_000_000_000
@@ -150,33 +150,6 @@ class Ledger:
         self.log.append(LoggedEvent(len(self.log) + 1, event, finding))
         if self.watch is not None:
             self.watch.publish(self.log[-1:])
-
-
-class Kpis:
-    """Returns one row a county; every rate counts its cameras."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-
-    async def table(self, query: KpiQuery) -> KpiTable:
-        rows = [self._row(region) for region in self._regions(query.region_prefix)]
-        begin = int(query.page_token or 0)
-        page = tuple(rows[begin : begin + query.page_size])
-        more = str(begin + len(page)) if begin + len(page) < len(rows) else ""
-        return KpiTable(query.by, page, self._row(query.region_prefix), next_page_token=more)
-
-    async def league(self, query: LeagueQuery) -> LeagueTable:
-        rows = [self._row(region) for region in self._regions(query.region_prefix)]
-        lines = tuple(LeagueRow(place, row, row.rates[query.kpi]) for place, row in enumerate(rows, 1))
-        return LeagueTable(query.kpi, lines)
-
-    def _regions(self, prefix: str) -> list[str]:
-        regions = {camera.region for camera in self._registry.cameras.values()}
-        return sorted(region for region in regions if region.startswith(prefix))
-
-    def _row(self, region: str) -> KpiRow:
-        number = sum(1 for camera in self._registry.cameras.values() if camera.region.startswith(region))
-        return KpiRow(region, {kpi: Rate(number, number, number) for kpi in KpiName}, Counts())
 
 
 class Digests:
