@@ -8,14 +8,16 @@ request for something that does not exist.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import grpc
 from google.protobuf import json_format
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from engine.config.calendar import Calendar
 from engine.serve.messages.resume_token import encode_resume_token
 from tests.support.serve.calls import RPCS
 
@@ -96,8 +98,8 @@ def _update(
 
 
 def _today() -> dict[str, int]:
-    """A day of the present week, whatever the time zone of the kitchens."""
-    day = datetime.now(UTC).date()
+    """Today in the zone of the kitchens: in UTC it is still Sunday while their week has begun."""
+    day = datetime.now(ZoneInfo(Calendar().timezone)).date()
     return {"year": day.year, "month": day.month, "day": day.day}
 
 
