@@ -1,6 +1,6 @@
 """Measures the API over HTTP: pages of 1,000 cameras and single cameras as JSON, through the gateway of a real engine.
 
-    python -m bench.web --json [--record] [--cameras 131072] [--rows 200000] [--callers 8] [--calls 30] [--seconds 30]
+    python -m bench.web --json [--record] [--cameras 131072] [--rows 200000] [--callers 8] [--calls 30] [--seconds 120]
                         [--query QUERY] [--dir DIR]
 
 Runs an engine on a generated SQLite file (bench.province; with `--dir` it is kept and reused). Engine, gateway and
@@ -8,7 +8,8 @@ callers share the same cores. Callers are threads of another process, each with 
 reads the whole reply, pauses for a time drawn from an exponential distribution, and calls again; together they make up
 to `--calls` calls a second. 80 of 100 calls are GetCamera of any camera, 10 ListCameras (the first 1,000 of a city),
 10 the same with gzip. `--query`: what the pages ask for besides. A call's time goes from the request to the last byte
-of the reply. `web_cores`: how many cores the gateway used; `web_mb`: its memory at the end.
+of the reply. No camera is visited meanwhile: the gateway has written most rows of a page before. `web_cores`: how many
+cores the gateway used; `web_mb`: its memory at the end.
 """
 
 import argparse
@@ -186,7 +187,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=200_000, help="verdicts in the log; at least one for each camera")
     parser.add_argument("--callers", type=int, default=8)
     parser.add_argument("--calls", type=float, default=30.0, help="calls a second, if replies took no time")
-    parser.add_argument("--seconds", type=float, default=30.0, help="seconds that are measured")
+    parser.add_argument("--seconds", type=float, default=120.0, help="seconds that are measured")
     parser.add_argument("--query", default="", help="more of the query of pages, such as view=VIEW_FULL")
     parser.add_argument("--dir", type=Path, help="folder where the database is kept; default: a temporary one")
     return parser.parse_args()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from engine.errors import ConfigError
-from engine.web import replies, streams
+from engine.web import process, replies, streams
 from engine.web.replies import PieceResponse
 from engine.web.streams import LineResponse, ReplyStream
 from patrol.v1 import patrol_pb2
@@ -146,3 +146,21 @@ def test_while_there_is_no_token_a_public_address_serves_only_this_machine(tmp_p
                 assert (reply.status_code, reply.json()["error"]["status"]) == (401, "UNAUTHENTICATED"), headers
             assert http.get(f"{remote}/metrics").status_code == 403
             assert http.get(f"{remote}/healthz").status_code == 200
+
+
+def test_replies_do_not_wait_for_the_callers_acknowledgement() -> None:
+    nodelay = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nodelay.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def accept_one() -> None:
+        with process.bind("127.0.0.1:0") as listener:
+            async with await asyncio.start_server(note, sock=listener):
+                reader, writer = await asyncio.open_connection(*listener.getsockname())
+                await reader.read()
+                writer.close()
+
+    asyncio.run(accept_one())
+    assert nodelay == [1]

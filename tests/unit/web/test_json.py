@@ -88,9 +88,21 @@ def messages(draw: Any) -> Any:
 def test_json_is_what_protobufs_library_writes_and_reads_back(message: Any) -> None:
     text = to_json(message)
     assert json.loads(text) == json.loads(json_format.MessageToJson(message))
+    assert to_json(message) == text  # rows come from the cache now
     back = type(message)()
     read_json(text, back)
     assert back.SerializeToString(deterministic=True) == message.SerializeToString(deterministic=True)
+
+
+def test_a_row_that_changed_is_written_anew() -> None:
+    page = cameras_pb2.ListCamerasResponse(cameras=[cameras_pb2.Camera(name="cameras/1"), cameras_pb2.Camera()])
+    assert json.loads(to_json(page)) == {"cameras": [{"name": "cameras/1"}, {}]}
+    page.cameras[0].site_name = "一中"
+    page.cameras[1].site_name = "大" * 2000  # more than a row of the cache may have
+    assert json.loads(to_json(page))["cameras"] == [
+        {"name": "cameras/1", "siteName": "一中"},
+        {"siteName": "大" * 2000},
+    ]
 
 
 def test_details_of_errors_are_written_by_their_type() -> None:
