@@ -14,6 +14,7 @@ from engine.cli.camera_commands.picture import picture
 from engine.cli.camera_commands.show import verdicts
 from engine.cli.commands import cameras, config, db, evidence, findings, kpi, notices, token
 from engine.cli.commands.check import check
+from engine.cli.commands.doctor import doctor
 from engine.cli.commands.export import export
 from engine.cli.commands.pause import pause, resume
 from engine.cli.commands.rejudge import rejudge
@@ -29,7 +30,7 @@ from engine.errors import PatrolError
 
 app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.", epilog=exit_codes.epilog())
 for command in (
-    run, web, demo, check, check_now, verdicts, picture, top, plan, pause, resume, simulate, rejudge, report,
+    run, web, demo, doctor, check, check_now, verdicts, picture, top, plan, pause, resume, simulate, rejudge, report,
     spot_check, audit, export,
 ):  # fmt: skip
     app.command()(command)

@@ -29,7 +29,9 @@ class Rule:
 NOT_RUN = (
     Rule(r"make |\.ci/run", "builds an environment and runs everything; test_docs.py checks that the target exists"),
     Rule(r"(pip|pipx|uv|uvx|python3 -m venv|/opt/patrol/bin/) ?", "installs; `python -m tests.trial` does it"),
-    Rule(r"(apt-get|createuser|useradd|install -D|cp examples/patrol\.service|journalctl)", "changes the machine"),
+    Rule(
+        r"(apt-get|createuser|useradd|install -D|cp deploy/systemd/patrol\.service|journalctl)", "changes the machine"
+    ),
     Rule(
         r"systemctl (daemon-reload|enable|reload)", "changes the machine; stop and start are done to the test's engine"
     ),
@@ -51,6 +53,7 @@ ENDS_WITH = {
     1: (
         Rule(r"patrol check .*canteen_defocus", "one of the sources is a fault, as the page shows"),
         Rule(r"patrol config check .*(plan|new|patrol|新配置)\.toml", "usable, with warnings"),
+        Rule(r"patrol doctor ", "the machine has something to mend, such as a clock that nothing keeps right"),
         Rule(r"patrol check-now ", "the camera visited is a fault"),
         Rule(r"patrol config diff ", "the two differ, as diff(1) says it"),
         Rule(r"patrol simulate ", "a promise was broken, or nothing was due in the shortened time"),
