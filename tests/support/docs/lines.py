@@ -40,7 +40,7 @@ NOT_RUN = (
     Rule(r"PATROL=", "a script of docs/callers.md: tests/integration/web/test_callers.py runs it"),
     Rule(r"patrol cameras pull ", "needs a media platform: tests/integration/feed/test_platforms.py"),
     Rule(r"patrol demo", "takes a minute and needs no line of a page before it"),
-    Rule(r"(ffmpeg|docker|node|npm|npx|go|java|dotnet|prometheus|promtool|openssl) ", "another program's line"),
+    Rule(r"(ffmpeg|docker|kubectl|node|npm|npx|go|java|dotnet|prometheus|promtool|openssl) ", "another program's line"),
 )
 """What is not run on a test machine. tests/contract/test_docs.py checks what can be checked without running it."""
 
