@@ -10,7 +10,7 @@ from engine.docgen.pages import stale_pages
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite stale pages, or with `--check` only name them; return the exit code. `arguments`: default: sys.argv."""
     parser = argparse.ArgumentParser(
-        prog="python -m engine.docgen", description="Rewrites the generated pages of docs/."
+        prog="python -m engine.docgen", description="Rewrites the generated pages of docs/ and dashboards of deploy/."
     )
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a page is stale")
     check: bool = parser.parse_args(arguments).check
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stale = True
         if not check:
             path.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{'stale' if check else 'rewritten'}: docs/{path.name}\n")
+        sys.stdout.write(f"{'stale' if check else 'rewritten'}: {path.name}\n")
     return 1 if check and stale else 0
 
 

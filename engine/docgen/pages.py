@@ -1,9 +1,10 @@
-"""The generated pages of docs/, and which of them are stale."""
+"""The generated pages of docs/ and dashboards of deploy/, and which of them are stale."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from engine.docgen import api, commands, config, figures, ledger, metrics, notices, operating, scheduler
+from engine.docgen import api, commands, config, dashboards, figures, ledger, metrics, notices, operating, scheduler
 from engine.web.documents import openapi_json
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -24,6 +25,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "openapi.json": _whole(lambda: openapi_json().decode()),
     "operating.md": operating.update,
     "scheduler.md": scheduler.update,
+    **{name: _whole(partial(dashboards.text, dashboard)) for name, dashboard in dashboards.FILES.items()},
 }
 """Each page's generator: from the page's present text to its new text. Some generate whole pages, some only blocks."""
 

@@ -1,0 +1,146 @@
+"""Which metrics Grafana's dashboards show, and how. Titles, units and explanations come from the table of metrics."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Show(StrEnum):
+    """How a metric becomes a graph. `NOW`: its present value as a number, green, yellow or red. `VALUE`: over time.
+    `RATE`: how often a second. `COUNT`: how often an hour. `QUANTILES`: median and 99th percentile of a histogram."""
+
+    NOW = "now"
+    VALUE = "value"
+    RATE = "rate"
+    COUNT = "count"
+    QUANTILES = "quantiles"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One graph. `by`: labels that are kept; others are summed up, or with `worst` the largest value is shown.
+    `only`: which series, as PromQL matches labels. `bad_above`: with NOW, a value above it is red. `bad_below`: one below it is."""
+
+    title: str
+    metric: str
+    show: Show = Show.VALUE
+    by: tuple[str, ...] = ()
+    only: str = ""
+    worst: bool = False
+    bad_above: float | None = None
+    bad_below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """One dashboard. `name`: of its file."""
+
+    name: str
+    title: str
+    description: str
+    panels: tuple[Panel, ...]
+
+
+_NOW, _RATE, _COUNT, _QUANTILES = Show.NOW, Show.RATE, Show.COUNT, Show.QUANTILES
+
+PATROL = Dashboard(
+    "patrol",
+    "Patrol: is every camera visited in time?",
+    "Begin here at night. What is red has a rule in docs/alerts.yml.",
+    (
+        Panel("Ready", "patrol_ready", _NOW, bad_below=1),
+        Panel("Most overdue camera", "patrol_period_lag_seconds", _NOW, worst=True, bad_above=1800),
+        Panel("Overloaded", "patrol_scheduler_overloaded", _NOW, worst=True, bad_above=0),
+        Panel("Platforms out", "patrol_outages", _NOW, bad_above=0),
+        Panel("Offline for an hour", "patrol_cameras_long_offline", _NOW),
+        Panel("Visits in flight", "patrol_visits_in_flight", _NOW),
+        Panel("Visits by outcome", "patrol_visits_total", _RATE, ("outcome",)),
+        Panel("Verdicts by state", "patrol_checks_total", _RATE, ("state",)),
+        Panel("Coverage by class", "patrol_class_coverage_ratio", by=("class",), worst=True),
+        Panel("How late visits begin", "patrol_visit_lag_seconds", _QUANTILES, ("class",)),
+        Panel("Periods by class", "patrol_class_period_seconds", by=("class", "which"), worst=True),
+        Panel("Cameras by class", "patrol_class_cameras", by=("class",)),
+        Panel("Periods without a check", "patrol_periods_shed", by=("reason",)),
+        Panel("Due cameras that wait", "patrol_scheduler_waiting", by=("gate",)),
+        Panel("Visits that the periods need", "patrol_scheduler_demand"),
+        Panel("Visits that the machine achieves", "patrol_scheduler_capacity"),
+        Panel("Visits that may be in flight", "patrol_visits_allowed"),
+        Panel("Cameras whose last visit failed", "patrol_cameras_failing", by=("reason",)),
+        Panel("Cameras of platforms that are out", "patrol_outage_cameras", by=("host",)),
+        Panel("Counties that wait longest", "patrol_county_lag_seconds", by=("region",), worst=True),
+        Panel("Visits retried through FFmpeg", "patrol_rtsp_fallbacks_total", _RATE, ("outcome",)),
+    ),
+)
+PROVINCE = Dashboard(
+    "province",
+    "Province: what do the kitchens show?",
+    "For those who answer for the programme. Every KPI stands beside the share of cameras that it was measured on.",
+    (
+        Panel("Cameras by state", "patrol_cameras", by=("state",)),
+        Panel("Offline cameras by county", "patrol_cameras", by=("region",), only='state="offline"'),
+        Panel("KPIs of the day so far", "patrol_kpi_ratio", by=("kpi", "region"), worst=True),
+        Panel("Measured / registered", "patrol_kpi_measured_ratio", by=("kpi", "region"), worst=True),
+        Panel("Open findings by severity", "patrol_findings_open", by=("severity",)),
+        Panel("Overdue findings by level", "patrol_findings_open", by=("level",), only='overdue="true"'),
+        Panel("Findings by state", "patrol_findings", by=("state",)),
+        Panel("Steps in the ledger", "patrol_finding_events_total", _COUNT, ("step",)),
+        Panel("Cameras for the operator", "patrol_cameras_for_operator", by=("reason",)),
+        Panel("Notices by outcome", "patrol_notices_total", _COUNT, ("endpoint", "outcome")),
+        Panel("Notices that wait", "patrol_notices_waiting", by=("endpoint",)),
+        Panel("Oldest notice", "patrol_notices_oldest_seconds", by=("endpoint",), worst=True),
+        Panel("Endpoints that are not called", "patrol_notices_circuit_open", by=("endpoint",), worst=True),
+        Panel("Verdicts after their day", "patrol_kpi_late_total", _COUNT),
+        Panel("Verdicts that the ledger skipped", "patrol_findings_unheard_total", _COUNT),
+    ),
+)
+ENGINE = Dashboard(
+    "engine",
+    "Engine: what does the machine do?",
+    "Processes, queues, disks, and where time goes.",
+    (
+        Panel("Workers", "patrol_workers_ready", _NOW, bad_below=1),
+        Panel("Database takes writes", "patrol_store_writable", _NOW, bad_below=1),
+        Panel("Last reload refused", "patrol_config_stale", _NOW, worst=True, bad_above=0),
+        Panel("Certificate ends in", "patrol_certificate_remaining_seconds", _NOW, bad_below=14 * 86_400),
+        Panel("A token ends in", "patrol_token_remaining_seconds", _NOW, bad_below=14 * 86_400),
+        Panel("Version", "patrol_build_info", _NOW, ("version",)),
+        Panel("Memory by process", "patrol_process_resident_memory_bytes", by=("process",)),
+        Panel("Feeders and demuxers", "patrol_feeders_ready", by=("kind",)),
+        Panel("Workers replaced", "patrol_worker_restarts_total", _COUNT, ("reason",)),
+        Panel("Feeders replaced", "patrol_feeder_restarts_total", _COUNT, ("kind", "reason")),
+        Panel("Stuck threads", "patrol_demux_stuck_threads"),
+        Panel("Time by stage", "patrol_stage_seconds", _QUANTILES, ("stage",)),
+        Panel("CPU by stage", "patrol_stage_cpu_seconds_total", _RATE, ("stage",)),
+        Panel("Keyframes that wait", "patrol_intake_queue_frames"),
+        Panel("Bytes that wait", "patrol_intake_queue_bytes"),
+        Panel("Oldest keyframe that waits", "patrol_intake_queue_age_seconds", worst=True),
+        Panel("Keyframes dropped", "patrol_intake_dropped_frames_total", _COUNT, ("reason",)),
+        Panel("Verdicts written", "patrol_store_written_total", _RATE),
+        Panel("Writes that failed", "patrol_store_errors_total", _COUNT, ("part",)),
+        Panel("Records dropped", "patrol_store_dropped_total", _COUNT, ("reason",)),
+        Panel("Evidence", "patrol_evidence_bytes"),
+        Panel("Most evidence that is kept", "patrol_evidence_budget_bytes"),
+        Panel("Keyframes kept", "patrol_evidence_files", by=("rank",)),
+        Panel("Keyframes deleted for want of room", "patrol_evidence_out_total", _COUNT, ("rank",)),
+        Panel("Reloads of the configuration", "patrol_config_reloads_total", _COUNT, ("outcome",)),
+    ),
+)
+API = Dashboard(
+    "api",
+    "API: who calls, and how long do they wait?",
+    "gRPC, and the HTTP gateway if Prometheus scrapes its /metrics too.",
+    (
+        Panel("Watchers", "patrol_watchers", _NOW),
+        Panel("HTTP calls", "patrol_web_calls", _NOW),
+        Panel("HTTP streams", "patrol_web_streams", _NOW),
+        Panel("gRPC calls by status", "patrol_rpc_seconds", _RATE, ("code",)),
+        Panel("gRPC calls by method", "patrol_rpc_seconds", _RATE, ("method",)),
+        Panel("Time of gRPC calls", "patrol_rpc_seconds", _QUANTILES, ("method",)),
+        Panel("HTTP requests by status", "patrol_web_request_seconds", _RATE, ("status",)),
+        Panel("Time of HTTP requests", "patrol_web_request_seconds", _QUANTILES, ("route",)),
+        Panel("HTTP requests refused", "patrol_web_refused_total", _COUNT, ("kind",)),
+        Panel("Bytes sent over HTTP", "patrol_web_sent_bytes_total", _RATE),
+        Panel("Thumbnails", "patrol_thumbnails_total", _RATE, ("outcome",)),
+        Panel("Memory of thumbnails", "patrol_thumbnail_bytes"),
+    ),
+)
+DASHBOARDS = (PATROL, PROVINCE, ENGINE, API)
