@@ -29,7 +29,6 @@ import json
 import multiprocessing
 import os
 import signal
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -49,6 +48,7 @@ from bench import province
 from bench.api_callers import SHARES, CallTimes, Load, call
 from bench.api_watchers import WatchCounts, watch
 from bench.history import append
+from bench.ports import free_port
 from engine.clock import wall_ns
 from engine.feed import wire
 from engine.model.keyframe import Codec, Keyframe
@@ -91,7 +91,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     regions = {camera.camera_id: camera.region for camera in province.pushed(options.cameras)}
     ids, cities = tuple(regions), tuple(sorted({region[:4] for region in regions.values()}))
     with ExitStack() as stack:
-        grpc_port, intake_port = _free_port(), _free_port()
+        grpc_port, intake_port = free_port(), free_port()
         address = f"127.0.0.1:{grpc_port}"
         start_s, hub = stack.enter_context(_engine(folder, address, f"tcp://127.0.0.1:{intake_port}"))
         watchers = stack.enter_context(_process(watch, address, options.watchers, database))
@@ -270,12 +270,6 @@ def _cpu(hub: int) -> dict[str, float]:
     all_s = sum(map(int, (*busy[1:4], *busy[6:8]))) / _TICKS_PER_S
     own_s = sum(spent_s[pid] for pid in own)
     return {"hub": spent_s[hub], "own": own_s, "others": all_s - own_s}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _options() -> argparse.Namespace:

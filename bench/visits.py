@@ -13,7 +13,6 @@ import contextlib
 import json
 import multiprocessing
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.history import append
+from bench.ports import free_port
 from engine.client import PatrolClient
 from engine.clock import monotonic_ns
 from engine.config import Settings
@@ -85,9 +85,7 @@ def load_server(program: Path, clip: Path) -> Iterator[str]:
     """
     if not program.is_file() or not clip.is_file():
         raise SystemExit(f"needs {program} and {clip}; give their paths with --server and --data")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, str(program), "--port", str(port), "--mounts", str(CAMERAS), str(clip)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
