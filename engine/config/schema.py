@@ -37,6 +37,20 @@ class FeedSettings(Section):
         "that is left of `deadline_s` but at least 1 s; it takes MJPEG over RTSP, and servers that bend the protocol. "
         "Needs `demuxers` above 0. `patrol check` does the same.",
     )
+    allowed_networks: tuple[str, ...] = key(
+        (),
+        "Networks (CIDR, like 10.20.0.0/16) that a camera may lead to by a redirect or a playlist, beside the host and "
+        "port of its own URL. Loopback, link-local and metadata addresses need an entry of their own, such as "
+        "127.0.0.0/8: a wider network does not include them.",
+        max_length=1000,
+    )
+    visit_bytes_max: int = key(
+        134_217_728,
+        "Most bytes that one RTSP visit receives; a server that sends more and no keyframe is a `flood`.",
+        unit="B",
+        ge=16_777_216,
+        le=17_179_869_184,
+    )
     redirects_max: int = key(3, "Most RTSP redirects followed in one visit.", ge=0, le=10)
     tls_verify: bool = key(False, "Check the certificates of RTSPS and HTTPS cameras. Few cameras have valid ones.")
     visits_per_feeder_max: int = key(1000, "Most visits in flight in one feeder process.", ge=1, le=10_000, hot=False)
@@ -166,7 +180,8 @@ class SchedulerSettings(Section):
     )
     backoff_stream_first_s: float = key(
         30.0,
-        "First wait after a stream failed (timeout_keyframe, protocol_error, damaged); it doubles with each failure.",
+        "First wait after a stream failed (timeout_keyframe, protocol_error, damaged, internal); it doubles with each "
+        "failure.",
         unit="s",
         ge=1,
         le=3600,
@@ -182,7 +197,7 @@ class SchedulerSettings(Section):
     backoff_lasting_first_s: float = key(
         300.0,
         "First wait after a failure that people must mend (unauthorized, not_found, no_video, unsupported_codec, "
-        "source_refused); it doubles with each failure.",
+        "source_refused, redirect_refused) or a flood; it doubles with each failure.",
         unit="s",
         ge=1,
         le=3600,

@@ -11,6 +11,7 @@ from engine.clock import monotonic_ns, seconds
 from engine.config.schema import FeedSettings
 from engine.feed.camera_url import uplink_and_host
 from engine.feed.demux_progress import Progress
+from engine.feed.own_limits import is_own_limit, own_limit_detail
 from engine.model.visit import FailureReason, VisitOrder
 
 NO_SUCH_STREAM = "the server has no stream of that name"
@@ -39,6 +40,8 @@ def explain(
 
     After a time-out it connects to the host once more, for at most a second.
     """
+    if is_own_limit(error):
+        return FailureReason.EXHAUSTED, own_limit_detail(error)
     text = str(getattr(error, "strerror", "") or error)
     number = getattr(error, "errno", None)
     is_rtmp = order.url.lower().startswith("rtmp")

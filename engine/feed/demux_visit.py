@@ -14,10 +14,10 @@ from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url, file_path
 from engine.feed.demux_failure import explain, timed_out
 from engine.feed.demux_progress import Progress
+from engine.feed.failure import visit_failure
 from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
-from engine.redact import redact
 
 av.logging.set_skip_repeated(False)  # another visit may just have logged the same
 _libav = logging.getLogger("libav")  # FFmpeg's lines outside a visit: the decoder's, which has words of its own
@@ -193,4 +193,4 @@ def _options(scheme: str, settings: FeedSettings) -> dict[str, str]:
 
 
 def _failure(order: VisitOrder, progress: Progress, reason: FailureReason, detail: str) -> VisitFailure:
-    return VisitFailure(order.camera_id, order.visit_id, reason, redact(detail)[:300], progress.timings(whole=False))
+    return visit_failure(order, reason, detail, progress.timings(whole=False))
