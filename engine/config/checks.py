@@ -1,6 +1,7 @@
 """Checks rules that involve several keys, such as what a public listener needs. Pure."""
 
 import fnmatch
+import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -36,6 +37,14 @@ def _feed(settings: Settings) -> Iterator[str]:
     for scheme in feed.schemes:
         if scheme not in _SCHEMES:
             yield f"feed.schemes = {scheme!r}: not known; allowed: {', '.join(_SCHEMES)}; correct the name or delete it"
+    for network in feed.allowed_networks:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            yield (
+                f"feed.allowed_networks = {network[:60]!r}: no network; allowed: CIDR like 10.20.0.0/16; "
+                "correct or delete it"
+            )
     if feed.connect_timeout_s >= feed.deadline_s:
         yield (
             f"feed.connect_timeout_s = {feed.connect_timeout_s:g}: must be less than feed.deadline_s "

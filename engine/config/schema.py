@@ -37,6 +37,13 @@ class FeedSettings(Section):
         "that is left of `deadline_s` but at least 1 s; it takes MJPEG over RTSP, and servers that bend the protocol. "
         "Needs `demuxers` above 0. `patrol check` does the same.",
     )
+    allowed_networks: tuple[str, ...] = key(
+        (),
+        "Networks (CIDR, like 10.20.0.0/16) that a camera may lead to by a redirect or a playlist, beside the host and "
+        "port of its own URL. Loopback, link-local and metadata addresses need an entry of their own, such as "
+        "127.0.0.0/8: a wider network does not include them.",
+        max_length=1000,
+    )
     redirects_max: int = key(3, "Most RTSP redirects followed in one visit.", ge=0, le=10)
     tls_verify: bool = key(False, "Check the certificates of RTSPS and HTTPS cameras. Few cameras have valid ones.")
     visits_per_feeder_max: int = key(1000, "Most visits in flight in one feeder process.", ge=1, le=10_000, hot=False)

@@ -30,6 +30,7 @@ def test_every_key_says_what_it_means() -> None:
         ("[feed]\ndeadline_s = 'soon'", "feed.deadline_s = 'soon'"),
         ("[feed]\nrtsp_transport = 'pigeon'", "feed.rtsp_transport = 'pigeon'"),
         ("[feed]\nschemes = ['rtsp', 'gopher']", "feed.schemes = 'gopher'"),
+        ("[feed]\nallowed_networks = ['10.0.0.0/8', 'kitchen']", "feed.allowed_networks = 'kitchen': no network"),
         ("[feed]\nconnect_timeout_s = 20", "feed.connect_timeout_s = 20"),
         ("[scheduler]\norder_timeout_s = 5", "scheduler.order_timeout_s = 5"),
         ("[scheduler]\nbackoff_connect_first_s = 2000", "scheduler.backoff_connect_first_s"),
