@@ -73,10 +73,16 @@ class LedgerSettings(Section):
         le=8760,
     )
     operator_reasons: tuple[FailureReason, ...] = key(
-        (FailureReason.UNAUTHORIZED, FailureReason.UNSUPPORTED_CODEC, FailureReason.SOURCE_REFUSED),
+        (
+            FailureReason.UNAUTHORIZED,
+            FailureReason.UNSUPPORTED_CODEC,
+            FailureReason.SOURCE_REFUSED,
+            FailureReason.REDIRECT_REFUSED,
+            FailureReason.INTERNAL,
+        ),
         "Reasons for being offline that lie with us (a password or an address in our registry, a codec that the engine "
-        "does not take): such a camera is announced offline and counted by the KPIs, but is no finding. It is on the "
-        "operator's list, `patrol cameras list --operator`.",
+        "does not take, a network that it may not enter, a bug): such a camera is announced offline and counted by "
+        "the KPIs, but is no finding. It is on the operator's list, `patrol cameras list --operator`.",
         max_length=len(FailureReason),
     )
     settle_h: float = key(

@@ -44,14 +44,15 @@ class FeedSettings(Section):
         "127.0.0.0/8: a wider network does not include them.",
         max_length=1000,
     )
-    redirects_max: int = key(3, "Most redirects (RTSP, HTTP) followed in one visit.", ge=0, le=10)
     visit_bytes_max: int = key(
-        67_108_864,
-        "Most bytes that a demuxer receives in one visit, all with playlists and segments; more ends it as `flood`.",
+        134_217_728,
+        "Most bytes that one visit receives, all that an HLS stream takes included; a server that sends more and no "
+        "keyframe is a `flood`.",
         unit="B",
         ge=16_777_216,
-        le=1_073_741_824,
+        le=17_179_869_184,
     )
+    redirects_max: int = key(3, "Most redirects (RTSP, HTTP) followed in one visit.", ge=0, le=10)
     tls_verify: bool = key(False, "Check the certificates of RTSPS and HTTPS cameras. Few cameras have valid ones.")
     visits_per_feeder_max: int = key(1000, "Most visits in flight in one feeder process.", ge=1, le=10_000, hot=False)
     feeders: int = key(1, "Number of feeder processes, which visit RTSP cameras (asyncio).", ge=1, le=64, hot=False)
@@ -189,7 +190,8 @@ class SchedulerSettings(Section):
     )
     backoff_stream_first_s: float = key(
         30.0,
-        "First wait after a stream failed (timeout_keyframe, protocol_error, damaged); it doubles with each failure.",
+        "First wait after a stream failed (timeout_keyframe, protocol_error, damaged, internal); it doubles with each "
+        "failure.",
         unit="s",
         ge=1,
         le=3600,
@@ -205,7 +207,7 @@ class SchedulerSettings(Section):
     backoff_lasting_first_s: float = key(
         300.0,
         "First wait after a failure that people must mend (unauthorized, not_found, no_video, unsupported_codec, "
-        "source_refused); it doubles with each failure.",
+        "source_refused, redirect_refused) or a flood; it doubles with each failure.",
         unit="s",
         ge=1,
         le=3600,

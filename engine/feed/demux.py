@@ -12,14 +12,19 @@ import structlog
 
 from engine.clock import monotonic_ns, ns, seconds
 from engine.config.schema import FeedSettings
-from engine.feed.demux_progress import Progress, SourceError
+from engine.feed.broken_visit import broken_visit
 from engine.feed.demux_visit import demux_visit
+from engine.feed.failure import visit_failure
+from engine.feed.own_limits import DescriptorBudget, own_limit_detail
+from engine.feed.sources.progress import Progress, SourceError
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
 VisitOutcome = Keyframe | VisitFailure
 
 _HEAVY_BYTES_MIN = 1 << 20
+_DESCRIPTORS_PER_VISIT = 6
+"""An RTMP visit has the camera's connection, and a relay: its listener, both ends of its connection, its selector."""
 _GRACE_NS = 200_000_000
 """FFmpeg's own time-out may be about to return with a better reason."""
 
@@ -55,6 +60,7 @@ class DemuxPool:
         self._threads: set[threading.Thread] = set()
         self._usable_threads = 0
         self._relieved = False
+        self._descriptors = DescriptorBudget()
         self.stuck_total = 0
 
     def configure(self, settings: FeedSettings) -> None:
@@ -63,8 +69,8 @@ class DemuxPool:
 
     @property
     def capacity(self) -> int:
-        """Visits that may be in flight."""
-        return self._settings.demux_threads
+        """Visits that may be in flight: a thread each, and no more than there are descriptors for."""
+        return min(self._settings.demux_threads, self._descriptors.visits_max(_DESCRIPTORS_PER_VISIT))
 
     @property
     def in_flight(self) -> int:
@@ -155,13 +161,7 @@ class DemuxPool:
                 self._threads.discard(threading.current_thread())
 
     def _visit(self, flight: _Flight) -> VisitOutcome:
-        order = flight.order
-        try:
-            return demux_visit(order, self._settings, flight.progress)
-        except Exception as error:  # noqa: BLE001 (an order must end even if our own code is wrong)
-            structlog.get_logger().error("visit broke", camera_id=order.camera_id, exc_info=error)
-            detail = f"{type(error).__name__} in the demuxer; see its log"
-            return VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
+        return _end_of(flight, self._settings)
 
 
 def fetch_now(url: str, settings: FeedSettings, deadline_ns: int | None = None) -> VisitOutcome:
@@ -174,7 +174,7 @@ def fetch_now(url: str, settings: FeedSettings, deadline_ns: int | None = None) 
     ends: SimpleQueue[VisitOutcome] = SimpleQueue()
 
     def work() -> None:
-        end = demux_visit(order, settings, flight.progress)
+        end = _end_of(flight, settings)
         if flight.claim():
             ends.put(end)
 
@@ -185,6 +185,17 @@ def fetch_now(url: str, settings: FeedSettings, deadline_ns: int | None = None) 
         return _deadline_failure(flight) if flight.claim() else ends.get()
 
 
+def _end_of(flight: _Flight, settings: FeedSettings) -> VisitOutcome:
+    """Make the visit, and return its end even if our own code breaks on what the camera sent."""
+    order, progress = flight.order, flight.progress
+    try:
+        return demux_visit(order, settings, progress)
+    except MemoryError as error:
+        return visit_failure(order, FailureReason.EXHAUSTED, own_limit_detail(error), progress.timings(whole=False))
+    except Exception as error:  # noqa: BLE001 (an order must end)
+        return broken_visit(order, error, progress.timings(whole=False))
+
+
 def _deadline_failure(flight: _Flight) -> VisitFailure:
     progress, order = flight.progress, flight.order
     late = progress.late()
@@ -192,4 +203,4 @@ def _deadline_failure(flight: _Flight) -> VisitFailure:
     if progress.damaged:
         after = f"within {seconds(order.deadline_ns):g} s"
         reason, detail = FailureReason.DAMAGED, f"{progress.damaged} keyframes came {after}, none of them whole"
-    return VisitFailure(order.camera_id, order.visit_id, reason, detail, progress.timings(whole=False))
+    return visit_failure(order, reason, detail, progress.timings(whole=False))

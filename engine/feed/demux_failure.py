@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import av.error
 
 from engine.config.schema import FeedSettings
-from engine.feed.demux_progress import Progress
+from engine.feed.own_limits import is_own_limit, own_limit_detail
 from engine.feed.sources.http import NO_SUCH_STREAM
+from engine.feed.sources.progress import Progress
 from engine.model.visit import FailureReason
 
 _REASONS: tuple[tuple[type[BaseException], FailureReason, str], ...] = (
@@ -17,7 +18,7 @@ _REASONS: tuple[tuple[type[BaseException], FailureReason, str], ...] = (
     (av.error.FileNotFoundError, FailureReason.NOT_FOUND, ""),
     (av.error.PermissionError, FailureReason.UNAUTHORIZED, ""),
 )
-_ERRNO_NOT_PERMITTED, _ERRNO_IO, _ERRNO_NO_MEMORY = 1, 5, 12
+_ERRNO_NOT_PERMITTED, _ERRNO_IO = 1, 5
 _ERRNO_TIMED_OUT = {110, 11}
 _ERRNO_CLOSED = {104, 32}
 _RTMP_REFUSAL = re.compile(r"Server error: (.*)")
@@ -31,12 +32,12 @@ def explain(
     error: BaseException, log: Sequence[str], url: str, settings: FeedSettings, progress: Progress
 ) -> tuple[FailureReason, str]:
     """Return the reason and a sentence for it. `log`: what FFmpeg logged as errors in this visit."""
+    if is_own_limit(error):
+        return FailureReason.EXHAUSTED, own_limit_detail(error)
     text = str(getattr(error, "strerror", "") or error)
     number = getattr(error, "errno", None)
     scheme = url.partition(":")[0].lower()
     is_late = progress.waited_s() >= _NEARLY * settings.connect_timeout_s
-    if number == _ERRNO_NO_MEMORY:
-        return FailureReason.EXHAUSTED, "the demuxer has no memory left for this visit"
     if scheme in ("rtmp", "rtmps"):
         if number == _ERRNO_NOT_PERMITTED:
             return _rtmp_refusal(log)

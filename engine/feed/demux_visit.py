@@ -16,17 +16,17 @@ from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url, file_path
 from engine.feed.demux_failure import explain
-from engine.feed.demux_progress import Progress, SourceError
+from engine.feed.failure import visit_failure
 from engine.feed.sources.connection import Connections
 from engine.feed.sources.hls import Hls, SegmentFile
 from engine.feed.sources.http import Answer, get
 from engine.feed.sources.playlist import START as PLAYLIST_START
+from engine.feed.sources.progress import Progress, SourceError
 from engine.feed.sources.relay import Relay
 from engine.media.jpeg import END_OF_IMAGE, START_OF_IMAGE
 from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
-from engine.redact import redact
 
 av.logging.set_skip_repeated(False)  # another visit may just have logged the same
 _libav = logging.getLogger("libav")  # FFmpeg's lines outside a visit: the decoder's, which has words of its own
@@ -72,8 +72,6 @@ def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -
             return visit(order, settings, progress)
         except SourceError as failure:
             return _failure(order, progress, failure.reason, failure.detail)
-        except MemoryError:
-            return _failure(order, progress, FailureReason.EXHAUSTED, "the demuxer has no memory left for this visit")
         except (av.FFmpegError, OSError) as error:
             said = [message.strip() for _, _, message in log[-_LOG_LINES_MAX:]]
             return _failure(order, progress, *explain(error, said, order.url, settings, progress))
@@ -237,4 +235,4 @@ def _keyframe(
 
 
 def _failure(order: VisitOrder, progress: Progress, reason: FailureReason, detail: str) -> VisitFailure:
-    return VisitFailure(order.camera_id, order.visit_id, reason, redact(detail)[:300], progress.timings(whole=False))
+    return visit_failure(order, reason, detail, progress.timings(whole=False))

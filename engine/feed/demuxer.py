@@ -14,6 +14,7 @@ from engine.config.schema import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.demux import DemuxPool, VisitOutcome
+from engine.feed.failure import visit_failure
 from engine.model.visit import FailureReason, VisitFailure
 from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
@@ -109,5 +110,4 @@ def _receive_orders(hub: Channel, pool: DemuxPool) -> None:
             continue
         if pool.exhausted or not pool.submit(order):
             detail = f"{pool.in_flight} visits in flight in this demuxer; it accepts no more now"
-            failure = VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
-            hub.send(wire.pack_failure(failure))
+            hub.send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, f"not visited: {detail}")))

@@ -1,14 +1,20 @@
-"""The RTSP feeder process: orders in from the hub, visits under one event loop, keyframes or failures back."""
+"""The RTSP feeder process: orders in from the hub, visits under one event loop, keyframes or failures back.
+
+Heartbeats go out of a thread and a socket of their own (`engine.feed.heartbeat`).
+"""
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from engine.config.schema import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
-from engine.feed.visit import visit
+from engine.feed.failure import visit_failure
+from engine.feed.heartbeat import Heartbeat
+from engine.feed.own_limits import DescriptorBudget
+from engine.feed.turns import Turns
+from engine.feed.visit import DESCRIPTORS_PER_VISIT, visit
 from engine.model.visit import FailureReason, VisitFailure, VisitOrder
 from engine.runtime.control import Control
 from engine.runtime.log import logger
@@ -16,19 +22,22 @@ from engine.runtime.transport import AsyncReceiver, Channel, Frame, Transport
 from patrol.v1 import feed_pb2
 
 STATUS_INTERVAL_S = 1.0
+_TURN_INTERVAL_S = 0.2
 
 
 def run(name: str, address: str, settings: FeedSettings, control: Control) -> None:
     """Visit cameras for the hub at `address` until `control` asks to stop."""
     transport = Transport()
     try:
+        hub = transport.connect_dealer(address, name)
+        heartbeats = transport.connect_dealer(address, f"{name}.heartbeat")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(name, transport.connect_dealer(address, name), settings, control))
+            runner.run(_serve(name, hub, heartbeats, settings, control))
     finally:
         transport.close()
 
 
-async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Control) -> None:
+async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSettings, control: Control) -> None:
     feeder = Feeder(name, hub, settings)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -38,35 +47,65 @@ async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Contr
             loop.remove_reader(control.descriptor)
             stopped.set()
 
+    def beat(turn_age_ns: int) -> None:
+        heartbeats.send(wire.pack_status(feeder.status(turn_age_ns)))  # one that is not taken is missed, as it should
+
+    heartbeat = Heartbeat(beat, STATUS_INTERVAL_S)
+
+    def turn() -> None:
+        heartbeat.turned()
+        loop.call_later(_TURN_INTERVAL_S, turn)
+
     loop.add_reader(control.descriptor, on_control)
     feeder.report()
     control.ready()
-    while not stopped.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), STATUS_INTERVAL_S)
-        feeder.report()
+    turn()
+    heartbeat.start()
+    try:
+        await stopped.wait()
+    finally:
+        heartbeat.stop()
     await feeder.close()
 
 
 class Feeder:
-    """Runs each visit as a task. At most `visits_per_feeder_max` are in flight; the hub knows it as the capacity."""
+    """Runs each visit as a task. At most `capacity` are in flight; the hub knows that from the heartbeats."""
 
     def __init__(self, name: str, hub: Channel, settings: FeedSettings) -> None:
         self._name = name
         self._hub = hub
         self._settings = settings
         self._visits: set[asyncio.Task[None]] = set()
+        self._turns = Turns()
+        self._descriptors = DescriptorBudget()
         self._receiver = AsyncReceiver(hub, self._on_message)
 
-    def report(self) -> None:
-        """Send the hub a heartbeat with the number of visits in flight."""
-        status = feed_pb2.FeederStatus(
+    @property
+    def capacity(self) -> int:
+        """Visits that may be in flight: what the settings allow, and no more than there are descriptors for."""
+        descriptors = DESCRIPTORS_PER_VISIT[self._settings.rtsp_transport]
+        return min(self._settings.visits_per_feeder_max, self._descriptors.visits_max(descriptors))
+
+    def status(self, turn_age_ns: int) -> feed_pb2.FeederStatus:
+        """Return the heartbeat. Any thread."""
+        return feed_pb2.FeederStatus(
             name=self._name,
             kind=feed_pb2.FEED_KIND_RTSP,
-            capacity=self._settings.visits_per_feeder_max,
+            capacity=self.capacity,
             visits_in_flight=len(self._visits),
+            turn_age_ns=turn_age_ns,
         )
-        self._send(wire.pack_status(status))
+
+    def report(self) -> None:
+        """Send the first heartbeat, on the socket of the orders: the hub then knows that orders arrive."""
+        if self.capacity < self._settings.visits_per_feeder_max:
+            logger().warning(
+                "fewer visits than feed.visits_per_feeder_max: the limit on open files allows no more; raise it "
+                "(ulimit -n, LimitNOFILE)",
+                visits=self.capacity,
+                visits_per_feeder_max=self._settings.visits_per_feeder_max,
+            )
+        self._send(wire.pack_status(self.status(0)))
 
     def reload(self, settings: Mapping[str, Any]) -> None:
         """Replace the settings; visits in flight keep theirs."""
@@ -86,20 +125,16 @@ class Feeder:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             return
-        if len(self._visits) >= self._settings.visits_per_feeder_max:
-            detail = f"{len(self._visits)} visits in flight in this feeder, its maximum"
-            self._send(wire.pack_failure(_failure(order, detail)))
+        if len(self._visits) >= self.capacity:
+            detail = f"not visited: {len(self._visits)} visits in flight in this feeder, its maximum"
+            self._send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, detail)))
             return
         task = asyncio.ensure_future(self._visit(order))
         self._visits.add(task)
         task.add_done_callback(self._visits.discard)
 
     async def _visit(self, order: VisitOrder) -> None:
-        try:
-            outcome = await visit(order, self._settings)
-        except Exception as error:  # noqa: BLE001 (an order must end even if our own code is wrong)
-            logger().exception("visit broke", camera_id=order.camera_id)
-            outcome = _failure(order, f"{type(error).__name__} in the feeder; see its log")
+        outcome = await visit(order, self._settings, self._turns)
         if isinstance(outcome, VisitFailure):
             self._send(wire.pack_failure(outcome))
         else:
@@ -109,10 +144,6 @@ class Feeder:
         if not self._hub.send(frames):
             logger().error("hub does not accept messages", lost=self._hub.lost_sends)
         self._receiver.receive_all()
-
-
-def _failure(order: VisitOrder, detail: str) -> VisitFailure:
-    return VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":

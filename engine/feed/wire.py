@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from engine.errors import WireError
 from engine.model.keyframe import Codec, DropReason, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
+from engine.printable import printable
 from patrol.v1 import feed_pb2
 
 KEYFRAME = b"PK1"
@@ -143,7 +144,7 @@ def unpack_failure(frames: Sequence[Frame]) -> VisitFailure:
         camera_id=message.camera_id,
         visit_id=message.visit_id,
         reason=_REASON.get(message.reason, FailureReason.INTERNAL),
-        detail=message.detail,
+        detail=printable(message.detail),
         timings=_unpack_timings(message.timings),
     )
 

@@ -138,7 +138,8 @@ class HubLoop:
             if failure is not None:
                 self._state.pipeline.visit_failed(failure)
         elif tag == wire.STATUS:
-            visits.heartbeat(name, wire.unpack_status(rest), now_ns)
+            status = wire.unpack_status(rest)
+            visits.heartbeat(status.name or name, status, now_ns)  # a heartbeat may come by a socket of its own
         else:
             raise WireError(DropReason.MALFORMED, f"feeder {name} sent a message that is none of PK1, VF1, FS1")
 
@@ -225,3 +226,5 @@ class HubLoop:
             self._sockets.control.send(REPLACE, worker, "job_timeout")
         for feeder in state.visits.silent_feeders(now_ns):
             self._sockets.control.send(REPLACE, feeder, "silent")
+        for feeder in state.visits.stuck_feeders():
+            self._sockets.control.send(REPLACE, feeder, "stuck")

@@ -19,7 +19,7 @@ from engine.judge.state import JudgeState, Outcome
 from engine.model.faults import severity
 from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
-from engine.model.visit import VisitFailure
+from engine.model.visit import NOT_JUDGED, VisitFailure
 
 RULES_VERSION = "4"
 """Changed whenever the same figures, thresholds and judge state could give another verdict."""
@@ -84,12 +84,12 @@ def judge_measurement(
 def judge_failure(
     failure: VisitFailure, at_wall_ns: int, judge_state: JudgeState, settings: JudgeSettings
 ) -> tuple[Verdict, JudgeState]:
-    """Judge a visit that brought no keyframe: offline(reason)."""
+    """Judge a visit that brought no keyframe: offline(reason); unknown for a reason that says nothing of the camera."""
     return _judge_without_picture(
         failure.camera_id,
         failure.visit_id,
         at_wall_ns,
-        State.OFFLINE,
+        State.UNKNOWN if failure.reason in NOT_JUDGED else State.OFFLINE,
         failure.reason,
         failure.detail,
         judge_state,

@@ -21,7 +21,7 @@ CAMERA_CLASSES = ("key_point", "ordinary", "suspicious", "offline")
 VISIT_OUTCOMES = ("keyframe", *FailureReason, "expired")
 OPEN_STATES = tuple(state for state in FindingState if not state.ended)
 PROCESS_ENDS = (
-    "recycled", "job_timeout", "silent", "exit_0", "exit_1", "signal_6", "signal_7", "signal_9", "signal_11",
+    "recycled", "job_timeout", "silent", "stuck", "exit_0", "exit_1", "signal_6", "signal_7", "signal_9", "signal_11",
     "signal_15", OTHER,
 )  # fmt: skip
 """Why a process was replaced: it asked for it, the hub gave it up, its exit code, the signal that ended it."""

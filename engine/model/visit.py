@@ -28,8 +28,21 @@ class FailureReason(StrEnum):
     PROTOCOL_ERROR = "protocol_error"
     DAMAGED = "damaged"
     INTERNAL = "internal"
+    """The engine's own code broke on what this camera sent; its log says where."""
     SOURCE_REFUSED = "source_refused"
     """Not visited: the engine refuses the address in its registry, or cannot parse it."""
+    FLOOD = "flood"
+    """The server sent more than a visit may take, in bytes, messages or processing time, and no keyframe."""
+    REDIRECT_REFUSED = "redirect_refused"
+    """The server, or the name in the URL, leads to an address that `feed.allowed_networks` does not allow."""
+    LOST = "lost"
+    """Not judged: the visit ended with its feeder, or no feeder took the order."""
+    EXHAUSTED = "exhausted"
+    """Not judged: the engine had no place, descriptor, port or memory for the visit."""
+
+
+NOT_JUDGED = frozenset({FailureReason.LOST, FailureReason.EXHAUSTED})
+"""Reasons that say nothing of the camera: it is visited again, and is not judged by them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.visit import FailureReason
+from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.check_now import check_now
 from engine.scheduler.classes import REASONS, is_suspicious
 from engine.scheduler.deterministic_random import seed_of
@@ -309,7 +309,7 @@ class Scheduler:
             slot = self.dispatch.flights.pop(visit_id)
             self.statistics.expired += 1
             actions.append(VisitExpired(visit_id, self.table.ids[slot]))
-            self._end_visit(slot, FailureReason.INTERNAL, now_ns, actions)
+            self._end_visit(slot, FailureReason.LOST, now_ns, actions)
 
     def _release_due(self, now_ns: int, actions: list[Action]) -> None:
         """Start the cameras whose time has come, or make them ready."""
@@ -385,7 +385,7 @@ class Scheduler:
             if failure is None:
                 timing.after_success(slot, now_ns)
             else:
-                if failure != FailureReason.INTERNAL:
+                if failure not in NOT_JUDGED:
                     table.failure_reason[slot] = _REASON_NUMBER[failure]
                 timing.after_failure(slot, failure, now_ns)
             timing.count(slot, 1)

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
-from engine.model.visit import FailureReason
+from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
@@ -347,13 +347,14 @@ class Dispatch:
             if self.hosts.record_answer(index, now_ns):
                 actions.append(OutageEnded(host.name))
                 self._on_outage_ended(index, now_ns)
-        elif failure == FailureReason.INTERNAL:
+        elif failure in NOT_JUDGED:
             pass  # our own fault, not the platform's
         elif host.in_outage:
             if flags & PROBING:  # a visit that was under way when the outage began proves nothing new
                 self.hosts.record_failed_probe(index, slot, bool(flags & FAILING), now_ns)
-        elif not flags & FAILING and self.hosts.record_failure(index, slot, now_ns):
-            # Only cameras that answered before count: a platform with many dead cameras is not in an outage.
+        elif failure == FailureReason.INTERNAL or flags & FAILING:
+            pass  # our own fault again; or a camera that failed before: many dead ones are no outage
+        elif self.hosts.record_failure(index, slot, now_ns):
             actions.append(OutageBegan(host.name, host.references - host.in_flight))
 
     def _apply_settings(self, settings: SchedulerSettings) -> None:

@@ -66,6 +66,10 @@ _FAILURE_S = {
     FailureReason.DAMAGED: 3.0,
     FailureReason.INTERNAL: 1.0,
     FailureReason.SOURCE_REFUSED: 0.1,
+    FailureReason.FLOOD: 1.0,
+    FailureReason.REDIRECT_REFUSED: 0.5,
+    FailureReason.LOST: 1.0,
+    FailureReason.EXHAUSTED: 0.1,
 }
 
 

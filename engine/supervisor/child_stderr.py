@@ -6,6 +6,7 @@ Our own log lines go past this, straight to the stderr of the whole, so they com
 import threading
 from typing import IO
 
+from engine.printable import printable
 from engine.runtime.log import report
 from engine.runtime.log_events import STDERR
 
@@ -37,4 +38,4 @@ def _log_lines(name: str, stream: IO[bytes]) -> None:
         while raw := stream.readline(_LINE_BYTES_MAX):
             line = raw.decode(errors="replace").rstrip()
             if line:
-                report(STDERR, name=name, line=line)
+                report(STDERR, name=name, line=printable(line))

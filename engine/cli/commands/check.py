@@ -45,7 +45,9 @@ def check(
     if picture is not None and len(sources) != 1:
         raise ConfigError(f"--picture draws one source, but {len(sources)} were given; check them one by one")
     from engine.batch.check import CheckResult, check_sources
+    from engine.runtime.log import configure_logging
 
+    configure_logging("warning", "auto", process="check")  # to stderr: where our own code breaks, the log has the stack
     settings = settings_of(config)
     feed = settings.feed.model_copy(update={"schemes": tuple({*settings.feed.schemes, "file"})})
     settings = settings.model_copy(update={"feed": feed})

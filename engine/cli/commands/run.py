@@ -12,12 +12,14 @@ def run(config: ConfigOption = None) -> None:
     """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
     stop = stop_on_signals()  # first: within an import Python may lose a KeyboardInterrupt
     from engine.runtime.config_watch import FileWatch, Hangups
+    from engine.runtime.descriptors import raise_descriptor_limit
     from engine.runtime.log import configure_logging, logger
     from engine.supervisor.app import Supervisor
 
     watch = FileWatch(config)  # made before the file is read, so that no change is missed
     settings = settings_of(config)
     configure_logging(settings.log.level, settings.log.format, process="patrol")
+    raise_descriptor_limit()
     hangups = Hangups()
     if stop.is_set():
         return
@@ -48,7 +50,9 @@ def demo(
     """Patrol a made-up county of 32 cameras that stream over real RTSP on this machine; some are faulty."""
     stop = stop_on_signals()  # first: within an import Python may lose a KeyboardInterrupt
     from engine.demo.runner import play
+    from engine.runtime.descriptors import raise_descriptor_limit
     from engine.runtime.log import configure_logging
 
     configure_logging("error", "auto", process="patrol")  # lines between those of the live view would break it
+    raise_descriptor_limit()
     raise typer.Exit(play(OUT, seconds, seed, stop))

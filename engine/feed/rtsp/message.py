@@ -6,6 +6,7 @@ HEAD_BYTES_MAX = 16_384
 BODY_BYTES_MAX = 65_536
 _HEADERS_MAX = 100
 _DIGITS_MAX = 9
+_CONTROLS = dict.fromkeys((*range(0x20), 0x7F))
 
 
 class MessageError(ValueError):
@@ -26,10 +27,10 @@ class Response:
 
 
 def request(method: str, url: str, sequence: int, headers: dict[str, str]) -> bytes:
-    """Return the bytes of a request without a body."""
+    """Return the bytes of a request without a body. Control characters are left out: they would begin another line."""
     lines = [f"{method} {url} RTSP/1.0", f"CSeq: {sequence}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return ("\r\n".join(line.translate(_CONTROLS) for line in lines) + "\r\n\r\n").encode()
 
 
 def parse(data: bytes) -> tuple[Response, int] | None:

@@ -24,6 +24,8 @@ _NOISE_BYTES_MAX = 65_536
 """Bytes that are neither RTSP nor interleaved packets; some cameras lose their place, but not by more."""
 _ATTEMPTS_MAX = 2
 """Answers to a 401 in one request: the second is for a nonce that has become stale."""
+_MESSAGES_MAX = 500
+"""Responses and requests of the server in one visit; servers that keep alive send one a second at most."""
 _PACKET_HEADER = 4
 _VERBS = (b"RTSP", b"OPTI", b"ANNO", b"SET_", b"GET_", b"REDI", b"TEAR", b"PAUS", b"DESC", b"PLAY")
 
@@ -61,7 +63,7 @@ class Session:
         self._reorder = Reorder()
         self._channel = 0
         self._unparsed = b""
-        self._noise_bytes = 0
+        self._noise_bytes = self._messages = 0
         self._is_h264 = True
         self._skipping = False
         self._outgoing: list[bytes] = []
@@ -143,12 +145,16 @@ class Session:
             try:
                 parsed = message.parse(data[place : place + message.HEAD_BYTES_MAX + message.BODY_BYTES_MAX])
             except message.MessageError as error:
-                self._fail(FailureReason.PROTOCOL_ERROR, f"the server sent {error}")
+                self.fail(FailureReason.PROTOCOL_ERROR, f"the server sent {error}")
                 return
             if parsed is None:
                 break
             response, length = parsed
             place += length
+            self._messages += 1
+            if self._messages > _MESSAGES_MAX:
+                self.fail(FailureReason.FLOOD, f"the server sent more than {_MESSAGES_MAX} messages")
+                return
             self._handle_response(response)
         self._unparsed = b"" if self.over else data[place:]
 
@@ -160,14 +166,19 @@ class Session:
         for ordered in self._reorder.push(packet):
             self._assemble(ordered)
 
+    def fail(self, reason: FailureReason, detail: str) -> None:
+        """End the visit with a failure. Does nothing if it is over."""
+        if not self.over:
+            self.failure = Failure(reason, detail)
+
     def connection_closed(self) -> None:
         """Fail if the visit is not over: the server has closed the connection."""
         if not self.over:
             where = "while streaming" if self.playing else f"after {self._method}"
             if self.damaged:
-                self._fail(FailureReason.DAMAGED, f"{self.damaged} keyframes came, none of them whole, then it closed")
+                self.fail(FailureReason.DAMAGED, f"{self.damaged} keyframes came, none of them whole, then it closed")
             else:
-                self._fail(FailureReason.PROTOCOL_ERROR, f"the server closed the connection {where}")
+                self.fail(FailureReason.PROTOCOL_ERROR, f"the server closed the connection {where}")
 
     def _can_skip(self, data: bytes, place: int) -> bool:
         """Whether the packet at `place` is a plain slice of a picture that is no keyframe, by two bytes of it.
@@ -221,16 +232,16 @@ class Session:
     def _authenticate(self, response: message.Response) -> None:
         challenge = auth.choose(response.headers.get("www-authenticate", ""))
         if not self._user:
-            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a user and password; the URL has none")
+            self.fail(FailureReason.UNAUTHORIZED, "the server asks for a user and password; the URL has none")
         elif challenge is None:
-            self._fail(FailureReason.UNAUTHORIZED, "the server asks for a kind of authentication that is not supported")
+            self.fail(FailureReason.UNAUTHORIZED, "the server asks for a kind of authentication that is not supported")
         elif self._attempts >= _ATTEMPTS_MAX or (challenge == self._challenge and self._attempts):
-            self._fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
+            self.fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
         else:
             if self._challenge is None or challenge.nonce != self._challenge.nonce:
                 self._nonce_count = 0
             if self._attempts and not challenge.algorithm:
-                self._fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
+                self.fail(FailureReason.UNAUTHORIZED, "the server refuses this user and password")
                 return
             self._challenge = challenge
             self._attempts += 1
@@ -240,24 +251,24 @@ class Session:
         status = response.status
         detail = f"{self._method} answered with {status} {response.reason}"
         if status == 403:
-            self._fail(FailureReason.UNAUTHORIZED, detail)
+            self.fail(FailureReason.UNAUTHORIZED, detail)
         elif status in (404, 410):
-            self._fail(FailureReason.NOT_FOUND, f"the server has no stream of that name ({detail})")
+            self.fail(FailureReason.NOT_FOUND, f"the server has no stream of that name ({detail})")
         elif status == 415:
-            self._fail(FailureReason.UNSUPPORTED_CODEC, detail)
+            self.fail(FailureReason.UNSUPPORTED_CODEC, detail)
         else:
-            self._fail(FailureReason.PROTOCOL_ERROR, detail)
+            self.fail(FailureReason.PROTOCOL_ERROR, detail)
 
     def _handle_description(self, response: message.Response) -> None:
         description = sdp.parse(response.body)
         track = description.video()
         if track is None:
             kinds = ", ".join(sorted({track.kind for track in description.tracks})) or "nothing"
-            self._fail(FailureReason.NO_VIDEO, f"the session offers {kinds}, but no video")
+            self.fail(FailureReason.NO_VIDEO, f"the session offers {kinds}, but no video")
             return
         if track.codec is None or track.interleaves:
             coding = "interleaved order" if track.codec else repr(track.encoding or track.payload_type)
-            self._fail(FailureReason.UNSUPPORTED_CODEC, f"video in {coding}; supported over RTSP: H264, H265")
+            self.fail(FailureReason.UNSUPPORTED_CODEC, f"video in {coding}; supported over RTSP: H264, H265")
             return
         headers = response.headers
         base = headers.get("content-base") or headers.get("content-location") or self._url
@@ -276,7 +287,7 @@ class Session:
     def _handle_setup(self, response: message.Response) -> None:
         self._session_id = response.headers.get("session", "").partition(";")[0].strip()
         if not self._session_id:
-            self._fail(FailureReason.PROTOCOL_ERROR, "SETUP answered without a session")
+            self.fail(FailureReason.PROTOCOL_ERROR, "SETUP answered without a session")
             return
         for parameter in response.headers.get("transport", "").split(";"):
             name, _, value = parameter.strip().partition("=")
@@ -314,11 +325,8 @@ class Session:
         end = min(starts, default=len(data))
         self._noise_bytes += end - place
         if self._noise_bytes > _NOISE_BYTES_MAX or not self._answered:
-            self._fail(FailureReason.PROTOCOL_ERROR, f"the server does not speak RTSP: {data[place : place + 16]!r}")
+            self.fail(FailureReason.PROTOCOL_ERROR, f"the server does not speak RTSP: {data[place : place + 16]!r}")
         return end
-
-    def _fail(self, reason: FailureReason, detail: str) -> None:
-        self.failure = Failure(reason, detail)
 
 
 def _begins_message(data: bytes, place: int) -> bool:

@@ -4,7 +4,6 @@ The address is checked after the name was looked up, and the connection is made 
 to another address a moment later leads nowhere else.
 """
 
-import errno
 import io
 import ipaddress
 import os
@@ -15,14 +14,14 @@ from urllib.parse import unquote, urlsplit
 from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
 from engine.feed.camera_url import DEFAULT_PORTS
-from engine.feed.demux_progress import Progress, SourceError
 from engine.feed.destinations import Destinations
+from engine.feed.own_limits import is_own_limit, own_limit_detail
+from engine.feed.sources.progress import Progress, SourceError
 from engine.feed.tls import client_context
 from engine.model.visit import FailureReason
 
 _ADDRESSES_MAX = 8
 """Most addresses of one name that are tried."""
-_OWN_ERRNO = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)
 _READ_BYTES = 65_536
 _SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 """As socket.getaddrinfo gives it."""
@@ -78,6 +77,8 @@ class Connections:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
+            if is_own_limit(error):
+                raise SourceError(FailureReason.EXHAUSTED, own_limit_detail(error)) from error
             said = error.strerror if isinstance(error, OSError) else "it is no name"
             detail = f"the host's name does not resolve: {said}"
             raise SourceError(FailureReason.DNS, detail) from error
@@ -120,6 +121,8 @@ class Connections:
         return wrapped
 
     def _failure(self, error: OSError) -> SourceError:
+        if is_own_limit(error):
+            return SourceError(FailureReason.EXHAUSTED, own_limit_detail(error))
         if isinstance(error, TimeoutError):
             return self.progress.late()
         if isinstance(error, ConnectionRefusedError):
@@ -127,8 +130,6 @@ class Connections:
         if isinstance(error, ssl.SSLError):
             return SourceError(FailureReason.PROTOCOL_ERROR, f"no TLS: {error.reason or error.strerror or error}")
         said = os.strerror(error.errno) if error.errno else str(error)
-        if error.errno in _OWN_ERRNO:
-            return SourceError(FailureReason.EXHAUSTED, f"the engine cannot open a connection: {said}")
         if self.progress.connected_ns:
             return SourceError(FailureReason.PROTOCOL_ERROR, f"the server broke off the connection: {said}")
         return SourceError(FailureReason.UNREACHABLE, said)

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url
-from engine.feed.demux_progress import SourceError
 from engine.feed.sources.connection import Connections
 from engine.feed.sources.http import Answer, get
 from engine.feed.sources.playlist import (
@@ -29,6 +28,7 @@ from engine.feed.sources.playlist import (
     Segment,
     read_playlist,
 )
+from engine.feed.sources.progress import SourceError
 from engine.model.visit import FailureReason
 from engine.redact import redact
 

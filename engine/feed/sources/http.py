@@ -13,10 +13,10 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url
-from engine.feed.demux_progress import Progress, SourceError
 from engine.feed.rtsp import auth
 from engine.feed.sources.connection import Connections, Received, port_of
 from engine.feed.sources.playlist import ByteRange
+from engine.feed.sources.progress import Progress, SourceError
 from engine.model.visit import FailureReason
 from engine.redact import redact
 

@@ -86,7 +86,6 @@ class _Reader:
         self._number = 0
         self._key: Key | None = None
         self._start: Part | None = None
-        self._range: ByteRange | None = None
         self._next_byte: dict[str, int] = {}
         self._range_text = ""
         self._target_s = 0.0

@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from engine.feed.demux_progress import Progress, SourceError
+from engine.feed.own_limits import own_limit_detail
 from engine.feed.sources.connection import Connections
+from engine.feed.sources.progress import Progress, SourceError
 from engine.model.visit import FailureReason
 
 _SECURE = ("rtsps", "rtmps")
@@ -52,8 +53,7 @@ class Relay:
             threading.Thread(target=self._run, args=(self._listener,), name="relay", daemon=True).start()
         except (OSError, RuntimeError) as error:
             self._close()
-            detail = f"the engine cannot start a relay: {getattr(error, 'strerror', None) or error}"
-            raise SourceError(FailureReason.EXHAUSTED, detail) from error
+            raise SourceError(FailureReason.EXHAUSTED, own_limit_detail(error)) from error
         return self
 
     def __exit__(

@@ -16,7 +16,15 @@ from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.verdict import Verdict
-from engine.model.visit import CheckNowReport, FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
+from engine.model.visit import (
+    NOT_JUDGED,
+    CheckNowReport,
+    FailureReason,
+    FeedKind,
+    VisitFailure,
+    VisitOrder,
+    VisitTimings,
+)
 from engine.runtime.log import logger, report
 from engine.runtime.log_events import OUTAGE_BEGAN, OUTAGE_ENDED, PAUSE_ENDED
 from engine.scheduler import capacity_warnings
@@ -50,6 +58,8 @@ from engine.scheduler.status import camera_plan_report, pause_status, scheduler_
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
+STUCK_AFTER_NS = 20 * NS_PER_S
+"""Longer than silence: a loop with much to do on a loaded machine has turns, but late."""
 _CLOCK_JUMP_NS = NS_PER_S
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
@@ -183,7 +193,7 @@ class Visits:
     def failed(self, failure: VisitFailure, now_ns: int) -> VisitFailure | None:
         """End a visit that brought no keyframe. Returns the failure if the camera is to be judged by it.
 
-        Returns None if no such visit is in flight, if FFmpeg tries once more, or if the engine is at fault.
+        Returns None if no such visit is in flight, if FFmpeg tries once more, or for one of NOT_JUDGED.
         """
         order = self._feeders.end(failure.visit_id)
         if order is None:
@@ -196,25 +206,29 @@ class Visits:
             return None
         self._observe(order, failure.timings, failure.reason)
         self._handle(VisitEnded(failure.visit_id, failure.reason), now_ns)
-        return None if failure.reason == FailureReason.INTERNAL else failure
+        return None if failure.reason in NOT_JUDGED else failure
 
     def heartbeat(self, name: str, status: feed_pb2.FeederStatus, now_ns: int) -> None:
         """Note that a feeder is alive, and how many visits it takes."""
         kind = wire.feeder_kind(status)
-        if self._feeders.heartbeat(name, kind, status.capacity, status.stuck_threads, now_ns):
+        if self._feeders.heartbeat(name, kind, status.capacity, status.stuck_threads, status.turn_age_ns, now_ns):
             logger().info("feeder ready", name=name, kind=kind, capacity=status.capacity)
         self._metrics.stuck_threads(self._feeders.stuck_threads)
         self._place(now_ns)
 
     def feeder_lost(self, name: str, now_ns: int) -> None:
-        """End the visits of a feeder that ended, as internal: they say nothing about the cameras."""
+        """End the visits of a feeder that ended, as lost: they say nothing about the cameras."""
         for order in self._feeders.lost(name):
-            self._observe(order, VisitTimings(), FailureReason.INTERNAL)
-            self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
+            self._observe(order, VisitTimings(), FailureReason.LOST)
+            self._handle(VisitEnded(order.visit_id, FailureReason.LOST), now_ns)
 
     def silent_feeders(self, now_ns: int) -> set[str]:
         """Return the feeders whose heartbeat is overdue."""
         return self._feeders.silent(now_ns, SILENT_AFTER_NS)
+
+    def stuck_feeders(self) -> set[str]:
+        """Return the feeders that send heartbeats, but whose event loop does not move."""
+        return self._feeders.stuck(STUCK_AFTER_NS)
 
     def drain_unvisited(self) -> list[VisitFailure]:
         """Return cameras that count as offline without a visit since the last call: their host is out, or no gateway
@@ -299,8 +313,8 @@ class Visits:
             if not self._send(wire.pack_order(order), name.encode()):
                 logger().error("feeder does not take orders", name=name)
                 self._feeders.end(order.visit_id)
-                self._observe(order, VisitTimings(), FailureReason.INTERNAL)
-                self._handle(VisitEnded(order.visit_id, FailureReason.INTERNAL), now_ns)
+                self._observe(order, VisitTimings(), FailureReason.LOST)
+                self._handle(VisitEnded(order.visit_id, FailureReason.LOST), now_ns)
 
     def _observe(self, order: VisitOrder, timings: VisitTimings, outcome: str) -> None:
         if order.visit_id in self._fallbacks:

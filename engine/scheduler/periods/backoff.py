@@ -14,6 +14,8 @@ _LASTING = frozenset(
         FailureReason.NO_VIDEO,
         FailureReason.UNSUPPORTED_CODEC,
         FailureReason.SOURCE_REFUSED,
+        FailureReason.REDIRECT_REFUSED,
+        FailureReason.FLOOD,
     }
 )
 _DOUBLINGS_MAX = 32

@@ -15,7 +15,7 @@ from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.model.camera import KeyPoint
-from engine.model.visit import FailureReason
+from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import CLASSES, CameraClass, base_class, periods_ns
 from engine.scheduler.deterministic_random import uniform
 from engine.scheduler.events import CameraPlan
@@ -160,11 +160,9 @@ class Timing:
             self._schedule_next_period(slot, now_ns)
 
     def after_failure(self, slot: int, reason: FailureReason, now_ns: int) -> None:
-        """Schedule the next visit after a failure. `internal` is our own fault and does not count against the
-        camera.
-        """
+        """Schedule the next visit after a failure. One by which the camera is not judged does not count against it."""
         table, settings = self._table, self._settings
-        if reason == FailureReason.INTERNAL:
+        if reason in NOT_JUDGED:
             if table.flags[slot] & PERIODIC:
                 self._record_periods(slot, 0, -1, "internal")  # takes back what record_start counted as kept
             self._schedule_once(slot, now_ns + ns(first_wait_s(reason, settings)))

@@ -255,7 +255,7 @@ def test_redirects_are_followed_a_few_times_and_only_to_rtsp() -> None:
 
     with peer(to("file:///etc/passwd")) as port:
         end = failure_of(f"rtsp://127.0.0.1:{port}/1")
-        assert end.reason is FailureReason.PROTOCOL_ERROR
+        assert end.reason is FailureReason.REDIRECT_REFUSED
         assert "'file' is not allowed" in end.detail
     with peer(to("rtsp://[::1/1")) as port:
         end = failure_of(f"rtsp://127.0.0.1:{port}/1")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.visit import FailureReason
+from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import base_class
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -193,7 +193,7 @@ class Auditor:
         seen.since_ns = now_ns
         if failure is None:
             seen.failed, seen.not_before_ns = False, 0
-        elif failure != FailureReason.INTERNAL:
+        elif failure not in NOT_JUDGED:
             if flight.probes and flight.host in self._out:
                 self._out[flight.host] = now_ns + round(settings.outage_probe_s * SECOND)
             seen.failed = not seen.plan.push
@@ -210,7 +210,7 @@ class Auditor:
                     self._fail(f"visit {action.visit_id} expired, and was not under way that long")
                 else:
                     self._expired += 1
-                    self._land(flight, action.visit_id, FailureReason.INTERNAL, now_ns)
+                    self._land(flight, action.visit_id, FailureReason.LOST, now_ns)
             case PresumedOffline():
                 self._presume(action, now_ns)
             case OutageBegan():

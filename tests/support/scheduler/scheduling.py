@@ -31,7 +31,7 @@ from engine.scheduler.status import camera_plan_report, scheduler_status
 
 SECOND = 1_000_000_000
 HOUR_S = 3600.0
-LOST = "lost"
+LOST = "unanswered"
 """As an answer: the visit order never ends."""
 
 Answer = Callable[[str, float], "FailureReason | str | None"]

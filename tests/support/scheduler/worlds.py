@@ -148,7 +148,7 @@ class World:
             self._turns[camera] = self._turns.get(camera, 0) + 1
             return FailureReason.TIMEOUT_KEYFRAME if self._turns[camera] % 2 else None
         fate = self._chance.random() if self.plan.broken else 1.0
-        return LOST if fate < 0.01 else FailureReason.INTERNAL if fate < 0.02 else None
+        return LOST if fate < 0.01 else FailureReason.EXHAUSTED if fate < 0.02 else None
 
     def _verdict(self, camera: str, at_s: float) -> tuple[State, State] | None:
         if not self.plan.broken:

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from engine.model.visit import FailureReason
+from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.periods.backoff import backoff_ns, ceiling_ns, failure_count, updated_memory
 from tests.support.scheduler.scheduling import LOST, SECOND, Patrol, cameras, key_cameras, settings
 
 CONNECT = {FailureReason.REFUSED, FailureReason.DNS, FailureReason.UNREACHABLE, FailureReason.TIMEOUT_CONNECT}
 LASTING = {
     FailureReason.UNAUTHORIZED, FailureReason.NOT_FOUND, FailureReason.NO_VIDEO, FailureReason.UNSUPPORTED_CODEC,
-    FailureReason.SOURCE_REFUSED,
+    FailureReason.SOURCE_REFUSED, FailureReason.REDIRECT_REFUSED, FailureReason.FLOOD,
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def test_a_camera_that_fails_is_left_alone_twice_as_long_each_time_up_to_the_cei
     assert patrol.run(700).gaps("c000") == [30, 60, 120, 120, 120, 120, 120]
 
 
-@pytest.mark.parametrize("reason", [reason for reason in FailureReason if reason != FailureReason.INTERNAL])
+@pytest.mark.parametrize("reason", [reason for reason in FailureReason if reason not in NOT_JUDGED])
 def test_the_first_wait_goes_by_the_reason(reason: FailureReason) -> None:
     patrol = failing(
         reason, period_s=3600, backoff_stream_first_s=30, backoff_connect_first_s=60, backoff_lasting_first_s=300

@@ -210,7 +210,7 @@ def test_an_answer_after_its_time_is_passed_over() -> None:
 
 
 def test_ids_of_visits_count_up_and_none_is_given_twice() -> None:
-    patrol = Patrol(settings(period_s=10), takes_s=1, answer=lambda *_: FailureReason.INTERNAL)
+    patrol = Patrol(settings(period_s=10), takes_s=1, answer=lambda *_: FailureReason.EXHAUSTED)
     patrol.handle(cameras(10))
     patrol.handle(key_cameras(10))
     patrol.run(200)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.config.calendar import Calendar
-from engine.model.visit import FailureReason
+from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.events import (
     CameraPlan,
     CamerasRemoved,
@@ -170,8 +170,9 @@ def test_other_platforms_are_not_drawn_in() -> None:
     assert {len(patrol.gaps(f"d{n:03}")) for n in range(20)} <= {9, 10}
 
 
-def test_failures_of_our_own_are_no_outage() -> None:
-    patrol = Patrol(settings(outage_cameras_min=4), answer=lambda *_: FailureReason.INTERNAL)
+@pytest.mark.parametrize("reason", [FailureReason.INTERNAL, *sorted(NOT_JUDGED)])
+def test_failures_of_our_own_are_no_outage(reason: FailureReason) -> None:
+    patrol = Patrol(settings(outage_cameras_min=4), answer=lambda *_: reason)
     patrol.handle(cameras(40, host=HOST))
     assert patrol.run(300).actions_of(OutageBegan) == []
 

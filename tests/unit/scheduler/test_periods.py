@@ -8,7 +8,7 @@ import pytest
 
 from engine.model.camera import KeyPoint
 from engine.model.verdict import State
-from engine.model.visit import FailureReason
+from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.events import CameraPlan, CamerasUpserted
 from tests.support.scheduler.scheduling import SECOND, Patrol, Start, cameras, key_cameras, settings
 
@@ -167,11 +167,12 @@ def test_status_counts_looks_periods_and_achieved_gaps_by_class() -> None:
     assert classes["key_point"].looks_total == sum(start.kind == "key_point" for start in patrol.starts)
 
 
-def test_a_visit_that_our_own_fault_ended_is_no_look_and_is_made_up_soon() -> None:
+@pytest.mark.parametrize("reason", sorted(NOT_JUDGED))
+def test_a_visit_that_our_own_fault_ended_is_no_look_and_is_made_up_soon(reason: FailureReason) -> None:
     broken = {"from_s": 500.0, "until_s": 510.0}
     patrol = Patrol(
         settings(backoff_stream_first_s=20),
-        answer=lambda _, at_s: FailureReason.INTERNAL if broken["from_s"] <= at_s < broken["until_s"] else None,
+        answer=lambda _, at_s: reason if broken["from_s"] <= at_s < broken["until_s"] else None,
     )
     patrol.handle(cameras(50))
     patrol.run(2000)
