@@ -64,7 +64,7 @@ class FeedSettings(Section):
     demuxer_memory_max: int = key(
         1_073_741_824,
         "Most memory of a demuxer process. Near it, the visit that holds most ends as `flood`, and the process is "
-        "replaced when its other visits have ended; at the ceiling the kernel refuses it more.",
+        "replaced when its other visits have ended; the kernel refuses it twice as much.",
         unit="B",
         ge=268_435_456,
         le=68_719_476_736,

@@ -88,18 +88,26 @@ class DemuxPool:
         return self._relieved or self.stuck >= self._settings.demux_stuck_max
 
     def submit(self, order: VisitOrder) -> bool:
-        """Begin a visit. Returns False if `capacity` visits are in flight."""
+        """Begin a visit. Returns False if `capacity` visits are in flight, or no other thread can be started."""
         flight = _Flight(order, self._settings)
         with self._lock:
-            if len(self._flights) >= self.capacity:
+            if len(self._flights) >= self.capacity or not self._has_thread_for(len(self._flights) + 1):
                 return False
             self._flights.add(flight)
-            if self._usable_threads < len(self._flights):
-                self._usable_threads += 1
-                thread = threading.Thread(target=self._work, name=f"demux-{self._usable_threads}", daemon=True)
-                self._threads.add(thread)
-                thread.start()
         self._orders.put(flight)
+        return True
+
+    def _has_thread_for(self, visits: int) -> bool:
+        """Start another thread if so many visits need one. Returns False if the system gives none."""
+        if self._usable_threads >= visits:
+            return True
+        thread = threading.Thread(target=self._work, name=f"demux-{self._usable_threads + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._usable_threads += 1
+        self._threads.add(thread)
         return True
 
     def tick(self, now_ns: int) -> None:
