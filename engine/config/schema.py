@@ -21,9 +21,9 @@ class FeedSettings(Section):
         "local files.",
     )
     demux_protocols: tuple[str, ...] = key(
-        ("tcp", "tls", "http", "https", "rtmp", "hls", "httpproxy", "crypto", "udp", "rtp"),
-        "FFmpeg protocols that demuxers may use, nested ones included, so that an HLS playlist cannot name a "
-        "local file.",
+        ("tcp", "tls", "http", "https", "rtmp", "hls", "crypto"),
+        "Protocols that demuxers may use; `crypto` is encrypted HLS. The engine opens every connection itself, so "
+        "`httpproxy`, `udp` and `rtp`, which FFmpeg could use, mean nothing any more.",
         hot=False,
     )
     deadline_s: float = key(12.0, "Longest duration of a visit, enforced outside FFmpeg.", unit="s", ge=0.5, le=120)
@@ -46,12 +46,13 @@ class FeedSettings(Section):
     )
     visit_bytes_max: int = key(
         134_217_728,
-        "Most bytes that one RTSP visit receives; a server that sends more and no keyframe is a `flood`.",
+        "Most bytes that one visit receives, all that an HLS stream takes included; a server that sends more and no "
+        "keyframe is a `flood`.",
         unit="B",
         ge=16_777_216,
         le=17_179_869_184,
     )
-    redirects_max: int = key(3, "Most RTSP redirects followed in one visit.", ge=0, le=10)
+    redirects_max: int = key(3, "Most redirects (RTSP, HTTP) followed in one visit.", ge=0, le=10)
     tls_verify: bool = key(False, "Check the certificates of RTSPS and HTTPS cameras. Few cameras have valid ones.")
     visits_per_feeder_max: int = key(1000, "Most visits in flight in one feeder process.", ge=1, le=10_000, hot=False)
     feeders: int = key(1, "Number of feeder processes, which visit RTSP cameras (asyncio).", ge=1, le=64, hot=False)
@@ -60,6 +61,15 @@ class FeedSettings(Section):
     )
     demux_threads: int = key(16, "Most visits in flight in one demuxer process.", ge=1, le=256, hot=False)
     demux_stuck_max: int = key(4, "A demuxer process with this many stuck threads is replaced.", ge=1, le=64, hot=False)
+    demuxer_memory_max: int = key(
+        1_073_741_824,
+        "Most memory of a demuxer process. Near it, the visit that holds most ends as `flood`, and the process is "
+        "replaced when its other visits have ended; the kernel refuses it twice as much.",
+        unit="B",
+        ge=268_435_456,
+        le=68_719_476_736,
+        hot=False,
+    )
 
 
 class IntakeSettings(Section):

@@ -13,7 +13,7 @@ from engine.redact import redact
 _KNOWN_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 """What an operator may allow. FFmpeg's other protocols (concat:, pipe:, data:, ...) can never be allowed."""
 
-_DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
+DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
 _PLAIN_URL = re.compile(
     r"([a-z]+)://(?:[A-Za-z0-9_.~%!$&*+,;=:-]*@)?([A-Za-z0-9.-]+)(?::([0-9]{1,4}))?(?:/[!-\x22$-~]*)?\Z", re.ASCII
 )
@@ -75,14 +75,14 @@ def uplink_and_host(url: str) -> tuple[str, str]:
     if plain is not None:
         scheme, host, port = plain.groups()
         host = host.lower()
-        return f"{host}:{(port and int(port)) or _DEFAULT_PORTS.get(scheme, 0)}", host
+        return f"{host}:{(port and int(port)) or DEFAULT_PORTS.get(scheme, 0)}", host
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
     except ValueError:
         return "", ""
     try:
-        return (f"{host}:{parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0)}" if host else ""), host
+        return (f"{host}:{parts.port or DEFAULT_PORTS.get(parts.scheme.lower(), 0)}" if host else ""), host
     except ValueError:
         return "", host
 

@@ -13,18 +13,18 @@ import structlog
 from engine.clock import monotonic_ns, ns, seconds
 from engine.config.schema import FeedSettings
 from engine.feed.broken_visit import broken_visit
-from engine.feed.camera_url import has_host_name
-from engine.feed.demux_progress import Progress
 from engine.feed.demux_visit import demux_visit
 from engine.feed.failure import visit_failure
 from engine.feed.own_limits import DescriptorBudget, own_limit_detail
+from engine.feed.sources.progress import Progress, SourceError
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
 VisitOutcome = Keyframe | VisitFailure
 
-_DESCRIPTORS_PER_VISIT = 4
-"""An HLS visit has its playlist, a segment and a key open at once."""
+_HEAVY_BYTES_MIN = 1 << 20
+_DESCRIPTORS_PER_VISIT = 6
+"""An RTMP visit has the camera's connection, and a relay: its listener, both ends of its connection, its selector."""
 _GRACE_NS = 200_000_000
 """FFmpeg's own time-out may be about to return with a better reason."""
 
@@ -32,10 +32,9 @@ _GRACE_NS = 200_000_000
 class _Flight:
     """A visit in flight. The thread that visits and the pool's tick both want to end it; the first to claim does."""
 
-    def __init__(self, order: VisitOrder) -> None:
+    def __init__(self, order: VisitOrder, settings: FeedSettings) -> None:
         self.order = order
-        self.progress = Progress()
-        self.deadline_ns = self.progress.began_ns + order.deadline_ns
+        self.progress = Progress(order.deadline_ns, settings.visit_bytes_max)
         self.thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ended = False
@@ -60,6 +59,7 @@ class DemuxPool:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._usable_threads = 0
+        self._relieved = False
         self._descriptors = DescriptorBudget()
         self.stuck_total = 0
 
@@ -84,28 +84,36 @@ class DemuxPool:
 
     @property
     def exhausted(self) -> bool:
-        """Whether so many threads are stuck that the process should be replaced."""
-        return self.stuck >= self._settings.demux_stuck_max
+        """Whether the process should be replaced: so many threads are stuck, or so much memory is used."""
+        return self._relieved or self.stuck >= self._settings.demux_stuck_max
 
     def submit(self, order: VisitOrder) -> bool:
-        """Begin a visit. Returns False if `capacity` visits are in flight."""
-        flight = _Flight(order)
+        """Begin a visit. Returns False if `capacity` visits are in flight, or no other thread can be started."""
+        flight = _Flight(order, self._settings)
         with self._lock:
-            if len(self._flights) >= self.capacity:
+            if len(self._flights) >= self.capacity or not self._has_thread_for(len(self._flights) + 1):
                 return False
             self._flights.add(flight)
-            if self._usable_threads < len(self._flights):
-                self._usable_threads += 1
-                thread = threading.Thread(target=self._work, name=f"demux-{self._usable_threads}", daemon=True)
-                self._threads.add(thread)
-                thread.start()
         self._orders.put(flight)
+        return True
+
+    def _has_thread_for(self, visits: int) -> bool:
+        """Start another thread if so many visits need one. Returns False if the system gives none."""
+        if self._usable_threads >= visits:
+            return True
+        thread = threading.Thread(target=self._work, name=f"demux-{self._usable_threads + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._usable_threads += 1
+        self._threads.add(thread)
         return True
 
     def tick(self, now_ns: int) -> None:
         """End visits whose deadline has passed."""
         with self._lock:
-            late = [flight for flight in self._flights if now_ns > flight.deadline_ns + _GRACE_NS]
+            late = [flight for flight in self._flights if now_ns > flight.progress.deadline_ns + _GRACE_NS]
         for flight in late:
             if flight.claim():
                 with self._lock:
@@ -115,6 +123,24 @@ class DemuxPool:
                     self.stuck_total += 1
                 structlog.get_logger().warning("demuxing thread is stuck", camera_id=flight.order.camera_id)
                 self._on_end(_deadline_failure(flight))
+                flight.progress.stop(flight.progress.late())  # a thread that waits for a camera returns
+
+    def relieve(self) -> None:
+        """End the visit for which most bytes are held: the process is near its memory ceiling, and is to be replaced.
+
+        The other visits go on. A second call does nothing.
+        """
+        if self._relieved:
+            return
+        self._relieved = True
+        with self._lock:
+            flights = list(self._flights)
+        heaviest = max(flights, key=lambda flight: flight.progress.held_bytes, default=None)
+        if heaviest is None or heaviest.progress.held_bytes < _HEAVY_BYTES_MIN:
+            return  # none is to blame: what is used is left over from earlier visits
+        held = heaviest.progress.held_bytes
+        detail = f"{held >> 20} MiB came that are not one whole packet, and the demuxer is near feed.demuxer_memory_max"
+        heaviest.progress.stop(SourceError(FailureReason.FLOOD, detail))
 
     def close(self, timeout_s: float) -> None:
         """Stop the threads, waiting up to `timeout_s` for visits in flight. Stuck threads die with the process."""
@@ -152,7 +178,7 @@ def fetch_now(url: str, settings: FeedSettings, deadline_ns: int | None = None) 
     For `patrol check`.
     """
     order = VisitOrder(0, "", url, deadline_ns or ns(settings.deadline_s), FeedKind.DEMUX)
-    flight = _Flight(order)
+    flight = _Flight(order, settings)
     ends: SimpleQueue[VisitOutcome] = SimpleQueue()
 
     def work() -> None:
@@ -180,14 +206,9 @@ def _end_of(flight: _Flight, settings: FeedSettings) -> VisitOutcome:
 
 def _deadline_failure(flight: _Flight) -> VisitFailure:
     progress, order = flight.progress, flight.order
-    after = f"within {seconds(order.deadline_ns):g} s"
-    if not progress.opened_ns:
-        # FFmpeg breaks off a connection attempt in time, but neither the lookup of a name nor its own computing.
-        resolved = not has_host_name(order.url)
-        reason = FailureReason.TIMEOUT_KEYFRAME if resolved else FailureReason.TIMEOUT_CONNECT
-        detail = f"the source could not be opened {after}"
-    elif progress.damaged:
+    late = progress.late()
+    reason, detail = late.reason, late.detail
+    if progress.damaged:
+        after = f"within {seconds(order.deadline_ns):g} s"
         reason, detail = FailureReason.DAMAGED, f"{progress.damaged} keyframes came {after}, none of them whole"
-    else:
-        reason, detail = FailureReason.TIMEOUT_KEYFRAME, f"no keyframe {after}"
     return visit_failure(order, reason, detail, progress.timings(whole=False))

@@ -1,4 +1,7 @@
-"""One visit through FFmpeg's demuxers: open, first keyframe with its parameter sets, close. Blocks; decodes nothing."""
+"""One visit through FFmpeg's demuxers: open, first keyframe with its parameter sets, close. Blocks; decodes nothing.
+
+FFmpeg connects to nothing but this machine: what it reads comes from `engine.feed.sources`.
+"""
 
 import contextlib
 import logging
@@ -8,13 +11,19 @@ from urllib.parse import urlsplit
 import av
 import av.error
 
-from engine.clock import NS_PER_S, monotonic_ns, ns, seconds, wall_ns
+from engine.clock import NS_PER_S, monotonic_ns, wall_ns
 from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_url, file_path
-from engine.feed.demux_failure import explain, timed_out
-from engine.feed.demux_progress import Progress
+from engine.feed.demux_failure import explain
 from engine.feed.failure import visit_failure
+from engine.feed.sources.connection import Connections
+from engine.feed.sources.hls import Hls, SegmentFile
+from engine.feed.sources.http import Answer, get
+from engine.feed.sources.playlist import START as PLAYLIST_START
+from engine.feed.sources.progress import Progress, SourceError
+from engine.feed.sources.relay import Relay
+from engine.media.jpeg import END_OF_IMAGE, START_OF_IMAGE
 from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
@@ -28,21 +37,24 @@ _CODECS = {"h264": Codec.H264, "hevc": Codec.H265, "mjpeg": Codec.MJPEG}
 _TO_ANNEX_B = {Codec.H264: "h264_mp4toannexb", Codec.H265: "hevc_mp4toannexb"}
 _PACKETS_MAX = 20_000
 _LOG_LINES_MAX = 100
-_OPENING_SHARE = 0.9
-"""Share of the time after which FFmpeg must know the streams; the rest is for finding out why it does not."""
-_PROBE: dict[str, dict[str, str]] = {
-    # The SDP names the codec: nothing to probe.
-    "rtsp": {"analyzeduration": "1", "probesize": "32"},
-    "rtsps": {"analyzeduration": "1", "probesize": "32"},
-    # The tags' headers name the codec, but audio and video arrive one after the other; this is how long FFmpeg waits
-    # for the second.
-    "rtmp": {"analyzeduration": "1000000", "probesize": "500000"},
-    "rtmps": {"analyzeduration": "1000000", "probesize": "500000"},
-    "http": {"analyzeduration": "1000000", "probesize": "500000"},
-    "https": {"analyzeduration": "1000000", "probesize": "500000"},
-    "file": {},
+_READ_BYTES = 65_536
+_NEXT_PICTURE = END_OF_IMAGE + START_OF_IMAGE + b"\xff"
+_FORMATS = (
+    "flv,live_flv,mpegts,mpeg,mov,mp4,matroska,webm,avi,mpjpeg,mjpeg,jpeg_pipe,h264,hevc,"
+    "aac,mp3,ogg,wav"  # sound without a picture, to say so
+)
+"""What a server may send. Not among them: formats that name other files or addresses (HLS, DASH, SDP, lists)."""
+_OF_BYTES = {
+    "format_whitelist": _FORMATS,
+    "protocol_whitelist": "none",  # nothing that these bytes name is opened
+    # The headers name the codec, but audio and video arrive one after the other; this is how long FFmpeg waits for the
+    # second.
+    "analyzeduration": "1000000",
+    "probesize": "500000",
 }
-_WEB_PAGE = "the server answers with a web page, not with video"
+_NO_STREAM = (av.error.InvalidDataError, av.error.ArgumentError, UnicodeDecodeError)
+"""What FFmpeg and PyAV raise for bytes that are no stream of a format that they may be."""
+_Container = av.container.InputContainer
 
 
 def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
@@ -53,27 +65,113 @@ def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -
         return _failure(order, progress, FailureReason.SOURCE_REFUSED, str(error))
     if av.logging.get_level() != av.logging.ERROR:  # whoever decodes in this process silences FFmpeg
         av.logging.set_level(av.logging.ERROR)
+    scheme = urlsplit(order.url).scheme.lower()
+    visit = _visit_file if scheme == "file" else _visit_http if scheme in ("http", "https") else _visit_relayed
     with av.logging.Capture(local=True) as log:
         try:
-            return _visit(order, settings, progress)
-        except av.error.InvalidDataError as error:
-            return _ask_page(order, settings, progress, str(error.strerror))
+            return visit(order, settings, progress)
+        except SourceError as failure:
+            return _failure(order, progress, failure.reason, failure.detail)
         except (av.FFmpegError, OSError) as error:
             said = [message.strip() for _, _, message in log[-_LOG_LINES_MAX:]]
-            return _failure(order, progress, *explain(error, said, order, settings, progress))
+            return _failure(order, progress, *explain(error, said, order.url, settings, progress))
         except (UnicodeDecodeError, ValueError, KeyError) as error:
             # PyAV reads names of streams as UTF-8; garbage that looks like a container gets this far.
             return _failure(order, progress, FailureReason.PROTOCOL_ERROR, f"not a stream: {type(error).__name__}")
 
 
-def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
-    scheme = urlsplit(order.url).scheme.lower()
-    limit_s = seconds(order.deadline_ns)
+def _visit_file(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
     container = av.open(
-        file_path(order.url) if scheme == "file" else order.url,
-        options=_options(scheme, settings),
-        timeout=(min(_OPENING_SHARE * limit_s, 2 * settings.connect_timeout_s), limit_s),
+        file_path(order.url), options={"protocol_whitelist": "file"}, timeout=_timeout(settings, progress)
     )
+    return _visit_container(order, progress, container)
+
+
+def _visit_http(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
+    connections = Connections(order.url, settings, progress)
+    with contextlib.closing(get(order.url, connections)) as answer:
+        begin = answer.begin()
+        if not begin:
+            return _failure(order, progress, FailureReason.PROTOCOL_ERROR, "the server's answer is empty")
+        if begin.startswith(START_OF_IMAGE) and not answer.kind.startswith("multipart/"):
+            return _keyframe(order, progress, Codec.MJPEG, _picture(answer), None, None)
+        if begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(PLAYLIST_START):
+            return _visit_hls(order, settings, progress, Hls(answer, connections))
+        try:
+            container = _open_bytes(answer, settings, progress)
+        except _NO_STREAM as error:
+            return _failure(order, progress, *_no_stream(answer, error))
+        return _visit_container(order, progress, container)
+
+
+def _visit_hls(order: VisitOrder, settings: FeedSettings, progress: Progress, hls: Hls) -> Keyframe | VisitFailure:
+    outcome: Keyframe | VisitFailure | None = None
+    try:
+        for segment in hls.segments():
+            with contextlib.closing(segment):
+                outcome = _visit_container(order, progress, _open_bytes(segment, settings, progress))
+            if isinstance(outcome, Keyframe) or outcome.reason not in (FailureReason.DAMAGED, FailureReason.NO_VIDEO):
+                return outcome
+    except SourceError as failure:
+        if outcome is None or failure.reason is not FailureReason.TIMEOUT_KEYFRAME:
+            raise
+    return outcome or _failure(order, progress, FailureReason.NO_VIDEO, "the playlist has no segments")
+
+
+def _open_bytes(source: Answer | SegmentFile, settings: FeedSettings, progress: Progress) -> _Container:
+    # No name: FFmpeg goes by what comes, and never by what a server calls it.
+    return av.open(source, "r", options=_OF_BYTES, timeout=_timeout(settings, progress))
+
+
+def _visit_relayed(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Keyframe | VisitFailure:
+    with Relay(order.url, Connections(order.url, settings, progress)) as relay:
+        try:
+            container = av.open(relay.url, options=relay.options, timeout=_timeout(settings, progress))
+            outcome = _visit_container(order, progress, container)
+        except (av.FFmpegError, OSError, ValueError):
+            if relay.failure is not None:
+                raise relay.failure from None
+            raise
+        if isinstance(outcome, VisitFailure) and relay.failure is not None:
+            raise relay.failure
+        return outcome
+
+
+def _timeout(settings: FeedSettings, progress: Progress) -> tuple[float, float]:
+    """Return how long FFmpeg may take until it knows the streams, and for each packet after that, in s."""
+    left_s = max(0.1, progress.left_s())
+    return min(left_s, 2 * settings.connect_timeout_s), left_s
+
+
+def _no_stream(answer: Answer, error: Exception) -> tuple[FailureReason, str]:
+    """Return why FFmpeg finds no stream in what an HTTP server answers."""
+    if answer.is_html or answer.is_text:
+        kind = "a web page" if answer.is_html else answer.kind
+        if answer.moved_to:
+            return FailureReason.NO_VIDEO, f"the server sends callers on to {answer.moved_to}, and there is no video"
+        return FailureReason.NO_VIDEO, f"the server answers with {kind}, not with video"
+    if isinstance(error, UnicodeDecodeError):
+        return FailureReason.PROTOCOL_ERROR, f"not a stream: {type(error).__name__}"
+    return FailureReason.PROTOCOL_ERROR, str(getattr(error, "strerror", "") or error)
+
+
+def _picture(answer: Answer) -> bytes:
+    """Return a JPEG: all of the answer, or the first of several that follow one another without an end."""
+    body = bytearray()
+    while chunk := answer.read(_READ_BYTES):
+        place = max(0, len(body) - len(_NEXT_PICTURE))
+        body += chunk
+        end = body.find(_NEXT_PICTURE, place)
+        if end >= 0:
+            del body[end + len(END_OF_IMAGE) :]
+            break
+        if len(body) > PAYLOAD_BYTES_MAX:
+            detail = f"the picture has more than {PAYLOAD_BYTES_MAX} bytes"
+            raise SourceError(FailureReason.FLOOD, detail)
+    return bytes(body)
+
+
+def _visit_container(order: VisitOrder, progress: Progress, container: _Container) -> Keyframe | VisitFailure:
     with contextlib.closing(container):
         progress.opened_ns = monotonic_ns()
         if not container.streams.video:
@@ -85,59 +183,21 @@ def _visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -> Key
         if codec is None:
             detail = f"video in {name}; supported: H.264, H.265, MJPEG"
             return _failure(order, progress, FailureReason.UNSUPPORTED_CODEC, detail)
-        outcome = _first_keyframe(order, progress, container, stream, codec)
-    if isinstance(outcome, VisitFailure) and codec is Codec.MJPEG:
-        asked = _ask_page(order, settings, progress, outcome.detail, with_picture=False)  # FFmpeg believes a name
-        return asked if isinstance(asked, VisitFailure) and asked.reason is FailureReason.NO_VIDEO else outcome
-    return outcome
-
-
-def _ask_page(
-    order: VisitOrder, settings: FeedSettings, progress: Progress, detail: str, *, with_picture: bool = True
-) -> Keyframe | VisitFailure:
-    """Ask an HTTP server what it has there instead of a stream: a JPEG that FFmpeg does not take, or a web page.
-
-    `detail`: what FFmpeg says. `with_picture`: whether to take a JPEG.
-    """
-    scheme = urlsplit(order.url).scheme.lower()
-    if scheme in ("rtsp", "rtsps") and monotonic_ns() - progress.began_ns >= ns(settings.connect_timeout_s):
-        # FFmpeg's RTSP takes a response that did not come in time for one that is none.
-        return _failure(order, progress, *timed_out(order, progress))
-    unclear = _failure(order, progress, FailureReason.PROTOCOL_ERROR, detail)
-    if scheme not in ("http", "https"):
-        return unclear
-    from engine.feed.snapshot import get_page  # few cameras need it, and httpx takes time to import
-
-    deadline_ns = progress.began_ns + order.deadline_ns
-    page = get_page(order.url, settings.connect_timeout_s, deadline_ns, settings.tls_verify, with_picture=with_picture)
-    if page.jpeg is not None:
-        progress.received_bytes += len(page.jpeg)
-        return _keyframe(order, progress, Codec.MJPEG, page.jpeg, None, None)
-    if page.is_late:
-        return _failure(order, progress, *timed_out(order, progress))
-    if page.is_html:
-        return _failure(order, progress, FailureReason.NO_VIDEO, _WEB_PAGE)
-    if page.location:
-        moved = f"the server sends callers on to {page.location}, and there is no video"
-        return _failure(order, progress, FailureReason.NO_VIDEO, moved)
-    if page.is_empty:
-        return _failure(order, progress, FailureReason.PROTOCOL_ERROR, "the server's answer is empty")
-    if page.is_text:
-        return _failure(order, progress, FailureReason.NO_VIDEO, f"the server answers with {page.kind}, not with video")
-    return unclear
+        return _first_keyframe(order, progress, container, stream, codec)
 
 
 def _first_keyframe(
     order: VisitOrder,
     progress: Progress,
-    container: "av.container.InputContainer",
+    container: _Container,
     stream: "av.VideoStream",
     codec: Codec,
 ) -> Keyframe | VisitFailure:
     to_annex_b = av.BitStreamFilterContext(_TO_ANNEX_B[codec], stream) if codec in _TO_ANNEX_B else None
     extradata = bytes(stream.codec_context.extradata or b"")
     for number, packet in enumerate(container.demux(stream)):
-        progress.received_bytes += packet.size
+        progress.released()
+        progress.check()
         if number > _PACKETS_MAX or packet.size > PAYLOAD_BYTES_MAX:
             progress.damaged += 1
             excess = f"a packet of {packet.size} bytes" if number <= _PACKETS_MAX else f"{_PACKETS_MAX} packets"
@@ -172,24 +232,6 @@ def _keyframe(
         source=FeedKind.DEMUX,
         timings=progress.timings(whole=True),
     )
-
-
-def _options(scheme: str, settings: FeedSettings) -> dict[str, str]:
-    protocols = list(settings.demux_protocols)
-    if scheme == "file" and "file" in settings.schemes:
-        protocols = ["file"]
-    elif scheme == "rtsp":
-        protocols = [protocol for protocol in protocols if protocol in ("tcp", "udp", "rtp", "tls")]
-    options = {"protocol_whitelist": ",".join(protocols), **_PROBE.get(scheme, {})}
-    timeout_us = str(round(settings.connect_timeout_s * 1e6))
-    if scheme in ("rtsp", "rtsps"):
-        options |= {"rtsp_transport": settings.rtsp_transport, "timeout": timeout_us}
-    elif scheme != "file":
-        options |= {"rw_timeout": timeout_us}
-    if scheme in ("http", "https"):
-        # The newest segment of a live playlist; a segment must be a media file, whatever its path says.
-        options |= {"live_start_index": "-1", "tls_verify": "1" if settings.tls_verify else "0"}
-    return options
 
 
 def _failure(order: VisitOrder, progress: Progress, reason: FailureReason, detail: str) -> VisitFailure:

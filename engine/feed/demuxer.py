@@ -1,11 +1,13 @@
 """The demuxer process: orders in from the hub, PyAV in a pool of threads, keyframes or failures back.
 
-FFmpeg may hang where no time-out reaches it. Such a thread is given up and replaced. A process with too many of them
-takes no more orders, waits for its visits in flight, and exits with EXIT_RECYCLE; the supervisor starts a new one.
+FFmpeg may hang where no time-out reaches it. Such a thread is given up and replaced. A process with too many of them,
+or one near its memory ceiling, takes no more orders, waits for its visits in flight, and exits with EXIT_RECYCLE; the
+supervisor starts a new one.
 """
 
 import os
 import queue
+import threading
 
 from engine.clock import monotonic_ns
 from engine.config.schema import FeedSettings
@@ -16,16 +18,24 @@ from engine.feed.failure import visit_failure
 from engine.model.visit import FailureReason, VisitFailure
 from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
+from engine.runtime.memory_ceiling import MemoryCeiling
 from engine.runtime.transport import Channel, Poller, Transport
 from patrol.v1 import feed_pb2
 
 _STATUS_INTERVAL_NS = 1_000_000_000
 _TICK_MS = 100
 _CLOSE_TIMEOUT_S = 0.5
+_STACK_BYTES = 1 << 20
+"""Of each thread; the default is the 8 MiB of the main thread, of which none needs a tenth."""
+_THREADS_PER_VISIT = 2
 
 
 def run(name: str, address: str, settings: FeedSettings, control: Control) -> int:
     """Visit cameras for the hub at `address` until `control` asks to stop. Returns the exit code."""
+    threading.stack_size(_STACK_BYTES)
+    stacks = _THREADS_PER_VISIT * (settings.demux_threads + settings.demux_stuck_max) * _STACK_BYTES
+    ceiling = MemoryCeiling(settings.demuxer_memory_max, stacks)
+    ceiling.enforce()
     transport = Transport()
     outcomes: queue.SimpleQueue[VisitOutcome] = queue.SimpleQueue()
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -59,10 +69,13 @@ def run(name: str, address: str, settings: FeedSettings, control: Control) -> in
             if "ended" in ready:
                 os.read(wake_read, 65_536)
             pool.tick(monotonic_ns())
+            if not pool.exhausted and ceiling.is_near():
+                logger().warning("near feed.demuxer_memory_max, taking no more orders", visits=pool.in_flight)
+                pool.relieve()
             _send_outcomes(hub, outcomes)
             _receive_orders(hub, pool)
             if pool.exhausted and pool.in_flight == 0:
-                logger().warning("too many stuck threads, asking to be replaced", stuck=pool.stuck)
+                logger().warning("asking to be replaced: stuck threads, or memory", stuck=pool.stuck)
                 return EXIT_RECYCLE
     finally:
         pool.close(_CLOSE_TIMEOUT_S)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 START_OF_IMAGE = b"\xff\xd8"
+END_OF_IMAGE = b"\xff\xd9"
 
-_END_OF_IMAGE = b"\xff\xd9"
 _MARKERS_MAX = 4096
 _PADDING_BYTES_MAX = 512
 
@@ -23,7 +23,7 @@ def read_headers(payload: bytes) -> JpegHeaders | None:
     """Return what the headers say; None if `payload` does not begin as a JPEG. Reads at most _MARKERS_MAX markers."""
     if not payload.startswith(START_OF_IMAGE):
         return None
-    truncated = _END_OF_IMAGE not in payload[-_PADDING_BYTES_MAX:]  # some cameras pad after the end
+    truncated = END_OF_IMAGE not in payload[-_PADDING_BYTES_MAX:]  # some cameras pad after the end
     place = len(START_OF_IMAGE)
     for _ in range(_MARKERS_MAX):
         if place + 9 > len(payload) or payload[place] != 0xFF:

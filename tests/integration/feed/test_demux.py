@@ -209,7 +209,7 @@ def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize(
     ("page", "reasons"),
     [
-        (endless, {FailureReason.DAMAGED, FailureReason.PROTOCOL_ERROR, FailureReason.TIMEOUT_KEYFRAME}),
+        (endless, {FailureReason.FLOOD, FailureReason.TIMEOUT_KEYFRAME}),
         (drip, {FailureReason.TIMEOUT_KEYFRAME}),
         (("video/mp4", b""), {FailureReason.PROTOCOL_ERROR}),
     ],

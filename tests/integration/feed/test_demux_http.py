@@ -1,4 +1,4 @@
-"""Snapshots over HTTP from real servers: logins, redirects, proxies, and bodies that never end."""
+"""Visits over HTTP to real servers: logins, redirects, proxies, and bodies that never end."""
 
 import base64
 import contextlib
@@ -9,13 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.clock import monotonic_ns, ns
-from engine.feed.snapshot import get_page
-from engine.model.keyframe import PAYLOAD_BYTES_MAX
+from engine.config.schema import FeedSettings
+from engine.feed.demux import fetch_now
+from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
+from engine.model.visit import FailureReason, VisitFailure
 from tests.support.certificates import certificate
+from tests.support.feed.clips import encode, scene
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40 + b"\xff\xd9"
 BASIC = 'Basic realm="basic, cam"'
@@ -64,8 +67,22 @@ def serve(page: Page) -> Iterator[Server]:
         server.shutdown()
 
 
-def get(url: str, timeout_s: float = 2.0, deadline_s: float = 5.0, tls_verify: bool = True) -> bytes | None:
-    return get_page(url, timeout_s, monotonic_ns() + ns(deadline_s), tls_verify).jpeg
+def fetch(url: str, **changes: Any) -> Keyframe | VisitFailure:
+    return fetch_now(url, FeedSettings(**{"deadline_s": 5, "connect_timeout_s": 2, **changes}))
+
+
+def get(url: str, **changes: Any) -> bytes:
+    """The picture of a visit that brings one."""
+    end = fetch(url, **changes)
+    assert isinstance(end, Keyframe), end
+    return bytes(end.payload)
+
+
+def reason(url: str, **changes: Any) -> FailureReason:
+    """The reason of a visit that brings none."""
+    end = fetch(url, **changes)
+    assert isinstance(end, VisitFailure), end
+    return end.reason
 
 
 def send_jpeg(handler: Handler) -> None:
@@ -132,13 +149,13 @@ def test_the_strongest_challenge_is_answered(challenges: list[str], accepts: Cal
 
 def test_a_wrong_password_and_none_bring_nothing() -> None:
     with serve(behind(BASIC, accepts=is_basic)) as server:
-        assert get(f"http://admin:guess@{server.place}/snap.jpg") is None
-        assert get(f"http://{server.place}/snap.jpg") is None
+        assert reason(f"http://admin:guess@{server.place}/snap.jpg") is FailureReason.UNAUTHORIZED
+        assert reason(f"http://{server.place}/snap.jpg") is FailureReason.UNAUTHORIZED
         assert len(server.requests) == 3
 
 
 def test_a_stale_nonce_is_answered_once_more() -> None:
-    nonces = iter(["n1", "n2", "n3", "n4"])
+    nonces = iter(["n1", "n2", "n3", "n4", "n5"])
 
     def page(handler: Handler) -> None:
         if is_digest(handler.headers.get("Authorization") or "", handler.path, nonce="n2"):
@@ -149,24 +166,31 @@ def test_a_stale_nonce_is_answered_once_more() -> None:
 
     with serve(page) as server:
         assert get(f"http://{LOGIN}{server.place}/snap.jpg") == JPEG
-        assert get(f"http://{LOGIN}{server.place}/snap.jpg") is None
+        assert reason(f"http://{LOGIN}{server.place}/snap.jpg") is FailureReason.UNAUTHORIZED
         assert len(server.requests) == 6
 
 
-def test_redirects_are_not_followed() -> None:
-    with serve(send_jpeg) as other:
+def test_a_redirect_on_the_cameras_own_host_is_followed_with_the_login() -> None:
+    def page(handler: Handler) -> None:
+        if handler.path == "/snap.jpg":
+            handler.send(302, ("Location", "/moved/there.jpg"))
+        else:
+            behind(BASIC, accepts=is_basic)(handler)
 
-        def page(handler: Handler) -> None:
-            handler.send(302, ("Location", f"http://{other.place}/elsewhere"))
+    with serve(page) as server:
+        assert get(f"http://{LOGIN}{server.place}/snap.jpg") == JPEG
+        assert [path for path, _ in server.requests] == ["/snap.jpg", "/moved/there.jpg", "/moved/there.jpg"]
 
-        with serve(page) as server:
-            assert get(f"http://{LOGIN}{server.place}/snap.jpg") is None
-        assert other.requests == []
+
+def test_redirects_without_end_end() -> None:
+    with serve(lambda handler: handler.send(302, ("Location", f"{handler.path}x"))) as server:
+        assert reason(f"http://{server.place}/a") is FailureReason.PROTOCOL_ERROR
+        assert len(server.requests) == 1 + FeedSettings().redirects_max
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(send_jpeg) as server, serve(lambda handler: handler.send(502)) as proxy:
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://{proxy.place}")
         assert get(f"http://{server.place}/snap.jpg") == JPEG
         assert proxy.requests == []
@@ -176,7 +200,7 @@ def test_a_certificate_that_nobody_signed_is_taken_only_where_the_configuration_
     _, tls = certificate(tmp_path)
     with serve(send_jpeg) as server:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-        assert get(f"https://{server.place}/snap.jpg") is None
+        assert reason(f"https://{server.place}/snap.jpg", tls_verify=True) is FailureReason.PROTOCOL_ERROR
         assert get(f"https://{server.place}/snap.jpg", tls_verify=False) == JPEG
 
 
@@ -190,7 +214,7 @@ def test_what_is_no_jpeg_is_left_after_its_first_bytes() -> None:
             sent.append(65_536)
 
     with serve(page) as server:
-        assert get(f"http://{server.place}/x") is None
+        assert reason(f"http://{server.place}/x") is FailureReason.NO_VIDEO
     assert sum(sent) < PAYLOAD_BYTES_MAX
 
 
@@ -201,7 +225,10 @@ def test_a_body_without_an_end_is_left_when_it_is_too_large() -> None:
             handler.wfile.write(bytes(65_536))
 
     with serve(page) as server:
-        assert get(f"http://{server.place}/x") is None
+        assert reason(f"http://{server.place}/x") is FailureReason.FLOOD
+
+
+END_OF_A_DRIP = {200: {FailureReason.TIMEOUT_KEYFRAME}, 401: {FailureReason.UNAUTHORIZED}}
 
 
 @pytest.mark.parametrize("status", [200, 401])
@@ -214,7 +241,7 @@ def test_a_body_that_drips_ends_at_the_deadline(status: int) -> None:
 
     with serve(page) as server:
         began = time.monotonic()
-        assert get(f"http://{LOGIN}{server.place}/x", deadline_s=0.6) is None
+        assert reason(f"http://{LOGIN}{server.place}/x", deadline_s=0.6) in END_OF_A_DRIP[status]
         assert time.monotonic() - began < 2
 
 
@@ -225,8 +252,8 @@ def test_a_server_that_stalls_ends_with_the_timeout() -> None:
 
     with serve(page) as server:
         began = time.monotonic()
-        assert get(f"http://{server.place}/x", timeout_s=0.3) is None
-        assert get(f"http://{server.place}/x", deadline_s=0.3) is None
+        assert reason(f"http://{server.place}/x", connect_timeout_s=0.3) is FailureReason.TIMEOUT_KEYFRAME
+        assert reason(f"http://{server.place}/x", deadline_s=0.5) is FailureReason.TIMEOUT_KEYFRAME
         assert time.monotonic() - began < 3
 
 
@@ -235,6 +262,42 @@ def test_a_body_shorter_than_announced_is_left_to_the_decoder() -> None:
         assert get(f"http://{server.place}/x") == JPEG
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://no-such-host.invalid/x", "http://[::1]:bad/x"])
-def test_places_that_do_not_answer_bring_nothing(url: str) -> None:
-    assert get(url) is None
+def test_of_pictures_without_an_end_the_first_is_taken() -> None:
+    def page(handler: Handler) -> None:
+        handler.send(200, ("Content-Type", "image/jpeg"), body=JPEG + JPEG)
+        handler.wfile.flush()
+        time.sleep(5)
+
+    with serve(page) as server:
+        assert get(f"http://{server.place}/x") == JPEG
+
+
+def test_pictures_in_parts_give_the_first() -> None:
+    jpeg = encode(Codec.MJPEG, [scene(320, 240)])[0]
+
+    def page(handler: Handler) -> None:
+        handler.send(200, ("Content-Type", "multipart/x-mixed-replace; boundary=b"))
+        for _ in range(20):
+            handler.wfile.write(b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg))
+            handler.wfile.write(jpeg + b"\r\n")
+            time.sleep(0.1)
+
+    with serve(page) as server:
+        assert get(f"http://{server.place}/x") == jpeg
+
+
+def test_chunks_are_put_together() -> None:
+    def page(handler: Handler) -> None:
+        handler.protocol_version = "HTTP/1.1"
+        handler.send(200, ("Transfer-Encoding", "chunked"))
+        for place in range(0, len(JPEG), 1000):
+            part = JPEG[place : place + 1000]
+            handler.wfile.write(b"%x\r\n" % len(part) + part + b"\r\n")
+        handler.wfile.write(b"0\r\n\r\n")
+        handler.wfile.flush()
+        time.sleep(3)  # a server that keeps the connection open
+
+    with serve(page) as server:
+        began = time.monotonic()
+        assert get(f"http://{server.place}/x") == JPEG
+        assert time.monotonic() - began < 2
