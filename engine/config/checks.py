@@ -2,12 +2,13 @@
 
 import fnmatch
 import ipaddress
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from engine.config.address import host_port, is_loopback
 from engine.config.notices import EndpointSettings
-from engine.config.schema import Settings
+from engine.config.schema import IntakeSettings, Settings
 from engine.errors import ConfigError
 from engine.model.findings import Level
 from engine.model.hours import parse_hours
@@ -16,6 +17,7 @@ from engine.model.verdict import Severity
 from engine.redact import redact
 
 _HOST_VISITS_MAX = 100_000
+_REGION = re.compile(r"(?:[0-9]{2}){1,3}")
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 
 
@@ -136,6 +138,7 @@ def _web(settings: Settings) -> Iterator[str]:
 
 def _intake(settings: Settings) -> Iterator[str]:
     intake = settings.intake
+    yield from _gateways(intake)
     if not intake.listen or intake.listen.startswith("ipc://"):
         return
     parts = urlsplit(intake.listen)
@@ -152,6 +155,27 @@ def _intake(settings: Settings) -> Iterator[str]:
             f"intake.listen = {intake.listen!r}: a public address needs intake.curve_secret_file and "
             "intake.curve_clients_dir; give them, or listen on 127.0.0.1"
         )
+
+
+def _gateways(intake: IntakeSettings) -> Iterator[str]:
+    if bool(intake.curve_secret_file) != bool(intake.curve_clients_dir):
+        yield "intake.curve_secret_file, intake.curve_clients_dir: one without the other; give both or neither"
+    if intake.gateways and not (intake.curve_secret_file and intake.curve_clients_dir):
+        yield (
+            "intake.gateways: without keys nobody knows which gateway sent a keyframe; give intake.curve_secret_file "
+            "and intake.curve_clients_dir, or delete the tables"
+        )
+    names: set[str] = set()
+    for number, gateway in enumerate(intake.gateways):
+        where = f"intake.gateways[{number}] ({gateway.name})"
+        if gateway.name in names:
+            yield f"{where}: another table has this name; put all of it into one"
+        names.add(gateway.name)
+        if not gateway.regions and not gateway.cameras:
+            yield f"{where}: may push for nothing; give regions or cameras, or delete its key file"
+        for region in gateway.regions:
+            if not _REGION.fullmatch(region):
+                yield f"{where}.regions = {region!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; correct it"
 
 
 def _notices(settings: Settings) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from engine.config.gateways import GatewaySettings
 from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
@@ -84,7 +85,33 @@ class IntakeSettings(Section):
         "address.",
         hot=False,
     )
-    curve_clients_dir: str = key("", "Directory with the public keys of the gateways that may push.", hot=False)
+    curve_clients_dir: str = key(
+        "",
+        "Directory with the public keys of the gateways that may push, one file NAME.key each; it is read again every "
+        "2 s, and a key that is gone is refused at once, on open connections too.",
+        hot=False,
+    )
+    gateways: tuple[GatewaySettings, ...] = key(
+        (),
+        "For which cameras each gateway may push; one table `[[intake.gateways]]` each. As soon as there is one, a key "
+        "without a table may push for none; while there is none, every key may push for every camera with `push`.",
+        max_length=10_000,
+    )
+    push_ahead_max_s: float = key(
+        300.0,
+        "A pushed keyframe whose time is further ahead of our clock than this is refused.",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
+    push_behind_max_s: float = key(
+        14_400.0,
+        "A pushed keyframe that is older than this is refused; a gateway may keep keyframes for so long while its line "
+        "is down.",
+        unit="s",
+        ge=1,
+        le=604_800,
+    )
     queue_frames_max: int = key(
         2048,
         "Most keyframes that wait for a worker. Half of the places are reserved for visits in flight, so it also "

@@ -16,6 +16,7 @@ from engine.config.schema import Settings
 from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
+from engine.hub.gateways import Gateways
 from engine.hub.judge_state_store import JudgeStateStore
 from engine.hub.judging import Judge
 from engine.hub.loop import HubLoop, Sockets
@@ -48,6 +49,7 @@ from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
+from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
@@ -111,7 +113,7 @@ def compose(
     Raises ConfigError, ListenError or StoreError.
     """
     metrics = Metrics(version=__version__)
-    sockets, intake_address = _open_sockets(settings, run_dir, control, stack)
+    sockets, keys, intake_address = _open_sockets(settings, run_dir, control, stack)
     storage = _open_storage(settings, calendar, metrics, stack)
     memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
@@ -125,8 +127,9 @@ def compose(
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics)
     digests = DigestService(storage.store, calendar.timezone, hebei())
-    apply = _apply(pipeline, visits, storage.writer, ledger, outlets, digests)
+    apply = _apply(pipeline, gateways, visits, storage.writer, ledger, outlets, digests)
     report = partial(control.send, RELOADED)
     configuration = Configuration(settings, calendar, visits.warnings, apply, metrics.reloaded, report)
     registry = memory.registry
@@ -149,7 +152,7 @@ def compose(
         for warning in configuration.warnings():
             logger().warning("configuration", detail=warning)
 
-    loop = HubLoop(sockets, state, metrics, begin)
+    loop = HubLoop(sockets, state, gateways, metrics, begin)
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = _serve_status(settings, metrics, readiness, stack)
     control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
@@ -169,20 +172,25 @@ def _check_web(settings: Settings, store: Store) -> None:
 
 def _open_sockets(
     settings: Settings, run_dir: Path, control: Control, stack: contextlib.ExitStack
-) -> tuple[Sockets, str]:
-    """Return the sockets, and the address at which gateways push; empty if they may not."""
+) -> tuple[Sockets, CurveKeys | None, str]:
+    """Return the sockets, the keys of the gateways (None without CURVE), and the address at which these push; empty if
+    they may not."""
     transport = Transport()
     stack.callback(transport.close)
     feed = transport.bind_router(f"ipc://{run_dir}/feed")
     work = transport.bind_router(f"ipc://{run_dir}/work")
     intake = settings.intake
     if not intake.listen:
-        return Sockets(control, feed, work, None), ""
-    curve = None
+        return Sockets(control, feed, work, None), None, ""
+    keys = curve = None
     if intake.curve_secret_file:
-        curve = Curve(Path(intake.curve_secret_file), Path(intake.curve_clients_dir))
-    gateways, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve)
-    return Sockets(control, feed, work, gateways), address
+        keys = CurveKeys(Path(intake.curve_clients_dir))
+        curve = Curve(Path(intake.curve_secret_file), keys.admits)
+    pushes, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve)
+    if keys is not None:
+        keys.start()
+        stack.callback(keys.close)
+    return Sockets(control, feed, work, pushes), keys, address
 
 
 def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack) -> Storage:
@@ -290,6 +298,7 @@ def _visits(
 
 def _apply(
     pipeline: KeyframePipeline,
+    gateways: Gateways,
     visits: Visits,
     writer: Writer,
     ledger: _Ledger,
@@ -300,6 +309,7 @@ def _apply(
 
     def apply(settings: Settings, calendar: Calendar) -> None:
         pipeline.configure(settings)
+        gateways.configure(settings.intake)
         writer.configure(settings.record)
         ledger.findings.configure(settings)
         visits.configure(settings, calendar, monotonic_ns())

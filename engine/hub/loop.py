@@ -7,10 +7,10 @@ from engine.clock import monotonic_ns, ns, wall_ns
 from engine.config.schema import Settings
 from engine.errors import WireError
 from engine.feed import wire
+from engine.hub.gateways import Gateways
 from engine.hub.state import HubState
 from engine.metrics import Metrics
-from engine.model.keyframe import DropReason, Keyframe
-from engine.model.visit import FeedKind
+from engine.model.keyframe import DropReason
 from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, RUNNING, STOP, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller
@@ -24,12 +24,12 @@ _MESSAGES_A_TURN = 64
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """`feed`: feeders. `work`: workers. `gateways`: pushed keyframes; None if `intake.listen` is empty."""
+    """`feed`: feeders. `work`: workers. `pushes`: keyframes of gateways; None if `intake.listen` is empty."""
 
     control: Control
     feed: Channel
     work: Channel
-    gateways: Channel | None
+    pushes: Channel | None
 
 
 class HubLoop:
@@ -39,16 +39,17 @@ class HubLoop:
         self,
         sockets: Sockets,
         state: HubState,
+        gateways: Gateways,
         metrics: Metrics,
         on_begin: Callable[[], None],
     ) -> None:
         self._sockets = sockets
         self._state = state
+        self._gateways = gateways
         self._metrics = metrics
         self._on_begin = on_begin
         self._poller = Poller()
         self._gateways_polled = False
-        self._last_push_id = 0
         self._next_second_ns = 0
         self._may_begin = self._begun = self._stopping = False
 
@@ -81,8 +82,8 @@ class HubLoop:
         if "work" in readable:
             self._receive("work", self._sockets.work, self._on_worker)
         pipeline.judge_due()
-        if "gateways" in readable and self._sockets.gateways is not None:
-            self._receive("gateways", self._sockets.gateways, self._on_gateway)
+        if "gateways" in readable and self._sockets.pushes is not None:
+            self._receive("gateways", self._sockets.pushes, self._on_push)
         if self._may_begin and not self._begun and len(state.workers):
             self._begin()
             now_ns = monotonic_ns()  # adding a province takes a second, and the scheduler's time must not go back
@@ -143,27 +144,13 @@ class HubLoop:
         else:
             raise WireError(DropReason.MALFORMED, f"feeder {name} sent a message that is none of PK1, VF1, FS1")
 
-    def _on_gateway(self, frames: list[Frame]) -> None:
-        keyframe = wire.unpack_keyframe(frames, self._settings.intake.payload_bytes_max, wall_ns())
-        if keyframe.camera_id not in self._state.registry.cameras:
-            raise WireError(
-                DropReason.UNKNOWN_CAMERA, f"camera {keyframe.camera_id!r} is not in the registry; import it first"
-            )
-        # The gateway's own visit id is not trusted: the keyframe gets one of ours.
-        self._last_push_id = max(self._last_push_id + 1, wall_ns())
-        pushed = Keyframe(
-            keyframe.camera_id,
-            self._last_push_id,
-            keyframe.codec,
-            keyframe.payload,
-            keyframe.arrival_wall_ns,
-            keyframe.stream_time_ns,
-            FeedKind.GATEWAY,
-            keyframe.timings,
-        )
-        now_ns = monotonic_ns()
-        self._state.visits.pushed(pushed.camera_id, now_ns)
-        self._state.pipeline.arrived(pushed, now_ns)
+    def _on_push(self, frames: list[Frame]) -> None:
+        pushes = self._sockets.pushes
+        keyframe = self._gateways.receive(frames, "" if pushes is None else pushes.sender_key)
+        if keyframe is not None:
+            now_ns = monotonic_ns()
+            self._state.visits.pushed(keyframe.camera_id, now_ns)
+            self._state.pipeline.arrived(keyframe, now_ns)
 
     def _on_worker(self, frames: list[Frame]) -> None:
         name, rest = bytes(frames[0]).decode(errors="replace"), frames[1:]
@@ -208,19 +195,20 @@ class HubLoop:
 
     def _poll_gateways_if_room(self) -> None:
         """Leave gateways' messages in their sockets while the intake is full, so that the gateways slow down."""
-        gateways, has_room = self._sockets.gateways, self._state.workers.intake.has_room
-        if gateways is None or self._gateways_polled == has_room:
+        pushes, has_room = self._sockets.pushes, self._state.workers.intake.has_room
+        if pushes is None or self._gateways_polled == has_room:
             return
         self._gateways_polled = has_room
         if has_room:
-            self._poller.watch("gateways", gateways)
+            self._poller.watch("gateways", pushes)
         else:
-            self._poller.ignore(gateways)
+            self._poller.ignore(pushes)
 
     def _each_second(self, now_ns: int) -> None:
         state = self._state
         # Both clocks are read here: after a long turn `now_ns` is old, and would look like a jump of the wall clock.
         state.visits.set_clock(wall_ns() - monotonic_ns(), now_ns)
+        self._gateways.each_second()
         state.telemetry.update(now_ns)
         for worker in state.workers.intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._sockets.control.send(REPLACE, worker, "job_timeout")

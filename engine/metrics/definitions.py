@@ -74,6 +74,13 @@ METRICS = (
         "keyframes",
         "Keyframes dropped without a measurement.",
     ),
+    Metric(
+        "patrol_gateways_refused_total",
+        "counter",
+        (),
+        "connections",
+        "Connections to the intake that were refused because their key is not in intake.curve_clients_dir.",
+    ),
     Metric("patrol_intake_queue_frames", "gauge", (), "keyframes", "Keyframes that wait for a worker."),
     Metric("patrol_intake_queue_bytes", "gauge", (), "bytes", "Size of the keyframes that wait for a worker."),
     Metric(

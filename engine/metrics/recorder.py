@@ -47,6 +47,10 @@ class Metrics:
         """Count keyframes that were dropped without a measurement."""
         self._series.increase("patrol_intake_dropped_frames_total", reason, by=number)
 
+    def gateways_refused(self, number: int) -> None:
+        """Count connections of gateways whose key is not known."""
+        self._series.increase("patrol_gateways_refused_total", by=number)
+
     def queue(self, frames: int, size: int, age_s: float) -> None:
         """Set the length, bytes and age of the intake queue."""
         self._series.set("patrol_intake_queue_frames", frames)

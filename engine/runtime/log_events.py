@@ -70,6 +70,28 @@ CAMERA_REFUSED = LogEvent(
     "column",
     "A row sent to the API is not taken into the registry.",
 )
+PUSH_REFUSED = LogEvent(
+    "push refused",
+    "warning",
+    ("gateway", "reason", "camera_id", "detail"),
+    "reason",
+    "A keyframe that a gateway pushed is not taken: the first of this gateway for this reason within a minute.",
+)
+PUSHES_REFUSED = LogEvent(
+    "pushes refused",
+    "warning",
+    ("gateway", "reason", "number"),
+    "reason",
+    "How many more keyframes of this gateway were refused for this reason in the minute that is over.",
+)
+GATEWAYS_REFUSED = LogEvent(
+    "gateways refused",
+    "warning",
+    ("number",),
+    "number",
+    "Connections to `intake.listen` whose key is not in `intake.curve_clients_dir`, since the last such line; at most "
+    "one line a minute.",
+)
 PROCESS_REPLACED = LogEvent(
     "process replaced",
     "warning",
@@ -102,6 +124,9 @@ EVENTS = (
     TOKEN_CREATED,
     TOKEN_REVOKED,
     CAMERA_REFUSED,
+    PUSH_REFUSED,
+    PUSHES_REFUSED,
+    GATEWAYS_REFUSED,
     PROCESS_REPLACED,
     STDERR,
     LINES_SUMMED,

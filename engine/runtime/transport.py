@@ -24,15 +24,20 @@ FRAMES_MAX = 8
 _QUEUE_MESSAGES_MAX = 4096
 _GATEWAY_MESSAGES_MAX = 16
 _LARGE_BYTES = 65_536
+_USER_ID = "User-Id"
+"""The property of a message that holds its sender's key: pyzmq's authenticator sets it, and no peer can."""
 
 
 class Channel:
-    """One socket. No call blocks."""
+    """One socket. No call blocks. `keyed`: it has CURVE, and every message tells whose it is."""
 
-    def __init__(self, socket: "zmq.Socket[bytes]", routed: bool) -> None:
+    def __init__(self, socket: "zmq.Socket[bytes]", routed: bool, keyed: bool = False) -> None:
         self._socket = socket
         self._routed = routed
+        self._keyed = keyed
         self.lost_sends = 0
+        self.sender_key = ""
+        """Public key of the peer that sent the message received last, in Z85; empty on a socket without CURVE."""
 
     def receive(self) -> list[Frame] | None:
         """Return the next message, or None. A ROUTER's first frame is the peer's name. Large frames are borrowed."""
@@ -41,6 +46,8 @@ class Channel:
             part = self._socket.recv(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
+        if self._keyed:
+            self.sender_key = str(part.get(_USER_ID))
         while True:
             if len(frames) < FRAMES_MAX + 1:
                 buffer = part.buffer
@@ -79,10 +86,17 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Keys of an intake with CURVE. `clients_dir`: public keys of the gateways that may push."""
+    """Keys of an intake with CURVE. `admits(key)`: whether a gateway with this public key, in Z85, may connect.
+
+    A thread of pyzmq calls it at each handshake.
+    """
 
     secret_file: Path
-    clients_dir: Path
+    admits: Callable[[str], bool]
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Answer pyzmq's authenticator, which calls a method of this name."""
+        return self.admits(key.decode("ascii"))
 
 
 class Poller:
@@ -149,7 +163,7 @@ class Transport:
         if curve is not None:
             self._secure(socket, curve)
         _bind(socket, address)
-        return Channel(socket, routed=False), socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        return Channel(socket, routed=False, keyed=curve is not None), socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
         """Connect a gateway's end; benchmarks and tests use it."""
@@ -178,11 +192,14 @@ class Transport:
             raise ConfigError(
                 f"intake.curve_secret_file = {str(curve.secret_file)!r}: {error}; give a key file"
             ) from error
-        if secret is None or not curve.clients_dir.is_dir():
-            raise ConfigError("intake.curve_*: the key file holds no secret key, or the clients' directory is absent")
+        if secret is None:
+            raise ConfigError(
+                f"intake.curve_secret_file = {str(curve.secret_file)!r}: holds no secret key; give the file that ends "
+                "in .key_secret"
+            )
         self._authenticator = ThreadAuthenticator(self._context)
         self._authenticator.start()
-        self._authenticator.configure_curve(domain="*", location=str(curve.clients_dir))
+        self._authenticator.configure_curve_callback(domain="*", credentials_provider=curve)
         socket.curve_server = True
         socket.curve_publickey = public
         socket.curve_secretkey = secret

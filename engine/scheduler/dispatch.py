@@ -1,8 +1,9 @@
 """Starts the visits of cameras that are due: ready queues, gates of recorders and platforms, caps, rates. Pure.
 
-A ready camera waits in the queue of its class. The classes share contested slots by weight; within a class the earliest
-deadline goes first. A camera whose recorder or platform is busy is parked there, so that a busy recorder with a
-thousand cameras costs nothing to pass over; a visit that ends makes the next camera of its gates ready.
+A ready camera waits in the queue of its class. The classes share contested slots by weight, within a class the counties
+share them equally, and within a county the earliest deadline goes first. A camera whose recorder or platform is busy is
+parked there, so that a busy recorder with a thousand cameras costs nothing to pass over; a visit that ends makes the
+next camera of its gates ready. Counties share recorders and platforms as well (county_queue.py).
 """
 
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from engine.clock import ns
 from engine.config.schema import SchedulerSettings
 from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import CLASSES, weights
+from engine.scheduler.county_queue import CountyQueue
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
-from engine.scheduler.heap import SlotHeap
 from engine.scheduler.periods.timing import Timing
 from engine.scheduler.statistics import Statistics
 from engine.scheduler.table import FAILING, PROBING, URGENT, CameraState, Table
@@ -22,6 +23,8 @@ from engine.scheduler.table import FAILING, PROBING, URGENT, CameraState, Table
 WAIT_REASONS = ("", "overload", "uplink_cap", "host_cap", "host_rate")
 """What a camera last waited for, by the number in the table; its missed periods are counted under it."""
 _OVERLOAD, _UPLINK_CAP, _HOST_CAP, _HOST_RATE = range(1, len(WAIT_REASONS))
+_HELD_MS_MAX = 300_000
+"""No order lasts longer."""
 _URGENT_QUEUE = len(CLASSES)
 _CLASS_QUEUES = range(len(CLASSES))
 _READY, _UPLINK, _HOST, _FLIGHT, _IDLE = (
@@ -57,7 +60,7 @@ class Dispatch:
         self._on_outage_ended = on_outage_ended
         self.uplinks = Uplinks(table)
         self.hosts = Hosts(table, settings)
-        self.ready = [self._ready_heap(queue) for queue in range(len(CLASSES) + 1)]
+        self.ready = [CountyQueue(table, CameraState.READY, table.queue, queue) for queue in range(len(CLASSES) + 1)]
         self.flights: dict[int, int] = {}
         """Slots by visit id."""
         self.expiry: list[tuple[int, int]] = []
@@ -200,6 +203,8 @@ class Dispatch:
         table.flight_uplink[slot] = table.flight_host[slot] = -1
         table.visit_id[slot] = 0
         table.state[slot] = _IDLE
+        if failure != FailureReason.INTERNAL:
+            table.held_ms[slot] = min(_HELD_MS_MAX, max(1, (now_ns - table.last_visit[slot]) // 1_000_000))
         if index >= 0:
             self._record_host_outcome(index, slot, failure, now_ns, actions)
             self.hosts.by_index[index].in_flight -= 1
@@ -215,10 +220,6 @@ class Dispatch:
         """Return earlier settings that visits in flight began under, each with the first visit id after them."""
         oldest = next(iter(self.flights), self._next_visit_id)
         return [earlier for earlier in self._earlier_settings if earlier[0] > oldest]
-
-    def _ready_heap(self, queue: int) -> SlotHeap:
-        queues = self._table.queue
-        return SlotHeap(self._table.state, self._table.deadline, CameraState.READY, lambda slot: queues[slot] == queue)
 
     def _unpark_at_uplink(self, index: int) -> None:
         """Make the next camera that waits for a recorder ready, if the recorder has room."""
@@ -308,11 +309,13 @@ class Dispatch:
         table.flight_uplink[slot], table.flight_host[slot] = uplink, index
         if uplink >= 0:
             self.uplinks.in_flight[uplink] += 1
+            self.uplinks.served[uplink] = table.county[slot]
             self.uplinks.retain(uplink)
         flags = table.flags[slot]
         if index >= 0:
             host = self.hosts.by_index[index]
             host.in_flight += 1
+            host.served = table.county[slot]
             host.arrival_ns = self.hosts.rate.updated(host.arrival_ns, now_ns)
             self.hosts.retain(index)
             if host.in_outage:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.clock import NS_PER_S, ns
 from engine.config.schema import SchedulerSettings
-from engine.scheduler.heap import SlotHeap
+from engine.scheduler.county_queue import CountyQueue
 from engine.scheduler.table import CameraState, Table
 
 
@@ -43,8 +43,9 @@ class Uplinks:
         self._free: list[int] = []
         self.names: list[str] = []
         self.in_flight = array("H")
+        self.served = array("i")  # the county whose visit began last; -1: none yet
         self._references = array("I")
-        self._parked: dict[int, SlotHeap] = {}
+        self._parked: dict[int, CountyQueue] = {}
 
     def __len__(self) -> int:
         """The number of recorders with references."""
@@ -59,10 +60,12 @@ class Uplinks:
             if self._free:
                 index = self._free.pop()
                 self.names[index] = name
+                self.served[index] = -1
             else:
                 index = len(self.names)
                 self.names.append(name)
                 self.in_flight.append(0)
+                self.served.append(-1)
                 self._references.append(0)
             self._index[name] = index
         self._references[index] += 1
@@ -86,27 +89,23 @@ class Uplinks:
     def park(self, slot: int) -> None:
         """Queue a camera that waits for its recorder."""
         index = self._table.uplink[slot]
-        heap = self._parked.get(index)
-        if heap is None:
-            uplink = self._table.uplink
-            heap = SlotHeap(
-                self._table.state, self._table.deadline, CameraState.UPLINK, lambda parked: uplink[parked] == index
-            )
-            self._parked[index] = heap
-        heap.push(slot)
+        queue = self._parked.get(index)
+        if queue is None:
+            gates, served = self._table.uplink, self.served[index]
+            queue = self._parked[index] = CountyQueue(self._table, CameraState.UPLINK, gates, index, served)
+        queue.push(slot)
 
     def unpark(self, index: int) -> int:
-        """Remove and return the waiting camera with the earliest deadline; -1 if none waits."""
-        heap = self._parked.get(index)
-        if heap is None:
+        """Remove and return the waiting camera whose turn it is; -1 if none waits."""
+        queue = self._parked.get(index)
+        if queue is None:
             return -1
-        slot = heap.head()
-        if slot < 0:
+        if queue.head() < 0:
             del self._parked[index]
             return -1
-        return heap.pop()
+        return queue.pop()
 
-    def parked(self) -> Iterator[tuple[int, SlotHeap]]:
+    def parked(self) -> Iterator[tuple[int, CountyQueue]]:
         """Yield the recorders that cameras wait for, with these cameras."""
         yield from self._parked.items()
 
@@ -121,9 +120,10 @@ class Host:
     cap: int
     references: int = 0
     in_flight: int = 0
+    served: int = -1  # the county whose visit began last; -1: none yet
     arrival_ns: int = 0
     wake_ns: int = 0
-    parked: SlotHeap | None = None
+    parked: CountyQueue | None = None
     failed_slots: set[int] = field(
         default_factory=set
     )  # cameras that failed since the last answer, and answered before
@@ -194,19 +194,15 @@ class Hosts:
         index = self._table.host[slot]
         host = self.by_index[index]
         if host.parked is None:
-            column = self._table.host
-            host.parked = SlotHeap(
-                self._table.state, self._table.deadline, CameraState.HOST, lambda parked: column[parked] == index
-            )
+            host.parked = CountyQueue(self._table, CameraState.HOST, self._table.host, index, host.served)
         host.parked.push(slot)
 
     def unpark(self, index: int) -> int:
-        """Remove and return the waiting camera with the earliest deadline; -1 if none waits."""
+        """Remove and return the waiting camera whose turn it is; -1 if none waits."""
         host = self.by_index[index]
         if host.parked is None:
             return -1
-        slot = host.parked.head()
-        if slot < 0:
+        if host.parked.head() < 0:
             host.parked = None
             return -1
         return host.parked.pop()

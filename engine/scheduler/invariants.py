@@ -12,6 +12,8 @@ import numpy.typing as npt
 from engine.clock import ns
 from engine.scheduler.classes import CLASSES, CameraClass, periods_ns
 from engine.scheduler.core import Scheduler
+from engine.scheduler.county_queue import CountyQueue
+from engine.scheduler.heap import SlotHeap
 from engine.scheduler.periods.backoff import ceiling_ns
 from engine.scheduler.periods.timing import NEVER_NS
 from engine.scheduler.table import ENABLED, FAILING, PROBING, PUSH, SUSPICIOUS, URGENT, CameraState
@@ -67,7 +69,11 @@ def _check_orders(scheduler: Scheduler) -> None:
 def _check_states(scheduler: Scheduler) -> None:
     table = scheduler.table
     dispatch = scheduler.dispatch
-    heaps = [scheduler.due, *dispatch.ready, *(heap for _, heap in dispatch.uplinks.parked())]
+    heaps: list[SlotHeap | CountyQueue] = [
+        scheduler.due,
+        *dispatch.ready,
+        *(heap for _, heap in dispatch.uplinks.parked()),
+    ]
     heaps += [host.parked for host in dispatch.hosts.by_index if host.parked is not None and host.references]
     queues = np.zeros(table.size, dtype=np.int64)
     for heap in heaps:

@@ -49,6 +49,7 @@ class Table:
         self.flight_uplink = array("i")  # those of the visit under way; the camera's own may have changed
         self.flight_host = array("i")
         self.visits = array("I")
+        self.held_ms = array("I")  # how long its last visit took that did not end by a fault of ours; 0: none yet
         self.seed = array("Q")
         self.nominal = array("q")  # when it is due by its period, without jitter
         self.release = array("q")  # when it is due

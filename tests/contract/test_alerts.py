@@ -52,6 +52,8 @@ FIRES = {
         'patrol_notices_circuit_open{endpoint="county"}': "0x90",
         'patrol_notices_total{endpoint="county",outcome="dead"}': "0x60 1x30",
     },
+    "PatrolPushesRefused": {'patrol_intake_dropped_frames_total{reason="out_of_scope"}': "0x12 5 5 5"},
+    "PatrolGatewaysRefused": {"patrol_gateways_refused_total": "0x12 1 1 1"},
     "PatrolCertificateExpires": {"patrol_certificate_remaining_seconds": "86400x30"},
     "PatrolTokenExpires": {"patrol_token_remaining_seconds": "86400x30"},
     "PatrolConfigStale": {"patrol_config_stale": "1x30"},

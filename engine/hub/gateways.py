@@ -1,0 +1,87 @@
+"""Receives what gateways push: accepts a keyframe, or refuses it with a reason that is counted and, sampled, logged."""
+
+from collections.abc import Mapping, Sequence
+
+from engine.clock import NS_PER_S, monotonic_ns, wall_ns
+from engine.config.schema import IntakeSettings
+from engine.errors import WireError
+from engine.feed import wire
+from engine.feed.gateway_access import GatewayAccess
+from engine.metrics import Metrics
+from engine.model.camera import Camera
+from engine.model.keyframe import Keyframe
+from engine.model.visit import FeedKind
+from engine.runtime.curve_keys import CurveKeys
+from engine.runtime.log import report
+from engine.runtime.log_burst import BurstLimit
+from engine.runtime.log_events import GATEWAYS_REFUSED, PUSH_REFUSED, PUSHES_REFUSED
+
+_LOG_WINDOW_NS = 60 * NS_PER_S
+_STRANGERS = "strangers"
+"""Name of the line about gateways whose key is not known; the names of the others begin with a DropReason."""
+
+
+class Gateways:
+    """For the hub's thread. `keys`: None without CURVE, where everybody on the machine may push.
+
+    The first refused push of a gateway for a reason is logged, the others of that minute are summed: a gateway whose
+    clock is wrong makes two lines a minute, and not a thousand.
+    """
+
+    def __init__(
+        self, settings: IntakeSettings, cameras: Mapping[str, Camera], keys: CurveKeys | None, metrics: Metrics
+    ) -> None:
+        self._cameras = cameras
+        self._keys = keys
+        self._metrics = metrics
+        self._burst = BurstLimit(1, _LOG_WINDOW_NS)
+        self._last_push_id = self._strangers = 0
+        self.configure(settings)
+
+    def configure(self, settings: IntakeSettings) -> None:
+        """Apply new settings; they hold for the next message, on connections that are open as well."""
+        self._payload_bytes_max = settings.payload_bytes_max
+        self._access = GatewayAccess(settings)
+
+    def receive(self, frames: Sequence[wire.Frame], key: str) -> Keyframe | None:
+        """Return the keyframe of a message, with a visit id of ours; None if it is refused. `key`: of who sent it."""
+        gateway, camera_id = key, ""
+        now_wall_ns = wall_ns()
+        try:
+            gateway = "" if self._keys is None else self._access.gateway_of(key, self._keys.names)
+            keyframe = wire.unpack_keyframe(frames, self._payload_bytes_max, now_wall_ns)
+            camera_id = keyframe.camera_id
+            self._access.check(gateway, keyframe, self._cameras.get(camera_id), now_wall_ns)
+        except WireError as error:
+            self._refuse(gateway, camera_id, error)
+            return None
+        # The gateway's own visit id and timings are not trusted, and would not all fit into the database.
+        self._last_push_id = max(self._last_push_id + 1, now_wall_ns)
+        return Keyframe(
+            camera_id,
+            self._last_push_id,
+            keyframe.codec,
+            keyframe.payload,
+            keyframe.arrival_wall_ns,
+            keyframe.stream_time_ns,
+            FeedKind.GATEWAY,
+        )
+
+    def each_second(self) -> None:
+        """Count the connections that were refused, and log what was left out in minutes that are over."""
+        refused = 0 if self._keys is None else self._keys.drain_refused()
+        if refused:
+            self._metrics.gateways_refused(refused)
+            self._strangers += refused
+        now_ns = monotonic_ns()
+        for name, counts in self._burst.drain(now_ns).items():
+            if name != _STRANGERS:
+                report(PUSHES_REFUSED, gateway=next(iter(counts)), reason=name.partition(" ")[0], number=counts.total())
+        if self._strangers and self._burst.admit(_STRANGERS, "", now_ns):
+            report(GATEWAYS_REFUSED, number=self._strangers)
+            self._strangers = 0
+
+    def _refuse(self, gateway: str, camera_id: str, error: WireError) -> None:
+        self._metrics.dropped(error.reason)
+        if self._burst.admit(f"{error.reason} {gateway}", gateway, monotonic_ns()):
+            report(PUSH_REFUSED, gateway=gateway, reason=error.reason, camera_id=camera_id, detail=str(error))
