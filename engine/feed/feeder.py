@@ -34,16 +34,17 @@ async def _serve(name: str, hub: Channel, settings: FeedSettings, control: Contr
     stopped = asyncio.Event()
 
     def on_control() -> None:
-        if control.stop_requested(feeder.reload):
+        if control.stop_requested(feeder.reload, feeder.drain):
             loop.remove_reader(control.descriptor)
             stopped.set()
 
     loop.add_reader(control.descriptor, on_control)
     feeder.report()
     control.ready()
-    while not stopped.is_set():
+    while not stopped.is_set() and not feeder.drained:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), STATUS_INTERVAL_S)
+        control.beat()
         feeder.report()
     await feeder.close()
 
@@ -56,6 +57,7 @@ class Feeder:
         self._hub = hub
         self._settings = settings
         self._visits: set[asyncio.Task[None]] = set()
+        self._draining = False
         self._receiver = AsyncReceiver(hub, self._on_message)
 
     def report(self) -> None:
@@ -63,7 +65,7 @@ class Feeder:
         status = feed_pb2.FeederStatus(
             name=self._name,
             kind=feed_pb2.FEED_KIND_RTSP,
-            capacity=self._settings.visits_per_feeder_max,
+            capacity=0 if self._draining else self._settings.visits_per_feeder_max,
             visits_in_flight=len(self._visits),
         )
         self._send(wire.pack_status(status))
@@ -71,6 +73,16 @@ class Feeder:
     def reload(self, settings: Mapping[str, Any]) -> None:
         """Replace the settings; visits in flight keep theirs."""
         self._settings = FeedSettings.model_validate(settings["feed"])
+
+    def drain(self) -> None:
+        """Accept no more orders; visits in flight go on."""
+        self._draining = True
+        self.report()
+
+    @property
+    def drained(self) -> bool:
+        """Whether no order is accepted any more, and no visit is in flight."""
+        return self._draining and not self._visits
 
     async def close(self) -> None:
         """Cancel the visits in flight, and wait up to a second for their sessions to be torn down."""
@@ -86,8 +98,8 @@ class Feeder:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             return
-        if len(self._visits) >= self._settings.visits_per_feeder_max:
-            detail = f"{len(self._visits)} visits in flight in this feeder, its maximum"
+        if self._draining or len(self._visits) >= self._settings.visits_per_feeder_max:
+            detail = f"{len(self._visits)} visits in flight in this feeder; it accepts no more now"
             self._send(wire.pack_failure(_failure(order, detail)))
             return
         task = asyncio.ensure_future(self._visit(order))

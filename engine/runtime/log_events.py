@@ -77,6 +77,21 @@ PROCESS_REPLACED = LogEvent(
     "reason",
     "A process ended, and is started again after `wait_s`; reason as in `patrol_worker_restarts_total`, or hub_lost.",
 )
+PROCESS_STUCK = LogEvent(
+    "process stuck",
+    "error",
+    ("name", "reason", "silent_s", "stacks"),
+    "reason",
+    "A process shows no turn of its loop and does not wait for the machine, or the hub gave it up; it is killed. "
+    "`stacks`: what its threads did, or why that is not known.",
+)
+PROCESS_CRASHED = LogEvent(
+    "process crashed",
+    "error",
+    ("name", "reason", "stacks"),
+    "reason",
+    "A process died of a fault in native code; `stacks`: what its threads did.",
+)
 STDERR = LogEvent(
     "stderr",
     "warning",
@@ -103,6 +118,8 @@ EVENTS = (
     TOKEN_REVOKED,
     CAMERA_REFUSED,
     PROCESS_REPLACED,
+    PROCESS_STUCK,
+    PROCESS_CRASHED,
     STDERR,
     LINES_SUMMED,
 )
