@@ -75,7 +75,7 @@ PROCESS_REPLACED = LogEvent(
     "warning",
     ("name", "reason", "wait_s"),
     "reason",
-    "A process ended, and is started again after `wait_s`; reason as in `patrol_worker_restarts_total`, or hub_lost.",
+    "A process ended, and is started again after `wait_s`; reason as in `patrol_process_restarts_total`.",
 )
 PROCESS_STUCK = LogEvent(
     "process stuck",

@@ -40,8 +40,8 @@ _METHOD_CHARS_MAX = 200
 
 @dataclass(slots=True)
 class Call:
-    """One call. `hub`: as the caller may see it. `subject`: what the call changes, for the audit log. `audit_id`: of its
-    entry there, once its change has begun."""
+    """One call. `hub`: as the caller may see it. `subject`: what the call changes, for the audit log. `audit_id`: of
+    its entry there, once its change has begun."""
 
     actor: Actor
     hub: ScopedHub
