@@ -6,6 +6,7 @@ from engine.config.gateways import GatewaySettings
 from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
+from engine.config.processes import ProcessSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
 from engine.config.web import WebSettings
@@ -349,5 +350,6 @@ class Settings(Section):
     serve: ServeSettings = ServeSettings()
     web: WebSettings = WebSettings()
     notices: NoticesSettings = NoticesSettings()
+    processes: ProcessSettings = ProcessSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

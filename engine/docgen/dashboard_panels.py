@@ -18,7 +18,8 @@ class Show(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Panel:
     """One graph. `by`: labels that are kept; others are summed up, or with `worst` the largest value is shown.
-    `only`: which series, as PromQL matches labels. `bad_above`: with NOW, a value above it is red. `bad_below`: one below it is."""
+    `only`: which series, as PromQL matches labels. `bad_above`: with NOW, a value above it is red. `bad_below`: one
+    below it is."""
 
     title: str
     metric: str

@@ -57,6 +57,7 @@ def run(name: str, address: str, settings: FeedSettings, control: Control) -> in
     next_status_ns = 0
     try:
         while True:
+            control.beat()
             now_ns = monotonic_ns()
             if now_ns >= next_status_ns:
                 _send_status(name, hub, pool)

@@ -4,6 +4,7 @@ Heartbeats go out of a thread and a socket of their own (`engine.feed.heartbeat`
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSet
     stopped = asyncio.Event()
 
     def on_control() -> None:
-        if control.stop_requested(feeder.reload):
+        if control.stop_requested(feeder.reload, feeder.drain):
             loop.remove_reader(control.descriptor)
             stopped.set()
 
@@ -54,6 +55,7 @@ async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSet
 
     def turn() -> None:
         heartbeat.turned()
+        control.beat()
         loop.call_later(_TURN_INTERVAL_S, turn)
 
     loop.add_reader(control.descriptor, on_control)
@@ -62,7 +64,9 @@ async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSet
     turn()
     heartbeat.start()
     try:
-        await stopped.wait()
+        while not stopped.is_set() and not feeder.drained:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), STATUS_INTERVAL_S)
     finally:
         heartbeat.stop()
     await feeder.close()
@@ -78,6 +82,7 @@ class Feeder:
         self._visits: set[asyncio.Task[None]] = set()
         self._turns = Turns()
         self._descriptors = DescriptorBudget()
+        self._draining = False
         self._receiver = AsyncReceiver(hub, self._on_message)
 
     @property
@@ -91,7 +96,7 @@ class Feeder:
         return feed_pb2.FeederStatus(
             name=self._name,
             kind=feed_pb2.FEED_KIND_RTSP,
-            capacity=self.capacity,
+            capacity=0 if self._draining else self.capacity,
             visits_in_flight=len(self._visits),
             turn_age_ns=turn_age_ns,
         )
@@ -111,6 +116,16 @@ class Feeder:
         """Replace the settings; visits in flight keep theirs."""
         self._settings = FeedSettings.model_validate(settings["feed"])
 
+    def drain(self) -> None:
+        """Accept no more orders; visits in flight go on."""
+        self._draining = True
+        self.report()
+
+    @property
+    def drained(self) -> bool:
+        """Whether no order is accepted any more, and no visit is in flight."""
+        return self._draining and not self._visits
+
     async def close(self) -> None:
         """Cancel the visits in flight, and wait up to a second for their sessions to be torn down."""
         self._receiver.close()
@@ -125,8 +140,8 @@ class Feeder:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             return
-        if len(self._visits) >= self.capacity:
-            detail = f"not visited: {len(self._visits)} visits in flight in this feeder, its maximum"
+        if self._draining or len(self._visits) >= self.capacity:
+            detail = f"not visited: {len(self._visits)} visits in flight in this feeder; it accepts no more now"
             self._send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, detail)))
             return
         task = asyncio.ensure_future(self._visit(order))

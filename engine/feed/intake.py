@@ -121,10 +121,11 @@ class Intake:
         """Register a worker that holds up to `credit` frames at a time."""
         self._workers[worker] = _Worker(credit)
 
-    def worker_lost(self, worker: str, unreached: int | None = None) -> list[Dropped]:
+    def worker_lost(self, worker: str, unreached: int | None = None, *, blameless: bool = False) -> list[Dropped]:
         """Remove a worker that died. Its frames wait again, in front; those without attempts left are returned.
 
         The returned frames are QUARANTINED. `unreached`: a job that did not reach the worker; it costs no attempt.
+        `blameless`: the worker was made to end, so that none of its frames costs one.
         """
         gone = self._workers.pop(worker, None)
         if gone is None:
@@ -132,7 +133,7 @@ class Intake:
         quarantined: list[Dropped] = []
         for job_id in sorted(gone.jobs, reverse=True):
             entry = self._held.pop(job_id).waiting
-            entry.attempts_left -= job_id != unreached
+            entry.attempts_left -= job_id != unreached and not blameless
             if entry.attempts_left > 0:
                 self._retries.appendleft(entry)
                 self._waiting_bytes += len(entry.keyframe.payload)

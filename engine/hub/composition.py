@@ -1,7 +1,7 @@
 """Builds the hub: opens the store and the listeners, and joins all parts by their constructors."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
 from engine.hub.services.pictures import PictureService
 from engine.hub.state import HubState
+from engine.hub.storage_watch import StorageWatch
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.verdict_log import VerdictLog
@@ -106,15 +107,19 @@ def compose(
     control: Control,
     on_begin: Callable[[], None],
     stack: contextlib.ExitStack,
+    *,
+    again: bool = False,
+    restarts: Sequence[tuple[str, str, int]] = (),
 ) -> Hub:
     """Build the hub, open its listeners, and tell the supervisor that it is ready.
 
     What is opened is closed with `stack`, the last first. `on_begin` is called in the hub's thread when visits begin.
-    Raises ConfigError, ListenError or StoreError.
+    `again` and `restarts`: as of engine.hub.process.run. Raises ConfigError, ListenError or StoreError.
     """
     metrics = Metrics(version=__version__)
+    metrics.vitals.restarts(restarts)
     sockets, keys, intake_address = _open_sockets(settings, run_dir, control, stack)
-    storage = _open_storage(settings, calendar, metrics, stack)
+    storage = _open_storage(settings, calendar, metrics, stack, create=not again)
     memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
     ledger = _ledger(settings, storage, memory, calls, metrics, stack)
@@ -133,7 +138,7 @@ def compose(
     report = partial(control.send, RELOADED)
     configuration = Configuration(settings, calendar, visits.warnings, apply, metrics.reloaded, report)
     registry = memory.registry
-    readiness = Readiness(workers.__len__, StoreProbe(storage.writer.transact, monotonic_ns()))
+    readiness = _readiness(settings, storage, workers, visits, metrics, stack)
     telemetry = Telemetry(pipeline, workers, visits, registry, ledger.findings, outlets, storage, readiness, metrics)
     state = HubState(calls, registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
@@ -141,7 +146,9 @@ def compose(
     port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests)
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
-    grpc = GrpcServer(settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact, own_socket)
+    grpc = GrpcServer(
+        settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact, own_socket, readiness.unready
+    )
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
     def begin() -> None:
@@ -193,9 +200,34 @@ def _open_sockets(
     return Sockets(control, feed, work, pushes), keys, address
 
 
-def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack) -> Storage:
+def _readiness(
+    settings: Settings,
+    storage: Storage,
+    workers: WorkerPool,
+    visits: Visits,
+    metrics: Metrics,
+    stack: contextlib.ExitStack,
+) -> Readiness:
+    """Begin to watch the disks; return what says whether the hub can do its work."""
     record = settings.record
-    store = Store.open(record.url)
+    folders = {"quarantine": Path(record.quarantine_dir)}
+    disks = StorageWatch(storage.store, Path(record.evidence_dir), folders, metrics.vitals)
+    disks.start()
+    stack.callback(disks.close)
+
+    def ready() -> dict[str, int]:
+        return {"workers": len(workers), **{f"{role}s": number for role, number in visits.feeders_ready().items()}}
+
+    wanted = ("workers", "feeders", "demuxers") if settings.feed.demuxers else ("workers", "feeders")
+    probe = StoreProbe(storage.writer.transact, monotonic_ns())
+    return Readiness(ready, probe, wanted, disks.problems)
+
+
+def _open_storage(
+    settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack, *, create: bool
+) -> Storage:
+    record = settings.record
+    store = Store.open(record.url) if create else Store.open_existing(record.url)
     stack.callback(store.close)
     if store.created:
         logger().info("the database is new", database=store.created)

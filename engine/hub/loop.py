@@ -11,13 +11,15 @@ from engine.hub.gateways import Gateways
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason
-from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, RUNNING, STOP, Control
+from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, RUNNING, STOP, VITALS, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller
 from engine.worker import wire as worker_wire
 
 _EACH_SECOND_NS = 1_000_000_000
 _WAIT_MS_MAX = 100
+_PLANNED_ENDS = ("memory", "recycled")
+"""Ends of a worker that say nothing of the keyframes it holds."""
 _MESSAGES_A_TURN = 64
 """Messages received from one socket before the others have their turn."""
 
@@ -70,6 +72,7 @@ class HubLoop:
 
     def _turn(self) -> None:
         state, pipeline = self._state, self._state.pipeline
+        self._sockets.control.beat()
         readable = self._poller.wait(self._wait_ms())
         now_ns = monotonic_ns()
         if "control" in readable:
@@ -169,13 +172,17 @@ class HubLoop:
                 self._state.configuration.reload(rest[0])
             elif word == RUNNING:
                 self._state.telemetry.running(rest[0])
+            elif word == VITALS:
+                restarts, heartbeat_ages_s = rest
+                self._metrics.vitals.restarts(restarts)
+                self._metrics.vitals.heartbeats(heartbeat_ages_s)
             elif word == LOST:
                 self._process_lost(*rest)
 
     def _process_lost(self, kind: str, name: str, reason: str) -> None:
         if kind == "worker":
             self._metrics.worker_restarted(reason)
-            self._state.pipeline.worker_lost(name)
+            self._state.pipeline.worker_lost(name, blameless=reason in _PLANNED_ENDS)
         else:
             self._metrics.feeder_restarted(kind, reason)
             self._state.visits.feeder_lost(name, monotonic_ns())

@@ -173,9 +173,12 @@ class KeyframePipeline:
         """Act on the ledger's deadlines; returns the cameras it wants rechecked now."""
         return self._findings.advance(now_wall_ns)
 
-    def worker_lost(self, name: str) -> None:
-        """Take back the keyframes of a worker that ended; those that two workers died over are quarantined."""
-        self._dropped(self._workers.worker_lost(name))
+    def worker_lost(self, name: str, *, blameless: bool = False) -> None:
+        """Take back the keyframes of a worker that ended; those that two workers died over are quarantined.
+
+        `blameless`: it was made to end, whatever it held.
+        """
+        self._dropped(self._workers.worker_lost(name, blameless=blameless))
 
     def configure(self, settings: Settings) -> None:
         """Apply new settings."""

@@ -203,6 +203,8 @@ class Port:
     async def resume(self, scope: PauseScope) -> PauseStatus:
         """Visit them again. Raises NotFoundError if the scope is not paused."""
         status = await self._ask(lambda: self._state.visits.resume(scope, monotonic_ns()))
+        # An empty write is done when all writes before it are: the pause does not come back with a restart.
+        await asyncio.wrap_future(self._storage.writer.transact())
         if status is None:
             raise NotFoundError(
                 f"{scope.kind} {scope.value!r} is not paused; GetSchedulerStatus names what is",

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.config.calendar import Calendar
@@ -23,13 +24,27 @@ _GARBAGE_THRESHOLD = 50_000
 the collector ran often, for 5 to 20 ms in which nobody was answered."""
 
 
-def run(settings: Settings, calendar: Calendar, run_dir: str, control: Control) -> int:
-    """Run until STOP; returns the exit code. The supervisor is told why a start is impossible."""
+def run(
+    settings: Settings,
+    calendar: Calendar,
+    run_dir: str,
+    control: Control,
+    *,
+    again: bool = False,
+    restarts: Sequence[tuple[str, str, int]] = (),
+) -> int:
+    """Run until STOP; returns the exit code. The supervisor is told why a start is impossible.
+
+    `again`: an earlier hub of this supervisor ran, so that a database that is missing was lost, and none is created.
+    `restarts`: how many processes were replaced so far, by kind and reason.
+    """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.disable()  # until everything is loaded: the collector would walk it again and again as it grows
     try:
         with contextlib.ExitStack() as stack:
-            hub = compose(settings, calendar, Path(run_dir), control, _start_collector, stack)
+            hub = compose(
+                settings, calendar, Path(run_dir), control, _start_collector, stack, again=again, restarts=restarts
+            )
             hub.loop.run()
             hub.readiness.serving = False
             hub.grpc.set_ready(False)

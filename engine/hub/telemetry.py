@@ -13,6 +13,7 @@ from engine.metrics import Metrics
 from engine.model.engine_status import MachineStatus
 from engine.runtime.log import sum_reports
 from engine.runtime.memory import resident_bytes
+from engine.runtime.process_facts import descriptors
 
 _RATE_WINDOW_S = 10
 _SLOW_NS = 10 * NS_PER_S
@@ -63,13 +64,20 @@ class Telemetry:
         evidence = self._storage.evidence
         metrics.evidence(evidence.bytes_kept, evidence.bytes_max, evidence.counts())
         self._readiness.advance(now_ns)
-        metrics.readiness(not self._readiness.unready(), self._readiness.store_writable(now_ns))
+        not_ready = self._readiness.problems().keys()
+        metrics.readiness(not not_ready, self._readiness.store_writable(now_ns))
+        metrics.vitals.not_ready(not_ready)
         self._outlets.kpis.add_periods(self._visits.drain_periods())
         sum_reports()
         if now_ns >= self._next_slow_ns:
             self._next_slow_ns = now_ns + _SLOW_NS
             metrics.long_offline(self._registry.offline_before(wall_ns() - _LONG_OFFLINE_NS))
             metrics.memory(resident_bytes(self._processes))
+            opened = descriptors(self._processes)
+            metrics.vitals.descriptors(
+                {name: found.open for name, found in opened.items()},
+                {name: found.most for name, found in opened.items()},
+            )
 
     def running(self, processes: dict[str, int]) -> None:
         """Measure these processes from the next update on. `processes`: ids by name."""

@@ -40,15 +40,15 @@ class WorkerPool:
         self.intake.worker_ready(name, credit)
         self._ready.append(name)
 
-    def worker_lost(self, name: str, unreached_job: int | None = None) -> list[Dropped]:
+    def worker_lost(self, name: str, unreached_job: int | None = None, *, blameless: bool = False) -> list[Dropped]:
         """Remove a worker. Its keyframes wait again; returns those that two workers died over.
 
-        `unreached_job`: a job that never reached it, so its keyframe is not to blame.
+        `unreached_job`: a job that never reached it, so its keyframe is not to blame. `blameless`: none is.
         """
         if name in self._ready:
             self._ready.remove(name)
         self._renders.worker_lost(name)
-        return self.intake.worker_lost(name, unreached_job)
+        return self.intake.worker_lost(name, unreached_job, blameless=blameless)
 
     def hand_out(self, now_ns: int) -> list[Dropped]:
         """Send keyframes to workers that have credit; returns keyframes that ended instead."""

@@ -1,6 +1,7 @@
 """Defines every metric of the engine. No camera is ever a label. Pure."""
 
-from engine.metrics.metric import OTHER, Label, Metric
+from engine.metrics.metric import Label, Metric
+from engine.metrics.vitals import PROCESS_ENDS, VITAL_METRICS
 from engine.model.findings import FindingState, Level, Step
 from engine.model.keyframe import DropReason
 from engine.model.kpi import KpiName
@@ -20,11 +21,6 @@ CPU_STAGES = ("decode", "kernels", "judge")
 CAMERA_CLASSES = ("key_point", "ordinary", "suspicious", "offline")
 VISIT_OUTCOMES = ("keyframe", *FailureReason, "expired")
 OPEN_STATES = tuple(state for state in FindingState if not state.ended)
-PROCESS_ENDS = (
-    "recycled", "job_timeout", "silent", "stuck", "exit_0", "exit_1", "signal_6", "signal_7", "signal_9", "signal_11",
-    "signal_15", OTHER,
-)  # fmt: skip
-"""Why a process was replaced: it asked for it, the hub gave it up, its exit code, the signal that ended it."""
 NOTICE_OUTCOMES = (
     "delivered", "refused", "throttled", "gone", "redirected", "client_error", "server_error", "timeout", "unreachable",
     "broken", "no_secret", "internal", DeliveryState.DEAD,
@@ -352,4 +348,5 @@ METRICS = (
         "seconds",
         "gRPC calls by method and status.",
     ),
+    *VITAL_METRICS,
 )

@@ -42,6 +42,8 @@ ENGINE = Actor("engine", Role.ADMIN)
 
 PEER_METADATA = "patrol-peer"
 """Metadata with the address of the caller for whom the HTTP gateway calls. Believed only on the engine's own socket."""
+OUTCOME_PENDING = "PENDING"
+"""Outcome of an audit entry whose change has begun, and has not ended or could not be noted."""
 CALLER_METADATA = "patrol-caller"
 """Metadata by which the HTTP gateway says whether its caller is `local`: on this machine, and no foreign page.
 
@@ -99,8 +101,8 @@ class TokenOrder:
 class AuditEntry:
     """One change, or attempt at a change, in the audit log. It holds no secrets.
 
-    `method`: the API method called. `resource`: the name of what it acted on. `outcome`: status of the call. `peer`:
-    network address of the caller. `entry_id`: place in the log; 0 before it is stored.
+    `method`: the API method called. `resource`: the name of what it acted on. `outcome`: status of the call,
+    or OUTCOME_PENDING. `peer`: network address of the caller. `entry_id`: place in the log; 0 before it is stored.
     """
 
     at_wall_ns: int

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from engine.runtime.heartbeat import Heartbeat
+
 READY = "ready"
 """Child to parent: I take work; facts (addresses)."""
 FAILED = "failed"
@@ -29,6 +31,10 @@ REPLACE = "replace"
 """Hub to parent: end this child and start another; name, reason."""
 STOP = "stop"
 """Parent to child."""
+DRAIN = "drain"
+"""Parent to feeder: take no more orders, and end once the visits in flight have."""
+VITALS = "vitals"
+"""Parent to hub, once a second: restarts by kind and reason, and the age of the last heartbeat by kind."""
 
 OWN_SOCKET = "grpc"
 """In the folder of the engine's sockets: where the hub answers calls of the HTTP gateway."""
@@ -37,10 +43,14 @@ EXIT_RECYCLE = 3
 
 
 class Control:
-    """The child's end of the pipe. A message is a tuple; its first item is one of the words above."""
+    """The child's end of the pipe. A message is a tuple; its first item is one of the words above.
 
-    def __init__(self, connection: Connection) -> None:
+    `heartbeat`: shows the parent that the child's loop moves; None where nobody watches it.
+    """
+
+    def __init__(self, connection: Connection, heartbeat: Heartbeat | None = None) -> None:
         self._connection = connection
+        self._heartbeat = heartbeat
 
     @property
     def descriptor(self) -> int:
@@ -50,6 +60,12 @@ class Control:
     def ready(self, **facts: Any) -> None:
         """Tell the parent that this child takes work. `facts`: addresses that the parent publishes."""
         self.send(READY, facts)
+
+    def beat(self) -> None:
+        """Show that the child's loop has a turn. Only the loop itself may call it, at least once a second; one that is
+        silent for some seconds, and does not wait for the machine, is killed and replaced."""
+        if self._heartbeat is not None:
+            self._heartbeat.beat()
 
     def send(self, word: str, *rest: Any) -> None:
         """Send a message. Does nothing if the parent is gone: the end of the pipe ends this child too."""
@@ -66,11 +82,16 @@ class Control:
             messages.append((STOP,))
         return messages
 
-    def stop_requested(self, on_reload: Callable[[Any], None] = lambda _: None) -> bool:
-        """Read what has arrived; returns whether STOP is among it. `on_reload` is called with new settings."""
+    def stop_requested(
+        self, on_reload: Callable[[Any], None] = lambda _: None, on_drain: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Read what has arrived; returns whether STOP is among it. `on_reload` is called with new settings, `on_drain`
+        if the child is to end once it has nothing left to do."""
         stop = False
         for word, *rest in self.receive():
             if word == RELOAD:
                 on_reload(rest[0])
+            elif word == DRAIN:
+                on_drain()
             stop |= word == STOP
         return stop

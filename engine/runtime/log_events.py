@@ -97,7 +97,22 @@ PROCESS_REPLACED = LogEvent(
     "warning",
     ("name", "reason", "wait_s"),
     "reason",
-    "A process ended, and is started again after `wait_s`; reason as in `patrol_worker_restarts_total`, or hub_lost.",
+    "A process ended, and is started again after `wait_s`; reason as in `patrol_process_restarts_total`.",
+)
+PROCESS_STUCK = LogEvent(
+    "process stuck",
+    "error",
+    ("name", "reason", "silent_s", "stacks"),
+    "reason",
+    "A process shows no turn of its loop and does not wait for the machine, or the hub gave it up; it is killed. "
+    "`stacks`: what its threads did, or why that is not known.",
+)
+PROCESS_CRASHED = LogEvent(
+    "process crashed",
+    "error",
+    ("name", "reason", "stacks"),
+    "reason",
+    "A process died of a fault in native code; `stacks`: what its threads did.",
 )
 STDERR = LogEvent(
     "stderr",
@@ -128,6 +143,8 @@ EVENTS = (
     PUSHES_REFUSED,
     GATEWAYS_REFUSED,
     PROCESS_REPLACED,
+    PROCESS_STUCK,
+    PROCESS_CRASHED,
     STDERR,
     LINES_SUMMED,
 )

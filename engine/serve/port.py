@@ -241,8 +241,11 @@ class AccessStore(Protocol):
     def digests(self) -> dict[bytes, Token]:
         """Return every token that was ever made, by the SHA-256 of its secret."""
 
-    def note(self, entry: AuditEntry) -> None:
-        """Append an entry to the audit log."""
+    def note(self, entry: AuditEntry) -> int:
+        """Append an entry to the audit log; return its number."""
+
+    def conclude(self, entry: AuditEntry) -> None:
+        """Set outcome and subject of the entry with this number; its time stays."""
 
     def prune(self, before_wall_ns: int) -> int:
         """Delete some entries that are older; return how many, 0 if none are left."""

@@ -3,13 +3,11 @@
 import asyncio
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 
 from engine.clock import NS_PER_S, seconds, wall_ns
 from engine.config.address import host_port, is_loopback
@@ -30,6 +28,7 @@ from engine.serve.services.access import AccessService
 from engine.serve.services.cameras import CameraService
 from engine.serve.services.canteens import CanteenService
 from engine.serve.services.findings import FindingService
+from engine.serve.services.health import HealthReporter
 from engine.serve.services.patrol import PatrolService
 from engine.serve.services.scheduler import SchedulerService
 from engine.serve.streams.broadcast import Broadcast
@@ -63,7 +62,7 @@ class GrpcServer:
     """The server: start, report readiness, stop.
 
     `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
-    reaches its folder.
+    reaches its folder. `unready`: returns why the engine cannot do its work; called once a second.
     """
 
     def __init__(
@@ -76,6 +75,7 @@ class GrpcServer:
         metrics: Metrics,
         redact: Callable[[str], str],
         own_socket: Path | None = None,
+        unready: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._settings = settings
         self._hub = hub
@@ -85,7 +85,7 @@ class GrpcServer:
         self._metrics = metrics
         self._redact = redact
         self._own_socket = own_socket
-        self._health = HealthServicer()
+        self._health = HealthReporter(("", *SERVICES), unready)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
         self._started = threading.Event()
@@ -109,15 +109,10 @@ class GrpcServer:
         return self._address
 
     def set_ready(self, ready: bool) -> None:
-        """Set what the health service reports, overall and of each service. May be called from any thread."""
-        serving = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-
-        async def report() -> None:
-            for name in ("", *SERVICES):
-                await self._health.set(name, serving)
-
+        """Set whether the engine serves; the health service says so unless `unready` has a reason against it. May be
+        called from any thread."""
         if self._thread.is_alive() and self._failure is None:
-            asyncio.run_coroutine_threadsafe(report(), self._loop).result(_START_S)
+            asyncio.run_coroutine_threadsafe(self._health.set_ready(ready), self._loop).result(_START_S)
 
     def stop(self, grace_s: float) -> None:
         """End all calls within `grace_s`, then the thread. May be called from any thread."""
@@ -167,18 +162,22 @@ class GrpcServer:
         access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(page_size_max, tokens.refresh), server)
         canteens_pb2_grpc.add_CanteenServiceServicer_to_server(CanteenService(page_size_max), server)
         findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        self._health.add_to_server(server)
         if settings.reflection != "off":
             reflection.add_to_server((*SERVICES, "grpc.health.v1.Health"), server)
-        for name in ("", *SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._health.show()
         self._address = self._bind(server)
         if self._own_socket is not None:
             self._own_socket.unlink(missing_ok=True)  # of a hub that died
             server.add_insecure_port(f"unix:{self._own_socket}")
         await server.start()
         self._server = server
-        upkeep = (self._refresh_tokens(tokens), interceptor.keep_checking_streams(), self._prune_audit_log())
+        upkeep = (
+            self._refresh_tokens(tokens),
+            interceptor.keep_checking_streams(),
+            self._prune_audit_log(),
+            self._health.keep_showing(),
+        )
         self._tasks = [asyncio.create_task(task) for task in upkeep]
 
     def _scoped_hub(self, actor: Actor) -> ScopedHub:

@@ -4,87 +4,50 @@ with Supervisor(settings) as supervisor:  # returns when all processes are ready
     print(supervisor.addresses["grpc"])
 """
 
-import contextlib
-import json
 import os
-import shutil
+import signal
 import subprocess
-import tempfile
 import threading
-from collections import deque
-from dataclasses import dataclass, field
 from multiprocessing import connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from engine.clock import monotonic_ns, ns, seconds
-from engine.config.calendar import Calendar, load_calendar
+from engine.clock import NS_PER_S, monotonic_ns, ns, seconds
+from engine.config.calendar import load_calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ListenError, PatrolError, StoreError
 from engine.runtime.control import (
     BEGUN,
-    EXIT_RECYCLE,
     FAILED,
     GO,
     LOST,
-    OWN_SOCKET,
     READY,
     RELOAD,
     RELOADED,
     REPLACE,
     RUNNING,
     STOP,
+    VITALS,
 )
 from engine.runtime.log import logger, report, sum_reports
-from engine.runtime.log_events import PROCESS_REPLACED
-from engine.supervisor.child import child_command
+from engine.runtime.log_events import PROCESS_CRASHED, PROCESS_REPLACED
 from engine.supervisor.child_stderr import ChildStderr
+from engine.supervisor.processes import Child, Running, end_reason, plan
+from engine.supervisor.restarts import RestartCount
+from engine.supervisor.run_folder import RunFolder, remove_stale
+from engine.supervisor.systemd import Systemd
+from engine.supervisor.watchdog import Watchdog, give_up
 
 START_TIMEOUT_S = 120.0
 """The first start on a machine compiles the kernels; later ones take seconds."""
 STOP_TIMEOUT_S = 4.0
-_RESTART_WAIT_FIRST_S = 0.1
-_RESTART_WAIT_MAX_S = 10.0
-_RESTARTS_REMEMBERED_S = 60.0
+_TURN_S_MAX = 0.5
+_VITALS_NS = NS_PER_S
+_HUB_READS_S = 2.0
+"""A hub that has shown no turn for longer is told nothing: its pipe would fill, and sending would block."""
+_CRASHES = frozenset((signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
 _ERRORS: dict[str, type[PatrolError]] = {kind.code: kind for kind in (ConfigError, ListenError, StoreError)}
-
-
-Pipe = connection.Connection
-
-
-@dataclass(slots=True)
-class _Running:
-    """A process and the parent's end of its control pipe."""
-
-    process: "subprocess.Popen[bytes]"
-    pipe: "Pipe[Any, Any]"
-
-    def send(self, *message: Any) -> None:
-        """Send a message. A process that died shows by the end of its pipe, not here."""
-        with contextlib.suppress(OSError):
-            self.pipe.send(message)
-
-
-@dataclass(slots=True)
-class _Child:
-    """One process of the plan. `running`: its current incarnation; None while it waits for a restart. `given_up`: why
-    the hub had it ended; empty if it did not."""
-
-    role: str
-    name: str
-    task: dict[str, Any]
-    generation: int = 0
-    running: _Running | None = None
-    ready: bool = False
-    given_up: str = ""
-    start_at_ns: int = 0
-    lost_ns: deque[int] = field(default_factory=lambda: deque(maxlen=16))
-
-    @property
-    def alias(self) -> str:
-        """The name of this incarnation: a successor must not be mistaken for the process that died."""
-        return f"{self.name}.{self.generation}"
 
 
 class Supervisor:
@@ -98,14 +61,20 @@ class Supervisor:
         self._cancel = cancel or threading.Event()
         self.settings = settings
         calendar = load_calendar(settings.scheduler.calendar_file)
-        self._run_dir = Path(tempfile.mkdtemp(prefix="patrol-"))  # mode 0700: only this user reaches the sockets
-        self._children = self._plan(calendar)
+        for folder in remove_stale():
+            logger().info("removed the folder of a supervisor that was killed", folder=str(folder))
+        self._run_folder = RunFolder()
+        self._children = plan(settings, calendar, self._run_folder.path)
         self._stderr = ChildStderr()
         self._wake_read, self._wake_write = connection.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._supervise, name="supervisor")
         self._ready = threading.Event()
         self._stopping = False
         self._failure: PatrolError | None = None
+        self._watchdog = Watchdog()
+        self._systemd = Systemd()
+        self._restarts = RestartCount()
+        self._next_vitals_ns = 0
         self.addresses: dict[str, str] = {}
         self.restarts = 0
 
@@ -134,10 +103,11 @@ class Supervisor:
     def stop(self) -> None:
         """Stop every process; those that do not stop within STOP_TIMEOUT_S are killed. A second call does nothing."""
         self._stopping = True
+        self._systemd.stopping()
         if self._thread.is_alive():
             self._wake_write.send(None)
             self._thread.join()
-        shutil.rmtree(self._run_dir, ignore_errors=True)
+        self._run_folder.remove()
 
     @property
     def failure(self) -> PatrolError | None:
@@ -158,26 +128,6 @@ class Supervisor:
         running = {child.name: child.running.process for child in self._children if child.running is not None}
         return {name: process.pid for name, process in running.items() if process.poll() is None}
 
-    def _plan(self, calendar: Calendar) -> list[_Child]:
-        settings, feed = self.settings, self.settings.feed
-        common: dict[str, Any] = {
-            "parent_pid": os.getpid(),
-            "log": settings.log.model_dump(),
-            "settings": settings.model_dump(mode="json"),
-            "run_dir": str(self._run_dir),
-        }
-        feed_task = {**common, "address": f"ipc://{self._run_dir}/feed"}
-        work_task = {**common, "address": f"ipc://{self._run_dir}/work", "credit": settings.worker.credit}
-        web_task = {**common, "address": f"unix:{self._run_dir}/{OWN_SOCKET}"}
-        workers = settings.worker.count or os.cpu_count() or 1
-        return [
-            _Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json")}),
-            *(_Child("worker", f"worker-{n}", work_task) for n in range(workers)),
-            *(_Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
-            *(_Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
-            *(_Child("web", "web", web_task) for _ in range(settings.web.enabled)),
-        ]
-
     def _supervise(self) -> None:
         try:
             for child in self._children:
@@ -191,39 +141,43 @@ class Supervisor:
     def _turn(self) -> None:
         now_ns = monotonic_ns()
         sum_reports()
+        self._systemd.turn(now_ns, self._ready.is_set())
         for child in self._children:
             if child.running is None and now_ns >= child.start_at_ns:
                 self._start(child)
+        self._watchdog.check(self._children, self.settings, now_ns)
+        if now_ns >= self._next_vitals_ns:
+            self._next_vitals_ns = now_ns + _VITALS_NS
+            self._send_vitals(now_ns)
         running = [(child, child.running) for child in self._children if child.running is not None]
-        readable = connection.wait([self._wake_read, *(process.pipe for _, process in running)], timeout=0.5)
+        pipes = [self._wake_read, *(process.pipe for _, process in running)]
+        readable = connection.wait(pipes, timeout=self._wait_s(now_ns))
         if self._wake_read in readable:
             self._wake_read.recv()
         for child, process in running:
             if process.pipe in readable and child.running is process:
                 self._receive(child, process)
 
-    def _start(self, child: _Child) -> None:
-        ours, theirs = connection.Pipe()
-        child.generation += 1
-        log = _log_descriptor()
-        command = child_command(child.role, child.alias, theirs.fileno(), log)
-        process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
-            command,
-            pass_fds=[theirs.fileno(), log],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            process_group=0,
-            env={"GRPC_VERBOSITY": "ERROR", **os.environ},
-        )
-        theirs.close()
-        os.close(log)
-        if process.stderr is not None:
-            self._stderr.follow(child.alias, process.stderr)
-        child.running = _Running(process, ours)
-        child.ready = False
-        ours.send(json.dumps(child.task))
+    def _wait_s(self, now_ns: int) -> float:
+        """Return how long nothing has to be done, unless a process says something."""
+        starts_ns = [child.start_at_ns - now_ns for child in self._children if child.running is None]
+        return min(_TURN_S_MAX, max(0.0, seconds(min(starts_ns, default=NS_PER_S))))
 
-    def _receive(self, child: _Child, running: _Running) -> None:
+    def _send_vitals(self, now_ns: int) -> None:
+        ages_s: dict[str, float] = {}
+        for child in self._children:
+            if child.ready and child.running is not None and child.running.heartbeat is not None:
+                age_s = seconds(max(0, now_ns - child.running.heartbeat.last_beat_ns()))
+                ages_s[child.role] = max(age_s, ages_s.get(child.role, 0.0))
+        if self._children[0].ready and ages_s.get("hub", 0.0) < _HUB_READS_S:
+            self._send_to_hub(VITALS, self._restarts.tally(), ages_s)
+
+    def _start(self, child: Child) -> None:
+        if child.role == "hub":
+            child.task["restarts"] = self._restarts.tally()
+        child.start(self._stderr)
+
+    def _receive(self, child: Child, running: Running) -> None:
         try:
             word, *rest = running.pipe.recv()
         except (EOFError, OSError):
@@ -231,6 +185,9 @@ class Supervisor:
             return
         if word == READY:
             child.ready = True
+            running.liveness.ready()
+            if child.role == "hub":
+                child.task["again"] = True
             self.addresses.update(rest[0])
             if all(child.ready for child in self._children):
                 self._send_to_hub(GO)
@@ -256,17 +213,18 @@ class Supervisor:
                 child.running.send(RELOAD, tree)
 
     def _replace(self, alias: str, reason: str) -> None:
-        """Kill a child that the hub gave up; the end of its pipe starts the successor."""
+        """Give up a child that the hub gave up."""
         for child in self._children:
-            if child.alias == alias and child.running is not None:
-                child.given_up = reason
-                child.running.process.kill()
+            if child.alias == alias:
+                give_up(child, reason)
 
-    def _lost(self, child: _Child, running: _Running) -> None:
-        code = running.process.wait()
+    def _lost(self, child: Child, running: Running) -> None:
+        code = _reap(child, running)
         if self._stopping:
             return
-        reason = child.given_up or _reason(code)
+        reason = child.given_up or end_reason(code)
+        if -code in _CRASHES and running.heartbeat is not None:
+            report(PROCESS_CRASHED, name=child.alias, reason=reason, stacks=running.heartbeat.stacks() or "none")
         self.restarts += 1
         self._schedule_restart(child, running, reason)
         if child.role == "hub":
@@ -275,23 +233,22 @@ class Supervisor:
             for other in self._children:
                 if other.running is not None and other.role != "web":
                     other.running.process.kill()
-                    other.running.process.wait()
+                    _reap(other, other.running)
                     self._schedule_restart(other, other.running, "hub_lost")
             return
         if child.role != "web":
             self._send_to_hub(LOST, child.role, child.alias, reason)
 
-    def _schedule_restart(self, child: _Child, running: _Running, reason: str) -> None:
+    def _schedule_restart(self, child: Child, running: Running, reason: str) -> None:
         """Restart the child after a wait that doubles with every loss of the last minute."""
         now_ns = monotonic_ns()
-        running.pipe.close()
+        running.close()
         child.running = None
         child.ready, child.given_up = False, ""
-        recent = sum(1 for at_ns in child.lost_ns if seconds(now_ns - at_ns) < _RESTARTS_REMEMBERED_S)
-        child.lost_ns.append(now_ns)
-        wait_s = min(_RESTART_WAIT_MAX_S, _RESTART_WAIT_FIRST_S * 2**recent)
-        child.start_at_ns = now_ns + ns(wait_s)
-        report(PROCESS_REPLACED, name=child.alias, reason=reason, wait_s=wait_s)
+        wait_ns = child.back_off.lost(now_ns)
+        child.start_at_ns = now_ns + wait_ns
+        self._restarts.add(child.role, reason)
+        report(PROCESS_REPLACED, name=child.alias, reason=reason, wait_s=seconds(wait_ns))
 
     def _send_to_hub(self, *message: Any) -> None:
         hub = self._children[0].running
@@ -312,22 +269,16 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 logger().warning("process does not stop, killing it", name=child.alias)
                 running.process.kill()
-                running.process.wait()
-            running.pipe.close()
+                _reap(child, running)
+            running.close()
         self._stderr.close()
         sum_reports()
 
 
-def _log_descriptor() -> int:
-    """Return a descriptor of our own stderr for a child's log; the child's stderr is a pipe to us."""
+def _reap(child: Child, running: Running) -> int:
+    """Return the exit code of a process that has ended, or is killed; 0 if the system does not let go of it."""
     try:
-        return os.dup(2)
-    except OSError:  # a service that was started without one
-        return os.open(os.devnull, os.O_WRONLY)
-
-
-def _reason(exit_code: int) -> str:
-    """Return why a process ended that nobody ended, as PROCESS_ENDS of engine.metrics.definitions has it."""
-    if exit_code == EXIT_RECYCLE:
-        return "recycled"
-    return f"signal_{-exit_code}" if exit_code < 0 else f"exit_{exit_code}"
+        return running.process.wait(timeout=STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        logger().error("process is killed, but the system does not end it; is a disk hung?", name=child.alias)
+        return 0

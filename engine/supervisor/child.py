@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.runtime.control import Control
+from engine.runtime.heartbeat import Heartbeat
 
 
 def child_command(role: str, name: str, pipe: int, log: int) -> list[str]:
@@ -28,12 +29,14 @@ def main(arguments: list[str]) -> int:
     connection = Connection(int(pipe))
     task: Mapping[str, Any] = json.loads(connection.recv())
     _die_with_parent(task["parent_pid"])
+    heartbeat = Heartbeat(task["heartbeat"])
+    heartbeat.write_stacks_on_demand()
     from engine.runtime.log import configure_logging
 
     # Line-buffered: a line is one write, so that the lines of several processes do not mix.
     stream = os.fdopen(int(log), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     configure_logging(task["log"]["level"], task["log"]["format"], name, stream)
-    return _run(role, name, task, Control(connection))
+    return _run(role, name, task, Control(connection, heartbeat))
 
 
 def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int:
@@ -59,7 +62,14 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
         from engine.config.calendar import Calendar
         from engine.hub import process
 
-        return process.run(settings, Calendar.model_validate(task["calendar"]), task["run_dir"], control)
+        return process.run(
+            settings,
+            Calendar.model_validate(task["calendar"]),
+            task["run_dir"],
+            control,
+            again=task["again"],
+            restarts=[tuple(row) for row in task["restarts"]],
+        )
     if role == "feeder":
         from engine.feed import feeder
 

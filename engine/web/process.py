@@ -26,6 +26,7 @@ _HEADER_BYTES_MAX = 64 * 1024
 """A BatchGetCameras of 1,000 names has 30 KB of URL."""
 _KEEP_ALIVE_S = 30
 _GRACE_S = 1
+_BEAT_S = 0.5
 _BACKLOG = 256
 _SWITCH_INTERVAL_S = 0.0005
 """As in the hub: a thread that writes a large reply lets others run soon."""
@@ -41,7 +42,12 @@ def run(settings: Settings, engine: str, control: Control) -> int:
                 asyncio.get_running_loop().remove_reader(control.descriptor)
                 stop()
 
+        def beat() -> None:
+            control.beat()
+            asyncio.get_running_loop().call_later(_BEAT_S, beat)
+
         asyncio.get_running_loop().add_reader(control.descriptor, read)
+        beat()
 
     _tune()
     try:

@@ -34,10 +34,12 @@ def run(name: str, address: str, credit: int, control: Control) -> None:
     control.ready()
     try:
         while True:
+            control.beat()
             readable = poller.wait(_WAIT_MS)
             if "control" in readable and control.stop_requested():
                 return
-            while (frames := hub.receive()) is not None:
+            # One job a turn: while jobs wait without end, STOP is read and the heartbeat goes on.
+            if (frames := hub.receive()) is not None:
                 job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
                 hub.send(wire.pack_result(wire.Result(job.job_id, _run(decoder, job))))
                 del frames, job  # the payload is borrowed from the socket: release it before waiting

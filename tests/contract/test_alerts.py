@@ -32,6 +32,18 @@ FIRES = {
     "PatrolDown": {"up": "0x20"},
     "PatrolNotReady": {"patrol_ready": "0x20"},
     "PatrolHubRestarts": {"process_start_time_seconds": "1 2 3 4x20"},
+    "PatrolProcessStuck": {'patrol_process_restarts_total{kind="hub",reason="stopped"}': "0x12 1x20"},
+    "PatrolProcessGrows": {'patrol_process_restarts_total{kind="worker",reason="memory"}': "0x60 1 2 3 4x60"},
+    "PatrolHeartbeatLate": {'patrol_heartbeat_age_seconds{kind="hub"}': "9x30"},
+    "PatrolDescriptorsShort": {
+        'patrol_process_open_descriptors{process="hub"}': "900x30",
+        'patrol_process_descriptors_max{process="hub"}': "1024x30",
+    },
+    "PatrolDatabaseFileLost": {'patrol_not_ready{part="database_file"}': "1x30"},
+    "PatrolDiskFull": {
+        'patrol_disk_free_bytes{folder="evidence"}': "4x30",
+        'patrol_disk_bytes{folder="evidence"}': "100x30",
+    },
     "PatrolProcessRestarts": {'patrol_worker_restarts_total{reason="signal_9"}': "0x12 1 2 3 4 5 5x20"},
     "PatrolNoFeeder": {'patrol_feeders_ready{kind="feeder"}': "0x20"},
     "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
@@ -59,7 +71,13 @@ FIRES = {
     "PatrolConfigStale": {"patrol_config_stale": "1x30"},
 }
 """By rule, series that make it fire, in Prometheus's notation, a value a minute."""
-SLOW = ("PatrolEvidenceNearBudget", "PatrolExhibitsLost", "PatrolFindingsOverdue", "PatrolNoticesFailing")
+SLOW = (
+    "PatrolProcessGrows",
+    "PatrolEvidenceNearBudget",
+    "PatrolExhibitsLost",
+    "PatrolFindingsOverdue",
+    "PatrolNoticesFailing",
+)
 """Rules that wait for an hour or look back for one."""
 
 
@@ -122,6 +140,10 @@ def test_every_rule_fires_when_it_should_and_no_other(tmp_path: Path) -> None:
 def test_nothing_fires_while_all_is_well(tmp_path: Path) -> None:
     metrics = Metrics("x")
     metrics.readiness(True, True)
+    metrics.vitals.heartbeats({"hub": 0.1, "worker": 1.0})
+    metrics.vitals.descriptors({"hub": 60, "web": 60}, {"hub": 1024, "web": 0})
+    metrics.vitals.disks({"database": 50, "evidence": 50}, {"database": 100, "evidence": 100})
+    metrics.vitals.not_ready(set())
     metrics.feeders({"feeder": 1})
     metrics.evidence(10, 100, {})
     metrics.cameras({("ok", "130102"): 9, ("offline", "130102"): 1})

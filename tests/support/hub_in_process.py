@@ -14,8 +14,9 @@ from engine.config.calendar import Calendar
 from engine.hub import composition, process
 from engine.hub.port import Port
 from engine.runtime.control import Control
-from engine.supervisor import app
 from engine.supervisor.app import Supervisor
+from engine.supervisor.liveness import Limits, Liveness
+from engine.supervisor.processes import Running
 
 Answer = TypeVar("Answer")
 
@@ -48,7 +49,8 @@ class InProcessEngine(Supervisor):
             return
         ours, theirs = connection.Pipe()
         child.generation += 1
-        child.running = app._Running(cast("subprocess.Popen[bytes]", _Thread(child.task, theirs)), ours)
+        hub = cast("subprocess.Popen[bytes]", _Thread(child.task, theirs))
+        child.running = Running(hub, ours, None, Liveness(Limits(), 0))
         child.ready = False
 
 

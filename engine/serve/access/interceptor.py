@@ -16,11 +16,12 @@ from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
 from engine.clock import wall_ns
-from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, PatrolError, UnauthenticatedError
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, UnauthenticatedError
 from engine.metrics import Metrics
-from engine.model.access import PEER_METADATA, Actor, AuditEntry
+from engine.model.access import OUTCOME_PENDING, PEER_METADATA, Actor, AuditEntry
 from engine.serve.access import request_fields
 from engine.serve.access.audit_subject import subject_of
+from engine.serve.access.audit_trail import AuditTrail
 from engine.serve.access.idempotency import ReplyCache
 from engine.serve.access.rules import RegionCheck, Rule, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
@@ -39,12 +40,14 @@ _METHOD_CHARS_MAX = 200
 
 @dataclass(slots=True)
 class Call:
-    """One call. `hub`: as the caller may see it. `subject`: what the call changes, for the audit log."""
+    """One call. `hub`: as the caller may see it. `subject`: what the call changes, for the audit log. `audit_id`: of
+    its entry there, once its change has begun."""
 
     actor: Actor
     hub: ScopedHub
     context: Context
     subject: str = ""
+    audit_id: int = 0
 
     def time_left_s(self) -> float | None:
         """Seconds until the caller's deadline; None if there is none."""
@@ -65,7 +68,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         open_reflection: bool = False,
     ) -> None:
         self._tokens = tokens
-        self._store = store
+        self._trail = AuditTrail(store, metrics)
         self._scoped_hub = scoped_hub
         self._metrics = metrics
         self._open_reflection = open_reflection
@@ -140,6 +143,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async with self._authorised(method, context) as (call, _):
             request = method.parse(raw)
             call.subject = subject_of(request)
+            await self._begin_change(method, call)
 
             async def serve() -> Any:
                 async with asyncio.timeout(_CALL_S_MAX):
@@ -158,12 +162,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 async for raw in raws:
                     yield method.parse(raw)
 
+            await self._begin_change(method, call)
             return await method.serve(requests(), call)
 
     async def _unary_stream(self, method: "_Method", raw: bytes, context: Context) -> None:
         async with self._authorised(method, context) as (call, digest):
             request = method.parse(raw)
             call.subject = subject_of(request)
+            await self._begin_change(method, call)
             await self._streams.write(method.serve(request, call), context, digest)
 
     @asynccontextmanager
@@ -206,17 +212,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if method.rule.region_check is RegionCheck.ALL_REGIONS:
             call.hub.require_all_regions()
 
+    async def _begin_change(self, method: "_Method", call: Call) -> None:
+        """Note a change in the audit log before it is carried out. Raises StoreError if that cannot be done."""
+        if method.rule.changes:
+            call.audit_id = await self._trail.begin(_audit_entry(method, call, OUTCOME_PENDING))
+
     async def _audit(self, method: "_Method", call: Call | None, outcome: str) -> None:
-        """Write a change to the audit log before it is answered. If the log cannot be written, the change stands."""
-        if call is None or not method.rule.changes:
-            return
-        peer = _peer(call.context)[:_PEER_CHARS_MAX]
-        entry = AuditEntry(wall_ns(), call.actor, method.name, call.subject, outcome, peer)
-        try:
-            await asyncio.shield(asyncio.to_thread(self._store.note, entry))
-        except PatrolError as error:
-            self._metrics.store_error("audit")
-            structlog.get_logger().error("change not in the audit log", method=method.name, detail=str(error))
+        """Note in the audit log how a change ended, before it is answered."""
+        if call is not None and method.rule.changes:
+            await self._trail.end(_audit_entry(method, call, outcome))
 
 
 class _Method:
@@ -252,6 +256,11 @@ def _unknown_method(path: str) -> Any:
         await context.abort_with_status(rpc_status.to_status(status_of(error, name[:_METHOD_CHARS_MAX])))
 
     return grpc.stream_stream_rpc_method_handler(end)
+
+
+def _audit_entry(method: _Method, call: Call, outcome: str) -> AuditEntry:
+    peer = _peer(call.context)[:_PEER_CHARS_MAX]
+    return AuditEntry(wall_ns(), call.actor, method.name, call.subject, outcome, peer, call.audit_id)
 
 
 def _peer(context: Context) -> str:

@@ -91,8 +91,8 @@ class Access:
             raise _unavailable(error) from error
         return None if row is None else _token(row)
 
-    def note(self, entry: AuditEntry) -> None:
-        """Append one entry to the audit log."""
+    def note(self, entry: AuditEntry) -> int:
+        """Append one entry to the audit log; return its number."""
         row = {
             "at_wall_ns": entry.at_wall_ns,
             "actor": entry.actor.name,
@@ -105,7 +105,23 @@ class Access:
         }
         try:
             with write_transaction(self._engine) as connection:
-                connection.execute(sa.insert(audit).values(**row))
+                primary_key = connection.execute(sa.insert(audit).values(**row)).inserted_primary_key
+        except sa.exc.SQLAlchemyError as error:
+            raise _unavailable(error) from error
+        if primary_key is None:
+            raise StoreError("the database assigned the audit entry no number; see the database's log")
+        return int(primary_key[0])
+
+    def conclude(self, entry: AuditEntry) -> None:
+        """Set outcome and subject of the entry with this number; its time stays."""
+        change = (
+            sa.update(audit)
+            .where(audit.c.entry_id == entry.entry_id)
+            .values(outcome=entry.outcome, resource=entry.resource)
+        )
+        try:
+            with write_transaction(self._engine) as connection:
+                connection.execute(change)
         except sa.exc.SQLAlchemyError as error:
             raise _unavailable(error) from error
 

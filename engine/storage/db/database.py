@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from engine.errors import StoreError
+from engine.storage.db.database_file import DatabaseFile
 
 _BUSY_MS = 5000
 _CONNECT_S = 10
@@ -19,6 +20,7 @@ copied once. With SQLite's default of 1000 the same writer is less than half as 
 _CACHE_KB = 16_384
 _BACKENDS = ("sqlite", "postgresql")
 _WRITES = "patrol_writes"
+_FILE = "patrol_file"
 
 
 class DatabaseUnavailableError(StoreError):
@@ -80,7 +82,15 @@ def connect(url: URL) -> Engine:
     sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
     sa.event.listen(engine, "connect", _tune_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+    if path is not None:
+        _guard_file(engine, DatabaseFile(path))
     return engine
+
+
+def file_of(engine: Engine) -> DatabaseFile | None:
+    """Return the file of a SQLite database that `connect` opened; None for another database, or one in memory."""
+    file: DatabaseFile | None = engine.get_execution_options().get(_FILE)
+    return file
 
 
 def write_transaction(engine: Engine) -> AbstractContextManager[Connection]:
@@ -136,6 +146,26 @@ def _tune_sqlite(connection: Any, _: object) -> None:
     cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     cursor.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
     cursor.close()
+
+
+def _guard_file(engine: Engine, file: DatabaseFile) -> None:
+    """Refuse connections to another file than the first, and transactions that would write into nothing."""
+    engine.update_execution_options(**{_FILE: file})
+
+    def before_connect(*_: object) -> None:
+        file.require()
+
+    def after_connect(*_: object) -> None:
+        file.opened()
+
+    def before_write(connection: Connection) -> None:
+        if connection.get_execution_options().get(_WRITES):
+            file.require()
+
+    sa.event.listen(engine, "do_connect", before_connect)
+    sa.event.listen(engine, "connect", after_connect)
+    sa.event.listen(engine, "begin", before_write)
+    sa.event.listen(engine, "commit", before_write)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -6,7 +6,7 @@ Revisions are numbered in one line from `0001` on; those that this program knows
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 
 from engine.errors import NoDatabaseError, StoreError
 from engine.storage.db.database import (
@@ -113,6 +113,22 @@ def require_existing(url: str) -> None:
     path = sqlite_file(parsed)
     missing = path is not None and not path.exists()
     raise NoDatabaseError(name_of(parsed), "no such database" if missing else "the database holds no tables yet")
+
+
+def require_no_orphan(url: URL) -> None:
+    """Raise StoreError if the file of a SQLite database is gone, but its write-ahead log is left.
+
+    SQLite would put a log of another database into the new, empty one.
+    """
+    path = sqlite_file(url)
+    if path is None or path.exists():
+        return
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(
+            f"record.url = {display_url(url)!r}: the database is gone, but its write-ahead log {log.name} is left; put "
+            "the database back, or restore a backup; to begin with an empty one, delete the log"
+        )
 
 
 def _require_head(revision: str, name: str) -> None:

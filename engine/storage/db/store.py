@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -15,8 +16,10 @@ from engine.storage.db.canteens import Canteens
 from engine.storage.db.database import (
     DatabaseUnavailableError,
     connect,
+    file_of,
     name_of,
     parse_url,
+    sqlite_file,
     unusable_error,
     upsert,
     write_transaction,
@@ -28,7 +31,7 @@ from engine.storage.db.maintenance import Maintenance
 from engine.storage.db.outbox import Outbox
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.registry import CameraRegistry
-from engine.storage.db.schema import prepare, require_existing
+from engine.storage.db.schema import prepare, require_existing, require_no_orphan
 from engine.storage.db.spot_checks import SpotChecks
 from engine.storage.db.tables import cameras, latest, measurements, patrol_metadata, verdict_log
 from engine.storage.db.verdict_history import VerdictHistory
@@ -99,6 +102,7 @@ class Store:
         """
         parsed = parse_url(url)
         try:
+            require_no_orphan(parsed)
             engine = connect(parsed)
             was_empty = prepare(engine)
         except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
@@ -113,6 +117,29 @@ class Store:
         """
         require_existing(url)
         return cls.open(url)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database; None for another database, or one in memory."""
+        return sqlite_file(self._engine.url)
+
+    def file_problem(self) -> str:
+        """Return what has become of the file of a SQLite database; empty if all is well, and for a server.
+
+        Raises OSError if the disk cannot be read.
+        """
+        file = file_of(self._engine)
+        return "" if file is None else file.problem()
+
+    def size_bytes(self) -> int:
+        """Return the size of the database, with its write-ahead log. Raises StoreError or OSError."""
+        file = file_of(self._engine)
+        if file is not None:
+            return file.size_bytes()
+        with self._engine.connect() as connection:
+            if connection.dialect.name != "postgresql":
+                return 0  # SQLite in memory
+            return int(connection.scalar(sa.select(sa.func.pg_database_size(sa.func.current_database()))) or 0)
 
     def close(self) -> None:
         """Release the writer lock and close all connections."""

@@ -16,6 +16,7 @@ from engine.config.schema import RecordSettings
 from engine.errors import ErrorReason, StoreError
 from engine.model.keyframe import EvidenceKeyframe
 from engine.storage.db.database import DatabaseUnavailableError
+from engine.storage.db.database_file import DatabaseReplacedError
 from engine.storage.db.store import Store, VisitRecord, Write
 from engine.storage.db.writer_lock import WriterLockedError
 from engine.storage.evidence.store import EvidenceStore
@@ -31,7 +32,14 @@ _MAINTENANCE_REST_S = 10.0
 """When there was nothing to maintain, it looks again after this time."""
 _REFUSED_ERRORS = (IntegrityError, ProgrammingError, DataError)
 """Errors that mean that an entry cannot be written."""
-_UNAVAILABLE_ERRORS = (DatabaseUnavailableError, DBAPIError, PoolTimeoutError, WriterLockedError, OSError)
+_UNAVAILABLE_ERRORS = (
+    DatabaseUnavailableError,
+    DatabaseReplacedError,
+    DBAPIError,
+    PoolTimeoutError,
+    WriterLockedError,
+    OSError,
+)
 """Errors that mean that the database cannot be written to for now."""
 
 

@@ -55,8 +55,8 @@ def test_a_refused_write_counts_until_one_is_taken() -> None:
 
 
 def test_every_reason_is_told_and_none_when_all_is_well() -> None:
-    workers, database = [0], Database()
-    readiness = Readiness(lambda: workers[0], StoreProbe(database.write, 0))
+    processes, database = {"workers": 0}, Database()
+    readiness = Readiness(lambda: processes, StoreProbe(database.write, 0))
     now_ns = monotonic_ns()
     readiness.advance(now_ns - 100 * NS_PER_S)
     reasons = readiness.unready()
@@ -67,6 +67,6 @@ def test_every_reason_is_told_and_none_when_all_is_well() -> None:
         "the database does not take writes",
     ]
     database.writes[0].set_result(None)
-    workers[0], readiness.serving = 1, True
+    processes["workers"], readiness.serving = 1, True
     readiness.advance(monotonic_ns())
     assert readiness.unready() == []

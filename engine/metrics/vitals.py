@@ -1,0 +1,107 @@
+"""Metrics of the engine's own processes and disks: their definitions, and what records them."""
+
+from collections.abc import Mapping, Sequence, Set
+
+from engine.metrics.metric import OTHER, Label, Metric
+from engine.metrics.prometheus import Series
+
+PROCESS_KINDS = ("hub", "worker", "feeder", "demuxer", "web")
+PROCESS_ENDS = (
+    "recycled", "memory", "job_timeout", "silent", "stopped", "stuck", "not_ready", "hub_lost", "exit_0", "exit_1",
+    "exit_2", "signal_6", "signal_7", "signal_9", "signal_11", "signal_15", OTHER,
+)  # fmt: skip
+"""Why a process was replaced: it asked for it; it grew beyond its ceiling; the hub gave it up (job_timeout, silent);
+the supervisor did (stopped, stuck, not_ready); the hub ended; its exit code; the signal that ended it."""
+NOT_READY_PARTS = (
+    "serving", "hub_thread", "workers", "feeders", "demuxers", "database_writes", "database_file", "evidence", "disks",
+)  # fmt: skip
+_KIND = Label("kind", PROCESS_KINDS)
+_PROCESS = Label("process", unknown_because="the configuration decides how many there are; each is shown once it runs")
+_FOLDER = Label("folder", unknown_because="the disk of a database on a server is not known; each is shown once it is")
+
+VITAL_METRICS = (
+    Metric(
+        "patrol_process_restarts_total",
+        "counter",
+        (_KIND, Label("reason", PROCESS_ENDS)),
+        "processes",
+        "Processes replaced since `patrol run` was started, the hub among them; reason: it asked for it (recycled), it "
+        "grew beyond its ceiling (memory), the hub gave it up (job_timeout, silent), the supervisor did (stopped, "
+        "stuck, not_ready), the hub ended (hub_lost), its exit code, or the signal that ended it.",
+    ),
+    Metric(
+        "patrol_heartbeat_age_seconds",
+        "gauge",
+        (_KIND,),
+        "seconds",
+        "How long ago the loop of a process had its last turn; of each kind, the longest.",
+    ),
+    Metric(
+        "patrol_process_open_descriptors",
+        "gauge",
+        (_PROCESS,),
+        "descriptors",
+        "Files and connections that each process of the engine has open, read every 10 s.",
+    ),
+    Metric(
+        "patrol_process_descriptors_max",
+        "gauge",
+        (_PROCESS,),
+        "descriptors",
+        "How many files and connections each process may have open (RLIMIT_NOFILE); 0: no limit.",
+    ),
+    Metric(
+        "patrol_disk_free_bytes",
+        "gauge",
+        (_FOLDER,),
+        "bytes",
+        "What the engine may still write to the disk of a folder: database, evidence, quarantine.",
+    ),
+    Metric("patrol_disk_bytes", "gauge", (_FOLDER,), "bytes", "Size of the disk of the same folder."),
+    Metric("patrol_database_bytes", "gauge", (), "bytes", "Size of the database, with its write-ahead log."),
+    Metric(
+        "patrol_not_ready",
+        "gauge",
+        (Label("part", NOT_READY_PARTS),),
+        "0 or 1",
+        "1 while this part keeps the engine from being ready; /readyz says the same in sentences.",
+    ),
+)
+
+
+class VitalsRecorder:
+    """Records these metrics. Methods may be called from any thread."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        self._restarts: dict[tuple[str, str], int] = {}
+
+    def restarts(self, tally: Sequence[tuple[str, str, int]]) -> None:
+        """Set how many processes were replaced by kind and reason; numbers only grow."""
+        for kind, reason, number in tally:
+            more = number - self._restarts.get((kind, reason), 0)
+            if more > 0:
+                self._series.increase("patrol_process_restarts_total", kind, reason, by=more)
+                self._restarts[kind, reason] = number
+
+    def heartbeats(self, ages_s: Mapping[str, float]) -> None:
+        """Set the age of the last heartbeat by kind; kinds that are left out count as 0."""
+        self._series.replace("patrol_heartbeat_age_seconds", {(kind,): age_s for kind, age_s in ages_s.items()})
+
+    def descriptors(self, opened: Mapping[str, int], most: Mapping[str, int]) -> None:
+        """Set the open descriptors of each process, and how many it may have, by its name."""
+        self._series.replace("patrol_process_open_descriptors", {(name,): number for name, number in opened.items()})
+        self._series.replace("patrol_process_descriptors_max", {(name,): number for name, number in most.items()})
+
+    def disks(self, free: Mapping[str, int], sizes: Mapping[str, int]) -> None:
+        """Set the free bytes and the size of the disk of each folder."""
+        self._series.replace("patrol_disk_free_bytes", {(folder,): size for folder, size in free.items()})
+        self._series.replace("patrol_disk_bytes", {(folder,): size for folder, size in sizes.items()})
+
+    def database(self, size: int) -> None:
+        """Set the bytes of the database."""
+        self._series.set("patrol_database_bytes", size)
+
+    def not_ready(self, parts: Set[str]) -> None:
+        """Set which of NOT_READY_PARTS keep the engine from being ready."""
+        self._series.replace("patrol_not_ready", {(part,): 1 for part in parts})

@@ -1,0 +1,133 @@
+"""The processes of an engine: what each is started with, and the one that runs at present."""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from engine.clock import monotonic_ns
+from engine.config.calendar import Calendar
+from engine.config.schema import Settings
+from engine.runtime.control import EXIT_RECYCLE, OWN_SOCKET
+from engine.runtime.heartbeat import HeartbeatRecord
+from engine.supervisor.child import child_command
+from engine.supervisor.child_stderr import ChildStderr
+from engine.supervisor.liveness import HUB_LIMITS, Limits, Liveness
+from engine.supervisor.restarts import BackOff
+
+Pipe = connection.Connection
+
+
+@dataclass(slots=True)
+class Running:
+    """A process and the parent's end of its control pipe. `heartbeat`: None for one that shows none. `end_by_ns`: when
+    it is killed, if it was asked to end; 0 if it was not. `large_since_ns`: since when it is above its ceiling; 0 if it
+    is not."""
+
+    process: "subprocess.Popen[bytes]"
+    pipe: "Pipe[Any, Any]"
+    heartbeat: HeartbeatRecord | None
+    liveness: Liveness
+    end_by_ns: int = 0
+    large_since_ns: int = 0
+    _sending: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, *message: Any) -> None:
+        """Send a message, from any thread. A process that died shows by the end of its pipe, not here."""
+        with contextlib.suppress(OSError), self._sending:
+            self.pipe.send(message)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.pipe.close()
+        if self.heartbeat is not None:
+            self.heartbeat.close()
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the plan. `running`: its current incarnation; None while it waits for a restart. `given_up`: why
+    it is made to end; empty if it is not."""
+
+    role: str
+    name: str
+    task: dict[str, Any]
+    generation: int = 0
+    running: Running | None = None
+    ready: bool = False
+    given_up: str = ""
+    start_at_ns: int = 0
+    back_off: BackOff = field(default_factory=BackOff)
+
+    @property
+    def alias(self) -> str:
+        """The name of this incarnation: a successor must not be mistaken for the process that died."""
+        return f"{self.name}.{self.generation}"
+
+    @property
+    def limits(self) -> Limits:
+        """How long each kind of silence is borne."""
+        return HUB_LIMITS if self.role == "hub" else Limits()
+
+    def start(self, stderr: ChildStderr) -> None:
+        """Start the next incarnation; what it writes to stderr is followed."""
+        ours, theirs = connection.Pipe()
+        self.generation += 1
+        log, heartbeat = _log_descriptor(), HeartbeatRecord()
+        process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
+            child_command(self.role, self.alias, theirs.fileno(), log),
+            pass_fds=[theirs.fileno(), log, heartbeat.descriptor],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            process_group=0,
+            env={"GRPC_VERBOSITY": "ERROR", **os.environ},
+        )
+        theirs.close()
+        os.close(log)
+        if process.stderr is not None:
+            stderr.follow(self.alias, process.stderr)
+        self.running = Running(process, ours, heartbeat, Liveness(self.limits, monotonic_ns()))
+        self.ready = False
+        ours.send(json.dumps({**self.task, "heartbeat": heartbeat.descriptor}))
+
+
+def plan(settings: Settings, calendar: Calendar, run_dir: Path) -> list[Child]:
+    """Return all processes that these settings ask for, the hub first."""
+    feed = settings.feed
+    common: dict[str, Any] = {
+        "parent_pid": os.getpid(),
+        "log": settings.log.model_dump(),
+        "settings": settings.model_dump(mode="json"),
+        "run_dir": str(run_dir),
+    }
+    feed_task = {**common, "address": f"ipc://{run_dir}/feed"}
+    work_task = {**common, "address": f"ipc://{run_dir}/work", "credit": settings.worker.credit}
+    web_task = {**common, "address": f"unix:{run_dir}/{OWN_SOCKET}"}
+    workers = settings.worker.count or os.cpu_count() or 1
+    return [
+        Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json"), "restarts": [], "again": False}),
+        *(Child("worker", f"worker-{n}", work_task) for n in range(workers)),
+        *(Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
+        *(Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
+        *(Child("web", "web", web_task) for _ in range(settings.web.enabled)),
+    ]
+
+
+def end_reason(exit_code: int) -> str:
+    """Return why a process ended that nobody ended, as PROCESS_ENDS of engine.metrics.definitions has it."""
+    if exit_code == EXIT_RECYCLE:
+        return "recycled"
+    return f"signal_{-exit_code}" if exit_code < 0 else f"exit_{exit_code}"
+
+
+def _log_descriptor() -> int:
+    """Return a descriptor of our own stderr for a child's log; the child's stderr is a pipe to us."""
+    try:
+        return os.dup(2)
+    except OSError:  # a service that was started without one
+        return os.open(os.devnull, os.O_WRONLY)
