@@ -21,10 +21,11 @@ CAMERA_CLASSES = ("key_point", "ordinary", "suspicious", "offline")
 VISIT_OUTCOMES = ("keyframe", *FailureReason, "expired")
 OPEN_STATES = tuple(state for state in FindingState if not state.ended)
 PROCESS_ENDS = (
-    "recycled", "job_timeout", "silent", "exit_0", "exit_1", "signal_6", "signal_7", "signal_9", "signal_11",
-    "signal_15", OTHER,
+    "recycled", "job_timeout", "too_costly", "silent", "exit_0", "exit_1", "signal_6", "signal_7", "signal_9",
+    "signal_11", "signal_15", OTHER,
 )  # fmt: skip
-"""Why a process was replaced: it asked for it, the hub gave it up, its exit code, the signal that ended it."""
+"""Why a process was replaced: it asked for it, the hub gave it up, its picture spent its budget of CPU time, its exit
+code, the signal that ended it."""
 NOTICE_OUTCOMES = (
     "delivered", "refused", "throttled", "gone", "redirected", "client_error", "server_error", "timeout", "unreachable",
     "broken", "no_secret", "internal", DeliveryState.DEAD,

@@ -30,6 +30,7 @@ class DropReason(StrEnum):
     UNKNOWN_VISIT = "unknown_visit"
     STALE = "stale"
     QUARANTINED = "quarantined"
+    TOO_COSTLY = "too_costly"
     SHUTDOWN = "shutdown"
 
 

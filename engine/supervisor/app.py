@@ -35,11 +35,13 @@ from engine.runtime.control import (
     REPLACE,
     RUNNING,
     STOP,
+    TOO_COSTLY,
 )
 from engine.runtime.log import logger, report, sum_reports
 from engine.runtime.log_events import PROCESS_REPLACED
 from engine.supervisor.child import child_command
 from engine.supervisor.child_stderr import ChildStderr
+from engine.worker.cpu_budget import BUDGET_SPENT_SIGNAL
 
 START_TIMEOUT_S = 120.0
 """The first start on a machine compiles the kernels; later ones take seconds."""
@@ -282,13 +284,19 @@ class Supervisor:
             self._send_to_hub(LOST, child.role, child.alias, reason)
 
     def _schedule_restart(self, child: _Child, running: _Running, reason: str) -> None:
-        """Restart the child after a wait that doubles with every loss of the last minute."""
+        """Restart the child after a wait that doubles with every loss of the last minute.
+
+        A worker that ended over a costly picture is no worse than before: the hub sees to it that few do.
+        """
         now_ns = monotonic_ns()
         running.pipe.close()
         child.running = None
         child.ready, child.given_up = False, ""
         recent = sum(1 for at_ns in child.lost_ns if seconds(now_ns - at_ns) < _RESTARTS_REMEMBERED_S)
-        child.lost_ns.append(now_ns)
+        if reason == TOO_COSTLY:
+            recent = 0
+        else:
+            child.lost_ns.append(now_ns)
         wait_s = min(_RESTART_WAIT_MAX_S, _RESTART_WAIT_FIRST_S * 2**recent)
         child.start_at_ns = now_ns + ns(wait_s)
         report(PROCESS_REPLACED, name=child.alias, reason=reason, wait_s=wait_s)
@@ -330,4 +338,6 @@ def _reason(exit_code: int) -> str:
     """Return why a process ended that nobody ended, as PROCESS_ENDS of engine.metrics.definitions has it."""
     if exit_code == EXIT_RECYCLE:
         return "recycled"
+    if exit_code == -BUDGET_SPENT_SIGNAL:
+        return TOO_COSTLY
     return f"signal_{-exit_code}" if exit_code < 0 else f"exit_{exit_code}"
