@@ -138,7 +138,7 @@ class WireError(PatrolError):
 class DecodeError(PatrolError):
     """Raised when a keyframe yields no picture.
 
-    `reason`: one word: empty, damaged, unsupported, too_large or no_keyframe.
+    `reason`: one word: empty, damaged, unsupported, too_large, too_costly or no_keyframe.
     """
 
     code = "decode"

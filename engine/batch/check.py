@@ -1,13 +1,13 @@
-"""`patrol check`: visits each source once, and decodes, scores and judges the keyframe in this process."""
+"""`patrol check`: visits each source once and judges its keyframe, which a process of its own decodes and measures."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.batch.measuring import MeasuringProcess
 from engine.clock import ns, wall_ns
 from engine.config.schema import FeedSettings, Settings
-from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
 from engine.feed.camera_url import route, source_url
 from engine.feed.demux import fetch_now
@@ -22,7 +22,13 @@ from engine.model.visit import FeedKind, VisitFailure, VisitOrder
 from engine.redact import redact
 from engine.serve.messages.convert import verdict_message
 from engine.serve.messages.proto_json import message_json
-from engine.worker.process import measure
+
+_REASONS = {
+    "damaged": UnknownReason.DAMAGED,
+    "empty": UnknownReason.DAMAGED,
+    "too_costly": UnknownReason.TOO_COSTLY,
+}
+"""Why there is no verdict, by the reason of a DecodeError; NO_PICTURE for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +56,22 @@ def check_sources(
 ) -> Iterator[CheckResult]:
     """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
     too."""
-    decoder = Decoder()
-    try:
+    with MeasuringProcess(settings.worker) as measuring:
         for number, source in enumerate(sources, 1):
-            yield _check(source, decoder, settings)
+            yield _check(source, measuring, settings)
             on_done(number)
-    finally:
-        decoder.close()
 
 
-def _check(source: str, decoder: Decoder, settings: Settings) -> CheckResult:
+def _check(source: str, measuring: MeasuringProcess, settings: Settings) -> CheckResult:
     judge, judge_state = settings.judge, JudgeState()
     fetched = _fetch(source_url(source), settings.feed)
     if isinstance(fetched, VisitFailure):
         verdict, _ = judge_failure(fetched, wall_ns(), judge_state, judge)
         return CheckResult(source, verdict, error=(fetched.reason.value, fetched.detail))
     try:
-        measurement = measure(decoder, fetched)
+        measurement = measuring.measure(fetched)
     except DecodeError as error:
-        reason = UnknownReason.DAMAGED if error.reason in ("damaged", "empty") else UnknownReason.NO_PICTURE
+        reason = _REASONS.get(error.reason, UnknownReason.NO_PICTURE)
         verdict, _ = judge_undecoded(source, 0, wall_ns(), reason, str(error), judge_state, judge)
         return CheckResult(source, verdict, fetched, None, (error.reason, str(error)))
     verdict, _ = judge_measurement(measurement, judge_state, judge)

@@ -136,6 +136,15 @@ class WorkerSettings(Section):
     job_timeout_s: float = key(
         20.0, "A worker that takes longer than this for one keyframe is replaced.", unit="s", ge=1, le=600
     )
+    picture_cpu_s_max: float = key(
+        1.0,
+        "CPU time that a picture of 16 megapixels or more may take, smaller ones down to 0.4 of it; a worker that "
+        "spends more is replaced, and the verdict is `unknown`, `too_costly`. Raise it on slow cores.",
+        unit="s",
+        ge=0.2,
+        le=60,
+        hot=False,
+    )
 
 
 class SchedulerSettings(Section):
@@ -295,7 +304,11 @@ class RecordSettings(Section):
         hot=False,
     )
     measurements: bool = key(True, "Keep the latest measurement of each camera, some 6 KB, for patrol rejudge.")
-    quarantine_dir: str = key("var/quarantine", "Directory for keyframes that killed a worker twice.", hot=False)
+    quarantine_dir: str = key(
+        "var/quarantine",
+        "Directory for keyframes that killed a worker twice, or cost too much CPU time twice in a row.",
+        hot=False,
+    )
     quarantine_files_max: int = key(100, "Most keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
     kpi_days: int = key(1100, "How long KPIs are kept.", unit="days", ge=32, le=36_500)
     kpi_hours_days: int = key(40, "How long KPIs by the hour are kept.", unit="days", ge=2, le=1100)

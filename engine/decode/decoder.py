@@ -1,17 +1,19 @@
 """Decodes one keyframe to one picture, for scoring. The behaviour described here is that of FFmpeg's libavcodec."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
 import av
 
+from engine.decode.acceptance import MAX_PIXELS, check_decodable, check_size
 from engine.decode.damage import missing_area
 from engine.decode.planes import picture_of
 from engine.errors import DecodeError
 from engine.media.access_unit import AccessUnit, inspect_payload
 from engine.model.keyframe import Codec
-from engine.model.picture import PICTURE_SIDE_PX_MAX, PICTURE_SIDE_PX_MIN, Picture
+from engine.model.picture import Picture
 
 av.logging.set_level(av.logging.PANIC)  # we report broken streams ourselves, once, with the camera
 
@@ -27,28 +29,35 @@ as it was allocated, which missing_area() detects. Without it FFmpeg reads zeros
 
 _CACHED_PIXELS_MAX = 16 * 1920 * 1088
 """Bound of the cache of contexts: the sum of their pictures' pixels."""
+_CACHED_CONTEXTS_MAX = 32
+"""Bound of their number: a context takes a megabyte even where its picture is small."""
 
 
 class Decoder:
     """Decodes for one thread, with a bounded cache of contexts. Not thread-safe.
 
-    `skip_loop_filter`: skip deblocking; saves 15 to 30 % of the CPU and changes the figures little.
+    `skip_loop_filter`: skip deblocking; saves 15 to 30 % of the CPU and changes the figures little. `before_decode`: is
+    called with width and height before a picture is decoded, to allow as much time as a picture of that size may take.
     """
 
-    def __init__(self, *, skip_loop_filter: bool = True) -> None:
+    def __init__(
+        self, *, skip_loop_filter: bool = True, before_decode: Callable[[int, int], None] = lambda _width, _height: None
+    ) -> None:
         self._skip_loop_filter = skip_loop_filter
+        self._before_decode = before_decode
         self._contexts: OrderedDict[bytes, tuple[av.VideoCodecContext, int]] = OrderedDict()
         self._cached_pixels = 0
 
     def decode(self, codec: Codec, payload: bytes | memoryview) -> Picture:
         """Return the picture in `payload`. Its planes are valid until the next call.
 
-        Raises DecodeError with a reason: empty, no_keyframe, too_large, unsupported, damaged. Damage that leaves a
-        picture to measure is named in Picture.damage instead.
+        Raises DecodeError with a reason: empty, no_keyframe, too_large, too_costly, unsupported, damaged. Damage that
+        leaves a picture to measure is named in Picture.damage instead.
         """
         data = bytes(payload)
         unit = inspect_payload(codec, data)
-        _check(codec, data, unit)
+        check_decodable(codec, data, unit)
+        self._before_decode(unit.width, unit.height)
         frame, frame_count = self._decode(codec, data, unit)
         picture = picture_of(frame, codec)
         damage = list(picture.damage)
@@ -77,6 +86,7 @@ class Decoder:
             raise DecodeError("damaged", f"{codec}: {getattr(error, 'strerror', None) or error}") from error
         if not frames:
             raise DecodeError("damaged", f"{codec}: {len(data)} bytes with {unit.slices} slices gave no picture")
+        check_size(codec, frames[-1].width, frames[-1].height)
         if codec is Codec.H264 and len(frames) == 1 and not frames[0].is_corrupt:
             self._cache_context(context, unit)
         return frames[-1], len(frames)
@@ -97,7 +107,9 @@ class Decoder:
 
     def _cache_context(self, context: av.VideoCodecContext, unit: AccessUnit) -> None:
         pixels = unit.width * unit.height
-        while self._contexts and self._cached_pixels + pixels > _CACHED_PIXELS_MAX:
+        while self._contexts and (
+            self._cached_pixels + pixels > _CACHED_PIXELS_MAX or len(self._contexts) >= _CACHED_CONTEXTS_MAX
+        ):
             _, (_, freed) = self._contexts.popitem(last=False)
             self._cached_pixels -= freed
         self._contexts[unit.parameters] = (context, pixels)
@@ -106,29 +118,10 @@ class Decoder:
     def _open_context(self, codec: Codec) -> av.VideoCodecContext:
         context = cast(av.VideoCodecContext, av.CodecContext.create(DECODER_NAMES[codec], "r"))
         context.thread_count = 1
-        context.options = {"err_detect": "explode"} if codec in _EXPLODES else {}
+        options = dict(MAX_PIXELS)
+        if codec in _EXPLODES:
+            options["err_detect"] = "explode"
         if self._skip_loop_filter:
-            context.options = {**context.options, "skip_loop_filter": "all"}
+            options["skip_loop_filter"] = "all"
+        context.options = options
         return context
-
-
-def _check(codec: Codec, data: bytes, unit: AccessUnit) -> None:
-    if not data:
-        raise DecodeError("empty", "a payload of 0 bytes")
-    if codec is Codec.MJPEG and unit.slices == 0:
-        raise DecodeError("damaged", f"mjpeg: {len(data)} bytes without a JPEG header")
-    if not unit.intra:
-        raise DecodeError("no_keyframe", f"{codec}: {unit.slices} slices in {len(data)} bytes, not all of them intra")
-    if not unit.has_parameters:
-        # The context would use those of the previous camera.
-        raise DecodeError("damaged", f"{codec}: {len(data)} bytes without parameter sets; put them before the picture")
-    if not _fits(unit.width, unit.height):
-        raise DecodeError(
-            "too_large" if max(unit.width, unit.height) > PICTURE_SIDE_PX_MAX + 63 else "unsupported",
-            f"{codec}: {unit.width}x{unit.height}; allowed: {PICTURE_SIDE_PX_MIN} to {PICTURE_SIDE_PX_MAX} a side",
-        )
-
-
-def _fits(width: int, height: int) -> bool:
-    """Whether a coded size, rounded up to blocks of at most 64, is within the bounds of a picture."""
-    return all(PICTURE_SIDE_PX_MIN <= side <= PICTURE_SIDE_PX_MAX + 63 for side in (width, height))

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.decode.acceptance import MAX_PIXELS, check_cost, check_size
 from engine.decode.decoder import DECODER_NAMES
 from engine.errors import DecodeError
+from engine.media.access_unit import inspect_payload
 from engine.model.keyframe import Codec
 from engine.model.picture import RenderedPicture
 
@@ -34,9 +36,14 @@ def jpeg_of(image: Image.Image, *, side_px_max: int = 0, quality: int = QUALITY)
 
 
 def decode_rgb(codec: Codec, payload: bytes, side_px_max: int = 0) -> npt.NDArray[np.uint8]:
-    """Return the picture as (rows, columns, 3) uint8 RGB, damage included. Raises DecodeError if there is none."""
+    """Return the picture as (rows, columns, 3) uint8 RGB, damage included. Raises DecodeError if there is none, or if
+    it is too_large or too_costly."""
+    unit = inspect_payload(codec, payload)
+    check_cost(codec, unit)
+    check_size(codec, unit.width, unit.height)
     context = cast(av.VideoCodecContext, av.CodecContext.create(DECODER_NAMES[codec], "r"))
     context.thread_count = 1
+    context.options = dict(MAX_PIXELS)
     frames: list[av.VideoFrame] = []
     try:
         frames += context.decode(av.Packet(payload))

@@ -2,8 +2,8 @@
 
 The newest frame of a camera replaces an older one that waits. A worker gets as many frames as it has credit. A frame is
 held until its measurement is back. If its worker dies, the frame goes to the front of the queue once more; if that
-worker dies too, it is quarantined. So every accepted frame ends exactly once: measured, dropped with a reason, or
-quarantined.
+worker dies over it too, it is quarantined. A frame that spent its budget of CPU time is not tried again. So every
+accepted frame ends exactly once: measured, dropped with a reason, or quarantined.
 """
 
 from collections import OrderedDict, deque
@@ -51,6 +51,7 @@ class _Held:
 class _Worker:
     credit: int
     jobs: set[int] = field(default_factory=set)
+    reachable: bool = True
 
 
 class Intake:
@@ -121,25 +122,35 @@ class Intake:
         """Register a worker that holds up to `credit` frames at a time."""
         self._workers[worker] = _Worker(credit)
 
-    def worker_lost(self, worker: str, unreached: int | None = None, *, blameless: bool = False) -> list[Dropped]:
-        """Remove a worker that died. Its frames wait again, in front; those without attempts left are returned.
+    def worker_lost(
+        self, worker: str, now_ns: int, *, blameless: bool = False, too_costly: bool = False
+    ) -> list[Dropped]:
+        """Remove a worker that died. Its frames wait again, in front; returns the one that ends instead.
 
-        The returned frames are QUARANTINED. `unreached`: a job that did not reach the worker; it costs no attempt.
-        `blameless`: the worker was made to end, so that none of its frames costs one.
+        A worker goes through its frames in order, so the oldest is to blame, unless all are `blameless`. It ends as
+        QUARANTINED if it has no attempt left, and as TOO_COSTLY if it spent its budget (`too_costly`).
         """
         gone = self._workers.pop(worker, None)
         if gone is None:
             return []
-        quarantined: list[Dropped] = []
+        ended: list[Dropped] = []
+        to_blame = None if blameless else min(gone.jobs, default=None)
         for job_id in sorted(gone.jobs, reverse=True):
             entry = self._held.pop(job_id).waiting
-            entry.attempts_left -= job_id != unreached and not blameless
-            if entry.attempts_left > 0:
-                self._retries.appendleft(entry)
-                self._waiting_bytes += len(entry.keyframe.payload)
+            entry.attempts_left -= job_id == to_blame
+            if job_id == to_blame and too_costly:
+                ended.append(self._end(entry, DropReason.TOO_COSTLY))
+            elif entry.attempts_left > 0:
+                self._wait_again(entry, now_ns)
             else:
-                quarantined.append(self._end(entry, DropReason.QUARANTINED))
-        return quarantined
+                ended.append(self._end(entry, DropReason.QUARANTINED))
+        return ended
+
+    def unreached(self, worker: str, job_id: int, now_ns: int) -> None:
+        """Take back a frame that could not be sent. The worker gets no other: word of its end is under way."""
+        self._workers[worker].reachable = False
+        self._workers[worker].jobs.discard(job_id)
+        self._wait_again(self._held.pop(job_id).waiting, now_ns)
 
     def hand_out(self, now_ns: int) -> tuple[list[HandOut], list[Dropped]]:
         """Return the frames that workers have credit for, the longest waiting first, and those that are too old."""
@@ -207,6 +218,12 @@ class Intake:
             if len(worker.jobs) > worker.credit:
                 raise AssertionError(f"worker {name} holds {len(worker.jobs)} frames on a credit of {worker.credit}")
 
+    def _wait_again(self, entry: _Waiting, now_ns: int) -> None:
+        """Put a frame in front. Its wait begins anew: it is not stale because a worker held it long."""
+        entry.since_ns = now_ns
+        self._retries.appendleft(entry)
+        self._waiting_bytes += len(entry.keyframe.payload)
+
     def _drop(self, camera_id: str, reason: DropReason) -> Dropped:
         entry = self._waiting.pop(camera_id)
         self._waiting_bytes -= len(entry.keyframe.payload)
@@ -221,6 +238,6 @@ class Intake:
         most_free = 0
         for name, worker in self._workers.items():
             free = worker.credit - len(worker.jobs)
-            if free > most_free:
+            if worker.reachable and free > most_free:
                 best, most_free = name, free
         return best

@@ -77,6 +77,10 @@ class Judge:
         reason = UnknownReason.NO_PICTURE if failed.reason in _NOT_DAMAGED else UnknownReason.DAMAGED
         return self._judge_unknown(keyframe, reason, failed.detail)
 
+    def judge_too_costly(self, keyframe: Keyframe, detail: str) -> Judgement | None:
+        """Judge a keyframe that is not decoded, or not to its end, because that takes too much CPU time."""
+        return self._judge_unknown(keyframe, UnknownReason.TOO_COSTLY, detail)
+
     def judge_quarantined(self, keyframe: Keyframe) -> Judgement | None:
         """Judge a keyframe that two workers died over."""
         detail = "two workers died over this keyframe; it is kept aside"

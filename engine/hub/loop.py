@@ -11,7 +11,7 @@ from engine.hub.gateways import Gateways
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason
-from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, RUNNING, STOP, VITALS, Control
+from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, RUNNING, STOP, TOO_COSTLY, VITALS, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller
 from engine.worker import wire as worker_wire
@@ -182,7 +182,10 @@ class HubLoop:
     def _process_lost(self, kind: str, name: str, reason: str) -> None:
         if kind == "worker":
             self._metrics.worker_restarted(reason)
-            self._state.pipeline.worker_lost(name, blameless=reason in _PLANNED_ENDS)
+            self._receive("work", self._sockets.work, self._on_worker)  # what it finished is not to blame for its end
+            self._state.pipeline.worker_lost(
+                name, monotonic_ns(), blameless=reason in _PLANNED_ENDS, too_costly=reason == TOO_COSTLY
+            )
         else:
             self._metrics.feeder_restarted(kind, reason)
             self._state.visits.feeder_lost(name, monotonic_ns())

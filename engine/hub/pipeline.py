@@ -6,7 +6,7 @@
     stored      the writer's transaction counts KPIs and adds notices             writer's thread
     published   after the commit: callers, watchers and the ledger's listeners
 
-A keyframe that does not come this far ends in `_dropped`, `_undecoded` or `visit_failed`, with a reason.
+A keyframe that does not come this far ends in `_dropped`, `_undecoded`, `_too_costly` or `visit_failed`, with a reason.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import Settings
 from engine.feed.intake import Dropped
 from engine.hub.catalog import Catalog
+from engine.hub.costly_cameras import CostlyCameras
 from engine.hub.judging import Judge, Judgement
 from engine.hub.micro_batch import Measured, MicroBatch
 from engine.hub.services.finding_log import FindingPublisher
@@ -28,7 +29,7 @@ from engine.hub.worker_pool import WorkerPool
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason, EvidenceKeyframe, Keyframe
 from engine.model.measurement import Measurement
-from engine.model.verdict import PublishedVerdict, State
+from engine.model.verdict import PublishedVerdict, State, UnknownReason, Verdict
 from engine.model.visit import VisitFailure
 from engine.runtime.log import logger, report
 from engine.runtime.log_events import ANNOUNCED
@@ -86,10 +87,19 @@ class KeyframePipeline:
         self._outlets = outlets
         self._metrics = metrics
         self._batch = MicroBatch()
+        self._costly = CostlyCameras()
         self.checks_total = 0
 
     def arrived(self, keyframe: Keyframe, now_ns: int) -> None:
-        """Queue a keyframe that a visit or a gateway brought."""
+        """Queue a keyframe that a visit or a gateway brought. That of a camera that rests is judged at once."""
+        rest_ns = self._costly.rest_ns(keyframe.camera_id, now_ns)
+        if rest_ns:
+            self._metrics.dropped(DropReason.TOO_COSTLY)
+            detail = (
+                f"not decoded: the pictures before it took too much CPU time; tried again in {seconds(rest_ns):.0f} s"
+            )
+            self._judge_too_costly(keyframe, detail)
+            return
         self._dropped(self._workers.intake.offer(keyframe, now_ns))
 
     def hand_out(self, now_ns: int) -> None:
@@ -103,10 +113,15 @@ class KeyframePipeline:
             return
         outcome = result.outcome
         if isinstance(outcome, Measurement):
+            self._costly.measured(keyframe.camera_id)
             self._batch.add(Measured(keyframe, outcome, result.packed), monotonic_ns())
             self.judge_due()
         elif isinstance(outcome, Failed):
-            self._undecoded(keyframe, outcome)
+            if outcome.reason == UnknownReason.TOO_COSTLY:
+                self._metrics.dropped(DropReason.TOO_COSTLY)
+                self._too_costly(keyframe, outcome.detail, spent=False)
+            else:
+                self._undecoded(keyframe, outcome)
 
     def judge_due(self) -> None:
         """Judge the micro-batch if it is full, has waited long enough, or no other measurement can join it."""
@@ -133,7 +148,7 @@ class KeyframePipeline:
         self._count_judgement(judgement, keyframe)
         if judgement.before != verdict.announced or judgement.announcement_changed:
             _report(judgement)
-        evidence = self._evidence(keyframe, verdict.state)
+        evidence = self._evidence(keyframe, verdict)
         # The ledger cites only keyframes that are kept, and those it may cite are kept as exhibits.
         ledger_writes = self._findings.observe(verdict, judgement.camera, evidence)
         record = VisitRecord(
@@ -173,12 +188,13 @@ class KeyframePipeline:
         """Act on the ledger's deadlines; returns the cameras it wants rechecked now."""
         return self._findings.advance(now_wall_ns)
 
-    def worker_lost(self, name: str, *, blameless: bool = False) -> None:
-        """Take back the keyframes of a worker that ended; those that two workers died over are quarantined.
+    def worker_lost(self, name: str, now_ns: int, *, blameless: bool = False, too_costly: bool = False) -> None:
+        """Take back the keyframes of a worker that ended. One that two workers died over is quarantined.
 
-        `blameless`: it was made to end, whatever it held.
+        `blameless`: it was made to end, whatever it held. `too_costly`: the keyframe that it worked on spent its budget
+        of CPU time, and is judged so.
         """
-        self._dropped(self._workers.worker_lost(name, blameless=blameless))
+        self._dropped(self._workers.worker_lost(name, now_ns, blameless=blameless, too_costly=too_costly))
 
     def configure(self, settings: Settings) -> None:
         """Apply new settings."""
@@ -213,10 +229,31 @@ class KeyframePipeline:
             self._metrics.dropped(end.reason)
             if end.reason == DropReason.QUARANTINED:
                 self._quarantined(end.keyframe)
+            elif end.reason == DropReason.TOO_COSTLY:
+                limit_s = self._settings.worker.picture_cpu_s_max
+                detail = (
+                    f"decoding it takes too much CPU time; a picture may take {limit_s:g} s at most, a small one less"
+                )
+                self._too_costly(end.keyframe, detail, spent=True)
+
+    def _too_costly(self, keyframe: Keyframe, detail: str, *, spent: bool) -> None:
+        """Judge a picture that costs too much; `spent`: it did, rather than would have."""
+        if self._costly.strike(keyframe.camera_id, monotonic_ns(), spent=spent):
+            self._put_aside(keyframe, f"too costly: {detail}")
+        self._judge_too_costly(keyframe, detail)
+
+    def _judge_too_costly(self, keyframe: Keyframe, detail: str) -> None:
+        self._keep_order(keyframe.camera_id)
+        judgement = self._judge.judge_too_costly(keyframe, detail)
+        if judgement is not None:
+            self.judged(judgement, keyframe)
+
+    def _put_aside(self, keyframe: Keyframe, reason: str) -> None:
+        path = self._storage.quarantine.add(keyframe, reason)
+        logger().error("keyframe quarantined", camera_id=keyframe.camera_id, file=str(path), reason=reason)
 
     def _quarantined(self, keyframe: Keyframe) -> None:
-        path = self._storage.quarantine.add(keyframe, "two workers died over it")
-        logger().error("keyframe quarantined", camera_id=keyframe.camera_id, file=str(path))
+        self._put_aside(keyframe, "two workers died over it")
         self._keep_order(keyframe.camera_id)
         judgement = self._judge.judge_quarantined(keyframe)
         if judgement is not None:
@@ -227,10 +264,15 @@ class KeyframePipeline:
         if self._batch.contains(camera_id):
             self.judge_waiting()
 
-    def _evidence(self, keyframe: Keyframe | None, state: State) -> EvidenceKeyframe | None:
-        """Wrap the keyframe if `record.evidence` says that one with this verdict is kept."""
+    def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> EvidenceKeyframe | None:
+        """Wrap the keyframe if `record.evidence` says that one with this verdict is kept.
+
+        One that ends workers is not: each caller who asked for its picture would end another.
+        """
         policy = self._settings.record.evidence
-        if keyframe is None or policy == "none" or (policy == "faults" and state == State.OK):
+        if keyframe is None or policy == "none" or (policy == "faults" and verdict.state == State.OK):
+            return None
+        if verdict.reason in (UnknownReason.TOO_COSTLY, UnknownReason.QUARANTINED):
             return None
         return EvidenceKeyframe(keyframe)
 

@@ -50,11 +50,18 @@ class RenderJobs:
         else:
             job.answer.set_exception(IntegrityError(f"the kept keyframe gives no picture: {outcome.detail}"))
 
-    def worker_lost(self, worker: str) -> None:
-        """Fail the renders of a worker that ended with UnavailableError: the caller may ask again."""
+    def worker_lost(self, worker: str, too_costly_job: int | None = None) -> None:
+        """Fail the renders of a worker that ended with UnavailableError: the caller may ask again.
+
+        `too_costly_job`: the job that spent its budget of CPU time; asking again would end another worker.
+        """
         for job_id in [job_id for job_id, job in self._jobs.items() if job.worker == worker]:
             job = self._jobs.pop(job_id)
-            if not job.answer.cancelled():
+            if job.answer.cancelled():
+                continue
+            if job_id == too_costly_job:
+                job.answer.set_exception(IntegrityError("rendering the kept keyframe takes too much CPU time"))
+            else:
                 job.answer.set_exception(
                     UnavailableError(
                         "the worker that rendered the picture ended; ask again", reason=ErrorReason.WORKER_UNAVAILABLE

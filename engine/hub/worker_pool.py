@@ -26,6 +26,8 @@ class WorkerPool:
         self._metrics = metrics
         self._renders = RenderJobs()
         self._ready: deque[str] = deque()
+        self._under_way: dict[str, dict[int, None]] = {}
+        """Ids of the jobs that a worker was sent, in order, by its name. It works on the first."""
 
     def __len__(self) -> int:
         """Workers that are ready."""
@@ -39,28 +41,36 @@ class WorkerPool:
         """Add a worker that takes `credit` keyframes at a time."""
         self.intake.worker_ready(name, credit)
         self._ready.append(name)
+        self._under_way[name] = {}
 
-    def worker_lost(self, name: str, unreached_job: int | None = None, *, blameless: bool = False) -> list[Dropped]:
-        """Remove a worker. Its keyframes wait again; returns those that two workers died over.
+    def worker_lost(
+        self, name: str, now_ns: int, *, blameless: bool = False, too_costly: bool = False
+    ) -> list[Dropped]:
+        """Remove a worker. Its keyframes wait again; returns the one that ends because the worker died over it.
 
-        `unreached_job`: a job that never reached it, so its keyframe is not to blame. `blameless`: none is.
+        `blameless`: it was made to end, whatever it held. `too_costly`: what it worked on spent its budget of CPU time.
         """
-        if name in self._ready:
-            self._ready.remove(name)
-        self._renders.worker_lost(name)
-        return self.intake.worker_lost(name, unreached_job, blameless=blameless)
+        self._not_ready(name)
+        at_fault = next(iter(self._under_way.pop(name, {})), None)
+        self._renders.worker_lost(name, too_costly_job=at_fault if too_costly else None)
+        rendered = at_fault is not None and at_fault >= FIRST_JOB_ID
+        return self.intake.worker_lost(name, now_ns, blameless=blameless or rendered, too_costly=too_costly)
 
     def hand_out(self, now_ns: int) -> list[Dropped]:
         """Send keyframes to workers that have credit; returns keyframes that ended instead."""
         jobs, dropped = self.intake.hand_out(now_ns)
         for job in jobs:
             self._metrics.stage("queue", seconds(job.waited_ns))
-            if not self._channel.send(wire.pack_job(job.job_id, job.keyframe), job.worker.encode()):
-                dropped += self.worker_lost(job.worker, job.job_id)
+            if self._channel.send(wire.pack_job(job.job_id, job.keyframe), job.worker.encode()):
+                self._under_way[job.worker][job.job_id] = None
+            else:
+                self._not_ready(job.worker)
+                self.intake.unreached(job.worker, job.job_id, now_ns)
         return dropped
 
     def finish(self, name: str, result: wire.Result) -> Keyframe | None:
         """Take a worker's result. Returns the measured keyframe; None for a render, or from a worker given up."""
+        self._under_way.get(name, {}).pop(result.job_id, None)
         if result.job_id < FIRST_JOB_ID:
             return self.intake.finished(name, result.job_id)
         if not isinstance(result.outcome, Measurement):
@@ -87,5 +97,10 @@ class WorkerPool:
         job = wire.pack_job(
             job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate, camera_name=camera_name
         )
-        self._channel.send(job, worker.encode())
+        if self._channel.send(job, worker.encode()):
+            self._under_way[worker][job_id] = None
         return answer
+
+    def _not_ready(self, name: str) -> None:
+        if name in self._ready:
+            self._ready.remove(name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.media import nal
+from engine.media import limits, nal
 from engine.media.jpeg import read_headers
 from engine.media.parameter_sets import coded_size
 from engine.model.keyframe import Codec
@@ -10,10 +10,12 @@ from engine.model.keyframe import Codec
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """What a payload holds. `width` and `height` are coded pixels by its last parameter set, 0 if it names none.
+    """What a payload holds. `width` and `height` are coded pixels, the largest that a parameter set names, or those of
+    the frame header; 0 without one.
 
     `slices`: coded slices of the picture. `intra`: there are slices, and all of them decode without another picture.
-    `parameters`: the parameter sets, concatenated. `truncated`: the end marker of a JPEG is missing.
+    `parameters`: the parameter sets, concatenated. `truncated`: the end marker of a JPEG is missing. `excess`: what
+    there is absurdly much of, in words (engine/media/limits.py); empty if nothing.
     """
 
     width: int
@@ -23,6 +25,7 @@ class AccessUnit:
     intra: bool
     parameters: bytes = b""
     truncated: bool = False
+    excess: str = ""
 
 
 def inspect_payload(codec: Codec, payload: bytes) -> AccessUnit:
@@ -32,23 +35,38 @@ def inspect_payload(codec: Codec, payload: bytes) -> AccessUnit:
 
 def _inspect_annex_b(codec: Codec, payload: bytes) -> AccessUnit:
     syntax = nal.SYNTAX[codec]
-    slices = 0
+    slices = pictures = end = 0
     intra = True
-    sps = b""
-    has_pps = False
+    width = height = 0
+    types: set[int] = set()
     parameter_sets: list[bytes] = []
     for begin, end in nal.unit_spans(payload):
         unit_type = syntax.unit_type(payload[begin])
         if unit_type in syntax.slices:
             slices += 1
-            intra = intra and nal.is_intra_slice(codec, payload[begin : min(end, begin + nal.SLICE_HEAD_BYTES)])
+            head = payload[begin : min(end, begin + nal.SLICE_HEAD_BYTES)]
+            pictures += nal.is_first_slice(codec, head)
+            intra = intra and nal.is_intra_slice(codec, head)
         elif unit_type in syntax.parameter_sets:
             unit = payload[begin:end]
             parameter_sets.append(unit)
-            sps = unit if unit_type == syntax.sps else sps
-            has_pps = has_pps or unit_type == syntax.pps
-    width, height = coded_size(codec, sps) if sps else (0, 0)
-    return AccessUnit(width, height, bool(sps) and has_pps, slices, intra and slices > 0, b"".join(parameter_sets))
+            types.add(unit_type)
+            if unit_type == syntax.sps and len(parameter_sets) <= limits.PARAMETER_SETS_MAX:
+                # A slice may use any of them, so the largest counts.
+                width, height = map(max, zip((width, height), coded_size(codec, unit), strict=True))
+    uninspected = payload.find(nal.START_CODE_PREFIX, end) >= 0  # rare, and counting takes time
+    excess = limits.excess(
+        {
+            "NAL units": (payload.count(nal.START_CODE_PREFIX) if uninspected else 0, limits.UNITS_MAX),
+            "slices": (slices, limits.SLICES_MAX),
+            "pictures": (pictures, limits.PICTURES_MAX),
+            "parameter sets": (len(parameter_sets), limits.PARAMETER_SETS_MAX),
+            "bytes in a parameter set": (max(map(len, parameter_sets), default=0), limits.PARAMETER_SET_BYTES_MAX),
+        }
+    )
+    complete = {syntax.sps, syntax.pps} <= types
+    parameters = b"".join(parameter_sets)
+    return AccessUnit(width, height, complete, slices, intra and slices > 0, parameters, excess=excess)
 
 
 def _inspect_jpeg(payload: bytes) -> AccessUnit:
@@ -56,4 +74,9 @@ def _inspect_jpeg(payload: bytes) -> AccessUnit:
     if headers is None:
         return AccessUnit(0, 0, False, 0, False)
     has_frame = headers.has_frame
-    return AccessUnit(headers.width, headers.height, has_frame, int(has_frame), has_frame, truncated=headers.truncated)
+    excess = limits.excess(
+        {"scans": (headers.scans, limits.SCANS_MAX), "frame headers": (headers.frames, limits.SCANS_MAX)}
+    )
+    return AccessUnit(
+        headers.width, headers.height, has_frame, int(has_frame), has_frame, truncated=headers.truncated, excess=excess
+    )

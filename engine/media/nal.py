@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.media.bits import BitReader, unescape
+from engine.media.limits import UNITS_MAX
 from engine.model.keyframe import Codec
 
 START_CODE = b"\0\0\0\1"
+START_CODE_PREFIX = b"\0\0\1"
 SLICE_HEAD_BYTES = 26
 """Enough of a slice's NAL unit for is_intra_slice: the header, two Exp-Golomb codes of at most 63 bits each, and an
 emulation prevention byte after every two bytes of them."""
 
-_START_CODE_PREFIX = b"\0\0\1"
-_NALS_MAX = 4096
 _SEI_BYTES_MAX = 65_536
 _SEI_RECOVERY_POINT = 6
 _H264_CODED_SLICES = (1, 5)
@@ -52,14 +52,14 @@ SYNTAX = {Codec.H264: H264, Codec.H265: H265}
 def unit_spans(payload: bytes) -> Iterator[tuple[int, int]]:
     """Yield the offsets (begin, end) of the NAL units of an Annex-B payload, without start codes and trailing zeros.
 
-    Empty units are left out; after _NALS_MAX start codes it stops.
+    Empty units are left out; after UNITS_MAX start codes it stops.
     """
-    begin = payload.find(_START_CODE_PREFIX)
-    for _ in range(_NALS_MAX):
+    begin = payload.find(START_CODE_PREFIX)
+    for _ in range(UNITS_MAX):
         if begin < 0:
             return
         begin += 3
-        next_begin = payload.find(_START_CODE_PREFIX, begin)
+        next_begin = payload.find(START_CODE_PREFIX, begin)
         end = len(payload) if next_begin < 0 else next_begin
         if end > begin and payload[end - 1] == 0:
             end = begin + len(payload[begin:end].rstrip(b"\0"))

@@ -7,11 +7,12 @@ from engine.metrics.prometheus import Series
 
 PROCESS_KINDS = ("hub", "worker", "feeder", "demuxer", "web")
 PROCESS_ENDS = (
-    "recycled", "memory", "job_timeout", "silent", "stopped", "stuck", "not_ready", "hub_lost", "exit_0", "exit_1",
-    "exit_2", "signal_6", "signal_7", "signal_9", "signal_11", "signal_15", OTHER,
+    "recycled", "memory", "job_timeout", "too_costly", "silent", "stopped", "stuck", "not_ready", "hub_lost",
+    "exit_0", "exit_1", "exit_2", "signal_6", "signal_7", "signal_9", "signal_11", "signal_15", OTHER,
 )  # fmt: skip
 """Why a process was replaced: it asked for it; it grew beyond its ceiling; the hub gave it up (job_timeout, silent);
-the supervisor did (stopped, stuck, not_ready); the hub ended; its exit code; the signal that ended it."""
+its picture spent its budget of CPU time (too_costly); the supervisor did (stopped, stuck, not_ready); the hub ended;
+its exit code; the signal that ended it."""
 NOT_READY_PARTS = (
     "serving", "hub_thread", "workers", "feeders", "demuxers", "database_writes", "database_file", "evidence", "disks",
 )  # fmt: skip
@@ -26,8 +27,9 @@ VITAL_METRICS = (
         (_KIND, Label("reason", PROCESS_ENDS)),
         "processes",
         "Processes replaced since `patrol run` was started, the hub among them; reason: it asked for it (recycled), it "
-        "grew beyond its ceiling (memory), the hub gave it up (job_timeout, silent), the supervisor did (stopped, "
-        "stuck, not_ready), the hub ended (hub_lost), its exit code, or the signal that ended it.",
+        "grew beyond its ceiling (memory), the hub gave it up (job_timeout, silent), its picture spent its CPU time "
+        "(too_costly), the supervisor did (stopped, stuck, not_ready), the hub ended (hub_lost), its exit code, or the "
+        "signal that ended it.",
     ),
     Metric(
         "patrol_heartbeat_age_seconds",

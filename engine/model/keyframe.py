@@ -34,6 +34,7 @@ class DropReason(StrEnum):
     BAD_TIME = "bad_time"
     STALE = "stale"
     QUARANTINED = "quarantined"
+    TOO_COSTLY = "too_costly"
     SHUTDOWN = "shutdown"
 
 

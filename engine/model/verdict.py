@@ -72,6 +72,8 @@ class UnknownReason(StrEnum):
     DOUBTFUL = "doubtful"
     NO_PICTURE = "no_picture"
     QUARANTINED = "quarantined"
+    TOO_COSTLY = "too_costly"
+    """Decoding it takes, or would take, more CPU time than a picture of its size may."""
 
 
 class View(StrEnum):

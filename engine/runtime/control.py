@@ -38,6 +38,8 @@ VITALS = "vitals"
 
 OWN_SOCKET = "grpc"
 """In the folder of the engine's sockets: where the hub answers calls of the HTTP gateway."""
+TOO_COSTLY = "too_costly"
+"""Reason in LOST: the picture that the worker had under way spent its budget of CPU time."""
 EXIT_RECYCLE = 3
 """Exit code of a demuxer that has too many stuck threads."""
 

@@ -28,13 +28,14 @@ from engine.runtime.control import (
     REPLACE,
     RUNNING,
     STOP,
+    TOO_COSTLY,
     VITALS,
 )
 from engine.runtime.log import logger, report, sum_reports
 from engine.runtime.log_events import PROCESS_CRASHED, PROCESS_REPLACED
 from engine.supervisor.child_stderr import ChildStderr
 from engine.supervisor.processes import Child, Running, end_reason, plan
-from engine.supervisor.restarts import RestartCount
+from engine.supervisor.restarts import WAIT_FIRST_NS, RestartCount
 from engine.supervisor.run_folder import RunFolder, remove_stale
 from engine.supervisor.systemd import Systemd
 from engine.supervisor.watchdog import Watchdog, give_up
@@ -240,12 +241,15 @@ class Supervisor:
             self._send_to_hub(LOST, child.role, child.alias, reason)
 
     def _schedule_restart(self, child: Child, running: Running, reason: str) -> None:
-        """Restart the child after a wait that doubles with every loss of the last minute."""
+        """Restart the child after a wait that doubles with every loss of the last minute.
+
+        A worker that ended over a costly picture is no worse than before: the hub sees to it that few do.
+        """
         now_ns = monotonic_ns()
         running.close()
         child.running = None
         child.ready, child.given_up = False, ""
-        wait_ns = child.back_off.lost(now_ns)
+        wait_ns = WAIT_FIRST_NS if reason == TOO_COSTLY else child.back_off.lost(now_ns)
         child.start_at_ns = now_ns + wait_ns
         self._restarts.add(child.role, reason)
         report(PROCESS_REPLACED, name=child.alias, reason=reason, wait_s=seconds(wait_ns))

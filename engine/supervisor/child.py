@@ -50,7 +50,7 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
         kernels.warm_up()
         from engine.worker import process as worker
 
-        worker.run(name, task["address"], task["credit"], control)
+        worker.run(name, task["address"], task["credit"], task["settings"]["worker"]["picture_cpu_s_max"], control)
         return 0
     from engine.config import Settings
 

@@ -13,12 +13,13 @@ from typing import Any
 from engine.clock import monotonic_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
-from engine.runtime.control import EXIT_RECYCLE, OWN_SOCKET
+from engine.runtime.control import EXIT_RECYCLE, OWN_SOCKET, TOO_COSTLY
 from engine.runtime.heartbeat import HeartbeatRecord
 from engine.supervisor.child import child_command
 from engine.supervisor.child_stderr import ChildStderr
 from engine.supervisor.liveness import HUB_LIMITS, Limits, Liveness
 from engine.supervisor.restarts import BackOff
+from engine.worker.cpu_budget import BUDGET_SPENT_SIGNAL
 
 Pipe = connection.Connection
 
@@ -119,9 +120,11 @@ def plan(settings: Settings, calendar: Calendar, run_dir: Path) -> list[Child]:
 
 
 def end_reason(exit_code: int) -> str:
-    """Return why a process ended that nobody ended, as PROCESS_ENDS of engine.metrics.definitions has it."""
+    """Return why a process ended that nobody ended, as PROCESS_ENDS of engine.metrics.vitals has it."""
     if exit_code == EXIT_RECYCLE:
         return "recycled"
+    if exit_code == -BUDGET_SPENT_SIGNAL:
+        return TOO_COSTLY
     return f"signal_{-exit_code}" if exit_code < 0 else f"exit_{exit_code}"
 
 

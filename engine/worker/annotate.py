@@ -22,7 +22,7 @@ _STATES = {
 }
 _REASONS = {
     "damaged": "画面损坏", "too_dark_to_judge": "过暗", "featureless": "画面无细节", "doubtful": "存疑",
-    "no_picture": "无画面", "quarantined": "已隔离",
+    "no_picture": "无画面", "quarantined": "已隔离", "too_costly": "解码耗时过长",
 }  # fmt: skip
 _STATE_COLOURS = {"ok": (46, 160, 67), "fault": (215, 58, 73), "unknown": (210, 153, 34), "offline": (163, 113, 247)}
 _PAPER, _INK, _PALE = (24, 26, 31), (240, 240, 240), (165, 170, 180)

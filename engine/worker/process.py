@@ -1,6 +1,7 @@
 """Runs a worker process: it receives jobs, decodes and measures one keyframe at a time, and sends the results.
 
-A worker keeps nothing about a camera between two wire.
+A worker keeps nothing about a camera between two jobs. A job that spends more CPU time than its picture may take ends
+the process (engine/worker/cpu_budget.py).
 """
 
 from engine.clock import monotonic_ns, thread_cpu_ns
@@ -18,18 +19,23 @@ from engine.runtime.transport import Poller, Transport
 from engine.terminal.formatting import utc_text
 from engine.worker import wire
 from engine.worker.annotate import draw_check
+from engine.worker.cpu_budget import RENDER_SHARE, CpuBudget
 
 _WAIT_MS = 1000
 
 
-def run(name: str, address: str, credit: int, control: Control) -> None:
-    """Serve the hub at `address` until the supervisor says stop. `credit`: jobs that may wait here at once."""
+def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Control) -> None:
+    """Serve the hub at `address` until the supervisor says stop.
+
+    `credit`: jobs that may wait here at once. `cpu_limit_s`: CPU seconds for the largest picture.
+    """
     transport = Transport()
     hub = transport.connect_dealer(address, name)
     poller = Poller()
     poller.watch("hub", hub)
     poller.watch("control", control.descriptor)
-    decoder = Decoder()
+    budget = CpuBudget(cpu_limit_s)
+    decoder = Decoder(before_decode=budget.size_known)
     hub.send([wire.READY, str(credit).encode()])
     control.ready()
     try:
@@ -41,14 +47,18 @@ def run(name: str, address: str, credit: int, control: Control) -> None:
             # One job a turn: while jobs wait without end, STOP is read and the heartbeat goes on.
             if (frames := hub.receive()) is not None:
                 job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
-                hub.send(wire.pack_result(wire.Result(job.job_id, _run(decoder, job))))
+                budget.begin(RENDER_SHARE if job.render else 1.0)
+                outcome = run_job(decoder, job)
+                budget.end()
+                hub.send(wire.pack_result(wire.Result(job.job_id, outcome)))
                 del frames, job  # the payload is borrowed from the socket: release it before waiting
     finally:
         decoder.close()
         transport.close()
 
 
-def _run(decoder: Decoder, job: wire.Job) -> Measurement | wire.Failed | RenderedPicture:
+def run_job(decoder: Decoder, job: wire.Job) -> Measurement | wire.Failed | RenderedPicture:
+    """Do a job; a keyframe that gives no picture is an outcome too."""
     keyframe = job.keyframe
     try:
         if job.annotate is not None:

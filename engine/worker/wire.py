@@ -25,6 +25,8 @@ from patrol.v1 import measurement_pb2
 JOB = b"JB1"
 READY = b"RD1"
 RESULT = b"JR1"
+JOB_FRAMES = 4
+RESULT_FRAMES = 2
 
 _JOB_ID_TAG = b"\x09"  # field 1, fixed64
 _JOB_ID_BYTES = 9
@@ -85,7 +87,7 @@ def pack_job(
 
 def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
     """Parse a job. Raises WireError if the frames are not a job."""
-    if len(frames) != 4 or frames[0] != JOB:
+    if len(frames) != JOB_FRAMES or frames[0] != JOB:
         raise WireError(DropReason.MALFORMED, f"{len(frames)} frames; a job is four: JB1, Job, KeyframeHeader, payload")
     try:
         message = measurement_pb2.Job.FromString(bytes(frames[1]))
@@ -119,7 +121,7 @@ def pack_result(result: Result) -> list[wire.Frame]:
 
 def unpack_result(frames: list[wire.Frame]) -> Result:
     """Parse a result. Raises WireError if the frames are not a result."""
-    if len(frames) != 2 or frames[0] != RESULT:
+    if len(frames) != RESULT_FRAMES or frames[0] != RESULT:
         raise WireError(DropReason.MALFORMED, "not a JR1 message of two frames")
     try:
         body = bytes(frames[1])

@@ -45,6 +45,7 @@ FIRES = {
         'patrol_disk_bytes{folder="evidence"}': "100x30",
     },
     "PatrolProcessRestarts": {'patrol_worker_restarts_total{reason="signal_9"}': "0x12 1 2 3 4 5 5x20"},
+    "PatrolPicturesTooCostly": {'patrol_intake_dropped_frames_total{reason="too_costly"}': "0x12 2 4 6 8x20"},
     "PatrolNoFeeder": {'patrol_feeders_ready{kind="feeder"}': "0x20"},
     "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
     "PatrolVerdictsLost": {'patrol_store_dropped_total{reason="queue_full"}': "0x15 3x10"},

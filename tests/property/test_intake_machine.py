@@ -11,7 +11,8 @@ EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("offer"), st.integers(0, 5), st.integers(1, 90)),
         st.tuples(st.just("ready"), st.integers(0, 2), st.integers(1, 3)),
-        st.tuples(st.just("lost"), st.integers(0, 2), st.just(0)),
+        st.tuples(st.just("lost"), st.integers(0, 2), st.integers(0, 3)),
+        st.tuples(st.just("unreached"), st.integers(0, 9), st.just(0)),
         st.tuples(st.just("hand_out"), st.integers(0, 40), st.just(0)),
         st.tuples(st.just("finish"), st.integers(0, 9), st.just(0)),
     ),
@@ -38,7 +39,11 @@ def test_every_frame_ends_exactly_once_whatever_happens(events: list[tuple[str, 
             intake.worker_ready(f"w{number}", size)
         elif kind == "lost":
             workers.discard(f"w{number}")
-            ended += [end.keyframe.visit_id for end in intake.worker_lost(f"w{number}")]
+            lost = intake.worker_lost(f"w{number}", now_ns, blameless=size == 1, too_costly=size > 1)
+            ended += [end.keyframe.visit_id for end in lost]
+            jobs = [job for job in jobs if job[0] != f"w{number}"]
+        elif kind == "unreached" and jobs:
+            intake.unreached(*jobs.pop(number % len(jobs)), now_ns)
         elif kind == "hand_out":
             now_ns += number
             out, dropped = intake.hand_out(now_ns)

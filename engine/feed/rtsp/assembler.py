@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from engine.feed.rtsp.payload import FRAGMENT_END, FRAGMENT_START, PAYLOAD_FORMATS
 from engine.feed.rtsp.rtp import Packet
 from engine.media import nal
+from engine.media.limits import PARAMETER_SET_BYTES_MAX, PARAMETER_SETS_MAX
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec
 
 _UNITS_MAX = 2048
+_PICTURE_PARAMETER_SETS_MAX = PARAMETER_SETS_MAX - 2
+"""A keyframe has one set of each other kind: at most two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +182,16 @@ class Assembler:
         return WholeKeyframe(payload, self._timestamp)
 
     def _store_parameter_set(self, unit: bytes) -> None:
-        """Store a parameter set, replacing an older one: what comes in band is newer than the SDP."""
+        """Store a parameter set, replacing an older one: what comes in band is newer than the SDP.
+
+        Of picture parameter sets the newest are kept, as many as a decoder is given. One that is absurdly long is not.
+        """
         unit_type = self._syntax.unit_type(unit[0])
-        if unit_type in self._parameter_sets:
+        if unit_type in self._parameter_sets and len(unit) <= PARAMETER_SET_BYTES_MAX:
             # Two picture parameter sets may be valid together; they differ in their first bytes, where the id is.
             key = unit[: self._syntax.header_bytes + 1] if unit_type == self._syntax.pps else b""
-            self._parameter_sets[unit_type][key] = unit
+            kept = self._parameter_sets[unit_type]
+            kept.pop(key, None)
+            kept[key] = unit
+            if len(kept) > _PICTURE_PARAMETER_SETS_MAX:
+                del kept[next(iter(kept))]

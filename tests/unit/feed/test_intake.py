@@ -100,7 +100,7 @@ def test_a_worker_that_dies_loses_nothing_and_the_frame_goes_out_first() -> None
     queue.offer(frame("a", 1), 0)
     queue.hand_out(0)
     queue.offer(frame("b", 2), 1)
-    assert queue.worker_lost("w1") == []
+    assert queue.worker_lost("w1", 0) == []
     queue.worker_ready("w2", 2)
     out, _ = queue.hand_out(2)
     assert [job.keyframe.visit_id for job in out] == [1, 2]
@@ -112,10 +112,10 @@ def test_a_frame_that_takes_two_workers_down_is_quarantined() -> None:
     queue.worker_ready("w1", 1)
     queue.offer(frame("poison", 7), 0)
     queue.hand_out(0)
-    queue.worker_lost("w1")
+    queue.worker_lost("w1", 0)
     queue.worker_ready("w2", 1)
     queue.hand_out(1)
-    assert reasons(queue.worker_lost("w2")) == [(7, DropReason.QUARANTINED)]
+    assert reasons(queue.worker_lost("w2", 0)) == [(7, DropReason.QUARANTINED)]
     assert queue.waiting_frames == queue.held_frames == 0
     queue.check_invariants()
 
@@ -125,7 +125,7 @@ def test_a_late_answer_of_a_worker_given_up_is_not_counted_twice() -> None:
     queue.worker_ready("w1", 1)
     queue.offer(frame("a", 1), 0)
     (job,), _ = queue.hand_out(0)
-    queue.worker_lost("w1")
+    queue.worker_lost("w1", 0)
     assert queue.finished("w1", job.job_id) is None
     queue.check_invariants()
 
@@ -161,6 +161,6 @@ def test_the_age_of_the_queue_is_that_of_its_head() -> None:
 @pytest.mark.parametrize("credit", [1, 3])
 def test_unknown_workers_are_no_trouble(credit: int) -> None:
     queue = intake()
-    assert queue.worker_lost("nobody") == []
+    assert queue.worker_lost("nobody", 0) == []
     queue.worker_ready("w", credit)
     assert queue.finished("w", 99) is None

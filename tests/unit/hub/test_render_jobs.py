@@ -43,3 +43,14 @@ def test_too_many_renders_may_be_tried_again() -> None:
         jobs.start("w1", Future[RenderedPicture]())
     with pytest.raises(UnavailableError, match=f"{RENDERS_MAX} pictures"):
         jobs.start("w1", Future[RenderedPicture]())
+
+
+def test_a_render_that_spent_its_budget_is_not_to_be_asked_for_again() -> None:
+    jobs, costly, other = RenderJobs(), Future[RenderedPicture](), Future[RenderedPicture]()
+    number = jobs.start("w1", costly)
+    jobs.start("w1", other)
+    jobs.worker_lost("w1", too_costly_job=number)
+    with pytest.raises(IntegrityError, match="too much CPU time"):
+        costly.result(0)
+    with pytest.raises(UnavailableError, match="ask again"):
+        other.result(0)

@@ -1,0 +1,41 @@
+"""A process that measures keyframes for another one: `python -m engine.worker.measuring_child PIPE CPU_LIMIT_S`.
+
+`patrol check` decodes here and not in its own process, since a picture that spends its budget ends the process that
+decodes it. Jobs and results are messages of engine/worker/wire.py, each frame one message on the pipe.
+"""
+
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+from engine.decode.decoder import Decoder
+from engine.kernels import warmup
+from engine.model.keyframe import PAYLOAD_BYTES_MAX
+from engine.worker import wire
+from engine.worker.cpu_budget import CpuBudget
+from engine.worker.process import run_job
+
+
+def main(arguments: list[str]) -> int:
+    """Measure until the pipe ends. `arguments`: descriptor of the pipe, CPU seconds for the largest picture."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent ends the pipe
+    pipe, cpu_limit_s = arguments
+    connection: Connection = Connection(int(pipe))
+    warmup.warm_up()
+    budget = CpuBudget(float(cpu_limit_s))
+    decoder = Decoder(before_decode=budget.size_known)
+    try:
+        while True:
+            frames = [connection.recv_bytes() for _ in range(wire.JOB_FRAMES)]
+            job = wire.unpack_job(list(frames), PAYLOAD_BYTES_MAX)
+            budget.begin()
+            outcome = run_job(decoder, job)
+            budget.end()
+            for frame in wire.pack_result(wire.Result(job.job_id, outcome)):
+                connection.send_bytes(frame)
+    except (EOFError, OSError):
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
