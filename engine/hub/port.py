@@ -19,6 +19,7 @@ from engine.hub.services.kpis import KpiService
 from engine.hub.services.pictures import PictureService
 from engine.hub.services.spot_checks import SpotCheckService
 from engine.hub.state import HubState
+from engine.hub.uplink_owners import on_foreign_uplinks
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
@@ -148,6 +149,12 @@ class Port:
         # One lookup each: the hub's thread may remove a camera at any moment.
         cameras = ((camera_id, known.get(camera_id)) for camera_id in camera_ids)
         return {camera_id: camera.region for camera_id, camera in cameras if camera is not None}
+
+    async def on_foreign_uplinks(self, cameras: Sequence[Camera], region_prefix: str) -> set[str]:
+        """Return the ids of those of these rows whose uplink has cameras outside of a region, and is new to them."""
+        known = self._state.registry.cameras
+        # `list` copies in one step, while the hub's thread may change the registry at any moment.
+        return await asyncio.to_thread(on_foreign_uplinks, cameras, known, list(known.values()), region_prefix)
 
     async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
         """Return a verdict on a camera; `visit_id` 0 means the latest. None if it is not kept."""

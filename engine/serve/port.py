@@ -77,6 +77,9 @@ class HubPort(Protocol):
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the region of each camera that is in the registry, by id."""
 
+    async def on_foreign_uplinks(self, cameras: Sequence[Camera], region_prefix: str) -> set[str]:
+        """Return the ids of those of these rows whose uplink has cameras outside of a region, and is new to them."""
+
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         """Return a page of cameras. Raises ValueError if `after` is no place in this order."""
 

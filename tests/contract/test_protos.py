@@ -28,7 +28,9 @@ from engine.serve.port import CanteenPort, DigestPort, HubPort, KpiPort, LedgerP
 from engine.serve.server import SERVICES
 from tests.support.serve.calls import FILES, RPCS
 
-NOT_ASKED_BY_SERVICES = {"ledger", "kpis", "pictures", "canteens", "digests", "owner", "regions", "findings_of"}
+NOT_ASKED_BY_SERVICES = {
+    "ledger", "kpis", "pictures", "canteens", "digests", "owner", "regions", "findings_of", "on_foreign_uplinks",
+}  # fmt: skip
 """Of the ports: what only ScopedHub itself calls."""
 
 

@@ -35,6 +35,11 @@ from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import VerdictFilter
 
+_FOREIGN_UPLINK = (
+    "this uplink name is not this token's to use; name a recorder of your own region, leave it empty, or have it "
+    "entered with a token of all regions"
+)
+
 
 class ScopedHub(ScopedFindings):
     """Calls the hub on behalf of one caller. Raises whatever the hub raises; see serve/port.py."""
@@ -63,10 +68,12 @@ class ScopedHub(ScopedFindings):
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
     ) -> ImportReport:
-        """Import rows; those of another region, and those with the id of a camera of one, are reported as bad rows."""
+        """Import rows. Those of another region, with the id of a camera of one, or with an uplink of one, are reported
+        as bad rows."""
         if not self._region:
             return await self._hub.import_cameras(cameras, keep_good, validate_only)
         foreign = set(await self._foreign([camera.camera_id for camera in cameras]))
+        on_foreign_uplinks = await self._hub.on_foreign_uplinks(cameras, self._region)
         problems = {}
         for index, camera in enumerate(cameras):
             if not self._actor.sees(camera.region):
@@ -74,6 +81,8 @@ class ScopedHub(ScopedFindings):
                 problems[index] = RowProblem(index, "region", camera.region, allowed)
             elif camera.camera_id in foreign:
                 problems[index] = RowProblem(index, "camera_id", camera.camera_id, "this token cannot use this id")
+            elif camera.camera_id in on_foreign_uplinks:
+                problems[index] = RowProblem(index, "uplink", camera.uplink, _FOREIGN_UPLINK)
         if problems and not keep_good:
             return ImportReport(problems=tuple(problems.values()))
         own = [index for index in range(len(cameras)) if index not in problems]

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -318,6 +319,30 @@ def test_a_county_imports_into_itself_and_takes_nobodys_camera(world: World) -> 
         assert status_of(lambda: client.update_camera(moved)) == "INVALID_ARGUMENT"
         assert status_of(lambda: client.create_camera(Camera("n1", "rtsp://h/1", region=HERE))) == "INVALID_ARGUMENT"
     assert hub.registry.cameras["n1"].region == THERE
+
+
+def test_a_county_cannot_hang_its_cameras_on_a_neighbours_recorder(world: World) -> None:
+    hub = world.served.hub
+    hub.put(Camera("n9", "rtsp://h/9", region=THERE, uplink="nvr-9"), Camera("c9", "rtsp://h/9", region=HERE))
+    row = Camera("x9", "rtsp://h/1", region=HERE, uplink="nvr-9")
+    with world.client("county") as client:
+        (problem,) = client.import_cameras([row]).problems
+        assert (problem.index, problem.column, problem.value) == (0, "uplink", "nvr-9")
+        assert "not this token's to use" in problem.message
+        assert THERE not in problem.message
+        with pytest.raises(CallError) as refused:
+            client.create_camera(row)
+        assert [field for field, _ in refused.value.violations] == ["camera.uplink"]
+        assert status_of(lambda: client.update_camera(replace(hub.registry.cameras["c9"], uplink="nvr-9"))) == (
+            "INVALID_ARGUMENT"
+        )
+        assert not hub.registry.cameras["c9"].uplink
+        assert client.import_cameras([replace(row, uplink="nvr-of-our-own")]).added == 1
+    with world.client("admin") as admin:
+        assert admin.import_cameras([replace(row, uplink="nvr-9")]).changed == 1
+    with world.client("county") as client:
+        kept = replace(hub.registry.cameras["x9"], name="renamed")
+        assert client.import_cameras([kept]).changed == 1, "what an admin has entered stays"
 
 
 def test_a_county_pauses_and_draws_within_itself(world: World) -> None:

@@ -16,6 +16,7 @@ from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
 from engine.hub.services.canteens import CanteenService
+from engine.hub.uplink_owners import on_foreign_uplinks
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
@@ -263,6 +264,10 @@ class FakeHub:
     async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
         known = self.registry.cameras
         return {camera_id: known[camera_id].region for camera_id in camera_ids if camera_id in known}
+
+    async def on_foreign_uplinks(self, cameras: Sequence[Camera], region_prefix: str) -> set[str]:
+        known = self.registry.cameras
+        return on_foreign_uplinks(cameras, known, known.values(), region_prefix)
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         return self._catalog().page(query)
