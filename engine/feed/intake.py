@@ -146,6 +146,15 @@ class Intake:
                 ended.append(self._end(entry, DropReason.QUARANTINED))
         return ended
 
+    def withdraw(self, camera_id: str) -> Keyframe | None:
+        """Take the camera's frame out of the queue and return it; None if none waits. The caller ends it."""
+        if camera_id not in self._waiting:
+            return None
+        entry = self._waiting.pop(camera_id)
+        self._waiting_bytes -= len(entry.keyframe.payload)
+        self.ended_total += 1
+        return entry.keyframe
+
     def unreached(self, worker: str, job_id: int, now_ns: int) -> None:
         """Take back a frame that could not be sent. The worker gets no other: word of its end is under way."""
         self._workers[worker].reachable = False

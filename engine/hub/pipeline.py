@@ -91,13 +91,17 @@ class KeyframePipeline:
         self.checks_total = 0
 
     def arrived(self, keyframe: Keyframe, now_ns: int) -> None:
-        """Queue a keyframe that a visit or a gateway brought. That of a camera that rests is judged at once."""
+        """Queue a keyframe that a visit or a gateway brought. One that is known to cost too much is judged at once, and
+        so is one of a camera that rests."""
+        if self._costly.is_known(keyframe):
+            self._metrics.dropped(DropReason.TOO_COSTLY)
+            self._too_costly(keyframe, "not decoded: the same picture took too much CPU time before", spent=False)
+            return
         rest_ns = self._costly.rest_ns(keyframe.camera_id, now_ns)
         if rest_ns:
             self._metrics.dropped(DropReason.TOO_COSTLY)
-            detail = (
-                f"not decoded: the pictures before it took too much CPU time; tried again in {seconds(rest_ns):.0f} s"
-            )
+            wait_s = f"{seconds(rest_ns):.0f} s"
+            detail = f"not decoded: the camera's last picture took too much CPU time; one is tried again in {wait_s}"
             self._judge_too_costly(keyframe, detail)
             return
         self._dropped(self._workers.intake.offer(keyframe, now_ns))
@@ -237,10 +241,14 @@ class KeyframePipeline:
                 self._too_costly(end.keyframe, detail, spent=True)
 
     def _too_costly(self, keyframe: Keyframe, detail: str, *, spent: bool) -> None:
-        """Judge a picture that costs too much; `spent`: it did, rather than would have."""
-        if self._costly.strike(keyframe.camera_id, monotonic_ns(), spent=spent):
+        """Judge a picture that costs too much; `spent`: it did, rather than would have, so the camera rests."""
+        now_ns = monotonic_ns()
+        if self._costly.strike(keyframe, now_ns, spent=spent):
             self._put_aside(keyframe, f"too costly: {detail}")
         self._judge_too_costly(keyframe, detail)
+        newer = self._workers.intake.withdraw(keyframe.camera_id) if spent else None
+        if newer is not None:
+            self.arrived(newer, now_ns)  # the camera rests now
 
     def _judge_too_costly(self, keyframe: Keyframe, detail: str) -> None:
         self._keep_order(keyframe.camera_id)

@@ -10,6 +10,7 @@ from engine.model.visit import FeedKind
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("offer"), st.integers(0, 5), st.integers(1, 90)),
+        st.tuples(st.just("withdraw"), st.integers(0, 5), st.just(0)),
         st.tuples(st.just("ready"), st.integers(0, 2), st.integers(1, 3)),
         st.tuples(st.just("lost"), st.integers(0, 2), st.integers(0, 3)),
         st.tuples(st.just("unreached"), st.integers(0, 9), st.just(0)),
@@ -34,6 +35,9 @@ def test_every_frame_ends_exactly_once_whatever_happens(events: list[tuple[str, 
             visit += 1
             keyframe = Keyframe(f"c{number}", visit, Codec.H264, bytes(size), 0, None, FeedKind.GATEWAY)
             ended += [end.keyframe.visit_id for end in intake.offer(keyframe, now_ns)]
+        elif kind == "withdraw":
+            withdrawn = intake.withdraw(f"c{number}")
+            ended += [withdrawn.visit_id] if withdrawn else []
         elif kind == "ready" and f"w{number}" not in workers:
             workers.add(f"w{number}")
             intake.worker_ready(f"w{number}", size)

@@ -77,3 +77,15 @@ def test_a_frame_that_did_not_reach_its_worker_waits_in_front_and_the_worker_get
     assert ends(queue.worker_lost("gone", 0, too_costly=True)) == [(1, DropReason.TOO_COSTLY)]
     assert handed_out(queue, "w2", 0) == [2]
     queue.check_invariants()
+
+
+def test_a_frame_that_is_withdrawn_waits_no_more() -> None:
+    queue = Intake(100, 100_000, 30 * SECOND)
+    queue.offer(frame("c1", 1), 0)
+    queue.offer(frame("c2", 2), 0)
+    withdrawn = queue.withdraw("c1")
+    assert withdrawn is not None
+    assert withdrawn.visit_id == 1
+    assert queue.withdraw("c1") is None
+    assert handed_out(queue, "w", 0) == [2]
+    queue.check_invariants()
