@@ -17,7 +17,7 @@ from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraStatus
 from engine.model.schedule import CameraPlanReport
 from engine.model.verdict import Verdict
-from engine.redact import redact
+from engine.redact import redact, redact_url
 from engine.storage.db.store import Store
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class KeptCameras:
         status = self._store.registry.get(camera_id)
         if status is None:
             raise unknown_camera(camera_id, self.name)
-        return replace(status, camera=replace(status.camera, url=redact(status.camera.url)))
+        return replace(status, camera=replace(status.camera, url=redact_url(status.camera.url)))
 
     def plan(self, camera_id: str) -> CameraPlanReport | None:
         """Return None: only a running engine has a plan."""

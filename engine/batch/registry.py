@@ -16,7 +16,7 @@ from engine.feed.camera_url import check_url
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.model.camera import Camera
 from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowProblem
-from engine.redact import MASK, redact
+from engine.redact import MASK, redact, redact_url
 from engine.serve.messages.convert import MESSAGE_FIELD
 from engine.storage.db.store import Store
 from engine.storage.evidence.kept_pictures import KeptPictures
@@ -113,7 +113,7 @@ class DatabaseRegistry:
         while True:
             page = self._store.registry.page(query)
             for status in page.cameras:
-                url = status.camera.url if self._with_passwords else redact(status.camera.url)
+                url = status.camera.url if self._with_passwords else redact_url(status.camera.url)
                 yield replace(status, camera=replace(status.camera, url=url))
             if page.next_after is None:
                 return
@@ -151,7 +151,7 @@ class DatabaseRegistry:
         status = self._store.registry.get(camera.camera_id)
         if status is None:  # somebody else removed it in this moment
             raise unknown_camera(camera.camera_id, self.name)
-        return replace(status, camera=replace(status.camera, url=redact(status.camera.url)))
+        return replace(status, camera=replace(status.camera, url=redact_url(status.camera.url)))
 
     def _restored(self, cameras: Iterable[Camera], problems: list[RowProblem], keep_good: bool) -> Iterator[Camera]:
         """Yield cameras with their passwords restored; rows where that fails are left out and added to `problems`."""

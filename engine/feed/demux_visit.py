@@ -17,7 +17,7 @@ from engine.feed.demux_progress import Progress
 from engine.media.keyframe_check import complete_keyframe
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
-from engine.redact import redact
+from engine.redact import without_secrets_of
 
 av.logging.set_skip_repeated(False)  # another visit may just have logged the same
 _libav = logging.getLogger("libav")  # FFmpeg's lines outside a visit: the decoder's, which has words of its own
@@ -193,4 +193,5 @@ def _options(scheme: str, settings: FeedSettings) -> dict[str, str]:
 
 
 def _failure(order: VisitOrder, progress: Progress, reason: FailureReason, detail: str) -> VisitFailure:
-    return VisitFailure(order.camera_id, order.visit_id, reason, redact(detail)[:300], progress.timings(whole=False))
+    shown = without_secrets_of(order.url, detail)[:300]
+    return VisitFailure(order.camera_id, order.visit_id, reason, shown, progress.timings(whole=False))

@@ -13,6 +13,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.demux import DemuxPool, VisitOutcome
 from engine.model.visit import FailureReason, VisitFailure
+from engine.redact import KNOWN
 from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Poller, Transport
@@ -94,6 +95,7 @@ def _receive_orders(hub: Channel, pool: DemuxPool) -> None:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             continue
+        KNOWN.add(order.url)
         if pool.exhausted or not pool.submit(order):
             detail = f"{pool.in_flight} visits in flight in this demuxer; it accepts no more now"
             failure = VisitFailure(order.camera_id, order.visit_id, FailureReason.INTERNAL, detail)

@@ -10,6 +10,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.visit import visit
 from engine.model.visit import FailureReason, VisitFailure, VisitOrder
+from engine.redact import KNOWN
 from engine.runtime.control import Control
 from engine.runtime.log import logger
 from engine.runtime.transport import AsyncReceiver, Channel, Frame, Transport
@@ -86,6 +87,7 @@ class Feeder:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             return
+        KNOWN.add(order.url)
         if len(self._visits) >= self._settings.visits_per_feeder_max:
             detail = f"{len(self._visits)} visits in flight in this feeder, its maximum"
             self._send(wire.pack_failure(_failure(order, detail)))

@@ -19,7 +19,7 @@ from engine.feed.rtsp.session import Failure, Session
 from engine.feed.tls import client_context
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
-from engine.redact import redact
+from engine.redact import without_secrets_of
 
 _RTSP_PORT, _RTSPS_PORT = 554, 322
 _SECURE = ("rtsps",)
@@ -185,9 +185,8 @@ class _Visit:
     def failure(self, failure: Failure) -> VisitFailure:
         """Return the failed visit, without passwords."""
         timings = self._timings(whole=False)
-        return VisitFailure(
-            self._order.camera_id, self._order.visit_id, failure.reason, redact(failure.detail), timings
-        )
+        detail = without_secrets_of(self._order.url, failure.detail)
+        return VisitFailure(self._order.camera_id, self._order.visit_id, failure.reason, detail, timings)
 
     def _timings(self, *, whole: bool) -> VisitTimings:
         now_ns = monotonic_ns()

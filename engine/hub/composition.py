@@ -46,7 +46,7 @@ from engine.model.packed.verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
-from engine.redact import redact
+from engine.redact import redact_url
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
@@ -138,7 +138,7 @@ def compose(
     port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests)
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
-    grpc = GrpcServer(settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact, own_socket)
+    grpc = GrpcServer(settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact_url, own_socket)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
     def begin() -> None:
