@@ -12,7 +12,7 @@ from engine.clock import monotonic_ns, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
-from engine.config.schema import Settings
+from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
@@ -55,10 +55,12 @@ from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
+from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.pauses import delete_pause
 from engine.storage.db.store import Store
 from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.evidence.store import EvidenceStore
+from engine.storage.private_files import tighten
 from engine.storage.writer.writer import Writer
 
 _GRPC_GRACE_S = 1.0
@@ -192,6 +194,7 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     if store.created:
         logger().info("the database is new", database=store.created)
     store.acquire_writer_lock()
+    _tighten(record)
     evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
     quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
     zone = ZoneInfo(calendar.timezone)
@@ -205,6 +208,21 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     )
     stack.callback(writer.close)
     return Storage(store, writer, evidence, quarantine)
+
+
+def _tighten(record: RecordSettings) -> None:
+    """Take the rights of other users from the engine's files, and log which had them."""
+    database = sqlite_file(parse_url(record.url))
+    try:
+        for changed in tighten(database, (Path(record.evidence_dir), Path(record.quarantine_dir))):
+            logger().warning(
+                "others could read it, now only this user can",
+                path=str(changed.path),
+                mode_before=changed.before,
+                mode=changed.after,
+            )
+    except OSError as error:
+        logger().warning("others may be able to read the engine's files", detail=str(error))
 
 
 def _load(store: Store, settings: LedgerSettings) -> _Memory:
