@@ -19,6 +19,7 @@ from engine.model.schedule import CameraPlanReport
 from engine.model.verdict import Verdict
 from engine.redact import redact, redact_url
 from engine.storage.db.store import Store
+from engine.storage.db.url_keys import source_of
 
 if TYPE_CHECKING:
     from engine.batch.kept_pictures import PictureFiles
@@ -181,7 +182,7 @@ def open_cameras(
             if client is not None:
                 yield ApiCameras(client, server or settings.serve.grpc_listen)
                 return
-    with closing(Store.open_existing(settings.record.url)) as store:
+    with closing(Store.open_existing(settings.record.url, source_of(settings.record))) as store:
         yield KeptCameras(store, settings)
 
 

@@ -19,6 +19,7 @@ from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowPr
 from engine.redact import MASK, redact, redact_url
 from engine.serve.messages.convert import MESSAGE_FIELD
 from engine.storage.db.store import Store
+from engine.storage.db.url_keys import source_of
 from engine.storage.evidence.kept_pictures import KeptPictures
 
 _CHUNK_ROWS = 1000
@@ -187,7 +188,8 @@ def open_database_registry(
     settings: Settings, with_passwords: bool = False, *, create: bool = False
 ) -> Iterator[DatabaseRegistry]:
     """Open the registry in the database, whether an engine runs or not; `create` as in open_registry."""
-    store = Store.open(settings.record.url) if create else Store.open_existing(settings.record.url)
+    open_store = Store.open if create else Store.open_existing
+    store = open_store(settings.record.url, source_of(settings.record))
     try:
         yield DatabaseRegistry(store, settings, with_passwords)
     finally:

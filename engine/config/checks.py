@@ -28,6 +28,7 @@ def cross_key_errors(settings: Settings) -> list[str]:
         *_intake(settings),
         *_ledger(settings),
         *_notices(settings),
+        *_record(settings),
     ]
 
 
@@ -143,6 +144,14 @@ def _intake(settings: Settings) -> Iterator[str]:
             f"intake.listen = {intake.listen!r}: a public address needs intake.curve_secret_file and "
             "intake.curve_clients_dir; give them, or listen on 127.0.0.1"
         )
+
+
+def _record(settings: Settings) -> Iterator[str]:
+    record = settings.record
+    if record.key_file and record.key_command:
+        yield "record.key_file, record.key_command: both are given; give one of them"
+    if record.key_command and not record.key_command[0]:
+        yield "record.key_command: its first entry is empty; give the path of a program"
 
 
 def _notices(settings: Settings) -> Iterator[str]:

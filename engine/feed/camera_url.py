@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from engine.errors import SourceRefusedError
 from engine.model.visit import FeedKind
-from engine.redact import redact_url
+from engine.redact import MASK, redact_url
 
 _KNOWN_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 """What an operator may allow. FFmpeg's other protocols (concat:, pipe:, data:, ...) can never be allowed."""
@@ -43,6 +43,15 @@ def check_url(url: str, schemes: Collection[str]) -> None:
         raise SourceRefusedError(f"{redact_url(url)!r}: the port is not a number of 1 to 65535; {_REMEDY}") from error
     if not host or port == 0:
         raise SourceRefusedError(f"{redact_url(url)!r}: names no host or port 0; {_REMEDY}")
+
+
+def check_secrets(url: str) -> None:
+    """Raise SourceRefusedError if a password in the URL is masked: the server would count it as a wrong one."""
+    if MASK in url:
+        raise SourceRefusedError(
+            "the password is not known here: no key opens the URL in the database; bring back the file of "
+            "record.key_file, or import the camera with its password"
+        )
 
 
 def route(url: str) -> FeedKind:

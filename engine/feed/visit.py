@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
-from engine.feed.camera_url import check_url
+from engine.feed.camera_url import check_secrets, check_url
 from engine.feed.rtsp.session import Failure, Session
 from engine.feed.tls import client_context
 from engine.model.keyframe import Keyframe
@@ -63,6 +63,7 @@ class _Visit:
         """Visit `url` and what it redirects to, at most `redirects_max` times. Returns None if there is a keyframe."""
         try:
             check_url(url, self._settings.schemes)
+            check_secrets(url)
         except SourceRefusedError as error:
             return Failure(FailureReason.SOURCE_REFUSED, str(error))
         for _ in range(self._settings.redirects_max + 1):

@@ -57,7 +57,9 @@ from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.pauses import delete_pause
+from engine.storage.db.sealed_urls import LOST_KEY_REMEDY
 from engine.storage.db.store import Store
+from engine.storage.db.url_keys import KeyUnavailableError, source_of
 from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.private_files import tighten
@@ -189,12 +191,13 @@ def _open_sockets(
 
 def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack) -> Storage:
     record = settings.record
-    store = Store.open(record.url)
+    store = Store.open(record.url, source_of(record))
     stack.callback(store.close)
     if store.created:
         logger().info("the database is new", database=store.created)
     store.acquire_writer_lock()
     _tighten(record)
+    _seal(store)
     evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
     quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
     zone = ZoneInfo(calendar.timezone)
@@ -210,11 +213,27 @@ def _open_storage(settings: Settings, calendar: Calendar, metrics: Metrics, stac
     return Storage(store, writer, evidence, quarantine)
 
 
+def _seal(store: Store) -> None:
+    """Seal the passwords that are in clear, and say how many nobody can open. Their cameras alone are not visited."""
+    try:
+        if sealed := store.seal_clear_urls():
+            logger().warning("passwords of cameras were in clear, now they are sealed", cameras=sealed)
+    except KeyUnavailableError as error:
+        logger().error("passwords of cameras stay in clear", detail=str(error))
+    unreadable, why = store.unreadable_urls()
+    if unreadable:
+        logger().error(
+            "cameras are not visited: no key opens their URLs", cameras=unreadable, detail=why or LOST_KEY_REMEDY
+        )
+
+
 def _tighten(record: RecordSettings) -> None:
     """Take the rights of other users from the engine's files, and log which had them."""
     database = sqlite_file(parse_url(record.url))
     try:
-        for changed in tighten(database, (Path(record.evidence_dir), Path(record.quarantine_dir))):
+        for changed in tighten(
+            database, (Path(record.evidence_dir), Path(record.quarantine_dir)), source_of(record).file
+        ):
             logger().warning(
                 "others could read it, now only this user can",
                 path=str(changed.path),

@@ -38,14 +38,17 @@ def create_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, FILE_MODE))
 
 
-def tighten(database: Path | None, folders: Iterable[Path]) -> Iterator[Tightened]:
+def tighten(database: Path | None, folders: Iterable[Path], key_file: Path | None = None) -> Iterator[Tightened]:
     """Take the rights of other users from the engine's files and folders; yield what was changed.
 
     `database`: the SQLite file; None for PostgreSQL. `folders`: those that are the engine's alone. The folder of the
-    database is one of them if nothing else is in it and it is not the working directory. What belongs to another user is left as it is.
+    database is one of them if nothing else is in it and it is not the working directory. What belongs to another user
+    is left as it is. Raises OSError.
     """
     folders = [folder for folder in folders if folder.is_dir()]
     paths = [*folders]
+    if key_file is not None and key_file.is_file():
+        paths.append(key_file)
     if database is not None:
         beside = [database.with_name(database.name + end) for end in _BESIDE_DATABASE]
         paths += [path for path in beside if path.is_file()]
