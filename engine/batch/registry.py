@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine.client import CallError, PatrolClient
-from engine.client.channel import read_ca
+from engine.client.channel import client_certificate, read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.feed.camera_url import check_url
@@ -202,7 +202,8 @@ def running_engine(settings: Settings, server: str, token: str, ca: Path | None)
 
     None if `server` is empty and no engine answers there. Raises CallError if the one at `server` does not answer.
     """
-    with PatrolClient(server or settings.serve.grpc_listen, token=token, ca=read_ca(ca)) as client:
+    address = server or settings.serve.grpc_listen
+    with PatrolClient(address, token=token, ca=read_ca(ca), certificate=client_certificate()) as client:
         try:
             client.status()
         except CallError as error:

@@ -84,6 +84,8 @@ def _listeners(settings: Settings) -> Iterator[str]:
     serve = settings.serve
     if bool(serve.tls_cert_file) != bool(serve.tls_key_file):
         yield "serve.tls_cert_file, serve.tls_key_file: one without the other; give both or neither"
+    if serve.tls_client_ca_file and not serve.tls_cert_file:
+        yield "serve.tls_client_ca_file: without serve.tls_cert_file there is no TLS; give that too, or neither"
     for name, listen in (("grpc_listen", serve.grpc_listen), ("metrics_listen", serve.metrics_listen)):
         if not listen and name == "metrics_listen":
             continue
