@@ -17,8 +17,9 @@ from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraStatus
 from engine.model.schedule import CameraPlanReport
 from engine.model.verdict import Verdict
-from engine.redact import redact
+from engine.redact import redact, redact_url
 from engine.storage.db.store import Store
+from engine.storage.db.url_keys import source_of
 
 if TYPE_CHECKING:
     from engine.batch.kept_pictures import PictureFiles
@@ -127,7 +128,7 @@ class KeptCameras:
         status = self._store.registry.get(camera_id)
         if status is None:
             raise unknown_camera(camera_id, self.name)
-        return replace(status, camera=replace(status.camera, url=redact(status.camera.url)))
+        return replace(status, camera=replace(status.camera, url=redact_url(status.camera.url)))
 
     def plan(self, camera_id: str) -> CameraPlanReport | None:
         """Return None: only a running engine has a plan."""
@@ -181,7 +182,7 @@ def open_cameras(
             if client is not None:
                 yield ApiCameras(client, server or settings.serve.grpc_listen)
                 return
-    with closing(Store.open_existing(settings.record.url)) as store:
+    with closing(Store.open_existing(settings.record.url, source_of(settings.record))) as store:
         yield KeptCameras(store, settings)
 
 

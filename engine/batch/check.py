@@ -19,7 +19,7 @@ from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import UnknownReason, Verdict
 from engine.model.visit import FeedKind, VisitFailure, VisitOrder
-from engine.redact import redact
+from engine.redact import KNOWN, redact_url
 from engine.serve.messages.convert import verdict_message
 from engine.serve.messages.proto_json import message_json
 
@@ -45,7 +45,7 @@ class CheckResult:
         """Return the result as `patrol check --json` prints it: `source`, `verdict` as the API has it, and `error`."""
         message = verdict_message(replace(self.verdict, camera_id=""))
         message.ClearField("name")  # the source may be no camera, and its URL holds a password
-        tree: dict[str, Any] = {"source": redact(self.source), "verdict": message_json(message)}
+        tree: dict[str, Any] = {"source": redact_url(self.source), "verdict": message_json(message)}
         if self.error is not None:
             tree["error"] = {"code": self.error[0], "message": self.error[1]}
         return tree
@@ -80,6 +80,7 @@ def _check(source: str, measuring: MeasuringProcess, settings: Settings) -> Chec
 
 def _fetch(url: str, feed: FeedSettings) -> Keyframe | VisitFailure:
     """Visit as the running engine does: RTSP by our own client, all else, and what that cannot, through FFmpeg."""
+    KNOWN.add(url)
     order = VisitOrder(0, "", url, ns(feed.deadline_s), route(url))
     if order.via is not FeedKind.RTSP:
         return fetch_now(url, feed)

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine.client import CallError, PatrolClient
-from engine.client.channel import read_ca
+from engine.client.channel import client_certificate, read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.feed.camera_url import check_url
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.model.camera import Camera
 from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowProblem
-from engine.redact import MASK, redact
+from engine.redact import MASK, redact, redact_url
 from engine.serve.messages.convert import MESSAGE_FIELD
 from engine.storage.db.store import Store
+from engine.storage.db.url_keys import source_of
 from engine.storage.evidence.kept_pictures import KeptPictures
 
 _CHUNK_ROWS = 1000
@@ -113,7 +114,7 @@ class DatabaseRegistry:
         while True:
             page = self._store.registry.page(query)
             for status in page.cameras:
-                url = status.camera.url if self._with_passwords else redact(status.camera.url)
+                url = status.camera.url if self._with_passwords else redact_url(status.camera.url)
                 yield replace(status, camera=replace(status.camera, url=url))
             if page.next_after is None:
                 return
@@ -151,7 +152,7 @@ class DatabaseRegistry:
         status = self._store.registry.get(camera.camera_id)
         if status is None:  # somebody else removed it in this moment
             raise unknown_camera(camera.camera_id, self.name)
-        return replace(status, camera=replace(status.camera, url=redact(status.camera.url)))
+        return replace(status, camera=replace(status.camera, url=redact_url(status.camera.url)))
 
     def _restored(self, cameras: Iterable[Camera], problems: list[RowProblem], keep_good: bool) -> Iterator[Camera]:
         """Yield cameras with their passwords restored; rows where that fails are left out and added to `problems`."""
@@ -187,7 +188,8 @@ def open_database_registry(
     settings: Settings, with_passwords: bool = False, *, create: bool = False
 ) -> Iterator[DatabaseRegistry]:
     """Open the registry in the database, whether an engine runs or not; `create` as in open_registry."""
-    store = Store.open(settings.record.url) if create else Store.open_existing(settings.record.url)
+    open_store = Store.open if create else Store.open_existing
+    store = open_store(settings.record.url, source_of(settings.record))
     try:
         yield DatabaseRegistry(store, settings, with_passwords)
     finally:
@@ -200,7 +202,8 @@ def running_engine(settings: Settings, server: str, token: str, ca: Path | None)
 
     None if `server` is empty and no engine answers there. Raises CallError if the one at `server` does not answer.
     """
-    with PatrolClient(server or settings.serve.grpc_listen, token=token, ca=read_ca(ca)) as client:
+    address = server or settings.serve.grpc_listen
+    with PatrolClient(address, token=token, ca=read_ca(ca), certificate=client_certificate()) as client:
         try:
             client.status()
         except CallError as error:

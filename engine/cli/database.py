@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def open_to_read(settings: Settings) -> "Iterator[Store]":
     """Open the database that the configuration names; create nothing. Raises NoDatabaseError, StoreError."""
     from engine.storage.db.store import Store
+    from engine.storage.db.url_keys import source_of
 
-    store = Store.open_existing(settings.record.url)
+    store = Store.open_existing(settings.record.url, source_of(settings.record))
     try:
         yield store
     finally:
@@ -28,8 +29,9 @@ def open_to_read(settings: Settings) -> "Iterator[Store]":
 def open_to_write(settings: Settings) -> "Iterator[Store]":
     """Open the database that the configuration names; create it if there is none, and say so. Raises StoreError."""
     from engine.storage.db.store import Store
+    from engine.storage.db.url_keys import source_of
 
-    store = Store.open(settings.record.url)
+    store = Store.open(settings.record.url, source_of(settings.record))
     try:
         say_created(store.created)
         yield store

@@ -11,7 +11,7 @@ import typer
 
 from engine.cli.database import remedy
 from engine.errors import NoDatabaseError, PatrolError
-from engine.redact import redact
+from engine.redact import KNOWN
 
 if TYPE_CHECKING:
     from engine.client import CallError
@@ -60,7 +60,12 @@ _INVALID = re.compile(r"^Invalid value(?: for )?'?(?P<name>[^']*)'?: ", re.DOTAL
 
 
 def sentence(error: Exception) -> tuple[str, str]:
-    """Return the code of an error and what is said of it. For PatrolError, UsageError and OSError."""
+    """Return the code of an error and what is said of it, without secrets. For PatrolError, UsageError and OSError."""
+    code, text = _sentence(error)
+    return code, KNOWN.redact(text)
+
+
+def _sentence(error: Exception) -> tuple[str, str]:
     if isinstance(error, NoDatabaseError):
         return error.code, remedy(error)
     if isinstance(error, PatrolError):
@@ -78,7 +83,7 @@ def _call_text(error: "CallError") -> str:
     else:
         text = str(error)
     text = _NEEDS_ROLE.sub("this needs the role", text)
-    return redact(_METHOD.sub(lambda found: COMMANDS[found.group(1)], text))
+    return _METHOD.sub(lambda found: COMMANDS[found.group(1)], text)
 
 
 def _option(field: str) -> str:

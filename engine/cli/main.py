@@ -27,6 +27,7 @@ from engine.cli.commands.token import audit
 from engine.cli.commands.web import web
 from engine.cli.options import ERR, OUT
 from engine.errors import PatrolError
+from engine.redact import KNOWN
 
 app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.", epilog=exit_codes.epilog())
 for command in (
@@ -76,7 +77,7 @@ def _run() -> None:
     except KeyboardInterrupt:
         sys.exit(exit_codes.INTERRUPTED)
     except Exception:  # noqa: BLE001 (a bug: whoever mends it needs the traceback)
-        traceback.print_exc()
+        sys.stderr.write(KNOWN.redact(traceback.format_exc()))
         sys.exit(exit_codes.BUG)
     finally:
         if sys.stdout is not None:  # None if the shell closed it (`>&-`)

@@ -56,10 +56,10 @@ def camera_id_from(text: str) -> str:
 def client_of(settings: Settings, server: str, token: str, ca: Path | None) -> "Iterator[PatrolClient]":
     """Open a client of the engine at `server`, or at the configuration's address if it is empty."""
     from engine.client import PatrolClient
-    from engine.client.channel import read_ca
+    from engine.client.channel import client_certificate, read_ca
 
     address = server or settings.serve.grpc_listen
-    with PatrolClient(address, token=token, ca=read_ca(ca)) as client:
+    with PatrolClient(address, token=token, ca=read_ca(ca), certificate=client_certificate()) as client:
         yield client
 
 

@@ -5,7 +5,7 @@ Importing it loads gRPC, which takes long; the command line imports it only in t
 
 from engine.client.access import AccessClient
 from engine.client.canteens import CanteenClient
-from engine.client.channel import CallError
+from engine.client.channel import CallError, ClientCertificate
 from engine.client.findings import FindingChanges, FindingClient
 from engine.client.patrol import CheckResult, Page, PatrolClient, WatchBatch
 from engine.client.pictures import ThumbnailResult
@@ -15,6 +15,7 @@ __all__ = [
     "CallError",
     "CanteenClient",
     "CheckResult",
+    "ClientCertificate",
     "FindingChanges",
     "FindingClient",
     "Page",

@@ -1,6 +1,8 @@
 """A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,14 @@ class CallError(PatrolError):
         self.retry_s = retry_s
 
 
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A caller's certificate chain and its key, in PEM."""
+
+    chain: bytes
+    key: bytes = field(repr=False)
+
+
 def read_ca(path: Path | None) -> bytes:
     """Return the PEM of a CA's certificate; empty for None. Raises ConfigError if the file holds none."""
     if path is None:
@@ -59,11 +69,31 @@ def read_ca(path: Path | None) -> bytes:
     return pem
 
 
+def client_certificate() -> ClientCertificate | None:
+    """Return the certificate that PATROL_CLIENT_CERT and PATROL_CLIENT_KEY name; None if they are not set.
+
+    Raises ConfigError if one of them is missing, or a file cannot be read.
+    """
+    names = [os.environ.get(name, "") for name in ("PATROL_CLIENT_CERT", "PATROL_CLIENT_KEY")]
+    if not any(names):
+        return None
+    if not all(names):
+        raise ConfigError("PATROL_CLIENT_CERT, PATROL_CLIENT_KEY: one without the other; set both or neither")
+    try:
+        chain, key = (Path(name).read_bytes() for name in names)
+    except OSError as error:
+        raise ConfigError(f"PATROL_CLIENT_*: {error.filename}: {error.strerror}; give readable PEM files") from error
+    return ClientCertificate(chain, key)
+
+
 class Channel:
     """`token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
-    empty: no TLS. `timeout_s`: of calls that set none. `grpc_channel`: for the generated stubs."""
+    empty: no TLS. `timeout_s`: of calls that set none. `certificate`: of the caller, for an engine that wants one.
+    `grpc_channel`: for the generated stubs."""
 
-    def __init__(self, address: str, token: str, ca: bytes, timeout_s: float) -> None:
+    def __init__(
+        self, address: str, token: str, ca: bytes, timeout_s: float, certificate: ClientCertificate | None = None
+    ) -> None:
         self._address = address
         self._timeout_s = timeout_s
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -72,7 +102,8 @@ class Channel:
             ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS_MAX),
         )
         if ca:
-            self.grpc_channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca), options=options)
+            own = (certificate.key, certificate.chain) if certificate is not None else (None, None)
+            self.grpc_channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca, *own), options=options)
         else:
             self.grpc_channel = grpc.insecure_channel(address, options=options)
 
@@ -151,8 +182,8 @@ class Channel:
             return f"{address}: no machine of this name is known; give HOST:PORT of an engine"
         if any(word in lower for word in ("handshake", "ssl", "tls", "certificate")):
             return (
-                f"{address}: the engine's certificate is not signed by the given CA, or it uses no TLS; give the CA's "
-                "certificate, or none"
+                f"{address}: the engine's certificate is not signed by the given CA, or it uses no TLS, or it wants a "
+                "certificate of the caller; give the CA's certificate, or none, and PATROL_CLIENT_CERT if it wants one"
             )
         if any(word in lower for word in ("socket closed", "connection reset", "broken pipe", "goaway")):
             return (

@@ -14,7 +14,7 @@ from typing import Self
 
 from engine.client.access import AccessClient
 from engine.client.canteens import CanteenClient
-from engine.client.channel import CallError, Channel
+from engine.client.channel import CallError, Channel, ClientCertificate
 from engine.client.findings import FindingClient
 from engine.client.pictures import PictureCalls
 from engine.clock import wall_ns
@@ -99,11 +99,20 @@ class PatrolClient(PictureCalls):
     """A client on a channel of its own. Every method raises CallError.
 
     `token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;
-    empty: no TLS. `findings`: the ledger. `canteens`: addresses and contacts. `access`: tokens and the audit log.
+    empty: no TLS. `certificate`: of the caller, if the engine wants one (mTLS). `findings`: the ledger. `canteens`:
+    addresses and contacts. `access`: tokens and the audit log.
     """
 
-    def __init__(self, address: str, *, token: str = "", ca: bytes = b"", timeout_s: float = 30.0) -> None:
-        super().__init__(Channel(address, token, ca, timeout_s))
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str = "",
+        ca: bytes = b"",
+        timeout_s: float = 30.0,
+        certificate: ClientCertificate | None = None,
+    ) -> None:
+        super().__init__(Channel(address, token, ca, timeout_s, certificate))
         self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.grpc_channel)
         self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.grpc_channel)
         self.findings = FindingClient(self._channel)

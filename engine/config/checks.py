@@ -31,6 +31,7 @@ def cross_key_errors(settings: Settings) -> list[str]:
         *_intake(settings),
         *_ledger(settings),
         *_notices(settings),
+        *_record(settings),
     ]
 
 
@@ -94,6 +95,8 @@ def _listeners(settings: Settings) -> Iterator[str]:
     serve = settings.serve
     if bool(serve.tls_cert_file) != bool(serve.tls_key_file):
         yield "serve.tls_cert_file, serve.tls_key_file: one without the other; give both or neither"
+    if serve.tls_client_ca_file and not serve.tls_cert_file:
+        yield "serve.tls_client_ca_file: without serve.tls_cert_file there is no TLS; give that too, or neither"
     for name, listen in (("grpc_listen", serve.grpc_listen), ("metrics_listen", serve.metrics_listen)):
         if not listen and name == "metrics_listen":
             continue
@@ -176,6 +179,14 @@ def _gateways(intake: IntakeSettings) -> Iterator[str]:
         for region in gateway.regions:
             if not _REGION.fullmatch(region):
                 yield f"{where}.regions = {region!r}: allowed: a GB/T 2260 code of 2, 4 or 6 digits; correct it"
+
+
+def _record(settings: Settings) -> Iterator[str]:
+    record = settings.record
+    if record.key_file and record.key_command:
+        yield "record.key_file, record.key_command: both are given; give one of them"
+    if record.key_command and not record.key_command[0]:
+        yield "record.key_command: its first entry is empty; give the path of a program"
 
 
 def _notices(settings: Settings) -> Iterator[str]:

@@ -288,6 +288,19 @@ class RecordSettings(Section):
     """What is stored, where, and for how long."""
 
     url: str = key("sqlite:///var/patrol.db", "SQLAlchemy URL of the database.", hot=False)
+    key_file: str = key(
+        "",
+        "File with the key that seals the passwords of cameras in the database; it is made if there is none. Empty: "
+        "beside the SQLite file (`patrol.db.key`), or with PostgreSQL beside `evidence_dir` (`patrol.key`).",
+        hot=False,
+    )
+    key_command: tuple[str, ...] = key(
+        (),
+        "Program with its arguments that prints the key, such as a KMS client, in place of `key_file`: 32 bytes in "
+        "base64, one key a line, the first one seals.",
+        max_length=64,
+        hot=False,
+    )
     evidence_dir: str = key(
         "var/evidence", "Directory for keyframes: the latest of each camera, and evidence.", hot=False
     )

@@ -17,8 +17,18 @@ class ServeSettings(Section):
         "Everybody who can reach `metrics_listen` may read the metrics, and whether the engine is ready.",
         hot=False,
     )
-    tls_cert_file: str = key("", "PEM file with the certificate chain.", hot=False)
+    tls_cert_file: str = key(
+        "",
+        "PEM file with the certificate chain. It and the files below are read again within seconds when they change.",
+        hot=False,
+    )
     tls_key_file: str = key("", "PEM file with the private key.", hot=False)
+    tls_client_ca_file: str = key(
+        "",
+        "PEM file of the authority whose certificates callers of gRPC must have, beside their token (mTLS); empty: "
+        "they need none.",
+        hot=False,
+    )
     page_size_max: int = key(1000, "Most rows on one page of a list call.", unit="rows", ge=1, le=10_000, hot=False)
     watchers_max: int = key(256, "Most watch and check-now calls open at once.", ge=1, le=4096, hot=False)
     watch_queue_max: int = key(

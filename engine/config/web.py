@@ -8,7 +8,11 @@ class WebSettings(Section):
 
     enabled: bool = key(True, "Whether `patrol run` starts the gateway.", hot=False)
     listen: str = key("127.0.0.1:7704", "Address of the HTTP server, host:port.", hot=False)
-    tls_cert_file: str = key("", "PEM file with the certificate chain.", hot=False)
+    tls_cert_file: str = key(
+        "",
+        "PEM file with the certificate chain. It and `tls_key_file` are read again within seconds when they change.",
+        hot=False,
+    )
     tls_key_file: str = key("", "PEM file with the private key.", hot=False)
     hosts: tuple[str, ...] = key(
         (),

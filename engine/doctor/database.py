@@ -13,6 +13,7 @@ from engine.model.camera import Camera
 from engine.storage.db import schema
 from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.store import Store
+from engine.storage.db.url_keys import KeySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,14 @@ def examine_schema(url: str) -> Diagnosis:
     return ok("database", f"{schema.name(url)}: schema {present}")
 
 
-def contents(url: str) -> Contents:
-    """Read the registry, the tokens and the newest verdict; nothing if there is no usable database."""
+def contents(url: str, keys: KeySource) -> Contents:
+    """Read the registry, the tokens and the newest verdict; nothing if there is no usable database.
+
+    `keys`: open the URLs of the cameras.
+    """
     try:
         schema.require_existing(url)
-        store = Store.open_existing(url)
+        store = Store.open_existing(url, keys)
     except StoreError:
         return Contents()
     try:

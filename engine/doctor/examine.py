@@ -10,11 +10,13 @@ from pathlib import Path
 from engine.clock import wall_ns
 from engine.config import Settings, load
 from engine.config.calendar import Calendar, load_calendar
+from engine.config.schema import RecordSettings
 from engine.doctor import cameras, certificates, database, decoder, disks, listeners, machine, running
 from engine.doctor.diagnosis import Diagnosis, fault, ok, warning
 from engine.errors import ConfigError, PatrolError
 from engine.model.camera import Camera
 from engine.redact import redact
+from engine.storage.db.url_keys import source_of
 
 _MB = 1 << 20
 _TIME_ERROR = 5
@@ -48,7 +50,7 @@ def _all(config: Path | None, options: Options) -> Iterator[Diagnosis]:
     answer, locked = running.readiness(settings.serve.metrics_listen), database.is_locked(file)
     yield from _guarded("engine", lambda: running.examine(answer, locked=locked))
     yield from _guarded("database", lambda: [database.examine_schema(settings.record.url)])
-    held = _contents(settings.record.url)
+    held = _contents(settings.record)
     now = wall_ns()
     valid = sum(token.is_valid(now) for token in held.tokens)
     runs = answer is not None or locked
@@ -75,9 +77,9 @@ def _guarded(topic: str, examination: Callable[[], Iterable[Diagnosis]]) -> Iter
         yield fault(topic, f"could not be examined: {error}", "the message says what is in the way")
 
 
-def _contents(url: str) -> database.Contents:
+def _contents(record: RecordSettings) -> database.Contents:
     try:
-        return database.contents(url)
+        return database.contents(record.url, source_of(record))
     except PatrolError:
         return database.Contents()  # what is wrong is said by the examination of the database
 

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from engine.errors import SourceRefusedError
 from engine.model.visit import FeedKind
-from engine.redact import redact
+from engine.redact import MASK, redact_url
 
 _KNOWN_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "file")
 """What an operator may allow. FFmpeg's other protocols (concat:, pipe:, data:, ...) can never be allowed."""
@@ -19,7 +19,7 @@ _PLAIN_URL = re.compile(
 )
 """The form of nearly all camera URLs. urlsplit parses the others and the invalid ones; it takes ten times as long."""
 _URL_CHARS_MAX = 2048
-_REMEDY = "give a URL like rtsp://user:password@host:554/path"
+_REMEDY = "give a URL like rtsp://host:554/path, with user:password@ before the host if it needs a login"
 
 
 def check_url(url: str, schemes: Collection[str]) -> None:
@@ -28,21 +28,30 @@ def check_url(url: str, schemes: Collection[str]) -> None:
     allowed = ", ".join(schemes)
     if parts.scheme not in _KNOWN_SCHEMES or parts.scheme not in schemes:
         raise SourceRefusedError(
-            f"{redact(url)!r}: scheme {parts.scheme or 'none'!r} is not allowed; allowed: {allowed}; "
+            f"{redact_url(url)!r}: scheme {parts.scheme or 'none'!r} is not allowed; allowed: {allowed}; "
             f"{_REMEDY}, or add the scheme to feed.schemes"
         )
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
             raise SourceRefusedError(
-                f"{redact(url)!r}: a file URL names a path on this machine: file:///path/to/clip.mp4"
+                f"{redact_url(url)!r}: a file URL names a path on this machine: file:///path/to/clip.mp4"
             )
         return
     try:
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise SourceRefusedError(f"{redact(url)!r}: the port is not a number of 1 to 65535; {_REMEDY}") from error
+        raise SourceRefusedError(f"{redact_url(url)!r}: the port is not a number of 1 to 65535; {_REMEDY}") from error
     if not host or port == 0:
-        raise SourceRefusedError(f"{redact(url)!r}: names no host or port 0; {_REMEDY}")
+        raise SourceRefusedError(f"{redact_url(url)!r}: names no host or port 0; {_REMEDY}")
+
+
+def check_secrets(url: str) -> None:
+    """Raise SourceRefusedError if a password in the URL is masked: the server would count it as a wrong one."""
+    if MASK in url:
+        raise SourceRefusedError(
+            "the password is not known here: no key opens the URL in the database; bring back the file of "
+            "record.key_file, or import the camera with its password"
+        )
 
 
 def route(url: str) -> FeedKind:
@@ -102,11 +111,11 @@ def file_path(url: str) -> str:
 def _split(url: str) -> SplitResult:
     if not url or len(url) > _URL_CHARS_MAX or not url.isprintable() or " " in url:
         raise SourceRefusedError(
-            f"{redact(url[:80])!r}: a URL is 1 to {_URL_CHARS_MAX} printable characters without blanks "
+            f"{redact_url(url)[:80]!r}: a URL is 1 to {_URL_CHARS_MAX} printable characters without blanks "
             f"(write a blank as %20); {_REMEDY}"
         )
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise SourceRefusedError(f"{redact(url)!r}: {error}; {_REMEDY}") from error
+        raise SourceRefusedError(f"{redact_url(url)!r}: {error}; {_REMEDY}") from error
     return parts._replace(scheme=parts.scheme.lower())

@@ -14,7 +14,7 @@ import av.error
 from engine.clock import NS_PER_S, monotonic_ns, wall_ns
 from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
-from engine.feed.camera_url import check_url, file_path
+from engine.feed.camera_url import check_secrets, check_url, file_path
 from engine.feed.demux_failure import explain
 from engine.feed.failure import visit_failure
 from engine.feed.sources.connection import Connections
@@ -61,6 +61,7 @@ def demux_visit(order: VisitOrder, settings: FeedSettings, progress: Progress) -
     """Fetch one keyframe, or return why there is none. May block past its deadline, so no caller may wait for it."""
     try:
         check_url(order.url, settings.schemes)
+        check_secrets(order.url)
     except SourceRefusedError as error:
         return _failure(order, progress, FailureReason.SOURCE_REFUSED, str(error))
     if av.logging.get_level() != av.logging.ERROR:  # whoever decodes in this process silences FFmpeg

@@ -16,6 +16,7 @@ from engine.feed import wire
 from engine.feed.demux import DemuxPool, VisitOutcome
 from engine.feed.failure import visit_failure
 from engine.model.visit import FailureReason, VisitFailure
+from engine.redact import KNOWN
 from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
 from engine.runtime.memory_ceiling import MemoryCeiling
@@ -109,6 +110,7 @@ def _receive_orders(hub: Channel, pool: DemuxPool) -> None:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             continue
+        KNOWN.add(order.url)
         if pool.exhausted or not pool.submit(order):
             detail = f"{pool.in_flight} visits in flight in this demuxer; it accepts no more now"
             hub.send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, f"not visited: {detail}")))

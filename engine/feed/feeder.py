@@ -17,6 +17,7 @@ from engine.feed.own_limits import DescriptorBudget
 from engine.feed.turns import Turns
 from engine.feed.visit import DESCRIPTORS_PER_VISIT, visit
 from engine.model.visit import FailureReason, VisitFailure, VisitOrder
+from engine.redact import KNOWN
 from engine.runtime.control import Control
 from engine.runtime.log import logger
 from engine.runtime.transport import AsyncReceiver, Channel, Frame, Transport
@@ -140,6 +141,7 @@ class Feeder:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             return
+        KNOWN.add(order.url)
         if self._draining or len(self._visits) >= self.capacity:
             detail = f"not visited: {len(self._visits)} visits in flight in this feeder; it accepts no more now"
             self._send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, detail)))

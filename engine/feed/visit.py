@@ -19,7 +19,7 @@ from engine.config.schema import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.broken_visit import broken_visit
 from engine.feed.budget import Budget
-from engine.feed.camera_url import check_url
+from engine.feed.camera_url import check_secrets, check_url
 from engine.feed.connection import Connection
 from engine.feed.destinations import Address, Destinations
 from engine.feed.failure import visit_failure
@@ -89,6 +89,7 @@ class _Visit:
         """Visit `url` and what it redirects to, at most `redirects_max` times. Returns None if there is a keyframe."""
         try:
             check_url(url, self._settings.schemes)
+            check_secrets(url)
         except SourceRefusedError as error:
             return Failure(FailureReason.SOURCE_REFUSED, str(error))
         for _ in range(self._settings.redirects_max + 1):

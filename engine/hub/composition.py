@@ -12,7 +12,7 @@ from engine.clock import monotonic_ns, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
-from engine.config.schema import Settings
+from engine.config.schema import RecordSettings, Settings
 from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
@@ -48,7 +48,7 @@ from engine.model.packed.verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
-from engine.redact import redact
+from engine.redact import redact_url
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.log import logger
@@ -58,10 +58,14 @@ from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
+from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.pauses import delete_pause
+from engine.storage.db.sealed_urls import LOST_KEY_REMEDY
 from engine.storage.db.store import Store
+from engine.storage.db.url_keys import KeyUnavailableError, source_of
 from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.evidence.store import EvidenceStore
+from engine.storage.private_files import tighten
 from engine.storage.writer.writer import Writer
 
 _GRPC_GRACE_S = 1.0
@@ -147,7 +151,7 @@ def compose(
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
     grpc = GrpcServer(
-        settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact, own_socket, readiness.unready
+        settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact_url, own_socket, readiness.unready
     )
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
@@ -227,11 +231,14 @@ def _open_storage(
     settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack, *, create: bool
 ) -> Storage:
     record = settings.record
-    store = Store.open(record.url) if create else Store.open_existing(record.url)
+    keys = source_of(record)
+    store = Store.open(record.url, keys) if create else Store.open_existing(record.url, keys)
     stack.callback(store.close)
     if store.created:
         logger().info("the database is new", database=store.created)
     store.acquire_writer_lock()
+    _tighten(record)
+    _seal(store)
     evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
     quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
     zone = ZoneInfo(calendar.timezone)
@@ -245,6 +252,37 @@ def _open_storage(
     )
     stack.callback(writer.close)
     return Storage(store, writer, evidence, quarantine)
+
+
+def _seal(store: Store) -> None:
+    """Seal the passwords that are in clear, and say how many nobody can open. Their cameras alone are not visited."""
+    try:
+        if sealed := store.seal_clear_urls():
+            logger().warning("passwords of cameras were in clear, now they are sealed", cameras=sealed)
+    except KeyUnavailableError as error:
+        logger().error("passwords of cameras stay in clear", detail=str(error))
+    unreadable, why = store.unreadable_urls()
+    if unreadable:
+        logger().error(
+            "cameras are not visited: no key opens their URLs", cameras=unreadable, detail=why or LOST_KEY_REMEDY
+        )
+
+
+def _tighten(record: RecordSettings) -> None:
+    """Take the rights of other users from the engine's files, and log which had them."""
+    database = sqlite_file(parse_url(record.url))
+    try:
+        for changed in tighten(
+            database, (Path(record.evidence_dir), Path(record.quarantine_dir)), source_of(record).file
+        ):
+            logger().warning(
+                "others could read it, now only this user can",
+                path=str(changed.path),
+                mode_before=changed.before,
+                mode=changed.after,
+            )
+    except OSError as error:
+        logger().warning("others may be able to read the engine's files", detail=str(error))
 
 
 def _load(store: Store, settings: LedgerSettings) -> _Memory:

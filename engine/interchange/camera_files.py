@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from engine.csv_cells import CsvWriter, unguarded
 from engine.errors import RegistryError
 from engine.redact import redact
 
@@ -102,14 +103,14 @@ class RowWriter:
     def __init__(self, file: TextIO, file_format: FileFormat, columns: Sequence[str]) -> None:
         self._file = file
         self._columns = columns
-        self._csv = csv.writer(file) if file_format is FileFormat.CSV else None
+        self._csv = CsvWriter(file) if file_format is FileFormat.CSV else None
         if self._csv is not None:
-            self._csv.writerow(columns)
+            self._csv.row(columns)
 
     def write(self, row: Mapping[str, object]) -> None:
-        """Write a row. In CSV true and false are lower case, None is empty."""
+        """Write a row. In CSV true and false are lower case, None is empty, and no text is a formula."""
         if self._csv is not None:
-            self._csv.writerow([_cell(row[name]) for name in self._columns])
+            self._csv.row(_cell(row[name]) for name in self._columns)
         else:
             ordered = {name: row[name] for name in self._columns}
             self._file.write(json.dumps(ordered, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -130,7 +131,9 @@ def _csv_rows(file: TextIO, check_names: CheckNames) -> Iterator[FileRow]:
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) == len(header):
-                yield FileRow(index, first_line, dict(zip(header, (cell.strip() for cell in row), strict=True)))
+                yield FileRow(
+                    index, first_line, dict(zip(header, (unguarded(cell.strip()) for cell in row), strict=True))
+                )
             else:
                 message = f"{len(row)} cells, the header has {len(header)}; add or remove commas"
                 yield FileRow(index, first_line, {}, ("", redact(",".join(row))[:_SHOWN_CHARS], message))
@@ -197,7 +200,5 @@ def _lines(file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _cell(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value

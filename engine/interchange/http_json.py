@@ -18,7 +18,7 @@ import httpx
 
 from engine import __version__
 from engine.errors import ConfigError, PlatformError
-from engine.redact import MASK, redact
+from engine.redact import MASK, redact, redact_url
 
 _READ_CHARS = 65_536
 """At most so much of a body is searched for secrets before its beginning is quoted."""
@@ -165,10 +165,10 @@ def _parse_url(url: str) -> tuple[bool, str]:
         parts = urlsplit(url)
         _ = parts.port, httpx.URL(url)  # both raise if the URL is malformed
     except (ValueError, httpx.InvalidURL) as error:
-        raise ConfigError(f"{redact(url)!r}: {error}; give a URL like https://media.example:8443") from error
+        raise ConfigError(f"{redact_url(url)!r}: {error}; give a URL like https://media.example:8443") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in url:
         raise ConfigError(
-            f"{redact(url)!r}: wanted: http or https, a host, a port, perhaps a path, and no password; "
+            f"{redact_url(url)!r}: wanted: http or https, a host, a port, perhaps a path, and no password; "
             "give a URL like https://media.example:8443"
         )
     return parts.scheme == "https", parts.hostname.lower()

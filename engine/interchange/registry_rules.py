@@ -8,7 +8,7 @@ from engine.errors import SourceRefusedError
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.hours import parse_hours
 from engine.model.registry import RowProblem
-from engine.redact import MASK, redact
+from engine.redact import MASK, redact, redact_url
 
 _TEXT_CHARS_MAX = {
     "name": 200,
@@ -97,7 +97,7 @@ def restore_passwords(cameras: Iterable[Camera], urls: Mapping[str, str]) -> tup
                 f"{MASK} stands for the password of a registered camera with exactly this URL, and camera "
                 f"{camera.camera_id[:_SHOWN_CHARS]!r} is none; give the URL with its password"
             )
-            problems.append(RowProblem(index, "url", redact(camera.url)[:_SHOWN_CHARS], message))
+            problems.append(RowProblem(index, "url", redact_url(camera.url)[:_SHOWN_CHARS], message))
     return restored, problems
 
 
@@ -127,7 +127,8 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
     problems: list[RowProblem] = []
 
     def bad(column: str, value: str, message: str) -> None:
-        problems.append(RowProblem(index, column, redact(value)[:_SHOWN_CHARS], message, line))
+        shown = redact_url(value) if column == "url" else redact(value)
+        problems.append(RowProblem(index, column, shown[:_SHOWN_CHARS], message, line))
 
     camera_id = camera.camera_id
     if not 1 <= len(camera_id) <= 64 or not camera_id.isprintable() or camera_id != camera_id.strip():

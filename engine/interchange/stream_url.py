@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote
 
 from engine.errors import ConfigError
-from engine.redact import redact
+from engine.redact import redact_url
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _ALLOWED = ("camera_id", "parent_id", "app", "stream", "vhost")
@@ -22,7 +22,7 @@ class StreamUrl:
             allowed = ", ".join(f"{{{name}}}" for name in _ALLOWED)
             wrong = f"unknown {', '.join(unknown)}" if unknown else "the same for every camera"
             raise ConfigError(
-                f"stream URL {redact(template)!r}: {wrong}; allowed: {allowed}; "
+                f"stream URL {redact_url(template)!r}: {wrong}; allowed: {allowed}; "
                 "give one like rtsp://media:554/rtp/{parent_id}_{camera_id}"
             )
         self._template = template

@@ -3,10 +3,10 @@
 The column heads are words in Chinese; in English they are names for programs.
 """
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from engine.csv_cells import CsvWriter
 from engine.model.digest import DigestLine, DigestTally
 from engine.model.kpi import KpiName, Rate
 from engine.notices import formatting
@@ -26,7 +26,6 @@ _FINDING_WORDS = (
 )  # fmt: skip
 _RATE_PARTS = ("rate", "numerator", "denominator", "not_measured", "registered")
 _NO_RATE = Rate(0, 0)
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def league_csv(digest: Digest, words: Words) -> str:
@@ -83,10 +82,5 @@ def _tally(tally: DigestTally) -> list[str]:
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows([_escape_formula(cell) for cell in row] for row in rows)
+    CsvWriter(text).rows(rows)
     return UTF8_BOM + text.getvalue()
-
-
-def _escape_formula(cell: str) -> str:
-    """Return the cell so that a spreadsheet does not take it for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell

@@ -1,4 +1,4 @@
-"""Writes structured logs to stderr, one event a line, with the passwords of URLs removed.
+"""Writes structured logs to stderr, one event a line, without secrets.
 
 What libraries log (gRPC, warnings of Python) becomes lines of the same form.
 """
@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import structlog
 
 from engine.clock import NS_PER_S, monotonic_ns
-from engine.redact import redact
+from engine.redact import KNOWN
 from engine.runtime.log_burst import BurstLimit
 from engine.runtime.log_events import LINES_SUMMED, LogEvent
 
@@ -121,7 +121,11 @@ def _without_passwords(_: Any, __: str, event: Event) -> Event:
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list | tuple):
+        return KNOWN.redact(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
         return [_redacted(item) for item in value]
-    return value
+    if isinstance(value, dict):
+        return {_redacted(name): _redacted(item) for name, item in value.items()}
+    return KNOWN.redact(str(value))  # an exception, a path: the renderer would write it as it is

@@ -17,7 +17,7 @@ from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import PublishedVerdict
-from engine.runtime.certificate import expires_wall_ns
+from engine.runtime.certificate import RELOAD_S, Certificate, TlsFiles, WatchedCertificate
 from engine.serve.access.interceptor import CallInterceptor
 from engine.serve.access.rules import PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
@@ -93,7 +93,7 @@ class GrpcServer:
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._address = ""
-        self._certificate_expires_ns = 0
+        self._certificate: WatchedCertificate | None = None
 
     def start(self) -> str:
         """Bind and serve; return the address that was bound, with the port that the system chose for port 0.
@@ -177,6 +177,7 @@ class GrpcServer:
             interceptor.keep_checking_streams(),
             self._prune_audit_log(),
             self._health.keep_showing(),
+            self._reload_certificate(),
         )
         self._tasks = [asyncio.create_task(task) for task in upkeep]
 
@@ -192,8 +193,14 @@ class GrpcServer:
     def _measure_expiry(self, tokens: TokenCache) -> None:
         now_ns, token_ns = wall_ns(), tokens.expires_wall_ns()
         self._metrics.tokens(math.inf if token_ns is None else seconds(token_ns - now_ns))
-        if self._certificate_expires_ns:
-            self._metrics.certificate(seconds(self._certificate_expires_ns - now_ns))
+        if self._certificate is not None:
+            self._metrics.certificate(seconds(self._certificate.current.expires_wall_ns - now_ns))
+
+    async def _reload_certificate(self) -> None:
+        """Read the certificate again when its files change. Connections there are keep the one that they began with."""
+        while self._certificate is not None:
+            await asyncio.sleep(RELOAD_S)
+            await asyncio.to_thread(self._certificate.check)
 
     async def _prune_audit_log(self) -> None:
         """Delete entries older than serve.audit_days, a few at a time."""
@@ -219,14 +226,29 @@ class GrpcServer:
         return f"{listen.rpartition(':')[0]}:{port}"
 
     def _credentials(self) -> grpc.ServerCredentials | None:
-        cert, key = self._settings.tls_cert_file, self._settings.tls_key_file
-        if not cert:
+        settings = self._settings
+        if not settings.tls_cert_file:
             return None
-        try:
-            pair = (Path(key).read_bytes(), Path(cert).read_bytes())
-        except OSError as error:
-            raise ConfigError(
-                f"serve.tls_*_file: {error.filename!r}: {error.strerror}; give readable PEM files"
-            ) from error
-        self._certificate_expires_ns = expires_wall_ns(Path(cert))
-        return grpc.ssl_server_credentials([pair])
+        files = TlsFiles("serve", settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+        watched = self._certificate = WatchedCertificate(files)
+        offered = watched.current
+
+        def changed() -> grpc.ServerCertificateConfiguration | None:
+            """Return the certificate for a new connection; None: the one before."""
+            nonlocal offered
+            if watched.current is offered:
+                return None
+            offered = watched.current
+            return _certificate_configuration(offered)
+
+        with_client_certificates = bool(settings.tls_client_ca_file)
+        return grpc.dynamic_ssl_server_credentials(
+            _certificate_configuration(offered),
+            changed,  # type: ignore[arg-type] # its stub does not know that None is no change
+            require_client_authentication=with_client_certificates,
+        )
+
+
+def _certificate_configuration(certificate: Certificate) -> grpc.ServerCertificateConfiguration:
+    pairs = [(certificate.key, certificate.chain)]
+    return grpc.ssl_server_certificate_configuration(pairs, certificate.client_ca or None)

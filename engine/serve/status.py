@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from engine.errors import ERROR_DOMAIN, ErrorReason, InvalidArgumentError, PatrolError
+from engine.redact import redact
 from engine.serve.messages.error_reasons import REASONS, RESOURCE_TYPE_PREFIX
 
 _DETAIL_BYTES_MAX = 4096
@@ -69,7 +70,7 @@ def status_of(error: BaseException, method: str) -> status_pb2.Status:
     """Return the status of a call of `method` that ends with this error; internal errors disclose nothing."""
     code = status_code(error)
     disclosed = code is not grpc.StatusCode.INTERNAL
-    message = (str(error) or _TIMEOUT_MESSAGE) if disclosed else "internal error; the engine's log says more"
+    message = (redact(str(error)) or _TIMEOUT_MESSAGE) if disclosed else "internal error; the engine's log says more"
     details = _details(error, method) if disclosed else [_error_info(ErrorReason.INTERNAL, method, {})]
     number: int = code.value[0]
     return status_pb2.Status(code=number, message=message[:_MESSAGE_CHARS_MAX], details=map(_packed, details))
@@ -93,27 +94,28 @@ def _details(error: BaseException, method: str) -> Iterator[Message]:
         resource_type = f"{RESOURCE_TYPE_PREFIX}{kind}"
         if REASONS[reason].status == "FAILED_PRECONDITION":
             failure = error_details_pb2.PreconditionFailure()
-            failure.violations.add(type=reason.value, subject=name, description=str(error)[:_MESSAGE_CHARS_MAX])
+            failure.violations.add(type=reason.value, subject=name, description=redact(str(error))[:_MESSAGE_CHARS_MAX])
             yield failure
         else:
             yield error_details_pb2.ResourceInfo(resource_type=resource_type, resource_name=name)
     if reason is ErrorReason.TOO_MANY_WATCHERS:
         quota = error_details_pb2.QuotaFailure()
-        quota.violations.add(subject="serve.watchers_max", description=str(error)[:_MESSAGE_CHARS_MAX])
+        quota.violations.add(subject="serve.watchers_max", description=redact(str(error))[:_MESSAGE_CHARS_MAX])
         yield quota
     if REASONS[reason].repeat:
         yield error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=_RETRY_S))
 
 
 def _error_info(reason: ErrorReason, method: str, metadata: dict[str, str]) -> error_details_pb2.ErrorInfo:
-    shown = {key: value[:_METADATA_CHARS_MAX] for key, value in metadata.items()}
+    shown = {key: redact(value)[:_METADATA_CHARS_MAX] for key, value in metadata.items()}
     return error_details_pb2.ErrorInfo(reason=reason.value, domain=ERROR_DOMAIN, metadata={"method": method, **shown})
 
 
 def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequest:
     request = error_details_pb2.BadRequest()
     bytes_left = _DETAIL_BYTES_MAX
-    for number, (field, description) in enumerate(violations):
+    for number, (field, text) in enumerate(violations):
+        description = redact(text)
         bytes_left -= len(field.encode()) + len(description.encode())
         if bytes_left < 0 and number:
             more = f"and {len(violations) - number} more; fix these first"

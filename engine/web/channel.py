@@ -31,14 +31,16 @@ _OPTIONS = (
 
 class EngineChannel:
     """`address`: host:port, or unix:PATH. `ca`: PEM of the CA that signed the engine's certificate; empty: no TLS.
+    `own`: key and certificate chain of this process in PEM, for an engine that wants them.
 
     Open it in the event loop that uses it.
     """
 
-    def __init__(self, address: str, ca: bytes = b"") -> None:
+    def __init__(self, address: str, ca: bytes = b"", own: tuple[bytes, bytes] | None = None) -> None:
         self._address = address
         if ca:
-            self._channel = grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca), options=_OPTIONS)
+            credentials = grpc.ssl_channel_credentials(ca, *(own or (None, None)))
+            self._channel = grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
         else:
             self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
         self._health: Any = health_pb2_grpc.HealthStub(self._channel)

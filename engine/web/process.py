@@ -16,6 +16,7 @@ from engine.config.address import host_port
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ListenError, PatrolError
 from engine.metrics.web import WebMetrics
+from engine.runtime.certificate import RELOAD_S, TlsFiles, WatchedCertificate, server_context
 from engine.runtime.control import FAILED, STOP, Control
 from engine.runtime.log import logger
 from engine.web.app import build_app
@@ -59,8 +60,15 @@ def run(settings: Settings, engine: str, control: Control) -> int:
     return 0
 
 
-def run_in_foreground(settings: Settings, engine: str, ca: bytes, on_ready: Callable[[str], None]) -> None:
+def run_in_foreground(
+    settings: Settings,
+    engine: str,
+    ca: bytes,
+    on_ready: Callable[[str], None],
+    own: tuple[bytes, bytes] | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM. `ca`: PEM of the CA that signed the engine's certificate; empty: no TLS.
+    `own`: key and certificate chain of this process, for an engine that wants them.
 
     Raises ConfigError or ListenError.
     """
@@ -70,7 +78,7 @@ def run_in_foreground(settings: Settings, engine: str, ca: bytes, on_ready: Call
             asyncio.get_running_loop().add_signal_handler(number, stop)
 
     _tune()
-    serve(settings, engine, ca, on_ready, watch_signals)
+    serve(settings, engine, ca, on_ready, watch_signals, own)
 
 
 def _tune() -> None:
@@ -85,6 +93,7 @@ def serve(
     ca: bytes,
     on_ready: Callable[[str], None],
     watch: Callable[[Callable[[], None]], None],
+    own: tuple[bytes, bytes] | None = None,
 ) -> None:
     """Bind, call `on_ready` with the address, and serve until what `watch` was given is called.
 
@@ -92,19 +101,18 @@ def serve(
     """
     listener = bind(settings.web.listen)
     with contextlib.closing(listener):
-        asyncio.run(_serve(settings, engine, ca, listener, on_ready, watch))
+        asyncio.run(_serve(settings, lambda: EngineChannel(engine, ca, own), listener, on_ready, watch))
 
 
 async def _serve(
     settings: Settings,
-    engine: str,
-    ca: bytes,
+    connect: Callable[[], EngineChannel],
     listener: socket.socket,
     on_ready: Callable[[str], None],
     watch: Callable[[Callable[[], None]], None],
 ) -> None:
     web = settings.web
-    channel = EngineChannel(engine, ca)
+    channel = connect()
     closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     app = build_app(web, settings.serve, channel, WebMetrics(), closing)
     options: dict[str, Any] = {}
@@ -127,11 +135,14 @@ async def _serve(
         h11_max_incomplete_event_size=_HEADER_BYTES_MAX,
         **options,
     )
+    files = TlsFiles("web", web.tls_cert_file, web.tls_key_file)
+    certificate = WatchedCertificate(files) if web.tls_cert_file else None
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"web.tls_*_file: {error}; give readable PEM files that belong together") from error
     server = _Server(config)
+    reload = asyncio.create_task(_reload(certificate, files, config.ssl)) if certificate and config.ssl else None
 
     def stop() -> None:
         if not closing.done():
@@ -145,7 +156,31 @@ async def _serve(
     try:
         await server.serve(sockets=[listener])
     finally:
+        if reload is not None:
+            reload.cancel()
         await channel.close()
+
+
+async def _reload(certificate: WatchedCertificate, files: TlsFiles, listening: ssl.SSLContext) -> None:
+    """Give new connections the certificate that is in the files now; the listener keeps its context."""
+    while True:
+        await asyncio.sleep(RELOAD_S)
+        if await asyncio.to_thread(certificate.check):
+            try:
+                context = server_context(files)
+            except ConfigError as error:  # they were replaced once more, in this moment
+                logger().error("the new certificate cannot be used, the old one stays", detail=str(error))
+            else:
+                listening.sni_callback = _swap_to(context)
+
+
+def _swap_to(context: ssl.SSLContext) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], None]:
+    """Return what lets a connection that begins use this context; it is called with and without a server's name."""
+
+    def swap(connection: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
+        connection.context = context
+
+    return swap
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from engine.model.verdict import Cause, FaultKind, LoggedVerdict, Severity, Stat
 from engine.storage.db import maintenance, pauses, writer_lock
 from engine.storage.db.database import connect, parse_url
 from engine.storage.db.store import Store, VisitRecord
+from engine.storage.db.url_keys import KeySource
 from tests.support.expect import present
 
 AT_NS = 1_700_000_000_000_000_000
@@ -79,16 +81,17 @@ def rolled_up(url: str, table: str) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in rows]
 
 
-def test_the_registry_survives_a_restart(url: str) -> None:
+def test_the_registry_survives_a_restart(url: str, tmp_path: Path) -> None:
+    keys = KeySource(tmp_path / "patrol.key")
     camera = Camera(
         "c", "rtsp://u:p@h/1", "灶", "s", "校", "130102", KeyPoint.COOKING, True, "nvr", "06:00-19:00", "on",
         site_kind=SiteKind.HIGH,
     )  # fmt: skip
-    first = Store.open(url)
+    first = Store.open(url, keys)
     assert first.registry.upsert([camera, Camera("d", "rtsp://h/2")]) == (2, 0, 0)
     assert first.registry.upsert([camera, Camera("d", "rtsp://h/3")]) == (0, 1, 1)
     first.close()
-    second = Store.open(url)
+    second = Store.open(url, keys)
     assert list(second.registry.cameras()) == [camera, Camera("d", "rtsp://h/3")]
     second.close()
 

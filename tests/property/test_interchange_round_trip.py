@@ -16,7 +16,8 @@ from engine.model.registry import CameraStatus
 
 CODES = ("13010200001310000001", "13010200001180000001", "13010200002160000001", "13010200001180000001/x")
 printable = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")) | st.sampled_from(' ,"')
-words = st.text(printable, max_size=12).map(str.strip) | st.sampled_from(CODES)
+formulas = st.sampled_from(["=1+1", "'=1", "''@a", "-2", "+3", "@x", "＝1", "'a"])
+words = st.text(printable, max_size=12).map(str.strip) | st.sampled_from(CODES) | formulas
 ids = words.filter(lambda text: not spreadsheet_problem(text))
 cameras = st.builds(
     Camera,

@@ -12,7 +12,7 @@ from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.cli.output_files import check_output
 from engine.errors import ConfigError, PatrolError
 from engine.model.verdict import State
-from engine.redact import redact
+from engine.redact import redact_url
 from engine.terminal.formatting import score_text, state_text
 from engine.terminal.progress import progress
 from engine.terminal.tables import Cell, show_table
@@ -73,7 +73,7 @@ def _exit_code(answers: "Sequence[CheckResult]") -> int:
 def _show_checks(answers: "list[CheckResult]") -> None:
     table: list[list[Cell]] = [
         [
-            redact(answer.source),
+            redact_url(answer.source),
             state_text(answer.verdict.state),
             ", ".join(answer.verdict.kinds) or answer.verdict.reason,
             score_text(answer.verdict.scores.sharpness),
@@ -92,8 +92,8 @@ def _draw(answer: "CheckResult", path: Path) -> None:
     from engine.worker.annotate import draw_check
 
     if answer.keyframe is None or answer.measurement is None:
-        raise PatrolError(f"{redact(answer.source)}: no picture to draw")
+        raise PatrolError(f"{redact_url(answer.source)}: no picture to draw")
     rgb = decode_rgb(answer.keyframe.codec, bytes(answer.keyframe.payload))
-    title = redact(answer.source).rpartition("/")[2]
+    title = redact_url(answer.source).rpartition("/")[2]
     draw_check(rgb, answer.measurement.tiles, answer.verdict, title, STRUCTURE_MIN).save(path)
     ERR.out(f"drew {path}")

@@ -10,6 +10,7 @@ import typer
 from engine.cli import exit_codes
 from engine.cli.json_output import print_json, print_message
 from engine.cli.options import (
+    ERR,
     OUT,
     CaOption,
     ConfigOption,
@@ -26,6 +27,7 @@ from engine.config.describe import rows, toml
 from engine.config.diff import diff
 from engine.errors import ConfigError
 from engine.model.config_report import ConfigChange, ConfigReport
+from engine.redact import MASK, redact
 from engine.terminal.tables import show_table
 
 app = typer.Typer(no_args_is_help=True, help="Check, compare and apply configuration files.")
@@ -70,14 +72,28 @@ def config_show(
     config: ConfigOption = None,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print a configuration file to start from.")] = False,
 ) -> None:
-    """Show every key with its value, default, bounds, unit and meaning."""
+    """Show every key with its value (secrets as ***), default, bounds, unit and meaning."""
     settings = settings_of(config)
     if as_toml:
-        OUT.out(toml(settings), end="", highlight=False)
+        text = toml(settings)
+        shown = "".join(map(redact, text.splitlines(keepends=True)))
+        OUT.out(shown, end="", highlight=False)
+        if shown != text:
+            ERR.out(
+                f"{MASK} stands for a secret of the file; put it in again before you use the output", highlight=False
+            )
         return
     columns = ["key", "value", "default", "unit", "allowed", "reload", "meaning"]
     table = [
-        [f"{r.section}.{r.key}", r.value, r.default, r.unit, r.allowed, "hot" if r.hot else "restart", r.meaning]
+        [
+            f"{r.section}.{r.key}",
+            redact(r.value),
+            r.default,
+            r.unit,
+            r.allowed,
+            "hot" if r.hot else "restart",
+            r.meaning,
+        ]
         for r in rows(settings)
     ]
     show_table(OUT, columns, table)

@@ -17,12 +17,15 @@ app = typer.Typer(no_args_is_help=True, help="The database: its schema, and copi
 def upgrade(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Upgrade the database that the configuration names to this program's schema; create it if there is none.
 
-    Stop the engine first. The upgrade is one transaction: it is done completely or not at all.
+    Stop the engine first. The upgrade is one transaction: it is done completely or not at all. Passwords of cameras
+    in clear are sealed (record.key_file); a SQLite file is then rewritten, and needs its size free on the disk.
     """
     from engine.storage.db import schema
+    from engine.storage.db.url_keys import source_of
 
-    url = settings_of(config).record.url
-    before, after = schema.upgrade(url)
+    record = settings_of(config).record
+    url = record.url
+    before, after = schema.upgrade(url, source_of(record))
     if before == schema.EMPTY:
         say_created(schema.name(url))
     if as_json:
@@ -105,3 +108,53 @@ def restore(
     )
     if is_older:
         OUT.out("its schema is older; run `patrol db upgrade`", highlight=False)
+
+
+@app.command("rotate-key")
+def rotate_key(
+    lost: Annotated[
+        bool,
+        typer.Option("--lost", help="The old key file is gone: make a new one. What it had sealed cannot be opened."),
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Seal the passwords of cameras with a new key. Refused while the engine runs.
+
+    With record.key_file a key is made, and the old one is kept beside it as FILE.old: backups from before need it. With
+    record.key_command the new key is the first that the command prints; it must still print the old one.
+    """
+    from engine.storage.db import schema
+    from engine.storage.db.key_rotation import rotate
+    from engine.storage.db.url_keys import source_of
+
+    record = settings_of(config).record
+    schema.require_existing(record.url)
+    schema.check(record.url)
+    done = rotate(record.url, source_of(record), lost=lost)
+    if as_json:
+        old_file = None if done.old_file is None else str(done.old_file)
+        print_json({"sealed": done.sealed, "unreadable": done.unreadable, "oldFile": old_file})
+        return
+    OUT.out(f"{done.sealed} URLs of cameras are sealed with the new key", highlight=False)
+    if done.old_file is not None:
+        OUT.out(f"the old key is {done.old_file}: keep it as long as backups from before", highlight=False)
+    if done.unreadable:
+        OUT.out(f"{done.unreadable} cannot be opened: import their cameras with the passwords", highlight=False)
+
+
+@app.command()
+def scrub(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Rewrite the database, so that nothing of what was deleted is left in its files. Stop the engine first.
+
+    A SQLite file needs its own size free on the disk; of PostgreSQL the table of cameras is rewritten.
+    """
+    from engine.storage.db import schema
+
+    url = settings_of(config).record.url
+    schema.require_existing(url)
+    schema.scrub_unused(url)
+    if as_json:
+        print_json({"scrubbed": True})
+    else:
+        OUT.out("the database is rewritten", highlight=False)

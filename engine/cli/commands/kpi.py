@@ -1,6 +1,5 @@
 """`patrol kpi`: shows the KPIs and the league of counties, from the database or a running engine."""
 
-import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +23,7 @@ from engine.cli.options import (
     settings_of,
 )
 from engine.cli.output_files import check_output
+from engine.csv_cells import CsvWriter
 from engine.errors import ConfigError, PatrolError
 from engine.interchange.regions import hebei
 from engine.model.kpi import HOUR_DAYS_MAX, KpiBy, KpiName, KpiQuery, KpiTable, LeagueQuery, LeagueTable
@@ -185,9 +185,9 @@ def _write_csv(table: KpiTable, path: Path) -> None:
     try:
         # The byte order mark tells Excel that the file is UTF-8.
         with path.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(shown.CSV_COLUMNS)
-            writer.writerows(shown.csv_rows(table, hebei().label))
+            writer = CsvWriter(file)
+            writer.row(shown.CSV_COLUMNS)
+            writer.rows(shown.csv_rows(table, hebei().label))
     except OSError as error:
         raise PatrolError(f"{path}: {error.strerror}; give another --csv file") from error
     ERR.out(f"wrote {path}", highlight=False)

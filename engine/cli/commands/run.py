@@ -1,5 +1,6 @@
 """`patrol run` and `patrol demo`: start the whole engine."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -7,10 +8,14 @@ import typer
 from engine.cli.options import OUT, ConfigOption, settings_of, stop_on_signals
 from engine.errors import PatrolError
 
+_UMASK = 0o077
+"""What the engine writes is for its own user alone."""
+
 
 def run(config: ConfigOption = None) -> None:
     """Patrol the cameras of the registry until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
     stop = stop_on_signals()  # first: within an import Python may lose a KeyboardInterrupt
+    os.umask(_UMASK)
     from engine.runtime.config_watch import FileWatch, Hangups
     from engine.runtime.descriptors import raise_descriptor_limit
     from engine.runtime.log import configure_logging, logger
@@ -49,6 +54,7 @@ def demo(
 ) -> None:
     """Patrol a made-up county of 32 cameras that stream over real RTSP on this machine; some are faulty."""
     stop = stop_on_signals()  # first: within an import Python may lose a KeyboardInterrupt
+    os.umask(_UMASK)
     from engine.demo.runner import play
     from engine.runtime.descriptors import raise_descriptor_limit
     from engine.runtime.log import configure_logging

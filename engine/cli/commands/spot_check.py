@@ -1,6 +1,5 @@
 """`patrol spot-check`: draws canteens at random for people to inspect."""
 
-import csv
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,7 @@ from engine.cli.options import (
     times_of,
 )
 from engine.cli.output_files import check_output
+from engine.csv_cells import CsvWriter
 from engine.errors import ConfigError, PatrolError
 from engine.model.spot_check import SPOT_CHECK_SITES_MAX, SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.terminal.tables import show_table
@@ -148,11 +148,11 @@ def _write_csv(check: SpotCheck, path: Path) -> None:
     try:
         # The byte order mark tells Excel that the file is UTF-8.
         with path.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_CSV_COLUMNS)
+            writer = CsvWriter(file)
+            writer.row(_CSV_COLUMNS)
             for canteen in check.drawn:
                 row = asdict(canteen) | {"draw_id": check.header.draw_id, "with_findings": _yes(canteen.with_findings)}
-                writer.writerow([row[name] for name in _CSV_COLUMNS])
+                writer.row(row[name] for name in _CSV_COLUMNS)
     except OSError as error:
         option = f"--show {check.header.draw_id}" if check.header.draw_id else f"--seed {check.header.seed}"
         raise PatrolError(

@@ -14,6 +14,7 @@ def web(
     ca: CaOption = None,
 ) -> None:
     """Serve the API over HTTP and JSON until SIGINT or SIGTERM. `patrol run` does so by itself (web.enabled)."""
+    from engine.client.channel import client_certificate
     from engine.config.checks import cross_key_errors
     from engine.errors import ConfigError
     from engine.runtime.log import configure_logging, logger
@@ -28,5 +29,8 @@ def web(
     configure_logging(settings.log.level, settings.log.format, process="web")
     engine = server or settings.serve.grpc_listen
     authority = ca.read_bytes() if ca is not None else b""
-    run_in_foreground(settings, engine, authority, lambda address: logger().info("ready", web=address, engine=engine))
+    certificate = client_certificate()
+    own = None if certificate is None else (certificate.key, certificate.chain)
+    on_ready = lambda address: logger().info("ready", web=address, engine=engine)  # noqa: E731
+    run_in_foreground(settings, engine, authority, on_ready, own)
     logger().info("stopped")

@@ -4,6 +4,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from engine.redact import redact
+
 _NAMED_MAX = 3
 _CHARS_MAX = 500
 
@@ -11,7 +13,7 @@ _CHARS_MAX = 500
 def subject_of(request: Message) -> str:
     """Return the resource names in a request, or the number of items; empty if it names nothing."""
     described = (_described(field.name, value) for field, value in request.ListFields())
-    return ", ".join(filter(None, described))[:_CHARS_MAX]
+    return redact(", ".join(filter(None, described)))[:_CHARS_MAX]
 
 
 def _described(name: str, value: Any) -> str:

@@ -11,6 +11,7 @@ from engine.errors import NoDatabaseError, StoreError
 from engine.storage.db import schema
 from engine.storage.db.database import connect, display_url, parse_url, sqlite_file
 from engine.storage.db.writer_lock import lock_file
+from engine.storage.private_files import create_file, make_folder
 
 _PART = ".part"
 _REPLACED = ".before-restore"
@@ -42,7 +43,7 @@ def restore(url: str, source: Path) -> Path | None:
     path = _sqlite_file(parsed, f"pg_restore --clean --if-exists --dbname=... {source}")
     if not source.is_file():
         raise StoreError(f"{source}: no such file; give one that `patrol db backup` made")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     lock = lock_file(path, connect(parsed))
     try:
         new = path.with_name(path.name + ".restoring")
@@ -95,6 +96,7 @@ def _copy(source: Path, to: Path) -> None:
     part = to.with_name(to.name + _PART)
     part.unlink(missing_ok=True)
     try:
+        create_file(part)
         with (
             closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
             closing(sqlite3.connect(part)) as new,

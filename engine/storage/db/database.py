@@ -1,7 +1,7 @@
 """Connects to the database and begins transactions: SQLite by default, PostgreSQL if the URL says so."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from engine.errors import StoreError
 from engine.storage.db.database_file import DatabaseFile
+from engine.storage.private_files import create_file, make_folder
 
 _BUSY_MS = 5000
 _CONNECT_S = 10
@@ -69,10 +70,13 @@ def name_of(url: URL) -> str:
 
 
 def connect(url: URL) -> Engine:
-    """Create the connection pool; nothing is connected yet. Creates the directory of a SQLite file; raises OSError."""
+    """Create the connection pool; nothing is connected yet. Creates the directory of a SQLite file; raises OSError.
+
+    A SQLite file that does not exist is created for this user alone, at the first connection.
+    """
     path = sqlite_file(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     if url.get_backend_name() != "sqlite":
         # Pre-ping replaces connections from before a restart of the server before they are used.
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
@@ -80,6 +84,8 @@ def connect(url: URL) -> Engine:
         return engine
     engine = sa.create_engine(url)
     sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
+    if path is not None:
+        sa.event.listen(engine, "do_connect", _private(path))
     sa.event.listen(engine, "connect", _tune_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     if path is not None:
@@ -129,6 +135,16 @@ def _raise_unavailable(context: sa.engine.ExceptionContext) -> BaseException | N
     error = context.sqlalchemy_exception
     unavailable = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not context.is_pre_ping
     return DatabaseUnavailableError(context.original_exception) if unavailable else None
+
+
+def _private(path: Path) -> Callable[..., None]:
+    """Return what creates the database for this user alone; SQLite's other files take their rights from it."""
+
+    def create(*_: object) -> None:
+        with suppress(OSError):  # SQLite says what is wrong
+            create_file(path)
+
+    return create
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:

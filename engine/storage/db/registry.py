@@ -11,8 +11,11 @@ from sqlalchemy.engine import Connection, Engine
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.packed.verdict import PackedVerdict
 from engine.model.registry import ANY, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.redact import MASK
+from engine.storage.db import sealed_urls
 from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.interning import Interning
+from engine.storage.db.sealing import Sealer, StoredUrl
 from engine.storage.db.tables import cameras, latest, measurements
 
 _CHUNK_ROWS = 500
@@ -20,9 +23,9 @@ _REGION_DIGITS = 6
 _COLUMNS = tuple(column.name for column in fields(Camera))
 _KEY_POINT = {key_point.value: key_point for key_point in KeyPoint}
 _SITE_KIND = {kind.value: kind for kind in SiteKind}
-_CAMERA = tuple(cameras.c[name] for name in _COLUMNS)
+_CAMERA = (*(cameras.c[name] for name in _COLUMNS), cameras.c.sealed_url)
 """The columns that a camera is read from, in the order of its fields."""
-_KEY_POINT_AT, _SITE_KIND_AT = map(_COLUMNS.index, ("key_point", "site_kind"))
+_ID_AT, _URL_AT, _KEY_POINT_AT, _SITE_KIND_AT = map(_COLUMNS.index, ("camera_id", "url", "key_point", "site_kind"))
 _VERDICT = (latest.c.at_wall_ns.label("visited_wall_ns"), latest.c.shape_no, latest.c.body.label("verdict"))
 """The columns that a page reads a camera's latest verdict from."""
 
@@ -30,28 +33,31 @@ _VERDICT = (latest.c.at_wall_ns.label("visited_wall_ns"), latest.c.shape_no, lat
 class CameraRegistry:
     """The registry of one database. Any thread may call; every call is its own transaction."""
 
-    def __init__(self, engine: Engine, interning: Interning) -> None:
+    def __init__(self, engine: Engine, interning: Interning, sealer: Sealer) -> None:
         self._engine = engine
         self._interning = interning
+        self._sealer = sealer
 
     def cameras(self) -> Iterator[Camera]:
         """Yield all cameras, ordered by id."""
         query = sa.select(*_CAMERA).order_by(cameras.c.camera_id)
         with self._engine.connect() as connection:
-            yield from map(_camera, connection.execution_options(yield_per=_CHUNK_ROWS).execute(query))
+            yield from map(self._camera, connection.execution_options(yield_per=_CHUNK_ROWS).execute(query))
 
     def urls(self, camera_ids: Iterable[str]) -> dict[str, str]:
         """Return the URLs of those cameras that are in the registry, passwords included, by camera id."""
-        return self._texts(cameras.c.url, camera_ids)
+        rows = self._rows((cameras.c.camera_id, cameras.c.url, cameras.c.sealed_url), camera_ids)
+        return {camera_id: self._sealer.open(camera_id, StoredUrl(url, sealed)) for camera_id, url, sealed in rows}
 
     def names(self, camera_ids: Iterable[str]) -> dict[str, str]:
         """Return the names of those cameras that are in the registry, by camera id."""
-        return self._texts(cameras.c.name, camera_ids)
+        return {row[0]: row[1] for row in self._rows((cameras.c.camera_id, cameras.c.name), camera_ids)}
 
     def upsert(self, rows: Iterable[Camera]) -> tuple[int, int, int]:
         """Add or replace cameras in one transaction; return how many were added, changed and unchanged.
 
-        An exception raised by `rows` rolls everything back.
+        An exception raised by `rows` rolls everything back. Raises KeyUnavailableError if a URL has a password and
+        there is no key to seal it.
         """
         added = changed = unchanged = 0
         pending = iter(rows)
@@ -62,7 +68,7 @@ class CameraRegistry:
                 added += len(chunk) - len(stored)
                 changed += len(changes) - (len(chunk) - len(stored))
                 unchanged += len(chunk) - len(changes)
-                upsert(connection, cameras, [_row(camera) for camera in changes])
+                upsert(connection, cameras, self._sealed_rows(connection, changes))
         return added, changed, unchanged
 
     def compare(self, rows: Iterable[Camera]) -> tuple[int, int, int]:
@@ -117,29 +123,46 @@ class CameraRegistry:
             total = connection.scalar(sa.select(sa.func.count()).select_from(source).where(*filters)) or 0
             rows = connection.execute(columns.where(cameras.c.camera_id.in_(page)).order_by(*_order(query))).all()
             statuses = tuple(
-                self._status(connection, row) if query.with_verdict else CameraStatus(_camera(row))
+                self._status(connection, row) if query.with_verdict else CameraStatus(self._camera(row))
                 for row in rows[: query.page_size]
             )
         more = len(rows) > query.page_size
         return CameraPage(statuses, _mark(statuses[-1].camera, query.order) if more else None, total)
 
-    @staticmethod
-    def _stored(connection: Connection, camera_ids: Iterable[str]) -> dict[str, Camera]:
+    def _stored(self, connection: Connection, camera_ids: Iterable[str]) -> dict[str, Camera]:
         rows = connection.execute(sa.select(*_CAMERA).where(cameras.c.camera_id.in_(camera_ids)))
-        return {camera.camera_id: camera for camera in map(_camera, rows)}
+        return {camera.camera_id: camera for camera in map(self._camera, rows)}
 
-    def _texts(self, column: "sa.Column[Any]", camera_ids: Iterable[str]) -> dict[str, str]:
-        texts: dict[str, str] = {}
+    def _rows(self, columns: "tuple[sa.Column[Any], ...]", camera_ids: Iterable[str]) -> Iterator[Any]:
         ids = list(camera_ids)
         with self._engine.connect() as connection:
             for begin in range(0, len(ids), _CHUNK_ROWS):
                 chunk = cameras.c.camera_id.in_(ids[begin : begin + _CHUNK_ROWS])
-                rows = connection.execute(sa.select(cameras.c.camera_id, column).where(chunk))
-                texts |= {row[0]: row[1] for row in rows}
-        return texts
+                yield from connection.execute(sa.select(*columns).where(chunk))
+
+    def _sealed_rows(self, connection: Connection, changed: Iterable[Camera]) -> list[dict[str, Any]]:
+        """Return cameras as rows. One whose URL no key opened keeps its sealed URL, so that nothing is lost."""
+        rows: list[dict[str, Any]] = []
+        for camera in changed:
+            kept = MASK in camera.url and sealed_urls.stored(connection, camera.camera_id)
+            if kept and kept.sealed is not None and kept.shown == camera.url:
+                url = kept
+            else:
+                url = sealed_urls.seal(connection, self._sealer, camera.camera_id, camera.url)
+            rows.append(_row(camera) | {"url": url.shown, "sealed_url": url.sealed})
+        return rows
+
+    def _camera(self, row: Any) -> Camera:
+        """Build a camera from a row that begins with `_CAMERA`; by position, since by name takes twice as long."""
+        *values, sealed_url = row[: len(_CAMERA)]
+        if sealed_url is not None:
+            values[_URL_AT] = self._sealer.open(values[_ID_AT], StoredUrl(values[_URL_AT], sealed_url))
+        values[_KEY_POINT_AT] = _KEY_POINT[values[_KEY_POINT_AT]]
+        values[_SITE_KIND_AT] = _SITE_KIND[values[_SITE_KIND_AT]]
+        return Camera(*values)
 
     def _status(self, connection: Connection, row: Any) -> CameraStatus:
-        camera = _camera(row)
+        camera = self._camera(row)
         if row.shape_no is None:
             return CameraStatus(camera)
         shape = self._interning.shape(connection, row.shape_no)
@@ -190,11 +213,3 @@ def _filters(query: CameraQuery) -> "list[sa.ColumnElement[bool]]":
 def _row(camera: Camera) -> dict[str, Any]:
     enums = {"key_point": camera.key_point.value, "site_kind": camera.site_kind.value}
     return {name: getattr(camera, name) for name in _COLUMNS} | enums
-
-
-def _camera(row: Any) -> Camera:
-    """Build a camera from a row that begins with `_CAMERA`; by position, since by name takes twice as long."""
-    values = list(row[: len(_CAMERA)])
-    values[_KEY_POINT_AT] = _KEY_POINT[values[_KEY_POINT_AT]]
-    values[_SITE_KIND_AT] = _SITE_KIND[values[_SITE_KIND_AT]]
-    return Camera(*values)

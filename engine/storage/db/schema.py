@@ -19,7 +19,11 @@ from engine.storage.db.database import (
     unusable_error,
     write_transaction,
 )
+from engine.storage.db.scrub import scrub
+from engine.storage.db.sealed_urls import seal_clear
+from engine.storage.db.sealing import Sealer
 from engine.storage.db.tables import patrol_metadata
+from engine.storage.db.url_keys import KeySource, source_beside
 from engine.storage.db.writer_lock import WriterLock
 
 EMPTY = ""
@@ -65,11 +69,13 @@ def check(url: str) -> None:
     _require_head(current(url), display_url(parsed))
 
 
-def upgrade(url: str) -> tuple[str, str]:
+def upgrade(url: str, keys: KeySource | None = None) -> tuple[str, str]:
     """Upgrade a database, possibly an empty one, to `head()`; return its revision before and after.
 
-    One transaction: if anything fails, the database keeps its revision. Raises StoreError if the database cannot be
-    used, is of a newer schema, or an engine runs on it.
+    URLs that hold a password in clear are sealed with the first of `keys`, and what is left of them in the file is
+    rewritten. One transaction: if anything fails, the database keeps its revision. Raises StoreError if the database
+    cannot be used, is of a newer schema, or an engine runs on it; KeyUnavailableError if there is no key and none can
+    be made.
     """
     parsed = parse_url(url)
     try:
@@ -78,7 +84,27 @@ def upgrade(url: str) -> tuple[str, str]:
         try:
             lock.acquire()
             with lock.transaction() as connection:
-                return _upgrade(connection, display_url(parsed))
+                revisions = _upgrade(connection, display_url(parsed))
+                sealed = seal_clear(connection, Sealer(keys or source_beside(parsed)))
+            if sealed:
+                scrub(engine)
+            return revisions
+        finally:
+            lock.release()
+            engine.dispose()
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
+
+
+def scrub_unused(url: str) -> None:
+    """Rewrite a database that no engine runs on; see `scrub`. Raises StoreError."""
+    parsed = parse_url(url)
+    try:
+        engine = connect(parsed)
+        lock = WriterLock(engine)
+        try:
+            lock.acquire()
+            scrub(engine)
         finally:
             lock.release()
             engine.dispose()

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.model.packed import verdict as packed_verdict
 from engine.model.packed.verdict import PackedVerdict
 from engine.model.verdict import Verdict
+from engine.storage.db import sealed_urls
 from engine.storage.db.access import Access
 from engine.storage.db.canteens import Canteens
 from engine.storage.db.database import (
@@ -32,8 +33,10 @@ from engine.storage.db.outbox import Outbox
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.registry import CameraRegistry
 from engine.storage.db.schema import prepare, require_existing, require_no_orphan
+from engine.storage.db.sealing import Sealer
 from engine.storage.db.spot_checks import SpotChecks
 from engine.storage.db.tables import cameras, latest, measurements, patrol_metadata, verdict_log
+from engine.storage.db.url_keys import KeySource, source_beside
 from engine.storage.db.verdict_history import VerdictHistory
 from engine.storage.db.writer_lock import WriterLock
 
@@ -77,13 +80,14 @@ class Store:
     database if its tables were created when it was opened, else empty.
     """
 
-    def __init__(self, engine: Engine, created: str = "") -> None:
+    def __init__(self, engine: Engine, created: str = "", keys: KeySource | None = None) -> None:
         self._engine = engine
         self.created = created
+        self._sealer = Sealer(keys or source_beside(engine.url))
         self._interning = Interning()
         self._writer_lock = WriterLock(engine)
         self.transaction_hooks: list[TransactionHook] = []
-        self.registry = CameraRegistry(engine, self._interning)
+        self.registry = CameraRegistry(engine, self._interning, self._sealer)
         self.history = VerdictHistory(engine, self._interning)
         self.findings = FindingStore(engine)
         self.spot_checks = SpotChecks(engine)
@@ -95,9 +99,10 @@ class Store:
         self.maintenance = Maintenance(self._writer_lock, self._interning)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, keys: KeySource | None = None) -> Self:
         """Open a database; create the tables if it is empty.
 
+        `keys`: open and seal the URLs of cameras; without them, the file beside a SQLite database does.
         Raises StoreError if the database cannot be used. One of an older schema is refused and left as it is.
         """
         parsed = parse_url(url)
@@ -107,16 +112,16 @@ class Store:
             was_empty = prepare(engine)
         except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
             raise unusable_error(parsed, error) from error
-        return cls(engine, name_of(parsed) if was_empty else "")
+        return cls(engine, name_of(parsed) if was_empty else "", keys)
 
     @classmethod
-    def open_existing(cls, url: str) -> Self:
+    def open_existing(cls, url: str, keys: KeySource | None = None) -> Self:
         """Open a database to read it; create nothing.
 
         Raises NoDatabaseError if there is none, StoreError if it cannot be used.
         """
         require_existing(url)
-        return cls.open(url)
+        return cls.open(url, keys)
 
     @property
     def file(self) -> Path | None:
@@ -152,6 +157,19 @@ class Store:
             self._writer_lock.acquire()
         except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
             raise unusable_error(self._engine.url, error) from error
+
+    def seal_clear_urls(self) -> int:
+        """Seal the URLs that hold a secret in clear, as those of an engine without keys; return how many did.
+
+        Raises KeyUnavailableError.
+        """
+        with write_transaction(self._engine) as connection:
+            return sealed_urls.seal_clear(connection, self._sealer)
+
+    def unreadable_urls(self) -> tuple[int, str]:
+        """Return how many URLs no key opens, and why the keys cannot be read; empty if they can."""
+        with self._engine.connect() as connection:
+            return sealed_urls.unreadable(connection, self._sealer), self._sealer.why_unreadable
 
     def latest(self) -> Iterator[tuple[str, PackedVerdict, bytes]]:
         """Yield the id, latest verdict (packed, as stored) and judge state of each camera that was visited."""

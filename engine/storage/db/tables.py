@@ -21,7 +21,7 @@ cameras = sa.Table(
     "cameras",
     metadata,
     sa.Column("camera_id", sa.String(64), primary_key=True),
-    sa.Column("url", sa.String(2048), nullable=False),
+    sa.Column("url", sa.String(2048), nullable=False),  # without its secrets
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("site_id", sa.String(64), nullable=False),
     sa.Column("site_name", sa.String(200), nullable=False),
@@ -34,6 +34,7 @@ cameras = sa.Table(
     sa.Column("push", sa.Boolean, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("site_kind", sa.String(32), nullable=False, server_default="other"),
+    sa.Column("sealed_url", sa.LargeBinary),  # the whole URL, if it has secrets (engine.storage.db.sealing)
     sa.Index("cameras_by_region", "region", "camera_id"),
     sa.Index("cameras_by_site", "site_id", "camera_id"),
 )

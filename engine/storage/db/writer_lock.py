@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
 from engine.storage.db.database import display_url, sqlite_file, write_transaction
+from engine.storage.private_files import FILE_MODE
 
 _ADVISORY_LOCK = 0x7061_7472_6F6D
 """Key of PostgreSQL's advisory lock that the writer holds."""
@@ -92,7 +93,7 @@ def lock_file(database: Path, engine: Engine) -> int:
 
     Raises WriterLockedError if another process has it.
     """
-    descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     deadline_s = time.monotonic() + _WAIT_S
     while True:
         try:

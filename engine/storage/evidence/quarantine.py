@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.model.keyframe import Keyframe
 from engine.redact import redact
+from engine.storage.private_files import make_folder
 
 
 class Quarantine:
@@ -16,7 +17,7 @@ class Quarantine:
 
     def add(self, keyframe: Keyframe, reason: str) -> Path:
         """Store a keyframe; return its path. Raises OSError if the directory cannot be written."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         path = self._folder / f"{keyframe.arrival_wall_ns:020d}-{keyframe.visit_id}.{keyframe.codec}"
         path.write_bytes(keyframe.payload)
         facts = {

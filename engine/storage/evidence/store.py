@@ -23,6 +23,7 @@ from engine.storage.evidence import keyframe_file
 from engine.storage.evidence.exhibits import Exhibit, Exhibits
 from engine.storage.evidence.keyframe_file import Facts
 from engine.storage.evidence.quota import Quota, Rank
+from engine.storage.private_files import FILE_MODE, FOLDER_MODE, make_folder
 
 OK, GOOD, DOUBT = "ok", "good", "doubt"
 SLOTS = (OK, GOOD, DOUBT)
@@ -64,7 +65,7 @@ class EvidenceStore:
         self._pins: dict[str, _Pin] = {}
         self._exhibits = Exhibits(folder / EXHIBITS_FOLDER)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             self._load()
         except OSError as error:
             raise StoreError(
@@ -252,10 +253,10 @@ class EvidenceStore:
         """Overwrite the camera's older file in place: a new file and a rename cost three times as much."""
         flags = os.O_WRONLY | os.O_CREAT
         try:
-            descriptor = os.open(path, flags, 0o640)
+            descriptor = os.open(path, flags, FILE_MODE)
         except FileNotFoundError:
-            path.parent.mkdir(exist_ok=True)
-            descriptor = os.open(path, flags, 0o640)
+            path.parent.mkdir(FOLDER_MODE, exist_ok=True)
+            descriptor = os.open(path, flags, FILE_MODE)
         try:
             written = os.writev(descriptor, parts)
             os.ftruncate(descriptor, written)

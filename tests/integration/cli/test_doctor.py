@@ -230,8 +230,8 @@ PLANTED: tuple[tuple[Callable[[Installation], None], Level, str, str, str], ...]
     (_too_many_workers, Level.WARNING, "memory", "512 workers", "worker.count"),
     (_public_without_token, Level.FAULT, "listeners", "is public, and there is no valid token", "patrol token create"),
     (_expired_certificate, Level.FAULT, "certificate", "serve.tls_cert_file ended 1 day ago", "renew"),
-    (_certificate_of_another_key, Level.FAULT, "certificate", "tls_key_file", "private key"),
-    (_missing_certificate, Level.FAULT, "certificate", "none.pem", "PEM"),
+    (_certificate_of_another_key, Level.FAULT, "certificate", "the key is not that of", "belong together"),
+    (_missing_certificate, Level.FAULT, "certificate", "none.pem", "readable PEM files"),
 )
 
 

@@ -162,6 +162,7 @@ def test_findings_of_before_get_the_name_of_their_camera_and_their_ranks(databas
             append(connection, [LedgerEntry(replace(event, finding_id=number), finding)])
         # back to how the tables were
         connection.execute(sa.text("DROP TABLE kpi_hours"))
+        connection.execute(sa.text("ALTER TABLE cameras DROP COLUMN sealed_url"))
         for index in ("open_time", "deadline", "severity", "level"):
             connection.execute(sa.text(f"DROP INDEX findings_by_{index}"))
         for column in ("camera_name", "key_point", "severity_rank", "level_rank"):

@@ -49,7 +49,7 @@ from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStat
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
-from engine.redact import redact
+from engine.redact import redact_url
 from engine.serve.access.not_found import no_camera
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
@@ -372,7 +372,7 @@ def serving(
         own.ledger, finding_service.encode_watch_event, finding_service.encode_watch_token, ring, watchers_max
     )
     chosen = ServeSettings(**{"grpc_listen": "127.0.0.1:0", "page_size_max": 10, **settings})
-    server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact, own_socket)
+    server = GrpcServer(chosen, own, own.store.access, watch, findings, metrics, redact_url, own_socket)
     address = server.start()
     try:
         with PatrolClient(address, timeout_s=10) as client:

@@ -1,5 +1,6 @@
 """Which URLs may be visited, and what of them may be said."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -129,7 +130,9 @@ def test_passwords_never_come_out(text: str, clean: str) -> None:
 
 
 @given(
-    st.text(st.characters(exclude_categories=("C", "Z")), min_size=4, max_size=30).filter(lambda s: "***" not in s),
+    st.text(st.characters(exclude_categories=("C", "Z")), min_size=4, max_size=30).filter(
+        lambda s: "***" not in s and not re.match(r"\d+[/?#]", s)  # that may be a port: more is masked
+    ),
     st.sampled_from(["rtsp://user:{}@10.0.0.1/1", "error: http://u:{}@h:80/x?a=b (denied)"]),
 )
 def test_whatever_the_password_it_is_taken_out(password: str, pattern: str) -> None:
