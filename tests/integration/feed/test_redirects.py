@@ -25,7 +25,7 @@ class NamedLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self._names = names
 
-    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:  # type: ignore[override]
+    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
         if host not in self._names:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in self._names[host]]
@@ -141,7 +141,7 @@ def test_a_name_that_changes_between_two_lookups_does_not_help(places: Places) -
     lookups: list[str] = []
 
     class Rebinding(NamedLoop):
-        async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:  # type: ignore[override]
+        async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
             lookups.append(host)
             address = "127.0.0.3" if len(lookups) == 1 else "127.0.0.1"
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]

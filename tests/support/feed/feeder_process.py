@@ -55,6 +55,15 @@ class FeederProcess:
 
         wait_until(enough, timeout_s, what=f"{ends} ends of visits", poll_s=0.05)
 
+    def wait_for_heartbeat(self) -> None:
+        """Receive until there is one."""
+
+        def beats() -> bool:
+            self.receive()
+            return bool(self.heartbeats)
+
+        wait_until(beats, what="a heartbeat", poll_s=0.05)
+
     def listen(self, seconds: float) -> None:
         """Receive for a while."""
         until_s = time.monotonic() + seconds
@@ -91,7 +100,7 @@ def feeder_process(
             ours.send(json.dumps(task))
             assert ours.poll(60), "the process is not ready"
             assert ours.recv()[0] == "ready"
-            wait_until(lambda: feeder.receive() or feeder.heartbeats, 20)
+            feeder.wait_for_heartbeat()
             yield feeder
             ours.send((STOP,))
             assert process.wait(20) == 0

@@ -1,6 +1,7 @@
 """A visit on which our own code breaks ends as internal, with a bounded log."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +19,7 @@ ORDER = VisitOrder(3, "c3", "rtsp://admin:geheim@h/1", 1, FeedKind.RTSP)
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    monkeypatch.setattr(module, "_times", module.Counter())
+    monkeypatch.setattr(module, "_times", Counter())
     stream = io.StringIO()
     configure_logging("info", "json", "test", stream)
     yield stream
