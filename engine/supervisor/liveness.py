@@ -33,14 +33,14 @@ class Limits:
     """How long each kind of silence is borne.
 
     `computing_ns`: processor time of the loop's thread in one turn. `silent_ns`: of whatever kind. `start_ns`: until
-    the process is ready, of whatever kind.
+    the process is ready, of whatever kind; the first start on a machine compiles, and others wait for that.
     """
 
     stopped_ns: int = 2 * NS_PER_S
     idle_ns: int = 5 * NS_PER_S
     computing_ns: int = 10 * NS_PER_S
     silent_ns: int = 60 * NS_PER_S
-    start_ns: int = 120 * NS_PER_S
+    start_ns: int = 300 * NS_PER_S
 
 
 HUB_LIMITS = Limits(computing_ns=20 * NS_PER_S)

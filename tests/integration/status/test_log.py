@@ -74,7 +74,7 @@ class Patrol:
 
     def pids(self, role: str) -> list[int]:
         """Process ids of the children of a role."""
-        found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+        found = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
         rows = (line.split(None, 2) for line in found.splitlines()[1:])
         ours = str(self.process.pid)
         return [int(pid) for pid, ppid, args in rows if ppid == ours and f"supervisor.child {role} " in args]
@@ -136,7 +136,12 @@ def happen(patrol: Patrol, folder: Path) -> None:
         wait_until(lambda: patrol.lines("configuration changed"))
         (worker,) = patrol.pids("worker")
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: patrol.lines("process replaced"))
+        (feeder,), (demuxer,) = patrol.pids("feeder"), patrol.pids("demuxer")
+        wait_until(lambda: len(patrol.lines("process replaced")) == 1)
+        os.kill(feeder, signal.SIGSTOP)
+        wait_until(lambda: len(patrol.lines("process replaced")) == 2, 60)
+        os.kill(demuxer, signal.SIGSEGV)
+        wait_until(lambda: len(patrol.lines("process replaced")) == 3)
     store = Store.open(f"sqlite:///{folder}/p.db")
     token, secret = store.access.create_token(TokenOrder("county", Role.VIEWER, "130102"), "test", wall_ns())
     wait_until(lambda: patrol.lines("token created"))
@@ -178,7 +183,13 @@ def test_the_lines_say_what_happened(patrol: Patrol) -> None:
         "",
     )
     replaced = patrol.lines("process replaced")
-    assert [(line["name"], line["reason"]) for line in replaced] == [("worker-0.1", "signal_9")]
+    assert [(line["name"], line["reason"]) for line in replaced] == [
+        ("worker-0.1", "signal_9"),
+        ("feeder-0.1", "stopped"),
+        ("demuxer-0.1", "signal_11"),
+    ]
+    (crashed,) = patrol.lines("process crashed")
+    assert "engine/feed/demuxer.py" in crashed["stacks"]
 
 
 def test_an_outage_is_bounded_lines_and_the_rest_is_summed_up(patrol: Patrol) -> None:

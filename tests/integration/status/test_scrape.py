@@ -114,9 +114,9 @@ def test_the_first_restart_is_an_increase(engine: Supervisor) -> None:
     wait_until(lambda: sample(engine, "patrol_feeder_restarts_total", **killed) == 1)
 
 
-def test_a_process_that_the_hub_gives_up_is_counted_under_the_reason(engine: Supervisor) -> None:
+def test_a_process_that_is_given_up_is_counted_under_the_reason(engine: Supervisor) -> None:
     os.kill(engine.pids()["feeder-0"], signal.SIGSTOP)
-    given_up = {"kind": "feeder", "reason": "silent"}
+    given_up = {"kind": "feeder", "reason": "stopped"}
     wait_until(lambda: sample(engine, "patrol_feeder_restarts_total", **given_up) == 1, 60)
     wait_until(lambda: sample(engine, "patrol_feeders_ready", kind="feeder") == 1, 60)
 
@@ -132,10 +132,11 @@ def readyz(engine: Supervisor) -> tuple[int, list[str]]:
 def test_an_engine_without_a_worker_is_not_ready_but_lives(tmp_path: Path) -> None:
     with Supervisor(settings(tmp_path, worker=WorkerSettings(count=1))) as engine:
         wait_until(lambda: readyz(engine) == (200, ["ok"]))
-        for _ in range(4):  # each loss doubles the wait for the next worker
-            pid = wait_until(lambda: engine.pids().get("worker-0"))
-            os.kill(pid, signal.SIGKILL)
-            status, reasons = wait_until(lambda: readyz(engine) if readyz(engine)[0] == 503 else None)
+        pids: list[int] = [0]
+        for _ in range(8):  # each loss doubles the wait for the next worker, until callers are to hear of it
+            pids.append(wait_until(lambda: (pid := engine.pids().get("worker-0", 0)) not in pids and pid, 60))
+            os.kill(pids[-1], signal.SIGKILL)
+        status, reasons = wait_until(lambda: readyz(engine) if readyz(engine)[0] == 503 else None)
         assert (status, reasons) == (503, ["no worker is ready; the log says why they end"])
         with urllib.request.urlopen(f"http://{engine.addresses['metrics']}/healthz") as reply:
             assert reply.read() == b"ok\n"

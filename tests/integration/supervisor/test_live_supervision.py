@@ -132,8 +132,8 @@ def test_disks_database_and_descriptors_are_measured(engine: tuple[Supervisor, P
     wait_until(lambda: is_ready(supervisor), REPLACED_S)
     samples = scrape(supervisor.addresses["metrics"])
     for place in ("database", "evidence"):
-        of_place = (("folder", place),)
-        assert 0 < samples["patrol_disk_free_bytes", of_place] <= samples["patrol_disk_bytes", of_place]
+        disk = (("folder", place),)
+        assert 0 < samples["patrol_disk_free_bytes", disk] <= samples["patrol_disk_bytes", disk]
     assert samples["patrol_database_bytes", ()] >= (folder / "patrol.db").stat().st_size / 2
     opened = {labels: number for (name, labels), number in samples.items() if name == "patrol_process_open_descriptors"}
     assert (("process", "hub"),) in opened
