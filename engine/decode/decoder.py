@@ -6,10 +6,14 @@ from dataclasses import replace
 from typing import cast
 
 import av
+import numpy as np
 
 from engine.decode.acceptance import MAX_PIXELS, check_decodable, check_size
 from engine.decode.damage import missing_area
+from engine.decode.grid_steps import grid_excess
+from engine.decode.jpeg_check import jpeg_damage
 from engine.decode.planes import picture_of
+from engine.decode.slice_check import without_slice_end, zero_hole
 from engine.errors import DecodeError
 from engine.media.access_unit import AccessUnit, inspect_payload
 from engine.model.keyframe import Codec
@@ -26,6 +30,9 @@ _TAIL = b"\xff" * 8192
 """Appended to an H.265 picture. A whole picture never reads it. One that was cut off or lost synchronisation reads on
 into it: all ones end the slice at the next block (H.265 9.3.4.3.5, the terminating bin), and what was not decoded stays
 as it was allocated, which missing_area() detects. Without it FFmpeg reads zeros there and goes on painting."""
+
+_GRID_EXCESS_MAX = 4.0
+"""Above this, an H.265 picture is decoded a second time (engine/decode/grid_steps.py)."""
 
 _CACHED_PIXELS_MAX = 16 * 1920 * 1088
 """Bound of the cache of contexts: the sum of their pictures' pixels."""
@@ -60,7 +67,7 @@ class Decoder:
         self._before_decode(unit.width, unit.height)
         frame, frame_count = self._decode(codec, data, unit)
         picture = picture_of(frame, codec)
-        damage = list(picture.damage)
+        damage = list(_coded_damage(codec, data))
         if frame.is_corrupt:
             damage.append("corrupt_flag")
         if frame_count > 1:
@@ -69,6 +76,8 @@ class Decoder:
             damage.append("truncated")
         if missing_area(picture):
             damage.append("missing_area")
+        if codec is Codec.H265 and not damage and self._is_left_over(data, unit, picture):
+            damage.append("slice_length")
         return replace(picture, damage=tuple(damage)) if damage else picture
 
     def close(self) -> None:
@@ -90,6 +99,24 @@ class Decoder:
         if codec is Codec.H264 and len(frames) == 1 and not frames[0].is_corrupt:
             self._cache_context(context, unit)
         return frames[-1], len(frames)
+
+    def _is_left_over(self, data: bytes, unit: AccessUnit, picture: Picture) -> bool:
+        """Whether the last slice's data go on after the picture's last block, as they do after lost synchronisation.
+
+        libavcodec does not say so; but then a second decode without the end of the data gives the same picture. It is
+        done only for pictures with blocks that do not fit together, which few whole ones have.
+        """
+        if grid_excess(picture) <= _GRID_EXCESS_MAX:
+            return False
+        shortened = without_slice_end(Codec.H265, data)
+        if shortened is None:
+            return False
+        try:
+            frame, _ = self._decode(Codec.H265, shortened, unit)
+        except DecodeError:
+            return False
+        again = picture_of(frame, Codec.H265)
+        return np.array_equal(again.luma, picture.luma)
 
     def _acquire_context(self, codec: Codec, unit: AccessUnit) -> av.VideoCodecContext:
         """Return a context for this picture: a cached one where that is safe, else a new one.
@@ -125,3 +152,11 @@ class Decoder:
             options["skip_loop_filter"] = "all"
         context.options = options
         return context
+
+
+def _coded_damage(codec: Codec, data: bytes) -> tuple[str, ...]:
+    """Return the damage that the coded data show by themselves, and libavcodec does not report."""
+    if codec is Codec.MJPEG:
+        word = jpeg_damage(data)
+        return () if word is None else (word,)
+    return ("zero_hole",) if zero_hole(codec, data) else ()

@@ -1,7 +1,7 @@
 """Keeps compiled functions between starts, in the user's cache directory and not in the installed package.
 
-Kernels and judge compile when their modules are imported, for the signatures written there. Processes import them
-within `compiling()`: the first one compiles and stores the result, all others load it.
+Kernels, judge and decode (its checks of coded data) compile when their modules are imported, for the signatures written
+there. Processes import them within `compiling()`: the first one compiles and stores the result, all others load it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numba
 
-_PACKAGES = ("kernels", "judge")
+_PACKAGES = ("kernels", "judge", "decode")
 _VERSIONS_MAX = 4
 """Versions of the compiled code that are kept."""
 

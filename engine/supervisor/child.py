@@ -45,9 +45,11 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
     Importing a compiled module compiles it, so that happens first and under a lock.
     """
     if role == "worker":
+        from engine.decode import warmup as decode
         from engine.kernels import warmup as kernels
 
         kernels.warm_up()
+        decode.warm_up()
         from engine.worker import process as worker
 
         worker.run(name, task["address"], task["credit"], task["settings"]["worker"]["picture_cpu_s_max"], control)
