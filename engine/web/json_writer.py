@@ -38,11 +38,6 @@ def to_json(message: Message) -> bytes:
     return orjson.dumps(_page_writer(message.DESCRIPTOR)(message))
 
 
-def to_tree(message: Message) -> Any:
-    """Return a message as what JSON is made of."""
-    return _message_writer(message.DESCRIPTOR)(message)
-
-
 @cache
 def _message_writer(kind: Descriptor) -> Write:
     if kind.full_name == "google.protobuf.Timestamp":
