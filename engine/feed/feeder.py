@@ -80,7 +80,7 @@ class Feeder:
         self._name = name
         self._hub = hub
         self._settings = settings
-        self._visits: set[asyncio.Task[None]] = set()
+        self._visits: dict[int, asyncio.Task[None]] = {}
         self._turns = Turns()
         self._descriptors = DescriptorBudget()
         self._draining = False
@@ -130,10 +130,11 @@ class Feeder:
     async def close(self) -> None:
         """Cancel the visits in flight, and wait up to a second for their sessions to be torn down."""
         self._receiver.close()
-        for task in self._visits:
+        tasks = list(self._visits.values())
+        for task in tasks:
             task.cancel()
-        if self._visits:
-            await asyncio.wait(self._visits, timeout=1.0)
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
 
     def _on_message(self, frames: list[Frame]) -> None:
         try:
@@ -142,16 +143,17 @@ class Feeder:
             logger().error("order not understood", detail=str(error))
             return
         KNOWN.add(order.url)
-        if self._draining or len(self._visits) >= self.capacity:
+        if self._draining or order.visit_id in self._visits or len(self._visits) >= self.capacity:
             detail = f"not visited: {len(self._visits)} visits in flight in this feeder; it accepts no more now"
             self._send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, detail)))
             return
-        task = asyncio.ensure_future(self._visit(order))
-        self._visits.add(task)
-        task.add_done_callback(self._visits.discard)
+        self._visits[order.visit_id] = asyncio.ensure_future(self._visit(order))
 
     async def _visit(self, order: VisitOrder) -> None:
-        outcome = await visit(order, self._settings, self._turns)
+        try:
+            outcome = await visit(order, self._settings, self._turns)
+        finally:
+            del self._visits[order.visit_id]  # before the hub hears of it and sends another order
         if isinstance(outcome, VisitFailure):
             self._send(wire.pack_failure(outcome))
         else:
