@@ -40,6 +40,7 @@ from engine.runtime.log import logger, report, sum_reports
 from engine.runtime.log_events import PROCESS_REPLACED
 from engine.supervisor.child import child_command
 from engine.supervisor.child_stderr import ChildStderr
+from engine.supervisor.environment import child_environment
 
 START_TIMEOUT_S = 120.0
 """The first start on a machine compiles the kernels; later ones take seconds."""
@@ -213,7 +214,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             process_group=0,
-            env={"GRPC_VERBOSITY": "ERROR", **os.environ},
+            env=child_environment(os.environ),
         )
         theirs.close()
         os.close(log)
