@@ -36,7 +36,8 @@ _MEANINGS = {
     Outcome.CLIENT_ERROR: "any other 4xx: sent again",
     Outcome.SERVER_ERROR: "5xx: sent again",
     Outcome.TIMEOUT: "not answered within the endpoint's `timeout_s`, body included: sent again",
-    Outcome.UNREACHABLE: "unknown name, no route, nothing listens, or an untrusted certificate: sent again",
+    Outcome.UNREACHABLE: "unknown name, or one that leads to this machine; no route, nothing listens, an untrusted "
+    "certificate: sent again",
     Outcome.BROKEN: "the connection ended, or the answer was not HTTP: sent again",
     Outcome.NO_SECRET: "`secret_file` or `ca_file` cannot be used: nothing was sent; retried",
     Outcome.INTERNAL: "a bug of the engine, see its log: retried",

@@ -38,6 +38,7 @@ from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visits import Visits
+from engine.hub.webhook_addresses import is_refused
 from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
 from engine.ledger.operator_list import OperatorCase
@@ -318,7 +319,7 @@ def _ledger(
     bodies = NoticeBodies(memory.registry.cameras, hebei())
     cases = memory.operator_cases
     findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding, cases)
-    sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics)
+    sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics, is_refused)
     stack.callback(sender.close)
     serve = settings.serve
     watch: Broadcast[LoggedEvent] = Broadcast(

@@ -28,7 +28,8 @@ class Outcome(StrEnum):
     """5xx, and any number that is not an HTTP status."""
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
-    """The name does not resolve, there is no route, nothing listens, or the TLS certificate is not trusted."""
+    """The name does not resolve, or to an address of this machine or its surroundings; there is no route, nothing
+    listens, or the TLS certificate is not trusted."""
     BROKEN = "broken"
     """The connection ended, or the answer was not HTTP."""
     NO_SECRET = "no_secret"  # noqa: S105 (a word of the metric)

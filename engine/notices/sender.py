@@ -19,7 +19,7 @@ from engine.model.notice import OPENED, PRUNE_ROWS, Backlog, DeliveryState, Deli
 from engine.notices.attempt import AttemptResult, Outcome
 from engine.notices.delivery import Delivery
 from engine.notices.routing import recipients
-from engine.notices.webhook import Webhook
+from engine.notices.webhook import IsRefused, Webhook
 from engine.runtime.log import logger
 
 Result = TypeVar("Result")
@@ -77,6 +77,7 @@ class Sender:
 
     `on_openings_delivered`: called with the ids of findings whose opening was delivered, and the endpoint. A finding
     may be reported more than once. If the call raises, that is logged, and the same findings are reported again later.
+    `is_refused`: which addresses no notice is sent to, as for Webhook.
     """
 
     def __init__(
@@ -85,8 +86,10 @@ class Sender:
         settings: NoticesSettings,
         on_openings_delivered: Callable[[Mapping[int, str]], None],
         metrics: DeliveryMetrics,
+        is_refused: IsRefused,
     ) -> None:
         self._outbox = outbox
+        self._is_refused = is_refused
         self._settings = self._new_settings = settings
         self._on_openings_delivered = on_openings_delivered
         self._metrics = metrics
@@ -152,7 +155,7 @@ class Sender:
             self._loop.close()
 
     async def _work(self) -> None:
-        async with Webhook() as webhook:
+        async with Webhook(self._is_refused) as webhook:
             await self._load_delivered_openings()
             while not self._stopping:
                 self._wakeup.clear()

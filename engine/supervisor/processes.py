@@ -17,6 +17,7 @@ from engine.runtime.control import EXIT_RECYCLE, OWN_SOCKET, TOO_COSTLY
 from engine.runtime.heartbeat import HeartbeatRecord
 from engine.supervisor.child import child_command
 from engine.supervisor.child_stderr import ChildStderr
+from engine.supervisor.environment import child_environment
 from engine.supervisor.liveness import HUB_LIMITS, Limits, Liveness
 from engine.supervisor.restarts import BackOff
 from engine.worker.cpu_budget import BUDGET_SPENT_SIGNAL
@@ -86,7 +87,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             process_group=0,
-            env={"GRPC_VERBOSITY": "ERROR", **os.environ},
+            env=child_environment({"GRPC_VERBOSITY": "ERROR", **os.environ}),
         )
         theirs.close()
         os.close(log)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.config import load
+from engine.hub.webhook_addresses import is_refused
 from engine.notices.sender import Sender
 from engine.storage.db.store import Store
 
@@ -37,7 +38,7 @@ def ignore_delivered(delivered: Mapping[int, str]) -> None:
 
 if __name__ == "__main__":
     store = Store.open(sys.argv[1])
-    sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, ignore_delivered, RecordingMetrics())
+    sender = Sender(store.outbox, load(Path(sys.argv[2])).notices, ignore_delivered, RecordingMetrics(), is_refused)
     sender.start()
     print("ready", flush=True)
     time.sleep(120)

@@ -88,6 +88,7 @@ def try_out(
 
     Exit 1: it was not delivered.
     """
+    from engine.hub.webhook_addresses import is_refused
     from engine.notices.attempt import Outcome
     from engine.notices.cloud_events import trial_notice
     from engine.notices.webhook import send_once
@@ -100,7 +101,7 @@ def try_out(
             "give one of them, or add it to [[notices.endpoints]]"
         )
     now_ns = wall_ns()
-    answer = send_once(endpoints[endpoint], trial_notice(endpoint, now_ns), notices.source, now_ns)
+    answer = send_once(endpoints[endpoint], trial_notice(endpoint, now_ns), notices.source, now_ns, is_refused)
     if as_json:
         print_json({"endpoint": endpoint, "outcome": answer.outcome, "detail": answer.detail})
     else:

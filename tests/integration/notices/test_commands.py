@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.notices import EndpointSettings
+from engine.hub.webhook_addresses import is_refused
 from engine.model.notice import DeliveryState, DeliveryUpdate, Notice
 from engine.notices.cloud_events import event_bytes, event_id, trial_notice
 from engine.notices.signature import headers
@@ -126,7 +127,7 @@ def test_the_example_takes_every_event_once_even_across_its_restart(tmp_path: Pa
         with example(tmp_path) as (url, process):
             endpoint = EndpointSettings(name="county", url=url, secret_file=str(tmp_path / "secret"))
             for _ in range(2):
-                assert send_once(endpoint, notice, "urn:a", time.time_ns()).outcome == "delivered"
+                assert send_once(endpoint, notice, "urn:a", time.time_ns(), is_refused).outcome == "delivered"
                 assert process.stdout is not None
                 said.append(process.stdout.readline().split()[0])
     assert said == ["new", "known", "known", "known"]

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from engine.config.notices import EndpointSettings, NoticesSettings
 from engine.errors import StoreError
+from engine.hub.webhook_addresses import is_refused
 from engine.model.notice import DeliveryState, DeliveryUpdate, Notice, PendingDelivery
 from engine.notices.sender import Sender
 from engine.storage.db.outbox import Outbox
@@ -79,7 +80,7 @@ def send(store: Store) -> Iterator[StartSender]:
         metrics: RecordingMetrics | None = None,
         box: Outbox | None = None,
     ) -> Sender:
-        senders.append(Sender(box or store.outbox, settings, told, metrics or RecordingMetrics()))
+        senders.append(Sender(box or store.outbox, settings, told, metrics or RecordingMetrics(), is_refused))
         senders[-1].start()
         return senders[-1]
 

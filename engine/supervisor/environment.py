@@ -1,0 +1,12 @@
+"""What children inherit of the environment: all but proxies. Pure.
+
+Nobody configured a proxy who started the engine from a shell that has one: cameras and webhooks are reached directly.
+"""
+
+from collections.abc import Mapping
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: without http_proxy and its like, in whatever case, and with gRPC quiet."""
+    kept = {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
+    return {"GRPC_VERBOSITY": "ERROR", **kept}
