@@ -1,12 +1,14 @@
 """Settings of the servers: gRPC API and metrics."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from engine.config.setting import Section, key
 
 
 class ServeSettings(Section):
     """The gRPC API and metrics. A public gRPC address needs TLS and a token (`patrol token create`)."""
+
+    all_file_only: ClassVar[bool] = True
 
     grpc_listen: str = key("127.0.0.1:7702", "Address of the gRPC server, host:port.", hot=False)
     metrics_listen: str = key(

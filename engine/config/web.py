@@ -1,10 +1,14 @@
 """Settings of the HTTP gateway."""
 
+from typing import ClassVar
+
 from engine.config.setting import Section, key
 
 
 class WebSettings(Section):
     """The API over HTTP and JSON; docs/http.md. A public address needs TLS and a token (`patrol token create`)."""
+
+    all_file_only: ClassVar[bool] = True
 
     enabled: bool = key(True, "Whether `patrol run` starts the gateway.", hot=False)
     listen: str = key("127.0.0.1:7704", "Address of the HTTP server, host:port.", hot=False)

@@ -7,6 +7,7 @@ from engine.clock import monotonic_ns, ns, wall_ns
 from engine.config.schema import Settings
 from engine.errors import WireError
 from engine.feed import wire
+from engine.hub.reloads import Reloads
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason, Keyframe
@@ -46,6 +47,7 @@ class HubLoop:
         self._state = state
         self._metrics = metrics
         self._on_begin = on_begin
+        self._reloads = Reloads(state.calls, state.configuration)
         self._poller = Poller()
         self._gateways_polled = False
         self._last_push_id = 0
@@ -178,7 +180,7 @@ class HubLoop:
             elif word == GO:
                 self._may_begin = True
             elif word == RELOAD:
-                self._state.configuration.reload(rest[0])
+                self._reloads.begin(rest[0])
             elif word == RUNNING:
                 self._state.telemetry.running(rest[0])
             elif word == LOST:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from engine.clock import ns
+from engine.config.bounded_file import read_bounded
 from engine.errors import ConfigError
 
 
@@ -11,7 +12,7 @@ def expires_wall_ns(pem_file: Path) -> int:
     from cryptography import x509  # only where TLS is configured: the import takes a while
 
     try:
-        chain = x509.load_pem_x509_certificates(pem_file.read_bytes())
+        chain = x509.load_pem_x509_certificates(read_bounded(pem_file))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{str(pem_file)!r} holds no certificate ({error}); give a PEM file") from error
     return min(ns(certificate.not_valid_after_utc.timestamp()) for certificate in chain)

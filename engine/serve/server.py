@@ -13,6 +13,7 @@ from grpc_health.v1._async import HealthServicer
 
 from engine.clock import NS_PER_S, seconds, wall_ns
 from engine.config.address import host_port, is_loopback
+from engine.config.bounded_file import read_bounded
 from engine.config.serve import ServeSettings
 from engine.errors import ConfigError, ListenError, PatrolError
 from engine.metrics import Metrics
@@ -224,7 +225,7 @@ class GrpcServer:
         if not cert:
             return None
         try:
-            pair = (Path(key).read_bytes(), Path(cert).read_bytes())
+            pair = (read_bounded(key), read_bounded(cert))
         except OSError as error:
             raise ConfigError(
                 f"serve.tls_*_file: {error.filename!r}: {error.strerror}; give readable PEM files"

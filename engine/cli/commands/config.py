@@ -75,9 +75,18 @@ def config_show(
     if as_toml:
         OUT.out(toml(settings), end="", highlight=False)
         return
-    columns = ["key", "value", "default", "unit", "allowed", "reload", "meaning"]
+    columns = ["key", "value", "default", "unit", "allowed", "reload", "API", "meaning"]
     table = [
-        [f"{r.section}.{r.key}", r.value, r.default, r.unit, r.allowed, "hot" if r.hot else "restart", r.meaning]
+        [
+            f"{r.section}.{r.key}",
+            r.value,
+            r.default,
+            r.unit,
+            r.allowed,
+            "hot" if r.hot else "restart",
+            "no" if r.file_only else "yes",
+            r.meaning,
+        ]
         for r in rows(settings)
     ]
     show_table(OUT, columns, table)
