@@ -36,4 +36,22 @@ class ServeSettings(Section):
         "with a token, everybody (`open`), or nobody.",
         hot=False,
     )
-    audit_days: int = key(400, "How long the audit log is kept.", unit="days", ge=1, le=10_000, hot=False)
+    connections_max: int = key(
+        512,
+        "Most gRPC connections at once, and at most half of the descriptors that the process may have; more are "
+        "closed. The HTTP gateway's own do not count.",
+        ge=1,
+        le=65_536,
+        hot=False,
+    )
+    audit_days: int = key(
+        400, "How long the audit log keeps changes, and attempts at changes.", unit="days", ge=1, le=10_000, hot=False
+    )
+    audit_reads_days: int = key(
+        90,
+        "How long the audit log keeps what changed nothing: pictures that were shown, and refused calls.",
+        unit="days",
+        ge=1,
+        le=10_000,
+        hot=False,
+    )

@@ -34,4 +34,11 @@ class WebSettings(Section):
     )
     calls_max: int = key(64, "Most calls at once; more are refused with 503.", ge=1, le=4096, hot=False)
     streams_max: int = key(200, "Most watches and checks at once; more are refused with 503.", ge=1, le=4096, hot=False)
-    connections_max: int = key(1024, "Most connections at once; more are refused with 503.", ge=1, le=65_536, hot=False)
+    connections_max: int = key(
+        1024,
+        "Most connections at once, and at most half of the descriptors that the process may have. Beyond it the one "
+        "that has waited longest without a request is closed; if none waits, more are refused with 503.",
+        ge=1,
+        le=65_536,
+        hot=False,
+    )

@@ -34,6 +34,7 @@ FIRES = {
     "PatrolHubRestarts": {"process_start_time_seconds": "1 2 3 4x20"},
     "PatrolProcessRestarts": {'patrol_worker_restarts_total{reason="signal_9"}': "0x12 1 2 3 4 5 5x20"},
     "PatrolNoFeeder": {'patrol_feeders_ready{kind="feeder"}': "0x20"},
+    "PatrolCallsRefused": {'patrol_calls_refused_total{reason="token_invalid"}': "0x15 200x5"},
     "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
     "PatrolVerdictsLost": {'patrol_store_dropped_total{reason="queue_full"}': "0x15 3x10"},
     "PatrolLate": {
