@@ -285,9 +285,9 @@ class ScopedHub(ScopedFindings):
             allowed = f"allowed: {self._region} and what lies within"
             raise InvalidArgumentError("canteen.region", f"{canteen.region!r} is not of this token; {allowed}")
         owner = await self._hub.canteens.owner(canteen.canteen_id)
-        if owner is not None and not self._actor.sees(owner):
+        if not self._may_use(canteen.canteen_id, owner):
             self._hide(True)
-            raise InvalidArgumentError("canteen.name", "this token cannot use this id")
+            raise InvalidArgumentError("canteen.name", self._own_names("ids"))
         await self._hub.canteens.store(canteen)
 
     def _shown(self, canteen: Canteen) -> Canteen:
@@ -342,12 +342,12 @@ class ScopedHub(ScopedFindings):
         self._hide(bool(foreign) or len(regions) < len(set(camera_ids)))
         return [camera_id for camera_id in camera_ids if camera_id not in foreign]
 
-    def _may_use(self, camera_id: str, region: str | None) -> bool:
-        """Whether the caller may import a row with this id. `region`: that of the camera with it; None: there is none.
+    def _may_use(self, resource_id: str, region: str | None) -> bool:
+        """Whether the caller may store a camera or canteen with this id. `region`: of the one with it; None: none has.
 
-        New ids begin with the caller's region: with any other it might learn that a camera elsewhere has it.
+        New ids begin with the caller's region: with any other it might learn that one elsewhere has it.
         """
-        return camera_id.startswith(self._region) if region is None else self._actor.sees(region)
+        return resource_id.startswith(self._region) if region is None else self._actor.sees(region)
 
     def _own_names(self, what: str) -> str:
         return f"cannot be given with this token, which is of region {self._region}; give new {what} that begin with it"

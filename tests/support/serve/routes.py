@@ -204,8 +204,7 @@ ROUTES = (
           lambda t: {"canteen": {"name": f"canteens/{t.site}", "address": "x", "region": t.region},
                      "allow_missing": True}),
     Route(_N + "UpdateCanteen", "as if it were ours",
-          lambda t: {"canteen": {"name": f"canteens/{t.site}", "region": t.own_region}, "allow_missing": True},
-          twin=False),
+          lambda t: {"canteen": {"name": f"canteens/{t.site}", "region": t.own_region}, "allow_missing": True}),
     # The ledger
     Route(_F + "GetFinding", "by its number", lambda t: {"name": f"findings/{t.finding}"}, read=True),
     Route(_F + "ListFindings", "everything", lambda t: {}, twin=False, read=True),
