@@ -53,6 +53,7 @@ class AccessClient:
                 method=query.method,
                 start_time=timestamp(query.from_wall_ns),
                 end_time=timestamp(query.until_wall_ns),
+                changes_only=bool(query.change_methods),
             ),
             page_size=query.page_size,
         )

@@ -17,7 +17,7 @@ _BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": 
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key of the file. `hot`: a reload takes it while the engine runs."""
+    """One key of the file. `hot`: a reload takes it while the engine runs. `file_only`: the API cannot change it."""
 
     section: str
     key: str
@@ -27,6 +27,7 @@ class KeyRow:
     unit: str
     meaning: str
     hot: bool
+    file_only: bool
 
 
 def rows(settings: Settings | None = None) -> list[KeyRow]:
@@ -101,6 +102,7 @@ def _rows(settings: Settings) -> Iterator[KeyRow]:
                 unit=extra["unit"],
                 meaning=field.description or "",
                 hot=extra["hot"],
+                file_only=extra["file_only"] or type(values).all_file_only,
             )
 
 

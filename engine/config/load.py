@@ -1,16 +1,20 @@
 """Loads the configuration file, with errors that say what to change."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from engine.config.bounded_file import read_bounded
 from engine.config.checks import cross_key_errors
 from engine.config.schema import Settings
 from engine.config.toml_section import unknown_key
-from engine.config.wrong_value import shown_value, where, wrong_value
+from engine.config.toml_text import parse_toml
+from engine.config.wrong_value import sentences, shown_value, where, wrong_value
 from engine.errors import ConfigError
+
+CONFIG_BYTES_MAX = 4 * 1024 * 1024
+"""Size of the largest configuration file."""
 
 
 def load(path: Path) -> Settings:
@@ -19,7 +23,7 @@ def load(path: Path) -> Settings:
     Raises ConfigError, which names every wrong key with its value, what is allowed and the remedy.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, CONFIG_BYTES_MAX).decode()
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); give the path of a readable TOML file"
@@ -31,15 +35,11 @@ def load(path: Path) -> Settings:
 
 def loads(text: str, name: str = "config") -> Settings:
     """Parse a configuration. `name`: stands for the file in messages. Raises ConfigError as `load` does."""
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: is not TOML: {error}") from error
+    tree = parse_toml(text, name)
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        lines = [_sentence(item) for item in error.errors()]
-        raise ConfigError("\n".join(f"{name}: {line}" for line in lines)) from error
+        raise ConfigError("\n".join(f"{name}: {line}" for line in sentences(error, _sentence))) from error
     errors = cross_key_errors(settings)
     if errors:
         raise ConfigError("\n".join(f"{name}: {line}" for line in errors))

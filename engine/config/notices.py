@@ -9,13 +9,18 @@ class EndpointSettings(Section):
 
     name: str = key(..., "Name of the endpoint in lists, logs and metrics.", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     url: str = key(
-        ..., "URL that notices are POSTed to: https, or http to this machine.", min_length=1, max_length=2048
+        ...,
+        "URL that notices are POSTed to: https, or http to this machine.",
+        min_length=1,
+        max_length=2048,
+        file_only=True,
     )
     secret_file: str = key(
         ...,
         "File with the secrets that sign: `whsec_` and 24 to 64 bytes in base64, one per line; two while they are "
         "changed.",
         min_length=1,
+        file_only=True,
     )
     region: str = key(
         "", "GB/T 2260 prefix of the regions whose notices it receives; empty: all.", pattern=r"^(\d{2}){0,3}$"
@@ -28,7 +33,9 @@ class EndpointSettings(Section):
     timeout_s: float = key(15.0, "A notice that is not answered within this time has failed.", unit="s", ge=0.1, le=120)
     plain_http: bool = key(False, "Allow http to another machine, although everybody on the way can read it.")
     ca_file: str = key(
-        "", "PEM file of the authority that signed its certificate; empty: those that this system trusts."
+        "",
+        "PEM file of the authority that signed its certificate; empty: those that this system trusts.",
+        file_only=True,
     )
 
 
@@ -43,7 +50,10 @@ class NoticesSettings(Section):
         pattern=r"^[!-~]+$",
     )
     endpoints: tuple[EndpointSettings, ...] = key(
-        (), "Receivers of notices; one table `[[notices.endpoints]]` each.", max_length=500
+        (),
+        "Receivers of notices; one table `[[notices.endpoints]]` each.",
+        max_length=500,
+        file_only=True,
     )
     verdicts: bool = key(False, "Also send changes of announced states, to endpoints that receive verdict.changed.")
     in_flight_max: int = key(8, "Most notices being sent at once; at most one per endpoint.", ge=1, le=256)

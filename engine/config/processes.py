@@ -1,6 +1,6 @@
 """Settings of the engine's processes: how large each kind may grow."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.config.setting import Section, key
 
@@ -12,6 +12,8 @@ def _ceiling(default: int, what: str, then: str) -> Any:
 
 class ProcessSettings(Section):
     """How large the engine's processes may grow. The ceilings bound leaks; see docs/operating.md."""
+
+    all_file_only: ClassVar[bool] = True
 
     hub_memory_bytes_max: int = _ceiling(
         8_589_934_592, "hub", "stopped as at the end of `patrol run`, and started again"

@@ -1,6 +1,6 @@
 """All settings of the engine, one section per subject. `patrol config show` prints them."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from engine.config.gateways import GatewaySettings
 from engine.config.judge import JudgeSettings
@@ -21,12 +21,14 @@ class FeedSettings(Section):
         ("rtsp", "rtsps", "rtmp", "http", "https"),
         "URL schemes that a camera may have. Add `file` only if the registry is under your control: it reads "
         "local files.",
+        file_only=True,
     )
     demux_protocols: tuple[str, ...] = key(
         ("tcp", "tls", "http", "https", "rtmp", "hls", "crypto"),
         "Protocols that demuxers may use; `crypto` is encrypted HLS. The engine opens every connection itself, so "
         "`httpproxy`, `udp` and `rtp`, which FFmpeg could use, mean nothing any more.",
         hot=False,
+        file_only=True,
     )
     deadline_s: float = key(12.0, "Longest duration of a visit, enforced outside FFmpeg.", unit="s", ge=0.5, le=120)
     connect_timeout_s: float = key(5.0, "Longest time until the TCP connection is open.", unit="s", ge=0.1, le=60)
@@ -45,6 +47,7 @@ class FeedSettings(Section):
         "port of its own URL. Loopback, link-local and metadata addresses need an entry of their own, such as "
         "127.0.0.0/8: a wider network does not include them.",
         max_length=1000,
+        file_only=True,
     )
     visit_bytes_max: int = key(
         134_217_728,
@@ -56,13 +59,31 @@ class FeedSettings(Section):
     )
     redirects_max: int = key(3, "Most redirects (RTSP, HTTP) followed in one visit.", ge=0, le=10)
     tls_verify: bool = key(False, "Check the certificates of RTSPS and HTTPS cameras. Few cameras have valid ones.")
-    visits_per_feeder_max: int = key(1000, "Most visits in flight in one feeder process.", ge=1, le=10_000, hot=False)
-    feeders: int = key(1, "Number of feeder processes, which visit RTSP cameras (asyncio).", ge=1, le=64, hot=False)
-    demuxers: int = key(
-        1, "Number of demuxer processes, which visit cameras of all other protocols (PyAV).", ge=0, le=64, hot=False
+    visits_per_feeder_max: int = key(
+        1000, "Most visits in flight in one feeder process.", ge=1, le=10_000, hot=False, file_only=True
     )
-    demux_threads: int = key(16, "Most visits in flight in one demuxer process.", ge=1, le=256, hot=False)
-    demux_stuck_max: int = key(4, "A demuxer process with this many stuck threads is replaced.", ge=1, le=64, hot=False)
+    feeders: int = key(
+        1,
+        "Number of feeder processes, which visit RTSP cameras (asyncio).",
+        ge=1,
+        le=64,
+        hot=False,
+        file_only=True,
+    )
+    demuxers: int = key(
+        1,
+        "Number of demuxer processes, which visit cameras of all other protocols (PyAV).",
+        ge=0,
+        le=64,
+        hot=False,
+        file_only=True,
+    )
+    demux_threads: int = key(
+        16, "Most visits in flight in one demuxer process.", ge=1, le=256, hot=False, file_only=True
+    )
+    demux_stuck_max: int = key(
+        4, "A demuxer process with this many stuck threads is replaced.", ge=1, le=64, hot=False, file_only=True
+    )
     demuxer_memory_max: int = key(
         1_073_741_824,
         "Most memory of a demuxer process. Near it, the visit that holds most ends as `flood`, and the process is "
@@ -71,6 +92,7 @@ class FeedSettings(Section):
         ge=268_435_456,
         le=68_719_476_736,
         hot=False,
+        file_only=True,
     )
 
 
@@ -78,25 +100,31 @@ class IntakeSettings(Section):
     """How keyframes arrive, and wait for a worker."""
 
     listen: str = key(
-        "tcp://127.0.0.1:7701", "ZeroMQ PULL address that gateways push to; empty: no gateways.", hot=False
+        "tcp://127.0.0.1:7701",
+        "ZeroMQ PULL address that gateways push to; empty: no gateways.",
+        hot=False,
+        file_only=True,
     )
     curve_secret_file: str = key(
         "",
         "CURVE key pair of the server, as written by zmq.auth.create_certificates; needed to listen on a public "
         "address.",
         hot=False,
+        file_only=True,
     )
     curve_clients_dir: str = key(
         "",
         "Directory with the public keys of the gateways that may push, one file NAME.key each; it is read again every "
         "2 s, and a key that is gone is refused at once, on open connections too.",
         hot=False,
+        file_only=True,
     )
     gateways: tuple[GatewaySettings, ...] = key(
         (),
         "For which cameras each gateway may push; one table `[[intake.gateways]]` each. As soon as there is one, a key "
         "without a table may push for none; while there is none, every key may push for every camera with `push`.",
         max_length=10_000,
+        file_only=True,
     )
     push_ahead_max_s: float = key(
         300.0,
@@ -131,8 +159,16 @@ class IntakeSettings(Section):
 class WorkerSettings(Section):
     """The processes that decode and measure."""
 
-    count: int = key(0, "Number of worker processes; 0: one per core.", ge=0, le=512, hot=False)
-    credit: int = key(2, "Keyframes handed to a worker ahead of its results.", unit="frames", ge=1, le=16, hot=False)
+    count: int = key(0, "Number of worker processes; 0: one per core.", ge=0, le=512, hot=False, file_only=True)
+    credit: int = key(
+        2,
+        "Keyframes handed to a worker ahead of its results.",
+        unit="frames",
+        ge=1,
+        le=16,
+        hot=False,
+        file_only=True,
+    )
     job_timeout_s: float = key(
         20.0, "A worker that takes longer than this for one keyframe is replaced.", unit="s", ge=1, le=600
     )
@@ -197,7 +233,9 @@ class SchedulerSettings(Section):
         "empty: always.",
         max_length=64,
     )
-    calendar_file: str = key("", "TOML file with holidays, terms and the hours of single canteens; empty: none.")
+    calendar_file: str = key(
+        "", "TOML file with holidays, terms and the hours of single canteens; empty: none.", file_only=True
+    )
     confirm_spacing_s: float = key(
         30.0,
         "A camera whose picture disagrees with its announced state is visited again after this time.",
@@ -286,6 +324,8 @@ class SchedulerSettings(Section):
 
 class RecordSettings(Section):
     """What is stored, where, and for how long."""
+
+    all_file_only: ClassVar[bool] = True
 
     url: str = key("sqlite:///var/patrol.db", "SQLAlchemy URL of the database.", hot=False)
     key_file: str = key(

@@ -1,12 +1,14 @@
 """Settings of the servers: gRPC API and metrics."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from engine.config.setting import Section, key
 
 
 class ServeSettings(Section):
     """The gRPC API and metrics. A public gRPC address needs TLS and a token (`patrol token create`)."""
+
+    all_file_only: ClassVar[bool] = True
 
     grpc_listen: str = key("127.0.0.1:7702", "Address of the gRPC server, host:port.", hot=False)
     metrics_listen: str = key(
@@ -44,4 +46,22 @@ class ServeSettings(Section):
         "with a token, everybody (`open`), or nobody.",
         hot=False,
     )
-    audit_days: int = key(400, "How long the audit log is kept.", unit="days", ge=1, le=10_000, hot=False)
+    connections_max: int = key(
+        512,
+        "Most gRPC connections at once, and at most half of the descriptors that the process may have; more are "
+        "closed. The HTTP gateway's own do not count.",
+        ge=1,
+        le=65_536,
+        hot=False,
+    )
+    audit_days: int = key(
+        400, "How long the audit log keeps changes, and attempts at changes.", unit="days", ge=1, le=10_000, hot=False
+    )
+    audit_reads_days: int = key(
+        90,
+        "How long the audit log keeps what changed nothing: pictures that were shown, and refused calls.",
+        unit="days",
+        ge=1,
+        le=10_000,
+        hot=False,
+    )

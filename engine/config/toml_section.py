@@ -1,15 +1,17 @@
 """Loads a TOML file beside the configuration (calendar, world, faults) into a section, with helpful errors."""
 
 import difflib
-import tomllib
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from engine.config.bounded_file import read_bounded
 from engine.config.setting import Section
-from engine.config.wrong_value import shown_value, where, wrong_value
+from engine.config.toml_text import parse_toml
+from engine.config.wrong_value import cut, sentences, shown_value, where, wrong_value
 from engine.errors import ConfigError
 
 Kind = TypeVar("Kind", bound=Section)
@@ -22,25 +24,23 @@ def read_section(path: Path, kind: type[Kind], *, bytes_max: int = 1024 * 1024, 
     """
     label = label or str(path)
     try:
-        if path.stat().st_size > bytes_max:
-            raise ConfigError(f"{label}: more than {bytes_max:,} bytes; shorten it")
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind.model_validate(parse_toml(read_bounded(path, bytes_max).decode(), label))
     except OSError as error:
-        raise ConfigError(f"{label}: {error.strerror}; give a readable TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        remedy = "shorten it" if error.errno == errno.EFBIG else "give a readable TOML file"
+        raise ConfigError(f"{label}: {error.strerror}; {remedy}") from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{label}: is not TOML: {error}") from error
     except ValidationError as error:
-        errors = error.errors()
-        lines = [f"{path}: {_sentence(item, kind)}" for item in errors if not _is_consequence(item, errors)]
-        raise ConfigError("\n".join(lines)) from error
+        lines = sentences(error, lambda item: _sentence(item, kind), _is_consequence)
+        raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from error
 
 
 def unknown_key(location: Sequence[int | str], kind: type[BaseModel]) -> str:
     """Return the message about a key that `kind` does not have at this location."""
     names = _key_names(location, kind)
-    near = difflib.get_close_matches(str(location[-1]), names, n=1)
+    near = difflib.get_close_matches(cut(str(location[-1])), names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    path = ".".join(map(str, location))
+    path = cut(".".join(map(str, location)))
     return f"{path}: unknown key; {hint}known here: {', '.join(names)}; correct the name or delete the line"
 
 

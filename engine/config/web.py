@@ -1,10 +1,14 @@
 """Settings of the HTTP gateway."""
 
+from typing import ClassVar
+
 from engine.config.setting import Section, key
 
 
 class WebSettings(Section):
     """The API over HTTP and JSON; docs/http.md. A public address needs TLS and a token (`patrol token create`)."""
+
+    all_file_only: ClassVar[bool] = True
 
     enabled: bool = key(True, "Whether `patrol run` starts the gateway.", hot=False)
     listen: str = key("127.0.0.1:7704", "Address of the HTTP server, host:port.", hot=False)
@@ -34,4 +38,11 @@ class WebSettings(Section):
     )
     calls_max: int = key(64, "Most calls at once; more are refused with 503.", ge=1, le=4096, hot=False)
     streams_max: int = key(200, "Most watches and checks at once; more are refused with 503.", ge=1, le=4096, hot=False)
-    connections_max: int = key(1024, "Most connections at once; more are refused with 503.", ge=1, le=65_536, hot=False)
+    connections_max: int = key(
+        1024,
+        "Most connections at once, and at most half of the descriptors that the process may have. Beyond it the one "
+        "that has waited longest without a request is closed; if none waits, more are refused with 503.",
+        ge=1,
+        le=65_536,
+        hot=False,
+    )

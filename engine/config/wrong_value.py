@@ -1,11 +1,15 @@
 """Says in our words what Pydantic found wrong with a value: what is allowed, and the remedy. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from pydantic import ValidationError
 
 from engine.redact import redact
 
 _SHOWN_CHARS = 120
+_SENTENCES_MAX = 50
+"""Wrong entries that are named; a file of a megabyte may have tens of thousands."""
 _WORDS: Mapping[str, str] = {
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",
@@ -36,6 +40,24 @@ _OURS = "value_error"
 """A check of ours failed: its message says what is allowed."""
 
 
+def sentences(
+    error: ValidationError,
+    sentence: Callable[[Any], str],
+    skip: Callable[[Any, Sequence[Any]], bool] = lambda item, items: False,
+) -> list[str]:
+    """Return a sentence for each wrong entry that is not skipped; beyond the first fifty only their number."""
+    items: list[Any] = error.errors(include_url=False)
+    named = items[:_SENTENCES_MAX]
+    lines = [sentence(item) for item in named if not skip(item, named)]
+    more = len(items) - len(named)
+    return [*lines, f"{more:,} more entries are wrong; correct these first"] if more else lines
+
+
+def cut(text: str) -> str:
+    """Return the text, of at most 120 characters."""
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
+
+
 def wrong_value(error: Any) -> str:
     """Return what is wrong with the value of one Pydantic error (a dict of `ValidationError.errors()`)."""
     kind, context = error["type"], error.get("ctx", {})
@@ -55,12 +77,12 @@ def shown_value(value: Any) -> str:
         return ""
     text = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)
     text = redact(text)
-    return f" = {text}" if len(text) <= _SHOWN_CHARS else f" = {text[:_SHOWN_CHARS]}..."
+    return f" = {cut(text)}"
 
 
 def where(location: Sequence[int | str]) -> str:
     """Return the place of a value: `notices.endpoints.0.name`."""
-    return ".".join(map(str, location)).removesuffix(".[key]")
+    return cut(".".join(map(str, location)).removesuffix(".[key]"))
 
 
 def _number(value: Any) -> Any:

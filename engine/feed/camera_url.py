@@ -54,6 +54,11 @@ def check_secrets(url: str) -> None:
         )
 
 
+def is_file(url: str) -> bool:
+    """Return whether the URL names a file of this machine."""
+    return url.partition(":")[0].strip().lower() == "file"
+
+
 def route(url: str) -> FeedKind:
     """Return who visits the URL: our own RTSP client, or FFmpeg's demuxers for all but RTSP."""
     return FeedKind.RTSP if url.partition(":")[0].lower() in ("rtsp", "rtsps") else FeedKind.DEMUX

@@ -1,21 +1,23 @@
-"""Holds the configuration in force; a new one is read, checked, compared, and applied as a whole or refused."""
+"""Holds the configuration in force; a new one is checked, compared, and applied as a whole or refused."""
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from engine.clock import wall_ns
-from engine.config import load, loads
-from engine.config.calendar import Calendar, load_calendar
+from engine.config.calendar import Calendar
 from engine.config.checks import cross_key_errors
 from engine.config.diff import diff, hot_part, revision
+from engine.config.file_only import over_api
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ConflictError, ErrorReason
 from engine.model.config_report import ConfigChange, ConfigReport
 from engine.runtime import log
 from engine.runtime.log import logger
 from engine.runtime.log_events import CONFIGURATION_CHANGED
+
+REQUEST = "request"
+"""Stands in messages for the configuration that a caller sent."""
 
 
 class Configuration:
@@ -42,23 +44,28 @@ class Configuration:
         self._count = count
         self._tell_supervisor = tell_supervisor
 
-    def reload(self, path: str) -> None:
-        """Apply a configuration file, or keep the old configuration and say why in log and metric."""
+    def reload(self, path: str, wanted: Settings, calendar: Calendar) -> None:
+        """Apply what a configuration file and its calendar hold, or keep the old configuration as `refuse` does."""
         try:
-            report = self._change(load(Path(path)), path, dry_run=False)
+            report = self._change(wanted, calendar, path, dry_run=False)
         except ConfigError as error:
-            self._count("refused")
-            logger().error("configuration refused, the old one stands", file=path, detail=str(error))
+            self.refuse(path, str(error))
             return
         if not report.applied and not report.changes:
             logger().info("configuration unchanged", source=path)
         for warning in report.warnings:
             logger().warning("configuration", detail=warning)
 
-    def apply(self, text: str, *, expected_revision: str = "", dry_run: bool = False) -> ConfigReport:
-        """Apply a TOML text, or with `dry_run` only return what it would change.
+    def refuse(self, path: str, why: str) -> None:
+        """Keep the old configuration, because the file or its calendar cannot be used; say why in log and metric."""
+        self._count("refused")
+        logger().error("configuration refused, the old one stands", file=path, detail=why)
 
-        Raises ConfigError if it cannot be used, ConflictError if `expected_revision` is not the one in force.
+    def apply(self, wanted: Settings, *, expected_revision: str = "", dry_run: bool = False) -> ConfigReport:
+        """Apply settings that a caller of the API sent, or with `dry_run` only return what they would change.
+
+        Keys that only the configuration file may change stay as they are, and so does the calendar.
+        Raises ConfigError if they cannot be used, ConflictError if `expected_revision` is not the one in force.
         """
         if expected_revision and expected_revision != revision(self.settings):
             raise ConflictError(
@@ -68,19 +75,23 @@ class Configuration:
                 metadata={"expected_revision": expected_revision, "revision": revision(self.settings)},
             )
         try:
-            return self._change(loads(text, name="request"), "request", dry_run)
+            allowed = over_api(self.settings, wanted, REQUEST)
+            return self._change(allowed, self._calendar, REQUEST, dry_run)
         except ConfigError:
             if not dry_run:
-                self._count("refused")
+                self.count_refused()
             raise
+
+    def count_refused(self) -> None:
+        """Count a configuration that a caller of the API sent and that cannot be used."""
+        self._count("refused")
 
     def warnings(self) -> list[str]:
         """Return what the operator should know about the settings in force."""
         return self._warnings(self.settings, self._calendar)
 
-    def _change(self, wanted: Settings, source: str, dry_run: bool) -> ConfigReport:
+    def _change(self, wanted: Settings, calendar: Calendar, source: str, dry_run: bool) -> ConfigReport:
         settings = hot_part(self.settings, wanted)
-        calendar = load_calendar(settings.scheduler.calendar_file)
         wrong = cross_key_errors(settings)
         if wrong:
             raise ConfigError(

@@ -8,6 +8,7 @@ from engine.config.schema import Settings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.hub.gateways import Gateways
+from engine.hub.reloads import Reloads
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason
@@ -50,6 +51,7 @@ class HubLoop:
         self._gateways = gateways
         self._metrics = metrics
         self._on_begin = on_begin
+        self._reloads = Reloads(state.calls, state.configuration)
         self._poller = Poller()
         self._gateways_polled = False
         self._next_second_ns = 0
@@ -169,7 +171,7 @@ class HubLoop:
             elif word == GO:
                 self._may_begin = True
             elif word == RELOAD:
-                self._state.configuration.reload(rest[0])
+                self._reloads.begin(rest[0])
             elif word == RUNNING:
                 self._state.telemetry.running(rest[0])
             elif word == VITALS:

@@ -2,15 +2,17 @@
 the hub's thread."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
+from engine.config import loads
 from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError
-from engine.feed.camera_url import check_url
+from engine.feed.camera_url import check_url, is_file
 from engine.hub.catalog import Catalog
+from engine.hub.configuration import REQUEST
 from engine.hub.pipeline import Storage
 from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
@@ -51,6 +53,10 @@ _FLUSH_S = 5.0
 _IMPORT_ROWS = 1000
 """Rows of an import in one transaction; the patrol writes its verdicts between two of them."""
 _SEARCH_ROWS = 500
+_NO_FILE = (
+    "a file of the engine's machine cannot be given over the API; give the URL of a camera, or stop the engine and use "
+    "`patrol cameras import` on its machine"
+)
 
 
 class Port:
@@ -233,8 +239,15 @@ class Port:
 
         Raises ConfigError if it cannot be used, ConflictError if `expected_revision` is not the one in force.
         """
+        configuration = self._state.configuration
+        try:
+            wanted = await asyncio.to_thread(loads, text, REQUEST)  # a megabyte takes seconds
+        except ConfigError:
+            if not dry_run:
+                await self._ask(configuration.count_refused)
+            raise
         return await self._ask(
-            lambda: self._state.configuration.apply(text, expected_revision=expected_revision, dry_run=dry_run)
+            lambda: configuration.apply(wanted, expected_revision=expected_revision, dry_run=dry_run)
         )
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
@@ -297,7 +310,17 @@ class Port:
     def _check(self, cameras: Sequence[Camera]) -> tuple[Sequence[Camera], tuple[RowProblem, ...]]:
         masked = [camera.camera_id for camera in cameras if MASK in camera.url]
         cameras, unknown = restore_passwords(cameras, self._store.registry.urls(masked) if masked else {})
-        return cameras, (*check_cameras(cameras, self._check_url), *unknown)
+        problems = check_cameras(cameras, self._check_url)
+        wrong = {problem.index for problem in problems if problem.column == "url"}
+        return cameras, (*problems, *self._files(cameras, wrong), *unknown)
+
+    def _files(self, cameras: Sequence[Camera], wrong: set[int]) -> Iterator[RowProblem]:
+        """Yield a problem for each new URL that names a file, whatever feed.schemes says; not for those in `wrong`."""
+        kept = self._state.registry.cameras
+        for index, camera in enumerate(cameras):
+            known = kept.get(camera.camera_id)
+            if is_file(camera.url) and index not in wrong and (known is None or known.url != camera.url):
+                yield RowProblem(index, "url", camera.url, _NO_FILE)
 
     def _check_url(self, url: str) -> None:
         check_url(url, self._state.configuration.settings.feed.schemes)

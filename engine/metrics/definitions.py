@@ -27,6 +27,9 @@ NOTICE_OUTCOMES = (
 )  # fmt: skip
 THUMBNAIL_OUTCOMES = ("hit", "miss", "not_modified", "missing", "busy", "damaged")
 FEEDER_KINDS = ("feeder", "demuxer")
+REFUSED_REASONS = (
+    "token_missing", "token_invalid", "token_ended", "role_too_low", "region_not_allowed", "not_in_region",
+)  # fmt: skip
 
 _REGION = Label("region", unknown_because="the registry decides which counties there are; at most 500, the rest: other")
 _ENDPOINT = Label("endpoint", unknown_because="the configuration names the endpoints; each is shown once it is read")
@@ -336,6 +339,14 @@ METRICS = (
         (),
         "seconds",
         "Time until the first of the valid tokens expires; +Inf if none of them ever does.",
+    ),
+    Metric(
+        "patrol_calls_refused_total",
+        "counter",
+        (Label("reason", REFUSED_REASONS),),
+        "calls",
+        "Calls refused to their callers; reason: no token, an unknown or ended one, its role, its region; "
+        "not_in_region: the call names what its region does not have. The audit log has who, and from where.",
     ),
     Metric("patrol_watchers", "gauge", (), "callers", "Callers that watch verdicts."),
     Metric(

@@ -243,6 +243,10 @@ class Metrics:
         """Record a gRPC call that ended."""
         self._series.observe("patrol_rpc_seconds", seconds, method, code)
 
+    def call_refused(self, reason: str) -> None:
+        """Count a call that was refused, by REFUSED_REASONS."""
+        self._series.increase("patrol_calls_refused_total", reason)
+
     def render(self) -> bytes:
         """Return the text that a scrape gets."""
         return self._series.render()

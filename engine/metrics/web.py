@@ -3,7 +3,7 @@
 from engine.metrics.metric import Label, Metric
 from engine.metrics.prometheus import Series
 
-REFUSED_KINDS = ("calls", "streams")
+REFUSED_KINDS = ("calls", "streams", "connections")
 
 WEB_METRICS = (
     Metric(
@@ -23,7 +23,7 @@ WEB_METRICS = (
         "counter",
         (Label("kind", REFUSED_KINDS),),
         "requests",
-        "Requests refused with 503, by what there was too much of.",
+        "Requests refused with 503, by what there was too much of; connections: closed to make room for others.",
     ),
     Metric("patrol_web_sent_bytes_total", "counter", (), "bytes", "Bytes of bodies sent."),
 )
@@ -46,7 +46,8 @@ class WebMetrics:
         self._series.set("patrol_web_streams", streams)
 
     def refused(self, kind: str) -> None:
-        """Count a request that was refused because there are too many of REFUSED_KINDS."""
+        """Count a request that was refused, or a connection that was closed, because there are too many of a kind, one
+        of REFUSED_KINDS."""
         self._series.increase("patrol_web_refused_total", kind)
 
     def render(self) -> bytes:

@@ -1,6 +1,7 @@
 """Who acts on the engine: callers with a role and a region, their tokens, and the audit log. Pure."""
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,6 +39,18 @@ class Actor:
 
 ENGINE = Actor("engine", Role.ADMIN)
 """The actor of everything that the engine does by itself."""
+LOCAL = Actor("local", Role.ADMIN)
+"""The actor of all calls while there are no tokens, and of commands that work on the database itself."""
+ANONYMOUS = Actor("anonymous", Role.VIEWER)
+"""The actor of refused calls without a known token. The role means nothing: it may do nothing."""
+_RESERVED_NAMES = (ENGINE.name, LOCAL.name, ANONYMOUS.name, "system")
+_TOKEN_MARK = " (token)"  # noqa: S105 (no password)
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether the engine writes this name itself, or one that people take for it; no token may have it."""
+    plain = unicodedata.normalize("NFKC", name).casefold().strip()
+    return plain.removesuffix(_TOKEN_MARK) in _RESERVED_NAMES
 
 
 PEER_METADATA = "patrol-peer"
@@ -79,8 +92,8 @@ class Token:
 
     @property
     def actor(self) -> Actor:
-        """The actor that a call with this token acts as."""
-        return Actor(self.name, self.role, self.region)
+        """The actor that a call with this token acts as. A token from before names were reserved is marked."""
+        return Actor(self.name + _TOKEN_MARK if is_reserved(self.name) else self.name, self.role, self.region)
 
     def is_valid(self, now_wall_ns: int) -> bool:
         """Return whether calls with this token are accepted: it is neither revoked nor expired."""
@@ -99,7 +112,7 @@ class TokenOrder:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change, or attempt at a change, in the audit log. It holds no secrets.
+    """One change, attempt at a change, refused call, or showing of pictures, in the audit log. It holds no secrets.
 
     `method`: the API method called. `resource`: the name of what it acted on. `outcome`: status of the call,
     or OUTCOME_PENDING. `peer`: network address of the caller. `entry_id`: place in the log; 0 before it is stored.
@@ -119,7 +132,8 @@ class AuditQuery:
     """Which audit entries to list, newest first. Empty fields do not filter.
 
     `region_prefix`: only entries of actors within this region. `from_wall_ns`, `until_wall_ns`: 0 means no limit.
-    `before_id`: the page holds entries with smaller ids only; 0 starts at the newest.
+    `before_id`: the page holds entries with smaller ids only; 0 starts at the newest. `change_methods`: if given, only
+    calls of these methods that were not refused.
     """
 
     region_prefix: str = ""
@@ -129,3 +143,4 @@ class AuditQuery:
     until_wall_ns: int = 0
     page_size: int = 100
     before_id: int = 0
+    change_methods: tuple[str, ...] = ()

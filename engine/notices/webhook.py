@@ -13,6 +13,7 @@ import httpx
 
 from engine import __version__
 from engine.clock import NS_PER_S, monotonic_ns
+from engine.config.bounded_file import read_bounded
 from engine.config.notices import EndpointSettings
 from engine.errors import ConfigError
 from engine.model.notice import Notice
@@ -30,6 +31,7 @@ _ADDRESSES_MAX = 8
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 IsRefused = Callable[[str, Address], bool]
 """Whether a webhook to a host, which resolves to this address, must not be sent there."""
+_SECRETS_BYTES_MAX = 65_536
 
 
 class Webhook:
@@ -183,7 +185,7 @@ async def _post(
 
 def _read_secrets(path: str) -> tuple[bytes, ...]:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_bounded(path, _SECRETS_BYTES_MAX).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"secret_file = {path!r}: cannot be read ({error}); give a readable file") from error
     return parse_secrets(text, path)
@@ -198,8 +200,13 @@ def _changed_ns(ca_file: str) -> int:
 
 def _read_trust(ca_file: str) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:
+        if not ca_file:
+            return ssl.create_default_context()
+        pem = read_bounded(ca_file).decode("ascii", "ignore")  # beside the certificates there may be comments
+        if not pem.strip():
+            raise OSError("the file is empty")  # Python would trust the system's authorities
+        return ssl.create_default_context(cadata=pem)
+    except OSError as error:  # an ssl.SSLError is one
         raise ConfigError(f"ca_file = {ca_file!r}: {error}; give a PEM file of who signed the certificate") from error
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.clock import ns
+from engine.config.bounded_file import read_bounded
 from engine.errors import ConfigError
 from engine.runtime.log import logger
 
 RELOAD_S = 2.0
 """How often a server should call `WatchedCertificate.check`."""
-_FILE_BYTES_MAX = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def load(files: TlsFiles) -> Certificate:
 
     keys = f"{files.section}.tls_*_file"
     try:
-        contents = [_content(path) for path in files.paths]
+        contents = [read_bounded(path) for path in files.paths]
     except OSError as error:
         raise ConfigError(f"{keys}: {error.filename!r}: {error.strerror}; give readable PEM files") from error
     chain, key, client_ca = (*contents, b"")[:3]
@@ -121,8 +121,3 @@ class WatchedCertificate:
             else:
                 marks.append((status.st_ino, status.st_size, status.st_mtime_ns))
         return tuple(marks)
-
-
-def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_FILE_BYTES_MAX)

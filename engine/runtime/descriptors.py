@@ -1,4 +1,5 @@
-"""Raises the limit on open files: the shells' usual 1,024 is less than a patrol has cameras under way."""
+"""The limit on open files: raises it, since the shells' usual 1,024 is less than a patrol has cameras under way, and
+says how many of them callers may take."""
 
 import resource
 
@@ -20,3 +21,10 @@ def raise_descriptor_limit() -> int:
     except (OSError, ValueError):
         return soft
     return target
+
+
+def connections_within(wanted: int) -> int:
+    """Return how many connections a listener may keep: `wanted`, but at most half of the process's descriptors, so that
+    database, evidence and the engine's own sockets always find one."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft // 2))

@@ -244,11 +244,17 @@ class AccessStore(Protocol):
     def digests(self) -> dict[bytes, Token]:
         """Return every token that was ever made, by the SHA-256 of its secret."""
 
+    def places_key(self) -> bytes:
+        """Return the key of 64 bytes that encrypts places in tokens; it stays the same over restarts."""
+
     def note(self, entry: AuditEntry) -> int:
         """Append an entry to the audit log; return its number."""
 
     def conclude(self, entry: AuditEntry) -> None:
         """Set outcome and subject of the entry with this number; its time stays."""
 
-    def prune(self, before_wall_ns: int) -> int:
-        """Delete some entries that are older; return how many, 0 if none are left."""
+    def prune(self, change_methods: Sequence[str], changes_before_ns: int, others_before_ns: int) -> int:
+        """Delete some entries that are older; return how many, 0 if none are left.
+
+        `change_methods`: methods whose calls are changes; others (refused calls, pictures shown) have another age.
+        """

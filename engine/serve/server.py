@@ -18,8 +18,10 @@ from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import PublishedVerdict
 from engine.runtime.certificate import RELOAD_S, Certificate, TlsFiles, WatchedCertificate
+from engine.runtime.descriptors import connections_within
+from engine.serve.access.audit_trail import AuditTrail
 from engine.serve.access.interceptor import CallInterceptor
-from engine.serve.access.rules import PACKAGE, RULES
+from engine.serve.access.rules import CHANGES, PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import REFRESH_S, TokenCache
 from engine.serve.port import AccessStore, HubPort
@@ -51,6 +53,8 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.server_handshake_timeout_ms", 10_000),  # also of a connection that never speaks HTTP/2; gRPC's own is 120 s
+    ("grpc.max_connection_idle_ms", 60_000),  # a client connects again for its next call
 )
 _START_S = 10.0
 _DAY_NS = 86_400 * NS_PER_S
@@ -85,6 +89,7 @@ class GrpcServer:
         self._metrics = metrics
         self._redact = redact
         self._own_socket = own_socket
+        self._audit = AuditTrail(access, metrics)
         self._health = HealthReporter(("", *SERVICES), unready)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
@@ -94,6 +99,7 @@ class GrpcServer:
         self._tasks: list[asyncio.Task[None]] = []
         self._address = ""
         self._certificate: WatchedCertificate | None = None
+        self._places_key = b""
 
     def start(self) -> str:
         """Bind and serve; return the address that was bound, with the port that the system chose for port 0.
@@ -126,6 +132,7 @@ class GrpcServer:
                 task.cancel()
             if self._server is not None:
                 await self._server.stop(grace_s)
+            await self._audit.flush()
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(grace_s + _START_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -145,6 +152,7 @@ class GrpcServer:
     async def _serve(self) -> None:
         settings = self._settings
         host, _ = host_port(settings.grpc_listen)
+        self._places_key = await asyncio.to_thread(self._access.places_key)
         tokens = TokenCache(self._access, open_without=is_loopback(host))
         if not tokens.any and not is_loopback(host):
             raise ConfigError(
@@ -152,9 +160,11 @@ class GrpcServer:
                 "make one with `patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
             )
         interceptor = CallInterceptor(
-            tokens, self._access, self._scoped_hub, self._metrics, open_reflection=settings.reflection == "open"
+            tokens, self._audit, self._scoped_hub, self._metrics, open_reflection=settings.reflection == "open"
         )
-        server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
+        connections_max = connections_within(settings.connections_max)
+        options = (*_OPTIONS, ("grpc.max_allowed_incoming_connections", connections_max))
+        server = grpc.aio.server(interceptors=[interceptor], options=options)
         page_size_max = settings.page_size_max
         cameras_pb2_grpc.add_CameraServiceServicer_to_server(CameraService(self._redact, page_size_max), server)
         patrol_pb2_grpc.add_PatrolServiceServicer_to_server(PatrolService(page_size_max), server)
@@ -175,6 +185,7 @@ class GrpcServer:
         upkeep = (
             self._refresh_tokens(tokens),
             interceptor.keep_checking_streams(),
+            self._audit.keep_writing(),
             self._prune_audit_log(),
             self._health.keep_showing(),
             self._reload_certificate(),
@@ -182,7 +193,7 @@ class GrpcServer:
         self._tasks = [asyncio.create_task(task) for task in upkeep]
 
     def _scoped_hub(self, actor: Actor) -> ScopedHub:
-        return ScopedHub(self._hub, actor, self._verdicts, self._findings)
+        return ScopedHub(self._hub, actor, self._verdicts, self._findings, self._places_key)
 
     async def _refresh_tokens(self, tokens: TokenCache) -> None:
         while True:
@@ -203,11 +214,12 @@ class GrpcServer:
             await asyncio.to_thread(self._certificate.check)
 
     async def _prune_audit_log(self) -> None:
-        """Delete entries older than serve.audit_days, a few at a time."""
+        """Delete entries older than serve.audit_days, or serve.audit_reads_days, a few at a time."""
         while True:
-            before_ns = wall_ns() - self._settings.audit_days * _DAY_NS
+            now_ns, settings = wall_ns(), self._settings
+            ages = now_ns - settings.audit_days * _DAY_NS, now_ns - settings.audit_reads_days * _DAY_NS
             try:
-                deleted = await asyncio.to_thread(self._access.prune, before_ns)
+                deleted = await asyncio.to_thread(self._access.prune, CHANGES, *ages)
             except PatrolError as error:
                 deleted = 0
                 structlog.get_logger().error("audit log not pruned", detail=str(error))

@@ -7,7 +7,7 @@ must not reach the engine: requests without a token from elsewhere, bodies that 
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 from google.protobuf.message import Message
@@ -34,6 +34,7 @@ BODY_S = 30.0
 STREAM_IN_S = 600.0
 """How long a call that takes a stream may take, as in the engine."""
 _CALL_S_MAX = 60.0
+_REFUSED_S = 2.0
 _THREAD_BYTES = 64 * 1024
 """A body or reply that is larger is read or written in a thread, so that others are answered meanwhile."""
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
@@ -83,7 +84,7 @@ class Gateway:
         method = match.route.method
         as_jpeg = is_picture(method.reply) and (call_path is not None or prefers_jpeg(request))
         request.scope[LABEL] = method.name
-        metadata = self._metadata(request)
+        metadata = await self._metadata(request, method)
         if method.streams_out:
             stack.enter_context(self._counted("_streams", self._settings.streams_max))
             message = await self._read(request, match)
@@ -119,15 +120,18 @@ class Gateway:
         message = f"{request.method} is not allowed here; allowed: {', '.join(verbs)}"
         raise refusal("UNIMPLEMENTED", "METHOD_NOT_ALLOWED", message, http=405, headers={"Allow": ", ".join(verbs)})
 
-    def _metadata(self, request: Request) -> list[tuple[str, str]]:
+    async def _metadata(self, request: Request, method: Method) -> list[tuple[str, str]]:
         """Return what the engine is told of the caller. Raises HttpError for one who needs a token and has none."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         host, port = request.client or ("", 0)
         has_token = scheme.lower() == "bearer" and bool(token.strip())
-        if not has_token:
-            self._admission.check_anonymous(host, request.headers)
         local = self._admission.is_trusted(host, request.headers)
         metadata = [(PEER_METADATA, f"{peer_text(host, port)} http"), (CALLER_METADATA, "local" if local else "remote")]
+        if not has_token and not local:
+            with self._counted("_calls", self._settings.calls_max), suppress(HttpError):
+                # The engine refuses it too, before it reads anything, and writes it to the audit log.
+                await self._engine.call(method, method.request(), metadata, _REFUSED_S)
+            self._admission.check_anonymous(host, request.headers)
         return [*metadata, ("authorization", f"Bearer {token.strip()}")] if has_token else metadata
 
     @contextmanager

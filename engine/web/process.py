@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -18,9 +19,11 @@ from engine.errors import ConfigError, ListenError, PatrolError
 from engine.metrics.web import WebMetrics
 from engine.runtime.certificate import RELOAD_S, TlsFiles, WatchedCertificate, server_context
 from engine.runtime.control import FAILED, STOP, Control
+from engine.runtime.descriptors import connections_within
 from engine.runtime.log import logger
 from engine.web.app import build_app
 from engine.web.channel import EngineChannel
+from engine.web.connections import BoundedProtocol, Loop
 
 EXIT_CANNOT_RUN = 2
 _HEADER_BYTES_MAX = 64 * 1024
@@ -100,8 +103,8 @@ def serve(
     Raises ConfigError if the TLS files cannot be read, ListenError if the address cannot be bound.
     """
     listener = bind(settings.web.listen)
-    with contextlib.closing(listener):
-        asyncio.run(_serve(settings, lambda: EngineChannel(engine, ca, own), listener, on_ready, watch))
+    with contextlib.closing(listener), asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(_serve(settings, lambda: EngineChannel(engine, ca, own), listener, on_ready, watch))
 
 
 async def _serve(
@@ -114,21 +117,24 @@ async def _serve(
     web = settings.web
     channel = connect()
     closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    app = build_app(web, settings.serve, channel, WebMetrics(), closing)
+    metrics = WebMetrics()
+    app = build_app(web, settings.serve, channel, metrics, closing)
+    connections_max = connections_within(web.connections_max)
+    protocol: Any = partial(BoundedProtocol, {}, connections_max, partial(metrics.refused, "connections"))
     options: dict[str, Any] = {}
     if web.tls_cert_file:
         options = {"ssl_certfile": web.tls_cert_file, "ssl_keyfile": web.tls_key_file}
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",  # it bounds the size of headers
+        http=protocol,  # h11: it bounds the size of headers
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         proxy_headers=False,  # a caller could name any address
         server_header=False,
-        limit_concurrency=web.connections_max,
+        limit_concurrency=connections_max,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,

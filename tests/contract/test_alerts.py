@@ -50,6 +50,7 @@ FIRES = {
     "PatrolVisitsExhausted": {'patrol_visits_total{outcome="exhausted",via="rtsp"}': "0x15 3x10"},
     "PatrolVisitsBreak": {'patrol_visits_total{outcome="internal",via="demux"}': "0x60 1x30"},
     "PatrolFloods": {'patrol_cameras_failing{reason="flood"}': "2x90"},
+    "PatrolCallsRefused": {'patrol_calls_refused_total{reason="token_invalid"}': "0x15 200x5"},
     "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
     "PatrolVerdictsLost": {'patrol_store_dropped_total{reason="queue_full"}': "0x15 3x10"},
     "PatrolLate": {

@@ -61,7 +61,7 @@ def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
 
 
 def test_a_service_cannot_reach_the_hub_past_the_scope() -> None:
-    scoped = ScopedHub(None, Actor("a", Role.VIEWER), None, None)  # type: ignore[arg-type]
+    scoped = ScopedHub(None, Actor("a", Role.VIEWER), None, None, b"")  # type: ignore[arg-type]
     assert all(name.startswith("_") for name in vars(scoped))
     for module in ("cameras", "patrol", "thumbnails", "canteens", "findings", "scheduler", "access"):
         source = inspect.getsource(__import__(f"engine.serve.services.{module}", fromlist=["x"]))

@@ -187,7 +187,8 @@ def test_the_audit_log_is_filtered_paged_and_pruned(store: Store) -> None:
     assert [entry.at_wall_ns for entry in access.entries(AuditQuery(actor="a", method="S/Put"))] == [3, 1]
     assert [entry.at_wall_ns for entry in access.entries(AuditQuery(region_prefix="1302"))] == [8, 6, 4, 2, 0]
     assert [entry.at_wall_ns for entry in access.entries(AuditQuery(from_wall_ns=3, until_wall_ns=5))] == [4, 3]
-    assert (access.prune(4), access.prune(4)) == (4, 0)
+    methods = ("S/Put", "S/Drop")
+    assert (access.prune(methods, 4, 0), access.prune(methods, 4, 0)) == (4, 0)
     assert len(access.entries(AuditQuery())) == 6
 
 

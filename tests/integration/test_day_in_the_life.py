@@ -8,6 +8,7 @@ import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,10 @@ from engine.model.kpi import KpiName, KpiQuery, LeagueQuery
 from engine.model.registry import CameraQuery
 from engine.model.spot_check import SpotCheckOrder
 from engine.model.verdict import Severity
+from engine.serve.messages.places import Places
+from engine.serve.messages.resume_token import encode_resume_token
+from engine.serve.streams.filters import FINDINGS, VERDICTS
+from engine.storage.db.store import Store
 from engine.storage.evidence.store import EvidenceStore
 from tests.support.county_day import CameraPorts, PatrolProcess, Tokens, WatchLog, camera_server, follow_watches
 from tests.support.ports import free_port
@@ -210,7 +215,7 @@ def test_a_day_in_the_life(
         assert heard.resumed >= 2
         _both_watches_brought_all_and_nothing_else(heard, province)
         _the_receiver_heard_of_the_county_alone(receiver, county, hob, board)
-        _nobody_looks_over_the_fence(ports, tokens, province, next_door, hob)
+        _nobody_looks_over_the_fence(tmp_path, ports, tokens, province, next_door, hob)
     patrol.stop()
     evidence = EvidenceStore(tmp_path / "ev", 10**9)
     told = [event for event, _ in heard.changes if event.finding_id == hob]
@@ -352,17 +357,26 @@ def _the_receiver_heard_of_the_county_alone(receiver: Receiver, county: PatrolCl
 
 
 def _nobody_looks_over_the_fence(
-    ports: CameraPorts, tokens: Tokens, province: PatrolClient, next_door: PatrolClient, hob: int
+    folder: Path,
+    ports: CameraPorts,
+    tokens: Tokens,
+    province: PatrolClient,
+    next_door: PatrolClient,
+    hob: int,
 ) -> None:
     (foreign,) = province.findings.list(FindingQuery(region_prefix=NEIGHBOUR))
     next_door.findings.acknowledge(foreign.finding_id, "石桥已知", request_id="stone-1")
     opening = next(next_door.findings.events(foreign.finding_id))
     draw = province.draw_spot_check(SpotCheckOrder(size=1, seed=7, region_prefix=NEIGHBOUR)).spot_check
+    with closing(Store.open(f"sqlite:///{folder}/patrol.db")) as store:
+        places = Places(OWN, store.access.places_key())
     theirs = RequestNames(
         camera=STOVE, other_camera=STORE, region=NEIGHBOUR, site="bridge", finding=foreign.finding_id,
         digest=opening.evidence[0], visit=province.verdict(STOVE).visit_id, draw=draw.header.draw_id,
         token=tokens.numbers[f"inspector-{NEIGHBOUR}"], actor=f"inspector-{NEIGHBOUR}", uplink="nvr-stone",
-        request_id="stone-1", page_token=_page_token(tokens), own_camera=HOB, own_region=OWN,
+        request_id="stone-1", page_token=_page_token(tokens),
+        verdicts_from=encode_resume_token(0, VERDICTS, places), findings_from=encode_resume_token(0, FINDINGS, places),
+        own_camera=HOB, own_region=OWN,
         own_digest=_digest_of(province, hob), own_url=ports.url("clear"),
     )  # fmt: skip
     marks = (STOVE, STORE, NEIGHBOUR, "bridge", "石桥", "stone", theirs.digest, f"findings/{theirs.finding}")

@@ -83,7 +83,7 @@ def config_show(
                 f"{MASK} stands for a secret of the file; put it in again before you use the output", highlight=False
             )
         return
-    columns = ["key", "value", "default", "unit", "allowed", "reload", "meaning"]
+    columns = ["key", "value", "default", "unit", "allowed", "reload", "API", "meaning"]
     table = [
         [
             f"{r.section}.{r.key}",
@@ -92,6 +92,7 @@ def config_show(
             r.unit,
             r.allowed,
             "hot" if r.hot else "restart",
+            "no" if r.file_only else "yes",
             r.meaning,
         ]
         for r in rows(settings)

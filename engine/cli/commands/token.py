@@ -27,7 +27,7 @@ from engine.cli.options import (
 from engine.clock import NS_PER_S, wall_ns
 from engine.config import Settings
 from engine.errors import ConfigError, PatrolError
-from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
+from engine.model.access import ANONYMOUS, LOCAL, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.terminal.tables import show_table
 from engine.terminal.times import Times
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Bearer tokens of the API, kept in the database; the engine need not run.")
 
 _DAY_NS = 86_400 * NS_PER_S
-_OPERATOR = Actor("local", Role.ADMIN)
 
 
 class TokenAccess(Protocol):
@@ -113,7 +112,7 @@ def list_tokens(
     table = [
         [
             str(row.token_id),
-            row.name,
+            row.actor.name,
             row.role,
             row.region or "all",
             times.day(row.created_wall_ns),
@@ -152,6 +151,9 @@ def audit(
     method: Annotated[str, typer.Option(help="Only this call, such as CameraService/DeleteCamera.")] = "",
     days: Annotated[float, typer.Option(help="Only this many days back; 0: all that is kept.", min=0)] = 0.0,
     rows: Annotated[int, typer.Option(help="Entries to show at most.", min=1, max=100_000)] = 100,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Only changes: no refused calls, and no pictures that were shown.")
+    ] = False,
     utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -159,9 +161,19 @@ def audit(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """List what was changed, when, by whom, and the outcome; newest first."""
-    from_ns = wall_ns() - round(days * _DAY_NS) if days else 0
-    query = AuditQuery(actor=actor, method=method, from_wall_ns=from_ns, page_size=min(rows, 1000))
+    """List what was changed, which calls were refused, and which pictures were shown: when, by whom, and the outcome.
+
+    The newest come first.
+    """
+    from engine.serve.access.rules import CHANGES
+
+    query = AuditQuery(
+        actor=actor,
+        method=method,
+        from_wall_ns=wall_ns() - round(days * _DAY_NS) if days else 0,
+        page_size=min(rows, 1000),
+        change_methods=CHANGES if changes else (),
+    )
     settings = settings_of(config)
     times = times_of(settings, utc)
     with _token_access(settings, server, token, ca) as access:
@@ -176,8 +188,8 @@ def audit(
         [
             times.day(entry.at_wall_ns),
             entry.actor.name,
-            entry.actor.role,
-            entry.method,
+            "-" if entry.actor == ANONYMOUS else entry.actor.role,
+            entry.method or "-",
             entry.resource,
             entry.outcome,
             entry.peer,
@@ -194,7 +206,7 @@ class _DatabaseTokens:
         self._access = access
 
     def create_token(self, order: TokenOrder) -> tuple[Token, str]:
-        created = self._access.create_token(order, _OPERATOR.name, wall_ns())
+        created = self._access.create_token(order, LOCAL.name, wall_ns())
         self._audit("AccessService/CreateToken", order.name)
         return created
 
@@ -215,7 +227,7 @@ class _DatabaseTokens:
             query = replace(query, before_id=page[-1].entry_id)
 
     def _audit(self, method: str, resource: str) -> None:
-        self._access.note(AuditEntry(wall_ns(), _OPERATOR, method, resource, "OK", "command line"))
+        self._access.note(AuditEntry(wall_ns(), LOCAL, method, resource, "OK", "command line"))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Describes in few words what a call changes, for the audit log: names and numbers, never a secret. Pure."""
+"""Describes in few words what a call is about, for the audit log: names and numbers, never a secret. Pure."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def subject_of(request: Message) -> str:
 
 
 def _described(name: str, value: Any) -> str:
-    if name in ("name", "camera_id", "region_prefix", "uplink", "host", "display_name"):
+    if name in ("name", "camera_id", "region_prefix", "uplink", "host", "display_name", "verdict", "parent"):
         return str(value)
     if name == "names" or name == "cameras":
         named = [str(item) for item in value[:_NAMED_MAX]]
@@ -29,6 +29,6 @@ def _described(name: str, value: Any) -> str:
         return f"configuration of {len(value)} characters"
     if name == "camera" and isinstance(value, str):
         return value
-    if name in ("camera", "canteen", "token", "scope"):
+    if name in ("camera", "canteen", "token", "scope", "filter"):
         return subject_of(value)
     return ""

@@ -15,18 +15,16 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from engine.clock import wall_ns
 from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, UnauthenticatedError
 from engine.metrics import Metrics
-from engine.model.access import OUTCOME_PENDING, PEER_METADATA, Actor, AuditEntry
+from engine.model.access import PEER_METADATA, Actor
 from engine.serve.access import request_fields
 from engine.serve.access.audit_subject import subject_of
-from engine.serve.access.audit_trail import AuditTrail
+from engine.serve.access.audit_trail import NOT_IN_REGION, AuditTrail, actor_of, refusal_of
 from engine.serve.access.idempotency import ReplyCache
 from engine.serve.access.rules import RegionCheck, Rule, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import TokenCache
-from engine.serve.port import AccessStore
 from engine.serve.status import UnknownMethodError, status_code, status_of
 from engine.serve.streams.response_streams import Context, ResponseStreams
 
@@ -34,7 +32,6 @@ _OPEN = "/grpc.health.v1.Health/"
 """Needs no token, so that a load balancer can call it."""
 _CALL_S_MAX = 60.0
 _STREAM_IN_S_MAX = 600.0
-_PEER_CHARS_MAX = 64
 _METHOD_CHARS_MAX = 200
 
 
@@ -62,13 +59,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(
         self,
         tokens: TokenCache,
-        store: AccessStore,
+        audit: AuditTrail,
         scoped_hub: Callable[[Actor], ScopedHub],
         metrics: Metrics,
         open_reflection: bool = False,
     ) -> None:
         self._tokens = tokens
-        self._trail = AuditTrail(store, metrics)
+        self._audit = audit
         self._scoped_hub = scoped_hub
         self._metrics = metrics
         self._open_reflection = open_reflection
@@ -128,6 +125,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             try:
                 self._tokens.authenticate(context.invocation_metadata())
             except UnauthenticatedError as error:
+                await self._refuse(path.strip("/"), context, None, error, status_code(error).name)
                 await context.abort_with_status(rpc_status.to_status(status_of(error, path.strip("/"))))
             async for reply in handler.stream_stream(requests, context):
                 yield reply
@@ -193,12 +191,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             outcome = status_code(error).name
             if outcome == "INTERNAL":
                 structlog.get_logger().error("call failed", method=method.name, exc_info=error)
-            await self._audit(method, call, outcome)
+            if not await self._refuse(method.name, context, call, error, outcome):
+                await self._note(method, call, outcome)
             call = None
             await context.abort_with_status(rpc_status.to_status(status_of(error, method.name)))
         finally:
             self._metrics.rpc(f"/{method.name}", outcome, time.perf_counter() - began_s)
-            await self._audit(method, call, outcome)
+            await self._note(method, call, outcome)
 
     def _authorise(self, method: "_Method", call: Call) -> None:
         """Raise DeniedError if the role of the caller, or its region, does not allow the method."""
@@ -215,12 +214,33 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def _begin_change(self, method: "_Method", call: Call) -> None:
         """Note a change in the audit log before it is carried out. Raises StoreError if that cannot be done."""
         if method.rule.changes:
-            call.audit_id = await self._trail.begin(_audit_entry(method, call, OUTCOME_PENDING))
+            call.audit_id = await self._audit.begin(call.actor, method.name, call.subject, _peer(call.context))
 
-    async def _audit(self, method: "_Method", call: Call | None, outcome: str) -> None:
-        """Note in the audit log how a change ended, before it is answered."""
-        if call is not None and method.rule.changes:
-            await self._trail.end(_audit_entry(method, call, outcome))
+    async def _note(self, method: "_Method", call: Call | None, outcome: str) -> None:
+        """Write to the audit log, before the call is answered, how its change ended and which pictures it shows."""
+        if call is None:
+            return
+        peer = _peer(call.context)
+        is_hidden = call.hub.hidden and not (method.rule.changes and outcome == "OK")
+        if call.audit_id or (method.rule.changes and not is_hidden):
+            await self._audit.end(call.actor, method.name, call.subject, outcome, peer, call.audit_id)
+            if is_hidden:
+                self._audit.count_refused(NOT_IN_REGION)
+        elif is_hidden:
+            await self._audit.refused(call.actor, method.name, call.subject, NOT_IN_REGION, outcome, peer)
+        if call.hub.shown:
+            await self._audit.shown(call.actor, method.name, call.hub.shown, peer)
+
+    async def _refuse(self, method: str, context: Context, call: Call | None, error: Exception, outcome: str) -> bool:
+        """Record a call that was refused; return False if the error is no refusal, or the call's line is begun."""
+        reason = refusal_of(error)
+        if reason and call is not None and call.audit_id:
+            self._audit.count_refused(reason)
+        elif reason:
+            actor, subject = (actor_of(error), "") if call is None else (call.actor, call.subject)
+            await self._audit.refused(actor, method, subject, reason, outcome, _peer(context))
+            return True
+        return False
 
 
 class _Method:
@@ -256,11 +276,6 @@ def _unknown_method(path: str) -> Any:
         await context.abort_with_status(rpc_status.to_status(status_of(error, name[:_METHOD_CHARS_MAX])))
 
     return grpc.stream_stream_rpc_method_handler(end)
-
-
-def _audit_entry(method: _Method, call: Call, outcome: str) -> AuditEntry:
-    peer = _peer(call.context)[:_PEER_CHARS_MAX]
-    return AuditEntry(wall_ns(), call.actor, method.name, call.subject, outcome, peer, call.audit_id)
 
 
 def _peer(context: Context) -> str:

@@ -112,6 +112,11 @@ RULES: dict[str, dict[str, Rule]] = {
     },
 }
 
+CHANGES = tuple(
+    f"{service}/{method}" for service, rules in RULES.items() for method, rule in rules.items() if rule.changes
+)
+"""The methods whose calls the audit log keeps longest."""
+
 
 def rule_of(path: str) -> Rule | None:
     """Return the rule of a path such as `/patrol.v1.CameraService/GetCamera`; None if it is no method of patrol.v1."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from engine.errors import ErrorReason, NotFoundError
 from engine.model.access import Actor
@@ -20,24 +21,50 @@ from engine.model.findings import (
 )
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.serve.access.not_found import no_finding
+from engine.serve.messages.places import Places
+from engine.serve.messages.resource_names import numbered_name
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import FindingFilter
 
+Found = TypeVar("Found")
+
 
 class ScopedFindings:
-    """Calls the ledger on behalf of one caller. Raises whatever it raises; see LedgerPort in serve/port.py."""
+    """Calls the ledger on behalf of one caller. Raises whatever it raises; see LedgerPort in serve/port.py.
 
-    def __init__(self, hub: HubPort, actor: Actor, findings: Broadcast[LoggedEvent]) -> None:
+    `places`: writes the caller's page tokens and resume tokens.
+    """
+
+    def __init__(self, hub: HubPort, actor: Actor, findings: Broadcast[LoggedEvent], places: Places) -> None:
         self._hub = hub
         self._actor = actor
         self._region = actor.region
         self._findings = findings
+        self._places = places
+        self._hidden = False
+        self._shown_pictures: list[str] = []
+
+    @property
+    def places(self) -> Places:
+        """What writes the caller's page tokens and resume tokens."""
+        return self._places
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the call named something that is not in the caller's region, or does not exist: the audit log must
+        not tell the one from the other."""
+        return self._hidden
+
+    @property
+    def shown(self) -> list[str]:
+        """The pictures that the call shows."""
+        return self._shown_pictures
 
     async def finding(self, finding_id: int) -> Finding | None:
         """Return a finding; None if there is none, or it is of another region."""
         finding = await self._hub.ledger.finding(finding_id)
-        return finding if finding is not None and self._actor.sees(finding.subject.region) else None
+        return self._seen(finding if finding is not None and self._actor.sees(finding.subject.region) else None)
 
     async def findings(self, query: FindingQuery) -> FindingPage:
         """Return a page of findings of the caller's region."""
@@ -77,6 +104,9 @@ class ScopedFindings:
         picture = await self._hub.pictures.finding_picture(
             finding, events, event_number, which, side_px_max, annotated=annotated, if_none_match=if_none_match
         )
+        if not picture.not_modified:
+            place = f"/events/{event_number}" if event_number else ""
+            self._shown_pictures.append(f"{numbered_name('findings', finding_id)}{place} {which}")
         return finding, picture
 
     async def act(self, command: FindingCommand) -> Finding:
@@ -90,6 +120,7 @@ class ScopedFindings:
         known = await self._hub.ledger.findings_of([command.finding_id for command in commands])
         own = {finding_id for finding_id, finding in known.items() if self._actor.sees(finding.subject.region)}
         allowed = [command for command in commands if command.finding_id in own]
+        self._hide(len(allowed) < len(commands))
         outcomes = iter(await self._hub.ledger.act_all(allowed, self._actor))
         return tuple(
             next(outcomes) if command.finding_id in own else no_finding(command.finding_id) for command in commands
@@ -118,11 +149,20 @@ class ScopedFindings:
     async def watch_findings(self, query: FindingQuery, after: int) -> AsyncGenerator[bytes, None]:
         """Yield encoded replies with findings of the caller's region; raises as Broadcast.messages does."""
         with self._findings.admitted():
-            async for message in self._findings.messages(after, FindingFilter(query, self._region)):
+            async for message in self._findings.messages(after, FindingFilter(query, self._places)):
                 yield message
 
     def _narrowed(self, prefix: str) -> str | None:
         """The part of a region that the caller sees; None if it sees no part."""
         if prefix.startswith(self._region):
             return prefix
-        return self._region if self._region.startswith(prefix) else None
+        return self._seen(self._region if self._region.startswith(prefix) else None)
+
+    def _seen(self, found: Found | None) -> Found | None:
+        """Return what was found, and note if it is nothing."""
+        self._hide(found is None)
+        return found
+
+    def _hide(self, hidden: bool) -> None:
+        """Note that something is not in the caller's region; a token of all regions is refused nothing for that."""
+        self._hidden |= hidden and bool(self._region)

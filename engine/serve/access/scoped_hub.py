@@ -7,7 +7,8 @@ does not exist. A test ensures that it has a method for each method of the ports
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError
+from engine.clock import wall_ns
+from engine.errors import DeniedError, ErrorReason, ExistsError, InvalidArgumentError, NotFoundError
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
@@ -31,6 +32,8 @@ from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.serve.access.not_found import no_camera
 from engine.serve.access.scoped_findings import ScopedFindings
+from engine.serve.messages.places import Places
+from engine.serve.messages.resource_names import verdict_name
 from engine.serve.port import HubPort
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import VerdictFilter
@@ -45,15 +48,15 @@ class ScopedHub(ScopedFindings):
     """Calls the hub on behalf of one caller. Raises whatever the hub raises; see serve/port.py."""
 
     def __init__(
-        self, hub: HubPort, actor: Actor, verdicts: Broadcast[PublishedVerdict], findings: Broadcast[LoggedEvent]
+        self,
+        hub: HubPort,
+        actor: Actor,
+        verdicts: Broadcast[PublishedVerdict],
+        findings: Broadcast[LoggedEvent],
+        places_key: bytes,
     ) -> None:
-        super().__init__(hub, actor, findings)
+        super().__init__(hub, actor, findings, Places(actor.region, places_key))
         self._verdicts = verdicts
-
-    @property
-    def region(self) -> str:
-        """The caller's region; page tokens are bound to it."""
-        return self._region
 
     def require_all_regions(self) -> None:
         """Raise DeniedError unless the caller's token is of all regions."""
@@ -72,17 +75,18 @@ class ScopedHub(ScopedFindings):
         as bad rows."""
         if not self._region:
             return await self._hub.import_cameras(cameras, keep_good, validate_only)
-        foreign = set(await self._foreign([camera.camera_id for camera in cameras]))
+        regions = await self._hub.regions([camera.camera_id for camera in cameras])
         on_foreign_uplinks = await self._hub.on_foreign_uplinks(cameras, self._region)
         problems = {}
         for index, camera in enumerate(cameras):
             if not self._actor.sees(camera.region):
                 allowed = f"outside the region of this token; allowed: {self._region} and what lies within"
                 problems[index] = RowProblem(index, "region", camera.region, allowed)
-            elif camera.camera_id in foreign:
-                problems[index] = RowProblem(index, "camera_id", camera.camera_id, "this token cannot use this id")
+            elif not self._may_use(camera.camera_id, regions.get(camera.camera_id)):
+                problems[index] = RowProblem(index, "camera_id", camera.camera_id, self._own_names("ids"))
             elif camera.camera_id in on_foreign_uplinks:
                 problems[index] = RowProblem(index, "uplink", camera.uplink, _FOREIGN_UPLINK)
+        self._hide(bool(problems))
         if problems and not keep_good:
             return ImportReport(problems=tuple(problems.values()))
         own = [index for index in range(len(cameras)) if index not in problems]
@@ -111,7 +115,7 @@ class ScopedHub(ScopedFindings):
     async def camera(self, camera_id: str) -> CameraStatus | None:
         """Return a camera; None if it is unknown or of another region."""
         status = await self._hub.camera(camera_id)
-        return status if status is not None and self._actor.sees(status.camera.region) else None
+        return self._seen(status if status is not None and self._actor.sees(status.camera.region) else None)
 
     async def registered(self, camera_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that are in the registry and in the caller's region."""
@@ -152,7 +156,7 @@ class ScopedHub(ScopedFindings):
     async def watch_verdicts(self, verdict_filter: VerdictFilter, after: int) -> AsyncGenerator[bytes, None]:
         """Yield encoded replies with verdicts of the caller's region; raises as Broadcast.messages does."""
         with self._verdicts.admitted():
-            async for message in self._verdicts.messages(after, replace(verdict_filter, scope=self._region)):
+            async for message in self._verdicts.messages(after, replace(verdict_filter, places=self._places)):
                 yield message
 
     async def verdict_events(self, after: int) -> AsyncGenerator[Sequence[PublishedVerdict], None]:
@@ -178,15 +182,16 @@ class ScopedHub(ScopedFindings):
         """None for a camera of another region."""
         if not await self._sees(camera_id):
             return None
-        return await self._hub.pictures.picture(
+        picture = await self._hub.pictures.picture(
             camera_id, visit_id, side_px_max, annotated=annotated, sha256=sha256, if_none_match=if_none_match
         )
+        return self._show(camera_id, picture)
 
     async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
         """None for a camera that is unknown or of another region."""
         if await self.camera(camera_id) is None:
             return None
-        return await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match)
+        return self._show(camera_id, await self._hub.pictures.thumbnail(camera_id, side_px_max, if_none_match))
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Counts of the caller's region; how the machine goes is told to those who see all of it."""
@@ -249,7 +254,7 @@ class ScopedHub(ScopedFindings):
             latest = next(iter(await self.spot_checks()), None)
             return None if latest is None else await self._hub.spot_check(latest.draw_id)
         check = await self._hub.spot_check(draw_id)
-        return check if check is not None and self._actor.sees(check.header.region_prefix) else None
+        return self._seen(check if check is not None and self._actor.sees(check.header.region_prefix) else None)
 
     async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
         """Return the spot checks that were drawn from within the caller's region."""
@@ -274,7 +279,7 @@ class ScopedHub(ScopedFindings):
 
     async def canteen(self, canteen_id: str) -> Canteen | None:
         """Return a canteen as far as the caller's region and role show it; None if its region has none of this id."""
-        canteen = await self._hub.canteens.canteen(canteen_id, self._region)
+        canteen = self._seen(await self._hub.canteens.canteen(canteen_id, self._region))
         return None if canteen is None else self._shown(canteen)
 
     async def canteens(self, query: CanteenQuery) -> CanteenPage:
@@ -285,11 +290,13 @@ class ScopedHub(ScopedFindings):
     async def store_canteen(self, canteen: StoredCanteen) -> None:
         """Store a canteen. Raises InvalidArgumentError if its region, or its id, is not for the caller to use."""
         if not self._actor.sees(canteen.region):
+            self._hide(True)
             allowed = f"allowed: {self._region} and what lies within"
             raise InvalidArgumentError("canteen.region", f"{canteen.region!r} is not of this token; {allowed}")
         owner = await self._hub.canteens.owner(canteen.canteen_id)
-        if owner is not None and not self._actor.sees(owner):
-            raise InvalidArgumentError("canteen.name", "this token cannot use this id")
+        if not self._may_use(canteen.canteen_id, owner):
+            self._hide(True)
+            raise InvalidArgumentError("canteen.name", self._own_names("ids"))
         await self._hub.canteens.store(canteen)
 
     def _shown(self, canteen: Canteen) -> Canteen:
@@ -299,14 +306,24 @@ class ScopedHub(ScopedFindings):
         return replace(canteen, details=replace(canteen.details, phone=""))
 
     async def create_token(self, order: TokenOrder) -> tuple[Token, str]:
-        """Create a token. Raises DeniedError unless its region lies within the caller's."""
+        """Create a token. Raises DeniedError unless its region lies within the caller's, InvalidArgumentError unless
+        its name begins with the caller's region: with any other it might learn that somebody elsewhere has it."""
         if not self._actor.sees(order.region):
             raise DeniedError(
                 f"region {order.region!r} is not within that of your token, {self._region}; give one that is",
                 reason=ErrorReason.REGION_NOT_ALLOWED,
                 metadata={"region": self._region, "region_needed": order.region},
             )
-        return await self._hub.create_token(order, self._actor)
+        refused = InvalidArgumentError("token.display_name", f"{order.name!r} {self._own_names('names')}")
+        if not order.name.startswith(self._region):
+            raise refused
+        try:
+            return await self._hub.create_token(order, self._actor)
+        except ExistsError as error:
+            namesakes = [token for token in await self.tokens() if token.name == order.name]
+            if any(token.is_valid(wall_ns()) for token in namesakes):
+                raise
+            raise refused from error  # it is a token of another region that has this name
 
     async def tokens(self) -> tuple[Token, ...]:
         """Return the tokens whose region lies within the caller's."""
@@ -315,6 +332,7 @@ class ScopedHub(ScopedFindings):
     async def revoke_token(self, token_id: int) -> Token | None:
         """Revoke a token; None if there is none, or its region lies outside the caller's."""
         visible = {token.token_id for token in await self.tokens()}
+        self._hide(token_id not in visible)
         return await self._hub.revoke_token(token_id) if token_id in visible else None
 
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
@@ -326,14 +344,28 @@ class ScopedHub(ScopedFindings):
 
     async def _own(self, camera_ids: Sequence[str]) -> list[str]:
         """The ids that are not those of cameras in another region; unknown ids are among them."""
-        foreign = set(await self._foreign(camera_ids))
+        if not self._region:
+            return list(camera_ids)
+        regions = await self._hub.regions(camera_ids)
+        foreign = {camera_id for camera_id, region in regions.items() if not self._actor.sees(region)}
+        self._hide(bool(foreign) or len(regions) < len(set(camera_ids)))
         return [camera_id for camera_id in camera_ids if camera_id not in foreign]
 
-    async def _foreign(self, camera_ids: Sequence[str]) -> list[str]:
-        if not self._region:
-            return []
-        regions = await self._hub.regions(camera_ids)
-        return [camera_id for camera_id, region in regions.items() if not self._actor.sees(region)]
+    def _may_use(self, resource_id: str, region: str | None) -> bool:
+        """Whether the caller may store a camera or canteen with this id. `region`: of the one with it; None: none has.
+
+        New ids begin with the caller's region: with any other it might learn that one elsewhere has it.
+        """
+        return resource_id.startswith(self._region) if region is None else self._actor.sees(region)
+
+    def _own_names(self, what: str) -> str:
+        return f"cannot be given with this token, which is of region {self._region}; give new {what} that begin with it"
+
+    def _show(self, camera_id: str, picture: RenderedPicture | None) -> RenderedPicture | None:
+        """Note that a caller is shown a picture, unless it is told that it has it already."""
+        if picture is not None and not picture.not_modified:
+            self._shown_pictures.append(verdict_name(camera_id, picture.visit_id))
+        return picture
 
     async def _check_pause_scope(self, scope: PauseScope) -> None:
         if scope.kind is PauseKind.CAMERA:

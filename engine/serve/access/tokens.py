@@ -12,16 +12,23 @@ import structlog
 
 from engine.clock import wall_ns
 from engine.errors import ErrorReason, PatrolError, UnauthenticatedError
-from engine.model.access import CALLER_METADATA, Actor, Role, Token, token_digest
+from engine.model.access import CALLER_METADATA, LOCAL, Actor, Token, token_digest
 from engine.runtime.log import report, time_text
 from engine.runtime.log_events import TOKEN_CREATED, TOKEN_REVOKED
 from engine.serve.port import AccessStore
 
 REFRESH_S = 2.0
 """A token that another process made or revoked is noticed after at most this long."""
-LOCAL = Actor("local", Role.ADMIN)
-"""The actor of all calls while there are no tokens; the server listens only on loopback then."""
 _SCHEME = "bearer "
+
+
+class TokenEndedError(UnauthenticatedError):
+    """The call carries a token that is revoked or expired. `actor`: whose it was; the caller is not told."""
+
+    def __init__(self, message: str, token: Token) -> None:
+        ended = "revoked" if token.revoked_wall_ns else "expired"
+        super().__init__(message, reason=ErrorReason.TOKEN_ENDED, metadata={"ended": ended})
+        self.actor = token.actor
 
 
 class TokenCache:
@@ -90,8 +97,7 @@ def _unauthenticated(sent: bool, token: Token | None) -> UnauthenticatedError:
     """Return the error for a call without a token (not `sent`), with an unknown one, or with one that has ended."""
     message = "no valid token; send metadata authorization: Bearer TOKEN, as `patrol token create` printed it"
     if token is not None:
-        ended = "revoked" if token.revoked_wall_ns else "expired"
-        return UnauthenticatedError(message, reason=ErrorReason.TOKEN_ENDED, metadata={"ended": ended})
+        return TokenEndedError(message, token)
     return UnauthenticatedError(message, reason=ErrorReason.TOKEN_INVALID if sent else ErrorReason.TOKEN_MISSING)
 
 

@@ -1,6 +1,6 @@
 """Converts tokens and entries of the audit log to messages of patrol.v1 and back. Pure."""
 
-from engine.model.access import Actor, AuditEntry, Role, Token, TokenOrder
+from engine.model.access import ANONYMOUS, Actor, AuditEntry, Role, Token, TokenOrder
 from engine.serve.messages.convert import timestamp, wall_ns_of
 from engine.serve.messages.resource_names import number_of, numbered_name
 from patrol.v1 import access_pb2
@@ -63,7 +63,7 @@ def entry_message(entry: AuditEntry) -> access_pb2.AuditEntry:
         name=numbered_name("auditEntries", entry.entry_id),
         time=timestamp(entry.at_wall_ns),
         actor=entry.actor.name,
-        role=_ROLE_NUMBER[entry.actor.role],
+        role=access_pb2.ROLE_UNSPECIFIED if entry.actor == ANONYMOUS else _ROLE_NUMBER[entry.actor.role],
         region=entry.actor.region,
         method=entry.method,
         resource=entry.resource,
@@ -76,7 +76,7 @@ def entry_of(message: access_pb2.AuditEntry) -> AuditEntry:
     """Return the entry of the audit log in a message."""
     return AuditEntry(
         at_wall_ns=wall_ns_of(message.time),
-        actor=Actor(message.actor, _ROLE[message.role], message.region),
+        actor=Actor(message.actor, _ROLE[message.role], message.region) if message.role else ANONYMOUS,
         method=message.method,
         resource=message.resource,
         outcome=message.outcome,

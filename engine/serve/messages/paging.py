@@ -4,12 +4,12 @@ A token holds the place where the next page begins, not a number of rows, so tha
 repeat nor skip others. It also holds a digest of the query, so that it is refused with any other query.
 """
 
-import base64
 import hashlib
 import json
 from typing import Any, NoReturn
 
 from engine.errors import ErrorReason, InvalidArgumentError
+from engine.serve.messages.places import Places
 
 PAGE_SIZE = 100
 """Rows of a page if the request does not say."""
@@ -18,16 +18,20 @@ _NUMBER_MAX = 2**63 - 1
 
 
 class PageTokens:
-    """The page tokens of one query. `query`: all that its pages depend on, with the caller's region; JSON values."""
+    """The page tokens of one query. `what`: is listed. `places`: of the caller. `query`: all that the pages depend on
+    beside the caller's region; JSON values."""
 
-    def __init__(self, *query: Any) -> None:
-        self._digest = hashlib.blake2b(json.dumps(query).encode(), digest_size=_DIGEST_BYTES).digest()
+    def __init__(self, what: str, places: Places, *query: Any) -> None:
+        self._about = f"page {what}"
+        self._places = places
+        depends_on = json.dumps((what, places.region, *query)).encode()
+        self._digest = hashlib.blake2b(depends_on, digest_size=_DIGEST_BYTES).digest()
 
     def token(self, place: Any) -> str:
         """Return the token of a page that begins at `place`, a JSON value; empty for None: there is no next page."""
         if place is None:
             return ""
-        return base64.urlsafe_b64encode(self._digest + json.dumps(place).encode()).decode()
+        return self._places.token(self._about, self._digest + json.dumps(place).encode())
 
     def number(self, token: str) -> int:
         """Return the place in a token, a number; 0 for an empty token. Raises InvalidArgumentError for a bad one."""
@@ -56,8 +60,8 @@ class PageTokens:
         if not token:
             return default
         try:
-            raw = base64.urlsafe_b64decode(token.encode())
-            if raw[:_DIGEST_BYTES] == self._digest:
+            raw = self._places.place(self._about, token)
+            if raw is not None and raw[:_DIGEST_BYTES] == self._digest:
                 return json.loads(raw[_DIGEST_BYTES:])
         except ValueError:
             pass

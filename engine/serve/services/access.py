@@ -6,6 +6,7 @@ from engine.clock import wall_ns
 from engine.errors import ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.access import AuditQuery
 from engine.serve.access.interceptor import Call
+from engine.serve.access.rules import CHANGES
 from engine.serve.messages.access import created_message, entry_message, order_of, token_message
 from engine.serve.messages.convert import wall_ns_of
 from engine.serve.messages.paging import PageTokens, page_size_of
@@ -32,7 +33,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
     async def ListTokens(self, request: access_pb2.ListTokensRequest, call: Call) -> access_pb2.ListTokensResponse:
         """Return a page of tokens."""
         size = page_size_of(request.page_size, self._page_size_max)
-        pages = PageTokens("tokens", call.hub.region, request.show_ended)
+        pages = PageTokens("tokens", call.hub.places, request.show_ended)
         after, now_ns = pages.number(request.page_token), wall_ns()
         tokens = [
             token
@@ -65,7 +66,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         start_ns, end_ns = wall_ns_of(audit_filter.start_time), wall_ns_of(audit_filter.end_time)
         if end_ns and end_ns < start_ns:
             raise InvalidArgumentError("filter.end_time", "lies before filter.start_time; exchange the two")
-        pages = PageTokens("audit", call.hub.region, audit_filter.SerializeToString(deterministic=True).hex())
+        pages = PageTokens("audit", call.hub.places, audit_filter.SerializeToString(deterministic=True).hex())
         entries = await call.hub.audit_entries(
             AuditQuery(
                 actor=audit_filter.actor,
@@ -74,6 +75,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
                 until_wall_ns=end_ns,
                 page_size=size + 1,
                 before_id=pages.number(request.page_token),
+                change_methods=CHANGES if audit_filter.changes_only else (),
             )
         )
         return access_pb2.ListAuditEntriesResponse(

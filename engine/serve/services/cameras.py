@@ -60,7 +60,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         check_mask(request.read_mask, _CAMERA, "read_mask")
         query = self._query(request)
         asked = request.filter.SerializeToString(deterministic=True).hex()
-        pages = PageTokens("cameras", call.hub.region, asked, query.order, query.descending)
+        pages = PageTokens("cameras", call.hub.places, asked, query.order, query.descending)
         place = pages.texts(request.page_token, 2)
         page = await call.hub.list_cameras(replace(query, after=CameraCursor(*place) if place else None))
         mark = page.next_after
@@ -106,7 +106,7 @@ class CameraService(cameras_pb2_grpc.CameraServiceServicer):
         """Add a camera. Raises ExistsError if its id is taken."""
         camera = camera_of(request.camera, request.camera_id)
         async with self._change_lock:
-            if await call.hub.camera(camera.camera_id) is not None:
+            if await call.hub.registered([camera.camera_id]):
                 name = camera_name(camera.camera_id)
                 raise ExistsError(
                     f"camera {camera.camera_id!r} is in the registry already; change it with UpdateCamera",

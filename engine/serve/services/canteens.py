@@ -50,7 +50,7 @@ class CanteenService(canteens_pb2_grpc.CanteenServiceServicer):
             bool(descending),
             page_size_of(request.page_size, self._page_size_max),
         )
-        pages = PageTokens("canteens", call.hub.region, query.region_prefix, query.text, query.order, query.descending)
+        pages = PageTokens("canteens", call.hub.places, query.region_prefix, query.text, query.order, query.descending)
         place = pages.texts(request.page_token, 2)
         page = await call.hub.canteens(replace(query, after=(place[0], place[1]) if place else None))
         return canteens_pb2.ListCanteensResponse(

@@ -27,6 +27,7 @@ from engine.serve.messages.pictures import finding_picture_of, picture_message
 from engine.serve.messages.resource_names import number_of
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
 from engine.serve.status import status_of
+from engine.serve.streams.filters import FINDINGS
 from patrol.v1 import findings_pb2, findings_pb2_grpc, patrol_pb2
 
 
@@ -49,7 +50,7 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         """Return a page of findings."""
         order, descending = order_of(request.order_by)
         filtered = request.filter.SerializeToString(deterministic=True).hex()
-        pages = PageTokens("findings", call.hub.region, filtered, order, descending)
+        pages = PageTokens("findings", call.hub.places, filtered, order, descending)
         place = pages.numbers(request.page_token, 2)
         query = replace(
             query_of(request.filter),
@@ -79,7 +80,7 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         """Return a page of the events of a finding."""
         finding_id = number_of(request.parent)
         size = page_size_of(request.page_size, self._page_size_max)
-        pages = PageTokens("finding events", call.hub.region, finding_id)
+        pages = PageTokens("finding events", call.hub.places, finding_id)
         after = pages.number(request.page_token)
         events = [event for event in await call.hub.finding_events(finding_id) if event.number > after]
         return findings_pb2.ListFindingEventsResponse(
@@ -138,9 +139,12 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
     async def WatchFindings(self, request: findings_pb2.WatchFindingsRequest, call: Call) -> AsyncIterator[bytes]:
         """Send events of the ledger as they are stored."""
         query = query_of(request.filter)
-        after = decode_resume_token(request.resume_token) if request.resume_token else await call.hub.finding_head()
+        if request.resume_token:
+            after = decode_resume_token(request.resume_token, FINDINGS, call.hub.places)
+        else:
+            after = await call.hub.finding_head()
         if not request.resume_token:
-            yield encode_watch_token(encode_resume_token(after))
+            yield encode_watch_token(encode_resume_token(after, FINDINGS, call.hub.places))
         async with aclosing(call.hub.watch_findings(query, after)) as messages:
             async for message in messages:
                 yield message

@@ -19,7 +19,7 @@ from engine.serve.messages.pictures import picture_message
 from engine.serve.messages.resource_names import LATEST, camera_id_of, camera_ids_of, camera_name, verdict_ids_of
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
 from engine.serve.services.thumbnails import thumbnail, thumbnails
-from engine.serve.streams.filters import VerdictFilter
+from engine.serve.streams.filters import VERDICTS, VerdictFilter
 from patrol.v1 import patrol_pb2, patrol_pb2_grpc, pictures_pb2, verdicts_pb2
 
 CHECK_NOW_S_MAX = 600.0
@@ -101,7 +101,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         """Return a page of the verdicts on a camera."""
         camera_id = camera_id_of(request.parent, "parent")
         size = page_size_of(request.page_size, self._page_size_max)
-        pages = PageTokens("verdicts", call.hub.region, camera_id)
+        pages = PageTokens("verdicts", call.hub.places, camera_id)
         if await call.hub.camera(camera_id) is None:
             raise no_camera(camera_id)
         verdicts = await call.hub.verdicts(camera_id, pages.number(request.page_token), size + 1)
@@ -126,12 +126,15 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
             request.filter.changes_only,
             view=view_of(request.view, View.FULL),
         )
-        after = decode_resume_token(request.resume_token) if request.resume_token else await call.hub.verdict_head()
+        if request.resume_token:
+            after = decode_resume_token(request.resume_token, VERDICTS, call.hub.places)
+        else:
+            after = await call.hub.verdict_head()
         if request.with_current:
             async for reply in _snapshot(verdict_filter, call):
                 yield reply
         if not request.resume_token:
-            yield encode_watch_token(encode_resume_token(after))
+            yield encode_watch_token(encode_resume_token(after, VERDICTS, call.hub.places))
         async with aclosing(call.hub.watch_verdicts(verdict_filter, after)) as messages:
             async for message in messages:
                 yield message
@@ -174,7 +177,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         query = query_of(request)
         days = (str(query.from_day), str(query.to_day))
         pages = PageTokens(
-            "kpis", call.hub.region, query.region_prefix, query.by, *days, query.each_day, query.each_hour
+            "kpis", call.hub.places, query.region_prefix, query.by, *days, query.each_day, query.each_hour
         )
         place = "".join(pages.texts(request.page_token, 1))
         size = page_size_of(request.page_size, self._page_size_max)

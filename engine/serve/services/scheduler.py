@@ -86,7 +86,7 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
     ) -> scheduler_pb2.ListSpotChecksResponse:
         """Return a page of the draws that are kept."""
         size = page_size_of(request.page_size, self._page_size_max)
-        pages = PageTokens("spot checks", call.hub.region)
+        pages = PageTokens("spot checks", call.hub.places)
         before = pages.number(request.page_token)
         headers = [header for header in await call.hub.spot_checks() if not before or header.draw_id < before]
         return scheduler_pb2.ListSpotChecksResponse(

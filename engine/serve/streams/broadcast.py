@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from engine.errors import ErrorReason, UnavailableError
 from engine.model.verdict import View
-from engine.serve.status import LostError, TooManyError
+from engine.serve.status import LostError, TooManyError, TooSlowError
 from engine.serve.streams.event_ring import SPAN_EVENTS_MAX, Event, EventFilter, EventRing, RingEntry, Sequenced, Span
 
 HEARTBEAT_S = 10.0
@@ -102,13 +102,18 @@ class Broadcast(Generic[Event]):
         """
         now_s = asyncio.get_running_loop().time
         sent_s = now_s()
-        async for span in self._spans(after):
-            message = self._ring.joined(span, event_filter)
-            if not message and now_s() - sent_s >= HEARTBEAT_S:
-                message = self._ring.token_message(span.seq)
-            if message:
-                sent_s = now_s()
-                yield message
+        seq = after
+        try:
+            async for span in self._spans(after):
+                seq = span.seq
+                message = self._ring.joined(span, event_filter)
+                if not message and now_s() - sent_s >= HEARTBEAT_S:
+                    message = self._ring.token_message(seq, event_filter)
+                if message:
+                    sent_s = now_s()
+                    yield message
+        except TooSlowError as error:
+            raise TooSlowError(str(error), event_filter.resume_token(seq)) from error
 
     async def events(self, after: int) -> AsyncGenerator[Sequence[Event], None]:
         """Yield all events after `after` as values; empty ones are heartbeats. Raises as `messages` does."""
@@ -121,9 +126,7 @@ class Broadcast(Generic[Event]):
         seq = after
         floor, head = await self._log.span()
         if not floor <= seq <= max(head, self._ring.last_seq()):
-            raise LostError(
-                f"the place {seq} is not in the log, which goes from {floor} to {head}; begin without resume_token"
-            )
+            raise LostError("the place of the resume token is not in the log; begin without resume_token")
         number = -1
         while not self._closed:
             rounds = self._rounds
@@ -137,7 +140,9 @@ class Broadcast(Generic[Event]):
                     yield Span([RingEntry(row) for row in rows], seq)
                     continue
                 if self._ring.floor > seq:
-                    raise LostError(f"the log no longer has what came after {seq}; begin without resume_token")
+                    raise LostError(
+                        "the log no longer has what came after the resume token; begin without resume_token"
+                    )
                 if self._rounds != rounds:
                     continue  # events were published while the log was read, and this watcher was not woken
             else:

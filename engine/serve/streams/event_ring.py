@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from engine.model.verdict import View
-from engine.serve.messages.resume_token import encode_resume_token
 from engine.serve.status import TooSlowError
 
 SPAN_EVENTS_MAX = 500
@@ -42,6 +41,9 @@ class EventFilter(Protocol[EventIn]):
 
     def matches(self, event: EventIn, /) -> bool:
         """Whether the event is for the watcher."""
+
+    def resume_token(self, seq: int) -> str:
+        """Return the watcher's token of a place in the log."""
 
     def __hash__(self) -> int:
         """By value."""
@@ -117,16 +119,15 @@ class EventRing(Generic[Event]):
     def span(self, number: int, seq: int, until: int | None) -> Span[Event] | None:
         """The entries from `number` on, below the number `until` (None: all); None if there are none.
 
-        All watchers at the same place share one span. Raises TooSlowError, with the resume token of `seq`, if some of
-        the entries are overwritten.
+        All watchers at the same place share one span. Raises TooSlowError, without a resume token, if some of the
+        entries are overwritten.
         """
         with self._lock:
             behind = self.next_number - number
             if behind > len(self._entries):
                 raise TooSlowError(
                     f"{behind} events wait, and {len(self._entries)} may (serve.watch_queue_max); read faster or "
-                    "narrow the filter, and resume with the resume_token",
-                    encode_resume_token(seq),
+                    "narrow the filter, and resume with the resume_token"
                 )
             end = min(self.next_number if until is None else until, number + SPAN_EVENTS_MAX)
             if end <= number:
@@ -150,15 +151,15 @@ class EventRing(Generic[Event]):
         if joined is None:
             view = event_filter.view
             messages = [self._message(entry, view) for entry in span.entries if event_filter.matches(entry.event)]
-            joined = b"".join((*messages, self.token_message(span.seq))) if messages else b""
+            joined = b"".join((*messages, self.token_message(span.seq, event_filter))) if messages else b""
             if len(joined) <= span.bytes_left and len(span.joined) < _FILTERS_MAX:
                 span.bytes_left -= len(joined)
                 span.joined[event_filter] = joined
         return joined
 
-    def token_message(self, seq: int) -> bytes:
-        """A message that holds only the resume token of `seq`."""
-        return self._encode_token(encode_resume_token(seq))
+    def token_message(self, seq: int, event_filter: EventFilter[Event]) -> bytes:
+        """A message that holds only a watcher's resume token of `seq`."""
+        return self._encode_token(event_filter.resume_token(seq))
 
     def _message(self, entry: RingEntry[Event], view: View) -> bytes:
         message = entry.messages.get(view)

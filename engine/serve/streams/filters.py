@@ -4,26 +4,35 @@ from dataclasses import dataclass
 
 from engine.model.findings import Finding, FindingQuery, LoggedEvent
 from engine.model.verdict import PublishedVerdict, Severity, View
+from engine.serve.messages.places import ALL_REGIONS, Places
+from engine.serve.messages.resume_token import encode_resume_token
+
+VERDICTS, FINDINGS = "verdicts", "findings"
+"""The logs that are watched."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictFilter:
     """Which verdicts a watcher receives, and how much of each; empty fields do not filter.
 
-    `scope`: the region of the caller's token.
+    `places`: of the caller, with the region of its token.
     """
 
     region_prefix: str = ""
     site_id: str = ""
     camera_ids: frozenset[str] = frozenset()
     changes_only: bool = False
-    scope: str = ""
+    places: Places = ALL_REGIONS
     view: View = View.FULL
+
+    def resume_token(self, seq: int) -> str:
+        """Return the watcher's token of a place in the log."""
+        return encode_resume_token(seq, VERDICTS, self.places)
 
     def matches(self, published: PublishedVerdict) -> bool:
         """Whether a verdict is for this watcher."""
         return (
-            published.region.startswith(self.scope)
+            published.region.startswith(self.places.region)
             and published.region.startswith(self.region_prefix)
             and (not self.site_id or published.site_id == self.site_id)
             and (not self.camera_ids or published.verdict.camera_id in self.camera_ids)
@@ -33,15 +42,21 @@ class VerdictFilter:
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Which events of the ledger a watcher receives. `scope`: the region of the caller's token."""
+    """Which events of the ledger a watcher receives. `places`: of the caller, with the region of its token."""
 
     query: FindingQuery
-    scope: str = ""
+    places: Places = ALL_REGIONS
     view: View = View.FULL
+
+    def resume_token(self, seq: int) -> str:
+        """Return the watcher's token of a place in the log."""
+        return encode_resume_token(seq, FINDINGS, self.places)
 
     def matches(self, logged: LoggedEvent) -> bool:
         """Whether an event is for this watcher."""
-        return logged.finding.subject.region.startswith(self.scope) and matches_finding(self.query, logged.finding)
+        return logged.finding.subject.region.startswith(self.places.region) and matches_finding(
+            self.query, logged.finding
+        )
 
 
 def matches_finding(query: FindingQuery, finding: Finding) -> bool:

@@ -301,19 +301,22 @@ def test_a_county_checks_removes_and_resets_its_own_and_others_are_unknown(world
 def test_a_county_imports_into_itself_and_takes_nobodys_camera(world: World) -> None:
     hub = world.served.hub
     rows = [
-        Camera("x1", "rtsp://h/1", region=HERE),
-        Camera("x2", "rtsp://h/1", region=THERE),
+        Camera(f"{HERE}-1", "rtsp://h/1", region=HERE),
+        Camera(f"{HERE}-2", "rtsp://h/1", region=THERE),
         Camera("n1", "rtsp://h/1", region=HERE),
-        Camera("x3", "rtsp://h/1"),
-        Camera("x4", "gopher://h/1", region=HERE),
+        Camera(f"{HERE}-3", "rtsp://h/1"),
+        Camera(f"{HERE}-4", "gopher://h/1", region=HERE),
+        Camera("free", "rtsp://h/1", region=HERE),
     ]
     with world.client("county") as client:
         report = client.import_cameras(rows)
-        assert (report.added, len(report.problems)) == (0, 3)
+        assert (report.added, len(report.problems)) == (0, 4)
         report = client.import_cameras(rows, keep_good=True)
         assert [(problem.index, problem.column) for problem in report.problems] == [
-            (1, "region"), (2, "camera_id"), (3, "region"), (4, "url"),
+            (1, "region"), (2, "camera_id"), (3, "region"), (4, "url"), (5, "camera_id"),
         ]  # fmt: skip
+        taken, free = report.problems[1].message, report.problems[4].message
+        assert taken == free, "nobody learns whether an id is taken elsewhere"
         assert report.added == 1
         moved = Camera("c1", "rtsp://h/1", region=THERE)
         assert status_of(lambda: client.update_camera(moved)) == "INVALID_ARGUMENT"
@@ -382,7 +385,13 @@ def test_an_admin_of_a_city_rules_its_tokens_and_reads_its_log_only(world: World
         for region in ("", "1302", "13"):
             order = TokenOrder("x", Role.VIEWER, region)
             assert status_of(partial(city.access.create_token, order)) == "PERMISSION_DENIED"
-        made, _ = city.access.create_token(TokenOrder("school", Role.VIEWER, HERE))
+        for taken_elsewhere in ("admin", "nobody has this name"):
+            order = TokenOrder(taken_elsewhere, Role.VIEWER, HERE)
+            with pytest.raises(CallError, match="give new names that begin with it") as caught:
+                city.access.create_token(order)
+            assert (caught.value.status, caught.value.reason) == ("INVALID_ARGUMENT", "FIELD_INVALID")
+        made, _ = city.access.create_token(TokenOrder("1301 school", Role.VIEWER, HERE))
+        assert status_of(partial(city.access.create_token, TokenOrder("1301 school", Role.VIEWER))) != "OK"
         foreign = next(token.token_id for token in admin.access.tokens() if token.name == "admin")
         assert status_of(lambda: city.access.revoke_token(foreign)) == "NOT_FOUND"
         city.access.revoke_token(made.token_id)
@@ -414,7 +423,7 @@ def test_every_change_is_in_the_audit_log_with_its_outcome_and_no_secret(world: 
             ("operator", "CameraService/BatchDeleteCameras", "cameras/a1 cameras/i1", "OK"),
             ("operator", "FindingService/CloseFinding", "findings/1", "OK"),
             ("operator", "SchedulerService/ApplyConfig", "configuration of 22 characters", "OK"),
-            ("viewer", "CameraService/ResetBaseline", "", "PERMISSION_DENIED"),
+            ("viewer", "CameraService/ResetBaseline", "(role_too_low)", "PERMISSION_DENIED"),
             ("admin", "AccessService/CreateToken", "next", "OK"),
         ]
         assert "topsecret" not in str(entries)

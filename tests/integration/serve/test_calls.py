@@ -20,6 +20,7 @@ from engine.model.spot_check import SpotCheck, SpotCheckHeader
 from engine.serve.access.request_fields import bounds_of, is_output_only, is_required
 from engine.serve.messages.error_reasons import REASONS
 from engine.serve.messages.paging import PageTokens
+from engine.serve.messages.places import ALL_REGIONS
 from engine.serve.messages.resume_token import encode_resume_token
 from engine.storage.db.store import Store
 from tests.support.serve.calls import CAMERA, GOOD, RPCS, Answer, good, send
@@ -259,9 +260,12 @@ def test_a_message_of_many_megabytes_is_refused_and_harms_nobody(door: Door, nam
         ("PatrolService/GetVerdict", {"name": "cameras/c1/verdicts/99999999999999999999"}),
         ("AccessService/ListAuditEntries", {"filter": {"end_time": {"seconds": 250_000_000_000}}}),
         ("PatrolService/WatchVerdicts", {"resume_token": encode_resume_token(2**70)}),
-        ("CameraService/ListCameras", {"page_token": PageTokens("cameras", "", "", "", None, "name", False).token(5)}),
-        ("FindingService/ListFindings", {"page_token": PageTokens("findings", "", "").token(2**70)}),
-        ("AccessService/ListTokens", {"page_token": PageTokens("tokens", "", False).token("x")}),
+        (
+            "CameraService/ListCameras",
+            {"page_token": PageTokens("cameras", ALL_REGIONS, "", "", None, "name", False).token(5)},
+        ),
+        ("FindingService/ListFindings", {"page_token": PageTokens("findings", ALL_REGIONS, "").token(2**70)}),
+        ("AccessService/ListTokens", {"page_token": PageTokens("tokens", ALL_REGIONS, False).token("x")}),
     ],
 )
 def test_values_that_no_database_can_hold_are_refused_like_any_other(

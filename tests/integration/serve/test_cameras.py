@@ -14,6 +14,7 @@ from engine.model.measurement import Scores
 from engine.model.registry import CameraConditions, CameraOrder, CameraQuery, RegionLevel
 from engine.model.verdict import FaultKind, Severity, State, View
 from engine.serve.messages.paging import PageTokens
+from engine.serve.messages.places import ALL_REGIONS
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 from tests.support.serve.served import VERDICT, RunningServer, county_cameras, serving
 
@@ -185,7 +186,7 @@ def test_a_page_token_is_bound_to_each_field_of_the_filter(mixed: RunningServer)
 
 @pytest.mark.parametrize("value", ["x", "1.5", ""])
 def test_a_page_token_whose_place_is_none_of_the_order_is_refused(mixed: RunningServer, value: str) -> None:
-    token = PageTokens("cameras", "", "", "since_time", False).token(["a", value])
+    token = PageTokens("cameras", ALL_REGIONS, "", "since_time", False).token(["a", value])
     with pytest.raises(CallError, match="page_token") as caught:
         mixed.client.page(CameraQuery(order=CameraOrder.SINCE_TIME), token)
     assert caught.value.status == "INVALID_ARGUMENT"

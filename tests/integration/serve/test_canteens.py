@@ -190,12 +190,17 @@ def test_a_county_sees_and_changes_its_own_canteens_and_no_others(
         assert error_of(lambda: there.canteens.update("s1", CanteenDetails())).status == "NOT_FOUND"
         # Not by storing it as one's own, not by a camera of one's own with its id.
         taken = error_of(lambda: there.canteens.create("s1", CanteenDetails("x"), THERE))
-        assert taken.violations == (("canteen.name", "this token cannot use this id"),)
+        free = error_of(lambda: there.canteens.create("nobody's", CanteenDetails("x"), THERE))
+        assert taken.violations == free.violations, "nobody learns whether an id is taken elsewhere"
+        assert "cannot be given with this token" in str(taken.violations)
+        assert there.canteens.create(f"{THERE}-9", CanteenDetails("x"), THERE).canteen_id == f"{THERE}-9"
         assert "not of this token" in str(error_of(lambda: there.canteens.create("s1", DETAILS, HERE)).violations)
-        there.create_camera(Camera("spy", "rtsp://h/1", site_id="s1", site_name="x", region=THERE))
+        there.create_camera(Camera(f"{THERE}-spy", "rtsp://h/1", site_id="s1", site_name="x", region=THERE))
         spied = there.canteens.get("s1")
         assert (spied.details, spied.display_name, spied.cameras.cameras) == (CanteenDetails(), "x", 1)
-        assert "cannot use this id" in str(error_of(lambda: there.canteens.update("s1", DETAILS)).violations)
+        assert "cannot be given with this token" in str(
+            error_of(lambda: there.canteens.update("s1", DETAILS)).violations
+        )
         own = here.canteens.get("s1")
         assert (own.details, own.display_name, own.cameras.cameras) == (DETAILS, "第一中学", 2)
         here.canteens.update("s1", CanteenDetails("moved"), ["address"])

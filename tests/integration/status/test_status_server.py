@@ -12,7 +12,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.errors import ListenError
 from engine.metrics import Metrics
 from engine.metrics.status_server import StatusServer
-from tests.support.waiting import wait_until
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -100,25 +99,6 @@ def test_there_is_nothing_else(listener: Listener, path: str, method: str) -> No
 def test_a_method_that_is_not_allowed_is_told_which_are(listener: Listener, method: str) -> None:
     status, headers, _ = listener.ask("/metrics", method)
     assert (status, headers["allow"]) == (405, "GET, HEAD")
-
-
-def test_callers_who_send_nothing_do_not_bind_every_thread_for_long() -> None:
-    """Sixteen may be silent at once; one more is turned away, and is served once they have left."""
-    with contextlib.closing(Listener()) as listener, contextlib.ExitStack() as stack:
-        host, _, port = listener.address.rpartition(":")
-        silent = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(16)]
-
-        def turned_away() -> bool:
-            try:
-                listener.ask("/healthz")
-            except (http.client.HTTPException, OSError):
-                return True
-            return False
-
-        wait_until(turned_away)
-        for connection in silent:
-            connection.close()
-        wait_until(lambda: not turned_away())
 
 
 def test_a_port_in_use_is_named_with_its_key() -> None:

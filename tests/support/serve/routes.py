@@ -21,7 +21,7 @@ from engine.config.calendar import Calendar
 from engine.serve.messages.resume_token import encode_resume_token
 from tests.support.serve.calls import RPCS
 
-REFUSALS = ("NOT_FOUND", "PERMISSION_DENIED", "INVALID_ARGUMENT")
+REFUSALS = ("NOT_FOUND", "PERMISSION_DENIED", "INVALID_ARGUMENT", "OUT_OF_RANGE")
 _WATCH_S = 0.8
 _CALL_S = 10.0
 _DETAILS: tuple[Any, ...] = (
@@ -33,6 +33,7 @@ _DETAILS: tuple[Any, ...] = (
     error_details_pb2.QuotaFailure,
 )
 _BEGINNING = encode_resume_token(0)
+"""Of callers of all regions, in both logs."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class RequestNames:
     uplink: str
     request_id: str
     page_token: str
+    verdicts_from: str
+    findings_from: str
     own_camera: str
     own_region: str
     own_digest: str
@@ -133,13 +136,15 @@ ROUTES = (
     Route(_C + "ListCameras", "with a page token of its own", lambda t: {"page_size": 1, "page_token": t.page_token},
           twin=False),
     Route(_C + "BatchGetCameras", "beside one of ours", lambda t: {"names": [t.own, t.name]}, read=True),
-    Route(_C + "CreateCamera", "with its id", lambda t: {"camera_id": t.camera, "camera": _row(t)}, twin=False),
+    Route(_C + "CreateCamera", "with its id", lambda t: {"camera_id": t.camera, "camera": _row(t)}),
+    Route(_C + "CreateCamera", "with its id, as if it had come before",
+          lambda t: {"camera_id": t.camera, "camera": _row(t), "request_id": t.request_id}),
     Route(_C + "CreateCamera", "in its region", lambda t: {"camera_id": t.camera, "camera": _row(t, region=t.region)}),
     Route(_C + "UpdateCamera", "its name", _update(["display_name"], lambda t: {"name": t.name, "display_name": "x"})),
     Route(_C + "UpdateCamera", "its region to ours", _update(["region"], _row)),
     Route(_C + "UpdateCamera", "its url to a listener of ours", _update(["url"], _row)),
     Route(_C + "UpdateCamera", "all of it", _update(["*"], _row)),
-    Route(_C + "UpdateCamera", "as if it were missing", _update([], _row, allow_missing=True), twin=False),
+    Route(_C + "UpdateCamera", "as if it were missing", _update([], _row, allow_missing=True)),
     Route(_C + "UpdateCamera", "a mask of nothing", _update(["latest_verdict"], _row)),
     Route(_C + "UpdateCamera", "one of ours into its region",
           _update(["region"], lambda t: {"name": t.own, "region": t.region})),
@@ -147,9 +152,9 @@ ROUTES = (
     Route(_C + "DeleteCamera", "if it is there", lambda t: {"name": t.name, "allow_missing": True}),
     Route(_C + "BatchDeleteCameras", "both of them",
           lambda t: {"names": [t.name, f"cameras/{t.other_camera}"]}),
-    Route(_C + "ImportCameras", "over its id", lambda t: {"cameras": [_row(t)]}, twin=False),
+    Route(_C + "ImportCameras", "over its id", lambda t: {"cameras": [_row(t)]}),
     Route(_C + "ImportCameras", "over its id, only to see",
-          lambda t: {"options": {"validate_only": True}, "cameras": [_row(t)]}, twin=False),
+          lambda t: {"options": {"validate_only": True}, "cameras": [_row(t)]}),
     Route(_C + "ImportCameras", "into its region, what is good of it",
           lambda t: {"options": {"keep_good": True}, "cameras": [_row(t, region=t.region)]}),
     Route(_C + "ResetBaseline", "by its id", lambda t: {"names": [t.name]}),
@@ -159,12 +164,17 @@ ROUTES = (
     Route(_P + "GetVerdict", "by its number", lambda t: {"name": f"{t.name}/verdicts/{t.visit}"}, read=True),
     Route(_P + "GetVerdict", "its number as one of ours", lambda t: {"name": f"{t.own}/verdicts/{t.visit}"}),
     Route(_P + "ListVerdicts", "by its id", lambda t: {"parent": t.name}, read=True),
-    Route(_P + "WatchVerdicts", "all there ever were", lambda t: {"resume_token": _BEGINNING}, twin=False, read=True),
+    Route(_P + "WatchVerdicts", "all there ever were", lambda t: {"resume_token": t.verdicts_from}, twin=False,
+          read=True),
+    Route(_P + "WatchVerdicts", "from a place in the log of all",
+          lambda t: {"resume_token": encode_resume_token(t.finding)}),
+    Route(_P + "WatchVerdicts", "with the token of another watch", lambda t: {"resume_token": t.findings_from},
+          twin=False),
     Route(_P + "WatchVerdicts", "as it stands", lambda t: {"with_current": True}, twin=False, read=True),
     Route(_P + "WatchVerdicts", "of its cameras", lambda t: {"filter": {"cameras": [t.name]}, "with_current": True},
           twin=False, read=True),
     Route(_P + "WatchVerdicts", "of its region",
-          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": _BEGINNING}, twin=False, read=True),
+          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": t.verdicts_from}, twin=False, read=True),
     Route(_P + "WatchVerdicts", "of its canteen",
           lambda t: {"filter": {"site_id": t.site}, "with_current": True}, twin=False, read=True),
     Route(_P + "GetPicture", "the latest", lambda t: {"verdict": _latest(t.name)}, read=True),
@@ -194,8 +204,7 @@ ROUTES = (
           lambda t: {"canteen": {"name": f"canteens/{t.site}", "address": "x", "region": t.region},
                      "allow_missing": True}),
     Route(_N + "UpdateCanteen", "as if it were ours",
-          lambda t: {"canteen": {"name": f"canteens/{t.site}", "region": t.own_region}, "allow_missing": True},
-          twin=False),
+          lambda t: {"canteen": {"name": f"canteens/{t.site}", "region": t.own_region}, "allow_missing": True}),
     # The ledger
     Route(_F + "GetFinding", "by its number", lambda t: {"name": f"findings/{t.finding}"}, read=True),
     Route(_F + "ListFindings", "everything", lambda t: {}, twin=False, read=True),
@@ -227,11 +236,14 @@ ROUTES = (
           lambda t: {"targets": [{"name": f"findings/{t.finding}", "expected_number": 1}]}),
     Route(_F + "BatchDismissFindings", "by its number",
           lambda t: {"targets": [{"name": f"findings/{t.finding}"}], "why": "x"}),
-    Route(_F + "WatchFindings", "all there ever were", lambda t: {"resume_token": _BEGINNING}, twin=False, read=True),
+    Route(_F + "WatchFindings", "all there ever were", lambda t: {"resume_token": t.findings_from}, twin=False,
+          read=True),
+    Route(_F + "WatchFindings", "from a place in the log of all",
+          lambda t: {"resume_token": encode_resume_token(t.finding)}),
     Route(_F + "WatchFindings", "of its region",
-          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": _BEGINNING}, twin=False, read=True),
+          lambda t: {"filter": {"region_prefix": t.region}, "resume_token": t.findings_from}, twin=False, read=True),
     Route(_F + "WatchFindings", "of its camera",
-          lambda t: {"filter": {"camera": t.name}, "resume_token": _BEGINNING}, twin=False, read=True),
+          lambda t: {"filter": {"camera": t.name}, "resume_token": t.findings_from}, twin=False, read=True),
     # The scheduler
     Route(_S + "GetSchedulerStatus", "everybody's", lambda t: {}, twin=False),
     Route(_S + "GetCameraPlan", "by its id", lambda t: {"camera": t.name}, read=True),
@@ -258,6 +270,8 @@ ROUTES = (
     Route(_A + "RevokeToken", "by its number", lambda t: {"name": f"tokens/{t.token}"}),
     Route(_A + "CreateToken", "for its region",
           lambda t: {"token": {"display_name": "spy", "role": "ROLE_VIEWER", "region": t.region}}),
+    Route(_A + "CreateToken", "of its inspector's name",
+          lambda t: {"token": {"display_name": t.actor, "role": "ROLE_VIEWER", "region": t.own_region}}),
     Route(_A + "CreateToken", "for all", lambda t: {"token": {"display_name": "spy", "role": "ROLE_VIEWER"}},
           twin=False),
     Route(_A + "ListAuditEntries", "of its inspector", lambda t: {"filter": {"actor": t.actor}}, read=True),
@@ -288,7 +302,8 @@ def find_leaks(address: str, county: str, province: str, theirs: RequestNames, m
                 if answer != other:
                     found.append(f"{where}: {answer}, and of nobody's {other}")
             if route.read:  # there is something to be seen, if one may
-                seen = _answer(channel, route, theirs, province)
+                plain = replace(theirs, verdicts_from=_BEGINNING, findings_from=_BEGINNING)
+                seen = _answer(channel, route, plain, province)
                 if seen.status != "OK" or seen.text == answer.text:
                     found.append(f"{where}: nothing to be seen: {seen}")
     return found

@@ -7,6 +7,7 @@ import pytest
 
 from engine.model.findings import FindingQuery
 from engine.model.verdict import PublishedVerdict, View
+from engine.serve.messages.places import Places
 from engine.serve.messages.resume_token import decode_resume_token
 from engine.serve.status import LostError, TooManyError, TooSlowError
 from engine.serve.streams import event_ring
@@ -84,7 +85,7 @@ def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
         )
         log.add(10)
         log.floor = 5
-        with pytest.raises(LostError, match="goes from 5 to 10"):
+        with pytest.raises(LostError, match="is not in the log"):
             await anext(feed.messages(3, VerdictFilter()))
 
     asyncio.run(story())
@@ -150,11 +151,16 @@ def test_those_with_equal_filters_are_given_the_very_same_bytes_joined_once() ->
     assert len({id(bodies[0]) for bodies in told}) == 1
 
 
+def of(region: str) -> Places:
+    """Places of a caller with a region."""
+    return Places(region, bytes(64))
+
+
 def test_those_of_other_regions_never_share() -> None:
     async def story() -> list[list[bytes]]:
         feed = Feed()
         scopes = ("", "13", "14", "1301", "130102", "130103")
-        await feed.follow(*(VerdictFilter(scope=scope) for scope in scopes), VerdictFilter("13", scope="14"))
+        await feed.follow(*(VerdictFilter(places=of(scope)) for scope in scopes), VerdictFilter("13", places=of("14")))
         feed.commit(1, "130102")
         feed.commit(1, "130103")
         feed.commit(1, "140101")
@@ -164,7 +170,7 @@ def test_those_of_other_regions_never_share() -> None:
 
     told = [b"".join(bodies) for bodies in asyncio.run(story())]
     assert told == [b"2 3 4 |", b"2 3 |", b"4 |", b"2 3 |", b"2 |", b"3 |", b""]
-    assert FindingFilter(FindingQuery(), "13") != FindingFilter(FindingQuery(), "14")
+    assert FindingFilter(FindingQuery(), of("13")) != FindingFilter(FindingQuery(), of("14"))
 
 
 @pytest.mark.parametrize("name", ["_JOINED_BYTES_MAX", "_FILTERS_MAX"])
