@@ -17,12 +17,12 @@ from engine.errors import ConfigError
 from engine.model.notice import Notice
 from engine.notices.attempt import Outcome
 from engine.notices.webhook import send_once
-from engine.runtime.certificate import expires_wall_ns
+from engine.runtime.certificate import TlsFiles, server_context
 
 READERS: dict[str, Callable[[str], object]] = {
     "the configuration": lambda path: load(Path(path)),
     "the calendar": load_calendar,
-    "a certificate": lambda path: expires_wall_ns(Path(path)),
+    "a certificate": lambda path: server_context(TlsFiles("serve", path, path)),
 }
 
 
@@ -68,7 +68,9 @@ def test_a_webhook_whose_file_is_none_fails_and_says_so(key: str, no_file: str, 
     secrets.write_text("whsec_" + "A" * 44 + "\n")
     endpoint = EndpointSettings(name="a", url="https://127.0.0.1:9/x", secret_file=str(secrets))
     endpoint = endpoint.model_copy(update={key: no_file})
-    result = send_once(endpoint, Notice(1, "finding.opened", 1, 1, 1, "", "{}"), "urn:x", 1)
+    result = send_once(
+        endpoint, Notice(1, "finding.opened", 1, 1, 1, "", "{}"), "urn:x", 1, lambda host, address: False
+    )
     assert result.outcome is Outcome.NO_SECRET
     assert key in result.detail
 
@@ -78,7 +80,9 @@ def test_an_empty_file_of_authorities_does_not_trust_the_systems(tmp_path: Path)
     secrets.write_text("whsec_" + "A" * 44 + "\n")
     empty.write_text(" \n")
     endpoint = EndpointSettings(name="a", url="https://127.0.0.1:9/x", secret_file=str(secrets), ca_file=str(empty))
-    result = send_once(endpoint, Notice(1, "finding.opened", 1, 1, 1, "", "{}"), "urn:x", 1)
+    result = send_once(
+        endpoint, Notice(1, "finding.opened", 1, 1, 1, "", "{}"), "urn:x", 1, lambda host, address: False
+    )
     assert (result.outcome, "is empty" in result.detail) == (Outcome.NO_SECRET, True)
 
 
