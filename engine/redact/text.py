@@ -25,7 +25,7 @@ _PLAIN_URL = re.compile(
     r"[a-z]+://(?:[^/?#\s:@%=]*:(?P<secret>[^/?#\s@%=]+)@)?[^/?#\s:@%=]+(?::\d+)?(?:/[^\s:@%=#]*)?", re.ASCII
 )
 """The form of nearly all camera URLs, in which the login is the only secret."""
-_ENCODED_LOGIN = re.compile(r"(?:%(?:25)*3a|:)(?:%(?:25)*2f){2}(?P<secret>[^\s&]*)%(?:25)*40", re.IGNORECASE)
+_ENCODED_LOGIN = re.compile(r"(?:%(?:25)*3a|:)(?:%(?:25)*2f){2}(?P<secret>[^\s&]*)(?:%(?:25)*40|@)", re.IGNORECASE)
 _EQUALS = re.compile(r"=|%(?:25)*3[dD]")
 _NEXT = (
     rf"[&;](?:amp;)?[A-Za-z][\w.%\[\]-]*=|[_,/#|?]{NEXT_NAME}\d?=(?!=|&|\Z)|%(?:25)*26[A-Za-z][\w.-]*(?:=|%(?:25)*3d)"

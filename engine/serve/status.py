@@ -90,7 +90,7 @@ def _details(error: BaseException, method: str) -> Iterator[Message]:
     if isinstance(error, InvalidArgumentError):
         yield _bad_request(error.violations)
     if isinstance(error, PatrolError) and error.resource is not None:
-        kind, name = error.resource
+        kind, name = error.resource[0], redact(error.resource[1])
         resource_type = f"{RESOURCE_TYPE_PREFIX}{kind}"
         if REASONS[reason].status == "FAILED_PRECONDITION":
             failure = error_details_pb2.PreconditionFailure()

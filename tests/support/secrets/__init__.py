@@ -38,6 +38,7 @@ VENDOR_URLS = (
     "http://media.example/proxy?url=rtsp://admin:{}@10.0.0.1/1",
     "http://media.example/proxy?url=rtsp%3A%2F%2Fadmin%3A{}%4010.0.0.1%2F1",
     "http://media.example/proxy?url=http%253A%252F%252Fh%252F%253Fpassword%253D{}%2526channel%253D1",
+    "http://media.example/proxy/cameras/rtsp:%2F%2Fadmin:{}@10.0.0.1%2F1",
     "http://media.example/proxy?a=1%26password%3D{}%26channel%3D1",
     "http://media.example/live.flv?%70assword={}",
     "http://media.example/live.flv?user[password]={}",
