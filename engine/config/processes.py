@@ -11,7 +11,7 @@ def _ceiling(default: int, what: str, then: str) -> Any:
 
 
 class ProcessSettings(Section):
-    """How large the engine's processes may grow. The ceilings bound leaks; docs/operating.md says how a process is replaced."""
+    """How large the engine's processes may grow: it bounds leaks. docs/operating.md says how a process is replaced."""
 
     hub_memory_bytes_max: int = _ceiling(
         8_589_934_592, "hub", "stopped as at the end of `patrol run`, and started again"

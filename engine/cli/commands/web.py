@@ -1,5 +1,7 @@
 """`patrol web`: the API over HTTP, for an engine that runs without it or on another machine."""
 
+import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -16,7 +18,8 @@ def web(
     """Serve the API over HTTP and JSON until SIGINT or SIGTERM. `patrol run` does so by itself (web.enabled)."""
     from engine.config.checks import cross_key_errors
     from engine.errors import ConfigError
-    from engine.runtime.log import configure_logging, logger
+    from engine.runtime.log import configure_logging, is_console, logger
+    from engine.supervisor.child_stderr import own_stderr
     from engine.web.process import run_in_foreground
 
     settings = settings_of(config)
@@ -25,8 +28,14 @@ def web(
     errors = cross_key_errors(settings)
     if errors:
         raise ConfigError("; ".join(errors))
-    configure_logging(settings.log.level, settings.log.format, process="web")
     engine = server or settings.serve.grpc_listen
     authority = ca.read_bytes() if ca is not None else b""
-    run_in_foreground(settings, engine, authority, lambda address: logger().info("ready", web=address, engine=engine))
-    logger().info("stopped")
+    log = settings.log
+    # gRPC writes lines of its own to stderr, past every logger; among lines of JSON they become JSON too.
+    plain = is_console(log.format, sys.stderr)
+    with nullcontext(sys.stderr) if plain else own_stderr("web") as stream:
+        configure_logging(log.level, log.format, "web", stream)
+        run_in_foreground(
+            settings, engine, authority, lambda address: logger().info("ready", web=address, engine=engine)
+        )
+        logger().info("stopped")
