@@ -11,7 +11,7 @@ def _ceiling(default: int, what: str, then: str) -> Any:
 
 
 class ProcessSettings(Section):
-    """How large the engine's processes may grow. The ceilings bound leaks; see docs/operating.md."""
+    """How large the engine's processes may grow: it bounds leaks. docs/operating.md says how a process is replaced."""
 
     all_file_only: ClassVar[bool] = True
 

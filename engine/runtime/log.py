@@ -36,7 +36,7 @@ def configure_logging(level: str, layout: str, process: str, stream: TextIO | No
     """
     stream = stream or sys.stderr
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    console = layout == "console" or (layout == "auto" and stream.isatty())
+    console = is_console(layout, stream)
     first: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=not console),
@@ -50,6 +50,11 @@ def configure_logging(level: str, layout: str, process: str, stream: TextIO | No
         cache_logger_on_first_use=True,
     )
     _route_libraries(stream, max(threshold, logging.WARNING), first, last)
+
+
+def is_console(layout: str, stream: TextIO) -> bool:
+    """Return whether the log is for people, and not JSON."""
+    return layout == "console" or (layout == "auto" and stream.isatty())
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:

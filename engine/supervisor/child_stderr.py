@@ -1,10 +1,13 @@
-"""Reads what children write to stderr, and logs it: libraries in C, the interpreter's last words, tracebacks.
+"""Reads what processes write to stderr, and logs it: libraries in C, the interpreter's last words, tracebacks.
 
 Our own log lines go past this, straight to the stderr of the whole, so they come unchanged and in order.
 """
 
+import os
 import threading
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TextIO
 
 from engine.printable import printable
 from engine.runtime.log import report
@@ -31,6 +34,27 @@ class ChildStderr:
         """Wait until the last words of the children that have ended are logged, a second at most for each."""
         for thread in self._threads:
             thread.join(_JOIN_S)
+
+
+@contextmanager
+def own_stderr(name: str) -> Iterator[TextIO]:
+    """Log what this process itself writes to descriptor 2 under this name; yields a stream to what that was before, for
+    the log. At the end it is what it was."""
+    before = os.dup(2)
+    ends_read, ends_write = os.pipe()
+    os.dup2(ends_write, 2)
+    os.close(ends_write)
+    lines = ChildStderr()
+    lines.follow(name, os.fdopen(ends_read, "rb"))
+    try:
+        with os.fdopen(os.dup(before), "w", buffering=1, encoding="utf-8", errors="backslashreplace") as stream:
+            try:
+                yield stream
+            finally:
+                os.dup2(before, 2)  # closes the last end that is written to, and so ends the thread
+                lines.close()
+    finally:
+        os.close(before)
 
 
 def _log_lines(name: str, stream: IO[bytes]) -> None:

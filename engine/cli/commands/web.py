@@ -1,5 +1,7 @@
 """`patrol web`: the API over HTTP, for an engine that runs without it or on another machine."""
 
+import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -17,7 +19,8 @@ def web(
     from engine.client.channel import client_certificate
     from engine.config.checks import cross_key_errors
     from engine.errors import ConfigError
-    from engine.runtime.log import configure_logging, logger
+    from engine.runtime.log import configure_logging, is_console, logger
+    from engine.supervisor.child_stderr import own_stderr
     from engine.web.process import run_in_foreground
 
     settings = settings_of(config)
@@ -26,11 +29,15 @@ def web(
     errors = cross_key_errors(settings)
     if errors:
         raise ConfigError("; ".join(errors))
-    configure_logging(settings.log.level, settings.log.format, process="web")
     engine = server or settings.serve.grpc_listen
     authority = ca.read_bytes() if ca is not None else b""
     certificate = client_certificate()
     own = None if certificate is None else (certificate.key, certificate.chain)
     on_ready = lambda address: logger().info("ready", web=address, engine=engine)  # noqa: E731
-    run_in_foreground(settings, engine, authority, on_ready, own)
-    logger().info("stopped")
+    log = settings.log
+    # gRPC writes lines of its own to stderr, past every logger; among lines of JSON they become JSON too.
+    plain = is_console(log.format, sys.stderr)
+    with nullcontext(sys.stderr) if plain else own_stderr("web") as stream:
+        configure_logging(log.level, log.format, "web", stream)
+        run_in_foreground(settings, engine, authority, on_ready, own)
+        logger().info("stopped")
