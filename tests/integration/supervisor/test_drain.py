@@ -65,10 +65,10 @@ def test_a_feeder_that_drains_ends_its_visits_first(tmp_path: Path) -> None:
     assert not thread.is_alive()
     transport.close()
     refused, visited = hub.failures
-    assert (refused.visit_id, refused.reason) == (2, FailureReason.INTERNAL)
+    assert (refused.visit_id, refused.reason) == (2, FailureReason.EXHAUSTED)
     assert "accepts no more" in refused.detail
     assert visited.visit_id == 1
-    assert visited.reason is not FailureReason.INTERNAL
+    assert visited.reason is not FailureReason.EXHAUSTED
 
 
 def test_a_worker_that_is_recycled_costs_a_keyframe_no_attempt() -> None:
@@ -78,6 +78,6 @@ def test_a_worker_that_is_recycled_costs_a_keyframe_no_attempt() -> None:
         intake.worker_ready(worker, 1)
         jobs, _ = intake.hand_out(0)
         assert [job.worker for job in jobs] == [worker]
-        assert intake.worker_lost(worker, blameless=True) == []
+        assert intake.worker_lost(worker, 0, blameless=True) == []
     intake.worker_ready("w4", 1)
     assert len(intake.hand_out(0)[0]) == 1
