@@ -65,12 +65,8 @@ class CountyQueue:
             del self._heaps[county]
         return -1
 
-    def pop(self) -> int:
-        """Remove and return the head, and charge its county; the caller changes its state. Raises IndexError if there
-        is none."""
-        slot = self.head()
-        if slot < 0:
-            raise IndexError("the queue is empty")
+    def remove_head(self, slot: int) -> None:
+        """Remove the camera that `head` has just returned, and charge its county; the caller changes its state."""
         account_ms, _, county = self.entries[0]
         heappop(self._heaps[county].entries)
         self._clock_ms = account_ms
@@ -79,7 +75,6 @@ class CountyQueue:
         self._accounts[county] = account_ms
         self._turn += 1
         heapreplace(self.entries, (account_ms, self._turn, county))
-        return slot
 
     def slots(self) -> npt.NDArray[np.int64]:
         """Return all cameras that wait, each once, in no order."""

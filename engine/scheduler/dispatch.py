@@ -71,6 +71,7 @@ class Dispatch:
         self._host_wakeups: list[tuple[int, int]] = []
         self._passes = [0.0] * len(CLASSES)  # stride scheduling: each class's virtual time
         self._virtual_time = 0.0
+        self._next_slot = -1
         self._arrival_ns = 0
         self._rate_blocked_until_ns: int | None = None
         self._apply_settings(settings)
@@ -179,7 +180,7 @@ class Dispatch:
         self._rate_blocked_until_ns = None
         table, allowed = self._table, self.visits_allowed
         while (queue := self._next_queue()) >= 0:
-            slot = self.ready[queue].head()
+            slot = self._next_slot
             if self._hold_at_gate(slot, now_ns, actions):
                 continue
             if len(self.flights) >= allowed:
@@ -190,7 +191,7 @@ class Dispatch:
                 table.wait_reason[slot] = _OVERLOAD
                 self._rate_blocked_until_ns = next_start_ns
                 return True
-            self.ready[queue].pop()
+            self.ready[queue].remove_head(slot)
             if queue != _URGENT_QUEUE:
                 self._charge(queue)
             self._start_visit(slot, now_ns, actions)
@@ -250,19 +251,21 @@ class Dispatch:
 
     def _next_queue(self) -> int:
         """Return the queue to serve next: the urgent one, else the class that has had least of its share (stride
-        scheduling); -1 if no camera is ready.
+        scheduling); -1 if no camera is ready. Its head becomes `_next_slot`.
         """
         ready = self.ready
-        if ready[_URGENT_QUEUE].entries and ready[_URGENT_QUEUE].head() >= 0:
+        if ready[_URGENT_QUEUE].entries and (slot := ready[_URGENT_QUEUE].head()) >= 0:
+            self._next_slot = slot
             return _URGENT_QUEUE
         best, least = -1, 0.0
         for queue in _CLASS_QUEUES:
-            if not ready[queue].entries or ready[queue].head() < 0:
+            if not ready[queue].entries or (slot := ready[queue].head()) < 0:
                 continue
             # An idle class saves nothing up: it would shut the others out when it comes back.
             pass_ = max(self._virtual_time, self._passes[queue])
             if best < 0 or pass_ < least:
                 best, least = queue, pass_
+                self._next_slot = slot
         return best
 
     def _charge(self, queue: int) -> None:

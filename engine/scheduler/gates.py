@@ -100,10 +100,12 @@ class Uplinks:
         queue = self._parked.get(index)
         if queue is None:
             return -1
-        if queue.head() < 0:
+        slot = queue.head()
+        if slot < 0:
             del self._parked[index]
-            return -1
-        return queue.pop()
+        else:
+            queue.remove_head(slot)
+        return slot
 
     def parked(self) -> Iterator[tuple[int, CountyQueue]]:
         """Yield the recorders that cameras wait for, with these cameras."""
@@ -202,10 +204,12 @@ class Hosts:
         host = self.by_index[index]
         if host.parked is None:
             return -1
-        if host.parked.head() < 0:
+        slot = host.parked.head()
+        if slot < 0:
             host.parked = None
-            return -1
-        return host.parked.pop()
+        else:
+            host.parked.remove_head(slot)
+        return slot
 
     def record_failure(self, index: int, slot: int, now_ns: int) -> bool:
         """Record that a camera failed whose last visit had succeeded. True if an outage begins with it."""
