@@ -25,7 +25,8 @@ class KnownSecrets:
     def __init__(self, most: int = SECRETS_MAX) -> None:
         self._most = most
         self._secrets: dict[str, None] = {}
-        self._by_beginning: dict[str, tuple[str, ...]] = {}
+        self._lengths: dict[str, dict[int, int]] = {}
+        """By the beginning of secrets: how many there are of each length."""
         self._lock = threading.Lock()
 
     def add(self, url: str) -> None:
@@ -41,19 +42,26 @@ class KnownSecrets:
 
     def mask(self, text: str) -> str:
         """Return the text with the remembered secrets replaced by `***`, where they stand as words of their own."""
-        by_beginning = self._by_beginning
-        if not by_beginning:
+        if not self._secrets:
             return text
         parts: list[str] = []
         done = at = 0
         while at <= len(text) - _GRAM:
-            secret = _secret_at(text, at, by_beginning.get(text[at : at + _GRAM], ()))
-            if secret:
+            lengths = self._lengths.get(text[at : at + _GRAM])
+            end = 0 if lengths is None else self._end_of_secret(text, at, sorted(lengths, reverse=True))
+            if end:
                 parts += [text[done:at], MASK]
-                done = at = at + len(secret)
+                done = at = end
             else:
                 at += 1
         return "".join([*parts, text[done:]]) if parts else text
+
+    def _end_of_secret(self, text: str, at: int, lengths: Iterable[int]) -> int:
+        """Return where the longest secret ends that stands here; 0 if none does."""
+        for length in lengths:
+            if text[at : at + length] in self._secrets and _is_word(text, at, at + length):
+                return at + length
+        return 0
 
     def _remember(self, secret: str) -> None:
         if secret in self._secrets:
@@ -61,14 +69,21 @@ class KnownSecrets:
         if len(self._secrets) >= self._most:
             oldest = next(iter(self._secrets))
             del self._secrets[oldest]
-            left = tuple(each for each in self._by_beginning[oldest[:_GRAM]] if each != oldest)
-            if left:
-                self._by_beginning[oldest[:_GRAM]] = left
-            else:
-                del self._by_beginning[oldest[:_GRAM]]
+            self._count(oldest, -1)
         self._secrets[secret] = None
-        same = (*self._by_beginning.get(secret[:_GRAM], ()), secret)
-        self._by_beginning[secret[:_GRAM]] = tuple(sorted(same, key=len, reverse=True))
+        self._count(secret, 1)
+
+    def _count(self, secret: str, more: int) -> None:
+        """Count a secret by its beginning. The numbers are replaced, never changed: other threads read them."""
+        beginning, length = secret[:_GRAM], len(secret)
+        lengths = dict(self._lengths.get(beginning, {}))
+        lengths[length] = lengths.get(length, 0) + more
+        if not lengths[length]:
+            del lengths[length]
+        if lengths:
+            self._lengths[beginning] = lengths
+        else:
+            self._lengths.pop(beginning, None)
 
 
 KNOWN = KnownSecrets()
@@ -99,13 +114,6 @@ def _is_distinct(secret: str) -> bool:
     if secret.isdecimal():
         return len(secret) <= _DIGITS_MAX
     return not (secret.isalpha() and secret.islower())
-
-
-def _secret_at(text: str, at: int, candidates: tuple[str, ...]) -> str:
-    for secret in candidates:
-        if text.startswith(secret, at) and _is_word(text, at, at + len(secret)):
-            return secret
-    return ""
 
 
 def _mask_words(text: str, secret: str) -> str:
