@@ -12,6 +12,7 @@ from engine.model.visit import FailureReason
 
 _READ_PAUSE_S = 0.1
 """Reading pauses this long between keyframes, so a keyframe may be noticed this much later."""
+_LARGE_READ_BYTES = 65_536
 _CLOSE_S = 0.5
 """A peer of TLS that does not answer the closing is dropped after this time."""
 
@@ -32,7 +33,7 @@ class Connection(asyncio.Protocol):
         self._backlog = b""
         self._place = 0
         self._waiting = self._paused = self._lost = False
-        self._pause: asyncio.TimerHandle | None = None
+        self._pause: asyncio.Handle | None = None
 
     @property
     def address(self) -> str:
@@ -49,15 +50,21 @@ class Connection(asyncio.Protocol):
         """Process bytes of the server, or keep them for this connection's next turn."""
         self._budget.received_bytes += len(data)
         if self._session.over or self.over.done():
-            return
+            return  # it is about to be closed
         self._backlog = self._backlog[self._place :] + data if self._backlog else data
         self._place = 0
         if not self.heavy:
             self._process()
-        if self._backlog and not self._waiting:
+        if self._session.over or self.over.done():
+            self._stop_reading()
+        elif self._backlog and not self._waiting:
             self.heavy = self._waiting = True
             self._stop_reading()
             self._turns.wait(self._turn)
+        elif len(data) >= _LARGE_READ_BYTES and self._pause is None:
+            # uvloop would go on reading for as long as there is more: first the others have a turn.
+            self._stop_reading()
+            self._pause = asyncio.get_running_loop().call_soon(self._end_pause)
 
     def receive_datagram(self, data: bytes) -> None:
         """Process a datagram of the RTP port."""

@@ -75,7 +75,7 @@ class Feeder:
         self._name = name
         self._hub = hub
         self._settings = settings
-        self._visits: set[asyncio.Task[None]] = set()
+        self._visits: dict[int, asyncio.Task[None]] = {}
         self._turns = Turns()
         self._descriptors = DescriptorBudget()
         self._receiver = AsyncReceiver(hub, self._on_message)
@@ -114,10 +114,11 @@ class Feeder:
     async def close(self) -> None:
         """Cancel the visits in flight, and wait up to a second for their sessions to be torn down."""
         self._receiver.close()
-        for task in self._visits:
+        tasks = list(self._visits.values())
+        for task in tasks:
             task.cancel()
-        if self._visits:
-            await asyncio.wait(self._visits, timeout=1.0)
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
 
     def _on_message(self, frames: list[Frame]) -> None:
         try:
@@ -125,16 +126,17 @@ class Feeder:
         except WireError as error:
             logger().error("order not understood", detail=str(error))
             return
-        if len(self._visits) >= self.capacity:
+        if order.visit_id in self._visits or len(self._visits) >= self.capacity:
             detail = f"not visited: {len(self._visits)} visits in flight in this feeder, its maximum"
             self._send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, detail)))
             return
-        task = asyncio.ensure_future(self._visit(order))
-        self._visits.add(task)
-        task.add_done_callback(self._visits.discard)
+        self._visits[order.visit_id] = asyncio.ensure_future(self._visit(order))
 
     async def _visit(self, order: VisitOrder) -> None:
-        outcome = await visit(order, self._settings, self._turns)
+        try:
+            outcome = await visit(order, self._settings, self._turns)
+        finally:
+            del self._visits[order.visit_id]  # before the hub hears of it and sends another order
         if isinstance(outcome, VisitFailure):
             self._send(wire.pack_failure(outcome))
         else:

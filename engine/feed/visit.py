@@ -21,7 +21,7 @@ from engine.feed.broken_visit import broken_visit
 from engine.feed.budget import Budget
 from engine.feed.camera_url import check_url
 from engine.feed.connection import Connection
-from engine.feed.destinations import Destinations
+from engine.feed.destinations import Address, Destinations
 from engine.feed.failure import visit_failure
 from engine.feed.own_limits import is_own_limit, own_limit_detail
 from engine.feed.rtsp.session import Failure, Session
@@ -135,8 +135,9 @@ class _Visit:
         parts = urlsplit(url)
         async with asyncio.timeout(self._settings.connect_timeout_s):
             last: Exception = _RefusedError("the host has no address")
-            for address in await _addresses(parts.hostname or "", _port(parts)):
-                refusal = self._refusal(parts, address)
+            for ip_address in await _addresses(parts.hostname or "", _port(parts)):
+                address = str(ip_address)
+                refusal = self._refusal(parts, ip_address)
                 if refusal is not None:
                     last = _RefusedError(refusal)
                     continue
@@ -163,13 +164,13 @@ class _Visit:
             self._connected_ns = monotonic_ns()
         return connection
 
-    def _refusal(self, parts: SplitResult, address: str) -> str | None:
+    def _refusal(self, parts: SplitResult, address: Address) -> str | None:
         """Return why this visit may not connect to `address`, which the host of the URL resolves to."""
         own = urlsplit(self._order.url)
         own_host = own.hostname or ""
-        named = _port(parts) == _port(own) and (parts.hostname == own_host or address == self._own_address)
+        named = _port(parts) == _port(own) and (parts.hostname == own_host or str(address) == self._own_address)
         destinations = _destinations(self._settings.allowed_networks)
-        return destinations.refusal(own_host, ipaddress.ip_address(address), named=named)
+        return destinations.refusal(own_host, address, named=named)
 
     async def _open_udp_ports(self) -> tuple[int, int]:
         """Open an even RTP port and the odd one after it for RTCP (RFC 3550, 11). Raises OSError if none are free."""
@@ -266,14 +267,14 @@ def _destinations(allowed: tuple[str, ...]) -> Destinations:
     return Destinations(allowed)
 
 
-async def _addresses(host: str, port: int) -> list[str]:
+async def _addresses(host: str, port: int) -> list[Address]:
     """Return the addresses of a host. Raises OSError, or UnicodeError if it is no name."""
     try:
-        return [str(ipaddress.ip_address(host))]
+        return [ipaddress.ip_address(host)]
     except ValueError:
         pass
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(row[4][0]) for row in found))[:_ADDRESSES_MAX]
+    return [ipaddress.ip_address(text) for text in dict.fromkeys(str(row[4][0]) for row in found)][:_ADDRESSES_MAX]
 
 
 def _port(parts: SplitResult) -> int:

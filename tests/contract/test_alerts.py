@@ -34,6 +34,9 @@ FIRES = {
     "PatrolHubRestarts": {"process_start_time_seconds": "1 2 3 4x20"},
     "PatrolProcessRestarts": {'patrol_worker_restarts_total{reason="signal_9"}': "0x12 1 2 3 4 5 5x20"},
     "PatrolNoFeeder": {'patrol_feeders_ready{kind="feeder"}': "0x20"},
+    "PatrolVisitsExhausted": {'patrol_visits_total{outcome="exhausted",via="rtsp"}': "0x15 3x10"},
+    "PatrolVisitsBreak": {'patrol_visits_total{outcome="internal",via="demux"}': "0x60 1x30"},
+    "PatrolFloods": {'patrol_cameras_failing{reason="flood"}': "2x90"},
     "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
     "PatrolVerdictsLost": {'patrol_store_dropped_total{reason="queue_full"}': "0x15 3x10"},
     "PatrolLate": {
@@ -57,7 +60,14 @@ FIRES = {
     "PatrolConfigStale": {"patrol_config_stale": "1x30"},
 }
 """By rule, series that make it fire, in Prometheus's notation, a value a minute."""
-SLOW = ("PatrolEvidenceNearBudget", "PatrolExhibitsLost", "PatrolFindingsOverdue", "PatrolNoticesFailing")
+SLOW = (
+    "PatrolEvidenceNearBudget",
+    "PatrolExhibitsLost",
+    "PatrolFindingsOverdue",
+    "PatrolNoticesFailing",
+    "PatrolVisitsBreak",
+    "PatrolFloods",
+)
 """Rules that wait for an hour or look back for one."""
 
 

@@ -186,7 +186,7 @@ class Session:
         Most packets of a visit are; to parse them no further halves the visit's cost.
         """
         assembler = self._assembler
-        if assembler is None or assembler.collecting or data[place] != 0x80 or place + 15 > len(data):
+        if assembler is None or assembler.collecting or place + 15 > len(data) or data[place] != 0x80:
             return False
         if self._is_h264:
             unit_type = data[place + 12] & 0x1F
