@@ -45,10 +45,14 @@ def compiling(package: str) -> Iterator[None]:
 
     Each package has its own lock, so that a hub, which needs the judge, does not wait for a worker's kernels.
     """
-    directory().mkdir(parents=True, exist_ok=True)
+    base().mkdir(parents=True, exist_ok=True)
     with (base() / f"{package}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        directory().touch()
+        # Under the lock, since another version may have pruned it while we waited; touching it then made a file of it.
+        if directory().is_file():
+            directory().unlink()
+        directory().mkdir(exist_ok=True)
+        os.utime(directory())
         _prune()
         yield
 
