@@ -5,7 +5,7 @@ hole      one to three stretches of zeros, as a recorder writes for packets that
 noise     a stretch of random bytes
 cut       the end is missing, or bytes in the middle are
 repeat    a stretch stands twice
-splice    begins as one keyframe and goes on as another of the same codec
+splice    begins as one keyframe and goes on as another of the same camera
 header    bits and bytes of parameter sets, slice headers or JPEG segments
 bomb      sizes that the headers name, or how often a parameter set or a segment stands there
 """
@@ -33,7 +33,7 @@ class Mutant(NamedTuple):
 
 
 def mutate(codec: Codec, payload: bytes, other: bytes, rng: random.Random) -> Mutant:
-    """Return `payload` damaged in one way of KINDS. `other`: another keyframe of the same codec, to splice with."""
+    """Return `payload` damaged in one way of KINDS. `other`: another keyframe of the camera, to splice with."""
     kind = rng.choice(list(KINDS))
     mutant = KINDS[kind](codec, payload, other, rng)
     return Mutant(kind, mutant[:PAYLOAD_BYTES_MAX])

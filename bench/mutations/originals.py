@@ -49,11 +49,12 @@ _QUIET = "log-level=none:pools=none:frame-threads=1"
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A whole keyframe. `learned`: what a camera that sends such keyframes has taught the judge."""
+    """A whole keyframe. `other`: another one of the same camera. `learned`: what it has taught the judge."""
 
     name: str
     codec: Codec
     payload: bytes
+    other: bytes
     learned: JudgeState
 
 
@@ -72,7 +73,7 @@ def originals(data: Path | None) -> list[Original]:
             verdict, learned = judge(decoder, codec, payloads[-1 - visit % len(payloads)], visit, learned)
             kinds |= set(verdict.kinds)
         if not kinds:
-            found.append(Original(name, codec, payloads[0], learned))
+            found.append(Original(name, codec, payloads[0], payloads[1], learned))
     decoder.close()
     return found
 

@@ -35,8 +35,8 @@ class Inputs:
         rng = random.Random(f"{self._seed}:{number}")
         codec = rng.choice(list(Codec))
         same = [original for original in self.originals if original.codec is codec]
-        original, other = rng.choice(same), rng.choice(same)
-        return original, mutate(codec, original.payload, other.payload, rng)
+        original = rng.choice(same)
+        return original, mutate(codec, original.payload, original.other, rng)
 
     def job(self, number: int) -> tuple[Codec, bytes]:
         """Return codec and payload of an input."""

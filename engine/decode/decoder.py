@@ -21,18 +21,24 @@ from engine.model.picture import Picture
 
 av.logging.set_level(av.logging.PANIC)  # we report broken streams ourselves, once, with the camera
 
+_ALLOWED = f"allowed: {PICTURE_SIDE_PX_MIN} to {PICTURE_SIDE_PX_MAX} a side"
+
 DECODER_NAMES = {Codec.H264: "h264", Codec.H265: "hevc", Codec.MJPEG: "mjpeg"}
 
 _EXPLODES = {Codec.H265, Codec.MJPEG}
 """Codecs for which FFmpeg marks no damage in the frame, so it is made to fail instead. H.264 sets `is_corrupt`."""
 
 _TAIL = b"\xff" * 8192
-"""Appended to an H.265 picture. A whole picture never reads it. One that was cut off or lost synchronisation reads on
-into it: all ones end the slice at the next block (H.265 9.3.4.3.5, the terminating bin), and what was not decoded stays
-as it was allocated, which missing_area() detects. Without it FFmpeg reads zeros there and goes on painting."""
+"""Appended to an H.265 picture, in place of zeros at its end. A whole picture never reads it. One that was cut off or
+lost synchronisation reads on into it: all ones end the slice at the next block (H.265 9.3.4.3.5, the terminating bin),
+and what was not decoded stays as it was allocated, which missing_area() detects. Without it FFmpeg reads zeros there
+and goes on painting."""
 
 _GRID_EXCESS_MAX = 4.0
 """Above this, an H.265 picture is decoded a second time (engine/decode/grid_steps.py)."""
+
+_ASPECT_MAX = 4
+"""A picture that is longer than that many times its other side is decoded a second time."""
 
 _CACHED_PIXELS_MAX = 16 * 1920 * 1088
 """Bound of the cache of contexts: the sum of their pictures' pixels."""
@@ -67,7 +73,9 @@ class Decoder:
         self._before_decode(unit.width, unit.height)
         frame, frame_count = self._decode(codec, data, unit)
         picture = picture_of(frame, codec)
-        damage = list(_coded_damage(codec, data))
+        if min(picture.width, picture.height) < PICTURE_SIDE_PX_MIN:
+            raise DecodeError("unsupported", f"{codec}: {picture.width}x{picture.height} after cropping; {_ALLOWED}")
+        damage = list(_coded_damage(picture, data))
         if frame.is_corrupt:
             damage.append("corrupt_flag")
         if frame_count > 1:
@@ -76,7 +84,7 @@ class Decoder:
             damage.append("truncated")
         if missing_area(picture):
             damage.append("missing_area")
-        if codec is Codec.H265 and not damage and self._is_left_over(data, unit, picture):
+        if codec is not Codec.MJPEG and not damage and self._is_left_over(data, unit, picture):
             damage.append("slice_length")
         return replace(picture, damage=tuple(damage)) if damage else picture
 
@@ -88,7 +96,7 @@ class Decoder:
     def _decode(self, codec: Codec, data: bytes, unit: AccessUnit) -> tuple[av.VideoFrame, int]:
         context = self._acquire_context(codec, unit)
         try:
-            frames = context.decode(av.Packet(data + _TAIL if codec is Codec.H265 else data))
+            frames = context.decode(av.Packet(data.rstrip(b"\0") + _TAIL if codec is Codec.H265 else data))
             frames += context.decode(None)
             context.flush_buffers()
         except (av.FFmpegError, ValueError) as error:
@@ -104,19 +112,21 @@ class Decoder:
         """Whether the last slice's data go on after the picture's last block, as they do after lost synchronisation.
 
         libavcodec does not say so; but then a second decode without the end of the data gives the same picture. It is
-        done only for pictures with blocks that do not fit together, which few whole ones have.
+        done only for what few whole pictures have: blocks that do not fit together (H.265; libavcodec notices most
+        of them in H.264), or a shape that a wrong height gives.
         """
-        if grid_excess(picture) <= _GRID_EXCESS_MAX:
+        narrow, wide = sorted((picture.width, picture.height))
+        unfit = picture.codec is Codec.H265 and grid_excess(picture) > _GRID_EXCESS_MAX
+        if not unfit and wide <= _ASPECT_MAX * narrow:
             return False
-        shortened = without_slice_end(Codec.H265, data)
+        shortened = without_slice_end(picture.codec, data)
         if shortened is None:
             return False
         try:
-            frame, _ = self._decode(Codec.H265, shortened, unit)
+            frame, _ = self._decode(picture.codec, shortened, unit)
         except DecodeError:
             return False
-        again = picture_of(frame, Codec.H265)
-        return np.array_equal(again.luma, picture.luma)
+        return np.array_equal(picture_of(frame, picture.codec).luma, picture.luma)
 
     def _acquire_context(self, codec: Codec, unit: AccessUnit) -> av.VideoCodecContext:
         """Return a context for this picture: a cached one where that is safe, else a new one.
@@ -154,9 +164,9 @@ class Decoder:
         return context
 
 
-def _coded_damage(codec: Codec, data: bytes) -> tuple[str, ...]:
+def _coded_damage(picture: Picture, data: bytes) -> tuple[str, ...]:
     """Return the damage that the coded data show by themselves, and libavcodec does not report."""
-    if codec is Codec.MJPEG:
-        word = jpeg_damage(data)
+    if picture.codec is Codec.MJPEG:
+        word = jpeg_damage(data, picture)
         return () if word is None else (word,)
-    return ("zero_hole",) if zero_hole(codec, data) else ()
+    return ("zero_hole",) if zero_hole(picture.codec, data) else ()

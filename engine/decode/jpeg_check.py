@@ -8,7 +8,10 @@ import re
 from typing import Final
 
 from engine.decode import jpeg_scan
+from engine.decode.grid_steps import grid_excess
 from engine.decode.jpeg_tables import ScanReader, TablesError
+from engine.decode.level_drift import has_drift
+from engine.model.picture import Picture
 
 _WORDS: Final = {
     jpeg_scan.CODE_BROKEN: "broken_code",
@@ -16,17 +19,20 @@ _WORDS: Final = {
     jpeg_scan.DATA_LONG: "scan_length",
     jpeg_scan.RESTART_WRONG: "restart_marker",
 }
+_GRID_EXCESS_MAX: Final = 30.0
+"""engine/decode/grid_steps.py: 100 and more where every unit of blocks is laid out wrongly."""
 _SCANS_MAX = 64
 _PADDING_BYTES_MAX = 4096
 _MARKER = b"\xff"
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def jpeg_damage(payload: bytes) -> str | None:
-    """Return what is wrong with a JPEG: broken_code, truncated, scan_length, restart_marker, level_range, headers.
+def jpeg_damage(payload: bytes, picture: Picture) -> str | None:
+    """Return what is wrong with a JPEG whose picture is `picture`; None if nothing is found.
 
-    None if nothing is found. scan_length: the data go on after the last block; level_range: means of blocks lie beyond
-    black or white.
+    broken_code, truncated, headers, restart_marker: as they say. scan_length: the data go on after the last block.
+    level_range: means of blocks lie beyond black or white. level_drift: they leap in the middle of a row. sampling:
+    rare sampling factors, with which the blocks do not fit together.
     """
     reader = ScanReader(payload)
     place = 0
@@ -34,16 +40,19 @@ def jpeg_damage(payload: bytes) -> str | None:
         for _ in range(_SCANS_MAX):
             scan = reader.next_scan(place)
             if scan is None:
-                return None
+                misfit = not reader.usual_sampling and grid_excess(picture) > _GRID_EXCESS_MAX
+                return "sampling" if misfit else None
             if scan.refines and scan.first > 0:  # what its bits mean depends on all earlier scans
                 place = _next_marker(payload, scan.begin)
                 continue
-            result, place, beyond = jpeg_scan.follow_scan(payload, scan)
-            if result != jpeg_scan.WHOLE:
-                return _WORDS[result]
-            if beyond:
+            followed = jpeg_scan.follow_scan(payload, scan)
+            if followed.result != jpeg_scan.WHOLE:
+                return _WORDS[followed.result]
+            if followed.beyond:
                 return "level_range"
-            place = _skip_padding(payload, place)
+            if any(has_drift(plane.reshape(-1, scan.columns)) for plane in followed.levels.T):
+                return "level_drift"
+            place = _skip_padding(payload, followed.end)
     except TablesError:
         return "headers"
     return "headers"

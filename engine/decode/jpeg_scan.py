@@ -7,7 +7,7 @@ Source: ITU-T T.81 E.1.4, F.2.2, G.1.2.
 
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
@@ -48,6 +48,7 @@ _i64 = np.int64
 _bytes = types.Array(types.uint8, 1, "C", readonly=True)
 _numbers = types.Array(types.int64, 1, "C")
 _lookups = types.Array(types.uint16, 2, "C")
+_means = types.Array(types.int32, 2, "C")
 _three: types.Type = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
 
 
@@ -158,16 +159,21 @@ def _pass_restart(data: Any, place: Any, turn: Any, held: Any, padded: Any) -> A
 
 
 @numba.njit(
-    _three(_bytes, _numbers, _numbers, _numbers, _numbers, _numbers, _lookups, _lookups), nogil=True, cache=CACHED
+    _three(_bytes, _numbers, _numbers, _numbers, _numbers, _numbers, _lookups, _lookups, _means),
+    nogil=True,
+    cache=CACHED,
 )
-def _follow(data: Any, layout: Any, planes: Any, dc: Any, ac: Any, quantisers: Any, lookups: Any, shorts: Any) -> Any:
-    """Return (result, place after the scan, blocks whose mean is out of range). `layout`: as in follow_scan."""
+def _follow(
+    data: Any, layout: Any, planes: Any, dc: Any, ac: Any, quantisers: Any, lookups: Any, shorts: Any, out: Any
+) -> Any:
+    """Return (result, place after the scan, blocks whose mean is out of range). `layout`: as in follow_scan. Fill `out`
+    with the mean of each plane's last block of each unit, as coded."""
     place, units, restart, first, last, low, refines = layout
     means = np.zeros(_COMPONENTS_MAX, np.int64)
     bits, held, padded = _u64(0), 0, 0
     beyond = turn = ending = result = 0
     left = restart if restart > 0 else units
-    for _ in range(units):
+    for unit in range(units):
         if left == 0:
             result, place = _pass_restart(data, place, turn, held, padded)
             if result != WHOLE:
@@ -186,6 +192,7 @@ def _follow(data: Any, layout: Any, planes: Any, dc: Any, ac: Any, quantisers: A
                     result, held, difference = _mean_step(lookups[dc[block]], bits, held)
                     plane = planes[block]
                     means[plane] += difference
+                    out[unit, plane] = means[plane]
                     step = quantisers[plane] << low
                     beyond += abs(means[plane] * step) > MEAN_LIMIT + MEAN_TOLERANCE + step
             if last > 0 and result == WHOLE:
@@ -206,10 +213,22 @@ def _follow(data: Any, layout: Any, planes: Any, dc: Any, ac: Any, quantisers: A
     return WHOLE, place, beyond
 
 
-def follow_scan(payload: bytes, scan: Scan) -> tuple[int, int, int]:
-    """Return the result (WHOLE or why not), the offset where coded data end, and the blocks with an impossible mean."""
+class Followed(NamedTuple):
+    """`result`: WHOLE or why not. `end`: offset where coded data end. `beyond`: blocks with an impossible mean.
+    `levels`, shape (units, planes): the mean of each plane's last block of each unit, in levels; zeros if the scan has
+    none."""
+
+    result: int
+    end: int
+    beyond: int
+    levels: npt.NDArray[np.float32]
+
+
+def follow_scan(payload: bytes, scan: Scan) -> Followed:
+    """Follow the codes of a scan."""
     lookups, shorts = _lookups_of(scan.codes)
     layout = (scan.begin, scan.units, scan.restart, scan.first, scan.last, scan.low, int(scan.refines))
+    means = np.zeros((scan.units, len(scan.quantisers)), np.int32)
     result, place, beyond = _follow(
         np.frombuffer(payload, np.uint8),
         np.array(layout, np.int64),
@@ -219,8 +238,10 @@ def follow_scan(payload: bytes, scan: Scan) -> tuple[int, int, int]:
         scan.quantisers,
         lookups,
         shorts,
+        means,
     )
-    return int(result), int(place), int(beyond)
+    scale = (scan.quantisers << scan.low) / 8
+    return Followed(int(result), int(place), int(beyond), (means * scale).astype(np.float32))
 
 
 @lru_cache(maxsize=_TABLES_MAX)

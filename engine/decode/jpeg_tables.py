@@ -3,7 +3,9 @@
 Source: ITU-T T.81 B.2, C, F.1.2 and F.2.2.
 """
 
+import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,13 @@ CODE_BITS_MAX = 16
 """Length of the longest Huffman code."""
 
 _SEGMENTS_MAX = 256
+_UNEVEN_RATIO, _UNEVEN_STEPS = 2, 8
+_USUAL_SAMPLING = {(1, 1), (2, 1), (2, 2)}
+_ZIGZAG = sorted(
+    ((row, column) for row in range(8) for column in range(8)),
+    key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]),
+)
+_ZIGZAG_ROWS, _ZIGZAG_COLUMNS = (list(places) for places in zip(*_ZIGZAG, strict=True))
 _COMPONENTS_MAX = 4
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -37,7 +46,8 @@ class Component:
 class Scan:
     """One scan.
 
-    `begin`: offset of its coded data. `units`: its minimum coded units. `restart`: units between restart markers, 0 for
+    `begin`: offset of its coded data. `units`: its minimum coded units; `columns`: of each
+    row. `restart`: units between restart markers, 0 for
     none. `first`, `last`: its coefficients, 0 to 63. `low`: their lowest bits that are left to later scans. `refines`:
     it adds one bit to coefficients of an earlier scan. `planes`, `dc`, `ac`: of each block of a unit, the number of its
     plane, and the places of its tables in `codes`. `quantisers`: of each plane, the step of its blocks' means, in
@@ -46,6 +56,7 @@ class Scan:
 
     begin: int
     units: int
+    columns: int
     restart: int
     first: int
     last: int
@@ -65,10 +76,11 @@ class TablesError(ValueError):
 @dataclass(slots=True)
 class _Tables:
     huffman: dict[int, bytes] = field(default_factory=dict)
-    quantisers: dict[int, int] = field(default_factory=dict)
+    quantisers: dict[int, tuple[int, ...]] = field(default_factory=dict)
     restart: int = 0
     components: dict[int, Component] = field(default_factory=dict)
     units: int = 0
+    columns: int = 0
     readable: bool = True
     progressive: bool = False
 
@@ -79,6 +91,12 @@ class ScanReader:
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
         self._tables = _Tables()
+
+    @property
+    def usual_sampling(self) -> bool:
+        """Whether the first plane has one block a unit, two side by side, or four."""
+        first = next(iter(self._tables.components.values()), None)
+        return first is None or (first.across, first.down) in _USUAL_SAMPLING
 
     def next_scan(self, place: int) -> Scan | None:
         """Return the scan whose headers begin at `place`; None at the end of the image, or if its coding is not one of
@@ -146,8 +164,26 @@ def _read_huffman(segment: bytes, tables: _Tables) -> None:
 def _read_quantisers(segment: bytes, tables: _Tables) -> None:
     while segment:
         wide = segment[0] >> 4 != 0
-        tables.quantisers[segment[0] & 15] = int.from_bytes(segment[1 : 3 if wide else 2], "big")
-        segment = segment[1 + (128 if wide else 64) :]
+        end = 1 + (128 if wide else 64)
+        if end > len(segment):
+            raise TablesError("a table of quantisers is too short")
+        tables.quantisers[segment[0] & 15] = steps = struct.unpack_from(">64H" if wide else ">64B", segment, 1)
+        if not _is_even(steps):
+            raise TablesError("a table of quantisers has a step that does not fit its neighbours")
+        segment = segment[end:]
+
+
+@lru_cache(maxsize=64)
+def _is_even(steps: tuple[int, ...]) -> bool:
+    """Whether every step is near to those of neighbouring frequencies, as in every encoder's tables."""
+    square = np.zeros((8, 8), np.int64)
+    square[_ZIGZAG_ROWS, _ZIGZAG_COLUMNS] = steps
+    around = np.pad(square, 1, mode="edge")
+    sides = np.stack([around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]])
+    above = square > _UNEVEN_RATIO * sides.max(axis=0) + _UNEVEN_STEPS
+    below = _UNEVEN_RATIO * square + _UNEVEN_STEPS < sides.min(axis=0)
+    below[0, 0] = False  # some encoders keep the mean fine, whatever the rest
+    return not bool((above | below).any() or (square == 0).any())
 
 
 def _read_frame(segment: bytes, tables: _Tables) -> None:
@@ -168,7 +204,8 @@ def _read_frame(segment: bytes, tables: _Tables) -> None:
         )
         for number, factors, quantiser in rows
     }
-    tables.units = _ceil_div(width, 8 * widest) * _ceil_div(height, 8 * tallest)
+    tables.columns = _ceil_div(width, 8 * widest)
+    tables.units = tables.columns * _ceil_div(height, 8 * tallest)
 
 
 def _ceil_div(count: int, by: int) -> int:
@@ -200,6 +237,7 @@ def _scan(segment: bytes, begin: int, tables: _Tables) -> Scan:
     return Scan(
         begin=begin,
         units=components[0].blocks_across * components[0].blocks_down if alone else tables.units,
+        columns=components[0].blocks_across if alone else tables.columns,
         restart=tables.restart,
         first=first,
         last=last,
@@ -208,6 +246,6 @@ def _scan(segment: bytes, begin: int, tables: _Tables) -> Scan:
         planes=planes,
         dc=dc,
         ac=ac,
-        quantisers=np.array([tables.quantisers.get(component.quantiser, 0) for component in components]),
+        quantisers=np.array([tables.quantisers.get(component.quantiser, (0,))[0] for component in components]),
         codes=tuple(tables.huffman[key] for key in keys) or (bytes(CODE_BITS_MAX),),
     )

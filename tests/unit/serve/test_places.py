@@ -42,6 +42,7 @@ def test_a_county_reads_no_place_in_its_tokens() -> None:
         "",
         base64.urlsafe_b64encode(bytes(40)).decode(),
     ],
+    ids=["neighbour", "other log", "other key", "page", "nonsense", "empty", "zeros"],  # tokens differ in each process
 )
 def test_a_token_of_somebody_or_something_else_is_none(token: str) -> None:
     with pytest.raises(InvalidArgumentError):
