@@ -17,7 +17,7 @@ from engine.decode.slice_check import without_slice_end, zero_hole
 from engine.errors import DecodeError
 from engine.media.access_unit import AccessUnit, inspect_payload
 from engine.model.keyframe import Codec
-from engine.model.picture import Picture
+from engine.model.picture import PICTURE_SIDE_PX_MAX, PICTURE_SIDE_PX_MIN, Picture
 
 av.logging.set_level(av.logging.PANIC)  # we report broken streams ourselves, once, with the camera
 
