@@ -11,6 +11,7 @@ PUBLIC = {
     "CallError",
     "CanteenClient",
     "CheckResult",
+    "ClientCertificate",
     "FindingChanges",
     "FindingClient",
     "Page",

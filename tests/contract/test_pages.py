@@ -21,14 +21,17 @@ def test_a_page_is_what_the_code_writes(page: str) -> None:
 
 
 def test_check_names_stale_pages_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
     for name in PAGES:
-        (tmp_path / name).write_bytes((DOCS / name).read_bytes())
-    (tmp_path / "metrics.md").write_text("# Metrics\n", encoding="utf-8")
-    monkeypatch.setattr(pages, "DOCS", tmp_path)
+        (docs / name).parent.resolve().mkdir(parents=True, exist_ok=True)
+        (docs / name).resolve().write_bytes((DOCS / name).read_bytes())
+    (docs / "metrics.md").write_text("# Metrics\n", encoding="utf-8")
+    monkeypatch.setattr(pages, "DOCS", docs)
     assert docgen_main(["--check"]) == 1
-    assert (tmp_path / "metrics.md").read_text(encoding="utf-8") == "# Metrics\n"
+    assert (docs / "metrics.md").read_text(encoding="utf-8") == "# Metrics\n"
     assert docgen_main([]) == 0
-    assert (tmp_path / "metrics.md").read_bytes() == (DOCS / "metrics.md").read_bytes()
+    assert (docs / "metrics.md").read_bytes() == (DOCS / "metrics.md").read_bytes()
     assert docgen_main(["--check"]) == 0
 
 
