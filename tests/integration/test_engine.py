@@ -320,15 +320,15 @@ def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> 
         workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]
         wait_until(lambda: present(client.status().machine).workers_ready == 2)  # the last one's word may be on its way
         for pid in workers:
-            os.kill(pid, signal.SIGSTOP)  # so that each holds a frame when it dies
-        push(engine.addresses["intake"], [keyframe("one"), keyframe("two")])
+            os.kill(pid, signal.SIGSTOP)  # so that each holds the frame when it dies
+        push(engine.addresses["intake"], [keyframe("one")])
         handed_out = ("patrol_stage_seconds_count", (("stage", "queue"),))
-        for number, pid in enumerate(workers, 2):
+        for number, pid in enumerate(workers, 1):
             wait_until(lambda number=number: scrape(engine.addresses["metrics"])[handed_out] >= number)  # type: ignore[misc]
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: workers_lost(engine) == 2)  # to our signal, or to the supervisor if it came first
-        # The first to die passed its frame to the second: that frame saw two deaths, the other only one.
+        push(engine.addresses["intake"], [keyframe("two")])
         verdicts = [wait_until(partial(latest, client, name)) for name in ("one", "two")]
         assert sorted(verdict.reason for verdict in verdicts) == ["", "quarantined"]
         assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
