@@ -313,25 +313,38 @@ def test_the_schedulers_time_never_goes_back(tmp_path: Path, monkeypatch: pytest
     assert told_ns == sorted(told_ns)
 
 
+def take_two_workers_down(engine: Supervisor, frame: Sequence[bytes | memoryview]) -> bool:
+    """Push a keyframe to workers that are stopped, and kill the first of them, then the second if it got the keyframe
+    of the first; return whether it did. Which worker gets it first is up to the hub."""
+    handed_out = ("patrol_stage_seconds_count", (("stage", "queue"),))
+    workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]
+    before, lost = scrape(engine.addresses["metrics"])[handed_out], workers_lost(engine)
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    push(engine.addresses["intake"], [frame])
+    wait_until(lambda: scrape(engine.addresses["metrics"])[handed_out] == before + 1)
+    with suppress(ProcessLookupError):
+        os.kill(workers[0], signal.SIGKILL)
+    wait_until(lambda: workers_lost(engine) > lost)
+    time.sleep(0.2)
+    passed_on = scrape(engine.addresses["metrics"])[handed_out] == before + 2
+    with suppress(ProcessLookupError):
+        os.kill(workers[1], signal.SIGKILL)
+    wait_until(lambda: workers_lost(engine) == lost + 2)  # to our signal, or to the supervisor if it came first
+    return passed_on
+
+
 def test_a_keyframe_that_takes_two_workers_down_is_put_aside(tmp_path: Path) -> None:
     chosen = settings(tmp_path, worker=WorkerSettings(count=2), scheduler=PATIENT)
     with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras([Camera(name, "", push=True) for name in ("one", "two")])
-        workers = [engine.pids()[name] for name in ("worker-0", "worker-1")]
-        wait_until(lambda: present(client.status().machine).workers_ready == 2)  # the last one's word may be on its way
-        for pid in workers:
-            os.kill(pid, signal.SIGSTOP)  # so that each holds the frame when it dies
-        push(engine.addresses["intake"], [keyframe("one")])
-        handed_out = ("patrol_stage_seconds_count", (("stage", "queue"),))
-        for number, pid in enumerate(workers, 1):
-            wait_until(lambda number=number: scrape(engine.addresses["metrics"])[handed_out] >= number)  # type: ignore[misc]
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: workers_lost(engine) == 2)  # to our signal, or to the supervisor if it came first
+        for _ in range(8):
+            wait_until(lambda: present(client.status().machine).workers_ready == 2)
+            if take_two_workers_down(engine, keyframe("one")):
+                break
+        wait_until(lambda: latest(client, "one") is not None and present(latest(client, "one")).reason == "quarantined")
         push(engine.addresses["intake"], [keyframe("two")])
-        verdicts = [wait_until(partial(latest, client, name)) for name in ("one", "two")]
-        assert sorted(verdict.reason for verdict in verdicts) == ["", "quarantined"]
-        assert {verdict.state for verdict in verdicts} == {State.OK, State.UNKNOWN}
+        assert wait_until(partial(latest, client, "two")).state is State.OK
         (kept,) = [path for path in (tmp_path / "q").iterdir() if path.suffix == ".h264"]
         assert kept.read_bytes() == PICTURE
         wait_until(lambda: present(client.status().machine).workers_ready == 2)
