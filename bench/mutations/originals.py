@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,15 +59,16 @@ class Original:
     learned: JudgeState
 
 
-def originals(data: Path | None) -> list[Original]:
+def originals(data: Path | None, scenes: int = len(PHOTOS)) -> list[Original]:
     """Return keyframes that are no fault, by themselves and against what their camera usually shows.
 
-    `data`: a directory with camera/*.mp4; None for the demo's pictures. The same directory gives the same list.
+    `data`: a directory with camera/*.mp4; None for the demo's pictures, the first `scenes` of them. The same
+    directory gives the same list.
     """
     warm_up()
     decoder = Decoder()
     found: list[Original] = []
-    for name, codec, payloads in _payloads(data):
+    for name, codec, payloads in _payloads(data, scenes):
         learned = JudgeState()
         kinds = set(judge(decoder, codec, payloads[0], 0, learned)[0].kinds)
         for visit in range(LEARNING_VISITS):
@@ -84,9 +86,9 @@ def judge(decoder: Decoder, codec: Codec, payload: bytes, visit: int, state: Jud
     return judge_measurement(measure(decoder, keyframe), state, SETTINGS)
 
 
-def _payloads(data: Path | None) -> Iterator[tuple[str, Codec, list[bytes]]]:
+def _payloads(data: Path | None, scenes: int) -> Iterator[tuple[str, Codec, list[bytes]]]:
     """Yield scene by scene, in each coding, the keyframes that visits bring."""
-    for number, (name, visits) in enumerate(_scenes(data)):
+    for number, (name, visits) in enumerate(islice(_scenes(data), scenes)):
         for codec, ways in _PARAMETERS.items():
             for way in ways[number % 2 :: 2]:
                 yield f"{name} {codec} {way}", codec, [_encode(codec, picture, way) for picture in visits]

@@ -34,7 +34,7 @@ lost synchronisation reads on into it: all ones end the slice at the next block 
 and what was not decoded stays as it was allocated, which missing_area() detects. Without it FFmpeg reads zeros there
 and goes on painting."""
 
-_GRID_EXCESS_MAX = 4.0
+_GRID_EXCESS_MAX = 7.0
 """Above this, an H.265 picture is decoded a second time (engine/decode/grid_steps.py)."""
 
 _ASPECT_MAX = 4

@@ -46,13 +46,14 @@ def jpeg_damage(payload: bytes, picture: Picture) -> str | None:
                 place = _next_marker(payload, scan.begin)
                 continue
             followed = jpeg_scan.follow_scan(payload, scan)
-            if followed.result != jpeg_scan.WHOLE:
+            place = _skip_padding(payload, followed.end)
+            padded = followed.result == jpeg_scan.DATA_LONG and payload[place : place + 1] == _MARKER
+            if followed.result != jpeg_scan.WHOLE and not padded:
                 return _WORDS[followed.result]
             if followed.beyond:
                 return "level_range"
             if any(has_drift(plane.reshape(-1, scan.columns)) for plane in followed.levels.T):
                 return "level_drift"
-            place = _skip_padding(payload, followed.end)
     except TablesError:
         return "headers"
     return "headers"

@@ -28,9 +28,9 @@ CODE_BROKEN: Final = 1
 DATA_SHORT: Final = 2
 """The data end before the last block."""
 DATA_LONG: Final = 3
-"""Coded data go on after the last block, or after the last one before a restart marker."""
+"""Bytes follow the last block. They may be padding."""
 RESTART_WRONG: Final = 4
-"""A restart marker is missing or out of turn."""
+"""A restart marker is missing, out of turn or at the wrong place."""
 
 _TABLES_MAX = 16
 """Sets of Huffman tables that are kept; 0.6 MB each."""
@@ -74,7 +74,7 @@ def _shorten(lookups: Any, shorts: Any) -> None:
             shorts[table, index] = ends | filled << 4 | taken if filled <= 64 else 0
 
 
-@numba.njit(nogil=True, cache=CACHED)
+@numba.njit(nogil=True, cache=CACHED, inline="always")
 def _refill(data: Any, place: Any, bits: Any, held: Any, padded: Any) -> Any:
     """Return (place, bits, held, padded) with at least 32 bits held; those that the data do not have are `padded`."""
     size = data.shape[0]
@@ -98,10 +98,10 @@ def _refill(data: Any, place: Any, bits: Any, held: Any, padded: Any) -> Any:
     return place, bits, held, padded
 
 
-@numba.njit(nogil=True, cache=CACHED)
-def _mean_step(lookup: Any, bits: Any, held: Any) -> Any:
+@numba.njit(nogil=True, cache=CACHED, inline="always")
+def _mean_step(lookups: Any, table: Any, bits: Any, held: Any) -> Any:
     """Return (result, held, difference of the block's mean to the one before)."""
-    entry = _i64(lookup[(bits >> _u64(held - _LONG_BITS)) & _LONG_MASK])
+    entry = _i64(lookups[table, (bits >> _u64(held - _LONG_BITS)) & _LONG_MASK])
     length, extra = entry & 0xFF, entry >> 8
     if length == 0 or extra > _MEAN_BITS_MAX:
         return CODE_BROKEN, held, 0
@@ -112,15 +112,15 @@ def _mean_step(lookup: Any, bits: Any, held: Any) -> Any:
     return WHOLE, held, value if value >= 1 << (extra - 1) else value - (1 << extra) + 1
 
 
-@numba.njit(nogil=True, cache=CACHED)
+@numba.njit(nogil=True, cache=CACHED, inline="always")
 def _coefficients(
-    data: Any, k: Any, last: Any, lookup: Any, short: Any, place: Any, bits: Any, held: Any, padded: Any
+    data: Any, k: Any, last: Any, lookups: Any, shorts: Any, table: Any, place: Any, bits: Any, held: Any, padded: Any
 ) -> Any:
     """Follow coefficients `k` to `last` of one block; return (result, place, bits, held, padded, bands that end)."""
     while k <= last:
         if held < 32:
             place, bits, held, padded = _refill(data, place, bits, held, padded)
-        several = _i64(short[(bits >> _u64(held - _SHORT_BITS)) & _SHORT_MASK])
+        several = _i64(shorts[table, (bits >> _u64(held - _SHORT_BITS)) & _SHORT_MASK])
         filled = k + ((several >> 4) & 127)
         if several != 0 and filled <= last:
             held -= several & 15
@@ -128,7 +128,7 @@ def _coefficients(
                 return WHOLE, place, bits, held, padded, 0
             k = filled
             continue
-        entry = _i64(lookup[(bits >> _u64(held - _LONG_BITS)) & _LONG_MASK])
+        entry = _i64(lookups[table, (bits >> _u64(held - _LONG_BITS)) & _LONG_MASK])
         length, symbol = entry & 0xFF, entry >> 8
         run, extra = symbol >> 4, symbol & 15
         if length == 0:
@@ -144,15 +144,15 @@ def _coefficients(
     return WHOLE, place, bits, held, padded, 0
 
 
-@numba.njit(nogil=True, cache=CACHED)
+@numba.njit(nogil=True, cache=CACHED, inline="always")
 def _pass_restart(data: Any, place: Any, turn: Any, held: Any, padded: Any) -> Any:
     """Return (result, place after the restart marker) at the end of an interval; at most its padding may be left."""
     if held - padded >= 8:
-        return DATA_LONG, place
+        return RESTART_WRONG, place
     while place + 1 < data.shape[0] and data[place] == 0xFF and data[place + 1] == 0xFF:
         place += 1
     if place + 1 >= data.shape[0] or data[place] != 0xFF:
-        return DATA_LONG, place
+        return RESTART_WRONG, place
     if data[place + 1] != 0xD0 + turn:
         return RESTART_WRONG, place
     return WHOLE, place + 2
@@ -189,7 +189,7 @@ def _follow(
                 if refines:
                     held -= 1
                 else:
-                    result, held, difference = _mean_step(lookups[dc[block]], bits, held)
+                    result, held, difference = _mean_step(lookups, dc[block], bits, held)
                     plane = planes[block]
                     means[plane] += difference
                     out[unit, plane] = means[plane]
@@ -200,7 +200,7 @@ def _follow(
                     ending -= 1
                 else:
                     result, place, bits, held, padded, ending = _coefficients(
-                        data, max(first, 1), last, lookups[ac[block]], shorts[ac[block]], place, bits, held, padded
+                        data, max(first, 1), last, lookups, shorts, ac[block], place, bits, held, padded
                     )
                     if first == 0:
                         ending = 0

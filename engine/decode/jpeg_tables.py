@@ -178,12 +178,16 @@ def _is_even(steps: tuple[int, ...]) -> bool:
     """Whether every step is near to those of neighbouring frequencies, as in every encoder's tables."""
     square = np.zeros((8, 8), np.int64)
     square[_ZIGZAG_ROWS, _ZIGZAG_COLUMNS] = steps
-    around = np.pad(square, 1, mode="edge")
-    sides = np.stack([around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]])
-    above = square > _UNEVEN_RATIO * sides.max(axis=0) + _UNEVEN_STEPS
-    below = _UNEVEN_RATIO * square + _UNEVEN_STEPS < sides.min(axis=0)
+    above = square > _UNEVEN_RATIO * _sides(square, 0).max(axis=0) + _UNEVEN_STEPS
+    below = _UNEVEN_RATIO * square + _UNEVEN_STEPS < _sides(square, 1 << 16).min(axis=0)
     below[0, 0] = False  # some encoders keep the mean fine, whatever the rest
     return not bool((above | below).any() or (square == 0).any())
+
+
+def _sides(square: npt.NDArray[np.int64], beyond: int) -> npt.NDArray[np.int64]:
+    """Return the four neighbours of every number, `beyond` outside the square."""
+    around = np.pad(square, 1, constant_values=beyond)
+    return np.stack([around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]])
 
 
 def _read_frame(segment: bytes, tables: _Tables) -> None:

@@ -28,22 +28,21 @@ def has_drift(levels: Levels) -> bool:
     if levels.shape[0] < 3 or columns < _COLUMNS_MIN:
         return False
     steps = (levels[1:] - levels[:-1]).ravel().astype(np.float64)
-    mean = _running_mean(steps, columns)
-    deviation = np.sqrt(np.maximum(_running_mean(steps * steps, columns) - mean * mean, 0))
-    column = np.arange(len(mean)) % columns
-    inside = np.minimum(column, columns - column) > _SIDE_UNITS
-    even = np.abs(mean) >= EVENNESS_MIN * (deviation + 1)
+    sums = np.cumsum(steps)
+    mean = (sums[columns:] - sums[:-columns]) / columns  # of the steps after each one
+    begins = np.flatnonzero(np.abs(mean) >= DRIFT_LEVELS_MIN)
+    column = (begins + 1) % columns
+    begins = begins[np.minimum(column, columns - column) > _SIDE_UNITS]
+    if not len(begins):
+        return False
+    squares = np.cumsum(steps * steps)
+    mean = mean[begins]
+    variance = (squares[begins + columns] - squares[begins]) / columns - mean * mean
+    even = np.abs(mean) >= EVENNESS_MIN * (np.sqrt(np.maximum(variance, 0)) + 1)
     return any(
-        _leaps(steps, int(begin), columns, float(mean[begin]))
-        for begin in np.flatnonzero(inside & even & (np.abs(mean) >= DRIFT_LEVELS_MIN))
+        _leaps(steps, int(begin) + 1, columns, float(wanted))
+        for begin, wanted in zip(begins[even], mean[even], strict=True)
     )
-
-
-def _running_mean(values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """Return the mean of each `count` values in a row."""
-    sums = np.concatenate(([0.0], np.cumsum(values)))
-    means: npt.NDArray[np.float64] = (sums[count:] - sums[:-count]) / count
-    return means
 
 
 def _leaps(steps: npt.NDArray[np.float64], begin: int, count: int, mean: float) -> bool:

@@ -4,10 +4,15 @@ A recorder or a link that lost packets leaves such holes. CABAC takes zeros for 
 smoothly and far: FFmpeg reports no error. Sources: ITU-T H.264 (08/2021) 7.4.1; ITU-T H.265 (08/2021) 7.4.2.
 """
 
+import re
+
 from engine.media.nal import SYNTAX, unit_spans
 from engine.model.keyframe import Codec
 
 _HOLE = b"\0\0\0"
+_START_CODE_PREFIX = b"\0\0\1"
+_ZEROS = re.compile(rb"\0+")
+_ZERO_RUNS_MAX = 4096
 _END_BYTES = 8
 
 
@@ -18,10 +23,21 @@ def zero_hole(codec: Codec, payload: bytes) -> bool:
     cameras write messages of their own without emulation prevention.
     """
     syntax = SYNTAX[codec]
-    return any(
-        syntax.unit_type(payload[begin]) in syntax.slices and payload.find(_HOLE, begin, end) >= 0
-        for begin, end in unit_spans(payload)
-    )
+    in_slice = False
+    behind = 0
+    place = payload.find(_HOLE)
+    for _ in range(_ZERO_RUNS_MAX):
+        zeros = _ZEROS.match(payload, max(place, 0))
+        if place < 0 or zeros is None or zeros.end() == len(payload):
+            return False
+        unit = payload.rfind(_START_CODE_PREFIX, behind, place)
+        if unit >= 0:
+            in_slice = syntax.unit_type(payload[unit + len(_START_CODE_PREFIX)]) in syntax.slices
+        behind = zeros.end() - 2  # a start code may begin with the last two zeros
+        if in_slice and payload[zeros.end()] != 1:
+            return True
+        place = payload.find(_HOLE, zeros.end())
+    return False
 
 
 def without_slice_end(codec: Codec, payload: bytes) -> bytes | None:

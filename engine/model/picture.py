@@ -38,7 +38,7 @@ class Picture:
     full_range: bool
     interlaced: bool
     damage: tuple[str, ...] = ()
-    """Damage found: corrupt_flag, several_pictures, truncated, slice_groups, missing_area. Empty if none."""
+    """Damage found, in the words of docs/measuring.md: corrupt_flag, missing_area, zero_hole, ... Empty if none."""
 
 
 class TileMap(NamedTuple):

@@ -1,0 +1,81 @@
+"""Bytes that no encoder writes into a slice, and slices whose data go on after the picture's last block."""
+
+import random
+
+import numpy as np
+import pytest
+
+from engine.decode.decoder import Decoder
+from engine.decode.slice_check import without_slice_end, zero_hole
+from engine.errors import DecodeError
+from engine.model.keyframe import Codec
+from tests.support.feed.clips import encode, units
+from tests.unit.decode.test_jpeg_check import kitchen
+
+CODECS = [Codec.H264, Codec.H265]
+OWN_MESSAGE = {Codec.H264: b"\x06\x05", Codec.H265: b"\x4e\x01\x05"}
+
+
+def coded(codec: Codec) -> bytes:
+    return encode(codec, [kitchen()], gop=1)[0]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("length", [3, 40, 2000])
+def test_a_hole_of_zeros_in_a_slice_is_damage_whatever_the_decoder_makes_of_it(codec: Codec, length: int) -> None:
+    payload = coded(codec)
+    begin = len(payload) * 2 // 3
+    holed = payload[:begin] + bytes(length) + payload[begin + length :]
+    assert zero_hole(codec, holed)
+    decoder = Decoder()
+    assert "zero_hole" in decoder.decode(codec, holed).damage
+    decoder.close()
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_zeros_that_are_allowed_are_no_hole(codec: Codec) -> None:
+    payload = coded(codec)
+    parts = units(payload)
+    assert not zero_hole(codec, payload)
+    assert not zero_hole(codec, payload + bytes(500))
+    assert not zero_hole(codec, b"".join(bytes(20) + b"\0\0\1" + unit for unit in parts))
+    assert not zero_hole(codec, b"\0\0\1" + OWN_MESSAGE[codec] + bytes(9) + b"camera" + payload)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_hole_to_the_end_is_damage(codec: Codec) -> None:
+    payload = coded(codec)
+    begin = len(payload) // 2
+    decoder = Decoder()
+    assert decoder.decode(codec, payload[:begin] + bytes(len(payload) - begin)).damage
+    assert decoder.decode(codec, payload + bytes(1000)).damage == ()
+    decoder.close()
+
+
+def test_h265_that_lost_synchronisation_is_damage() -> None:
+    """Random bytes in a slice: FFmpeg paints on to the last block, and data are left over. Nearly all are named."""
+    payload = coded(Codec.H265)
+    decoder = Decoder()
+    whole = np.array(decoder.decode(Codec.H265, payload).luma, np.float64)
+    shown = missed = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        begin = rng.randrange(len(payload) // 2, len(payload) * 9 // 10)
+        broken = payload[:begin] + rng.randbytes(30) + payload[begin + 30 :]
+        try:
+            picture = decoder.decode(Codec.H265, broken)
+        except DecodeError:
+            continue
+        if np.mean(np.abs(picture.luma - whole) > 16) > 0.02:
+            shown += 1
+            missed += not picture.damage
+    decoder.close()
+    assert shown >= 20
+    assert missed <= shown // 20, f"{missed} of {shown}"
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_end_of_the_last_slice_is_what_is_left_off(codec: Codec) -> None:
+    payload = coded(codec)
+    assert without_slice_end(codec, payload + b"\0\0\1" + OWN_MESSAGE[codec] + b"camera") == payload[:-8]
+    assert without_slice_end(codec, b"\0\0\1\x65\x88") is None
