@@ -22,6 +22,7 @@ from engine.worker import wire
 
 STUCK_S = 20.0
 _CREDIT = 4
+_FIRST_JOB_ID = 1
 _WAIT_MS = 200
 _START_S = 120.0
 
@@ -93,7 +94,7 @@ class Workers:
                     if not worker.jobs:
                         worker.heard_s = time.monotonic()
                     worker.jobs[keyframe.visit_id] = keyframe
-                    self._channel.send(wire.pack_job(keyframe.visit_id, keyframe), name.encode())
+                    self._channel.send(wire.pack_job(keyframe.visit_id + _FIRST_JOB_ID, keyframe), name.encode())
             yield from self._answers()
             yield from self._ended(retries)
 
@@ -108,9 +109,10 @@ class Workers:
                 worker.ready = True
                 continue
             result = wire.unpack_result(frames[1:])
-            worker.jobs.pop(result.job_id)
+            number = result.job_id - _FIRST_JOB_ID
+            del worker.jobs[number]
             assert isinstance(result.outcome, Measurement | wire.Failed)
-            yield Answer(result.job_id, result.outcome)
+            yield Answer(number, result.outcome)
 
     def _ended(self, retries: list[Keyframe]) -> Iterator[Answer]:
         """Replace workers that died or are stuck. The job at fault is the oldest; the others are given out again."""

@@ -147,9 +147,8 @@ def test_a_damaged_picture_is_unknown_whatever_it_shows(figures: dict[str, Any])
 
 def test_a_damaged_picture_confirms_no_fault() -> None:
     """A picture that was damaged and passed for whole is visited again; that one, whole or damaged, ends the matter."""
-    blurred = a_measurement(1, sharpness=20.0)
-    damaged: dict[str, Any] = {"damage": ("zero_hole",), "sharpness": 20.0}
-    verdicts, _ = judge_all([a_measurement(0), blurred, *(a_measurement(visit, **damaged) for visit in (2, 3, 4))])
+    damaged = [a_measurement(visit, damage=("zero_hole",), sharpness=20.0) for visit in (2, 3, 4)]
+    verdicts, _ = judge_all([a_measurement(0), a_measurement(1, sharpness=20.0), *damaged])
     assert [verdict.announced for verdict in verdicts] == [State.OK, State.OK, State.OK, *2 * [State.UNKNOWN]]
     assert not any(verdict.announced_kinds for verdict in verdicts)
 
