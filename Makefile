@@ -25,10 +25,10 @@ coverage: $(VENV)/.ready
 	$(BIN)/coverage combine -q
 	$(BIN)/python -m tests.support.coverage_report
 
-# What CI runs: all tests, of which those that cost little when measured are.
+# What CI runs: all tests but the long ones; those that cost little when measured are.
 test-ci: $(VENV)/.ready
 	$(MAKE) coverage TESTS="tests/unit tests/contract"
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/property tests/sim tests/integration
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" tests/property tests/sim tests/integration
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

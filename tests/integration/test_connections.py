@@ -20,7 +20,7 @@ from tests.support.live_engine import HEALTHY, scrape
 from tests.support.waiting import wait_until
 
 DESCRIPTORS, IDLE = 1024, 1100
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 _RUN = (
     "import os, resource, sys; "
     f"resource.setrlimit(resource.RLIMIT_NOFILE, ({DESCRIPTORS}, {DESCRIPTORS})); "

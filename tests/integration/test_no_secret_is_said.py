@@ -29,6 +29,8 @@ from engine.storage.db.url_keys import source_of
 from tests.support.secrets import VENDOR_URLS
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 _HOST = re.compile(r"10\.0\.0\.1(?::\d+)?|media\.example")
 
 

@@ -18,6 +18,8 @@ from engine.simulation.report import Report, simulate
 from engine.simulation.simulation import Scenario
 from engine.simulation.world import World
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 PLANS = ROOT / "examples" / "plans"
 SHANGHAI = ZoneInfo("Asia/Shanghai")

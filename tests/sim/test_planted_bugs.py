@@ -5,6 +5,8 @@ import pytest
 from tests.planted_bugs import BUGS, Bug, hunt
 from tests.support.scheduler.worlds import WORLDS
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_checker_notices_that(bug: Bug) -> None:

@@ -15,6 +15,8 @@ from engine.simulation.simulation import CHECK_INTERVAL_NS
 from engine.simulation.world import Interval, Pattern, World
 from tests.support.scheduler.simulations import PLAIN, report, run_simulation, settings
 
+pytestmark = pytest.mark.long
+
 ALWAYS = World(hours=(Pattern(hours="", share=1),))
 
 

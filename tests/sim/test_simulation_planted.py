@@ -15,6 +15,8 @@ from engine.simulation.world import Pattern, World
 from tests.planted_bugs import Wrapper, around, instead
 from tests.support.scheduler.simulations import report, settings
 
+pytestmark = pytest.mark.long
+
 PLAN = {"key_period_s": 60, "ordinary_period_s": 120, "visits_per_host_max": 40, "host_starts_per_s_max": 15}
 ALWAYS = World(hours=(Pattern(hours="", share=1),))
 

@@ -24,6 +24,8 @@ from engine.model.keyframe import Codec
 from engine.model.measurement import Measurement
 from tests.support.feed.clips import encode
 
+pytestmark = pytest.mark.long
+
 PHOTOS = Path(skimage.__file__).parent / "data"
 GOOD = ("coffee.png", "motorcycle_left.png", "astronaut.png", "chelsea.png")
 ROOT = Path(__file__).resolve().parents[3]

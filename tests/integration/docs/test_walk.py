@@ -12,6 +12,8 @@ from tests.support.docs.pages import PAGES, ROOT, Command, blocks, commands
 from tests.support.docs.reader import reader
 from tests.support.webhook_receivers import Receiver, receiving
 
+pytestmark = pytest.mark.long
+
 PYTHON_S = 12.0
 
 

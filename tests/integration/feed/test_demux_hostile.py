@@ -22,6 +22,8 @@ from tests.support.feed.clips import encode, scene
 from tests.support.feed.http_site import site
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 DEADLINE_S = 3.0
 MARGIN_S = 5.0
 """The machine of the tests may be busy."""

@@ -14,6 +14,8 @@ from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from tests.support.feed.rtsp_peers import FLOODS, rtsp_peers
 
+pytestmark = pytest.mark.long
+
 uvloop = pytest.importorskip("uvloop")
 PROTOCOL = {"noise", "noise_without_end"}
 """They speak no RTSP."""

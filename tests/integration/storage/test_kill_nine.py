@@ -20,6 +20,8 @@ from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 MOMENTS = 6
 
 
