@@ -64,6 +64,6 @@ def _grid_excess(luma: Any, step_min: int) -> float:
 def grid_excess(picture: Picture) -> float:
     """Return how many of 1,000 places on the grid have a step that stands alone, beyond those of any other phase.
 
-    Of the worst band. Whole pictures without loop filter have 0 to 6; nearly all of those decoded from wrong bits, more.
+    Of the worst band. Whole pictures without loop filter have 0 to 6; most of those decoded from wrong bits, more.
     """
     return 1000.0 * _grid_excess(picture.luma, STEP_LEVELS << (picture.bit_depth - 8))
