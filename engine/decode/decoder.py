@@ -13,7 +13,7 @@ from engine.decode.damage import missing_area
 from engine.decode.grid_steps import grid_excess
 from engine.decode.jpeg_check import jpeg_damage
 from engine.decode.planes import picture_of
-from engine.decode.slice_check import without_slice_end, zero_hole
+from engine.decode.slice_check import with_tails, without_slice_end, zero_hole
 from engine.errors import DecodeError
 from engine.media.access_unit import AccessUnit, inspect_payload
 from engine.model.keyframe import Codec
@@ -29,13 +29,16 @@ _EXPLODES = {Codec.H265, Codec.MJPEG}
 """Codecs for which FFmpeg marks no damage in the frame, so it is made to fail instead. H.264 sets `is_corrupt`."""
 
 _TAIL = b"\xff" * 8192
-"""Appended to an H.265 picture, in place of zeros at its end. A whole picture never reads it. One that was cut off or
+"""Put after every slice of H.265, in place of zeros there. A whole picture never reads it. One that was cut off or
 lost synchronisation reads on into it: all ones end the slice at the next block (H.265 9.3.4.3.5, the terminating bin),
 and what was not decoded stays as it was allocated, which missing_area() detects. Without it FFmpeg reads zeros there
 and goes on painting."""
 
 _GRID_EXCESS_MAX = 7.0
-"""Above this, an H.265 picture is decoded a second time (engine/decode/grid_steps.py)."""
+_GRID_EXCESS_SMALL_MAX = 1.8
+"""Above this, an H.265 picture is decoded a second time (engine/decode/grid_steps.py); a small one sooner, as that is
+cheap, and a few blocks are more of it."""
+_SMALL_PIXELS = 640 * 480
 
 _ASPECT_MAX = 4
 """A picture that is longer than that many times its other side is decoded a second time."""
@@ -96,7 +99,7 @@ class Decoder:
     def _decode(self, codec: Codec, data: bytes, unit: AccessUnit) -> tuple[av.VideoFrame, int]:
         context = self._acquire_context(codec, unit)
         try:
-            frames = context.decode(av.Packet(data.rstrip(b"\0") + _TAIL if codec is Codec.H265 else data))
+            frames = context.decode(av.Packet(with_tails(codec, data, _TAIL) if codec is Codec.H265 else data))
             frames += context.decode(None)
             context.flush_buffers()
         except (av.FFmpegError, ValueError) as error:
@@ -116,7 +119,8 @@ class Decoder:
         of them in H.264), or a shape that a wrong height gives.
         """
         narrow, wide = sorted((picture.width, picture.height))
-        unfit = picture.codec is Codec.H265 and grid_excess(picture) > _GRID_EXCESS_MAX
+        excess_max = _GRID_EXCESS_SMALL_MAX if picture.width * picture.height <= _SMALL_PIXELS else _GRID_EXCESS_MAX
+        unfit = picture.codec is Codec.H265 and grid_excess(picture) > excess_max
         if not unfit and wide <= _ASPECT_MAX * narrow:
             return False
         shortened = without_slice_end(picture.codec, data)

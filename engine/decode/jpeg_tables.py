@@ -141,6 +141,8 @@ def _read_segment(marker: int, segment: bytes, tables: _Tables) -> None:
         elif marker == _RESTART:
             tables.restart = int.from_bytes(segment[:2], "big")
         elif marker in _FRAME_HEADERS:
+            if segment[0] not in (8, 12):
+                raise TablesError(f"samples of {segment[0]} bits")
             tables.readable = marker in (_BASELINE, _EXTENDED, _PROGRESSIVE) and segment[0] == 8
             tables.progressive = marker == _PROGRESSIVE
             if tables.readable:
@@ -231,6 +233,8 @@ def _scan(segment: bytes, begin: int, tables: _Tables) -> Scan:
     keys = sorted({key for pair in wanted for key in pair if key is not None}) if not refines else []
     if any(key not in tables.huffman for key in keys):
         raise TablesError("a scan names a Huffman table that is not there")
+    if any(component.quantiser not in tables.quantisers for component in components):
+        raise TablesError("a plane names a table of quantisers that is not there")
     alone = len(components) == 1
     blocks = [
         (index, *(keys.index(key) if key in keys else 0 for key in wanted[index]))
@@ -250,6 +254,6 @@ def _scan(segment: bytes, begin: int, tables: _Tables) -> Scan:
         planes=planes,
         dc=dc,
         ac=ac,
-        quantisers=np.array([tables.quantisers.get(component.quantiser, (0,))[0] for component in components]),
+        quantisers=np.array([tables.quantisers[component.quantiser][0] for component in components]),
         codes=tuple(tables.huffman[key] for key in keys) or (bytes(CODE_BITS_MAX),),
     )

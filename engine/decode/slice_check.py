@@ -13,6 +13,7 @@ _HOLE = b"\0\0\0"
 _START_CODE_PREFIX = b"\0\0\1"
 _ZEROS = re.compile(rb"\0+")
 _ZERO_RUNS_MAX = 4096
+_TAILS_MAX = 64
 _END_BYTES = 8
 
 
@@ -38,6 +39,23 @@ def zero_hole(codec: Codec, payload: bytes) -> bool:
             return True
         place = payload.find(_HOLE, zeros.end())
     return False
+
+
+def with_tails(codec: Codec, payload: bytes, tail: bytes) -> bytes:
+    """Return an Annex-B payload with `tail` after the data of every slice, of the first _TAILS_MAX and the last.
+
+    Zeros after a slice are left out: they are padding, or a hole that reaches to a start code.
+    """
+    syntax = SYNTAX[codec]
+    ends = [end for begin, end in unit_spans(payload) if syntax.unit_type(payload[begin]) in syntax.slices]
+    parts: list[bytes] = []
+    place = 0
+    for end in [*ends[:_TAILS_MAX], *ends[_TAILS_MAX:][-1:]]:
+        parts += [payload[place:end], tail]
+        following = _ZEROS.match(payload, end)
+        # the zeros of a start code that follows stay
+        place = end if following is None else max(end, following.end() - 2)
+    return b"".join([*parts, payload[place:]])
 
 
 def without_slice_end(codec: Codec, payload: bytes) -> bytes | None:

@@ -150,3 +150,11 @@ def test_hostile_headers_end_soon() -> None:
     for payload in (b"", b"\xff\xd8", b"\xff" * 1_000_000, b"\xff\xd8" + b"\xff\x01" * 100_000, coded()[:300]):
         assert jpeg_damage(payload, picture) == "headers"
     decoder.close()
+
+
+@pytest.mark.parametrize(("marker", "offset", "value"), [(b"\xff\xdb", 1, 0xDF), (b"\xff\xc0", 4, 9)])
+def test_headers_that_name_what_is_not_there_are_named(marker: bytes, offset: int, value: int) -> None:
+    """A table of quantisers that is hidden by its marker, and samples of 9 bits: FFmpeg decodes both."""
+    whole = bytearray(coded(quality=75))
+    whole[whole.index(marker) + offset] = value
+    assert damage_of(bytes(whole)) in {("headers",), ("damaged",)}

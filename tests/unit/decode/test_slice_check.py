@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.decode.decoder import Decoder
-from engine.decode.slice_check import without_slice_end, zero_hole
+from engine.decode.slice_check import with_tails, without_slice_end, zero_hole
 from engine.errors import DecodeError
 from engine.model.keyframe import Codec
 from tests.support.feed.clips import encode, units
@@ -79,3 +79,20 @@ def test_the_end_of_the_last_slice_is_what_is_left_off(codec: Codec) -> None:
     payload = coded(codec)
     assert without_slice_end(codec, payload + b"\0\0\1" + OWN_MESSAGE[codec] + b"camera") == payload[:-8]
     assert without_slice_end(codec, b"\0\0\1\x65\x88") is None
+
+
+def test_the_tail_goes_after_every_slice_in_place_of_padding() -> None:
+    slices = [b"\x26\x01" + bytes([n]) * 9 for n in (1, 2)]
+    head = b"\0\0\0\1\x42\x01sps"
+    payload = head + b"\0\0\0\1" + slices[0] + bytes(50) + b"\0\0\1" + slices[1] + bytes(7)
+    wanted = head + b"\0\0\0\1" + slices[0] + b"TAIL\0\0\1" + slices[1] + b"TAIL"
+    assert with_tails(Codec.H265, payload, b"TAIL").rstrip(b"\0") == wanted
+
+
+def test_a_hole_of_h265_that_ends_as_a_start_code_does_is_damage() -> None:
+    payload = coded(Codec.H265)
+    begin = len(payload) // 2
+    holed = payload[:begin] + bytes(len(payload) - begin - 60) + b"\1" + payload[-59:]
+    decoder = Decoder()
+    assert decoder.decode(Codec.H265, holed).damage
+    decoder.close()
