@@ -143,6 +143,7 @@ API = Dashboard(
         Panel("HTTP calls", "patrol_web_calls", _NOW),
         Panel("HTTP streams", "patrol_web_streams", _NOW),
         Panel("gRPC calls by status", "patrol_rpc_seconds", _RATE, ("code",)),
+        Panel("Calls refused", "patrol_calls_refused_total", _COUNT, ("reason",)),
         Panel("gRPC calls by method", "patrol_rpc_seconds", _RATE, ("method",)),
         Panel("Time of gRPC calls", "patrol_rpc_seconds", _QUANTILES, ("method",)),
         Panel("HTTP requests by status", "patrol_web_request_seconds", _RATE, ("status",)),

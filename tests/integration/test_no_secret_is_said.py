@@ -124,12 +124,12 @@ def said_by_api(client: PatrolClient, addresses: dict[str, str], secret: str) ->
         lambda: client.create_camera(Camera("bad", f"rtsp://a:{secret} b@h/1")),
         lambda: client.camera(wrong),
         lambda: client.apply_config(f'[record]\nurl = "{wrong}"\nx = 1\n'),
+        lambda: client.diff_config(f'[record]\nurl = "postgresql://a:{secret}@h/d"\n'),
         lambda: client.update_camera(Camera("c00", f"rtsp://***@other/1?token={secret}"), ["url"]),
     ):
         with pytest.raises(CallError) as caught:
             call()
         yield f"{caught.value} {caught.value.violations} {caught.value.metadata}"
-    yield repr(client.diff_config(f'[record]\nurl = "postgresql://a:{secret}@h/d"\n'))
     yield repr(list(client.access.audit_entries(AuditQuery())))
     yield repr(client.findings.digest(DigestQuery("1301", day=kitchen_day(), with_html=True)))
     for path in ("/v1/cameras", "/v1/findings", "/v1/cameras/c01", "/v1/auditEntries"):

@@ -223,7 +223,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         peer = _peer(call.context)
         is_hidden = call.hub.hidden and not (method.rule.changes and outcome == "OK")
         if call.audit_id or (method.rule.changes and not is_hidden):
-            await self._audit.end(call.actor, method.name, call.subject, outcome, peer, call.audit_id)
+            subject = f"{call.subject} ({NOT_IN_REGION})".strip() if is_hidden else call.subject
+            await self._audit.end(call.actor, method.name, subject, outcome, peer, call.audit_id)
             if is_hidden:
                 self._audit.count_refused(NOT_IN_REGION)
         elif is_hidden:

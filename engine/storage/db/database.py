@@ -138,11 +138,16 @@ def _raise_unavailable(context: sa.engine.ExceptionContext) -> BaseException | N
 
 
 def _private(path: Path) -> Callable[..., None]:
-    """Return what creates the database for this user alone; SQLite's other files take their rights from it."""
+    """Return what creates the database for this user alone at the first connection; SQLite's other files take their
+    rights from it. A file that is gone later is a loss, and no empty one takes its place."""
+    begun = False
 
     def create(*_: object) -> None:
-        with suppress(OSError):  # SQLite says what is wrong
-            create_file(path)
+        nonlocal begun
+        if not begun:
+            begun = True
+            with suppress(OSError):  # SQLite says what is wrong
+                create_file(path)
 
     return create
 

@@ -75,6 +75,7 @@ def left_behind(folder: Path, config: Path) -> tuple[str, ...]:
     copy = folder / "copy"
     copy.mkdir()
     assert patrol("db", "backup", str(copy / "patrol.db"), "--config", str(config)).returncode == 0
+    shutil.copy(folder / "patrol.db.key", copy)
     shutil.copytree(folder / "ev", copy / "ev", ignore=shutil.ignore_patterns("*.part"))
     ours = copy / "patrol.toml"
     record = f'[record]\nurl = "sqlite:///{copy}/patrol.db"\nevidence_dir = "{copy}/ev"\n'

@@ -327,7 +327,7 @@ def test_a_county_imports_into_itself_and_takes_nobodys_camera(world: World) -> 
 def test_a_county_cannot_hang_its_cameras_on_a_neighbours_recorder(world: World) -> None:
     hub = world.served.hub
     hub.put(Camera("n9", "rtsp://h/9", region=THERE, uplink="nvr-9"), Camera("c9", "rtsp://h/9", region=HERE))
-    row = Camera("x9", "rtsp://h/1", region=HERE, uplink="nvr-9")
+    row = Camera(f"{HERE}-x9", "rtsp://h/1", region=HERE, uplink="nvr-9")
     with world.client("county") as client:
         (problem,) = client.import_cameras([row]).problems
         assert (problem.index, problem.column, problem.value) == (0, "uplink", "nvr-9")
@@ -344,7 +344,7 @@ def test_a_county_cannot_hang_its_cameras_on_a_neighbours_recorder(world: World)
     with world.client("admin") as admin:
         assert admin.import_cameras([replace(row, uplink="nvr-9")]).changed == 1
     with world.client("county") as client:
-        kept = replace(hub.registry.cameras["x9"], name="renamed")
+        kept = replace(hub.registry.cameras[row.camera_id], name="renamed")
         assert client.import_cameras([kept]).changed == 1, "what an admin has entered stays"
 
 

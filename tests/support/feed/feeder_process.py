@@ -15,6 +15,7 @@ from engine.feed import wire
 from engine.model.keyframe import Keyframe
 from engine.model.visit import VisitFailure, VisitOrder
 from engine.runtime.control import STOP
+from engine.runtime.heartbeat import HeartbeatRecord
 from engine.runtime.transport import Transport
 from engine.supervisor.child import child_command
 from patrol.v1 import feed_pb2
@@ -79,7 +80,7 @@ def feeder_process(
     """Start a process of the role (feeder, demuxer) whose limit on open files is `descriptors`; it is ready."""
     name, address = f"{role}-0.1", f"ipc://{folder}/feed"
     ours, theirs = connection.Pipe()
-    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT)
+    log, heartbeat = os.open(folder / "log", os.O_WRONLY | os.O_CREAT), HeartbeatRecord()
     transport = Transport()
     task = {
         "parent_pid": os.getpid(),
@@ -87,6 +88,7 @@ def feeder_process(
         "settings": settings.model_dump(mode="json"),
         "run_dir": str(folder),
         "address": address,
+        "heartbeat": heartbeat.descriptor,
     }
 
     def limited() -> None:
@@ -94,7 +96,8 @@ def feeder_process(
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
     command = child_command(role, name, theirs.fileno(), log)
-    with subprocess.Popen(command, pass_fds=[theirs.fileno(), log], preexec_fn=limited) as process:
+    inherited = [theirs.fileno(), log, heartbeat.descriptor]
+    with subprocess.Popen(command, pass_fds=inherited, preexec_fn=limited) as process:
         try:
             feeder = FeederProcess(process, transport, address, name)
             ours.send(json.dumps(task))
@@ -109,3 +112,4 @@ def feeder_process(
             process.wait()
             transport.close()
             os.close(log)
+            heartbeat.close()
