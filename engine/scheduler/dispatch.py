@@ -1,9 +1,9 @@
 """Starts the visits of cameras that are due: ready queues, gates of recorders and platforms, caps, rates. Pure.
 
-A ready camera waits in the queue of its class. The classes share contested slots by weight, within a class the counties
-share them equally, and within a county the earliest deadline goes first. A camera whose recorder or platform is busy is
-parked there, so that a busy recorder with a thousand cameras costs nothing to pass over; a visit that ends makes the
-next camera of its gates ready. Counties share recorders and platforms as well (county_queue.py).
+A ready camera waits in the queue of its class. The classes share contested slots by weight; in a class the earliest
+deadline goes first: with equal shares, cameras of a county that has many would starve under overload. A camera whose
+recorder or platform is busy is parked there, so that one with a thousand cameras costs nothing to pass over;
+a visit that ends makes the next camera of its gates ready. Counties share recorders and platforms (county_queue.py).
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from engine.clock import ns
 from engine.config.schema import SchedulerSettings
 from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import CLASSES, weights
-from engine.scheduler.county_queue import CountyQueue
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
 from engine.scheduler.gates import Hosts, Rate, Uplinks
+from engine.scheduler.heap import SlotHeap
 from engine.scheduler.periods.timing import Timing
 from engine.scheduler.statistics import Statistics
 from engine.scheduler.table import FAILING, PROBING, URGENT, CameraState, Table
@@ -60,7 +60,7 @@ class Dispatch:
         self._on_outage_ended = on_outage_ended
         self.uplinks = Uplinks(table)
         self.hosts = Hosts(table, settings)
-        self.ready = [CountyQueue(table, CameraState.READY, table.queue, queue) for queue in range(len(CLASSES) + 1)]
+        self.ready = [self._ready_heap(queue) for queue in range(len(CLASSES) + 1)]
         self.flights: dict[int, int] = {}
         """Slots by visit id."""
         self.expiry: list[tuple[int, int]] = []
@@ -191,7 +191,7 @@ class Dispatch:
                 table.wait_reason[slot] = _OVERLOAD
                 self._rate_blocked_until_ns = next_start_ns
                 return True
-            self.ready[queue].remove_head(slot)
+            self.ready[queue].pop()
             if queue != _URGENT_QUEUE:
                 self._charge(queue)
             self._start_visit(slot, now_ns, actions)
@@ -221,6 +221,10 @@ class Dispatch:
         """Return earlier settings that visits in flight began under, each with the first visit id after them."""
         oldest = next(iter(self.flights), self._next_visit_id)
         return [earlier for earlier in self._earlier_settings if earlier[0] > oldest]
+
+    def _ready_heap(self, queue: int) -> SlotHeap:
+        queues = self._table.queue
+        return SlotHeap(self._table.state, self._table.deadline, CameraState.READY, lambda slot: queues[slot] == queue)
 
     def _unpark_at_uplink(self, index: int) -> None:
         """Make the next camera that waits for a recorder ready, if the recorder has room."""

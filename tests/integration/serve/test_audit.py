@@ -188,18 +188,18 @@ def test_changes_and_other_entries_have_an_age_and_a_bound_of_their_own(
     served: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.server.stop(0.5)  # it prunes as well
-    access = served.hub.store.access
+    access, now = served.hub.store.access, wall_ns()
     for n in range(1, 21):
-        access.note(AuditEntry(n, ANONYMOUS, CHANGES[0], "", "OK" if n % 2 else "UNAUTHENTICATED"))
-        access.note(AuditEntry(n, ANONYMOUS, "PatrolService/GetPicture", "", "OK"))
+        access.note(AuditEntry(now + n, ANONYMOUS, CHANGES[0], "", "OK" if n % 2 else "UNAUTHENTICATED"))
+        access.note(AuditEntry(now + n, ANONYMOUS, "PatrolService/GetPicture", "", "OK"))
 
     def kept() -> tuple[list[int], int]:
         entries = access.entries(AuditQuery(page_size=100))
         changes = access.entries(AuditQuery(page_size=100, change_methods=CHANGES))
-        return sorted(entry.at_wall_ns for entry in changes), len(entries) - len(changes)
+        return sorted(entry.at_wall_ns - now for entry in changes), len(entries) - len(changes)
 
     assert kept() == ([1, 3, 5, 7, 9, 11, 13, 15, 17, 19], 30)
-    while access.prune(CHANGES, 4, 11):
+    while access.prune(CHANGES, now + 4, now + 11):
         pass
     assert kept() == ([5, 7, 9, 11, 13, 15, 17, 19], 15)
     monkeypatch.setattr(access_module, "AUDIT_ROWS_MAX", 3)
