@@ -39,7 +39,8 @@ def test_recorders_and_platforms_are_counted_with_those_in_use() -> None:
 def test_platforms_for_which_cameras_wait_come_first_with_their_own_caps() -> None:
     status = overloaded().status
     first, *others = status.busy_hosts
-    assert (first.name, first.in_flight, first.cap, first.out) == ("10.0.0.3", 1, 1, False)
+    assert (first.name, first.cap, first.out) == ("10.0.0.3", 1, False)
+    assert first.in_flight <= 1, "none, while the next of its cameras waits for a slot of the whole patrol"
     assert first.waiting == status.waiting_host > 20
     assert not any(host.waiting for host in others)
     assert [host.in_flight for host in others] == sorted((host.in_flight for host in others), reverse=True)

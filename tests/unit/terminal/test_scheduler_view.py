@@ -98,7 +98,10 @@ def test_full_caps_show_who_waits_for_them(statuses: dict[str, SchedulerStatus])
     status = statuses["overloaded"]
     shown = drawn(status, height=30)
     assert row(shown, "visits  ", "■■■■■■").split()[:5] == ["visits", "■■■■■■", "12", "12", str(status.ready)]
-    assert row(shown, "10.0.0.3").split()[:5] == ["10.0.0.3", "■■■■■■", "1", "1", str(status.waiting_host)]
+    busy = status.busy_hosts[0]
+    bar = "■■■■■■" if busy.in_flight else "······"
+    expected = ["10.0.0.3", bar, str(busy.in_flight), "1", str(status.waiting_host)]
+    assert row(shown, "10.0.0.3").split()[:5] == expected
     assert row(shown, "recorders").split()[:5] == ["recorders", "■■····", "12", "50", str(status.waiting_uplink or "-")]
     for reason, periods in status.shed.items():
         assert row(shown, f" {reason} ").endswith(f" {periods:,.0f}")
