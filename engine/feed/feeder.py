@@ -49,13 +49,12 @@ async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSet
             loop.remove_reader(control.descriptor)
             stopped.set()
 
-    def beat(turn_age_ns: int) -> None:
-        heartbeats.send(wire.pack_status(feeder.status(turn_age_ns)))  # one that is not taken is missed, as it should
+    def beat() -> None:
+        heartbeats.send(wire.pack_status(feeder.status()))  # one that is not taken is missed, as it should
 
     heartbeat = Heartbeat(beat, STATUS_INTERVAL_S)
 
     def turn() -> None:
-        heartbeat.turned()
         control.beat()
         loop.call_later(_TURN_INTERVAL_S, turn)
 
@@ -92,14 +91,13 @@ class Feeder:
         descriptors = DESCRIPTORS_PER_VISIT[self._settings.rtsp_transport]
         return min(self._settings.visits_per_feeder_max, self._descriptors.visits_max(descriptors))
 
-    def status(self, turn_age_ns: int) -> feed_pb2.FeederStatus:
+    def status(self) -> feed_pb2.FeederStatus:
         """Return the heartbeat. Any thread."""
         return feed_pb2.FeederStatus(
             name=self._name,
             kind=feed_pb2.FEED_KIND_RTSP,
             capacity=0 if self._draining else self.capacity,
             visits_in_flight=len(self._visits),
-            turn_age_ns=turn_age_ns,
         )
 
     def report(self) -> None:
@@ -111,7 +109,7 @@ class Feeder:
                 visits=self.capacity,
                 visits_per_feeder_max=self._settings.visits_per_feeder_max,
             )
-        self._send(wire.pack_status(self.status(0)))
+        self._send(wire.pack_status(self.status()))
 
     def reload(self, settings: Mapping[str, Any]) -> None:
         """Replace the settings; visits in flight keep theirs."""

@@ -226,5 +226,3 @@ class HubLoop:
             self._sockets.control.send(REPLACE, worker, "job_timeout")
         for feeder in state.visits.silent_feeders(now_ns):
             self._sockets.control.send(REPLACE, feeder, "silent")
-        for feeder in state.visits.stuck_feeders():
-            self._sockets.control.send(REPLACE, feeder, "stuck")

@@ -204,7 +204,7 @@ class Dispatch:
         table.flight_uplink[slot] = table.flight_host[slot] = -1
         table.visit_id[slot] = 0
         table.state[slot] = _IDLE
-        if failure != FailureReason.INTERNAL:
+        if failure not in NOT_JUDGED:
             table.held_ms[slot] = min(_HELD_MS_MAX, max(1, (now_ns - table.last_visit[slot]) // 1_000_000))
         if index >= 0:
             self._record_host_outcome(index, slot, failure, now_ns, actions)

@@ -87,7 +87,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             process_group=0,
-            env=child_environment({"GRPC_VERBOSITY": "ERROR", **os.environ}),
+            env=child_environment(os.environ),
         )
         theirs.close()
         os.close(log)

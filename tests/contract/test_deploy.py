@@ -39,6 +39,12 @@ def test_the_systemd_unit_is_closed() -> None:
     assert float(found[1]) < EXPOSURE_MAX
 
 
+def test_systemd_watches_the_supervisors_own_loop() -> None:
+    keys = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if re.match(r"[A-Z]\w+=", line))
+    assert (keys["Type"], keys["NotifyAccess"]) == ("notify", "main")
+    assert int(keys["WatchdogSec"]) >= 10  # the engine tells it once a second
+
+
 def test_the_dockerfile_passes_hadolint() -> None:
     done = run(program("hadolint"), "--failure-threshold", "style", str(DEPLOY / "docker" / "Dockerfile"))
     assert (done.returncode, done.stdout) == (0, "")

@@ -11,7 +11,6 @@ class _Feeder:
     kind: FeedKind
     capacity: int
     seen_ns: int
-    turned_ns: int
     orders: dict[int, VisitOrder] = field(default_factory=dict)
     stuck_threads: int = 0
 
@@ -36,17 +35,13 @@ class FeederPool:
         self._holder: dict[int, str] = {}
         self._waiting: dict[FeedKind, deque[VisitOrder]] = {kind: deque() for kind in FeedKind}
 
-    def heartbeat(
-        self, name: str, kind: FeedKind, capacity: int, stuck_threads: int, turn_age_ns: int, now_ns: int
-    ) -> bool:
-        """Note that a feeder is alive; returns True if it is new. `turn_age_ns`: since its loop last had a turn."""
-        turned_ns = now_ns - turn_age_ns
+    def heartbeat(self, name: str, kind: FeedKind, capacity: int, stuck_threads: int, now_ns: int) -> bool:
+        """Note that a feeder is alive; returns True if it is new."""
         feeder = self._feeders.get(name)
         if feeder is None:
-            self._feeders[name] = _Feeder(kind, capacity, now_ns, turned_ns, stuck_threads=stuck_threads)
+            self._feeders[name] = _Feeder(kind, capacity, now_ns, stuck_threads=stuck_threads)
             return True
-        feeder.capacity, feeder.seen_ns, feeder.turned_ns = capacity, now_ns, turned_ns
-        feeder.stuck_threads = stuck_threads
+        feeder.capacity, feeder.seen_ns, feeder.stuck_threads = capacity, now_ns, stuck_threads
         return False
 
     def enqueue(self, order: VisitOrder) -> None:
@@ -93,10 +88,6 @@ class FeederPool:
     def silent(self, now_ns: int, limit_ns: int) -> set[str]:
         """Return the feeders whose last heartbeat is older than `limit_ns`."""
         return {name for name, feeder in self._feeders.items() if now_ns - feeder.seen_ns > limit_ns}
-
-    def stuck(self, limit_ns: int) -> set[str]:
-        """Return the feeders that are alive, by whose last heartbeat their loop had no turn for `limit_ns`."""
-        return {name for name, feeder in self._feeders.items() if feeder.seen_ns - feeder.turned_ns > limit_ns}
 
     @property
     def in_flight(self) -> int:

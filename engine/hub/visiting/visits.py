@@ -58,8 +58,6 @@ from engine.scheduler.status import camera_plan_report, pause_status, scheduler_
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
-STUCK_AFTER_NS = 20 * NS_PER_S
-"""Longer than silence: a loop with much to do on a loaded machine has turns, but late."""
 _CLOCK_JUMP_NS = NS_PER_S
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
@@ -211,7 +209,7 @@ class Visits:
     def heartbeat(self, name: str, status: feed_pb2.FeederStatus, now_ns: int) -> None:
         """Note that a feeder is alive, and how many visits it takes."""
         kind = wire.feeder_kind(status)
-        if self._feeders.heartbeat(name, kind, status.capacity, status.stuck_threads, status.turn_age_ns, now_ns):
+        if self._feeders.heartbeat(name, kind, status.capacity, status.stuck_threads, now_ns):
             logger().info("feeder ready", name=name, kind=kind, capacity=status.capacity)
         self._metrics.stuck_threads(self._feeders.stuck_threads)
         self._place(now_ns)
@@ -225,10 +223,6 @@ class Visits:
     def silent_feeders(self, now_ns: int) -> set[str]:
         """Return the feeders whose heartbeat is overdue."""
         return self._feeders.silent(now_ns, SILENT_AFTER_NS)
-
-    def stuck_feeders(self) -> set[str]:
-        """Return the feeders that send heartbeats, but whose event loop does not move."""
-        return self._feeders.stuck(STUCK_AFTER_NS)
 
     def drain_unvisited(self) -> list[VisitFailure]:
         """Return cameras that count as offline without a visit since the last call: their host is out, or no gateway

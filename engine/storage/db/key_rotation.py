@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from engine.errors import StoreError
 from engine.storage.db import sealed_urls
-from engine.storage.db.database import DatabaseUnavailableError, connect, parse_url, unusable_error
 from engine.storage.db.scrub import scrub
 from engine.storage.db.sealing import Sealer
 from engine.storage.db.url_keys import Key, KeySource, KeyUnavailableError, new_key
-from engine.storage.db.writer_lock import WriterLock
+from engine.storage.db.writer_lock import exclusively
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +27,16 @@ def rotate(url: str, source: KeySource, *, lost: bool = False) -> Rotation:
     `lost`: go on without the old keys. Raises StoreError if an engine runs on the database, KeyUnavailableError if the
     old keys cannot be read and are not `lost`, or a new file cannot be written; the old keys then stay in force.
     """
-    parsed = parse_url(url)
     old_keys = _old_keys(source, lost=lost)
-    try:
-        engine = connect(parsed)
-        lock = WriterLock(engine)
-        try:
-            lock.acquire()
-            keys = old_keys if source.command else [new_key(), *old_keys]
-            if not source.command:
-                source.write(keys, replace=True)
-            sealer = Sealer(source)
-            with lock.transaction() as connection:
-                done = sealed_urls.reseal(connection, sealer, sealer)
-            old_file = None if source.command else _drop_old(source, keys)
-            scrub(engine)
-        finally:
-            lock.release()
-            engine.dispose()
-    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
-        raise unusable_error(parsed, error) from error
+    with exclusively(url) as (engine, lock):
+        keys = old_keys if source.command else [new_key(), *old_keys]
+        if not source.command:
+            source.write(keys, replace=True)
+        sealer = Sealer(source)
+        with lock.transaction() as connection:
+            done = sealed_urls.reseal(connection, sealer, sealer)
+        old_file = None if source.command else _drop_old(source, keys)
+        scrub(engine)
     return Rotation(done.sealed, done.unreadable, old_file)
 
 

@@ -24,7 +24,7 @@ from engine.storage.db.sealed_urls import seal_clear
 from engine.storage.db.sealing import Sealer
 from engine.storage.db.tables import patrol_metadata
 from engine.storage.db.url_keys import KeySource, source_beside
-from engine.storage.db.writer_lock import WriterLock
+from engine.storage.db.writer_lock import exclusively
 
 EMPTY = ""
 """The revision of a database without tables."""
@@ -78,38 +78,19 @@ def upgrade(url: str, keys: KeySource | None = None) -> tuple[str, str]:
     be made.
     """
     parsed = parse_url(url)
-    try:
-        engine = connect(parsed)
-        lock = WriterLock(engine)
-        try:
-            lock.acquire()
-            with lock.transaction() as connection:
-                revisions = _upgrade(connection, display_url(parsed))
-                sealed = seal_clear(connection, Sealer(keys or source_beside(parsed)))
-            if sealed:
-                scrub(engine)
-            return revisions
-        finally:
-            lock.release()
-            engine.dispose()
-    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
-        raise unusable_error(parsed, error) from error
+    with exclusively(url) as (engine, lock):
+        with lock.transaction() as connection:
+            revisions = _upgrade(connection, display_url(parsed))
+            sealed = seal_clear(connection, Sealer(keys or source_beside(parsed)))
+        if sealed:
+            scrub(engine)
+    return revisions
 
 
 def scrub_unused(url: str) -> None:
     """Rewrite a database that no engine runs on; see `scrub`. Raises StoreError."""
-    parsed = parse_url(url)
-    try:
-        engine = connect(parsed)
-        lock = WriterLock(engine)
-        try:
-            lock.acquire()
-            scrub(engine)
-        finally:
-            lock.release()
-            engine.dispose()
-    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
-        raise unusable_error(parsed, error) from error
+    with exclusively(url) as (engine, _):
+        scrub(engine)
 
 
 def prepare(engine: Engine) -> bool:

@@ -11,7 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StoreError
-from engine.storage.db.database import display_url, sqlite_file, write_transaction
+from engine.storage.db.database import (
+    DatabaseUnavailableError,
+    connect,
+    display_url,
+    parse_url,
+    sqlite_file,
+    unusable_error,
+    write_transaction,
+)
 from engine.storage.private_files import FILE_MODE
 
 _ADVISORY_LOCK = 0x7061_7472_6F6D
@@ -86,6 +94,26 @@ class WriterLock:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+
+@contextmanager
+def exclusively(url: str) -> Iterator[tuple[Engine, WriterLock]]:
+    """Open a database that no engine runs on, and hold its writer lock meanwhile.
+
+    Raises WriterLockedError if an engine runs on it, StoreError if it cannot be used.
+    """
+    parsed = parse_url(url)
+    try:
+        engine = connect(parsed)
+        lock = WriterLock(engine)
+        try:
+            lock.acquire()
+            yield engine, lock
+        finally:
+            lock.release()
+            engine.dispose()
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
 
 
 def lock_file(database: Path, engine: Engine) -> int:

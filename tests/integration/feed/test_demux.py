@@ -17,7 +17,7 @@ from engine.feed.camera_url import source_url
 from engine.feed.demux import fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure
-from tests.support.feed.clips import encode, scene, units, write_clip
+from tests.support.feed.clips import encode, remux, scene, units, write_clip
 from tests.support.feed.http_site import Page, Pages, site
 from tests.support.feed.nginx_rtmp import nginx_rtmp
 
@@ -49,17 +49,6 @@ def keyframes(clip: Path, codec: Codec) -> list[list[bytes]]:
         to_annex_b = av.BitStreamFilterContext(name, stream)
         packets = [whole for packet in container.demux(stream) for whole in to_annex_b.filter(packet)]
         return [units(bytes(packet)) for packet in packets if packet.is_keyframe]
-
-
-def remux(clip: Path, target: Path, container_format: str) -> Path:
-    with av.open(str(clip)) as source, av.open(str(target), "w", format=container_format) as sink:
-        stream = source.streams.video[0]
-        out = sink.add_stream_from_template(stream)
-        for packet in source.demux(stream):
-            if packet.dts is not None:
-                packet.stream = out
-                sink.mux(packet)
-    return target
 
 
 def test_a_file_gives_its_first_keyframe_with_parameter_sets(coded: tuple[Codec, Path]) -> None:

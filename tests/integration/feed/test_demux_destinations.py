@@ -19,7 +19,7 @@ from engine.config.schema import FeedSettings
 from engine.feed.demux import fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, VisitFailure
-from tests.support.feed.clips import encode, scene, write_clip
+from tests.support.feed.clips import encode, remux, scene, write_clip
 from tests.support.feed.http_site import Page, Pages, site
 
 HLS_TYPE = "application/vnd.apple.mpegurl"
@@ -88,14 +88,7 @@ def other_site(pages: Pages) -> Iterator[Other]:
 def segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("ts")
     clip = write_clip(folder / "a.mp4", Codec.H264, frames=20)
-    with av.open(str(clip)) as source, av.open(str(folder / "a.ts"), "w", format="mpegts") as sink:
-        stream = source.streams.video[0]
-        out = sink.add_stream_from_template(stream)
-        for packet in source.demux(stream):
-            if packet.dts is not None:
-                packet.stream = out
-                sink.mux(packet)
-    return (folder / "a.ts").read_bytes()
+    return remux(clip, folder / "a.ts", "mpegts").read_bytes()
 
 
 def test_a_redirect_to_another_port_is_refused_unless_its_network_is_allowed() -> None:

@@ -49,7 +49,7 @@ def test_eighty_hostile_servers_stop_neither_the_heartbeats_nor_the_healthy_came
         assert all(isinstance(end, VisitFailure) and end.reason is not FailureReason.INTERNAL for end in hostile)
         assert feeder.process.poll() is None
         assert len(feeder.heartbeats) >= lasted_s / 3, "they come once a second, and do not wait for the loop"
-        assert max(beat.turn_age_ns for beat in feeder.heartbeats) < 10 * SECOND
+        assert feeder.turn_age_ns_max < 10 * SECOND
 
 
 def test_a_feeder_without_descriptors_says_nothing_bad_of_cameras(tmp_path: Path, port: int) -> None:
@@ -99,7 +99,7 @@ def test_a_stopped_feeder_sends_no_heartbeats(tmp_path: Path) -> None:
         os.kill(feeder.process.pid, signal.SIGCONT)
         feeder.listen(3)
         assert len(feeder.heartbeats) > before
-        assert feeder.heartbeats[-1].turn_age_ns < 2 * SECOND
+        assert feeder.turn_age_ns() < 2 * SECOND
 
 
 def test_a_demuxer_takes_no_more_visits_than_it_has_descriptors_for(tmp_path: Path) -> None:

@@ -16,17 +16,9 @@ from engine.model.verdict import FaultKind, Severity, State, View
 from engine.serve.messages.paging import PageTokens
 from engine.serve.messages.places import ALL_REGIONS
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
-from tests.support.serve.served import VERDICT, RunningServer, county_cameras, serving
+from tests.support.serve.served import VERDICT, RunningServer, serving
 
 HOUR_NS = 3600 * NS_PER_S
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[RunningServer]:
-    with serving(tmp_path) as served:
-        served.hub.put(*county_cameras())
-        served.hub.judge("c1", VERDICT.visit_id)
-        yield served
 
 
 def test_a_list_has_the_basic_view_and_one_camera_the_full_unless_they_are_told(served: RunningServer) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,36 +11,28 @@ import pytest
 from engine.metrics import Metrics
 from engine.metrics import status_server as module
 from engine.metrics.status_server import CONNECTIONS_MAX, StatusServer
+from tests.support.connections import is_open, opened
 from tests.support.waiting import wait_until
-
-Address = tuple[str, int]
 
 
 @pytest.fixture
-def address() -> Iterator[Address]:
+def address() -> Iterator[str]:
     server = StatusServer(Metrics("x").wsgi_app(), list)
-    host, _, port = server.start("127.0.0.1:0").rpartition(":")
-    yield host, int(port)
+    yield server.start("127.0.0.1:0")
     server.close()
 
 
-@contextlib.contextmanager
-def connections(address: Address, number: int) -> Iterator[list[socket.socket]]:
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(socket.create_connection(address)) for _ in range(number)]
-
-
-def scrape(address: Address) -> int:
-    with contextlib.closing(http.client.HTTPConnection(*address, timeout=10)) as connection:
+def scrape(address: str) -> int:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=10)) as connection:
         connection.request("GET", "/metrics")
         reply = connection.getresponse()
         assert b"patrol_build_info" in reply.read()
         return reply.status
 
 
-def test_eight_hundred_silent_connections_bind_no_thread_and_keep_no_scrape_away(address: Address) -> None:
+def test_eight_hundred_silent_connections_bind_no_thread_and_keep_no_scrape_away(address: str) -> None:
     before = threading.active_count()
-    with connections(address, 800) as silent:
+    with opened(address, 800) as silent:
         for connection in silent[::2]:
             with contextlib.suppress(OSError):  # it may have been closed to make room
                 connection.sendall(b"GET /met")
@@ -52,11 +43,9 @@ def test_eight_hundred_silent_connections_bind_no_thread_and_keep_no_scrape_away
         assert sum(map(is_open, silent)) <= CONNECTIONS_MAX
 
 
-def test_a_caller_that_sends_its_request_too_slowly_is_closed(
-    address: Address, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_caller_that_sends_its_request_too_slowly_is_closed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_HEAD_S_MAX", 0.5)
-    with connections(address, 1) as (slow,):
+    with opened(address, 1) as (slow,):
         began_s = time.monotonic()
         with contextlib.suppress(OSError):
             for byte in b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 200:
@@ -73,8 +62,8 @@ def test_a_caller_that_sends_its_request_too_slowly_is_closed(
         (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 70_000, b"431"),
     ],
 )
-def test_what_is_no_request_is_refused_and_closed(address: Address, sent: bytes, status: bytes) -> None:
-    with connections(address, 1) as (caller,):
+def test_what_is_no_request_is_refused_and_closed(address: str, sent: bytes, status: bytes) -> None:
+    with opened(address, 1) as (caller,):
         caller.settimeout(10)
         with contextlib.suppress(OSError):
             caller.sendall(sent)
@@ -86,21 +75,10 @@ def test_what_is_no_request_is_refused_and_closed(address: Address, sent: bytes,
     assert scrape(address) == 200
 
 
-def test_a_caller_that_does_not_read_is_closed(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_that_does_not_read_is_closed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ANSWER_S_MAX", 0.5)
-    with connections(address, 80) as callers:
+    with opened(address, 80) as callers:
         for caller in callers:
             with contextlib.suppress(OSError):
                 caller.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         assert scrape(address) == 200
-
-
-def is_open(connection: socket.socket) -> bool:
-    """Whether the other side has not closed the connection."""
-    connection.setblocking(False)
-    try:
-        return bool(connection.recv(1))
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False

@@ -1,36 +1,17 @@
 """The gateway under callers who open connections and send nothing, or a byte now and then."""
 
 import contextlib
-import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from engine.web import connections as module
+from tests.support.connections import is_open, opened
 from tests.support.serve.served import county_cameras, serving
 from tests.support.waiting import wait_until
 from tests.support.web.gateway import gateway
-
-
-@contextlib.contextmanager
-def opened(address: str, number: int) -> Iterator[list[socket.socket]]:
-    host, _, port = address.rpartition(":")
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(number)]
-
-
-def is_open(connection: socket.socket) -> bool:
-    """Whether the other side has not closed the connection."""
-    connection.setblocking(False)
-    try:
-        return bool(connection.recv(1))
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
 
 
 def test_silent_connections_make_room_for_those_that_ask(tmp_path: Path) -> None:

@@ -78,3 +78,15 @@ def write_clip(path: Path, codec: Codec, frames: int = 20, size: tuple[int, int]
 def units(payload: bytes | memoryview) -> list[bytes]:
     """NAL units of an Annex-B payload, without their start codes."""
     return [part.rstrip(b"\0") for part in bytes(payload).split(b"\0\0\1")[1:]]
+
+
+def remux(clip: Path, target: Path, container_format: str) -> Path:
+    """Write the same packets into another container; return its file."""
+    with av.open(str(clip)) as source, av.open(str(target), "w", format=container_format) as sink:
+        stream = source.streams.video[0]
+        out = sink.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.stream = out
+                sink.mux(packet)
+    return target

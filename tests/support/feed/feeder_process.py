@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from multiprocessing import connection
 from pathlib import Path
 
+from engine.clock import monotonic_ns
 from engine.config import Settings
 from engine.feed import wire
 from engine.model.keyframe import Keyframe
@@ -23,14 +24,24 @@ from tests.support.waiting import wait_until
 
 
 class FeederProcess:
-    """What the process sent: `ends` of visits by visit id, and its `heartbeats`. `name`: as the hub knows it."""
+    """What the process sent: `ends` of visits by visit id, and its `heartbeats`. `name`: as the hub knows it.
+    `turn_age_ns_max`: the longest that its loop was without a turn, as its supervisor sees it."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", transport: Transport, address: str, name: str) -> None:
+    def __init__(
+        self,
+        process: "subprocess.Popen[bytes]",
+        transport: Transport,
+        address: str,
+        name: str,
+        heartbeat: HeartbeatRecord,
+    ) -> None:
         self._router = transport.bind_router(address)
         self._name = name
         self.process = process
         self.ends: dict[int, Keyframe | VisitFailure] = {}
         self.heartbeats: list[feed_pb2.FeederStatus] = []
+        self._heartbeat = heartbeat
+        self.turn_age_ns_max = 0
 
     def order(self, order: VisitOrder) -> None:
         """Send an order."""
@@ -38,6 +49,7 @@ class FeederProcess:
 
     def receive(self) -> None:
         """Receive what has come. Fails if a visit ends twice."""
+        self.turn_age_ns_max = max(self.turn_age_ns_max, self.turn_age_ns())
         while (frames := self._router.receive()) is not None:
             rest = frames[1:]
             if rest[0] == wire.STATUS:
@@ -46,6 +58,10 @@ class FeederProcess:
             end = wire.unpack_failure(rest) if rest[0] == wire.FAILED else wire.unpack_keyframe(rest, 1 << 23, 1)
             assert end.visit_id not in self.ends, f"visit {end.visit_id} ended twice"
             self.ends[end.visit_id] = end
+
+    def turn_age_ns(self) -> int:
+        """How long ago its loop had a turn."""
+        return monotonic_ns() - self._heartbeat.last_beat_ns()
 
     def wait_for(self, ends: int, timeout_s: float) -> None:
         """Receive until so many visits have ended."""
@@ -99,7 +115,7 @@ def feeder_process(
     inherited = [theirs.fileno(), log, heartbeat.descriptor]
     with subprocess.Popen(command, pass_fds=inherited, preexec_fn=limited) as process:
         try:
-            feeder = FeederProcess(process, transport, address, name)
+            feeder = FeederProcess(process, transport, address, name, heartbeat)
             ours.send(json.dumps(task))
             assert ours.poll(60), "the process is not ready"
             assert ours.recv()[0] == "ready"

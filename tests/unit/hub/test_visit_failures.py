@@ -7,7 +7,7 @@ from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
 from engine.hub.registry import Registry
-from engine.hub.visiting.visits import SILENT_AFTER_NS, STUCK_AFTER_NS, Visits
+from engine.hub.visiting.visits import SILENT_AFTER_NS, Visits
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.visit import NOT_JUDGED, FailureReason, VisitFailure, VisitOrder
@@ -34,8 +34,8 @@ class Hub:
         self.orders.append(wire.unpack_order(frames))  # type: ignore[arg-type]
         return True
 
-    def beat(self, turn_age_ns: int = 0) -> None:
-        status = feed_pb2.FeederStatus(kind=feed_pb2.FEED_KIND_RTSP, capacity=10, turn_age_ns=turn_age_ns)
+    def beat(self) -> None:
+        status = feed_pb2.FeederStatus(kind=feed_pb2.FEED_KIND_RTSP, capacity=10)
         self.visits.heartbeat("feeder-0.1", status, self.now_ns)
 
     def next_order(self) -> VisitOrder:
@@ -68,14 +68,9 @@ def test_the_visits_of_a_feeder_that_ended_are_lost_and_made_again() -> None:
     assert order.camera_id in seen
 
 
-def test_a_feeder_is_silent_without_heartbeats_and_stuck_if_they_say_so() -> None:
+def test_a_feeder_is_silent_without_heartbeats() -> None:
     hub = Hub()
     assert hub.visits.silent_feeders(hub.now_ns + SILENT_AFTER_NS) == set()
     assert hub.visits.silent_feeders(hub.now_ns + SILENT_AFTER_NS + 1) == {"feeder-0.1"}
-    hub.beat(turn_age_ns=STUCK_AFTER_NS)
-    assert hub.visits.stuck_feeders() == set(), "it has much to do, and moves"
-    hub.beat(turn_age_ns=STUCK_AFTER_NS + 1)
-    assert hub.visits.stuck_feeders() == {"feeder-0.1"}
+    hub.beat()
     assert hub.visits.silent_feeders(hub.now_ns) == set()
-    hub.beat(turn_age_ns=5)
-    assert hub.visits.stuck_feeders() == set()
