@@ -33,14 +33,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.history import append
 from engine.client import PatrolClient
 from engine.config import Settings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
 from engine.config.judge import JudgeSettings
-from engine.config.schema import (
-    FeedSettings,
-    IntakeSettings,
-    LogSettings,
-    RecordSettings,
-    WorkerSettings,
-)
+from engine.config.schema import LogSettings, RecordSettings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.feed import wire

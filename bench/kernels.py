@@ -6,7 +6,7 @@ thread.
 `fused_ms`: every figure, score, the tile map and the signature of a picture that was decoded just before, as in a
 worker. `luma_ms`, `edges_ms`, ...: the single passes, each including the shrinking to the analysis plane. `judge_ms`: a
 measurement against a learned baseline, to a verdict and the new judge state in bytes; BATCH cameras in a row after
-decoding a picture, as a hub next to its workers judges them at 200 per second (engine/hub/micro_batch.py).
+decoding a picture, as a hub next to its workers judges them at 200 per second (engine/hub/keyframes/micro_batch.py).
 `judge_alone_ms`: the first of them, whose code the decoder has evicted from the CPU caches. `decode_ms`: bare
 libavcodec with its default options and one thread, its context kept. `decode_share` = (fused_ms + judge_ms) /
 decode_ms. `opencv_ms`: `cv2.Laplacian(y, cv2.CV_64F).var()` and `cv2.calcHist`; `ratio` = fused_ms / opencv_ms. The

@@ -29,13 +29,9 @@ from bench.ports import free_port
 from engine.client import PatrolClient
 from engine.clock import monotonic_ns
 from engine.config import Settings
-from engine.config.schema import (
-    FeedSettings,
-    IntakeSettings,
-    LogSettings,
-    RecordSettings,
-    SchedulerSettings,
-)
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.feed.demux import DemuxPool

@@ -32,7 +32,9 @@ from urllib.parse import quote
 from bench import province
 from bench.history import append
 from engine.config import Settings
-from engine.config.schema import FeedSettings, IntakeSettings, LogSettings, RecordSettings, WorkerSettings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import LogSettings, RecordSettings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.supervisor.app import Supervisor

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.batch.check import check_sources
+from engine.config.feed import FeedSettings
 from engine.config.judge import JudgeSettings
-from engine.config.schema import FeedSettings, Settings
+from engine.config.schema import Settings
 from engine.decode.decoder import Decoder
 from engine.errors import DecodeError
 from engine.judge.rules import judge_measurement, judge_undecoded

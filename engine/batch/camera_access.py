@@ -18,8 +18,8 @@ from engine.model.registry import CameraStatus
 from engine.model.schedule import CameraPlanReport
 from engine.model.verdict import Verdict
 from engine.redact import redact, redact_url
+from engine.storage.db.passwords.keys import source_of
 from engine.storage.db.store import Store
-from engine.storage.db.url_keys import source_of
 
 if TYPE_CHECKING:
     from engine.batch.kept_pictures import PictureFiles

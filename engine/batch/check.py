@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.batch.measuring import MeasuringProcess
 from engine.clock import ns, wall_ns
-from engine.config.schema import FeedSettings, Settings
+from engine.config.feed import FeedSettings
+from engine.config.schema import Settings
 from engine.errors import DecodeError
 from engine.feed.camera_url import route, source_url
 from engine.feed.demux import fetch_now

@@ -6,7 +6,7 @@ from engine.batch.picture_order import PictureOrder, Which
 from engine.decode.decoder import Decoder
 from engine.decode.render import render_jpeg
 from engine.errors import NotFoundError
-from engine.hub.render_jobs import with_visit
+from engine.hub.keyframes.render_jobs import with_visit
 from engine.model.keyframe import Keyframe
 from engine.model.picture import RenderedPicture
 from engine.storage.evidence.kept_pictures import KeptPictures

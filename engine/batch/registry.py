@@ -18,8 +18,8 @@ from engine.model.camera import Camera
 from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowProblem
 from engine.redact import MASK, redact, redact_url
 from engine.serve.messages.convert import MESSAGE_FIELD
+from engine.storage.db.passwords.keys import source_of
 from engine.storage.db.store import Store
-from engine.storage.db.url_keys import source_of
 from engine.storage.evidence.kept_pictures import KeptPictures
 
 _CHUNK_ROWS = 1000

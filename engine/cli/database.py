@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @contextmanager
 def open_to_read(settings: Settings) -> "Iterator[Store]":
     """Open the database that the configuration names; create nothing. Raises NoDatabaseError, StoreError."""
+    from engine.storage.db.passwords.keys import source_of
     from engine.storage.db.store import Store
-    from engine.storage.db.url_keys import source_of
 
     store = Store.open_existing(settings.record.url, source_of(settings.record))
     try:
@@ -28,8 +28,8 @@ def open_to_read(settings: Settings) -> "Iterator[Store]":
 @contextmanager
 def open_to_write(settings: Settings) -> "Iterator[Store]":
     """Open the database that the configuration names; create it if there is none, and say so. Raises StoreError."""
+    from engine.storage.db.passwords.keys import source_of
     from engine.storage.db.store import Store
-    from engine.storage.db.url_keys import source_of
 
     store = Store.open(settings.record.url, source_of(settings.record))
     try:

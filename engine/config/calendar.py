@@ -25,8 +25,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import field_validator, model_validator
 
+from engine.config.reading.toml_section import read_section
 from engine.config.setting import Section, key
-from engine.config.toml_section import read_section
 from engine.model.hours import parse_hours
 
 _FILE_BYTES_MAX = 16 * 1024 * 1024

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from engine.config.address import host_port, is_loopback
+from engine.config.intake import IntakeSettings
 from engine.config.notices import EndpointSettings
-from engine.config.schema import IntakeSettings, Settings
+from engine.config.schema import Settings
 from engine.errors import ConfigError
 from engine.model.findings import Level
 from engine.model.hours import parse_hours

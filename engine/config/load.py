@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.config.bounded_file import read_bounded
 from engine.config.checks import cross_key_errors
+from engine.config.reading.bounded_file import read_bounded
+from engine.config.reading.toml_section import unknown_key
+from engine.config.reading.toml_text import parse_toml
+from engine.config.reading.wrong_value import sentences, shown_value, where, wrong_value
 from engine.config.schema import Settings
-from engine.config.toml_section import unknown_key
-from engine.config.toml_text import parse_toml
-from engine.config.wrong_value import sentences, shown_value, where, wrong_value
 from engine.errors import ConfigError
 
 CONFIG_BYTES_MAX = 4 * 1024 * 1024

@@ -16,14 +16,10 @@ from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.config import Settings
 from engine.config.calendar import Calendar
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
 from engine.config.judge import JudgeSettings
-from engine.config.schema import (
-    FeedSettings,
-    IntakeSettings,
-    LogSettings,
-    RecordSettings,
-    SchedulerSettings,
-)
+from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.demo.county import County, DemoCamera, tally

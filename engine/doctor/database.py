@@ -12,8 +12,8 @@ from engine.model.access import Token
 from engine.model.camera import Camera
 from engine.storage.db import schema
 from engine.storage.db.database import parse_url, sqlite_file
+from engine.storage.db.passwords.keys import KeySource
 from engine.storage.db.store import Store
-from engine.storage.db.url_keys import KeySource
 
 
 @dataclass(frozen=True, slots=True)

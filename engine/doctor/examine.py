@@ -16,7 +16,7 @@ from engine.doctor.diagnosis import Diagnosis, fault, ok, warning
 from engine.errors import ConfigError, PatrolError
 from engine.model.camera import Camera
 from engine.redact import redact
-from engine.storage.db.url_keys import source_of
+from engine.storage.db.passwords.keys import source_of
 
 _MB = 1 << 20
 _TIME_ERROR = 5

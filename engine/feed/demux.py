@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from engine.clock import monotonic_ns, ns, seconds
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.broken_visit import broken_visit
 from engine.feed.demux_visit import demux_visit
 from engine.feed.failure import visit_failure

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import av.error
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.own_limits import is_own_limit, own_limit_detail
 from engine.feed.sources.http import NO_SUCH_STREAM
 from engine.feed.sources.progress import Progress

@@ -12,7 +12,7 @@ import av
 import av.error
 
 from engine.clock import NS_PER_S, monotonic_ns, wall_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_secrets, check_url, file_path
 from engine.feed.demux_failure import explain

@@ -10,7 +10,7 @@ import queue
 import threading
 
 from engine.clock import monotonic_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.demux import DemuxPool, VisitOutcome

@@ -1,7 +1,7 @@
 """Decides whether an RTSP visit that failed is made once more through FFmpeg (`feed.rtsp_fallback`). Pure."""
 
 from engine.clock import NS_PER_S
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
 _FALLS_BACK = (FailureReason.PROTOCOL_ERROR, FailureReason.UNSUPPORTED_CODEC)

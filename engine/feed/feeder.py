@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.failure import visit_failure

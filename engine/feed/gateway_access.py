@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.clock import ns, seconds
-from engine.config.schema import IntakeSettings
+from engine.config.intake import IntakeSettings
 from engine.errors import WireError
 from engine.model.camera import Camera
 from engine.model.keyframe import DropReason, Keyframe

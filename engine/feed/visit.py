@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from engine.clock import monotonic_ns, seconds, wall_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.broken_visit import broken_visit
 from engine.feed.budget import Budget

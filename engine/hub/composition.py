@@ -5,22 +5,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
-from engine.config.schema import RecordSettings, Settings
+from engine.config.schema import Settings
 from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
-from engine.hub.gateways import Gateways
-from engine.hub.judge_state_store import JudgeStateStore
-from engine.hub.judging import Judge
+from engine.hub.keyframes.gateways import Gateways
+from engine.hub.keyframes.judge_state_store import JudgeStateStore
+from engine.hub.keyframes.judging import Judge
+from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets, Storage
+from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.loop import HubLoop, Sockets
-from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
+from engine.hub.open_storage import open_storage
 from engine.hub.port import Port
 from engine.hub.readiness import Readiness, StoreProbe
 from engine.hub.registry import Registry
@@ -39,7 +40,6 @@ from engine.hub.thread_calls import ThreadCalls
 from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visits import Visits
 from engine.hub.webhook_addresses import is_refused
-from engine.hub.worker_pool import WorkerPool
 from engine.interchange.regions import hebei
 from engine.ledger.operator_list import OperatorCase
 from engine.metrics import Metrics
@@ -59,14 +59,8 @@ from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
-from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.pauses import delete_pause
-from engine.storage.db.sealed_urls import LOST_KEY_REMEDY
 from engine.storage.db.store import Store
-from engine.storage.db.url_keys import KeyUnavailableError, source_of
-from engine.storage.evidence.quarantine import Quarantine
-from engine.storage.evidence.store import EvidenceStore
-from engine.storage.private_files import tighten
 from engine.storage.writer.writer import Writer
 
 _GRPC_GRACE_S = 1.0
@@ -124,7 +118,7 @@ def compose(
     metrics = Metrics(version=__version__)
     metrics.vitals.restarts(restarts)
     sockets, keys, intake_address = _open_sockets(settings, run_dir, control, stack)
-    storage = _open_storage(settings, calendar, metrics, stack, create=not again)
+    storage = open_storage(settings, calendar, metrics, stack, create=not again)
     memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
     ledger = _ledger(settings, storage, memory, calls, metrics, stack)
@@ -226,64 +220,6 @@ def _readiness(
     wanted = ("workers", "feeders", "demuxers") if settings.feed.demuxers else ("workers", "feeders")
     probe = StoreProbe(storage.writer.transact, monotonic_ns())
     return Readiness(ready, probe, wanted, disks.problems)
-
-
-def _open_storage(
-    settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack, *, create: bool
-) -> Storage:
-    record = settings.record
-    keys = source_of(record)
-    store = Store.open(record.url, keys) if create else Store.open_existing(record.url, keys)
-    stack.callback(store.close)
-    if store.created:
-        logger().info("the database is new", database=store.created)
-    store.acquire_writer_lock()
-    _tighten(record)
-    _seal(store)
-    evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
-    quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
-    zone = ZoneInfo(calendar.timezone)
-    writer = Writer(
-        store,
-        evidence,
-        record,
-        metrics.store_error,
-        lambda took_s: metrics.stage("store", took_s),
-        lambda record: store.maintenance.step(record, wall_ns(), zone),
-    )
-    stack.callback(writer.close)
-    return Storage(store, writer, evidence, quarantine)
-
-
-def _seal(store: Store) -> None:
-    """Seal the passwords that are in clear, and say how many nobody can open. Their cameras alone are not visited."""
-    try:
-        if sealed := store.seal_clear_urls():
-            logger().warning("passwords of cameras were in clear, now they are sealed", cameras=sealed)
-    except KeyUnavailableError as error:
-        logger().error("passwords of cameras stay in clear", detail=str(error))
-    unreadable, why = store.unreadable_urls()
-    if unreadable:
-        logger().error(
-            "cameras are not visited: no key opens their URLs", cameras=unreadable, detail=why or LOST_KEY_REMEDY
-        )
-
-
-def _tighten(record: RecordSettings) -> None:
-    """Take the rights of other users from the engine's files, and log which had them."""
-    database = sqlite_file(parse_url(record.url))
-    try:
-        for changed in tighten(
-            database, (Path(record.evidence_dir), Path(record.quarantine_dir)), source_of(record).file
-        ):
-            logger().warning(
-                "others could read it, now only this user can",
-                path=str(changed.path),
-                mode_before=changed.before,
-                mode=changed.after,
-            )
-    except OSError as error:
-        logger().warning("others may be able to read the engine's files", detail=str(error))
 
 
 def _load(store: Store, settings: LedgerSettings) -> _Memory:

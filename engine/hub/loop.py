@@ -7,7 +7,7 @@ from engine.clock import monotonic_ns, ns, wall_ns
 from engine.config.schema import Settings
 from engine.errors import WireError
 from engine.feed import wire
-from engine.hub.gateways import Gateways
+from engine.hub.keyframes.gateways import Gateways
 from engine.hub.reloads import Reloads
 from engine.hub.state import HubState
 from engine.metrics import Metrics

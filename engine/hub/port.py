@@ -13,7 +13,7 @@ from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError
 from engine.feed.camera_url import check_url, is_file
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import REQUEST
-from engine.hub.pipeline import Storage
+from engine.hub.keyframes.pipeline import Storage
 from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.findings import FindingsService

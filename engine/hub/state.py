@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from engine.hub.configuration import Configuration
-from engine.hub.judging import Judge
-from engine.hub.pipeline import KeyframePipeline
+from engine.hub.keyframes.judging import Judge
+from engine.hub.keyframes.pipeline import KeyframePipeline
+from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.registry import Registry
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.visiting.visits import Visits
-from engine.hub.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)

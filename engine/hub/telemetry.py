@@ -3,12 +3,12 @@
 from collections import deque
 
 from engine.clock import NS_PER_S, seconds, wall_ns
-from engine.hub.pipeline import KeyframePipeline, Outlets, Storage
+from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets, Storage
+from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.readiness import Readiness
 from engine.hub.registry import Registry
 from engine.hub.services.findings import FindingsService
 from engine.hub.visiting.visits import Visits
-from engine.hub.worker_pool import WorkerPool
 from engine.metrics import Metrics
 from engine.model.engine_status import MachineStatus
 from engine.runtime.log import sum_reports

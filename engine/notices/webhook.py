@@ -13,8 +13,8 @@ import httpx
 
 from engine import __version__
 from engine.clock import NS_PER_S, monotonic_ns
-from engine.config.bounded_file import read_bounded
 from engine.config.notices import EndpointSettings
+from engine.config.reading.bounded_file import read_bounded
 from engine.errors import ConfigError
 from engine.model.notice import Notice
 from engine.notices.attempt import AttemptResult, Outcome, outcome_of, retry_after_ns

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.clock import ns
-from engine.config.bounded_file import read_bounded
+from engine.config.reading.bounded_file import read_bounded
 from engine.errors import ConfigError
 from engine.runtime.log import logger
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.clock import NS_PER_S, ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.model.visit import FailureReason
 from engine.scheduler.classes import REASONS
 from engine.simulation.faults import Faults

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import field_validator
 
+from engine.config.reading.toml_section import read_section
 from engine.config.setting import Section, key
-from engine.config.toml_section import read_section
 from engine.errors import ConfigError
 from engine.model.visit import FailureReason
 

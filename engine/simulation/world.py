@@ -17,8 +17,8 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
+from engine.config.reading.toml_section import read_section
 from engine.config.setting import Section, key
-from engine.config.toml_section import read_section
 from engine.model.hours import parse_hours
 from engine.model.keyframe import Codec
 from engine.model.visit import FailureReason

@@ -19,9 +19,9 @@ from engine.model.camera import Camera
 from engine.redact import redact_url
 from engine.storage.db import schema
 from engine.storage.db.database import connect, parse_url, sqlite_file, write_transaction
-from engine.storage.db.key_rotation import rotate
+from engine.storage.db.passwords.keys import KeySource, KeyUnavailableError, new_key, parse, source_of
+from engine.storage.db.passwords.rotation import rotate
 from engine.storage.db.store import Store
-from engine.storage.db.url_keys import KeySource, KeyUnavailableError, new_key, parse, source_of
 from tests.support.secrets import VENDOR_URLS
 
 SECRET = "Zq7secretX9"

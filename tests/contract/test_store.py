@@ -22,8 +22,8 @@ from engine.model.schedule import Pause, PauseKind, PauseScope
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, Severity, State, Verdict
 from engine.storage.db import maintenance, pauses, writer_lock
 from engine.storage.db.database import connect, parse_url
+from engine.storage.db.passwords.keys import KeySource
 from engine.storage.db.store import Store, VisitRecord
-from engine.storage.db.url_keys import KeySource
 from tests.support.expect import present
 
 AT_NS = 1_700_000_000_000_000_000

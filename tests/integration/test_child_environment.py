@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.schema import FeedSettings, IntakeSettings, LogSettings, RecordSettings, Settings, WorkerSettings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import LogSettings, RecordSettings, Settings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.supervisor.app import Supervisor

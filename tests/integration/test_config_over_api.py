@@ -8,7 +8,7 @@ import pytest
 
 from engine.client import CallError, PatrolClient
 from engine.config.describe import toml
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.model.camera import Camera
 from engine.runtime.memory import resident_bytes
 from engine.supervisor.app import Supervisor

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.client import CallError, PatrolClient
-from engine.config.schema import FeedSettings, SchedulerSettings, WorkerSettings
+from engine.config.feed import FeedSettings
+from engine.config.schema import SchedulerSettings, WorkerSettings
 from engine.feed import wire
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe

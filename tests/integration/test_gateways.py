@@ -12,8 +12,7 @@ import zmq.auth
 
 from engine.client import CallError, PatrolClient
 from engine.clock import NS_PER_S, wall_ns
-from engine.config.gateways import GatewaySettings
-from engine.config.schema import IntakeSettings
+from engine.config.intake import GatewaySettings, IntakeSettings
 from engine.feed import wire
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe

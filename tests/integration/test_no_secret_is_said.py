@@ -24,8 +24,8 @@ from engine.config import load
 from engine.model.access import AuditQuery, Role, TokenOrder
 from engine.model.camera import Camera
 from engine.model.digest import DigestQuery
+from engine.storage.db.passwords.keys import source_of
 from engine.storage.db.store import Store
-from engine.storage.db.url_keys import source_of
 from tests.support.secrets import VENDOR_URLS
 from tests.support.waiting import wait_until
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.clock import NS_PER_S, wall_ns
-from engine.config.schema import IntakeSettings
+from engine.config.intake import IntakeSettings
 from engine.feed.intake import Intake
-from engine.hub.gateways import Gateways
+from engine.hub.keyframes.gateways import Gateways
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import DropReason

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.failure import DETAIL_CHARS_MAX
 from engine.feed.visit import visit
 from engine.model.keyframe import Keyframe

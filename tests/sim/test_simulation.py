@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.batch.registry_files import read_registry
-from engine.config.schema import FeedSettings, IntakeSettings, Settings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import Settings
 from engine.model.camera import Camera, KeyPoint
 from engine.scheduler.status import scheduler_status
 from engine.simulation.faults import PRESETS, Faults, PlatformRestart

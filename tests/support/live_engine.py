@@ -7,15 +7,10 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.config import Settings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
 from engine.config.ledger import LedgerSettings
-from engine.config.schema import (
-    FeedSettings,
-    IntakeSettings,
-    LogSettings,
-    RecordSettings,
-    SchedulerSettings,
-    WorkerSettings,
-)
+from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.model.camera import Camera

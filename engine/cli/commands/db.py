@@ -21,7 +21,7 @@ def upgrade(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     in clear are sealed (record.key_file); a SQLite file is then rewritten, and needs its size free on the disk.
     """
     from engine.storage.db import schema
-    from engine.storage.db.url_keys import source_of
+    from engine.storage.db.passwords.keys import source_of
 
     record = settings_of(config).record
     url = record.url
@@ -125,8 +125,8 @@ def rotate_key(
     record.key_command the new key is the first that the command prints; it must still print the old one.
     """
     from engine.storage.db import schema
-    from engine.storage.db.key_rotation import rotate
-    from engine.storage.db.url_keys import source_of
+    from engine.storage.db.passwords.keys import source_of
+    from engine.storage.db.passwords.rotation import rotate
 
     record = settings_of(config).record
     schema.require_existing(record.url)

@@ -12,7 +12,7 @@ import ssl
 from urllib.parse import unquote, urlsplit
 
 from engine.clock import monotonic_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.camera_url import DEFAULT_PORTS
 from engine.feed.destinations import Destinations
 from engine.feed.own_limits import is_own_limit, own_limit_detail

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from engine.errors import NotFoundError
-from engine.hub.render_jobs import with_visit
+from engine.hub.keyframes.render_jobs import with_visit
 from engine.hub.services.render_gate import RenderGate
 from engine.hub.services.thumbnails import Thumbnails
 from engine.hub.state import HubState

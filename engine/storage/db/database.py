@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from engine.errors import StoreError
-from engine.storage.db.database_file import DatabaseFile
+from engine.storage.database_file import DatabaseFile
 from engine.storage.private_files import create_file, make_folder
 
 _BUSY_MS = 5000

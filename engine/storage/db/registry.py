@@ -12,10 +12,10 @@ from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.packed.verdict import PackedVerdict
 from engine.model.registry import ANY, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
 from engine.redact import MASK
-from engine.storage.db import sealed_urls
 from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.interning import Interning
-from engine.storage.db.sealing import Sealer, StoredUrl
+from engine.storage.db.passwords import sealed_urls
+from engine.storage.db.passwords.sealer import Sealer, StoredUrl
 from engine.storage.db.tables import cameras, latest, measurements
 
 _CHUNK_ROWS = 500

@@ -19,11 +19,11 @@ from engine.storage.db.database import (
     unusable_error,
     write_transaction,
 )
-from engine.storage.db.scrub import scrub
-from engine.storage.db.sealed_urls import seal_clear
-from engine.storage.db.sealing import Sealer
+from engine.storage.db.passwords.keys import KeySource, source_beside
+from engine.storage.db.passwords.scrub import scrub
+from engine.storage.db.passwords.sealed_urls import seal_clear
+from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.tables import patrol_metadata
-from engine.storage.db.url_keys import KeySource, source_beside
 from engine.storage.db.writer_lock import exclusively
 
 EMPTY = ""

@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection, Engine
 from engine.model.packed import verdict as packed_verdict
 from engine.model.packed.verdict import PackedVerdict
 from engine.model.verdict import Verdict
-from engine.storage.db import sealed_urls
 from engine.storage.db.access import Access
 from engine.storage.db.canteens import Canteens
 from engine.storage.db.database import (
@@ -30,13 +29,14 @@ from engine.storage.db.interning import Interning
 from engine.storage.db.kpis import Kpis
 from engine.storage.db.maintenance import Maintenance
 from engine.storage.db.outbox import Outbox
+from engine.storage.db.passwords import sealed_urls
+from engine.storage.db.passwords.keys import KeySource, source_beside
+from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.registry import CameraRegistry
 from engine.storage.db.schema import prepare, require_existing, require_no_orphan
-from engine.storage.db.sealing import Sealer
 from engine.storage.db.spot_checks import SpotChecks
 from engine.storage.db.tables import cameras, latest, measurements, patrol_metadata, verdict_log
-from engine.storage.db.url_keys import KeySource, source_beside
 from engine.storage.db.verdict_history import VerdictHistory
 from engine.storage.db.writer_lock import WriterLock
 

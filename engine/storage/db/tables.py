@@ -34,7 +34,7 @@ cameras = sa.Table(
     sa.Column("push", sa.Boolean, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("site_kind", sa.String(32), nullable=False, server_default="other"),
-    sa.Column("sealed_url", sa.LargeBinary),  # the whole URL, if it has secrets (engine.storage.db.sealing)
+    sa.Column("sealed_url", sa.LargeBinary),  # the whole URL, if it has secrets (engine.storage.db.passwords.sealer)
     sa.Index("cameras_by_region", "region", "camera_id"),
     sa.Index("cameras_by_site", "site_id", "camera_id"),
 )

@@ -15,8 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from engine.config.schema import RecordSettings
 from engine.errors import ErrorReason, StoreError
 from engine.model.keyframe import EvidenceKeyframe
+from engine.storage.database_file import DatabaseReplacedError
 from engine.storage.db.database import DatabaseUnavailableError
-from engine.storage.db.database_file import DatabaseReplacedError
 from engine.storage.db.store import Store, VisitRecord, Write
 from engine.storage.db.writer_lock import WriterLockedError
 from engine.storage.evidence.store import EvidenceStore

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.batch.check import CheckResult, check_sources
-from engine.config.schema import FeedSettings, Settings, WorkerSettings
+from engine.config.feed import FeedSettings
+from engine.config.schema import Settings, WorkerSettings
 from engine.model.keyframe import Codec
 from engine.model.verdict import State
 from tests.support.feed.clips import encode, scene

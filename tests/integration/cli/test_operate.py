@@ -15,7 +15,7 @@ import pytest
 
 from engine.client import PatrolClient
 from engine.config.describe import toml
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.model.camera import Camera, KeyPoint
 from engine.model.keyframe import Codec
 from engine.storage.db.store import Store

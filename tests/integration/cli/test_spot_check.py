@@ -15,14 +15,9 @@ import pytest
 
 from engine.client import CallError, PatrolClient
 from engine.config import Settings
-from engine.config.schema import (
-    FeedSettings,
-    IntakeSettings,
-    LogSettings,
-    RecordSettings,
-    SchedulerSettings,
-    WorkerSettings,
-)
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.errors import ConflictError

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import pytest
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.camera_url import source_url
 from engine.feed.demux import fetch_now
 from engine.model.keyframe import Codec, Keyframe

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import monotonic_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed import wire
 from engine.feed.demux import DemuxPool, VisitOutcome
 from engine.feed.sources.progress import HELD_BYTES_MAX
@@ -31,7 +31,7 @@ PEAK_MAX = 300 * MIB
 VISIT_FOUR_TIMES = """
 import sys, time
 from engine.clock import monotonic_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.demux import DemuxPool
 from engine.model.visit import FeedKind, VisitOrder
 
@@ -48,7 +48,7 @@ print(int(status.partition("VmHWM:")[2].split()[0]) * 1024, *(end.reason for end
 RUN_A_DEMUXER = """
 import sys
 from multiprocessing.connection import Connection
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed import demuxer
 from engine.runtime.control import Control
 

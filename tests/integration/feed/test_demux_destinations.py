@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.demux import fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, VisitFailure

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from engine.clock import monotonic_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.demux import DemuxPool, VisitOutcome, fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder

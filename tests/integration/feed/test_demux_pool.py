@@ -7,7 +7,7 @@ import threading
 import time
 
 from engine.clock import monotonic_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.demux import DemuxPool
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.batch.check import check_sources
-from engine.config.schema import FeedSettings, Settings
+from engine.config.feed import FeedSettings
+from engine.config.schema import Settings
 from engine.feed.fallback import fallback_order
 from engine.model.keyframe import Codec
 from engine.model.verdict import State

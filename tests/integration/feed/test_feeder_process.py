@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.config import Settings
-from engine.config.schema import FeedSettings, LogSettings
+from engine.config.feed import FeedSettings
+from engine.config.schema import LogSettings
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from tests.support.feed.feeder_process import feeder_process

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.clock import thread_cpu_ns
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.turns import Turns
 from engine.feed.visit import visit
 from engine.model.keyframe import Keyframe

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.visit import visit
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder

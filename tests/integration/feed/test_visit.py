@@ -13,7 +13,7 @@ from typing import Any
 import av
 import pytest
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed.visit import visit
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder

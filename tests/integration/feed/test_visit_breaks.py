@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed import demux
 from engine.feed.demux import DemuxPool, VisitOutcome, fetch_now
 from engine.feed.rtsp import sdp, session

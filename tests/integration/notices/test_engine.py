@@ -13,17 +13,12 @@ from typing import Any
 import pytest
 
 from engine.config import Settings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
 from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
 from engine.config.notices import EndpointSettings, NoticesSettings
-from engine.config.schema import (
-    FeedSettings,
-    IntakeSettings,
-    LogSettings,
-    RecordSettings,
-    SchedulerSettings,
-    WorkerSettings,
-)
+from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.model.camera import Camera

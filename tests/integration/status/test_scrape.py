@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from engine.clock import wall_ns
-from engine.config.schema import FeedSettings, RecordSettings, WorkerSettings
+from engine.config.feed import FeedSettings
+from engine.config.schema import RecordSettings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.judge.state import JudgeState
 from engine.metrics.definitions import METRICS

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from engine.errors import NoDatabaseError, StoreError
 from engine.model.camera import Camera
+from engine.storage.database_file import DatabaseReplacedError
 from engine.storage.db.database import write_transaction
-from engine.storage.db.database_file import DatabaseReplacedError
 from engine.storage.db.store import Store
 from engine.storage.db.tables import cameras
 

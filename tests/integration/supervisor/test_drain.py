@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.clock import NS_PER_S
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.feed import feeder, wire
 from engine.feed.intake import Intake
 from engine.model.keyframe import Codec, Keyframe

@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from engine.client import CallError, PatrolClient
-from engine.config.schema import FeedSettings
+from engine.config.feed import FeedSettings
 from engine.config.web import WebSettings
 from engine.model.camera import Camera
 from engine.supervisor.app import Supervisor

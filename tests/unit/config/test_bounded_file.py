@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.config import load
-from engine.config.bounded_file import read_bounded
 from engine.config.calendar import load_calendar
 from engine.config.notices import EndpointSettings
+from engine.config.reading.bounded_file import read_bounded
 from engine.errors import ConfigError
 from engine.model.notice import Notice
 from engine.notices.attempt import Outcome

@@ -8,7 +8,9 @@ import pytest
 from engine.config import Settings
 from engine.config.calendar import Calendar, Span
 from engine.config.capacity import Fleet, Load, capacity_shortfalls
-from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, WorkerSettings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import SchedulerSettings, WorkerSettings
 from engine.hub.visiting.camera_plan import plan_of
 from engine.model.camera import Camera, KeyPoint
 from engine.scheduler import capacity_warnings

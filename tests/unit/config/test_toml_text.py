@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.config import loads
 from engine.config.describe import toml
-from engine.config.toml_text import DEPTH_MAX, parse_toml
+from engine.config.reading.toml_text import DEPTH_MAX, parse_toml
 from engine.errors import ConfigError
 
 DEEP = {

@@ -3,8 +3,7 @@
 import pytest
 
 from engine.clock import NS_PER_S
-from engine.config.gateways import GatewaySettings
-from engine.config.schema import IntakeSettings
+from engine.config.intake import GatewaySettings, IntakeSettings
 from engine.errors import WireError
 from engine.feed.gateway_access import GatewayAccess
 from engine.model.camera import Camera

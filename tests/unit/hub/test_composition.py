@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.config.calendar import Calendar
-from engine.config.schema import IntakeSettings, RecordSettings, Settings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import RecordSettings, Settings
 from engine.config.serve import ServeSettings
 from engine.errors import ListenError
 from engine.hub.composition import _load, compose

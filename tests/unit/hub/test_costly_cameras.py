@@ -1,6 +1,6 @@
 """A camera whose pictures cost too much rests, so that it costs no more than a little."""
 
-from engine.hub.costly_cameras import CostlyCameras
+from engine.hub.keyframes.costly_cameras import CostlyCameras
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FeedKind
 

@@ -8,10 +8,10 @@ from structlog.testing import capture_logs
 from structlog.types import EventDict
 
 from engine.clock import NS_PER_S
-from engine.config.schema import IntakeSettings
+from engine.config.intake import IntakeSettings
 from engine.feed import wire
-from engine.hub import gateways
-from engine.hub.gateways import Gateways
+from engine.hub.keyframes import gateways
+from engine.hub.keyframes.gateways import Gateways
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe

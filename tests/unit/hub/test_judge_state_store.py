@@ -1,6 +1,6 @@
 """The judge's states in the hub: kept as bytes, given as values."""
 
-from engine.hub.judge_state_store import JudgeStateStore
+from engine.hub.keyframes.judge_state_store import JudgeStateStore
 from engine.judge.state import HIDDEN_BYTES, JudgeState, Outcome, pack_outcomes
 from engine.model.verdict import FaultKind, State
 

@@ -1,6 +1,6 @@
 """Measurements wait a moment for others, and no longer."""
 
-from engine.hub.micro_batch import BATCH_MAX, BATCH_WAIT_NS, Measured, MicroBatch
+from engine.hub.keyframes.micro_batch import BATCH_MAX, BATCH_WAIT_NS, Measured, MicroBatch
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FeedKind
 from tests.support.judge_states import a_measurement

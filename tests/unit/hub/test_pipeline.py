@@ -11,7 +11,8 @@ import pytest
 
 from engine.clock import monotonic_ns, wall_ns
 from engine.config.calendar import Calendar
-from engine.config.schema import IntakeSettings, RecordSettings, Settings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import RecordSettings, Settings
 from engine.config.serve import ServeSettings
 from engine.hub.composition import Hub, compose
 from engine.model.camera import Camera

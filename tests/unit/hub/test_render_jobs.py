@@ -3,7 +3,7 @@ from concurrent.futures import Future
 import pytest
 
 from engine.errors import IntegrityError, UnavailableError
-from engine.hub.render_jobs import RENDERS_MAX, RenderJobs
+from engine.hub.keyframes.render_jobs import RENDERS_MAX, RenderJobs
 from engine.model.picture import RenderedPicture
 from engine.worker.wire import Failed
 

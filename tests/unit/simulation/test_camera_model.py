@@ -5,7 +5,8 @@ import statistics
 import numpy as np
 import pytest
 
-from engine.config.schema import FeedSettings, Settings
+from engine.config.feed import FeedSettings
+from engine.config.schema import Settings
 from engine.model.visit import FailureReason
 from engine.scheduler.classes import REASONS
 from engine.simulation.camera_model import NEVER_ANSWERED, CameraModel

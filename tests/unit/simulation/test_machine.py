@@ -1,6 +1,8 @@
 """The machine of a rehearsal: cores, the queue before them, and how many visits the hub would allow."""
 
-from engine.config.schema import FeedSettings, IntakeSettings, SchedulerSettings, Settings, WorkerSettings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import SchedulerSettings, Settings, WorkerSettings
 from engine.simulation.camera_model import NEVER_ANSWERED
 from engine.simulation.machine import Machine
 from tests.support.scheduler.simulations import PLAIN, at_ns

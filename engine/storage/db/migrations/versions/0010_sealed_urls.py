@@ -1,4 +1,4 @@
-"""Cameras: their URLs with passwords, sealed. `engine.storage.db.sealed_urls` seals those that are there."""
+"""Cameras: their URLs with passwords, sealed. `engine.storage.db.passwords.sealed_urls` seals those that are there."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.redact import KNOWN, redact_url
-from engine.storage.db.url_keys import KEY_ID_BYTES, Key, KeySource, KeyUnavailableError
+from engine.storage.db.passwords.keys import KEY_ID_BYTES, Key, KeySource, KeyUnavailableError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -4,10 +4,10 @@ from collections import deque
 from concurrent.futures import Future
 
 from engine.clock import ns, seconds
-from engine.config.schema import IntakeSettings
+from engine.config.intake import IntakeSettings
 from engine.errors import ErrorReason, UnavailableError
 from engine.feed.intake import Dropped, Intake
-from engine.hub.render_jobs import FIRST_JOB_ID, RenderJobs
+from engine.hub.keyframes.render_jobs import FIRST_JOB_ID, RenderJobs
 from engine.metrics import Metrics
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from engine.clock import NS_PER_S, monotonic_ns, wall_ns
-from engine.config.schema import IntakeSettings
+from engine.config.intake import IntakeSettings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.gateway_access import GatewayAccess

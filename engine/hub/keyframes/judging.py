@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from engine.clock import monotonic_ns, thread_cpu_ns, wall_ns
 from engine.config.judge import JudgeSettings
-from engine.hub.judge_state_store import JudgeStateStore
+from engine.hub.keyframes.judge_state_store import JudgeStateStore
 from engine.hub.registry import Registry
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import StoreError
-from engine.storage.db import sealed_urls
-from engine.storage.db.scrub import scrub
-from engine.storage.db.sealing import Sealer
-from engine.storage.db.url_keys import Key, KeySource, KeyUnavailableError, new_key
+from engine.storage.db.passwords import sealed_urls
+from engine.storage.db.passwords.keys import Key, KeySource, KeyUnavailableError, new_key
+from engine.storage.db.passwords.scrub import scrub
+from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.writer_lock import exclusively
 
 

@@ -8,10 +8,10 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from engine.config.bounded_file import read_bounded
+from engine.config.reading.bounded_file import read_bounded
+from engine.config.reading.toml_text import parse_toml
+from engine.config.reading.wrong_value import cut, sentences, shown_value, where, wrong_value
 from engine.config.setting import Section
-from engine.config.toml_text import parse_toml
-from engine.config.wrong_value import cut, sentences, shown_value, where, wrong_value
 from engine.errors import ConfigError
 
 Kind = TypeVar("Kind", bound=Section)

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from engine.redact import redact_url
-from engine.storage.db.sealing import PREFIX_BYTES, Sealer, StoredUrl
+from engine.storage.db.passwords.keys import KeyUnavailableError
+from engine.storage.db.passwords.sealer import PREFIX_BYTES, Sealer, StoredUrl
 from engine.storage.db.tables import cameras
-from engine.storage.db.url_keys import KeyUnavailableError
 
 _CHUNK_ROWS = 1000
 

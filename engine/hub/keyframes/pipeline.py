@@ -16,16 +16,16 @@ from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.schema import Settings
 from engine.feed.intake import Dropped
 from engine.hub.catalog import Catalog
-from engine.hub.costly_cameras import CostlyCameras
-from engine.hub.judging import Judge, Judgement
-from engine.hub.micro_batch import Measured, MicroBatch
+from engine.hub.keyframes.costly_cameras import CostlyCameras
+from engine.hub.keyframes.judging import Judge, Judgement
+from engine.hub.keyframes.micro_batch import Measured, MicroBatch
+from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.services.finding_log import FindingPublisher
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticesService
 from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visits import Visits
-from engine.hub.worker_pool import WorkerPool
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason, EvidenceKeyframe, Keyframe
 from engine.model.measurement import Measurement

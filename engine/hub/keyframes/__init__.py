@@ -1,0 +1,1 @@
+"""A keyframe's way through the hub: accepted, measured by a worker, judged, stored, published."""

@@ -1,0 +1,82 @@
+"""Opens what the hub stores to: database, evidence, quarantine and writer; nobody but this user may read them."""
+
+import contextlib
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.clock import wall_ns
+from engine.config.calendar import Calendar
+from engine.config.schema import RecordSettings, Settings
+from engine.hub.keyframes.pipeline import Storage
+from engine.metrics import Metrics
+from engine.runtime.log import logger
+from engine.storage.db.database import parse_url, sqlite_file
+from engine.storage.db.passwords.keys import KeyUnavailableError, source_of
+from engine.storage.db.passwords.sealed_urls import LOST_KEY_REMEDY
+from engine.storage.db.store import Store
+from engine.storage.evidence.quarantine import Quarantine
+from engine.storage.evidence.store import EvidenceStore
+from engine.storage.private_files import tighten
+from engine.storage.writer.writer import Writer
+
+
+def open_storage(
+    settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack, *, create: bool
+) -> Storage:
+    """Open all of it; it is closed with `stack`. `create`: make the database if there is none.
+
+    Raises StoreError if the database cannot be used, or another engine runs on it.
+    """
+    record = settings.record
+    keys = source_of(record)
+    store = Store.open(record.url, keys) if create else Store.open_existing(record.url, keys)
+    stack.callback(store.close)
+    if store.created:
+        logger().info("the database is new", database=store.created)
+    store.acquire_writer_lock()
+    _tighten(record)
+    _seal(store)
+    evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
+    quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
+    zone = ZoneInfo(calendar.timezone)
+    writer = Writer(
+        store,
+        evidence,
+        record,
+        metrics.store_error,
+        lambda took_s: metrics.stage("store", took_s),
+        lambda record: store.maintenance.step(record, wall_ns(), zone),
+    )
+    stack.callback(writer.close)
+    return Storage(store, writer, evidence, quarantine)
+
+
+def _seal(store: Store) -> None:
+    """Seal the passwords that are in clear, and say how many nobody can open. Their cameras alone are not visited."""
+    try:
+        if sealed := store.seal_clear_urls():
+            logger().warning("passwords of cameras were in clear, now they are sealed", cameras=sealed)
+    except KeyUnavailableError as error:
+        logger().error("passwords of cameras stay in clear", detail=str(error))
+    unreadable, why = store.unreadable_urls()
+    if unreadable:
+        logger().error(
+            "cameras are not visited: no key opens their URLs", cameras=unreadable, detail=why or LOST_KEY_REMEDY
+        )
+
+
+def _tighten(record: RecordSettings) -> None:
+    """Take the rights of other users from the engine's files, and log which had them."""
+    database = sqlite_file(parse_url(record.url))
+    try:
+        for changed in tighten(
+            database, (Path(record.evidence_dir), Path(record.quarantine_dir)), source_of(record).file
+        ):
+            logger().warning(
+                "others could read it, now only this user can",
+                path=str(changed.path),
+                mode_before=changed.before,
+                mode=changed.after,
+            )
+    except OSError as error:
+        logger().warning("others may be able to read the engine's files", detail=str(error))
