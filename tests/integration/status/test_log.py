@@ -152,7 +152,7 @@ def happen(patrol: Patrol, folder: Path) -> None:
 
 
 OF_GATEWAYS = ("push refused", "pushes refused", "gateways refused")
-"""tests/integration/test_gateways.py makes these happen."""
+"""These need gateways and a minute; tests/unit/hub/test_gateways.py checks their fields."""
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FeedKind
 from engine.runtime.curve_keys import CurveKeys
+from engine.runtime.log_events import GATEWAYS_REFUSED, PUSH_REFUSED, PUSHES_REFUSED
 
 CAMERAS = {"pushed": Camera("pushed", "", push=True), "visited": Camera("visited", "rtsp://h/1")}
 SECRETS = {"one": "1" * 40, "two": "2" * 40}
@@ -87,6 +88,23 @@ def test_connections_with_a_key_that_is_not_known_are_told_once_a_minute(
         hub.each_second()
     assert {line["event"] for line in logged} == {"gateways refused"}
     assert [line["number"] for line in logged] == [10, 600, 600]
+
+
+def test_the_lines_have_the_level_and_the_fields_that_are_documented(
+    tmp_path: Path, clock: list[int], logged: list[EventDict]
+) -> None:
+    (tmp_path / "one.key").write_text(f'curve\n    public-key = "{SECRETS["one"]}"\n')
+    keys = CurveKeys(tmp_path)
+    hub = Gateways(IntakeSettings(), CAMERAS, keys, Metrics(version="test"))
+    for _ in range(2):
+        assert hub.receive(keyframe("visited"), SECRETS["one"]) is None
+    keys.admits("x" * 40)
+    clock[0] = 80 * NS_PER_S
+    hub.each_second()
+    for event in (PUSH_REFUSED, PUSHES_REFUSED, GATEWAYS_REFUSED):
+        (line,) = (line for line in logged if line["event"] == event.name)
+        assert line["log_level"] == event.level
+        assert set(line) == {"event", "log_level", *event.fields}
 
 
 def test_a_keyframe_that_is_accepted_has_an_id_of_ours_and_nothing_else_of_the_gateways(
