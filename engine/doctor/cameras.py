@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from engine.doctor.diagnosis import Diagnosis, fault, ok, warning
+from engine.feed.camera_url import DEFAULT_PORTS
 from engine.model.camera import Camera
 
 _THREADS = 16
-_PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
 _NAMED_MAX = 5
 
 
@@ -58,7 +58,7 @@ _REMEDIES = {
 def _address(url: str) -> tuple[str, int] | None:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme, 0)
+        host, port = parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme.lower(), 0)
     except ValueError:
         return None
     return (host, port) if host and port else None

@@ -13,16 +13,20 @@ from engine.model.camera import Camera
 from engine.storage.db import schema
 from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.passwords.keys import KeySource
+from engine.storage.db.passwords.sealed_urls import LOST_KEY_REMEDY
 from engine.storage.db.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the database holds. `newest_wall_ns`: time of the newest verdict, 0 if there is none."""
+    """What the database holds. `newest_wall_ns`: time of the newest verdict, 0 if there is none. `unreadable`: cameras
+    whose URL no key opens, and `why`, if that is known."""
 
     cameras: Sequence[Camera] = ()
     tokens: Sequence[Token] = ()
     newest_wall_ns: int = 0
+    unreadable: int = 0
+    why: str = ""
 
 
 def file_of(url: str) -> Path | None:
@@ -56,7 +60,8 @@ def contents(url: str, keys: KeySource) -> Contents:
         last = store.history.last_seq()
         newest = store.history.after(last - 1, 1) if last else ()
         cameras = tuple(camera for camera in store.registry.cameras() if camera.enabled)
-        return Contents(cameras, store.access.tokens(), newest[-1].verdict.at_wall_ns if newest else 0)
+        newest_wall_ns = newest[-1].verdict.at_wall_ns if newest else 0
+        return Contents(cameras, store.access.tokens(), newest_wall_ns, *store.unreadable_urls())
     finally:
         store.close()
 
@@ -75,10 +80,14 @@ def is_locked(database: Path | None) -> bool:
     return False
 
 
-def registry(cameras: Sequence[Camera]) -> Diagnosis:
-    """Judge the number of cameras."""
+def registry(held: Contents) -> Diagnosis:
+    """Judge the number of cameras, and whether their passwords can be read."""
+    cameras = held.cameras
     if not cameras:
         return warning("registry", "holds no camera", "`patrol cameras import FILE`; examples/cameras.csv is a sample")
+    if held.unreadable:
+        found = f"no key opens the URLs of {held.unreadable:,} cameras; they are not visited"
+        return fault("registry", f"{found}: {held.why}" if held.why else found, LOST_KEY_REMEDY)
     pushed = sum(camera.push for camera in cameras)
     return ok("registry", f"{len(cameras):,} cameras" + (f", {pushed:,} of them pushed by gateways" if pushed else ""))
 

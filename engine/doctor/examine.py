@@ -55,7 +55,7 @@ def _all(config: Path | None, options: Options) -> Iterator[Diagnosis]:
     valid = sum(token.is_valid(now) for token in held.tokens)
     runs = answer is not None or locked
     examinations: dict[str, Callable[[], Iterable[Diagnosis]]] = {
-        "registry": lambda: [database.registry(held.cameras)],
+        "registry": lambda: [database.registry(held)],
         "token": lambda: database.tokens(held.tokens, now),
         "certificate": lambda: certificates.examine(settings, now),
         "listeners": lambda: listeners.examine(settings, engine_runs=runs, tokens=valid),

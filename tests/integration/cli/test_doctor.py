@@ -133,6 +133,12 @@ def _no_cameras(made: Installation) -> None:
         store.registry.remove([camera.camera_id for camera in store.registry.cameras()])
 
 
+def _lost_key(made: Installation) -> None:
+    with made.store() as store:
+        store.registry.upsert([Camera("camera-8", "rtsp://admin:hunter2@127.0.0.1:1/8")])
+    Path(f"{made.database}.key").unlink()
+
+
 def _refusing_cameras(made: Installation) -> None:
     with made.store() as store:
         store.registry.upsert([Camera(f"camera-{n}", f"rtsp://127.0.0.1:{free_port()}/{n}") for n in range(3)])
@@ -220,6 +226,7 @@ PLANTED: tuple[tuple[Callable[[Installation], None], Level, str, str, str], ...]
     (_expired_token, Level.FAULT, "token", "'board' ended 3 days ago", "patrol token create"),
     (_token_that_ends_soon, Level.WARNING, "token", "'board' ends in", "patrol token create"),
     (_no_cameras, Level.WARNING, "registry", "no camera", "patrol cameras import"),
+    (_lost_key, Level.FAULT, "registry", "no key opens the URLs of 1 cameras", "rotate-key --lost"),
     (_refusing_cameras, Level.FAULT, "cameras", "0 of 3 addresses", "is the recorder up"),
     (_camera_without_a_name_server, Level.WARNING, "cameras", "recorder.invalid:554 (name unknown)", "name servers"),
     (_impossible_periods, Level.WARNING, "capacity", "scheduler.visits_per_host_max", "lengthen the periods"),
