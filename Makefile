@@ -28,7 +28,7 @@ coverage: $(VENV)/.ready
 # What CI runs: all tests but the long ones; those that cost little when measured are.
 test-ci: $(VENV)/.ready
 	$(MAKE) coverage TESTS="tests/unit tests/contract"
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" tests/property tests/sim tests/integration
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --durations=25 --durations-min=5 tests/property tests/sim tests/integration
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -101,7 +101,14 @@ async def _one(address: str, received: _Received, begun: asyncio.Semaphore) -> N
 def _parse(raw: bytes) -> tuple[tuple[str, ...], str]:
     """Names and token of a message. Equal messages to several watchers are parsed once: only the engine is measured."""
     message = patrol_pb2.WatchVerdictsResponse.FromString(raw)
-    return tuple(verdict.name for verdict in message.verdicts), message.resume_token
+    return tuple(
+        _key(verdict.name, verdict.visit_time.ToNanoseconds()) for verdict in message.verdicts
+    ), message.resume_token
+
+
+def _key(name: str, at_wall_ns: int) -> str:
+    """Tell verdicts without a visit ("nothing was pushed in time") apart by their time: their visit id is 0."""
+    return f"{name} {at_wall_ns}"
 
 
 def _counted(all_received: Sequence[_Received], database: Path, end_seq: int) -> WatchCounts:
@@ -124,9 +131,12 @@ def _counted(all_received: Sequence[_Received], database: Path, end_seq: int) ->
 
 def _logged(database: Path, after: int, end_seq: int) -> list[tuple[int, str]]:
     query = """
-        SELECT seq, camera_id, substr(body, 1, 8) FROM verdict_log JOIN camera_nos USING (camera_no)
+        SELECT seq, camera_id, at_wall_ns, substr(body, 1, 8) FROM verdict_log JOIN camera_nos USING (camera_no)
         WHERE seq > ? AND seq <= ? ORDER BY seq
     """
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(query, (after, end_seq)).fetchall()
-    return [(seq, verdict_name(camera_id, int.from_bytes(visit, "little"))) for seq, camera_id, visit in rows]
+    return [
+        (seq, _key(verdict_name(camera_id, int.from_bytes(visit, "little")), at_wall_ns))
+        for seq, camera_id, at_wall_ns, visit in rows
+    ]

@@ -14,6 +14,8 @@ from bench.chaos.load import Load
 from bench.chaos.plan import Deed, Fault
 
 WORKERS = 2
+FEEDERS = 2
+"""A feeder and a demuxer."""
 _POLL_S = 0.05
 _GIVE_UP_S = 60.0
 _SEEN_S = 15.0
@@ -79,9 +81,9 @@ def _end_process(fault: Fault, engine: Engine) -> Callable[[], bool]:
 
 def _is_whole(role: str, engine: Engine) -> bool:
     if role == "worker":
-        return engine.metrics().get("patrol_workers_ready") == WORKERS
+        return engine.processes_ready()[0] == WORKERS
     if role in ("feeder", "demuxer"):
-        return engine.metrics().get(f"patrol_feeders_ready {role}") == 1
+        return engine.processes_ready()[1] == FEEDERS
     if role == "web":
         return _answers(f"http://127.0.0.1:{engine.web_port}/readyz")
     return engine.is_ready()

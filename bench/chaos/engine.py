@@ -14,6 +14,8 @@ from typing import Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.ports import free_port
+from engine.client import PatrolClient
+from engine.errors import PatrolError
 
 _CONFIG = """[feed]
 deadline_s = 4
@@ -123,6 +125,15 @@ class Engine:
                 return bool(reply.status == 200)
         except OSError:
             return False
+
+    def processes_ready(self) -> tuple[int, int]:
+        """Return how many workers, and how many feeders and demuxers, take orders now; gauges are a second late."""
+        try:
+            with PatrolClient(self.address, timeout_s=_SCRAPE_S) as client:
+                machine = client.status().machine
+        except PatrolError:
+            return 0, 0
+        return (0, 0) if machine is None else (machine.workers_ready, machine.feeders_ready)
 
     def pids(self) -> dict[str, int]:
         """Return the process id of each child by its name: hub, worker-0, feeder-0, demuxer-0, web."""

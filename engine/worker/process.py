@@ -4,6 +4,8 @@ A worker keeps nothing about a camera between two jobs. A job that spends more C
 the process (engine/worker/cpu_budget.py).
 """
 
+from types import ModuleType
+
 from engine.clock import monotonic_ns, thread_cpu_ns
 from engine.decode.decoder import Decoder
 from engine.decode.render import decode_rgb, jpeg_of, render_jpeg
@@ -16,9 +18,7 @@ from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
 from engine.runtime.control import Control
 from engine.runtime.transport import Poller, Transport
-from engine.terminal.formatting import utc_text
 from engine.worker import wire
-from engine.worker.annotate import draw_check
 from engine.worker.cpu_budget import RENDER_SHARE, CpuBudget
 
 _WAIT_MS = 1000
@@ -47,6 +47,8 @@ def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Contr
             # One job a turn: while jobs wait without end, STOP is read and the heartbeat goes on.
             if (frames := hub.receive()) is not None:
                 job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
+                if job.annotate is not None:
+                    _drawing()
                 budget.begin(RENDER_SHARE if job.render else 1.0)
                 outcome = run_job(decoder, job)
                 budget.end()
@@ -76,9 +78,18 @@ def render_annotated(
     """Render the keyframe with what the verdict rests on drawn in. Raises DecodeError if it gives no picture."""
     tiles = measure(decoder, keyframe).tiles
     rgb = decode_rgb(keyframe.codec, bytes(keyframe.payload))
-    title = "  ".join(filter(None, (keyframe.camera_id, camera_name, utc_text(keyframe.arrival_wall_ns))))
-    sheet = draw_check(rgb, tiles, verdict, title, STRUCTURE_MIN, side_px_max=side_px_max)
+    annotate, formatting = _drawing()
+    title = "  ".join(filter(None, (keyframe.camera_id, camera_name, formatting.utc_text(keyframe.arrival_wall_ns))))
+    sheet = annotate.draw_check(rgb, tiles, verdict, title, STRUCTURE_MIN, side_px_max=side_px_max)
     return jpeg_of(sheet, side_px_max=side_px_max)
+
+
+def _drawing() -> tuple[ModuleType, ModuleType]:
+    """Import what only annotated pictures need: without it a worker starts in two thirds of the time."""
+    from engine.terminal import formatting
+    from engine.worker import annotate
+
+    return annotate, formatting
 
 
 def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
