@@ -4,6 +4,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from bench.api_watchers import WatchCounts
 from bench.chaos.deeds import Outcome
@@ -16,6 +17,8 @@ FROZEN_S = 20.0
 """Longest recovery from one that was stopped: it has to be told from one that waits for a core."""
 _GROWTH_MB, _GROWTH_SHARE, _GROWTH_DESCRIPTORS = 20.0, 0.15, 16
 _SAMPLES_MIN = 40
+_LAG_GROWTH_S = 1.0
+_SLOPE_POINTS, _SLOPE_POINTS_MIN = 200, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,42 @@ def grown(samples: Sequence[Sample]) -> Iterator[str]:
             yield f"{name}: memory grew from {before.resident_mb:.0f} to {after.resident_mb:.0f} MB"
         if after.descriptors > before.descriptors + _GROWTH_DESCRIPTORS:
             yield f"{name}: open descriptors grew from {before.descriptors} to {after.descriptors}"
+
+
+def lagging(samples: Sequence[Sample]) -> Iterator[str]:
+    """Yield a sentence if cameras are visited later at the end than after the first quarter."""
+    early, late = (
+        [sample.lag_s for sample in part if sample.lag_s is not None]
+        for part in (samples[len(samples) // 4 : len(samples) // 2], samples[-len(samples) // 4 :])
+    )
+    if early and late and statistics.median(late) > statistics.median(early) + _LAG_GROWTH_S:
+        yield f"lag grew from {statistics.median(early):.1f} to {statistics.median(late):.1f} s"
+
+
+def median_rate(samples: Sequence[Sample]) -> float | None:
+    """Return the median of checks a second; None if the metrics never answered."""
+    rates = [sample.checks_per_s for sample in samples if sample.checks_per_s is not None]
+    return round(statistics.median(rates), 1) if rates else None
+
+
+def slopes(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
+    """Return how memory (MB) and descriptors of each process grow an hour, over the second half (Theil-Sen, which a
+    single restart does not bend)."""
+    found: dict[str, dict[str, float]] = {}
+    half = samples[len(samples) // 2 :: max(1, len(samples) // (2 * _SLOPE_POINTS))]
+    for name in sorted({name for sample in half for name in sample.use}):
+        used = [(sample.at_s, sample.use[name]) for sample in half if name in sample.use]
+        if len(used) >= _SLOPE_POINTS_MIN:
+            found[name] = {
+                "mb": round(3600 * _slope([(at_s, use.resident_mb) for at_s, use in used]), 1),
+                "descriptors": round(3600 * _slope([(at_s, use.descriptors) for at_s, use in used]), 1),
+            }
+    return found
+
+
+def _slope(points: Sequence[tuple[float, float]]) -> float:
+    pairs = combinations(points, 2)
+    return statistics.median((late - early) / (until_s - from_s) for (from_s, early), (until_s, late) in pairs)
 
 
 def recoveries(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:

@@ -23,13 +23,17 @@ _PICTURES = 8
 _READ_PAUSE_S = 0.1
 _CHANGE_PAUSE_S = 0.5
 _RETRY_S = 0.3
+_PUSH_PAUSE_S = 0.05
+_PUSHES_PER_S = 5.0
+_FLOOD_FRAMES = 3000
 _KEPT_MAX = 200
 """Cameras of the operator; the oldest are removed again."""
 _CALL_S = 5.0
 
 
 class Load:
-    """Runs in threads until `stop`. `read`: calls that were answered; `failed`: calls that were not, by their code."""
+    """Runs in threads until `stop`. `read`: calls that were answered; `failed`: calls that were not, by their code.
+    `push_per_s`: keyframes that the gateway pushes; may be set at any time."""
 
     def __init__(self, address: str, intake: str, camera_ids: Sequence[str], seed: int) -> None:
         self._address = address
@@ -42,6 +46,7 @@ class Load:
         self.read = 0
         self.failed: Counter[str] = Counter()
         self.pushed = 0
+        self.push_per_s = _PUSHES_PER_S
         self.created: list[str] = []
         self.removed: list[str] = []
         self._doubtful: set[str] = set()
@@ -138,8 +143,11 @@ class Load:
         chance = random.Random(seed)
         transport = Transport()
         channel = transport.connect_push(self._intake)
-        while not self._stopped.wait(0.2):
-            count = 3000 if self._flood.is_set() else 1
+        due = 0.0
+        while not self._stopped.wait(_PUSH_PAUSE_S):
+            due += _PUSH_PAUSE_S * self.push_per_s
+            count = _FLOOD_FRAMES if self._flood.is_set() else int(due)
+            due -= int(due)
             self._flood.clear()
             for _ in range(count):
                 camera_id = chance.choice(PUSHED)

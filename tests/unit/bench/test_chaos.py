@@ -70,3 +70,19 @@ def test_memory_and_descriptors_that_grow_are_said() -> None:
     assert list(checks.grown(sampled(20, 10))) == []
     assert list(checks.grown(sampled(200, 10))) == ["hub: memory grew from 274 to 374 MB"]
     assert list(checks.grown(sampled(20, 40))) == ["hub: open descriptors grew from 64 to 84"]
+
+
+def test_the_slope_of_memory_is_told_an_hour_and_a_restart_does_not_bend_it() -> None:
+    samples = [
+        Sample(at, {"hub": ProcessUse(200 + at / 360 + (80 if at == 700 else 0), 50)}, 8.0, 0.0) for at in range(1000)
+    ]
+    assert checks.slopes(samples) == {"hub": {"mb": 10.0, "descriptors": 0.0}}
+    assert checks.median_rate(samples) == 8.0
+
+
+def test_a_lag_that_grows_is_said() -> None:
+    steady = [Sample(at, {}, 8.0, 0.4 + at % 2) for at in range(100)]
+    assert list(checks.lagging(steady)) == []
+    assert list(checks.lagging([replace(sample, lag_s=sample.at_s / 10) for sample in steady])) == [
+        "lag grew from 3.7 to 8.7 s"
+    ]
