@@ -290,17 +290,17 @@ class Writer:
                     entry.record = replace(entry.record, evidence=digests)
                 self._evidence.store(keyframe, verdict)
             except (OSError, StoreError) as error:
-                self._log_evidence_error(keyframe.camera_id, error)
+                self._log_evidence_error(error, keyframe.camera_id, keyframe.visit_id)
         try:
             self._evidence.sync()
         except OSError as error:
-            self._log_evidence_error("", error)
+            self._log_evidence_error(error)
 
-    def _log_evidence_error(self, camera_id: str, error: Exception) -> None:
+    def _log_evidence_error(self, error: Exception, camera_id: str = "", visit_id: int = 0) -> None:
         with self._condition:
             self.dropped["evidence"] += 1
         self._on_error("evidence")
-        structlog.get_logger().error("keyframe not stored", camera_id=camera_id, detail=str(error))
+        structlog.get_logger().error("keyframe not stored", camera_id=camera_id, visit_id=visit_id, detail=str(error))
 
     def _maintain_once(self) -> bool:
         try:

@@ -1,0 +1,30 @@
+"""Tells the story of a camera: as the engine keeps it in memory, or from the verdict log and the ledger."""
+
+from itertools import islice
+
+from engine.batch.camera_access import CameraAccess
+from engine.model.findings import LedgerEvent
+from engine.model.story import CameraStory
+from engine.model.story_events import of_history
+
+_FINDINGS_MAX = 20
+"""The newest findings of a camera whose steps are told."""
+
+
+def story_of(cameras: CameraAccess, camera_id: str, visits: int) -> CameraStory:
+    """Return the story that the engine keeps; without one, what is stored of the last `visits` visits.
+
+    Raises what `cameras` raises.
+    """
+    told = cameras.story(camera_id)
+    if told.events:
+        return told
+    logged = list(islice(cameras.logged(camera_id), visits + 1))
+    older = logged[visits].verdict if len(logged) > visits else None
+    verdicts = logged[:visits][::-1]
+    first_ns = verdicts[0].verdict.at_wall_ns if verdicts else 0
+    steps: list[LedgerEvent] = []
+    for finding in cameras.findings(camera_id, open_only=False)[:_FINDINGS_MAX]:
+        if finding.changed_wall_ns >= first_ns:
+            steps += cameras.finding_events(finding.finding_id)
+    return CameraStory(camera_id, of_history(verdicts, steps, older))
