@@ -32,8 +32,8 @@ from engine.redact import KNOWN
 
 app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.", epilog=exit_codes.epilog())
 for command in (
-    run, web, demo, doctor, check, check_now, verdicts, story, picture, top, plan, pause, resume, simulate, rejudge, report,
-    spot_check, audit, export,
+    run, web, demo, doctor, check, check_now, verdicts, story, picture, top, plan, pause, resume, simulate, rejudge,
+    report, spot_check, audit, export,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(config.app, name="config")

@@ -244,7 +244,7 @@ class _Reader:
     def _begin_head(self, line: bytes) -> None:
         self._in_head = True
         self._is_http = line.startswith(b"HTTP/")
-        self._body_is_text = False
+        self._body_is_text = not self._is_http  # a body of RTSP is a description, whether it says so or not
         self._body_left = None if self._is_http else 0
 
     def _read_header(self, line: bytes) -> None:

@@ -31,17 +31,20 @@ _DROPPED = {
 
 def ordered(visit_id: int, at_wall_ns: int, via: FeedKind, class_name: str = "") -> StoryEvent:
     """Return the event that a visit was ordered. `class_name`: of the scheduler's class; empty if not known."""
-    of_class = f", as {class_name.replace('_', ' ')}" if class_name else ""
+    of_class = f", class {class_name.replace('_', ' ')}" if class_name else ""
     return StoryEvent(StoryStep.ORDERED, at_wall_ns, visit_id, reason=via, detail=f"by {_VIA.get(via, via)}{of_class}")
 
 
-def begun(visit_id: int, timings: VisitTimings, ended_wall_ns: int) -> Iterator[StoryEvent]:
+def begun(
+    visit_id: int, timings: VisitTimings, ended_wall_ns: int, via: FeedKind | None = None
+) -> Iterator[StoryEvent]:
     """Yield the order of a visit that nobody noted when it was given, by how long the visit took; nothing for a push.
 
-    `ended_wall_ns`: when the visit ended.
+    `ended_wall_ns`: when the visit ended. `via`: None if that is not known any more.
     """
     if timings.total_ns:
-        yield StoryEvent(StoryStep.ORDERED, ended_wall_ns - timings.total_ns, visit_id)
+        at_wall_ns = ended_wall_ns - timings.total_ns
+        yield StoryEvent(StoryStep.ORDERED, at_wall_ns, visit_id) if via is None else ordered(visit_id, at_wall_ns, via)
 
 
 def connected(visit_id: int, timings: VisitTimings, ended_wall_ns: int) -> StoryEvent | None:

@@ -13,7 +13,7 @@ from engine.terminal.times import Times
 from engine.terminal.verdict_reasons import reasons
 
 _STYLES = {StoryStep.FAILED: "magenta", StoryStep.DROPPED: "yellow", StoryStep.ANNOUNCED: "bold"}
-_NS_PER_S = 1_000_000_000
+_NS_PER_S, _NS_PER_MS = 1_000_000_000, 1_000_000
 
 
 def because(latest: Verdict | None, times: Times) -> Iterator[tuple[str, str]]:
@@ -44,7 +44,7 @@ def story_rows(events: Sequence[StoryEvent], times: Times) -> Iterator[list[Cell
     """Yield the cells of each event. `after`: time since the event before it."""
     before_ns = 0
     for event in events:
-        after = duration_text((event.at_wall_ns - before_ns) / _NS_PER_S) if before_ns else ""
+        after = _after(event.at_wall_ns - before_ns) if before_ns else ""
         before_ns = event.at_wall_ns
         visit = f"finding {event.finding_id}" if event.finding_id else str(event.visit_id or "")
         yield [
@@ -55,3 +55,7 @@ def story_rows(events: Sequence[StoryEvent], times: Times) -> Iterator[list[Cell
             state_text(event.reason) if event.reason in tuple(State) else event.reason,
             printable(event.detail),
         ]
+
+
+def _after(after_ns: int) -> str:
+    return f"{after_ns / _NS_PER_MS:.0f} ms" if after_ns < _NS_PER_S else duration_text(after_ns / _NS_PER_S)

@@ -1,6 +1,6 @@
-"""Says in sentences why a verdict is what it is: the figures that decided, each with the limit it is compared with. Pure.
+"""Says in sentences why a verdict is what it is: the figures that decided, each with the limit it is compared with.
 
-The limits are those that the verdict carries: they may have changed since.
+The limits are those that the verdict carries: they may have changed since. Pure.
 """
 
 from collections.abc import Iterator

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 def story(
     camera_id: CameraArgument,
-    visits: Annotated[
-        int, typer.Option(help="Visits to tell of if there is no story in memory.", min=1, max=1000)
-    ] = 10,
+    visits: Annotated[int, typer.Option(help="Last visits to tell of.", min=1, max=1000)] = 5,
     utc: UtcOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -20,7 +20,8 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import VisitFailure, VisitOrder
 from engine.storage.db.store import VisitRecord
 
-_NOT_WELL = frozenset({State.FAULT, State.OFFLINE})
+_OK, _FAULT, _OFFLINE = State.OK, State.FAULT, State.OFFLINE
+"""Compared by identity: every verdict comes by, and members are looked up and hashed in Python."""
 
 
 class StoryCounts(NamedTuple):
@@ -77,8 +78,8 @@ class Stories:
         visit brought. `measured_wall_ns`: when the hub had the measurement. Returns whether something else is wrong
         with the camera than at its visit before.
         """
-        camera_id = verdict.camera_id
-        well = verdict.state is State.OK and verdict.announced not in _NOT_WELL
+        camera_id, announced = verdict.camera_id, verdict.announced
+        well = verdict.state is _OK and announced is not _FAULT and announced is not _OFFLINE
         if well and not self._rings.is_open(camera_id):
             return False
         now_ns = wall_ns()
@@ -86,7 +87,8 @@ class Stories:
         is_first = not self._rings.is_open(camera_id)
         if keyframe is not None:
             if is_first:
-                events += story_events.begun(keyframe.visit_id, keyframe.timings, keyframe.arrival_wall_ns)
+                arrived_ns, via = keyframe.arrival_wall_ns, keyframe.source
+                events += story_events.begun(keyframe.visit_id, keyframe.timings, arrived_ns, via)
             events += story_events.arrival(keyframe)
         elif failure is not None:
             if is_first:
@@ -102,7 +104,7 @@ class Stories:
             self._rings.wait(camera_id, (verdict.visit_id, verdict.at_wall_ns), said)
             self._uncommitted.add(camera_id)
             is_new = self._rings.trouble(camera_id, _trouble(verdict))
-            if well and verdict.announced is State.OK:
+            if well and announced is _OK:
                 self._rings.close(camera_id)
         return is_new and verdict.state is not State.OK
 

@@ -149,7 +149,7 @@ def test_what_happens_to_a_visit_of_a_camera_in_trouble_is_told() -> None:
     stories.unjudged(order, FailureReason.LOST)
     stories.dropped(keyframe(3), DropReason.SUPERSEDED)
     told = {(event.step, event.reason): event.detail for event in stories.story("a").events}
-    assert told[StoryStep.ORDERED, "rtsp"] == "by RTSP, as key point"
+    assert told[StoryStep.ORDERED, "rtsp"] == "by RTSP, class key point"
     assert told[StoryStep.FAILED, "protocol_error"] == "no RTSP; FFmpeg tries once more"
     assert told[StoryStep.FAILED, "lost"].endswith("visited again")
     assert told[StoryStep.DROPPED, "superseded"] == "a newer keyframe of the camera took its place"
