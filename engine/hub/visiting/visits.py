@@ -314,7 +314,8 @@ class Visits:
     def _place(self, now_ns: int) -> None:
         for name, order in self._feeders.place():
             if not self._send(wire.pack_order(order), name.encode()):
-                logger().error("feeder does not take orders", name=name)
+                visit = {"camera_id": order.camera_id, "region": order.region, "visit_id": order.visit_id}
+                logger().error("feeder does not take orders", name=name, **visit)
                 self._feeders.end(order.visit_id)
                 self._observe(order, VisitTimings(), FailureReason.LOST)
                 self._handle(VisitEnded(order.visit_id, FailureReason.LOST), now_ns)
