@@ -181,6 +181,7 @@ class KeyframePipeline:
             packed_measurement,
             judgement.working,
             exhibit=judgement.announcement_changed or (bool(ledger_writes) and evidence is not None),
+            region=judgement.camera.region,
         )
         self._storage.writer.submit(record, evidence, ledger_writes)
         if keyframe is not None:

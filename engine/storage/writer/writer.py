@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -290,17 +290,22 @@ class Writer:
                     entry.record = replace(entry.record, evidence=digests)
                 self._evidence.store(keyframe, verdict)
             except (OSError, StoreError) as error:
-                self._log_evidence_error(error, keyframe.camera_id, keyframe.visit_id)
+                visit: dict[str, str | int] = {
+                    "camera_id": keyframe.camera_id,
+                    "region": entry.record.region,
+                    "visit_id": verdict.visit_id,
+                }
+                self._log_evidence_error(error, visit)
         try:
             self._evidence.sync()
         except OSError as error:
-            self._log_evidence_error(error)
+            self._log_evidence_error(error, {})
 
-    def _log_evidence_error(self, error: Exception, camera_id: str = "", visit_id: int = 0) -> None:
+    def _log_evidence_error(self, error: Exception, visit: Mapping[str, str | int]) -> None:
         with self._condition:
             self.dropped["evidence"] += 1
         self._on_error("evidence")
-        structlog.get_logger().error("keyframe not stored", camera_id=camera_id, visit_id=visit_id, detail=str(error))
+        structlog.get_logger().error("keyframe not stored", detail=str(error), **visit)
 
     def _maintain_once(self) -> bool:
         try:
