@@ -258,7 +258,9 @@ def _ledger(
     bodies = NoticeBodies(memory.registry.cameras, hebei())
     cases = memory.operator_cases
     findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding, cases)
-    sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics, is_refused)
+    sender = Sender(
+        storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics, is_refused, stories.attempted
+    )
     stack.callback(sender.close)
     serve = settings.serve
     watch: Broadcast[LoggedEvent] = Broadcast(

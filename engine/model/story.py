@@ -26,7 +26,7 @@ class StoryStep(StrEnum):
     FINDING = "finding"
     """Something happened to a finding about the camera."""
     NOTIFIED = "notified"
-    """A notice of a finding reached an endpoint."""
+    """A notice about the camera was sent to an endpoint: at the first attempt, and at the last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from engine.model.findings import LedgerEvent, Step
 from engine.model.keyframe import DropReason, Keyframe
 from engine.model.measurement import Scores
+from engine.model.notice import DeliveryState, Notice
 from engine.model.story import StoryEvent, StoryStep
 from engine.model.verdict import LoggedVerdict, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitTimings
@@ -27,6 +28,9 @@ _DROPPED = {
     DropReason.TOO_COSTLY: "decoding it takes too much CPU time",
     DropReason.SHUTDOWN: "the engine stopped",
 }
+
+
+_DELIVERY = {DeliveryState.WAITING: "; it is tried again", DeliveryState.DEAD: "; it is given up"}
 
 
 def ordered(visit_id: int, at_wall_ns: int, via: FeedKind, class_name: str = "") -> StoryEvent:
@@ -128,6 +132,12 @@ def ledger_event(event: LedgerEvent) -> StoryEvent:
     level = f"level {event.level}" if event.level is not None else ""
     detail = printable("; ".join(filter(None, (event.why, event.severity, level, by))))
     return StoryEvent(step, event.at_wall_ns, reason=event.step, detail=detail, finding_id=event.finding_id)
+
+
+def attempt(notice: Notice, endpoint: str, outcome: str, state: DeliveryState, at_wall_ns: int) -> StoryEvent:
+    """Return an attempt to send a notice. `outcome`: one word; `state`: what becomes of the delivery."""
+    detail = f"{notice.kind} to {endpoint}{_DELIVERY.get(state, '')}"
+    return StoryEvent(StoryStep.NOTIFIED, at_wall_ns, reason=outcome, detail=detail, finding_id=notice.finding_id)
 
 
 def of_history(

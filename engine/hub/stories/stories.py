@@ -5,6 +5,7 @@ keyframe, its failure and its verdict still hold them. What a verdict says is sh
 not before.
 """
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,8 +14,9 @@ from typing import NamedTuple
 from engine.clock import wall_ns
 from engine.hub.stories.rings import StoryRings
 from engine.model import story_events
-from engine.model.findings import LoggedEvent
+from engine.model.findings import LoggedEvent, Step
 from engine.model.keyframe import DropReason, Keyframe
+from engine.model.notice import DeliveryState, Notice
 from engine.model.story import CameraStory, StoryEvent
 from engine.model.verdict import State, Verdict
 from engine.model.visit import VisitFailure, VisitOrder
@@ -34,7 +36,8 @@ class StoryCounts(NamedTuple):
 
 
 class Stories:
-    """`published` and `ledger` are for the writer's thread, `story` and `counts` for any, the others for the hub's."""
+    """`published` and `ledger` are for the writer's thread, `attempted`, `story` and `counts` for any, the others for
+    the hub's."""
 
     def __init__(self, rings: StoryRings | None = None) -> None:
         self._rings = rings or StoryRings()
@@ -120,11 +123,18 @@ class Stories:
                         self._uncommitted.discard(camera_id)
 
     def ledger(self, events: Sequence[LoggedEvent]) -> None:
-        """These steps of findings are committed."""
+        """These steps of findings are committed. `attempted` tells more of notices than the ledger does."""
         for logged in events:
             camera_id = logged.finding.subject.camera_id
-            if self._rings.is_kept(camera_id):
+            if logged.event.step is not Step.NOTIFIED and self._rings.is_kept(camera_id):
                 self._add(camera_id, story_events.ledger_event(logged.event))
+
+    def attempted(self, notice: Notice, endpoint: str, outcome: str, state: DeliveryState) -> None:
+        """A notice was sent to an endpoint: it reached it, is tried again, or is given up. Any thread."""
+        if self._rings.cameras:
+            camera_id = str(json.loads(notice.body).get("camera_id", ""))
+            if self._rings.is_kept(camera_id):
+                self._add(camera_id, story_events.attempt(notice, endpoint, outcome, state, wall_ns()))
 
     def forget(self, camera_ids: Iterable[str]) -> None:
         """Delete the stories of cameras that left the registry."""

@@ -13,6 +13,7 @@ from engine.hub.stories.stories import Stories
 from engine.model.findings import Finding, FindingState, LedgerEvent, Level, LoggedEvent, Step, Subject
 from engine.model.keyframe import Codec, DropReason, Keyframe
 from engine.model.measurement import Scores
+from engine.model.notice import DeliveryState, Notice
 from engine.model.story import CameraStory, StoryEvent, StoryStep
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
@@ -175,10 +176,30 @@ def test_steps_of_findings_are_told_of_cameras_that_have_a_story() -> None:
     assert stories.story("a").events == ()
     judged(stories, verdict(1, State.FAULT, State.FAULT), State.OK)
     stories.ledger([LoggedEvent(1, opened, finding), LoggedEvent(2, told, finding)])
-    *_, first, second = stories.story("a").events
+    *_, first = stories.story("a").events
     assert (first.step, first.reason, first.finding_id) == (StoryStep.FINDING, "opened", 3)
     assert first.detail == "announced\\x1b[2J; impaired"
-    assert (second.step, second.detail) == (StoryStep.NOTIFIED, "told county")
+
+
+def test_who_was_notified_is_told_and_who_could_not_be() -> None:
+    stories = Stories()
+    notice = Notice(1, "finding.opened", 3, 1, 9, "1301", '{"camera_id": "a"}')
+    stories.attempted(notice, "county", "delivered", DeliveryState.DELIVERED)
+    judged(stories, verdict(1, State.FAULT, State.FAULT), State.OK)
+    for outcome, state in (
+        ("timeout", DeliveryState.WAITING), ("refused", DeliveryState.DEAD), ("delivered", DeliveryState.DELIVERED),
+    ):  # fmt: skip
+        stories.attempted(notice, "county", outcome, state)
+    told = [event for event in stories.story("a").events if event.step is StoryStep.NOTIFIED]
+    assert [(event.reason, event.detail) for event in told] == [
+        ("timeout", "finding.opened to county; it is tried again"),
+        ("refused", "finding.opened to county; it is given up"),
+        ("delivered", "finding.opened to county"),
+    ]
+    assert {event.finding_id for event in told} == {3}
+    stories.attempted(replace(notice, body='{"camera_id": "b"}'), "county", "delivered", DeliveryState.DELIVERED)
+    stories.attempted(replace(notice, body="{}"), "county", "delivered", DeliveryState.DELIVERED)
+    assert stories.counts().kept == 1
 
 
 def test_trouble_is_new_when_it_begins_and_when_it_changes() -> None:
