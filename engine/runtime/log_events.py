@@ -45,6 +45,14 @@ QUARANTINED = LogEvent(
     "region",
     "A keyframe is kept aside: two workers died over it, or it was too costly twice.",
 )
+KEYFRAME_NOT_STORED = LogEvent(
+    "keyframe not stored",
+    "error",
+    ("camera_id", "region", "visit_id", "detail"),
+    "region",
+    "A keyframe could not be kept as evidence: a full disk, mostly. Its verdict is stored. Without a camera: what was "
+    "written is perhaps not on the disk yet.",
+)
 FINDING_STEP = LogEvent(
     "finding step",
     "info",
@@ -155,6 +163,7 @@ EVENTS = (
     TROUBLE,
     VISIT_EXPIRED,
     QUARANTINED,
+    KEYFRAME_NOT_STORED,
     FINDING_STEP,
     OUTAGE_BEGAN,
     OUTAGE_ENDED,
