@@ -140,9 +140,9 @@ class _Reader:
 
     def read(self, now_ns: int, data: bytes) -> None:
         """Take the next bytes."""
-        view = memoryview(data)
-        while view:
-            view = view[self._step(now_ns, view) :]
+        place = 0
+        while place < len(data):
+            place += self._step(now_ns, data, place)
 
     def count(self, now_ns: int, what: str, size: int, number: int = 1) -> None:
         """Count bytes that are no text; they become one line before the next line."""
@@ -163,35 +163,39 @@ class _Reader:
             text = f"[{number:,} {what}, {size:,} bytes]" if what else f"[{size:,} bytes]"
             self._trace.add(self._counted_ns, self._side, text.encode())
 
-    def _step(self, now_ns: int, view: memoryview) -> int:
-        """Take bytes of one kind; returns how many."""
+    def _step(self, now_ns: int, data: bytes, place: int) -> int:
+        """Take bytes of one kind, from `place` on; returns how many."""
         if self._packet or self._packet_left:
-            return self._take_packet(now_ns, view)
+            return self._take_packet(now_ns, data, place)
         if not self._in_head and self._body_left != 0:
-            return self._take_body(now_ns, view)
-        if not self._line and view[0] == _INTERLEAVED:
-            return self._take_packet(now_ns, view)
-        return self._take_line(now_ns, view)
+            return self._take_body(now_ns, data, place)
+        if not self._line and data[place] == _INTERLEAVED:
+            return self._take_packet(now_ns, data, place)
+        return self._take_line(now_ns, data, place)
 
-    def _take_packet(self, now_ns: int, view: memoryview) -> int:
+    def _take_packet(self, now_ns: int, data: bytes, place: int) -> int:
         if not self._packet_left:
-            taken = bytes(view[: _PACKET_HEADER - len(self._packet)])
+            taken = data[place : place + _PACKET_HEADER - len(self._packet)]
             self._packet += taken
             if len(self._packet) == _PACKET_HEADER:
                 self._packet_left = int.from_bytes(self._packet[2:])
                 self.count(now_ns, f"packets on channel {self._packet[1]}", self._packet_left)
                 self._packet.clear()
             return len(taken)
-        size = min(self._packet_left, len(view))
+        size = min(self._packet_left, len(data) - place)
         self._packet_left -= size
         return size
 
-    def _take_body(self, now_ns: int, view: memoryview) -> int:
-        size = len(view) if self._body_left is None else min(self._body_left, len(view))
+    def _take_body(self, now_ns: int, data: bytes, place: int) -> int:
+        size = len(data) - place
+        if self._body_left is not None:
+            size = min(self._body_left, size)
+        end = -1
         if self._body_is_text:
-            end = bytes(view[: min(size, _LINE_BYTES_MAX)]).find(b"\n")
-            size = end + 1 if end >= 0 else min(size, _LINE_BYTES_MAX)
-            self._extend(now_ns, view[:size])
+            size = min(size, _LINE_BYTES_MAX)
+            end = data.find(b"\n", place, place + size)
+            size = end + 1 - place if end >= 0 else size
+            self._extend(now_ns, data[place : place + size])
         else:
             self.count(now_ns, "", size, 0)
         if self._body_left is not None:
@@ -200,22 +204,21 @@ class _Reader:
             self._tell_line(now_ns)
         return size
 
-    def _take_line(self, now_ns: int, view: memoryview) -> int:
-        begin = bytes(view[:_LINE_BYTES_MAX])
-        end = begin.find(b"\n")
-        piece = begin if end < 0 else begin[: end + 1]
+    def _take_line(self, now_ns: int, data: bytes, place: int) -> int:
+        end = data.find(b"\n", place, place + _LINE_BYTES_MAX)
+        piece = data[place : place + _LINE_BYTES_MAX] if end < 0 else data[place : end + 1]
         if _NOT_TEXT.search(piece) is not None:
             # No protocol of lines, or one that lost its place: the rest of this read is bytes. Half a line might show
             # half a secret.
-            self.count(now_ns, "", len(self._line) + len(view), 0)
+            self.count(now_ns, "", len(self._line) + len(data) - place, 0)
             self._line.clear()
-            return len(view)
-        self._extend(now_ns, view[: len(piece)])
+            return len(data) - place
+        self._extend(now_ns, piece)
         if end >= 0:
             self._end_line(now_ns)
         return len(piece)
 
-    def _extend(self, now_ns: int, piece: memoryview) -> None:
+    def _extend(self, now_ns: int, piece: bytes) -> None:
         room = _LINE_BYTES_MAX - len(self._line)
         self._line += piece[:room]
         if len(piece) > room:
