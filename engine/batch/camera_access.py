@@ -1,6 +1,6 @@
 """Gives commands all that is known of one camera: through the engine's API if it runs, else from database and files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.batch.picture_order import PictureOrder, Which, fault_event
 from engine.batch.registry import running_engine, unknown_camera
-from engine.client import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.config.schema import Settings
 from engine.errors import NotFoundError, PatrolError
 from engine.model.findings import Finding, FindingQuery, LedgerEvent
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraStatus
 from engine.model.schedule import CameraPlanReport
-from engine.model.verdict import Verdict
+from engine.model.story import CameraStory
+from engine.model.verdict import LoggedVerdict, Verdict
 from engine.redact import redact, redact_url
 from engine.storage.db.passwords.keys import source_of
 from engine.storage.db.store import Store
@@ -47,8 +48,17 @@ class CameraAccess(Protocol):
     def verdicts(self, camera_id: str) -> Iterator[Verdict]:
         """Yield the verdicts on a camera that are kept, newest first."""
 
+    def logged(self, camera_id: str) -> Iterator[LoggedVerdict]:
+        """Yield the same with their places in the verdict log, where these are known."""
+
+    def story(self, camera_id: str) -> CameraStory:
+        """Return the story of a camera that a running engine keeps; one without events if there is none."""
+
     def findings(self, camera_id: str, *, open_only: bool) -> list[Finding]:
         """Return the findings about a camera, newest first, at most 100."""
+
+    def finding_events(self, finding_id: int) -> Sequence[LedgerEvent]:
+        """Return the events of a finding, oldest first."""
 
     def picture_of_camera(self, camera_id: str, order: PictureOrder) -> RenderedPicture:
         """Return a picture of a camera."""
@@ -75,6 +85,23 @@ class ApiCameras:
     def verdicts(self, camera_id: str) -> Iterator[Verdict]:
         """Yield the verdicts on a camera that are kept, newest first. Raises CallError."""
         return self._client.verdicts(camera_id, _PAGE_ROWS)
+
+    def logged(self, camera_id: str) -> Iterator[LoggedVerdict]:
+        """Yield the same without their places, which the API does not tell. Raises CallError."""
+        return (LoggedVerdict(0, verdict, changed=False) for verdict in self.verdicts(camera_id))
+
+    def story(self, camera_id: str) -> CameraStory:
+        """Return the story of a camera. Raises CallError."""
+        try:
+            return self._client.story(camera_id)
+        except CallError as error:
+            if error.status != "UNIMPLEMENTED":  # an engine of the release before
+                raise
+            return CameraStory(camera_id)
+
+    def finding_events(self, finding_id: int) -> Sequence[LedgerEvent]:
+        """Return the events of a finding, oldest first. Raises CallError."""
+        return tuple(self._client.findings.events(finding_id))
 
     def findings(self, camera_id: str, *, open_only: bool) -> list[Finding]:
         """Return the findings about a camera, newest first. Raises CallError."""
@@ -136,10 +163,22 @@ class KeptCameras:
 
     def verdicts(self, camera_id: str) -> Iterator[Verdict]:
         """Yield the verdicts on a camera that are kept, newest first."""
+        return (logged.verdict for logged in self.logged(camera_id))
+
+    def logged(self, camera_id: str) -> Iterator[LoggedVerdict]:
+        """Yield the same with their places in the verdict log."""
         before_seq = 0
         while rows := self._store.history.of_camera(camera_id, before_seq, _PAGE_ROWS):
-            yield from (row.verdict for row in rows)
+            yield from rows
             before_seq = rows[-1].seq
+
+    def story(self, camera_id: str) -> CameraStory:
+        """Return a story without events: only a running engine keeps one."""
+        return CameraStory(camera_id)
+
+    def finding_events(self, finding_id: int) -> Sequence[LedgerEvent]:
+        """Return the events of a finding, oldest first."""
+        return self._store.findings.events_of(finding_id)
 
     def findings(self, camera_id: str, *, open_only: bool) -> list[Finding]:
         """Return the findings about a camera, newest first."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.batch.measuring import MeasuringProcess
-from engine.clock import ns, wall_ns
+from engine.clock import monotonic_ns, ns, wall_ns
 from engine.config.feed import FeedSettings
 from engine.config.schema import Settings
 from engine.errors import DecodeError
 from engine.feed.camera_url import route, source_url
 from engine.feed.demux import fetch_now
 from engine.feed.fallback import fallback_order
+from engine.feed.trace import DialogueTrace, TraceLine
 from engine.feed.visit import visit
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState
@@ -34,13 +35,17 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result for one source. `keyframe` and `measurement` are None if the check failed before; `error` says why."""
+    """The result for one source. `keyframe` and `measurement` are None if the check failed before; `error` says why.
+
+    `trace`: what was said between the engine and the source, if that was asked for.
+    """
 
     source: str
     verdict: Verdict
     keyframe: Keyframe | None = None
     measurement: Measurement | None = None
     error: tuple[str, str] | None = None
+    trace: tuple[TraceLine, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """Return the result as `patrol check --json` prints it: `source`, `verdict` as the API has it, and `error`."""
@@ -49,23 +54,36 @@ class CheckResult:
         tree: dict[str, Any] = {"source": redact_url(self.source), "verdict": message_json(message)}
         if self.error is not None:
             tree["error"] = {"code": self.error[0], "message": self.error[1]}
+        if self.trace:
+            tree["trace"] = [
+                {"ms": round(line.after_ns / 1e6, 1), "side": line.side.name.lower(), "text": line.text}
+                for line in self.trace
+            ]
         return tree
 
 
 def check_sources(
-    sources: Sequence[str], settings: Settings, on_done: Callable[[int], None] = lambda _: None
+    sources: Sequence[str],
+    settings: Settings,
+    on_done: Callable[[int], None] = lambda _: None,
+    *,
+    traced: bool = False,
 ) -> Iterator[CheckResult]:
     """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
-    too."""
+    too. `traced`: record what is said between the engine and each source."""
     with MeasuringProcess(settings.worker) as measuring:
         for number, source in enumerate(sources, 1):
-            yield _check(source, measuring, settings)
+            trace = DialogueTrace(source_url(source), monotonic_ns()) if traced else None
+            result = _check(source, measuring, settings, trace)
+            yield result if trace is None else replace(result, trace=tuple(trace.lines(monotonic_ns())))
             on_done(number)
 
 
-def _check(source: str, measuring: MeasuringProcess, settings: Settings) -> CheckResult:
+def _check(source: str, measuring: MeasuringProcess, settings: Settings, trace: DialogueTrace | None) -> CheckResult:
     judge, judge_state = settings.judge, JudgeState()
-    fetched = _fetch(source_url(source), settings.feed)
+    fetched = _fetch(source_url(source), settings.feed, trace)
+    if trace is not None:
+        trace.note(monotonic_ns(), _end_of(fetched))
     if isinstance(fetched, VisitFailure):
         verdict, _ = judge_failure(fetched, wall_ns(), judge_state, judge)
         return CheckResult(source, verdict, error=(fetched.reason.value, fetched.detail))
@@ -79,12 +97,22 @@ def _check(source: str, measuring: MeasuringProcess, settings: Settings) -> Chec
     return CheckResult(source, verdict, fetched, measurement)
 
 
-def _fetch(url: str, feed: FeedSettings) -> Keyframe | VisitFailure:
+def _end_of(fetched: Keyframe | VisitFailure) -> str:
+    if isinstance(fetched, VisitFailure):
+        return f"no keyframe: {fetched.reason}, {fetched.detail}"
+    return f"a keyframe: {fetched.codec}, {len(fetched.payload):,} bytes"
+
+
+def _fetch(url: str, feed: FeedSettings, trace: DialogueTrace | None) -> Keyframe | VisitFailure:
     """Visit as the running engine does: RTSP by our own client, all else, and what that cannot, through FFmpeg."""
     KNOWN.add(url)
     order = VisitOrder(0, "", url, ns(feed.deadline_s), route(url))
     if order.via is not FeedKind.RTSP:
-        return fetch_now(url, feed)
-    outcome = asyncio.run(visit(order, feed))
+        return fetch_now(url, feed, trace=trace)
+    outcome = asyncio.run(visit(order, feed, trace=trace))
     retry = fallback_order(order, outcome, feed) if isinstance(outcome, VisitFailure) else None
-    return outcome if retry is None else fetch_now(url, feed, retry.deadline_ns)
+    if retry is None:
+        return outcome
+    if trace is not None:
+        trace.note(monotonic_ns(), f"{_end_of(outcome)}; FFmpeg tries once more")
+    return fetch_now(url, feed, retry.deadline_ns, trace)

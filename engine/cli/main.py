@@ -12,6 +12,7 @@ from engine.cli import errors, exit_codes
 from engine.cli.camera_commands.check_now import check_now
 from engine.cli.camera_commands.picture import picture
 from engine.cli.camera_commands.show import verdicts
+from engine.cli.camera_commands.story import story
 from engine.cli.commands import cameras, config, db, evidence, findings, kpi, notices, token
 from engine.cli.commands.check import check
 from engine.cli.commands.doctor import doctor
@@ -31,8 +32,8 @@ from engine.redact import KNOWN
 
 app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.", epilog=exit_codes.epilog())
 for command in (
-    run, web, demo, doctor, check, check_now, verdicts, picture, top, plan, pause, resume, simulate, rejudge, report,
-    spot_check, audit, export,
+    run, web, demo, doctor, check, check_now, verdicts, story, picture, top, plan, pause, resume, simulate, rejudge,
+    report, spot_check, audit, export,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(config.app, name="config")

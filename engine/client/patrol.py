@@ -33,6 +33,7 @@ from engine.model.registry import (
 )
 from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.story import CameraStory
 from engine.model.verdict import Verdict, View
 from engine.serve.messages.cameras import count_of, filter_message, level_number
 from engine.serve.messages.convert import (
@@ -48,12 +49,14 @@ from engine.serve.messages.kpis import league_of, league_query_message, query_me
 from engine.serve.messages.resource_names import LATEST, camera_id_of, camera_name, numbered_name, verdict_name
 from engine.serve.messages.schedule import pause_of, plan_of, report_of, schedule_of, scope_message
 from engine.serve.messages.spot_checks import drawn_of, header_of, spot_check_of
+from engine.serve.messages.stories import story_of
 from patrol.v1 import (
     cameras_pb2,
     cameras_pb2_grpc,
     patrol_pb2,
     scheduler_pb2,
     scheduler_pb2_grpc,
+    stories_pb2,
 )
 
 _ROWS_A_MESSAGE = 500
@@ -300,6 +303,11 @@ class PatrolClient(PictureCalls):
         """Return the verdict of a visit, or with 0 the latest."""
         name = verdict_name(camera_id, visit_id) if visit_id else f"{camera_name(camera_id)}/verdicts/{LATEST}"
         return verdict_of(self._channel.call(self._patrol.GetVerdict, patrol_pb2.GetVerdictRequest(name=name)))
+
+    def story(self, camera_id: str) -> CameraStory:
+        """Return what happened to a camera lately; without events while it is quietly ok."""
+        request = stories_pb2.GetCameraStoryRequest(camera=camera_name(camera_id))
+        return story_of(self._channel.call(self._patrol.GetCameraStory, request))
 
     def verdicts(self, camera_id: str, page_size: int = 0, view: View = View.FULL) -> Iterator[Verdict]:
         """Yield the verdicts on a camera that are kept, newest first, page by page."""

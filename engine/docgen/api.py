@@ -24,6 +24,7 @@ from patrol.v1 import (
     patrol_pb2,
     pictures_pb2,
     scheduler_pb2,
+    stories_pb2,
     verdicts_pb2,
 )
 
@@ -37,6 +38,7 @@ _FILES = {
     "scheduler": scheduler_pb2,
     "access": access_pb2,
     "verdicts": verdicts_pb2,
+    "stories": stories_pb2,
 }
 _HEAD = """# The API: patrol.v1
 

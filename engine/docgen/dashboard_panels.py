@@ -131,6 +131,9 @@ ENGINE = Dashboard(
         Panel("Most evidence that is kept", "patrol_evidence_budget_bytes"),
         Panel("Keyframes kept", "patrol_evidence_files", by=("rank",)),
         Panel("Keyframes deleted for want of room", "patrol_evidence_out_total", _COUNT, ("rank",)),
+        Panel("Cameras with an open story", "patrol_stories_open"),
+        Panel("Memory of stories", "patrol_stories_bytes"),
+        Panel("Stories given up", "patrol_stories_evicted_total", _COUNT, ("bound",)),
         Panel("Reloads of the configuration", "patrol_config_reloads_total", _COUNT, ("outcome",)),
     ),
 )

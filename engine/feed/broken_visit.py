@@ -29,7 +29,14 @@ def broken_visit(order: VisitOrder, error: BaseException, timings: VisitTimings 
         _times[place] += 1
         times = _times[place]
     if str(times).rstrip("0") == "1":
-        logger().error("visit broke", camera_id=order.camera_id, visit_id=order.visit_id, times=times, exc_info=error)
+        logger().error(
+            "visit broke",
+            camera_id=order.camera_id,
+            region=order.region,
+            visit_id=order.visit_id,
+            times=times,
+            exc_info=error,
+        )
     return visit_failure(
         order, FailureReason.INTERNAL, f"the engine's own code broke: {what}; its log has more", timings
     )

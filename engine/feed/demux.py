@@ -17,6 +17,7 @@ from engine.feed.demux_visit import demux_visit
 from engine.feed.failure import visit_failure
 from engine.feed.own_limits import DescriptorBudget, own_limit_detail
 from engine.feed.sources.progress import Progress, SourceError
+from engine.feed.trace import DialogueTrace
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
@@ -32,9 +33,9 @@ _GRACE_NS = 200_000_000
 class _Flight:
     """A visit in flight. The thread that visits and the pool's tick both want to end it; the first to claim does."""
 
-    def __init__(self, order: VisitOrder, settings: FeedSettings) -> None:
+    def __init__(self, order: VisitOrder, settings: FeedSettings, trace: DialogueTrace | None = None) -> None:
         self.order = order
-        self.progress = Progress(order.deadline_ns, settings.visit_bytes_max)
+        self.progress = Progress(order.deadline_ns, settings.visit_bytes_max, trace)
         self.thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ended = False
@@ -121,7 +122,10 @@ class DemuxPool:
                     self._stuck.add(flight)
                     self._usable_threads -= 1
                     self.stuck_total += 1
-                structlog.get_logger().warning("demuxing thread is stuck", camera_id=flight.order.camera_id)
+                order = flight.order
+                structlog.get_logger().warning(
+                    "demuxing thread is stuck", camera_id=order.camera_id, region=order.region, visit_id=order.visit_id
+                )
                 self._on_end(_deadline_failure(flight))
                 flight.progress.stop(flight.progress.late())  # a thread that waits for a camera returns
 
@@ -172,13 +176,15 @@ class DemuxPool:
         return _end_of(flight, self._settings)
 
 
-def fetch_now(url: str, settings: FeedSettings, deadline_ns: int | None = None) -> VisitOutcome:
+def fetch_now(
+    url: str, settings: FeedSettings, deadline_ns: int | None = None, trace: DialogueTrace | None = None
+) -> VisitOutcome:
     """Visit `url` once and wait for the end, at most until the deadline; None is that of `settings`.
 
-    For `patrol check`.
+    `trace`: records the dialogue. For `patrol check`.
     """
     order = VisitOrder(0, "", url, deadline_ns or ns(settings.deadline_s), FeedKind.DEMUX)
-    flight = _Flight(order, settings)
+    flight = _Flight(order, settings, trace)
     ends: SimpleQueue[VisitOutcome] = SimpleQueue()
 
     def work() -> None:

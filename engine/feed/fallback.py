@@ -17,4 +17,4 @@ def fallback_order(order: VisitOrder, failure: VisitFailure, settings: FeedSetti
     if not tries_again or order.via is not FeedKind.RTSP or failure.reason not in _FALLS_BACK:
         return None
     left_ns = max(_TIME_NS_MIN, order.deadline_ns - failure.timings.total_ns)
-    return VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX)
+    return VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX, order.region)

@@ -26,6 +26,8 @@ from engine.feed.failure import visit_failure
 from engine.feed.own_limits import is_own_limit, own_limit_detail
 from engine.feed.rtsp.session import Failure, Session
 from engine.feed.tls import client_context
+from engine.feed.trace import DialogueTrace
+from engine.feed.traced_session import TracedSession
 from engine.feed.turns import Turns
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
@@ -40,12 +42,14 @@ DESCRIPTORS_PER_VISIT = {"tcp": 1, "udp": 3}
 """By `feed.rtsp_transport`."""
 
 
-async def visit(order: VisitOrder, settings: FeedSettings, turns: Turns | None = None) -> Keyframe | VisitFailure:
+async def visit(
+    order: VisitOrder, settings: FeedSettings, turns: Turns | None = None, trace: DialogueTrace | None = None
+) -> Keyframe | VisitFailure:
     """Fetch one keyframe before `order.deadline_ns` has passed, or return why there is none.
 
-    `turns`: shared by all visits of the loop. Raises nothing but CancelledError.
+    `turns`: shared by all visits of the loop. `trace`: records the dialogue. Raises nothing but CancelledError.
     """
-    state = _Visit(order, settings, turns or Turns())
+    state = _Visit(order, settings, turns or Turns(), trace)
     try:
         return await state.run()
     except MemoryError as error:
@@ -61,8 +65,9 @@ class _RefusedError(Exception):
 class _Visit:
     """The state of one visit, over redirects."""
 
-    def __init__(self, order: VisitOrder, settings: FeedSettings, turns: Turns) -> None:
+    def __init__(self, order: VisitOrder, settings: FeedSettings, turns: Turns, trace: DialogueTrace | None) -> None:
         self._order = order
+        self._trace = trace
         self._settings = settings
         self._turns = turns
         self._budget = Budget(settings.visit_bytes_max)
@@ -113,7 +118,7 @@ class _Visit:
         try:
             if self._settings.rtsp_transport == "udp" and not secure:
                 ports = await self._open_udp_ports()
-            self._session = session = Session(url, secrets.token_hex(8), ports)
+            self._session = session = self._new_session(url, ports)
             connection = await self._connect(url, session, secure)
         except TimeoutError:
             wait_s = self._settings.connect_timeout_s
@@ -127,6 +132,14 @@ class _Visit:
             return Failure(FailureReason.REDIRECT_REFUSED, f"{moved}{error}")
         await connection.over
         return session.failure
+
+    def _new_session(self, url: str, ports: tuple[int, int] | None) -> Session:
+        nonce = secrets.token_hex(8)
+        return Session(url, nonce, ports) if self._trace is None else TracedSession(url, nonce, ports, self._trace)
+
+    def _note(self, text: str) -> None:
+        if self._trace is not None:
+            self._trace.connected(monotonic_ns(), text)
 
     async def _connect(self, url: str, session: Session, secure: bool) -> Connection:
         """Connect to the first address of the host that may be connected to and takes the connection.
@@ -153,6 +166,7 @@ class _Visit:
 
     async def _connect_to(self, address: str, parts: SplitResult, session: Session, secure: bool) -> Connection:
         tls = client_context(self._settings.tls_verify) if secure else None
+        self._note(f"connecting to {address} port {_port(parts)}{' with TLS' if secure else ''}")
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(session, self._budget, self._turns),
             address,

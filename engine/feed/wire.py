@@ -107,6 +107,7 @@ def pack_order(order: VisitOrder) -> list[Frame]:
         url=order.url,
         deadline_ns=order.deadline_ns,
         via=_KIND_NUMBER[order.via],
+        region=order.region,
     )
     return [ORDER, message.SerializeToString()]
 
@@ -121,6 +122,7 @@ def unpack_order(frames: Sequence[Frame]) -> VisitOrder:
         url=message.url,
         deadline_ns=message.deadline_ns,
         via=_KIND.get(message.via, FeedKind.DEMUX),
+        region=message.region,
     )
 
 

@@ -35,6 +35,7 @@ from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_wi
 from engine.hub.services.pictures import PictureService
 from engine.hub.state import HubState
 from engine.hub.storage_watch import StorageWatch
+from engine.hub.stories.stories import Stories
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.verdict_log import VerdictLog
@@ -121,10 +122,11 @@ def compose(
     storage = open_storage(settings, calendar, metrics, stack, create=not again)
     memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
-    ledger = _ledger(settings, storage, memory, calls, metrics, stack)
-    outlets = _outlets(settings, calendar, storage, memory, ledger, metrics)
+    stories = Stories()
+    ledger = _ledger(settings, storage, memory, calls, stories, metrics, stack)
+    outlets = _outlets(settings, calendar, storage, memory, ledger, stories, metrics)
 
-    visits = _visits(settings, calendar, sockets, storage, memory, metrics)
+    visits = _visits(settings, calendar, sockets, storage, memory, stories, metrics)
     workers = WorkerPool(settings.intake, sockets.work, metrics)
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics)
@@ -142,7 +144,7 @@ def compose(
     state = HubState(calls, registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     canteens = CanteenService(storage.store.canteens, registry, memory.catalog)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests)
+    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests, stories)
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
     grpc = GrpcServer(
@@ -248,6 +250,7 @@ def _ledger(
     storage: Storage,
     memory: _Memory,
     calls: ThreadCalls,
+    stories: Stories,
     metrics: Metrics,
     stack: contextlib.ExitStack,
 ) -> _Ledger:
@@ -255,7 +258,9 @@ def _ledger(
     bodies = NoticeBodies(memory.registry.cameras, hebei())
     cases = memory.operator_cases
     findings = FindingsService(settings, record, storage.writer, written, calls, metrics, bodies.finding, cases)
-    sender = Sender(storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics, is_refused)
+    sender = Sender(
+        storage.store.outbox, settings.notices, confirm_with(findings, calls), metrics, is_refused, stories.attempted
+    )
     stack.callback(sender.close)
     serve = settings.serve
     watch: Broadcast[LoggedEvent] = Broadcast(
@@ -266,12 +271,18 @@ def _ledger(
         serve.watchers_max,
     )
     retention = EvidenceRetention(storage.evidence, record.cited())
-    listeners = (log_steps, retention.update, watch.publish, lambda _events: sender.wake())
+    listeners = (log_steps, retention.update, stories.ledger, watch.publish, lambda _events: sender.wake())
     return _Ledger(findings, watch, bodies, sender, FindingPublisher(record, written, listeners))
 
 
 def _outlets(
-    settings: Settings, calendar: Calendar, storage: Storage, memory: _Memory, ledger: _Ledger, metrics: Metrics
+    settings: Settings,
+    calendar: Calendar,
+    storage: Storage,
+    memory: _Memory,
+    ledger: _Ledger,
+    stories: Stories,
+    metrics: Metrics,
 ) -> Outlets:
     store, serve = storage.store, settings.serve
     cameras = memory.registry.cameras.values()
@@ -286,18 +297,24 @@ def _outlets(
         serve.watchers_max,
     )
     notices = NoticesService(settings.notices, ledger.bodies)
-    return Outlets(kpis, notices, memory.catalog, verdict_log, watch, ledger.publisher)
+    return Outlets(kpis, notices, memory.catalog, verdict_log, watch, ledger.publisher, stories)
 
 
 def _visits(
-    settings: Settings, calendar: Calendar, sockets: Sockets, storage: Storage, memory: _Memory, metrics: Metrics
+    settings: Settings,
+    calendar: Calendar,
+    sockets: Sockets,
+    storage: Storage,
+    memory: _Memory,
+    stories: Stories,
+    metrics: Metrics,
 ) -> Visits:
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
 
     def forget(pause: Pause) -> None:
         storage.writer.transact(delete_pause(pause))
 
-    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget)
+    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, stories)
     for pause in storage.store.pauses.all():
         visits.pause(pause, monotonic_ns())
     return visits

@@ -21,6 +21,7 @@ from engine.hub.services.kpis import KpiService
 from engine.hub.services.pictures import PictureService
 from engine.hub.services.spot_checks import SpotCheckService
 from engine.hub.state import HubState
+from engine.hub.stories.stories import Stories
 from engine.hub.uplink_owners import on_foreign_uplinks
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
@@ -39,6 +40,7 @@ from engine.model.registry import (
 )
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.story import CameraStory
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import MASK
@@ -72,6 +74,7 @@ class Port:
         pictures: PictureService,
         canteens: CanteenService,
         digests: DigestService,
+        stories: Stories,
     ) -> None:
         self._state = state
         self._storage = storage
@@ -82,6 +85,7 @@ class Port:
         self._pictures = pictures
         self._canteens = canteens
         self._digests = digests
+        self._stories = stories
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
@@ -121,6 +125,7 @@ class Port:
             state.visits.remove(camera_ids, monotonic_ns())
             state.registry.remove(camera_ids)
             self._catalog.forget(camera_ids)
+            self._stories.forget(camera_ids)
             self._findings.forget(camera_ids)
             for camera_id in camera_ids:
                 state.judge.forget(camera_id)
@@ -172,6 +177,10 @@ class Port:
     async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
         """Return verdicts on a camera, newest first, with seq below `before_seq` (0: from the newest)."""
         return await asyncio.to_thread(self._store.history.of_camera, camera_id, before_seq, limit)
+
+    async def story(self, camera_id: str) -> CameraStory:
+        """Return what happened to a camera lately; without events while it is quietly ok."""
+        return self._stories.story(camera_id)
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         """Return a page of cameras. What is ready is returned at once: waiting for a thread would take ten times as

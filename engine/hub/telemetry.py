@@ -63,6 +63,8 @@ class Telemetry:
         metrics.stored(*self._storage.writer.drain_counts())
         evidence = self._storage.evidence
         metrics.evidence(evidence.bytes_kept, evidence.bytes_max, evidence.counts())
+        stories = self._outlets.stories.counts()
+        metrics.stories.update(stories.open, stories.size, stories.evicted)
         self._readiness.advance(now_ns)
         not_ready = self._readiness.problems().keys()
         metrics.readiness(not not_ready, self._readiness.store_writable(now_ns))

@@ -1,6 +1,7 @@
 """Defines every metric of the engine. No camera is ever a label. Pure."""
 
 from engine.metrics.metric import Label, Metric
+from engine.metrics.stories import STORY_METRICS
 from engine.metrics.vitals import PROCESS_ENDS, VITAL_METRICS
 from engine.model.findings import FindingState, Level, Step
 from engine.model.keyframe import DropReason
@@ -360,4 +361,5 @@ METRICS = (
         "gRPC calls by method and status.",
     ),
     *VITAL_METRICS,
+    *STORY_METRICS,
 )

@@ -8,6 +8,7 @@ from wsgiref.types import WSGIApplication
 from engine.metrics.definitions import FEEDER_KINDS, METRICS, OUTAGE_HOSTS_MAX, REGIONS_MAX
 from engine.metrics.metric import OTHER
 from engine.metrics.prometheus import Series
+from engine.metrics.stories import StoryRecorder
 from engine.metrics.vitals import VitalsRecorder
 from engine.model.findings import FindingTally
 from engine.model.kpi import KpiName, Rate
@@ -19,12 +20,13 @@ class Metrics:
     """The metrics of one hub. Methods may be called from any thread.
 
     Methods named after an event count it; methods named after a thing set gauges to its present state. `vitals` records
-    those of processes and disks.
+    those of processes and disks, `stories` those of the stories of cameras.
     """
 
     def __init__(self, version: str) -> None:
         self._series = Series(METRICS, {"patrol_build_info": {"version": version}})
         self.vitals = VitalsRecorder(self._series)
+        self.stories = StoryRecorder(self._series)
         self._camera_labels: set[tuple[str, str]] = set()
         self.certificate(math.inf)
         self.tokens(math.inf)

@@ -50,6 +50,7 @@ class VisitOrder:
     """An order to a feeder to fetch one keyframe of a camera.
 
     `deadline_ns`: time allowed for the visit, counted from the receipt of the order. `via`: the feeder's kind.
+    `region`: of the camera, for the log.
     """
 
     visit_id: int
@@ -57,6 +58,7 @@ class VisitOrder:
     url: str
     deadline_ns: int
     via: FeedKind
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from engine.notices.webhook import IsRefused, Webhook
 from engine.runtime.log import logger
 
 Result = TypeVar("Result")
+OnAttempt = Callable[[Notice, str, Outcome, DeliveryState], None]
 
 _POLL_S = 1.0
 _BACKLOG_S = 5.0
@@ -77,7 +78,8 @@ class Sender:
 
     `on_openings_delivered`: called with the ids of findings whose opening was delivered, and the endpoint. A finding
     may be reported more than once. If the call raises, that is logged, and the same findings are reported again later.
-    `is_refused`: which addresses no notice is sent to, as for Webhook.
+    `is_refused`: which addresses no notice is sent to, as for Webhook. `on_attempt`: called in the sender's thread with
+    a notice, its endpoint, the outcome, and what becomes of the delivery, after the first attempt and after the last.
     """
 
     def __init__(
@@ -87,9 +89,11 @@ class Sender:
         on_openings_delivered: Callable[[Mapping[int, str]], None],
         metrics: DeliveryMetrics,
         is_refused: IsRefused,
+        on_attempt: OnAttempt = lambda *_: None,
     ) -> None:
         self._outbox = outbox
         self._is_refused = is_refused
+        self._on_attempt = on_attempt
         self._settings = self._new_settings = settings
         self._on_openings_delivered = on_openings_delivered
         self._metrics = metrics
@@ -258,6 +262,8 @@ class Sender:
         if update.state == DeliveryState.DELIVERED and delivery.notice.kind == OPENED:
             self._unreported_openings[delivery.notice.finding_id] = endpoint.name
         self._add_update(update)
+        if not delivery.attempts or update.state is not DeliveryState.WAITING:
+            self._on_attempt(delivery.notice, endpoint.name, result.outcome, update.state)
 
     def _add_update(self, update: DeliveryUpdate) -> None:
         self._updates.append(update)

@@ -23,6 +23,36 @@ ANNOUNCED = LogEvent(
     "state",
     "The announced state of a camera changed, or the kinds of its announced fault.",
 )
+TROUBLE = LogEvent(
+    "trouble",
+    "info",
+    ("camera_id", "region", "visit_id", "state", "kinds", "reason", "detail"),
+    "state",
+    "A visit brought no keyframe, or a picture that is not ok, and something else than the camera's visit before: "
+    "`patrol story` has the rest.",
+)
+VISIT_EXPIRED = LogEvent(
+    "visit expired",
+    "warning",
+    ("camera_id", "region", "visit_id"),
+    "region",
+    "No feeder answered within the deadline of a visit; the camera is visited again.",
+)
+QUARANTINED = LogEvent(
+    "keyframe quarantined",
+    "error",
+    ("camera_id", "region", "visit_id", "file", "reason"),
+    "region",
+    "A keyframe is kept aside: two workers died over it, or it was too costly twice.",
+)
+KEYFRAME_NOT_STORED = LogEvent(
+    "keyframe not stored",
+    "error",
+    ("camera_id", "region", "visit_id", "detail"),
+    "region",
+    "A keyframe could not be kept as evidence: a full disk, mostly. Its verdict is stored. Without a camera: what was "
+    "written is perhaps not on the disk yet.",
+)
 FINDING_STEP = LogEvent(
     "finding step",
     "info",
@@ -130,6 +160,10 @@ LINES_SUMMED = LogEvent(
 )
 EVENTS = (
     ANNOUNCED,
+    TROUBLE,
+    VISIT_EXPIRED,
+    QUARANTINED,
+    KEYFRAME_NOT_STORED,
     FINDING_STEP,
     OUTAGE_BEGAN,
     OUTAGE_ENDED,

@@ -27,6 +27,7 @@ from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.story import CameraStory
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 
@@ -79,6 +80,9 @@ class HubPort(Protocol):
 
     async def on_foreign_uplinks(self, cameras: Sequence[Camera], region_prefix: str) -> set[str]:
         """Return the ids of those of these rows whose uplink has cameras outside of a region, and is new to them."""
+
+    async def story(self, camera_id: str) -> CameraStory:
+        """Return what happened to a camera lately; without events while it is quietly ok."""
 
     async def list_cameras(self, query: CameraQuery) -> CameraPage:
         """Return a page of cameras. Raises ValueError if `after` is no place in this order."""

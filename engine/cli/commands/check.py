@@ -35,6 +35,14 @@ def check(
             "legend."
         ),
     ] = None,
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace",
+            help="Show what the engine and each source say to each other: lines with their times, sizes of what is no "
+            "text, without passwords, tokens and digests; on stderr, with --json in the object.",
+        ),
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Judge files or URLs once, without an engine.
@@ -53,15 +61,23 @@ def check(
     settings = settings.model_copy(update={"feed": feed})
     answers: list[CheckResult] = []
     with progress(ERR, "checking", len(sources)) as done:
-        for answer in check_sources(sources, settings, done):
+        for answer in check_sources(sources, settings, done, traced=trace):
             answers.append(answer)
             if as_json:
                 print_json(answer.json())
+            elif trace:
+                _show_trace(answer)
     if not as_json:
         _show_checks(answers)
     if picture is not None:
         _draw(answers[0], picture)
     raise typer.Exit(_exit_code(answers))
+
+
+def _show_trace(answer: "CheckResult") -> None:
+    ERR.out(redact_url(answer.source), highlight=False)
+    for line in answer.trace:
+        ERR.out(f"  {line}", highlight=False)
 
 
 def _exit_code(answers: "Sequence[CheckResult]") -> int:

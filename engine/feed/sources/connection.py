@@ -65,6 +65,7 @@ class Connections:
                 refusal = refused
                 continue
             try:
+                self.progress.connecting(f"connecting to {address[0]!s} port {port}{' with TLS' if tls else ''}")
                 connection = self._connect(address)
             except OSError as error:
                 failure = self._failure(error)
@@ -159,6 +160,8 @@ class Received(io.RawIOBase):
             self._progress.check()
             detail = f"the server broke off the connection: {error.strerror or error}"
             raise SourceError(FailureReason.PROTOCOL_ERROR, detail) from error
+        if self._progress.trace is not None:
+            self._progress.heard(memoryview(buffer)[:size])
         self._progress.receive(size)
         return size
 

@@ -164,7 +164,9 @@ def _exchange(
     if part is not None:
         lines.append(f"Range: bytes={part.begin}-{part.begin + part.size - 1}")
     try:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode("utf-8"))
+        request = "\r\n".join([*lines, "", ""]).encode("utf-8")
+        progress.sent(request)
+        connection.sendall(request)
         wrapped = _ForResponse(connection, progress, connections.settings.connect_timeout_s)
         response = http.client.HTTPResponse(wrapped, method="GET")  # type: ignore[arg-type]
         response.begin()

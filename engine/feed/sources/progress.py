@@ -8,6 +8,7 @@ import socket
 import threading
 
 from engine.clock import monotonic_ns, seconds
+from engine.feed.trace import DialogueTrace
 from engine.model.keyframe import PAYLOAD_BYTES_MAX
 from engine.model.visit import FailureReason, VisitTimings
 
@@ -30,10 +31,12 @@ class Progress:
     """One visit. `deadline_ns`: time allowed from now. `bytes_max`: most bytes that it may receive.
 
     `connected_ns`: when the first connection was open; 0 before. `opened_ns`: when FFmpeg knew the streams; 0 before.
-    `damaged`: keyframes that were not whole. `held_bytes`: received since FFmpeg gave the last packet.
+    `damaged`: keyframes that were not whole. `held_bytes`: received since FFmpeg gave the last packet. `trace`: records
+    the dialogue; None: nobody asked for it.
     """
 
-    def __init__(self, deadline_ns: int, bytes_max: int) -> None:
+    def __init__(self, deadline_ns: int, bytes_max: int, trace: DialogueTrace | None = None) -> None:
+        self.trace = trace
         self.began_ns = monotonic_ns()
         self.deadline_ns = self.began_ns + deadline_ns
         self.connected_ns = 0
@@ -76,6 +79,21 @@ class Progress:
             raise self._stopped
         if monotonic_ns() > self.deadline_ns:
             raise self.late()
+
+    def connecting(self, text: str) -> None:
+        """Tell the trace, if there is one, that a connection begins."""
+        if self.trace is not None:
+            self.trace.connected(monotonic_ns(), text)
+
+    def sent(self, data: bytes) -> None:
+        """Tell the trace, if there is one, what is sent to the camera."""
+        if self.trace is not None:
+            self.trace.sent(monotonic_ns(), data)
+
+    def heard(self, data: "bytes | memoryview | bytearray") -> None:
+        """Tell the trace, if there is one, what the camera sent."""
+        if self.trace is not None:
+            self.trace.received(monotonic_ns(), bytes(data))
 
     def late(self) -> SourceError:
         """Return the failure of a visit that waited in vain: for a connection, or over one for a keyframe."""

@@ -156,11 +156,13 @@ class Relay:
                     if not sent:
                         return
                     camera.settimeout(wait_s)
+                    progress.sent(sent)
                     camera.sendall(sent)
                 if camera in ready:
                     received = _receive(camera)
                     if received == b"":
                         return
+                    progress.heard(received or b"")
                     progress.receive(len(received or b""))
                     if scan is not None and received and scan.finds(received):
                         detail = "the server redirects FFmpeg's second try, which goes to the camera's own host only"

@@ -108,6 +108,11 @@ class Judge:
                 unknown.append(camera_id)
         return reset, tuple(unknown)
 
+    def region_of(self, camera_id: str) -> str:
+        """Return the region of a camera; empty if it has left the registry."""
+        camera = self._registry.cameras.get(camera_id)
+        return "" if camera is None else camera.region
+
     def _judge_unknown(self, keyframe: Keyframe, reason: UnknownReason, detail: str) -> Judgement | None:
         arrival = keyframe.camera_id, keyframe.visit_id, keyframe.arrival_wall_ns
         return self._judge(

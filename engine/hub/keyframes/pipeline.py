@@ -24,6 +24,7 @@ from engine.hub.services.finding_log import FindingPublisher
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticesService
+from engine.hub.stories.stories import Stories
 from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
@@ -31,8 +32,8 @@ from engine.model.keyframe import DropReason, EvidenceKeyframe, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import PublishedVerdict, State, UnknownReason, Verdict
 from engine.model.visit import VisitFailure
-from engine.runtime.log import logger, report
-from engine.runtime.log_events import ANNOUNCED
+from engine.runtime.log import report
+from engine.runtime.log_events import ANNOUNCED, QUARANTINED, TROUBLE
 from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.kpis import Transaction
 from engine.storage.db.store import Store, VisitRecord
@@ -54,7 +55,8 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """Where a stored verdict goes: `kpis` and `notices` in its transaction, the others after the commit."""
+    """Where a stored verdict goes: `kpis` and `notices` in its transaction, the others after the commit. `stories`: of
+    cameras that are not quietly ok; they hear of each stage."""
 
     kpis: KpiService
     notices: NoticesService
@@ -62,6 +64,7 @@ class Outlets:
     verdict_log: VerdictLog
     watch: Broadcast[PublishedVerdict]
     findings: FindingPublisher
+    stories: Stories
 
 
 class KeyframePipeline:
@@ -139,19 +142,35 @@ class KeyframePipeline:
         Two loops on purpose: passing on one verdict would evict the caches that the next judgement needs.
         """
         batch = self._batch.drain()
+        measured_wall_ns = wall_ns()
         judgements = [self._judge.judge_measurement(item.keyframe, item.measurement) for item in batch]
         for item, judgement in zip(batch, judgements, strict=True):
             self._count_measurement(item.measurement)
             if judgement is not None:
                 packed = item.packed if self._settings.record.measurements else b""
-                self.judged(judgement, item.keyframe, packed)
+                self.judged(judgement, item.keyframe, packed, measured_wall_ns=measured_wall_ns)
 
-    def judged(self, judgement: Judgement, keyframe: Keyframe | None, packed_measurement: bytes = b"") -> None:
-        """Pass a verdict to the ledger, the writer and the scheduler. `keyframe`: None if the visit brought none."""
+    def judged(
+        self,
+        judgement: Judgement,
+        keyframe: Keyframe | None,
+        packed_measurement: bytes = b"",
+        *,
+        failure: VisitFailure | None = None,
+        measured_wall_ns: int = 0,
+    ) -> None:
+        """Pass a verdict to the ledger, the writer and the scheduler.
+
+        `keyframe`: None if the visit brought none; `failure` says why. `measured_wall_ns`: when the measurement came.
+        """
         verdict = judgement.verdict
         self._count_judgement(judgement, keyframe)
-        if judgement.before != verdict.announced or judgement.announcement_changed:
+        announced = judgement.before != verdict.announced or judgement.announcement_changed
+        if announced:
             _report(judgement)
+        stories = self._outlets.stories
+        if stories.judged(verdict, judgement.before, announced, keyframe, failure, measured_wall_ns):
+            _report_trouble(judgement)
         evidence = self._evidence(keyframe, verdict)
         # The ledger cites only keyframes that are kept, and those it may cite are kept as exhibits.
         ledger_writes = self._findings.observe(verdict, judgement.camera, evidence)
@@ -162,6 +181,7 @@ class KeyframePipeline:
             packed_measurement,
             judgement.working,
             exhibit=judgement.announcement_changed or (bool(ledger_writes) and evidence is not None),
+            region=judgement.camera.region,
         )
         self._storage.writer.submit(record, evidence, ledger_writes)
         if keyframe is not None:
@@ -178,6 +198,7 @@ class KeyframePipeline:
         outlets.catalog.stored(records)
         outlets.kpis.committed()
         self._metrics.kpis_late(outlets.kpis.drain_late_count())
+        outlets.stories.published(records)
         outlets.watch.publish(outlets.verdict_log.published(records))
         outlets.findings.publish()
 
@@ -186,7 +207,7 @@ class KeyframePipeline:
         self._keep_order(failure.camera_id)
         judgement = self._judge.judge_failure(failure)
         if judgement is not None:
-            self.judged(judgement, None)
+            self.judged(judgement, None, failure=failure)
 
     def rechecks_due(self, now_wall_ns: int) -> Sequence[str]:
         """Act on the ledger's deadlines; returns the cameras it wants rechecked now."""
@@ -239,6 +260,8 @@ class KeyframePipeline:
                     f"decoding it takes too much CPU time; a picture may take {limit_s:g} s at most, a small one less"
                 )
                 self._too_costly(end.keyframe, detail, spent=True)
+            else:
+                self._outlets.stories.dropped(end.keyframe, end.reason)
 
     def _too_costly(self, keyframe: Keyframe, detail: str, *, spent: bool) -> None:
         """Judge a picture that costs too much; `spent`: it did, rather than would have, so the camera rests."""
@@ -258,7 +281,14 @@ class KeyframePipeline:
 
     def _put_aside(self, keyframe: Keyframe, reason: str) -> None:
         path = self._storage.quarantine.add(keyframe, reason)
-        logger().error("keyframe quarantined", camera_id=keyframe.camera_id, file=str(path), reason=reason)
+        report(
+            QUARANTINED,
+            camera_id=keyframe.camera_id,
+            region=self._judge.region_of(keyframe.camera_id),
+            visit_id=keyframe.visit_id,
+            file=str(path),
+            reason=reason,
+        )
 
     def _quarantined(self, keyframe: Keyframe) -> None:
         self._put_aside(keyframe, "two workers died over it")
@@ -310,4 +340,18 @@ def _report(judgement: Judgement) -> None:
         kinds=verdict.announced_kinds,
         reason=verdict.reason,
         visit_id=verdict.visit_id,
+    )
+
+
+def _report_trouble(judgement: Judgement) -> None:
+    verdict = judgement.verdict
+    report(
+        TROUBLE,
+        camera_id=verdict.camera_id,
+        region=judgement.camera.region,
+        visit_id=verdict.visit_id,
+        state=verdict.state,
+        kinds=verdict.kinds,
+        reason=verdict.reason,
+        detail=verdict.detail,
     )

@@ -9,12 +9,14 @@ from engine.feed import wire
 from engine.feed.camera_url import route
 from engine.feed.fallback import fallback_order
 from engine.hub.registry import Registry
+from engine.hub.stories.stories import Stories
 from engine.hub.visiting.camera_plan import plan_of, site_of
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
+from engine.model.story_events import EXPIRED
 from engine.model.verdict import Verdict
 from engine.model.visit import (
     NOT_JUDGED,
@@ -26,7 +28,7 @@ from engine.model.visit import (
     VisitTimings,
 )
 from engine.runtime.log import logger, report
-from engine.runtime.log_events import OUTAGE_BEGAN, OUTAGE_ENDED, PAUSE_ENDED
+from engine.runtime.log_events import OUTAGE_BEGAN, OUTAGE_ENDED, PAUSE_ENDED, VISIT_EXPIRED
 from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -61,6 +63,7 @@ SILENT_AFTER_NS = 10 * NS_PER_S
 _CLOCK_JUMP_NS = NS_PER_S
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
+_UNJUDGED = frozenset({*NOT_JUDGED, EXPIRED})
 
 
 class Visits:
@@ -77,6 +80,7 @@ class Visits:
         send: Callable[[Sequence[wire.Frame], bytes], bool],
         metrics: Metrics,
         on_pause_ended: Callable[[Pause], None] = lambda _: None,
+        stories: Stories | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -84,6 +88,7 @@ class Visits:
         self._send = send
         self._metrics = metrics
         self._on_pause_ended = on_pause_ended
+        self._stories = stories or Stories()
         self._unvisited: list[VisitFailure] = []
         self._wall_offset_ns: int | None = None
         self._feeders = FeederPool()
@@ -198,6 +203,7 @@ class Visits:
             return None
         retry = fallback_order(order, failure, self._settings.feed)
         if retry is not None:
+            self._stories.tried_again(failure)
             self._fallbacks.add(order.visit_id)
             self._feeders.enqueue(retry)
             self._place(now_ns)
@@ -293,19 +299,23 @@ class Visits:
         self._metrics.lag(action.camera_class.label, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
-        self._feeders.enqueue(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))
+        via = route(camera.url)
+        order = VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, via, camera.region)
+        self._stories.ordered(order, action.camera_class.label)
+        self._feeders.enqueue(order)
 
     def _expire(self, action: VisitExpired) -> None:
         """End a visit that the scheduler gave up: no feeder answered within its deadline and grace."""
         order = self._feeders.end(action.visit_id) or self._feeders.drop_waiting(action.visit_id)
         if order is not None:
-            self._observe(order, VisitTimings(), "expired")
-            logger().warning("visit expired unanswered", camera_id=action.camera_id, visit_id=action.visit_id)
+            self._observe(order, VisitTimings(), EXPIRED)
+            report(VISIT_EXPIRED, camera_id=order.camera_id, region=order.region, visit_id=order.visit_id)
 
     def _place(self, now_ns: int) -> None:
         for name, order in self._feeders.place():
             if not self._send(wire.pack_order(order), name.encode()):
-                logger().error("feeder does not take orders", name=name)
+                visit = {"camera_id": order.camera_id, "region": order.region, "visit_id": order.visit_id}
+                logger().error("feeder does not take orders", name=name, **visit)
                 self._feeders.end(order.visit_id)
                 self._observe(order, VisitTimings(), FailureReason.LOST)
                 self._handle(VisitEnded(order.visit_id, FailureReason.LOST), now_ns)
@@ -314,6 +324,8 @@ class Visits:
         if order.visit_id in self._fallbacks:
             self._fallbacks.discard(order.visit_id)
             self._metrics.fallback(outcome)
+        if outcome in _UNJUDGED:
+            self._stories.unjudged(order, outcome)
         self._metrics.visit_ended(order.via, outcome)
         for stage, duration_ns in (
             ("connect", timings.connect_ns),

@@ -63,6 +63,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "GetVerdict": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "ListVerdicts": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "WatchVerdicts": Rule(Role.VIEWER, RegionCheck.REGION),
+        "GetCameraStory": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "GetPicture": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "GetThumbnail": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "BatchGetThumbnails": Rule(Role.VIEWER, RegionCheck.CAMERA),

@@ -28,6 +28,7 @@ from engine.model.registry import (
 )
 from engine.model.schedule import CameraPlanReport, Pause, PauseKind, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.story import CameraStory
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.serve.access.not_found import no_camera
@@ -116,6 +117,12 @@ class ScopedHub(ScopedFindings):
         """Return a camera; None if it is unknown or of another region."""
         status = await self._hub.camera(camera_id)
         return self._seen(status if status is not None and self._actor.sees(status.camera.region) else None)
+
+    async def story(self, camera_id: str) -> CameraStory:
+        """Return what happened to a camera lately. Raises NotFoundError if it is unknown or of another region."""
+        if await self.camera(camera_id) is None:
+            raise no_camera(camera_id)
+        return await self._hub.story(camera_id)
 
     async def registered(self, camera_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that are in the registry and in the caller's region."""

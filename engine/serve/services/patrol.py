@@ -18,9 +18,10 @@ from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.pictures import picture_message
 from engine.serve.messages.resource_names import LATEST, camera_id_of, camera_ids_of, camera_name, verdict_ids_of
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
+from engine.serve.messages.stories import story_message
 from engine.serve.services.thumbnails import thumbnail, thumbnails
 from engine.serve.streams.filters import VERDICTS, VerdictFilter
-from patrol.v1 import patrol_pb2, patrol_pb2_grpc, pictures_pb2, verdicts_pb2
+from patrol.v1 import patrol_pb2, patrol_pb2_grpc, pictures_pb2, stories_pb2, verdicts_pb2
 
 CHECK_NOW_S_MAX = 600.0
 _PENDING_REPLY_S = 0.5
@@ -94,6 +95,10 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
                 metadata={"camera": camera_name(camera_id)},
             )
         return verdict_message(verdict)
+
+    async def GetCameraStory(self, request: stories_pb2.GetCameraStoryRequest, call: Call) -> stories_pb2.CameraStory:
+        """Return what happened to a camera lately. Raises NotFoundError if it is not in the registry."""
+        return story_message(await call.hub.story(camera_id_of(request.camera, "camera")))
 
     async def ListVerdicts(
         self, request: patrol_pb2.ListVerdictsRequest, call: Call

@@ -52,7 +52,8 @@ class VisitRecord:
     `measurement`: of a visit that brought a picture, opaque here; empty for others. `working`: the kitchen worked.
     `seq`: position in the verdict log, 0 before it is written; `packed_verdict`: the verdict as the log has it, empty
     before. `exhibit`: an announced fault is new or changed, so its
-    keyframe is kept as an exhibit; `evidence`: the SHA-256 digests of the exhibits, once they are kept.
+    keyframe is kept as an exhibit; `evidence`: the SHA-256 digests of the exhibits, once they are kept. `region`: of
+    the camera, for the log; it is not written.
     """
 
     verdict: Verdict
@@ -64,6 +65,7 @@ class VisitRecord:
     exhibit: bool = False
     evidence: tuple[str, ...] = ()
     packed_verdict: bytes = b""
+    region: str = ""
 
 
 Write = Callable[[Connection], None]

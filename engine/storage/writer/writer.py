@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from engine.config.schema import RecordSettings
 from engine.errors import ErrorReason, StoreError
 from engine.model.keyframe import EvidenceKeyframe
+from engine.runtime.log import report
+from engine.runtime.log_events import KEYFRAME_NOT_STORED
 from engine.storage.database_file import DatabaseReplacedError
 from engine.storage.db.database import DatabaseUnavailableError
 from engine.storage.db.store import Store, VisitRecord, Write
@@ -290,17 +292,18 @@ class Writer:
                     entry.record = replace(entry.record, evidence=digests)
                 self._evidence.store(keyframe, verdict)
             except (OSError, StoreError) as error:
-                self._log_evidence_error(keyframe.camera_id, error)
+                self._evidence_failed(error, keyframe.camera_id, entry.record.region, verdict.visit_id)
         try:
             self._evidence.sync()
         except OSError as error:
-            self._log_evidence_error("", error)
+            self._evidence_failed(error)
 
-    def _log_evidence_error(self, camera_id: str, error: Exception) -> None:
+    def _evidence_failed(self, error: Exception, camera_id: str = "", region: str = "", visit_id: int = 0) -> None:
+        """Count a keyframe that could not be kept, and log it; a full disk brings one with every visit."""
         with self._condition:
             self.dropped["evidence"] += 1
         self._on_error("evidence")
-        structlog.get_logger().error("keyframe not stored", camera_id=camera_id, detail=str(error))
+        report(KEYFRAME_NOT_STORED, camera_id=camera_id, region=region, visit_id=visit_id, detail=str(error))
 
     def _maintain_once(self) -> bool:
         try:

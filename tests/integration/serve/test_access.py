@@ -184,6 +184,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "FindingService/DismissFinding": {"name": "findings/2", "why": "x"},
     "FindingService/SuperviseFinding": {"name": "findings/2", "why": "x"},
     "SchedulerService/GetCameraPlan": {"camera": "cameras/n1"},
+    "PatrolService/GetCameraStory": {"camera": "cameras/n1"},
     "SchedulerService/PausePatrol": {"scope": {"camera": "cameras/n1"}, "reason": "x"},
     "SchedulerService/GetSpotCheck": {"name": "spotChecks/1"},
 }

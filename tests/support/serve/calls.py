@@ -19,12 +19,13 @@ from patrol.v1 import (
     patrol_pb2,
     pictures_pb2,
     scheduler_pb2,
+    stories_pb2,
     verdicts_pb2,
 )
 
 FILES = [
     access_pb2, bounds_pb2, cameras_pb2, canteens_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2,
-    pictures_pb2, scheduler_pb2, verdicts_pb2,
+    pictures_pb2, scheduler_pb2, stories_pb2, verdicts_pb2,
 ]  # fmt: skip
 CAMERA = "cameras/c1"
 FAR = timestamp_pb2.Timestamp(seconds=4_000_000_000)
@@ -119,6 +120,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "FindingService/GetFindingPicture": {"name": "findings/1"},
     "SchedulerService/GetSchedulerStatus": {},
     "SchedulerService/GetCameraPlan": {"camera": CAMERA},
+    "PatrolService/GetCameraStory": {"camera": CAMERA},
     "SchedulerService/PausePatrol": {"scope": {"region_prefix": "1301"}, "reason": "works", "end_time": FAR},
     "SchedulerService/ResumePatrol": {"scope": {"region_prefix": "1301"}},
     "SchedulerService/ValidateConfig": {"toml": ""},

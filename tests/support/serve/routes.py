@@ -247,6 +247,7 @@ ROUTES = (
     # The scheduler
     Route(_S + "GetSchedulerStatus", "everybody's", lambda t: {}, twin=False),
     Route(_S + "GetCameraPlan", "by its id", lambda t: {"camera": t.name}, read=True),
+    Route(_P + "GetCameraStory", "by its id", lambda t: {"camera": t.name}, read=True),
     Route(_S + "PausePatrol", "of its camera", lambda t: {"scope": {"camera": t.name}, "reason": "x"}),
     Route(_S + "PausePatrol", "of its region", lambda t: {"scope": {"region_prefix": t.region}, "reason": "x"}),
     Route(_S + "PausePatrol", "of the city", lambda t: {"scope": {"region_prefix": "1301"}, "reason": "x"}, twin=False),

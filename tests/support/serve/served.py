@@ -47,6 +47,7 @@ from engine.model.measurement import Scores
 from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
+from engine.model.story import CameraStory, StoryEvent, StoryStep
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, PublishedVerdict, Severity, State, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import redact_url
@@ -293,6 +294,10 @@ class FakeHub:
         if camera_id not in self.registry.cameras:
             raise no_camera(camera_id)
         return CameraPlanReport(camera_id, "ordinary", "due", 1.0, 2.0, 1.0, 0, "", None, None, True, ("so",), 0, "UTC")
+
+    async def story(self, camera_id: str) -> CameraStory:
+        event = StoryEvent(StoryStep.ANNOUNCED, 5, 7, 9, "fault", "blurred; before: ok")
+        return CameraStory(camera_id, (event,), open=True, left_out=2, kept_since_wall_ns=3)
 
     async def pause(self, pause: Pause) -> PauseStatus:
         self.pauses[pause.scope] = PauseStatus(pause, 1)

@@ -1,0 +1,1 @@
+"""The stories of cameras that are not quietly ok."""
