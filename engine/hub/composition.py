@@ -142,7 +142,8 @@ def compose(
     state = HubState(calls, registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     canteens = CanteenService(storage.store.canteens, registry, memory.catalog)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests)
+    services = outlets.kpis, ledger.findings, pictures, canteens, digests
+    port = Port(state, storage, memory.catalog, *services, lambda: readiness.serving)
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
     grpc = GrpcServer(
