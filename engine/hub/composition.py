@@ -50,8 +50,10 @@ from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact_url
+from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.curve_keys import CurveKeys
+from engine.runtime.descriptors import connections_within
 from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
@@ -117,7 +119,8 @@ def compose(
     """
     metrics = Metrics(version=__version__)
     metrics.vitals.restarts(restarts)
-    sockets, keys, intake_address = _open_sockets(settings, run_dir, control, stack)
+    connections = ConnectionLimit(connections_within(settings.intake.connections_max, share=4))
+    sockets, keys, intake_address = _open_sockets(settings, run_dir, control, connections, stack)
     storage = open_storage(settings, calendar, metrics, stack, create=not again)
     memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
@@ -131,7 +134,7 @@ def compose(
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
-    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics)
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage.writer, ledger, outlets, digests)
     report = partial(control.send, RELOADED)
@@ -178,7 +181,11 @@ def _check_web(settings: Settings, store: Store) -> None:
 
 
 def _open_sockets(
-    settings: Settings, run_dir: Path, control: Control, stack: contextlib.ExitStack
+    settings: Settings,
+    run_dir: Path,
+    control: Control,
+    connections: ConnectionLimit,
+    stack: contextlib.ExitStack,
 ) -> tuple[Sockets, CurveKeys | None, str]:
     """Return the sockets, the keys of the gateways (None without CURVE), and the address at which these push; empty if
     they may not."""
@@ -193,7 +200,7 @@ def _open_sockets(
     if intake.curve_secret_file:
         keys = CurveKeys(Path(intake.curve_clients_dir))
         curve = Curve(Path(intake.curve_secret_file), keys.admits)
-    pushes, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve)
+    pushes, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve, connections)
     if keys is not None:
         keys.start()
         stack.callback(keys.close)
