@@ -128,7 +128,7 @@ def compose(
     outlets = _outlets(settings, calendar, storage, memory, ledger, metrics)
 
     visits = _visits(settings, calendar, sockets, storage, memory, metrics)
-    workers = WorkerPool(settings.intake, sockets.work, metrics)
+    workers = WorkerPool(settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras))
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics)
     storage.store.transaction_hooks.append(pipeline.stored)

@@ -133,6 +133,7 @@ class Port:
             self._findings.forget(camera_ids)
             for camera_id in camera_ids:
                 state.judge.forget(camera_id)
+                state.workers.proven.forget(camera_id)
 
         await self._ask(drop)
         await asyncio.to_thread(self._kpi_service.remove, camera_ids)
