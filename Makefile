@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test coverage test-ci check bench clean
+.PHONY: demo test coverage test-ci image-test check bench clean
 
 $(VENV)/.ready: pyproject.toml setup.py $(wildcard proto/patrol/v1/*.proto)
 	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("patrol needs Python 3.11 or later, this is %d.%d: make PYTHON=python3.11 ..." % v[:2])'
@@ -29,6 +29,11 @@ coverage: $(VENV)/.ready
 test-ci: $(VENV)/.ready
 	$(MAKE) coverage TESTS="tests/unit tests/contract"
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --durations=25 --durations-min=5 tests/property tests/sim tests/integration
+
+# Builds the container image and runs it: some minutes, as root, with the network and
+# apt-get install buildah podman debootstrap runc
+image-test: $(VENV)/.ready
+	PATROL_IMAGE_TEST=1 $(BIN)/python -m pytest -q -rA tests/integration/deploy/test_image.py
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

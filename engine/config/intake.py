@@ -62,6 +62,16 @@ class IntakeSettings(Section):
         ge=1,
         le=604_800,
     )
+    connections_max: int = key(
+        1024,
+        "Most TCP connections of gateways at once, and at most a fourth of the descriptors that the hub may have. "
+        "Beyond that those are closed that never said who they are, then those that were silent for longest; a gateway "
+        "connects again by itself.",
+        ge=1,
+        le=65_536,
+        hot=False,
+        file_only=True,
+    )
     queue_frames_max: int = key(
         2048,
         "Most keyframes that wait for a worker. Half of the places are reserved for visits in flight, so it also "

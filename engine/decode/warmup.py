@@ -1,12 +1,8 @@
 """Loads the compiled checks of coded data, or compiles them if no process has yet."""
 
-import importlib
-
-from engine.runtime.numba_cache import compiling
+from engine.runtime import numba_cache
 
 
 def warm_up() -> None:
     """Import the compiled modules, which compiles their functions. Must run before anything else imports them."""
-    with compiling("decode"):
-        for module in ("jpeg_scan", "grid_steps"):
-            importlib.import_module(f"engine.decode.{module}")
+    numba_cache.load("decode", "engine.decode.jpeg_scan", "engine.decode.grid_steps")

@@ -123,6 +123,8 @@ ENGINE = Dashboard(
         Panel("Bytes that wait", "patrol_intake_queue_bytes"),
         Panel("Oldest keyframe that waits", "patrol_intake_queue_age_seconds", worst=True),
         Panel("Gateways refused", "patrol_gateways_refused_total", _COUNT),
+        Panel("Connections of gateways", "patrol_gateway_connections"),
+        Panel("Connections of gateways closed", "patrol_gateway_connections_closed_total", _COUNT),
         Panel("Keyframes dropped", "patrol_intake_dropped_frames_total", _COUNT, ("reason",)),
         Panel("Verdicts written", "patrol_store_written_total", _RATE),
         Panel("Writes that failed", "patrol_store_errors_total", _COUNT, ("part",)),

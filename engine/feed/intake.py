@@ -4,10 +4,15 @@ The newest frame of a camera replaces an older one that waits. A worker gets as 
 held until its measurement is back. If its worker dies, the frame goes to the front of the queue once more; if that
 worker dies over it too, it is quarantined. A frame that spent its budget of CPU time is not tried again. So every
 accepted frame ends exactly once: measured, dropped with a reason, or quarantined.
+
+Frames of cameras that are not proven wait in a lane of their own: they may hold some of the workers only, so that
+those that end their workers never end all at once.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from engine.model.keyframe import DropReason, Keyframe
 
@@ -45,24 +50,75 @@ class _Held:
     waiting: _Waiting
     worker: str
     since_ns: int
+    proven: bool
 
 
 @dataclass(slots=True)
 class _Worker:
     credit: int
     jobs: set[int] = field(default_factory=set)
+    unproven: int = 0
+    """Jobs of cameras that were not proven when they were handed out."""
     reachable: bool = True
+
+    @property
+    def free(self) -> int:
+        return self.credit - len(self.jobs) if self.reachable else 0
+
+
+class Trust(Protocol):
+    """Which cameras are proven, and how many workers the others may hold."""
+
+    def is_proven(self, camera_id: str) -> bool:
+        """Return whether the camera's pictures ended no worker so far."""
+
+    def workers_for_unproven(self, workers: int, now_ns: int) -> int:
+        """Return how many of this many workers that are ready may hold frames of cameras that are not proven."""
+
+
+class TrustAll:
+    """Takes every camera for proven."""
+
+    def is_proven(self, camera_id: str) -> bool:
+        """Return True."""
+        return True
+
+    def workers_for_unproven(self, workers: int, now_ns: int) -> int:
+        """Return all."""
+        return workers
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Frames that wait, the next one first: `retries`, then `waiting`, by camera."""
+
+    waiting: OrderedDict[str, _Waiting] = field(default_factory=OrderedDict)
+    retries: deque[_Waiting] = field(default_factory=deque)
+
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.retries)
+
+    def __iter__(self) -> Iterator[_Waiting]:
+        yield from self.retries
+        yield from self.waiting.values()
+
+    def head(self) -> _Waiting | None:
+        return next(iter(self), None)
+
+    def pop(self) -> _Waiting:
+        return self.retries.popleft() if self.retries else self.waiting.popitem(last=False)[1]
 
 
 class Intake:
     """The queue before the workers, and the frames that workers hold."""
 
-    def __init__(self, frames_max: int, bytes_max: int, stale_after_ns: int) -> None:
+    def __init__(self, frames_max: int, bytes_max: int, stale_after_ns: int, trust: Trust | None = None) -> None:
         self._frames_max = frames_max
         self._bytes_max = bytes_max
         self._stale_after_ns = stale_after_ns
-        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        self._retries: deque[_Waiting] = deque()
+        self._trust = trust or TrustAll()
+        self._lanes = {True: _Lane(), False: _Lane()}
+        """Frames that wait, by whether their camera was proven when they came."""
         self._waiting_bytes = 0
         self._workers: OrderedDict[str, _Worker] = OrderedDict()
         self._held: dict[int, _Held] = {}
@@ -77,7 +133,7 @@ class Intake:
     @property
     def waiting_frames(self) -> int:
         """Frames that wait for a worker."""
-        return len(self._waiting) + len(self._retries)
+        return sum(map(len, self._lanes.values()))
 
     @property
     def waiting_bytes(self) -> int:
@@ -95,27 +151,30 @@ class Intake:
         return self.waiting_frames < self._frames_max and self._waiting_bytes < self._bytes_max
 
     def oldest_age_ns(self, now_ns: int) -> int:
-        """Return how long the frame at the head has waited; 0 if none waits."""
-        head = self._retries[0] if self._retries else next(iter(self._waiting.values()), None)
-        return 0 if head is None else now_ns - head.since_ns
+        """Return how long the frame at the head of a lane has waited; 0 if none waits."""
+        return max((now_ns - head.since_ns for lane in self._lanes.values() if (head := lane.head())), default=0)
 
     def offer(self, keyframe: Keyframe, now_ns: int) -> list[Dropped]:
         """Queue a frame. Returns the frames it displaces: the camera's older one, or the longest waiting if full."""
         self.accepted_total += 1
         dropped: list[Dropped] = []
         entry = _Waiting(keyframe, now_ns)
-        older = self._waiting.get(keyframe.camera_id)
-        if older is not None:
+        lane = self._lane_of(keyframe.camera_id)
+        if lane is not None:
             # The camera keeps its place: one that pushes often must not move itself to the end for ever.
+            older = lane.waiting[keyframe.camera_id]
             self._waiting_bytes -= len(older.keyframe.payload)
             dropped.append(self._end(older, DropReason.SUPERSEDED))
-        self._waiting[keyframe.camera_id] = entry
+        else:
+            lane = self._lanes[self._trust.is_proven(keyframe.camera_id)]
+        lane.waiting[keyframe.camera_id] = entry
         self._waiting_bytes += len(keyframe.payload)
-        while len(self._waiting) > 1 and (
-            self.waiting_frames > self._frames_max or self._waiting_bytes > self._bytes_max
-        ):
-            oldest = next(iter(self._waiting))
-            dropped.append(self._drop(oldest, DropReason.QUEUE_FULL))
+        while self.waiting_frames > self._frames_max or self._waiting_bytes > self._bytes_max:
+            lanes = [lane for lane in self._lanes.values() if lane.waiting]
+            if sum(len(lane.waiting) for lane in lanes) <= 1:
+                break
+            longest = min(lanes, key=lambda lane: next(iter(lane.waiting.values())).since_ns)
+            dropped.append(self._drop(longest, DropReason.QUEUE_FULL))
         return dropped
 
     def worker_ready(self, worker: str, credit: int) -> None:
@@ -148,9 +207,10 @@ class Intake:
 
     def withdraw(self, camera_id: str) -> Keyframe | None:
         """Take the camera's frame out of the queue and return it; None if none waits. The caller ends it."""
-        if camera_id not in self._waiting:
+        lane = self._lane_of(camera_id)
+        if lane is None:
             return None
-        entry = self._waiting.pop(camera_id)
+        entry = lane.waiting.pop(camera_id)
         self._waiting_bytes -= len(entry.keyframe.payload)
         self.ended_total += 1
         return entry.keyframe
@@ -158,36 +218,38 @@ class Intake:
     def unreached(self, worker: str, job_id: int, now_ns: int) -> None:
         """Take back a frame that could not be sent. The worker gets no other: word of its end is under way."""
         self._workers[worker].reachable = False
-        self._workers[worker].jobs.discard(job_id)
-        self._wait_again(self._held.pop(job_id).waiting, now_ns)
+        self._wait_again(self._release(job_id).waiting, now_ns)
 
     def hand_out(self, now_ns: int) -> tuple[list[HandOut], list[Dropped]]:
         """Return the frames that workers have credit for, the longest waiting first, and those that are too old."""
         hand_outs: list[HandOut] = []
         dropped: list[Dropped] = []
-        while self._retries or self._waiting:
-            worker = self._least_busy()
-            if worker is None:
-                break
-            entry = self._retries.popleft() if self._retries else self._waiting.popitem(last=False)[1]
+        while (found := self._next(now_ns)) is not None:
+            lane, worker, proven = found
+            entry = lane.pop()
             self._waiting_bytes -= len(entry.keyframe.payload)
             if now_ns - entry.since_ns > self._stale_after_ns:
                 dropped.append(self._end(entry, DropReason.STALE))
                 continue
             job_id = self._next_job_id
             self._next_job_id += 1
-            self._held[job_id] = _Held(entry, worker, now_ns)
+            self._held[job_id] = _Held(entry, worker, now_ns, proven)
             self._workers[worker].jobs.add(job_id)
+            self._workers[worker].unproven += not proven
             hand_outs.append(HandOut(worker, job_id, entry.keyframe, now_ns - entry.since_ns))
         return hand_outs, dropped
+
+    def held_by(self, job_id: int) -> str:
+        """Return the camera of a frame that a worker holds; empty if there is no such job."""
+        held = self._held.get(job_id)
+        return "" if held is None else held.waiting.keyframe.camera_id
 
     def finished(self, worker: str, job_id: int) -> Keyframe | None:
         """Release the frame of a finished job and return it; None if the worker does not hold that job."""
         held = self._held.get(job_id)
         if held is None or held.worker != worker:
             return None
-        del self._held[job_id]
-        self._workers[worker].jobs.discard(job_id)
+        self._release(job_id)
         self.ended_total += 1
         return held.waiting.keyframe
 
@@ -203,13 +265,13 @@ class Intake:
 
     def shut_down(self) -> list[Dropped]:
         """Drop every frame that waits or is held, as SHUTDOWN."""
-        entries = [*self._retries, *self._waiting.values(), *(held.waiting for held in self._held.values())]
-        self._retries.clear()
-        self._waiting.clear()
+        entries = [*self._lanes[True], *self._lanes[False], *(held.waiting for held in self._held.values())]
+        self._lanes = {True: _Lane(), False: _Lane()}
         self._held.clear()
         self._waiting_bytes = 0
         for worker in self._workers.values():
             worker.jobs.clear()
+            worker.unproven = 0
         return [self._end(entry, DropReason.SHUTDOWN) for entry in entries]
 
     def check_invariants(self) -> None:
@@ -219,34 +281,66 @@ class Intake:
             raise AssertionError(
                 f"{self.accepted_total} frames accepted, {self.ended_total} ended, but {present} present"
             )
-        entries = [*self._retries, *self._waiting.values()]
+        entries = [*self._lanes[True], *self._lanes[False]]
         size = sum(len(entry.keyframe.payload) for entry in entries)
         if size != self._waiting_bytes:
             raise AssertionError(f"{size} bytes wait, but {self._waiting_bytes} are counted")
         for name, worker in self._workers.items():
             if len(worker.jobs) > worker.credit:
                 raise AssertionError(f"worker {name} holds {len(worker.jobs)} frames on a credit of {worker.credit}")
+            unproven = sum(not self._held[job_id].proven for job_id in worker.jobs)
+            if unproven != worker.unproven:
+                raise AssertionError(f"worker {name} holds {unproven} unproven frames, but {worker.unproven} count")
 
     def _wait_again(self, entry: _Waiting, now_ns: int) -> None:
         """Put a frame in front. Its wait begins anew: it is not stale because a worker held it long."""
         entry.since_ns = now_ns
-        self._retries.appendleft(entry)
+        self._lanes[self._trust.is_proven(entry.keyframe.camera_id)].retries.appendleft(entry)
         self._waiting_bytes += len(entry.keyframe.payload)
 
-    def _drop(self, camera_id: str, reason: DropReason) -> Dropped:
-        entry = self._waiting.pop(camera_id)
+    def _lane_of(self, camera_id: str) -> _Lane | None:
+        """Return the lane in which a frame of this camera waits, retries aside."""
+        return next((lane for lane in self._lanes.values() if camera_id in lane.waiting), None)
+
+    def _drop(self, lane: _Lane, reason: DropReason) -> Dropped:
+        entry = lane.waiting.popitem(last=False)[1]
         self._waiting_bytes -= len(entry.keyframe.payload)
         return self._end(entry, reason)
+
+    def _release(self, job_id: int) -> _Held:
+        """Take a job from the worker that holds it."""
+        held = self._held.pop(job_id)
+        worker = self._workers[held.worker]
+        worker.jobs.discard(job_id)
+        worker.unproven -= not held.proven
+        return held
 
     def _end(self, entry: _Waiting, reason: DropReason) -> Dropped:
         self.ended_total += 1
         return Dropped(entry.keyframe, reason)
 
-    def _least_busy(self) -> str | None:
-        best: str | None = None
-        most_free = 0
-        for name, worker in self._workers.items():
-            free = worker.credit - len(worker.jobs)
-            if worker.reachable and free > most_free:
-                best, most_free = name, free
-        return best
+    def _next(self, now_ns: int) -> tuple[_Lane, str, bool] | None:
+        """Return the lane whose head is next, the worker for it, and whether its camera is proven; None if no head can
+        be handed out. Retries go first, then the frame that has waited longest."""
+        lanes = [
+            (not lane.retries, head.since_ns, lane, head) for lane in self._lanes.values() if (head := lane.head())
+        ]
+        for _, _, lane, head in sorted(lanes, key=lambda found: found[:2]):
+            proven = self._trust.is_proven(head.keyframe.camera_id)
+            worker = self._for_proven() if proven else self._for_unproven(now_ns)
+            if worker is not None:
+                return lane, worker, proven
+        return None
+
+    def _for_proven(self) -> str | None:
+        """Return the least busy worker, one without unproven frames if there is."""
+        free = [(not worker.unproven, worker.free, name) for name, worker in self._workers.items() if worker.free > 0]
+        return max(free, key=lambda found: found[:2])[2] if free else None
+
+    def _for_unproven(self, now_ns: int) -> str | None:
+        """Return the least busy of the workers that may hold unproven frames; None if none of them is free."""
+        free = {name: worker for name, worker in self._workers.items() if worker.free > 0}
+        holding = sum(worker.unproven > 0 for worker in self._workers.values())
+        if holding >= self._trust.workers_for_unproven(len(self._workers), now_ns):
+            free = {name: worker for name, worker in free.items() if worker.unproven}
+        return max(free, key=lambda name: free[name].free, default=None)

@@ -51,8 +51,10 @@ from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact_url
+from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.curve_keys import CurveKeys
+from engine.runtime.descriptors import connections_within
 from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
@@ -118,7 +120,8 @@ def compose(
     """
     metrics = Metrics(version=__version__)
     metrics.vitals.restarts(restarts)
-    sockets, keys, intake_address = _open_sockets(settings, run_dir, control, stack)
+    connections = ConnectionLimit(connections_within(settings.intake.connections_max, share=4))
+    sockets, keys, intake_address = _open_sockets(settings, run_dir, control, connections, stack)
     storage = open_storage(settings, calendar, metrics, stack, create=not again)
     memory = _load(storage.store, settings.ledger)
     calls = ThreadCalls()
@@ -127,13 +130,13 @@ def compose(
     outlets = _outlets(settings, calendar, storage, memory, ledger, stories, metrics)
 
     visits = _visits(settings, calendar, sockets, storage, memory, stories, metrics)
-    workers = WorkerPool(settings.intake, sockets.work, metrics)
+    workers = WorkerPool(settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras))
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics)
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
-    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics)
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage.writer, ledger, outlets, digests)
     report = partial(control.send, RELOADED)
@@ -144,7 +147,8 @@ def compose(
     state = HubState(calls, registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     canteens = CanteenService(storage.store.canteens, registry, memory.catalog)
-    port = Port(state, storage, memory.catalog, outlets.kpis, ledger.findings, pictures, canteens, digests, stories)
+    services = outlets.kpis, ledger.findings, pictures, canteens, digests, stories
+    port = Port(state, storage, memory.catalog, *services, lambda: readiness.serving)
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
     grpc = GrpcServer(
@@ -179,7 +183,11 @@ def _check_web(settings: Settings, store: Store) -> None:
 
 
 def _open_sockets(
-    settings: Settings, run_dir: Path, control: Control, stack: contextlib.ExitStack
+    settings: Settings,
+    run_dir: Path,
+    control: Control,
+    connections: ConnectionLimit,
+    stack: contextlib.ExitStack,
 ) -> tuple[Sockets, CurveKeys | None, str]:
     """Return the sockets, the keys of the gateways (None without CURVE), and the address at which these push; empty if
     they may not."""
@@ -194,7 +202,7 @@ def _open_sockets(
     if intake.curve_secret_file:
         keys = CurveKeys(Path(intake.curve_clients_dir))
         curve = Curve(Path(intake.curve_secret_file), keys.admits)
-    pushes, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve)
+    pushes, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve, connections)
     if keys is not None:
         keys.start()
         stack.callback(keys.close)

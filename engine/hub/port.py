@@ -9,7 +9,7 @@ from typing import TypeVar
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
 from engine.config import loads
-from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError
+from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError, UnavailableError
 from engine.feed.camera_url import check_url, is_file
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import REQUEST
@@ -52,6 +52,9 @@ from engine.storage.db.pauses import upsert_pause
 Answer = TypeVar("Answer")
 
 _FLUSH_S = 5.0
+_BEGIN_S_MAX = 5.0
+"""How long calls about the schedule wait for the patrol to begin; until then the stored cameras are not in it."""
+_BEGIN_POLL_S = 0.05
 _IMPORT_ROWS = 1000
 """Rows of an import in one transaction; the patrol writes its verdicts between two of them."""
 _SEARCH_ROWS = 500
@@ -62,7 +65,11 @@ _NO_FILE = (
 
 
 class Port:
-    """Implements engine.serve.port.HubPort. Database calls run in threads, hub state is read in the hub's thread."""
+    """Implements engine.serve.port.HubPort. Database calls run in threads, hub state is read in the hub's thread.
+
+    `has_begun`: whether the patrol has; any thread may ask. Calls about the schedule wait for that, and raise
+    UnavailableError if it takes too long.
+    """
 
     def __init__(
         self,
@@ -75,8 +82,10 @@ class Port:
         canteens: CanteenService,
         digests: DigestService,
         stories: Stories,
+        has_begun: Callable[[], bool],
     ) -> None:
         self._state = state
+        self._has_begun = has_begun
         self._storage = storage
         self._store = storage.store
         self._catalog = catalog
@@ -129,6 +138,7 @@ class Port:
             self._findings.forget(camera_ids)
             for camera_id in camera_ids:
                 state.judge.forget(camera_id)
+                state.workers.proven.forget(camera_id)
 
         await self._ask(drop)
         await asyncio.to_thread(self._kpi_service.remove, camera_ids)
@@ -148,7 +158,7 @@ class Port:
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         """Visit these cameras before all others, within the caps."""
-        return await self._ask(lambda: self._state.visits.check_now(camera_ids, monotonic_ns()))
+        return await self._ask_schedule(lambda: self._state.visits.check_now(camera_ids, monotonic_ns()))
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
         """Return a camera with its latest verdict; None if the registry does not know it."""
@@ -198,17 +208,18 @@ class Port:
 
     async def schedule(self) -> SchedulerStatus:
         """Return how the patrol keeps its periods."""
-        return await self._ask(lambda: self._state.visits.status(monotonic_ns()))
+        return await self._ask_schedule(lambda: self._state.visits.status(monotonic_ns()))
 
     async def plan(self, camera_id: str) -> CameraPlanReport:
         """Return why a camera is due when it is. Raises NotFoundError for an unknown id."""
         try:
-            return await self._ask(lambda: self._state.visits.plan(camera_id, monotonic_ns()))
+            return await self._ask_schedule(lambda: self._state.visits.plan(camera_id, monotonic_ns()))
         except RegistryError as error:
             raise no_camera(camera_id) from error
 
     async def pause(self, pause: Pause) -> PauseStatus:
         """Stop visiting the cameras of a scope; returns once the pause outlives a restart."""
+        await self._begun()
         await asyncio.wrap_future(self._storage.writer.transact(upsert_pause(pause)))
         status = await self._ask(lambda: self._state.visits.pause(pause, monotonic_ns()))
         report(
@@ -224,7 +235,7 @@ class Port:
 
     async def resume(self, scope: PauseScope) -> PauseStatus:
         """Visit them again. Raises NotFoundError if the scope is not paused."""
-        status = await self._ask(lambda: self._state.visits.resume(scope, monotonic_ns()))
+        status = await self._ask_schedule(lambda: self._state.visits.resume(scope, monotonic_ns()))
         # An empty write is done when all writes before it are: the pause does not come back with a restart.
         await asyncio.wrap_future(self._storage.writer.transact())
         if status is None:
@@ -315,6 +326,22 @@ class Port:
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         future: Future[Answer] = self._state.calls.ask(question)
         return await asyncio.wrap_future(future)
+
+    async def _ask_schedule(self, question: Callable[[], Answer]) -> Answer:
+        await self._begun()
+        return await self._ask(question)
+
+    async def _begun(self) -> None:
+        """Wait until the patrol has begun. Raises UnavailableError after five seconds."""
+        now_s = asyncio.get_running_loop().time
+        give_up_s = now_s() + _BEGIN_S_MAX
+        while not self._has_begun():
+            if now_s() > give_up_s:
+                raise UnavailableError(
+                    "the patrol has not begun: no worker is ready yet; ask again in a second, and if that goes on, "
+                    "/readyz and the log say why"
+                )
+            await asyncio.sleep(_BEGIN_POLL_S)
 
     def _check(self, cameras: Sequence[Camera]) -> tuple[Sequence[Camera], tuple[RowProblem, ...]]:
         masked = [camera.camera_id for camera in cameras if MASK in camera.url]

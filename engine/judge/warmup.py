@@ -1,11 +1,8 @@
 """Loads the compiled judge, or compiles it if no process has yet."""
 
-import importlib
-
-from engine.runtime.numba_cache import compiling
+from engine.runtime import numba_cache
 
 
 def warm_up() -> None:
     """Import the rules, which compiles their functions. Must run before anything else imports them."""
-    with compiling("judge"):
-        importlib.import_module("engine.judge.rules")
+    numba_cache.load("judge", "engine.judge.rules")

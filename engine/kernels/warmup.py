@@ -6,17 +6,17 @@ import numpy as np
 
 from engine.model.keyframe import Codec
 from engine.model.picture import LumaPlane, Picture
-from engine.runtime.numba_cache import compiling
+from engine.runtime import numba_cache
 
 _SIDE = 64
 
 
 def warm_up() -> None:
     """Score a small picture of every sample type. Must run before anything else imports the kernels."""
-    with compiling("kernels"):
-        from engine.kernels.score import score
+    numba_cache.load("kernels", "engine.kernels.score")
+    from engine.kernels.score import score
 
-        for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):
-            luma = cast(LumaPlane, np.zeros((_SIDE, _SIDE), dtype))
-            chroma = cast(LumaPlane, np.zeros((_SIDE // 2, _SIDE // 2), dtype))
-            score(Picture(luma, (chroma, chroma), _SIDE, _SIDE, Codec.H264, "warm-up", depth, True, False))
+    for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):
+        luma = cast(LumaPlane, np.zeros((_SIDE, _SIDE), dtype))
+        chroma = cast(LumaPlane, np.zeros((_SIDE // 2, _SIDE // 2), dtype))
+        score(Picture(luma, (chroma, chroma), _SIDE, _SIDE, Codec.H264, "warm-up", depth, True, False))

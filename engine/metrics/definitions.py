@@ -81,6 +81,14 @@ METRICS = (
         "connections",
         "Connections to the intake that were refused because their key is not in intake.curve_clients_dir.",
     ),
+    Metric("patrol_gateway_connections", "gauge", (), "connections", "TCP connections to the intake that are open."),
+    Metric(
+        "patrol_gateway_connections_closed_total",
+        "counter",
+        (),
+        "connections",
+        "Connections to the intake that were closed because there were more than intake.connections_max.",
+    ),
     Metric("patrol_intake_queue_frames", "gauge", (), "keyframes", "Keyframes that wait for a worker."),
     Metric("patrol_intake_queue_bytes", "gauge", (), "bytes", "Size of the keyframes that wait for a worker."),
     Metric(

@@ -56,6 +56,11 @@ class Metrics:
         """Count connections of gateways whose key is not known."""
         self._series.increase("patrol_gateways_refused_total", by=number)
 
+    def gateway_connections(self, number: int, closed: int) -> None:
+        """Set how many connections to the intake are open, and count those that were closed to make room."""
+        self._series.set("patrol_gateway_connections", number)
+        self._series.increase("patrol_gateway_connections_closed_total", by=closed)
+
     def queue(self, frames: int, size: int, age_s: float) -> None:
         """Set the length, bytes and age of the intake queue."""
         self._series.set("patrol_intake_queue_frames", frames)

@@ -23,8 +23,8 @@ def raise_descriptor_limit() -> int:
     return target
 
 
-def connections_within(wanted: int) -> int:
-    """Return how many connections a listener may keep: `wanted`, but at most half of the process's descriptors, so that
-    database, evidence and the engine's own sockets always find one."""
+def connections_within(wanted: int, share: int = 2) -> int:
+    """Return how many connections a listener may keep: `wanted`, but at most a half (or another `share`: 4 is a fourth)
+    of the process's descriptors, so that database, evidence and the engine's own sockets always find one."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft // 2))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft // share))

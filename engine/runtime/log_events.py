@@ -122,6 +122,14 @@ GATEWAYS_REFUSED = LogEvent(
     "Connections to `intake.listen` whose key is not in `intake.curve_clients_dir`, since the last such line; at most "
     "one line a minute.",
 )
+GATEWAYS_CLOSED = LogEvent(
+    "gateways closed",
+    "warning",
+    ("number", "open"),
+    "open",
+    "Connections to `intake.listen` that were closed since the last such line, because there were more than "
+    "`intake.connections_max`; at most one line a minute.",
+)
 PROCESS_REPLACED = LogEvent(
     "process replaced",
     "warning",
@@ -176,6 +184,7 @@ EVENTS = (
     PUSH_REFUSED,
     PUSHES_REFUSED,
     GATEWAYS_REFUSED,
+    GATEWAYS_CLOSED,
     PROCESS_REPLACED,
     PROCESS_STUCK,
     PROCESS_CRASHED,

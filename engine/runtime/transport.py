@@ -7,6 +7,7 @@ to a PULL socket.
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from pathlib import Path
 import zmq
 import zmq.auth
 from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils.monitor import parse_monitor_message
 
 from engine.errors import ConfigError, ListenError
+from engine.runtime.connection_limit import ConnectionLimit
 
 Frame = bytes | memoryview
 
@@ -24,6 +27,9 @@ FRAMES_MAX = 8
 _QUEUE_MESSAGES_MAX = 4096
 _GATEWAY_MESSAGES_MAX = 16
 _LARGE_BYTES = 65_536
+_HANDSHAKE_MS_MAX = 10_000
+_KEEPALIVE = {zmq.TCP_KEEPALIVE: 1, zmq.TCP_KEEPALIVE_IDLE: 60, zmq.TCP_KEEPALIVE_INTVL: 20, zmq.TCP_KEEPALIVE_CNT: 3}
+"""A gateway whose line is dead is gone after two minutes, instead of never."""
 _USER_ID = "User-Id"
 """The property of a message that holds its sender's key: pyzmq's authenticator sets it, and no peer can."""
 
@@ -134,6 +140,7 @@ class Transport:
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
         self._authenticator: ThreadAuthenticator | None = None
+        self._watched: _Watched | None = None
 
     def bind_router(self, address: str) -> Channel:
         """Bind the hub's end for feeders or workers; a send to a peer that is gone fails. Raises ListenError."""
@@ -150,20 +157,34 @@ class Transport:
         socket.connect(address)
         return Channel(socket, routed=False)
 
-    def bind_pull(self, address: str, frame_bytes_max: int, curve: Curve | None = None) -> tuple[Channel, str]:
+    def bind_pull(
+        self,
+        address: str,
+        frame_bytes_max: int,
+        curve: Curve | None = None,
+        connections: ConnectionLimit | None = None,
+    ) -> tuple[Channel, str]:
         """Bind the intake for gateways. Returns it with the address bound; port 0 and `*` are filled in.
 
         libzmq disconnects a peer that sends a frame beyond twice `frame_bytes_max`; smaller ones that are still too
-        large are refused and counted. Raises ListenError, or ConfigError if the CURVE keys cannot be used.
+        large are refused and counted. `connections`: bounds the connections over TCP; libzmq does not. Raises
+        ListenError, or ConfigError if the CURVE keys cannot be used.
         """
         socket = self._socket(zmq.PULL)
         socket.setsockopt(zmq.RCVHWM, _GATEWAY_MESSAGES_MAX)
         socket.setsockopt(zmq.MAXMSGSIZE, 2 * frame_bytes_max)
-        socket.setsockopt(zmq.HANDSHAKE_IVL, 10_000)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS_MAX)
+        for option, value in _KEEPALIVE.items():
+            socket.setsockopt(option, value)
         if curve is not None:
             self._secure(socket, curve)
+        watched = _Watched(socket, connections) if connections is not None and address.startswith("tcp:") else None
         _bind(socket, address)
-        return Channel(socket, routed=False, keyed=curve is not None), socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        bound = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        if watched is not None:
+            self._watched = watched
+            watched.start(int(bound.rpartition(":")[2]))
+        return Channel(socket, routed=False, keyed=curve is not None), bound
 
     def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
         """Connect a gateway's end; benchmarks and tests use it."""
@@ -174,6 +195,8 @@ class Transport:
 
     def close(self) -> None:
         """Close all sockets and discard what waits."""
+        if self._watched is not None:
+            self._watched.stop()
         if self._authenticator is not None:
             self._authenticator.stop()
         self._context.destroy(linger=0)
@@ -203,6 +226,43 @@ class Transport:
         socket.curve_server = True
         socket.curve_publickey = public
         socket.curve_secretkey = secret
+
+
+class _Watched:
+    """Follows the connections of a socket in a thread of its own: libzmq waits for whoever reads its events.
+
+    It must be made before the socket is bound, or misses connections.
+    """
+
+    def __init__(self, socket: "zmq.Socket[bytes]", connections: ConnectionLimit) -> None:
+        self._socket = socket
+        self._connections = connections
+        self._events = socket.get_monitor_socket(
+            zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
+        )
+        self._thread: threading.Thread | None = None
+
+    def start(self, port: int) -> None:
+        """Follow the connections to this port."""
+        self._thread = threading.Thread(target=self._follow, args=(port,), name="intake-connections", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following. In the thread that owns the socket."""
+        self._socket.disable_monitor()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _follow(self, port: int) -> None:
+        with self._events:
+            while True:
+                event = parse_monitor_message(self._events.recv_multipart())
+                if event["event"] == zmq.EVENT_MONITOR_STOPPED:
+                    return
+                if event["event"] == zmq.EVENT_ACCEPTED:
+                    self._connections.opened(event["value"], port)
+                else:
+                    self._connections.closed(event["value"])
 
 
 class AsyncReceiver:

@@ -257,6 +257,9 @@ class AccessStore(Protocol):
     def conclude(self, entry: AuditEntry) -> None:
         """Set outcome and subject of the entry with this number; its time stays."""
 
+    def withdraw(self, entry_id: int) -> None:
+        """Delete the entry with this number, of a change that was refused and is counted in another entry."""
+
     def prune(self, change_methods: Sequence[str], changes_before_ns: int, others_before_ns: int) -> int:
         """Delete some entries that are older; return how many, 0 if none are left.
 

@@ -8,12 +8,11 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-from engine.decode.decoder import Decoder
-from engine.kernels import warmup
+from engine.decode import warmup as decode
+from engine.kernels import warmup as kernels
 from engine.model.keyframe import PAYLOAD_BYTES_MAX
 from engine.worker import wire
 from engine.worker.cpu_budget import CpuBudget
-from engine.worker.process import run_job
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +20,11 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent ends the pipe
     pipe, cpu_limit_s = arguments
     connection: Connection = Connection(int(pipe))
-    warmup.warm_up()
+    kernels.warm_up()
+    decode.warm_up()
+    from engine.decode.decoder import Decoder
+    from engine.worker.process import run_job
+
     budget = CpuBudget(float(cpu_limit_s))
     decoder = Decoder(before_decode=budget.size_known)
     try:

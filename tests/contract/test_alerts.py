@@ -71,6 +71,7 @@ FIRES = {
     },
     "PatrolPushesRefused": {'patrol_intake_dropped_frames_total{reason="out_of_scope"}': "0x12 5 5 5"},
     "PatrolGatewaysRefused": {"patrol_gateways_refused_total": "0x12 1 1 1"},
+    "PatrolGatewaysClosed": {"patrol_gateway_connections_closed_total": "0x12 1 1 1"},
     "PatrolCertificateExpires": {"patrol_certificate_remaining_seconds": "86400x30"},
     "PatrolTokenExpires": {"patrol_token_remaining_seconds": "86400x30"},
     "PatrolConfigStale": {"patrol_config_stale": "1x30"},

@@ -10,6 +10,7 @@ import pytest
 
 from engine.client import CallError, PatrolClient
 from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
 from engine.config.schema import SchedulerSettings, WorkerSettings
 from engine.feed import wire
 from engine.model.camera import Camera
@@ -135,3 +136,40 @@ def test_a_camera_that_is_visited_is_judged_each_time_and_delays_no_other(tmp_pa
             newest_of(client, name, 3)
         assert {verdict.reason for verdict in verdicts(client, "hostile")} == {"too_costly"}
         assert "too_costly" not in {verdict.reason for name in GOOD_CAMERAS for verdict in verdicts(client, name)}
+
+
+def test_a_burst_of_different_costly_pictures_leaves_a_worker_for_the_others(tmp_path: Path) -> None:
+    """All workers took one each, ended at once, and for seconds no camera was judged."""
+    hostile = [f"hostile-{n}" for n in range(3)]
+    chosen = settings(
+        tmp_path,
+        worker=WorkerSettings(count=2, picture_cpu_s_max=LOW_LIMIT_S),
+        intake=IntakeSettings(listen="tcp://127.0.0.1:0", stale_after_s=300),
+        scheduler=PATIENT,
+    )
+    with Supervisor(chosen) as supervisor, PatrolClient(supervisor.addresses["grpc"]) as client:
+        engine = supervisor, client, tmp_path
+        client.import_cameras([Camera(name, "", push=True) for name in (*hostile, *GOOD_CAMERAS)])
+        wait_until(lambda: workers_ready(client) == 2)
+        push(engine, [(name, GOOD) for name in GOOD_CAMERAS])
+        for name in GOOD_CAMERAS:
+            newest_of(client, name, 1)
+        payload = costly_jpeg()
+        push(engine, [*((name, payload) for name in hostile), *((name, GOOD) for name in GOOD_CAMERAS)])
+        fewest = 2
+
+        def all_ended() -> bool:
+            nonlocal fewest
+            fewest = min(fewest, workers_ready(client))
+            return restarts(engine) == {"too_costly": len(hostile)}
+
+        wait_until(all_ended, 90, poll_s=0.01)
+        assert fewest >= 1, "one was ready all the while"
+        for name in hostile:
+            assert newest_of(client, name, 1).reason == "too_costly"
+        for name in GOOD_CAMERAS:
+            assert newest_of(client, name, 2).state in (State.OK, State.FAULT)
+
+
+def workers_ready(client: PatrolClient) -> int:
+    return present(client.status().machine).workers_ready

@@ -165,3 +165,9 @@ def test_a_key_that_is_taken_away_is_refused_on_open_connections_and_new_ones(si
 def test_a_key_that_is_added_is_accepted_without_a_restart(site: Site) -> None:
     site.add_key("late")
     site.accepted("late").close()
+
+
+def test_the_connections_of_gateways_are_in_a_metric(site: Site) -> None:
+    push(site.county, OWN)
+    wait_until(lambda: scrape(site.engine.addresses["metrics"])["patrol_gateway_connections", ()] >= 1)
+    assert scrape(site.engine.addresses["metrics"])["patrol_gateway_connections_closed_total", ()] == 0

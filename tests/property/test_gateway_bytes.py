@@ -12,6 +12,7 @@ from engine.hub.keyframes.gateways import Gateways
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import DropReason
+from engine.runtime.connection_limit import ConnectionLimit
 from engine.worker import wire as jobs
 from patrol.v1 import feed_pb2
 
@@ -58,7 +59,7 @@ class Counting(Metrics):
 
 
 METRICS = Counting(version="test")
-GATEWAYS = Gateways(IntakeSettings(payload_bytes_max=PAYLOAD_BYTES_MAX), CAMERAS, None, METRICS)
+GATEWAYS = Gateways(IntakeSettings(payload_bytes_max=PAYLOAD_BYTES_MAX), CAMERAS, None, METRICS, ConnectionLimit(8))
 
 
 @given(messages())

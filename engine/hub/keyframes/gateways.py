@@ -11,31 +11,39 @@ from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FeedKind
+from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.log import report
 from engine.runtime.log_burst import BurstLimit
-from engine.runtime.log_events import GATEWAYS_REFUSED, PUSH_REFUSED, PUSHES_REFUSED
+from engine.runtime.log_events import GATEWAYS_CLOSED, GATEWAYS_REFUSED, PUSH_REFUSED, PUSHES_REFUSED
 
 _LOG_WINDOW_NS = 60 * NS_PER_S
-_STRANGERS = "strangers"
-"""Name of the line about gateways whose key is not known; the names of the others begin with a DropReason."""
+_STRANGERS, _CLOSED = "strangers", "closed"
+"""Names of the lines about connections; the names of the others begin with a DropReason."""
 
 
 class Gateways:
-    """For the hub's thread. `keys`: None without CURVE, where everybody on the machine may push.
+    """For the hub's thread. `keys`: None without CURVE, where everybody on the machine may push. `connections`: those
+    to the intake.
 
     The first refused push of a gateway for a reason is logged, the others of that minute are summed: a gateway whose
     clock is wrong makes two lines a minute, and not a thousand.
     """
 
     def __init__(
-        self, settings: IntakeSettings, cameras: Mapping[str, Camera], keys: CurveKeys | None, metrics: Metrics
+        self,
+        settings: IntakeSettings,
+        cameras: Mapping[str, Camera],
+        keys: CurveKeys | None,
+        metrics: Metrics,
+        connections: ConnectionLimit,
     ) -> None:
         self._cameras = cameras
         self._keys = keys
         self._metrics = metrics
         self._burst = BurstLimit(1, _LOG_WINDOW_NS)
-        self._last_push_id = self._strangers = 0
+        self._connections = connections
+        self._last_push_id = self._strangers = self._closed = 0
         self.configure(settings)
 
     def configure(self, settings: IntakeSettings) -> None:
@@ -68,18 +76,24 @@ class Gateways:
         )
 
     def each_second(self) -> None:
-        """Count the connections that were refused, and log what was left out in minutes that are over."""
+        """Count connections, those refused and those closed, and log what was left out in minutes that are over."""
         refused = 0 if self._keys is None else self._keys.drain_refused()
         if refused:
             self._metrics.gateways_refused(refused)
             self._strangers += refused
+        is_open, closed = len(self._connections), self._connections.drain_closed()
+        self._metrics.gateway_connections(is_open, closed)
+        self._closed += closed
         now_ns = monotonic_ns()
         for name, counts in self._burst.drain(now_ns).items():
-            if name != _STRANGERS:
+            if name not in (_STRANGERS, _CLOSED):
                 report(PUSHES_REFUSED, gateway=next(iter(counts)), reason=name.partition(" ")[0], number=counts.total())
         if self._strangers and self._burst.admit(_STRANGERS, "", now_ns):
             report(GATEWAYS_REFUSED, number=self._strangers)
             self._strangers = 0
+        if self._closed and self._burst.admit(_CLOSED, "", now_ns):
+            report(GATEWAYS_CLOSED, number=self._closed, open=is_open)
+            self._closed = 0
 
     def _refuse(self, gateway: str, camera_id: str, error: WireError) -> None:
         self._metrics.dropped(error.reason)

@@ -1,27 +1,36 @@
 """Hands keyframes from the intake to the workers, and render jobs between them."""
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from engine.clock import ns, seconds
 from engine.config.intake import IntakeSettings
 from engine.errors import ErrorReason, UnavailableError
 from engine.feed.intake import Dropped, Intake
+from engine.hub.keyframes.proven_cameras import ProvenCameras
 from engine.hub.keyframes.render_jobs import FIRST_JOB_ID, RenderJobs
 from engine.metrics import Metrics
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
-from engine.model.verdict import Verdict
+from engine.model.verdict import UnknownReason, Verdict
 from engine.runtime.transport import Channel
 from engine.worker import wire
 
 
 class WorkerPool:
-    """The workers that are ready, with the intake before them. For the hub's thread."""
+    """The workers that are ready, with the intake before them. For the hub's thread.
 
-    def __init__(self, settings: IntakeSettings, channel: Channel, metrics: Metrics) -> None:
-        self.intake = Intake(settings.queue_frames_max, settings.queue_bytes_max, ns(settings.stale_after_s))
+    `cameras`: returns how many cameras the registry has.
+    """
+
+    def __init__(
+        self, settings: IntakeSettings, channel: Channel, metrics: Metrics, cameras: Callable[[], int]
+    ) -> None:
+        self.proven = ProvenCameras(cameras)
+        bounds = settings.queue_frames_max, settings.queue_bytes_max, ns(settings.stale_after_s)
+        self.intake = Intake(*bounds, self.proven)
         self._channel = channel
         self._metrics = metrics
         self._renders = RenderJobs()
@@ -54,6 +63,8 @@ class WorkerPool:
         at_fault = next(iter(self._under_way.pop(name, {})), None)
         self._renders.worker_lost(name, too_costly_job=at_fault if too_costly else None)
         rendered = at_fault is not None and at_fault >= FIRST_JOB_ID
+        if at_fault is not None and not blameless and (camera_id := self.intake.held_by(at_fault)):
+            self.proven.ended_worker(camera_id, now_ns)
         return self.intake.worker_lost(name, now_ns, blameless=blameless or rendered, too_costly=too_costly)
 
     def hand_out(self, now_ns: int) -> list[Dropped]:
@@ -72,7 +83,10 @@ class WorkerPool:
         """Take a worker's result. Returns the measured keyframe; None for a render, or from a worker given up."""
         self._under_way.get(name, {}).pop(result.job_id, None)
         if result.job_id < FIRST_JOB_ID:
-            return self.intake.finished(name, result.job_id)
+            keyframe = self.intake.finished(name, result.job_id)
+            if keyframe is not None and not _gave_up(result):
+                self.proven.finished(keyframe.camera_id)
+            return keyframe
         if not isinstance(result.outcome, Measurement):
             self._renders.finish(result.job_id, result.outcome)
         return None
@@ -104,3 +118,8 @@ class WorkerPool:
     def _not_ready(self, name: str) -> None:
         if name in self._ready:
             self._ready.remove(name)
+
+
+def _gave_up(result: wire.Result) -> bool:
+    """Whether the worker did not decode the picture, because it would have cost too much."""
+    return isinstance(result.outcome, wire.Failed) and result.outcome.reason == UnknownReason.TOO_COSTLY

@@ -1,7 +1,8 @@
 """Writes the audit log: changes one by one, refused calls and shown pictures in sums.
 
 A change is noted before it is carried out, and again when it is known how it ended. One that the log cannot hold is
-refused: on a full disk nothing is changed that nobody can account for later.
+refused: on a full disk nothing is changed that nobody can account for later. A change that is refused changes nothing:
+after the first of its kind its note is withdrawn, and it is counted.
 """
 
 import asyncio
@@ -37,6 +38,8 @@ class AuditTrail:
         self._store = store
         self._metrics = metrics
         self._refused = RefusedSums()
+        self._refused_changes = RefusedSums()
+        """Of callers with a token: a flood of calls without one must not crowd their lines out."""
         self._shown = ShownSums()
 
     async def begin(self, actor: Actor, method: str, subject: str, peer: str) -> int:
@@ -69,6 +72,24 @@ class AuditTrail:
         """Count a refused call whose line in the log is that of the change that it began."""
         self._metrics.call_refused(reason)
 
+    async def refused_change(
+        self, actor: Actor, method: str, subject: str, reason: str, outcome: str, peer: str, entry_id: int
+    ) -> None:
+        """Count a change that was begun and refused before anything was changed. `entry_id`: what `begin` returned.
+
+        The first of its kind within a minute keeps its entry; the entries of the others are withdrawn.
+        """
+        self._metrics.call_refused(reason)
+        kind = Refused(actor, method, host_of_peer(peer), reason, outcome)
+        if self._refused_changes.is_first(kind, monotonic_ns()):
+            await self.end(actor, method, _refused_subject(subject, reason), outcome, peer, entry_id)
+            return
+        try:
+            await asyncio.shield(asyncio.to_thread(self._store.withdraw, entry_id))
+        except PatrolError as error:
+            self._metrics.store_error("audit")
+            structlog.get_logger().error("refused change stays in the audit log", method=method, detail=str(error))
+
     async def refused(
         self, actor: Actor | None, method: str, subject: str, reason: str, outcome: str, peer: str
     ) -> None:
@@ -79,7 +100,7 @@ class AuditTrail:
         self._metrics.call_refused(reason)
         kind = Refused(actor or ANONYMOUS, method, host_of_peer(peer), reason, outcome)
         if self._refused.is_first(kind, monotonic_ns()):
-            resource = f"{subject[:_SUBJECT_CHARS_MAX]} ({reason})".strip()
+            resource = _refused_subject(subject, reason)
             await self._note(AuditEntry(wall_ns(), kind.actor, method, resource, outcome, peer[:_PEER_CHARS_MAX]))
 
     async def shown(self, actor: Actor, method: str, names: list[str], peer: str) -> None:
@@ -96,7 +117,7 @@ class AuditTrail:
 
     async def flush(self, now_ns: int | None = None) -> None:
         """Write the sums whose time is over; None: all of them."""
-        for kind, more in self._refused.drain(now_ns):
+        for kind, more in (*self._refused.drain(now_ns), *self._refused_changes.drain(now_ns)):
             resource = f"{more} more within a minute ({kind.reason})"
             await self._note(AuditEntry(wall_ns(), kind.actor, kind.method, resource, kind.outcome, kind.host))
         for viewer, line in self._shown.drain(now_ns):
@@ -129,6 +150,10 @@ def host_of_peer(peer: str) -> str:
     if address.startswith(("ipv4:", "ipv6:")):
         address = address.rpartition(":")[0]
     return f"{address}{blank}{way}"[:_PEER_CHARS_MAX]
+
+
+def _refused_subject(subject: str, reason: str) -> str:
+    return f"{subject[:_SUBJECT_CHARS_MAX]} ({reason})".strip()
 
 
 def _shown_entry(viewer: Viewer, line: str) -> AuditEntry:

@@ -221,27 +221,32 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if call is None:
             return
         peer = _peer(call.context)
-        is_hidden = call.hub.hidden and not (method.rule.changes and outcome == "OK")
-        if call.audit_id or (method.rule.changes and not is_hidden):
-            subject = f"{call.subject} ({NOT_IN_REGION})".strip() if is_hidden else call.subject
-            await self._audit.end(call.actor, method.name, subject, outcome, peer, call.audit_id)
-            if is_hidden:
-                self._audit.count_refused(NOT_IN_REGION)
+        is_hidden = call.hub.hidden and not call.hub.changed
+        if is_hidden and call.audit_id:
+            await self._audit.refused_change(
+                call.actor, method.name, call.subject, NOT_IN_REGION, outcome, peer, call.audit_id
+            )
         elif is_hidden:
             await self._audit.refused(call.actor, method.name, call.subject, NOT_IN_REGION, outcome, peer)
+        elif method.rule.changes:
+            await self._audit.end(call.actor, method.name, call.subject, outcome, peer, call.audit_id)
         if call.hub.shown:
             await self._audit.shown(call.actor, method.name, call.hub.shown, peer)
 
     async def _refuse(self, method: str, context: Context, call: Call | None, error: Exception, outcome: str) -> bool:
-        """Record a call that was refused; return False if the error is no refusal, or the call's line is begun."""
-        reason = refusal_of(error)
-        if reason and call is not None and call.audit_id:
-            self._audit.count_refused(reason)
-        elif reason:
+        """Record a call that was refused; return False if the error is no refusal, or came after a change was begun."""
+        reason, peer = refusal_of(error), _peer(context)
+        if not reason:
+            return False
+        if call is None or not call.audit_id:
             actor, subject = (actor_of(error), "") if call is None else (call.actor, call.subject)
-            await self._audit.refused(actor, method, subject, reason, outcome, _peer(context))
-            return True
-        return False
+            await self._audit.refused(actor, method, subject, reason, outcome, peer)
+        elif call.hub.changed:
+            self._audit.count_refused(reason)
+            return False
+        else:
+            await self._audit.refused_change(call.actor, method, call.subject, reason, outcome, peer, call.audit_id)
+        return True
 
 
 class _Method:

@@ -43,6 +43,7 @@ class ScopedFindings:
         self._findings = findings
         self._places = places
         self._hidden = False
+        self._changed = False
         self._shown_pictures: list[str] = []
 
     @property
@@ -55,6 +56,11 @@ class ScopedFindings:
         """Whether the call named something that is not in the caller's region, or does not exist: the audit log must
         not tell the one from the other."""
         return self._hidden
+
+    @property
+    def changed(self) -> bool:
+        """Whether the call asked the hub to change something; a call that did not was refused, or had nothing to do."""
+        return self._changed
 
     @property
     def shown(self) -> list[str]:
@@ -113,7 +119,7 @@ class ScopedFindings:
         """Carry out a command as the caller. Raises NotFoundError for a finding of another region."""
         if await self.finding(command.finding_id) is None:
             raise no_finding(command.finding_id)
-        return await self._hub.ledger.act(command, self._actor)
+        return await self._changing.ledger.act(command, self._actor)
 
     async def act_all(self, commands: Sequence[FindingCommand]) -> tuple[Finding | Exception, ...]:
         """Carry out commands as the caller, each by itself; of a finding of another region: NotFoundError."""
@@ -121,7 +127,7 @@ class ScopedFindings:
         own = {finding_id for finding_id, finding in known.items() if self._actor.sees(finding.subject.region)}
         allowed = [command for command in commands if command.finding_id in own]
         self._hide(len(allowed) < len(commands))
-        outcomes = iter(await self._hub.ledger.act_all(allowed, self._actor))
+        outcomes = iter(await self._changing.ledger.act_all(allowed, self._actor) if allowed else ())
         return tuple(
             next(outcomes) if command.finding_id in own else no_finding(command.finding_id) for command in commands
         )
@@ -151,6 +157,12 @@ class ScopedFindings:
         with self._findings.admitted():
             async for message in self._findings.messages(after, FindingFilter(query, self._places)):
                 yield message
+
+    @property
+    def _changing(self) -> HubPort:
+        """The hub, to change something there."""
+        self._changed = True
+        return self._hub
 
     def _narrowed(self, prefix: str) -> str | None:
         """The part of a region that the caller sees; None if it sees no part."""

@@ -75,7 +75,7 @@ class ScopedHub(ScopedFindings):
         """Import rows. Those of another region, with the id of a camera of one, or with an uplink of one, are reported
         as bad rows."""
         if not self._region:
-            return await self._hub.import_cameras(cameras, keep_good, validate_only)
+            return await self._changing.import_cameras(cameras, keep_good, validate_only)
         regions = await self._hub.regions([camera.camera_id for camera in cameras])
         on_foreign_uplinks = await self._hub.on_foreign_uplinks(cameras, self._region)
         problems = {}
@@ -88,29 +88,29 @@ class ScopedHub(ScopedFindings):
             elif camera.camera_id in on_foreign_uplinks:
                 problems[index] = RowProblem(index, "uplink", camera.uplink, _FOREIGN_UPLINK)
         self._hide(bool(problems))
-        if problems and not keep_good:
-            return ImportReport(problems=tuple(problems.values()))
         own = [index for index in range(len(cameras)) if index not in problems]
-        report = await self._hub.import_cameras([cameras[index] for index in own], keep_good, validate_only)
+        if problems and not (keep_good and own):
+            return ImportReport(problems=tuple(problems.values()))
+        report = await self._changing.import_cameras([cameras[index] for index in own], keep_good, validate_only)
         all_problems = [*problems.values(), *(replace(row, index=own[row.index]) for row in report.problems)]
         return replace(report, problems=tuple(sorted(all_problems, key=lambda problem: problem.index)))
 
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         """Remove cameras; return how many were removed, and the unknown ids, among them those of other regions."""
         own = await self._own(camera_ids)
-        number, unknown = await self._hub.remove_cameras(own) if own else (0, ())
+        number, unknown = await self._changing.remove_cameras(own) if own else (0, ())
         return number, _in_order(camera_ids, own, unknown)
 
     async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         """Reset baselines; return how many were reset, and the unknown ids, among them those of other regions."""
         own = await self._own(camera_ids)
-        number, unknown = await self._hub.reset_baselines(own) if own else (0, ())
+        number, unknown = await self._changing.reset_baselines(own) if own else (0, ())
         return number, _in_order(camera_ids, own, unknown)
 
     async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
         """Visit cameras as soon as the caps allow; those of other regions are among the unknown."""
         own = await self._own(camera_ids)
-        report = await self._hub.check_now(own) if own else CheckNowReport()
+        report = await self._changing.check_now(own) if own else CheckNowReport()
         return replace(report, unknown_ids=_in_order(camera_ids, own, report.unknown_ids))
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
@@ -226,12 +226,12 @@ class ScopedHub(ScopedFindings):
         recorder or platform, which regions may share, unless the token is of all regions.
         """
         await self._check_pause_scope(pause.scope)
-        return await self._hub.pause(pause)
+        return await self._changing.pause(pause)
 
     async def resume(self, scope: PauseScope) -> PauseStatus:
         """Resume the patrol of a scope; raises as `pause` does."""
         await self._check_pause_scope(scope)
-        return await self._hub.resume(scope)
+        return await self._changing.resume(scope)
 
     async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Validate a configuration; needs a token of all regions, because warnings count the cameras of all."""
@@ -241,7 +241,7 @@ class ScopedHub(ScopedFindings):
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         """Apply a configuration; needs a token of all regions."""
         self.require_all_regions()
-        return await self._hub.apply_config(text, expected_revision, dry_run)
+        return await self._changing.apply_config(text, expected_revision, dry_run)
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         """Draw canteens of the caller's region. Raises NotFoundError if the requested region has no part in it."""
@@ -253,7 +253,7 @@ class ScopedHub(ScopedFindings):
                 reason=ErrorReason.NOTHING_TO_DRAW,
                 metadata={"region": order.region_prefix},
             )
-        return await self._hub.draw_spot_check(replace(order, region_prefix=prefix))
+        return await self._changing.draw_spot_check(replace(order, region_prefix=prefix))
 
     async def spot_check(self, draw_id: int) -> SpotCheck | None:
         """Return a spot check that was drawn from within the caller's region (0: the latest); None if there is none."""
@@ -304,7 +304,7 @@ class ScopedHub(ScopedFindings):
         if not self._may_use(canteen.canteen_id, owner):
             self._hide(True)
             raise InvalidArgumentError("canteen.name", self._own_names("ids"))
-        await self._hub.canteens.store(canteen)
+        await self._changing.canteens.store(canteen)
 
     def _shown(self, canteen: Canteen) -> Canteen:
         """Leave out the telephone number, which is personal, for those who only read."""
@@ -325,7 +325,7 @@ class ScopedHub(ScopedFindings):
         if not order.name.startswith(self._region):
             raise refused
         try:
-            return await self._hub.create_token(order, self._actor)
+            return await self._changing.create_token(order, self._actor)
         except ExistsError as error:
             namesakes = [token for token in await self.tokens() if token.name == order.name]
             if any(token.is_valid(wall_ns()) for token in namesakes):
@@ -340,7 +340,7 @@ class ScopedHub(ScopedFindings):
         """Revoke a token; None if there is none, or its region lies outside the caller's."""
         visible = {token.token_id for token in await self.tokens()}
         self._hide(token_id not in visible)
-        return await self._hub.revoke_token(token_id) if token_id in visible else None
+        return await self._changing.revoke_token(token_id) if token_id in visible else None
 
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Return entries of the audit log by actors whose region lies within the caller's."""
@@ -350,13 +350,13 @@ class ScopedHub(ScopedFindings):
         return not self._region or await self.camera(camera_id) is not None
 
     async def _own(self, camera_ids: Sequence[str]) -> list[str]:
-        """The ids that are not those of cameras in another region; unknown ids are among them."""
+        """The ids of cameras of the caller's region; a token of all regions has unknown ids among them."""
         if not self._region:
             return list(camera_ids)
         regions = await self._hub.regions(camera_ids)
-        foreign = {camera_id for camera_id, region in regions.items() if not self._actor.sees(region)}
-        self._hide(bool(foreign) or len(regions) < len(set(camera_ids)))
-        return [camera_id for camera_id in camera_ids if camera_id not in foreign]
+        own = {camera_id for camera_id, region in regions.items() if self._actor.sees(region)}
+        self._hide(len(own) < len(set(camera_ids)))
+        return [camera_id for camera_id in camera_ids if camera_id in own]
 
     def _may_use(self, resource_id: str, region: str | None) -> bool:
         """Whether the caller may store a camera or canteen with this id. `region`: of the one with it; None: none has.

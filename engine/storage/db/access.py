@@ -159,6 +159,14 @@ class Access:
         except sa.exc.SQLAlchemyError as error:
             raise _unavailable(error) from error
 
+    def withdraw(self, entry_id: int) -> None:
+        """Delete the entry with this number, of a change that was refused and is counted in another entry."""
+        try:
+            with write_transaction(self._engine) as connection:
+                connection.execute(sa.delete(audit).where(audit.c.entry_id == entry_id))
+        except sa.exc.SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
     def entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Return the entries of the audit log that match the query, newest first."""
         filters = [audit.c.region.startswith(query.region_prefix, autoescape=True)] if query.region_prefix else []

@@ -151,7 +151,7 @@ def happen(patrol: Patrol, folder: Path) -> None:
     assert secret not in patrol.path.read_text()
 
 
-OF_GATEWAYS = ("push refused", "pushes refused", "gateways refused")
+OF_GATEWAYS = ("push refused", "pushes refused", "gateways refused", "gateways closed")
 """These need gateways and a minute; tests/unit/hub/test_gateways.py checks their fields."""
 
 

@@ -1,6 +1,8 @@
 """What is logged and counted of pushes that are refused: a line for the first, and a sum for the others."""
 
-from collections.abc import Iterator
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FeedKind
+from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.curve_keys import CurveKeys
-from engine.runtime.log_events import GATEWAYS_REFUSED, PUSH_REFUSED, PUSHES_REFUSED
+from engine.runtime.log_events import GATEWAYS_CLOSED, GATEWAYS_REFUSED, PUSH_REFUSED, PUSHES_REFUSED
 
 CAMERAS = {"pushed": Camera("pushed", "", push=True), "visited": Camera("visited", "rtsp://h/1")}
 SECRETS = {"one": "1" * 40, "two": "2" * 40}
@@ -40,7 +43,7 @@ def logged() -> Iterator[list[EventDict]]:
 def hub(tmp_path: Path) -> Gateways:
     for name, key in SECRETS.items():
         (tmp_path / f"{name}.key").write_text(f'curve\n    public-key = "{key}"\n')
-    return Gateways(IntakeSettings(), CAMERAS, CurveKeys(tmp_path), Metrics(version="test"))
+    return Gateways(IntakeSettings(), CAMERAS, CurveKeys(tmp_path), Metrics(version="test"), ConnectionLimit(8))
 
 
 def keyframe(camera_id: str, at_wall_ns: int = 0) -> list[wire.Frame]:
@@ -80,7 +83,7 @@ def test_connections_with_a_key_that_is_not_known_are_told_once_a_minute(
     tmp_path: Path, clock: list[int], logged: list[EventDict]
 ) -> None:
     keys = CurveKeys(tmp_path)
-    hub = Gateways(IntakeSettings(), CAMERAS, keys, Metrics(version="test"))
+    hub = Gateways(IntakeSettings(), CAMERAS, keys, Metrics(version="test"), ConnectionLimit(8))
     for second in range(130):
         clock[0] = (10 + second) * NS_PER_S
         for _ in range(10):
@@ -90,12 +93,47 @@ def test_connections_with_a_key_that_is_not_known_are_told_once_a_minute(
     assert [line["number"] for line in logged] == [10, 600, 600]
 
 
+def test_connections_that_are_closed_are_counted_and_told_once_a_minute(
+    tmp_path: Path, clock: list[int], logged: list[EventDict]
+) -> None:
+    limit, metrics = ConnectionLimit(1), Metrics(version="test")
+    hub = Gateways(IntakeSettings(), CAMERAS, CurveKeys(tmp_path), metrics, limit)
+    with idle_connections(limit) as more:
+        for second in range(61):
+            clock[0] = (10 + second) * NS_PER_S
+            more()
+            hub.each_second()
+    assert [(line["event"], line["number"], line["open"]) for line in logged] == [
+        ("gateways closed", 1, 1),
+        ("gateways closed", 60, 1),
+    ]
+    assert {"event", "log_level", *GATEWAYS_CLOSED.fields} == set(logged[0])
+    rendered = metrics.render().decode()
+    assert "patrol_gateway_connections_closed_total 61.0" in rendered
+    assert "patrol_gateway_connections 1.0" in rendered
+
+
+@contextlib.contextmanager
+def idle_connections(limit: ConnectionLimit) -> Iterator[Callable[[], None]]:
+    """Yields what opens one more connection to a listener whose limit this is; it begins with one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+        address = listener.getsockname()
+
+        def more() -> None:
+            stack.enter_context(socket.create_connection(address))
+            accepted = stack.enter_context(listener.accept()[0])
+            limit.opened(accepted.fileno(), address[1])
+
+        more()
+        yield more
+
+
 def test_the_lines_have_the_level_and_the_fields_that_are_documented(
     tmp_path: Path, clock: list[int], logged: list[EventDict]
 ) -> None:
     (tmp_path / "one.key").write_text(f'curve\n    public-key = "{SECRETS["one"]}"\n')
     keys = CurveKeys(tmp_path)
-    hub = Gateways(IntakeSettings(), CAMERAS, keys, Metrics(version="test"))
+    hub = Gateways(IntakeSettings(), CAMERAS, keys, Metrics(version="test"), ConnectionLimit(8))
     for _ in range(2):
         assert hub.receive(keyframe("visited"), SECRETS["one"]) is None
     keys.admits("x" * 40)
