@@ -98,6 +98,10 @@ def _listeners(settings: Settings) -> Iterator[str]:
         yield "serve.tls_cert_file, serve.tls_key_file: one without the other; give both or neither"
     if serve.tls_client_ca_file and not serve.tls_cert_file:
         yield "serve.tls_client_ca_file: without serve.tls_cert_file there is no TLS; give that too, or neither"
+    if bool(serve.metrics_tls_cert_file) != bool(serve.metrics_tls_key_file):
+        yield "serve.metrics_tls_cert_file, serve.metrics_tls_key_file: one without the other; give both or neither"
+    if serve.metrics_password_file and serve.metrics_password_env:
+        yield "serve.metrics_password_file, serve.metrics_password_env: both are given; give one of them"
     for name, listen in (("grpc_listen", serve.grpc_listen), ("metrics_listen", serve.metrics_listen)):
         if not listen and name == "metrics_listen":
             continue
@@ -113,10 +117,12 @@ def _listeners(settings: Settings) -> Iterator[str]:
                 f"serve.grpc_listen = {listen!r}: a public address needs serve.tls_cert_file and serve.tls_key_file, "
                 "and a token in the database (patrol token create); give them, or listen on 127.0.0.1"
             )
-        if name == "metrics_listen" and not serve.metrics_public:
+        guarded = serve.metrics_tls_cert_file and (serve.metrics_password_file or serve.metrics_password_env)
+        if name == "metrics_listen" and not guarded and not serve.metrics_public:
             yield (
-                f"serve.metrics_listen = {listen!r}: metrics have no password; set serve.metrics_public = true if all "
-                "who reach this address may read them, or listen on 127.0.0.1"
+                f"serve.metrics_listen = {listen!r}: a public address needs serve.metrics_tls_cert_file, "
+                "serve.metrics_tls_key_file and serve.metrics_password_file; give them, set "
+                "serve.metrics_public = true if all who reach this address may read the metrics, or listen on 127.0.0.1"
             )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from engine import __version__
-from engine.clock import monotonic_ns, wall_ns
+from engine.clock import monotonic_ns, seconds, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
@@ -50,9 +50,11 @@ from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact_url
+from engine.runtime.certificate import TlsFiles
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.log import logger
+from engine.runtime.metrics_password import metrics_password
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
 from engine.serve.server import GrpcServer
@@ -332,7 +334,19 @@ def _serve_status(settings: Settings, metrics: Metrics, readiness: Readiness, st
     """Return the address of metrics and health; empty if they are not served."""
     if not settings.serve.metrics_listen:
         return ""
-    server = StatusServer(metrics.wsgi_app(), readiness.unready)
-    address = server.start(settings.serve.metrics_listen)
+    serve = settings.serve
+    tls = TlsFiles("serve.metrics_tls", serve.metrics_tls_cert_file, serve.metrics_tls_key_file)
+
+    def expires(expires_wall_ns: int) -> None:
+        metrics.certificate(seconds(expires_wall_ns - wall_ns()), "metrics")
+
+    server = StatusServer(
+        metrics.wsgi_app(),
+        readiness.unready,
+        password=metrics_password(serve),
+        tls=tls if tls.cert else None,
+        expires=expires,
+    )
+    address = server.start(serve.metrics_listen)
     stack.callback(server.close)
     return address

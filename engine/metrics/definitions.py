@@ -29,6 +29,7 @@ THUMBNAIL_OUTCOMES = ("hit", "miss", "not_modified", "missing", "busy", "damaged
 FEEDER_KINDS = ("feeder", "demuxer")
 REFUSED_REASONS = (
     "token_missing", "token_invalid", "token_ended", "role_too_low", "region_not_allowed", "not_in_region",
+    "rate_token", "rate_address", "rate_failed",
 )  # fmt: skip
 
 _REGION = Label("region", unknown_because="the registry decides which counties there are; at most 500, the rest: other")
@@ -331,7 +332,8 @@ METRICS = (
         "gauge",
         (),
         "seconds",
-        "Time until the certificate of serve.tls_cert_file expires, negative after that; +Inf without TLS.",
+        "Time until the first of the certificates of serve.tls_cert_file and serve.metrics_tls_cert_file expires, "
+        "negative after that; +Inf without TLS.",
     ),
     Metric(
         "patrol_token_remaining_seconds",
@@ -346,7 +348,8 @@ METRICS = (
         (Label("reason", REFUSED_REASONS),),
         "calls",
         "Calls refused to their callers; reason: no token, an unknown or ended one, its role, its region; "
-        "not_in_region: the call names what its region does not have. The audit log has who, and from where.",
+        "not_in_region: the call names what its region does not have; rate_*: more calls a second than "
+        "serve.*_calls_per_s_max allows. The audit log has who, and from where.",
     ),
     Metric("patrol_watchers", "gauge", (), "callers", "Callers that watch verdicts."),
     Metric(

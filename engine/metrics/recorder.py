@@ -26,6 +26,7 @@ class Metrics:
         self._series = Series(METRICS, {"patrol_build_info": {"version": version}})
         self.vitals = VitalsRecorder(self._series)
         self._camera_labels: set[tuple[str, str]] = set()
+        self._certificates_s: dict[str, float] = {}
         self.certificate(math.inf)
         self.tokens(math.inf)
         self.outages({})
@@ -168,9 +169,10 @@ class Metrics:
         sizes: dict[tuple[str, ...], float] = {(name,): size for name, size in resident_bytes.items()}
         self._series.replace("patrol_process_resident_memory_bytes", sizes)
 
-    def certificate(self, remaining_s: float) -> None:
-        """Set the seconds until the certificate expires; infinity if there is none."""
-        self._series.set("patrol_certificate_remaining_seconds", remaining_s)
+    def certificate(self, remaining_s: float, listener: str = "grpc") -> None:
+        """Set the seconds until the certificate of a listener expires; infinity if it has none."""
+        self._certificates_s[listener] = remaining_s
+        self._series.set("patrol_certificate_remaining_seconds", min(self._certificates_s.values()))
 
     def tokens(self, remaining_s: float) -> None:
         """Set the seconds until the first of the valid tokens expires; infinity if none ever does."""

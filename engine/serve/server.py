@@ -20,6 +20,7 @@ from engine.model.verdict import PublishedVerdict
 from engine.runtime.certificate import RELOAD_S, Certificate, TlsFiles, WatchedCertificate
 from engine.runtime.descriptors import connections_within
 from engine.serve.access.audit_trail import AuditTrail
+from engine.serve.access.call_limits import CallLimits
 from engine.serve.access.interceptor import CallInterceptor
 from engine.serve.access.rules import CHANGES, PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
@@ -160,7 +161,12 @@ class GrpcServer:
                 "make one with `patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
             )
         interceptor = CallInterceptor(
-            tokens, self._audit, self._scoped_hub, self._metrics, open_reflection=settings.reflection == "open"
+            tokens,
+            self._audit,
+            self._scoped_hub,
+            self._metrics,
+            CallLimits(settings),
+            open_reflection=settings.reflection == "open",
         )
         connections_max = connections_within(settings.connections_max)
         options = (*_OPTIONS, ("grpc.max_allowed_incoming_connections", connections_max))
@@ -241,7 +247,7 @@ class GrpcServer:
         settings = self._settings
         if not settings.tls_cert_file:
             return None
-        files = TlsFiles("serve", settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+        files = TlsFiles("serve.tls", settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
         watched = self._certificate = WatchedCertificate(files)
         offered = watched.current
 

@@ -15,6 +15,7 @@ from engine.model.access import ANONYMOUS, OUTCOME_PENDING, Actor, AuditEntry
 from engine.serve.access.audit_sums import Refused, RefusedSums, ShownSums, Viewer
 from engine.serve.access.tokens import TokenEndedError
 from engine.serve.port import AccessStore
+from engine.serve.status import TooManyCallsError
 
 NOT_IN_REGION = "not_in_region"
 """Why a call of a token with a region is refused if what it names is not in the region, whether it exists or not."""
@@ -114,6 +115,8 @@ class AuditTrail:
 def refusal_of(error: BaseException) -> str:
     """Return why a call was refused that ended with this error, as REFUSED_REASONS of the metrics has it; empty if it
     was not refused."""
+    if isinstance(error, TooManyCallsError):
+        return f"rate_{error.by}"
     reason = error.error_reason if isinstance(error, PatrolError) else ErrorReason.INTERNAL
     return reason.value.lower() if reason in _REFUSALS else ""
 
