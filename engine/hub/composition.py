@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from engine import __version__
-from engine.clock import monotonic_ns, seconds, wall_ns
+from engine.clock import monotonic_ns, wall_ns
 from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
@@ -34,6 +34,7 @@ from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
 from engine.hub.services.pictures import PictureService
 from engine.hub.state import HubState
+from engine.hub.status_listener import serve_status
 from engine.hub.storage_watch import StorageWatch
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
@@ -43,20 +44,18 @@ from engine.hub.webhook_addresses import is_refused
 from engine.interchange.regions import hebei
 from engine.ledger.operator_list import OperatorCase
 from engine.metrics import Metrics
-from engine.metrics.status_server import StatusServer
 from engine.model.findings import LoggedEvent
 from engine.model.packed.verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
 from engine.redact import redact_url
-from engine.runtime.certificate import TlsFiles
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
 from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.log import logger
-from engine.runtime.metrics_password import metrics_password
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
+from engine.serve.access.refusals import Refusals
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
@@ -133,7 +132,8 @@ def compose(
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
-    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics)
+    refusals = Refusals()
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, refusals)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage.writer, ledger, outlets, digests)
     report = partial(control.send, RELOADED)
@@ -148,7 +148,16 @@ def compose(
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
     grpc = GrpcServer(
-        settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact_url, own_socket, readiness.unready
+        settings.serve,
+        port,
+        access,
+        outlets.watch,
+        ledger.watch,
+        metrics,
+        redact_url,
+        own_socket,
+        readiness.unready,
+        refusals,
     )
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
@@ -160,9 +169,9 @@ def compose(
         for warning in configuration.warnings():
             logger().warning("configuration", detail=warning)
 
-    loop = HubLoop(sockets, state, gateways, metrics, begin)
+    loop = HubLoop(sockets, state, gateways, metrics, begin, refusals)
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
-    status_address = _serve_status(settings, metrics, readiness, stack)
+    status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
     control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
@@ -328,25 +337,3 @@ def _apply(
         ledger.sender.configure(settings.notices)
 
     return apply
-
-
-def _serve_status(settings: Settings, metrics: Metrics, readiness: Readiness, stack: contextlib.ExitStack) -> str:
-    """Return the address of metrics and health; empty if they are not served."""
-    if not settings.serve.metrics_listen:
-        return ""
-    serve = settings.serve
-    tls = TlsFiles("serve.metrics_tls", serve.metrics_tls_cert_file, serve.metrics_tls_key_file)
-
-    def expires(expires_wall_ns: int) -> None:
-        metrics.certificate(seconds(expires_wall_ns - wall_ns()), "metrics")
-
-    server = StatusServer(
-        metrics.wsgi_app(),
-        readiness.unready,
-        password=metrics_password(serve),
-        tls=tls if tls.cert else None,
-        expires=expires,
-    )
-    address = server.start(serve.metrics_listen)
-    stack.callback(server.close)
-    return address

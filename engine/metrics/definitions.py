@@ -32,6 +32,8 @@ REFUSED_REASONS = (
     "rate_token", "rate_address", "rate_failed",
 )  # fmt: skip
 
+HANDSHAKE_LISTENERS = ("grpc", "metrics", "intake")
+
 _REGION = Label("region", unknown_because="the registry decides which counties there are; at most 500, the rest: other")
 _ENDPOINT = Label("endpoint", unknown_because="the configuration names the endpoints; each is shown once it is read")
 _STAGE = Label("stage", STAGES)
@@ -350,6 +352,22 @@ METRICS = (
         "Calls refused to their callers; reason: no token, an unknown or ended one, its role, its region; "
         "not_in_region: the call names what its region does not have; rate_*: more calls a second than "
         "serve.*_calls_per_s_max allows. The audit log has who, and from where.",
+    ),
+    Metric(
+        "patrol_handshakes_failed_total",
+        "counter",
+        (Label("listener", HANDSHAKE_LISTENERS),),
+        "connections",
+        "Connections that failed in their handshake: no TLS or no CURVE, or a certificate or a key of ours that is not "
+        "the right one. Those that were only broken off count at the intake alone, where they look the same; keys of "
+        "gateways that are not known do not count.",
+    ),
+    Metric(
+        "patrol_scrapes_refused_total",
+        "counter",
+        (Label("reason", ("password_missing", "password_wrong")),),
+        "scrapes",
+        "Requests for /metrics of serve.metrics_listen that were refused for want of the password.",
     ),
     Metric("patrol_watchers", "gauge", (), "callers", "Callers that watch verdicts."),
     Metric(

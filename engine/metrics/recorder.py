@@ -249,6 +249,14 @@ class Metrics:
         """Count a call that was refused, by REFUSED_REASONS."""
         self._series.increase("patrol_calls_refused_total", reason)
 
+    def handshakes_failed(self, listener: str, number: int) -> None:
+        """Count connections that failed in their handshake, by HANDSHAKE_LISTENERS."""
+        self._series.increase("patrol_handshakes_failed_total", listener, by=number)
+
+    def scrape_refused(self, reason: str) -> None:
+        """Count a scrape that was refused: password_missing or password_wrong."""
+        self._series.increase("patrol_scrapes_refused_total", reason)
+
     def render(self) -> bytes:
         """Return the text that a scrape gets."""
         return self._series.render()

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zmq
 import zmq.auth
@@ -24,15 +25,25 @@ FRAMES_MAX = 8
 _QUEUE_MESSAGES_MAX = 4096
 _GATEWAY_MESSAGES_MAX = 16
 _LARGE_BYTES = 65_536
+_EVENTS_MAX = 1000
+"""Events of a monitor that wait; libzmq drops those beyond."""
 _USER_ID = "User-Id"
 """The property of a message that holds its sender's key: pyzmq's authenticator sets it, and no peer can."""
 
 
 class Channel:
-    """One socket. No call blocks. `keyed`: it has CURVE, and every message tells whose it is."""
+    """One socket. No call blocks. `keyed`: it has CURVE, and every message tells whose it is. `monitor`: tells of
+    handshakes that failed."""
 
-    def __init__(self, socket: "zmq.Socket[bytes]", routed: bool, keyed: bool = False) -> None:
+    def __init__(
+        self,
+        socket: "zmq.Socket[bytes]",
+        routed: bool,
+        keyed: bool = False,
+        monitor: "zmq.Socket[bytes] | None" = None,
+    ) -> None:
         self._socket = socket
+        self._monitor = monitor
         self._routed = routed
         self._keyed = keyed
         self.lost_sends = 0
@@ -69,6 +80,19 @@ class Channel:
             return False
         return True
 
+    def drain_failed_handshakes(self) -> int:
+        """Return how many connections since the last call ended in their handshake: they spoke no CURVE, had a wrong
+        key of ours, or were broken off, which is what a client may do that notices first that CURVE is spoken here.
+        libzmq does not tell from where."""
+        number = 0
+        while self._monitor is not None and number < _EVENTS_MAX:
+            try:
+                self._monitor.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            number += 1
+        return number
+
     @property
     def socket(self) -> "zmq.Socket[bytes]":
         """For a Poller of this module only."""
@@ -86,17 +110,33 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Keys of an intake with CURVE. `admits(key)`: whether a gateway with this public key, in Z85, may connect.
+    """Keys of an intake with CURVE. `admits(key, address)`: whether a gateway with this public key, in Z85, may connect
+    from there.
 
     A thread of pyzmq calls it at each handshake.
     """
 
     secret_file: Path
-    admits: Callable[[str], bool]
+    admits: Callable[[str, str], bool]
+
+
+class _Authenticator(ThreadAuthenticator):
+    """Answers libzmq's questions about keys, one after the other, in a thread. pyzmq's own does not tell addresses."""
+
+    def __init__(self, context: "zmq.Context[Any]", admits: Callable[[str, str], bool]) -> None:
+        super().__init__(context)
+        self._admits = admits
+        self._address = ""
+        self.configure_curve_callback(domain="*", credentials_provider=self)
+
+    async def handle_zap_message(self, msg: list[bytes]) -> None:
+        """Answer one question; its fourth frame is the address of who connects."""
+        self._address = msg[3].decode(errors="replace") if len(msg) > 3 else ""
+        await super().handle_zap_message(msg)
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Answer pyzmq's authenticator, which calls a method of this name."""
-        return self.admits(key.decode("ascii"))
+        return self._admits(key.decode("ascii"), self._address)
 
 
 class Poller:
@@ -163,7 +203,10 @@ class Transport:
         if curve is not None:
             self._secure(socket, curve)
         _bind(socket, address)
-        return Channel(socket, routed=False, keyed=curve is not None), socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        events = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+        monitor = socket.get_monitor_socket(events) if curve is not None else None
+        channel = Channel(socket, routed=False, keyed=curve is not None, monitor=monitor)
+        return channel, socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
         """Connect a gateway's end; benchmarks and tests use it."""
@@ -197,9 +240,8 @@ class Transport:
                 f"intake.curve_secret_file = {str(curve.secret_file)!r}: holds no secret key; give the file that ends "
                 "in .key_secret"
             )
-        self._authenticator = ThreadAuthenticator(self._context)
+        self._authenticator = _Authenticator(self._context, curve.admits)
         self._authenticator.start()
-        self._authenticator.configure_curve_callback(domain="*", credentials_provider=curve)
         socket.curve_server = True
         socket.curve_publickey = public
         socket.curve_secretkey = secret

@@ -22,6 +22,7 @@ from engine.runtime.descriptors import connections_within
 from engine.serve.access.audit_trail import AuditTrail
 from engine.serve.access.call_limits import CallLimits
 from engine.serve.access.interceptor import CallInterceptor
+from engine.serve.access.refusals import Refusals
 from engine.serve.access.rules import CHANGES, PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import REFRESH_S, TokenCache
@@ -67,7 +68,8 @@ class GrpcServer:
     """The server: start, report readiness, stop.
 
     `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
-    reaches its folder. `unready`: returns why the engine cannot do its work; called once a second.
+    reaches its folder. `unready`: returns why the engine cannot do its work; called once a second. `refusals`: what is
+    refused elsewhere than in a call, for the audit log.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class GrpcServer:
         redact: Callable[[str], str],
         own_socket: Path | None = None,
         unready: Callable[[], Sequence[str]] = tuple,
+        refusals: Refusals | None = None,
     ) -> None:
         self._settings = settings
         self._hub = hub
@@ -90,7 +93,8 @@ class GrpcServer:
         self._metrics = metrics
         self._redact = redact
         self._own_socket = own_socket
-        self._audit = AuditTrail(access, metrics)
+        self._refusals = refusals or Refusals()
+        self._audit = AuditTrail(access, metrics, self._refusals)
         self._health = HealthReporter(("", *SERVICES), unready)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)

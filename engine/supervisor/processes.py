@@ -87,7 +87,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             process_group=0,
-            env=child_environment(os.environ),
+            env=child_environment(os.environ, serves_grpc=self.role == "hub"),
         )
         theirs.close()
         os.close(log)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -48,9 +49,10 @@ def build_app(
     metrics: WebMetrics,
     closing: "asyncio.Future[None]",
     password: MetricsPassword | None = None,
+    refused: Callable[[str, str], None] = lambda _, __: None,
 ) -> ASGIApp:
     """Return the application. `serve.metrics_public`: whether everybody may read its metrics too. `password`: if there
-    is one, those who know it may, and nobody else.
+    is one, those who know it may, and nobody else. `refused(reason, host)`: is told of the others.
 
     `closing`: done when the process stops; streams end then.
     """
@@ -64,7 +66,9 @@ def build_app(
     async def show_metrics(request: Request) -> Response:
         peer = request.client.host if request.client else ""
         if password is not None:
-            if not password.admits(request.headers.get("authorization", "")):
+            authorization = request.headers.get("authorization", "")
+            if not password.admits(authorization):
+                refused("password_wrong" if authorization else "password_missing", peer)
                 return await error_response(request, _metrics_password_wanted())
         elif not serve.metrics_public and not admission.is_trusted(peer, request.headers):
             return await error_response(request, _metrics_refused())

@@ -25,6 +25,7 @@ from engine.runtime.metrics_password import MetricsPassword, metrics_password
 from engine.web.app import build_app
 from engine.web.channel import EngineChannel
 from engine.web.connections import BoundedProtocol, Loop
+from engine.web.refused_callers import RefusedCallers
 
 EXIT_CANNOT_RUN = 2
 _HEADER_BYTES_MAX = 64 * 1024
@@ -120,7 +121,8 @@ async def _serve(
     closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     metrics = WebMetrics()
     password = metrics_password(settings.serve)
-    app = build_app(web, settings.serve, channel, metrics, closing, password)
+    refused = RefusedCallers(channel, metrics)
+    app = build_app(web, settings.serve, channel, metrics, closing, password, refused.scrape)
     connections_max = connections_within(web.connections_max)
     protocol: Any = partial(BoundedProtocol, {}, connections_max, partial(metrics.refused, "connections"))
     options: dict[str, Any] = {}
@@ -150,7 +152,11 @@ async def _serve(
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"web.tls_*_file: {error}; give readable PEM files that belong together") from error
     server = _Server(config)
-    reload = asyncio.create_task(_reload(password, certificate, files, config.ssl))
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, Loop):
+        loop.handshakes_max, loop.handshake_failed = connections_max, refused.handshake
+    upkeep = (_reload(password, certificate, files, config.ssl), refused.keep_telling())
+    tasks = [asyncio.create_task(task) for task in upkeep]
 
     def stop() -> None:
         if not closing.done():
@@ -164,7 +170,8 @@ async def _serve(
     try:
         await server.serve(sockets=[listener])
     finally:
-        reload.cancel()
+        for task in tasks:
+            task.cancel()
         await channel.close()
 
 

@@ -13,6 +13,7 @@ from engine.errors import ErrorReason, PatrolError, StoreError
 from engine.metrics import Metrics
 from engine.model.access import ANONYMOUS, OUTCOME_PENDING, Actor, AuditEntry
 from engine.serve.access.audit_sums import Refused, RefusedSums, ShownSums, Viewer
+from engine.serve.access.refusals import HANDSHAKE, SCRAPE, WEB_CONNECT, Refusals
 from engine.serve.access.tokens import TokenEndedError
 from engine.serve.port import AccessStore
 from engine.serve.status import TooManyCallsError
@@ -29,15 +30,19 @@ _REFUSALS = (
 _EACH_S = 1.0
 _PEER_CHARS_MAX = 64
 _SUBJECT_CHARS_MAX = 400
+_NUMBER_CHARS_MAX = 9
+_REASON_CHARS_MAX = 40
 
 
 class AuditTrail:
-    """The audit log of one server. For its event loop."""
+    """The audit log of one server. For its event loop. `refusals`: what is refused elsewhere than in a call."""
 
-    def __init__(self, store: AccessStore, metrics: Metrics) -> None:
+    def __init__(self, store: AccessStore, metrics: Metrics, refusals: Refusals) -> None:
         self._store = store
         self._metrics = metrics
+        self._refusals = refusals
         self._refused = RefusedSums()
+        self._refused_elsewhere = RefusedSums()
         self._shown = ShownSums()
 
     async def begin(self, actor: Actor, method: str, subject: str, peer: str) -> int:
@@ -83,6 +88,13 @@ class AuditTrail:
             resource = f"{subject[:_SUBJECT_CHARS_MAX]} ({reason})".strip()
             await self._note(AuditEntry(wall_ns(), kind.actor, method, resource, outcome, peer[:_PEER_CHARS_MAX]))
 
+    def refused_by_gateway(self, told: str) -> None:
+        """Note what the HTTP gateway tells of callers whom it refused, as REFUSED_METADATA has it."""
+        number, reason, host = (*told.split(" ", 2), "", "")[:3]
+        if number.isdecimal() and len(number) <= _NUMBER_CHARS_MAX:
+            method = WEB_CONNECT if reason == HANDSHAKE else SCRAPE
+            self._refusals.add(method, reason[:_REASON_CHARS_MAX], host=host[:_PEER_CHARS_MAX], number=int(number))
+
     async def shown(self, actor: Actor, method: str, names: list[str], peer: str) -> None:
         """Write which pictures a caller was shown, within ten seconds."""
         viewer = Viewer(actor, method, host_of_peer(peer))
@@ -96,10 +108,15 @@ class AuditTrail:
             await self.flush(monotonic_ns())
 
     async def flush(self, now_ns: int | None = None) -> None:
-        """Write the sums whose time is over; None: all of them."""
-        for kind, more in self._refused.drain(now_ns):
+        """Write what was refused elsewhere, and the sums whose time is over; None: all of them."""
+        at_ns = monotonic_ns() if now_ns is None else now_ns
+        for refused in self._refusals.drain():
+            if self._refused_elsewhere.is_first(refused.kind, at_ns, refused.number):
+                resource = f"{refused.subject[:_SUBJECT_CHARS_MAX]} ({refused.kind.reason})".strip()
+                await self._note(_refused_entry(refused.kind, resource))
+        for kind, more in (*self._refused.drain(now_ns), *self._refused_elsewhere.drain(now_ns)):
             resource = f"{more} more within a minute ({kind.reason})"
-            await self._note(AuditEntry(wall_ns(), kind.actor, kind.method, resource, kind.outcome, kind.host))
+            await self._note(_refused_entry(kind, resource))
         for viewer, line in self._shown.drain(now_ns):
             await self._note(_shown_entry(viewer, line))
 
@@ -132,6 +149,10 @@ def host_of_peer(peer: str) -> str:
     if address.startswith(("ipv4:", "ipv6:")):
         address = address.rpartition(":")[0]
     return f"{address}{blank}{way}"[:_PEER_CHARS_MAX]
+
+
+def _refused_entry(kind: Refused, resource: str) -> AuditEntry:
+    return AuditEntry(wall_ns(), kind.actor, kind.method, resource, kind.outcome, kind.host)
 
 
 def _shown_entry(viewer: Viewer, line: str) -> AuditEntry:

@@ -18,7 +18,7 @@ from grpc_status import rpc_status
 from engine.clock import monotonic_ns
 from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, PatrolError, UnauthenticatedError
 from engine.metrics import Metrics
-from engine.model.access import PEER_METADATA, Actor
+from engine.model.access import PEER_METADATA, REFUSED_METADATA, Actor
 from engine.serve.access import request_fields
 from engine.serve.access.audit_subject import subject_of
 from engine.serve.access.audit_trail import NOT_IN_REGION, AuditTrail, actor_of, refusal_of
@@ -138,6 +138,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """Wrap a method of the health service, which needs no token."""
 
         async def serve(request: Any, context: Context) -> Any:
+            if (told := _own_metadata(context, REFUSED_METADATA)) is not None:
+                self._audit.refused_by_gateway(told)
             await self._admit(path, context, needs_token=False)
             return await (handler.unary_stream or handler.unary_unary)(request, context)
 
@@ -314,9 +316,14 @@ class _Method:
 def _peer(context: Context) -> str:
     """Return the caller's address. On the engine's own socket only the gateway calls, and says for whom."""
     peer: str = context.peer()
-    if peer.startswith("unix:"):
-        return next((str(value) for key, value in context.invocation_metadata() or () if key == PEER_METADATA), peer)
-    return peer
+    return _own_metadata(context, PEER_METADATA) or peer
+
+
+def _own_metadata(context: Context, name: str) -> str | None:
+    """Return what the HTTP gateway says of its caller under this name; None if it says nothing, or another calls."""
+    if not context.peer().startswith("unix:"):
+        return None
+    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), None)
 
 
 def _serialized(reply: Any) -> bytes:
