@@ -33,6 +33,7 @@ def cross_key_errors(settings: Settings) -> list[str]:
         *_ledger(settings),
         *_notices(settings),
         *_record(settings),
+        *_trace(settings),
     ]
 
 
@@ -194,6 +195,30 @@ def _record(settings: Settings) -> Iterator[str]:
         yield "record.key_file, record.key_command: both are given; give one of them"
     if record.key_command and not record.key_command[0]:
         yield "record.key_command: its first entry is empty; give the path of a program"
+
+
+def _trace(settings: Settings) -> Iterator[str]:
+    trace = settings.trace
+    if trace.headers_file and trace.headers_env:
+        yield "trace.headers_file, trace.headers_env: both are given; give one of them"
+    if not trace.endpoint:
+        return
+    shown_url = redact(trace.endpoint)
+    try:
+        parts = urlsplit(trace.endpoint)
+        usable = bool(parts.hostname) and parts.port != 0 and parts.scheme in ("http", "https")
+    except ValueError:
+        usable = False
+    if not usable or not trace.endpoint.isprintable() or parts.username or parts.password:
+        yield (
+            f"trace.endpoint = {shown_url!r}: allowed: a URL like https://collector.example:4318/v1/traces, without a "
+            "password; put secrets into trace.headers_file"
+        )
+    elif parts.scheme == "http" and (trace.headers_file or trace.headers_env) and not is_loopback(parts.hostname or ""):
+        yield (
+            f"trace.endpoint = {shown_url!r}: over http to another machine, everybody on the way can read the headers; "
+            "give an https URL, or leave them out"
+        )
 
 
 def _notices(settings: Settings) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
@@ -12,6 +13,7 @@ from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import Settings
+from engine.config.trace import TraceSettings
 from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
@@ -39,6 +41,7 @@ from engine.hub.storage_watch import StorageWatch
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.verdict_log import VerdictLog
+from engine.hub.visiting.visit_traces import VisitTraces
 from engine.hub.visiting.visits import Visits
 from engine.hub.webhook_addresses import is_refused
 from engine.interchange.regions import hebei
@@ -63,6 +66,9 @@ from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.pauses import delete_pause
 from engine.storage.db.store import Store
 from engine.storage.writer.writer import Writer
+
+if TYPE_CHECKING:
+    from engine.runtime.otlp import OtlpExporter
 
 _GRPC_GRACE_S = 1.0
 
@@ -118,6 +124,8 @@ def compose(
     """
     metrics = Metrics(version=__version__)
     metrics.vitals.restarts(restarts)
+    exporter = _exporter(settings.trace, metrics, stack)
+    traces = None if exporter is None else VisitTraces(settings.trace.visit_ratio, exporter.emit)
     sockets, keys, intake_address = _open_sockets(settings, run_dir, control, stack)
     storage = open_storage(settings, calendar, metrics, stack, create=not again)
     memory = _load(storage.store, settings.ledger)
@@ -125,10 +133,10 @@ def compose(
     ledger = _ledger(settings, storage, memory, calls, metrics, stack)
     outlets = _outlets(settings, calendar, storage, memory, ledger, metrics)
 
-    visits = _visits(settings, calendar, sockets, storage, memory, metrics)
+    visits = _visits(settings, calendar, sockets, storage, memory, metrics, traces)
     workers = WorkerPool(settings.intake, sockets.work, metrics)
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
-    pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics)
+    pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
@@ -158,6 +166,7 @@ def compose(
         own_socket,
         readiness.unready,
         refusals,
+        None if exporter is None else exporter.emit_call,
     )
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
@@ -300,15 +309,33 @@ def _outlets(
     return Outlets(kpis, notices, memory.catalog, verdict_log, watch, ledger.publisher)
 
 
+def _exporter(settings: TraceSettings, metrics: Metrics, stack: contextlib.ExitStack) -> "OtlpExporter | None":
+    """Return what sends spans; None without traces, and then nothing of OpenTelemetry is loaded."""
+    if not settings.endpoint:
+        return None
+    from engine.runtime.otlp import OtlpExporter
+
+    exporter = OtlpExporter(settings, __version__, metrics.spans)
+    exporter.start()
+    stack.callback(exporter.close)
+    return exporter
+
+
 def _visits(
-    settings: Settings, calendar: Calendar, sockets: Sockets, storage: Storage, memory: _Memory, metrics: Metrics
+    settings: Settings,
+    calendar: Calendar,
+    sockets: Sockets,
+    storage: Storage,
+    memory: _Memory,
+    metrics: Metrics,
+    traces: VisitTraces | None,
 ) -> Visits:
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
 
     def forget(pause: Pause) -> None:
         storage.writer.transact(delete_pause(pause))
 
-    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget)
+    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, traces)
     for pause in storage.store.pauses.all():
         visits.pause(pause, monotonic_ns())
     return visits

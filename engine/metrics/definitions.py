@@ -1,5 +1,6 @@
 """Defines every metric of the engine. No camera is ever a label. Pure."""
 
+from engine.metrics.listeners import LISTENER_METRICS
 from engine.metrics.metric import Label, Metric
 from engine.metrics.vitals import PROCESS_ENDS, VITAL_METRICS
 from engine.model.findings import FindingState, Level, Step
@@ -31,8 +32,6 @@ REFUSED_REASONS = (
     "token_missing", "token_invalid", "token_ended", "role_too_low", "region_not_allowed", "not_in_region",
     "rate_token", "rate_address", "rate_failed",
 )  # fmt: skip
-
-HANDSHAKE_LISTENERS = ("grpc", "metrics", "intake")
 
 _REGION = Label("region", unknown_because="the registry decides which counties there are; at most 500, the rest: other")
 _ENDPOINT = Label("endpoint", unknown_because="the configuration names the endpoints; each is shown once it is read")
@@ -353,22 +352,6 @@ METRICS = (
         "not_in_region: the call names what its region does not have; rate_*: more calls a second than "
         "serve.*_calls_per_s_max allows. The audit log has who, and from where.",
     ),
-    Metric(
-        "patrol_handshakes_failed_total",
-        "counter",
-        (Label("listener", HANDSHAKE_LISTENERS),),
-        "connections",
-        "Connections that failed in their handshake: no TLS or no CURVE, or a certificate or a key of ours that is not "
-        "the right one. Those that were only broken off count at the intake alone, where they look the same; keys of "
-        "gateways that are not known do not count.",
-    ),
-    Metric(
-        "patrol_scrapes_refused_total",
-        "counter",
-        (Label("reason", ("password_missing", "password_wrong")),),
-        "scrapes",
-        "Requests for /metrics of serve.metrics_listen that were refused for want of the password.",
-    ),
     Metric("patrol_watchers", "gauge", (), "callers", "Callers that watch verdicts."),
     Metric(
         "patrol_rpc_seconds",
@@ -380,5 +363,6 @@ METRICS = (
         "seconds",
         "gRPC calls by method and status.",
     ),
+    *LISTENER_METRICS,
     *VITAL_METRICS,
 )

@@ -257,6 +257,10 @@ class Metrics:
         """Count a scrape that was refused: password_missing or password_wrong."""
         self._series.increase("patrol_scrapes_refused_total", reason)
 
+    def spans(self, outcome: str, number: int) -> None:
+        """Count spans, by SPAN_OUTCOMES."""
+        self._series.increase("patrol_trace_spans_total", outcome, by=number)
+
     def render(self) -> bytes:
         """Return the text that a scrape gets."""
         return self._series.render()

@@ -16,6 +16,7 @@ from engine.errors import ConfigError, ListenError, PatrolError
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
+from engine.model.trace import Span
 from engine.model.verdict import PublishedVerdict
 from engine.runtime.certificate import RELOAD_S, Certificate, TlsFiles, WatchedCertificate
 from engine.runtime.descriptors import connections_within
@@ -69,7 +70,7 @@ class GrpcServer:
 
     `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
     reaches its folder. `unready`: returns why the engine cannot do its work; called once a second. `refusals`: what is
-    refused elsewhere than in a call, for the audit log.
+    refused elsewhere than in a call, for the audit log. `trace`: as of CallInterceptor.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class GrpcServer:
         own_socket: Path | None = None,
         unready: Callable[[], Sequence[str]] = tuple,
         refusals: Refusals | None = None,
+        trace: Callable[[Span, str], None] | None = None,
     ) -> None:
+        self._trace = trace
         self._settings = settings
         self._hub = hub
         self._access = access
@@ -170,6 +173,7 @@ class GrpcServer:
             self._scoped_hub,
             self._metrics,
             CallLimits(settings),
+            self._trace,
             open_reflection=settings.reflection == "open",
         )
         connections_max = connections_within(settings.connections_max)

@@ -19,6 +19,7 @@ from engine.config.web import WebSettings
 from engine.errors import InvalidArgumentError
 from engine.metrics.web import WebMetrics
 from engine.model.access import CALLER_METADATA, PEER_METADATA
+from engine.model.trace import TRACEPARENT
 from engine.web.admission import Admission, peer_text
 from engine.web.channel import EngineChannel
 from engine.web.errors import HTTP_STATUS, HttpError, invalid, refusal
@@ -39,6 +40,7 @@ _THREAD_BYTES = 64 * 1024
 """A body or reply that is larger is read or written in a thread, so that others are answered meanwhile."""
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNIT_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_TRACEPARENT_CHARS_MAX = 100
 LABEL = "patrol_route"
 """Where a request's scope has the name of its call, for metrics and log."""
 
@@ -136,6 +138,8 @@ class Gateway:
                     if error.http == HTTP_STATUS["RESOURCE_EXHAUSTED"]:
                         raise
             self._admission.check_anonymous(host, request.headers)
+        if traceparent := request.headers.get(TRACEPARENT, ""):
+            metadata.append((TRACEPARENT, traceparent[:_TRACEPARENT_CHARS_MAX]))
         return [*metadata, ("authorization", f"Bearer {token.strip()}")] if has_token else metadata
 
     @contextmanager

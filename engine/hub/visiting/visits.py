@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.clock import NS_PER_S, ns, seconds
+from engine.clock import NS_PER_S, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
@@ -11,6 +11,7 @@ from engine.feed.fallback import fallback_order
 from engine.hub.registry import Registry
 from engine.hub.visiting.camera_plan import plan_of, site_of
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
+from engine.hub.visiting.visit_traces import VisitTraces
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe
@@ -59,6 +60,9 @@ from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
 _CLOCK_JUMP_NS = NS_PER_S
+_EXPIRED = "expired"
+_NO_VERDICT = (*NOT_JUDGED, _EXPIRED)
+"""Outcomes of visits that are not judged."""
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
 
@@ -67,6 +71,7 @@ class Visits:
     """The scheduler with the pool of feeders. For the hub's thread.
 
     `send` sends a message to a feeder and returns whether it was taken. `on_pause_ended` is called with an ended pause.
+    `traces`: None without traces.
     """
 
     def __init__(
@@ -77,7 +82,9 @@ class Visits:
         send: Callable[[Sequence[wire.Frame], bytes], bool],
         metrics: Metrics,
         on_pause_ended: Callable[[Pause], None] = lambda _: None,
+        traces: VisitTraces | None = None,
     ) -> None:
+        self._traces = traces
         self._settings = settings
         self._registry = registry
         self._scheduler = scheduler
@@ -293,13 +300,16 @@ class Visits:
         self._metrics.lag(action.camera_class.label, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
-        self._feeders.enqueue(VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url)))
+        order = VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, route(camera.url))
+        self._feeders.enqueue(order)
+        if self._traces is not None:
+            self._traces.ordered(order, camera, wall_ns())
 
     def _expire(self, action: VisitExpired) -> None:
         """End a visit that the scheduler gave up: no feeder answered within its deadline and grace."""
         order = self._feeders.end(action.visit_id) or self._feeders.drop_waiting(action.visit_id)
         if order is not None:
-            self._observe(order, VisitTimings(), "expired")
+            self._observe(order, VisitTimings(), _EXPIRED)
             logger().warning("visit expired unanswered", camera_id=action.camera_id, visit_id=action.visit_id)
 
     def _place(self, now_ns: int) -> None:
@@ -315,6 +325,10 @@ class Visits:
             self._fallbacks.discard(order.visit_id)
             self._metrics.fallback(outcome)
         self._metrics.visit_ended(order.via, outcome)
+        if self._traces is not None:
+            self._traces.visited(order.visit_id, timings, outcome, wall_ns())
+            if outcome in _NO_VERDICT:
+                self._traces.ended(order.visit_id, outcome, wall_ns())
         for stage, duration_ns in (
             ("connect", timings.connect_ns),
             ("keyframe_wait", timings.keyframe_ns),

@@ -15,10 +15,11 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from engine.clock import monotonic_ns
+from engine.clock import monotonic_ns, wall_ns
 from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, PatrolError, UnauthenticatedError
 from engine.metrics import Metrics
 from engine.model.access import PEER_METADATA, REFUSED_METADATA, Actor
+from engine.model.trace import TRACEPARENT, Span
 from engine.serve.access import request_fields
 from engine.serve.access.audit_subject import subject_of
 from engine.serve.access.audit_trail import NOT_IN_REGION, AuditTrail, actor_of, refusal_of
@@ -56,7 +57,8 @@ class Call:
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every method. `scoped_hub(actor)`: the hub as the actor may see it. `limits`: how often who may call.
-    `open_reflection`: reflection needs no token."""
+    `trace(span, traceparent)`: is given the span of each call, and the caller's place in its own trace; None without
+    traces. `open_reflection`: reflection needs no token."""
 
     def __init__(
         self,
@@ -65,10 +67,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         scoped_hub: Callable[[Actor], ScopedHub],
         metrics: Metrics,
         limits: CallLimits,
+        trace: Callable[[Span, str], None] | None = None,
         open_reflection: bool = False,
     ) -> None:
         self._tokens = tokens
         self._limits = limits
+        self._trace = trace
         self._audit = audit
         self._scoped_hub = scoped_hub
         self._metrics = metrics
@@ -220,8 +224,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         Yields the call, and the digest of the caller's token. Errors end the call with a status.
         """
-        began_s = time.perf_counter()
+        began_s, began_wall_ns = time.perf_counter(), wall_ns()
         call: Call | None = None
+        actor: Actor | None = None
         outcome = "OK"
         try:
             actor, digest = self._authenticate(context)
@@ -242,6 +247,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             await context.abort_with_status(rpc_status.to_status(status_of(error, method.name)))
         finally:
             self._metrics.rpc(f"/{method.name}", outcome, time.perf_counter() - began_s)
+            if self._trace is not None:
+                parent = "" if actor is None else _metadata(context, TRACEPARENT)
+                self._trace(_span(method.name, actor, outcome, began_wall_ns), parent)
             await self._note(method, call, outcome)
 
     def _authorise(self, method: "_Method", call: Call) -> None:
@@ -324,6 +332,19 @@ def _own_metadata(context: Context, name: str) -> str | None:
     if not context.peer().startswith("unix:"):
         return None
     return next((str(value) for key, value in context.invocation_metadata() or () if key == name), None)
+
+
+def _metadata(context: Context, name: str) -> str:
+    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), "")
+
+
+def _span(method: str, actor: Actor | None, outcome: str, began_wall_ns: int) -> Span:
+    service, _, name = method.partition("/")
+    facts = {"rpc.system": "grpc", "rpc.service": f"patrol.v1.{service}", "rpc.method": name, "patrol.code": outcome}
+    if actor is not None:
+        facts["patrol.actor"] = actor.name
+    error = "" if outcome in ("OK", "CANCELLED") else outcome
+    return Span(f"patrol.v1.{method}", began_wall_ns, wall_ns(), facts, error)
 
 
 def _serialized(reply: Any) -> bytes:
