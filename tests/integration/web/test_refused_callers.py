@@ -40,7 +40,7 @@ def attempt(address: str) -> bytes:
 
 def test_a_flood_of_plain_text_is_a_few_lines_and_keeps_nobody_away(tmp_path: Path) -> None:
     pem, _ = certificate(tmp_path)
-    tls = {"tls_cert_file": str(pem), "tls_key_file": str(tmp_path / "key.pem")}
+    tls: dict[str, Any] = {"tls_cert_file": str(pem), "tls_key_file": str(tmp_path / "key.pem")}
     store = Store.open(f"sqlite:///{tmp_path}/patrol.db")
     with serving(tmp_path, hub=FakeHub(store), own_socket=tmp_path / "api") as served:
         with gateway(f"unix:{tmp_path / 'api'}", **tls) as address, opened(address, 100):
@@ -61,7 +61,7 @@ def test_a_flood_of_plain_text_is_a_few_lines_and_keeps_nobody_away(tmp_path: Pa
 
 def test_silent_connections_in_the_handshake_make_room(tmp_path: Path) -> None:
     pem, _ = certificate(tmp_path)
-    tls = {"tls_cert_file": str(pem), "tls_key_file": str(tmp_path / "key.pem")}
+    tls: dict[str, Any] = {"tls_cert_file": str(pem), "tls_key_file": str(tmp_path / "key.pem")}
     with (
         serving(tmp_path) as served,
         gateway(served.address, connections_max=20, **tls) as address,
