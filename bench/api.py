@@ -306,6 +306,7 @@ evidence_dir = "{folder}/evidence"
 quarantine_dir = "{folder}/quarantine"
 [serve]
 grpc_listen = "{address}"
+address_calls_per_s_max = 0
 metrics_listen = ""
 [web]
 enabled = false

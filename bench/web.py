@@ -165,7 +165,7 @@ def _settings(folder: Path) -> Settings:
         intake=IntakeSettings(listen=""),
         worker=WorkerSettings(count=1),
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/evidence"),
-        serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen=""),
+        serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="", address_calls_per_s_max=0),
         web=WebSettings(listen="127.0.0.1:0"),
         log=LogSettings(level="error"),
     )

@@ -1,12 +1,14 @@
 """A gRPC channel to an engine: makes calls and streams, and turns their errors into CallError."""
 
 import os
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -121,12 +123,22 @@ class Channel:
     def call(self, method: Callable[..., Any], request: Any, timeout_s: float | None = None) -> Any:
         """Make a call and return its reply. Raises CallError.
 
-        `request`: a message, or an iterator of messages if the method takes a stream.
+        `request`: a message, or an iterator of messages if the method takes a stream. A message that the engine refuses
+        because calls come too fast is sent again when it says, within the timeout: a loop over many cameras slows down
+        instead of failing.
         """
-        try:
-            return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise self._error(error) from error
+        give_up_s = time.monotonic() + (timeout_s or self._timeout_s)
+        while True:
+            left_s = max(0.0, give_up_s - time.monotonic())
+            try:
+                return method(request, timeout=left_s, metadata=self._metadata)
+            except grpc.RpcError as error:
+                failure = self._error(error)
+                too_fast = failure.reason == ErrorReason.RATE_LIMIT_EXCEEDED and isinstance(request, Message)
+                wait_s = failure.retry_s or 0.0
+                if not too_fast or time.monotonic() + wait_s >= give_up_s:
+                    raise failure from error
+            time.sleep(wait_s)
 
     def stream(
         self, method: Callable[..., Any], request: Any, timeout_s: float | None = None

@@ -33,6 +33,7 @@ def cross_key_errors(settings: Settings) -> list[str]:
         *_ledger(settings),
         *_notices(settings),
         *_record(settings),
+        *_trace(settings),
     ]
 
 
@@ -98,6 +99,10 @@ def _listeners(settings: Settings) -> Iterator[str]:
         yield "serve.tls_cert_file, serve.tls_key_file: one without the other; give both or neither"
     if serve.tls_client_ca_file and not serve.tls_cert_file:
         yield "serve.tls_client_ca_file: without serve.tls_cert_file there is no TLS; give that too, or neither"
+    if bool(serve.metrics_tls_cert_file) != bool(serve.metrics_tls_key_file):
+        yield "serve.metrics_tls_cert_file, serve.metrics_tls_key_file: one without the other; give both or neither"
+    if serve.metrics_password_file and serve.metrics_password_env:
+        yield "serve.metrics_password_file, serve.metrics_password_env: both are given; give one of them"
     for name, listen in (("grpc_listen", serve.grpc_listen), ("metrics_listen", serve.metrics_listen)):
         if not listen and name == "metrics_listen":
             continue
@@ -113,10 +118,12 @@ def _listeners(settings: Settings) -> Iterator[str]:
                 f"serve.grpc_listen = {listen!r}: a public address needs serve.tls_cert_file and serve.tls_key_file, "
                 "and a token in the database (patrol token create); give them, or listen on 127.0.0.1"
             )
-        if name == "metrics_listen" and not serve.metrics_public:
+        guarded = serve.metrics_tls_cert_file and (serve.metrics_password_file or serve.metrics_password_env)
+        if name == "metrics_listen" and not guarded and not serve.metrics_public:
             yield (
-                f"serve.metrics_listen = {listen!r}: metrics have no password; set serve.metrics_public = true if all "
-                "who reach this address may read them, or listen on 127.0.0.1"
+                f"serve.metrics_listen = {listen!r}: a public address needs serve.metrics_tls_cert_file, "
+                "serve.metrics_tls_key_file and serve.metrics_password_file; give them, set "
+                "serve.metrics_public = true if all who reach this address may read the metrics, or listen on 127.0.0.1"
             )
 
 
@@ -188,6 +195,30 @@ def _record(settings: Settings) -> Iterator[str]:
         yield "record.key_file, record.key_command: both are given; give one of them"
     if record.key_command and not record.key_command[0]:
         yield "record.key_command: its first entry is empty; give the path of a program"
+
+
+def _trace(settings: Settings) -> Iterator[str]:
+    trace = settings.trace
+    if trace.headers_file and trace.headers_env:
+        yield "trace.headers_file, trace.headers_env: both are given; give one of them"
+    if not trace.endpoint:
+        return
+    shown_url = redact(trace.endpoint)
+    try:
+        parts = urlsplit(trace.endpoint)
+        usable = bool(parts.hostname) and parts.port != 0 and parts.scheme in ("http", "https")
+    except ValueError:
+        usable = False
+    if not usable or not trace.endpoint.isprintable() or parts.username or parts.password:
+        yield (
+            f"trace.endpoint = {shown_url!r}: allowed: a URL like https://collector.example:4318/v1/traces, without a "
+            "password; put secrets into trace.headers_file"
+        )
+    elif parts.scheme == "http" and (trace.headers_file or trace.headers_env) and not is_loopback(parts.hostname or ""):
+        yield (
+            f"trace.endpoint = {shown_url!r}: over http to another machine, everybody on the way can read the headers; "
+            "give an https URL, or leave them out"
+        )
 
 
 def _notices(settings: Settings) -> Iterator[str]:

@@ -10,6 +10,7 @@ from engine.config.notices import NoticesSettings
 from engine.config.processes import ProcessSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
+from engine.config.trace import TraceSettings
 from engine.config.web import WebSettings
 from engine.model.camera import KeyPoint
 from engine.model.spot_check import SPOT_CHECK_SITES_MAX
@@ -274,6 +275,7 @@ class Settings(Section):
     record: RecordSettings = RecordSettings()
     serve: ServeSettings = ServeSettings()
     web: WebSettings = WebSettings()
+    trace: TraceSettings = TraceSettings()
     notices: NoticesSettings = NoticesSettings()
     processes: ProcessSettings = ProcessSettings()
     log: LogSettings = LogSettings()

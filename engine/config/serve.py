@@ -14,9 +14,26 @@ class ServeSettings(Section):
     metrics_listen: str = key(
         "127.0.0.1:7703", "Address of /metrics, /healthz and /readyz, host:port; empty: none.", hot=False
     )
+    metrics_tls_cert_file: str = key(
+        "",
+        "PEM file with the certificate chain of `metrics_listen`; it may be that of gRPC. Empty: no TLS. It and the "
+        "files below are read again within seconds when they change.",
+        hot=False,
+    )
+    metrics_tls_key_file: str = key("", "PEM file with the private key.", hot=False)
+    metrics_password_file: str = key(
+        "",
+        "File with the password of the metrics, 16 characters or more; scrapes send it as Bearer token, or with any "
+        "user as Basic. Empty: none. /healthz and /readyz need none.",
+        hot=False,
+    )
+    metrics_password_env: str = key(
+        "", "Name of the environment variable that has the password, in place of the file.", hot=False
+    )
     metrics_public: bool = key(
         False,
-        "Everybody who can reach `metrics_listen` may read the metrics, and whether the engine is ready.",
+        "`metrics_listen` may be a public address without TLS and a password: everybody who can reach it may read the "
+        "metrics, and whether the engine is ready.",
         hot=False,
     )
     tls_cert_file: str = key(
@@ -52,6 +69,40 @@ class ServeSettings(Section):
         "closed. The HTTP gateway's own do not count.",
         ge=1,
         le=65_536,
+        hot=False,
+    )
+    token_calls_per_s_max: float = key(
+        200.0,
+        "Most calls a second with one token, on average; more are refused with RESOURCE_EXHAUSTED (HTTP 429) and the "
+        "time to wait. 0: no limit.",
+        unit="1/s",
+        ge=0,
+        le=100_000,
+        hot=False,
+    )
+    address_calls_per_s_max: float = key(
+        1000.0,
+        "The same for all calls of one address, with whatever token; of IPv6, for all addresses of a /64 network. "
+        "Raise it if a proxy stands before the engine, behind which all callers have one address.",
+        unit="1/s",
+        ge=0,
+        le=100_000,
+        hot=False,
+    )
+    failed_calls_per_s_max: float = key(
+        10.0,
+        "The same for calls of one address without a valid token; they never keep out calls with one.",
+        unit="1/s",
+        ge=0,
+        le=100_000,
+        hot=False,
+    )
+    calls_burst_s: float = key(
+        10.0,
+        "For how many seconds' worth of these limits calls may come at once, after a pause.",
+        unit="s",
+        ge=0.1,
+        le=600,
         hot=False,
     )
     audit_days: int = key(

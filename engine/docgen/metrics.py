@@ -14,7 +14,8 @@ No camera is ever a label. [alerts.yml](alerts.yml) has alert rules. Generated b
 """
 _WEB = """## The HTTP gateway
 
-Served as `/metrics` on `web.listen`, to callers on the same machine, or with `serve.metrics_public` to all.
+Served as `/metrics` on `web.listen`, to callers on the same machine, or with `serve.metrics_public` to all; with a
+password of the metrics to those who send it.
 """
 _LABELS = """## Labels
 

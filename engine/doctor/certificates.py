@@ -28,8 +28,9 @@ def examine(settings: Settings, now_wall_ns: int) -> Iterator[Diagnosis]:
     """Examine the certificates of all listeners that have one."""
     serve, web = settings.serve, settings.web
     for files in (
-        TlsFiles("serve", serve.tls_cert_file, serve.tls_key_file, serve.tls_client_ca_file),
-        TlsFiles("web", web.tls_cert_file, web.tls_key_file),
+        TlsFiles("serve.tls", serve.tls_cert_file, serve.tls_key_file, serve.tls_client_ca_file),
+        TlsFiles("serve.metrics_tls", serve.metrics_tls_cert_file, serve.metrics_tls_key_file),
+        TlsFiles("web.tls", web.tls_cert_file, web.tls_key_file),
     ):
         if files.cert:
             yield _examined(files, now_wall_ns)
@@ -41,5 +42,5 @@ def _examined(files: TlsFiles, now_wall_ns: int) -> Diagnosis:
     except ConfigError as error:
         found, _, remedy = str(error).rpartition("; ")
         return fault("certificate", found, remedy)
-    what = f"certificate of {files.section}.tls_cert_file"
+    what = f"certificate of {files.keys}_cert_file"
     return expiry(what, certificate.expires_wall_ns, now_wall_ns, f"renew {files.cert}; the engine reads it by itself")

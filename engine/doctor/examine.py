@@ -47,7 +47,7 @@ def _all(config: Path | None, options: Options) -> Iterator[Diagnosis]:
         yield fault("configuration", str(error), "correct the file; `patrol config check FILE` checks it alone")
         return
     yield ok("configuration", "the defaults" if config is None else f"{config}: good")
-    answer, locked = running.readiness(settings.serve.metrics_listen), database.is_locked(file)
+    answer, locked = running.readiness(settings.serve), database.is_locked(file)
     yield from _guarded("engine", lambda: running.examine(answer, locked=locked))
     yield from _guarded("database", lambda: [database.examine_schema(settings.record.url)])
     held = _contents(settings.record)

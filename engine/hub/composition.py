@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
@@ -12,6 +13,7 @@ from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.ledger import LedgerSettings
 from engine.config.schema import Settings
+from engine.config.trace import TraceSettings
 from engine.errors import ConfigError
 from engine.hub.catalog import Catalog
 from engine.hub.configuration import Configuration
@@ -34,17 +36,18 @@ from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
 from engine.hub.services.pictures import PictureService
 from engine.hub.state import HubState
+from engine.hub.status_listener import serve_status
 from engine.hub.storage_watch import StorageWatch
 from engine.hub.stories.stories import Stories
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.verdict_log import VerdictLog
+from engine.hub.visiting.visit_traces import VisitTraces
 from engine.hub.visiting.visits import Visits
 from engine.hub.webhook_addresses import is_refused
 from engine.interchange.regions import hebei
 from engine.ledger.operator_list import OperatorCase
 from engine.metrics import Metrics
-from engine.metrics.status_server import StatusServer
 from engine.model.findings import LoggedEvent
 from engine.model.packed.verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
@@ -58,6 +61,7 @@ from engine.runtime.descriptors import connections_within
 from engine.runtime.log import logger
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
+from engine.serve.access.refusals import Refusals
 from engine.serve.server import GrpcServer
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
@@ -65,6 +69,9 @@ from engine.serve.streams.broadcast import Broadcast
 from engine.storage.db.pauses import delete_pause
 from engine.storage.db.store import Store
 from engine.storage.writer.writer import Writer
+
+if TYPE_CHECKING:
+    from engine.runtime.otlp import OtlpExporter
 
 _GRPC_GRACE_S = 1.0
 
@@ -120,6 +127,8 @@ def compose(
     """
     metrics = Metrics(version=__version__)
     metrics.vitals.restarts(restarts)
+    exporter = _exporter(settings.trace, metrics, stack)
+    traces = None if exporter is None else VisitTraces(settings.trace.visit_ratio, exporter.emit)
     connections = ConnectionLimit(connections_within(settings.intake.connections_max, share=4))
     sockets, keys, intake_address = _open_sockets(settings, run_dir, control, connections, stack)
     storage = open_storage(settings, calendar, metrics, stack, create=not again)
@@ -129,14 +138,15 @@ def compose(
     ledger = _ledger(settings, storage, memory, calls, stories, metrics, stack)
     outlets = _outlets(settings, calendar, storage, memory, ledger, stories, metrics)
 
-    visits = _visits(settings, calendar, sockets, storage, memory, stories, metrics)
+    visits = _visits(settings, calendar, sockets, storage, memory, stories, metrics, traces)
     workers = WorkerPool(settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras))
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
-    pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics)
+    pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
 
-    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections)
+    refusals = Refusals()
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage.writer, ledger, outlets, digests)
     report = partial(control.send, RELOADED)
@@ -152,7 +162,17 @@ def compose(
     _check_web(settings, storage.store)
     access, own_socket = storage.store.access, run_dir / OWN_SOCKET
     grpc = GrpcServer(
-        settings.serve, port, access, outlets.watch, ledger.watch, metrics, redact_url, own_socket, readiness.unready
+        settings.serve,
+        port,
+        access,
+        outlets.watch,
+        ledger.watch,
+        metrics,
+        redact_url,
+        own_socket,
+        readiness.unready,
+        refusals,
+        None if exporter is None else exporter.emit_call,
     )
     stack.callback(grpc.stop, _GRPC_GRACE_S)
 
@@ -164,9 +184,9 @@ def compose(
         for warning in configuration.warnings():
             logger().warning("configuration", detail=warning)
 
-    loop = HubLoop(sockets, state, gateways, metrics, begin)
+    loop = HubLoop(sockets, state, gateways, metrics, begin, refusals)
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
-    status_address = _serve_status(settings, metrics, readiness, stack)
+    status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
     control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
@@ -308,6 +328,18 @@ def _outlets(
     return Outlets(kpis, notices, memory.catalog, verdict_log, watch, ledger.publisher, stories)
 
 
+def _exporter(settings: TraceSettings, metrics: Metrics, stack: contextlib.ExitStack) -> "OtlpExporter | None":
+    """Return what sends spans; None without traces, and then nothing of OpenTelemetry is loaded."""
+    if not settings.endpoint:
+        return None
+    from engine.runtime.otlp import OtlpExporter
+
+    exporter = OtlpExporter(settings, __version__, metrics.spans)
+    exporter.start()
+    stack.callback(exporter.close)
+    return exporter
+
+
 def _visits(
     settings: Settings,
     calendar: Calendar,
@@ -316,13 +348,14 @@ def _visits(
     memory: _Memory,
     stories: Stories,
     metrics: Metrics,
+    traces: VisitTraces | None,
 ) -> Visits:
     scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
 
     def forget(pause: Pause) -> None:
         storage.writer.transact(delete_pause(pause))
 
-    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, stories)
+    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, stories, traces)
     for pause in storage.store.pauses.all():
         visits.pause(pause, monotonic_ns())
     return visits
@@ -351,13 +384,3 @@ def _apply(
         ledger.sender.configure(settings.notices)
 
     return apply
-
-
-def _serve_status(settings: Settings, metrics: Metrics, readiness: Readiness, stack: contextlib.ExitStack) -> str:
-    """Return the address of metrics and health; empty if they are not served."""
-    if not settings.serve.metrics_listen:
-        return ""
-    server = StatusServer(metrics.wsgi_app(), readiness.unready)
-    address = server.start(settings.serve.metrics_listen)
-    stack.callback(server.close)
-    return address

@@ -12,9 +12,22 @@ from engine.hub.reloads import Reloads
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason
-from engine.runtime.control import BEGUN, GO, LOST, RELOAD, REPLACE, RUNNING, STOP, TOO_COSTLY, VITALS, Control
+from engine.runtime.control import (
+    BEGUN,
+    GO,
+    HANDSHAKES,
+    LOST,
+    RELOAD,
+    REPLACE,
+    RUNNING,
+    STOP,
+    TOO_COSTLY,
+    VITALS,
+    Control,
+)
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller
+from engine.serve.access.refusals import GATEWAY_CONNECT, GRPC_CONNECT, HANDSHAKE, Refusals
 from engine.worker import wire as worker_wire
 
 _EACH_SECOND_NS = 1_000_000_000
@@ -36,7 +49,7 @@ class Sockets:
 
 
 class HubLoop:
-    """Waits and dispatches. `on_begin` is called once, when visits begin."""
+    """Waits and dispatches. `on_begin` is called once, when visits begin. `refusals`: for the audit log."""
 
     def __init__(
         self,
@@ -45,7 +58,9 @@ class HubLoop:
         gateways: Gateways,
         metrics: Metrics,
         on_begin: Callable[[], None],
+        refusals: Refusals,
     ) -> None:
+        self._refusals = refusals
         self._sockets = sockets
         self._state = state
         self._gateways = gateways
@@ -178,6 +193,9 @@ class HubLoop:
                 restarts, heartbeat_ages_s = rest
                 self._metrics.vitals.restarts(restarts)
                 self._metrics.vitals.heartbeats(heartbeat_ages_s)
+            elif word == HANDSHAKES:
+                self._metrics.handshakes_failed("grpc", rest[0])
+                self._refusals.add(GRPC_CONNECT, HANDSHAKE, number=rest[0])
             elif word == LOST:
                 self._process_lost(*rest)
 
@@ -221,6 +239,10 @@ class HubLoop:
         # Both clocks are read here: after a long turn `now_ns` is old, and would look like a jump of the wall clock.
         state.visits.set_clock(wall_ns() - monotonic_ns(), now_ns)
         self._gateways.each_second()
+        pushes = self._sockets.pushes
+        if pushes is not None and (failed := pushes.drain_failed_handshakes()):
+            self._metrics.handshakes_failed("intake", failed)
+            self._refusals.add(GATEWAY_CONNECT, HANDSHAKE, number=failed)
         state.telemetry.update(now_ns)
         for worker in state.workers.intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._sockets.control.send(REPLACE, worker, "job_timeout")

@@ -1,5 +1,6 @@
 """Defines every metric of the engine. No camera is ever a label. Pure."""
 
+from engine.metrics.listeners import LISTENER_METRICS
 from engine.metrics.metric import Label, Metric
 from engine.metrics.stories import STORY_METRICS
 from engine.metrics.vitals import PROCESS_ENDS, VITAL_METRICS
@@ -30,6 +31,7 @@ THUMBNAIL_OUTCOMES = ("hit", "miss", "not_modified", "missing", "busy", "damaged
 FEEDER_KINDS = ("feeder", "demuxer")
 REFUSED_REASONS = (
     "token_missing", "token_invalid", "token_ended", "role_too_low", "region_not_allowed", "not_in_region",
+    "rate_token", "rate_address", "rate_failed",
 )  # fmt: skip
 
 _REGION = Label("region", unknown_because="the registry decides which counties there are; at most 500, the rest: other")
@@ -340,7 +342,8 @@ METRICS = (
         "gauge",
         (),
         "seconds",
-        "Time until the certificate of serve.tls_cert_file expires, negative after that; +Inf without TLS.",
+        "Time until the first of the certificates of serve.tls_cert_file and serve.metrics_tls_cert_file expires, "
+        "negative after that; +Inf without TLS.",
     ),
     Metric(
         "patrol_token_remaining_seconds",
@@ -355,7 +358,8 @@ METRICS = (
         (Label("reason", REFUSED_REASONS),),
         "calls",
         "Calls refused to their callers; reason: no token, an unknown or ended one, its role, its region; "
-        "not_in_region: the call names what its region does not have. The audit log has who, and from where.",
+        "not_in_region: the call names what its region does not have; rate_*: more calls a second than "
+        "serve.*_calls_per_s_max allows. The audit log has who, and from where.",
     ),
     Metric("patrol_watchers", "gauge", (), "callers", "Callers that watch verdicts."),
     Metric(
@@ -368,6 +372,7 @@ METRICS = (
         "seconds",
         "gRPC calls by method and status.",
     ),
+    *LISTENER_METRICS,
     *VITAL_METRICS,
     *STORY_METRICS,
 )

@@ -28,6 +28,7 @@ class Metrics:
         self.vitals = VitalsRecorder(self._series)
         self.stories = StoryRecorder(self._series)
         self._camera_labels: set[tuple[str, str]] = set()
+        self._certificates_s: dict[str, float] = {}
         self.certificate(math.inf)
         self.tokens(math.inf)
         self.outages({})
@@ -175,9 +176,10 @@ class Metrics:
         sizes: dict[tuple[str, ...], float] = {(name,): size for name, size in resident_bytes.items()}
         self._series.replace("patrol_process_resident_memory_bytes", sizes)
 
-    def certificate(self, remaining_s: float) -> None:
-        """Set the seconds until the certificate expires; infinity if there is none."""
-        self._series.set("patrol_certificate_remaining_seconds", remaining_s)
+    def certificate(self, remaining_s: float, listener: str = "grpc") -> None:
+        """Set the seconds until the certificate of a listener expires; infinity if it has none."""
+        self._certificates_s[listener] = remaining_s
+        self._series.set("patrol_certificate_remaining_seconds", min(self._certificates_s.values()))
 
     def tokens(self, remaining_s: float) -> None:
         """Set the seconds until the first of the valid tokens expires; infinity if none ever does."""
@@ -253,6 +255,18 @@ class Metrics:
     def call_refused(self, reason: str) -> None:
         """Count a call that was refused, by REFUSED_REASONS."""
         self._series.increase("patrol_calls_refused_total", reason)
+
+    def handshakes_failed(self, listener: str, number: int) -> None:
+        """Count connections that failed in their handshake, by HANDSHAKE_LISTENERS."""
+        self._series.increase("patrol_handshakes_failed_total", listener, by=number)
+
+    def scrape_refused(self, reason: str) -> None:
+        """Count a scrape that was refused: password_missing or password_wrong."""
+        self._series.increase("patrol_scrapes_refused_total", reason)
+
+    def spans(self, outcome: str, number: int) -> None:
+        """Count spans, by SPAN_OUTCOMES."""
+        self._series.increase("patrol_trace_spans_total", outcome, by=number)
 
     def render(self) -> bytes:
         """Return the text that a scrape gets."""

@@ -2,11 +2,15 @@
 
 One thread serves all connections. Each carries one request; one that does not send it is closed, and the one that has
 waited longest makes room for a new one, so that nobody can keep a scrape away by opening connections.
+
+With a password, /metrics needs it; /healthz and /readyz never do, because probes have none, but then /readyz tells its
+reasons only to those who have it.
 """
 
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +19,11 @@ from wsgiref.types import WSGIApplication
 import h11
 
 from engine.config.address import host_port
-from engine.errors import ListenError
+from engine.errors import ConfigError, ListenError
+from engine.runtime.acceptor import Acceptor
+from engine.runtime.certificate import RELOAD_S, TlsFiles, WatchedCertificate, server_context
+from engine.runtime.log import logger
+from engine.runtime.metrics_password import MetricsPassword
 
 CONNECTIONS_MAX = 64
 """Connections that are open at once."""
@@ -29,18 +37,42 @@ _BACKLOG = 128
 _START_S = 10.0
 _TEXT = "text/plain; charset=utf-8"
 _PATHS = ("/healthz", "/readyz", "/metrics")
+_CHALLENGE = ("WWW-Authenticate", 'Basic realm="kitchen-patrol metrics", charset="UTF-8"')
+HANDSHAKE = "handshake"
+"""What `refused` is told of a TLS handshake that failed."""
 
 Reply = tuple[str, list[tuple[str, str]], bytes]
 """Status line, headers and body."""
 
 
 class StatusServer:
-    """The listener, in a thread of its own. `metrics`: answers scrapes. `unready`: returns why the engine is not ready,
-    a reason a line; called from that thread."""
+    """The listener, in a thread of its own, where it calls what it is given.
 
-    def __init__(self, metrics: WSGIApplication, unready: Callable[[], Sequence[str]]) -> None:
+    `metrics`: answers scrapes. `unready`: returns why the engine is not ready, a reason a line. `password`: of scrapes;
+    None: they need none. `tls`: None without TLS. `refused(reason, host)`: is told of who is refused, with one of
+    password_missing and password_wrong, or HANDSHAKE. `expires(wall_ns)`: is told when the certificate expires.
+
+    Raises ConfigError if the TLS files cannot be used.
+    """
+
+    def __init__(
+        self,
+        metrics: WSGIApplication,
+        unready: Callable[[], Sequence[str]],
+        *,
+        password: MetricsPassword | None = None,
+        tls: TlsFiles | None = None,
+        refused: Callable[[str, str], None] = lambda _, __: None,
+        expires: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._metrics = metrics
         self._unready = unready
+        self._password = password
+        self._tls = tls
+        self._certificate = None if tls is None else WatchedCertificate(tls)
+        self._context = None if tls is None else server_context(tls)
+        self._refused = refused
+        self._expires = expires
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -70,16 +102,44 @@ class StatusServer:
     def _run(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
         asyncio.set_event_loop(loop)
         with contextlib.closing(loop), listener:
-            serving = asyncio.start_server(self._connected, sock=listener, limit=_HEAD_BYTES_MAX, backlog=_BACKLOG)
-            server = loop.run_until_complete(serving)
+            server, reload = loop.run_until_complete(self._serve(listener))
             loop.run_forever()
             server.close()
+            reload.cancel()
             for writer in tuple(self._open):
                 writer.transport.abort()
             tasks = asyncio.all_tasks(loop)
             for task in tasks:
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+    async def _serve(self, listener: socket.socket) -> tuple[Acceptor, "asyncio.Task[None]"]:
+        def protocol() -> asyncio.BaseProtocol:
+            return asyncio.StreamReaderProtocol(asyncio.StreamReader(_HEAD_BYTES_MAX), self._connected)
+
+        def failed(host: str) -> None:
+            self._refused(HANDSHAKE, host)
+
+        server = Acceptor(listener, protocol, self._context, CONNECTIONS_MAX, failed)
+        return server, asyncio.create_task(self._reload(server))
+
+    async def _reload(self, server: Acceptor) -> None:
+        """Read certificate and password again when their files change."""
+        while True:
+            if self._certificate is not None:
+                self._expires(self._certificate.current.expires_wall_ns)
+            await asyncio.sleep(RELOAD_S)
+            if self._password is not None:
+                await asyncio.to_thread(self._password.check)
+            if self._certificate is not None and await asyncio.to_thread(self._certificate.check):
+                server.context = self._new_context(server.context)
+
+    def _new_context(self, before: ssl.SSLContext | None) -> ssl.SSLContext | None:
+        try:
+            return None if self._tls is None else server_context(self._tls)
+        except ConfigError as error:  # the files were replaced once more, in this moment
+            logger().error("the new certificate cannot be used, the old one stays", detail=str(error))
+            return before
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection, or close it if there are too many and none of them waits."""
@@ -119,7 +179,7 @@ class StatusServer:
         else:
             if request is None:
                 return
-            reply = self._reply(request)
+            reply = self._reply(request, str((writer.get_extra_info("peername") or ("",))[0]))
         self._waiting.pop(writer, None)
         head = request is not None and request.method == b"HEAD"
         writer.write(_encoded(connection, reply, head))
@@ -128,17 +188,26 @@ class StatusServer:
             if writer.can_write_eof():
                 writer.write_eof()
 
-    def _reply(self, request: h11.Request) -> Reply:
+    def _reply(self, request: h11.Request, host: str) -> Reply:
         path, _, query = request.target.decode("latin-1").partition("?")
         if path not in _PATHS:
             return _text("404 Not Found", f"there is nothing at this path; there are {', '.join(_PATHS)}")
         if request.method not in (b"GET", b"HEAD"):
             status, headers, body = _text("405 Method Not Allowed", "send GET or HEAD")
             return status, [*headers, ("Allow", "GET, HEAD")], body
+        authorization = _header(request, b"authorization")
+        knows = self._password is None or self._password.admits(authorization)
         if path == "/metrics":
-            return self._scrape(request, query)
+            return self._scrape(request, query) if knows else self._refuse(bool(authorization), host)
         reasons = self._unready() if path == "/readyz" else ()
-        return _text("503 Service Unavailable" if reasons else "200 OK", "\n".join(reasons) or "ok")
+        text = "\n".join(reasons) if knows else "not ready; the reasons are shown with the password of the metrics"
+        return _text("503 Service Unavailable", text) if reasons else _text("200 OK", "ok")
+
+    def _refuse(self, has_password: bool, host: str) -> Reply:
+        self._refused("password_wrong" if has_password else "password_missing", host)
+        wanted = "send the password of serve.metrics_password_file as Bearer token, or as Basic with any user"
+        status, headers, body = _text("401 Unauthorized", wanted)
+        return status, [*headers, _CHALLENGE], body
 
     def _scrape(self, request: h11.Request, query: str) -> Reply:
         begun: list[Any] = []
@@ -152,6 +221,10 @@ class StatusServer:
             environment["HTTP_" + name.decode().upper().replace("-", "_")] = value.decode("latin-1")
         body = b"".join(self._metrics(environment, start))
         return begun[0], begun[1], body
+
+
+def _header(request: h11.Request, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in request.headers if key == name), "")
 
 
 async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:

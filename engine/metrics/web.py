@@ -25,6 +25,13 @@ WEB_METRICS = (
         "requests",
         "Requests refused with 503, by what there was too much of; connections: closed to make room for others.",
     ),
+    Metric(
+        "patrol_web_handshakes_failed_total",
+        "counter",
+        (),
+        "connections",
+        "Connections that failed in their TLS handshake; those that were only broken off do not count.",
+    ),
     Metric("patrol_web_sent_bytes_total", "counter", (), "bytes", "Bytes of bodies sent."),
 )
 
@@ -49,6 +56,10 @@ class WebMetrics:
         """Count a request that was refused, or a connection that was closed, because there are too many of a kind, one
         of REFUSED_KINDS."""
         self._series.increase("patrol_web_refused_total", kind)
+
+    def handshake_failed(self) -> None:
+        """Count a connection that failed in its TLS handshake."""
+        self._series.increase("patrol_web_handshakes_failed_total")
 
     def render(self) -> bytes:
         """Return the text that a scrape gets."""

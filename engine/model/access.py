@@ -44,17 +44,22 @@ LOCAL = Actor("local", Role.ADMIN)
 ANONYMOUS = Actor("anonymous", Role.VIEWER)
 """The actor of refused calls without a known token. The role means nothing: it may do nothing."""
 _RESERVED_NAMES = (ENGINE.name, LOCAL.name, ANONYMOUS.name, "system")
+GATEWAY_NAME = "gateway "
+"""What the name of the actor begins with who pushes with the key of a gateway."""
 _TOKEN_MARK = " (token)"  # noqa: S105 (no password)
 
 
 def is_reserved(name: str) -> bool:
     """Return whether the engine writes this name itself, or one that people take for it; no token may have it."""
     plain = unicodedata.normalize("NFKC", name).casefold().strip()
-    return plain.removesuffix(_TOKEN_MARK) in _RESERVED_NAMES
+    return plain.removesuffix(_TOKEN_MARK) in _RESERVED_NAMES or plain.startswith(GATEWAY_NAME)
 
 
 PEER_METADATA = "patrol-peer"
 """Metadata with the address of the caller for whom the HTTP gateway calls. Believed only on the engine's own socket."""
+REFUSED_METADATA = "patrol-refused"
+"""Metadata of a health check by which the HTTP gateway tells whom it refused by itself: how often, the reason and the
+address, with blanks between. Believed only on the engine's own socket."""
 OUTCOME_PENDING = "PENDING"
 """Outcome of an audit entry whose change has begun, and has not ended or could not be noted."""
 CALLER_METADATA = "patrol-caller"

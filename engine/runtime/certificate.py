@@ -20,10 +20,11 @@ RELOAD_S = 2.0
 class TlsFiles:
     """PEM files: certificate chain and private key of the server, and the authority of its clients' certificates.
 
-    `section`: of the configuration, for messages. `client_ca`: empty if clients need no certificate.
+    `keys`: what the keys of the configuration begin with, for messages: serve.tls, web.tls. `client_ca`: empty if
+    clients need no certificate.
     """
 
-    section: str
+    keys: str
     cert: str
     key: str
     client_ca: str = ""
@@ -49,7 +50,7 @@ def load(files: TlsFiles) -> Certificate:
     from cryptography import x509  # only where TLS is configured: the import takes a while
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    keys = f"{files.section}.tls_*_file"
+    keys = f"{files.keys}_*_file"
     try:
         contents = [read_bounded(path) for path in files.paths]
     except OSError as error:
@@ -78,7 +79,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     try:
         context.load_cert_chain(files.cert, files.key)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"{files.section}.tls_*_file: {error}; give files that belong together") from error
+        raise ConfigError(f"{files.keys}_*_file: {error}; give files that belong together") from error
     return context
 
 

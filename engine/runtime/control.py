@@ -36,6 +36,9 @@ DRAIN = "drain"
 VITALS = "vitals"
 """Parent to hub, once a second: restarts by kind and reason, and the age of the last heartbeat by kind."""
 
+HANDSHAKES = "handshakes"
+"""Parent to hub: how many TLS handshakes failed at its gRPC server since the last such message."""
+
 OWN_SOCKET = "grpc"
 """In the folder of the engine's sockets: where the hub answers calls of the HTTP gateway."""
 TOO_COSTLY = "too_costly"

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from engine.runtime.log import logger
 READ_EVERY_S = 2.0
 _FILES_MAX = 10_000
 _FILE_BYTES_MAX = 16_384
+_REFUSED_KINDS_MAX = 50
 _SUFFIX = ".key"
 _PUBLIC_KEY = re.compile(
     rb'^\s*public-key\s*=\s*["\']([0-9a-zA-Z.:+=^!/*?&<>()\[\]{}@%$#-]{40})["\']\s*$', re.MULTILINE
@@ -35,7 +37,7 @@ class CurveKeys:
         self._folder = folder
         self._stamps: dict[str, _Stamp] = {}
         self._readable = True
-        self._refused = 0
+        self._refused: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="curve-keys", daemon=True)
@@ -60,18 +62,20 @@ class CurveKeys:
         if self._thread.is_alive():
             self._thread.join()
 
-    def admits(self, key: str) -> bool:
-        """Return whether a gateway with this key may connect; one that may not is counted."""
+    def admits(self, key: str, address: str = "") -> bool:
+        """Return whether a gateway with this key may connect; one that may not is counted, with its address."""
         if key in self.names:
             return True
         with self._lock:
-            self._refused += 1
+            known = (key, address) in self._refused or len(self._refused) < _REFUSED_KINDS_MAX
+            self._refused[(key, address) if known else ("", "")] += 1
         return False
 
-    def drain_refused(self) -> int:
-        """Return how many connections were refused since the last call."""
+    def drain_refused(self) -> Counter[tuple[str, str]]:
+        """Return how many connections were refused since the last call, by key and address; in a flood of many, the
+        rest without both."""
         with self._lock:
-            refused, self._refused = self._refused, 0
+            refused, self._refused = self._refused, Counter()
         return refused
 
     def refresh(self) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zmq
 import zmq.auth
@@ -30,15 +31,24 @@ _LARGE_BYTES = 65_536
 _HANDSHAKE_MS_MAX = 10_000
 _KEEPALIVE = {zmq.TCP_KEEPALIVE: 1, zmq.TCP_KEEPALIVE_IDLE: 60, zmq.TCP_KEEPALIVE_INTVL: 20, zmq.TCP_KEEPALIVE_CNT: 3}
 """A gateway whose line is dead is gone after two minutes, instead of never."""
+_HANDSHAKE_FAILED = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 _USER_ID = "User-Id"
 """The property of a message that holds its sender's key: pyzmq's authenticator sets it, and no peer can."""
 
 
 class Channel:
-    """One socket. No call blocks. `keyed`: it has CURVE, and every message tells whose it is."""
+    """One socket. No call blocks. `keyed`: it has CURVE, and every message tells whose it is. `watched`: counts
+    handshakes that failed."""
 
-    def __init__(self, socket: "zmq.Socket[bytes]", routed: bool, keyed: bool = False) -> None:
+    def __init__(
+        self,
+        socket: "zmq.Socket[bytes]",
+        routed: bool,
+        keyed: bool = False,
+        watched: "_Watched | None" = None,
+    ) -> None:
         self._socket = socket
+        self._watched = watched
         self._routed = routed
         self._keyed = keyed
         self.lost_sends = 0
@@ -75,6 +85,12 @@ class Channel:
             return False
         return True
 
+    def drain_failed_handshakes(self) -> int:
+        """Return how many connections since the last call ended in their handshake: they spoke no CURVE, had a wrong
+        key of ours, or were broken off, which is what a client may do that notices first that CURVE is spoken here.
+        libzmq does not tell from where."""
+        return 0 if self._watched is None else self._watched.drain_failed_handshakes()
+
     @property
     def socket(self) -> "zmq.Socket[bytes]":
         """For a Poller of this module only."""
@@ -92,17 +108,33 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Keys of an intake with CURVE. `admits(key)`: whether a gateway with this public key, in Z85, may connect.
+    """Keys of an intake with CURVE. `admits(key, address)`: whether a gateway with this public key, in Z85, may connect
+    from there.
 
     A thread of pyzmq calls it at each handshake.
     """
 
     secret_file: Path
-    admits: Callable[[str], bool]
+    admits: Callable[[str, str], bool]
+
+
+class _Authenticator(ThreadAuthenticator):
+    """Answers libzmq's questions about keys, one after the other, in a thread. pyzmq's own does not tell addresses."""
+
+    def __init__(self, context: "zmq.Context[Any]", admits: Callable[[str, str], bool]) -> None:
+        super().__init__(context)
+        self._admits = admits
+        self._address = ""
+        self.configure_curve_callback(domain="*", credentials_provider=self)
+
+    async def handle_zap_message(self, msg: list[bytes]) -> None:
+        """Answer one question; its fourth frame is the address of who connects."""
+        self._address = msg[3].decode(errors="replace") if len(msg) > 3 else ""
+        await super().handle_zap_message(msg)
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Answer pyzmq's authenticator, which calls a method of this name."""
-        return self.admits(key.decode("ascii"))
+        return self._admits(key.decode("ascii"), self._address)
 
 
 class Poller:
@@ -180,11 +212,15 @@ class Transport:
             self._secure(socket, curve)
         watched = _Watched(socket, connections) if connections is not None and address.startswith("tcp:") else None
         _bind(socket, address)
+        watched = None
+        if connections is not None or curve is not None:
+            watched = _Watched(socket, connections if address.startswith("tcp:") else None)
+        _bind(socket, address)
         bound = socket.getsockopt_string(zmq.LAST_ENDPOINT)
         if watched is not None:
             self._watched = watched
-            watched.start(int(bound.rpartition(":")[2]))
-        return Channel(socket, routed=False, keyed=curve is not None), bound
+            watched.start(bound)
+        return Channel(socket, routed=False, keyed=curve is not None, watched=watched), bound
 
     def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
         """Connect a gateway's end; benchmarks and tests use it."""
@@ -220,30 +256,34 @@ class Transport:
                 f"intake.curve_secret_file = {str(curve.secret_file)!r}: holds no secret key; give the file that ends "
                 "in .key_secret"
             )
-        self._authenticator = ThreadAuthenticator(self._context)
+        self._authenticator = _Authenticator(self._context, curve.admits)
         self._authenticator.start()
-        self._authenticator.configure_curve_callback(domain="*", credentials_provider=curve)
         socket.curve_server = True
         socket.curve_publickey = public
         socket.curve_secretkey = secret
 
 
 class _Watched:
-    """Follows the connections of a socket in a thread of its own: libzmq waits for whoever reads its events.
+    """Follows the connections of a socket in a thread of its own: libzmq waits for whoever reads its events, and a
+    socket has one reader of them.
 
-    It must be made before the socket is bound, or misses connections.
+    It must be made before the socket is bound, or misses connections. `connections`: None if nobody counts them.
     """
 
-    def __init__(self, socket: "zmq.Socket[bytes]", connections: ConnectionLimit) -> None:
+    def __init__(self, socket: "zmq.Socket[bytes]", connections: ConnectionLimit | None) -> None:
         self._socket = socket
         self._connections = connections
-        self._events = socket.get_monitor_socket(
-            zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
-        )
+        events = _HANDSHAKE_FAILED | zmq.EVENT_MONITOR_STOPPED
+        if connections is not None:
+            events |= zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+        self._events = socket.get_monitor_socket(events)
         self._thread: threading.Thread | None = None
+        self._failed_handshakes = 0
+        self._lock = threading.Lock()
 
-    def start(self, port: int) -> None:
-        """Follow the connections to this port."""
+    def start(self, address: str) -> None:
+        """Follow the connections to this address, which the socket is bound to."""
+        port = int(address.rpartition(":")[2]) if address.startswith("tcp:") else 0
         self._thread = threading.Thread(target=self._follow, args=(port,), name="intake-connections", daemon=True)
         self._thread.start()
 
@@ -253,13 +293,24 @@ class _Watched:
         if self._thread is not None:
             self._thread.join()
 
+    def drain_failed_handshakes(self) -> int:
+        """Return how many handshakes failed since the last call."""
+        with self._lock:
+            failed, self._failed_handshakes = self._failed_handshakes, 0
+        return failed
+
     def _follow(self, port: int) -> None:
         with self._events:
             while True:
                 event = parse_monitor_message(self._events.recv_multipart())
                 if event["event"] == zmq.EVENT_MONITOR_STOPPED:
                     return
-                if event["event"] == zmq.EVENT_ACCEPTED:
+                if event["event"] & _HANDSHAKE_FAILED:
+                    with self._lock:
+                        self._failed_handshakes += 1
+                elif self._connections is None:
+                    continue
+                elif event["event"] == zmq.EVENT_ACCEPTED:
                     self._connections.opened(event["value"], port)
                 else:
                     self._connections.closed(event["value"])

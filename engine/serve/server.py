@@ -16,11 +16,14 @@ from engine.errors import ConfigError, ListenError, PatrolError
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.findings import LoggedEvent
+from engine.model.trace import Span
 from engine.model.verdict import PublishedVerdict
 from engine.runtime.certificate import RELOAD_S, Certificate, TlsFiles, WatchedCertificate
 from engine.runtime.descriptors import connections_within
 from engine.serve.access.audit_trail import AuditTrail
+from engine.serve.access.call_limits import CallLimits
 from engine.serve.access.interceptor import CallInterceptor
+from engine.serve.access.refusals import Refusals
 from engine.serve.access.rules import CHANGES, PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import REFRESH_S, TokenCache
@@ -66,7 +69,8 @@ class GrpcServer:
     """The server: start, report readiness, stop.
 
     `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
-    reaches its folder. `unready`: returns why the engine cannot do its work; called once a second.
+    reaches its folder. `unready`: returns why the engine cannot do its work; called once a second. `refusals`: what is
+    refused elsewhere than in a call, for the audit log. `trace`: as of CallInterceptor.
     """
 
     def __init__(
@@ -80,7 +84,10 @@ class GrpcServer:
         redact: Callable[[str], str],
         own_socket: Path | None = None,
         unready: Callable[[], Sequence[str]] = tuple,
+        refusals: Refusals | None = None,
+        trace: Callable[[Span, str], None] | None = None,
     ) -> None:
+        self._trace = trace
         self._settings = settings
         self._hub = hub
         self._access = access
@@ -89,7 +96,8 @@ class GrpcServer:
         self._metrics = metrics
         self._redact = redact
         self._own_socket = own_socket
-        self._audit = AuditTrail(access, metrics)
+        self._refusals = refusals or Refusals()
+        self._audit = AuditTrail(access, metrics, self._refusals)
         self._health = HealthReporter(("", *SERVICES), unready)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
@@ -160,7 +168,13 @@ class GrpcServer:
                 "make one with `patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
             )
         interceptor = CallInterceptor(
-            tokens, self._audit, self._scoped_hub, self._metrics, open_reflection=settings.reflection == "open"
+            tokens,
+            self._audit,
+            self._scoped_hub,
+            self._metrics,
+            CallLimits(settings),
+            self._trace,
+            open_reflection=settings.reflection == "open",
         )
         connections_max = connections_within(settings.connections_max)
         options = (*_OPTIONS, ("grpc.max_allowed_incoming_connections", connections_max))
@@ -241,7 +255,7 @@ class GrpcServer:
         settings = self._settings
         if not settings.tls_cert_file:
             return None
-        files = TlsFiles("serve", settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+        files = TlsFiles("serve.tls", settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
         watched = self._certificate = WatchedCertificate(files)
         offered = watched.current
 

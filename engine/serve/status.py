@@ -11,6 +11,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from engine.clock import NS_PER_S
 from engine.errors import ERROR_DOMAIN, ErrorReason, InvalidArgumentError, PatrolError
 from engine.redact import redact
 from engine.serve.messages.error_reasons import REASONS, RESOURCE_TYPE_PREFIX
@@ -39,6 +40,22 @@ class TooManyError(PatrolError):
 
     code = "too_many"
     default_reason = ErrorReason.TOO_MANY_WATCHERS
+
+
+class TooManyCallsError(PatrolError):
+    """A token or an address makes too many calls. `by`: token, address or failed; `setting`: the limit.
+
+    `wait_ns`: after how long the call is allowed.
+    """
+
+    code = "too_many_calls"
+    default_reason = ErrorReason.RATE_LIMIT_EXCEEDED
+
+    def __init__(self, message: str, by: str, setting: str, wait_ns: int) -> None:
+        super().__init__(message, metadata={"by": by})
+        self.by = by
+        self.setting = setting
+        self.wait_ns = wait_ns
 
 
 class LostError(PatrolError):
@@ -98,12 +115,18 @@ def _details(error: BaseException, method: str) -> Iterator[Message]:
             yield failure
         else:
             yield error_details_pb2.ResourceInfo(resource_type=resource_type, resource_name=name)
-    if reason is ErrorReason.TOO_MANY_WATCHERS:
+    setting = "serve.watchers_max" if reason is ErrorReason.TOO_MANY_WATCHERS else ""
+    retry_ns = _RETRY_S * NS_PER_S
+    if isinstance(error, TooManyCallsError):
+        setting, retry_ns = error.setting, error.wait_ns
+    if setting:
         quota = error_details_pb2.QuotaFailure()
-        quota.violations.add(subject="serve.watchers_max", description=redact(str(error))[:_MESSAGE_CHARS_MAX])
+        quota.violations.add(subject=setting, description=redact(str(error))[:_MESSAGE_CHARS_MAX])
         yield quota
     if REASONS[reason].repeat:
-        yield error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=_RETRY_S))
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(retry_ns)
+        yield error_details_pb2.RetryInfo(retry_delay=delay)
 
 
 def _error_info(reason: ErrorReason, method: str, metadata: dict[str, str]) -> error_details_pb2.ErrorInfo:

@@ -21,6 +21,7 @@ from engine.runtime.control import (
     BEGUN,
     FAILED,
     GO,
+    HANDSHAKES,
     LOST,
     READY,
     RELOAD,
@@ -172,6 +173,8 @@ class Supervisor:
                 ages_s[child.role] = max(age_s, ages_s.get(child.role, 0.0))
         if self._children[0].ready and ages_s.get("hub", 0.0) < _HUB_READS_S:
             self._send_to_hub(VITALS, self._restarts.tally(), ages_s)
+            if failed := self._stderr.drain_handshakes_failed():
+                self._send_to_hub(HANDSHAKES, failed)
 
     def _start(self, child: Child) -> None:
         if child.role == "hub":

@@ -76,6 +76,10 @@ class Child:
         """How long each kind of silence is borne."""
         return HUB_LIMITS if self.role == "hub" else Limits()
 
+    @property
+    def _serves_tls(self) -> bool:
+        return self.role == "hub" and bool(self.task["settings"]["serve"]["tls_cert_file"])
+
     def start(self, stderr: ChildStderr) -> None:
         """Start the next incarnation; what it writes to stderr is followed."""
         ours, theirs = connection.Pipe()
@@ -87,7 +91,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             process_group=0,
-            env=child_environment(os.environ),
+            env=child_environment(os.environ, serves_tls=self._serves_tls),
         )
         theirs.close()
         os.close(log)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from engine.config.web import WebSettings
 from engine.errors import ErrorReason
 from engine.metrics.web import WebMetrics
 from engine.runtime.log import logger
+from engine.runtime.metrics_password import MetricsPassword
 from engine.web.admission import Admission
 from engine.web.channel import EngineChannel
 from engine.web.documents import descriptors, index_html, openapi_json
@@ -41,9 +43,16 @@ _HSTS = "max-age=31536000"
 
 
 def build_app(
-    web: WebSettings, serve: ServeSettings, engine: EngineChannel, metrics: WebMetrics, closing: "asyncio.Future[None]"
+    web: WebSettings,
+    serve: ServeSettings,
+    engine: EngineChannel,
+    metrics: WebMetrics,
+    closing: "asyncio.Future[None]",
+    password: MetricsPassword | None = None,
+    refused: Callable[[str, str], None] = lambda _, __: None,
 ) -> ASGIApp:
-    """Return the application. `serve.metrics_public`: whether everybody may read its metrics too.
+    """Return the application. `serve.metrics_public`: whether everybody may read its metrics too. `password`: if there
+    is one, those who know it may, and nobody else. `refused(reason, host)`: is told of the others.
 
     `closing`: done when the process stops; streams end then.
     """
@@ -56,7 +65,12 @@ def build_app(
 
     async def show_metrics(request: Request) -> Response:
         peer = request.client.host if request.client else ""
-        if not serve.metrics_public and not admission.is_trusted(peer, request.headers):
+        if password is not None:
+            authorization = request.headers.get("authorization", "")
+            if not password.admits(authorization):
+                refused("password_wrong" if authorization else "password_missing", peer)
+                return await error_response(request, _metrics_password_wanted())
+        elif not serve.metrics_public and not admission.is_trusted(peer, request.headers):
             return await error_response(request, _metrics_refused())
         return PlainTextResponse(metrics.render(), media_type="text/plain; version=0.0.4")
 
@@ -193,6 +207,12 @@ def _not_ready() -> HttpError:
 def _metrics_refused() -> HttpError:
     message = "metrics are shown to callers on this machine; set serve.metrics_public to show them to all"
     return refusal("PERMISSION_DENIED", "METRICS_REFUSED", message)
+
+
+def _metrics_password_wanted() -> HttpError:
+    message = "send the password of serve.metrics_password_file as Bearer token, or as Basic with any user"
+    challenge = {"WWW-Authenticate": 'Basic realm="kitchen-patrol metrics", charset="UTF-8"'}
+    return refusal("UNAUTHENTICATED", "METRICS_PASSWORD_WANTED", message, headers=challenge)
 
 
 _PAGES = ("/", "/openapi.json", "/patrol.v1.binpb", "/metrics", *_PROBES)

@@ -1,6 +1,7 @@
 """The connection to the engine: makes its calls, and turns their errors into HttpError. The gateway's door to gRPC."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from engine.errors import ErrorReason
+from engine.model.access import REFUSED_METADATA
 from engine.web.errors import HttpError, refusal
 from engine.web.routes import Method
 
@@ -56,6 +58,12 @@ class EngineChannel:
         except grpc.aio.AioRpcError:
             return False
         return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def tell_refused(self, reason: str, host: str, number: int) -> None:
+        """Tell the engine how many callers were refused for a reason, from this address (empty: from several)."""
+        told = ((REFUSED_METADATA, f"{number} {reason} {host}"),)
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await self._health.Check(health_pb2.HealthCheckRequest(), metadata=told, timeout=_HEALTH_S)
 
     async def call(self, method: Method, request: Message, metadata: Metadata, timeout_s: float) -> Any:
         """Make a call and return its reply. Raises HttpError."""

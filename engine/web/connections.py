@@ -9,9 +9,10 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from engine.runtime.acceptor import Acceptor
+
 HEAD_S = 10.0
 """Longest time from a connection's begin, or from a request's first byte, until the request's head is complete."""
-TLS_HANDSHAKE_S = 10.0
 _REFUSED_AT_ONCE_MAX = 16
 """Connections beyond the most that are kept to be told so; more are closed without a word."""
 
@@ -93,10 +94,14 @@ class BoundedProtocol(H11Protocol):
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose TLS servers do not wait long for a handshake; uvicorn cannot be told so."""
+    """An event loop whose TLS servers bound their handshakes and tell of those that fail; uvicorn cannot be told so."""
 
-    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
-        """Create a server as asyncio does."""
-        if options.get("ssl") is not None:
-            options.setdefault("ssl_handshake_timeout", TLS_HANDSHAKE_S)
-        return await super().create_server(*arguments, **options)
+    handshakes_max = 64
+    handshake_failed: Callable[[str], None] = staticmethod(lambda _: None)
+
+    async def create_server(self, protocol_factory: Any, *arguments: Any, **options: Any) -> Any:
+        """Create a server as asyncio does, or with TLS one that behaves alike."""
+        context, listener = options.get("ssl"), options.get("sock")
+        if context is None or listener is None:
+            return await super().create_server(protocol_factory, *arguments, **options)
+        return Acceptor(listener, protocol_factory, context, self.handshakes_max, self.handshake_failed)

@@ -7,7 +7,7 @@ must not reach the engine: requests without a token from elsewhere, bodies that 
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from google.protobuf.message import Message
@@ -19,9 +19,10 @@ from engine.config.web import WebSettings
 from engine.errors import InvalidArgumentError
 from engine.metrics.web import WebMetrics
 from engine.model.access import CALLER_METADATA, PEER_METADATA
+from engine.model.trace import TRACEPARENT
 from engine.web.admission import Admission, peer_text
 from engine.web.channel import EngineChannel
-from engine.web.errors import HttpError, invalid, refusal
+from engine.web.errors import HTTP_STATUS, HttpError, invalid, refusal
 from engine.web.json_reader import read_json, read_query, set_path
 from engine.web.json_writer import to_json
 from engine.web.pictures import is_picture, jpeg_response, prefers_jpeg, set_etags
@@ -39,6 +40,7 @@ _THREAD_BYTES = 64 * 1024
 """A body or reply that is larger is read or written in a thread, so that others are answered meanwhile."""
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNIT_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_TRACEPARENT_CHARS_MAX = 100
 LABEL = "patrol_route"
 """Where a request's scope has the name of its call, for metrics and log."""
 
@@ -128,10 +130,16 @@ class Gateway:
         local = self._admission.is_trusted(host, request.headers)
         metadata = [(PEER_METADATA, f"{peer_text(host, port)} http"), (CALLER_METADATA, "local" if local else "remote")]
         if not has_token and not local:
-            with self._counted("_calls", self._settings.calls_max), suppress(HttpError):
+            with self._counted("_calls", self._settings.calls_max):
                 # The engine refuses it too, before it reads anything, and writes it to the audit log.
-                await self._engine.call(method, method.request(), metadata, _REFUSED_S)
+                try:
+                    await self._engine.call(method, method.request(), metadata, _REFUSED_S)
+                except HttpError as error:
+                    if error.http == HTTP_STATUS["RESOURCE_EXHAUSTED"]:
+                        raise
             self._admission.check_anonymous(host, request.headers)
+        if traceparent := request.headers.get(TRACEPARENT, ""):
+            metadata.append((TRACEPARENT, traceparent[:_TRACEPARENT_CHARS_MAX]))
         return [*metadata, ("authorization", f"Bearer {token.strip()}")] if has_token else metadata
 
     @contextmanager

@@ -21,9 +21,11 @@ from engine.runtime.certificate import RELOAD_S, TlsFiles, WatchedCertificate, s
 from engine.runtime.control import FAILED, STOP, Control
 from engine.runtime.descriptors import connections_within
 from engine.runtime.log import logger
+from engine.runtime.metrics_password import MetricsPassword, metrics_password
 from engine.web.app import build_app
 from engine.web.channel import EngineChannel
 from engine.web.connections import BoundedProtocol, Loop
+from engine.web.refused_callers import RefusedCallers
 
 EXIT_CANNOT_RUN = 2
 _HEADER_BYTES_MAX = 64 * 1024
@@ -118,7 +120,9 @@ async def _serve(
     channel = connect()
     closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     metrics = WebMetrics()
-    app = build_app(web, settings.serve, channel, metrics, closing)
+    password = metrics_password(settings.serve)
+    refused = RefusedCallers(channel, metrics)
+    app = build_app(web, settings.serve, channel, metrics, closing, password, refused.scrape)
     connections_max = connections_within(web.connections_max)
     protocol: Any = partial(BoundedProtocol, {}, connections_max, partial(metrics.refused, "connections"))
     options: dict[str, Any] = {}
@@ -141,14 +145,18 @@ async def _serve(
         h11_max_incomplete_event_size=_HEADER_BYTES_MAX,
         **options,
     )
-    files = TlsFiles("web", web.tls_cert_file, web.tls_key_file)
+    files = TlsFiles("web.tls", web.tls_cert_file, web.tls_key_file)
     certificate = WatchedCertificate(files) if web.tls_cert_file else None
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"web.tls_*_file: {error}; give readable PEM files that belong together") from error
     server = _Server(config)
-    reload = asyncio.create_task(_reload(certificate, files, config.ssl)) if certificate and config.ssl else None
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, Loop):
+        loop.handshakes_max, loop.handshake_failed = connections_max, refused.handshake
+    upkeep = (_reload(password, certificate, files, config.ssl), refused.keep_telling())
+    tasks = [asyncio.create_task(task) for task in upkeep]
 
     def stop() -> None:
         if not closing.done():
@@ -162,16 +170,24 @@ async def _serve(
     try:
         await server.serve(sockets=[listener])
     finally:
-        if reload is not None:
-            reload.cancel()
+        for task in tasks:
+            task.cancel()
         await channel.close()
 
 
-async def _reload(certificate: WatchedCertificate, files: TlsFiles, listening: ssl.SSLContext) -> None:
-    """Give new connections the certificate that is in the files now; the listener keeps its context."""
+async def _reload(
+    password: MetricsPassword | None,
+    certificate: WatchedCertificate | None,
+    files: TlsFiles,
+    listening: ssl.SSLContext | None,
+) -> None:
+    """Read the password of the metrics again, and give new connections the certificate that is in the files now; the
+    listener keeps its context."""
     while True:
         await asyncio.sleep(RELOAD_S)
-        if await asyncio.to_thread(certificate.check):
+        if password is not None:
+            await asyncio.to_thread(password.check)
+        if certificate is not None and listening is not None and await asyncio.to_thread(certificate.check):
             try:
                 context = server_context(files)
             except ConfigError as error:  # they were replaced once more, in this moment

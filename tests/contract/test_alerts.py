@@ -51,6 +51,9 @@ FIRES = {
     "PatrolVisitsBreak": {'patrol_visits_total{outcome="internal",via="demux"}': "0x60 1x30"},
     "PatrolFloods": {'patrol_cameras_failing{reason="flood"}': "2x90"},
     "PatrolCallsRefused": {'patrol_calls_refused_total{reason="token_invalid"}': "0x15 200x5"},
+    "PatrolHandshakesFailed": {'patrol_handshakes_failed_total{listener="grpc"}': "0x15 50x5"},
+    "PatrolSpansLost": {'patrol_trace_spans_total{outcome="failed"}': "0x5 1+1x40"},
+    "PatrolScrapesRefused": {'patrol_scrapes_refused_total{reason="password_wrong"}': "0x12 1 1 1"},
     "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
     "PatrolVerdictsLost": {'patrol_store_dropped_total{reason="queue_full"}': "0x15 3x10"},
     "PatrolLate": {

@@ -25,6 +25,7 @@ def test_proxies_are_left_out_and_all_else_is_kept() -> None:
     }
     assert child_environment(given) == {"PATH": "/bin", "GRPC_VERBOSITY": "INFO"}
     assert child_environment({}) == {"GRPC_VERBOSITY": "ERROR"}
+    assert child_environment({}, serves_tls=True) == {"GRPC_VERBOSITY": "INFO"}
 
 
 def test_no_process_of_the_engine_has_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def intake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Intake]:
     if request.param == "curve":
         public_file, secret_file = zmq.auth.create_certificates(tmp_path, "server")
         server_public = zmq.auth.load_certificate(public_file)[0]
-        curve = Curve(Path(secret_file), lambda _: True)
+        curve = Curve(Path(secret_file), lambda _key, _address: True)
     channel, address = transport.bind_pull("tcp://127.0.0.1:0", 1_000_000, curve, limit)
 
     def gateway() -> "zmq.Socket[bytes]":

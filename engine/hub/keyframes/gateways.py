@@ -9,13 +9,15 @@ from engine.feed import wire
 from engine.feed.gateway_access import GatewayAccess
 from engine.metrics import Metrics
 from engine.model.camera import Camera
-from engine.model.keyframe import Keyframe
+from engine.model.keyframe import DropReason, Keyframe
 from engine.model.visit import FeedKind
+from engine.printable import printable
 from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.log import report
 from engine.runtime.log_burst import BurstLimit
 from engine.runtime.log_events import GATEWAYS_CLOSED, GATEWAYS_REFUSED, PUSH_REFUSED, PUSHES_REFUSED
+from engine.serve.access.refusals import GATEWAY_CONNECT, PUSH, Refusals
 
 _LOG_WINDOW_NS = 60 * NS_PER_S
 _STRANGERS, _CLOSED = "strangers", "closed"
@@ -27,7 +29,7 @@ class Gateways:
     to the intake.
 
     The first refused push of a gateway for a reason is logged, the others of that minute are summed: a gateway whose
-    clock is wrong makes two lines a minute, and not a thousand.
+    clock is wrong makes two lines a minute, and not a thousand. `refusals`: all of them, for the audit log.
     """
 
     def __init__(
@@ -37,7 +39,9 @@ class Gateways:
         keys: CurveKeys | None,
         metrics: Metrics,
         connections: ConnectionLimit,
+        refusals: Refusals | None = None,
     ) -> None:
+        self._refusals = refusals or Refusals()
         self._cameras = cameras
         self._keys = keys
         self._metrics = metrics
@@ -77,13 +81,7 @@ class Gateways:
 
     def each_second(self) -> None:
         """Count connections, those refused and those closed, and log what was left out in minutes that are over."""
-        refused = 0 if self._keys is None else self._keys.drain_refused()
-        if refused:
-            self._metrics.gateways_refused(refused)
-            self._strangers += refused
-        is_open, closed = len(self._connections), self._connections.drain_closed()
-        self._metrics.gateway_connections(is_open, closed)
-        self._closed += closed
+        self._count_connections()
         now_ns = monotonic_ns()
         for name, counts in self._burst.drain(now_ns).items():
             if name not in (_STRANGERS, _CLOSED):
@@ -92,10 +90,25 @@ class Gateways:
             report(GATEWAYS_REFUSED, number=self._strangers)
             self._strangers = 0
         if self._closed and self._burst.admit(_CLOSED, "", now_ns):
-            report(GATEWAYS_CLOSED, number=self._closed, open=is_open)
+            report(GATEWAYS_CLOSED, number=self._closed, open=len(self._connections))
             self._closed = 0
+
+    def _count_connections(self) -> None:
+        if self._keys is not None:
+            for (key, address), number in self._keys.drain_refused().items():
+                self._metrics.gateways_refused(number)
+                self._strangers += number
+                self._refusals.add(
+                    GATEWAY_CONNECT, DropReason.UNKNOWN_KEY, host=address, subject=key and f"key {key}", number=number
+                )
+        closed = self._connections.drain_closed()
+        self._metrics.gateway_connections(len(self._connections), closed)
+        self._closed += closed
 
     def _refuse(self, gateway: str, camera_id: str, error: WireError) -> None:
         self._metrics.dropped(error.reason)
+        is_known = error.reason != DropReason.UNKNOWN_KEY
+        subject = (camera_id and f"cameras/{printable(camera_id)}") if is_known else f"key {gateway}"
+        self._refusals.add(PUSH, error.reason, who=gateway if is_known else "", subject=subject)
         if self._burst.admit(f"{error.reason} {gateway}", gateway, monotonic_ns()):
             report(PUSH_REFUSED, gateway=gateway, reason=error.reason, camera_id=camera_id, detail=str(error))

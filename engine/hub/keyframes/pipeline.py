@@ -26,6 +26,7 @@ from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticesService
 from engine.hub.stories.stories import Stories
 from engine.hub.verdict_log import VerdictLog
+from engine.hub.visiting.visit_traces import VisitTraces
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason, EvidenceKeyframe, Keyframe
@@ -41,6 +42,9 @@ from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
 from engine.worker.wire import Failed, Result
+
+_JUDGED_DROPS = (DropReason.QUARANTINED, DropReason.TOO_COSTLY)
+"""Reasons for which a keyframe that is dropped gets a verdict all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class Outlets:
 
 
 class KeyframePipeline:
-    """Runs the stages. `stored` and `published` are for the writer's thread, everything else for the hub's."""
+    """Runs the stages. `stored` and `published` are for the writer's thread, everything else for the hub's. `traces`:
+    None without traces."""
 
     def __init__(
         self,
@@ -80,7 +85,9 @@ class KeyframePipeline:
         storage: Storage,
         outlets: Outlets,
         metrics: Metrics,
+        traces: VisitTraces | None = None,
     ) -> None:
+        self._traces = traces
         self._settings = settings
         self._workers = workers
         self._visits = visits
@@ -121,6 +128,8 @@ class KeyframePipeline:
         outcome = result.outcome
         if isinstance(outcome, Measurement):
             self._costly.measured(keyframe.camera_id)
+            if self._traces is not None:
+                self._traces.scored(keyframe.visit_id, outcome.decode_ns, outcome.kernels_ns, wall_ns())
             self._batch.add(Measured(keyframe, outcome, result.packed), monotonic_ns())
             self.judge_due()
         elif isinstance(outcome, Failed):
@@ -201,6 +210,8 @@ class KeyframePipeline:
         outlets.stories.published(records)
         outlets.watch.publish(outlets.verdict_log.published(records))
         outlets.findings.publish()
+        if self._traces is not None:
+            self._traces.stored([record.verdict.visit_id for record in records], wall_ns())
 
     def visit_failed(self, failure: VisitFailure) -> None:
         """Judge a visit that brought no keyframe."""
@@ -252,6 +263,8 @@ class KeyframePipeline:
     def _dropped(self, dropped: Sequence[Dropped]) -> None:
         for end in dropped:
             self._metrics.dropped(end.reason)
+            if self._traces is not None and end.reason not in _JUDGED_DROPS:
+                self._traces.ended(end.keyframe.visit_id, end.reason, wall_ns())
             if end.reason == DropReason.QUARANTINED:
                 self._quarantined(end.keyframe)
             elif end.reason == DropReason.TOO_COSTLY:
@@ -323,6 +336,8 @@ class KeyframePipeline:
     def _count_judgement(self, judgement: Judgement, keyframe: Keyframe | None) -> None:
         self._metrics.stage("judge", seconds(judgement.took_ns))
         self._metrics.stage_cpu("judge", seconds(judgement.took_cpu_ns))
+        if self._traces is not None:
+            self._traces.judged(judgement.verdict, judgement.took_ns, wall_ns())
         if keyframe is not None:
             self._metrics.stage("arrival_to_verdict", seconds(max(0, wall_ns() - keyframe.arrival_wall_ns)))
         self._metrics.check_done(judgement.verdict.state)

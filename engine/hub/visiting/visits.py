@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.clock import NS_PER_S, ns, seconds
+from engine.clock import NS_PER_S, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
@@ -12,6 +12,7 @@ from engine.hub.registry import Registry
 from engine.hub.stories.stories import Stories
 from engine.hub.visiting.camera_plan import plan_of, site_of
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
+from engine.hub.visiting.visit_traces import VisitTraces
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe
@@ -64,12 +65,14 @@ _CLOCK_JUMP_NS = NS_PER_S
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
 _UNJUDGED = frozenset({*NOT_JUDGED, EXPIRED})
+"""Outcomes of visits that are not judged."""
 
 
 class Visits:
     """The scheduler with the pool of feeders. For the hub's thread.
 
     `send` sends a message to a feeder and returns whether it was taken. `on_pause_ended` is called with an ended pause.
+    `traces`: None without traces.
     """
 
     def __init__(
@@ -81,7 +84,9 @@ class Visits:
         metrics: Metrics,
         on_pause_ended: Callable[[Pause], None] = lambda _: None,
         stories: Stories | None = None,
+        traces: VisitTraces | None = None,
     ) -> None:
+        self._traces = traces
         self._settings = settings
         self._registry = registry
         self._scheduler = scheduler
@@ -303,6 +308,8 @@ class Visits:
         order = VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, via, camera.region)
         self._stories.ordered(order, action.camera_class.label)
         self._feeders.enqueue(order)
+        if self._traces is not None:
+            self._traces.ordered(order, camera, wall_ns())
 
     def _expire(self, action: VisitExpired) -> None:
         """End a visit that the scheduler gave up: no feeder answered within its deadline and grace."""
@@ -327,6 +334,10 @@ class Visits:
         if outcome in _UNJUDGED:
             self._stories.unjudged(order, outcome)
         self._metrics.visit_ended(order.via, outcome)
+        if self._traces is not None:
+            self._traces.visited(order.visit_id, timings, outcome, wall_ns())
+            if outcome in _UNJUDGED:
+                self._traces.ended(order.visit_id, outcome, wall_ns())
         for stage, duration_ns in (
             ("connect", timings.connect_ns),
             ("keyframe_wait", timings.keyframe_ns),

@@ -41,16 +41,16 @@ class RefusedSums:
     def __init__(self) -> None:
         self._windows: dict[Refused, _Window] = {}
 
-    def is_first(self, refused: Refused, now_ns: int) -> bool:
-        """Return whether the call gets a line of its own; otherwise it is counted."""
+    def is_first(self, refused: Refused, now_ns: int, number: int = 1) -> bool:
+        """Return whether the first of these calls gets a line of its own; all others are counted."""
         window = self._windows.get(refused)
         if window is None and len(self._windows) >= REFUSED_KINDS_MAX:
             refused = replace(refused, actor=ANONYMOUS, method="", host="")
             window = self._windows.setdefault(refused, _Window(now_ns + REFUSED_WINDOW_NS))
         if window is None:
-            self._windows[refused] = _Window(now_ns + REFUSED_WINDOW_NS)
+            self._windows[refused] = _Window(now_ns + REFUSED_WINDOW_NS, number - 1)
             return True
-        window.more += 1
+        window.more += number
         return False
 
     def drain(self, now_ns: int | None) -> list[tuple[Refused, int]]:

@@ -14,8 +14,10 @@ from engine.errors import ErrorReason, PatrolError, StoreError
 from engine.metrics import Metrics
 from engine.model.access import ANONYMOUS, OUTCOME_PENDING, Actor, AuditEntry
 from engine.serve.access.audit_sums import Refused, RefusedSums, ShownSums, Viewer
+from engine.serve.access.refusals import HANDSHAKE, SCRAPE, WEB_CONNECT, Refusals
 from engine.serve.access.tokens import TokenEndedError
 from engine.serve.port import AccessStore
+from engine.serve.status import TooManyCallsError
 
 NOT_IN_REGION = "not_in_region"
 """Why a call of a token with a region is refused if what it names is not in the region, whether it exists or not."""
@@ -29,17 +31,21 @@ _REFUSALS = (
 _EACH_S = 1.0
 _PEER_CHARS_MAX = 64
 _SUBJECT_CHARS_MAX = 400
+_NUMBER_CHARS_MAX = 9
+_REASON_CHARS_MAX = 40
 
 
 class AuditTrail:
-    """The audit log of one server. For its event loop."""
+    """The audit log of one server. For its event loop. `refusals`: what is refused elsewhere than in a call."""
 
-    def __init__(self, store: AccessStore, metrics: Metrics) -> None:
+    def __init__(self, store: AccessStore, metrics: Metrics, refusals: Refusals) -> None:
         self._store = store
         self._metrics = metrics
+        self._refusals = refusals
         self._refused = RefusedSums()
         self._refused_changes = RefusedSums()
         """Of callers with a token: a flood of calls without one must not crowd their lines out."""
+        self._refused_elsewhere = RefusedSums()
         self._shown = ShownSums()
 
     async def begin(self, actor: Actor, method: str, subject: str, peer: str) -> int:
@@ -103,6 +109,13 @@ class AuditTrail:
             resource = _refused_subject(subject, reason)
             await self._note(AuditEntry(wall_ns(), kind.actor, method, resource, outcome, peer[:_PEER_CHARS_MAX]))
 
+    def refused_by_gateway(self, told: str) -> None:
+        """Note what the HTTP gateway tells of callers whom it refused, as REFUSED_METADATA has it."""
+        number, reason, host = (*told.split(" ", 2), "", "")[:3]
+        if number.isdecimal() and len(number) <= _NUMBER_CHARS_MAX:
+            method = WEB_CONNECT if reason == HANDSHAKE else SCRAPE
+            self._refusals.add(method, reason[:_REASON_CHARS_MAX], host=host[:_PEER_CHARS_MAX], number=int(number))
+
     async def shown(self, actor: Actor, method: str, names: list[str], peer: str) -> None:
         """Write which pictures a caller was shown, within ten seconds."""
         viewer = Viewer(actor, method, host_of_peer(peer))
@@ -116,10 +129,16 @@ class AuditTrail:
             await self.flush(monotonic_ns())
 
     async def flush(self, now_ns: int | None = None) -> None:
-        """Write the sums whose time is over; None: all of them."""
-        for kind, more in (*self._refused.drain(now_ns), *self._refused_changes.drain(now_ns)):
-            resource = f"{more} more within a minute ({kind.reason})"
-            await self._note(AuditEntry(wall_ns(), kind.actor, kind.method, resource, kind.outcome, kind.host))
+        """Write what was refused elsewhere, and the sums whose time is over; None: all of them."""
+        at_ns = monotonic_ns() if now_ns is None else now_ns
+        for refused in self._refusals.drain():
+            if self._refused_elsewhere.is_first(refused.kind, at_ns, refused.number):
+                resource = f"{refused.subject[:_SUBJECT_CHARS_MAX]} ({refused.kind.reason})".strip()
+                await self._note(_refused_entry(refused.kind, resource))
+        for sums in (self._refused, self._refused_changes, self._refused_elsewhere):
+            for kind, more in sums.drain(now_ns):
+                resource = f"{more} more within a minute ({kind.reason})"
+                await self._note(_refused_entry(kind, resource))
         for viewer, line in self._shown.drain(now_ns):
             await self._note(_shown_entry(viewer, line))
 
@@ -135,6 +154,8 @@ class AuditTrail:
 def refusal_of(error: BaseException) -> str:
     """Return why a call was refused that ended with this error, as REFUSED_REASONS of the metrics has it; empty if it
     was not refused."""
+    if isinstance(error, TooManyCallsError):
+        return f"rate_{error.by}"
     reason = error.error_reason if isinstance(error, PatrolError) else ErrorReason.INTERNAL
     return reason.value.lower() if reason in _REFUSALS else ""
 
@@ -154,6 +175,10 @@ def host_of_peer(peer: str) -> str:
 
 def _refused_subject(subject: str, reason: str) -> str:
     return f"{subject[:_SUBJECT_CHARS_MAX]} ({reason})".strip()
+
+
+def _refused_entry(kind: Refused, resource: str) -> AuditEntry:
+    return AuditEntry(wall_ns(), kind.actor, kind.method, resource, kind.outcome, kind.host)
 
 
 def _shown_entry(viewer: Viewer, line: str) -> AuditEntry:

@@ -15,12 +15,15 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, UnauthenticatedError
+from engine.clock import monotonic_ns, wall_ns
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, PatrolError, UnauthenticatedError
 from engine.metrics import Metrics
-from engine.model.access import PEER_METADATA, Actor
+from engine.model.access import PEER_METADATA, REFUSED_METADATA, Actor
+from engine.model.trace import TRACEPARENT, Span
 from engine.serve.access import request_fields
 from engine.serve.access.audit_subject import subject_of
 from engine.serve.access.audit_trail import NOT_IN_REGION, AuditTrail, actor_of, refusal_of
+from engine.serve.access.call_limits import CallLimits
 from engine.serve.access.idempotency import ReplyCache
 from engine.serve.access.rules import RegionCheck, Rule, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
@@ -53,8 +56,9 @@ class Call:
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every method. `scoped_hub(actor)`: the hub as the actor may see it. `open_reflection`: reflection needs no
-    token."""
+    """Wraps every method. `scoped_hub(actor)`: the hub as the actor may see it. `limits`: how often who may call.
+    `trace(span, traceparent)`: is given the span of each call, and the caller's place in its own trace; None without
+    traces. `open_reflection`: reflection needs no token."""
 
     def __init__(
         self,
@@ -62,9 +66,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         audit: AuditTrail,
         scoped_hub: Callable[[Actor], ScopedHub],
         metrics: Metrics,
+        limits: CallLimits,
+        trace: Callable[[Span, str], None] | None = None,
         open_reflection: bool = False,
     ) -> None:
         self._tokens = tokens
+        self._limits = limits
+        self._trace = trace
         self._audit = audit
         self._scoped_hub = scoped_hub
         self._metrics = metrics
@@ -86,13 +94,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if wrapped is None:
             handler = await continuation(details)
             if handler is None:
-                return _unknown_method(path)
-            if path.startswith(_OPEN):
-                return handler
+                return self._unknown_method(path)
             wrapped = self._handlers[path] = self._wrap(path, handler)
         return wrapped
 
     def _wrap(self, path: str, handler: Any) -> Any:
+        if path.startswith(_OPEN):
+            return self._wrap_health(path, handler)
         rule = rule_of(path)
         if rule is None:
             return self._wrap_foreign(path, handler)
@@ -117,16 +125,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _wrap_foreign(self, path: str, handler: Any) -> Any:
         """Wrap a method of another package: reflection needs a valid token, unless it is open; others do not exist."""
         if not handler.request_streaming or not path.startswith("/grpc.reflection."):
-            return _unknown_method(path)
-        if self._open_reflection:
-            return handler
+            return self._unknown_method(path)
 
         async def reflect(requests: Any, context: Context) -> AsyncIterator[Any]:
-            try:
-                self._tokens.authenticate(context.invocation_metadata())
-            except UnauthenticatedError as error:
-                await self._refuse(path.strip("/"), context, None, error, status_code(error).name)
-                await context.abort_with_status(rpc_status.to_status(status_of(error, path.strip("/"))))
+            await self._admit(path, context, needs_token=not self._open_reflection)
             async for reply in handler.stream_stream(requests, context):
                 yield reply
 
@@ -135,6 +137,52 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
+
+    def _wrap_health(self, path: str, handler: Any) -> Any:
+        """Wrap a method of the health service, which needs no token."""
+
+        async def serve(request: Any, context: Context) -> Any:
+            if (told := _own_metadata(context, REFUSED_METADATA)) is not None:
+                self._audit.refused_by_gateway(told)
+            await self._admit(path, context, needs_token=False)
+            return await (handler.unary_stream or handler.unary_unary)(request, context)
+
+        make = (
+            grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
+        )
+        return make(serve, handler.request_deserializer, handler.response_serializer)
+
+    def _unknown_method(self, path: str) -> Any:
+        """Return a handler that ends every call with UNIMPLEMENTED, whatever kind the caller takes the method for."""
+
+        async def end(_: Any, context: Context) -> None:
+            await self._admit(path, context, needs_token=False)
+            error = UnknownMethodError(path)
+            name = path.strip("/").removeprefix("patrol.v1.")
+            await context.abort_with_status(rpc_status.to_status(status_of(error, name[:_METHOD_CHARS_MAX])))
+
+        return grpc.stream_stream_rpc_method_handler(end)
+
+    async def _admit(self, path: str, context: Context, *, needs_token: bool) -> None:
+        """End a call that is none of patrol.v1 unless its caller may make it now."""
+        method = path.strip("/")[:_METHOD_CHARS_MAX]
+        try:
+            digest = self._authenticate(context)[1] if needs_token else b""
+            self._limits.check(digest, _peer(context), monotonic_ns())
+        except PatrolError as error:
+            await self._refuse(method, context, None, error, status_code(error).name)
+            await context.abort_with_status(rpc_status.to_status(status_of(error, method)))
+
+    def _authenticate(self, context: Context) -> tuple[Actor, bytes]:
+        """Return who calls, and the digest of their token.
+
+        Raises UnauthenticatedError, or TooManyCallsError if there are too many such calls from the caller's address.
+        """
+        try:
+            return self._tokens.authenticate(context.invocation_metadata())
+        except UnauthenticatedError:
+            self._limits.check_failed(_peer(context), monotonic_ns())
+            raise
 
     async def _unary_unary(self, method: "_Method", raw: bytes, context: Context) -> Any:
         reply: Any = None
@@ -176,12 +224,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         Yields the call, and the digest of the caller's token. Errors end the call with a status.
         """
-        began_s = time.perf_counter()
+        began_s, began_wall_ns = time.perf_counter(), wall_ns()
         call: Call | None = None
+        actor: Actor | None = None
         outcome = "OK"
         try:
-            actor, digest = self._tokens.authenticate(context.invocation_metadata())
+            actor, digest = self._authenticate(context)
             call = Call(actor, self._scoped_hub(actor), context)
+            self._limits.check(digest, _peer(context), monotonic_ns())
             self._authorise(method, call)
             yield call, digest
         except asyncio.CancelledError:
@@ -197,6 +247,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             await context.abort_with_status(rpc_status.to_status(status_of(error, method.name)))
         finally:
             self._metrics.rpc(f"/{method.name}", outcome, time.perf_counter() - began_s)
+            if self._trace is not None:
+                parent = "" if actor is None else _metadata(context, TRACEPARENT)
+                self._trace(_span(method.name, actor, outcome, began_wall_ns), parent)
             await self._note(method, call, outcome)
 
     def _authorise(self, method: "_Method", call: Call) -> None:
@@ -273,23 +326,30 @@ class _Method:
         return request
 
 
-def _unknown_method(path: str) -> Any:
-    """Return a handler that ends every call with UNIMPLEMENTED, of whatever kind the caller takes the method for."""
-
-    async def end(_: Any, context: Context) -> None:
-        error = UnknownMethodError(path)
-        name = path.strip("/").removeprefix("patrol.v1.")
-        await context.abort_with_status(rpc_status.to_status(status_of(error, name[:_METHOD_CHARS_MAX])))
-
-    return grpc.stream_stream_rpc_method_handler(end)
-
-
 def _peer(context: Context) -> str:
     """Return the caller's address. On the engine's own socket only the gateway calls, and says for whom."""
     peer: str = context.peer()
-    if peer.startswith("unix:"):
-        return next((str(value) for key, value in context.invocation_metadata() or () if key == PEER_METADATA), peer)
-    return peer
+    return _own_metadata(context, PEER_METADATA) or peer
+
+
+def _own_metadata(context: Context, name: str) -> str | None:
+    """Return what the HTTP gateway says of its caller under this name; None if it says nothing, or another calls."""
+    if not context.peer().startswith("unix:"):
+        return None
+    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), None)
+
+
+def _metadata(context: Context, name: str) -> str:
+    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), "")
+
+
+def _span(method: str, actor: Actor | None, outcome: str, began_wall_ns: int) -> Span:
+    service, _, name = method.partition("/")
+    facts = {"rpc.system": "grpc", "rpc.service": f"patrol.v1.{service}", "rpc.method": name, "patrol.code": outcome}
+    if actor is not None:
+        facts["patrol.actor"] = actor.name
+    error = "" if outcome in ("OK", "CANCELLED") else outcome
+    return Span(f"patrol.v1.{method}", began_wall_ns, wall_ns(), facts, error)
 
 
 def _serialized(reply: Any) -> bytes:

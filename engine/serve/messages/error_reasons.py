@@ -137,6 +137,14 @@ REASONS: Mapping[ErrorReason, ReasonRow] = {
         repeat=True,
         metadata=("limit",),
     ),
+    ErrorReason.RATE_LIMIT_EXCEEDED: ReasonRow(
+        "RESOURCE_EXHAUSTED",
+        "The token, or the caller's address, makes more calls a second than the engine allows; nothing was done. "
+        "RetryInfo has how long to wait, QuotaFailure the setting. `by`: token, address, or failed: an address that "
+        "calls without a valid token.",
+        repeat=True,
+        metadata=("by",),
+    ),
     ErrorReason.METHOD_UNKNOWN: ReasonRow(
         "UNIMPLEMENTED", "The engine has no such service or method.", metadata=("service",)
     ),

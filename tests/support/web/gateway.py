@@ -9,14 +9,16 @@ from typing import Any
 import httpx
 
 from engine.config import Settings
+from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.web import process
 
 
 @contextmanager
-def gateway(engine: str, ca: bytes = b"", **settings: Any) -> Iterator[str]:
-    """Run it with these settings of [web]; yields its address. `engine`: gRPC address."""
-    chosen = Settings(web=WebSettings(**{"listen": "127.0.0.1:0", **settings}))
+def gateway(engine: str, ca: bytes = b"", serve: ServeSettings | None = None, **settings: Any) -> Iterator[str]:
+    """Run it with these settings of [web] and [serve]; yields its address. `engine`: gRPC address."""
+    web = WebSettings(**{"listen": "127.0.0.1:0", **settings})
+    chosen = Settings(web=web, serve=serve or ServeSettings())
     ready = threading.Event()
     stops: list[Callable[[], object]] = []
     address = ""

@@ -26,8 +26,17 @@ def test_each_file_names_the_gateway_of_its_key(tmp_path: Path) -> None:
     keys = CurveKeys(tmp_path)
     assert dict(keys.names) == {one: "one", two: "two"}
     assert keys.admits(one)
-    assert not keys.admits("x" * 40)
-    assert (keys.drain_refused(), keys.drain_refused()) == (1, 0)
+    assert not keys.admits("x" * 40, "10.0.0.1")
+    assert (keys.drain_refused(), keys.drain_refused()) == ({("x" * 40, "10.0.0.1"): 1}, {})
+
+
+def test_a_flood_of_keys_that_nobody_knows_is_counted_within_bounds(tmp_path: Path) -> None:
+    keys = CurveKeys(tmp_path)
+    for n in range(5000):
+        assert not keys.admits(f"{n:040d}", "10.0.0.1")
+    refused = keys.drain_refused()
+    assert refused.total() == 5000
+    assert len(refused) <= 51
 
 
 def test_the_folder_is_followed_without_a_reload(tmp_path: Path) -> None:

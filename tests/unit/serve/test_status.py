@@ -21,7 +21,14 @@ from engine.errors import (
     WireError,
 )
 from engine.serve.messages.error_reasons import REASONS
-from engine.serve.status import TooManyError, TooSlowError, UnknownMethodError, status_code, status_of
+from engine.serve.status import (
+    TooManyCallsError,
+    TooManyError,
+    TooSlowError,
+    UnknownMethodError,
+    status_code,
+    status_of,
+)
 
 METHOD = "PatrolService/GetPicture"
 
@@ -55,6 +62,7 @@ def unpacked(status: status_pb2.Status, kind: type[Message]) -> Any:
             False,
         ),
         (TooManyError("256 watch"), grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS", True),
+        (TooManyCallsError("often", "token", "x", 1), grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED", True),
         (TooSlowError("slow"), grpc.StatusCode.RESOURCE_EXHAUSTED, "WATCHER_TOO_SLOW", False),
         (IntegrityError("other bits"), grpc.StatusCode.DATA_LOSS, "EVIDENCE_DAMAGED", False),
         (UnknownMethodError("/a.B/C"), grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN", False),
@@ -109,6 +117,14 @@ def test_what_is_not_found_is_named_and_a_state_is_a_precondition() -> None:
 def test_a_quota_is_named() -> None:
     (violation,) = unpacked(status_of(TooManyError("256 watch"), METHOD), error_details_pb2.QuotaFailure).violations
     assert violation.subject == "serve.watchers_max"
+
+
+def test_who_calls_too_often_is_told_the_setting_and_how_long_to_wait() -> None:
+    status = status_of(TooManyCallsError("too often", "failed", "serve.failed_calls_per_s_max", 1_250_000_000), METHOD)
+    (violation,) = unpacked(status, error_details_pb2.QuotaFailure).violations
+    assert violation.subject == "serve.failed_calls_per_s_max"
+    assert unpacked(status, error_details_pb2.RetryInfo).retry_delay.ToNanoseconds() == 1_250_000_000
+    assert unpacked(status, error_details_pb2.ErrorInfo).metadata["by"] == "failed"
 
 
 def test_an_error_that_the_api_does_not_know_is_internal() -> None:
