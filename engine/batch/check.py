@@ -57,7 +57,7 @@ def check_sources(
 ) -> Iterator[CheckResult]:
     """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
     too."""
-    with MeasuringProcess(settings.worker) as measuring:
+    with MeasuringProcess(settings.worker, settings.runtime.confine) as measuring:
         for number, source in enumerate(sources, 1):
             yield _check(source, measuring, settings)
             on_done(number)
