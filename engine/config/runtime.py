@@ -6,7 +6,7 @@ from engine.config.setting import Section, key
 
 
 class RuntimeSettings(Section):
-    """What the engine's processes may do on their machine. docs/confinement.md says what each may."""
+    """What the engine's processes may do on their machine. docs/operating.md#confinement says what each may."""
 
     all_file_only: ClassVar[bool] = True
 

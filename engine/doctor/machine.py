@@ -85,7 +85,10 @@ def confinement(missing: Sequence[str], mode: str) -> Diagnosis:
         return warning(topic, "runtime.confine is off", "set it to auto, so that a hostile camera reaches nothing")
     if not missing:
         return ok(topic, "the kernel has Landlock and seccomp; feeders, demuxers and workers are confined")
-    found, remedy = f"the kernel offers no {'; no '.join(missing)}", "use a kernel that does (docs/confinement.md)"
+    found, remedy = (
+        f"the kernel offers no {'; no '.join(missing)}",
+        "use a kernel that does (docs/operating.md#confinement)",
+    )
     if mode == "required":
         return fault(topic, f"{found}; runtime.confine is required", f"{remedy}, or set runtime.confine to auto")
     return warning(topic, found, remedy)
