@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 def attempts(plan: dict[str, Any]) -> dict[str, Callable[[], object]]:
     """What to try; none of it harms a process that is not confined."""
     return {
-        **{f"read {name}": lambda path=path: open_and_close(path, os.O_RDONLY) for name, path in plan["read"].items()},
+        **{f"read {name}": partial(open_and_close, path, os.O_RDONLY) for name, path in plan["read"].items()},
         **{
-            f"write {name}": lambda path=path: open_and_close(path, os.O_WRONLY | os.O_CREAT)
+            f"write {name}": partial(open_and_close, path, os.O_WRONLY | os.O_CREAT)
             for name, path in plan["write"].items()
         },
         "list home": lambda: list(Path.home().iterdir()),
