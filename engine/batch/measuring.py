@@ -47,6 +47,11 @@ class MeasuringProcess:
         self._process.kill()
         self._end()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs now."""
+        return self._process.pid
+
     def measure(self, keyframe: Keyframe) -> Measurement:
         """Return the measurement. Raises DecodeError as Decoder does, `too_costly` too if the budget is spent."""
         try:

@@ -14,6 +14,8 @@ from engine.config.describe import toml
 from engine.config.intake import IntakeSettings
 from engine.config.load import loads
 from engine.decode.acceptance import check_cost, check_decodable
+from engine.decode.decoder import Decoder
+from engine.decode.render import render_jpeg
 from engine.errors import ConfigError, DecodeError, RegistryError, WireError
 from engine.feed import wire
 from engine.feed.rtsp import sdp
@@ -29,8 +31,10 @@ from engine.media.parameter_sets import coded_size
 from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
+from engine.model.measurement import Measurement
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from engine.worker import wire as jobs
+from engine.worker.process import measure
 from tests.support.feed.clips import encode, scene, units
 from tests.support.feed.rtp_packets import interleave, stream
 
@@ -85,6 +89,12 @@ def _keyframe(codec: Codec) -> Keyframe:
     return Keyframe(_CAMERA.camera_id, 7, codec, pictures(codec)[0], 0, 5, FeedKind.GATEWAY)
 
 
+def _measurement() -> Measurement:
+    with contextlib.closing(Decoder()) as decoder:
+        return measure(decoder, _keyframe(Codec.MJPEG))
+
+
+@cache
 def _messages() -> list[bytes]:
     order = VisitOrder(7, "c", "rtsp://u:p@h/1", 12 * NS_PER_S, FeedKind.RTSP)
     failure = VisitFailure("c", 7, FailureReason.REFUSED, "nothing listens on that port")
@@ -97,6 +107,8 @@ def _messages() -> list[bytes]:
             wire.pack_failure(failure),
             jobs.pack_job(3, keyframe),
             jobs.pack_result(jobs.Result(3, jobs.Failed("damaged", "a detail"))),
+            jobs.pack_result(jobs.Result(3, _measurement())),
+            jobs.pack_result(jobs.Result(3, render_jpeg(Codec.MJPEG, bytes(keyframe.payload)))),
         )
     ]
 

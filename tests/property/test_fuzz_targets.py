@@ -1,4 +1,4 @@
-"""Some hundred inputs of each target of `python -m tests.fuzz`; what it finds becomes a case here, by its seed."""
+"""Some hundred inputs of each target of `python -m tests.fuzz`; what it finds becomes a case here."""
 
 import random
 
@@ -31,6 +31,18 @@ def test_every_valid_input_is_read(name: str) -> None:
 def test_an_input_is_repeated_by_its_seed_and_number(name: str) -> None:
     first, again, other = (input_of(name, SEED, number)[0] for number in (3, 3, 4))
     assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        # seed 1, number 4684: a worker's result whose measurement names no known codec ended the hub
+        ("wire", b"\0\0\0\x03JR1\0\0\0\x1e\t\x03\0\0\0\x80\0\0\0\x12\x13\n\x07dalage`\x12\x08a Detail"),
+    ],
+)
+def test_what_was_found_stays_mended(name: str, data: bytes) -> None:
+    """By its bytes: a new valid input of a target gives its numbers to other inputs."""
+    TARGETS[name].read(data, random.Random(1))
 
 
 def test_what_breaks_is_found_and_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,5 @@
 """What somebody finds who takes over a worker, a feeder or a demuxer: nothing. And the patrol goes on as before."""
 
-import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +13,9 @@ from engine.config.feed import FeedSettings
 from engine.config.runtime import RuntimeSettings
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec
-from engine.runtime import confinement, numba_cache
+from engine.runtime import confinement
 from engine.supervisor.app import Supervisor
-from tests.support.confinement import REFUSED, Probe
+from tests.support.confinement import REFUSED, Probe, plan
 from tests.support.feed.clips import encode, scene
 from tests.support.feed.http_site import site
 from tests.support.live_engine import scrape, settings
@@ -46,40 +44,6 @@ def http_camera() -> Iterator[str]:
     """The URL of a camera that answers with a good picture."""
     with site({"/c.jpg": ("image/jpeg", GOOD)}) as address:
         yield f"{address}/c.jpg"
-
-
-@contextlib.contextmanager
-def plan(probe: Probe, folder: Path) -> Iterator[None]:
-    """Plan the attempts of an engine in this folder; the services that they try to reach are there."""
-    files = {name: folder / name for name in ("patrol.toml", "kept", "program", "patrol.db")}
-    for file in files.values():
-        file.touch()
-    files["program"].write_text("no program")
-    files["program"].chmod(0o755)
-    with socket.create_server(("127.0.0.1", 0)) as service, socket.socket(socket.AF_UNIX) as local:
-        local.bind(str(folder / "service"))
-        local.listen()
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            free_port = unused.getsockname()[1]
-        probe.plan(
-            read={
-                "passwd": "/etc/passwd",
-                "database": str(files["patrol.db"]),
-                "evidence": str(folder / "ev"),
-                "configuration": str(files["patrol.toml"]),
-            },
-            write={
-                "outside": str(folder / "written"),
-                "cache": f"{numba_cache.base()}/written",
-                "own": "/proc/self/comm",
-            },
-            remove=str(files["kept"]),
-            program=str(files["program"]),
-            port=service.getsockname()[1],
-            free_port=free_port,
-            unix=str(folder / "service"),
-        )
-        yield
 
 
 @pytest.fixture

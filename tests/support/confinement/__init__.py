@@ -4,12 +4,16 @@
 attempts and appends what became of them to a file that it opened before it was confined.
 """
 
+import contextlib
 import json
 import os
 import signal
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from engine.runtime import numba_cache
 from tests.support.waiting import wait_until
 
 PROBE = Path(__file__).parent / "probe"
@@ -41,3 +45,37 @@ class Probe:
         wait_until(lambda: len(file.read_text().splitlines()) > before, 20, what=f"the attempts of process {pid}")
         found: dict[str, str] = json.loads(file.read_text().splitlines()[-1])
         return found
+
+
+@contextlib.contextmanager
+def plan(probe: Probe, folder: Path) -> Iterator[None]:
+    """Plan the attempts of an engine in this folder; the services that they try to reach are there."""
+    files = {name: folder / name for name in ("patrol.toml", "kept", "program", "patrol.db")}
+    for file in files.values():
+        file.touch()
+    files["program"].write_text("no program")
+    files["program"].chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as service, socket.socket(socket.AF_UNIX) as local:
+        local.bind(str(folder / "service"))
+        local.listen()
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            free_port = unused.getsockname()[1]
+        probe.plan(
+            read={
+                "passwd": "/etc/passwd",
+                "database": str(files["patrol.db"]),
+                "evidence": str(folder / "ev"),
+                "configuration": str(files["patrol.toml"]),
+            },
+            write={
+                "outside": str(folder / "written"),
+                "cache": f"{numba_cache.base()}/written",
+                "own": "/proc/self/comm",
+            },
+            remove=str(files["kept"]),
+            program=str(files["program"]),
+            port=service.getsockname()[1],
+            free_port=free_port,
+            unix=str(folder / "service"),
+        )
+        yield
