@@ -4,5 +4,6 @@
 
 A target reads its input as the engine does, and may raise only what it says it raises. `--seed` and the number of an
 input decide its bytes: a finding is printed with all three, and becomes a case of
-tests/property/test_fuzz_targets.py. The damage of whole keyframes, and what the judge makes of it, is the subject of `python -m bench.mutations`.
+tests/property/test_fuzz_targets.py. The damage of whole keyframes, and what the judge makes of it, is the subject of
+`python -m bench.mutations`.
 """

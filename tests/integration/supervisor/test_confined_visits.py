@@ -1,4 +1,4 @@
-"""A confined feeder or demuxer that may not read what it needs asks to be replaced; `patrol check` confines its decoder."""
+"""A confined feeder or demuxer that may not read what it needs asks to be replaced; `patrol check` confines too."""
 
 import threading
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from engine.model.visit import FeedKind
 from engine.runtime import confinement
 from engine.runtime.confinement import Confined
 from engine.runtime.control import EXIT_RECYCLE, READY, RELOAD, Control
+from engine.runtime.memory_ceiling import MemoryCeiling
 from engine.runtime.transport import Transport
 from tests.support.confinement import REFUSED, Probe, plan
 from tests.support.feed.clips import encode, scene
@@ -29,7 +30,7 @@ class Running:
     """A feeder or demuxer in a thread."""
 
     def __init__(self, role: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(demuxer.MemoryCeiling, "enforce", lambda _: None)  # it would hold for this process
+        monkeypatch.setattr(MemoryCeiling, "enforce", lambda _: None)  # it would hold for this process
         self._transport = Transport()
         self._hub = self._transport.bind_router(f"ipc://{folder}/feed")
         self.pipe, theirs = connection.Pipe()
