@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test coverage test-ci image-test check bench clean
+.PHONY: demo test coverage test-ci image-test check audit sbom bench clean
 
 $(VENV)/.ready: pyproject.toml setup.py $(wildcard proto/patrol/v1/*.proto)
 	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("patrol needs Python 3.11 or later, this is %d.%d: make PYTHON=python3.11 ..." % v[:2])'
@@ -44,6 +44,16 @@ check: $(VENV)/.ready
 	$(BIN)/python setup.py -q image
 	$(BIN)/buf lint build/patrol.v1.binpb --config proto/buf.yaml
 	$(BIN)/buf breaking build/patrol.v1.binpb --against proto/patrol.v1.binpb --config proto/buf.yaml
+
+# Whether a package that the engine runs with has a known vulnerability. Without the network it says so, and is content.
+audit: $(VENV)/.ready
+	$(BIN)/python -m tests.support.supply.audit
+
+# What the engine runs with, as a CycloneDX bill of materials: build/sbom.cdx.json.
+sbom: $(VENV)/.ready
+	mkdir -p build
+	$(BIN)/python -m tests.support.supply.packages > build/runtime.txt
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.cdx.json build/runtime.txt
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m bench.kernels --json

@@ -71,7 +71,7 @@ def check_sources(
 ) -> Iterator[CheckResult]:
     """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
     too. `traced`: record what is said between the engine and each source."""
-    with MeasuringProcess(settings.worker) as measuring:
+    with MeasuringProcess(settings.worker, settings.runtime.confine) as measuring:
         for number, source in enumerate(sources, 1):
             trace = DialogueTrace(source_url(source), monotonic_ns()) if traced else None
             result = _check(source, measuring, settings, trace)

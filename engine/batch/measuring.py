@@ -1,5 +1,6 @@
 """Measures keyframes in a process of its own, which a picture that costs too much may end."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,8 @@ from engine.config.schema import WorkerSettings
 from engine.errors import DecodeError
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
+from engine.runtime.confinement import ConfineMode, require
+from engine.supervisor.environment import confined_environment
 from engine.worker import wire
 from engine.worker.cpu_budget import BUDGET_SPENT_SIGNAL
 
@@ -22,10 +25,15 @@ _NAME = "checked"
 
 
 class MeasuringProcess:
-    """A process that measures one keyframe at a time. It starts at once, so that it is ready when a keyframe comes."""
+    """A process that measures one keyframe at a time. It starts at once, so that it is ready when a keyframe comes.
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    It is confined as a worker is; `confine`: runtime.confine. Raises ConfigError if that is required and cannot be had.
+    """
+
+    def __init__(self, settings: WorkerSettings, confine: ConfineMode) -> None:
+        require(confine)
         self._settings = settings
+        self._confine = confine
         self._start()
 
     def __enter__(self) -> Self:
@@ -38,6 +46,11 @@ class MeasuringProcess:
         """End the process; it has nothing to lose, and may still be starting."""
         self._process.kill()
         self._end()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs now."""
+        return self._process.pid
 
     def measure(self, keyframe: Keyframe) -> Measurement:
         """Return the measurement. Raises DecodeError as Decoder does, `too_costly` too if the budget is spent."""
@@ -72,8 +85,9 @@ class MeasuringProcess:
         self._pipe, theirs = connection.Pipe()
         command = [sys.executable, "-m", "engine.worker.measuring_child"]
         self._process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
-            [*command, str(theirs.fileno()), str(self._settings.picture_cpu_s_max)],
+            [*command, str(theirs.fileno()), str(self._settings.picture_cpu_s_max), self._confine],
             pass_fds=[theirs.fileno()],
+            env=confined_environment(os.environ),
             stdin=subprocess.DEVNULL,
         )
         theirs.close()

@@ -8,6 +8,7 @@ from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
 from engine.config.processes import ProcessSettings
+from engine.config.runtime import RuntimeSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
 from engine.config.trace import TraceSettings
@@ -278,5 +279,6 @@ class Settings(Section):
     trace: TraceSettings = TraceSettings()
     notices: NoticesSettings = NoticesSettings()
     processes: ProcessSettings = ProcessSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

@@ -16,6 +16,7 @@ from engine.doctor.diagnosis import Diagnosis, fault, ok, warning
 from engine.errors import ConfigError, PatrolError
 from engine.model.camera import Camera
 from engine.redact import redact
+from engine.runtime.confinement import missing
 from engine.storage.db.passwords.keys import source_of
 
 _MB = 1 << 20
@@ -91,6 +92,7 @@ def _machine(settings: Settings, newest_wall_ns: int, now: int) -> Iterator[Diag
     yield machine.open_files(*resource.getrlimit(resource.RLIMIT_NOFILE), machine.files_needed(settings))
     yield machine.memory(_memory_mb(), workers)
     yield machine.cores(count, workers)
+    yield machine.confinement(missing(), settings.runtime.confine)
     yield from machine.proxies(os.environ)
 
 

@@ -1,6 +1,6 @@
-"""Judges the machine: open files, memory, clock, environment. Pure: `examine` measures."""
+"""Judges the machine: open files, memory, clock, confinement, environment. Pure: `examine` measures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.clock import NS_PER_S
 from engine.config.schema import Settings
@@ -75,6 +75,23 @@ def clock(now_wall_ns: int, newest_wall_ns: int, synchronised: bool | None) -> D
             "start chrony or systemd-timesyncd: deadlines of findings and KPIs by day depend on it",
         )
     return ok("clock", "synchronised" if synchronised else "plausible")
+
+
+def confinement(missing: Sequence[str], mode: str) -> Diagnosis:
+    """Judge whether the kernel can confine what reads from cameras. `missing`: what it does not offer; `mode`:
+    runtime.confine."""
+    topic = "confinement"
+    if mode == "off":
+        return warning(topic, "runtime.confine is off", "set it to auto, so that a hostile camera reaches nothing")
+    if not missing:
+        return ok(topic, "the kernel has Landlock and seccomp; feeders, demuxers and workers are confined")
+    found, remedy = (
+        f"the kernel offers no {'; no '.join(missing)}",
+        "use a kernel that does (docs/operating.md#confinement)",
+    )
+    if mode == "required":
+        return fault(topic, f"{found}; runtime.confine is required", f"{remedy}, or set runtime.confine to auto")
+    return warning(topic, found, remedy)
 
 
 def proxies(environment: Mapping[str, str]) -> Iterator[Diagnosis]:

@@ -129,6 +129,10 @@ class DemuxPool:
                 self._on_end(_deadline_failure(flight))
                 flight.progress.stop(flight.progress.late())  # a thread that waits for a camera returns
 
+    def retire(self) -> None:
+        """Take no more orders; the visits in flight go on. The process is to be replaced."""
+        self._relieved = True
+
     def relieve(self) -> None:
         """End the visit for which most bytes are held: the process is near its memory ceiling, and is to be replaced.
 

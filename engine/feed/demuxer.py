@@ -8,6 +8,8 @@ supervisor starts a new one.
 import os
 import queue
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
@@ -15,8 +17,10 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.demux import DemuxPool, VisitOutcome
 from engine.feed.failure import visit_failure
+from engine.feed.name_files import NameFiles
 from engine.model.visit import FailureReason, VisitFailure
 from engine.redact import KNOWN
+from engine.runtime.confinement import FILES, Confined
 from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
 from engine.runtime.memory_ceiling import MemoryCeiling
@@ -31,8 +35,11 @@ _STACK_BYTES = 1 << 20
 _THREADS_PER_VISIT = 2
 
 
-def run(name: str, address: str, settings: FeedSettings, control: Control) -> int:
-    """Visit cameras for the hub at `address` until `control` asks to stop. Returns the exit code."""
+def run(name: str, address: str, settings: FeedSettings, control: Control, confined: Confined) -> int:
+    """Visit cameras for the hub at `address` until `control` asks to stop. Returns the exit code.
+
+    `confined`: what this process was confined to.
+    """
     threading.stack_size(_STACK_BYTES)
     stacks = _THREADS_PER_VISIT * (settings.demux_threads + settings.demux_stuck_max) * _STACK_BYTES
     ceiling = MemoryCeiling(settings.demuxer_memory_max, stacks)
@@ -56,17 +63,27 @@ def run(name: str, address: str, settings: FeedSettings, control: Control) -> in
     poller.watch("ended", wake_read)
     control.ready()
     next_status_ns = 0
+    name_files = NameFiles(confined)
+
+    def reload(tree: Mapping[str, Any]) -> None:
+        wanted = FeedSettings.model_validate(tree["feed"])
+        if FILES in confined.parts and "file" in wanted.schemes and "file" not in settings.schemes:
+            logger().warning("asking to be replaced: feed.schemes has `file` now, and files may not be read")
+            pool.retire()
+        pool.configure(wanted)
+
     try:
         while True:
             control.beat()
             now_ns = monotonic_ns()
             if now_ns >= next_status_ns:
+                if not pool.exhausted and name_files.were_replaced():
+                    logger().warning("asking to be replaced: a file of name lookup was replaced, and may not be read")
+                    pool.retire()
                 _send_status(name, hub, pool)
                 next_status_ns = now_ns + _STATUS_INTERVAL_NS
             ready = poller.wait(_TICK_MS)
-            if "control" in ready and control.stop_requested(
-                lambda tree: pool.configure(FeedSettings.model_validate(tree["feed"]))
-            ):
+            if "control" in ready and control.stop_requested(reload):
                 return 0
             if "ended" in ready:
                 os.read(wake_read, 65_536)
@@ -75,9 +92,10 @@ def run(name: str, address: str, settings: FeedSettings, control: Control) -> in
                 logger().warning("near feed.demuxer_memory_max, taking no more orders", visits=pool.in_flight)
                 pool.relieve()
             _send_outcomes(hub, outcomes)
-            _receive_orders(hub, pool)
+            if _receive_orders(hub, pool):
+                confined.hub_reached()
             if pool.exhausted and pool.in_flight == 0:
-                logger().warning("asking to be replaced: stuck threads, or memory", stuck=pool.stuck)
+                logger().warning("asking to be replaced", stuck=pool.stuck)
                 return EXIT_RECYCLE
     finally:
         pool.close(_CLOSE_TIMEOUT_S)
@@ -103,8 +121,11 @@ def _send_outcomes(hub: Channel, outcomes: "queue.SimpleQueue[VisitOutcome]") ->
         hub.send(wire.pack_failure(outcome) if isinstance(outcome, VisitFailure) else wire.pack_keyframe(outcome))
 
 
-def _receive_orders(hub: Channel, pool: DemuxPool) -> None:
+def _receive_orders(hub: Channel, pool: DemuxPool) -> bool:
+    """Begin the visits that are ordered. Returns whether there was an order."""
+    ordered = False
     while (frames := hub.receive()) is not None:
+        ordered = True
         try:
             order = wire.unpack_order(frames)
         except WireError as error:
@@ -114,3 +135,4 @@ def _receive_orders(hub: Channel, pool: DemuxPool) -> None:
         if pool.exhausted or not pool.submit(order):
             detail = f"{pool.in_flight} visits in flight in this demuxer; it accepts no more now"
             hub.send(wire.pack_failure(visit_failure(order, FailureReason.EXHAUSTED, f"not visited: {detail}")))
+    return ordered

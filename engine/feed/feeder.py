@@ -5,7 +5,7 @@ Heartbeats go out of a thread and a socket of their own (`engine.feed.heartbeat`
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.config.feed import FeedSettings
@@ -13,34 +13,50 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.feed.failure import visit_failure
 from engine.feed.heartbeat import Heartbeat
+from engine.feed.name_files import NameFiles
 from engine.feed.own_limits import DescriptorBudget
 from engine.feed.turns import Turns
 from engine.feed.visit import DESCRIPTORS_PER_VISIT, visit
 from engine.model.visit import FailureReason, VisitFailure, VisitOrder
 from engine.redact import KNOWN
-from engine.runtime.control import Control
+from engine.runtime.confinement import Confined
+from engine.runtime.control import EXIT_RECYCLE, Control
 from engine.runtime.log import logger
 from engine.runtime.transport import AsyncReceiver, Channel, Frame, Transport
 from patrol.v1 import feed_pb2
 
 STATUS_INTERVAL_S = 1.0
 _TURN_INTERVAL_S = 0.2
+_SOCKETS = 2
+"""To the hub: for orders, and for heartbeats."""
 
 
-def run(name: str, address: str, settings: FeedSettings, control: Control) -> None:
-    """Visit cameras for the hub at `address` until `control` asks to stop."""
+def run(name: str, address: str, settings: FeedSettings, control: Control, confined: Confined) -> int:
+    """Visit cameras for the hub at `address` until `control` asks to stop. Returns the exit code.
+
+    `confined`: what this process was confined to.
+    """
     transport = Transport()
     try:
         hub = transport.connect_dealer(address, name)
-        heartbeats = transport.connect_dealer(address, f"{name}.heartbeat")
+        heartbeats = transport.connect_dealer(address, f"{name}.heartbeat", queue_unconnected=False)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(name, hub, heartbeats, settings, control))
+            return runner.run(_serve(name, hub, heartbeats, settings, control, confined))
     finally:
         transport.close()
 
 
-async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSettings, control: Control) -> None:
-    feeder = Feeder(name, hub, settings)
+async def _serve(
+    name: str, hub: Channel, heartbeats: Channel, settings: FeedSettings, control: Control, confined: Confined
+) -> int:
+    connected: set[Channel] = set()
+
+    def is_connected(channel: Channel) -> None:
+        connected.add(channel)
+        if len(connected) == _SOCKETS:
+            confined.hub_reached()
+
+    feeder, name_files = Feeder(name, hub, settings, lambda: is_connected(hub)), NameFiles(confined)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
 
@@ -50,7 +66,8 @@ async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSet
             stopped.set()
 
     def beat() -> None:
-        heartbeats.send(wire.pack_status(feeder.status()))  # one that is not taken is missed, as it should
+        if heartbeats.send(wire.pack_status(feeder.status())):  # one that is not taken is missed, as it should
+            is_connected(heartbeats)
 
     heartbeat = Heartbeat(beat, STATUS_INTERVAL_S)
 
@@ -63,20 +80,30 @@ async def _serve(name: str, hub: Channel, heartbeats: Channel, settings: FeedSet
     control.ready()
     turn()
     heartbeat.start()
+    recycled = False
     try:
         while not stopped.is_set() and not feeder.drained:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), STATUS_INTERVAL_S)
+            if not recycled and name_files.were_replaced():
+                logger().warning("asking to be replaced: a file of name lookup was replaced, and may not be read")
+                recycled = True
+                feeder.drain()
     finally:
         heartbeat.stop()
     await feeder.close()
+    return EXIT_RECYCLE if recycled and not stopped.is_set() else 0
 
 
 class Feeder:
-    """Runs each visit as a task. At most `capacity` are in flight; the hub knows that from the heartbeats."""
+    """Runs each visit as a task. At most `capacity` are in flight; the hub knows that from the heartbeats.
 
-    def __init__(self, name: str, hub: Channel, settings: FeedSettings) -> None:
+    `on_order`: called with each message of the hub.
+    """
+
+    def __init__(self, name: str, hub: Channel, settings: FeedSettings, on_order: Callable[[], None]) -> None:
         self._name = name
+        self._on_order = on_order
         self._hub = hub
         self._settings = settings
         self._visits: dict[int, asyncio.Task[None]] = {}
@@ -135,6 +162,7 @@ class Feeder:
             await asyncio.wait(tasks, timeout=1.0)
 
     def _on_message(self, frames: list[Frame]) -> None:
+        self._on_order()
         try:
             order = wire.unpack_order(frames)
         except WireError as error:

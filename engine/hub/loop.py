@@ -190,9 +190,10 @@ class HubLoop:
             elif word == RUNNING:
                 self._state.telemetry.running(rest[0])
             elif word == VITALS:
-                restarts, heartbeat_ages_s = rest
+                restarts, heartbeat_ages_s, confinement = rest
                 self._metrics.vitals.restarts(restarts)
                 self._metrics.vitals.heartbeats(heartbeat_ages_s)
+                self._metrics.vitals.confinement(confinement)
             elif word == HANDSHAKES:
                 self._metrics.handshakes_failed("grpc", rest[0])
                 self._refusals.add(GRPC_CONNECT, HANDSHAKE, number=rest[0])

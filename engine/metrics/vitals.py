@@ -16,6 +16,8 @@ its exit code; the signal that ended it."""
 NOT_READY_PARTS = (
     "serving", "hub_thread", "workers", "feeders", "demuxers", "database_writes", "database_file", "evidence", "disks",
 )  # fmt: skip
+CONFINED_KINDS = ("worker", "feeder", "demuxer")
+CONFINEMENT_PARTS = ("privileges", "files", "system_calls")
 _KIND = Label("kind", PROCESS_KINDS)
 _PROCESS = Label("process", unknown_because="the configuration decides how many there are; each is shown once it runs")
 _FOLDER = Label("folder", unknown_because="the disk of a database on a server is not known; each is shown once it is")
@@ -37,6 +39,15 @@ VITAL_METRICS = (
         (_KIND,),
         "seconds",
         "How long ago the loop of a process had its last turn; of each kind, the longest.",
+    ),
+    Metric(
+        "patrol_confinement",
+        "gauge",
+        (Label("kind", CONFINED_KINDS), Label("part", CONFINEMENT_PARTS)),
+        "0 or 1",
+        "1 while every process of a kind is confined: it gains no privileges (privileges), reads no files but those it "
+        "needs (files), makes no system calls that it does not need (system_calls). 0: the kernel does not offer it, "
+        "or `runtime.confine` is off.",
     ),
     Metric(
         "patrol_process_open_descriptors",
@@ -89,6 +100,10 @@ class VitalsRecorder:
     def heartbeats(self, ages_s: Mapping[str, float]) -> None:
         """Set the age of the last heartbeat by kind; kinds that are left out count as 0."""
         self._series.replace("patrol_heartbeat_age_seconds", {(kind,): age_s for kind, age_s in ages_s.items()})
+
+    def confinement(self, in_force: Mapping[tuple[str, str], bool]) -> None:
+        """Set which parts of the confinement are in force, by kind of process and part; others count as not."""
+        self._series.replace("patrol_confinement", {key: int(yes) for key, yes in in_force.items()})
 
     def descriptors(self, opened: Mapping[str, int], most: Mapping[str, int]) -> None:
         """Set the open descriptors of each process, and how many it may have, by its name."""

@@ -5,14 +5,14 @@ too.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.runtime.heartbeat import Heartbeat
 
 READY = "ready"
-"""Child to parent: I take work; facts (addresses)."""
+"""Child to parent: I take work; facts (addresses), and by part of the confinement whether it is in force."""
 FAILED = "failed"
 """Child to parent: I cannot run; error code and message."""
 GO = "go"
@@ -34,7 +34,8 @@ STOP = "stop"
 DRAIN = "drain"
 """Parent to feeder: take no more orders, and end once the visits in flight have."""
 VITALS = "vitals"
-"""Parent to hub, once a second: restarts by kind and reason, and the age of the last heartbeat by kind."""
+"""Parent to hub, once a second: restarts by kind and reason, the age of the last heartbeat by kind, and what of the
+confinement is in force by kind and part."""
 
 HANDSHAKES = "handshakes"
 """Parent to hub: how many TLS handshakes failed at its gRPC server since the last such message."""
@@ -44,16 +45,18 @@ OWN_SOCKET = "grpc"
 TOO_COSTLY = "too_costly"
 """Reason in LOST: the picture that the worker had under way spent its budget of CPU time."""
 EXIT_RECYCLE = 3
-"""Exit code of a demuxer that has too many stuck threads."""
+"""Exit code of a feeder or demuxer that asks to be replaced: it has too many stuck threads, or may not read a file."""
 
 
 class Control:
     """The child's end of the pipe. A message is a tuple; its first item is one of the words above.
 
-    `heartbeat`: shows the parent that the child's loop moves; None where nobody watches it.
+    `heartbeat`: shows the parent that the child's loop moves; None where nobody watches it. `confinement`: by part,
+    whether it is in force; empty for a process that is not confined.
     """
 
     def __init__(self, connection: Connection, heartbeat: Heartbeat | None = None) -> None:
+        self.confinement: Mapping[str, bool] = {}
         self._connection = connection
         self._heartbeat = heartbeat
 
@@ -64,7 +67,7 @@ class Control:
 
     def ready(self, **facts: Any) -> None:
         """Tell the parent that this child takes work. `facts`: addresses that the parent publishes."""
-        self.send(READY, facts)
+        self.send(READY, facts, dict(self.confinement))
 
     def beat(self) -> None:
         """Show that the child's loop has a turn. Only the loop itself may call it, at least once a second; one that is

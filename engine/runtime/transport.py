@@ -182,9 +182,13 @@ class Transport:
         _bind(socket, address)
         return Channel(socket, routed=True)
 
-    def connect_dealer(self, address: str, name: str) -> Channel:
-        """Connect a feeder's or worker's end; the hub sees it as `name`."""
+    def connect_dealer(self, address: str, name: str, *, queue_unconnected: bool = True) -> Channel:
+        """Connect a feeder's or worker's end; the hub sees it as `name`.
+
+        `queue_unconnected`: whether messages wait for the connection; if not, they are refused before.
+        """
         socket = self._socket(zmq.DEALER)
+        socket.setsockopt(zmq.IMMEDIATE, not queue_unconnected)
         socket.setsockopt(zmq.IDENTITY, name.encode())
         socket.connect(address)
         return Channel(socket, routed=False)

@@ -17,6 +17,7 @@ from engine.clock import NS_PER_S, monotonic_ns, ns, seconds
 from engine.config.calendar import load_calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ListenError, PatrolError, StoreError
+from engine.runtime.confinement import missing, require
 from engine.runtime.control import (
     BEGUN,
     FAILED,
@@ -55,13 +56,14 @@ _ERRORS: dict[str, type[PatrolError]] = {kind.code: kind for kind in (ConfigErro
 class Supervisor:
     """All processes of one patrol. A thread of its own starts and watches them, so that they die with it.
 
-    Raises ConfigError if the calendar cannot be used. The calendar is read here and not in the hub, so that a file that
-    breaks later cannot keep a hub from being restarted.
+    Raises ConfigError if the calendar cannot be used, or the kernel cannot confine what has to be. The calendar is read
+    here and not in the hub, so that a file that breaks later cannot keep a hub from being restarted.
     """
 
     def __init__(self, settings: Settings, cancel: threading.Event | None = None) -> None:
         self._cancel = cancel or threading.Event()
         self.settings = settings
+        _examine_confinement(settings)
         calendar = load_calendar(settings.scheduler.calendar_file)
         for folder in remove_stale():
             logger().info("removed the folder of a supervisor that was killed", folder=str(folder))
@@ -172,9 +174,17 @@ class Supervisor:
                 age_s = seconds(max(0, now_ns - child.running.heartbeat.last_beat_ns()))
                 ages_s[child.role] = max(age_s, ages_s.get(child.role, 0.0))
         if self._children[0].ready and ages_s.get("hub", 0.0) < _HUB_READS_S:
-            self._send_to_hub(VITALS, self._restarts.tally(), ages_s)
+            self._send_to_hub(VITALS, self._restarts.tally(), ages_s, self._confinement())
             if failed := self._stderr.drain_handshakes_failed():
                 self._send_to_hub(HANDSHAKES, failed)
+
+    def _confinement(self) -> dict[tuple[str, str], bool]:
+        """Return by kind and part whether the confinement is in force in every process of that kind."""
+        in_force: dict[tuple[str, str], bool] = {}
+        for child in self._children:
+            for part, yes in child.confinement.items():
+                in_force[child.role, part] = yes and in_force.get((child.role, part), True)
+        return in_force
 
     def _start(self, child: Child) -> None:
         if child.role == "hub":
@@ -189,6 +199,7 @@ class Supervisor:
             return
         if word == READY:
             child.ready = True
+            child.confinement = rest[1]
             running.liveness.ready()
             if child.role == "hub":
                 child.task["again"] = True
@@ -212,9 +223,9 @@ class Supervisor:
         self.settings = Settings.model_validate(tree)
         self._children[0].task["calendar"] = calendar
         for child in self._children:
-            child.task["settings"] = tree
+            child.set_settings(tree)
             if child.role in ("feeder", "demuxer") and child.running is not None:
-                child.running.send(RELOAD, tree)
+                child.running.send(RELOAD, child.task["settings"])
 
     def _replace(self, alias: str, reason: str) -> None:
         """Give up a child that the hub gave up."""
@@ -280,6 +291,13 @@ class Supervisor:
             running.close()
         self._stderr.close()
         sum_reports()
+
+
+def _examine_confinement(settings: Settings) -> None:
+    """Say once what the kernel does not offer. Raises ConfigError if it has to be there."""
+    require(settings.runtime.confine)
+    if settings.runtime.confine != "off" and (parts := missing()):
+        logger().warning("processes that read from cameras are confined in part: the kernel lacks something", no=parts)
 
 
 def _reap(child: Child, running: Running) -> int:

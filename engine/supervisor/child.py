@@ -6,10 +6,16 @@ import signal
 import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from engine.runtime.control import Control
+from engine.errors import ConfigError
+from engine.runtime.confinement import Confined, Policy, confine, readable
+from engine.runtime.control import FAILED, Control
 from engine.runtime.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from engine.config import Settings
 
 
 def child_command(role: str, name: str, pipe: int, log: int) -> list[str]:
@@ -52,7 +58,9 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
         decode.warm_up()
         from engine.worker import process as worker
 
-        worker.run(name, task["address"], task["credit"], task["settings"]["worker"]["picture_cpu_s_max"], control)
+        confined = _confine(task, control, Policy(readable.for_python(os.environ)))
+        cpu_limit_s = task["settings"]["worker"]["picture_cpu_s_max"]
+        worker.run(name, task["address"], task["credit"], cpu_limit_s, control, confined)
         return 0
     from engine.config import Settings
 
@@ -75,17 +83,38 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
     if role == "feeder":
         from engine.feed import feeder
 
-        feeder.run(name, task["address"], settings.feed, control)
-        return 0
+        confined = _confine(task, control, _network_policy(settings))
+        return feeder.run(name, task["address"], settings.feed, control, confined)
     if role == "demuxer":
         from engine.feed import demuxer
 
-        return demuxer.run(name, task["address"], settings.feed, control)
+        confined = _confine(task, control, _network_policy(settings, demuxes=True))
+        return demuxer.run(name, task["address"], settings.feed, control, confined)
     if role == "web":
         from engine.web import process as web
 
         return web.run(settings, task["address"], control)
     raise SystemExit(f"unknown role {role!r}; allowed: hub, feeder, demuxer, worker, web")
+
+
+def _confine(task: Mapping[str, Any], control: Control, policy: Policy) -> Confined:
+    """Confine this process once all its code is loaded, and before it reads what a camera sent."""
+    try:
+        confined = confine(policy, task["confine"])
+    except ConfigError as error:
+        control.send(FAILED, error.code, str(error))
+        raise SystemExit(2) from None
+    control.confinement = confined.report()
+    return confined
+
+
+def _network_policy(settings: "Settings", *, demuxes: bool = False) -> Policy:
+    """Return what a process that visits cameras keeps: name lookup, TLS, connections. A demuxer relays RTMP to FFmpeg
+    over a port of this machine, and reads any file if `file` is among the schemes."""
+    if demuxes and "file" in settings.feed.schemes:
+        return Policy(frozenset({Path("/")}), network=True, listens=True)
+    paths = readable.for_python(os.environ) | readable.for_network(os.environ)
+    return Policy(paths, network=True, listens=demuxes)
 
 
 def _die_with_parent(parent_pid: int) -> None:

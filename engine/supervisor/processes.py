@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from pathlib import Path
@@ -17,12 +18,14 @@ from engine.runtime.control import EXIT_RECYCLE, OWN_SOCKET, TOO_COSTLY
 from engine.runtime.heartbeat import HeartbeatRecord
 from engine.supervisor.child import child_command
 from engine.supervisor.child_stderr import ChildStderr
-from engine.supervisor.environment import child_environment
+from engine.supervisor.environment import child_environment, confined_environment
 from engine.supervisor.liveness import HUB_LIMITS, Limits, Liveness
 from engine.supervisor.restarts import BackOff
 from engine.worker.cpu_budget import BUDGET_SPENT_SIGNAL
 
 Pipe = connection.Connection
+CONFINED_ROLES = {"worker": ("worker",), "feeder": ("feed",), "demuxer": ("feed",)}
+"""The roles that are confined, with the sections of the settings that they need."""
 
 
 @dataclass(slots=True)
@@ -53,8 +56,9 @@ class Running:
 
 @dataclass(slots=True)
 class Child:
-    """One process of the plan. `running`: its current incarnation; None while it waits for a restart. `given_up`: why
-    it is made to end; empty if it is not."""
+    """One process of the plan. `running`: its current incarnation; None while it waits for a restart. `confinement`: by
+    part, whether it is in force in the incarnation that runs; empty for one that is not confined. `given_up`: why it is
+    made to end; empty if it is not."""
 
     role: str
     name: str
@@ -62,6 +66,7 @@ class Child:
     generation: int = 0
     running: Running | None = None
     ready: bool = False
+    confinement: Mapping[str, bool] = field(default_factory=dict)
     given_up: str = ""
     start_at_ns: int = 0
     back_off: BackOff = field(default_factory=BackOff)
@@ -72,6 +77,17 @@ class Child:
         return f"{self.name}.{self.generation}"
 
     @property
+    def confined(self) -> bool:
+        """Whether it reads what cameras send, and is confined to what it needs for that."""
+        return self.role in CONFINED_ROLES
+
+    def set_settings(self, tree: Mapping[str, Any]) -> None:
+        """Give its next incarnation these settings: of a confined process only the sections that it needs, for the
+        others hold passwords and addresses."""
+        sections = CONFINED_ROLES.get(self.role, tuple(tree))
+        self.task["settings"] = {name: tree[name] for name in sections}
+
+    @property
     def limits(self) -> Limits:
         """How long each kind of silence is borne."""
         return HUB_LIMITS if self.role == "hub" else Limits()
@@ -79,6 +95,11 @@ class Child:
     @property
     def _serves_tls(self) -> bool:
         return self.role == "hub" and bool(self.task["settings"]["serve"]["tls_cert_file"])
+
+    def _environment(self) -> dict[str, str]:
+        if self.confined:
+            return confined_environment(os.environ)
+        return child_environment(os.environ, serves_tls=self._serves_tls)
 
     def start(self, stderr: ChildStderr) -> None:
         """Start the next incarnation; what it writes to stderr is followed."""
@@ -91,7 +112,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             process_group=0,
-            env=child_environment(os.environ, serves_tls=self._serves_tls),
+            env=self._environment(),
         )
         theirs.close()
         os.close(log)
@@ -108,20 +129,25 @@ def plan(settings: Settings, calendar: Calendar, run_dir: Path) -> list[Child]:
     common: dict[str, Any] = {
         "parent_pid": os.getpid(),
         "log": settings.log.model_dump(),
-        "settings": settings.model_dump(mode="json"),
         "run_dir": str(run_dir),
+        "confine": settings.runtime.confine,
     }
     feed_task = {**common, "address": f"ipc://{run_dir}/feed"}
     work_task = {**common, "address": f"ipc://{run_dir}/work", "credit": settings.worker.credit}
     web_task = {**common, "address": f"unix:{run_dir}/{OWN_SOCKET}"}
     workers = settings.worker.count or os.cpu_count() or 1
-    return [
+    children = [
         Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json"), "restarts": [], "again": False}),
         *(Child("worker", f"worker-{n}", work_task) for n in range(workers)),
         *(Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
         *(Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
         *(Child("web", "web", web_task) for _ in range(settings.web.enabled)),
     ]
+    tree = settings.model_dump(mode="json")
+    for child in children:
+        child.task = dict(child.task)  # those of one role share it until now
+        child.set_settings(tree)
+    return children
 
 
 def end_reason(exit_code: int) -> str:

@@ -1,24 +1,29 @@
-"""A process that measures keyframes for another one: `python -m engine.worker.measuring_child PIPE CPU_LIMIT_S`.
+"""A process that measures keyframes for another: `python -m engine.worker.measuring_child PIPE CPU_LIMIT_S CONFINE`.
 
 `patrol check` decodes here and not in its own process, since a picture that spends its budget ends the process that
 decodes it. Jobs and results are messages of engine/worker/wire.py, each frame one message on the pipe.
 """
 
+import os
 import signal
 import sys
 from multiprocessing.connection import Connection
+from typing import cast
 
 from engine.decode import warmup as decode
+from engine.errors import ConfigError
 from engine.kernels import warmup as kernels
 from engine.model.keyframe import PAYLOAD_BYTES_MAX
+from engine.runtime.confinement import ConfineMode, Policy, confine, readable
 from engine.worker import wire
 from engine.worker.cpu_budget import CpuBudget
 
 
 def main(arguments: list[str]) -> int:
-    """Measure until the pipe ends. `arguments`: descriptor of the pipe, CPU seconds for the largest picture."""
+    """Measure until the pipe ends. `arguments`: descriptor of the pipe, CPU seconds for the largest picture,
+    runtime.confine."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent ends the pipe
-    pipe, cpu_limit_s = arguments
+    pipe, cpu_limit_s, mode = arguments
     connection: Connection = Connection(int(pipe))
     kernels.warm_up()
     decode.warm_up()
@@ -27,6 +32,11 @@ def main(arguments: list[str]) -> int:
 
     budget = CpuBudget(float(cpu_limit_s))
     decoder = Decoder(before_decode=budget.size_known)
+    try:
+        confine(Policy(readable.for_python(os.environ)), cast(ConfineMode, mode)).hub_reached()
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (it has no log; the command that started it shows this)
+        return 2
     try:
         while True:
             frames = [connection.recv_bytes() for _ in range(wire.JOB_FRAMES)]

@@ -16,6 +16,7 @@ from engine.model.keyframe import PAYLOAD_BYTES_MAX, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
+from engine.runtime.confinement import Confined
 from engine.runtime.control import Control
 from engine.runtime.transport import Poller, Transport
 from engine.worker import wire
@@ -24,10 +25,11 @@ from engine.worker.cpu_budget import RENDER_SHARE, CpuBudget
 _WAIT_MS = 1000
 
 
-def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Control) -> None:
+def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Control, confined: Confined) -> None:
     """Serve the hub at `address` until the supervisor says stop.
 
-    `credit`: jobs that may wait here at once. `cpu_limit_s`: CPU seconds for the largest picture.
+    `credit`: jobs that may wait here at once. `cpu_limit_s`: CPU seconds for the largest picture. `confined`: what this
+    process was confined to.
     """
     transport = Transport()
     hub = transport.connect_dealer(address, name)
@@ -46,6 +48,7 @@ def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Contr
                 return
             # One job a turn: while jobs wait without end, STOP is read and the heartbeat goes on.
             if (frames := hub.receive()) is not None:
+                confined.hub_reached()
                 job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
                 if job.annotate is not None:
                     _drawing()

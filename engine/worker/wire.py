@@ -130,7 +130,11 @@ def unpack_result(frames: list[wire.Frame]) -> Result:
         raise WireError(DropReason.MALFORMED, f"not a JobResult: {error}") from error
     which = message.WhichOneof("outcome")
     if which == "measurement":
-        return Result(message.job_id, measurement_of(message.measurement), _measurement_bytes(body))
+        try:
+            measurement = measurement_of(message.measurement)
+        except (KeyError, ValueError) as error:
+            raise WireError(DropReason.MALFORMED, f"not a measurement: {error}") from error
+        return Result(message.job_id, measurement, _measurement_bytes(body))
     if which == "picture":
         picture = message.picture
         rendered = RenderedPicture(

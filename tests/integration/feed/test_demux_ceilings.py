@@ -50,10 +50,11 @@ import sys
 from multiprocessing.connection import Connection
 from engine.config.feed import FeedSettings
 from engine.feed import demuxer
+from engine.runtime.confinement import Confined
 from engine.runtime.control import Control
 
 settings = FeedSettings.model_validate_json(sys.argv[3])
-sys.exit(demuxer.run("demuxer-0.1", sys.argv[1], settings, Control(Connection(int(sys.argv[2])))))
+sys.exit(demuxer.run("demuxer-0.1", sys.argv[1], settings, Control(Connection(int(sys.argv[2]))), Confined()))
 """
 
 

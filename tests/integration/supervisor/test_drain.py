@@ -13,6 +13,7 @@ from engine.feed import feeder, wire
 from engine.feed.intake import Intake
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
+from engine.runtime.confinement import Confined
 from engine.runtime.control import DRAIN, Control
 from engine.runtime.transport import Channel, Transport
 from tests.support.waiting import wait_until
@@ -47,7 +48,7 @@ def test_a_feeder_that_drains_ends_its_visits_first(tmp_path: Path) -> None:
     transport = Transport()
     hub = Hub(transport.bind_router(f"ipc://{tmp_path}/feed"))
     ours, theirs = connection.Pipe()
-    arguments: Any = ("f", f"ipc://{tmp_path}/feed", FeedSettings(deadline_s=3), Control(theirs))
+    arguments: Any = ("f", f"ipc://{tmp_path}/feed", FeedSettings(deadline_s=3), Control(theirs), Confined())
     thread = threading.Thread(target=feeder.run, args=arguments)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing until the visit's deadline
         thread.start()

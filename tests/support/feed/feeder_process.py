@@ -103,6 +103,7 @@ def feeder_process(
         "log": settings.log.model_dump(),
         "settings": settings.model_dump(mode="json"),
         "run_dir": str(folder),
+        "confine": settings.runtime.confine,
         "address": address,
         "heartbeat": heartbeat.descriptor,
     }
