@@ -30,6 +30,7 @@ VITAL_METRICS = (
         "grew beyond its ceiling (memory), the hub gave it up (job_timeout, silent), its picture spent its CPU time "
         "(too_costly), the supervisor did (stopped, stuck, not_ready), the hub ended (hub_lost), its exit code, or the "
         "signal that ended it.",
+        "docs/operating.md#when-a-process-is-replaced has each reason, the log's line `process replaced` each case.",
     ),
     Metric(
         "patrol_heartbeat_age_seconds",
@@ -37,6 +38,7 @@ VITAL_METRICS = (
         (_KIND,),
         "seconds",
         "How long ago the loop of a process had its last turn; of each kind, the longest.",
+        "Above 4 s: the machine is overloaded, or swaps, or its disks do not answer.",
     ),
     Metric(
         "patrol_process_open_descriptors",
@@ -44,6 +46,7 @@ VITAL_METRICS = (
         (_PROCESS,),
         "descriptors",
         "Files and connections that each process of the engine has open, read every 10 s.",
+        "Near patrol_process_descriptors_max: raise LimitNOFILE (ulimit -n), then restart.",
     ),
     Metric(
         "patrol_process_descriptors_max",
@@ -51,6 +54,7 @@ VITAL_METRICS = (
         (_PROCESS,),
         "descriptors",
         "How many files and connections each process may have open (RLIMIT_NOFILE); 0: no limit.",
+        "Below what `patrol doctor` asks for: raise LimitNOFILE (ulimit -n), then restart.",
     ),
     Metric(
         "patrol_disk_free_bytes",
@@ -58,15 +62,31 @@ VITAL_METRICS = (
         (_FOLDER,),
         "bytes",
         "What the engine may still write to the disk of a folder: database, evidence, quarantine.",
+        "Little left: free space, or lower record.evidence_bytes_max and the days that are kept.",
     ),
-    Metric("patrol_disk_bytes", "gauge", (_FOLDER,), "bytes", "Size of the disk of the same folder."),
-    Metric("patrol_database_bytes", "gauge", (), "bytes", "Size of the database, with its write-ahead log."),
+    Metric(
+        "patrol_disk_bytes",
+        "gauge",
+        (_FOLDER,),
+        "bytes",
+        "Size of the disk of the same folder.",
+        "Nothing: for information.",
+    ),
+    Metric(
+        "patrol_database_bytes",
+        "gauge",
+        (),
+        "bytes",
+        "Size of the database, with its write-ahead log.",
+        "It grows without end: record.keep_verdicts_days, docs/store.md.",
+    ),
     Metric(
         "patrol_not_ready",
         "gauge",
         (Label("part", NOT_READY_PARTS),),
         "0 or 1",
         "1 while this part keeps the engine from being ready; /readyz says the same in sentences.",
+        "`/readyz` has the sentence; docs/runbook.md#patrolnotready has each part.",
     ),
 )
 
