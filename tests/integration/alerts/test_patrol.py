@@ -15,8 +15,14 @@ import pytest
 
 from engine.client import PatrolClient
 from engine.config.processes import ProcessSettings
+from engine.config.serve import ServeSettings
+from engine.feed import wire
 from engine.model.camera import Camera
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FeedKind
+from engine.runtime.transport import Transport
 from engine.supervisor.app import Supervisor
+from tests.support.feed.clips import encode, scene
 from tests.support.feed.rtsp_peers import rtsp_peers
 from tests.support.live_engine import fast_scheduler, settings
 from tests.support.ports import free_port
@@ -26,6 +32,8 @@ from tests.support.waiting import wait_until
 OUT, SILENT = 24, 14
 OUTAGE_CAMERAS_MIN = 20
 """Between the two: the silent cameras are no outage, they only wait for each other."""
+PUSHED = "pushed"
+PICTURE = encode(Codec.MJPEG, [scene(1920, 1080)])[0]
 BURNERS = 8
 BURN_S = 60.0
 
@@ -60,6 +68,7 @@ def cameras(peers: int) -> Iterator[Camera]:
         yield Camera(f"out-{n}", f"rtsp://127.0.0.5:{nobody}/{n}", region="130102", uplink=f"u{n}")
     for n in range(SILENT):
         yield Camera(f"silent-{n}", f"rtsp://127.0.0.1:{peers}/silent", region="130102", uplink="recorder")
+    yield Camera(PUSHED, "", region="130203", push=True)
     yield Camera("flood", f"rtsp://127.0.0.1:{peers}/options", region="130203", uplink="flood")
 
 
@@ -68,7 +77,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("patrol")
     with ExitStack() as stack:
         peers = stack.enter_context(rtsp_peers())
-        chosen = settings(folder, scheduler=fast_scheduler(outage_cameras_min=OUTAGE_CAMERAS_MIN))
+        metrics = f"127.0.0.1:{free_port()}"  # a hub that is started again listens there too
+        chosen = settings(
+            folder,
+            scheduler=fast_scheduler(outage_cameras_min=OUTAGE_CAMERAS_MIN),
+            serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen=metrics),
+        )
         engine = stack.enter_context(Supervisor(chosen))
         with PatrolClient(engine.addresses["grpc"]) as client:
             client.import_cameras(list(cameras(peers)))
@@ -77,7 +91,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @contextmanager
 def few_descriptors(pid: int, more: int) -> Iterator[None]:
-    """Allow a process only so many descriptors more than it has open."""
+    """Allow a process only so many descriptors more than it has open; fewer, if `more` is negative."""
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     opened = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (opened + more, before[1]))
@@ -121,7 +135,7 @@ def test_cameras_that_fail(site: Site) -> None:
 
 @shows("PatrolVisitsExhausted")
 def test_a_feeder_without_descriptors(site: Site) -> None:
-    with few_descriptors(site.engine.pids()["feeder-0"], 0):
+    with few_descriptors(site.engine.pids()["feeder-0"], -6):
         site.prometheus.wait_firing("PatrolVisitsExhausted")
 
 
@@ -133,8 +147,12 @@ def test_a_hub_that_has_most_of_its_descriptors_open(site: Site) -> None:
 
 @shows("PatrolHeartbeatLate")
 def test_a_machine_that_has_no_time_for_a_process(site: Site) -> None:
+    transport = Transport()
+    channel = transport.connect_push(site.engine.addresses["intake"])
+    picture = wire.pack_keyframe(Keyframe(PUSHED, 0, Codec.MJPEG, PICTURE, 0, None, FeedKind.GATEWAY))
     with starved(site.engine.pids()["worker-0"]):
-        site.prometheus.wait_firing("PatrolHeartbeatLate", timeout_s=BURN_S)
+        site.prometheus.wait_firing("PatrolHeartbeatLate", inject=lambda: channel.send(picture), timeout_s=BURN_S)
+    transport.close()
 
 
 @shows("PatrolProcessStuck")
@@ -151,11 +169,12 @@ def test_feeders_that_end_again_and_again(site: Site) -> None:
 
 @shows("PatrolHubRestarts")
 def test_hubs_that_end_again_and_again(site: Site) -> None:
-    site.prometheus.wait_firing("PatrolHubRestarts", inject=site.kill_hub)
+    site.prometheus.wait_firing("PatrolHubRestarts", inject=site.kill_hub, timeout_s=240)
 
 
 @shows("PatrolDown")
 def test_an_engine_that_is_stopped(site: Site) -> None:
+    wait_until(lambda: "PatrolDown" not in site.prometheus.firing(), 60)
     site.engine.stop()
     site.prometheus.wait_firing("PatrolDown")
 
