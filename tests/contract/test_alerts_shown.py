@@ -11,8 +11,8 @@ FOLDER = Path(__file__).parents[1] / "integration" / "alerts"
 CANNOT = {
     "PatrolVisitsBreak": (
         "it needs a fault in our own code that a camera's bytes reach, and none is known; that a visit which breaks "
-        "counts as internal is shown with a planted one by tests/integration/feed/test_visit_breaks.py, and that the alert "
-        "fires on that count by promtool in tests/contract/test_alerts.py"
+        "counts as internal is shown with a planted one by tests/integration/feed/test_visit_breaks.py, and that "
+        "the alert fires on that count by promtool in tests/contract/test_alerts.py"
     )
 }
 """Alerts that no fault can be injected for, and why."""

@@ -57,6 +57,10 @@ class Prometheus:
         """Return the names of the alerts that fire."""
         return {series["metric"]["alertname"] for series in self.results('ALERTS{alertstate="firing"}')}
 
+    def wait_silent(self, *alerts: str) -> None:
+        """Wait until none of these alerts fires, so that what fires them afterwards is the fault of the test."""
+        wait_until(lambda: self.firing().isdisjoint(alerts), FIRING_S, what=f"{alerts} to be silent", poll_s=0.5)
+
     def wait_firing(
         self, *alerts: str, inject: Callable[[], object] = lambda: None, timeout_s: float = FIRING_S
     ) -> None:

@@ -99,6 +99,7 @@ def test_what_ends_soon(site: Site) -> None:
 
 @shows("PatrolCallsRefused")
 def test_somebody_tries_tokens(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolCallsRefused")
     with PatrolClient(site.engine.addresses["grpc"], token="kp_guessed", ca=site.ca) as client:
 
         def guess() -> None:
@@ -111,12 +112,14 @@ def test_somebody_tries_tokens(site: Site) -> None:
 
 @shows("PatrolGatewaysRefused")
 def test_somebody_connects_with_an_unknown_key(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolGatewaysRefused")
     with site.gateway(STRANGER):
         site.prometheus.wait_firing("PatrolGatewaysRefused")
 
 
 @shows("PatrolPushesRefused")
 def test_a_gateway_pushes_for_a_camera_of_another_region(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolPushesRefused")
     keyframe = wire.pack_keyframe(Keyframe("foreign", 0, Codec.H264, PICTURE, 0, None, FeedKind.GATEWAY))
     with site.gateway(GATEWAY) as socket:
 
@@ -129,6 +132,7 @@ def test_a_gateway_pushes_for_a_camera_of_another_region(site: Site) -> None:
 
 @shows("PatrolConfigStale")
 def test_a_reload_that_is_refused(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolConfigStale")
     file = site.folder / "patrol.toml"
     file.write_text("[nonsense]\nkey = 1\n")
     site.engine.reload(file)

@@ -130,23 +130,27 @@ def burn(core: int) -> None:
 
 @shows("PatrolManyCamerasOffline", "PatrolOutage", "PatrolFloods", "PatrolLate")
 def test_cameras_that_fail(site: Site) -> None:
-    site.prometheus.wait_firing("PatrolManyCamerasOffline", "PatrolOutage", "PatrolFloods", "PatrolLate")
+    alerts = ("PatrolManyCamerasOffline", "PatrolOutage", "PatrolFloods", "PatrolLate")
+    site.prometheus.wait_firing(*alerts)
 
 
 @shows("PatrolVisitsExhausted")
 def test_a_feeder_without_descriptors(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolVisitsExhausted")
     with few_descriptors(site.engine.pids()["feeder-0"], -6):
         site.prometheus.wait_firing("PatrolVisitsExhausted")
 
 
 @shows("PatrolDescriptorsShort")
 def test_a_hub_that_has_most_of_its_descriptors_open(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolDescriptorsShort")
     with few_descriptors(site.engine.pids()["hub"], 6):
         site.prometheus.wait_firing("PatrolDescriptorsShort")
 
 
 @shows("PatrolHeartbeatLate")
 def test_a_machine_that_has_no_time_for_a_process(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolHeartbeatLate")
     transport = Transport()
     channel = transport.connect_push(site.engine.addresses["intake"])
     picture = wire.pack_keyframe(Keyframe(PUSHED, 0, Codec.MJPEG, PICTURE, 0, None, FeedKind.GATEWAY))
@@ -157,6 +161,7 @@ def test_a_machine_that_has_no_time_for_a_process(site: Site) -> None:
 
 @shows("PatrolProcessStuck")
 def test_a_feeder_that_is_stopped(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolProcessStuck")
     wait_until(lambda: "feeder-0" in site.engine.pids())
     site.kill("feeder-0", signal.SIGSTOP)
     site.prometheus.wait_firing("PatrolProcessStuck")
@@ -164,19 +169,20 @@ def test_a_feeder_that_is_stopped(site: Site) -> None:
 
 @shows("PatrolNoFeeder", "PatrolProcessRestarts")
 def test_feeders_that_end_again_and_again(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolNoFeeder", "PatrolProcessRestarts")
     site.prometheus.wait_firing("PatrolNoFeeder", "PatrolProcessRestarts", inject=lambda: site.kill("feeder-0"))
 
 
 @shows("PatrolHubRestarts")
 def test_hubs_that_end_again_and_again(site: Site) -> None:
+    site.prometheus.wait_silent("PatrolHubRestarts")
     site.prometheus.wait_firing("PatrolHubRestarts", inject=site.kill_hub, timeout_s=240)
 
 
 @shows("PatrolDown")
 def test_an_engine_that_is_stopped(site: Site) -> None:
-    wait_until(lambda: "PatrolDown" not in site.prometheus.firing(), 60)
-    site.engine.stop()
-    site.prometheus.wait_firing("PatrolDown")
+    site.prometheus.wait_silent("PatrolDown")
+    site.prometheus.wait_firing("PatrolDown", inject=site.engine.stop)
 
 
 @shows("PatrolProcessGrows")

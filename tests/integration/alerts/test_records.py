@@ -140,24 +140,28 @@ def seen(site: Site) -> Iterator[Prometheus]:
 
 @shows("PatrolEvidenceNearBudget", "PatrolFindingsOverdue", "PatrolNoticesFailing")
 def test_more_faults_than_the_budget_holds_which_nobody_mends_or_hears_of(site: Site, seen: Prometheus) -> None:
+    seen.wait_silent("PatrolEvidenceNearBudget", "PatrolFindingsOverdue", "PatrolNoticesFailing")
     alerts = ("PatrolEvidenceNearBudget", "PatrolFindingsOverdue", "PatrolNoticesFailing")
     seen.wait_firing(*alerts, inject=site.push_dark)
 
 
 @shows("PatrolExhibitsLost")
 def test_a_budget_that_is_lowered_below_what_open_findings_cite(site: Site, seen: Prometheus) -> None:
+    seen.wait_silent("PatrolExhibitsLost")
     site.start(evidence_bytes_max=2 * len(DARK))
     seen.wait_firing("PatrolExhibitsLost", inject=site.push_dark)
 
 
 @shows("PatrolPicturesTooCostly")
 def test_pictures_that_would_cost_minutes(site: Site, seen: Prometheus) -> None:
+    seen.wait_silent("PatrolPicturesTooCostly")
     costly = bomb()
     seen.wait_firing("PatrolPicturesTooCostly", inject=lambda: site.push("hostile", costly))
 
 
 @shows("PatrolDiskFull")
 def test_a_disk_without_room(site: Site, seen: Prometheus) -> None:
+    seen.wait_silent("PatrolDiskFull")
     if site.disk is None:
         pytest.skip("this user may not mount a small disk")
     ballast = site.disk / "ballast"
@@ -170,6 +174,7 @@ def test_a_disk_without_room(site: Site, seen: Prometheus) -> None:
 
 @shows("PatrolNotReady", "PatrolStoreErrors", "PatrolVerdictsLost")
 def test_a_database_that_takes_no_writes(site: Site, seen: Prometheus) -> None:
+    seen.wait_silent("PatrolNotReady", "PatrolStoreErrors", "PatrolVerdictsLost")
     with contextlib.closing(sqlite3.connect(site.folder / "patrol.db", isolation_level=None, timeout=30)) as other:
         other.execute("BEGIN IMMEDIATE")
         seen.wait_firing("PatrolNotReady", "PatrolStoreErrors", "PatrolVerdictsLost", inject=site.push_dark)
@@ -178,6 +183,7 @@ def test_a_database_that_takes_no_writes(site: Site, seen: Prometheus) -> None:
 
 @shows("PatrolDatabaseFileLost")
 def test_a_database_that_is_moved_away(site: Site, seen: Prometheus) -> None:
+    seen.wait_silent("PatrolDatabaseFileLost")
     file = site.folder / "patrol.db"
     file.rename(site.folder / "moved.db")
     seen.wait_firing("PatrolDatabaseFileLost")
