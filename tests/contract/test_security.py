@@ -34,7 +34,7 @@ def test_every_kind_of_attacker_has_threats() -> None:
     assert len(list(rows())) > 40
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0][:60])
+@pytest.mark.parametrize("row", list(rows()), ids=lambda row: row[0][:60])
 def test_a_threat_has_an_answer_and_a_test(row: tuple[str, str, str]) -> None:
     _, answer, shown = row
     assert answer
