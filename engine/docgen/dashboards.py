@@ -6,9 +6,10 @@ from typing import Any
 from engine.docgen.dashboard_panels import DASHBOARDS, Dashboard, Panel, Show
 from engine.metrics.definitions import METRICS
 from engine.metrics.metric import Metric
+from engine.metrics.recorded import RECORDED
 from engine.metrics.web import WEB_METRICS
 
-ALL = {metric.name: metric for metric in (*METRICS, *WEB_METRICS)}
+ALL = {metric.name: metric for metric in (*METRICS, *WEB_METRICS, *(rule.metric for rule in RECORDED))}
 _SCHEMA = 39
 _COLUMNS = 24
 _SIZES = {True: (4, 4), False: (12, 8)}
@@ -114,7 +115,7 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         "id": number,
         "type": "stat" if panel.show is Show.NOW else "timeseries",
         "title": panel.title,
-        "description": f"{metric.help} ({metric.name})",
+        "description": f"{metric.help} ({metric.name}) What to do: {metric.what_to_do}",
         "datasource": _DATASOURCE,
         "gridPos": place,
         "fieldConfig": {"defaults": defaults, "overrides": []},

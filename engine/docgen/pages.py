@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from engine.docgen import api, commands, config, dashboards, figures, ledger, metrics, notices, operating, scheduler
+from engine.docgen import (
+    alerts,
+    api,
+    commands,
+    config,
+    dashboards,
+    figures,
+    ledger,
+    metrics,
+    notices,
+    operating,
+    scheduler,
+)
 from engine.web.documents import openapi_json
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -15,6 +27,7 @@ def _whole(markdown: Callable[[], str]) -> Callable[[str], str]:
 
 
 PAGES: dict[str, Callable[[str], str]] = {
+    "alerts.yml": alerts.update,
     "api.md": _whole(api.markdown),
     "commands.md": _whole(commands.markdown),
     "config.md": _whole(config.markdown),

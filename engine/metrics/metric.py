@@ -36,13 +36,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric; a row of docs/metrics.md. `unit`: of its value, in the plural."""
+    """One metric; a row of docs/metrics.md. `unit`: of its value, in the plural. `help`: what it means. `what_to_do`:
+    when its value is bad, for those on call; `Nothing: for information.` where it never is."""
 
     name: str
     kind: Kind
     labels: tuple[Label, ...]
     unit: str
     help: str
+    what_to_do: str
 
     @property
     def label_names(self) -> tuple[str, ...]:

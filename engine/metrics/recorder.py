@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from wsgiref.types import WSGIApplication
 
-from engine.metrics.definitions import FEEDER_KINDS, METRICS, OUTAGE_HOSTS_MAX, REGIONS_MAX
+from engine.metrics.definitions import FEEDER_KINDS, METRICS, OUTAGE_HOSTS_MAX
+from engine.metrics.labels import REGIONS_MAX
 from engine.metrics.metric import OTHER
 from engine.metrics.prometheus import Series
 from engine.metrics.stories import StoryRecorder

@@ -14,14 +14,23 @@ STORY_METRICS = (
         (),
         "cameras",
         "Cameras that are not quietly ok, and whose events are kept in memory for `patrol story`.",
+        "Many: patrol_cameras says in which states; `patrol cameras list --state` names them.",
     ),
-    Metric("patrol_stories_bytes", "gauge", (), "bytes", "Memory that the stories of cameras take, estimated."),
+    Metric(
+        "patrol_stories_bytes",
+        "gauge",
+        (),
+        "bytes",
+        "Memory that the stories of cameras take, estimated.",
+        "Nothing: for information; it is bounded.",
+    ),
     Metric(
         "patrol_stories_evicted_total",
         "counter",
         (Label("bound", STORY_BOUNDS),),
         "stories",
         "Stories given up to make room for those of other cameras, by the bound reached: 10,000 cameras, 32 MiB.",
+        "It grows: very many cameras are in trouble at once. `patrol story` tells of the others what the database has.",
     ),
 )
 

@@ -32,6 +32,7 @@ VITAL_METRICS = (
         "grew beyond its ceiling (memory), the hub gave it up (job_timeout, silent), its picture spent its CPU time "
         "(too_costly), the supervisor did (stopped, stuck, not_ready), the hub ended (hub_lost), its exit code, or the "
         "signal that ended it.",
+        "docs/operating.md#when-a-process-is-replaced has each reason, the log's line `process replaced` each case.",
     ),
     Metric(
         "patrol_heartbeat_age_seconds",
@@ -39,6 +40,7 @@ VITAL_METRICS = (
         (_KIND,),
         "seconds",
         "How long ago the loop of a process had its last turn; of each kind, the longest.",
+        "Above 4 s: the machine is overloaded, or swaps, or its disks do not answer.",
     ),
     Metric(
         "patrol_confinement",
@@ -48,6 +50,7 @@ VITAL_METRICS = (
         "1 while every process of a kind is confined: it gains no privileges (privileges), reads no files but those it "
         "needs (files), makes no system calls that it does not need (system_calls). 0: the kernel does not offer it, "
         "or `runtime.confine` is off.",
+        "0: `patrol doctor` says which part this machine lacks; a newer kernel or container runtime has it.",
     ),
     Metric(
         "patrol_process_open_descriptors",
@@ -55,6 +58,7 @@ VITAL_METRICS = (
         (_PROCESS,),
         "descriptors",
         "Files and connections that each process of the engine has open, read every 10 s.",
+        "Near patrol_process_descriptors_max: raise LimitNOFILE (ulimit -n), then restart.",
     ),
     Metric(
         "patrol_process_descriptors_max",
@@ -62,6 +66,7 @@ VITAL_METRICS = (
         (_PROCESS,),
         "descriptors",
         "How many files and connections each process may have open (RLIMIT_NOFILE); 0: no limit.",
+        "Below what `patrol doctor` asks for: raise LimitNOFILE (ulimit -n), then restart.",
     ),
     Metric(
         "patrol_disk_free_bytes",
@@ -69,15 +74,31 @@ VITAL_METRICS = (
         (_FOLDER,),
         "bytes",
         "What the engine may still write to the disk of a folder: database, evidence, quarantine.",
+        "Little left: free space, or lower record.evidence_bytes_max and the days that are kept.",
     ),
-    Metric("patrol_disk_bytes", "gauge", (_FOLDER,), "bytes", "Size of the disk of the same folder."),
-    Metric("patrol_database_bytes", "gauge", (), "bytes", "Size of the database, with its write-ahead log."),
+    Metric(
+        "patrol_disk_bytes",
+        "gauge",
+        (_FOLDER,),
+        "bytes",
+        "Size of the disk of the same folder.",
+        "Nothing: for information.",
+    ),
+    Metric(
+        "patrol_database_bytes",
+        "gauge",
+        (),
+        "bytes",
+        "Size of the database, with its write-ahead log.",
+        "It grows without end: record.keep_verdicts_days, docs/store.md.",
+    ),
     Metric(
         "patrol_not_ready",
         "gauge",
         (Label("part", NOT_READY_PARTS),),
         "0 or 1",
         "1 while this part keeps the engine from being ready; /readyz says the same in sentences.",
+        "`/readyz` has the sentence; docs/runbook.md#patrolnotready has each part.",
     ),
 )
 

@@ -15,15 +15,39 @@ WEB_METRICS = (
         ),
         "seconds",
         "HTTP requests by call (or path) and HTTP status; a stream counts when it ends.",
+        "Status 5xx: the log. Slow: which route; patrol_rpc_seconds shows whether the engine or the gateway waits.",
     ),
-    Metric("patrol_web_calls", "gauge", (), "calls", "Calls in flight."),
-    Metric("patrol_web_streams", "gauge", (), "streams", "Watches and checks in flight."),
+    Metric(
+        "patrol_web_calls",
+        "gauge",
+        (),
+        "calls",
+        "Calls in flight.",
+        "At web.calls_max calls are refused: find out who calls so often.",
+    ),
+    Metric(
+        "patrol_web_streams",
+        "gauge",
+        (),
+        "streams",
+        "Watches and checks in flight.",
+        "At web.streams_max watches are refused: find out who opens so many.",
+    ),
     Metric(
         "patrol_web_refused_total",
         "counter",
         (Label("kind", REFUSED_KINDS),),
         "requests",
         "Requests refused with 503, by what there was too much of; connections: closed to make room for others.",
+        "It grows: raise web.calls_max or web.streams_max, or have the callers ask less often.",
+    ),
+    Metric(
+        "patrol_web_sent_bytes_total",
+        "counter",
+        (),
+        "bytes",
+        "Bytes of bodies sent.",
+        "Nothing: for information.",
     ),
     Metric(
         "patrol_web_handshakes_failed_total",
@@ -31,8 +55,8 @@ WEB_METRICS = (
         (),
         "connections",
         "Connections that failed in their TLS handshake; those that were only broken off do not count.",
+        "Many: `patrol audit` has the addresses: a caller without TLS or with an old authority, or somebody who tries.",
     ),
-    Metric("patrol_web_sent_bytes_total", "counter", (), "bytes", "Bytes of bodies sent."),
 )
 
 

@@ -33,6 +33,7 @@ from engine.model.camera import Camera
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
+from engine.runtime.connection_limit import ConnectionLimit
 from engine.worker import wire as jobs
 from engine.worker.process import measure
 from tests.support.feed.clips import encode, scene, units
@@ -82,7 +83,7 @@ _CAMERA = Camera("pushed", "", push=True)
 
 @cache
 def _gateways() -> Gateways:
-    return Gateways(IntakeSettings(), {_CAMERA.camera_id: _CAMERA}, None, Metrics(version="fuzz"))
+    return Gateways(IntakeSettings(), {_CAMERA.camera_id: _CAMERA}, None, Metrics(version="fuzz"), ConnectionLimit(1))
 
 
 def _keyframe(codec: Codec) -> Keyframe:

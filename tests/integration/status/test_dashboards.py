@@ -1,12 +1,6 @@
-"""Every query of Grafana's dashboards brings data from a live engine, through a real Prometheus."""
+"""Every query of Grafana's dashboards brings data from a live engine, through a real Prometheus with our rules."""
 
 import json
-import shutil
-import subprocess
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,6 +15,7 @@ from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
 from tests.support.live_engine import refusing_cameras, refusing_settings
 from tests.support.ports import free_port
+from tests.support.prometheus import prometheus
 from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, receiving
 
@@ -61,7 +56,6 @@ def test_the_files_are_what_grafana_imports() -> None:
 
 @pytest.mark.timeout(240)
 def test_every_query_brings_data_from_a_live_engine(tmp_path: Path) -> None:
-    program = shutil.which("prometheus") or pytest.skip("prometheus is not installed (Debian: prometheus)")
     settings = refusing_settings(tmp_path, free_port())
     (tmp_path / "webhook.secret").write_text(SECRET_LINE)
     with receiving(Receiver()) as receiver:
@@ -81,13 +75,13 @@ def test_every_query_brings_data_from_a_live_engine(tmp_path: Path) -> None:
         store.close()
         with Supervisor(settings) as engine:
             targets = [engine.addresses["metrics"], engine.addresses["web"]]
-            with prometheus(program, tmp_path, targets) as address, PatrolClient(engine.addresses["grpc"]) as client:
+            with prometheus(tmp_path, targets) as seen, PatrolClient(engine.addresses["grpc"]) as client:
                 silent = queries()
 
                 def all_bring_data() -> bool:
                     client.status()
                     httpx.get(f"http://{targets[1]}/v1/status")
-                    silent[:] = [query for query in silent if not results(address, query)]
+                    silent[:] = [query for query in silent if not seen.results(query)]
                     return not silent
 
                 try:
@@ -95,43 +89,3 @@ def test_every_query_brings_data_from_a_live_engine(tmp_path: Path) -> None:
                 except AssertionError:
                     assert silent == []
                     raise
-
-
-@contextmanager
-def prometheus(program: str, folder: Path, targets: list[str]) -> Iterator[str]:
-    """Scrape the targets each second; yields the address of Prometheus."""
-    port = free_port()
-    (folder / "prometheus.yml").write_text(
-        "global: {scrape_interval: 1s}\n"
-        f"scrape_configs: [{{job_name: kitchen-patrol, static_configs: [{{targets: {json.dumps(targets)}}}]}}]\n"
-    )
-    process = subprocess.Popen(
-        [
-            program,
-            f"--config.file={folder}/prometheus.yml",
-            f"--storage.tsdb.path={folder}/tsdb",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--log.level=error",
-        ],
-    )
-    try:
-        wait_until(lambda: _is_ready(port), timeout_s=30)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=1) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
-
-
-def results(address: str, query: str) -> int:
-    """Return how many series a query brings. A query that Prometheus cannot read raises an HTTPError."""
-    url = f"http://{address}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with urllib.request.urlopen(url, timeout=5) as reply:
-        return len(json.load(reply)["data"]["result"])

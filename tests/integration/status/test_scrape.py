@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -88,6 +90,15 @@ def test_the_first_scrape_shows_what_is_there(engine: Supervisor) -> None:
     assert shown["patrol_evidence_bytes", ()] == 0
     assert shown["patrol_class_coverage_ratio", (("class", "ordinary"),)] == 1
     assert shown["patrol_outage_cameras", (("host", "other"),)] == 0
+
+
+def test_promtool_finds_nothing_wrong_with_a_live_scrape(engine: Supervisor) -> None:
+    promtool = shutil.which("promtool") or pytest.skip("promtool is not installed (Debian: prometheus)")
+    wait_until(lambda: sample(engine, "patrol_process_resident_memory_bytes", process="hub"))  # the last that appears
+    with urllib.request.urlopen(f"http://{engine.addresses['metrics']}/metrics") as reply:
+        text = reply.read()
+    linted = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (linted.returncode, linted.stdout + linted.stderr) == (0, b"")
 
 
 def test_feeders_and_demuxers_are_counted_apart(engine: Supervisor) -> None:

@@ -49,6 +49,7 @@ ENDS_WITH = {
         Rule(r"patrol check .*rtsp://", "one of the sources has no picture, as the page shows"),
         Rule(r"patrol db restore FILE", "FILE is the copy of an engine that runs: refused, as the page says"),
     ),
+    22: (Rule(r"curl -s http://127\.0\.0\.1:7703/readyz", "503: the engine has just been started"),),
     124: (Rule(r"curl -N ", "a watch: it never ends by itself"),),
     1: (
         Rule(r"patrol check .*canteen_defocus", "one of the sources is a fault, as the page shows"),

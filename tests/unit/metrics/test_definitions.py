@@ -7,10 +7,11 @@ from itertools import product
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
-from engine.metrics import Metrics, definitions
+from engine.metrics import Metrics, definitions, records, scheduling
 from engine.metrics.definitions import METRICS
 from engine.metrics.metric import OTHER, Label, Metric
 from engine.metrics.prometheus import Series
+from engine.metrics.web import WEB_METRICS
 from engine.model.findings import FindingState, FindingTally, Level
 from engine.model.verdict import Severity
 from engine.model.visit import FailureReason
@@ -29,11 +30,13 @@ def test_a_label_names_its_values_or_says_why_it_cannot(values: dict[str, object
         Label("reason", **values)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", [*METRICS, *WEB_METRICS], ids=lambda metric: metric.name)
 def test_a_metric_is_described_and_named_by_the_conventions(metric: Metric) -> None:
     assert re.fullmatch(r"patrol_[a-z_]+", metric.name)
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     assert metric.help.endswith(".")
+    assert metric.what_to_do.endswith(".")
+    assert metric.what_to_do != metric.help
     assert metric.unit
     for unit in BASE_UNITS:
         ends = metric.name.removesuffix("_total").endswith(f"_{unit}")
@@ -59,8 +62,8 @@ def test_every_series_that_is_known_exists_from_the_start(metric: Metric) -> Non
 
 def test_the_values_are_those_that_the_stages_have() -> None:
     """The stages lie above the metrics and cannot be imported there."""
-    assert tuple(camera_class.label for camera_class in CLASSES) == definitions.CAMERA_CLASSES
-    assert set(definitions.NOTICE_OUTCOMES) == {*Outcome, "dead"}
+    assert tuple(camera_class.label for camera_class in CLASSES) == scheduling.CAMERA_CLASSES
+    assert set(records.NOTICE_OUTCOMES) == {*Outcome, "dead"}
     shown = samples(Metrics("x"))
     for rank in Rank:
         assert ("patrol_evidence_files", frozenset({("rank", rank.label)})) in shown
@@ -80,7 +83,7 @@ def test_an_endpoint_shows_every_outcome_once_it_is_configured() -> None:
     metrics = Metrics("x")
     metrics.notice_endpoint("county")
     outcomes = [labels for name, labels in samples(metrics) if name == "patrol_notices_total"]
-    assert len(outcomes) == len(definitions.NOTICE_OUTCOMES)
+    assert len(outcomes) == len(records.NOTICE_OUTCOMES)
     metrics.notice_ended("county", "delivered")
     metrics.notice_endpoint("county")  # the configuration was read again
     delivered = frozenset({("endpoint", "county"), ("outcome", "delivered")})
@@ -89,7 +92,7 @@ def test_an_endpoint_shows_every_outcome_once_it_is_configured() -> None:
 
 def test_a_gauge_that_is_replaced_forgets_what_is_over() -> None:
     labels = (Label("host", unknown_because="a test"),)
-    series = Series([Metric("x", "gauge", labels, "cameras", "X.")], {})
+    series = Series([Metric("x", "gauge", labels, "cameras", "X.", "Nothing: for information.")], {})
     series.replace("x", {("a",): 1, ("b",): 2})
     series.replace("x", {("b",): 3})
     text = series.render().decode()
