@@ -160,6 +160,7 @@ def test_the_signature_holds_the_mean_of_every_cell() -> None:
     assert cells.reshape(9, 2, 16, 2).mean(axis=(1, 3)) == pytest.approx(of.tiles.luma, abs=1 / 128)
 
 
+@pytest.mark.timeout(600)  # half a minute of CPU time, which a loaded machine makes minutes
 @pytest.mark.parametrize("package", ["kernels", "judge"])
 def test_processes_that_start_together_compile_once_and_the_next_start_is_quick(tmp_path: Path, package: str) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
