@@ -104,7 +104,7 @@ def commands(checkout: Path, folder: Path, token: str) -> Commands:
 
 
 def upgrade(patrol: Commands, folder: Path) -> None:
-    """Upgrade as docs/upgrade.md says, and compare every row."""
+    """Upgrade as docs/install.md says, and compare every row."""
     with pytest.raises(RuntimeError, match="patrol db upgrade"):
         patrol.run("db", "check")
     patrol.run("config", "check", "patrol.toml", config=())
@@ -129,9 +129,13 @@ def run_and_compare(patrol: Commands, recording: Path, folder: Path) -> None:
         wait_for(lambda: [patrol.rows("findings", "list")], "an answer to the token of before")
         require_the_same_replies(patrol, replies_of(recording))
         push_is_judged(patrol, recording, folder)
+    except BaseException:
+        sys.stderr.write((folder / "engine.log").read_text(encoding="utf-8"))
+        raise
     finally:
         engine.terminate()
-        assert engine.wait(60) == 0
+        ended = engine.wait(60)
+    assert ended == 0
 
 
 @pytest.mark.timeout(400)  # a dozen commands, each a process of its own

@@ -142,7 +142,7 @@ def black_picture() -> bytes:
 def push(frames: list[bytes], address: str) -> None:
     """Send one message to the engine as a gateway does."""
     with zmq.Context() as context, context.socket(zmq.PUSH) as gateway:
-        gateway.linger = 5000
+        gateway.setsockopt(zmq.LINGER, 5000)
         gateway.connect(address)
         gateway.send_multipart(frames)
 
