@@ -19,7 +19,17 @@ import pytest
 from engine.storage.db import schema
 from engine.storage.db.passwords.keys import KeySource
 from engine.storage.db.store import Store
-from tests.support.upgrade.record import PASSWORD, REPLIES, SECRET, Commands, free_ports, push, record, wait_for
+from tests.support.upgrade.record import (
+    COMPILED_S,
+    PASSWORD,
+    REPLIES,
+    SECRET,
+    Commands,
+    free_ports,
+    push,
+    record,
+    wait_for,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "tests" / "support" / "upgrade" / "before"
@@ -126,7 +136,7 @@ def go_back(patrol: Commands, folder: Path, before: Rows) -> None:
 def run_and_compare(patrol: Commands, recording: Path, folder: Path) -> None:
     engine = patrol.start()
     try:
-        wait_for(lambda: [patrol.rows("findings", "list")], "an answer to the token of before")
+        wait_for(lambda: [patrol.rows("findings", "list")], "an answer to the token of before", COMPILED_S)
         require_the_same_replies(patrol, replies_of(recording))
         push_is_judged(patrol, recording, folder)
     except BaseException:
@@ -155,7 +165,7 @@ def test_an_installation_of_the_release_before_runs_after_the_upgrade(folder: Pa
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_release_before_runs_again_on_the_copy_made_before_the_upgrade(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()

@@ -77,6 +77,8 @@ secret_file = "{folder}/secret"
 events = ["finding.*"]
 """
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+COMPILED_S = 300.0
+"""A checkout in a new folder compiles its kernels at the first start."""
 REPLIES = {
     "cameras": ["cameras", "list"],
     "findings": ["findings", "list"],
@@ -190,7 +192,7 @@ def record(checkout: Path, folder: Path) -> None:
     message = [bytes(frame) for frame in frames]
     engine = patrol.start()
     try:
-        wait_for(lambda: [patrol.rows("findings", "list")], "an answer of the engine")
+        wait_for(lambda: [patrol.rows("findings", "list")], "an answer of the engine", COMPILED_S)
         with pushing(message, f"tcp://127.0.0.1:{ports[0]}"):
             wait_for(lambda: len(patrol.rows("findings", "list")) == 5, "five findings")
             patrol.run("pause", "--reason", "recorded", "--region", "1301")
