@@ -22,8 +22,8 @@ _KEEPALIVE = (
     ("grpc.http2.ping_timeout_ms", 10_000),  # of the pings that measure the link; by default a minute
     ("grpc.http2.max_pings_without_data", 0),  # a watch may hear nothing for long; by default gRPC pings twice
 )
-"""Without it a watch whose link was cut without a word notices it after a minute or never. The server allows a ping every
-10 s."""
+"""Without it a watch whose link was cut without a word notices it after a minute or never. The server allows a ping
+every 10 s."""
 
 
 class CallError(PatrolError):

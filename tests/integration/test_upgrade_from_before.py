@@ -165,7 +165,7 @@ def test_an_installation_of_the_release_before_runs_after_the_upgrade(folder: Pa
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_the_release_before_runs_again_on_the_copy_made_before_the_upgrade(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()

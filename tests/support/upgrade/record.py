@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,7 @@ secret_file = "{folder}/secret"
 events = ["finding.*"]
 """
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-COMPILED_S = 300.0
-"""A checkout in a new folder compiles its kernels at the first start."""
+_STARTS_MAX = 5
 REPLIES = {
     "cameras": ["cameras", "list"],
     "findings": ["findings", "list"],
@@ -112,7 +111,21 @@ class Commands:
         return [json.loads(line) for line in self.run(*words, "--json").splitlines()]
 
     def start(self) -> "subprocess.Popen[bytes]":
-        """Start the engine; its log goes to `engine.log`."""
+        """Start the engine and wait for its first answer; its log goes to `engine.log`.
+
+        A checkout in a new folder compiles its kernels at the first start; where the machine is busy the engine gives up
+        meanwhile, and goes on where it was at the next start.
+        """
+        for _ in range(_STARTS_MAX):
+            engine = self._start()
+            while engine.poll() is None:
+                with suppress(RuntimeError):
+                    self.rows("findings", "list")
+                    return engine
+                time.sleep(0.3)
+        raise AssertionError((self._folder / "engine.log").read_text(encoding="utf-8"))
+
+    def _start(self) -> "subprocess.Popen[bytes]":
         with (self._folder / "engine.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "engine.cli", "run", "--config", "patrol.toml"],
@@ -192,7 +205,6 @@ def record(checkout: Path, folder: Path) -> None:
     message = [bytes(frame) for frame in frames]
     engine = patrol.start()
     try:
-        wait_for(lambda: [patrol.rows("findings", "list")], "an answer of the engine", COMPILED_S)
         with pushing(message, f"tcp://127.0.0.1:{ports[0]}"):
             wait_for(lambda: len(patrol.rows("findings", "list")) == 5, "five findings")
             patrol.run("pause", "--reason", "recorded", "--region", "1301")
