@@ -113,16 +113,20 @@ class Commands:
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the engine and wait for its first answer; its log goes to `engine.log`.
 
-        A checkout in a new folder compiles its kernels at the first start; where the machine is busy the engine gives up
-        meanwhile, and goes on where it was at the next start.
+        A checkout in a new folder compiles its kernels at the first start. Where the machine is busy the engine gives
+        up meanwhile, and the next start finds what was compiled.
         """
         for _ in range(_STARTS_MAX):
             engine = self._start()
-            while engine.poll() is None:
-                with suppress(RuntimeError):
-                    self.rows("findings", "list")
-                    return engine
-                time.sleep(0.3)
+            try:
+                while engine.poll() is None:
+                    with suppress(RuntimeError):
+                        self.rows("findings", "list")
+                        return engine
+                    time.sleep(0.3)
+            except BaseException:
+                engine.kill()
+                raise
         raise AssertionError((self._folder / "engine.log").read_text(encoding="utf-8"))
 
     def _start(self) -> "subprocess.Popen[bytes]":
