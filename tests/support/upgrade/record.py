@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -111,23 +111,20 @@ class Commands:
         return [json.loads(line) for line in self.run(*words, "--json").splitlines()]
 
     def start(self) -> "subprocess.Popen[bytes]":
-        """Start the engine and wait for its first answer; its log goes to `engine.log`.
+        """Start the engine and wait until its log, `engine.log`, says that it is ready.
 
         A checkout in a new folder compiles its kernels at the first start. Where the machine is busy the engine gives
         up meanwhile, and the next start finds what was compiled.
         """
+        log = self._folder / "engine.log"
         for _ in range(_STARTS_MAX):
+            log.unlink(missing_ok=True)
             engine = self._start()
-            try:
-                while engine.poll() is None:
-                    with suppress(RuntimeError):
-                        self.rows("findings", "list")
-                        return engine
-                    time.sleep(0.3)
-            except BaseException:
-                engine.kill()
-                raise
-        raise AssertionError((self._folder / "engine.log").read_text(encoding="utf-8"))
+            while engine.poll() is None:
+                if '"event": "ready"' in log.read_text(encoding="utf-8"):
+                    return engine
+                time.sleep(0.3)
+        raise AssertionError(log.read_text(encoding="utf-8"))
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with (self._folder / "engine.log").open("ab") as log:
