@@ -163,7 +163,8 @@ def is_away(postgres_server: PostgresServer, folder: Path, away_s: float, per_s:
         postgres_server.stop("immediate")
         try:
             awaited = heard.writer.transact(note("a command"))
-            stop, visits = threading.Event(), []
+            stop = threading.Event()
+            visits: list[int] = []
             begun_s = time.monotonic()
             while time.monotonic() - begun_s < away_s:
                 visits.append(FIRST.stop + len(visits))

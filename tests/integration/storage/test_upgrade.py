@@ -20,8 +20,10 @@ from engine.errors import StoreError
 from engine.model.camera import Camera
 from engine.storage.db import schema
 from engine.storage.db.database import connect, parse_url, sqlite_file, write_transaction
+from engine.storage.db.passwords import sealed_urls
 from engine.storage.db.passwords.keys import KeySource
 from engine.storage.db.passwords.scrub import scrub
+from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.store import Store
 from engine.storage.db.upgrading.plan import SCRUB, SEAL, Plan, Step
 from engine.storage.db.upgrading.watch import UpgradeStoppedError, Watch
@@ -288,16 +290,14 @@ def test_ctrl_c_stops_the_command_between_two_batches(tmp_path: Path) -> None:
 
 def _interrupted_upgrade(folder: Path) -> None:
     """Run the command, and press Ctrl-C after the first batch."""
-    from engine.storage.db import schema as running
+    original = sealed_urls.seal_batch
 
-    original = running.seal_batch
-
-    def seal_batch(*args: Any) -> Any:
-        batch = original(*args)
+    def seal_batch(connection: sa.Connection, sealer: Sealer, after: str) -> sealed_urls.SealedBatch | None:
+        batch = original(connection, sealer, after)
         os.kill(os.getpid(), signal.SIGINT)
         return batch
 
-    running.seal_batch = seal_batch
+    vars(schema)["seal_batch"] = seal_batch
     config = folder / "patrol.toml"
     config.write_text(f'[record]\nurl = "sqlite:///{folder}/patrol.db"\n', encoding="utf-8")
     with suppress(KeyboardInterrupt):
