@@ -18,6 +18,14 @@ from engine.serve.messages.error_reasons import RESOURCE_TYPE_PREFIX
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 _RECONNECT_MS_MAX = 2_000
 """An engine that restarts is back in seconds; by default gRPC would wait up to two minutes before it tries again."""
+_KEEPALIVE = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # of the pings that measure the link; by default a minute
+    ("grpc.http2.max_pings_without_data", 0),  # a watch may hear nothing for long; by default gRPC pings twice
+)
+"""Without it a watch whose link was cut without a word notices it after a minute or never. The server allows a ping
+every 10 s."""
 
 
 class CallError(PatrolError):
@@ -102,6 +110,7 @@ class Channel:
         options = (
             ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
             ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS_MAX),
+            *_KEEPALIVE,
         )
         if ca:
             own = (certificate.key, certificate.chain) if certificate is not None else (None, None)

@@ -5,35 +5,66 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import exit_codes
 from engine.cli.database import say_created
 from engine.cli.json_output import print_json
-from engine.cli.options import OUT, ConfigOption, JsonOption, settings_of
+from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of, stop_on_signals
 from engine.cli.output_files import check_output
 
 app = typer.Typer(no_args_is_help=True, help="The database: its schema, and copies of it.")
 
 
 @app.command()
-def upgrade(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def upgrade(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it needs; do nothing.")
+    ] = False,
+    skip_scrub: Annotated[
+        bool, typer.Option("--skip-scrub", help="Do not rewrite the file; `patrol db scrub` does it later.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Upgrade the database that the configuration names to this program's schema; create it if there is none.
 
-    Stop the engine first. The upgrade is one transaction: it is done completely or not at all. Passwords of cameras
-    in clear are sealed (record.key_file); a SQLite file is then rewritten, and needs its size free on the disk.
+    Stop the engine and make a backup first. Each revision of the schema is one transaction. Then passwords of cameras
+    in clear are sealed (record.key_file), a thousand cameras a transaction, and a SQLite file is rewritten: that needs
+    its size free on the disk. Ctrl-C and even kill -9 lose nothing: run it again, and it goes on.
     """
+    stop = stop_on_signals()
+    from engine.cli.upgrade_progress import bars, print_plan, upgrade_json
     from engine.storage.db import schema
     from engine.storage.db.passwords.keys import source_of
+    from engine.storage.db.upgrading.watch import UpgradeStoppedError, Watch
 
     record = settings_of(config).record
-    url = record.url
-    before, after = schema.upgrade(url, source_of(record))
-    if before == schema.EMPTY:
-        say_created(schema.name(url))
+    if dry_run:
+        schema.require_existing(record.url)
+        print_plan(schema.plan(record.url, with_scrub=not skip_scrub), as_json=as_json)
+        return
+    try:
+        with bars(ERR) as report:
+            done = schema.upgrade(
+                record.url, source_of(record), watch=Watch(report, stop.is_set), with_scrub=not skip_scrub
+            )
+    except UpgradeStoppedError as error:
+        ERR.out(str(error), highlight=False)
+        raise typer.Exit(exit_codes.INTERRUPTED) from None
+    if done.before == schema.EMPTY:
+        say_created(schema.name(record.url))
     if as_json:
-        print_json({"schemaBefore": before, "schema": after})
-    elif before == after:
-        OUT.out(f"the schema is {after} already; nothing to do", highlight=False)
-    else:
-        OUT.out(f"schema {before or 'empty'} -> {after}", highlight=False)
+        print_json(upgrade_json(done))
+        return
+    if done.before != done.after:
+        OUT.out(f"schema {done.before or 'empty'} -> {done.after}", highlight=False)
+    elif not done.sealed and not done.is_scrubbed:
+        OUT.out(f"the schema is {done.after} already; nothing to do", highlight=False)
+    if done.sealed:
+        OUT.out(f"{done.sealed} passwords of cameras are sealed", highlight=False)
+    if done.is_scrubbed:
+        OUT.out("the file is rewritten: no old password is left in it", highlight=False)
+    if done.is_scrub_left:
+        OUT.out("the file may still hold old passwords: run `patrol db scrub`", highlight=False)
 
 
 @app.command()
@@ -58,10 +89,13 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     url = settings_of(config).record.url
     schema.require_existing(url)
     schema.check(url)
+    is_scrub_pending = schema.is_scrub_pending(url)
     if as_json:
-        print_json({"schema": schema.head(), "usable": True})
-    else:
-        OUT.out("the engine can start on this database", highlight=False)
+        print_json({"schema": schema.head(), "usable": True, "scrubPending": is_scrub_pending})
+        return
+    OUT.out("the engine can start on this database", highlight=False)
+    if is_scrub_pending:
+        OUT.out("its file may still hold old passwords: stop the engine, run `patrol db scrub`", highlight=False)
 
 
 @app.command()
@@ -149,11 +183,19 @@ def scrub(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
     A SQLite file needs its own size free on the disk; of PostgreSQL the table of cameras is rewritten.
     """
+    stop = stop_on_signals()
+    from engine.cli.upgrade_progress import bars
     from engine.storage.db import schema
+    from engine.storage.db.upgrading.watch import UpgradeStoppedError, Watch
 
     url = settings_of(config).record.url
     schema.require_existing(url)
-    schema.scrub_unused(url)
+    try:
+        with bars(ERR) as report:
+            schema.scrub_unused(url, Watch(report, stop.is_set))
+    except UpgradeStoppedError as error:
+        ERR.out(str(error), highlight=False)
+        raise typer.Exit(exit_codes.INTERRUPTED) from None
     if as_json:
         print_json({"scrubbed": True})
     else:

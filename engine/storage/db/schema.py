@@ -3,6 +3,9 @@
 Revisions are numbered in one line from `0001` on; those that this program knows are in migrations/versions.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,11 +23,13 @@ from engine.storage.db.database import (
     write_transaction,
 )
 from engine.storage.db.passwords.keys import KeySource, source_beside
-from engine.storage.db.passwords.scrub import scrub
-from engine.storage.db.passwords.sealed_urls import seal_clear
+from engine.storage.db.passwords.scrub import is_pending, scrub
+from engine.storage.db.passwords.sealed_urls import count_clear, seal_batch
 from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.tables import patrol_metadata
-from engine.storage.db.writer_lock import exclusively
+from engine.storage.db.upgrading.plan import SCRUB, SEAL, Plan, Revision, plan_of
+from engine.storage.db.upgrading.watch import UNWATCHED, Watch
+from engine.storage.db.writer_lock import WriterLock, exclusively
 
 EMPTY = ""
 """The revision of a database without tables."""
@@ -69,28 +74,81 @@ def check(url: str) -> None:
     _require_head(current(url), display_url(parsed))
 
 
-def upgrade(url: str, keys: KeySource | None = None) -> tuple[str, str]:
-    """Upgrade a database, possibly an empty one, to `head()`; return its revision before and after.
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What an upgrade did. `sealed`: how many passwords. `is_scrubbed`: the file was rewritten. `is_scrub_left`: it was
+    not, and old passwords may be left in it."""
 
-    URLs that hold a password in clear are sealed with the first of `keys`, and what is left of them in the file is
-    rewritten. One transaction: if anything fails, the database keeps its revision. Raises StoreError if the database
-    cannot be used, is of a newer schema, or an engine runs on it; KeyUnavailableError if there is no key and none can
-    be made.
+    before: str
+    after: str
+    sealed: int = 0
+    is_scrubbed: bool = False
+    is_scrub_left: bool = False
+
+
+def upgrade(url: str, keys: KeySource | None = None, *, watch: Watch = UNWATCHED, with_scrub: bool = True) -> Upgraded:
+    """Upgrade a database, possibly an empty one, to `head()`.
+
+    Each revision of the schema is one transaction. Then URLs that hold a password in clear are sealed with the first of
+    `keys`, a thousand cameras a transaction, and, if `with_scrub`, what is left of them in the file is rewritten. Where
+    it ends, for whatever reason, the next call goes on. Raises StoreError if the database cannot be used, is of a newer
+    schema, has too little room on its disk, or an engine runs on it; KeyUnavailableError if there is no key and none
+    can be made; UpgradeStoppedError if `watch` says so.
     """
     parsed = parse_url(url)
     with exclusively(url) as (engine, lock):
-        with lock.transaction() as connection:
-            revisions = _upgrade(connection, display_url(parsed))
-            sealed = seal_clear(connection, Sealer(keys or source_beside(parsed)))
-        if sealed:
-            scrub(engine)
-    return revisions
+        plan = _plan(engine, with_scrub=with_scrub)
+        plan.require_room()
+        if plan.before == EMPTY:
+            with lock.transaction() as connection:
+                _upgrade(connection, display_url(parsed))
+            return Upgraded(EMPTY, plan.after)
+        for step, revision in zip(plan.steps, _revisions_after(plan.before), strict=False):
+            with lock.transaction() as connection:
+                _to_revision(connection, revision.number, partial(watch.advance, step.name))
+        sealed = _seal(lock, Sealer(keys or source_beside(parsed)), watch)
+        with engine.connect() as connection:
+            is_scrub_left = is_pending(connection)
+        is_scrubbed = with_scrub and is_scrub_left
+        if is_scrubbed:
+            scrub(engine, partial(watch.advance, SCRUB))
+    return Upgraded(plan.before, plan.after, sealed, is_scrubbed, is_scrub_left and not is_scrubbed)
 
 
-def scrub_unused(url: str) -> None:
-    """Rewrite a database that no engine runs on; see `scrub`. Raises StoreError."""
+def plan(url: str, *, with_scrub: bool = True) -> Plan:
+    """Return what `upgrade` would do with a database that exists.
+
+    Raises StoreError if it cannot be used, or is of a newer schema.
+    """
+    parsed = parse_url(url)
+    try:
+        engine = connect(parsed)
+        try:
+            return _plan(engine, with_scrub=with_scrub)
+        finally:
+            engine.dispose()
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
+
+
+def is_scrub_pending(url: str) -> bool:
+    """Whether old passwords may be left in the files of a database of this schema. Raises StoreError."""
+    parsed = parse_url(url)
+    try:
+        engine = connect(parsed)
+        try:
+            with engine.connect() as connection:
+                return is_pending(connection)
+        finally:
+            engine.dispose()
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
+
+
+def scrub_unused(url: str, watch: Watch = UNWATCHED) -> None:
+    """Rewrite a database that no engine runs on; see `scrub`. Raises StoreError, UpgradeStoppedError."""
     with exclusively(url) as (engine, _):
-        scrub(engine)
+        scrub(engine, partial(watch.advance, SCRUB))
 
 
 def prepare(engine: Engine) -> bool:
@@ -148,25 +206,75 @@ def _require_head(revision: str, name: str) -> None:
         )
 
 
-def _upgrade(connection: Connection, name: str) -> tuple[str, str]:
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+def _plan(engine: Engine, *, with_scrub: bool) -> Plan:
+    with engine.connect() as connection:
+        before = _revision(connection, display_url(engine.url))
+        if before > head():
+            raise _newer_error(before, display_url(engine.url))
+        if before == EMPTY:
+            return Plan(name_of(engine.url), EMPTY, head(), (), None)
+        return plan_of(connection, before, head(), _revisions_after(before), with_scrub=with_scrub)
+
+
+def _seal(lock: WriterLock, sealer: Sealer, watch: Watch) -> int:
+    """Seal what is in clear; return how many. A batch a transaction: what is sealed stays sealed."""
+    with lock.transaction() as connection:
+        total = count_clear(connection)
+    sealed, after = 0, ""
+    while sealed < total:
+        with lock.transaction() as connection:
+            batch = seal_batch(connection, sealer, after)
+        if batch is None:
+            break
+        after = batch.last_camera_id
+        sealed += batch.sealed
+        watch.advance(SEAL, sealed, total)
+    return sealed
+
+
+def _upgrade(connection: Connection, name: str) -> None:
+    """Upgrade in one transaction: of an empty database, or of one that another process is making."""
+    _lock_tables(connection)
     before = _revision(connection, name)
     if before > head():
         raise _newer_error(before, name)
     if before != head():
-        _run_alembic(connection)
-    return before, head()
+        _run_alembic(connection, "head")
 
 
-def _run_alembic(connection: Connection) -> None:
+def _to_revision(connection: Connection, revision: str, advance: Callable[[int, int], None]) -> None:
+    _lock_tables(connection)
+    _run_alembic(connection, revision, advance)
+
+
+def _lock_tables(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+
+
+def _revisions_after(before: str) -> list[Revision]:
+    """Return the revisions that follow one, in order."""
+    from alembic.script import ScriptDirectory
+
+    scripts = list(ScriptDirectory(str(_SCRIPTS)).walk_revisions())[::-1]
+    return [
+        Revision(script.revision, script.doc, getattr(script.module, "REWRITES", ()))
+        for script in scripts
+        if script.revision > before
+    ]
+
+
+def _run_alembic(
+    connection: Connection, revision: str, advance: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    config.attributes["advance"] = advance
+    command.upgrade(config, revision)
 
 
 def _revision(connection: Connection, name: str) -> str:

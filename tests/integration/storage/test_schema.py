@@ -100,9 +100,9 @@ def old_file(folder: Path) -> str:
 
 
 def test_the_migrations_make_the_tables_that_the_program_knows(database_url: str) -> None:
-    assert schema.upgrade(database_url) == (schema.EMPTY, schema.head())
+    assert schema.upgrade(database_url) == schema.Upgraded(schema.EMPTY, schema.head())
     assert differences(database_url) == []
-    assert schema.upgrade(database_url) == (schema.head(), schema.head())
+    assert schema.upgrade(database_url) == schema.Upgraded(schema.head(), schema.head())
 
 
 def test_an_empty_database_is_made_at_the_start(database_url: str) -> None:
@@ -138,7 +138,7 @@ def test_a_file_of_version_1_opens_after_an_upgrade_and_keeps_what_it_has(tmp_pa
     url = old_file(tmp_path)
     with pytest.raises(StoreError, match=r"version 1.*patrol db upgrade"):
         Store.open(url)
-    assert schema.upgrade(url) == (schema.BEFORE_REVISIONS, schema.head())
+    assert schema.upgrade(url) == schema.Upgraded(schema.BEFORE_REVISIONS, schema.head())
     assert differences(url) == []
     store = Store.open(url)
     assert list(store.registry.cameras()) == [Camera("a", "rtsp://h/1", region="130102")]

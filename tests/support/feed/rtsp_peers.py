@@ -2,8 +2,8 @@
 
     with rtsp_peers() as port:      rtsp://127.0.0.1:{port}/good, /options, /frames, ...
 
-The path chooses what the server does. `python -m tests.support.feed.rtsp_peers` prints the port and serves until its
-stdin ends.
+The path chooses what the server does. `python -m tests.support.feed.rtsp_peers [ADDRESS]` prints the port and serves
+until its stdin ends.
 """
 
 import contextlib
@@ -44,7 +44,8 @@ FLOODS: dict[str, bytes] = {
 
 def main() -> None:
     """Serve until stdin ends."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
+    address = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
+    with socket.create_server((address, 0), backlog=1024) as server:
         threading.Thread(target=_accept, args=(server,), daemon=True).start()
         print(server.getsockname()[1], flush=True)
         sys.stdin.read()

@@ -9,10 +9,19 @@ from sqlalchemy.engine import Connection
 
 from engine.redact import redact_url
 from engine.storage.db.passwords.keys import KeyUnavailableError
+from engine.storage.db.passwords.scrub import mark_pending
 from engine.storage.db.passwords.sealer import PREFIX_BYTES, Sealer, StoredUrl
 from engine.storage.db.tables import cameras
 
 _CHUNK_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBatch:
+    """The last camera of a batch, and how many of its URLs were in clear."""
+
+    last_camera_id: str
+    sealed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,35 @@ def seal(connection: Connection, sealer: Sealer, camera_id: str, url: str) -> St
 
 def seal_clear(connection: Connection, sealer: Sealer) -> int:
     """Seal the URLs that hold a secret in clear; return how many did. Raises KeyUnavailableError."""
-    number = 0
-    for rows in _chunks(connection, cameras.c.sealed_url.is_(None)):
-        with_secret = [row for row in rows if redact_url(row.url) != row.url]
-        _store(connection, [(row.camera_id, seal(connection, sealer, row.camera_id, row.url)) for row in with_secret])
-        number += len(with_secret)
+    number, after = 0, ""
+    while (batch := seal_batch(connection, sealer, after)) is not None:
+        after = batch.last_camera_id
+        number += batch.sealed
     return number
+
+
+def seal_batch(connection: Connection, sealer: Sealer, after: str) -> SealedBatch | None:
+    """Seal those in clear of the next thousand cameras after one by its id; None if no camera is left.
+
+    What the file keeps of the old rows is then to be scrubbed, which is noted with them. Raises KeyUnavailableError.
+    """
+    rows = _chunk(connection, cameras.c.sealed_url.is_(None), after)
+    if not rows:
+        return None
+    with_secret = [row for row in rows if redact_url(row.url) != row.url]
+    _store(connection, [(row.camera_id, seal(connection, sealer, row.camera_id, row.url)) for row in with_secret])
+    if with_secret:
+        mark_pending(connection)
+    return SealedBatch(rows[-1].camera_id, len(with_secret))
+
+
+def count_clear(connection: Connection) -> int:
+    """Return how many URLs hold a secret in clear; of a schema before sealing, too."""
+    columns = {column["name"] for column in sa.inspect(connection).get_columns(cameras.name)}
+    query = sa.select(cameras.c.url)
+    if cameras.c.sealed_url.name in columns:
+        query = query.where(cameras.c.sealed_url.is_(None))
+    return sum(redact_url(url) != url for url in connection.scalars(query))
 
 
 def reseal(connection: Connection, old: Sealer, new: Sealer) -> Resealed:
@@ -93,15 +125,16 @@ def _any_sealed(connection: Connection) -> bool:
 def _chunks(connection: Connection, which: "sa.ColumnElement[bool]") -> Iterator[list[Any]]:
     """Yield the rows of cameras in chunks, by position: those that are changed meanwhile are not read twice."""
     after = ""
-    while True:
-        query = sa.select(cameras.c.camera_id, cameras.c.url, cameras.c.sealed_url).where(
-            which, cameras.c.camera_id > after
-        )
-        rows = list(connection.execute(query.order_by(cameras.c.camera_id).limit(_CHUNK_ROWS)))
-        if not rows:
-            return
+    while rows := _chunk(connection, which, after):
         yield rows
         after = rows[-1].camera_id
+
+
+def _chunk(connection: Connection, which: "sa.ColumnElement[bool]", after: str) -> list[Any]:
+    query = sa.select(cameras.c.camera_id, cameras.c.url, cameras.c.sealed_url).where(
+        which, cameras.c.camera_id > after
+    )
+    return list(connection.execute(query.order_by(cameras.c.camera_id).limit(_CHUNK_ROWS)))
 
 
 def _store(connection: Connection, urls: list[tuple[str, StoredUrl]]) -> None:

@@ -11,6 +11,7 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+REWRITES = ("latest",)
 
 _CHUNK_ROWS = 1000
 _SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -88,13 +89,22 @@ def _pack_latest() -> None:
     )
     connection = op.get_bind()
     terms: dict[str, int] = {}
+    total, done = int(connection.scalar(sa.text("SELECT COUNT(*) FROM latest_json")) or 0), 0
     for rows in _old_rows(connection):
         connection.execute(sa.insert(packed), [_packed(row, terms) for row in rows])
+        done += len(rows)
+        _advance(done, total)
     if terms:
         table = sa.table("terms", sa.column("term_no", sa.Integer), sa.column("body", sa.Text))
         connection.execute(sa.insert(table), [{"term_no": number, "body": body} for body, number in terms.items()])
     op.drop_table("latest_json")
     op.create_index("latest_by_announced", "latest", ["announced", "camera_id"])
+
+
+def _advance(done: int, total: int) -> None:
+    config = op.get_context().config
+    if config is not None:
+        config.attributes["advance"](done, total)
 
 
 def _old_rows(connection: sa.Connection) -> Iterator[list[Any]]:

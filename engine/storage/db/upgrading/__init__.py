@@ -1,0 +1,1 @@
+"""The upgrade of a database: what it will do and needs, its steps in batches, and its progress."""
