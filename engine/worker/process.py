@@ -110,4 +110,5 @@ def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
         decode_cpu_ns=decoded_cpu_ns - began_cpu_ns,
         kernels_cpu_ns=scored_cpu_ns - decoded_cpu_ns,
         headers=picture.headers,
+        fragile=picture.fragile,
     )
