@@ -15,7 +15,7 @@ from engine.model.faults import FAMILY_GROUPS
 from engine.model.verdict import Cause, FaultKind, State
 
 
-def apply_first_sighting(judge_state: JudgeState, outcome: Outcome, at_wall_ns: int) -> JudgeState:
+def apply_doubted(judge_state: JudgeState, outcome: Outcome, at_wall_ns: int) -> JudgeState:
     """Return the judge state with this visit's outcome added, and nothing else announced for it: it counts when a later
     visit shows the same."""
     judge_state = judge_state._replace(packed_outcomes=_added(judge_state, outcome))

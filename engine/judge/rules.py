@@ -11,11 +11,11 @@ from engine.judge.baseline import CELLS, COLUMNS, ROWS, Baseline, BaselineFigure
 from engine.judge.baseline_rules import assess_against_baseline
 from engine.judge.baseline_update import update_baseline
 from engine.judge.compare import compare
-from engine.judge.confirmation import apply_first_sighting, apply_outcome
+from engine.judge.confirmation import apply_doubted, apply_outcome
 from engine.judge.doubt import doubt_text
 from engine.judge.features import extract_features
 from engine.judge.picture_rules import PictureAssessment, assess_picture, ordered
-from engine.judge.second_sighting import why_seen_twice
+from engine.judge.second_visit import why_seen_twice
 from engine.judge.state import JudgeState, Outcome
 from engine.model.faults import severity
 from engine.model.measurement import Measurement, Scores
@@ -43,10 +43,10 @@ def judge_measurement(
 ) -> tuple[Verdict, JudgeState]:
     """Judge a scored picture. A damaged one is unknown(damaged): what it shows comes from the decoder, not the camera.
 
-    A fault that may come from damage nobody can detect is unknown(doubtful) at its first sighting, and counts when the
-    next visit has a fault too (engine/judge/second_sighting.py). `working`: whether people work in the kitchen at that
+    A fault that may come from damage nobody can detect is unknown(doubtful) when it is first seen, and counts when the
+    next visit has a fault too (engine.judge.second_visit.py). `working`: whether people work in the kitchen at that
     time; if not, darkness is no fault, and a still picture proves nothing. `only_visit`: no other visit follows, so a
-    fault is said at its first sighting. Returns the verdict and the new judge state. The verdict's figures are the
+    fault is said when it is first seen. Returns the verdict and the new judge state. The verdict's figures are the
     measurement's, those computed against the baseline (docs/measuring.md), `baseline_visits`, and `same_visits`, the
     number of visits in a row that brought this picture.
     """
@@ -66,7 +66,7 @@ def judge_measurement(
     state = State.FAULT if assessment.kinds else State.OK if assessment.unknown is None else State.UNKNOWN
     outcome = Outcome(state, assessment.kinds, assessment.cause)
     if doubted:
-        judge_state = apply_first_sighting(judge_state, outcome, at_ns)
+        judge_state = apply_doubted(judge_state, outcome, at_ns)
         state, detail = State.UNKNOWN, doubted
         assessment = replace(assessment, kinds=(), cause=None, unknown=UnknownReason.DOUBTFUL, tiles=None)
     else:

@@ -1,4 +1,4 @@
-"""A fault that undetected damage may have made counts at its second sighting; others are announced no later than ever."""
+"""A fault that undetected damage may have made counts at the second visit; no announcement comes later for it."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def test_the_usual_parameter_sets_make_a_fault_count_at_once() -> None:
 @pytest.mark.parametrize(
     "seen", [coded(dark(900), headers=8), coded(dark(900), fragile=True)], ids=["other headers", "fragile"]
 )
-def test_a_first_sighting_is_doubtful_says_what_was_seen_and_announces_nothing(seen: Measurement) -> None:
+def test_a_fault_seen_once_is_doubtful_says_what_was_seen_and_announces_nothing(seen: Measurement) -> None:
     before = usual()
     verdict, after = judge_measurement(seen, before, SETTINGS)
     assert (verdict.state, verdict.reason, verdict.kinds) == (State.UNKNOWN, UnknownReason.DOUBTFUL, ())
@@ -45,7 +45,7 @@ def test_a_first_sighting_is_doubtful_says_what_was_seen_and_announces_nothing(s
 
 
 @pytest.mark.parametrize("fragile", [False, True])
-def test_the_second_sighting_counts_and_is_announced_as_soon_as_ever(fragile: bool) -> None:
+def test_the_second_visit_counts_and_is_announced_as_soon_as_ever(fragile: bool) -> None:
     verdicts, _ = judge_all([coded(dark(at), fragile=fragile, headers=8) for at in (900, 901)], usual(fragile=fragile))
     assert [verdict.state for verdict in verdicts] == [State.UNKNOWN, State.FAULT]
     assert (verdicts[1].announced, verdicts[1].announced_kinds) == (State.FAULT, (FaultKind.TOO_DARK,))

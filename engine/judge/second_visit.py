@@ -13,7 +13,7 @@ from engine.model.verdict import FaultKind, State
 
 
 def why_seen_twice(kinds: Sequence[FaultKind], measurement: Measurement, judge_state: JudgeState) -> str:
-    """Return in a sentence why these faults of a picture count only at a second sighting; empty if they count now.
+    """Return in a sentence why these faults of a picture count only when seen a second time; empty if they count now.
 
     `judge_state`: before this visit. They count if the visit before had a fault as well, if a fault is announced, or
     if the picture has not changed for several visits, since damage does not come twice alike.
