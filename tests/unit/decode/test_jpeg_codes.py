@@ -2,6 +2,7 @@
 
 import io
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def read_block(dc: dict[str, int], ac: dict[str, int], bits: str) -> tuple[int, 
 
 
 @pytest.mark.parametrize("options", [{"quality": 75}, {"quality": 90, "optimize": True}])
-def test_a_blocks_beginning_is_what_its_bits_say(options: dict[str, object]) -> None:
+def test_a_blocks_beginning_is_what_its_bits_say(options: dict[str, Any]) -> None:
     scan = ScanReader(coded(**options)).next_scan(0)
     assert scan is not None
     pair = int(scan.dc[0]), int(scan.ac[0])
@@ -90,7 +91,7 @@ def test_a_long_lookup_has_every_code() -> None:
 
 @pytest.mark.parametrize("quality", [30, 95])
 @pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 7}, {"optimize": True}, {"subsampling": 0}])
-def test_the_levels_are_the_means_of_the_pictures_blocks(quality: int, options: dict[str, object]) -> None:
+def test_the_levels_are_the_means_of_the_pictures_blocks(quality: int, options: dict[str, Any]) -> None:
     payload = coded(kitchen()[..., 0], quality=quality, **options)
     scan = ScanReader(payload).next_scan(0)
     assert scan is not None

@@ -11,8 +11,6 @@ from engine.model.measurement import Measurement
 from engine.model.verdict import FaultKind, State, UnknownReason
 from tests.support.judge_states import SETTINGS, a_measurement, judge_all, learned
 
-DARK = {"luma_mean": 12.0}
-
 
 def coded(measurement: Measurement, *, fragile: bool = False, headers: int = 7) -> Measurement:
     return replace(measurement, fragile=fragile, headers=headers)
@@ -23,7 +21,7 @@ def usual(*, fragile: bool = False) -> JudgeState:
 
 
 def dark(at: int) -> Measurement:
-    return a_measurement(at, sharpness=None, **DARK)
+    return a_measurement(at, sharpness=None, luma_mean=12.0)
 
 
 def test_the_usual_parameter_sets_make_a_fault_count_at_once() -> None:
