@@ -125,7 +125,9 @@ class Engine:
                 "camera", 1, at_wall_ns, reason, measurement, judge_state, self._settings
             )
         else:
-            verdict, judge_state = judge_measurement(measurement, judge_state, self._settings)
+            # What is asked is what one picture shows. A patrol believes the faults of a JPEG at the second visit only,
+            # and JPEG is how most pictures of the plan are coded.
+            verdict, judge_state = judge_measurement(measurement, judge_state, self._settings, only_visit=True)
         return _answer(verdict), judge_state
 
 

@@ -1,63 +1,62 @@
-"""Real worker processes of the engine, started as the supervisor starts them, with jobs sent as the hub sends them."""
+"""Real worker processes of the engine, started by the supervisor's code, with jobs sent as the hub sends them."""
 
 import contextlib
-import json
-import multiprocessing
 import os
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO
 
+from engine.config import Settings
+from engine.config.calendar import Calendar
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.visit import FeedKind
-from engine.runtime.control import STOP
+from engine.runtime.control import STOP, TOO_COSTLY
 from engine.runtime.transport import Poller, Transport
-from engine.supervisor.child import child_command
+from engine.supervisor.child_stderr import ChildStderr
+from engine.supervisor.processes import Child, Running, end_reason, plan
 from engine.worker import wire
 
 STUCK_S = 20.0
-_CREDIT = 4
 _FIRST_JOB_ID = 1
 _WAIT_MS = 200
 _START_S = 120.0
+_LOG = {"level": "error", "format": "console"}
 
 
 @dataclass(slots=True)
 class _Worker:
-    process: "subprocess.Popen[bytes]"
-    pipe: Connection
+    child: Child
+    running: Running
+    heard_s: float
     ready: bool = False
     jobs: dict[int, Keyframe] = field(default_factory=dict)
-    heard_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one job. `outcome`: as the worker said; `crashed` if it died over it, `stuck` if it was silent for
-    STUCK_S and was ended."""
+    """What became of one job. `outcome`: as the worker said; Failed too if the picture spent its budget of CPU time;
+    `crashed` if the worker died over it otherwise, `stuck` if it was silent for STUCK_S and was ended."""
 
     number: int
     outcome: "Measurement | wire.Failed | str"
 
 
 class Workers:
-    """`count` workers in a folder of their own (`folder`). Leave the context to end them."""
+    """`count` workers whose sockets are in `folder`. Leave the context to end them."""
 
     def __init__(self, count: int, folder: Path) -> None:
-        self._count = count
-        self._address = f"ipc://{folder}/work"
-        self._log: IO[bytes] = (folder / "log").open("wb")
+        settings = Settings.model_validate({"worker": {"count": count}, "log": _LOG})
+        self._children = [child for child in plan(settings, Calendar(), folder) if child.role == "worker"]
+        self._credit = settings.worker.credit
+        self._stderr = ChildStderr()
         self._transport = Transport()
-        self._channel = self._transport.bind_router(self._address)
+        self._channel = self._transport.bind_router(self._children[0].task["address"])
         self._poller = Poller()
         self._poller.watch("workers", self._channel)
         self._workers: dict[str, _Worker] = {}
-        self._started = 0
         self.rss_mb_max = 0.0
 
     def __enter__(self) -> "Workers":
@@ -65,17 +64,13 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers.values():
-            with contextlib.suppress(OSError):
-                worker.pipe.send((STOP,))
+            worker.running.send(STOP)
         for worker in self._workers.values():
-            try:
-                worker.process.wait(10)
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
-            worker.pipe.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.running.process.wait(10)
+            _end(worker)
+        self._stderr.close()
         self._transport.close()
-        self._log.close()
 
     def measure(self, jobs: Iterable[tuple[int, Codec, bytes]]) -> Iterator[Answer]:
         """Have every job (number, codec, payload) measured; yield the answers as they come, one a job."""
@@ -83,10 +78,11 @@ class Workers:
         retries: list[Keyframe] = []
         more = True
         while more or retries or any(worker.jobs for worker in self._workers.values()):
-            while len(self._workers) < self._count:
-                self._start()
+            for child in self._children:
+                if child.running is None:
+                    self._start(child)
             for name, worker in self._workers.items():
-                while worker.ready and len(worker.jobs) < _CREDIT and (more or retries):
+                while worker.ready and len(worker.jobs) < self._credit and (more or retries):
                     keyframe = retries.pop() if retries else _keyframe(next(waiting, None))
                     if keyframe is None:
                         more = False
@@ -118,48 +114,45 @@ class Workers:
         """Replace workers that died or are stuck. The job at fault is the oldest; the others are given out again."""
         for name, worker in list(self._workers.items()):
             self._note_memory(worker)
-            ended = worker.process.poll() is not None
+            code = worker.running.process.poll()
             silent_s = time.monotonic() - worker.heard_s
-            if not ended and silent_s < (STUCK_S if worker.ready else _START_S):
+            if code is None and silent_s < (STUCK_S if worker.ready else _START_S):
                 continue
-            if not ended and worker.ready and not worker.jobs:
+            if code is None and worker.ready and not worker.jobs:
                 continue
             if not worker.ready:
-                raise RuntimeError(f"{name} did not become ready; its log: {self._log.name}")
-            worker.process.kill()
-            worker.process.wait()
-            worker.pipe.close()
+                raise RuntimeError(f"{name} did not become ready; what it wrote stands above")
+            _end(worker)
             del self._workers[name]
             blamed, *others = worker.jobs.values() or [None]
             retries += [job for job in others if job is not None]
             if blamed is not None:
-                yield Answer(blamed.visit_id, "crashed" if ended else "stuck")
+                yield Answer(blamed.visit_id, _end_outcome(code))
 
-    def _start(self) -> None:
-        self._started += 1
-        name = f"worker-{self._started}"
-        ours, theirs = multiprocessing.Pipe()
-        log = self._log.fileno()
-        process = subprocess.Popen(
-            child_command("worker", name, theirs.fileno(), log),
-            pass_fds=(theirs.fileno(), log),
-            stdin=subprocess.DEVNULL,
-            stderr=self._log,
-        )
-        theirs.close()
-        task = {
-            "parent_pid": os.getpid(),
-            "log": {"level": "warning", "format": "console"},
-            "address": self._address,
-            "credit": _CREDIT,
-        }
-        ours.send(json.dumps(task))
-        self._workers[name] = _Worker(process, ours, heard_s=time.monotonic())
+    def _start(self, child: Child) -> None:
+        child.start(self._stderr)
+        assert child.running is not None
+        self._workers[child.alias] = _Worker(child, child.running, time.monotonic())
 
     def _note_memory(self, worker: _Worker) -> None:
         with contextlib.suppress(OSError, IndexError):
-            status = Path(f"/proc/{worker.process.pid}/statm").read_text(encoding="ascii")
+            status = Path(f"/proc/{worker.running.process.pid}/statm").read_text(encoding="ascii")
             self.rss_mb_max = max(self.rss_mb_max, int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
+def _end(worker: _Worker) -> None:
+    worker.running.process.kill()
+    worker.running.process.wait()
+    worker.running.close()
+    worker.child.running = None
+
+
+def _end_outcome(code: int | None) -> "wire.Failed | str":
+    """Return what a worker that ended with this exit code did with its oldest job; None: it did not end."""
+    if code is None:
+        return "stuck"
+    reason = end_reason(code)
+    return wire.Failed(TOO_COSTLY, "its CPU time is spent") if reason == TOO_COSTLY else "crashed"
 
 
 def _keyframe(job: tuple[int, Codec, bytes] | None) -> Keyframe | None:

@@ -25,7 +25,7 @@ def main() -> None:
     keyframe = Keyframe("13010200001320000002", 1, Codec.H264, payload, AT_WALL_NS, None, FeedKind.RTSP)
     decoder = Decoder()
     try:
-        verdict, _ = judge_measurement(measure(decoder, keyframe), JudgeState(), JudgeSettings())
+        verdict, _ = judge_measurement(measure(decoder, keyframe), JudgeState(), JudgeSettings(), only_visit=True)
         picture = render_annotated(decoder, keyframe, verdict, 0, "切配间 第一中学食堂")
     finally:
         decoder.close()

@@ -93,7 +93,7 @@ def _check(source: str, measuring: MeasuringProcess, settings: Settings, trace: 
         reason = _REASONS.get(error.reason, UnknownReason.NO_PICTURE)
         verdict, _ = judge_undecoded(source, 0, wall_ns(), reason, str(error), judge_state, judge)
         return CheckResult(source, verdict, fetched, None, (error.reason, str(error)))
-    verdict, _ = judge_measurement(measurement, judge_state, judge)
+    verdict, _ = judge_measurement(measurement, judge_state, judge, only_visit=True)
     return CheckResult(source, verdict, fetched, measurement)
 
 

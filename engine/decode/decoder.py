@@ -1,5 +1,6 @@
 """Decodes one keyframe to one picture, for scoring. The behaviour described here is that of FFmpeg's libavcodec."""
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -89,7 +90,8 @@ class Decoder:
             damage.append("missing_area")
         if codec is not Codec.MJPEG and not damage and self._is_left_over(data, unit, picture):
             damage.append("slice_length")
-        return replace(picture, damage=tuple(damage)) if damage else picture
+        fragile = codec is not Codec.H264 or unit.cavlc
+        return replace(picture, damage=tuple(damage), headers=zlib.crc32(unit.parameters), fragile=fragile)
 
     def close(self) -> None:
         """Release the contexts."""

@@ -7,17 +7,18 @@ coefficients are not followed. Other codings count as whole; no camera sends the
 import re
 from typing import Final
 
-from engine.decode import jpeg_scan
+from engine.decode import jpeg_results
 from engine.decode.grid_steps import grid_excess
+from engine.decode.jpeg_scan import follow_scan
 from engine.decode.jpeg_tables import ScanReader, TablesError
 from engine.decode.level_drift import has_drift
 from engine.model.picture import Picture
 
 _WORDS: Final = {
-    jpeg_scan.CODE_BROKEN: "broken_code",
-    jpeg_scan.DATA_SHORT: "truncated",
-    jpeg_scan.DATA_LONG: "scan_length",
-    jpeg_scan.RESTART_WRONG: "restart_marker",
+    jpeg_results.CODE_BROKEN: "broken_code",
+    jpeg_results.DATA_SHORT: "truncated",
+    jpeg_results.DATA_LONG: "scan_length",
+    jpeg_results.RESTART_WRONG: "restart_marker",
 }
 _GRID_EXCESS_MAX: Final = 30.0
 """engine/decode/grid_steps.py: 100 and more where every unit of blocks is laid out wrongly."""
@@ -45,14 +46,14 @@ def jpeg_damage(payload: bytes, picture: Picture) -> str | None:
             if scan.refines and scan.first > 0:  # what its bits mean depends on all earlier scans
                 place = _next_marker(payload, scan.begin)
                 continue
-            followed = jpeg_scan.follow_scan(payload, scan)
+            followed = follow_scan(payload, scan)
             place = _skip_padding(payload, followed.end)
-            padded = followed.result == jpeg_scan.DATA_LONG and payload[place : place + 1] == _MARKER
-            if followed.result != jpeg_scan.WHOLE and not padded:
+            padded = followed.result == jpeg_results.DATA_LONG and payload[place : place + 1] == _MARKER
+            if followed.result != jpeg_results.WHOLE and not padded:
                 return _WORDS[followed.result]
             if followed.beyond:
                 return "level_range"
-            if any(has_drift(plane.reshape(-1, scan.columns)) for plane in followed.levels.T):
+            if any(has_drift(plane.reshape(-1, scan.columns)) for plane in followed.levels):
                 return "level_drift"
     except TablesError:
         return "headers"

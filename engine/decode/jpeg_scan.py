@@ -2,11 +2,10 @@
 
 FFmpeg decodes what it can: it stops at the last block and never asks whether the data ended there. Where bits are
 missing or too many, the blocks after them stand in the wrong place, or their means drift out of the range of samples.
+A sequential scan is followed by jpeg_sequential, one of a progressive picture here.
 Source: ITU-T T.81 E.1.4, F.2.2, G.1.2.
 """
 
-from functools import lru_cache
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numba
@@ -14,7 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.decode.jpeg_tables import CODE_BITS_MAX, Scan
+from engine.decode import jpeg_sequential
+from engine.decode.jpeg_lookups import ENDS, LONG_BITS, MEAN_BITS_MAX, SHORT_BITS, beginnings_of, lookups_of
+from engine.decode.jpeg_results import CODE_BROKEN, DATA_LONG, DATA_SHORT, WHOLE
+from engine.decode.jpeg_sequential import pass_restart
+from engine.decode.jpeg_tables import Scan
 from engine.runtime.numba_cache import CACHED
 
 MEAN_LIMIT: Final = 1024
@@ -22,56 +25,18 @@ MEAN_LIMIT: Final = 1024
 MEAN_TOLERANCE: Final = 128
 """16 levels, beside a step of the quantiser: what encoders that sharpen or round badly may be off."""
 
-WHOLE: Final = 0
-CODE_BROKEN: Final = 1
-"""A code that no table has, or a block of more than 64 coefficients."""
-DATA_SHORT: Final = 2
-"""The data end before the last block."""
-DATA_LONG: Final = 3
-"""Bytes follow the last block. They may be padding."""
-RESTART_WRONG: Final = 4
-"""A restart marker is missing, out of turn or at the wrong place."""
-
-_TABLES_MAX = 16
-"""Sets of Huffman tables that are kept; 0.6 MB each."""
 _COMPONENTS_MAX = 4
-_SHORT_BITS = 13
-_LONG_BITS = CODE_BITS_MAX
-_SHORT_MASK = np.uint64((1 << _SHORT_BITS) - 1)
-_LONG_MASK = np.uint64((1 << _LONG_BITS) - 1)
-_MEAN_BITS_MAX = 11
-_ENDS = 1 << 11
-"""Layout of a short entry: bits that its symbols take (4 bits), coefficients that they fill (7 bits), end of block."""
+_LAST = 63
+_SHORT_MASK = np.uint64((1 << SHORT_BITS) - 1)
+_LONG_MASK = np.uint64((1 << LONG_BITS) - 1)
 
 _u64 = np.uint64
 _i64 = np.int64
 _bytes = types.Array(types.uint8, 1, "C", readonly=True)
 _numbers = types.Array(types.int64, 1, "C")
-_lookups = types.Array(types.uint16, 2, "C")
+_long = types.Array(types.uint16, 2, "C")
 _means = types.Array(types.int32, 2, "C")
 _three: types.Type = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
-
-
-@numba.njit(types.void(_lookups, _lookups), nogil=True, cache=CACHED)
-def _shorten(lookups: Any, shorts: Any) -> None:
-    """Fill `shorts`: for every _SHORT_BITS bits, all the symbols of coefficients that are whole within them."""
-    for table in range(lookups.shape[0]):
-        for index in range(1 << _SHORT_BITS):
-            taken = filled = ends = 0
-            while ends == 0:
-                rest = (index << (_LONG_BITS - _SHORT_BITS + taken)) & ((1 << _LONG_BITS) - 1)
-                length, symbol = lookups[table, rest] & 0xFF, lookups[table, rest] >> 8
-                run, extra = symbol >> 4, symbol & 15
-                if length == 0 or taken + length + extra > _SHORT_BITS or filled > 63:
-                    break
-                if extra == 0 and 0 < run < 15:  # the end of several bands
-                    break
-                taken += length + extra
-                if extra == 0 and run == 0:
-                    ends = _ENDS
-                else:
-                    filled += run + 1
-            shorts[table, index] = ends | filled << 4 | taken if filled <= 64 else 0
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="always")
@@ -101,9 +66,9 @@ def _refill(data: Any, place: Any, bits: Any, held: Any, padded: Any) -> Any:
 @numba.njit(nogil=True, cache=CACHED, inline="always")
 def _mean_step(lookups: Any, table: Any, bits: Any, held: Any) -> Any:
     """Return (result, held, difference of the block's mean to the one before)."""
-    entry = _i64(lookups[table, (bits >> _u64(held - _LONG_BITS)) & _LONG_MASK])
+    entry = _i64(lookups[table, (bits >> _u64(held - LONG_BITS)) & _LONG_MASK])
     length, extra = entry & 0xFF, entry >> 8
-    if length == 0 or extra > _MEAN_BITS_MAX:
+    if length == 0 or extra > MEAN_BITS_MAX:
         return CODE_BROKEN, held, 0
     held -= length + extra
     if extra == 0:
@@ -120,15 +85,15 @@ def _coefficients(
     while k <= last:
         if held < 32:
             place, bits, held, padded = _refill(data, place, bits, held, padded)
-        several = _i64(shorts[table, (bits >> _u64(held - _SHORT_BITS)) & _SHORT_MASK])
+        several = _i64(shorts[table, (bits >> _u64(held - SHORT_BITS)) & _SHORT_MASK])
         filled = k + ((several >> 4) & 127)
         if several != 0 and filled <= last:
             held -= several & 15
-            if several & _ENDS != 0:
+            if several & ENDS != 0:
                 return WHOLE, place, bits, held, padded, 0
             k = filled
             continue
-        entry = _i64(lookups[table, (bits >> _u64(held - _LONG_BITS)) & _LONG_MASK])
+        entry = _i64(lookups[table, (bits >> _u64(held - LONG_BITS)) & _LONG_MASK])
         length, symbol = entry & 0xFF, entry >> 8
         run, extra = symbol >> 4, symbol & 15
         if length == 0:
@@ -144,38 +109,27 @@ def _coefficients(
     return WHOLE, place, bits, held, padded, 0
 
 
-@numba.njit(nogil=True, cache=CACHED, inline="always")
-def _pass_restart(data: Any, place: Any, turn: Any, held: Any, padded: Any) -> Any:
-    """Return (result, place after the restart marker) at the end of an interval; at most its padding may be left."""
-    if held - padded >= 8:
-        return RESTART_WRONG, place
-    while place + 1 < data.shape[0] and data[place] == 0xFF and data[place + 1] == 0xFF:
-        place += 1
-    if place + 1 >= data.shape[0] or data[place] != 0xFF:
-        return RESTART_WRONG, place
-    if data[place + 1] != 0xD0 + turn:
-        return RESTART_WRONG, place
-    return WHOLE, place + 2
-
-
 @numba.njit(
-    _three(_bytes, _numbers, _numbers, _numbers, _numbers, _numbers, _lookups, _lookups, _means),
+    _three(_bytes, _numbers, _numbers, _numbers, _numbers, _numbers, _long, _long, _means),
     nogil=True,
     cache=CACHED,
 )
 def _follow(
-    data: Any, layout: Any, planes: Any, dc: Any, ac: Any, quantisers: Any, lookups: Any, shorts: Any, out: Any
+    data: Any, layout: Any, planes: Any, dc: Any, ac: Any, limits: Any, lookups: Any, shorts: Any, out: Any
 ) -> Any:
-    """Return (result, place after the scan, blocks whose mean is out of range). `layout`: as in follow_scan. Fill `out`
-    with the mean of each plane's last block of each unit, as coded."""
-    place, units, restart, first, last, low, refines = layout
+    """Return (result, place after the scan, blocks whose mean is out of range).
+
+    A scan of a progressive picture: of means, or of the coefficients of one plane. `layout`, `limits`: as in
+    follow_scan. Fill `out`, shape (planes, units), with the mean of each plane's last block of each unit, as coded.
+    """
+    place, units, restart, first, last, refines = layout
     means = np.zeros(_COMPONENTS_MAX, np.int64)
     bits, held, padded = _u64(0), 0, 0
     beyond = turn = ending = result = 0
     left = restart if restart > 0 else units
     for unit in range(units):
         if left == 0:
-            result, place = _pass_restart(data, place, turn, held, padded)
+            result, place = pass_restart(data, place, turn, held, padded)
             if result != WHOLE:
                 return result, place, beyond
             turn, left, ending = (turn + 1) & 7, restart, 0
@@ -183,7 +137,14 @@ def _follow(
             means[:] = 0
         left -= 1
         for block in range(planes.shape[0]):
-            if first == 0:
+            if first > 0:
+                if ending > 0:
+                    ending -= 1
+                else:
+                    result, place, bits, held, padded, ending = _coefficients(
+                        data, first, last, lookups, shorts, ac[block], place, bits, held, padded
+                    )
+            else:
                 if held < 32:
                     place, bits, held, padded = _refill(data, place, bits, held, padded)
                 if refines:
@@ -192,18 +153,8 @@ def _follow(
                     result, held, difference = _mean_step(lookups, dc[block], bits, held)
                     plane = planes[block]
                     means[plane] += difference
-                    out[unit, plane] = means[plane]
-                    step = quantisers[plane] << low
-                    beyond += abs(means[plane] * step) > MEAN_LIMIT + MEAN_TOLERANCE + step
-            if last > 0 and result == WHOLE:
-                if ending > 0:
-                    ending -= 1
-                else:
-                    result, place, bits, held, padded, ending = _coefficients(
-                        data, max(first, 1), last, lookups, shorts, ac[block], place, bits, held, padded
-                    )
-                    if first == 0:
-                        ending = 0
+                    out[plane, unit] = means[plane]
+                    beyond += abs(means[plane]) > limits[plane]
             if held < padded:
                 return DATA_SHORT, place, beyond
             if result != WHOLE:
@@ -215,7 +166,7 @@ def _follow(
 
 class Followed(NamedTuple):
     """`result`: WHOLE or why not. `end`: offset where coded data end. `beyond`: blocks with an impossible mean.
-    `levels`, shape (units, planes): the mean of each plane's last block of each unit, in levels; zeros if the scan has
+    `levels`, shape (planes, units): the mean of each plane's last block of each unit, in levels; zeros if the scan has
     none."""
 
     result: int
@@ -226,37 +177,31 @@ class Followed(NamedTuple):
 
 def follow_scan(payload: bytes, scan: Scan) -> Followed:
     """Follow the codes of a scan."""
-    lookups, shorts = _lookups_of(scan.codes)
-    layout = (scan.begin, scan.units, scan.restart, scan.first, scan.last, scan.low, int(scan.refines))
-    means = np.zeros((scan.units, len(scan.quantisers)), np.int32)
-    result, place, beyond = _follow(
-        np.frombuffer(payload, np.uint8),
-        np.array(layout, np.int64),
-        scan.planes,
-        scan.dc,
-        scan.ac,
-        scan.quantisers,
-        lookups,
-        shorts,
-        means,
-    )
-    scale = (scan.quantisers << scan.low) / 8
-    return Followed(int(result), int(place), int(beyond), (means * scale).astype(np.float32))
-
-
-@lru_cache(maxsize=_TABLES_MAX)
-def _lookups_of(codes: tuple[bytes, ...]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
-    """Return, for every 16 bits that follow, symbol x 256 + length of its code, 0 if no code begins so; and the short
-    entries of _shorten. Most cameras use the tables of the standard, so that they are made once."""
-    lookups = np.zeros((len(codes), 1 << _LONG_BITS), np.uint16)
-    for lookup, code in zip(lookups, codes, strict=True):
-        symbols = iter(code[_LONG_BITS:])
-        place = 0
-        for length, count in enumerate(code[:_LONG_BITS], start=1):
-            span = 1 << (_LONG_BITS - length)
-            for symbol in islice(symbols, count):
-                lookup[place : place + span] = symbol << 8 | length
-                place += span
-    shorts = np.empty((len(codes), 1 << _SHORT_BITS), np.uint16)
-    _shorten(lookups, shorts)
-    return lookups, shorts
+    data = np.frombuffer(payload, np.uint8)
+    long, short = lookups_of(scan.codes)
+    steps = scan.quantisers << scan.low
+    limits = (MEAN_LIMIT + MEAN_TOLERANCE + steps) // steps
+    means = np.zeros((len(steps), scan.units), np.int32)
+    if scan.first == 0 and scan.last == _LAST:
+        tables = list(zip(scan.dc.tolist(), scan.ac.tolist(), strict=True))
+        distinct = tuple(dict.fromkeys(tables))
+        pairs = np.array([distinct.index(pair) for pair in tables], np.int64)
+        layout = np.array((scan.begin, scan.units, scan.restart), np.int64)
+        result, place, beyond = jpeg_sequential.follow(
+            data,
+            layout,
+            scan.planes,
+            pairs,
+            scan.dc,
+            scan.ac,
+            limits,
+            beginnings_of(scan.codes, distinct),
+            long,
+            short,
+            means,
+        )
+    else:
+        numbers = (scan.begin, scan.units, scan.restart, scan.first, scan.last, int(scan.refines))
+        layout = np.array(numbers, np.int64)
+        result, place, beyond = _follow(data, layout, scan.planes, scan.dc, scan.ac, limits, long, short, means)
+    return Followed(int(result), int(place), int(beyond), (means * (steps[:, None] / 8)).astype(np.float32))

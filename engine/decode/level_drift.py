@@ -1,14 +1,18 @@
-"""Finds where the blocks' means of a JPEG leap, all by the same amount, from one block to the next. Pure.
+"""Finds where the blocks' means of a JPEG leap, all by the same amount, from one block to the next. Compiled; pure.
 
 A mean is coded as the difference to the block before. A wrong bit in it shifts all blocks that follow, though the codes
 stay whole. Compared with the block above, exactly one row's length of blocks in a row then differs by the same amount,
 from any column on. Edges of a scene that reach across the whole picture begin at its side, or grow from block to block.
 """
 
-from typing import Final
+from typing import Any, Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
+from numba import types
+
+from engine.runtime.numba_cache import CACHED
 
 Levels = npt.NDArray[np.float32]
 
@@ -22,38 +26,50 @@ _LEAP_SHARE = 0.35
 """The differences just outside may be that share of those within, and those at the ends within may miss it."""
 
 
+@numba.njit(nogil=True, cache=CACHED)
+def _fits(sums: Any, begin: int, end: int, wanted: float, tolerance: float) -> bool:
+    """Whether the mean of the steps from `begin` to `end` is `wanted`; true if there are none."""
+    return end <= begin or abs((sums[end] - sums[begin]) / (end - begin) - wanted) <= tolerance
+
+
+@numba.njit(types.boolean(types.Array(types.float32, 2, "C", readonly=True)), nogil=True, cache=CACHED)
+def _leaps(levels: Any) -> bool:
+    rows, columns = levels.shape
+    count = (rows - 1) * columns
+    sums = np.zeros(count + 1)
+    squares = np.zeros(count + 1)
+    for row in range(1, rows):
+        for column in range(columns):
+            step = np.float64(levels[row, column]) - np.float64(levels[row - 1, column])
+            place = (row - 1) * columns + column
+            sums[place + 1] = sums[place] + step
+            squares[place + 1] = squares[place] + step * step
+    few = columns // 8
+    for begin in range(1, count - columns + 1):
+        mean = (sums[begin + columns] - sums[begin]) / columns
+        if abs(mean) < DRIFT_LEVELS_MIN:
+            continue
+        column = begin % columns
+        if min(column, columns - column) <= _SIDE_UNITS:
+            continue
+        end = begin + columns
+        variance = (squares[end] - squares[begin]) / columns - mean * mean
+        if abs(mean) < EVENNESS_MIN * (np.sqrt(max(variance, 0.0)) + 1):
+            continue
+        # the steps begin and end abruptly
+        tolerance = _LEAP_SHARE * abs(mean)
+        outside = _fits(sums, max(0, begin - few), begin, 0.0, tolerance) and _fits(
+            sums, end, min(end + few, count), 0.0, tolerance
+        )
+        within = _fits(sums, begin, begin + few, mean, tolerance) and _fits(sums, end - few, end, mean, tolerance)
+        if outside and within:
+            return True
+    return False
+
+
 def has_drift(levels: Levels) -> bool:
-    """Whether the means leap. `levels`, shape (rows, columns): means of blocks, or of one block a unit, in levels."""
-    columns = levels.shape[1]
-    if levels.shape[0] < 3 or columns < _COLUMNS_MIN:
+    """Whether the means leap. `levels`, shape (rows, columns), contiguous: means of blocks, or of one block a unit, in
+    levels."""
+    if levels.shape[0] < 3 or levels.shape[1] < _COLUMNS_MIN:
         return False
-    steps = (levels[1:] - levels[:-1]).ravel().astype(np.float64)
-    sums = np.cumsum(steps)
-    mean = (sums[columns:] - sums[:-columns]) / columns  # of the steps after each one
-    begins = np.flatnonzero(np.abs(mean) >= DRIFT_LEVELS_MIN)
-    column = (begins + 1) % columns
-    begins = begins[np.minimum(column, columns - column) > _SIDE_UNITS]
-    if not len(begins):
-        return False
-    squares = np.cumsum(steps * steps)
-    mean = mean[begins]
-    variance = (squares[begins + columns] - squares[begins]) / columns - mean * mean
-    even = np.abs(mean) >= EVENNESS_MIN * (np.sqrt(np.maximum(variance, 0)) + 1)
-    return any(
-        _leaps(steps, int(begin) + 1, columns, float(wanted))
-        for begin, wanted in zip(begins[even], mean[even], strict=True)
-    )
-
-
-def _leaps(steps: npt.NDArray[np.float64], begin: int, count: int, mean: float) -> bool:
-    """Whether the differences from `begin` on begin and end abruptly."""
-    few = count // 8
-    end = begin + count
-    outside = [steps[max(0, begin - few) : begin], steps[end : end + few]]
-    within = [steps[begin : begin + few], steps[end - few : end]]
-    return all(
-        abs(float(np.mean(part)) - wanted) <= _LEAP_SHARE * abs(mean)
-        for parts, wanted in ((outside, 0.0), (within, mean))
-        for part in parts
-        if len(part)
-    )
+    return bool(_leaps(levels))

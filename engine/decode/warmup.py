@@ -5,4 +5,4 @@ from engine.runtime import numba_cache
 
 def warm_up() -> None:
     """Import the compiled modules, which compiles their functions. Must run before anything else imports them."""
-    numba_cache.load("decode", "engine.decode.jpeg_scan", "engine.decode.grid_steps")
+    numba_cache.load("decode", "engine.decode.jpeg_scan", "engine.decode.grid_steps", "engine.decode.level_drift")

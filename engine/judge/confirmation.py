@@ -15,9 +15,18 @@ from engine.model.faults import FAMILY_GROUPS
 from engine.model.verdict import Cause, FaultKind, State
 
 
+def apply_doubted(judge_state: JudgeState, outcome: Outcome, at_wall_ns: int) -> JudgeState:
+    """Return the judge state with this visit's outcome added, and nothing else announced for it: it counts when a later
+    visit shows the same."""
+    judge_state = judge_state._replace(packed_outcomes=_added(judge_state, outcome))
+    if judge_state.announced is None:
+        return judge_state._replace(announced=State.UNKNOWN, since_wall_ns=at_wall_ns)
+    return judge_state
+
+
 def apply_outcome(judge_state: JudgeState, outcome: Outcome, at_wall_ns: int, settings: JudgeSettings) -> JudgeState:
     """Return the judge state with this visit's outcome added and the announced state updated."""
-    packed = (judge_state.packed_outcomes + pack_outcomes((outcome,)))[-OUTCOMES_MAX * OUTCOME_BYTES :]
+    packed = _added(judge_state, outcome)
     needed = max(settings.confirm_m, settings.confirm_n, settings.recover_n)
     outcomes = unpack_outcomes(packed[-needed * OUTCOME_BYTES :])
     # fewer visits than confirm_n could never confirm anything
@@ -28,6 +37,10 @@ def apply_outcome(judge_state: JudgeState, outcome: Outcome, at_wall_ns: int, se
     return judge_state._replace(
         packed_outcomes=packed, announced=announced, announced_kinds=kinds, announced_cause=cause, since_wall_ns=since
     )
+
+
+def _added(judge_state: JudgeState, outcome: Outcome) -> bytes:
+    return (judge_state.packed_outcomes + pack_outcomes((outcome,)))[-OUTCOMES_MAX * OUTCOME_BYTES :]
 
 
 def _announced(

@@ -11,17 +11,18 @@ from engine.judge.baseline import CELLS, COLUMNS, ROWS, Baseline, BaselineFigure
 from engine.judge.baseline_rules import assess_against_baseline
 from engine.judge.baseline_update import update_baseline
 from engine.judge.compare import compare
-from engine.judge.confirmation import apply_outcome
+from engine.judge.confirmation import apply_doubted, apply_outcome
 from engine.judge.doubt import doubt_text
 from engine.judge.features import extract_features
 from engine.judge.picture_rules import PictureAssessment, assess_picture, ordered
+from engine.judge.second_visit import why_seen_twice
 from engine.judge.state import JudgeState, Outcome
 from engine.model.faults import severity
 from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
 from engine.model.visit import NOT_JUDGED, VisitFailure
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 """Changed whenever the same figures, thresholds and judge state could give another verdict."""
 
 INFRARED_CHROMA_MAX = 1.5
@@ -33,27 +34,43 @@ _REGIONS = ("top left", "top", "top right", "left", "middle", "right", "bottom l
 
 
 def judge_measurement(
-    measurement: Measurement, judge_state: JudgeState, settings: JudgeSettings, *, working: bool = True
+    measurement: Measurement,
+    judge_state: JudgeState,
+    settings: JudgeSettings,
+    *,
+    working: bool = True,
+    only_visit: bool = False,
 ) -> tuple[Verdict, JudgeState]:
     """Judge a scored picture. A damaged one is unknown(damaged): what it shows comes from the decoder, not the camera.
 
-    `working`: whether people work in the kitchen at that time; if not, darkness is no fault, and a still picture proves
-    nothing. Returns the verdict and the new judge state. The verdict's figures are the measurement's, those computed
-    against the baseline (docs/measuring.md), `baseline_visits`, and `same_visits`, the number of visits in a row that
-    brought this picture.
+    A fault that may come from damage nobody can detect is unknown(doubtful) when it is first seen, and counts when the
+    next visit has a fault too (engine.judge.second_visit.py). `working`: whether people work in the kitchen at that
+    time; if not, darkness is no fault, and a still picture proves nothing. `only_visit`: no other visit follows, so a
+    fault is said when it is first seen. Returns the verdict and the new judge state. The verdict's figures are the
+    measurement's, those computed against the baseline (docs/measuring.md), `baseline_visits`, and `same_visits`, the
+    number of visits in a row that brought this picture.
     """
     at_ns = measurement.arrival_wall_ns
+    doubted = ""
     if measurement.damage:
         assessment = PictureAssessment(unknown=UnknownReason.DAMAGED)
         detail = "damaged: " + ", ".join(measurement.damage)
         figures = dict(measurement.figures)
     else:
+        before = judge_state
         assessment, judge_state = _assess_and_learn(measurement, judge_state, settings, working)
+        doubted = "" if only_visit else why_seen_twice(assessment.kinds, measurement, before)
         figures = {**measurement.figures, **assessment.figures}
         doubt = doubt_text(assessment.unknown, measurement, settings)
         detail = "; ".join(filter(None, (doubt, _hidden_regions(assessment))))
     state = State.FAULT if assessment.kinds else State.OK if assessment.unknown is None else State.UNKNOWN
-    judge_state = apply_outcome(judge_state, Outcome(state, assessment.kinds, assessment.cause), at_ns, settings)
+    outcome = Outcome(state, assessment.kinds, assessment.cause)
+    if doubted:
+        judge_state = apply_doubted(judge_state, outcome, at_ns)
+        state, detail = State.UNKNOWN, doubted
+        assessment = replace(assessment, kinds=(), cause=None, unknown=UnknownReason.DOUBTFUL, tiles=None)
+    else:
+        judge_state = apply_outcome(judge_state, outcome, at_ns, settings)
     verdict = Verdict(
         camera_id=measurement.camera_id,
         visit_id=measurement.visit_id,
@@ -144,6 +161,7 @@ def _assess_and_learn(
         figures = _baseline_figures(measurement, baseline.figures.change if still.change is None else still.change)
         learned = update_baseline(baseline, features.codes, figures, at_ns, settings.memory_days, settings.season_days)
         blob = learned.to_bytes()
+        judge_state = judge_state._replace(headers=measurement.headers)
     soft_visits, soft_since_wall_ns = _count_soft(assessment, judge_state, measurement.arrival_wall_ns, settings)
     judge_state = judge_state._replace(
         tile_means=still.tile_means,

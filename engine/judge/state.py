@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
 from engine.model.verdict import Cause, FaultKind, State
 
-VERSION = 2
+VERSION = 3
 OUTCOMES_MAX = 20
 """Outcomes that are kept, at most; the bound of JudgeSettings.confirm_m."""
 TILE_MEANS_BYTES = 2 * TILES
@@ -19,9 +19,12 @@ STATE_BYTES_MAX = 4096
 _STATES = tuple(State)
 _KINDS = tuple(FaultKind)
 _CAUSES = tuple(Cause)
-_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHH")
+_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHI")
 # version, announced + 1, announced cause + 1, announced kinds, since, outcomes, same visits, still visits, compared at,
-# stream time, clock still visits, soft visits, soft since, sizes of tile means, hidden tiles and both baselines
+# stream time, clock still visits, soft visits, soft since, sizes of tile means, hidden tiles and both baselines,
+# headers
+_HEADERS_BYTES = 4
+"""The last field, which version 2 does not have."""
 _OUTCOME = struct.Struct("<BBI")
 OUTCOME_BYTES = _OUTCOME.size
 _HEADER_V1 = struct.Struct("<BBHQBHQHHH")
@@ -70,7 +73,7 @@ class JudgeState(NamedTuple):
     `stream_time_ns`, which had not advanced for `clock_still_visits`. `hidden`: one bit per tile, row-major, set if the
     tile was hidden in the last picture; empty if none was. `soft_visits`: number of latest visits in a row that were
     softer than the season, all later than `soft_since_wall_ns`. `day_baseline`, `infrared_baseline`: layout in
-    engine/judge/baseline.py.
+    engine/judge/baseline.py. `headers`: Measurement.headers of the last good picture; 0 if there was none.
     """
 
     announced: State | None = None
@@ -89,6 +92,7 @@ class JudgeState(NamedTuple):
     soft_since_wall_ns: int = 0
     day_baseline: bytes = b""
     infrared_baseline: bytes = b""
+    headers: int = 0
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -139,6 +143,7 @@ class JudgeState(NamedTuple):
             len(self.hidden),
             len(self.day_baseline),
             len(self.infrared_baseline),
+            self.headers,
         )
         parts = (self.packed_outcomes, self.tile_means, self.hidden, self.day_baseline, self.infrared_baseline)
         return b"".join((header, *parts))
@@ -149,16 +154,19 @@ class JudgeState(NamedTuple):
         blob.
 
         The state can always be learned anew, so a row that cannot be read costs a few visits, but not the hub. Of
-        version 1 the announced state and the outcomes are kept; its baseline held less and is learned anew.
+        version 1 the announced state and the outcomes are kept; its baseline held less and is learned anew. Of version
+        2 everything is kept; it knew no headers.
         """
         if blob and blob[0] == 1:
             return _from_version_1(blob)
+        if blob and blob[0] == 2:
+            blob = _with_headers(blob)
         if len(blob) < _HEADER.size or blob[0] != VERSION:
             return JudgeState()
-        (_, announced, cause, kinds, since, count, same, still, at_ns, stream_ns, clock, soft, soft_since, *sizes) = (
+        (_, announced, cause, kinds, since, count, same, still, at_ns, stream_ns, clock, soft, soft_since, *rest) = (
             _HEADER.unpack_from(blob)
         )
-        means, hidden, day, infrared = sizes
+        means, hidden, day, infrared, headers = rest
         after = _HEADER.size + count * OUTCOME_BYTES
         if len(blob) != after + means + hidden + day + infrared or count > OUTCOMES_MAX:
             return JudgeState()
@@ -186,6 +194,7 @@ class JudgeState(NamedTuple):
             hidden=blob[ends[0] : ends[1]],
             day_baseline=blob[ends[1] : ends[2]],
             infrared_baseline=blob[ends[2] :],
+            headers=headers,
         )
 
 
@@ -206,6 +215,12 @@ def _from_version_1(blob: bytes) -> JudgeState:
         since_wall_ns=since,
         packed_outcomes=pack_outcomes(Outcome(_STATES[state], _kinds(mask)) for state, mask in outcomes),
     )
+
+
+def _with_headers(blob: bytes) -> bytes:
+    """Return bytes of version 2 as VERSION has them, without known headers."""
+    end = _HEADER.size - _HEADERS_BYTES
+    return bytes([VERSION]) + blob[1:end] + bytes(_HEADERS_BYTES) + blob[end:] if len(blob) >= end else b""
 
 
 def _number(member: _Member | None, members: tuple[_Member, ...]) -> int:

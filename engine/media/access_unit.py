@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.media import limits, nal
 from engine.media.jpeg import read_headers
-from engine.media.parameter_sets import coded_size
+from engine.media.parameter_sets import coded_size, names_cavlc
 from engine.model.keyframe import Codec
 
 
@@ -14,8 +14,9 @@ class AccessUnit:
     the frame header; 0 without one.
 
     `slices`: coded slices of the picture. `intra`: there are slices, and all of them decode without another picture.
-    `parameters`: the parameter sets, concatenated. `truncated`: the end marker of a JPEG is missing. `excess`: what
-    there is absurdly much of, in words (engine/media/limits.py); empty if nothing.
+    `parameters`: the parameter sets, concatenated. `cavlc`: a PPS of H.264 names CAVLC, not CABAC. `truncated`: the end
+    marker of a JPEG is missing. `excess`: what there is absurdly much of, in words (engine/media/limits.py); empty if
+    nothing.
     """
 
     width: int
@@ -24,6 +25,7 @@ class AccessUnit:
     slices: int
     intra: bool
     parameters: bytes = b""
+    cavlc: bool = False
     truncated: bool = False
     excess: str = ""
 
@@ -38,6 +40,7 @@ def _inspect_annex_b(codec: Codec, payload: bytes) -> AccessUnit:
     slices = pictures = end = 0
     intra = True
     width = height = 0
+    cavlc = False
     types: set[int] = set()
     parameter_sets: list[bytes] = []
     for begin, end in nal.unit_spans(payload):
@@ -51,6 +54,7 @@ def _inspect_annex_b(codec: Codec, payload: bytes) -> AccessUnit:
             unit = payload[begin:end]
             parameter_sets.append(unit)
             types.add(unit_type)
+            cavlc = cavlc or (codec is Codec.H264 and unit_type == syntax.pps and names_cavlc(unit))
             if unit_type == syntax.sps and len(parameter_sets) <= limits.PARAMETER_SETS_MAX:
                 # A slice may use any of them, so the largest counts.
                 width, height = map(max, zip((width, height), coded_size(codec, unit), strict=True))
@@ -66,7 +70,8 @@ def _inspect_annex_b(codec: Codec, payload: bytes) -> AccessUnit:
     )
     complete = {syntax.sps, syntax.pps} <= types
     parameters = b"".join(parameter_sets)
-    return AccessUnit(width, height, complete, slices, intra and slices > 0, parameters, excess=excess)
+    intra = intra and slices > 0
+    return AccessUnit(width, height, complete, slices, intra, parameters, cavlc=cavlc, excess=excess)
 
 
 def _inspect_jpeg(payload: bytes) -> AccessUnit:

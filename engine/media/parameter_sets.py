@@ -8,6 +8,8 @@ from engine.media.nal import H264, H265
 from engine.model.keyframe import Codec
 
 _BYTES_MAX = 4096
+_PPS_HEAD_BYTES = 16
+"""Holds the first fields of a PPS, whatever its ids."""
 _H264_CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 """Profiles whose parameter set names the chroma format and may carry scaling lists."""
 
@@ -22,6 +24,18 @@ def coded_size(codec: Codec, unit: bytes) -> tuple[int, int]:
         return read_size(BitReader(unescape(unit[syntax.header_bytes : _BYTES_MAX])))
     except IndexError:
         return 0, 0
+
+
+def names_cavlc(unit: bytes) -> bool:
+    """Return whether the NAL unit of an H.264 PPS names CAVLC as the coding of slices, not CABAC; true if it cannot be
+    read. (ITU-T H.264 (08/2021) 7.3.2.2.)"""
+    try:
+        bits = BitReader(unescape(unit[H264.header_bytes : _PPS_HEAD_BYTES]))
+        bits.read_ue()  # pic_parameter_set_id
+        bits.read_ue()  # seq_parameter_set_id
+        return bits.read(1) == 0  # entropy_coding_mode_flag
+    except IndexError:
+        return True
 
 
 def _read_h264_size(bits: BitReader) -> tuple[int, int]:

@@ -25,10 +25,10 @@ class Measurement:
     """Everything measured on one picture. It holds no verdict, so that a verdict can be recomputed and audited.
 
     `camera_id` to `codec`: from the keyframe. `width`, `height`: of the picture, in pixels. `pixel_format`: as FFmpeg
-    names it. `full_range`, `interlaced`, `damage`: as in Picture. `figures`: value by name; names and units are in
-    engine/kernels/registry.py. `tiles`: per-tile figures; None if there are none. `signature`: a small thumbnail for
-    freeze and move checks, layout in engine/kernels/signature.py. `decode_ns`, `kernels_ns`: elapsed time of decoding
-    and measuring; `decode_cpu_ns`, `kernels_cpu_ns`: processor time of the same, 0 if not measured.
+    names it. `full_range`, `interlaced`, `damage`, `headers`, `fragile`: as in Picture. `figures`: value by name; names
+    and units are in engine/kernels/registry.py. `tiles`: per-tile figures; None if there are none. `signature`: a small
+    thumbnail for freeze and move checks, layout in engine/kernels/signature.py. `decode_ns`, `kernels_ns`: elapsed time
+    of decoding and measuring; `decode_cpu_ns`, `kernels_cpu_ns`: processor time of the same, 0 if not measured.
     """
 
     camera_id: str
@@ -51,3 +51,5 @@ class Measurement:
     kernels_ns: int = 0
     decode_cpu_ns: int = 0
     kernels_cpu_ns: int = 0
+    headers: int = 0
+    fragile: bool = False

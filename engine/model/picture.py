@@ -39,6 +39,10 @@ class Picture:
     interlaced: bool
     damage: tuple[str, ...] = ()
     """Damage found, in the words of docs/measuring.md: corrupt_flag, missing_area, zero_hole, ... Empty if none."""
+    headers: int = 0
+    """A digest of its parameter sets, 32 bits; 0 for a JPEG, which has none."""
+    fragile: bool = False
+    """Whether wrong bits may decode to another picture, unnoticed: JPEG, H.265, and H.264 with CAVLC."""
 
 
 class TileMap(NamedTuple):

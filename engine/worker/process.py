@@ -123,4 +123,6 @@ def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
         kernels_ns=scored_ns - decoded_ns,
         decode_cpu_ns=decoded_cpu_ns - began_cpu_ns,
         kernels_cpu_ns=scored_cpu_ns - decoded_cpu_ns,
+        headers=picture.headers,
+        fragile=picture.fragile,
     )

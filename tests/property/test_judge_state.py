@@ -43,6 +43,7 @@ HISTORIES = st.builds(
     soft_since_wall_ns=NS,
     day_baseline=BLOBS,
     infrared_baseline=BLOBS,
+    headers=st.integers(0, 2**32 - 1),
 )
 
 
@@ -68,7 +69,7 @@ def test_cut_bytes_are_a_camera_never_seen(history: JudgeState, length: int) -> 
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.tuples(st.sampled_from([b"\x01", b"\x02"]), st.binary(max_size=200)).map(b"".join))
+@given(st.tuples(st.sampled_from([b"\x01", b"\x02", b"\x03"]), st.binary(max_size=200)).map(b"".join))
 def test_any_bytes_are_read_without_an_error(blob: bytes) -> None:
     assert isinstance(JudgeState.from_bytes(blob), JudgeState)
 
@@ -82,7 +83,7 @@ def test_any_bytes_are_a_baseline_or_none(blob: bytes) -> None:
 
 def test_no_bytes_and_another_version_are_a_camera_never_seen() -> None:
     assert JudgeState.from_bytes(b"") == JudgeState()
-    assert JudgeState.from_bytes(b"\x03" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
+    assert JudgeState.from_bytes(b"\x04" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

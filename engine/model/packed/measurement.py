@@ -69,6 +69,7 @@ def fill_measurement(message: measurement_pb2.Measurement, source: Measurement) 
     message.signature = source.signature
     message.decode_ns, message.kernels_ns = source.decode_ns, source.kernels_ns
     message.decode_cpu_ns, message.kernels_cpu_ns = source.decode_cpu_ns, source.kernels_cpu_ns
+    message.headers, message.fragile = source.headers, source.fragile
 
 
 def measurement_of(message: measurement_pb2.Measurement) -> Measurement:
@@ -99,6 +100,8 @@ def measurement_of(message: measurement_pb2.Measurement) -> Measurement:
         kernels_ns=message.kernels_ns,
         decode_cpu_ns=message.decode_cpu_ns,
         kernels_cpu_ns=message.kernels_cpu_ns,
+        headers=message.headers,
+        fragile=message.fragile,
     )
 
 

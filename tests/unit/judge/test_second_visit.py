@@ -1,0 +1,93 @@
+"""A fault that undetected damage may have made counts at the second visit; no announcement comes later for it."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.config.judge import JudgeSettings
+from engine.judge.rules import judge_measurement
+from engine.judge.state import JudgeState
+from engine.model.measurement import Measurement
+from engine.model.verdict import FaultKind, State, UnknownReason
+from tests.support.judge_states import SETTINGS, a_measurement, judge_all, learned
+
+
+def coded(measurement: Measurement, *, fragile: bool = False, headers: int = 7) -> Measurement:
+    return replace(measurement, fragile=fragile, headers=headers)
+
+
+def usual(*, fragile: bool = False) -> JudgeState:
+    return judge_all([coded(a_measurement(15 * at), fragile=fragile) for at in range(12)])[1]
+
+
+def dark(at: int) -> Measurement:
+    return a_measurement(at, sharpness=None, luma_mean=12.0)
+
+
+def test_the_usual_parameter_sets_make_a_fault_count_at_once() -> None:
+    verdict, _ = judge_measurement(coded(dark(900)), usual(), SETTINGS)
+    assert (verdict.state, verdict.kinds) == (State.FAULT, (FaultKind.TOO_DARK,))
+
+
+@pytest.mark.parametrize(
+    "seen", [coded(dark(900), headers=8), coded(dark(900), fragile=True)], ids=["other headers", "fragile"]
+)
+def test_a_fault_seen_once_is_doubtful_says_what_was_seen_and_announces_nothing(seen: Measurement) -> None:
+    before = usual()
+    verdict, after = judge_measurement(seen, before, SETTINGS)
+    assert (verdict.state, verdict.reason, verdict.kinds) == (State.UNKNOWN, UnknownReason.DOUBTFUL, ())
+    assert (verdict.cause, verdict.tiles) == (None, ())
+    assert verdict.detail.startswith("too_dark, seen once: ")
+    assert (verdict.announced, verdict.since_wall_ns) == (State.OK, before.since_wall_ns)
+    assert after.day_baseline == before.day_baseline, "nothing is learned of it"
+
+
+@pytest.mark.parametrize("fragile", [False, True])
+def test_the_second_visit_counts_and_is_announced_as_soon_as_ever(fragile: bool) -> None:
+    verdicts, _ = judge_all([coded(dark(at), fragile=fragile, headers=8) for at in (900, 901)], usual(fragile=fragile))
+    assert [verdict.state for verdict in verdicts] == [State.UNKNOWN, State.FAULT]
+    assert (verdicts[1].announced, verdicts[1].announced_kinds) == (State.FAULT, (FaultKind.TOO_DARK,))
+
+
+def test_an_encoder_that_was_set_up_anew_is_known_after_one_good_picture() -> None:
+    good, bad = coded(a_measurement(900), headers=8), coded(dark(901), headers=8)
+    verdicts, _ = judge_all([good, bad], usual())
+    assert [verdict.state for verdict in verdicts] == [State.OK, State.FAULT]
+
+
+def test_single_damaged_pictures_between_good_ones_announce_nothing() -> None:
+    visits = [a_measurement(900 + at) if at % 2 else dark(900 + at) for at in range(8)]
+    verdicts, _ = judge_all([coded(visit, fragile=True) for visit in visits], usual(fragile=True))
+    assert {verdict.announced for verdict in verdicts} == {State.OK}
+    assert State.FAULT not in {verdict.state for verdict in verdicts}
+
+
+def test_one_visit_that_would_suffice_to_announce_does_not_if_it_is_doubted() -> None:
+    settings = JudgeSettings(confirm_n=1)
+    verdicts, _ = judge_all([coded(dark(at), fragile=True) for at in (900, 901)], usual(fragile=True), settings)
+    assert [verdict.announced for verdict in verdicts] == [State.OK, State.FAULT]
+
+
+def test_an_announced_fault_goes_on_without_a_doubt() -> None:
+    visits = [dark(900), dark(901), a_measurement(902), dark(903)]
+    verdicts, _ = judge_all([coded(visit, fragile=True) for visit in visits], usual(fragile=True))
+    assert [verdict.state for verdict in verdicts] == [State.UNKNOWN, State.FAULT, State.OK, State.FAULT]
+
+
+def test_the_first_picture_of_a_camera_is_doubted_in_a_patrol_and_judged_in_a_check() -> None:
+    seen = coded(dark(0), fragile=True)
+    patrolled, after = judge_measurement(seen, JudgeState(), SETTINGS)
+    assert (patrolled.state, patrolled.announced, after.announced) == (State.UNKNOWN, State.UNKNOWN, State.UNKNOWN)
+    checked, _ = judge_measurement(seen, JudgeState(), SETTINGS, only_visit=True)
+    assert checked.state is State.FAULT
+
+
+def test_the_memory_of_the_second_version_is_kept_whole_and_knows_no_headers() -> None:
+    state = learned()._replace(headers=0, soft_visits=3)
+    blob = state.to_bytes()
+    size = len(blob) - sum(
+        map(len, (state.packed_outcomes, state.tile_means, state.hidden, state.day_baseline, state.infrared_baseline))
+    )
+    second = b"\x02" + blob[1 : size - 4] + blob[size:]
+    assert JudgeState.from_bytes(second) == state
+    assert JudgeState.from_bytes(second[:40]) == JudgeState()
