@@ -55,7 +55,7 @@ def blurred() -> tuple[np.ndarray, Measurement, Verdict]:
         measurement = measure(decoder, Keyframe("c", 1, Codec.H264, payload, 10**18, None, FeedKind.RTSP))
     finally:
         decoder.close()
-    verdict, _ = judge_measurement(measurement, JudgeState(), JudgeSettings())
+    verdict, _ = judge_measurement(measurement, JudgeState(), JudgeSettings(), only_visit=True)
     return decode_rgb(Codec.H264, payload), measurement, verdict
 
 
