@@ -7,6 +7,7 @@ from engine.model.keyframe import Codec, Keyframe
 from engine.model.story import CameraStory, StoryStep
 from engine.model.verdict import UnknownReason
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitTimings
+from engine.runtime.log_events import QUARANTINED
 from engine.worker.wire import Failed, Result
 from tests.unit.hub.test_pipeline import Running, arrive, measured, running
 
@@ -69,3 +70,19 @@ def test_a_camera_that_is_well_leaves_nothing(running: Running) -> None:
     for visit_id in (1, 2, 3):
         running.hub.state.pipeline.measured("w", measured("b", visit_id, arrive(running.hub, "b", visit_id)))
     assert story(running, "b") == CameraStory("b")
+
+
+def test_a_keyframe_that_is_quarantined_is_logged_with_its_place_and_told_of(running: Running) -> None:
+    hub = running.hub
+    arrive(hub, "a", 1)
+    with capture_logs() as lines:
+        for worker, successor in (("w", "w2"), ("w2", "w3")):
+            hub.state.pipeline.worker_lost(worker, monotonic_ns())
+            hub.state.workers.worker_ready(successor, 8)
+            hub.state.workers.intake.hand_out(monotonic_ns())
+    (line,) = [line for line in lines if line["event"] == "keyframe quarantined"]
+    assert set(line) == {"event", "log_level", *QUARANTINED.fields}
+    assert (line["camera_id"], line["visit_id"]) == ("a", 1)
+    told = [(event.step, event.reason, event.detail) for event in story(running).events]
+    assert (StoryStep.JUDGED, "unknown", told[-1][2]) == told[-1]
+    assert "quarantined" in told[-1][2]

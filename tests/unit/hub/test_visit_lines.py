@@ -21,6 +21,7 @@ from engine.model.camera import Camera
 from engine.model.story import StoryStep
 from engine.model.verdict import State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
+from engine.runtime.log_events import VISIT_EXPIRED
 from engine.scheduler.core import Scheduler
 from patrol.v1 import feed_pb2
 
@@ -122,6 +123,7 @@ def test_a_visit_that_nobody_answered_is_logged_with_its_place_and_told_in_the_s
         while not (lines := lines_with(captured, "visit expired")):  # type: ignore[arg-type]
             hub.advance()
     assert has_place(lines[0])
+    assert set(lines[0]) == {"event", "log_level", *VISIT_EXPIRED.fields}
     assert [event.reason for event in hub.stories.story("cam").events if event.visit_id == 77] == ["expired"]
 
 

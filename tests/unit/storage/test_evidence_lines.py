@@ -12,6 +12,7 @@ from engine.model.verdict import State, Verdict
 from engine.model.visit import FeedKind
 from engine.runtime.log import LINES_MAX
 from engine.runtime.log_burst import BurstLimit
+from engine.runtime.log_events import KEYFRAME_NOT_STORED
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.writer.writer import Writer
@@ -44,6 +45,7 @@ def test_keyframes_that_are_not_kept_are_counted_and_a_few_are_logged_with_their
         writer.close()
     told = [line for line in lines if line["event"] == "keyframe not stored"]
     assert errors["evidence"] == VISITS
+    assert set(told[0]) == {"event", "log_level", *KEYFRAME_NOT_STORED.fields}
     assert (told[0]["camera_id"], told[0]["region"], told[0]["visit_id"]) == ("c", "130102", 0)
     assert len(told) == LINES_MAX
     store.close()
