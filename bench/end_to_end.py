@@ -41,7 +41,7 @@ from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.feed import wire
 from engine.feed.camera_url import source_url
-from engine.feed.demux import fetch_now
+from engine.feed.demuxing.pool import fetch_now
 from engine.model.camera import Camera
 from engine.model.engine_status import MachineStatus
 from engine.model.keyframe import Codec, Keyframe

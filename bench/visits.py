@@ -34,7 +34,7 @@ from engine.config.intake import IntakeSettings
 from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
-from engine.feed.demux import DemuxPool
+from engine.feed.demuxing.pool import DemuxPool
 from engine.feed.visit import visit
 from engine.model.camera import Camera
 from engine.model.engine_status import EngineStatus

@@ -16,7 +16,7 @@ from engine.model.findings import Finding, FindingQuery, LedgerEvent
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraStatus
 from engine.model.schedule import CameraPlanReport
-from engine.model.story import CameraStory
+from engine.model.stories.story import CameraStory
 from engine.model.verdict import LoggedVerdict, Verdict
 from engine.redact import redact, redact_url
 from engine.storage.db.passwords.keys import source_of

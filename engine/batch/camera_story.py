@@ -5,8 +5,8 @@ from itertools import islice
 
 from engine.batch.camera_access import CameraAccess
 from engine.model.findings import LedgerEvent
-from engine.model.story import CameraStory
-from engine.model.story_events import of_history
+from engine.model.stories.events import of_history
+from engine.model.stories.story import CameraStory
 
 _FINDINGS_MAX = 20
 """The newest findings of a camera whose steps are told."""

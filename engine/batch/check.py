@@ -11,9 +11,9 @@ from engine.config.feed import FeedSettings
 from engine.config.schema import Settings
 from engine.errors import DecodeError
 from engine.feed.camera_url import route, source_url
-from engine.feed.demux import fetch_now
+from engine.feed.demuxing.pool import fetch_now
+from engine.feed.dialogue.trace import DialogueTrace, TraceLine
 from engine.feed.fallback import fallback_order
-from engine.feed.trace import DialogueTrace, TraceLine
 from engine.feed.visit import visit
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState

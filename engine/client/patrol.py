@@ -33,7 +33,7 @@ from engine.model.registry import (
 )
 from engine.model.schedule import CameraPlanReport, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
-from engine.model.story import CameraStory
+from engine.model.stories.story import CameraStory
 from engine.model.verdict import Verdict, View
 from engine.serve.messages.cameras import count_of, filter_message, level_number
 from engine.serve.messages.convert import (

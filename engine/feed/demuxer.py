@@ -15,7 +15,7 @@ from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
-from engine.feed.demux import DemuxPool, VisitOutcome
+from engine.feed.demuxing.pool import DemuxPool, VisitOutcome
 from engine.feed.failure import visit_failure
 from engine.feed.name_files import NameFiles
 from engine.model.visit import FailureReason, VisitFailure

@@ -22,12 +22,12 @@ from engine.feed.budget import Budget
 from engine.feed.camera_url import check_secrets, check_url
 from engine.feed.connection import Connection
 from engine.feed.destinations import Address, Destinations
+from engine.feed.dialogue.trace import DialogueTrace
+from engine.feed.dialogue.traced_session import TracedSession
 from engine.feed.failure import visit_failure
 from engine.feed.own_limits import is_own_limit, own_limit_detail
 from engine.feed.rtsp.session import Failure, Session
 from engine.feed.tls import client_context
-from engine.feed.trace import DialogueTrace
-from engine.feed.traced_session import TracedSession
 from engine.feed.turns import Turns
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.errors import PatrolError
-from engine.hub.composition import compose
+from engine.hub.composition.hub import compose
 from engine.runtime.control import FAILED, Control
 from engine.runtime.log import logger, sum_reports
 

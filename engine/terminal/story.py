@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from engine.model.story import CameraStory, StoryEvent, StoryStep
+from engine.model.stories.story import CameraStory, StoryEvent, StoryStep
 from engine.model.verdict import State, Verdict
 from engine.printable import printable
 from engine.terminal.formatting import duration_text, state_text

@@ -1,6 +1,6 @@
 """A story goes over gRPC and comes back the same."""
 
-from engine.model.story import CameraStory, StoryEvent, StoryStep
+from engine.model.stories.story import CameraStory, StoryEvent, StoryStep
 from engine.serve.messages.stories import story_message, story_of
 from patrol.v1 import stories_pb2
 

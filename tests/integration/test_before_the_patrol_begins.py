@@ -15,7 +15,7 @@ from engine.config.intake import IntakeSettings
 from engine.config.schema import RecordSettings, Settings
 from engine.config.serve import ServeSettings
 from engine.errors import NotFoundError, UnavailableError
-from engine.hub.composition import Hub, compose
+from engine.hub.composition.hub import Hub, compose
 from engine.model.camera import Camera
 from engine.model.schedule import Pause, PauseKind, PauseScope
 from engine.runtime.control import GO, READY, STOP, Control

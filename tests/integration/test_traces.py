@@ -254,7 +254,7 @@ def test_an_endpoint_that_would_show_secrets_is_refused(trace: dict[str, str], r
 
 def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded() -> None:
     script = (
-        "import sys; import engine.hub.composition, engine.web.process, engine.serve.server; "
+        "import sys; import engine.hub.composition.hub, engine.web.process, engine.serve.server; "
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", script], timeout=120).returncode == 0

@@ -24,7 +24,7 @@ from engine.terminal.tables import show_table
 
 if TYPE_CHECKING:
     from engine.model.registry import CameraStatus
-    from engine.model.story import CameraStory
+    from engine.model.stories.story import CameraStory
 
 
 def story(

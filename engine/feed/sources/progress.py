@@ -8,7 +8,7 @@ import socket
 import threading
 
 from engine.clock import monotonic_ns, seconds
-from engine.feed.trace import DialogueTrace
+from engine.feed.dialogue.trace import DialogueTrace
 from engine.model.keyframe import PAYLOAD_BYTES_MAX
 from engine.model.visit import FailureReason, VisitTimings
 

@@ -8,8 +8,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.model.story import CameraStory, StoryEvent
-from engine.model.story_events import in_order
+from engine.model.stories.events import in_order
+from engine.model.stories.story import CameraStory, StoryEvent
 
 EVENTS_MAX = 60
 """Of one camera: the last ten visits or so."""

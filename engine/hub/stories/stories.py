@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from engine.clock import wall_ns
 from engine.hub.stories.rings import StoryRings
-from engine.model import story_events
 from engine.model.findings import LoggedEvent, Step
 from engine.model.keyframe import DropReason, Keyframe
 from engine.model.notice import DeliveryState, Notice
-from engine.model.story import CameraStory, StoryEvent
+from engine.model.stories import events as story_events
+from engine.model.stories.story import CameraStory, StoryEvent
 from engine.model.verdict import State, Verdict
 from engine.model.visit import VisitFailure, VisitOrder
 from engine.storage.db.store import VisitRecord

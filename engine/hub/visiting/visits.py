@@ -17,7 +17,7 @@ from engine.metrics import Metrics
 from engine.model.camera import Camera
 from engine.model.keyframe import Keyframe
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
-from engine.model.story_events import EXPIRED
+from engine.model.stories.events import EXPIRED
 from engine.model.verdict import Verdict
 from engine.model.visit import (
     NOT_JUDGED,

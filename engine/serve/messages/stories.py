@@ -1,6 +1,6 @@
 """Converts stories of cameras to messages of patrol.v1 and back. Pure."""
 
-from engine.model.story import CameraStory, StoryEvent, StoryStep
+from engine.model.stories.story import CameraStory, StoryEvent, StoryStep
 from engine.serve.messages.convert import timestamp, wall_ns_of
 from engine.serve.messages.resource_names import (
     camera_id_of,

@@ -18,7 +18,7 @@ from engine.client import PatrolClient
 from engine.config.web import WebSettings
 from engine.demo.county import County
 from engine.errors import PatrolError
-from engine.model.story import CameraStory, StoryStep
+from engine.model.stories.story import CameraStory, StoryStep
 from engine.supervisor.app import Supervisor
 from patrol.v1 import stories_pb2
 from tests.support.command_line import patrol

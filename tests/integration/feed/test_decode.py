@@ -239,7 +239,7 @@ def test_pictures_for_people_are_true_to_colour_and_size(codec: Codec) -> None:
 def test_good_clips_are_whole_and_broken_ones_are_not(shared_data: Path, decoder: Decoder) -> None:
     from engine.config.feed import FeedSettings
     from engine.feed.camera_url import source_url
-    from engine.feed.demux import fetch_now
+    from engine.feed.demuxing.pool import fetch_now
     from engine.model.keyframe import Keyframe
 
     settings = FeedSettings(schemes=("file",), deadline_s=5)

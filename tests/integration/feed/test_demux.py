@@ -14,7 +14,7 @@ import pytest
 
 from engine.config.feed import FeedSettings
 from engine.feed.camera_url import source_url
-from engine.feed.demux import fetch_now
+from engine.feed.demuxing.pool import fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure
 from tests.support.feed.clips import encode, remux, scene, units, write_clip

@@ -15,7 +15,7 @@ import pytest
 from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
 from engine.feed import wire
-from engine.feed.demux import DemuxPool, VisitOutcome
+from engine.feed.demuxing.pool import DemuxPool, VisitOutcome
 from engine.feed.sources.progress import HELD_BYTES_MAX
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
@@ -32,7 +32,7 @@ VISIT_FOUR_TIMES = """
 import sys, time
 from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
-from engine.feed.demux import DemuxPool
+from engine.feed.demuxing.pool import DemuxPool
 from engine.model.visit import FeedKind, VisitOrder
 
 ends = []

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from engine.config.feed import FeedSettings
-from engine.feed.demux import fetch_now
+from engine.feed.demuxing.pool import fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, VisitFailure
 from tests.support.feed.clips import encode, remux, scene, write_clip

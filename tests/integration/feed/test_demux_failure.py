@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.config.feed import FeedSettings
-from engine.feed.demux import fetch_now
+from engine.feed.demuxing.pool import fetch_now
 from engine.model.keyframe import Codec
 from engine.model.visit import FailureReason, VisitFailure
 from tests.support.feed.clips import encode, scene

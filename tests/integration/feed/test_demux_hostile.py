@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
-from engine.feed.demux import DemuxPool, VisitOutcome, fetch_now
+from engine.feed.demuxing.pool import DemuxPool, VisitOutcome, fetch_now
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from tests.support.feed.clips import encode, scene

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from engine.config.feed import FeedSettings
-from engine.feed.demux import fetch_now
+from engine.feed.demuxing.pool import fetch_now
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.visit import FailureReason, VisitFailure
 from tests.support.certificates import certificate

@@ -8,7 +8,7 @@ import time
 
 from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
-from engine.feed.demux import DemuxPool
+from engine.feed.demuxing.pool import DemuxPool
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from tests.support.feed.clips import encode, scene

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.config.feed import FeedSettings
-from engine.feed.demux import fetch_now
+from engine.feed.demuxing.pool import fetch_now
 from engine.feed.own_limits import DescriptorBudget, is_own_limit
 from engine.feed.visit import visit
 from engine.model.keyframe import Keyframe

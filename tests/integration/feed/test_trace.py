@@ -10,8 +10,8 @@ from typing import Any
 
 from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
-from engine.feed.demux import fetch_now
-from engine.feed.trace import DialogueTrace
+from engine.feed.demuxing.pool import fetch_now
+from engine.feed.dialogue.trace import DialogueTrace
 from engine.feed.visit import visit
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder

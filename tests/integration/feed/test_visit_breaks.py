@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import pytest
 
 from engine.config.feed import FeedSettings
-from engine.feed import demux
-from engine.feed.demux import DemuxPool, VisitOutcome, fetch_now
+from engine.feed.demuxing import pool as demux
+from engine.feed.demuxing.pool import DemuxPool, VisitOutcome, fetch_now
 from engine.feed.rtsp import sdp, session
 from engine.feed.visit import visit
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from engine.feed.trace import LINE_CHARS_MAX, LINES_MAX, DialogueTrace
+from engine.feed.dialogue.trace import LINE_CHARS_MAX, LINES_MAX, DialogueTrace
 
 MS = 1_000_000
 URL = "rtsp://admin:Geheim77@10.0.0.9:554/live?token=tok-8842"

@@ -13,7 +13,8 @@ from engine.config.intake import IntakeSettings
 from engine.config.schema import RecordSettings, Settings
 from engine.config.serve import ServeSettings
 from engine.errors import ListenError
-from engine.hub.composition import _load, compose
+from engine.hub.composition.hub import compose
+from engine.hub.composition.parts import load_memory
 from engine.ledger.operator_list import OperatorCase
 from engine.model.camera import Camera
 from engine.model.verdict import State, Verdict
@@ -75,6 +76,6 @@ def test_the_operators_list_is_read_back_from_the_latest_verdicts(tmp_path: Path
             for camera_id, (seen, announced, reason) in cases.items()
         ]
     )
-    loaded = _load(store, chosen.ledger)
+    loaded = load_memory(store, chosen.ledger)
     store.close()
     assert loaded.operator_cases == {"ours": OperatorCase("unauthorized", 9)}

@@ -14,7 +14,7 @@ from engine.config.calendar import Calendar
 from engine.config.intake import IntakeSettings
 from engine.config.schema import RecordSettings, Settings
 from engine.config.serve import ServeSettings
-from engine.hub.composition import Hub, compose
+from engine.hub.composition.hub import Hub, compose
 from engine.model.camera import Camera
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.packed.measurement import pack_measurement

@@ -4,7 +4,7 @@ from structlog.testing import capture_logs
 
 from engine.clock import monotonic_ns, wall_ns
 from engine.model.keyframe import Codec, Keyframe
-from engine.model.story import CameraStory, StoryStep
+from engine.model.stories.story import CameraStory, StoryStep
 from engine.model.verdict import UnknownReason
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitTimings
 from engine.runtime.log_events import QUARANTINED

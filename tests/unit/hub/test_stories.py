@@ -14,7 +14,7 @@ from engine.model.findings import Finding, FindingState, LedgerEvent, Level, Log
 from engine.model.keyframe import Codec, DropReason, Keyframe
 from engine.model.measurement import Scores
 from engine.model.notice import DeliveryState, Notice
-from engine.model.story import CameraStory, StoryEvent, StoryStep
+from engine.model.stories.story import CameraStory, StoryEvent, StoryStep
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.storage.db.store import VisitRecord

@@ -11,14 +11,14 @@ from engine.config.feed import FeedSettings
 from engine.config.schema import Settings
 from engine.feed import wire
 from engine.feed.broken_visit import broken_visit
-from engine.feed.demux import DemuxPool
+from engine.feed.demuxing.pool import DemuxPool
 from engine.feed.sources.progress import Progress
 from engine.hub.registry import Registry
 from engine.hub.stories.stories import Stories
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
 from engine.model.camera import Camera
-from engine.model.story import StoryStep
+from engine.model.stories.story import StoryStep
 from engine.model.verdict import State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 from engine.runtime.log_events import VISIT_EXPIRED

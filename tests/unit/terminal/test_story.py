@@ -7,10 +7,10 @@ import pytest
 from engine.batch.camera_story import story_of
 from engine.config.judge import JudgeSettings
 from engine.judge.rules import thresholds
-from engine.model import story_events
 from engine.model.findings import LedgerEvent, Step
 from engine.model.measurement import Scores
-from engine.model.story import CameraStory, StoryEvent, StoryStep
+from engine.model.stories import events as story_events
+from engine.model.stories.story import CameraStory, StoryEvent, StoryStep
 from engine.model.verdict import Cause, FaultKind, LoggedVerdict, State, UnknownReason, Verdict
 from engine.terminal.story import because, kept, story_columns, story_rows
 from engine.terminal.times import Times

@@ -1,8 +1,8 @@
 """An RTSP session that records its dialogue. A session without a trace does not pay for it."""
 
 from engine.clock import monotonic_ns
+from engine.feed.dialogue.trace import DialogueTrace
 from engine.feed.rtsp.session import Session
-from engine.feed.trace import DialogueTrace
 
 
 class TracedSession(Session):

@@ -15,7 +15,7 @@ from engine.clock import NS_PER_S, monotonic_ns, wall_ns
 from engine.config.feed import FeedSettings
 from engine.errors import SourceRefusedError
 from engine.feed.camera_url import check_secrets, check_url, file_path
-from engine.feed.demux_failure import explain
+from engine.feed.demuxing.failure import explain
 from engine.feed.failure import visit_failure
 from engine.feed.sources.connection import Connections
 from engine.feed.sources.hls import Hls, SegmentFile

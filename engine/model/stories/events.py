@@ -6,7 +6,7 @@ from engine.model.findings import LedgerEvent, Step
 from engine.model.keyframe import DropReason, Keyframe
 from engine.model.measurement import Scores
 from engine.model.notice import DeliveryState, Notice
-from engine.model.story import StoryEvent, StoryStep
+from engine.model.stories.story import StoryEvent, StoryStep
 from engine.model.verdict import LoggedVerdict, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitTimings
 from engine.printable import printable

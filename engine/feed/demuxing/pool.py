@@ -13,11 +13,11 @@ import structlog
 from engine.clock import monotonic_ns, ns, seconds
 from engine.config.feed import FeedSettings
 from engine.feed.broken_visit import broken_visit
-from engine.feed.demux_visit import demux_visit
+from engine.feed.demuxing.visit import demux_visit
+from engine.feed.dialogue.trace import DialogueTrace
 from engine.feed.failure import visit_failure
 from engine.feed.own_limits import DescriptorBudget, own_limit_detail
 from engine.feed.sources.progress import Progress, SourceError
-from engine.feed.trace import DialogueTrace
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 

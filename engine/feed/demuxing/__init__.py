@@ -1,0 +1,1 @@
+"""Visits cameras through FFmpeg, in threads that can be given up."""

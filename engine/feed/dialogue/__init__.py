@@ -1,0 +1,1 @@
+"""Records what engine and camera say to each other, without passwords, for `patrol check --trace`."""

@@ -1,0 +1,1 @@
+"""Builds the hub of its parts."""

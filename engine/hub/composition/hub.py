@@ -1,0 +1,186 @@
+"""Builds the hub: opens the store and the listeners, and joins all parts by their constructors."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import __version__
+from engine.clock import monotonic_ns
+from engine.config.address import host_port, is_loopback
+from engine.config.calendar import Calendar
+from engine.config.schema import Settings
+from engine.errors import ConfigError
+from engine.hub.composition.parts import (
+    Ledger,
+    load_memory,
+    make_ledger,
+    make_outlets,
+    make_visits,
+    open_sockets,
+    start_exporter,
+    watch_readiness,
+)
+from engine.hub.composition.status_listener import serve_status
+from engine.hub.composition.storage import open_storage
+from engine.hub.configuration import Configuration
+from engine.hub.keyframes.gateways import Gateways
+from engine.hub.keyframes.judging import Judge
+from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets
+from engine.hub.keyframes.worker_pool import WorkerPool
+from engine.hub.loop import HubLoop
+from engine.hub.port import Port
+from engine.hub.readiness import Readiness
+from engine.hub.services.canteens import CanteenService
+from engine.hub.services.digests import DigestService
+from engine.hub.services.pictures import PictureService
+from engine.hub.state import HubState
+from engine.hub.stories.stories import Stories
+from engine.hub.telemetry import Telemetry
+from engine.hub.thread_calls import ThreadCalls
+from engine.hub.visiting.visit_traces import VisitTraces
+from engine.hub.visiting.visits import Visits
+from engine.interchange.regions import hebei
+from engine.metrics import Metrics
+from engine.redact import redact_url
+from engine.runtime.connection_limit import ConnectionLimit
+from engine.runtime.control import OWN_SOCKET, RELOADED, Control
+from engine.runtime.descriptors import connections_within
+from engine.runtime.log import logger
+from engine.serve.access.refusals import Refusals
+from engine.serve.server import GrpcServer
+from engine.storage.db.store import Store
+from engine.storage.writer.writer import Writer
+
+if TYPE_CHECKING:
+    pass
+
+_GRPC_GRACE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub that is ready to run. `state` is for the thread that runs `loop`."""
+
+    loop: HubLoop
+    state: HubState
+    port: Port
+    grpc: GrpcServer
+    writer: Writer
+    readiness: Readiness
+
+
+def compose(
+    settings: Settings,
+    calendar: Calendar,
+    run_dir: Path,
+    control: Control,
+    on_begin: Callable[[], None],
+    stack: contextlib.ExitStack,
+    *,
+    again: bool = False,
+    restarts: Sequence[tuple[str, str, int]] = (),
+) -> Hub:
+    """Build the hub, open its listeners, and tell the supervisor that it is ready.
+
+    What is opened is closed with `stack`, the last first. `on_begin` is called in the hub's thread when visits begin.
+    `again` and `restarts`: as of engine.hub.process.run. Raises ConfigError, ListenError or StoreError.
+    """
+    metrics = Metrics(version=__version__)
+    metrics.vitals.restarts(restarts)
+    exporter = start_exporter(settings.trace, metrics, stack)
+    traces = None if exporter is None else VisitTraces(settings.trace.visit_ratio, exporter.emit)
+    refusals = Refusals()
+    connections = ConnectionLimit(connections_within(settings.intake.connections_max, share=4))
+    sockets, keys, intake_address = open_sockets(settings, run_dir, control, connections, stack)
+    storage = open_storage(settings, calendar, metrics, stack, create=not again)
+    memory = load_memory(storage.store, settings.ledger)
+    calls = ThreadCalls()
+    stories = Stories()
+    ledger = make_ledger(settings, storage, memory, calls, stories, metrics, stack)
+    outlets = make_outlets(settings, calendar, storage, memory, ledger, stories, metrics)
+    visits = make_visits(settings, calendar, sockets, storage, memory, stories, metrics, traces)
+    workers = WorkerPool(settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras))
+    judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
+    pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
+    storage.store.transaction_hooks.append(pipeline.stored)
+    storage.writer.start(pipeline.published)
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals)
+    digests = DigestService(storage.store, calendar.timezone, hebei())
+    apply = _apply(pipeline, gateways, visits, storage.writer, ledger, outlets, digests)
+    report = partial(control.send, RELOADED)
+    configuration = Configuration(settings, calendar, visits.warnings, apply, metrics.reloaded, report)
+    readiness = watch_readiness(settings, storage, workers, visits, metrics, stack)
+    telemetry = Telemetry(
+        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics
+    )
+    state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
+    pictures = PictureService(state, storage.evidence, metrics)
+    canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
+    services = outlets.kpis, ledger.findings, pictures, canteens, digests, stories
+    port = Port(state, storage, memory.catalog, *services, lambda: readiness.serving)
+    _check_web(settings, storage.store)
+    emit_call = None if exporter is None else exporter.emit_call
+    served = port, storage.store.access, outlets.watch, ledger.watch, metrics
+    grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, readiness.unready, refusals, emit_call)
+    stack.callback(grpc.stop, _GRPC_GRACE_S)
+    begin = partial(_begin, on_begin, grpc, readiness, telemetry, configuration)
+    loop = HubLoop(sockets, state, gateways, metrics, begin, refusals)
+    telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
+    status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
+    control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
+    ledger.sender.start()  # last: a hub that cannot start must not send anything
+    return Hub(loop, state, port, grpc, storage.writer, readiness)
+
+
+def _begin(
+    on_begin: Callable[[], None],
+    grpc: GrpcServer,
+    readiness: Readiness,
+    telemetry: Telemetry,
+    configuration: Configuration,
+) -> None:
+    """Serve calls, in the hub's thread: visits begin."""
+    on_begin()
+    grpc.set_ready(True)
+    readiness.serving = True
+    telemetry.update(monotonic_ns())
+    for warning in configuration.warnings():
+        logger().warning("configuration", detail=warning)
+
+
+def _apply(
+    pipeline: KeyframePipeline,
+    gateways: Gateways,
+    visits: Visits,
+    writer: Writer,
+    ledger: Ledger,
+    outlets: Outlets,
+    digests: DigestService,
+) -> Callable[[Settings, Calendar], None]:
+    """Return what brings new settings into force, in the hub's thread."""
+
+    def apply(settings: Settings, calendar: Calendar) -> None:
+        pipeline.configure(settings)
+        gateways.configure(settings.intake)
+        writer.configure(settings.record)
+        ledger.findings.configure(settings)
+        visits.configure(settings, calendar, monotonic_ns())
+        outlets.kpis.configure(calendar.timezone, settings.record.kpi_days, settings.record.kpi_hours_days)
+        outlets.notices.configure(settings.notices)
+        digests.configure(calendar.timezone)
+        ledger.sender.configure(settings.notices)
+
+    return apply
+
+
+def _check_web(settings: Settings, store: Store) -> None:
+    """Raise ConfigError if the HTTP gateway listens on a public address while there is no token."""
+    web = settings.web
+    if web.enabled and not is_loopback(host_port(web.listen)[0]) and not store.access.digests():
+        raise ConfigError(
+            f"web.listen = {web.listen!r}: a public address needs a token, and there is none; make one with "
+            "`patrol token create --name NAME --role admin`, or listen on 127.0.0.1"
+        )
