@@ -134,6 +134,10 @@ ENGINE = Dashboard(
         Panel("Oldest keyframe that waits", "patrol_intake_queue_age_seconds", worst=True),
         Panel("Gateways refused", "patrol_gateways_refused_total", _COUNT),
         Panel("Connections of gateways", "patrol_gateway_connections"),
+        Panel("Handshakes that failed", "patrol_handshakes_failed_total", _COUNT, ("listener",)),
+        Panel("Scrapes refused", "patrol_scrapes_refused_total", _COUNT, ("reason",)),
+        Panel("Spans of traces", "patrol_trace_spans_total", _COUNT, ("outcome",)),
+        Panel("Confinement in force", "patrol_confinement", by=("kind", "part")),
         Panel("Connections of gateways closed", "patrol_gateway_connections_closed_total", _COUNT),
         Panel(
             "Keyframes dropped in 15 minutes",
@@ -170,6 +174,7 @@ API = Dashboard(
         Panel("HTTP requests by status", "patrol_web_request_seconds", _RATE, ("status",)),
         Panel("Time of HTTP requests", "patrol_web_request_seconds", _QUANTILES, ("route",)),
         Panel("HTTP requests refused", "patrol_web_refused_total", _COUNT, ("kind",)),
+        Panel("HTTP handshakes that failed", "patrol_web_handshakes_failed_total", _COUNT),
         Panel("Bytes sent over HTTP", "patrol_web_sent_bytes_total", _RATE),
         Panel("Thumbnails", "patrol_thumbnails_total", _RATE, ("outcome",)),
         Panel("Memory of thumbnails", "patrol_thumbnail_bytes"),

@@ -65,9 +65,11 @@ async def _serve(
             loop.remove_reader(control.descriptor)
             stopped.set()
 
-    def beat() -> None:
-        if heartbeats.send(wire.pack_status(feeder.status())):  # one that is not taken is missed, as it should
+    def beat() -> bool:
+        taken = heartbeats.send(wire.pack_status(feeder.status()))  # one that is not taken is missed, as it should
+        if taken:
             is_connected(heartbeats)
+        return taken
 
     heartbeat = Heartbeat(beat, STATUS_INTERVAL_S)
 

@@ -6,18 +6,20 @@ A feeder whose loop does not move at all is the supervisor's to find (`engine.su
 import threading
 from collections.abc import Callable
 
+_RETRY_S = 0.05
+
 
 class Heartbeat:
-    """Calls `send` every `interval_s`, from its thread."""
+    """Calls `send` every `interval_s`, from its thread; sooner again if it returns False, for it was not taken."""
 
-    def __init__(self, send: Callable[[], None], interval_s: float) -> None:
+    def __init__(self, send: Callable[[], bool], interval_s: float) -> None:
         self._send = send
         self._interval_s = interval_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Send the first heartbeat after an interval."""
+        """Send the first heartbeat at once."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -26,5 +28,6 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._interval_s):
-            self._send()
+        taken = False
+        while not self._stopped.wait(self._interval_s if taken else _RETRY_S):
+            taken = self._send()

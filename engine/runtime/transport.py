@@ -214,8 +214,6 @@ class Transport:
             socket.setsockopt(option, value)
         if curve is not None:
             self._secure(socket, curve)
-        watched = _Watched(socket, connections) if connections is not None and address.startswith("tcp:") else None
-        _bind(socket, address)
         watched = None
         if connections is not None or curve is not None:
             watched = _Watched(socket, connections if address.startswith("tcp:") else None)

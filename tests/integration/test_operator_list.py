@@ -30,6 +30,7 @@ def county() -> Iterator[County]:
         yield county
 
 
+@pytest.mark.long
 def test_only_the_camera_that_nobody_can_reach_is_a_finding(county: County, tmp_path: Path) -> None:
     (locked,) = (camera.camera for camera in county.cameras)
     gone = Camera("gone", f"rtsp://127.0.0.1:{free_port()}/1", region=locked.region)

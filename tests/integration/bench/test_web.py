@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.long
 def test_the_program_measures_every_kind_of_call(tmp_path: Path) -> None:
     sizes = ["--cameras", "64", "--rows", "200", "--seconds", "4", "--callers", "3", "--calls", "60"]
     command = [sys.executable, "-m", "bench.web", "--json", "--dir", str(tmp_path), *sizes]

@@ -163,6 +163,7 @@ def test_the_cameras_of_the_canteens_drawn_are_visited_at_once(engine: Engine) -
     assert client.draw_spot_check(SpotCheckOrder(size=1, dry_run=True)).check_now is None
 
 
+@pytest.mark.long
 def test_nobody_comes_twice_until_all_were_drawn_also_over_a_restart(tmp_path: Path) -> None:
     fill(tmp_path)
     chosen = settings(tmp_path)

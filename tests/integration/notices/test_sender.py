@@ -450,6 +450,7 @@ def test_an_https_endpoint_is_verified(store: Store, settings: MakeSettings, sen
     assert len(receiver.taken) == 1
 
 
+@pytest.mark.long
 def test_kill_9_of_the_sender_loses_nothing_and_repeats_only_with_the_same_id(
     store: Store, receiver: Receiver, settings: MakeSettings, tmp_path: Path, secret_file: Path
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_claim_orders_a_look_at_the_next_turn(harness: FindingsHarness) -> Non
     assert harness.service.advance(time.time_ns()) == []
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_every_answered_command_is_there_once(tmp_path: Path) -> None:
     chance = Random(5)
     answered: list[tuple[int, str, int, str]] = []

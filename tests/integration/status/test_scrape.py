@@ -141,6 +141,7 @@ def readyz(engine: Supervisor) -> tuple[int, list[str]]:
         return error.code, error.read().decode().splitlines()
 
 
+@pytest.mark.long
 def test_an_engine_without_a_worker_is_not_ready_but_lives(tmp_path: Path) -> None:
     with Supervisor(settings(tmp_path, worker=WorkerSettings(count=1))) as engine:
         wait_until(lambda: readyz(engine) == (200, ["ok"]))

@@ -28,6 +28,7 @@ def run_and_kill(url: str, folder: Path, first_visit: int, after_s: float) -> li
     return whole.splitlines()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_what_was_acknowledged_survives_any_kill_once_and_in_order(database_url: str, tmp_path: Path) -> None:
     rng = random.Random(5)

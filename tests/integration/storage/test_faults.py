@@ -186,6 +186,7 @@ def is_away(postgres_server: PostgresServer, folder: Path, away_s: float, per_s:
         assert stored[-queue_records_max // 2 :] == visits[-queue_records_max // 2 :]  # the oldest are dropped
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_for_longer_than_the_queue_lasts(postgres_server: PostgresServer, tmp_path: Path) -> None:
     is_away(postgres_server, tmp_path, away_s=8, per_s=400, queue_records_max=1000)
 
