@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from typing import Any, cast
 
 import grpc
@@ -81,19 +81,21 @@ class EngineChannel:
             method.path, request_serializer=_serialized, response_deserializer=method.reply.FromString
         )
         call = make(metadata=tuple(metadata), timeout=timeout_s)
+        ends: list[grpc.aio.AioRpcError] = []
+        call.add_done_callback(lambda ended: ends.append(_end_now(ended)))
         try:
             async for request in requests:
                 await call.write(request)
             await call.done_writing()
         except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
-            raise self._error(await _end_of(call)) from error  # the engine ended the call before it read all
+            raise self._error(await _first_end(call, ends)) from error  # the engine ended it before it read all
         except BaseException:
             call.cancel()
             raise
         try:
             return await call
         except grpc.aio.AioRpcError as error:
-            raise self._error(error) from error
+            raise self._error(await _first_end(call, ends)) from error
 
     async def stream(
         self, method: Method, request: Message, metadata: Metadata, timeout_s: float | None, *, wait: bool
@@ -129,15 +131,33 @@ class EngineChannel:
         return HttpError(status_pb2.Status(code=number, message=message))
 
 
-async def _end_of(call: Any) -> grpc.aio.AioRpcError:
-    """Return how the engine ended a call to which we wrote. gRPC first says that the write failed, then the status."""
+async def _first_end(call: Any, ends: Sequence[grpc.aio.AioRpcError]) -> grpc.aio.AioRpcError:
+    """Return how the engine ended a call to which we wrote. gRPC also says that a write failed, before the status or
+    over it. `ends`: what it said so far, the first first; more may come."""
     for _ in range(_STATUS_POLLS):
+        for end in ends:
+            if end.details() != _WRITE_FAILED:
+                return end
         if await call.details() != _WRITE_FAILED:
             break
         await asyncio.sleep(_STATUS_POLL_S)
-    return grpc.aio.AioRpcError(
-        await call.code(), await call.initial_metadata(), await call.trailing_metadata(), await call.details()
-    )
+    return _end_now(call)
+
+
+def _end_now(call: Any) -> grpc.aio.AioRpcError:
+    """Return the status of a call that has ended: a later one may take its place before anybody can await it."""
+    initial, trailing = _result_of(call.initial_metadata()), _result_of(call.trailing_metadata())
+    return grpc.aio.AioRpcError(_result_of(call.code()), initial, trailing, _result_of(call.details()))
+
+
+def _result_of(ready: Coroutine[Any, Any, Any]) -> Any:
+    """Return what a coroutine returns that has nothing to wait for."""
+    try:
+        ready.send(None)
+    except StopIteration as end:
+        return end.value
+    ready.close()
+    raise RuntimeError("gRPC waits for the status of a call that has ended")
 
 
 def _serialized(message: Message) -> bytes:

@@ -108,7 +108,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running,
             patrol.process.wait()
 
 
-@pytest.mark.long
 def test_a_hundred_reloads_good_and_bad_lose_nothing_and_double_nothing(running: tuple[Running, list[Camera]]) -> None:
     patrol, cameras = running
     client, chance = patrol.client, random.Random(1)

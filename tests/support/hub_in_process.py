@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 from engine.config import Settings
 from engine.config.calendar import Calendar
-from engine.hub import composition, process
+from engine.hub import process
+from engine.hub.composition import hub as composition
 from engine.hub.port import Port
 from engine.runtime.control import Control
 from engine.supervisor.app import Supervisor

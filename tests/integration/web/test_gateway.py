@@ -185,7 +185,7 @@ def test_an_import_of_many_lines(world: World) -> None:
     with world.http("viewer") as http:
         for _ in range(10):  # the engine ends the call while the gateway writes, each time at another moment
             reply = http.post("/v1/cameras:import", content=lines.encode(), headers=headers)
-            assert (reply.status_code, reply.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
+            assert (reply.status_code, reply.json()["error"]["status"]) == (403, "PERMISSION_DENIED"), reply.text
 
 
 def test_tokens_decide_as_over_grpc(world: World) -> None:
