@@ -27,8 +27,9 @@ coverage: $(VENV)/.ready
 
 # What CI runs: all tests but the long ones; those that cost little when measured are.
 test-ci: $(VENV)/.ready
-	$(MAKE) coverage TESTS="tests/unit tests/contract"
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --durations=25 --durations-min=5 tests/property tests/sim tests/integration
+	$(MAKE) coverage TESTS=tests/unit
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --durations=25 --durations-min=5 \
+		tests/contract tests/property tests/sim tests/integration
 
 # Builds the container image and runs it: some minutes, as root, with the network and
 # apt-get install buildah podman debootstrap runc

@@ -80,6 +80,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     engine.dispose()
 
 
+@pytest.mark.long
 @given(written=st.lists(changes(), max_size=8), asked=st.lists(queries(), min_size=1, max_size=12))
 @settings(max_examples=250, deadline=None)
 def test_what_is_held_gives_the_table_that_the_database_gives(

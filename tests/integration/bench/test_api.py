@@ -23,6 +23,7 @@ def log_of(path: Path) -> list[tuple[int, int]]:
         return connection.execute("SELECT seq, camera_no FROM verdict_log ORDER BY seq").fetchall()
 
 
+@pytest.mark.long
 def test_the_program_loses_no_verdict_and_counts_every_call(tmp_path: Path) -> None:
     sizes = {"cameras": CAMERAS, "rows": ROWS, "days": DAYS, "callers": 3, "watchers": 4, "calls": 60, "seconds": 8}
     words = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]

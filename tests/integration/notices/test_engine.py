@@ -121,6 +121,7 @@ def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: 
     assert not any(b"geheim" in request.body for request in receiver.requests)
 
 
+@pytest.mark.long
 def test_kill_9_of_the_hub_between_delivery_and_ledger_loses_neither(tmp_path: Path, gone: int) -> None:
     cameras(tmp_path, gone)
     with receiving(Receiver()) as receiver:

@@ -52,6 +52,7 @@ def place(tmp_path: Path) -> Place:
     return refusing_settings(tmp_path, port), config, f"127.0.0.1:{port}"
 
 
+@pytest.mark.long
 def test_a_pause_holds_over_a_restart_and_a_resume_ends_it(place: Place) -> None:
     chosen, config, address = place
     with Supervisor(chosen), PatrolClient(address) as client:
