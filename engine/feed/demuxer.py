@@ -61,9 +61,9 @@ def run(name: str, address: str, settings: FeedSettings, control: Control, confi
     poller.watch("hub", hub)
     poller.watch("control", control.descriptor)
     poller.watch("ended", wake_read)
+    name_files = NameFiles(confined)
     control.ready()
     next_status_ns = 0
-    name_files = NameFiles(confined)
 
     def reload(tree: Mapping[str, Any]) -> None:
         wanted = FeedSettings.model_validate(tree["feed"])

@@ -44,8 +44,8 @@ class Running:
     def code(self) -> int:
         """Wait for its end and return the exit code."""
         self._thread.join(60)
-        assert self._codes, "it goes on"
         self._transport.close()
+        assert self._codes, "it goes on"
         return self._codes[0]
 
 
