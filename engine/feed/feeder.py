@@ -78,9 +78,9 @@ async def _serve(
         loop.call_later(_TURN_INTERVAL_S, turn)
 
     loop.add_reader(control.descriptor, on_control)
+    turn()
     feeder.report()
     control.ready()
-    turn()
     heartbeat.start()
     recycled = False
     try:
