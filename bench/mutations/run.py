@@ -12,12 +12,12 @@ from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
 from engine.model.keyframe import Codec
 from engine.model.measurement import Measurement
-from engine.model.verdict import State
+from engine.model.verdict import State, Verdict
 from engine.worker.wire import Failed
 
 
 class Outcome(NamedTuple):
-    """`word`: flagged, refused, unknown, ok, fault, crashed or stuck; `detail`: kinds or reason."""
+    """`word`: flagged, refused, unknown, withheld, ok, fault, crashed or stuck; `detail`: kinds or reason."""
 
     word: str
     detail: str
@@ -58,13 +58,23 @@ def judge_answer(answer: Answer, original: Original) -> Outcome:
 
 def _judged(measured: Measurement, original: Original) -> Outcome:
     visit = replace(measured, arrival_wall_ns=LEARNING_VISITS * VISIT_NS)
-    alone, _ = judge_measurement(visit, JudgeState(), SETTINGS)
-    usual, _ = judge_measurement(visit, original.learned, SETTINGS)
+    alone, usual = _verdicts(visit, original, only_visit=False)
     if alone.kinds or usual.kinds:
-        kinds = (
-            f"{name}: {', '.join(kinds)}" for name, kinds in (("alone", alone.kinds), ("usual", usual.kinds)) if kinds
-        )
-        return Outcome("fault", "; ".join(kinds))
+        return Outcome("fault", _kinds_text(alone, usual))
+    first_alone, first_usual = _verdicts(visit, original, only_visit=True)
+    if first_alone.kinds or first_usual.kinds:
+        return Outcome("withheld", _kinds_text(first_alone, first_usual))
     if State.UNKNOWN in (alone.state, usual.state):
         return Outcome("unknown", f"{alone.reason} {usual.reason}".strip())
     return Outcome("ok", "")
+
+
+def _verdicts(visit: Measurement, original: Original, *, only_visit: bool) -> tuple[Verdict, Verdict]:
+    states = JudgeState(), original.learned
+    alone, usual = (judge_measurement(visit, state, SETTINGS, only_visit=only_visit)[0] for state in states)
+    return alone, usual
+
+
+def _kinds_text(alone: Verdict, usual: Verdict) -> str:
+    named = (("alone", alone.kinds), ("usual", usual.kinds))
+    return "; ".join(f"{name}: {', '.join(kinds)}" for name, kinds in named if kinds)

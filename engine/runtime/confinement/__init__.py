@@ -5,7 +5,7 @@ no file but Python's own, no program to start, no other process to reach. What i
 as a missing permission does, so that libraries go on without it.
 
 Landlock and seccomp are called by ctypes: of the libraries on PyPI, `landlock` is an alpha that knows the kernels up to
-6.10, and `pyseccomp` has had no release since 2020 and needs the system's libseccomp.
+6.10, and `pyseccomp` needs the system's libseccomp.
 """
 
 from engine.runtime.confinement import readable
