@@ -2,8 +2,16 @@
 
 `python setup.py image` writes build/patrol.v1.binpb, which buf lints; with --release it writes proto/patrol.v1.binpb,
 which buf compares with: what that holds must not change its meaning any more.
+
+`python setup.py assets` fetches what others wrote for browsers from the npm registry and verifies it.
 """
 
+import base64
+import hashlib
+import json
+import tarfile
+import urllib.request
+from io import BytesIO
 from pathlib import Path
 
 from setuptools import Command, setup
@@ -103,4 +111,41 @@ class WriteImage(Command):
         run_protoc(f"--descriptor_set_out={path}", "--include_imports", *comments)
 
 
-setup(cmdclass={"build_py": BuildWithStubs, "protos": CompileProtos, "image": WriteImage})
+class FetchAssets(Command):
+    """`python setup.py assets`: scripts and style sheets of others, as engine/web/console/assets/vendor/packages.json
+    pins them: the hash of each package as npm has it, and of each file.
+    """
+
+    description = "fetch and verify the browser's libraries of the web console"
+    user_options: list[tuple[str, str, str]] = []  # noqa: RUF012 (setuptools wants a list)
+
+    def initialize_options(self) -> None:
+        """No options."""
+
+    def finalize_options(self) -> None:
+        """No options."""
+
+    def run(self) -> None:
+        """Fetch, verify and write every file."""
+        folder = ROOT / "engine" / "web" / "console" / "assets" / "vendor"
+        for package in json.loads((folder / "packages.json").read_text())["packages"]:
+            name, version = package["name"], package["version"]
+            url = f"https://registry.npmjs.org/{name}/-/{name}-{version}.tgz"
+            with urllib.request.urlopen(url, timeout=60) as reply:
+                tarball = reply.read()
+            integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
+            if integrity != package["integrity"]:
+                raise SystemExit(f"{url} has {integrity}, packages.json wants {package['integrity']}")
+            with tarfile.open(fileobj=BytesIO(tarball)) as archive:
+                for file in package["files"]:
+                    member = archive.extractfile(f"package/{file['from']}")
+                    if member is None:
+                        raise SystemExit(f"{url} has no file {file['from']}")
+                    body = member.read()
+                    if hashlib.sha256(body).hexdigest() != file["sha256"]:
+                        raise SystemExit(f"{file['from']} of {url} is not the file that packages.json pins")
+                    (folder / file["to"]).write_bytes(body)
+            self.announce(f"{name} {version}: {len(package['files'])} files verified", level=2)
+
+
+setup(cmdclass={"build_py": BuildWithStubs, "protos": CompileProtos, "image": WriteImage, "assets": FetchAssets})

@@ -1,4 +1,4 @@
-"""Settings of the HTTP gateway."""
+"""Settings of the web process: the HTTP gateway and the web console."""
 
 from typing import ClassVar
 
@@ -6,11 +6,13 @@ from engine.config.setting import Section, key
 
 
 class WebSettings(Section):
-    """The API over HTTP and JSON; docs/http.md. A public address needs TLS and a token (`patrol token create`)."""
+    """The web console (docs/console.md), and the API over HTTP and JSON (docs/http.md). A public address needs TLS and
+    a token (`patrol token create`).
+    """
 
     all_file_only: ClassVar[bool] = True
 
-    enabled: bool = key(True, "Whether `patrol run` starts the gateway.", hot=False)
+    enabled: bool = key(True, "Whether `patrol run` starts the web process.", hot=False)
     listen: str = key("127.0.0.1:7704", "Address of the HTTP server, host:port.", hot=False)
     tls_cert_file: str = key(
         "",
@@ -26,6 +28,28 @@ class WebSettings(Section):
     )
     cors_origins: tuple[str, ...] = key(
         (), "Origins whose pages may call the API from a browser, such as https://console.example.", hot=False
+    )
+    console: bool = key(True, "Whether the web console is served beside the API.", hot=False)
+    session_hours: float = key(
+        12.0,
+        "How long a sign-in to the console lasts; it is renewed while the user works.",
+        unit="h",
+        ge=0.1,
+        le=720,
+        hot=False,
+    )
+    session_key_file: str = key(
+        "",
+        "File with the key that seals the console's sessions; it is made if there is none. Empty: `patrol run` has "
+        "it beside `record.evidence_dir` (`sessions.key`), `patrol web` makes a key at each start, which ends all "
+        "sessions.",
+        hot=False,
+    )
+    behind_tls: bool = key(
+        False,
+        "Whether a proxy before the server speaks TLS with browsers; they then send the console's cookie over TLS "
+        "only.",
+        hot=False,
     )
     deadline_s: float = key(
         30.0, "Deadline of a call without the header Grpc-Timeout.", unit="s", ge=0.1, le=60, hot=False

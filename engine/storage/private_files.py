@@ -12,6 +12,8 @@ FOLDER_MODE = 0o700
 _OTHERS = 0o077
 _BESIDE_DATABASE = ("", "-wal", "-shm", ".lock", ".key", ".before-restore")
 """What the engine writes beside a SQLite database: the ends of the names."""
+_BESIDE_EVIDENCE = ("sessions.key",)
+"""What the web process writes beside the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,10 @@ def tighten(database: Path | None, folders: Iterable[Path], key_file: Path | Non
 
 
 def _is_ours(path: Path, files: Iterable[Path], folders: Iterable[Path]) -> bool:
-    return any(path == file.absolute() for file in files) or any(
-        folder.absolute().is_relative_to(path) for folder in folders
+    return (
+        path.name in _BESIDE_EVIDENCE
+        or any(path == file.absolute() for file in files)
+        or any(folder.absolute().is_relative_to(path) for folder in folders)
     )
 
 

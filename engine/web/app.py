@@ -1,4 +1,4 @@
-"""The ASGI application: the gateway behind /v1, and around it the pages, health, metrics, headers and the log."""
+"""The ASGI application: the gateway behind /v1, the console, and around them health, metrics, headers and the log."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.config.serve import ServeSettings
@@ -22,6 +22,8 @@ from engine.runtime.log import logger
 from engine.runtime.metrics_password import MetricsPassword
 from engine.web.admission import Admission
 from engine.web.channel import EngineChannel
+from engine.web.console.app import build_console
+from engine.web.console.console import ROOT, Console
 from engine.web.documents import descriptors, index_html, openapi_json
 from engine.web.errors import HttpError, refusal
 from engine.web.gateway import LABEL, Gateway
@@ -50,11 +52,13 @@ def build_app(
     closing: "asyncio.Future[None]",
     password: MetricsPassword | None = None,
     refused: Callable[[str, str], None] = lambda _, __: None,
+    session_key: bytes = b"",
 ) -> ASGIApp:
     """Return the application. `serve.metrics_public`: whether everybody may read its metrics too. `password`: if there
     is one, those who know it may, and nobody else. `refused(reason, host)`: is told of the others.
 
-    `closing`: done when the process stops; streams end then.
+    `closing`: done when the process stops; streams end then. `session_key`: seals the sessions of the console; empty:
+    there is no console.
     """
     admission = Admission(web.listen, web.hosts, web.cors_origins)
 
@@ -74,8 +78,9 @@ def build_app(
             return await error_response(request, _metrics_refused())
         return PlainTextResponse(metrics.render(), media_type="text/plain; version=0.0.4")
 
-    routes = [
-        Route("/", _index),
+    routes: list[BaseRoute] = [
+        Route("/", _first_page if session_key else _index),
+        Route("/api", _index),
         Route("/openapi.json", _openapi),
         Route("/patrol.v1.binpb", _binpb),
         Route("/healthz", _alive),
@@ -83,6 +88,9 @@ def build_app(
         Route("/metrics", show_metrics),
         Mount("/v1", app=Gateway(web, engine, admission, metrics, closing)),
     ]
+    if session_key:
+        console = Console(web, engine, admission, metrics, session_key, closing)
+        routes.append(Mount(ROOT, app=build_console(console)))
     errors: Any = {HTTPException: _plain_error, Exception: _internal_error}
     app: ASGIApp = Starlette(routes=routes, exception_handlers=errors)
     if web.cors_origins:
@@ -157,6 +165,11 @@ def _headers(web: WebSettings) -> dict[str, str]:
     return headers
 
 
+async def _first_page(request: Request) -> Response:
+    del request
+    return Response(status_code=303, headers={"Location": f"{ROOT}/"})
+
+
 async def _index(request: Request) -> Response:
     del request
     return Response(index_html(), media_type="text/html; charset=utf-8")
@@ -186,7 +199,7 @@ async def _plain_error(request: Request, error: HTTPException) -> Response:
         return await error_response(request, refused)
     path = request.url.path[:200]
     return await error_response(
-        request, refusal("NOT_FOUND", "NO_SUCH_PATH", f"{path!r} is no path of this server; / lists all paths")
+        request, refusal("NOT_FOUND", "NO_SUCH_PATH", f"{path!r} is no path of this server; /api lists all paths")
     )
 
 
@@ -215,4 +228,4 @@ def _metrics_password_wanted() -> HttpError:
     return refusal("UNAUTHENTICATED", "METRICS_PASSWORD_WANTED", message, headers=challenge)
 
 
-_PAGES = ("/", "/openapi.json", "/patrol.v1.binpb", "/metrics", *_PROBES)
+_PAGES = ("/", "/api", "/openapi.json", "/patrol.v1.binpb", "/metrics", *_PROBES)

@@ -118,7 +118,7 @@ class Gateway:
             return match
         verbs = self._router.verbs(path)
         if not verbs:
-            raise refusal("NOT_FOUND", "NO_SUCH_PATH", f"{path[:200]!r} is no path of this API; / lists all paths")
+            raise refusal("NOT_FOUND", "NO_SUCH_PATH", f"{path[:200]!r} is no path of this API; /api lists all paths")
         message = f"{request.method} is not allowed here; allowed: {', '.join(verbs)}"
         raise refusal("UNIMPLEMENTED", "METHOD_NOT_ALLOWED", message, http=405, headers={"Allow": ", ".join(verbs)})
 

@@ -9,6 +9,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -25,6 +26,7 @@ from engine.runtime.metrics_password import MetricsPassword, metrics_password
 from engine.web.app import build_app
 from engine.web.channel import EngineChannel
 from engine.web.connections import BoundedProtocol, Loop
+from engine.web.console.session_key import session_key
 from engine.web.refused_callers import RefusedCallers
 
 EXIT_CANNOT_RUN = 2
@@ -57,7 +59,9 @@ def run(settings: Settings, engine: str, control: Control) -> int:
 
     _tune()
     try:
-        serve(settings, engine, b"", lambda address: control.ready(web=address), watch_control)
+        on_ready = lambda address: control.ready(web=address)  # noqa: E731
+        beside = Path(settings.record.evidence_dir).absolute().with_name("sessions.key")
+        serve(settings, engine, b"", on_ready, watch_control, session_key_file=beside)
     except PatrolError as error:
         logger().error("cannot run", code=error.code, detail=str(error))
         control.send(FAILED, error.code, str(error))
@@ -99,14 +103,18 @@ def serve(
     on_ready: Callable[[str], None],
     watch: Callable[[Callable[[], None]], None],
     own: tuple[bytes, bytes] | None = None,
+    session_key_file: Path | None = None,
 ) -> None:
     """Bind, call `on_ready` with the address, and serve until what `watch` was given is called.
 
-    Raises ConfigError if the TLS files cannot be read, ListenError if the address cannot be bound.
+    `session_key_file`: where web.session_key_file names none; None: sessions end with the process. Raises ConfigError
+    if the TLS files or the key of sessions cannot be read, ListenError if the address cannot be bound.
     """
+    named = settings.web.session_key_file
+    key = session_key(Path(named) if named else session_key_file) if settings.web.console else b""
     listener = bind(settings.web.listen)
     with contextlib.closing(listener), asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(_serve(settings, lambda: EngineChannel(engine, ca, own), listener, on_ready, watch))
+        runner.run(_serve(settings, lambda: EngineChannel(engine, ca, own), listener, on_ready, watch, key))
 
 
 async def _serve(
@@ -115,6 +123,7 @@ async def _serve(
     listener: socket.socket,
     on_ready: Callable[[str], None],
     watch: Callable[[Callable[[], None]], None],
+    key: bytes,
 ) -> None:
     web = settings.web
     channel = connect()
@@ -122,7 +131,7 @@ async def _serve(
     metrics = WebMetrics()
     password = metrics_password(settings.serve)
     refused = RefusedCallers(channel, metrics)
-    app = build_app(web, settings.serve, channel, metrics, closing, password, refused.scrape)
+    app = build_app(web, settings.serve, channel, metrics, closing, password, refused.scrape, key)
     connections_max = connections_within(web.connections_max)
     protocol: Any = partial(BoundedProtocol, {}, connections_max, partial(metrics.refused, "connections"))
     options: dict[str, Any] = {}

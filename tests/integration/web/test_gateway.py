@@ -374,7 +374,7 @@ def test_pages_of_other_origins_by_allow_list(world: World) -> None:
 def test_pages_health_metrics_and_headers(world: World) -> None:
     world.served.server.set_ready(True)
     with world.http("") as http:
-        page = http.get("/")
+        page = http.get("/api")
         assert "CameraService/ListCameras" in page.text
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
         for header, value in (("x-content-type-options", "nosniff"), ("x-frame-options", "DENY")):

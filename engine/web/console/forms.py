@@ -1,0 +1,95 @@
+"""Reads forms and query strings within bounds; what comes from a form is hostile."""
+
+import asyncio
+import secrets
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
+
+from engine.errors import InvalidArgumentError
+from engine.web.errors import HttpError, refusal
+
+FORM_BYTES_MAX = 1_048_576
+FORM_S = 30.0
+_FIELDS_MAX = 2000
+_REQUEST_ID_BYTES = 12
+
+
+async def read_form(request: Request, bytes_max: int = FORM_BYTES_MAX, files_max: int = 0) -> FormData:
+    """Return a form. Raises HttpError if it is too large, comes too slowly, or is none."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise refusal("INVALID_ARGUMENT", "CONTENT_TYPE", f"Content-Type {kind[:60]!r}; send a form", http=415)
+    bounded = Request(request.scope, _Bounded(request, bytes_max).receive)
+    try:
+        async with asyncio.timeout(FORM_S):
+            return await bounded.form(max_files=files_max, max_fields=_FIELDS_MAX, max_part_size=bytes_max)
+    except TimeoutError:
+        message = f"the form was not complete after {FORM_S:g} s; send it again"
+        raise refusal("DEADLINE_EXCEEDED", "BODY_TOO_SLOW", message, http=408) from None
+    except HTTPException as error:  # what Starlette says of a form that it cannot read
+        raise refusal("INVALID_ARGUMENT", "FORM_MALFORMED", f"the form cannot be read: {error.detail}") from error
+
+
+class _Bounded:
+    """Passes a body on, up to so many bytes."""
+
+    def __init__(self, request: Request, bytes_max: int) -> None:
+        self._request = request
+        self._bytes_max = bytes_max
+        self._bytes = 0
+
+    async def receive(self) -> Message:
+        """Return the next piece. Raises HttpError if there is too much."""
+        message = await self._request.receive()
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > self._bytes_max:
+            raise _too_large(self._bytes_max)
+        return message
+
+
+def _too_large(bytes_max: int) -> HttpError:
+    message = f"the form has more than {bytes_max} bytes, which is the most; send less at once"
+    return refusal("INVALID_ARGUMENT", "BODY_TOO_LARGE", message, http=413)
+
+
+def text(fields: Any, name: str, chars_max: int = 500) -> str:
+    """Return a field of a form or query without blanks around it; empty if it is not there.
+
+    Raises InvalidArgumentError if it is too long, or a file.
+    """
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidArgumentError(name, "is a file; write text")
+    value = value.strip()
+    if len(value) > chars_max:
+        raise InvalidArgumentError(name, f"has {len(value)} characters; allowed: up to {chars_max}")
+    return value
+
+
+def number(fields: Any, name: str, default: int = 0, least: int = 0, most: int = 2**31 - 1) -> int:
+    """Return a field as a whole number. Raises InvalidArgumentError if it is none, or out of bounds."""
+    value = text(fields, name, 20)
+    if not value:
+        return default
+    if not (value.isascii() and value.lstrip("-").isdigit()) or not least <= int(value) <= most:
+        raise InvalidArgumentError(name, f"{value!r}; allowed: whole numbers from {least} to {most}")
+    return int(value)
+
+
+def choice(fields: Any, name: str, allowed: Any, default: str = "") -> str:
+    """Return a field that is one of some words. Raises InvalidArgumentError for another word."""
+    value = text(fields, name, 64)
+    if not value:
+        return default
+    if value not in allowed:
+        raise InvalidArgumentError(name, f"{value!r}; allowed: {', '.join(allowed)}")
+    return value
+
+
+def new_request_id() -> str:
+    """Return what makes an action idempotent: its form has it, and sends it again with each try."""
+    return secrets.token_urlsafe(_REQUEST_ID_BYTES)
