@@ -2,8 +2,11 @@
 
 import asyncio
 import secrets
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -93,3 +96,23 @@ def choice(fields: Any, name: str, allowed: Any, default: str = "") -> str:
 def new_request_id() -> str:
     """Return what makes an action idempotent: its form has it, and sends it again with each try."""
     return secrets.token_urlsafe(_REQUEST_ID_BYTES)
+
+
+def moment(fields: Any, name: str, zone: ZoneInfo) -> Timestamp | None:
+        allowed = "allowed: a date such as 2026-11-29, with or without T18:30"
+        raise InvalidArgumentError(name, f"{value!r}; {allowed}") from None
+    value = text(fields, name, 30)
+    if not value:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise InvalidArgumentError(
+            name, f"{value!r}; allowed: a date such as 2026-11-29, with or without T18:30"
+        ) from None
+    found = Timestamp()
+    try:
+        found.FromDatetime(time if time.tzinfo else time.replace(tzinfo=zone))
+    except (OverflowError, ValueError):
+        raise InvalidArgumentError(name, f"{value!r}; allowed: years 1970 to 9998") from None
+    return found
