@@ -99,8 +99,10 @@ def new_request_id() -> str:
 
 
 def moment(fields: Any, name: str, zone: ZoneInfo) -> Timestamp | None:
-        allowed = "allowed: a date such as 2026-11-29, with or without T18:30"
-        raise InvalidArgumentError(name, f"{value!r}; {allowed}") from None
+    """Return a field with a date, or date and time, in a time zone; None if it is empty.
+
+    Raises InvalidArgumentError.
+    """
     value = text(fields, name, 30)
     if not value:
         return None
