@@ -22,7 +22,7 @@ from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
 from engine.model.visit import NOT_JUDGED, VisitFailure
 
-RULES_VERSION = "5"
+RULES_VERSION = "6"
 """Changed whenever the same figures, thresholds and judge state could give another verdict."""
 
 INFRARED_CHROMA_MAX = 1.5

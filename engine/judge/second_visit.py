@@ -1,8 +1,9 @@
 """Decides which faults count only when the next visit has one too: those that damage may have made, unnoticed. Pure.
 
 Wrong bits may decode to a whole picture that is another: of other levels, of blocks in other places. In H.264 with
-CABAC the decoder notices them, unless they are in the parameter sets, which say what all other bits mean. Any other
-coding has too little to notice them by. A link breaks other bits at the next visit, while a faulty camera stays faulty.
+CABAC the decoder notices most of them, unless they are in the parameter sets, which say what all other bits mean; what
+it does not notice smears the rest of a slice, which may pass for something before part of the picture. Any other coding
+has too little to notice wrong bits by. A link breaks other bits at the next visit, while a faulty camera stays faulty.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ def why_seen_twice(kinds: Sequence[FaultKind], measurement: Measurement, judge_s
         why = "such a stream does not show whether it is damaged"
     elif measurement.headers != judge_state.headers:
         why = "the stream's parameter sets are not those of a good picture of this camera"
+    elif FaultKind.PARTLY_COVERED in kinds:
+        why = "wrong bits may have smeared part of the picture"
     else:
         return ""
     return f"{', '.join(kinds)}, seen once: {why}, so the next visit decides"

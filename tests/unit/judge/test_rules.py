@@ -44,7 +44,7 @@ def test_a_good_picture_is_ok_and_announced_at_once() -> None:
     ],
 )
 def test_a_fault_is_named_for_what_it_is(changes: dict[str, Any], kinds: set[FaultKind]) -> None:
-    verdict = judge_one(a_measurement(**changes))
+    verdict, _ = judge_measurement(a_measurement(**changes), JudgeState(), SETTINGS, only_visit=True)
     assert verdict.state == State.FAULT
     assert set(verdict.kinds) == kinds
     assert 0.5 <= verdict.confidence <= 1

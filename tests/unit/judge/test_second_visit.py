@@ -9,7 +9,14 @@ from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
 from engine.model.measurement import Measurement
 from engine.model.verdict import FaultKind, State, UnknownReason
-from tests.support.judge_states import SETTINGS, a_measurement, judge_all, learned
+from tests.support.judge_states import (
+    SETTINGS,
+    a_measurement,
+    covered_cells,
+    judge_all,
+    learned,
+    lost,
+)
 
 
 def coded(measurement: Measurement, *, fragile: bool = False, headers: int = 7) -> Measurement:
@@ -40,6 +47,15 @@ def test_a_fault_seen_once_is_doubtful_says_what_was_seen_and_announces_nothing(
     assert verdict.detail.startswith("too_dark, seen once: ")
     assert (verdict.announced, verdict.since_wall_ns) == (State.OK, before.since_wall_ns)
     assert after.day_baseline == before.day_baseline, "nothing is learned of it"
+
+
+def test_something_before_part_of_the_picture_counts_when_it_is_seen_again() -> None:
+    """Wrong bits that no decoder noticed smeared the last rows of a slice (bench.mutations, seed 5, number 93706)."""
+    cover = {"cells": covered_cells(slice(0, 14)), "structure": lost(slice(0, 7))}
+    verdicts, _ = judge_all([coded(a_measurement(at, **cover)) for at in (900, 901)], usual())
+    assert [verdict.state for verdict in verdicts] == [State.UNKNOWN, State.FAULT]
+    assert verdicts[0].detail.startswith("partly_covered, seen once: wrong bits")
+    assert (verdicts[1].announced, verdicts[1].announced_kinds) == (State.FAULT, (FaultKind.PARTLY_COVERED,))
 
 
 @pytest.mark.parametrize("fragile", [False, True])
