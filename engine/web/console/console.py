@@ -22,6 +22,7 @@ from engine.web.console.calls import EngineCalls
 from engine.web.console.error_pages import error_page
 from engine.web.console.languages import choose, language
 from engine.web.console.page import Page
+from engine.web.console.rehearsals import Rehearsals
 from engine.web.console.sessions import Session, Sessions
 from engine.web.errors import HttpError, invalid, refusal
 from engine.web.gateway import LABEL
@@ -60,6 +61,7 @@ class Console:
         self.sessions = Sessions(key, settings.session_hours)
         self._admission = admission
         self.screens: Sequence[Any] = ()
+        self.rehearsals = Rehearsals()
         self._names: dict[str, tuple[float, dict[str, str], ZoneInfo]] = {}
 
     def endpoint(

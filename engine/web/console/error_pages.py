@@ -77,4 +77,5 @@ def _fields_again(page: Page) -> list[tuple[str, str]]:
     """Return the fields of a form, so that the user can send it once more."""
     if page.form is None:
         return []
-    return [(name, value) for name, value in page.form.multi_items() if isinstance(value, str) and name != "form_token"]
+    hidden = ("form_token", "secret")
+    return [(name, value) for name, value in page.form.multi_items() if isinstance(value, str) and name not in hidden]

@@ -25,7 +25,7 @@ THEMES = ("auto", "light", "dark")
 
 
 class SignIn:
-    """Lets users in with their token. An address gets _TRIES_MAX tries in _TRIES_S; the engine bounds them too."""
+    """Lets users in with their token. An address may fail _TRIES_MAX times in _TRIES_S; the engine bounds it too."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -38,8 +38,8 @@ class SignIn:
     async def submit(self, page: Page) -> Response:
         """Let a user in whose token the engine knows."""
         back = forms.text(page.form, "next", 2000)
-        token = forms.text(page.form, "token", _TOKEN_CHARS_MAX)
-        self._count_try(page)
+        token = forms.text(page.form, "secret", _TOKEN_CHARS_MAX)
+        self._check_tries(page)
         if not token.isascii() or not token.isprintable() or " " in token:
             token = ""
         calls = self._console.calls(page.request, token or "none")
@@ -48,6 +48,7 @@ class SignIn:
         except HttpError as error:
             if error.http != 401:
                 raise
+            self._count_failure(page)
             await asyncio.sleep(_FAILED_S)
             return await self._form(page, back, error=True)
         response = page.go_to(own_path(back))
@@ -74,18 +75,25 @@ class SignIn:
     async def _form(self, page: Page, back: str, error: bool = False) -> Response:
         return await page.render("sign_in.html.jinja", 401 if error else 200, back=back, error=error)
 
-    def _count_try(self, page: Page) -> None:
-        """Count a try of an address. Raises HttpError if there were too many."""
-        host, _ = page.request.client or ("", 0)
-        now_s = monotonic()
-        tries = [at_s for at_s in self._tries.pop(host, ()) if at_s > now_s - _TRIES_S]
-        if len(tries) >= _TRIES_MAX:
-            self._tries[host] = tries
-            message = f"{_TRIES_MAX} tries in {_TRIES_S:g} s, which is the most; wait a minute"
+    def _check_tries(self, page: Page) -> None:
+        """Raise HttpError if an address failed too often."""
+        if len(self._failures(page)) >= _TRIES_MAX:
+            message = f"{_TRIES_MAX} wrong tokens in {_TRIES_S:g} s, which is the most; wait a minute"
             raise refusal("RESOURCE_EXHAUSTED", "TOO_MANY_TRIES", message)
+
+    def _count_failure(self, page: Page) -> None:
+        failures = [*self._failures(page), monotonic()]
         if len(self._tries) >= _ADDRESSES_MAX:
             del self._tries[next(iter(self._tries))]
-        self._tries[host] = [*tries, now_s]
+        self._tries[_host(page)] = failures
+
+    def _failures(self, page: Page) -> list[float]:
+        """Return when an address failed lately."""
+        return [at_s for at_s in self._tries.get(_host(page), ()) if at_s > monotonic() - _TRIES_S]
+
+
+def _host(page: Page) -> str:
+    return page.request.client.host if page.request.client else ""
 
 
 def own_path(path: str) -> str:

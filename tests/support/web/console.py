@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
+
+from tests.support.serve.served import RunningServer
+
+HERE, THERE = "130102", "130203"
 
 _FORM_TOKEN = re.compile(r'<meta name="form-token" content="([^"]*)"')
 
@@ -36,7 +40,7 @@ class User:
 
     def sign_in(self, token: str) -> httpx.Response:
         """Sign in with a token of the engine."""
-        return self.post("/signin", {"token": token, "next": "/"}, seen_on="/signin")
+        return self.post("/signin", {"secret": token, "next": "/"}, seen_on="/signin")
 
 
 @contextmanager
@@ -49,3 +53,16 @@ def user(address: str, token: str = "", language: str = "en") -> Iterator[User]:
             reply = someone.sign_in(token)
             assert reply.status_code == 303, reply.text
         yield someone
+
+
+class World(NamedTuple):
+    """A console, the gRPC server behind it, and a token of each role: its secret and its number by name."""
+
+    served: RunningServer
+    address: str
+    tokens: dict[str, str]
+    numbers: dict[str, int]
+
+    def user(self, token: str = "", language: str = "en") -> Any:
+        """Return a context with a user, signed in with the token of this name."""
+        return user(self.address, self.tokens[token] if token else "", language)
