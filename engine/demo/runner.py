@@ -1,5 +1,6 @@
 """Runs `patrol demo`: the county, an engine that patrols it, and a live view."""
 
+import socket
 import tempfile
 import threading
 import time
@@ -15,6 +16,7 @@ from rich.text import Text
 from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.config import Settings
+from engine.config.address import host_port
 from engine.config.calendar import Calendar
 from engine.config.feed import FeedSettings
 from engine.config.intake import IntakeSettings
@@ -46,7 +48,10 @@ def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> 
             county = stack.enter_context(County(seed, lambda clips, _: done(clips)))
         if stop.is_set():
             return 0
-        engine = stack.enter_context(Supervisor(demo_settings(Path(folder)), stop))
+        settings = demo_settings(Path(folder))
+        if _is_free(WebSettings().listen):
+            settings = settings.model_copy(update={"web": WebSettings()})
+        engine = stack.enter_context(Supervisor(settings, stop))
         if stop.is_set():
             return 0
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
@@ -82,6 +87,18 @@ def demo_settings(folder: Path) -> Settings:
     )
 
 
+def _is_free(listen: str) -> bool:
+    """Whether an address can be listened on: the console's usual one is easier to remember than another."""
+    host, port = host_port(listen)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def _watch(
     console: Console,
     client: PatrolClient,
@@ -92,7 +109,7 @@ def _watch(
 ) -> int:
     addresses = engine.addresses
     metrics = f"metrics http://{addresses['metrics']}/metrics"
-    footer = f"http://{addresses['web']}   gRPC {addresses['grpc']}   {metrics}   Ctrl-C ends"
+    footer = f"console http://{addresses['web']}   gRPC {addresses['grpc']}   {metrics}   Ctrl-C ends"
     end_s = time.monotonic() + seconds if seconds else float("inf")
     view = _View(console, footer)
     with view:
