@@ -61,6 +61,7 @@ class ErrorReason(StrEnum):
     RESUME_PLACE_LOST = auto()
     WATCHER_TOO_SLOW = auto()
     TOO_MANY_WATCHERS = auto()
+    REHEARSAL_UNDER_WAY = auto()
     RATE_LIMIT_EXCEEDED = auto()
     METHOD_UNKNOWN = auto()
     DATABASE_UNAVAILABLE = auto()

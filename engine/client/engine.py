@@ -1,12 +1,14 @@
 """Calls the methods that tell of the engine as a whole: its regions, its configuration; PatrolClient has them."""
 
+from collections.abc import Generator
 from typing import Any
 
 from engine.client.channel import Channel
 from engine.client.pictures import PictureCalls
 from engine.model.config_report import EngineConfig
 from engine.model.registry import Region
-from engine.serve.messages.configuration import config_of
+from engine.model.rehearsal import RehearsalUpdate
+from engine.serve.messages.configuration import config_of, rehearsal_update_of
 from engine.serve.messages.convert import region_of
 from patrol.v1 import configuration_pb2, patrol_pb2, scheduler_pb2_grpc
 
@@ -26,3 +28,14 @@ class EngineCalls(PictureCalls):
     def config(self) -> EngineConfig:
         """Return the configuration in force."""
         return config_of(self._channel.call(self._scheduler.GetConfig, configuration_pb2.GetConfigRequest()))
+
+    def rehearse_config(
+        self, toml: str, *, hours: int = 0, seed: int = 0, timeout_s: float | None = None
+    ) -> Generator[RehearsalUpdate, None, None]:
+        """Yield how far the rehearsal of a configuration is, at last with the result; close the iterator to end it.
+
+        `hours`: of virtual time, at most 168; 0: 24. RESOURCE_EXHAUSTED: another rehearsal is under way.
+        """
+        request = configuration_pb2.RehearseConfigRequest(toml=toml, hours=hours, seed=seed)
+        for reply in self._channel.stream(self._scheduler.RehearseConfig, request, timeout_s):
+            yield rehearsal_update_of(reply)

@@ -98,7 +98,7 @@ class Port:
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
-        self._configurations = ConfigurationService(state.configuration, state.calls)
+        self._configurations = ConfigurationService(state.configuration, state.calls, state.registry.cameras)
         self._started_wall_ns = wall_ns()
 
     async def import_cameras(

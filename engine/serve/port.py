@@ -4,7 +4,7 @@ Every PatrolError becomes a gRPC status; see status.py. Services never see the h
 it on behalf of one caller.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
@@ -25,6 +25,7 @@ from engine.model.findings import (
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, Region, RegionLevel
+from engine.model.rehearsal import RehearsalUpdate
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.stories.story import CameraStory
@@ -153,6 +154,13 @@ class ConfigurationPort(Protocol):
         """Apply a TOML configuration; with `dry_run` report only what it would change.
 
         Raises ConfigError if it is not usable, ConflictError if the revision in force is not `expected_revision`.
+        """
+
+    def rehearse_config(self, text: str, hours: int, seed: int) -> AsyncGenerator[RehearsalUpdate, None]:
+        """Yield how far the rehearsal of a TOML configuration is, at last with its result; closing it ends it.
+
+        Raises ConfigError if it is not usable, UnavailableError while another is under way or if there is no result,
+        StateError if no camera is visited, TimeoutError if it takes too long.
         """
 
 

@@ -1,7 +1,7 @@
 """Finds the recorders and platforms whose caps cannot carry their cameras' periods while all kitchens work. Pure."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,14 @@ class Bottleneck:
     wanted: float
     allowed: float
     key: str
+
+
+def bottleneck_sentence(gate: Mapping[str, Any]) -> str:
+    """Say with the arithmetic why a gate cannot carry its cameras' periods. `gate`: as in the figures of a report."""
+    return (
+        f"{gate['name']}: its {gate['cameras']:,} cameras' periods ask for {gate['wanted']:,.1f}, {gate['key']} is "
+        f"{gate['allowed']:g}"
+    )
 
 
 def find_bottlenecks(

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, cycle, islice
 
@@ -65,7 +65,7 @@ def generate_fleet(count: int, world: World, settings: SchedulerSettings, seed: 
     """
     if not 1 <= count <= CAMERAS_MAX:
         raise ConfigError(f"--cameras {count}: allowed: 1 to {CAMERAS_MAX:,}")
-    return _fleet(_province(count, world, seed), world, settings, seed)
+    return fleet_from_plans(_province(count, world, seed), world, settings, seed)
 
 
 def fleet_from_registry(cameras: Sequence[Camera], world: World, settings: SchedulerSettings, seed: int) -> Fleet:
@@ -74,7 +74,7 @@ def fleet_from_registry(cameras: Sequence[Camera], world: World, settings: Sched
     """
     if not cameras:
         raise ConfigError("the registry has no cameras; import some, or simulate with --cameras N")
-    return _fleet(map(plan_of, cameras), world, settings, seed)
+    return fleet_from_plans(map(plan_of, cameras), world, settings, seed)
 
 
 def _province(count: int, world: World, seed: int) -> Iterator[CameraPlan]:
@@ -97,7 +97,8 @@ def _province(count: int, world: World, seed: int) -> Iterator[CameraPlan]:
         )
 
 
-def _fleet(plans: Iterator[CameraPlan], world: World, settings: SchedulerSettings, seed: int) -> Fleet:
+def fleet_from_plans(plans: Iterable[CameraPlan], world: World, settings: SchedulerSettings, seed: int) -> Fleet:
+    """Build the fleet of those of these cameras that are visited; streams and intervals are drawn."""
     fleet = Fleet()
     names: tuple[dict[str, int], ...] = ({}, {}, {})
     streams = _Shares([stream.share for stream in world.streams])

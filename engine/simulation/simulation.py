@@ -42,7 +42,6 @@ from engine.simulation.world import World
 CHECK_INTERVAL_NS = 60 * NS_PER_S
 SMALL_FLEET_MAX = 512
 """Fleets up to this size are checked after every event, larger ones every minute."""
-_ROWS = 288
 _KEYFRAME, _VERDICT_GOOD, _VERDICT_BAD = -1, -2, -3
 _LOG_LENGTH_MAX = 1 << 16
 _TICK = Tick()
@@ -50,7 +49,8 @@ _TICK = Tick()
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is simulated, and for how long. `wall_ns`: the wall clock at the beginning."""
+    """What is simulated, and for how long. `wall_ns`: the wall clock at the beginning. `rows_max`: steps of the
+    timeline; the first round may add one."""
 
     settings: Settings
     calendar: Calendar
@@ -61,6 +61,7 @@ class Scenario:
     span_ns: int
     seed: int
     wall_ns: int
+    rows_max: int = 288
 
 
 class Simulation:
@@ -88,7 +89,8 @@ class Simulation:
         self._allowed = -1
         self._now_ns = 0
         self._next_check_ns = CHECK_INTERVAL_NS
-        self._row_ns = max(CHECK_INTERVAL_NS, -(-scenario.span_ns // _ROWS // CHECK_INTERVAL_NS) * CHECK_INTERVAL_NS)
+        row_ns = -(-scenario.span_ns // scenario.rows_max // CHECK_INTERVAL_NS) * CHECK_INTERVAL_NS
+        self._row_ns = max(CHECK_INTERVAL_NS, row_ns)
         self._log = array("q")
         self._hash = hashlib.blake2b(digest_size=16)
         self._update_capacity(0)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.scheduler.classes import CLASSES
+from engine.simulation.bottlenecks import bottleneck_sentence
 from engine.simulation.report import Report
 
 _BOTTLENECKS_SHOWN = 3
@@ -85,11 +86,7 @@ def _troubles(reports: Sequence[Report]) -> list[RenderableType]:
 def _bottlenecks(report: Report) -> list[RenderableType]:
     """Return lines that name the gates that cannot carry their cameras' periods, with the arithmetic."""
     bottlenecks = report.figures["bottlenecks"]
-    lines = [
-        f"{report.plan}: {gate['name']}: its {gate['cameras']:,} cameras' periods ask for {gate['wanted']:,.1f}, "
-        f"{gate['key']} is {gate['allowed']:g}"
-        for gate in bottlenecks["worst"][:_BOTTLENECKS_SHOWN]
-    ]
+    lines = [f"{report.plan}: {bottleneck_sentence(gate)}" for gate in bottlenecks["worst"][:_BOTTLENECKS_SHOWN]]
     more = bottlenecks["count"] - len(lines)
     if more:
         lines.append(f"... and {more:,} more like it")

@@ -12,7 +12,8 @@ from engine.simulation.machine import Machine
 @dataclass(slots=True)
 class Row:
     """One step of the timeline. Counts are of this step, `*_max` its highest values; `demand_per_s` is the value at its
-    beginning; `stretch`, `offline`, `allowed` those at its end. None: no visits, or no periods due, in this step.
+    beginning; `stretch`, `offline`, `allowed` those at its end; `lag_s_all` median and 99th percentile of all classes.
+    None: no visits, or no periods due, in this step.
     """
 
     at_s: float
@@ -24,6 +25,7 @@ class Row:
     core_share: float = 0.0
     frames_waiting_max: int = 0
     lag_s_p99: list[float | None] = field(default_factory=lambda: [None] * len(CLASSES))
+    lag_s_all: tuple[float | None, float | None] = (None, None)
     coverage: list[float | None] = field(default_factory=lambda: [None] * len(CLASSES))
     stretch: list[float] = field(default_factory=lambda: [1.0] * len(CLASSES))
     offline: int = 0
@@ -75,14 +77,17 @@ class Timeline:
         row.stretch = list(scheduler.overload.stretch)
         row.allowed = scheduler.dispatch.visits_allowed
         row.offline = sum(scheduler.timing.counts[-1].values())
-        statistics = scheduler.statistics
+        statistics, all_lags = scheduler.statistics, LagHistogram()
         for camera_class in CLASSES:
             if row.started[camera_class]:
                 row.lag_s_p99[camera_class] = self.row_lags[camera_class].percentile_s(0.99)
                 self.lags[camera_class].merge(self.row_lags[camera_class])
+                all_lags.merge(self.row_lags[camera_class])
             due = statistics.periods_due[camera_class] - self._periods_due[camera_class]
             kept = statistics.periods_kept[camera_class] - self._periods_kept[camera_class]
             if due:
                 row.coverage[camera_class] = min(1.0, kept / due)
+        if any(row.started):
+            row.lag_s_all = all_lags.percentile_s(0.5), all_lags.percentile_s(0.99)
         self._periods_due, self._periods_kept = list(statistics.periods_due), list(statistics.periods_kept)
         self.rows.append(row)

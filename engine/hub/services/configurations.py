@@ -1,25 +1,36 @@
 """Answers callers who ask what is configured, and who change it. For one event loop; the hub's thread does the work."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from typing import TypeVar
 
 from engine.config import loads
+from engine.config.checks import cross_key_errors
+from engine.config.diff import revision
+from engine.config.file_only import over_api
 from engine.config.in_force import engine_config
 from engine.errors import ConfigError
 from engine.hub.configuration import REQUEST, Configuration
+from engine.hub.services.rehearsals import Rehearsals
 from engine.hub.thread_calls import ThreadCalls
+from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport, EngineConfig
+from engine.model.rehearsal import RehearsalUpdate
 
 Answer = TypeVar("Answer")
 
 
 class ConfigurationService:
-    """Implements engine.serve.port.ConfigurationPort. `calls`: run in the hub's thread, which alone changes it."""
+    """Implements engine.serve.port.ConfigurationPort. `calls`: run in the hub's thread, which alone changes it.
+    `cameras`: the registry's, which only that thread changes."""
 
-    def __init__(self, configuration: Configuration, calls: ThreadCalls) -> None:
+    def __init__(self, configuration: Configuration, calls: ThreadCalls, cameras: Mapping[str, Camera]) -> None:
         self._configuration = configuration
         self._calls = calls
+        self._cameras = cameras
+        self._rehearsals = Rehearsals()
 
     async def config(self) -> EngineConfig:
         """Return the configuration in force."""
@@ -48,6 +59,26 @@ class ConfigurationService:
         return await self._ask(
             lambda: configuration.apply(wanted, expected_revision=expected_revision, dry_run=dry_run)
         )
+
+    async def rehearse_config(self, text: str, hours: int, seed: int) -> AsyncGenerator[RehearsalUpdate, None]:
+        """Yield how far the rehearsal of a configuration is, at last with the result. Close it to end the rehearsal.
+
+        Keys that only the file changes are as they are in force, and so is the calendar.
+        Raises ConfigError if the text cannot be used; else as Rehearsals.run.
+        """
+        given = await asyncio.to_thread(loads, text, REQUEST)
+        configuration = self._configuration
+        in_force, calendar, cameras = await self._ask(
+            lambda: (configuration.settings, configuration.calendar, list(self._cameras.values()))
+        )
+        wanted = over_api(in_force, given, REQUEST)
+        wrong = cross_key_errors(wanted)
+        if wrong:
+            raise ConfigError("\n".join(f"{REQUEST}: {problem}" for problem in wrong))
+        async with aclosing(self._rehearsals.run(wanted, calendar, cameras, hours, seed)) as updates:
+            async for update in updates:
+                result = update.result
+                yield update if result is None else replace(update, result=replace(result, revision=revision(wanted)))
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         return await asyncio.wrap_future(self._calls.ask(question))

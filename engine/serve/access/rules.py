@@ -104,6 +104,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "GetConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
         "ValidateConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
         "DiffConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
+        "RehearseConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
         "ApplyConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS, changes=True),
         "DrawSpotCheck": Rule(Role.INSPECTOR, RegionCheck.REGION, changes=True, idempotent=True),
         "GetSpotCheck": Rule(Role.VIEWER, RegionCheck.SPOT_CHECK),

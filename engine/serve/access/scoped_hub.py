@@ -12,7 +12,6 @@ from engine.errors import DeniedError, ErrorReason, ExistsError, InvalidArgument
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
-from engine.model.config_report import ConfigReport, EngineConfig
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
@@ -33,7 +32,7 @@ from engine.model.stories.story import CameraStory
 from engine.model.verdict import LoggedVerdict, PublishedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.serve.access.not_found import no_camera
-from engine.serve.access.scoped_findings import ScopedFindings
+from engine.serve.access.scoped_configuration import ScopedConfiguration
 from engine.serve.messages.places import Places
 from engine.serve.messages.resource_names import verdict_name
 from engine.serve.port import HubPort
@@ -46,7 +45,7 @@ _FOREIGN_UPLINK = (
 )
 
 
-class ScopedHub(ScopedFindings):
+class ScopedHub(ScopedConfiguration):
     """Calls the hub on behalf of one caller. Raises whatever the hub raises; see serve/port.py."""
 
     def __init__(
@@ -59,16 +58,6 @@ class ScopedHub(ScopedFindings):
     ) -> None:
         super().__init__(hub, actor, findings, Places(actor.region, places_key))
         self._verdicts = verdicts
-
-    def require_all_regions(self) -> None:
-        """Raise DeniedError unless the caller's token is of all regions."""
-        if self._region:
-            raise DeniedError(
-                f"token {self._actor.name!r} is of region {self._region}, and this call concerns the cameras of all "
-                "regions; use a token of all regions",
-                reason=ErrorReason.REGION_NOT_ALLOWED,
-                metadata={"region": self._region, "region_needed": ""},
-            )
 
     async def import_cameras(
         self, cameras: Sequence[Camera], keep_good: bool, validate_only: bool = False
@@ -238,21 +227,6 @@ class ScopedHub(ScopedFindings):
         """Resume the patrol of a scope; raises as `pause` does."""
         await self._check_pause_scope(scope)
         return await self._changing.resume(scope)
-
-    async def config(self) -> EngineConfig:
-        """Return the configuration in force; needs a token of all regions."""
-        self.require_all_regions()
-        return await self._hub.configurations.config()
-
-    async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Validate a configuration; needs a token of all regions, because warnings count the cameras of all."""
-        self.require_all_regions()
-        return await self._hub.configurations.validate_config(text)
-
-    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
-        """Apply a configuration; needs a token of all regions."""
-        self.require_all_regions()
-        return await self._changing.configurations.apply_config(text, expected_revision, dry_run)
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         """Draw canteens of the caller's region. Raises NotFoundError if the requested region has no part in it."""

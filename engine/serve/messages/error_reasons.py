@@ -137,6 +137,9 @@ REASONS: Mapping[ErrorReason, ReasonRow] = {
         repeat=True,
         metadata=("limit",),
     ),
+    ErrorReason.REHEARSAL_UNDER_WAY: ReasonRow(
+        "RESOURCE_EXHAUSTED", "Another configuration is being rehearsed; one is at a time.", repeat=True
+    ),
     ErrorReason.RATE_LIMIT_EXCEEDED: ReasonRow(
         "RESOURCE_EXHAUSTED",
         "The token, or the caller's address, makes more calls a second than the engine allows; nothing was done. "

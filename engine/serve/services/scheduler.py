@@ -1,10 +1,13 @@
 """SchedulerService of patrol.v1: the scheduler's state, pauses, the configuration, spot checks."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from engine.clock import wall_ns
 from engine.errors import ConfigError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.schedule import Pause
 from engine.serve.access.interceptor import Call
-from engine.serve.messages.configuration import config_message
+from engine.serve.messages.configuration import config_message, rehearsal_message
 from engine.serve.messages.convert import wall_ns_of
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import camera_id_of, number_of
@@ -17,6 +20,9 @@ from engine.serve.messages.schedule import (
 )
 from engine.serve.messages.spot_checks import drawn_message, header_message, order_of, spot_check_message
 from patrol.v1 import configuration_pb2, scheduler_pb2, scheduler_pb2_grpc
+
+REHEARSAL_HOURS = 24
+"""Hours of virtual time, unless the request says otherwise."""
 
 
 class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
@@ -66,6 +72,18 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         """Return what a configuration would change."""
         return await _apply(request.toml, "", True, call)
 
+    async def RehearseConfig(
+        self, request: configuration_pb2.RehearseConfigRequest, call: Call
+    ) -> AsyncGenerator[configuration_pb2.RehearseConfigResponse, None]:
+        """Send how far the rehearsal of a configuration is, at last its result."""
+        hours = request.hours or REHEARSAL_HOURS
+        try:
+            async with aclosing(call.hub.rehearse_config(request.toml, hours, request.seed)) as updates:
+                async for update in updates:
+                    yield rehearsal_message(update)
+        except ConfigError as error:
+            raise _invalid(error) from error
+
     async def ApplyConfig(self, request: scheduler_pb2.ApplyConfigRequest, call: Call) -> scheduler_pb2.ConfigReport:
         """Apply a configuration."""
         return await _apply(request.toml, request.expected_revision, False, call)
@@ -107,7 +125,10 @@ async def _apply(toml: str, expected_revision: str, dry_run: bool, call: Call) -
     try:
         return report_message(await call.hub.apply_config(toml, expected_revision, dry_run))
     except ConfigError as error:
-        first, *more = str(error).splitlines()
-        raise InvalidArgumentError(
-            "toml", first, [("toml", line) for line in more], reason=ErrorReason.CONFIG_INVALID
-        ) from error
+        raise _invalid(error) from error
+
+
+def _invalid(error: ConfigError) -> InvalidArgumentError:
+    """Return the error for a configuration that cannot be used, with every problem."""
+    first, *more = str(error).splitlines()
+    return InvalidArgumentError("toml", first, [("toml", line) for line in more], reason=ErrorReason.CONFIG_INVALID)

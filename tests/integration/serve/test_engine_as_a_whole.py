@@ -1,16 +1,19 @@
 """What a whole engine, with its real hub, tells a console of itself."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from engine.client import PatrolClient
+from engine.client import CallError, PatrolClient
 from engine.clock import wall_ns
 from engine.model.access import LOCAL, Caller
 from engine.model.camera import Camera
 from engine.model.registry import Region
 from engine.supervisor.app import Supervisor
 from tests.support.live_engine import fast_scheduler, settings
+from tests.support.waiting import wait_until
 from tests.support.web.gateway import caller as http_caller
 from tests.support.web.gateway import gateway
 
@@ -65,3 +68,44 @@ def test_the_configuration_in_force_changes_nothing_when_it_is_applied_as_it_is(
     assert {setting.key: setting.value for setting in now.settings}["scheduler.key_weight"] == "9.0"
     assert now.revision == changed.revision != told.revision
     assert client.apply_config(told.toml).revision == told.revision
+
+
+def test_a_configuration_is_rehearsed_against_the_cameras_of_the_registry(
+    engine: Supervisor, client: PatrolClient
+) -> None:
+    with pytest.raises(CallError, match="no camera of the registry is visited") as refused:
+        list(client.rehearse_config(""))
+    assert refused.value.status == "FAILED_PRECONDITION"
+    client.import_cameras([Camera(f"r{n}", f"rtsp://127.0.0.1:1/{n}", region="130102") for n in range(6)])
+    for text, why in (("[scheduler]\nvisits_max = 0\n", "visits_max"), ("[worker]\ncount = 7\n", "worker.count")):
+        with pytest.raises(CallError, match=why) as refused:
+            list(client.rehearse_config(text))
+        assert (refused.value.status, refused.value.reason) == ("INVALID_ARGUMENT", "CONFIG_INVALID")
+
+    before = client.config().revision
+    updates = list(client.rehearse_config("[scheduler]\nordinary_period_s = 1200.0\n", hours=3, timeout_s=100))
+    shares = [update.progress for update in updates]
+    assert shares == sorted(shares)
+    assert [update.result for update in updates[:-1]] == [None] * (len(updates) - 1)
+    result = updates[-1].result
+    assert result is not None
+    assert (result.cameras, result.hours, result.revision == before) == (6, 3.0, False)
+    assert {row.camera_class: row.coverage for row in result.classes}["ordinary"] == 1.0
+    assert client.config().revision == before
+
+    under_way = client.rehearse_config("", hours=168)
+    next(under_way)
+    with pytest.raises(CallError) as refused:
+        list(client.rehearse_config(""))
+    assert (refused.value.status, refused.value.reason) == ("RESOURCE_EXHAUSTED", "REHEARSAL_UNDER_WAY")
+    under_way.close()
+    with gateway(engine.addresses["grpc"]) as address, http_caller(address) as http:
+
+        def told() -> list[dict[str, Any]]:
+            reply = http.post("/v1/config:rehearse", json={"toml": "", "hours": 1}, timeout=60)
+            return [json.loads(line) for line in reply.text.splitlines()] if reply.status_code == 200 else []
+
+        lines = wait_until(told, 60)  # the rehearsal before ends when the server notices that its caller is gone
+        assert lines[-1]["result"]["cameras"] == "6"
+        assert lines[-1]["progress"] == 1
+    client.remove_cameras([f"r{n}" for n in range(6)])

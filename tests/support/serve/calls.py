@@ -128,6 +128,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "SchedulerService/GetConfig": {},
     "SchedulerService/ValidateConfig": {"toml": ""},
     "SchedulerService/DiffConfig": {"toml": ""},
+    "SchedulerService/RehearseConfig": {"toml": "", "hours": 1},
     "SchedulerService/ApplyConfig": {"toml": "", "expected_revision": "r1"},
     "SchedulerService/DrawSpotCheck": {"size": 3, "region_prefix": "13"},
     "SchedulerService/GetSpotCheck": {"name": "spotChecks/1"},

@@ -261,6 +261,7 @@ ROUTES = (
     Route(_S + "GetConfig", "for its values", lambda t: {}, twin=False),
     Route(_S + "ValidateConfig", "for its warnings", lambda t: {"toml": ""}, twin=False),
     Route(_S + "DiffConfig", "for its values", lambda t: {"toml": ""}, twin=False),
+    Route(_S + "RehearseConfig", "with all cameras", lambda t: {"toml": "", "hours": 1}, twin=False),
     Route(_S + "ApplyConfig", "for all", lambda t: {"toml": ""}, twin=False),
     Route(_S + "DrawSpotCheck", "from its region", lambda t: {"region_prefix": t.region, "validate_only": True},
           read=True),
