@@ -36,11 +36,12 @@ class CameraStatus:
 
 
 class CameraOrder(StrEnum):
-    """The column that a list of cameras is ordered by; ties are ordered by camera id. SEVERITY: worst is greatest."""
+    """The column that a list of cameras is ordered by; ties are ordered by camera id. STATE, SEVERITY: worst is greatest."""
 
     NAME = "name"
     REGION = "region"
     SITE_ID = "site_id"
+    STATE = "state"
     SEVERITY = "severity"
     SINCE_TIME = "since_time"
     SHARPNESS = "sharpness"
@@ -73,7 +74,8 @@ class CameraConditions:
     `severity_min`: the announced fault is at least as severe. `kinds`: one of these is announced. `reason`: of the
     latest verdict. `since_from_wall_ns`, `since_until_wall_ns`: the announced state began at or after, before.
     `offline_since_wall_ns`: announced offline since this moment or longer. `key_points`: one of these. `text`: in the
-    id, the name or the canteen's name, whatever the case.
+    id, the name or the canteen's name, whatever the case. `unseen`: not visited yet. `picture_until_wall_ns`: the last
+    picture came before.
     """
 
     severity_min: Severity | None = None
@@ -86,6 +88,8 @@ class CameraConditions:
     push: bool | None = None
     enabled: bool | None = None
     text: str = ""
+    unseen: bool = False
+    picture_until_wall_ns: int = 0
 
 
 ANY = CameraConditions()

@@ -51,6 +51,8 @@ def query_of(message: cameras_pb2.CameraFilter, now_wall_ns: int) -> CameraQuery
         push=message.push if message.HasField("push") else None,
         enabled=not message.disabled if message.HasField("disabled") else None,
         text=message.query.strip(),
+        unseen=message.unseen,
+        picture_until_wall_ns=wall_ns_of(message.picture_end_time),
     )
     return CameraQuery(message.region_prefix, message.site_id, state, where=where)
 
@@ -67,6 +69,8 @@ def filter_message(query: CameraQuery, now_wall_ns: int) -> cameras_pb2.CameraFi
         since_end_time=timestamp(where.since_until_wall_ns),
         key_points=[key_point_number(point) for point in sorted(where.key_points)],
         query=where.text,
+        unseen=where.unseen,
+        picture_end_time=timestamp(where.picture_until_wall_ns),
     )
     if where.push is not None:
         message.push = where.push
