@@ -36,7 +36,9 @@ class CameraStatus:
 
 
 class CameraOrder(StrEnum):
-    """The column that a list of cameras is ordered by; ties are ordered by camera id. STATE, SEVERITY: worst is greatest."""
+    """The column that a list of cameras is ordered by; ties are ordered by camera id. STATE and SEVERITY: the worst is
+    greatest.
+    """
 
     NAME = "name"
     REGION = "region"
