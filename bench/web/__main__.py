@@ -15,10 +15,10 @@ checks a second meanwhile / before.
 
 `today_first_byte_ms_p95`: from the request to the first byte of the page, one request after the other. `wall_200_ms`:
 from the click to the 200th picture, of pictures that nobody has asked for before; `wall_200_again_ms`: of the same once
-more. `scroll_`: through `scroll_cameras` cameras at a constant speed, seen at each frame: `blank_ms_max` is the longest time
-in which some place of the view had no tile, or in which no frame was drawn; `pictures_ms`: from the end of scrolling to
-the last picture. `review_next_ms_p95`: from the key j to the next finding with its pictures. `js_kb`: compressed script
-by page. A screen that the console has not is in `absent`, and what it would give is null.
+more. `scroll_`: through `scroll_cameras` cameras at a constant speed, seen at each frame: `blank_ms_max` is the longest
+time in which some place of the view had no tile, or in which no frame was drawn; `pictures_ms`: from the end of
+scrolling to the last picture. `review_next_ms_p95`: from the key j to the next finding with its pictures. `js_kb`:
+compressed script by page. A screen that the console has not is in `absent`, and what it would give is null.
 """
 
 import argparse

@@ -130,7 +130,9 @@ def _cpu_s(pid: int) -> float:
 
 
 def _settings(folder: Path) -> Settings:
-    periods = dict.fromkeys(("key_period_s", "ordinary_period_s", "suspicious_period_s", "offhours_period_s"), _DAY_S)
+    periods: dict[str, Any] = dict.fromkeys(
+        ("key_period_s", "ordinary_period_s", "suspicious_period_s", "offhours_period_s"), _DAY_S
+    )
     return Settings(
         feed=FeedSettings(demuxers=0),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0"),

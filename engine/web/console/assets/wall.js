@@ -12,7 +12,7 @@ const said = document.getElementById("wall-said");
 const filters = document.getElementById("wall-filters");
 
 const GAP = { small: 6, medium: 10, large: 10 }[begun.size];
-const BATCH = 50;
+const BATCHES = [16, 32, 50]; // the first are small, so that something is there soon
 const BATCHES_AT_ONCE = 2;
 const URL_CHARS_MAX = 16_000;
 const PICTURES_MAX = 1500; // kept in memory
@@ -42,6 +42,7 @@ const stale = new Set(); // ids whose verdict may be old
 const worse = new Set();
 let refreshing = false;
 let batches = 0;
+let batchesAsked = 0;
 // The clock of this machine may be wrong; ages are those of the console's.
 const clockOff = begun.now - Date.now();
 const now = () => Date.now() + clockOff;
@@ -288,6 +289,7 @@ function askPictures() {
 
 function nextBatch() {
   const batch = [];
+  const most = BATCHES[Math.min(batchesAsked, BATCHES.length - 1)];
   let chars = 0;
   const wants = (row) => {
     const picture = pictures.get(row.id);
@@ -299,7 +301,7 @@ function nextBatch() {
     const row = rows[place];
     if (!row || !wants(row)) continue;
     chars += encodeURIComponent(row.id).length + 60;
-    if (batch.length >= BATCH || chars > URL_CHARS_MAX) break;
+    if (batch.length >= most || chars > URL_CHARS_MAX) break;
     batch.push(row);
   }
   return batch;
@@ -307,6 +309,7 @@ function nextBatch() {
 
 async function askBatch(batch) {
   batches += 1;
+  batchesAsked += 1;
   const ids = batch.map((row) => row.id);
   ids.forEach((id) => asking.add(id));
   try {
@@ -323,6 +326,7 @@ async function askBatch(batch) {
     ids.forEach((id) => asking.delete(id));
   }
   askPictures();
+  refreshStale();
 }
 
 function takeBatch(ids, buffer) {
@@ -447,7 +451,7 @@ function showWorse() {
 
 // After a gap in the stream: what is near the view is asked for again, the rest when it comes near.
 async function refreshStale() {
-  if (refreshing || !stale.size) return;
+  if (refreshing || !stale.size || batches) return; // pictures go first
   const near = [...tiles.keys()].sort((a, b) => a - b).map((place) => rows[place]?.id).filter((id) => stale.has(id)).slice(0, 100);
   if (!near.length) return;
   refreshing = true;
@@ -530,7 +534,7 @@ addEventListener("pagehide", () => {
 });
 async function goBack() {
   const [id, place, focusId] = JSON.parse(sessionStorage.getItem(PLACE_KEY) ?? "[]");
-  if (performance.getEntriesByType("navigation")[0]?.type !== "back_forward" || !place) return;
+  if (performance.getEntriesByType("navigation")[0]?.type !== "back_forward" || !id) return;
   for (let page = 0; page < BACK_PAGES_MAX && nextToken && !places.has(id); page++) await loadMore();
   focusTile(places.get(focusId) ?? places.get(id) ?? Math.min(place, rows.length - 1));
 }
